@@ -1,0 +1,152 @@
+//! Which fields differ: only what the plan states is compared, what it leaves out survives.
+
+use serde_json::{Map, Value};
+
+use crate::resource::{FieldChange, Kind};
+
+/// The fields in which `found` differs from `wanted`, sorted by path. `remembered` is the spec of the last run: a field
+/// that was stated then and is not any more goes back to its default (`new` is none). All three are resolved as far as
+/// can be; a reference that is still open counts as different.
+pub fn compare(kind: Kind, wanted: &Value, remembered: Option<&Value>, found: &Value) -> Vec<FieldChange> {
+    let mut walk = Walk { exact: kind.facts().exact, changes: Vec::new() };
+    walk.value("", wanted, remembered, Some(found));
+    walk.changes
+}
+
+struct Walk {
+    exact: &'static [&'static str],
+    changes: Vec<FieldChange>,
+}
+
+impl Walk {
+    fn value(&mut self, path: &str, wanted: &Value, remembered: Option<&Value>, found: Option<&Value>) {
+        if self.exact.contains(&path) {
+            if found != Some(wanted) {
+                self.note(path, Some(wanted), remembered, found);
+            }
+            return;
+        }
+        match (wanted, found) {
+            (Value::Object(wanted), Some(Value::Object(found))) => {
+                self.object(path, wanted, remembered.and_then(Value::as_object), found);
+            }
+            (Value::Array(wanted), Some(Value::Array(held))) if wanted.len() == held.len() => {
+                let before = remembered.and_then(Value::as_array);
+                for (at, (wanted, found)) in wanted.iter().zip(held).enumerate() {
+                    let before = before.and_then(|before| before.get(at));
+                    self.value(&join(path, &at.to_string()), wanted, before, Some(found));
+                }
+            }
+            (wanted, found) if found == Some(wanted) => {}
+            (wanted, found) => self.note(path, Some(wanted), remembered, found),
+        }
+    }
+
+    fn object(
+        &mut self,
+        path: &str,
+        wanted: &Map<String, Value>,
+        remembered: Option<&Map<String, Value>>,
+        found: &Map<String, Value>,
+    ) {
+        for (key, wanted) in wanted {
+            let before = remembered.and_then(|before| before.get(key));
+            self.value(&join(path, key), wanted, before, found.get(key));
+        }
+        let dropped = remembered.into_iter().flatten().filter(|(key, _)| !wanted.contains_key(*key));
+        for (key, before) in dropped {
+            if let Some(held) = found.get(key).filter(|held| !is_nothing(held)) {
+                self.note(&join(path, key), None, Some(before), Some(held));
+            }
+        }
+    }
+
+    fn note(&mut self, path: &str, new: Option<&Value>, remembered: Option<&Value>, found: Option<&Value>) {
+        self.changes.push(FieldChange {
+            path: path.to_owned(),
+            old: found.cloned(),
+            new: new.cloned(),
+            drifted: remembered.is_some_and(|before| Some(before) != found),
+        });
+    }
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
+
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        _ => false,
+    }
+}
+
+/// Whether one of `paths` is `path`, or stands above it.
+pub fn touches(paths: &[&str], path: &str) -> bool {
+    paths.iter().any(|known| path == *known || path.strip_prefix(known).is_some_and(|rest| rest.starts_with('.')))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn paths(kind: Kind, wanted: &Value, remembered: Option<&Value>, found: &Value) -> Vec<String> {
+        compare(kind, wanted, remembered, found).into_iter().map(|field| field.path).collect()
+    }
+
+    #[test]
+    fn what_the_plan_leaves_out_is_left_alone() {
+        let wanted = json!({"name": "b", "tags": {"a": "1"}});
+        let found = json!({"name": "b", "versioning": true, "tags": {"a": "1", "theirs": "2"}});
+        assert!(compare(Kind::Bucket, &wanted, None, &found).is_empty());
+    }
+
+    #[test]
+    fn a_field_that_was_stated_and_is_not_any_more_goes_back() {
+        let wanted = json!({"name": "b", "tags": {}});
+        let before = json!({"name": "b", "encryption": "AES256", "tags": {"a": "1"}, "cors": []});
+        let found = json!({"name": "b", "encryption": "AES256", "tags": {"a": "1", "theirs": "2"}, "cors": []});
+        let got = compare(Kind::Bucket, &wanted, Some(&before), &found);
+        let told: Vec<_> = got.iter().map(|field| (field.path.as_str(), field.new.is_none())).collect();
+        assert_eq!(told, [("tags.a", true), ("encryption", true)]);
+    }
+
+    #[test]
+    fn drift_is_told_from_a_change_of_the_plan() {
+        let before = json!({"price_class": "PriceClass_100", "comment": "x"});
+        let wanted = json!({"price_class": "PriceClass_200", "comment": "x"});
+        let found = json!({"price_class": "PriceClass_100", "comment": "y"});
+        let got = compare(Kind::Distribution, &wanted, Some(&before), &found);
+        let told: Vec<_> = got.iter().map(|field| (field.path.as_str(), field.drifted)).collect();
+        assert_eq!(told, [("comment", true), ("price_class", false)]);
+    }
+
+    #[test]
+    fn exact_fields_are_compared_to_the_letter() {
+        let wanted = json!({"name": "r", "trust": {"Statement": [{"Effect": "Allow"}]}});
+        let found = json!({"name": "r", "trust": {"Statement": [{"Effect": "Allow", "Principal": "*"}]}});
+        assert_eq!(paths(Kind::Role, &wanted, None, &found), ["trust"]);
+    }
+
+    #[test]
+    fn lists_differ_as_a_whole_by_length_and_by_member_else() {
+        let wanted = json!({"origins": [{"id": "a", "domain_name": "x"}]});
+        let same = json!({"origins": [{"id": "a", "domain_name": "x", "shield": false}]});
+        assert!(compare(Kind::Distribution, &wanted, None, &same).is_empty());
+        let moved = json!({"origins": [{"id": "a", "domain_name": "y"}]});
+        assert_eq!(paths(Kind::Distribution, &wanted, None, &moved), ["origins.0.domain_name"]);
+        let more = json!({"origins": [{"id": "a", "domain_name": "x"}, {"id": "b"}]});
+        assert_eq!(paths(Kind::Distribution, &wanted, None, &more), ["origins"]);
+    }
+
+    #[test]
+    fn a_path_touches_what_stands_below_it() {
+        assert!(touches(&["aliases"], "aliases.0"));
+        assert!(!touches(&["aliases"], "aliases_other"));
+    }
+}

@@ -1,0 +1,3 @@
+pub mod change;
+pub mod provider;
+pub mod resource;

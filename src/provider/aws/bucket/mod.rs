@@ -1,0 +1,136 @@
+//! S3 buckets: one call for the bucket, one for each setting that the plan states.
+
+mod read;
+mod write;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::types as s3;
+use futures::future::BoxFuture;
+use futures::{FutureExt, future};
+
+use super::{Clients, fault_of, tags};
+use crate::provider::{Gone, Made, Provider, Subject};
+use crate::resource::bucket::{BucketSpec, CorsRule, LifecycleRule};
+use crate::resource::{Attributes, Class, Fault, FieldChange, Found};
+
+/// Buckets of the account.
+pub struct Buckets {
+    clients: Arc<Clients>,
+}
+
+impl Buckets {
+    /// Buckets reached by `clients`.
+    pub fn new(clients: &Arc<Clients>) -> Self {
+        Self { clients: Arc::clone(clients) }
+    }
+}
+
+fn attributes(spec: &BucketSpec) -> Attributes {
+    let name = &spec.name;
+    let domain = if spec.region == super::GLOBAL {
+        format!("{name}.s3.amazonaws.com")
+    } else {
+        format!("{name}.s3.{}.amazonaws.com", spec.region)
+    };
+    Attributes::from([
+        ("name".into(), name.clone().into()),
+        ("arn".into(), format!("arn:aws:s3:::{name}").into()),
+        ("region".into(), spec.region.clone().into()),
+        ("domain".into(), domain.into()),
+    ])
+}
+
+/// A setting that is not there is no fault.
+fn optional<T>(answer: Result<T, Fault>) -> Result<Option<T>, Fault> {
+    match answer {
+        Ok(value) => Ok(Some(value)),
+        Err(fault) if fault.class == Class::Missing => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+#[async_trait]
+impl Provider for Buckets {
+    async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
+        let wanted: BucketSpec = subject.typed()?;
+        let client = self.clients.s3(&wanted.region);
+        let tags = optional(read::tagging(&client, &wanted.name).await);
+        let tags = match tags {
+            // No tags: is there a bucket at all?
+            Ok(None) if !read::exists(&client, &wanted.name).await? => return Ok(None),
+            other => other?.unwrap_or_default(),
+        };
+        let (owner, tags) = tags::read(subject, tags);
+        let spec = read::settings(&client, &wanted, tags).await?;
+        let attributes = attributes(&wanted);
+        let spec = serde_json::to_value(spec).map_err(|bad| Fault::unexpected("s3", "read", bad.to_string()))?;
+        Ok(Some(Found { id: wanted.name, spec, attributes, owner }))
+    }
+
+    async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
+        let spec: BucketSpec = subject.typed()?;
+        let client = self.clients.s3(&spec.region);
+        let place = (spec.region != super::GLOBAL).then(|| {
+            let region = s3::BucketLocationConstraint::from(spec.region.as_str());
+            s3::CreateBucketConfiguration::builder().location_constraint(region).build()
+        });
+        let call = client.create_bucket().bucket(&spec.name).set_create_bucket_configuration(place);
+        if let Err(bad) = call.send().await {
+            let fault = fault_of("s3", "CreateBucket", bad);
+            let ours = fault.class == Class::Exists && fault.code == "BucketAlreadyOwnedByYou";
+            if !ours || !self.may_take(subject, &client, &spec.name).await? {
+                return Err(fault);
+            }
+        }
+        let tags = tags::wanted(subject, &spec.tags);
+        write::settings(&client, &spec, tags, &["*"]).await?;
+        Ok(Made { id: spec.name.clone(), attributes: attributes(&spec) })
+    }
+
+    async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
+        let spec: BucketSpec = subject.typed()?;
+        let client = self.clients.s3(&spec.region);
+        let changed: Vec<&str> = fields.iter().filter_map(|field| field.path.split('.').next()).collect();
+        let tags = tags::merged(subject, &spec.tags, found, fields);
+        write::settings(&client, &spec, tags, &changed).await?;
+        Ok(Made { id: spec.name.clone(), attributes: attributes(&spec) })
+    }
+
+    async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
+        let spec: BucketSpec = subject.typed()?;
+        let answer = self.clients.s3(&spec.region).delete_bucket().bucket(&spec.name).send().await;
+        match answer.map_err(|bad| fault_of("s3", "DeleteBucket", bad)) {
+            Ok(_) => Ok(Gone::Gone),
+            Err(fault) if fault.class == Class::Missing => Ok(Gone::Gone),
+            Err(fault) if fault.code == "BucketNotEmpty" => {
+                Err(fault
+                    .next("objects or old versions are left in it: destroy with --empty-buckets to delete them, too"))
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
+    async fn empty(&self, subject: &Subject<'_>) -> Result<(), Fault> {
+        let spec: BucketSpec = subject.typed()?;
+        write::empty(&self.clients.s3(&spec.region), &spec.name).await
+    }
+}
+
+impl Buckets {
+    /// Whether a bucket that we own already may be taken up: it carries our mark, or none and nothing in it (the
+    /// answer to its creation was lost before it could be tagged).
+    async fn may_take(&self, subject: &Subject<'_>, client: &Client, name: &str) -> Result<bool, Fault> {
+        match optional(read::tagging(client, name).await)? {
+            Some(found) => Ok(tags::read(subject, found).0 == crate::resource::Owner::Ours),
+            None => {
+                let listed = client.list_object_versions().bucket(name).max_keys(1).send().await;
+                let listed = listed.map_err(|bad| fault_of("s3", "ListObjectVersions", bad))?;
+                Ok(listed.versions().is_empty() && listed.delete_markers().is_empty())
+            }
+        }
+    }
+}

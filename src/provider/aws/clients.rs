@@ -1,0 +1,169 @@
+//! SDK clients: one shared HTTP client and credential chain, one service client per region, made when first used.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_smithy_http_client::tls;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::sdk_config::RequestChecksumCalculation;
+
+use super::pace::Pace;
+use crate::resource::{Class, Fault};
+
+/// CloudFront, Route 53, IAM and Lambda@Edge have their control plane here.
+pub const GLOBAL: &str = "us-east-1";
+
+/// How the account is reached: read once from the environment by the session.
+#[derive(Clone, Debug, Default)]
+pub struct Access {
+    /// Region for calls that name none.
+    pub region: Option<String>,
+    /// Endpoint instead of AWS's own (`AWS_ENDPOINT_URL`).
+    pub endpoint: Option<String>,
+    /// Route 53 requests a second for the whole process; none for no limit.
+    pub route53_per_second: Option<f64>,
+}
+
+/// The account that answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Twelve digits.
+    pub account: String,
+    /// ARN of the caller.
+    pub arn: String,
+}
+
+/// All clients of one run.
+pub struct Clients {
+    shared: SdkConfig,
+    s3: Mutex<BTreeMap<String, aws_sdk_s3::Client>>,
+    lambda: Mutex<BTreeMap<String, aws_sdk_lambda::Client>>,
+    acm: Mutex<BTreeMap<String, aws_sdk_acm::Client>>,
+    elb: Mutex<BTreeMap<String, aws_sdk_elasticloadbalancingv2::Client>>,
+    /// IAM.
+    pub iam: aws_sdk_iam::Client,
+    /// CloudFront.
+    pub cloudfront: aws_sdk_cloudfront::Client,
+    route53: aws_sdk_route53::Client,
+    pace: Pace,
+    custom_endpoint: bool,
+}
+
+/// Gives the cached client of a region, or makes it.
+macro_rules! regional {
+    ($cache:expr, $region:expr, $make:expr) => {{
+        let mut cache = $cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        cache.entry($region.to_owned()).or_insert_with(|| $make).clone()
+    }};
+}
+
+impl Clients {
+    /// Reads the SDK's standard configuration. No call is made.
+    pub async fn connect(access: &Access) -> Self {
+        let plain_http = access.endpoint.as_deref().is_some_and(|url| url.starts_with("http://"));
+        // A plain HTTP endpoint needs no certificate store; reading the system's costs tens of milliseconds.
+        let http = if plain_http {
+            aws_smithy_http_client::Builder::new().build_http()
+        } else {
+            aws_smithy_http_client::Builder::new()
+                .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+                .build_https()
+        };
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_millis(2_500))
+            .operation_attempt_timeout(Duration::from_mins(5))
+            .read_timeout(Duration::from_secs(30))
+            .build();
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http)
+            .timeout_config(timeouts)
+            // One try a call: the engine retries, because it knows which lost answers need a look first.
+            .retry_config(RetryConfig::disabled());
+        if let Some(region) = &access.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        if access.endpoint.is_some() {
+            loader = loader.request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
+        }
+        Self::with_config(loader.load().await, access)
+    }
+
+    /// Takes a configuration that was read already.
+    pub fn with_config(shared: SdkConfig, access: &Access) -> Self {
+        let at_global = shared.to_builder().region(Region::new(GLOBAL)).build();
+        Self {
+            iam: aws_sdk_iam::Client::new(&at_global),
+            cloudfront: aws_sdk_cloudfront::Client::new(&at_global),
+            route53: aws_sdk_route53::Client::new(&at_global),
+            shared,
+            s3: Mutex::default(),
+            lambda: Mutex::default(),
+            acm: Mutex::default(),
+            elb: Mutex::default(),
+            pace: Pace::new(access.route53_per_second),
+            custom_endpoint: access.endpoint.is_some(),
+        }
+    }
+
+    fn at(&self, region: &str) -> SdkConfig {
+        self.shared.to_builder().region(Region::new(region.to_owned())).build()
+    }
+
+    /// S3 in a region.
+    pub fn s3(&self, region: &str) -> aws_sdk_s3::Client {
+        regional!(self.s3, region, {
+            let config = aws_sdk_s3::config::Builder::from(&self.at(region)).force_path_style(self.custom_endpoint);
+            aws_sdk_s3::Client::from_conf(config.build())
+        })
+    }
+
+    /// Lambda in a region.
+    pub fn lambda(&self, region: &str) -> aws_sdk_lambda::Client {
+        regional!(self.lambda, region, aws_sdk_lambda::Client::new(&self.at(region)))
+    }
+
+    /// ACM in a region.
+    pub fn acm(&self, region: &str) -> aws_sdk_acm::Client {
+        regional!(self.acm, region, aws_sdk_acm::Client::new(&self.at(region)))
+    }
+
+    /// Elastic Load Balancing in a region.
+    pub fn elb(&self, region: &str) -> aws_sdk_elasticloadbalancingv2::Client {
+        regional!(self.elb, region, aws_sdk_elasticloadbalancingv2::Client::new(&self.at(region)))
+    }
+
+    /// Route 53, after waiting for a place under the account's request rate (5 a second, R53 "Limits").
+    pub async fn route53(&self) -> &aws_sdk_route53::Client {
+        self.pace.wait().await;
+        &self.route53
+    }
+
+    /// Who we are: the first call of every run.
+    ///
+    /// # Errors
+    /// Credentials missing, wrong or expired; region missing; endpoint unreachable.
+    pub async fn identity(&self) -> Result<Identity, Fault> {
+        let region = self.shared.region().map_or(GLOBAL, |region| region.as_ref());
+        let sts = aws_sdk_sts::Client::new(&self.at(region));
+        let answer = sts.get_caller_identity().send().await;
+        let answer = answer.map_err(|bad| super::fault::of("sts", "GetCallerIdentity", bad))?;
+        match (answer.account, answer.arn) {
+            (Some(account), Some(arn)) => Ok(Identity { account, arn }),
+            _ => Err(Fault::new(
+                Class::Internal,
+                "sts",
+                "GetCallerIdentity",
+                "UnexpectedAnswer",
+                "the answer has no account",
+            )),
+        }
+    }
+
+    /// The region for calls that name none, as the SDK resolved it.
+    pub fn region(&self) -> Option<&str> {
+        self.shared.region().map(Region::as_ref)
+    }
+}

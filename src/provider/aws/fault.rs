@@ -1,0 +1,191 @@
+//! From an SDK error to a [`Fault`]: which error of which service may be tried again, as one table.
+
+use std::error::Error;
+
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+
+use crate::resource::{Class, Fault};
+
+/// Service (`*` for any), code, what may be done. The first row that fits counts.
+/// Sources: the services' API references (errors of each operation) and botocore's retry data.
+const RULES: &[(&str, &str, Class)] = &[
+    ("*", "Throttling", Class::Retry),
+    ("*", "ThrottlingException", Class::Retry),
+    ("*", "ThrottledException", Class::Retry),
+    ("*", "TooManyRequestsException", Class::Retry),
+    ("*", "RequestLimitExceeded", Class::Retry),
+    ("*", "SlowDown", Class::Retry),
+    ("*", "ServiceUnavailable", Class::Retry),
+    ("*", "ServiceUnavailableException", Class::Retry),
+    ("*", "InternalFailure", Class::Retry),
+    ("*", "InternalError", Class::Retry),
+    ("*", "ServiceException", Class::Retry),
+    ("*", "RequestTimeout", Class::Retry),
+    ("route53", "PriorRequestNotComplete", Class::Retry),
+    ("iam", "ConcurrentModification", Class::Retry),
+    ("lambda", "ResourceConflictException:update", Class::Retry),
+    ("s3", "ConditionalRequestConflict", Class::Retry),
+    ("s3", "OperationAborted", Class::Retry),
+    ("cloudfront", "PreconditionFailed", Class::Stale),
+    ("cloudfront", "InvalidIfMatchVersion", Class::Stale),
+    ("s3", "PreconditionFailed", Class::Stale),
+    ("*", "ExpiredToken", Class::Credentials),
+    ("*", "ExpiredTokenException", Class::Credentials),
+    ("*", "InvalidClientTokenId", Class::Credentials),
+    ("*", "UnrecognizedClientException", Class::Credentials),
+    ("*", "SignatureDoesNotMatch", Class::Credentials),
+    ("*", "InvalidAccessKeyId", Class::Credentials),
+    ("*", "AuthFailure", Class::Credentials),
+    ("*", "RequestExpired", Class::Credentials),
+    ("*", "RequestTimeTooSkewed", Class::Credentials),
+    ("*", "AccessDenied", Class::Denied),
+    ("*", "AccessDeniedException", Class::Denied),
+    ("*", "UnauthorizedOperation", Class::Denied),
+    ("iam", "NoSuchEntity", Class::Missing),
+    ("lambda", "ResourceNotFoundException", Class::Missing),
+    ("acm", "ResourceNotFoundException", Class::Missing),
+    ("elbv2", "LoadBalancerNotFound", Class::Missing),
+    ("s3", "NoSuchBucket", Class::Missing),
+    ("s3", "NoSuchKey", Class::Missing),
+    ("s3", "NotFound", Class::Missing),
+    ("s3", "NoSuchBucketPolicy", Class::Missing),
+    ("s3", "NoSuchTagSet", Class::Missing),
+    ("s3", "NoSuchCORSConfiguration", Class::Missing),
+    ("s3", "NoSuchLifecycleConfiguration", Class::Missing),
+    ("s3", "NoSuchPublicAccessBlockConfiguration", Class::Missing),
+    ("s3", "OwnershipControlsNotFoundError", Class::Missing),
+    ("s3", "ServerSideEncryptionConfigurationNotFoundError", Class::Missing),
+    ("s3", "ReplicationConfigurationNotFoundError", Class::Missing),
+    ("route53", "NoSuchHostedZone", Class::Missing),
+    ("route53", "NoSuchHealthCheck", Class::Missing),
+    ("cloudfront", "NoSuchDistribution", Class::Missing),
+    ("cloudfront", "NoSuchOriginAccessControl", Class::Missing),
+    ("cloudfront", "NoSuchCachePolicy", Class::Missing),
+    ("cloudfront", "NoSuchOriginRequestPolicy", Class::Missing),
+    ("cloudfront", "NoSuchResponseHeadersPolicy", Class::Missing),
+    ("cloudfront", "NoSuchMonitoringSubscription", Class::Missing),
+    ("iam", "EntityAlreadyExists", Class::Exists),
+    ("lambda", "ResourceConflictException", Class::Exists),
+    ("s3", "BucketAlreadyOwnedByYou", Class::Exists),
+    ("s3", "BucketAlreadyExists", Class::Exists),
+    ("route53", "HostedZoneAlreadyExists", Class::Exists),
+    ("route53", "HealthCheckAlreadyExists", Class::Exists),
+    ("cloudfront", "DistributionAlreadyExists", Class::Exists),
+    ("cloudfront", "OriginAccessControlAlreadyExists", Class::Exists),
+    ("cloudfront", "CachePolicyAlreadyExists", Class::Exists),
+    ("cloudfront", "OriginRequestPolicyAlreadyExists", Class::Exists),
+    ("cloudfront", "ResponseHeadersPolicyAlreadyExists", Class::Exists),
+    ("cloudfront", "MonitoringSubscriptionAlreadyExists", Class::Exists),
+];
+
+/// What may be done about `code` of `service`.
+fn class_of(service: &str, code: &str, message: &str, status: Option<u16>) -> Class {
+    if service == "lambda" && code == "InvalidParameterValueException" {
+        // Two different things under one code; only the words tell them apart.
+        if message.contains("cannot be assumed by Lambda") {
+            return Class::Retry;
+        }
+        if message.contains("replicated function") {
+            return Class::Deferred;
+        }
+    }
+    if service == "lambda" && code == "ResourceConflictException" && message.contains("in progress") {
+        return Class::Retry;
+    }
+    let row = RULES.iter().find(|(by, known, _)| (*by == "*" || *by == service) && *known == code);
+    match (row, status) {
+        (Some((_, _, class)), _) => *class,
+        (None, Some(404)) => Class::Missing,
+        (None, Some(429 | 500..=599)) => Class::Retry,
+        (None, Some(403)) => Class::Denied,
+        (None, _) => Class::Refused,
+    }
+}
+
+/// The fault that an SDK error stands for.
+pub fn of<E>(service: &str, operation: &str, error: SdkError<E, HttpResponse>) -> Fault
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    match &error {
+        SdkError::ServiceError(answer) => {
+            let status = answer.raw().status().as_u16();
+            let code = answer.err().code().map_or_else(|| format!("HTTP {status}"), str::to_owned);
+            let message = answer.err().message().unwrap_or("the service gave no reason").to_owned();
+            let class = class_of(service, &code, &message, Some(status));
+            advise(Fault::new(class, service, operation, code, message))
+        }
+        SdkError::ResponseError(answer) => {
+            let status = answer.raw().status().as_u16();
+            Fault::new(
+                class_of(service, "", "", Some(status)),
+                service,
+                operation,
+                format!("HTTP {status}"),
+                "the answer cannot be read",
+            )
+        }
+        SdkError::TimeoutError(_) => unreachable_fault(service, operation, &chain(&error), Class::Retry),
+        SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => connection(service, operation, &error),
+        _ => Fault::unexpected(service, operation, chain(&error)),
+    }
+}
+
+fn connection<E: Error + 'static>(service: &str, operation: &str, error: &SdkError<E, HttpResponse>) -> Fault {
+    let words = chain(error);
+    let lower = words.to_lowercase();
+    if lower.contains("credential") || lower.contains("sso") || lower.contains("token") {
+        return advise(Fault::new(Class::Credentials, service, operation, "NoCredentials", last_cause(error)));
+    }
+    if lower.contains("region") {
+        return Fault::new(Class::Credentials, service, operation, "NoRegion", "no AWS region is configured")
+            .next("set AWS_REGION, or region in ~/.aws/config");
+    }
+    // A refused connection never carried the call; anything else may have, so it is looked at before it is repeated.
+    let class = if lower.contains("refused") || lower.contains("dns") || lower.contains("connect") {
+        Class::Unreachable
+    } else {
+        Class::Retry
+    };
+    unreachable_fault(service, operation, &words, class)
+}
+
+fn unreachable_fault(service: &str, operation: &str, words: &str, class: Class) -> Fault {
+    Fault::new(class, service, operation, "NoAnswer", words)
+        .next("check AWS_ENDPOINT_URL and the network; with the local AWS: localstack/up")
+}
+
+fn advise(fault: Fault) -> Fault {
+    match fault.class {
+        Class::Credentials => fault.next("log in again (aws sso login), or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; with the local AWS: eval \"$(localstack/up)\""),
+        Class::Denied => fault.next("give the caller this permission; the tool asks for nothing that the plan does not need"),
+        _ => fault,
+    }
+}
+
+/// The error's words and those of its causes, outermost first.
+fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
+    let mut words = vec![error.to_string()];
+    let mut at = error.source();
+    while let Some(cause) = at {
+        words.push(cause.to_string());
+        at = cause.source();
+    }
+    words
+}
+
+fn last_cause(error: &(dyn Error + 'static)) -> String {
+    causes(error).pop().unwrap_or_default()
+}
+
+/// The causes in one line, each said once.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for text in causes(error) {
+        if !words.iter().any(|said| said.contains(&text)) {
+            words.push(text);
+        }
+    }
+    words.join(": ")
+}

@@ -1,0 +1,52 @@
+//! Tags: how a resource carries the stack's mark.
+
+use std::collections::BTreeMap;
+
+use crate::provider::Subject;
+use crate::resource::{ADDRESS_TAG, FieldChange, Found, Owner, STACK_TAG};
+
+/// The plan's tags with the tool's own.
+pub fn wanted(subject: &Subject<'_>, tags: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut all = tags.clone();
+    all.insert(STACK_TAG.to_owned(), subject.stack.to_owned());
+    all.insert(ADDRESS_TAG.to_owned(), subject.address.to_string());
+    all
+}
+
+/// The tags to write when the service takes them as a whole: what others put there stays, what the plan dropped goes.
+pub fn merged(
+    subject: &Subject<'_>,
+    tags: &BTreeMap<String, String>,
+    found: &Found,
+    fields: &[FieldChange],
+) -> BTreeMap<String, String> {
+    let held = found.spec.get("tags").and_then(serde_json::Value::as_object).into_iter().flatten();
+    let dropped = |key: &str| fields.iter().any(|f| f.new.is_none() && f.path.strip_prefix("tags.") == Some(key));
+    let mut all: BTreeMap<String, String> = held
+        .filter(|(key, _)| !dropped(key))
+        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+        .collect();
+    all.extend(wanted(subject, tags));
+    all
+}
+
+/// Whose a resource with these tags is, and the tags that are not the tool's own.
+pub fn read(subject: &Subject<'_>, mut tags: BTreeMap<String, String>) -> (Owner, BTreeMap<String, String>) {
+    let stack = tags.remove(STACK_TAG);
+    let address = tags.remove(ADDRESS_TAG);
+    let owner = match (stack, address) {
+        (Some(stack), Some(address)) if stack == subject.stack && address == subject.address.as_str() => Owner::Ours,
+        (Some(stack), Some(address)) => Owner::Foreign(format!("tagged as {address} of stack {stack}")),
+        _ => Owner::Foreign("not tagged by this tool".to_owned()),
+    };
+    (owner, tags)
+}
+
+/// Whose a resource with this comment is, for kinds without tags.
+pub fn owner_by_comment(subject: &Subject<'_>, comment: &str) -> Owner {
+    if comment.contains(&crate::resource::comment(subject.stack, subject.address)) {
+        Owner::Ours
+    } else {
+        Owner::Foreign(format!("its comment is {comment:?}"))
+    }
+}

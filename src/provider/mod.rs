@@ -1,0 +1,121 @@
+//! [7] The only place that alters the world: one provider for each kind, behind one trait.
+
+pub mod aws;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use crate::resource::{Address, Attributes, Fault, FieldChange, Found, Kind, Level};
+
+/// What a call is about. The spec has no open references, except in [`Provider::read`] of things that do not exist yet.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// Name of the stack.
+    pub stack: &'a str,
+    /// Its address.
+    pub address: &'a Address,
+    /// Idempotency token of this generation: caller references and client tokens are made of it.
+    pub token: &'a str,
+    /// The settings.
+    pub spec: &'a Value,
+    /// What the service calls it, when that is known.
+    pub id: Option<&'a str>,
+    /// What it made known before.
+    pub attributes: &'a Attributes,
+}
+
+impl Subject<'_> {
+    /// The typed spec.
+    ///
+    /// # Errors
+    /// When the spec is not of its kind's shape: a program error, or a state written by a newer version.
+    pub fn typed<S: serde::de::DeserializeOwned>(&self) -> Result<S, Fault> {
+        S::deserialize(self.spec).map_err(|bad| {
+            Fault::unexpected("akidb-edge", "spec", format!("the settings of {} do not fit: {bad}", self.address))
+        })
+    }
+}
+
+/// What a create or update answered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Made {
+    /// What the service calls it.
+    pub id: String,
+    /// What it makes known now.
+    pub attributes: Attributes,
+}
+
+/// What a delete answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Gone {
+    /// It is gone (or was already).
+    Gone,
+    /// It will not go yet: a later run tries again.
+    Deferred(String),
+}
+
+/// One look at something that takes its time.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Settled {
+    /// It has come as far as was asked; newly known attributes.
+    Ready(Attributes),
+    /// Not yet: the service's word for it, and when to look again at the earliest.
+    NotYet(String, Duration),
+}
+
+/// Reads, makes, changes and removes one kind of resource. Calls are single tries: retries, waits, order and journal
+/// belong to the engine. Every method may be called again after a lost answer.
+#[async_trait]
+pub trait Provider: Send + Sync {
+    /// What exists: by id when it is known, else by its deterministic name, token or tags. `None` when absent.
+    async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault>;
+
+    /// Makes it. When it exists already and is ours, answers as if it had just been made; when it is somebody else's,
+    /// a fault of class [`Exists`](crate::resource::Class::Exists).
+    async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault>;
+
+    /// Changes it in place. No fields, no requests.
+    async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault>;
+
+    /// Removes it; absent already is success.
+    async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault>;
+
+    /// Looks once whether it has come as far as `level`. The default: as soon as it is made, it is everything.
+    async fn settled(&self, _subject: &Subject<'_>, _level: Level) -> Result<Settled, Fault> {
+        Ok(Settled::Ready(Attributes::new()))
+    }
+
+    /// Removes the data in it so that it can be deleted (a versioned bucket). Only on the user's explicit word.
+    async fn empty(&self, _subject: &Subject<'_>) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+/// The provider of each kind.
+#[derive(Clone, Default)]
+pub struct Providers {
+    table: BTreeMap<Kind, Arc<dyn Provider>>,
+}
+
+impl Providers {
+    /// Puts a provider in the table.
+    #[must_use]
+    pub fn with(mut self, kind: Kind, provider: Arc<dyn Provider>) -> Self {
+        self.table.insert(kind, provider);
+        self
+    }
+
+    /// The provider of a kind.
+    ///
+    /// # Errors
+    /// When this build has none for it.
+    pub fn of(&self, kind: Kind) -> Result<&Arc<dyn Provider>, Fault> {
+        self.table.get(&kind).ok_or_else(|| {
+            Fault::unexpected("akidb-edge", "provider", format!("this build has no provider for kind {}", kind.name()))
+        })
+    }
+}

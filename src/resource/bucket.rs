@@ -1,0 +1,86 @@
+//! S3 bucket.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::kind::{Facts, plain};
+
+/// An S3 bucket and the settings that the plan states; what it leaves out is left alone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BucketSpec {
+    /// Globally unique name, 3 to 63 characters.
+    pub name: String,
+    /// Region, e.g. `eu-central-1`.
+    pub region: String,
+    /// Keep old versions of objects (replication needs it).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub versioning: Option<bool>,
+    /// Default encryption: `AES256` or `aws:kms`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<String>,
+    /// All four public access blocks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block_public_access: Option<bool>,
+    /// `BucketOwnerEnforced`, `BucketOwnerPreferred` or `ObjectWriter`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ownership: Option<String>,
+    /// Cross-origin rules for browsers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cors: Vec<CorsRule>,
+    /// Expiry rules.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lifecycle: Vec<LifecycleRule>,
+    /// Tags besides the tool's own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// One CORS rule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CorsRule {
+    /// Origins such as `https://demo.example.com`.
+    pub origins: Vec<String>,
+    /// Methods such as `GET`.
+    pub methods: Vec<String>,
+    /// Request headers a browser may send.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<String>,
+    /// Response headers a page may read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expose: Vec<String>,
+    /// Seconds a browser may keep the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age_seconds: Option<i32>,
+}
+
+/// One lifecycle rule, in days.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LifecycleRule {
+    /// Name of the rule.
+    pub id: String,
+    /// Keys it applies to; empty for all.
+    #[serde(default)]
+    pub prefix: String,
+    /// Delete current versions after so many days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expire_days: Option<i32>,
+    /// Delete old versions after so many days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expire_old_versions_days: Option<i32>,
+    /// Give up unfinished multipart uploads after so many days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abort_uploads_days: Option<i32>,
+}
+
+pub(super) const FACTS: Facts = Facts {
+    replace_on: &["name", "region"],
+    identity: &["name"],
+    holds_data: true,
+    exact: &["cors", "lifecycle"],
+    ..plain("bucket", "S3 bucket")
+};

@@ -1,0 +1,65 @@
+//! CloudFront cache policy.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::kind::{Facts, plain};
+
+/// What is part of the cache key and how long an answer is kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CachePolicySpec {
+    /// Name, unique in the account.
+    pub name: String,
+    /// What it is for.
+    pub comment: String,
+    /// Shortest time in seconds; above 0 it overrides the origin's `no-store`.
+    pub min_ttl: i64,
+    /// Time in seconds when the origin says nothing.
+    pub default_ttl: i64,
+    /// Longest time in seconds.
+    pub max_ttl: i64,
+    /// Cache gzip answers apart.
+    pub gzip: bool,
+    /// Cache brotli answers apart.
+    pub brotli: bool,
+    /// Headers in the key, sorted; at most ten.
+    #[serde(default)]
+    pub headers: Vec<String>,
+    /// Query strings in the key.
+    pub query_strings: Choice,
+    /// Cookies in the key.
+    pub cookies: Choice,
+}
+
+/// Which members of a request take part.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Choice {
+    /// None of them.
+    None,
+    /// All of them.
+    All,
+    /// Only these, sorted.
+    Only(Vec<String>),
+    /// All but these, sorted.
+    AllExcept(Vec<String>),
+}
+
+impl Choice {
+    /// The names that it lists; none for `None` and `All`.
+    pub fn names(&self) -> &[String] {
+        match self {
+            Self::None | Self::All => &[],
+            Self::Only(names) | Self::AllExcept(names) => names,
+        }
+    }
+}
+
+pub(super) const FACTS: Facts = Facts {
+    replace_on: &["name"],
+    identity: &["name"],
+    exact: &["headers", "query_strings", "cookies"],
+    disruptive: &["headers", "query_strings", "cookies"],
+    ..plain("cache-policy", "CloudFront cache policy")
+};

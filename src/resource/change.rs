@@ -1,0 +1,155 @@
+//! The change: what stands between the world and the plan, as a small closed list.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Address, Found, Kind, Leftover, Level, Record, Resource};
+
+/// What is to be done with one address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// It is as the plan wants it.
+    Keep,
+    /// It is made.
+    Create,
+    /// It is ours, but the journal does not know it: taken up, then changed where it differs.
+    Adopt,
+    /// It is changed in place.
+    Update,
+    /// A new one is made and the old one goes.
+    Replace,
+    /// It goes.
+    Delete,
+    /// It is gone already; only the journal learns it.
+    Forget,
+}
+
+impl Action {
+    /// The mark in front of a line.
+    pub const fn mark(self) -> &'static str {
+        match self {
+            Self::Keep => " ",
+            Self::Create => "+",
+            Self::Adopt => ">",
+            Self::Update => "~",
+            Self::Replace => "±",
+            Self::Delete => "-",
+            Self::Forget => "?",
+        }
+    }
+
+    /// The word in a line.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Create => "create",
+            Self::Adopt => "adopt",
+            Self::Update => "update",
+            Self::Replace => "replace",
+            Self::Delete => "delete",
+            Self::Forget => "forget",
+        }
+    }
+}
+
+/// How much a change may hurt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Risk {
+    /// Nobody notices.
+    Safe,
+    /// A short effect while it takes hold.
+    Brief,
+    /// Users notice.
+    Disruptive,
+    /// Data is gone afterwards.
+    DestroysData,
+}
+
+impl Risk {
+    /// The words in a line.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Safe => "safe",
+            Self::Brief => "brief",
+            Self::Disruptive => "disruptive",
+            Self::DestroysData => "destroys data",
+        }
+    }
+}
+
+/// One field that differs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FieldChange {
+    /// Dotted path in the spec.
+    pub path: String,
+    /// What is there now; none when it is not set.
+    pub old: Option<Value>,
+    /// What the plan wants; none when it goes back to the default. May hold references not known yet.
+    pub new: Option<Value>,
+    /// The world differs from what was remembered: somebody else changed it.
+    pub drifted: bool,
+}
+
+/// What is to be done with one address.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// The address.
+    pub address: Address,
+    /// Its kind.
+    pub kind: Kind,
+    /// What is done.
+    pub action: Action,
+    /// The fields that differ.
+    pub fields: Vec<FieldChange>,
+    /// How much it may hurt.
+    pub risk: Risk,
+    /// Why, when it is not obvious.
+    pub reason: Option<String>,
+    /// What is wanted, with references.
+    pub after: Option<Resource>,
+    /// What is remembered.
+    pub before: Option<Record>,
+    /// What was found.
+    pub found: Option<Found>,
+}
+
+/// All that is to be done in a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Changes {
+    /// Name of the stack.
+    pub stack: String,
+    /// The changes by address; kept ones too, so that their attributes are known.
+    pub items: BTreeMap<Address, Change>,
+    /// Deletions left over from earlier runs.
+    pub leftovers: Vec<Leftover>,
+}
+
+impl Changes {
+    /// Whether nothing is to be done.
+    pub fn is_empty(&self) -> bool {
+        self.leftovers.is_empty() && self.items.values().all(|change| change.action == Action::Keep)
+    }
+
+    /// The changes that do something.
+    pub fn acting(&self) -> impl Iterator<Item = &Change> {
+        self.items.values().filter(|change| change.action != Action::Keep)
+    }
+
+    /// How many of each action.
+    pub fn counts(&self) -> BTreeMap<Action, usize> {
+        let mut counts = BTreeMap::new();
+        for change in self.acting() {
+            *counts.entry(change.action).or_insert(0) += 1;
+        }
+        counts
+    }
+
+    /// The level at which others in this run need `address`.
+    pub fn needed_at(&self, address: &Address) -> Option<Level> {
+        self.acting().filter_map(|change| change.after.as_ref()?.needs.get(address).copied()).max()
+    }
+}

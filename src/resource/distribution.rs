@@ -1,0 +1,176 @@
+//! CloudFront distribution.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::kind::{Facts, plain};
+
+/// A distribution, as far as the plan manages it. An update changes these fields in the configuration that was read and
+/// leaves the others as they are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DistributionSpec {
+    /// Comment, up to 128 characters.
+    pub comment: String,
+    /// Whether it answers.
+    pub enabled: bool,
+    /// `PriceClass_100`, `PriceClass_200` or `PriceClass_All`.
+    pub price_class: String,
+    /// `http2`, `http2and3`, …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_version: Option<String>,
+    /// Whether it answers over IPv6.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipv6: Option<bool>,
+    /// Alternate domain names, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
+    /// Certificate for the aliases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<ViewerCertificate>,
+    /// Object for `/`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_root_object: Option<String>,
+    /// Where answers come from, sorted by id.
+    pub origins: Vec<Origin>,
+    /// Pairs of origins with failover, sorted by id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub origin_groups: Vec<OriginGroup>,
+    /// What happens to requests that no other behaviour takes.
+    pub default_behaviour: Behaviour,
+    /// Behaviours by path, first match wins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub behaviours: Vec<Behaviour>,
+    /// Access logs (legacy standard logging).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logging: Option<Logging>,
+    /// Tags besides the tool's own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// The certificate that viewers see.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ViewerCertificate {
+    /// ARN in us-east-1.
+    pub acm_arn: String,
+    /// `sni-only`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ssl_support_method: Option<String>,
+    /// e.g. `TLSv1.2_2021`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum_protocol: Option<String>,
+}
+
+/// One origin: custom (ports and protocol) or S3 (origin access control).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// Name inside the distribution.
+    pub id: String,
+    /// Host name.
+    pub domain_name: String,
+    /// Path that is put in front.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Settings of a custom origin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom: Option<CustomOrigin>,
+    /// Origin access control id: makes it an S3 origin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin_access_id: Option<String>,
+}
+
+/// How a custom origin is reached.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CustomOrigin {
+    /// Port for HTTP.
+    pub http_port: i32,
+    /// Port for HTTPS.
+    pub https_port: i32,
+    /// `https-only`, `http-only` or `match-viewer`.
+    pub protocol: String,
+    /// Seconds to wait for an answer, 1 to 120.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_timeout_seconds: Option<i32>,
+}
+
+/// Two origins; the second is asked when the first answers with one of the codes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OriginGroup {
+    /// Name inside the distribution.
+    pub id: String,
+    /// Status codes that cause failover, sorted.
+    pub status_codes: Vec<i32>,
+    /// Origin ids, the primary first.
+    pub members: Vec<String>,
+}
+
+/// What happens to requests of one path pattern.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Behaviour {
+    /// Path pattern; none for the default behaviour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Origin or origin group.
+    pub target: String,
+    /// `redirect-to-https`, `https-only` or `allow-all`.
+    pub viewer_protocol: String,
+    /// Allowed methods, sorted.
+    pub methods: Vec<String>,
+    /// Whether CloudFront compresses.
+    pub compress: bool,
+    /// Cache policy id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_policy_id: Option<String>,
+    /// Legacy time to live, instead of a cache policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_ttl: Option<i64>,
+    /// Origin request policy id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin_request_policy_id: Option<String>,
+    /// Response headers policy id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_headers_policy_id: Option<String>,
+    /// Lambda@Edge functions, sorted by event. Stated even when empty: an association is never left behind.
+    #[serde(default)]
+    pub functions: Vec<EdgeAssociation>,
+}
+
+/// A Lambda@Edge function at one event.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EdgeAssociation {
+    /// `viewer-request`, `viewer-response`, `origin-request` or `origin-response`.
+    pub event: String,
+    /// ARN of a numbered version in us-east-1.
+    pub function_arn: String,
+    /// Whether the function sees the body.
+    #[serde(default)]
+    pub include_body: bool,
+}
+
+/// Access logs into a bucket.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Logging {
+    /// `<bucket>.s3.amazonaws.com`; the bucket must accept ACLs.
+    pub bucket: String,
+    /// Key prefix.
+    pub prefix: String,
+    /// Whether cookies are logged.
+    #[serde(default)]
+    pub cookies: bool,
+}
+
+pub(super) const FACTS: Facts = Facts {
+    disruptive: &["enabled", "aliases", "certificate"],
+    usual_seconds: (15, 240),
+    ..plain("distribution", "CloudFront distribution")
+};

@@ -1,0 +1,79 @@
+//! What a service answered when it did not do what was asked.
+
+use serde::{Deserialize, Serialize};
+
+/// What may be done about a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// The same call may work in a moment (throttled, busy, not propagated yet, connection lost).
+    Retry,
+    /// The world changed since it was read: read again, plan again.
+    Stale,
+    /// It exists already.
+    Exists,
+    /// It does not exist.
+    Missing,
+    /// It will not go yet; a later run tries again.
+    Deferred,
+    /// Credentials are missing, wrong or expired.
+    Credentials,
+    /// The endpoint cannot be reached.
+    Unreachable,
+    /// The caller may not do this.
+    Denied,
+    /// The service will never do this as asked.
+    Refused,
+    /// Something that the program did not expect.
+    Internal,
+}
+
+/// An answer that is no success: what failed, why, and the next step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{service} {operation}: {code}: {message}")]
+pub struct Fault {
+    /// What may be done about it.
+    pub class: Class,
+    /// The service, e.g. `cloudfront`.
+    pub service: String,
+    /// The operation, e.g. `CreateDistribution`.
+    pub operation: String,
+    /// The service's own code.
+    pub code: String,
+    /// The service's own words.
+    pub message: String,
+    /// What to do next, when that is known.
+    pub next_step: Option<String>,
+}
+
+impl Fault {
+    /// A fault with no next step yet.
+    pub fn new(
+        class: Class,
+        service: &str,
+        operation: &str,
+        code: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            class,
+            service: service.to_owned(),
+            operation: operation.to_owned(),
+            code: code.into(),
+            message: message.into(),
+            next_step: None,
+        }
+    }
+
+    /// Adds the next step.
+    #[must_use]
+    pub fn next(mut self, step: impl Into<String>) -> Self {
+        self.next_step = Some(step.into());
+        self
+    }
+
+    /// An answer of the service that lacks what its contract promises.
+    pub fn unexpected(service: &str, operation: &str, message: impl Into<String>) -> Self {
+        Self::new(Class::Internal, service, operation, "UnexpectedAnswer", message)
+    }
+}

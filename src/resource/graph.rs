@@ -1,0 +1,147 @@
+//! The desired graph: what a plan wants, as data.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Address, Kind, references};
+
+/// How far a resource must have come before something that needs it may start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// The service took the call.
+    Accepted,
+    /// Others can refer to it (a function is active, a certificate knows its validation records).
+    Usable,
+    /// It works everywhere (distribution deployed, records in sync, certificate issued).
+    Propagated,
+}
+
+/// One wanted resource.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Resource {
+    /// Its name in the stack.
+    pub address: Address,
+    /// Its kind.
+    pub kind: Kind,
+    /// Its settings; may hold references.
+    pub spec: Value,
+    /// What must be there first, and how far.
+    pub needs: BTreeMap<Address, Level>,
+    /// The plan step that asks for it.
+    pub step: String,
+    /// Path in the plan file, for messages (`days.0.steps.1.with.buckets.primary`).
+    pub origin: String,
+}
+
+impl Resource {
+    /// A resource from its typed spec; every reference in the spec is a need at level usable.
+    ///
+    /// # Panics
+    /// When the spec cannot be written as JSON, which a spec of plain data always can.
+    pub fn new<S: Serialize>(address: Address, kind: Kind, spec: &S) -> Self {
+        let spec = serde_json::to_value(spec).expect("a spec is plain data");
+        let needs = references(&spec).into_iter().map(|need| (need, Level::Usable)).collect();
+        Self { address, kind, spec, needs, step: String::new(), origin: String::new() }
+    }
+
+    /// Says which step asked and where it stands in the plan.
+    #[must_use]
+    pub fn from_step(mut self, step: &str, origin: impl Into<String>) -> Self {
+        step.clone_into(&mut self.step);
+        self.origin = origin.into();
+        self
+    }
+
+    /// Adds a need.
+    #[must_use]
+    pub fn needing(mut self, address: Address, level: Level) -> Self {
+        let held = self.needs.entry(address).or_insert(level);
+        *held = (*held).max(level);
+        self
+    }
+
+    /// The typed spec, when no reference stands where another type is wanted.
+    pub fn typed<S: serde::de::DeserializeOwned>(&self) -> Option<S> {
+        S::deserialize(&self.spec).ok()
+    }
+}
+
+/// Everything that a plan wants of one stack.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Desired {
+    /// Name of the stack.
+    pub stack: String,
+    /// The resources by address.
+    pub resources: BTreeMap<Address, Resource>,
+}
+
+impl Desired {
+    /// An empty graph.
+    pub fn new(stack: &str) -> Self {
+        Self { stack: stack.to_owned(), resources: BTreeMap::new() }
+    }
+
+    /// Adds a resource and returns its address.
+    ///
+    /// # Panics
+    /// When two parts of the builder want the same address: an error in the program, not in the plan.
+    pub fn add(&mut self, resource: Resource) -> Address {
+        let address = resource.address.clone();
+        let before = self.resources.insert(address.clone(), resource);
+        assert!(before.is_none(), "two resources at {address}");
+        address
+    }
+
+    /// The addresses that `wanted` accepts, with all that they need (transitively).
+    pub fn with_needs(&self, wanted: impl Fn(&Address) -> bool) -> BTreeSet<Address> {
+        let mut open: Vec<&Address> = self.resources.keys().filter(|address| wanted(address)).collect();
+        let mut taken: BTreeSet<Address> = BTreeSet::new();
+        while let Some(address) = open.pop() {
+            if taken.insert(address.clone()) {
+                open.extend(self.resources.get(address).iter().flat_map(|resource| resource.needs.keys()));
+            }
+        }
+        taken
+    }
+
+    /// A circle of needs, if there is one: its members in order.
+    pub fn cycle(&self) -> Option<Vec<Address>> {
+        let mut done = BTreeSet::new();
+        self.resources.keys().find_map(|start| self.visit(start, &mut Vec::new(), &mut done))
+    }
+
+    fn visit<'a>(
+        &'a self,
+        at: &'a Address,
+        path: &mut Vec<&'a Address>,
+        done: &mut BTreeSet<&'a Address>,
+    ) -> Option<Vec<Address>> {
+        if let Some(found) = path.iter().position(|seen| *seen == at) {
+            return Some(path[found..].iter().map(|address| (*address).clone()).collect());
+        }
+        if done.contains(at) {
+            return None;
+        }
+        path.push(at);
+        let needs = self.resources.get(at).into_iter().flat_map(|resource| resource.needs.keys());
+        let found = needs.into_iter().find_map(|need| self.visit(need, path, done));
+        path.pop();
+        done.insert(at);
+        found
+    }
+
+    /// A text of the whole graph, one line a resource and one a need: for golden tests and `-v`.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        for (address, resource) in &self.resources {
+            out.push_str(&format!("{address}  [{}]  {}\n", resource.step, resource.spec));
+            for (need, level) in &resource.needs {
+                out.push_str(&format!("    needs {need} ({level:?})\n"));
+            }
+        }
+        out
+    }
+}

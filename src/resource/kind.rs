@@ -1,0 +1,160 @@
+//! The closed list of kinds and what the engine must know of each: nothing here calls the world.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::*;
+
+/// What plan, diff and execution must know of a kind, as data.
+#[derive(Debug)]
+pub struct Facts {
+    /// The word in an address.
+    pub name: &'static str,
+    /// The words a person reads.
+    pub title: &'static str,
+    /// Dotted paths whose change cannot be made in place.
+    pub replace_on: &'static [&'static str],
+    /// Paths that must be equal to the letter; elsewhere, what the plan leaves out is left alone.
+    pub exact: &'static [&'static str],
+    /// Paths whose change is felt by users while it lasts.
+    pub disruptive: &'static [&'static str],
+    /// Paths that identify the thing before it has an id: while one is unknown it cannot exist yet.
+    pub identity: &'static [&'static str],
+    /// Deleting it destroys data.
+    pub holds_data: bool,
+    /// Only read, never made (a load balancer that somebody else owns).
+    pub lookup: bool,
+    /// A replacement is made before the old one goes (else after).
+    pub create_first: bool,
+    /// Seconds that AWS usually takes until usable, and until propagated; shown until the journal knows better.
+    pub usual_seconds: (u32, u32),
+}
+
+const PLAIN: Facts = Facts {
+    name: "",
+    title: "",
+    replace_on: &[],
+    exact: &[],
+    disruptive: &[],
+    identity: &[],
+    holds_data: false,
+    lookup: false,
+    create_first: false,
+    usual_seconds: (1, 1),
+};
+
+/// The kinds of resources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// An application load balancer that is looked up, never made.
+    LoadBalancer,
+    /// An IAM role with its policies.
+    Role,
+    /// An S3 bucket and its settings.
+    Bucket,
+    /// The policy of an S3 bucket.
+    BucketPolicy,
+    /// The replication rules of an S3 bucket.
+    Replication,
+    /// An S3 object with known content.
+    Object,
+    /// A Lambda function.
+    Function,
+    /// A published, numbered version of a Lambda function.
+    FunctionVersion,
+    /// A CloudFront origin access control.
+    OriginAccess,
+    /// A CloudFront cache policy.
+    CachePolicy,
+    /// A CloudFront origin request policy.
+    OriginRequestPolicy,
+    /// A CloudFront response headers policy.
+    ResponseHeadersPolicy,
+    /// A CloudFront distribution.
+    Distribution,
+    /// The extra metrics of a distribution.
+    Monitoring,
+    /// An ACM certificate with DNS validation.
+    Certificate,
+    /// A Route 53 public hosted zone.
+    Zone,
+    /// A Route 53 health check.
+    HealthCheck,
+    /// All record sets of some names in one zone, changed in one transaction.
+    Records,
+}
+
+impl Kind {
+    /// Every kind, in the order of the enum.
+    pub const ALL: [Self; 18] = [
+        Self::LoadBalancer,
+        Self::Role,
+        Self::Bucket,
+        Self::BucketPolicy,
+        Self::Replication,
+        Self::Object,
+        Self::Function,
+        Self::FunctionVersion,
+        Self::OriginAccess,
+        Self::CachePolicy,
+        Self::OriginRequestPolicy,
+        Self::ResponseHeadersPolicy,
+        Self::Distribution,
+        Self::Monitoring,
+        Self::Certificate,
+        Self::Zone,
+        Self::HealthCheck,
+        Self::Records,
+    ];
+
+    /// What the engine must know of this kind.
+    pub const fn facts(self) -> &'static Facts {
+        match self {
+            Self::LoadBalancer => &load_balancer::FACTS,
+            Self::Role => &role::FACTS,
+            Self::Bucket => &bucket::FACTS,
+            Self::BucketPolicy => &bucket_policy::FACTS,
+            Self::Replication => &replication::FACTS,
+            Self::Object => &object::FACTS,
+            Self::Function => &function::FACTS,
+            Self::FunctionVersion => &function_version::FACTS,
+            Self::OriginAccess => &origin_access::FACTS,
+            Self::CachePolicy => &cache_policy::FACTS,
+            Self::OriginRequestPolicy => &origin_request_policy::FACTS,
+            Self::ResponseHeadersPolicy => &response_headers_policy::FACTS,
+            Self::Distribution => &distribution::FACTS,
+            Self::Monitoring => &monitoring::FACTS,
+            Self::Certificate => &certificate::FACTS,
+            Self::Zone => &zone::FACTS,
+            Self::HealthCheck => &health_check::FACTS,
+            Self::Records => &records::FACTS,
+        }
+    }
+
+    /// The word in an address.
+    pub const fn name(self) -> &'static str {
+        self.facts().name
+    }
+}
+
+/// The facts of a kind with nothing special; a kind names what differs.
+pub(super) const fn plain(name: &'static str, title: &'static str) -> Facts {
+    Facts { name, title, ..PLAIN }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_serialise_alike() {
+        let mut names: Vec<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+        for kind in Kind::ALL {
+            assert_eq!(serde_json::to_value(kind).ok(), Some(serde_json::json!(kind.name())));
+        }
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Kind::ALL.len());
+    }
+}

@@ -1,0 +1,46 @@
+//! The vocabulary: addresses, the graph, actions, events, faults and one typed spec per kind.
+//!
+//! Every room looks here; this room looks at no one and calls no one.
+
+mod address;
+mod artefact;
+mod change;
+mod event;
+mod fault;
+mod graph;
+mod kind;
+mod mark;
+mod observed;
+mod reference;
+mod remembered;
+
+pub mod bucket;
+pub mod bucket_policy;
+pub mod cache_policy;
+pub mod certificate;
+pub mod distribution;
+pub mod function;
+pub mod function_version;
+pub mod health_check;
+pub mod load_balancer;
+pub mod monitoring;
+pub mod object;
+pub mod origin_access;
+pub mod origin_request_policy;
+pub mod records;
+pub mod replication;
+pub mod response_headers_policy;
+pub mod role;
+pub mod zone;
+
+pub use address::{Address, BadAddress, is_name};
+pub use artefact::{Artefacts, Source, sha256_hex};
+pub use change::{Action, Change, Changes, FieldChange, Risk};
+pub use event::{Event, Listener, Silent};
+pub use fault::{Class, Fault};
+pub use graph::{Desired, Level, Resource};
+pub use kind::{Facts, Kind};
+pub use mark::{ADDRESS_TAG, STACK_TAG, comment, token};
+pub use observed::{Found, Observed, Owner};
+pub use reference::{ACCOUNT, Attributes, has_references, link, references, resolve};
+pub use remembered::{Ending, Leftover, Record, Remembered, RunSummary, Standing};

@@ -1,0 +1,40 @@
+//! S3 object with known content.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::kind::{Facts, plain};
+
+/// An object whose content is known by its hash. The bytes come from the run's artefacts, never from the state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectSpec {
+    /// Bucket name.
+    pub bucket: String,
+    /// Region of the bucket.
+    pub region: String,
+    /// Key; content-addressed keys carry the hash in them.
+    pub key: String,
+    /// SHA-256 of the content, 64 hex digits.
+    pub sha256: String,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// Media type.
+    pub content_type: String,
+    /// `Cache-Control` header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_control: Option<String>,
+    /// User metadata besides the tool's own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<String, String>,
+}
+
+pub(super) const FACTS: Facts = Facts {
+    replace_on: &["bucket", "key"],
+    identity: &["bucket", "key"],
+    holds_data: true,
+    create_first: true,
+    ..plain("object", "S3 object")
+};

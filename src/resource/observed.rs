@@ -1,0 +1,58 @@
+//! What was seen of the world before a change.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Address, Attributes, Fault};
+
+/// Whose a found resource is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Owner {
+    /// It carries this stack's and this address's mark.
+    Ours,
+    /// It exists and carries another mark or none.
+    Foreign(String),
+}
+
+/// One resource as it is in the world.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Found {
+    /// What the service calls it.
+    pub id: String,
+    /// Its settings in the shape of its kind's spec, with all the defaults that the service fills in.
+    pub spec: Value,
+    /// What it makes known.
+    pub attributes: Attributes,
+    /// Whose it is.
+    pub owner: Owner,
+}
+
+/// What was seen, by address: found, absent, or not to be read.
+#[derive(Debug, Default)]
+pub struct Observed {
+    /// The answers. An address that was not asked for is missing.
+    pub seen: BTreeMap<Address, Result<Option<Found>, Fault>>,
+    /// The account that answered.
+    pub account: String,
+}
+
+impl Observed {
+    /// What was found at an address.
+    pub fn found(&self, address: &Address) -> Option<&Found> {
+        self.seen.get(address).and_then(|answer| answer.as_ref().ok()).and_then(Option::as_ref)
+    }
+
+    /// The addresses that could not be read.
+    pub fn faults(&self) -> impl Iterator<Item = (&Address, &Fault)> {
+        self.seen.iter().filter_map(|(address, answer)| answer.as_ref().err().map(|fault| (address, fault)))
+    }
+
+    /// The attribute of something found.
+    pub fn attribute(&self, address: &str, attribute: &str) -> Option<Value> {
+        let address: Address = address.parse().ok()?;
+        self.found(&address)?.attributes.get(attribute).cloned()
+    }
+}

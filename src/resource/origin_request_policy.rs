@@ -1,0 +1,46 @@
+//! CloudFront origin request policy.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::cache_policy::Choice;
+use super::kind::{Facts, plain};
+
+/// What is sent on to the origin besides the cache key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OriginRequestPolicySpec {
+    /// Name, unique in the account.
+    pub name: String,
+    /// What it is for.
+    pub comment: String,
+    /// Headers that are sent on.
+    pub headers: HeaderChoice,
+    /// Query strings that are sent on.
+    pub query_strings: Choice,
+    /// Cookies that are sent on.
+    pub cookies: Choice,
+}
+
+/// Which headers are sent on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum HeaderChoice {
+    /// None.
+    None,
+    /// All that the viewer sent.
+    AllViewer,
+    /// All that the viewer sent but these.
+    AllExcept(Vec<String>),
+    /// Only these.
+    Only(Vec<String>),
+    /// All that the viewer sent and these `CloudFront-*` ones.
+    AllViewerAnd(Vec<String>),
+}
+
+pub(super) const FACTS: Facts = Facts {
+    replace_on: &["name"],
+    identity: &["name"],
+    exact: &["headers", "query_strings", "cookies"],
+    ..plain("origin-request-policy", "CloudFront origin request policy")
+};

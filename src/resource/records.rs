@@ -1,0 +1,112 @@
+//! Route 53 record sets, changed in one transaction.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::kind::{Facts, plain};
+
+/// The record sets of some names in one zone. The group owns its names: what else stands at them is removed or refused.
+/// Every change of a group is one change batch, so it happens as a whole or not at all.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecordsSpec {
+    /// Hosted zone id without prefix.
+    pub zone_id: String,
+    /// The record sets, sorted by name, type and set identifier.
+    pub sets: Vec<RecordSet>,
+}
+
+/// One record set.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecordSet {
+    /// Full name without the final dot.
+    pub name: String,
+    /// `A`, `AAAA`, `CNAME`, `TXT`, …
+    #[serde(rename = "type")]
+    pub record_type: String,
+    /// Tells sets of one name apart; every routed set has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_identifier: Option<String>,
+    /// Seconds to live; none for an alias.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<i64>,
+    /// Values, sorted; none for an alias.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<String>,
+    /// Alias target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<Alias>,
+    /// Geolocation routing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub geolocation: Option<GeoLocation>,
+    /// Latency routing: the AWS region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency_region: Option<String>,
+    /// Failover routing: `PRIMARY` or `SECONDARY`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failover: Option<String>,
+    /// Weighted routing, 0 to 255.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<i64>,
+    /// Health check id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health_check_id: Option<String>,
+}
+
+/// Where an alias points.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Alias {
+    /// Hosted zone id of the target.
+    pub zone_id: String,
+    /// DNS name of the target without the final dot.
+    pub dns_name: String,
+    /// Whether an unhealthy target makes this set unhealthy (must be false for CloudFront).
+    pub evaluate_target_health: bool,
+}
+
+/// A place; the default place is country `*`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GeoLocation {
+    /// `AF`, `AN`, `AS`, `EU`, `OC`, `NA` or `SA`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continent: Option<String>,
+    /// ISO country code, or `*` for every other place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    /// US state or similar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subdivision: Option<String>,
+}
+
+impl RecordSet {
+    /// What makes a set unique in a zone.
+    pub fn key(&self) -> (String, String, String) {
+        (self.name.clone(), self.record_type.clone(), self.set_identifier.clone().unwrap_or_default())
+    }
+
+    /// The routing policy's name.
+    pub fn policy(&self) -> &'static str {
+        match self {
+            Self { geolocation: Some(_), .. } => "geolocation",
+            Self { latency_region: Some(_), .. } => "latency",
+            Self { failover: Some(_), .. } => "failover",
+            Self { weight: Some(_), .. } => "weighted",
+            _ => "simple",
+        }
+    }
+}
+
+/// The hosted zone id that every alias to CloudFront uses (a constant of AWS, from the Route 53 API reference).
+pub const CLOUDFRONT_ZONE_ID: &str = "Z2FDTNDATAQYW2";
+
+pub(super) const FACTS: Facts = Facts {
+    replace_on: &["zone_id"],
+    identity: &["zone_id"],
+    exact: &["sets"],
+    disruptive: &["sets"],
+    usual_seconds: (1, 60),
+    ..plain("records", "Route 53 record sets")
+};

@@ -1,0 +1,145 @@
+//! What the journal knows of a stack: the fold of its events.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Address, Attributes, Desired, Kind, Level, Resource};
+
+/// Where a remembered resource stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// The last call about it succeeded.
+    Present,
+    /// A create was begun and never answered: it may or may not exist.
+    Creating,
+    /// An update was begun and never answered.
+    Updating,
+    /// A delete was begun and never answered.
+    Deleting,
+}
+
+/// One remembered resource.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Its kind.
+    pub kind: Kind,
+    /// What the service calls it; unknown while a create is unanswered.
+    pub id: Option<String>,
+    /// Counts replacements; part of the idempotency token.
+    pub generation: u32,
+    /// The settings that were asked for, with their references.
+    pub spec: Value,
+    /// What it made known.
+    pub attributes: Attributes,
+    /// What it needs: deletions go the other way round.
+    pub needs: BTreeMap<Address, Level>,
+    /// The step that asked for it.
+    pub step: String,
+    /// Where it stands.
+    pub standing: Standing,
+}
+
+/// Something that is to go but would not yet: an old version, a replicated function.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Leftover {
+    /// The address that it had.
+    pub address: Address,
+    /// Its kind.
+    pub kind: Kind,
+    /// What the service calls it.
+    pub id: String,
+    /// Its last settings, resolved enough to delete it.
+    pub spec: Value,
+    /// What it made known.
+    pub attributes: Attributes,
+    /// Why it is still there.
+    pub reason: String,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ending {
+    /// All that was to do is done.
+    Done,
+    /// Some of it failed or was stopped; the next run goes on.
+    Partial,
+}
+
+/// One run of the tool that changed something, or tried to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// Number of the revision that it made, from 1.
+    pub revision: u64,
+    /// The verb with its main arguments.
+    pub command: String,
+    /// Who ran it: user@host.
+    pub by: String,
+    /// When it began (RFC 3339, UTC).
+    pub at: String,
+    /// How it ended; none while it runs or when it was killed.
+    pub ending: Option<Ending>,
+    /// Calls that changed something.
+    pub changes: u64,
+}
+
+/// What the journal knows of a stack.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Remembered {
+    /// Name of the stack.
+    pub stack: String,
+    /// Number of the last entry.
+    pub sequence: u64,
+    /// Account that the stack lives in, as first used.
+    pub account: Option<String>,
+    /// The resources by address.
+    pub resources: BTreeMap<Address, Record>,
+    /// What is to go but would not yet.
+    pub leftovers: Vec<Leftover>,
+    /// Steps that were asked for by name (a cutover) and stay in force.
+    pub requested: BTreeSet<String>,
+    /// Fallback in force, if any.
+    pub fallback: Option<String>,
+    /// All runs, oldest first.
+    pub runs: Vec<RunSummary>,
+}
+
+impl Remembered {
+    /// Nothing is known of `stack`.
+    pub fn empty(stack: &str) -> Self {
+        Self { stack: stack.to_owned(), ..Self::default() }
+    }
+
+    /// Number of the last revision; 0 before the first run.
+    pub fn revision(&self) -> u64 {
+        self.runs.last().map_or(0, |run| run.revision)
+    }
+
+    /// The graph that would give this state again: what a rollback aims at.
+    pub fn as_desired(&self) -> Desired {
+        let mut desired = Desired::new(&self.stack);
+        for (address, record) in &self.resources {
+            desired.resources.insert(
+                address.clone(),
+                Resource {
+                    address: address.clone(),
+                    kind: record.kind,
+                    spec: record.spec.clone(),
+                    needs: record.needs.clone(),
+                    step: record.step.clone(),
+                    origin: String::new(),
+                },
+            );
+        }
+        desired
+    }
+
+    /// The attribute of a remembered resource.
+    pub fn attribute(&self, address: &str, attribute: &str) -> Option<Value> {
+        let address: Address = address.parse().ok()?;
+        self.resources.get(&address)?.attributes.get(attribute).cloned()
+    }
+}

@@ -1,0 +1,54 @@
+//! S3 replication rules of one source bucket.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::kind::{Facts, plain};
+
+/// All replication rules of one source bucket (S3 takes them as a whole).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReplicationSpec {
+    /// Source bucket name.
+    pub source: String,
+    /// Region of the source.
+    pub region: String,
+    /// ARN of the role that S3 takes on.
+    pub role_arn: String,
+    /// The rules, by priority.
+    pub rules: Vec<ReplicationRule>,
+}
+
+/// One V2 rule (`Filter` present, so `Priority` and `DeleteMarkerReplication` always are, too).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReplicationRule {
+    /// Name of the rule.
+    pub id: String,
+    /// Unique in the set; the higher one wins. S3 wants it in every rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i32>,
+    /// Keys it applies to; empty for all.
+    #[serde(default)]
+    pub prefix: String,
+    /// Destination bucket name.
+    pub destination: String,
+    /// `false` pauses the rule.
+    pub enabled: bool,
+    /// Whether deletions (markers) are copied. S3 wants a word on it in every rule with a filter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delete_markers: Option<bool>,
+    /// Whether changes of metadata on the replica flow back (needed on both sides of a pair).
+    #[serde(default)]
+    pub replica_modifications: bool,
+    /// Replication Time Control with its metrics; S3 knows 15 minutes only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_control_minutes: Option<i32>,
+}
+
+pub(super) const FACTS: Facts = Facts {
+    replace_on: &["source"],
+    identity: &["source"],
+    exact: &["rules"],
+    ..plain("replication", "S3 replication rules")
+};

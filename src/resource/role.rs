@@ -1,0 +1,38 @@
+//! IAM role.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::kind::{Facts, plain};
+
+/// An IAM role; its policies are generated from what it serves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RoleSpec {
+    /// Role name, up to 64 characters.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// Trust policy document.
+    pub trust: Value,
+    /// Inline policies: name to document.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inline: BTreeMap<String, Value>,
+    /// ARNs of attached managed policies, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub managed: Vec<String>,
+    /// Tags besides the tool's own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+}
+
+pub(super) const FACTS: Facts = Facts {
+    replace_on: &["name"],
+    identity: &["name"],
+    exact: &["trust", "inline", "managed"],
+    usual_seconds: (10, 10),
+    ..plain("role", "IAM role")
+};

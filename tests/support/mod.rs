@@ -1,0 +1,5 @@
+//! What tests share. Each test binary uses a part of it.
+#![allow(dead_code, reason = "each test binary uses a part of the support code")]
+
+pub mod battery;
+pub mod local_aws;
