@@ -1,3 +1,6 @@
 pub mod change;
+pub mod execute;
+pub mod ledger;
+pub mod observe;
 pub mod provider;
 pub mod resource;

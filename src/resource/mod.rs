@@ -41,6 +41,6 @@ pub use fault::{Class, Fault};
 pub use graph::{Desired, Level, Resource};
 pub use kind::{Facts, Kind};
 pub use mark::{ADDRESS_TAG, STACK_TAG, comment, token};
-pub use observed::{Found, Observed, Owner};
+pub use observed::{Found, Observed, Owner, known};
 pub use reference::{ACCOUNT, Attributes, has_references, link, references, resolve};
 pub use remembered::{Ending, Leftover, Record, Remembered, RunSummary, Standing};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Address, Attributes, Fault};
+use super::{Address, Attributes, Fault, Remembered};
 
 /// Whose a found resource is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,4 +55,12 @@ impl Observed {
         let address: Address = address.parse().ok()?;
         self.found(&address)?.attributes.get(attribute).cloned()
     }
+}
+
+/// An attribute: of what was seen, else of what is remembered; the empty address stands for the account itself.
+pub fn known(observed: &Observed, remembered: &Remembered, address: &str, attribute: &str) -> Option<Value> {
+    if address.is_empty() {
+        return (attribute == "account" && !observed.account.is_empty()).then(|| observed.account.clone().into());
+    }
+    observed.attribute(address, attribute).or_else(|| remembered.attribute(address, attribute))
 }

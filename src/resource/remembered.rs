@@ -99,6 +99,10 @@ pub struct Remembered {
     pub resources: BTreeMap<Address, Record>,
     /// What is to go but would not yet.
     pub leftovers: Vec<Leftover>,
+    /// The generation that the next thing at an address gets, where one has been and gone: references that a service
+    /// saw once are never used again.
+    #[serde(default)]
+    pub generations: BTreeMap<Address, u32>,
     /// Steps that were asked for by name (a cutover) and stay in force.
     pub requested: BTreeSet<String>,
     /// Fallback in force, if any.
@@ -116,6 +120,12 @@ impl Remembered {
     /// Number of the last revision; 0 before the first run.
     pub fn revision(&self) -> u64 {
         self.runs.last().map_or(0, |run| run.revision)
+    }
+
+    /// The generation of what is, or is next, at an address.
+    pub fn generation(&self, address: &Address) -> u32 {
+        let next = self.generations.get(address).copied().unwrap_or(0);
+        self.resources.get(address).map_or(next, |record| record.generation)
     }
 
     /// The graph that would give this state again: what a rollback aims at.

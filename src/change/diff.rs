@@ -1,0 +1,265 @@
+//! The difference: what is wanted, what is remembered, what is there.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::fields::{compare, touches};
+use crate::resource::{
+    Action, Address, Change, Changes, Desired, FieldChange, Found, Kind, Observed, Owner, Record, Remembered, Resource,
+    Risk, Standing, has_references, known, resolve,
+};
+
+/// Why nothing can be planned: all of it at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The address.
+    pub address: Address,
+    /// What is wrong.
+    pub problem: String,
+    /// What to do.
+    pub next_step: String,
+}
+
+/// What the difference is to look at.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// The addresses to work on; none for all.
+    pub only: Option<BTreeSet<Address>>,
+    /// Foreign things at these addresses are taken up on purpose.
+    pub adopt: BTreeSet<Address>,
+}
+
+impl Scope {
+    fn covers(&self, address: &Address) -> bool {
+        self.only.as_ref().is_none_or(|only| only.contains(address))
+    }
+}
+
+/// The changes that lead from the world to what is wanted.
+///
+/// # Errors
+/// Every address where something stands in the way: a thing of the same name that is not ours, or one that could not
+/// be read.
+pub fn diff(
+    desired: &Desired,
+    remembered: &Remembered,
+    observed: &Observed,
+    scope: &Scope,
+) -> Result<Changes, Vec<Refusal>> {
+    let view = View { desired, remembered, observed, scope };
+    let mut changes = Changes { stack: desired.stack.clone(), ..Changes::default() };
+    let mut refused: Vec<Refusal> =
+        observed.faults().filter(|(address, _)| scope.covers(address)).map(unreadable).collect();
+    for resource in desired.resources.values().filter(|resource| scope.covers(&resource.address)) {
+        if observed.seen.get(&resource.address).is_some_and(Result::is_err) {
+            continue;
+        }
+        match view.wanted(resource) {
+            Ok(change) => drop(changes.items.insert(resource.address.clone(), change)),
+            Err(refusal) => refused.push(refusal),
+        }
+    }
+    let unwanted = remembered.resources.iter().filter(|(address, _)| !desired.resources.contains_key(*address));
+    for (address, record) in unwanted.filter(|(address, _)| scope.covers(address)) {
+        changes.items.insert(address.clone(), view.unwanted(address, record));
+    }
+    view.follow_replacements(&mut changes);
+    changes.leftovers = remembered.leftovers.iter().filter(|left| scope.covers(&left.address)).cloned().collect();
+    if refused.is_empty() { Ok(changes) } else { Err(refused) }
+}
+
+fn unreadable((address, fault): (&Address, &crate::resource::Fault)) -> Refusal {
+    Refusal {
+        address: address.clone(),
+        problem: format!("it could not be read: {fault}"),
+        next_step: fault.next_step.clone().unwrap_or_else(|| "run the command again".to_owned()),
+    }
+}
+
+struct View<'a> {
+    desired: &'a Desired,
+    remembered: &'a Remembered,
+    observed: &'a Observed,
+    scope: &'a Scope,
+}
+
+impl View<'_> {
+    /// What is known now: seen first, remembered else.
+    fn resolved(&self, spec: &Value) -> Value {
+        resolve(spec, &|address, attribute| known(self.observed, self.remembered, address, attribute))
+    }
+
+    fn wanted(&self, resource: &Resource) -> Result<Change, Refusal> {
+        let record = self.remembered.resources.get(&resource.address);
+        let found = self.observed.found(&resource.address);
+        let change = match found {
+            None if resource.kind.facts().lookup => return Err(not_there(resource)),
+            None => self.absent(resource, record),
+            Some(found) => self.present(resource, record, found)?,
+        };
+        Ok(change)
+    }
+
+    fn absent(&self, resource: &Resource, record: Option<&Record>) -> Change {
+        let gone = record.is_some_and(|record| record.standing == Standing::Present);
+        let reason = gone.then(|| "it was there and is gone".to_owned());
+        Change { reason, ..start(resource, Action::Create, record, None) }
+    }
+
+    fn present(&self, resource: &Resource, record: Option<&Record>, found: &Found) -> Result<Change, Refusal> {
+        let facts = resource.kind.facts();
+        let wanted = self.resolved(&resource.spec);
+        let before = record.map(|record| self.resolved(&record.spec));
+        let fields = compare(resource.kind, &wanted, before.as_ref(), &found.spec);
+        let known = record.is_some_and(|record| record.id.is_some());
+        let action = match (&found.owner, fields.is_empty()) {
+            _ if facts.lookup => Action::Keep,
+            (Owner::Foreign(why), _) if !known && !self.scope.adopt.contains(&resource.address) => {
+                return Err(foreign(resource, found, why));
+            }
+            _ if replaces(resource.kind, &fields) => Action::Replace,
+            _ if !known => Action::Adopt,
+            (_, true) => settled_action(record, resource),
+            (_, false) => Action::Update,
+        };
+        let risk = risk(resource.kind, action, &fields);
+        let reason = (!known && action == Action::Adopt).then(|| match record {
+            Some(_) => "an earlier run made it and never heard the answer".to_owned(),
+            None => "it carries this stack's mark, but the journal does not know it".to_owned(),
+        });
+        Ok(Change { fields, risk, reason, ..start(resource, action, record, Some(found)) })
+    }
+
+    fn unwanted(&self, address: &Address, record: &Record) -> Change {
+        let found = self.observed.found(address);
+        let lookup = record.kind.facts().lookup;
+        let action = if found.is_none() || lookup { Action::Forget } else { Action::Delete };
+        Change {
+            address: address.clone(),
+            kind: record.kind,
+            action,
+            fields: Vec::new(),
+            risk: risk(record.kind, action, &[]),
+            reason: None,
+            after: None,
+            before: Some(record.clone()),
+            found: found.cloned(),
+        }
+    }
+
+    /// What refers to something that gets a new identity changes with it: the reference is open again.
+    fn follow_replacements(&self, changes: &mut Changes) {
+        loop {
+            let renewed: BTreeSet<String> = changes
+                .items
+                .values()
+                .filter(|change| renews(change))
+                .map(|change| change.address.to_string())
+                .collect();
+            let mut moved = Vec::new();
+            for change in changes.items.values() {
+                let (Some(resource), Some(found)) = (&change.after, &change.found) else { continue };
+                if change.action == Action::Replace || change.kind.facts().lookup {
+                    continue;
+                }
+                let wanted = resolve(&resource.spec, &|address, attribute| {
+                    if renewed.contains(address) {
+                        None
+                    } else {
+                        known(self.observed, self.remembered, address, attribute)
+                    }
+                });
+                if !has_references(&wanted) {
+                    continue;
+                }
+                let before = change.before.as_ref().map(|record| self.resolved(&record.spec));
+                let fields = compare(change.kind, &wanted, before.as_ref(), &found.spec);
+                let action = if replaces(change.kind, &fields) {
+                    Action::Replace
+                } else if change.action == Action::Adopt {
+                    Action::Adopt
+                } else {
+                    Action::Update
+                };
+                if action != change.action || fields != change.fields {
+                    moved.push((change.address.clone(), action, fields));
+                }
+            }
+            if moved.is_empty() {
+                return;
+            }
+            for (address, action, fields) in moved {
+                if let Some(change) = changes.items.get_mut(&address) {
+                    change.risk = risk(change.kind, action, &fields);
+                    (change.action, change.fields) = (action, fields);
+                }
+            }
+        }
+    }
+}
+
+/// Whether a change gives its address a new identity.
+fn renews(change: &Change) -> bool {
+    matches!(change.action, Action::Replace | Action::Create)
+}
+
+/// Nothing differs: still, an unanswered update is written down as done, and settings said another way are remembered.
+fn settled_action(record: Option<&Record>, resource: &Resource) -> Action {
+    match record {
+        Some(record) if record.standing == Standing::Present && record.spec == resource.spec => Action::Keep,
+        Some(record) if record.standing == Standing::Present => Action::Keep,
+        _ => Action::Adopt,
+    }
+}
+
+fn start(resource: &Resource, action: Action, record: Option<&Record>, found: Option<&Found>) -> Change {
+    Change {
+        address: resource.address.clone(),
+        kind: resource.kind,
+        action,
+        fields: Vec::new(),
+        risk: Risk::Safe,
+        reason: None,
+        after: Some(resource.clone()),
+        before: record.cloned(),
+        found: found.cloned(),
+    }
+}
+
+fn replaces(kind: Kind, fields: &[FieldChange]) -> bool {
+    fields.iter().any(|field| touches(kind.facts().replace_on, &field.path))
+}
+
+fn risk(kind: Kind, action: Action, fields: &[FieldChange]) -> Risk {
+    let facts = kind.facts();
+    match action {
+        Action::Delete | Action::Replace if facts.holds_data && !facts.create_first => Risk::DestroysData,
+        Action::Delete if facts.holds_data => Risk::Brief,
+        Action::Delete => Risk::Disruptive,
+        Action::Replace if facts.create_first => Risk::Brief,
+        Action::Replace => Risk::Disruptive,
+        Action::Update | Action::Adopt if fields.iter().any(|field| touches(facts.disruptive, &field.path)) => {
+            Risk::Disruptive
+        }
+        Action::Update => Risk::Brief,
+        _ => Risk::Safe,
+    }
+}
+
+fn not_there(resource: &Resource) -> Refusal {
+    Refusal {
+        address: resource.address.clone(),
+        problem: format!("no {} answers to {}", resource.kind.facts().title, resource.spec),
+        next_step: "make it, or correct its name or tags in the plan; with the local AWS: localstack/up seeds it"
+            .to_owned(),
+    }
+}
+
+fn foreign(resource: &Resource, found: &Found, why: &str) -> Refusal {
+    Refusal {
+        address: resource.address.clone(),
+        problem: format!("{} {} exists and is not this stack's: {why}", resource.kind.facts().title, found.id),
+        next_step: format!("choose another name, or take it up on purpose with --adopt {}", resource.address),
+    }
+}

@@ -1,0 +1,150 @@
+//! [6] Doing it: every step as soon as what it needs is there, as many at once as allowed, each one announced in the
+//! journal before its call and answered after.
+
+mod schedule;
+mod step;
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::ledger::Ledger;
+use crate::provider::Providers;
+use crate::resource::{Action, Address, Attributes, Changes, Event, Fault, Kind, Level, Listener, resolve};
+
+pub use schedule::run;
+
+/// How a run is to go.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Steps at the same time at most.
+    pub at_once: usize,
+    /// How far everything must have come before the run ends.
+    pub wait: Level,
+    /// Whether data in a bucket may be deleted with it.
+    pub empty_buckets: bool,
+}
+
+/// Everything a run works with.
+pub struct Work<'a> {
+    /// What is to be done.
+    pub changes: &'a Changes,
+    /// Who does it.
+    pub providers: &'a Providers,
+    /// Where it is written down.
+    pub ledger: &'a Ledger,
+    /// Who is told.
+    pub listener: &'a dyn Listener,
+    /// How.
+    pub options: Options,
+    /// Becomes true when nothing new is to be begun.
+    pub stop: watch::Receiver<bool>,
+    /// The account, for references to it.
+    pub account: &'a str,
+    known: Known,
+    usual: BTreeMap<Kind, u64>,
+}
+
+impl<'a> Work<'a> {
+    /// A run over `changes`.
+    pub fn new(
+        changes: &'a Changes,
+        providers: &'a Providers,
+        ledger: &'a Ledger,
+        listener: &'a dyn Listener,
+        options: Options,
+        stop: watch::Receiver<bool>,
+        account: &'a str,
+    ) -> Self {
+        let known = Known::new(changes, ledger);
+        Self { changes, providers, ledger, listener, options, stop, account, known, usual: ledger.usual_ms() }
+    }
+
+    fn resolved(&self, spec: &Value) -> Value {
+        resolve(spec, &|address, attribute| match address {
+            "" => (attribute == "account").then(|| self.account.into()),
+            _ => self.known.attribute(address, attribute),
+        })
+    }
+
+    fn tell(&self, event: Event) {
+        self.listener.tell(&event);
+    }
+
+    fn usual_seconds(&self, kind: Kind) -> u32 {
+        let learnt = self.usual.get(&kind).map(|ms| u32::try_from(ms.div_ceil(1_000)).unwrap_or(u32::MAX));
+        learnt.unwrap_or(kind.facts().usual_seconds.0)
+    }
+}
+
+/// What the resources have made known so far.
+#[derive(Default)]
+struct Known(Mutex<BTreeMap<Address, Attributes>>);
+
+impl Known {
+    fn new(changes: &Changes, ledger: &Ledger) -> Self {
+        let mut all: BTreeMap<Address, Attributes> = BTreeMap::new();
+        for (address, record) in ledger.remembered().resources {
+            all.insert(address, record.attributes);
+        }
+        for change in changes.items.values() {
+            if let Some(found) = &change.found {
+                all.insert(change.address.clone(), found.attributes.clone());
+            }
+        }
+        Self(Mutex::new(all))
+    }
+
+    fn attribute(&self, address: &str, attribute: &str) -> Option<Value> {
+        let address: Address = address.parse().ok()?;
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&address)?.get(attribute).cloned()
+    }
+
+    fn of(&self, address: &Address) -> Attributes {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(address).cloned().unwrap_or_default()
+    }
+
+    fn learn(&self, address: &Address, attributes: Attributes) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(address.clone(), attributes);
+    }
+}
+
+/// One step that is done.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Done {
+    /// Its address.
+    pub address: Address,
+    /// Its kind.
+    pub kind: Kind,
+    /// What was done.
+    pub action: Action,
+    /// What the service calls it.
+    pub id: String,
+    /// Milliseconds that it took.
+    pub took_ms: u64,
+}
+
+/// How a run went.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Outcome {
+    /// What was done, in the order in which it was finished.
+    pub done: Vec<Done>,
+    /// What failed.
+    pub failed: Vec<(Address, Fault)>,
+    /// What was not begun, and why.
+    pub skipped: Vec<(Address, String)>,
+    /// What is put off to a later run, and why.
+    pub deferred: Vec<(Address, String)>,
+    /// It was asked to stop.
+    pub stopped: bool,
+}
+
+impl Outcome {
+    /// Whether all that was to do is done.
+    pub fn is_complete(&self) -> bool {
+        self.failed.is_empty() && self.skipped.is_empty() && !self.stopped
+    }
+}

@@ -1,0 +1,197 @@
+//! Which step may begin now.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::StreamExt;
+use futures::future::{FutureExt, LocalBoxFuture};
+use futures::stream::FuturesUnordered;
+
+use super::step::{self, Ended};
+use super::{Done, Outcome, Work};
+use crate::change::{Node, Part, nodes};
+use crate::ledger::LedgerError;
+use crate::resource::{Address, Event, Fault, Leftover, Level};
+
+type Key = (Address, Part);
+type Running<'a> = FuturesUnordered<LocalBoxFuture<'a, (Key, Level, Result<Ended, Problem>)>>;
+
+/// Why a step did not come to its end.
+pub enum Problem {
+    /// The service did not do it.
+    Fault(Fault),
+    /// It cannot be written down: nothing more may be begun.
+    Ledger(LedgerError),
+}
+
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<LedgerError> for Problem {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(error)
+    }
+}
+
+/// Does everything in `work.changes`.
+///
+/// # Errors
+/// When the journal cannot be written: what was under way is finished, nothing more is begun.
+pub async fn run(work: &Work<'_>) -> Result<Outcome, LedgerError> {
+    let mut board = Board::new(work);
+    board.steps().await?;
+    if board.outcome.is_complete() {
+        board.leftovers().await?;
+    }
+    Ok(board.outcome)
+}
+
+struct Board<'w, 'a> {
+    work: &'w Work<'a>,
+    open: Vec<Node>,
+    reached: BTreeMap<Key, Level>,
+    lost: BTreeSet<Key>,
+    stop: tokio::sync::watch::Receiver<bool>,
+    outcome: Outcome,
+    broken: Option<LedgerError>,
+}
+
+impl<'w, 'a> Board<'w, 'a> {
+    fn new(work: &'w Work<'a>) -> Self {
+        Self {
+            work,
+            open: nodes(work.changes),
+            reached: BTreeMap::new(),
+            lost: BTreeSet::new(),
+            stop: work.stop.clone(),
+            outcome: Outcome::default(),
+            broken: None,
+        }
+    }
+
+    async fn steps(&mut self) -> Result<(), LedgerError> {
+        let mut running: Running<'w> = FuturesUnordered::new();
+        loop {
+            self.begin(&mut running);
+            if running.is_empty() {
+                break;
+            }
+            tokio::select! {
+                Some((key, level, ended)) = running.next() => self.end(key, level, ended, &mut running),
+                () = stopped(&mut self.stop), if !self.outcome.stopped => {
+                    self.outcome.stopped = true;
+                    self.work.tell(Event::Stopping);
+                }
+            }
+        }
+        self.skip_the_rest();
+        self.broken.take().map_or(Ok(()), Err)
+    }
+
+    fn begin(&mut self, running: &mut Running<'w>) {
+        if self.outcome.stopped || self.broken.is_some() {
+            return;
+        }
+        let mut at = 0;
+        while at < self.open.len() && running.len() < self.work.options.at_once {
+            if self.is_ready(&self.open[at]) {
+                let node = self.open.remove(at);
+                let key = (node.address.clone(), node.part);
+                let work = self.work;
+                running.push(
+                    async move {
+                        let ended = step::take(work, &node).await;
+                        (key, Level::Usable, ended)
+                    }
+                    .boxed_local(),
+                );
+            } else {
+                at += 1;
+            }
+        }
+    }
+
+    fn is_ready(&self, node: &Node) -> bool {
+        node.after.iter().all(|(key, level)| self.reached.get(key).is_some_and(|reached| reached >= level))
+    }
+
+    fn end(&mut self, key: Key, level: Level, ended: Result<Ended, Problem>, running: &mut Running<'w>) {
+        match ended {
+            Ok(ended) => {
+                self.reached.insert(key.clone(), if ended.is_final { Level::Propagated } else { level });
+                if level == Level::Usable && !ended.is_final && self.needs_propagated(&key) {
+                    let (work, id) = (self.work, ended.id.clone());
+                    running.push(
+                        async move {
+                            let settled = step::propagate(work, &key.0, &id).await;
+                            (key, Level::Propagated, settled)
+                        }
+                        .boxed_local(),
+                    );
+                }
+                self.note(ended);
+            }
+            Err(Problem::Fault(fault)) => {
+                self.outcome.failed.push((key.0.clone(), fault));
+                self.lost.insert(key);
+            }
+            Err(Problem::Ledger(error)) => {
+                self.lost.insert(key);
+                self.broken.get_or_insert(error);
+            }
+        }
+    }
+
+    fn needs_propagated(&self, key: &Key) -> bool {
+        self.work.options.wait == Level::Propagated
+            || self.open.iter().any(|node| node.after.get(key) == Some(&Level::Propagated))
+    }
+
+    fn note(&mut self, ended: Ended) {
+        match (ended.deferred, ended.done) {
+            (Some(reason), _) => self.outcome.deferred.push((ended.address, reason)),
+            (None, Some((kind, action, took_ms))) => {
+                self.outcome.done.push(Done { address: ended.address, kind, action, id: ended.id, took_ms });
+            }
+            (None, None) => {}
+        }
+    }
+
+    fn skip_the_rest(&mut self) {
+        for node in std::mem::take(&mut self.open) {
+            let culprit = node.after.keys().find(|key| !self.reached.contains_key(*key));
+            let reason = match culprit {
+                _ if self.outcome.stopped => "the run was stopped".to_owned(),
+                Some((address, _)) => format!("it needs {address}"),
+                None => "the run ended before it".to_owned(),
+            };
+            self.work.tell(Event::Skipped { address: node.address.clone(), reason: reason.clone() });
+            self.outcome.skipped.push((node.address, reason));
+        }
+    }
+
+    /// What earlier runs could not delete, once nothing can lean on it any more.
+    async fn leftovers(&mut self) -> Result<(), LedgerError> {
+        let left: Vec<Leftover> = self.work.changes.leftovers.clone();
+        for leftover in left {
+            if *self.stop.borrow() {
+                break;
+            }
+            match step::clear(self.work, &leftover).await {
+                Ok(ended) => self.note(ended),
+                Err(Problem::Fault(fault)) => self.outcome.failed.push((leftover.address, fault)),
+                Err(Problem::Ledger(error)) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Comes back when the run is asked to stop; never, when nobody can ask any more.
+async fn stopped(stop: &mut tokio::sync::watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,133 @@
+//! One line of the journal, and what it may say.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::resource::{Action, Address, Attributes, Ending, Fault, Kind, Leftover, Level};
+
+/// Version of the journal's format; a newer one is refused.
+pub const FORMAT: u32 = 1;
+
+/// One entry. Entries are only ever added.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Version of the format.
+    pub v: u32,
+    /// Position, from 1, without gaps.
+    pub seq: u64,
+    /// The run that wrote it.
+    pub run: Uuid,
+    /// When (UTC).
+    pub at: Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub fact: Fact,
+}
+
+/// What is known of a resource when something is begun or done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Subject {
+    /// Its address.
+    pub address: Address,
+    /// Its kind.
+    pub kind: Kind,
+    /// Counts replacements.
+    #[serde(default)]
+    pub generation: u32,
+    /// The settings with their references.
+    pub spec: Value,
+    /// What it needs.
+    #[serde(default)]
+    pub needs: BTreeMap<Address, Level>,
+    /// The step that asked.
+    #[serde(default)]
+    pub step: String,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "kebab-case")]
+pub enum Fact {
+    /// A run began.
+    RunBegan {
+        /// The revision that it makes.
+        revision: u64,
+        /// The verb with its main arguments.
+        command: String,
+        /// user@host.
+        by: String,
+        /// The account it talks to.
+        account: String,
+        /// Version of the tool.
+        tool: String,
+        /// The steps that are asked for by name, all of them.
+        requested: BTreeSet<String>,
+        /// The fallback that is in force.
+        fallback: Option<String>,
+    },
+    /// A call that changes something is about to be made.
+    Intended {
+        /// What is done.
+        action: Action,
+        /// To what.
+        #[serde(flatten)]
+        subject: Subject,
+        /// What the service calls it, when it exists.
+        id: Option<String>,
+    },
+    /// It was done.
+    Succeeded {
+        /// What was done.
+        action: Action,
+        /// To what.
+        #[serde(flatten)]
+        subject: Subject,
+        /// What the service calls it.
+        id: String,
+        /// What it makes known.
+        attributes: Attributes,
+        /// Milliseconds that it took.
+        took_ms: u64,
+    },
+    /// It is gone.
+    Removed {
+        /// Its address.
+        address: Address,
+        /// What the service called it.
+        id: String,
+    },
+    /// It is to go, but not now: it leaves its address and waits.
+    SetAside(Leftover),
+    /// Something that was set aside is gone.
+    Cleared {
+        /// The address that it had.
+        address: Address,
+        /// What the service called it.
+        id: String,
+    },
+    /// It was gone already, or is no business of ours any more.
+    Forgotten {
+        /// Its address.
+        address: Address,
+    },
+    /// The call failed for good: it did not take effect.
+    Failed {
+        /// What was tried.
+        action: Action,
+        /// Where.
+        address: Address,
+        /// Why.
+        fault: Fault,
+    },
+    /// The run ended.
+    RunEnded {
+        /// How.
+        ending: Ending,
+        /// Calls that changed something.
+        changes: u64,
+    },
+}

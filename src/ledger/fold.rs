@@ -1,0 +1,149 @@
+//! The state is a fold over the journal: one transition for each fact, and what may not follow what.
+
+use crate::resource::{Action, Address, Attributes, Record, Remembered, RunSummary, Standing};
+
+use super::entry::{Entry, Fact, Subject};
+
+/// A journal that contradicts itself.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("entry {seq}: {problem}")]
+pub struct Contradiction {
+    /// The entry.
+    pub seq: u64,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+/// Takes one entry into the state.
+///
+/// # Errors
+/// When the entry cannot follow what came before.
+pub fn apply(state: &mut Remembered, entry: &Entry) -> Result<(), Contradiction> {
+    let wrong = |problem: String| Err(Contradiction { seq: entry.seq, problem });
+    if entry.seq != state.sequence + 1 {
+        return wrong(format!("it follows entry {}, so it should have number {}", state.sequence, state.sequence + 1));
+    }
+    match &entry.fact {
+        Fact::RunBegan { revision, .. } if *revision != state.revision() + 1 => {
+            return wrong(format!("revision {revision} cannot follow revision {}", state.revision()));
+        }
+        Fact::RunBegan { .. } => began(state, entry),
+        _ if state.runs.is_empty() => return wrong("it stands before the first run".to_owned()),
+        Fact::Intended { action, subject, id } => intended(state, *action, subject, id.as_deref()),
+        Fact::Succeeded { subject, id, attributes, .. } => {
+            state.resources.insert(subject.address.clone(), record(subject, Some(id), attributes, Standing::Present));
+        }
+        Fact::Removed { address, id } => {
+            let same = state.resources.get(address).is_none_or(|held| held.id.as_deref().is_none_or(|held| held == id));
+            if same {
+                leave(state, address);
+            }
+            state.leftovers.retain(|left| left.address != *address || left.id != *id);
+        }
+        Fact::SetAside(left) => {
+            if state.resources.get(&left.address).is_some_and(|held| held.id.as_deref() == Some(&left.id)) {
+                leave(state, &left.address);
+            }
+            state.leftovers.retain(|known| known.address != left.address || known.id != left.id);
+            state.leftovers.push(left.clone());
+        }
+        Fact::Cleared { address, id } => {
+            state.leftovers.retain(|left| left.address != *address || left.id != *id);
+        }
+        Fact::Forgotten { address } => leave(state, address),
+        Fact::Failed { action, address, .. } => failed(state, *action, address),
+        Fact::RunEnded { ending, changes } => {
+            if let Some(run) = state.runs.last_mut() {
+                run.ending = Some(*ending);
+                run.changes = *changes;
+            }
+        }
+    }
+    state.sequence = entry.seq;
+    Ok(())
+}
+
+/// The address is free again; what comes there next is another generation.
+fn leave(state: &mut Remembered, address: &Address) {
+    if let Some(held) = state.resources.remove(address) {
+        state.generations.insert(address.clone(), held.generation + 1);
+    }
+}
+
+fn began(state: &mut Remembered, entry: &Entry) {
+    if let Fact::RunBegan { revision, command, by, account, requested, fallback, .. } = &entry.fact {
+        state.account = Some(account.clone());
+        state.requested.clone_from(requested);
+        state.fallback.clone_from(fallback);
+        state.runs.push(RunSummary {
+            revision: *revision,
+            command: command.clone(),
+            by: by.clone(),
+            at: entry.at.to_string(),
+            ending: None,
+            changes: 0,
+        });
+    }
+}
+
+fn record(subject: &Subject, id: Option<&str>, attributes: &Attributes, standing: Standing) -> Record {
+    Record {
+        kind: subject.kind,
+        id: id.map(str::to_owned),
+        generation: subject.generation,
+        spec: subject.spec.clone(),
+        attributes: attributes.clone(),
+        needs: subject.needs.clone(),
+        step: subject.step.clone(),
+        standing,
+    }
+}
+
+fn intended(state: &mut Remembered, action: Action, subject: &Subject, id: Option<&str>) {
+    let held = state.resources.get(&subject.address);
+    let attributes = held.map(|held| held.attributes.clone()).unwrap_or_default();
+    let standing = match action {
+        Action::Delete => Standing::Deleting,
+        Action::Update | Action::Adopt => Standing::Updating,
+        _ => Standing::Creating,
+    };
+    // Until it is answered, the last known settings stay: an update may or may not have taken effect.
+    let updated = match (standing, held) {
+        (Standing::Updating | Standing::Deleting, Some(held)) => Record { standing, ..held.clone() },
+        (Standing::Deleting, None) => return,
+        _ => record(subject, id, &attributes, standing),
+    };
+    state.resources.insert(subject.address.clone(), updated);
+}
+
+fn failed(state: &mut Remembered, action: Action, address: &Address) {
+    let Some(held) = state.resources.get_mut(address) else { return };
+    match (action, held.standing, &held.id) {
+        (Action::Create, Standing::Creating, None) => {
+            state.resources.remove(address);
+        }
+        _ => held.standing = if held.id.is_some() { Standing::Present } else { Standing::Creating },
+    }
+}
+
+/// The state after all of `entries`.
+///
+/// # Errors
+/// When one of them cannot follow what came before.
+pub fn fold<'a>(stack: &str, entries: impl IntoIterator<Item = &'a Entry>) -> Result<Remembered, Contradiction> {
+    let mut state = Remembered::empty(stack);
+    for entry in entries {
+        apply(&mut state, entry)?;
+    }
+    Ok(state)
+}
+
+/// The state as it was at the end of `revision` (0: before the first run).
+///
+/// # Errors
+/// When an entry cannot follow what came before.
+pub fn fold_until(stack: &str, entries: &[Entry], revision: u64) -> Result<Remembered, Contradiction> {
+    let after = |entry: &&Entry| matches!(&entry.fact, Fact::RunBegan { revision: began, .. } if *began > revision);
+    let end = entries.iter().position(|entry| after(&entry)).unwrap_or(entries.len());
+    fold(stack, &entries[..end])
+}

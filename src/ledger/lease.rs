@@ -1,0 +1,89 @@
+//! The lease on a stack: one writer at a time, and a dead one does not block the next for ever.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// How long a lease lives without a heartbeat.
+pub const TIME_TO_LIVE: Duration = Duration::from_secs(60);
+
+/// Who may change a stack now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// Secret of the holder: tells its own lease from a later one.
+    pub token: Uuid,
+    /// Who.
+    pub user: String,
+    /// On which machine.
+    pub host: String,
+    /// In which process.
+    pub pid: u32,
+    /// When that process began, in the kernel's ticks: tells it from a later process with the same number.
+    pub process_start: Option<u64>,
+    /// Doing what.
+    pub command: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when, without another heartbeat.
+    pub expires: Timestamp,
+}
+
+impl Lease {
+    /// A new lease for this process.
+    pub fn new(user: &str, host: &str, command: &str) -> Self {
+        let now = Timestamp::now();
+        let pid = std::process::id();
+        Self {
+            token: Uuid::new_v4(),
+            user: user.to_owned(),
+            host: host.to_owned(),
+            pid,
+            process_start: process_start(pid),
+            command: command.to_owned(),
+            since: now,
+            expires: now + span(),
+        }
+    }
+
+    /// The same lease with a later end.
+    #[must_use]
+    pub fn renewed(&self) -> Self {
+        Self { expires: Timestamp::now() + span(), ..self.clone() }
+    }
+
+    /// Whether it may be taken over: its time is up, or its process on this very machine is gone.
+    pub fn is_stale(&self, this_host: &str) -> bool {
+        let dead_here =
+            self.host == this_host && self.process_start.is_some() && process_start(self.pid) != self.process_start;
+        dead_here || Timestamp::now() > self.expires
+    }
+}
+
+fn span() -> SignedDuration {
+    SignedDuration::try_from(TIME_TO_LIVE).unwrap_or(SignedDuration::from_secs(60))
+}
+
+/// Start of a process in ticks since boot: the 22nd field of `/proc/PID/stat`. None where there is no such file.
+fn process_start(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the name in brackets and may hold spaces.
+    stat.rsplit(')').next()?.split_whitespace().nth(19)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_living_holder_keeps_it_a_dead_one_loses_it() {
+        let mine = Lease::new("me", "here", "deploy");
+        assert!(!mine.is_stale("here"));
+        let dead = Lease { process_start: mine.process_start.map(|ticks| ticks + 1), ..mine.clone() };
+        assert!(dead.is_stale("here"), "another process has its number now");
+        assert!(!dead.is_stale("elsewhere"), "a process of another machine cannot be looked at");
+        let expired = Lease { expires: Timestamp::now() - SignedDuration::from_secs(1), ..mine };
+        assert!(expired.is_stale("elsewhere"));
+    }
+}

@@ -1,0 +1,203 @@
+//! [3] The journal and its lease. The journal is the truth, the state is a fold over it.
+//!
+//! An entry is written and on disk before the call that it announces, and another after the answer: whatever kills the
+//! process, the next run knows what was begun and never answered.
+
+mod entry;
+mod file_store;
+mod fold;
+mod lease;
+mod s3_store;
+mod store;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+pub use entry::{Entry, FORMAT, Fact, Subject};
+pub use file_store::FileStore;
+pub use fold::{Contradiction, fold, fold_until};
+pub use lease::{Lease, TIME_TO_LIVE};
+pub use s3_store::S3Store;
+pub use store::{LedgerError, Store};
+
+use crate::resource::{Kind, Remembered};
+
+/// The journal of one stack: open for reading, or for writing under a lease.
+pub struct Ledger {
+    store: Arc<dyn Store>,
+    inner: Mutex<Inner>,
+    /// Held while entries go to disk: who comes later finds its own already written.
+    writing: tokio::sync::Mutex<()>,
+    run: Uuid,
+    lease: Option<Lease>,
+    heartbeat: Option<tokio::task::JoinHandle<()>>,
+    lost: Arc<AtomicBool>,
+}
+
+struct Inner {
+    stack: String,
+    state: Remembered,
+    entries: Vec<Entry>,
+    pending: Vec<Entry>,
+    written: u64,
+}
+
+impl Ledger {
+    /// Opens for reading: no lease, nothing is written.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn read(store: Arc<dyn Store>, stack: &str) -> Result<Self, LedgerError> {
+        Self::open(store, stack, None).await
+    }
+
+    /// Opens for writing: takes the lease and keeps it with a heartbeat until [`close`](Self::close).
+    ///
+    /// # Errors
+    /// When somebody else holds the lease, or the journal cannot be read.
+    pub async fn write(store: Arc<dyn Store>, stack: &str, lease: Lease) -> Result<Self, LedgerError> {
+        store.acquire(&lease).await?;
+        let mut ledger = match Self::open(Arc::clone(&store), stack, Some(lease.clone())).await {
+            Ok(ledger) => ledger,
+            Err(bad) => {
+                store.release(&lease).await?;
+                return Err(bad);
+            }
+        };
+        ledger.heartbeat = Some(tokio::spawn(beat(store, lease, Arc::clone(&ledger.lost))));
+        Ok(ledger)
+    }
+
+    async fn open(store: Arc<dyn Store>, stack: &str, lease: Option<Lease>) -> Result<Self, LedgerError> {
+        let entries = store.load().await?;
+        let state =
+            fold(stack, &entries).map_err(|source| LedgerError::Contradicts { place: store.place(), source })?;
+        let written = state.sequence;
+        let inner = Inner { stack: stack.to_owned(), state, entries, pending: Vec::new(), written };
+        Ok(Self {
+            store,
+            inner: Mutex::new(inner),
+            writing: tokio::sync::Mutex::default(),
+            run: Uuid::now_v7(),
+            lease,
+            heartbeat: None,
+            lost: Arc::default(),
+        })
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where it lies.
+    pub fn place(&self) -> String {
+        self.store.place()
+    }
+
+    /// The state as of now.
+    pub fn remembered(&self) -> Remembered {
+        self.inner().state.clone()
+    }
+
+    /// The state at the end of an earlier revision.
+    ///
+    /// # Errors
+    /// When the journal contradicts itself.
+    pub fn remembered_at(&self, revision: u64) -> Result<Remembered, LedgerError> {
+        let inner = self.inner();
+        fold_until(&inner.stack, &inner.entries, revision)
+            .map_err(|source| LedgerError::Contradicts { place: self.store.place(), source })
+    }
+
+    /// All entries.
+    pub fn entries(&self) -> Vec<Entry> {
+        self.inner().entries.clone()
+    }
+
+    /// How long each kind took before: the median in milliseconds.
+    pub fn usual_ms(&self) -> BTreeMap<Kind, u64> {
+        let mut all: BTreeMap<Kind, Vec<u64>> = BTreeMap::new();
+        for entry in &self.inner().entries {
+            if let Fact::Succeeded { subject, took_ms, .. } = &entry.fact {
+                all.entry(subject.kind).or_default().push(*took_ms);
+            }
+        }
+        all.into_iter()
+            .map(|(kind, mut took)| {
+                took.sort_unstable();
+                (kind, took[took.len() / 2])
+            })
+            .collect()
+    }
+
+    /// Writes a fact. When this returns, it is on disk.
+    ///
+    /// # Errors
+    /// When the lease was lost or the store refused: nothing more may be begun then.
+    pub async fn record(&self, fact: Fact) -> Result<(), LedgerError> {
+        let Some(lease) = &self.lease else {
+            return Err(LedgerError::LeaseLost("the journal was opened for reading".to_owned()));
+        };
+        let seq = self.take(fact)?;
+        // Facts of steps that run side by side share one write: the first to come here writes for all who wait.
+        let _turn = self.writing.lock().await;
+        let batch: Vec<Entry> = {
+            let mut inner = self.inner();
+            if inner.written >= seq {
+                return Ok(());
+            }
+            std::mem::take(&mut inner.pending)
+        };
+        if self.lost.load(Ordering::Acquire) {
+            return Err(LedgerError::LeaseLost("its heartbeat failed".to_owned()));
+        }
+        self.store.append(&batch, lease).await?;
+        self.inner().written = batch.last().map_or(seq, |last| last.seq);
+        Ok(())
+    }
+
+    fn take(&self, fact: Fact) -> Result<u64, LedgerError> {
+        let mut inner = self.inner();
+        let seq = inner.state.sequence + 1;
+        let entry = Entry { v: FORMAT, seq, run: self.run, at: Timestamp::now(), fact };
+        fold::apply(&mut inner.state, &entry)
+            .map_err(|source| LedgerError::Contradicts { place: self.store.place(), source })?;
+        inner.entries.push(entry.clone());
+        inner.pending.push(entry);
+        Ok(seq)
+    }
+
+    /// Gives the lease back.
+    ///
+    /// # Errors
+    /// When the store refused; the lease then ends by itself.
+    pub async fn close(mut self) -> Result<(), LedgerError> {
+        if let Some(heartbeat) = self.heartbeat.take() {
+            heartbeat.abort();
+        }
+        match self.lease.take() {
+            Some(lease) => self.store.release(&lease).await,
+            None => Ok(()),
+        }
+    }
+}
+
+async fn beat(store: Arc<dyn Store>, mut lease: Lease, lost: Arc<AtomicBool>) {
+    let mut held_until = tokio::time::Instant::now() + TIME_TO_LIVE;
+    loop {
+        tokio::time::sleep(TIME_TO_LIVE / 4).await;
+        lease = lease.renewed();
+        match store.renew(&lease).await {
+            Ok(()) => held_until = tokio::time::Instant::now() + TIME_TO_LIVE,
+            Err(LedgerError::LeaseLost(_)) => break,
+            // One failed heartbeat is no loss: the next may come through before the time is up.
+            Err(_) if tokio::time::Instant::now() < held_until => {}
+            Err(_) => break,
+        }
+    }
+    lost.store(true, Ordering::Release);
+}

@@ -1,0 +1,106 @@
+//! [4] The only reading of the world before a change: every address at once, bounded.
+
+use std::collections::BTreeMap;
+
+use futures::{StreamExt, stream};
+use serde_json::Value;
+
+use crate::provider::{Providers, Subject, patience};
+use crate::resource::{Address, Attributes, Desired, Fault, Found, Kind, Observed, Remembered, known, resolve, token};
+
+/// Reads at the same time at most.
+pub const AT_ONCE: usize = 24;
+
+/// One address to read.
+struct Question {
+    address: Address,
+    kind: Kind,
+    spec: Value,
+    id: Option<String>,
+    generation: u32,
+    attributes: Attributes,
+}
+
+/// Reads every address that is wanted or remembered and that `wanted` accepts. What depends on something that does not
+/// exist yet is not asked for: it cannot exist either.
+pub async fn read(
+    desired: &Desired,
+    remembered: &Remembered,
+    providers: &Providers,
+    account: &str,
+    wanted: impl Fn(&Address) -> bool,
+) -> Observed {
+    let mut seen = BTreeMap::new();
+    let mut open = questions(desired, remembered);
+    open.retain(|question| wanted(&question.address));
+    // Most is known from the journal and read in the first wave; what refers to a thing that is only being looked up
+    // (a zone, a load balancer) is read in the next one.
+    loop {
+        let answers = Observed { seen, account: account.to_owned() };
+        for question in &mut open {
+            question.spec =
+                resolve(&question.spec, &|address, attribute| known(&answers, remembered, address, attribute));
+        }
+        seen = answers.seen;
+        let (ready, later): (Vec<_>, Vec<_>) = open.into_iter().partition(can_be_asked);
+        if ready.is_empty() {
+            seen.extend(later.into_iter().map(|question| (question.address, Ok(None))));
+            break;
+        }
+        open = later;
+        let answers =
+            stream::iter(ready).map(|question| ask(question, &desired.stack, providers)).buffer_unordered(AT_ONCE);
+        seen.extend(answers.collect::<Vec<_>>().await);
+    }
+    Observed { seen, account: account.to_owned() }
+}
+
+fn questions(desired: &Desired, remembered: &Remembered) -> Vec<Question> {
+    let mut all = Vec::new();
+    for resource in desired.resources.values() {
+        let record = remembered.resources.get(&resource.address);
+        all.push(Question {
+            address: resource.address.clone(),
+            kind: resource.kind,
+            spec: resource.spec.clone(),
+            id: record.and_then(|record| record.id.clone()),
+            generation: remembered.generation(&resource.address),
+            attributes: record.map(|record| record.attributes.clone()).unwrap_or_default(),
+        });
+    }
+    for (address, record) in remembered.resources.iter().filter(|(address, _)| !desired.resources.contains_key(address))
+    {
+        all.push(Question {
+            address: address.clone(),
+            kind: record.kind,
+            spec: record.spec.clone(),
+            id: record.id.clone(),
+            generation: record.generation,
+            attributes: record.attributes.clone(),
+        });
+    }
+    all
+}
+
+/// Whether what identifies it is known: its id, or the fields that make its name.
+fn can_be_asked(question: &Question) -> bool {
+    let open = |path: &str| question.spec.get(path).is_some_and(crate::resource::has_references);
+    !question.kind.facts().identity.iter().any(|path| open(path))
+}
+
+async fn ask(question: Question, stack: &str, providers: &Providers) -> (Address, Result<Option<Found>, Fault>) {
+    let token = token(stack, &question.address, question.generation);
+    let subject = Subject {
+        stack,
+        address: &question.address,
+        token: &token,
+        spec: &question.spec,
+        id: question.id.as_deref(),
+        attributes: &question.attributes,
+    };
+    let answer = match providers.of(question.kind) {
+        Ok(provider) => patience::reading(async || provider.read(&subject).await).await,
+        Err(fault) => Err(fault),
+    };
+    (question.address, answer)
+}
