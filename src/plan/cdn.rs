@@ -1,0 +1,261 @@
+//! The distribution and its policies. Names of this plan stand where AWS wants ids.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::resource::cache_policy::Choice;
+use crate::resource::distribution::CustomOrigin;
+use crate::resource::origin_request_policy::HeaderChoice;
+use crate::resource::response_headers_policy::CorsHeaders;
+
+/// The distribution with all that belongs to it.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CdnStep {
+    /// Names of policies start with this.
+    pub prefix: String,
+    /// Comment of the distribution.
+    pub comment: String,
+    /// Whether it answers.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// `PriceClass_100`, `PriceClass_200` or `PriceClass_All`.
+    pub price_class: String,
+    /// `http2`, `http2and3`.
+    #[serde(default)]
+    pub http_version: Option<String>,
+    /// IPv6.
+    #[serde(default)]
+    pub ipv6: Option<bool>,
+    /// Alternate domain names.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// Certificate for them.
+    #[serde(default)]
+    pub certificate: Option<CertificateChoice>,
+    /// Object for `/`.
+    #[serde(default)]
+    pub default_root_object: Option<String>,
+    /// Origins by id.
+    pub origins: BTreeMap<String, OriginPlan>,
+    /// Origin groups by id.
+    #[serde(default)]
+    pub origin_groups: BTreeMap<String, OriginGroupPlan>,
+    /// Cache policies by name in the plan.
+    #[serde(default)]
+    pub cache_policies: BTreeMap<String, CachePolicyPlan>,
+    /// Origin request policies by name in the plan.
+    #[serde(default)]
+    pub origin_request_policies: BTreeMap<String, OriginRequestPolicyPlan>,
+    /// Response headers policies by name in the plan.
+    #[serde(default)]
+    pub response_headers_policies: BTreeMap<String, ResponseHeadersPolicyPlan>,
+    /// The default behaviour.
+    pub default_behaviour: BehaviourPlan,
+    /// Behaviours by path, first match wins.
+    #[serde(default)]
+    pub behaviours: Vec<BehaviourPlan>,
+    /// Whether functions run at the edge at all; `false` takes every association away.
+    #[serde(default = "yes")]
+    pub edge_functions: bool,
+    /// Access logs.
+    #[serde(default)]
+    pub logging: Option<LoggingPlan>,
+    /// Extra metrics (cache hit rate).
+    #[serde(default)]
+    pub monitoring: bool,
+}
+
+/// The certificate that viewers see.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateChoice {
+    /// Name of a certificate in the plan.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// ARN of one that exists.
+    #[serde(default)]
+    pub arn: Option<String>,
+    /// `sni-only`.
+    #[serde(default)]
+    pub ssl_support_method: Option<String>,
+    /// e.g. `TLSv1.2_2021`.
+    #[serde(default)]
+    pub minimum_protocol: Option<String>,
+}
+
+/// One origin: a host, or a bucket of the plan.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OriginPlan {
+    /// Host name.
+    #[serde(default)]
+    pub domain: Option<String>,
+    /// How the host is reached.
+    #[serde(default)]
+    pub custom: Option<CustomOrigin>,
+    /// `models.NAME` or `page`: a bucket of the plan, read through an origin access control.
+    #[serde(default)]
+    pub bucket: Option<String>,
+    /// Path in front.
+    #[serde(default)]
+    pub path: Option<String>,
+}
+
+/// Two origins with failover.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OriginGroupPlan {
+    /// Origin ids, the primary first.
+    pub members: Vec<String>,
+    /// Status codes that cause failover.
+    pub status_codes: Vec<i32>,
+}
+
+/// A cache policy.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CachePolicyPlan {
+    /// What it is for.
+    #[serde(default)]
+    pub comment: String,
+    /// Seconds.
+    pub min_ttl: i64,
+    /// Seconds.
+    pub default_ttl: i64,
+    /// Seconds.
+    pub max_ttl: i64,
+    /// gzip.
+    #[serde(default = "yes")]
+    pub gzip: bool,
+    /// brotli.
+    #[serde(default = "yes")]
+    pub brotli: bool,
+    /// Headers in the key.
+    #[serde(default)]
+    pub headers: Vec<String>,
+    /// Query strings in the key.
+    #[serde(default = "none")]
+    pub query_strings: Choice,
+    /// Cookies in the key.
+    #[serde(default = "none")]
+    pub cookies: Choice,
+}
+
+/// An origin request policy.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OriginRequestPolicyPlan {
+    /// What it is for.
+    #[serde(default)]
+    pub comment: String,
+    /// Headers that are sent on.
+    pub headers: HeaderChoice,
+    /// Query strings that are sent on.
+    #[serde(default = "none")]
+    pub query_strings: Choice,
+    /// Cookies that are sent on.
+    #[serde(default = "none")]
+    pub cookies: Choice,
+}
+
+/// A response headers policy.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResponseHeadersPolicyPlan {
+    /// What it is for.
+    #[serde(default)]
+    pub comment: String,
+    /// CORS.
+    #[serde(default)]
+    pub cors: Option<CorsHeaders>,
+    /// HSTS in seconds.
+    #[serde(default)]
+    pub hsts_seconds: Option<i32>,
+    /// nosniff.
+    #[serde(default)]
+    pub nosniff: bool,
+    /// Other headers.
+    #[serde(default)]
+    pub custom: BTreeMap<String, String>,
+}
+
+/// A behaviour. A policy is a name of this plan, a managed one (`CachingDisabled`) or an id.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BehaviourPlan {
+    /// Path pattern.
+    #[serde(default)]
+    pub path: Option<String>,
+    /// Origin or origin group.
+    pub target: String,
+    /// What happens to plain HTTP.
+    #[serde(default = "redirect")]
+    pub viewer_protocol: String,
+    /// Allowed methods.
+    #[serde(default = "read_methods")]
+    pub methods: Vec<String>,
+    /// Whether CloudFront compresses.
+    #[serde(default = "yes")]
+    pub compress: bool,
+    /// Cache policy.
+    #[serde(default)]
+    pub cache_policy: Option<String>,
+    /// Legacy minimum time to live.
+    #[serde(default)]
+    pub min_ttl: Option<i64>,
+    /// Origin request policy.
+    #[serde(default)]
+    pub origin_request_policy: Option<String>,
+    /// Response headers policy.
+    #[serde(default)]
+    pub response_headers_policy: Option<String>,
+    /// Functions at the edge.
+    #[serde(default)]
+    pub functions: Vec<AssociationPlan>,
+}
+
+/// A function at one event.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AssociationPlan {
+    /// The event.
+    pub event: String,
+    /// Name of a function in the plan, or an ARN.
+    pub function: String,
+    /// Whether it sees the body.
+    #[serde(default)]
+    pub include_body: bool,
+}
+
+/// Access logs.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoggingPlan {
+    /// Bucket `models.NAME` of the plan.
+    pub bucket: String,
+    /// Key prefix.
+    #[serde(default)]
+    pub prefix: String,
+    /// Whether cookies are logged.
+    #[serde(default)]
+    pub cookies: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+const fn none() -> Choice {
+    Choice::None
+}
+
+fn redirect() -> String {
+    "redirect-to-https".to_owned()
+}
+
+fn read_methods() -> Vec<String> {
+    ["GET", "HEAD"].map(str::to_owned).to_vec()
+}

@@ -1,0 +1,79 @@
+//! The function at the edge.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// A Lambda function that CloudFront runs at its edge.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EdgeFunctionStep {
+    /// The functions by name in the plan.
+    pub functions: BTreeMap<String, FunctionPlan>,
+}
+
+/// One function.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FunctionPlan {
+    /// Function name.
+    pub name: String,
+    /// What it does.
+    #[serde(default)]
+    pub description: String,
+    /// Where it is made; CloudFront takes functions from us-east-1 only.
+    #[serde(default = "us_east_1")]
+    pub region: String,
+    /// Runtime identifier.
+    pub runtime: String,
+    /// Handler.
+    #[serde(default = "handler")]
+    pub handler: String,
+    /// Memory in MB.
+    pub memory_mb: i32,
+    /// Time limit in seconds.
+    pub timeout_seconds: i32,
+    /// `x86_64` or `arm64` (not at the edge).
+    #[serde(default = "x86")]
+    pub architecture: String,
+    /// Where its code comes from.
+    pub code: CodePlan,
+    /// Environment variables (not at the edge).
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+    /// Layers (not at the edge).
+    #[serde(default)]
+    pub layers: Vec<String>,
+    /// Subnets (not at the edge).
+    #[serde(default)]
+    pub subnets: Vec<String>,
+    /// Container image (not at the edge).
+    #[serde(default)]
+    pub image: Option<String>,
+    /// Warm instances (not at the edge).
+    #[serde(default)]
+    pub provisioned_concurrency: Option<i32>,
+}
+
+/// Where a function's code comes from.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum CodePlan {
+    /// A template that the tool carries: its files are zipped, always to the same bytes.
+    Template(String),
+    /// A zip on this machine.
+    Zip(String),
+}
+
+fn us_east_1() -> String {
+    "us-east-1".to_owned()
+}
+
+fn handler() -> String {
+    "index.handler".to_owned()
+}
+
+fn x86() -> String {
+    "x86_64".to_owned()
+}

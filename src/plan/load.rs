@@ -1,0 +1,290 @@
+//! [1] File to plan: read, fill in, check the shape. Every problem at once, each with its place.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::problem::{Problem, Problems};
+use super::schema::PlanFile;
+use super::source::{Place, Text, join};
+use super::work::{Work, typed};
+use super::{BUILT_IN, Plan, Settings, Step, files, variables};
+use crate::resource::is_name;
+
+/// Finds the text of a plan: a file, `plans/NAME.yaml` below the working directory, or one that the tool carries.
+fn find(name: &str) -> Result<(String, String), Problem> {
+    let is_path = name.contains('/') || Path::new(name).extension().is_some_and(|ext| ext == "yaml" || ext == "yml");
+    let near = format!("plans/{name}.yaml");
+    let file = if is_path { name } else { &near };
+    match fs::read_to_string(file) {
+        Ok(text) => return Ok((file.to_owned(), text)),
+        Err(bad) if is_path || bad.kind() != std::io::ErrorKind::NotFound => {
+            return Err(lost(file, format!("the plan cannot be read: {bad}")));
+        }
+        Err(_) => {}
+    }
+    let known: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
+    let carried = BUILT_IN.iter().find(|(known, _)| *known == name);
+    carried
+        .map(|(name, text)| (format!("{name} (built in)"), (*text).to_owned()))
+        .ok_or_else(|| lost(name, format!("there is no plan {name:?}: the tool carries {}", known.join(", "))))
+}
+
+fn lost(file: &str, problem: String) -> Problem {
+    Problem {
+        file: file.to_owned(),
+        place: Place { line: 1, column: 1 },
+        problem,
+        next_step: "give a name of a plan or the path of a YAML file".to_owned(),
+    }
+}
+
+/// Loads the plan with this name or path.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn load(name: &str, settings: &Settings) -> Result<Plan, Problems> {
+    let (file, text) = find(name).map_err(|problem| Problems(vec![problem]))?;
+    parse(&file, &text, settings)
+}
+
+/// Reads a plan from text.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn parse(file: &str, text: &str, settings: &Settings) -> Result<Plan, Problems> {
+    let text = Text::parse(text).map_err(|bad| {
+        Problems(vec![Problem {
+            file: file.to_owned(),
+            place: bad.place,
+            problem: format!("this is no YAML: {}", bad.problem),
+            next_step: "correct the YAML; an editor with plans/schema.json shows it while you type".to_owned(),
+        }])
+    })?;
+    let mut reader = Reader { file, text: &text, problems: Vec::new() };
+    let plan = reader.plan(settings);
+    match plan {
+        Some(plan) if reader.problems.is_empty() => Ok(plan),
+        _ => {
+            reader.problems.sort_by_key(|problem| problem.place);
+            Err(Problems(reader.problems))
+        }
+    }
+}
+
+struct Reader<'a> {
+    file: &'a str,
+    text: &'a Text,
+    problems: Vec<Problem>,
+}
+
+impl Reader<'_> {
+    fn complain(&mut self, path: &str, problem: impl Into<String>, next_step: impl Into<String>) {
+        self.problems.push(Problem {
+            file: self.file.to_owned(),
+            place: self.text.place(path),
+            problem: problem.into(),
+            next_step: next_step.into(),
+        });
+    }
+
+    fn misfit(&mut self, base: &str, (path, problem): (String, String)) {
+        let path = if path.is_empty() { base.to_owned() } else { join(base, &path) };
+        let shown = path.trim_start_matches('.').to_owned();
+        let next = if problem.starts_with("unknown field") {
+            "take it out, or write one of the fields named above"
+        } else if problem.starts_with("missing field") {
+            "add it; plans/schema.json describes every field"
+        } else {
+            "plans/schema.json describes what may stand here"
+        };
+        self.complain(&path, format!("{shown}: {problem}"), next);
+    }
+
+    fn plan(&mut self, settings: &Settings) -> Option<Plan> {
+        let values = self.values(settings)?;
+        let filled = match variables::fill(&without_variables(&self.text.value), &values) {
+            Ok(filled) => filled,
+            Err(unknown) => {
+                for (path, name) in unknown {
+                    let known: Vec<&str> = values.keys().map(String::as_str).collect();
+                    self.complain(
+                        &path,
+                        format!("there is no variable {name:?}"),
+                        format!("declare it under variables, or use one of: {}", known.join(", ")),
+                    );
+                }
+                return None;
+            }
+        };
+        let head: PlanFile<Value> = typed(&filled).map_err(|misfit| self.misfit("", misfit)).ok()?;
+        if head.version != 1 {
+            self.complain(
+                "version",
+                format!("this plan has version {}, this tool knows version 1", head.version),
+                "use a newer akidb-edge, or version: 1",
+            );
+        }
+        if !is_name(&head.stack) {
+            self.complain(
+                "stack",
+                format!("{:?} is no name of a stack", head.stack),
+                "use lower-case letters, digits and dashes",
+            );
+        }
+        let steps = self.steps(&head);
+        self.fallbacks(&head, &steps);
+        let mut plan = Plan::new(self.file, self.text.clone(), head, steps, values);
+        files::add(&mut plan);
+        Some(plan)
+    }
+
+    /// The value of every variable: defaults, then the environment, then what the command line says.
+    fn values(&mut self, settings: &Settings) -> Option<BTreeMap<String, Value>> {
+        let declared = self.text.value.get("variables").cloned().unwrap_or_else(|| Value::Object(Default::default()));
+        let declared: BTreeMap<String, super::Variable> =
+            typed(&declared).map_err(|misfit| self.misfit("variables", misfit)).ok()?;
+        for name in settings.variables.keys().filter(|name| !declared.contains_key(*name)) {
+            let known: Vec<&str> = declared.keys().map(String::as_str).collect();
+            self.complain(
+                "variables",
+                format!("--var {name}: the plan has no such variable"),
+                format!("use one of: {}", known.join(", ")),
+            );
+        }
+        let mut values = BTreeMap::new();
+        for (name, variable) in &declared {
+            let said = settings.variables.get(name).or_else(|| settings.environment.get(name));
+            let path = join("variables", name);
+            match (said, &variable.default) {
+                (Some(text), _) => match variables::of_type(name, variable, text) {
+                    Ok(value) => drop(values.insert(name.clone(), value)),
+                    Err(problem) => self.complain(&path, problem, format!("write --var {name}=… with such a value")),
+                },
+                (None, Some(value)) => drop(values.insert(name.clone(), value.clone())),
+                (None, None) => self.complain(
+                    &path,
+                    format!("variable {name} has no value"),
+                    format!("add --var {name}=…, or a default here"),
+                ),
+            }
+        }
+        Some(values)
+    }
+
+    fn steps(&mut self, head: &PlanFile<Value>) -> Vec<Step> {
+        let mut steps: Vec<Step> = Vec::new();
+        for (at, day) in head.days.iter().enumerate() {
+            for (nth, raw) in day.steps.iter().enumerate() {
+                let path = format!("days.{at}.steps.{nth}");
+                let Some(step) = self.step(&path, day.day, raw) else { continue };
+                if steps.iter().any(|known| known.id == step.id) {
+                    self.complain(&path, format!("there are two steps {:?}", step.id), "give each step its own id");
+                }
+                steps.push(step);
+            }
+        }
+        let known: BTreeSet<String> = steps.iter().map(|step| step.id.clone()).collect();
+        for step in &steps {
+            for need in step.needs.iter().filter(|need| !known.contains(*need)) {
+                self.complain(
+                    &join(&step.path, "needs"),
+                    format!("step {} needs {need:?}, which is no step", step.id),
+                    "name a step of this plan",
+                );
+            }
+        }
+        steps
+    }
+
+    fn step(&mut self, path: &str, day: u32, raw: &Value) -> Option<Step> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Head {
+            id: String,
+            title: String,
+            #[serde(default)]
+            needs: BTreeSet<String>,
+            #[serde(default)]
+            on_request: bool,
+            kind: String,
+            with: Value,
+        }
+        let head: Head = typed(raw).map_err(|misfit| self.misfit(path, misfit)).ok()?;
+        if !is_name(&head.id) {
+            self.complain(
+                &join(path, "id"),
+                format!("{:?} is no name of a step", head.id),
+                "use lower-case letters, digits and dashes",
+            );
+        }
+        let with = join(path, "with");
+        let work = match Work::read(&head.kind, &head.with) {
+            Ok(work) => work,
+            Err((at, problem)) if at.is_empty() && problem.starts_with("there is no kind") => {
+                self.complain(
+                    &join(path, "kind"),
+                    problem,
+                    "use models, page, edge-function, routing, certificates, cdn, cutover or later",
+                );
+                return None;
+            }
+            Err(misfit) => {
+                self.misfit(&with, misfit);
+                return None;
+            }
+        };
+        let Head { id, title, needs, on_request, kind, with } = head;
+        Some(Step { id, day, title, needs, on_request, kind, with, work, path: path.to_owned() })
+    }
+
+    fn fallbacks(&mut self, head: &PlanFile<Value>, steps: &[Step]) {
+        for (name, fallback) in &head.fallbacks {
+            let base = join("fallbacks", name);
+            for key in fallback.set.keys() {
+                let (id, rest) = key.split_once('.').unwrap_or((key, ""));
+                let step = steps.iter().find(|step| step.id == id);
+                let there = step.is_some_and(|step| !rest.is_empty() && parent_exists(&step.with, rest));
+                if !there {
+                    self.complain(
+                        &join(&base, "set"),
+                        format!("fallback {name} sets {key:?}, which is no setting of a step"),
+                        "write step.path.to.setting",
+                    );
+                }
+            }
+            for request in fallback.request.iter().filter(|id| !steps.iter().any(|step| step.id == **id)) {
+                self.complain(
+                    &join(&base, "request"),
+                    format!("fallback {name} asks for {request:?}, which is no step"),
+                    "name a step of this plan",
+                );
+            }
+        }
+    }
+}
+
+fn without_variables(value: &Value) -> Value {
+    let mut value = value.clone();
+    if let Some(map) = value.as_object_mut() {
+        map.remove("variables");
+    }
+    value
+}
+
+/// Whether everything above the last part of `path` is there: the last part itself may be left out in the plan.
+fn parent_exists(value: &Value, path: &str) -> bool {
+    let parts: Vec<&str> = path.split('.').collect();
+    parts[..parts.len() - 1].iter().try_fold(value, |at, part| member(at, part)).is_some()
+}
+
+/// A member of a mapping or list.
+pub fn member<'v>(value: &'v Value, part: &str) -> Option<&'v Value> {
+    match value {
+        Value::Array(items) => items.get(part.parse::<usize>().ok()?),
+        other => other.get(part),
+    }
+}

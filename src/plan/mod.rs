@@ -1,0 +1,189 @@
+//! [1] The plan file: what a person may ask for. Reads files, knows no cloud and no clock.
+
+pub mod cdn;
+pub mod edge;
+mod files;
+mod load;
+pub mod models;
+mod problem;
+pub mod routing;
+mod schema;
+mod source;
+mod variables;
+mod work;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+pub use files::hash;
+pub use load::{load, parse};
+pub use problem::{Problem, Problems};
+pub use schema::{Comparison, Criteria, Criterion, Fallback, Metadata, PlanFile, Variable, VariableType};
+pub use source::Place;
+pub use work::{LaterStep, Work};
+
+/// The plans that the tool carries.
+pub const BUILT_IN: &[(&str, &str)] = &[("week13", include_str!("../../plans/week13.yaml"))];
+
+/// What a user sets from outside.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// `--var` and `--var-file`.
+    pub variables: BTreeMap<String, String>,
+    /// `AKIDB_EDGE_VAR_*`, without the beginning.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// One step of a plan.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Its name.
+    pub id: String,
+    /// Its day.
+    pub day: u32,
+    /// What it does, for people.
+    pub title: String,
+    /// Steps before it.
+    pub needs: BTreeSet<String>,
+    /// Done only when asked for by name.
+    pub on_request: bool,
+    /// The word for its kind.
+    pub kind: String,
+    /// Its settings as data.
+    pub with: Value,
+    /// Its settings.
+    pub work: Work,
+    /// Where it stands: `days.0.steps.1`.
+    pub path: String,
+}
+
+/// A file that a plan names.
+#[derive(Clone, Debug)]
+pub struct FileFacts {
+    /// SHA-256 in hex and size, or why it cannot be read.
+    pub content: Result<(String, u64), String>,
+    /// Where the plan names it.
+    pub origin: String,
+}
+
+/// A plan that was read and has the right shape.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// File as the user named it.
+    pub file: String,
+    /// What it is about.
+    pub metadata: Metadata,
+    /// Name of the stack.
+    pub stack: String,
+    /// Titles of the days.
+    pub days: BTreeMap<u32, String>,
+    /// The steps in order.
+    pub steps: Vec<Step>,
+    /// Named ways back.
+    pub fallbacks: BTreeMap<String, Fallback>,
+    /// What counts as success.
+    pub criteria: Criteria,
+    /// The variables' values.
+    pub values: BTreeMap<String, Value>,
+    /// The files it names, by path.
+    pub files: BTreeMap<String, FileFacts>,
+    text: source::Text,
+}
+
+impl Plan {
+    fn new(
+        file: &str,
+        text: source::Text,
+        head: PlanFile<Value>,
+        steps: Vec<Step>,
+        values: BTreeMap<String, Value>,
+    ) -> Self {
+        Self {
+            file: file.to_owned(),
+            metadata: head.metadata,
+            stack: head.stack,
+            days: head.days.into_iter().map(|day| (day.day, day.title)).collect(),
+            steps,
+            fallbacks: head.fallbacks,
+            criteria: head.criteria,
+            values,
+            files: BTreeMap::new(),
+            text,
+        }
+    }
+
+    /// Where the value at a dotted path stands in the file.
+    pub fn place(&self, path: &str) -> Place {
+        self.text.place(path)
+    }
+
+    /// A step by its name.
+    pub fn step(&self, id: &str) -> Option<&Step> {
+        self.steps.iter().find(|step| step.id == id)
+    }
+
+    /// The steps that are in force: all that are not on request, and those that were asked for.
+    pub fn in_force<'a>(&'a self, requested: &'a BTreeSet<String>) -> impl Iterator<Item = &'a Step> {
+        self.steps.iter().filter(|step| !step.on_request || requested.contains(&step.id))
+    }
+
+    /// The plan with the settings of a fallback.
+    ///
+    /// # Errors
+    /// When there is no such fallback, or its settings do not fit.
+    pub fn with_fallback(&self, name: &str) -> Result<Self, Problems> {
+        let base = format!("fallbacks.{name}");
+        let problem = |problem: String, next_step: String| {
+            Problems(vec![Problem { file: self.file.clone(), place: self.place(&base), problem, next_step }])
+        };
+        let Some(fallback) = self.fallbacks.get(name) else {
+            let known: Vec<&str> = self.fallbacks.keys().map(String::as_str).collect();
+            return Err(problem(
+                format!("the plan has no fallback {name:?}"),
+                format!("use one of: {}", known.join(", ")),
+            ));
+        };
+        let mut changed = self.clone();
+        for (key, value) in &fallback.set {
+            let (id, path) = key.split_once('.').unwrap_or((key, ""));
+            if let Some(step) = changed.steps.iter_mut().find(|step| step.id == id) {
+                put(&mut step.with, path, value);
+            }
+        }
+        for step in &mut changed.steps {
+            step.work = Work::read(&step.kind, &step.with).map_err(|(path, bad)| {
+                problem(
+                    format!("fallback {name} does not fit step {}: {path}: {bad}", step.id),
+                    "correct its settings".into(),
+                )
+            })?;
+        }
+        Ok(changed)
+    }
+}
+
+/// Puts a value at a dotted path; what is missing on the way is made.
+fn put(value: &mut Value, path: &str, new: &Value) {
+    let (part, rest) = path.split_once('.').map_or((path, None), |(part, rest)| (part, Some(rest)));
+    let slot = match value {
+        Value::Array(items) => match part.parse::<usize>().ok().and_then(|at| items.get_mut(at)) {
+            Some(slot) => slot,
+            None => return,
+        },
+        Value::Object(fields) => fields.entry(part.to_owned()).or_insert(Value::Null),
+        other => {
+            *other = Value::Object(Default::default());
+            return put(other, path, new);
+        }
+    };
+    match rest {
+        Some(rest) => put(slot, rest, new),
+        None => *slot = new.clone(),
+    }
+}
+
+/// The JSON Schema of plan files.
+pub fn json_schema() -> Value {
+    schemars::schema_for!(PlanFile).to_value()
+}

@@ -1,0 +1,121 @@
+//! Steps that put models and pages into buckets.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::resource::bucket::BucketSpec;
+
+/// Buckets, the models in them, and their replication.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModelsStep {
+    /// The buckets by name in the plan.
+    pub buckets: BTreeMap<String, BucketSpec>,
+    /// The replication rules by name.
+    #[serde(default)]
+    pub replication: BTreeMap<String, ReplicationPlan>,
+    /// The models by name in the plan.
+    #[serde(default)]
+    pub models: BTreeMap<String, ModelPlan>,
+}
+
+/// One replication rule.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReplicationPlan {
+    /// Source bucket, by its name in the plan.
+    pub from: String,
+    /// Destination bucket, by its name in the plan.
+    pub to: String,
+    /// Also the other way round.
+    #[serde(default)]
+    pub both_ways: bool,
+    /// Keys it applies to; empty for all.
+    #[serde(default)]
+    pub prefix: String,
+    /// Unique among the rules of a source.
+    #[serde(default)]
+    pub priority: Option<i32>,
+    /// Whether deletions are copied.
+    #[serde(default)]
+    pub delete_markers: Option<bool>,
+    /// Whether changes of metadata on the replica flow back; both_ways needs it.
+    #[serde(default)]
+    pub replica_modifications: Option<bool>,
+    /// Replication Time Control: 15, or leave it out.
+    #[serde(default)]
+    pub time_control_minutes: Option<i32>,
+    /// `false` pauses it.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+}
+
+/// One model: its files go to `models/<name>/<sha256>/<file>`, and `models/<name>/latest.json` points at them.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModelPlan {
+    /// Bucket, by its name in the plan.
+    pub bucket: String,
+    /// Name of the model, e.g. `all-MiniLM-L6-v2`.
+    pub name: String,
+    /// Its files: name to place on this machine.
+    pub files: BTreeMap<String, FilePlan>,
+    /// `Cache-Control` of the files; their keys never change their content.
+    #[serde(default = "immutable")]
+    pub cache_control: String,
+    /// `Cache-Control` of the pointer.
+    #[serde(default = "a_minute")]
+    pub pointer_cache_control: String,
+}
+
+/// One file of this machine.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FilePlan {
+    /// Its path; a relative one starts at the working directory.
+    pub path: String,
+    /// Media type.
+    #[serde(default = "octets")]
+    pub content_type: String,
+}
+
+/// A page in a bucket of its own.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PageStep {
+    /// The bucket.
+    pub bucket: BucketSpec,
+    /// Its files by key; the text comes from the tool's templates.
+    pub files: BTreeMap<String, PageFile>,
+}
+
+/// One file of a page.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PageFile {
+    /// Name of the template.
+    pub template: String,
+    /// Media type.
+    pub content_type: String,
+    /// `Cache-Control`.
+    #[serde(default = "a_minute")]
+    pub cache_control: String,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+fn immutable() -> String {
+    "public, max-age=31536000, immutable".to_owned()
+}
+
+fn a_minute() -> String {
+    "public, max-age=60".to_owned()
+}
+
+fn octets() -> String {
+    "application/octet-stream".to_owned()
+}

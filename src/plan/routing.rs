@@ -1,0 +1,212 @@
+//! Names: the zone, load balancers, health checks, record sets, certificates, the cutover.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::resource::load_balancer::LoadBalancerSpec;
+use crate::resource::records::{Alias, GeoLocation};
+
+/// Everything about names. A plan may have several of these; what one of them names, the others may use.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RoutingStep {
+    /// The hosted zone.
+    #[serde(default)]
+    pub zone: Option<ZonePlan>,
+    /// Load balancers that are looked up, by name in the plan.
+    #[serde(default)]
+    pub load_balancers: BTreeMap<String, LoadBalancerSpec>,
+    /// Health checks by name in the plan.
+    #[serde(default)]
+    pub health_checks: BTreeMap<String, HealthCheckPlan>,
+    /// Latency routing, by name in the plan.
+    #[serde(default)]
+    pub latency: BTreeMap<String, LatencyPlan>,
+    /// Geolocation routing, by name in the plan.
+    #[serde(default)]
+    pub geo: BTreeMap<String, GeoPlan>,
+    /// Other record sets, in named groups; each group is one transaction.
+    #[serde(default)]
+    pub records: BTreeMap<String, Vec<RecordPlan>>,
+}
+
+/// The hosted zone.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ZonePlan {
+    /// Domain name.
+    pub name: String,
+    /// Comment.
+    #[serde(default)]
+    pub comment: String,
+}
+
+/// A health check.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HealthCheckPlan {
+    /// Host that is asked; a relative name is below the zone.
+    pub host: String,
+    /// `HTTPS` or `HTTP`.
+    #[serde(default = "https")]
+    pub protocol: String,
+    /// Port.
+    #[serde(default = "port_443")]
+    pub port: i32,
+    /// Path.
+    #[serde(default = "health")]
+    pub path: String,
+    /// 10 or 30 seconds; cannot be changed later.
+    #[serde(default = "thirty")]
+    pub interval_seconds: i32,
+    /// Failures in a row until unhealthy.
+    #[serde(default = "three")]
+    pub failure_threshold: i32,
+}
+
+/// Latency routing: the answer is the region that is nearest by network time.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LatencyPlan {
+    /// Name below the zone.
+    pub name: String,
+    /// Load balancers, by name in the plan.
+    pub targets: Vec<String>,
+    /// Health checks of the targets: load balancer to health check. Without one, the load balancer's own target health counts.
+    #[serde(default)]
+    pub health_checks: BTreeMap<String, String>,
+    /// Also makes `<prefix><target>` for each target, e.g. `origin-us-east-1`.
+    #[serde(default)]
+    pub regional_prefix: Option<String>,
+}
+
+/// Geolocation routing over failover pairs: each place has a first region and one that takes over, since Route 53 itself
+/// never moves a place to its neighbour.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GeoPlan {
+    /// Name below the zone.
+    pub name: String,
+    /// Continent code to load balancers, the first one first.
+    pub continents: BTreeMap<String, Vec<String>>,
+    /// Everywhere else: the load balancers among which latency decides.
+    pub default: Vec<String>,
+    /// Health checks of the targets: load balancer to health check.
+    #[serde(default)]
+    pub health_checks: BTreeMap<String, String>,
+}
+
+/// A record set, written out.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecordPlan {
+    /// Name below the zone; `@` for the zone itself.
+    pub name: String,
+    /// Type.
+    #[serde(rename = "type")]
+    pub record_type: String,
+    /// Set identifier.
+    #[serde(default)]
+    pub set_identifier: Option<String>,
+    /// Seconds to live.
+    #[serde(default)]
+    pub ttl: Option<i64>,
+    /// Values.
+    #[serde(default)]
+    pub values: Vec<String>,
+    /// Alias to a load balancer of the plan.
+    #[serde(default)]
+    pub load_balancer: Option<String>,
+    /// Alias to another name of the zone.
+    #[serde(default)]
+    pub same_zone: Option<String>,
+    /// Alias to the distribution of the plan.
+    #[serde(default)]
+    pub distribution: bool,
+    /// Alias, written out.
+    #[serde(default)]
+    pub alias: Option<Alias>,
+    /// Whether an alias follows its target's health.
+    #[serde(default)]
+    pub evaluate_target_health: Option<bool>,
+    /// Geolocation.
+    #[serde(default)]
+    pub geolocation: Option<GeoLocation>,
+    /// Latency region.
+    #[serde(default)]
+    pub latency_region: Option<String>,
+    /// `PRIMARY` or `SECONDARY`.
+    #[serde(default)]
+    pub failover: Option<String>,
+    /// Weight.
+    #[serde(default)]
+    pub weight: Option<i64>,
+    /// Health check of the plan, or an id.
+    #[serde(default)]
+    pub health_check: Option<String>,
+}
+
+/// Certificates.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CertificatesStep {
+    /// The certificates by name in the plan.
+    pub certificates: BTreeMap<String, CertificatePlan>,
+}
+
+/// One certificate.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CertificatePlan {
+    /// Region.
+    pub region: String,
+    /// Main domain.
+    pub domain: String,
+    /// Further names.
+    #[serde(default)]
+    pub alternative_names: Vec<String>,
+}
+
+/// Sends a name to the distribution.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CutoverStep {
+    /// The geolocation routing that it takes the name from, by name in the plan.
+    pub replaces: String,
+    /// Where the name goes.
+    pub to: CutoverTarget,
+}
+
+/// Where a cutover leads.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum CutoverTarget {
+    /// To the distribution.
+    Distribution,
+    /// To a latency routing of the plan, straight to the origins.
+    Latency(String),
+    /// Back to the geolocation records.
+    Geo,
+}
+
+fn https() -> String {
+    "HTTPS".to_owned()
+}
+
+const fn port_443() -> i32 {
+    443
+}
+
+fn health() -> String {
+    "/health".to_owned()
+}
+
+const fn thirty() -> i32 {
+    30
+}
+
+const fn three() -> i32 {
+    3
+}

@@ -1,0 +1,208 @@
+//! The shape of a plan file. `plans/schema.json` is generated from these types.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::work::Work;
+
+/// A plan: what a stack is to be, day by day.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlanFile<S = StepFile> {
+    /// Version of the format: 1.
+    pub version: u32,
+    /// What the plan is about.
+    pub metadata: Metadata,
+    /// Name of the stack that it builds: lower-case letters, digits and dashes.
+    pub stack: String,
+    /// What a user may set.
+    #[serde(default)]
+    pub variables: BTreeMap<String, Variable>,
+    /// The days, in order.
+    pub days: Vec<Day<S>>,
+    /// Named ways back.
+    #[serde(default)]
+    pub fallbacks: BTreeMap<String, Fallback>,
+    /// What counts as success, by priority.
+    #[serde(default)]
+    pub criteria: Criteria,
+}
+
+/// What the plan is about.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Metadata {
+    /// Short name.
+    pub name: String,
+    /// Title for people.
+    pub title: String,
+    /// Week of the roadmap.
+    #[serde(default)]
+    pub week: Option<u32>,
+    /// What it is for.
+    #[serde(default)]
+    pub description: String,
+}
+
+/// A variable: `${var.name}` stands for its value. Set by `--var name=value`, `--var-file`, `AKIDB_EDGE_VAR_name`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Variable {
+    /// Its type.
+    #[serde(default, rename = "type")]
+    pub kind: VariableType,
+    /// What it is for.
+    #[serde(default)]
+    pub description: String,
+    /// Its value when nobody sets it; without one it must be set.
+    #[serde(default)]
+    pub default: Option<Value>,
+}
+
+/// Type of a variable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum VariableType {
+    /// Text.
+    #[default]
+    String,
+    /// A whole number.
+    Integer,
+    /// true or false.
+    Boolean,
+}
+
+/// One day of the plan.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Day<S = StepFile> {
+    /// Number of the day, from 1.
+    pub day: u32,
+    /// Its title.
+    pub title: String,
+    /// What is done on it.
+    pub steps: Vec<S>,
+}
+
+/// One step as it stands in the file.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub struct StepFile {
+    /// Name of the step, unique in the plan.
+    pub id: String,
+    /// What it does, for people.
+    pub title: String,
+    /// Steps that come before it.
+    #[serde(default)]
+    pub needs: BTreeSet<String>,
+    /// Done only when asked for by name (`route cutover`), then kept.
+    #[serde(default)]
+    pub on_request: bool,
+    /// What it wants.
+    #[serde(flatten)]
+    pub work: Work,
+}
+
+/// A named way back: the plan with some settings changed. It changes only the addresses in `only`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fallback {
+    /// What it does, for people.
+    pub title: String,
+    /// When to use it.
+    #[serde(default)]
+    pub when: String,
+    /// Steps that it puts in force, as if they had been asked for.
+    #[serde(default)]
+    pub request: BTreeSet<String>,
+    /// The addresses that it may change: addresses or their beginnings.
+    pub only: Vec<String>,
+    /// Settings that it changes: `step.path.to.setting` to value.
+    #[serde(default)]
+    pub set: BTreeMap<String, Value>,
+}
+
+/// What counts as success, by priority.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "UPPERCASE")]
+pub struct Criteria {
+    /// Must have.
+    #[serde(default)]
+    pub p0: Vec<Criterion>,
+    /// Should have.
+    #[serde(default)]
+    pub p1: Vec<Criterion>,
+    /// Nice to have.
+    #[serde(default)]
+    pub p2: Vec<Criterion>,
+}
+
+/// One measurable aim.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Criterion {
+    /// Name, unique in the plan.
+    pub id: String,
+    /// For people.
+    pub title: String,
+    /// What is measured, e.g. `resources.present` or `latency.p95`.
+    pub measure: String,
+    /// Which of the measured things count (an address pattern, a region).
+    #[serde(default)]
+    pub of: Option<String>,
+    /// How it is compared.
+    pub compare: Comparison,
+    /// The value that it is compared with.
+    pub threshold: f64,
+    /// Unit of value and threshold.
+    pub unit: String,
+    /// What of the source plan was corrected, in one line.
+    #[serde(default)]
+    pub note: Option<String>,
+}
+
+/// How a value is compared with a threshold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Comparison {
+    /// At most.
+    #[serde(rename = "<=")]
+    AtMost,
+    /// Less than.
+    #[serde(rename = "<")]
+    Below,
+    /// At least.
+    #[serde(rename = ">=")]
+    AtLeast,
+    /// More than.
+    #[serde(rename = ">")]
+    Above,
+    /// Equal.
+    #[serde(rename = "=")]
+    Equal,
+}
+
+impl Comparison {
+    /// Whether `value` meets `threshold`.
+    pub fn holds(self, value: f64, threshold: f64) -> bool {
+        match self {
+            Self::AtMost => value <= threshold,
+            Self::Below => value < threshold,
+            Self::AtLeast => value >= threshold,
+            Self::Above => value > threshold,
+            Self::Equal => (value - threshold).abs() < f64::EPSILON,
+        }
+    }
+
+    /// Its sign.
+    pub const fn sign(self) -> &'static str {
+        match self {
+            Self::AtMost => "≤",
+            Self::Below => "<",
+            Self::AtLeast => "≥",
+            Self::Above => ">",
+            Self::Equal => "=",
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! YAML text to plain data, remembering where each value stood.
+
+use std::collections::BTreeMap;
+
+use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
+use serde_json::{Map, Value};
+
+/// A place in a file: line and column, both from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column, from 1.
+    pub column: usize,
+}
+
+/// The data of a file and where each part of it stood.
+#[derive(Clone, Debug, Default)]
+pub struct Text {
+    /// The data.
+    pub value: Value,
+    /// Dotted path to place; a mapping's member stands where its key stands.
+    places: BTreeMap<String, Place>,
+}
+
+/// The text is no YAML, or says what a plan cannot hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadText {
+    /// Where.
+    pub place: Place,
+    /// What.
+    pub problem: String,
+}
+
+impl Text {
+    /// Reads one YAML document.
+    ///
+    /// # Errors
+    /// With the place of the first thing that is no YAML.
+    pub fn parse(text: &str) -> Result<Self, BadText> {
+        let documents = MarkedYaml::load_from_str(text).map_err(|bad| BadText {
+            place: Place { line: bad.marker().line(), column: bad.marker().col() + 1 },
+            problem: bad.info().to_owned(),
+        })?;
+        let mut read = Self::default();
+        match documents.as_slice() {
+            [] => Err(BadText { place: Place { line: 1, column: 1 }, problem: "the file is empty".to_owned() }),
+            [one] => {
+                read.value = read.node("", one)?;
+                Ok(read)
+            }
+            [_, second, ..] => Err(BadText {
+                place: start(second),
+                problem: "a plan is one YAML document, this is a second one".into(),
+            }),
+        }
+    }
+
+    /// Where the value at `path` stands; where its nearest parent stands, when it was not written out.
+    pub fn place(&self, path: &str) -> Place {
+        let mut at = path;
+        loop {
+            if let Some(place) = self.places.get(at) {
+                return *place;
+            }
+            match at.rfind('.') {
+                Some(dot) => at = &at[..dot],
+                None => return self.places.get("").copied().unwrap_or_default(),
+            }
+        }
+    }
+
+    fn node(&mut self, path: &str, node: &MarkedYaml<'_>) -> Result<Value, BadText> {
+        self.places.entry(path.to_owned()).or_insert_with(|| start(node));
+        let value = match &node.data {
+            YamlData::Value(scalar) => self::scalar(scalar),
+            YamlData::Sequence(items) => {
+                let items = items.iter().enumerate().map(|(at, item)| self.node(&join(path, &at.to_string()), item));
+                Value::Array(items.collect::<Result<_, _>>()?)
+            }
+            YamlData::Mapping(fields) => {
+                let mut map = Map::new();
+                for (key, item) in fields {
+                    let YamlData::Value(name) = &key.data else {
+                        return Err(BadText { place: start(key), problem: "a key must be a plain word".to_owned() });
+                    };
+                    let name = match self::scalar(name) {
+                        Value::String(name) => name,
+                        other => other.to_string(),
+                    };
+                    let below = join(path, &name);
+                    self.places.insert(below.clone(), start(key));
+                    let item = self.node(&below, item)?;
+                    map.insert(name, item);
+                }
+                Value::Object(map)
+            }
+            _ => return Err(BadText { place: start(node), problem: "tags are not used in plans".to_owned() }),
+        };
+        Ok(value)
+    }
+}
+
+fn scalar(scalar: &Scalar<'_>) -> Value {
+    match scalar {
+        Scalar::Null => Value::Null,
+        Scalar::Boolean(on) => Value::Bool(*on),
+        Scalar::Integer(number) => (*number).into(),
+        Scalar::FloatingPoint(number) => {
+            serde_json::Number::from_f64(number.into_inner()).map_or(Value::Null, Value::Number)
+        }
+        Scalar::String(text) => Value::String(text.to_string()),
+    }
+}
+
+fn start(node: &MarkedYaml<'_>) -> Place {
+    Place { line: node.span.start.line(), column: node.span.start.col() + 1 }
+}
+
+/// A dotted path.
+pub fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_and_places() {
+        let text = Text::parse("a: 1\nb:\n  - c: x\n    d: true\n").expect("YAML");
+        assert_eq!(text.value, serde_json::json!({"a": 1, "b": [{"c": "x", "d": true}]}));
+        assert_eq!(text.place("b.0.d"), Place { line: 4, column: 5 });
+        assert_eq!(text.place("b.0.d.deeper.still"), Place { line: 4, column: 5 });
+        assert_eq!(text.place("b"), Place { line: 2, column: 1 });
+    }
+
+    #[test]
+    fn what_is_no_yaml_is_refused_with_its_place() {
+        for (bad, line) in [("a: [1\nb: 2", 2), ("a: 1\na: 2", 2), ("", 1), ("a: 1\n---\nb: 1", 3), ("? [x]\n: 1", 1)] {
+            let refused = Text::parse(bad).expect_err(bad);
+            assert_eq!(refused.place.line, line, "{bad:?}: {refused:?}");
+        }
+    }
+}
