@@ -12,6 +12,8 @@ use crate::provider::{Gone, Made, Provider, Settled, Subject};
 use crate::resource::function_version::FunctionVersionSpec;
 use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Level, Owner};
 
+/// Code of the fault when the function's code is not the one to freeze.
+const CHANGED: &str = "CodeChanged";
 /// In front of the settings digest in a version's description.
 const MARK: &str = "akidb-edge ";
 
@@ -57,6 +59,11 @@ impl Provider for FunctionVersions {
             description: answer.description.unwrap_or_default(),
             code_sha256: hex_digest(answer.code_sha256.as_deref()),
         };
+        // AWS keeps the guard itself; this is for endpoints that do not.
+        if seen.code_sha256 != spec.code_sha256 {
+            let words = format!("version {} of {} froze other code than was asked for", seen.version, spec.function);
+            return Err(function_changed(Fault::new(Class::Stale, "lambda", "PublishVersion", CHANGED, words)));
+        }
         if seen.description == description(&spec) {
             return Ok(Made { attributes: seen.attributes(&spec.function), id: seen.arn });
         }
@@ -154,7 +161,7 @@ fn numbered(arn: Option<&str>, version: Option<&str>) -> String {
 
 /// The hash guard tells that the function's code is not the one to freeze.
 fn function_changed(fault: Fault) -> Fault {
-    if fault.code == "InvalidParameterValueException" && fault.message.contains("CodeSHA256") {
+    if fault.code == CHANGED || fault.message.contains("CodeSHA256") || fault.message.contains("CodeSha256") {
         return Fault { class: Class::Stale, ..fault }
             .next("somebody changed the function's code meanwhile: plan and deploy again");
     }
