@@ -5,7 +5,7 @@ use std::error::Error;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use crate::resource::{Class, Fault};
+use crate::resource::{Address, Class, Fault};
 
 /// Service (`*` for any), code, what may be done. The first row that fits counts.
 /// Sources: the services' API references (errors of each operation) and botocore's retry data.
@@ -130,6 +130,39 @@ where
         SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => connection(service, operation, &error),
         _ => Fault::unexpected(service, operation, chain(&error)),
     }
+}
+
+/// Something that is not there is no fault: `None`.
+///
+/// # Errors
+/// Every other fault, as it came.
+pub fn optional<T>(answer: Result<T, Fault>) -> Result<Option<T>, Fault> {
+    match answer {
+        Ok(value) => Ok(Some(value)),
+        Err(fault) if fault.class == Class::Missing => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// The fault for a request that the SDK would not build: a required member is missing, so the program erred.
+pub fn unbuilt(
+    service: &'static str,
+    operation: &'static str,
+) -> impl Fn(aws_smithy_types::error::operation::BuildError) -> Fault {
+    move |bad| Fault::unexpected(service, operation, bad.to_string())
+}
+
+/// The fault for bytes that the run does not carry. `what` names the thing that they are for.
+pub fn not_at_hand(service: &str, operation: &str, what: &str, sha256: &str) -> Fault {
+    let words = format!("the bytes of {what} (SHA-256 {sha256}) are not at hand");
+    Fault::new(Class::Refused, service, operation, "BytesNotAtHand", words)
+        .next("deploy from the plan and the files that made this content, or restore the file it was made of")
+}
+
+/// The fault for something of the wanted name that belongs to somebody else. `whose` says how that is known.
+pub fn taken(service: &str, operation: &str, code: &str, what: &str, whose: &str, address: &Address) -> Fault {
+    Fault::new(Class::Exists, service, operation, code, format!("{what} exists and is not this stack's: {whose}"))
+        .next(format!("take it up with --adopt {address}, or choose another name"))
 }
 
 fn connection<E: Error + 'static>(service: &str, operation: &str, error: &SdkError<E, HttpResponse>) -> Fault {

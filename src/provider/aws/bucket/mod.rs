@@ -12,6 +12,7 @@ use aws_sdk_s3::types as s3;
 use futures::future::BoxFuture;
 use futures::{FutureExt, future};
 
+use super::fault::optional;
 use super::{Clients, fault_of, tags};
 use crate::provider::{Gone, Made, Provider, Subject};
 use crate::resource::bucket::{BucketSpec, CorsRule, LifecycleRule};
@@ -42,15 +43,6 @@ fn attributes(spec: &BucketSpec) -> Attributes {
         ("region".into(), spec.region.clone().into()),
         ("domain".into(), domain.into()),
     ])
-}
-
-/// A setting that is not there is no fault.
-fn optional<T>(answer: Result<T, Fault>) -> Result<Option<T>, Fault> {
-    match answer {
-        Ok(value) => Ok(Some(value)),
-        Err(fault) if fault.class == Class::Missing => Ok(None),
-        Err(fault) => Err(fault),
-    }
 }
 
 #[async_trait]

@@ -1,0 +1,208 @@
+//! S3 objects of known content. Metadata carries the content's hash and the stack's marks.
+
+mod upload;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
+use aws_sdk_s3::types::MetadataDirective;
+
+use super::fault::{not_at_hand, optional, taken};
+use super::{Clients, fault_of};
+use crate::provider::{Gone, Made, Provider, Subject};
+use crate::resource::object::ObjectSpec;
+use crate::resource::{Artefacts, Attributes, Class, Fault, FieldChange, Found, Owner};
+
+/// Metadata keys of the tool: the content's hash, the stack, the address.
+const SHA256: &str = "sha256";
+const STACK: &str = "akidb-stack";
+const ADDRESS: &str = "akidb-address";
+
+/// Objects of the account.
+pub struct Objects {
+    clients: Arc<Clients>,
+    artefacts: Arc<Artefacts>,
+}
+
+impl Objects {
+    /// Objects reached by `clients`, with content from `artefacts`.
+    pub fn new(clients: &Arc<Clients>, artefacts: &Arc<Artefacts>) -> Self {
+        Self { clients: Arc::clone(clients), artefacts: Arc::clone(artefacts) }
+    }
+}
+
+#[async_trait]
+impl Provider for Objects {
+    async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
+        let wanted: ObjectSpec = subject.typed()?;
+        let client = self.clients.s3(&wanted.region);
+        let held = head(&client, &wanted, None).await?;
+        held.map(|held| found(subject, &wanted, held)).transpose()
+    }
+
+    async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
+        let spec: ObjectSpec = subject.typed()?;
+        let client = self.clients.s3(&spec.region);
+        let Some(source) = self.artefacts.get(&spec.sha256) else {
+            return match self.read(subject).await? {
+                Some(found) if holds(&found, &spec) => answer_existing(subject, &spec, found),
+                Some(Found { owner: Owner::Foreign(whose), .. }) => Err(foreign(subject, &spec, &whose)),
+                _ => restore(subject, &client, &spec).await,
+            };
+        };
+        let target = upload::Target { client: &client, spec: &spec, metadata: metadata(subject, &spec) };
+        match target.put(source, true).await {
+            Err(fault) if fault.class == Class::Stale => match self.read(subject).await? {
+                Some(Found { owner: Owner::Foreign(whose), .. }) => return Err(foreign(subject, &spec, &whose)),
+                Some(found) if holds(&found, &spec) => return answer_existing(subject, &spec, found),
+                // Ours with other content, or gone between two calls.
+                _ => target.put(source, false).await?,
+            },
+            other => other?,
+        }
+        Ok(made(&spec))
+    }
+
+    async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
+        if fields.is_empty() {
+            return Ok(Made { id: found.id.clone(), attributes: found.attributes.clone() });
+        }
+        let spec: ObjectSpec = subject.typed()?;
+        let client = self.clients.s3(&spec.region);
+        let content = fields.iter().any(|field| field.path == "sha256" || field.path == "bytes");
+        match self.artefacts.get(&spec.sha256) {
+            Some(source) => {
+                let target = upload::Target { client: &client, spec: &spec, metadata: metadata(subject, &spec) };
+                target.put(source, false).await?;
+                Ok(made(&spec))
+            }
+            // Only headers changed: S3 copies the object onto itself.
+            None if !content => copy(subject, &client, &spec, None).await,
+            None => restore(subject, &client, &spec).await,
+        }
+    }
+
+    async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
+        let spec: ObjectSpec = subject.typed()?;
+        let answer = self.clients.s3(&spec.region).delete_object().bucket(&spec.bucket).key(&spec.key).send().await;
+        optional(answer.map_err(|bad| fault_of("s3", "DeleteObject", bad)))?;
+        Ok(Gone::Gone)
+    }
+}
+
+fn id(spec: &ObjectSpec) -> String {
+    format!("{}/{}", spec.bucket, spec.key)
+}
+
+fn made(spec: &ObjectSpec) -> Made {
+    Made { id: id(spec), attributes: attributes(spec, &spec.sha256) }
+}
+
+fn attributes(spec: &ObjectSpec, sha256: &str) -> Attributes {
+    Attributes::from([
+        ("bucket".into(), spec.bucket.clone().into()),
+        ("key".into(), spec.key.clone().into()),
+        ("sha256".into(), sha256.into()),
+    ])
+}
+
+/// The plan's metadata with the tool's own.
+fn metadata(subject: &Subject<'_>, spec: &ObjectSpec) -> HashMap<String, String> {
+    let mut all: HashMap<String, String> = spec.metadata.clone().into_iter().collect();
+    all.insert(SHA256.to_owned(), spec.sha256.clone());
+    all.insert(STACK.to_owned(), subject.stack.to_owned());
+    all.insert(ADDRESS.to_owned(), subject.address.to_string());
+    all
+}
+
+async fn head(client: &Client, spec: &ObjectSpec, version: Option<&str>) -> Result<Option<HeadObjectOutput>, Fault> {
+    let call = client.head_object().bucket(&spec.bucket).key(&spec.key).set_version_id(version.map(str::to_owned));
+    optional(call.send().await.map_err(|bad| fault_of("s3", "HeadObject", bad)))
+}
+
+fn found(subject: &Subject<'_>, wanted: &ObjectSpec, held: HeadObjectOutput) -> Result<Found, Fault> {
+    let mut metadata: BTreeMap<String, String> = held.metadata.unwrap_or_default().into_iter().collect();
+    let sha256 = metadata.remove(SHA256).unwrap_or_default();
+    let marks = (metadata.remove(STACK), metadata.remove(ADDRESS));
+    let owner = match marks {
+        (Some(stack), Some(address)) if stack == subject.stack && address == subject.address.as_str() => Owner::Ours,
+        (Some(stack), Some(address)) => Owner::Foreign(format!("marked as {address} of stack {stack}")),
+        _ => Owner::Foreign("not marked by this tool".to_owned()),
+    };
+    let attributes = attributes(wanted, &sha256);
+    let spec = ObjectSpec {
+        bucket: wanted.bucket.clone(),
+        region: wanted.region.clone(),
+        key: wanted.key.clone(),
+        sha256,
+        bytes: held.content_length.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default(),
+        content_type: held.content_type.unwrap_or_default(),
+        cache_control: held.cache_control,
+        metadata,
+    };
+    let spec = serde_json::to_value(spec).map_err(|bad| Fault::unexpected("s3", "HeadObject", bad.to_string()))?;
+    Ok(Found { id: id(wanted), spec, attributes, owner })
+}
+
+/// Whether what is there is what is wanted, content and headers.
+fn holds(found: &Found, spec: &ObjectSpec) -> bool {
+    serde_json::from_value::<ObjectSpec>(found.spec.clone()).is_ok_and(|held| held == *spec)
+}
+
+fn answer_existing(subject: &Subject<'_>, spec: &ObjectSpec, found: Found) -> Result<Made, Fault> {
+    match found.owner {
+        Owner::Ours => Ok(Made { id: found.id, attributes: found.attributes }),
+        Owner::Foreign(whose) => Err(foreign(subject, spec, &whose)),
+    }
+}
+
+fn foreign(subject: &Subject<'_>, spec: &ObjectSpec, whose: &str) -> Fault {
+    taken("s3", "PutObject", "ObjectExists", &format!("object {}", id(spec)), whose, subject.address)
+}
+
+/// Brings back an older version of the same content: a rollback has the bucket's memory, but not the file.
+async fn restore(subject: &Subject<'_>, client: &Client, spec: &ObjectSpec) -> Result<Made, Fault> {
+    let call = client.list_object_versions().bucket(&spec.bucket).prefix(&spec.key);
+    let listed = call.send().await.map_err(|bad| fault_of("s3", "ListObjectVersions", bad))?;
+    // Newest first, as S3 lists them. One page: 1,000 versions of one key are more than a stack makes.
+    let older = listed.versions().iter().filter(|version| version.key() == Some(spec.key.as_str()));
+    for version in older.filter_map(|version| version.version_id()) {
+        let held = head(client, spec, Some(version)).await?.and_then(|held| held.metadata).unwrap_or_default();
+        if held.get(SHA256) == Some(&spec.sha256) {
+            return copy(subject, client, spec, Some(version)).await;
+        }
+    }
+    Err(not_at_hand("s3", "PutObject", &format!("object {}", id(spec)), &spec.sha256))
+}
+
+/// Copies the object, or a version of it, onto itself. What is not said again would be lost, so everything is.
+async fn copy(subject: &Subject<'_>, client: &Client, spec: &ObjectSpec, version: Option<&str>) -> Result<Made, Fault> {
+    let version = version.map(|version| format!("?versionId={}", percent_encoded(version))).unwrap_or_default();
+    let call = client
+        .copy_object()
+        .copy_source(format!("{}/{}{version}", spec.bucket, percent_encoded(&spec.key)))
+        .bucket(&spec.bucket)
+        .key(&spec.key)
+        .metadata_directive(MetadataDirective::Replace)
+        .set_metadata(Some(metadata(subject, spec)))
+        .content_type(&spec.content_type)
+        .set_cache_control(spec.cache_control.clone());
+    call.send().await.map_err(|bad| fault_of("s3", "CopyObject", bad))?;
+    Ok(made(spec))
+}
+
+/// A key as the copy-source header takes it: everything but letters, digits and `-._~/` by its UTF-8 bytes.
+fn percent_encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}

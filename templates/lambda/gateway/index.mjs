@@ -1,0 +1,139 @@
+// Lambda@Edge, origin-request, with the body included: answers its own health path, turns malformed embed requests away
+// before they travel to an origin, and passes everything else on unchanged. It does not embed anything itself.
+//
+// The edge allows no environment variables, so every limit stands here. Node.js 20 and newer, no dependencies.
+
+export const VERSION = '1.0.0';
+
+const HEALTH_PATH = '/edge/health';
+const EMBED_PATHS = new Set(['/api/v1/embed', '/v1/embeddings']);
+const TEXT_FIELDS = ['inputs', 'texts', 'input'];
+
+const MAX_TEXTS = 256;
+const MAX_CHARACTERS = 32_000; // of one text, in Unicode code points
+const MAX_BODY_BYTES = 1_048_576; // CloudFront cuts an origin-request body here
+const MODEL = /^[A-Za-z0-9._/-]{1,128}$/;
+const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
+
+const DESCRIPTIONS = {
+  200: 'OK',
+  400: 'Bad Request',
+  413: 'Content Too Large',
+  415: 'Unsupported Media Type',
+};
+
+/** A request that is turned away. */
+class Refusal extends Error {
+  constructor(status, code, message) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+const bad = (message) => new Refusal(400, 'BAD_REQUEST', message);
+const tooLarge = (message) => new Refusal(413, 'BODY_TOO_LARGE', message);
+
+/** The CloudFront event handler: a request to pass on, or a response. */
+export const handler = async (event) => {
+  const cf = event?.Records?.[0]?.cf;
+  const request = cf?.request;
+  if (!request) throw new Error('this is no CloudFront request event');
+  const { method, uri } = request;
+  if (uri === HEALTH_PATH && (method === 'GET' || method === 'HEAD')) return health(method);
+  if (method !== 'POST' || !EMBED_PATHS.has(uri)) return request;
+  try {
+    checkMediaType(request.headers);
+    checkEmbedRequest(readJson(request.body));
+    return request;
+  } catch (error) {
+    // What the checks did not foresee (a parser that runs out of stack) is the sender's doing, too.
+    const refusal = error instanceof Refusal ? error : bad('the body cannot be read');
+    return respond(refusal.status, {
+      error: refusal.message,
+      code: refusal.code,
+      request_id: cf.config?.requestId ?? null,
+    });
+  }
+};
+
+function health(method) {
+  const response = respond(200, { status: 'ok', version: VERSION, region: process.env.AWS_REGION ?? null });
+  if (method === 'HEAD') delete response.body;
+  return response;
+}
+
+function respond(status, body) {
+  return {
+    status: String(status),
+    statusDescription: DESCRIPTIONS[status],
+    headers: {
+      'content-type': [{ key: 'Content-Type', value: 'application/json; charset=utf-8' }],
+      'cache-control': [{ key: 'Cache-Control', value: 'no-store' }],
+    },
+    body: JSON.stringify(body),
+  };
+}
+
+function checkMediaType(headers) {
+  const value = headers?.['content-type']?.[0]?.value;
+  const media = typeof value === 'string' ? value.split(';', 1)[0].trim().toLowerCase() : '';
+  if (media !== 'application/json') {
+    throw new Refusal(415, 'UNSUPPORTED_MEDIA_TYPE', 'send the body as application/json');
+  }
+}
+
+function readJson(body) {
+  if (body?.inputTruncated === true) throw tooLarge(`the body is larger than ${MAX_BODY_BYTES} bytes`);
+  if (typeof body?.data !== 'string' || body.data === '') throw bad('the body is missing');
+  const bytes = readBytes(body);
+  if (bytes.length > MAX_BODY_BYTES) throw tooLarge(`the body is larger than ${MAX_BODY_BYTES} bytes`);
+  let text;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw bad('the body is not UTF-8');
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw bad('the body is not JSON');
+  }
+}
+
+function readBytes({ data, encoding }) {
+  if (encoding === 'text') return Buffer.from(data, 'utf8');
+  // Buffer skips what is no base64; a damaged body is not to be read as another one.
+  if (data.length % 4 !== 0 || !BASE64.test(data)) throw bad('the body is not base64');
+  return Buffer.from(data, 'base64');
+}
+
+function checkEmbedRequest(value) {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) throw bad('the body is not a JSON object');
+  const given = TEXT_FIELDS.filter((field) => Object.hasOwn(value, field));
+  if (given.length === 0) throw bad(`one of ${TEXT_FIELDS.join(', ')} is needed`);
+  for (const field of given) checkTexts(field, value[field]);
+  if (Object.hasOwn(value, 'model') && !(typeof value.model === 'string' && MODEL.test(value.model))) {
+    throw bad('model is 1 to 128 letters, digits, dots, underscores, slashes and dashes');
+  }
+}
+
+function checkTexts(field, value) {
+  const texts = typeof value === 'string' ? [value] : value;
+  if (!Array.isArray(texts) || texts.length === 0) throw bad(`${field} is a text, or a list of at least one text`);
+  if (texts.length > MAX_TEXTS) {
+    throw new Refusal(400, 'TOO_MANY_TEXTS', `${field} has ${texts.length} texts, at most ${MAX_TEXTS} are taken`);
+  }
+  texts.forEach((text, at) => {
+    if (typeof text !== 'string') throw bad(`${field}[${at}] is not a text`);
+    if (isTooLong(text)) {
+      throw new Refusal(400, 'INPUT_TOO_LONG', `${field}[${at}] is longer than ${MAX_CHARACTERS} characters`);
+    }
+  });
+}
+
+/** JavaScript counts UTF-16 units, a character may take two: only between the two bounds is there anything to count. */
+function isTooLong(text) {
+  if (text.length <= MAX_CHARACTERS) return false;
+  return text.length > 2 * MAX_CHARACTERS || [...text].length > MAX_CHARACTERS;
+}
