@@ -1,7 +1,9 @@
 pub mod change;
+pub mod desired;
 pub mod execute;
 pub mod ledger;
 pub mod observe;
 pub mod plan;
 pub mod provider;
 pub mod resource;
+pub mod template;

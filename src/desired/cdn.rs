@@ -1,0 +1,271 @@
+//! The distribution, its policies, and who may read its buckets.
+
+use std::collections::BTreeMap;
+
+use super::{Builder, as_name, distribution as distribution_link, models};
+use crate::plan::cdn::{AssociationPlan, BehaviourPlan, CdnStep, CertificateChoice, OriginPlan};
+use crate::plan::{Step, Work};
+use crate::resource::bucket::BucketSpec;
+use crate::resource::cache_policy::{CachePolicySpec, Choice};
+use crate::resource::distribution::{
+    Behaviour, DistributionSpec, EdgeAssociation, Logging, Origin, OriginGroup, ViewerCertificate,
+};
+use crate::resource::monitoring::MonitoringSpec;
+use crate::resource::origin_access::OriginAccessSpec;
+use crate::resource::origin_request_policy::OriginRequestPolicySpec;
+use crate::resource::response_headers_policy::ResponseHeadersPolicySpec;
+use crate::resource::{Address, Kind, Level, Resource, is_name, link};
+
+/// Policies that AWS manages, with their ids (CloudFront Developer Guide, "Use managed … policies").
+const MANAGED: &[(&str, &str)] = &[
+    ("CachingOptimized", "658327ea-f89d-4fab-a63d-7e88639e58f6"),
+    ("CachingDisabled", "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"),
+    ("AllViewer", "216adef6-5c7f-47e4-b989-5492eafa07d3"),
+    ("AllViewerExceptHostHeader", "b689b0a8-53d0-40ab-baf2-68738e2966ac"),
+    ("SecurityHeadersPolicy", "67f7725c-6f97-4210-82d7-5512b31e9d03"),
+];
+
+/// Everything about the distribution.
+pub fn distribution(builder: &mut Builder<'_>, step: &Step, plan: &CdnStep) {
+    policies(builder, step, plan);
+    let spec = DistributionSpec {
+        comment: plan.comment.clone(),
+        enabled: plan.enabled,
+        price_class: plan.price_class.clone(),
+        http_version: plan.http_version.clone(),
+        ipv6: plan.ipv6,
+        aliases: sorted(&plan.aliases),
+        certificate: plan.certificate.as_ref().map(certificate),
+        default_root_object: plan.default_root_object.clone(),
+        origins: plan.origins.iter().filter_map(|(id, origin)| self::origin(builder, step, plan, id, origin)).collect(),
+        origin_groups: plan
+            .origin_groups
+            .iter()
+            .map(|(id, group)| OriginGroup {
+                id: id.clone(),
+                status_codes: sorted(&group.status_codes),
+                members: group.members.clone(),
+            })
+            .collect(),
+        default_behaviour: behaviour(builder, step, plan, "default_behaviour", &plan.default_behaviour),
+        behaviours: plan
+            .behaviours
+            .iter()
+            .enumerate()
+            .map(|(at, one)| behaviour(builder, step, plan, &format!("behaviours.{at}"), one))
+            .collect(),
+        logging: plan.logging.as_ref().and_then(|logging| {
+            let (address, _) = bucket(builder, step, "logging.bucket", &logging.bucket)?;
+            let bucket = format!("{}.s3.amazonaws.com", link(&address, "name"));
+            Some(Logging { bucket, prefix: logging.prefix.clone(), cookies: logging.cookies })
+        }),
+        tags: BTreeMap::new(),
+    };
+    let address = Address::new("cdn", Kind::Distribution, "main");
+    let mut resource = Resource::new(address, Kind::Distribution, &spec);
+    if let Some(name) = plan.certificate.as_ref().and_then(|choice| choice.name.as_ref()).filter(|name| is_name(name)) {
+        // CloudFront refuses a certificate that is not issued yet.
+        resource = resource.needing(Address::new("routing", Kind::Certificate, name), Level::Propagated);
+    }
+    builder.add(step, "", resource);
+    if plan.monitoring {
+        let spec = MonitoringSpec { distribution_id: distribution_link("id") };
+        let address = Address::new("cdn", Kind::Monitoring, "main");
+        builder.add(step, "monitoring", Resource::new(address, Kind::Monitoring, &spec));
+    }
+}
+
+fn sorted<T: Clone + Ord>(items: &[T]) -> Vec<T> {
+    let mut items = items.to_vec();
+    items.sort();
+    items
+}
+
+fn certificate(choice: &CertificateChoice) -> ViewerCertificate {
+    let named = choice.name.as_ref().filter(|name| is_name(name));
+    let named = named.map(|name| link(&Address::new("routing", Kind::Certificate, name), "arn"));
+    ViewerCertificate {
+        acm_arn: choice.arn.clone().or(named).unwrap_or_default(),
+        ssl_support_method: choice.ssl_support_method.clone(),
+        minimum_protocol: choice.minimum_protocol.clone(),
+    }
+}
+
+/// A bucket of the plan by `models.NAME` or `page`.
+fn bucket(builder: &mut Builder<'_>, step: &Step, below: &str, name: &str) -> Option<(Address, BucketSpec)> {
+    let found = builder.plan.in_force(builder.requested).find_map(|other| match &other.work {
+        Work::Models(models) => {
+            let (key, bucket) = models.buckets.iter().find(|(key, _)| format!("models.{key}") == name)?;
+            Some((Address::new("models", Kind::Bucket, &as_name(key)), bucket.clone()))
+        }
+        Work::Page(page) if name == "page" => Some((Address::new("page", Kind::Bucket, "site"), page.bucket.clone())),
+        _ => None,
+    });
+    if found.is_none() {
+        builder.complain(step, below, format!("there is no bucket {name:?} in the plan"), "write models.NAME or page");
+    }
+    found
+}
+
+fn origin(builder: &mut Builder<'_>, step: &Step, plan: &CdnStep, id: &str, origin: &OriginPlan) -> Option<Origin> {
+    let below = format!("origins.{id}");
+    let Some(name) = &origin.bucket else {
+        return Some(Origin {
+            id: id.to_owned(),
+            domain_name: origin.domain.clone().unwrap_or_default(),
+            path: origin.path.clone(),
+            custom: origin.custom.clone(),
+            origin_access_id: None,
+        });
+    };
+    let (bucket, spec) = bucket(builder, step, &below, name)?;
+    let access = Address::new("cdn", Kind::OriginAccess, &as_name(id));
+    let access_spec = OriginAccessSpec {
+        name: format!("{}-{}", plan.prefix, as_name(id)),
+        description: format!("Signed reads of {}", spec.name),
+    };
+    builder.add(step, &below, Resource::new(access.clone(), Kind::OriginAccess, &access_spec));
+    models::readable_by_distribution(builder, step, &below, &bucket, &spec);
+    Some(Origin {
+        id: id.to_owned(),
+        domain_name: link(&bucket, "domain"),
+        path: origin.path.clone(),
+        custom: origin.custom.clone(),
+        origin_access_id: Some(link(&access, "id")),
+    })
+}
+
+fn behaviour(builder: &mut Builder<'_>, step: &Step, plan: &CdnStep, below: &str, one: &BehaviourPlan) -> Behaviour {
+    let mut policy = |kind: Kind, field: &str, name: Option<&String>, known: Vec<&String>| {
+        name.map(|name| policy_id(builder, step, &format!("{below}.{field}"), kind, name, &known))
+    };
+    let cache =
+        policy(Kind::CachePolicy, "cache_policy", one.cache_policy.as_ref(), plan.cache_policies.keys().collect());
+    let request = policy(
+        Kind::OriginRequestPolicy,
+        "origin_request_policy",
+        one.origin_request_policy.as_ref(),
+        plan.origin_request_policies.keys().collect(),
+    );
+    let response = policy(
+        Kind::ResponseHeadersPolicy,
+        "response_headers_policy",
+        one.response_headers_policy.as_ref(),
+        plan.response_headers_policies.keys().collect(),
+    );
+    let mut functions: Vec<EdgeAssociation> = if plan.edge_functions {
+        one.functions.iter().map(|function| association(builder, step, below, function)).collect()
+    } else {
+        Vec::new()
+    };
+    functions.sort_by(|a, b| a.event.cmp(&b.event));
+    Behaviour {
+        path: one.path.clone(),
+        target: one.target.clone(),
+        viewer_protocol: one.viewer_protocol.clone(),
+        methods: sorted(&one.methods),
+        compress: one.compress,
+        cache_policy_id: cache,
+        min_ttl: one.min_ttl,
+        origin_request_policy_id: request,
+        response_headers_policy_id: response,
+        functions,
+    }
+}
+
+/// The id of a policy: one of the plan, a managed one by name, or an id as it is.
+fn policy_id(builder: &mut Builder<'_>, step: &Step, below: &str, kind: Kind, name: &str, known: &[&String]) -> String {
+    if known.iter().any(|own| *own == name) {
+        return link(&Address::new("cdn", kind, &as_name(name)), "id");
+    }
+    if let Some((_, id)) = MANAGED.iter().find(|(managed, _)| *managed == name) {
+        return (*id).to_owned();
+    }
+    let like_id = name.len() == 36 && name.split('-').count() == 5;
+    if !like_id {
+        let managed: Vec<&str> = MANAGED.iter().map(|(managed, _)| *managed).collect();
+        let next = format!("name one of this step, one of {}, or an id", managed.join(", "));
+        builder.complain(step, below, format!("there is no {} {name:?}", kind.facts().title), next);
+    }
+    name.to_owned()
+}
+
+fn association(builder: &mut Builder<'_>, step: &Step, below: &str, plan: &AssociationPlan) -> EdgeAssociation {
+    let known = builder
+        .plan
+        .in_force(builder.requested)
+        .any(|other| matches!(&other.work, Work::EdgeFunction(edge) if edge.functions.contains_key(&plan.function)));
+    let function_arn = if known {
+        link(&Address::new("edge", Kind::FunctionVersion, &as_name(&plan.function)), "arn")
+    } else {
+        if !plan.function.starts_with("arn:") {
+            builder.complain(
+                step,
+                &format!("{below}.functions"),
+                format!("there is no function {:?} in the plan", plan.function),
+                "name a function of an edge-function step, or give an ARN with its version",
+            );
+        }
+        plan.function.clone()
+    };
+    EdgeAssociation { event: plan.event.clone(), function_arn, include_body: plan.include_body }
+}
+
+fn choice(choice: &Choice) -> Choice {
+    match choice {
+        Choice::Only(names) => Choice::Only(sorted(names)),
+        Choice::AllExcept(names) => Choice::AllExcept(sorted(names)),
+        other => other.clone(),
+    }
+}
+
+fn policies(builder: &mut Builder<'_>, step: &Step, plan: &CdnStep) {
+    let full = |name: &str| format!("{}-{}", plan.prefix, as_name(name));
+    for (name, policy) in &plan.cache_policies {
+        let spec = CachePolicySpec {
+            name: full(name),
+            comment: policy.comment.clone(),
+            min_ttl: policy.min_ttl,
+            default_ttl: policy.default_ttl,
+            max_ttl: policy.max_ttl,
+            gzip: policy.gzip,
+            brotli: policy.brotli,
+            headers: sorted(&policy.headers),
+            query_strings: choice(&policy.query_strings),
+            cookies: choice(&policy.cookies),
+        };
+        let address = Address::new("cdn", Kind::CachePolicy, &as_name(name));
+        builder.add(step, &format!("cache_policies.{name}"), Resource::new(address, Kind::CachePolicy, &spec));
+    }
+    for (name, policy) in &plan.origin_request_policies {
+        let spec = OriginRequestPolicySpec {
+            name: full(name),
+            comment: policy.comment.clone(),
+            headers: policy.headers.clone(),
+            query_strings: choice(&policy.query_strings),
+            cookies: choice(&policy.cookies),
+        };
+        let address = Address::new("cdn", Kind::OriginRequestPolicy, &as_name(name));
+        builder.add(
+            step,
+            &format!("origin_request_policies.{name}"),
+            Resource::new(address, Kind::OriginRequestPolicy, &spec),
+        );
+    }
+    for (name, policy) in &plan.response_headers_policies {
+        let spec = ResponseHeadersPolicySpec {
+            name: full(name),
+            comment: policy.comment.clone(),
+            cors: policy.cors.clone(),
+            hsts_seconds: policy.hsts_seconds,
+            nosniff: policy.nosniff,
+            custom: policy.custom.clone(),
+        };
+        let address = Address::new("cdn", Kind::ResponseHeadersPolicy, &as_name(name));
+        builder.add(
+            step,
+            &format!("response_headers_policies.{name}"),
+            Resource::new(address, Kind::ResponseHeadersPolicy, &spec),
+        );
+    }
+}

@@ -1,0 +1,119 @@
+//! [2] Plan to desired graph: one file for each area. Pure: no call, no clock, no file.
+
+mod cdn;
+mod edge;
+mod models;
+mod routing;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::plan::{Plan, Problem, Problems, Step, Work};
+use crate::resource::{Address, Artefacts, Desired, Kind, Level, Resource, link};
+
+/// What a plan wants, with the bytes that it carries and what it cannot have yet.
+#[derive(Clone, Debug, Default)]
+pub struct Built {
+    /// The graph.
+    pub desired: Desired,
+    /// The bytes.
+    pub artefacts: Artefacts,
+    /// The addresses of each step.
+    pub by_step: BTreeMap<String, BTreeSet<Address>>,
+    /// Files of this machine that the plan names and that cannot be read: path, where the plan names it, why.
+    pub missing: Vec<(String, String, String)>,
+    /// Steps that later verbs do: step, verb.
+    pub later: Vec<(String, String)>,
+    /// Steps that wait to be asked for.
+    pub waiting: Vec<String>,
+}
+
+/// Builds the graph of a plan with the steps that were asked for.
+///
+/// # Errors
+/// Every name in the plan that nothing answers to.
+pub fn build(plan: &Plan, requested: &BTreeSet<String>) -> Result<Built, Problems> {
+    let mut builder = Builder { plan, requested, built: Built::default(), problems: Vec::new() };
+    builder.built.desired = Desired::new(&plan.stack);
+    for step in plan.in_force(requested) {
+        match &step.work {
+            Work::Models(models) => models::models(&mut builder, step, models),
+            Work::Page(page) => models::page(&mut builder, step, page),
+            Work::EdgeFunction(edge) => edge::functions(&mut builder, step, edge),
+            Work::Routing(routing) => routing::routing(&mut builder, step, routing),
+            Work::Certificates(certificates) => routing::certificates(&mut builder, step, certificates),
+            Work::Cdn(cdn) => cdn::distribution(&mut builder, step, cdn),
+            Work::Cutover(_) => {}
+            Work::Later(later) => builder.built.later.push((step.id.clone(), later.verb.clone())),
+        }
+    }
+    routing::cutovers(&mut builder);
+    builder.order_steps();
+    let asked: BTreeSet<&str> = plan.in_force(requested).map(|step| step.id.as_str()).collect();
+    builder.built.waiting =
+        plan.steps.iter().filter(|step| !asked.contains(step.id.as_str())).map(|step| step.id.clone()).collect();
+    if builder.problems.is_empty() { Ok(builder.built) } else { Err(Problems(builder.problems)) }
+}
+
+/// What the areas build with.
+struct Builder<'p> {
+    plan: &'p Plan,
+    requested: &'p BTreeSet<String>,
+    built: Built,
+    problems: Vec<Problem>,
+}
+
+impl Builder<'_> {
+    /// Adds a resource of a step; `below` is where its settings stand below the step's `with`.
+    fn add(&mut self, step: &Step, below: &str, resource: Resource) -> Address {
+        let origin =
+            if below.is_empty() { format!("{}.with", step.path) } else { format!("{}.with.{below}", step.path) };
+        let address = self.built.desired.add(resource.from_step(&step.id, origin));
+        self.built.by_step.entry(step.id.clone()).or_default().insert(address.clone());
+        address
+    }
+
+    fn complain(&mut self, step: &Step, below: &str, problem: impl Into<String>, next_step: impl Into<String>) {
+        let path = format!("{}.with.{below}", step.path);
+        self.problems.push(Problem {
+            file: self.plan.file.clone(),
+            place: self.plan.place(&path),
+            problem: problem.into(),
+            next_step: next_step.into(),
+        });
+    }
+
+    /// A step's own word for what comes after what: everything in it comes after everything in the steps that it needs.
+    fn order_steps(&mut self) {
+        for step in self.plan.in_force(self.requested) {
+            let before: BTreeSet<Address> =
+                step.needs.iter().filter_map(|need| self.built.by_step.get(need)).flatten().cloned().collect();
+            for address in self.built.by_step.get(&step.id).cloned().unwrap_or_default() {
+                let Some(resource) = self.built.desired.resources.get_mut(&address) else { continue };
+                for need in before.iter().filter(|need| **need != address) {
+                    resource.needs.entry(need.clone()).or_insert(Level::Usable);
+                }
+            }
+        }
+    }
+}
+
+/// A reference to the distribution of the plan.
+fn distribution(attribute: &str) -> String {
+    link(&Address::new("cdn", Kind::Distribution, "main"), attribute)
+}
+
+/// Text as a part of an address: lower case, dashes for everything else.
+fn as_name(text: &str) -> String {
+    let dashed: String =
+        text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    let parts: Vec<&str> = dashed.split('-').filter(|part| !part.is_empty()).collect();
+    if parts.is_empty() { "unnamed".to_owned() } else { parts.join("-") }
+}
+
+/// A document in which services say who may take a role on.
+fn trust(services: &[&str]) -> serde_json::Value {
+    serde_json::json!({
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": services}, "Action": "sts:AssumeRole"}],
+    })
+}

@@ -1,0 +1,282 @@
+//! Buckets, models, pages, replication.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::{Builder, as_name, distribution, trust};
+use crate::plan::models::{ModelPlan, ModelsStep, PageStep, ReplicationPlan};
+use crate::plan::{Step, Work};
+use crate::resource::bucket::BucketSpec;
+use crate::resource::bucket_policy::BucketPolicySpec;
+use crate::resource::object::ObjectSpec;
+use crate::resource::replication::{ReplicationRule, ReplicationSpec};
+use crate::resource::role::RoleSpec;
+use crate::resource::{Address, Kind, Level, Resource, link};
+use crate::template::{self, ModelLink, Page};
+
+/// Buckets with their models and replication.
+pub fn models(builder: &mut Builder<'_>, step: &Step, plan: &ModelsStep) {
+    for (name, bucket) in &plan.buckets {
+        let address = Address::new("models", Kind::Bucket, &as_name(name));
+        builder.add(step, &format!("buckets.{name}"), Resource::new(address, Kind::Bucket, bucket));
+    }
+    let sources = replication(builder, step, plan);
+    for (name, model) in &plan.models {
+        let Some(bucket) = plan.buckets.get(&model.bucket) else {
+            let known: Vec<&str> = plan.buckets.keys().map(String::as_str).collect();
+            let problem = format!("model {name} goes to bucket {:?}, which is not in this step", model.bucket);
+            builder.complain(
+                step,
+                &format!("models.{name}.bucket"),
+                problem,
+                format!("use one of: {}", known.join(", ")),
+            );
+            continue;
+        };
+        let replication = sources.get(&model.bucket);
+        put_model(builder, step, name, model, bucket, replication);
+    }
+}
+
+fn put_model(
+    builder: &mut Builder<'_>,
+    step: &Step,
+    name: &str,
+    model: &ModelPlan,
+    bucket: &BucketSpec,
+    replication: Option<&Address>,
+) {
+    let below = format!("models.{name}");
+    let mut listed = BTreeMap::new();
+    let mut objects = Vec::new();
+    for (file, facts) in &model.files {
+        let content = builder.plan.files.get(&facts.path).map(|known| known.content.clone());
+        let (sha256, bytes) = match content {
+            Some(Ok(known)) => known,
+            Some(Err(why)) => {
+                builder.built.missing.push((
+                    facts.path.clone(),
+                    format!("{}.with.{below}.files.{file}", step.path),
+                    why,
+                ));
+                continue;
+            }
+            None => continue,
+        };
+        builder.built.artefacts.add_file(&sha256, facts.path.clone().into(), bytes);
+        let key = format!("models/{}/{sha256}/{file}", model.name);
+        listed.insert(file.clone(), json!({"key": key, "sha256": sha256, "bytes": bytes}));
+        let address = Address::new("models", Kind::Object, &as_name(&format!("{name}-{file}")));
+        let spec = object(bucket, &model.bucket, &key, sha256, bytes, &facts.content_type, &model.cache_control);
+        objects.push(builder.add(step, &format!("{below}.files.{file}"), after(spec.at(address), replication)));
+    }
+    if listed.len() < model.files.len() {
+        return;
+    }
+    let pointer = json!({"model": model.name, "files": listed}).to_string().into_bytes();
+    let bytes = pointer.len() as u64;
+    let sha256 = builder.built.artefacts.add_bytes(pointer);
+    let key = format!("models/{}/latest.json", model.name);
+    let spec = object(bucket, &model.bucket, &key, sha256, bytes, "application/json", &model.pointer_cache_control);
+    let address = Address::new("models", Kind::Object, &as_name(&format!("{name}-latest")));
+    // The pointer comes last: whoever reads it finds what it points to.
+    let pointer = objects
+        .into_iter()
+        .fold(after(spec.at(address), replication), |pointer, file| pointer.needing(file, Level::Usable));
+    builder.add(step, &below, pointer);
+}
+
+/// An object before it has an address.
+struct Unplaced(ObjectSpec);
+
+impl Unplaced {
+    fn at(self, address: Address) -> Resource {
+        Resource::new(address, Kind::Object, &self.0)
+    }
+}
+
+fn object(
+    bucket: &BucketSpec,
+    bucket_key: &str,
+    key: &str,
+    sha256: String,
+    bytes: u64,
+    content_type: &str,
+    cache_control: &str,
+) -> Unplaced {
+    let address = Address::new("models", Kind::Bucket, &as_name(bucket_key));
+    Unplaced(ObjectSpec {
+        bucket: link(&address, "name"),
+        region: bucket.region.clone(),
+        key: key.to_owned(),
+        sha256,
+        bytes,
+        content_type: content_type.to_owned(),
+        cache_control: Some(cache_control.to_owned()),
+        metadata: BTreeMap::new(),
+    })
+}
+
+/// Only what is written after the rule is copied by it.
+fn after(resource: Resource, replication: Option<&Address>) -> Resource {
+    match replication {
+        Some(rule) => resource.needing(rule.clone(), Level::Usable),
+        None => resource,
+    }
+}
+
+/// The rules of each source bucket; both ways makes a rule on the other side, too.
+fn replication(builder: &mut Builder<'_>, step: &Step, plan: &ModelsStep) -> BTreeMap<String, Address> {
+    let mut by_source: BTreeMap<String, Vec<(String, String, &ReplicationPlan)>> = BTreeMap::new();
+    for (name, rule) in &plan.replication {
+        for (side, bucket) in [("from", &rule.from), ("to", &rule.to)] {
+            if !plan.buckets.contains_key(bucket) {
+                let problem = format!("replication {name} names bucket {bucket:?}, which is not in this step");
+                let next =
+                    format!("declare it under buckets: S3 answers \"Destination bucket must exist\" else ({side})");
+                builder.complain(step, &format!("replication.{name}.{side}"), problem, next);
+                return BTreeMap::new();
+            }
+        }
+        by_source.entry(rule.from.clone()).or_default().push((name.clone(), rule.to.clone(), rule));
+        if rule.both_ways {
+            by_source.entry(rule.to.clone()).or_default().push((format!("{name}-back"), rule.from.clone(), rule));
+        }
+    }
+    let mut made = BTreeMap::new();
+    for (source, rules) in by_source {
+        let address = replicate(builder, step, plan, &source, &rules);
+        made.insert(source, address);
+    }
+    made
+}
+
+fn replicate(
+    builder: &mut Builder<'_>,
+    step: &Step,
+    plan: &ModelsStep,
+    source: &str,
+    rules: &[(String, String, &ReplicationPlan)],
+) -> Address {
+    let bucket_of = |key: &str| Address::new("models", Kind::Bucket, &as_name(key));
+    let below = format!("replication.{}", rules[0].0.trim_end_matches("-back"));
+    let role = Address::new("models", Kind::Role, &as_name(&format!("replication-{source}")));
+    let destinations: Vec<&str> = rules.iter().map(|(_, to, _)| plan.buckets[to].name.as_str()).collect();
+    let spec = RoleSpec {
+        name: format!("{}-replication-{}", builder.plan.stack, as_name(source)),
+        description: format!("S3 replication out of {}", plan.buckets[source].name),
+        trust: trust(&["s3.amazonaws.com"]),
+        inline: BTreeMap::from([(
+            "replicate".to_owned(),
+            replication_policy(&plan.buckets[source].name, &destinations),
+        )]),
+        managed: Vec::new(),
+        tags: BTreeMap::new(),
+    };
+    builder.add(step, &below, Resource::new(role.clone(), Kind::Role, &spec));
+    let rules = rules.iter().map(|(name, to, rule)| ReplicationRule {
+        id: name.clone(),
+        priority: rule.priority,
+        prefix: rule.prefix.clone(),
+        destination: link(&bucket_of(to), "name"),
+        enabled: rule.enabled,
+        delete_markers: rule.delete_markers,
+        replica_modifications: rule.replica_modifications.unwrap_or(false),
+        time_control_minutes: rule.time_control_minutes,
+    });
+    let spec = ReplicationSpec {
+        source: link(&bucket_of(source), "name"),
+        region: plan.buckets[source].region.clone(),
+        role_arn: link(&role, "arn"),
+        rules: rules.collect(),
+    };
+    let address = Address::new("models", Kind::Replication, &as_name(source));
+    builder.add(step, &below, Resource::new(address, Kind::Replication, &spec))
+}
+
+/// What S3 needs to copy objects, and no more (S3 User Guide, "Setting up permissions for replication").
+fn replication_policy(source: &str, destinations: &[&str]) -> serde_json::Value {
+    let copies: Vec<String> = destinations.iter().map(|name| format!("arn:aws:s3:::{name}/*")).collect();
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Sid": "ReadRules", "Effect": "Allow",
+             "Action": ["s3:GetReplicationConfiguration", "s3:ListBucket"], "Resource": [format!("arn:aws:s3:::{source}")]},
+            {"Sid": "ReadVersions", "Effect": "Allow",
+             "Action": ["s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl", "s3:GetObjectVersionTagging"],
+             "Resource": [format!("arn:aws:s3:::{source}/*")]},
+            {"Sid": "WriteCopies", "Effect": "Allow",
+             "Action": ["s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"], "Resource": copies},
+        ],
+    })
+}
+
+/// A page in a bucket of its own.
+pub fn page(builder: &mut Builder<'_>, step: &Step, plan: &PageStep) {
+    let bucket = Address::new("page", Kind::Bucket, "site");
+    builder.add(step, "bucket", Resource::new(bucket.clone(), Kind::Bucket, &plan.bucket));
+    let context =
+        Page { title: builder.plan.metadata.title.clone(), stack: builder.plan.stack.clone(), models: links(builder) };
+    for (key, file) in &plan.files {
+        let text = match template::render(&file.template, &context) {
+            Ok(text) => text.into_bytes(),
+            Err(bad) => {
+                builder.complain(
+                    step,
+                    &format!("files.{key}"),
+                    bad.to_string(),
+                    "name a template that the tool carries",
+                );
+                continue;
+            }
+        };
+        let bytes = text.len() as u64;
+        let sha256 = builder.built.artefacts.add_bytes(text);
+        let spec = ObjectSpec {
+            bucket: link(&bucket, "name"),
+            region: plan.bucket.region.clone(),
+            key: key.clone(),
+            sha256,
+            bytes,
+            content_type: file.content_type.clone(),
+            cache_control: Some(file.cache_control.clone()),
+            metadata: BTreeMap::new(),
+        };
+        let address = Address::new("page", Kind::Object, &as_name(key));
+        builder.add(step, &format!("files.{key}"), Resource::new(address, Kind::Object, &spec));
+    }
+}
+
+fn links(builder: &Builder<'_>) -> Vec<ModelLink> {
+    let steps = builder.plan.in_force(builder.requested);
+    let models =
+        steps.filter_map(|step| if let Work::Models(models) = &step.work { Some(&models.models) } else { None });
+    let all = models.flat_map(BTreeMap::values);
+    all.map(|model| ModelLink { name: model.name.clone(), pointer: format!("/models/{}/latest.json", model.name) })
+        .collect()
+}
+
+/// Lets the distribution of the plan, and nobody else, read a bucket.
+pub fn readable_by_distribution(
+    builder: &mut Builder<'_>,
+    step: &Step,
+    below: &str,
+    bucket: &Address,
+    spec: &BucketSpec,
+) {
+    let policy = json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Sid": "AkidbEdgeRead",
+            "Effect": "Allow",
+            "Principal": {"Service": "cloudfront.amazonaws.com"},
+            "Action": "s3:GetObject",
+            "Resource": format!("arn:aws:s3:::{}/*", spec.name),
+            "Condition": {"StringEquals": {"AWS:SourceArn": distribution("arn")}},
+        }],
+    });
+    let spec = BucketPolicySpec { bucket: link(bucket, "name"), region: spec.region.clone(), policy };
+    let address = Address::new(bucket.area(), Kind::BucketPolicy, bucket.name());
+    builder.add(step, below, Resource::new(address, Kind::BucketPolicy, &spec));
+}
