@@ -152,11 +152,9 @@ impl Api for CachePolicies {
         let (by_header, by_query, by_cookie) =
             key.map_or((None, None, None), |key| (key.headers_config, key.query_strings_config, key.cookies_config));
         let names = by_header.and_then(|by| by.headers).and_then(|list| list.items);
-        let query = by_query.map(|by| {
-            choice(by.query_string_behavior.as_str(), by.query_strings.and_then(|list| list.items))
-        });
-        let cookies =
-            by_cookie.map(|by| choice(by.cookie_behavior.as_str(), by.cookies.and_then(|list| list.items)));
+        let query =
+            by_query.map(|by| choice(by.query_string_behavior.as_str(), by.query_strings.and_then(|list| list.items)));
+        let cookies = by_cookie.map(|by| choice(by.cookie_behavior.as_str(), by.cookies.and_then(|list| list.items)));
         CachePolicySpec {
             name: config.name,
             comment: text,

@@ -3,7 +3,7 @@
 mod bucket;
 mod cache_policy;
 mod clients;
-//mod distribution;
+mod distribution;
 mod edit;
 mod fault;
 mod monitoring;
@@ -36,6 +36,6 @@ pub fn providers(clients: &Arc<Clients>, artefacts: &Arc<Artefacts>) -> Provider
             Kind::ResponseHeadersPolicy,
             Arc::new(Named::<response_headers_policy::ResponseHeadersPolicies>::new(clients)),
         )
-//        .with(Kind::Distribution, Arc::new(distribution::Distributions::new(clients)))
+        .with(Kind::Distribution, Arc::new(distribution::Distributions::new(clients)))
         .with(Kind::Monitoring, Arc::new(monitoring::Monitoring::new(clients)))
 }

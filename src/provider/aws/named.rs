@@ -46,8 +46,12 @@ pub trait Api: Send + Sync + 'static {
     /// Comment or description in the configuration.
     fn text(config: &Self::Config) -> &str;
     /// The configuration that the spec asks for; `held` is what is there, its other fields survive.
-    fn config(spec: &Self::Spec, text: String, held: Option<Self::Config>, edit: Edit<'_>)
-    -> Result<Self::Config, Fault>;
+    fn config(
+        spec: &Self::Spec,
+        text: String,
+        held: Option<Self::Config>,
+        edit: Edit<'_>,
+    ) -> Result<Self::Config, Fault>;
     /// The configuration as a spec. Lists without an order of their own take that of `wanted` when they are equal.
     fn spec(config: Self::Config, text: String, wanted: &Self::Spec) -> Self::Spec;
 }

@@ -36,7 +36,8 @@ impl Api for OriginAccess {
 
     async fn get(client: &Client, id: &str) -> Result<(Self::Config, String), Fault> {
         const CALL: &str = "GetOriginAccessControl";
-        let answer = client.get_origin_access_control().id(id).send().await.map_err(|b| fault_of("cloudfront", CALL, b))?;
+        let answer =
+            client.get_origin_access_control().id(id).send().await.map_err(|b| fault_of("cloudfront", CALL, b))?;
         let config = answer.origin_access_control.and_then(|control| control.origin_access_control_config);
         Ok((config.ok_or_else(lacking(CALL, "configuration"))?, answer.e_tag.ok_or_else(lacking(CALL, "ETag"))?))
     }

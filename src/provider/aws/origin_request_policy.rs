@@ -46,7 +46,8 @@ impl Api for OriginRequestPolicies {
 
     async fn get(client: &Client, id: &str) -> Result<(Self::Config, String), Fault> {
         const CALL: &str = "GetOriginRequestPolicy";
-        let answer = client.get_origin_request_policy().id(id).send().await.map_err(|bad| fault_of("cloudfront", CALL, bad))?;
+        let answer =
+            client.get_origin_request_policy().id(id).send().await.map_err(|bad| fault_of("cloudfront", CALL, bad))?;
         let config = answer.origin_request_policy.and_then(|policy| policy.origin_request_policy_config);
         Ok((config.ok_or_else(lacking(CALL, "configuration"))?, answer.e_tag.ok_or_else(lacking(CALL, "ETag"))?))
     }
@@ -114,12 +115,11 @@ impl Api for OriginRequestPolicies {
     }
 
     fn spec(config: Self::Config, text: String, _: &Self::Spec) -> Self::Spec {
-        let query = config.query_strings_config.map(|by| {
-            choice(by.query_string_behavior.as_str(), by.query_strings.and_then(|list| list.items))
-        });
-        let cookies = config
-            .cookies_config
-            .map(|by| choice(by.cookie_behavior.as_str(), by.cookies.and_then(|list| list.items)));
+        let query = config
+            .query_strings_config
+            .map(|by| choice(by.query_string_behavior.as_str(), by.query_strings.and_then(|list| list.items)));
+        let cookies =
+            config.cookies_config.map(|by| choice(by.cookie_behavior.as_str(), by.cookies.and_then(|list| list.items)));
         OriginRequestPolicySpec {
             name: config.name,
             comment: text,

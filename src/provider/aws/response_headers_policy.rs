@@ -107,14 +107,20 @@ impl Api for ResponseHeadersPolicies {
 
     async fn get(client: &Client, id: &str) -> Result<(Self::Config, String), Fault> {
         const CALL: &str = "GetResponseHeadersPolicy";
-        let answer = client.get_response_headers_policy().id(id).send().await.map_err(|bad| fault_of("cloudfront", CALL, bad))?;
+        let answer = client
+            .get_response_headers_policy()
+            .id(id)
+            .send()
+            .await
+            .map_err(|bad| fault_of("cloudfront", CALL, bad))?;
         let config = answer.response_headers_policy.and_then(|policy| policy.response_headers_policy_config);
         Ok((config.ok_or_else(lacking(CALL, "configuration"))?, answer.e_tag.ok_or_else(lacking(CALL, "ETag"))?))
     }
 
     async fn page(client: &Client, marker: Option<String>) -> Result<Page<Self::Config>, Fault> {
         const CALL: &str = "ListResponseHeadersPolicies";
-        let call = client.list_response_headers_policies().r#type(cf::ResponseHeadersPolicyType::Custom).set_marker(marker);
+        let call =
+            client.list_response_headers_policies().r#type(cf::ResponseHeadersPolicyType::Custom).set_marker(marker);
         let list = call.send().await.map_err(|bad| fault_of("cloudfront", CALL, bad))?.response_headers_policy_list;
         let list = list.ok_or_else(lacking(CALL, "list"))?;
         let policies = list.items.unwrap_or_default().into_iter().filter_map(|item| item.response_headers_policy);
