@@ -153,21 +153,6 @@ async fn monitoring_battery() {
 }
 
 #[tokio::test]
-async fn a_policy_in_use_is_left_for_later() {
-    let world = world().await;
-    let policy = case(&world, Kind::CachePolicy, cache_policy());
-    let id = policy.create().await.expect("create").id;
-    let mut spec = distribution("edge");
-    spec["default_behaviour"]["cache_policy_id"] = json!(id);
-    let user = case(&world, Kind::Distribution, spec);
-    let made = user.create().await.expect("create");
-    let gone = policy.delete(&id).await.expect("delete");
-    assert!(matches!(gone, akidb_edge::provider::Gone::Deferred(_)), "{gone:?}");
-    user.delete(&made.id).await.expect("delete");
-    assert_eq!(policy.delete(&id).await.expect("delete"), akidb_edge::provider::Gone::Gone);
-}
-
-#[tokio::test]
 async fn things_of_somebody_else_are_refused() {
     let world = world().await;
     let sdk = aws_sdk_cloudfront::Client::new(&world.sdk);

@@ -148,19 +148,16 @@ impl Distributions {
         let arn = found.attributes.get("arn").and_then(serde_json::Value::as_str);
         let arn = arn.ok_or_else(lacking("GetDistribution", "ARN"))?;
         let wanted = write::tags(tags::wanted(subject, &spec.tags))?;
-        let put = self.client().tag_resource().resource(arn).tags(wanted).send();
-        let put = async { put.await.map(drop).map_err(|bad| fault_of("cloudfront", "TagResource", bad)) };
-        let gone =
-            fields.iter().filter(|field| field.new.is_none()).filter_map(|field| field.path.strip_prefix("tags."));
-        let gone: Vec<String> = gone.map(str::to_owned).collect();
-        let take = async {
-            if gone.is_empty() {
-                return Ok(());
-            }
-            let keys = cf::TagKeys::builder().set_items(Some(gone)).build();
-            let answer = self.client().untag_resource().resource(arn).tag_keys(keys).send().await;
-            answer.map(drop).map_err(|bad| fault_of("cloudfront", "UntagResource", bad))
-        };
-        future::try_join(put, take).await.map(drop)
+        // One after the other: both write the same set of tags.
+        let put = self.client().tag_resource().resource(arn).tags(wanted).send().await;
+        put.map_err(|bad| fault_of("cloudfront", "TagResource", bad))?;
+        let gone = fields.iter().filter(|field| field.new.is_none());
+        let gone: Vec<String> = gone.filter_map(|field| field.path.strip_prefix("tags.")).map(str::to_owned).collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let keys = cf::TagKeys::builder().set_items(Some(gone)).build();
+        let take = self.client().untag_resource().resource(arn).tag_keys(keys).send().await;
+        take.map(drop).map_err(|bad| fault_of("cloudfront", "UntagResource", bad))
     }
 }
