@@ -22,32 +22,30 @@ pub fn wanted(specs: &[Origin], held: Option<cf::Origins>, edit: Edit<'_>) -> Re
 fn origin(spec: &Origin, mut held: cf::Origin, edit: Edit<'_>, path: &str) -> Result<cf::Origin, Fault> {
     held.domain_name.clone_from(&spec.domain_name);
     edit.put(&mut held.origin_path, spec.path.clone(), &format!("{path}.path"), Some(String::new()));
-    if let Some(custom) = &spec.custom {
-        held.custom_origin_config = Some(self::custom(custom, held.custom_origin_config.take(), edit, path)?);
-        held.s3_origin_config = None;
-        // Left alone when it is another service's (a Lambda URL), emptied when it came from an S3 origin.
-        edit.put(
-            &mut held.origin_access_control_id,
-            spec.origin_access_id.clone(),
-            &format!("{path}.origin_access_id"),
-            Some(String::new()),
-        );
-        return Ok(held);
-    }
     let access = format!("{path}.origin_access_id");
     edit.put(&mut held.origin_access_control_id, spec.origin_access_id.clone(), &access, Some(String::new()));
     let is_other = held.custom_origin_config.is_some() || held.vpc_origin_config.is_some();
-    let becomes_s3 = spec.origin_access_id.is_some() || edit.dropped(&format!("{path}.custom"));
-    if becomes_s3 || !is_other {
-        (held.custom_origin_config, held.vpc_origin_config) = (None, None);
-        let mut s3 = held.s3_origin_config.take().unwrap_or_else(|| cf::S3OriginConfig::builder().build());
-        if spec.origin_access_id.is_some() {
-            // The old kind of identity and an access control exclude each other.
-            s3.origin_access_identity.clear();
+    if let Some(custom) = &spec.custom {
+        held.vpc_origin_config = None;
+        held.custom_origin_config = Some(self::custom(custom, held.custom_origin_config.take(), edit, path)?);
+        if held.s3_origin_config.take().is_some() && spec.origin_access_id.is_none() {
+            // The access control of an S3 origin signs for nothing else.
+            held.origin_access_control_id = Some(String::new());
         }
-        held.s3_origin_config = Some(s3);
+    } else if spec.origin_access_id.is_some() || edit.dropped(&format!("{path}.custom")) || !is_other {
+        (held.custom_origin_config, held.vpc_origin_config) = (None, None);
+        held.s3_origin_config = Some(s3(spec, held.s3_origin_config.take()));
     }
     Ok(held)
+}
+
+fn s3(spec: &Origin, held: Option<cf::S3OriginConfig>) -> cf::S3OriginConfig {
+    let mut s3 = held.unwrap_or_else(|| cf::S3OriginConfig::builder().build());
+    if spec.origin_access_id.is_some() {
+        // The old kind of identity and an access control exclude each other.
+        s3.origin_access_identity.clear();
+    }
+    s3
 }
 
 fn custom(

@@ -84,6 +84,17 @@ pub fn apply(
     if spec.certificate.is_some() || edit.named("certificate") {
         held.viewer_certificate = Some(certificate(spec.certificate.as_ref(), held.viewer_certificate.take(), edit));
     }
+    let off = || cf::LoggingConfig::builder().build();
+    edit.put(&mut held.logging, spec.logging.as_ref().map(logging), "logging", Some(off()));
+    routing(held, spec, edit)
+}
+
+/// Where requests go: origins, their groups, and the behaviours.
+fn routing(
+    mut held: cf::DistributionConfig,
+    spec: &DistributionSpec,
+    edit: Edit<'_>,
+) -> Result<cf::DistributionConfig, Fault> {
     held.origins = Some(origins::wanted(&spec.origins, held.origins.take(), edit)?);
     if !spec.origin_groups.is_empty() || edit.named("origin_groups") {
         held.origin_groups = Some(origins::wanted_groups(&spec.origin_groups, held.origin_groups.take())?);
@@ -93,8 +104,6 @@ pub fn apply(
     if !spec.behaviours.is_empty() || edit.named("behaviours") {
         held.cache_behaviors = Some(behaviour::by_path(&spec.behaviours, held.cache_behaviors.take(), edit)?);
     }
-    let off = || cf::LoggingConfig::builder().build();
-    edit.put(&mut held.logging, spec.logging.as_ref().map(logging), "logging", Some(off()));
     Ok(held)
 }
 
