@@ -1,24 +1,36 @@
 //! AWS by its SDK. Each file knows one kind; `clients` knows how to reach the account, `fault` what its errors mean.
 
-#![allow(clippy::result_large_err, reason = "a fault ends a call; its size costs nothing next to a request")]
-
 mod bucket;
 mod bucket_policy;
+mod cache_policy;
+mod certificate;
 mod clients;
+mod distribution;
+mod edit;
 mod fault;
 mod function;
 mod function_version;
+mod health_check;
+mod load_balancer;
+mod monitoring;
+mod named;
 mod object;
+mod origin_access;
+mod origin_request_policy;
 mod pace;
+mod records;
 mod replication;
+mod response_headers_policy;
 mod role;
-mod tag_changes;
 mod tags;
+mod zone;
 
 use std::sync::Arc;
 
 pub use clients::{Access, Clients, GLOBAL, Identity};
 pub use fault::of as fault_of;
+
+use named::Named;
 
 use super::Providers;
 use crate::resource::{Artefacts, Kind};
@@ -26,11 +38,25 @@ use crate::resource::{Artefacts, Kind};
 /// The provider of every AWS kind.
 pub fn providers(clients: &Arc<Clients>, artefacts: &Arc<Artefacts>) -> Providers {
     Providers::default()
+        .with(Kind::LoadBalancer, Arc::new(load_balancer::LoadBalancers::new(clients)))
+        .with(Kind::Role, Arc::new(role::Roles::new(clients)))
         .with(Kind::Bucket, Arc::new(bucket::Buckets::new(clients)))
         .with(Kind::BucketPolicy, Arc::new(bucket_policy::BucketPolicies::new(clients)))
         .with(Kind::Replication, Arc::new(replication::Replications::new(clients)))
         .with(Kind::Object, Arc::new(object::Objects::new(clients, artefacts)))
-        .with(Kind::Role, Arc::new(role::Roles::new(clients)))
         .with(Kind::Function, Arc::new(function::Functions::new(clients, artefacts)))
         .with(Kind::FunctionVersion, Arc::new(function_version::FunctionVersions::new(clients)))
+        .with(Kind::OriginAccess, Arc::new(Named::<origin_access::OriginAccess>::new(clients)))
+        .with(Kind::CachePolicy, Arc::new(Named::<cache_policy::CachePolicies>::new(clients)))
+        .with(Kind::OriginRequestPolicy, Arc::new(Named::<origin_request_policy::OriginRequestPolicies>::new(clients)))
+        .with(
+            Kind::ResponseHeadersPolicy,
+            Arc::new(Named::<response_headers_policy::ResponseHeadersPolicies>::new(clients)),
+        )
+        .with(Kind::Distribution, Arc::new(distribution::Distributions::new(clients)))
+        .with(Kind::Monitoring, Arc::new(monitoring::Monitoring::new(clients)))
+        .with(Kind::Certificate, Arc::new(certificate::Certificates::new(clients)))
+        .with(Kind::Zone, Arc::new(zone::Zones::new(clients)))
+        .with(Kind::HealthCheck, Arc::new(health_check::HealthChecks::new(clients)))
+        .with(Kind::Records, Arc::new(records::Records::new(clients)))
 }

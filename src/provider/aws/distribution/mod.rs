@@ -1,0 +1,163 @@
+//! CloudFront distributions: made in one call, changed by read-modify-write, switched off before they go.
+
+mod behaviour;
+mod origins;
+mod read;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_cloudfront::Client;
+use aws_sdk_cloudfront::types as cf;
+use futures::future;
+
+use super::edit::{Edit, lacking, quantity, taken, unbuilt};
+use super::{Clients, fault_of, tags};
+use crate::provider::{Gone, Made, Provider, Settled, Subject};
+use crate::resource::distribution::DistributionSpec;
+use crate::resource::records::CLOUDFRONT_ZONE_ID;
+use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Level, Owner};
+
+/// CloudFront's word for a distribution that has reached every edge location.
+const DEPLOYED: &str = "Deployed";
+
+/// Distributions of the account.
+pub struct Distributions {
+    clients: Arc<Clients>,
+}
+
+impl Distributions {
+    /// Distributions reached by `clients`.
+    pub fn new(clients: &Arc<Clients>) -> Self {
+        Self { clients: Arc::clone(clients) }
+    }
+
+    fn client(&self) -> &Client {
+        &self.clients.cloudfront
+    }
+}
+
+fn made(distribution: cf::Distribution) -> Made {
+    Made { attributes: attributes(&distribution), id: distribution.id }
+}
+
+fn attributes(distribution: &cf::Distribution) -> Attributes {
+    Attributes::from([
+        ("id".into(), distribution.id.clone().into()),
+        ("arn".into(), distribution.arn.clone().into()),
+        ("domain_name".into(), distribution.domain_name.clone().into()),
+        ("zone_id".into(), CLOUDFRONT_ZONE_ID.into()),
+    ])
+}
+
+#[async_trait]
+impl Provider for Distributions {
+    async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
+        let seen = match subject.id {
+            Some(id) => read::by_id(self.client(), subject, id).await?,
+            None => read::by_marks(self.client(), subject, &subject.typed()?).await?,
+        };
+        seen.map(|seen| read::found(subject, seen)).transpose()
+    }
+
+    async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
+        const CALL: &str = "CreateDistributionWithTags";
+        let spec: DistributionSpec = subject.typed()?;
+        let config = cf::DistributionConfigWithTags::builder()
+            .distribution_config(write::fresh(&spec, subject.token)?)
+            .tags(write::tags(tags::wanted(subject, &spec.tags))?);
+        let call = self.client().create_distribution_with_tags().distribution_config_with_tags(config.build());
+        match call.send().await.map_err(|bad| fault_of("cloudfront", CALL, bad)) {
+            Ok(answer) => Ok(made(answer.distribution.ok_or_else(lacking(CALL, "distribution"))?)),
+            // The caller reference is taken, or one of the aliases.
+            Err(fault) if fault.class == Class::Exists => match self.read(&Subject { id: None, ..*subject }).await? {
+                Some(found) if found.owner == Owner::Ours => Ok(Made { id: found.id, attributes: found.attributes }),
+                _ => Err(taken(subject, fault)),
+            },
+            Err(fault) => Err(fault),
+        }
+    }
+
+    async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
+        let is_tag = |field: &&FieldChange| field.path == "tags" || field.path.starts_with("tags.");
+        let spec: DistributionSpec = subject.typed()?;
+        // What is taken over from somebody else needs our tags even when nothing else differs.
+        let tagging = found.owner != Owner::Ours || fields.iter().any(|field| is_tag(&field));
+        let configuring = fields.iter().any(|field| !is_tag(&field));
+        // The tags and the configuration do not depend on each other.
+        let (changed, ()) = future::try_join(
+            async {
+                if configuring {
+                    Ok(Some(write::change(self.client(), &spec, &found.id, fields).await?))
+                } else {
+                    Ok(None)
+                }
+            },
+            async { if tagging { self.retag(subject, &spec, found, fields).await } else { Ok(()) } },
+        )
+        .await?;
+        Ok(changed.map_or_else(|| Made { id: found.id.clone(), attributes: found.attributes.clone() }, made))
+    }
+
+    /// Switches it off, and deletes it once that has reached every edge location: minutes at AWS, so a later call
+    /// does the rest.
+    async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
+        let id = match subject.id {
+            Some(id) => id.to_owned(),
+            None => match self.read(subject).await? {
+                Some(found) if found.owner == Owner::Ours => found.id,
+                _ => return Ok(Gone::Gone),
+            },
+        };
+        match write::remove(self.client(), &id).await {
+            Err(fault) if fault.class == Class::Missing => Ok(Gone::Gone),
+            Err(fault) if fault.code == "DistributionNotDisabled" || fault.code.ends_with("InUse") => {
+                Ok(Gone::Deferred(fault.message))
+            }
+            other => other,
+        }
+    }
+
+    async fn settled(&self, subject: &Subject<'_>, level: Level) -> Result<Settled, Fault> {
+        let Some(id) = subject.id.filter(|_| level == Level::Propagated) else {
+            return Ok(Settled::Ready(Attributes::new()));
+        };
+        let (distribution, _) = read::get(self.client(), id).await?;
+        Ok(if distribution.status == DEPLOYED {
+            Settled::Ready(attributes(&distribution))
+        } else {
+            Settled::NotYet(distribution.status, Duration::from_secs(2))
+        })
+    }
+}
+
+impl Distributions {
+    /// Writes the wanted tags and takes away those that the plan dropped; the tags of others stay.
+    async fn retag(
+        &self,
+        subject: &Subject<'_>,
+        spec: &DistributionSpec,
+        found: &Found,
+        fields: &[FieldChange],
+    ) -> Result<(), Fault> {
+        let arn = found.attributes.get("arn").and_then(serde_json::Value::as_str);
+        let arn = arn.ok_or_else(lacking("GetDistribution", "ARN"))?;
+        let wanted = write::tags(tags::wanted(subject, &spec.tags))?;
+        // One after the other: both write the same set of tags.
+        let put = self.client().tag_resource().resource(arn).tags(wanted).send().await;
+        put.map_err(|bad| fault_of("cloudfront", "TagResource", bad))?;
+        let gone = fields.iter().filter(|field| field.new.is_none());
+        let gone: Vec<String> = gone.filter_map(|field| field.path.strip_prefix("tags.")).map(str::to_owned).collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let keys = cf::TagKeys::builder().set_items(Some(gone)).build();
+        let take = self.client().untag_resource().resource(arn).tag_keys(keys).send().await;
+        take.map(drop).map_err(|bad| fault_of("cloudfront", "UntagResource", bad))
+    }
+}

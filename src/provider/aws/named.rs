@@ -1,0 +1,214 @@
+//! The CloudFront kinds with a unique name, an ETag, and a comment instead of tags: one flow for all of them.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_cloudfront::Client;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Clients;
+use super::edit::{Edit, taken};
+use crate::provider::{Gone, Made, Provider, Subject};
+use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Owner, comment};
+
+/// One page of a listing: ids with their configurations, and the marker of the next page.
+pub type Page<C> = (Vec<(String, C)>, Option<String>);
+
+/// What is special about one kind: its calls, and how its spec is written in the SDK's words.
+#[async_trait]
+pub trait Api: Send + Sync + 'static {
+    /// The typed spec.
+    type Spec: Serialize + DeserializeOwned + Send + Sync;
+    /// The SDK's configuration.
+    type Config: Send + Sync + 'static;
+    /// Characters that the description may have.
+    const LIMIT: usize;
+
+    /// The configuration and its ETag.
+    async fn get(client: &Client, id: &str) -> Result<(Self::Config, String), Fault>;
+    /// One page of those that the account made.
+    async fn page(client: &Client, marker: Option<String>) -> Result<Page<Self::Config>, Fault>;
+    /// Makes one and gives its id.
+    async fn create(client: &Client, config: Self::Config) -> Result<String, Fault>;
+    /// Writes the whole configuration over the version with this ETag.
+    async fn update(client: &Client, id: &str, etag: String, config: Self::Config) -> Result<(), Fault>;
+    /// Deletes the version with this ETag.
+    async fn delete(client: &Client, id: &str, etag: String) -> Result<(), Fault>;
+
+    /// Name in the spec.
+    fn wanted_name(spec: &Self::Spec) -> &str;
+    /// What the plan says it is for.
+    fn wanted_text(spec: &Self::Spec) -> &str;
+    /// Name in the configuration.
+    fn name(config: &Self::Config) -> &str;
+    /// Comment or description in the configuration.
+    fn text(config: &Self::Config) -> &str;
+    /// The configuration that the spec asks for; `held` is what is there, its other fields survive.
+    fn config(
+        spec: &Self::Spec,
+        text: String,
+        held: Option<Self::Config>,
+        edit: Edit<'_>,
+    ) -> Result<Self::Config, Fault>;
+    /// The configuration as a spec. Lists without an order of their own take that of `wanted` when they are equal.
+    fn spec(config: Self::Config, text: String, wanted: &Self::Spec) -> Self::Spec;
+}
+
+/// Provider of one such kind.
+pub struct Named<A> {
+    clients: Arc<Clients>,
+    api: PhantomData<A>,
+}
+
+impl<A: Api> Named<A> {
+    /// Things of this kind reached by `clients`.
+    pub fn new(clients: &Arc<Clients>) -> Self {
+        Self { clients: Arc::clone(clients), api: PhantomData }
+    }
+
+    fn client(&self) -> &Client {
+        &self.clients.cloudfront
+    }
+
+    /// The one with this name, page by page.
+    async fn by_name(&self, name: &str) -> Result<Option<(String, A::Config)>, Fault> {
+        let mut marker = None;
+        loop {
+            let (items, next) = A::page(self.client(), marker).await?;
+            if let Some(hit) = items.into_iter().find(|(_, config)| A::name(config) == name) {
+                return Ok(Some(hit));
+            }
+            if next.is_none() {
+                return Ok(None);
+            }
+            marker = next;
+        }
+    }
+
+    async fn remove(&self, id: &str) -> Result<(), Fault> {
+        let (_, etag) = A::get(self.client(), id).await?;
+        A::delete(self.client(), id, etag).await
+    }
+}
+
+/// The text with the mark behind it, in at most `limit` characters. The mark is never cut: without it the thing would
+/// not be known again.
+fn marked(subject: &Subject<'_>, text: &str, limit: usize) -> Result<String, Fault> {
+    let mark = format!("({})", comment(subject.stack, subject.address));
+    let room = limit.checked_sub(mark.chars().count()).ok_or_else(|| {
+        let words = format!("stack name and address {} do not fit into a comment of {limit} characters", mark);
+        Fault::new(Class::Refused, "cloudfront", "comment", "TooLong", words).next("use shorter names")
+    })?;
+    // One character of the room is the blank between them.
+    let kept: String = text.chars().take(room.saturating_sub(1)).collect();
+    Ok(if kept.is_empty() { mark } else { format!("{kept} {mark}") })
+}
+
+/// Whose it is, and what stands before the mark.
+fn unmarked(subject: &Subject<'_>, held: &str, wanted: &str, limit: usize) -> (Owner, String) {
+    let mark = format!("({})", comment(subject.stack, subject.address));
+    let Some(text) = held.strip_suffix(&mark) else {
+        return (Owner::Foreign(format!("its comment is {held:?}")), held.to_owned());
+    };
+    // A text that had to be cut is no difference.
+    let cut = marked(subject, wanted, limit).is_ok_and(|cut| cut == held);
+    let text = if cut { wanted } else { text.strip_suffix(' ').unwrap_or(text) };
+    (Owner::Ours, text.to_owned())
+}
+
+fn made(id: String) -> Made {
+    Made { attributes: attributes(&id), id }
+}
+
+fn attributes(id: &str) -> Attributes {
+    Attributes::from([("id".into(), id.into())])
+}
+
+#[async_trait]
+impl<A: Api> Provider for Named<A> {
+    async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
+        let wanted: A::Spec = subject.typed()?;
+        let hit = match subject.id {
+            Some(id) => match A::get(self.client(), id).await {
+                Ok((config, _)) => Some((id.to_owned(), config)),
+                Err(fault) if fault.class == Class::Missing => None,
+                Err(fault) => return Err(fault),
+            },
+            None => self.by_name(A::wanted_name(&wanted)).await?,
+        };
+        let Some((id, config)) = hit else { return Ok(None) };
+        let (owner, text) = unmarked(subject, A::text(&config), A::wanted_text(&wanted), A::LIMIT);
+        let spec = serde_json::to_value(A::spec(config, text, &wanted))
+            .map_err(|bad| Fault::unexpected("cloudfront", "read", bad.to_string()))?;
+        Ok(Some(Found { attributes: attributes(&id), id, spec, owner }))
+    }
+
+    async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
+        let spec: A::Spec = subject.typed()?;
+        let text = marked(subject, A::wanted_text(&spec), A::LIMIT)?;
+        match A::create(self.client(), A::config(&spec, text, None, Edit::making())?).await {
+            Ok(id) => Ok(made(id)),
+            Err(fault) if fault.class == Class::Exists => match self.read(&Subject { id: None, ..*subject }).await? {
+                Some(found) if found.owner == Owner::Ours => Ok(made(found.id)),
+                _ => Err(taken(subject, fault)),
+            },
+            Err(fault) => Err(fault),
+        }
+    }
+
+    async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
+        // What is taken over from somebody else needs our mark even when nothing else differs.
+        if fields.is_empty() && found.owner == Owner::Ours {
+            return Ok(made(found.id.clone()));
+        }
+        let spec: A::Spec = subject.typed()?;
+        let text = marked(subject, A::wanted_text(&spec), A::LIMIT)?;
+        let (held, etag) = A::get(self.client(), &found.id).await?;
+        let config = A::config(&spec, text, Some(held), Edit::of(fields))?;
+        A::update(self.client(), &found.id, etag, config).await?;
+        Ok(made(found.id.clone()))
+    }
+
+    async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
+        let id = match subject.id {
+            Some(id) => id.to_owned(),
+            None => match self.read(subject).await? {
+                Some(found) if found.owner == Owner::Ours => found.id,
+                _ => return Ok(Gone::Gone),
+            },
+        };
+        match self.remove(&id).await {
+            Ok(()) => Ok(Gone::Gone),
+            Err(fault) if fault.class == Class::Missing => Ok(Gone::Gone),
+            Err(fault) if fault.code.ends_with("InUse") => Ok(Gone::Deferred(fault.message)),
+            Err(fault) => Err(fault),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::{Address, Kind};
+
+    #[test]
+    fn the_mark_comes_off_again_and_is_never_cut() {
+        let address = Address::new("cdn", Kind::CachePolicy, "embed");
+        let none = Attributes::new();
+        let spec = serde_json::Value::Null;
+        let subject = Subject { stack: "prod", address: &address, token: "", spec: &spec, id: None, attributes: &none };
+        for text in ["", "hashed reads", &"long ".repeat(60)] {
+            let held = marked(&subject, text, 128).expect("it fits");
+            assert!(held.chars().count() <= 128 && held.is_ascii(), "{held}");
+            assert_eq!(unmarked(&subject, &held, text, 128), (Owner::Ours, text.to_owned()));
+        }
+        let (owner, text) = unmarked(&subject, "drifted (akidb-edge prod cdn.cache-policy.embed)", "x", 128);
+        assert_eq!((owner, text.as_str()), (Owner::Ours, "drifted"));
+        // An address that begins like ours is another one.
+        let (owner, _) = unmarked(&subject, "x (akidb-edge prod cdn.cache-policy.embed-2)", "x", 128);
+        assert!(matches!(owner, Owner::Foreign(_)));
+        assert!(marked(&subject, "x", 20).is_err());
+    }
+}

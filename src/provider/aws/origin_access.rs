@@ -1,0 +1,97 @@
+//! CloudFront origin access controls.
+
+use async_trait::async_trait;
+use aws_sdk_cloudfront::Client;
+use aws_sdk_cloudfront::types as cf;
+
+use super::edit::{Edit, lacking, unbuilt};
+use super::fault_of;
+use super::named::{Api, Page};
+use crate::resource::Fault;
+use crate::resource::origin_access::OriginAccessSpec;
+
+/// Origin access controls of the account: for S3, always signing with SigV4.
+pub struct OriginAccess;
+
+fn config(
+    name: &str,
+    text: &str,
+    origin: cf::OriginAccessControlOriginTypes,
+) -> Result<cf::OriginAccessControlConfig, Fault> {
+    cf::OriginAccessControlConfig::builder()
+        .name(name)
+        .description(text)
+        .signing_protocol(cf::OriginAccessControlSigningProtocols::Sigv4)
+        .signing_behavior(cf::OriginAccessControlSigningBehaviors::Always)
+        .origin_access_control_origin_type(origin)
+        .build()
+        .map_err(unbuilt)
+}
+
+#[async_trait]
+impl Api for OriginAccess {
+    type Spec = OriginAccessSpec;
+    type Config = cf::OriginAccessControlConfig;
+    const LIMIT: usize = 256;
+
+    async fn get(client: &Client, id: &str) -> Result<(Self::Config, String), Fault> {
+        const CALL: &str = "GetOriginAccessControl";
+        let answer =
+            client.get_origin_access_control().id(id).send().await.map_err(|b| fault_of("cloudfront", CALL, b))?;
+        let config = answer.origin_access_control.and_then(|control| control.origin_access_control_config);
+        Ok((config.ok_or_else(lacking(CALL, "configuration"))?, answer.e_tag.ok_or_else(lacking(CALL, "ETag"))?))
+    }
+
+    async fn page(client: &Client, marker: Option<String>) -> Result<Page<Self::Config>, Fault> {
+        const CALL: &str = "ListOriginAccessControls";
+        let answer = client.list_origin_access_controls().set_marker(marker).send().await;
+        let list = answer.map_err(|bad| fault_of("cloudfront", CALL, bad))?.origin_access_control_list;
+        let list = list.ok_or_else(lacking(CALL, "list"))?;
+        let items = list.items.unwrap_or_default().into_iter().map(|item| {
+            let config = config(&item.name, &item.description, item.origin_access_control_origin_type)?;
+            Ok((item.id, config))
+        });
+        Ok((items.collect::<Result<_, Fault>>()?, list.next_marker.filter(|next| !next.is_empty())))
+    }
+
+    async fn create(client: &Client, config: Self::Config) -> Result<String, Fault> {
+        const CALL: &str = "CreateOriginAccessControl";
+        let answer = client.create_origin_access_control().origin_access_control_config(config).send().await;
+        let answer = answer.map_err(|bad| fault_of("cloudfront", CALL, bad))?;
+        Ok(answer.origin_access_control.ok_or_else(lacking(CALL, "control"))?.id)
+    }
+
+    async fn update(client: &Client, id: &str, etag: String, config: Self::Config) -> Result<(), Fault> {
+        let call = client.update_origin_access_control().id(id).if_match(etag).origin_access_control_config(config);
+        call.send().await.map(drop).map_err(|bad| fault_of("cloudfront", "UpdateOriginAccessControl", bad))
+    }
+
+    async fn delete(client: &Client, id: &str, etag: String) -> Result<(), Fault> {
+        let answer = client.delete_origin_access_control().id(id).if_match(etag).send().await;
+        answer.map(drop).map_err(|bad| fault_of("cloudfront", "DeleteOriginAccessControl", bad))
+    }
+
+    fn wanted_name(spec: &Self::Spec) -> &str {
+        &spec.name
+    }
+
+    fn wanted_text(spec: &Self::Spec) -> &str {
+        &spec.description
+    }
+
+    fn name(config: &Self::Config) -> &str {
+        &config.name
+    }
+
+    fn text(config: &Self::Config) -> &str {
+        config.description().unwrap_or_default()
+    }
+
+    fn config(spec: &Self::Spec, text: String, _: Option<Self::Config>, _: Edit<'_>) -> Result<Self::Config, Fault> {
+        config(&spec.name, &text, cf::OriginAccessControlOriginTypes::S3)
+    }
+
+    fn spec(config: Self::Config, text: String, _: &Self::Spec) -> Self::Spec {
+        OriginAccessSpec { name: config.name, description: text }
+    }
+}
