@@ -175,8 +175,6 @@ impl Provider for HealthChecks {
         match answer.map_err(|bad| fault_of("route53", "DeleteHealthCheck", bad)) {
             Ok(_) => Ok(Gone::Gone),
             Err(fault) if fault.class == Class::Missing => Ok(Gone::Gone),
-            // Class says what; the code's own rule: record sets (of anybody) still name it.
-            Err(fault) if fault.code == "HealthCheckInUse" => Ok(Gone::Deferred(fault.message)),
             Err(fault) => Err(fault),
         }
     }
