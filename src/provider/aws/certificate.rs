@@ -1,0 +1,273 @@
+//! ACM certificates with DNS validation.
+//!
+//! ACM takes any number of certificates of one name. Which one is ours is told by its tags; another's of the same name
+//! is no obstacle and is left alone.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_acm::Client;
+use aws_sdk_acm::types::{CertificateDetail, CertificateStatus, Filters, KeyAlgorithm, Tag, ValidationMethod};
+use serde_json::{Value, json};
+
+use super::route53::tag_change;
+use super::{Clients, fault_of, tags};
+use crate::provider::{Gone, Made, Provider, Settled, Subject};
+use crate::resource::certificate::CertificateSpec;
+use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Level, Owner};
+
+/// The list leaves out key types that are not named.
+const KEY_TYPES: [KeyAlgorithm; 7] = [
+    KeyAlgorithm::Rsa1024,
+    KeyAlgorithm::Rsa2048,
+    KeyAlgorithm::Rsa3072,
+    KeyAlgorithm::Rsa4096,
+    KeyAlgorithm::EcPrime256v1,
+    KeyAlgorithm::EcSecp384r1,
+    KeyAlgorithm::EcSecp521r1,
+];
+
+/// Certificates of the account, in any region.
+pub struct Certificates {
+    clients: Arc<Clients>,
+}
+
+fn dotless(name: &str) -> &str {
+    name.strip_suffix('.').unwrap_or(name)
+}
+
+/// Further names as the plan writes them: sorted, without the main one.
+fn further_names(detail: &CertificateDetail) -> Vec<String> {
+    let all = detail.subject_alternative_names.iter().flatten();
+    let mut names: Vec<String> = all.filter(|name| Some(*name) != detail.domain_name.as_ref()).cloned().collect();
+    names.sort_unstable();
+    names
+}
+
+/// No use can come of it any more.
+fn is_dead(status: Option<&CertificateStatus>) -> bool {
+    use CertificateStatus as S;
+    matches!(status, Some(S::Failed | S::ValidationTimedOut | S::Expired | S::Revoked))
+}
+
+/// The ARN and, once every name has its validation record, those records: `validation` (each once, sorted) and
+/// `validation_name_<n>`, `validation_value_<n>` for the n-th of the main name and the further names.
+fn attributes(arn: &str, detail: &CertificateDetail) -> Attributes {
+    let mut attributes = Attributes::from([("arn".into(), arn.into())]);
+    let options = detail.domain_validation_options.iter().flatten();
+    let records: BTreeMap<&str, (&str, &str, &str)> = options
+        .filter_map(|option| {
+            let record = option.resource_record.as_ref()?;
+            let values = (dotless(&record.name), record.r#type.as_str(), dotless(&record.value));
+            Some((option.domain_name.as_str(), values))
+        })
+        .collect();
+    let further = further_names(detail);
+    let names = detail.domain_name.iter().chain(&further);
+    let Some(ordered) = names.map(|name| records.get(name.as_str())).collect::<Option<Vec<_>>>() else {
+        return attributes;
+    };
+    for (at, (name, _, value)) in ordered.iter().enumerate() {
+        attributes.insert(format!("validation_name_{at}"), (*name).into());
+        attributes.insert(format!("validation_value_{at}"), (*value).into());
+    }
+    let mut once: Vec<_> = ordered.into_iter().copied().collect();
+    once.sort_unstable();
+    once.dedup();
+    let once = once.into_iter().map(|(name, kind, value)| json!({"name": name, "type": kind, "value": value}));
+    attributes.insert("validation".into(), Value::Array(once.collect()));
+    attributes
+}
+
+async fn describe(client: &Client, arn: &str) -> Result<Option<CertificateDetail>, Fault> {
+    let answer = client.describe_certificate().certificate_arn(arn).send().await;
+    match answer.map_err(|bad| fault_of("acm", "DescribeCertificate", bad)) {
+        Ok(answer) => Ok(answer.certificate),
+        Err(fault) if fault.class == Class::Missing => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+async fn tags_of(client: &Client, arn: &str) -> Result<BTreeMap<String, String>, Fault> {
+    let answer = client.list_tags_for_certificate().certificate_arn(arn).send().await;
+    match answer.map_err(|bad| fault_of("acm", "ListTagsForCertificate", bad)) {
+        Ok(answer) => Ok(answer.tags.into_iter().flatten().map(|t| (t.key, t.value.unwrap_or_default())).collect()),
+        // Deleted since it was listed: nobody's.
+        Err(fault) if fault.class == Class::Missing => Ok(BTreeMap::new()),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// The live certificates of this main name.
+async fn of_domain(client: &Client, domain: &str) -> Result<Vec<String>, Fault> {
+    let every = Filters::builder().set_key_types(Some(KEY_TYPES.to_vec())).build();
+    let (mut arns, mut token) = (Vec::new(), None);
+    loop {
+        let call = client.list_certificates().includes(every.clone()).max_items(1_000).set_next_token(token);
+        let page = call.send().await.map_err(|bad| fault_of("acm", "ListCertificates", bad))?;
+        let listed = page.certificate_summary_list.into_iter().flatten();
+        let fitting = listed.filter(|one| one.domain_name.as_deref() == Some(domain) && !is_dead(one.status.as_ref()));
+        arns.extend(fitting.filter_map(|one| one.certificate_arn));
+        token = page.next_token;
+        if token.is_none() {
+            return Ok(arns);
+        }
+    }
+}
+
+/// Our certificate of this main name; one with the same further names first, because a replacement has the tags of
+/// the one it replaces. `exact`: no other one will do.
+async fn find(
+    client: &Client,
+    subject: &Subject<'_>,
+    spec: &CertificateSpec,
+    exact: bool,
+) -> Result<Option<(String, CertificateDetail)>, Fault> {
+    let mut other = None;
+    for arn in of_domain(client, &spec.domain).await? {
+        if tags::read(subject, tags_of(client, &arn).await?).0 != Owner::Ours {
+            continue;
+        }
+        let Some(detail) = describe(client, &arn).await? else { continue };
+        if further_names(&detail) == spec.alternative_names {
+            return Ok(Some((arn, detail)));
+        }
+        other.get_or_insert((arn, detail));
+    }
+    Ok(other.filter(|_| !exact))
+}
+
+fn sdk_tags(all: BTreeMap<String, String>) -> Result<Vec<Tag>, Fault> {
+    let built = all.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
+    built.collect::<Result<_, _>>().map_err(|bad| Fault::unexpected("acm", "AddTagsToCertificate", bad.to_string()))
+}
+
+async fn request(client: &Client, subject: &Subject<'_>, spec: &CertificateSpec) -> Result<String, Fault> {
+    let token: String = subject.token.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
+    let names = Some(spec.alternative_names.clone()).filter(|names| !names.is_empty());
+    let call = client.request_certificate().domain_name(&spec.domain).set_subject_alternative_names(names);
+    let call = call.validation_method(ValidationMethod::Dns).idempotency_token(token);
+    let answer = call.set_tags(Some(sdk_tags(tags::wanted(subject, &spec.tags))?)).send().await;
+    let answer = answer.map_err(|bad| fault_of("acm", "RequestCertificate", bad))?;
+    answer.certificate_arn.ok_or_else(|| Fault::unexpected("acm", "RequestCertificate", "the answer has no ARN"))
+}
+
+/// Why a certificate will never be issued, or that it may be yet.
+fn issued(arn: &str, detail: &CertificateDetail) -> Result<Settled, Fault> {
+    let status = detail.status.as_ref();
+    if status == Some(&CertificateStatus::Issued) {
+        return Ok(Settled::Ready(attributes(arn, detail)));
+    }
+    let word = status.map_or("no status yet", CertificateStatus::as_str);
+    if !is_dead(status) {
+        return Ok(Settled::NotYet(word.to_owned(), Duration::from_secs(2)));
+    }
+    let why = detail.failure_reason.as_ref().map_or("the service gives no reason", |reason| reason.as_str());
+    let words = format!("the certificate {arn} is {word}: {why}");
+    Err(Fault::new(Class::Refused, "acm", "DescribeCertificate", word, words).next(
+        "check that the domain is delegated to the zone that holds the validation records (and its CAA records), \
+         delete this certificate, then run this again",
+    ))
+}
+
+impl Certificates {
+    /// Certificates reached by `clients`.
+    pub fn new(clients: &Arc<Clients>) -> Self {
+        Self { clients: Arc::clone(clients) }
+    }
+
+    /// The client of the region that an ARN names, else of the plan's: after a change of region the old one is meant.
+    fn at(&self, spec: &CertificateSpec, id: Option<&str>) -> Client {
+        let named = id.and_then(|arn| arn.split(':').nth(3)).filter(|region| !region.is_empty());
+        self.clients.acm(named.unwrap_or(&spec.region))
+    }
+}
+
+#[async_trait]
+impl Provider for Certificates {
+    async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
+        let wanted: CertificateSpec = subject.typed()?;
+        let client = self.at(&wanted, subject.id);
+        let got = match subject.id {
+            Some(arn) => describe(&client, arn).await?.map(|detail| (arn.to_owned(), detail)),
+            None => find(&client, subject, &wanted, false).await?,
+        };
+        let Some((arn, detail)) = got else { return Ok(None) };
+        let (owner, tags) = tags::read(subject, tags_of(&client, &arn).await?);
+        let region = arn.split(':').nth(3).map_or(wanted.region, str::to_owned);
+        let domain = detail.domain_name.clone().unwrap_or_default();
+        let spec = CertificateSpec { region, domain, alternative_names: further_names(&detail), tags };
+        let spec = serde_json::to_value(spec).map_err(|bad| Fault::unexpected("acm", "read", bad.to_string()))?;
+        Ok(Some(Found { attributes: attributes(&arn, &detail), id: arn, spec, owner }))
+    }
+
+    async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
+        let spec: CertificateSpec = subject.typed()?;
+        let client = self.clients.acm(&spec.region);
+        // The service's idempotency ends after an hour; the tags do not.
+        if let Some((arn, detail)) = find(&client, subject, &spec, true).await? {
+            return Ok(Made { attributes: attributes(&arn, &detail), id: arn });
+        }
+        let arn = request(&client, subject, &spec).await?;
+        let attributes = match describe(&client, &arn).await {
+            Ok(Some(detail)) => attributes(&arn, &detail),
+            // It is made; what is not known yet comes when it is looked at again.
+            Ok(None) | Err(_) => Attributes::from([("arn".into(), arn.clone().into())]),
+        };
+        Ok(Made { id: arn, attributes })
+    }
+
+    async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
+        let spec: CertificateSpec = subject.typed()?;
+        if let Some((add, remove)) = tag_change(subject, &spec.tags, fields) {
+            let client = self.at(&spec, Some(&found.id));
+            let call = client.add_tags_to_certificate().certificate_arn(&found.id).set_tags(Some(sdk_tags(add)?));
+            call.send().await.map_err(|bad| fault_of("acm", "AddTagsToCertificate", bad))?;
+            if !remove.is_empty() {
+                let gone = remove.into_iter().map(|key| Tag::builder().key(key).build());
+                let gone = gone.collect::<Result<Vec<_>, _>>();
+                let gone = gone.map_err(|bad| Fault::unexpected("acm", "RemoveTags", bad.to_string()))?;
+                let call = client.remove_tags_from_certificate().certificate_arn(&found.id).set_tags(Some(gone));
+                call.send().await.map_err(|bad| fault_of("acm", "RemoveTagsFromCertificate", bad))?;
+            }
+        }
+        Ok(Made { id: found.id.clone(), attributes: found.attributes.clone() })
+    }
+
+    async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
+        let spec: CertificateSpec = subject.typed()?;
+        let client = self.at(&spec, subject.id);
+        let arn = match subject.id {
+            Some(arn) => Some(arn.to_owned()),
+            None => find(&client, subject, &spec, true).await?.map(|(arn, _)| arn),
+        };
+        let Some(arn) = arn else { return Ok(Gone::Gone) };
+        let answer = client.delete_certificate().certificate_arn(&arn).send().await;
+        match answer.map_err(|bad| fault_of("acm", "DeleteCertificate", bad)) {
+            Ok(_) => Ok(Gone::Gone),
+            Err(fault) if fault.class == Class::Missing => Ok(Gone::Gone),
+            // A distribution that was just changed or deleted holds it for some minutes more.
+            Err(fault) if fault.code == "ResourceInUseException" => Ok(Gone::Deferred(fault.message)),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    async fn settled(&self, subject: &Subject<'_>, level: Level) -> Result<Settled, Fault> {
+        let spec: CertificateSpec = subject.typed()?;
+        let Some(arn) = subject.id.filter(|_| level != Level::Accepted) else {
+            return Ok(Settled::Ready(Attributes::new()));
+        };
+        let not_yet = |word: &str| Settled::NotYet(word.to_owned(), Duration::from_millis(500));
+        let Some(detail) = describe(&self.at(&spec, subject.id), arn).await? else {
+            return Ok(not_yet("not shown yet"));
+        };
+        if level == Level::Propagated {
+            return issued(arn, &detail);
+        }
+        let known = attributes(arn, &detail);
+        let ready = known.contains_key("validation");
+        Ok(if ready { Settled::Ready(known) } else { not_yet("no validation records yet") })
+    }
+}

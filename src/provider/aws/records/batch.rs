@@ -1,0 +1,248 @@
+//! The change batch: from what stands there to what is wanted, in the fewest changes. Pure: no call.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_route53::types as sdk;
+
+use super::{CHANGE, Fault, RecordSet};
+use crate::resource::Class;
+
+/// Most record elements of one batch (R53 "Quotas": requests to ChangeResourceRecordSets; an alias is one element).
+const MOST_ELEMENTS: usize = 1_000;
+/// Most characters of all values of one batch (same place).
+const MOST_CHARACTERS: usize = 32_000;
+
+/// What is done with a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Act {
+    /// It goes, exactly as it stood.
+    Delete,
+    /// It must not be there yet.
+    Create,
+    /// It is there under the same key and gets other values.
+    Upsert,
+}
+
+/// One change of a batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Step<'s> {
+    /// What is done.
+    pub act: Act,
+    /// The set.
+    pub set: &'s RecordSet,
+}
+
+/// Every set new.
+pub fn all_new(wanted: &[RecordSet]) -> Vec<Step<'_>> {
+    steps(&[], wanted)
+}
+
+/// What makes an UPSERT impossible or ambiguous: another routing policy, another place in it, alias or not.
+fn routing(set: &RecordSet) -> impl PartialEq + use<'_> {
+    (set.policy(), &set.geolocation, &set.latency_region, &set.failover, set.alias.is_some())
+}
+
+/// The changes from `found` to `wanted`: first what goes, then what comes or changes, each by key.
+pub fn steps<'s>(found: &'s [RecordSet], wanted: &'s [RecordSet]) -> Vec<Step<'s>> {
+    let held: BTreeMap<_, _> = found.iter().map(|set| (set.key(), set)).collect();
+    let goal: BTreeMap<_, _> = wanted.iter().map(|set| (set.key(), set)).collect();
+    let (mut going, mut coming) = (Vec::new(), Vec::new());
+    for (key, set) in &held {
+        if goal.get(key).is_none_or(|next| routing(next) != routing(set)) {
+            going.push(Step { act: Act::Delete, set });
+        }
+    }
+    for (key, set) in &goal {
+        match held.get(key) {
+            Some(before) if before == set => {}
+            Some(before) if routing(before) == routing(set) => coming.push(Step { act: Act::Upsert, set }),
+            _ => coming.push(Step { act: Act::Create, set }),
+        }
+    }
+    going.append(&mut coming);
+    going
+}
+
+/// The batch as the service counts it: elements and characters, an UPSERT twice.
+fn size(steps: &[Step<'_>]) -> (usize, usize) {
+    steps.iter().fold((0, 0), |(elements, characters), step| {
+        let times = if step.act == Act::Upsert { 2 } else { 1 };
+        let length: usize = step.set.values.iter().map(|value| value.chars().count()).sum();
+        (elements + times * step.set.values.len().max(1), characters + times * length)
+    })
+}
+
+/// Checks that the service will take the batch as one.
+///
+/// # Errors
+/// When it is too large: a group must be one transaction, so it is not split.
+pub fn within_limits(steps: &[Step<'_>]) -> Result<(), Fault> {
+    let (elements, characters) = size(steps);
+    if elements <= MOST_ELEMENTS && characters <= MOST_CHARACTERS {
+        return Ok(());
+    }
+    let words = format!(
+        "this change has {elements} record elements and {characters} characters (a changed set counts twice); Route 53 \
+         takes at most 1,000 elements and 32,000 characters at once, and a group of records is changed as a whole"
+    );
+    Err(Fault::new(Class::Refused, "route53", CHANGE, "BatchTooLarge", words)
+        .next("divide the names among several groups of records, or change fewer of them in one run"))
+}
+
+/// The batch as text, one change a line.
+pub fn render(steps: &[Step<'_>]) -> String {
+    let lines: Vec<String> = steps.iter().map(line).collect();
+    lines.join("\n")
+}
+
+fn line(step: &Step<'_>) -> String {
+    let set = step.set;
+    let act = match step.act {
+        Act::Delete => "DELETE",
+        Act::Create => "CREATE",
+        Act::Upsert => "UPSERT",
+    };
+    let mut line = format!("{act} {} {} {}", set.name, set.record_type, set.policy());
+    if let Some(id) = &set.set_identifier {
+        line.push_str(&format!(" [{id}]"));
+    }
+    match &set.alias {
+        Some(alias) => line.push_str(&format!(" -> {}", alias.dns_name)),
+        None => line.push_str(&format!(" {} s: {}", set.ttl.unwrap_or_default(), set.values.join(" "))),
+    }
+    line
+}
+
+/// A step in the service's words.
+///
+/// # Errors
+/// When the service's own types do not take it: a program error.
+pub fn change(step: &Step<'_>) -> Result<sdk::Change, Fault> {
+    let action = match step.act {
+        Act::Delete => sdk::ChangeAction::Delete,
+        Act::Create => sdk::ChangeAction::Create,
+        Act::Upsert => sdk::ChangeAction::Upsert,
+    };
+    let set = record_set(step.set).map_err(|bad| Fault::unexpected("route53", CHANGE, bad.to_string()))?;
+    let change = sdk::Change::builder().action(action).resource_record_set(set).build();
+    change.map_err(|bad| Fault::unexpected("route53", CHANGE, bad.to_string()))
+}
+
+fn record_set(set: &RecordSet) -> Result<sdk::ResourceRecordSet, aws_smithy_types::error::operation::BuildError> {
+    let values = set.values.iter().map(|value| sdk::ResourceRecord::builder().value(value).build());
+    let values = values.collect::<Result<Vec<_>, _>>()?;
+    let alias = set.alias.as_ref().map(|alias| {
+        let target = sdk::AliasTarget::builder().hosted_zone_id(&alias.zone_id).dns_name(&alias.dns_name);
+        target.evaluate_target_health(alias.evaluate_target_health).build()
+    });
+    let place = set.geolocation.as_ref().map(|place| {
+        sdk::GeoLocation::builder()
+            .set_continent_code(place.continent.clone())
+            .set_country_code(place.country.clone())
+            .set_subdivision_code(place.subdivision.clone())
+            .build()
+    });
+    sdk::ResourceRecordSet::builder()
+        .name(&set.name)
+        .r#type(sdk::RrType::from(set.record_type.as_str()))
+        .set_set_identifier(set.set_identifier.clone())
+        .set_ttl(set.ttl)
+        // The service refuses an empty list beside an alias.
+        .set_resource_records(Some(values).filter(|values| !values.is_empty()))
+        .set_alias_target(alias.transpose()?)
+        .set_geo_location(place)
+        .set_region(set.latency_region.as_deref().map(sdk::ResourceRecordSetRegion::from))
+        .set_failover(set.failover.as_deref().map(sdk::ResourceRecordSetFailover::from))
+        .set_weight(set.weight)
+        .set_health_check_id(set.health_check_id.clone())
+        .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::records::{Alias, GeoLocation};
+
+    fn plain(name: &str, value: &str) -> RecordSet {
+        let values = vec![value.to_owned()];
+        RecordSet { name: name.into(), record_type: "A".into(), ttl: Some(60), values, ..RecordSet::default() }
+    }
+
+    fn geo(continent: &str, to: &str) -> RecordSet {
+        let country = (continent == "*").then(|| "*".to_owned());
+        let continent = (continent != "*").then(|| continent.to_owned());
+        RecordSet {
+            set_identifier: Some(continent.clone().unwrap_or_else(|| "default".into())),
+            geolocation: Some(GeoLocation { continent, country, subdivision: None }),
+            ..alias("A", to)
+        }
+    }
+
+    fn alias(record_type: &str, to: &str) -> RecordSet {
+        let alias = Alias { zone_id: "Z2FDTNDATAQYW2".into(), dns_name: to.into(), evaluate_target_health: false };
+        let name = "api.example.com".into();
+        RecordSet { name, record_type: record_type.into(), alias: Some(alias), ..RecordSet::default() }
+    }
+
+    #[test]
+    fn nothing_but_what_changed() {
+        let found = [plain("a.example.com", "1.1.1.1"), plain("b.example.com", "1.1.1.2")];
+        let wanted =
+            [plain("a.example.com", "1.1.1.1"), plain("b.example.com", "1.1.1.3"), plain("c.example.com", "1.1.1.4")];
+        assert_eq!(
+            render(&steps(&found, &wanted)),
+            "UPSERT b.example.com A simple 60 s: 1.1.1.3\nCREATE c.example.com A simple 60 s: 1.1.1.4"
+        );
+        assert_eq!(render(&steps(&wanted, &wanted)), "");
+    }
+
+    #[test]
+    fn the_cutover_deletes_before_it_creates() {
+        let found = [geo("EU", "eu.lb"), geo("NA", "us.lb"), geo("*", "us.lb")];
+        let wanted = [alias("A", "d1.cloudfront.net"), alias("AAAA", "d1.cloudfront.net")];
+        assert_eq!(
+            render(&steps(&found, &wanted)),
+            "DELETE api.example.com A geolocation [EU] -> eu.lb\n\
+             DELETE api.example.com A geolocation [NA] -> us.lb\n\
+             DELETE api.example.com A geolocation [default] -> us.lb\n\
+             CREATE api.example.com A simple -> d1.cloudfront.net\n\
+             CREATE api.example.com AAAA simple -> d1.cloudfront.net"
+        );
+    }
+
+    #[test]
+    fn another_kind_under_the_same_key_is_deleted_and_made_anew() {
+        let found = [alias("A", "d1.cloudfront.net")];
+        let wanted = [plain("api.example.com", "1.1.1.1")];
+        assert_eq!(
+            render(&steps(&found, &wanted)),
+            "DELETE api.example.com A simple -> d1.cloudfront.net\nCREATE api.example.com A simple 60 s: 1.1.1.1"
+        );
+    }
+
+    #[test]
+    fn a_set_that_takes_another_place_is_deleted_and_made_anew() {
+        let found = [geo("EU", "eu.lb")];
+        let mut moved = geo("AS", "eu.lb");
+        moved.set_identifier = Some("EU".into());
+        let text = render(&steps(&found, std::slice::from_ref(&moved)));
+        assert_eq!(
+            text,
+            "DELETE api.example.com A geolocation [EU] -> eu.lb\nCREATE api.example.com A geolocation [EU] -> eu.lb"
+        );
+    }
+
+    #[test]
+    fn an_upsert_counts_twice_and_too_much_is_refused_in_words() {
+        let many = |octet: &str| -> Vec<RecordSet> {
+            (0..501).map(|at| plain(&format!("n{at:03}.example.com"), octet)).collect()
+        };
+        let (before, after) = (many("1.1.1.1"), many("1.1.1.2"));
+        assert!(within_limits(&all_new(&before)).is_ok());
+        let fault = within_limits(&steps(&before, &after)).expect_err("1,002 elements");
+        assert!(fault.message.starts_with("this change has 1002 record elements"), "{fault}");
+        assert!(fault.next_step.is_some());
+        let long = [plain("t.example.com", &"x".repeat(32_001))];
+        assert!(within_limits(&all_new(&long)).is_err());
+    }
+}

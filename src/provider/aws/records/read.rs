@@ -1,0 +1,157 @@
+//! Reading record sets: one list for each zone, shared by all of its groups.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_sdk_route53::types as sdk;
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+
+use super::super::route53::domain;
+use super::{Clients, Fault, RecordSet, fault_of};
+use crate::resource::records::{Alias, GeoLocation};
+
+/// How long a list serves the groups of its zone: they are all read together, in a moment.
+const FRESH: Duration = Duration::from_secs(5);
+
+/// One page of a list, at most (R53 "ListResourceRecordSets": 300).
+const PAGE: i32 = 300;
+
+/// A zone's record sets as the service gave them.
+pub type Listed = Arc<Vec<sdk::ResourceRecordSet>>;
+
+/// One list, under way or done.
+struct List {
+    begun: Instant,
+    answer: OnceCell<Listed>,
+}
+
+/// What is shared by the groups of one zone.
+#[derive(Default)]
+pub struct Zone {
+    /// Held while a batch is under way: the service takes one at a time.
+    pub turn: tokio::sync::Mutex<()>,
+    last: Mutex<Option<Arc<List>>>,
+}
+
+impl Zone {
+    /// The next list is a new one.
+    pub fn forget(&self) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// The zone's record sets. Whoever asks while a list is under way, or just after, gets its answer.
+    pub async fn list(&self, clients: &Clients, zone: &str) -> Result<Listed, Fault> {
+        let list = {
+            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            let usable = last.take().filter(|l| !l.answer.initialized() || l.begun.elapsed() < FRESH);
+            let list = usable.unwrap_or_else(|| Arc::new(List { begun: Instant::now(), answer: OnceCell::new() }));
+            *last = Some(Arc::clone(&list));
+            list
+        };
+        list.answer.get_or_try_init(|| pages(clients, zone)).await.cloned()
+    }
+}
+
+async fn pages(clients: &Clients, zone: &str) -> Result<Listed, Fault> {
+    let mut sets = Vec::new();
+    let (mut name, mut kind, mut set) = (None, None, None);
+    loop {
+        let call = clients.route53().await.list_resource_record_sets().hosted_zone_id(zone).max_items(PAGE);
+        let call = call.set_start_record_name(name).set_start_record_type(kind).set_start_record_identifier(set);
+        let page = call.send().await.map_err(|bad| fault_of("route53", "ListResourceRecordSets", bad))?;
+        sets.extend(page.resource_record_sets);
+        if !page.is_truncated || page.next_record_name.is_none() {
+            return Ok(Arc::new(sets));
+        }
+        (name, kind, set) = (page.next_record_name, page.next_record_type, page.next_record_identifier);
+    }
+}
+
+/// Name of the zone itself: where its SOA stands.
+fn apex(listed: &[sdk::ResourceRecordSet]) -> Option<String> {
+    listed.iter().find(|set| set.r#type == sdk::RrType::Soa).map(|set| domain(&set.name))
+}
+
+/// Every zone has these, made by the service, and they cannot be deleted.
+fn is_built_in(set: &sdk::ResourceRecordSet, apex: Option<&str>) -> bool {
+    matches!(set.r#type, sdk::RrType::Soa | sdk::RrType::Ns) && apex == Some(domain(&set.name).as_str())
+}
+
+/// The sets at these names that can be deleted, as the service has them.
+pub fn deletable<'l>(listed: &'l Listed, names: &BTreeSet<String>) -> Vec<&'l sdk::ResourceRecordSet> {
+    let apex = apex(listed);
+    let at_names = listed.iter().filter(|set| names.contains(&domain(&set.name)));
+    at_names.filter(|set| !is_built_in(set, apex.as_deref())).collect()
+}
+
+/// The sets at these names in the plan's words, sorted. One that means the same as a wanted one is given in the wanted
+/// one's spelling, so that case, order and final dots are no difference.
+pub fn sets_at(listed: &Listed, names: &BTreeSet<String>, wanted: &[RecordSet]) -> Vec<RecordSet> {
+    let apex = apex(listed);
+    let mut sets = Vec::new();
+    for raw in listed.iter().filter(|set| names.contains(&domain(&set.name))) {
+        let set = in_words(raw);
+        let meant = wanted.iter().find(|wanted| meaning(wanted) == meaning(&set));
+        let named = wanted.iter().any(|wanted| meaning(wanted).key() == set.key());
+        if named || !is_built_in(raw, apex.as_deref()) {
+            sets.push(meant.cloned().unwrap_or(set));
+        }
+    }
+    sets.sort_by_key(RecordSet::key);
+    sets
+}
+
+/// Whether both are the same sets, whatever their order.
+pub fn same(one: &[RecordSet], other: &[RecordSet]) -> bool {
+    let in_order = |sets: &[RecordSet]| {
+        let mut sets: Vec<RecordSet> = sets.iter().map(meaning).collect();
+        sets.sort_by_key(RecordSet::key);
+        sets
+    };
+    in_order(one) == in_order(other)
+}
+
+/// A set without differences that mean nothing.
+fn meaning(set: &RecordSet) -> RecordSet {
+    let mut set = set.clone();
+    set.name = domain(&set.name);
+    if let Some(alias) = &mut set.alias {
+        alias.dns_name = domain(&alias.dns_name);
+    }
+    if matches!(set.record_type.as_str(), "CNAME" | "NS" | "PTR") {
+        set.values = set.values.iter().map(|value| domain(value)).collect();
+    }
+    set.values.sort_unstable();
+    set
+}
+
+/// A set in the plan's words. Values stay to the letter: a later DELETE must repeat them.
+fn in_words(set: &sdk::ResourceRecordSet) -> RecordSet {
+    let mut values: Vec<String> = set.resource_records().iter().map(|record| record.value.clone()).collect();
+    values.sort_unstable();
+    let alias = set.alias_target.as_ref().map(|alias| Alias {
+        zone_id: alias.hosted_zone_id.clone(),
+        dns_name: alias.dns_name.strip_suffix('.').unwrap_or(&alias.dns_name).to_owned(),
+        evaluate_target_health: alias.evaluate_target_health,
+    });
+    let geolocation = set.geo_location.as_ref().map(|place| GeoLocation {
+        continent: place.continent_code.clone(),
+        country: place.country_code.clone(),
+        subdivision: place.subdivision_code.clone(),
+    });
+    RecordSet {
+        name: domain(&set.name),
+        record_type: set.r#type.as_str().to_owned(),
+        set_identifier: set.set_identifier.clone(),
+        ttl: set.ttl,
+        values,
+        alias,
+        geolocation,
+        latency_region: set.region.as_ref().map(|region| region.as_str().to_owned()),
+        failover: set.failover.as_ref().map(|role| role.as_str().to_owned()),
+        weight: set.weight,
+        health_check_id: set.health_check_id.clone(),
+    }
+}

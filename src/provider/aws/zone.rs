@@ -1,0 +1,187 @@
+//! Route 53 public hosted zones.
+//!
+//! The service takes any number of zones of one name, each with other name servers. So a zone is looked for before one
+//! is made, and a second one beside somebody else's is refused.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_route53::types::{DelegationSet, HostedZone, HostedZoneConfig, TagResourceType};
+
+use super::route53::{bare, domain, read_tags, tag_change, write_tags};
+use super::{Clients, fault_of, tags};
+use crate::provider::{Gone, Made, Provider, Subject};
+use crate::resource::zone::ZoneSpec;
+use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Owner};
+
+/// Public hosted zones of the account.
+pub struct Zones {
+    clients: Arc<Clients>,
+}
+
+/// A zone with the tags that were read to tell whose it is.
+struct Marked {
+    id: String,
+    owner: Owner,
+    tags: BTreeMap<String, String>,
+}
+
+impl Zones {
+    /// Zones reached by `clients`.
+    pub fn new(clients: &Arc<Clients>) -> Self {
+        Self { clients: Arc::clone(clients) }
+    }
+
+    /// The public zones of exactly this name, in the service's order.
+    async fn of_name(&self, name: &str) -> Result<Vec<HostedZone>, Fault> {
+        let call = self.clients.route53().await.list_hosted_zones_by_name().dns_name(domain(name));
+        let answer = call.send().await.map_err(|bad| fault_of("route53", "ListHostedZonesByName", bad))?;
+        let private = |zone: &HostedZone| zone.config.as_ref().is_some_and(|config| config.private_zone);
+        let listed = answer.hosted_zones.into_iter();
+        Ok(listed.filter(|zone| domain(&zone.name) == domain(name) && !private(zone)).collect())
+    }
+
+    async fn marked(&self, subject: &Subject<'_>, zone: &HostedZone) -> Result<Marked, Fault> {
+        let id = bare(&zone.id).to_owned();
+        let held = read_tags(&self.clients, TagResourceType::Hostedzone, &id).await?;
+        let (owner, tags) = tags::read(subject, held);
+        // Made by this very call, but the answer was lost before the tags were set.
+        let owner = if zone.caller_reference == subject.token { Owner::Ours } else { owner };
+        Ok(Marked { id, owner, tags })
+    }
+
+    /// Our zone of this name, else one of somebody else's.
+    async fn find(&self, subject: &Subject<'_>, name: &str) -> Result<Option<Marked>, Fault> {
+        let mut zones = self.of_name(name).await?;
+        zones.sort_by_key(|zone| zone.caller_reference != subject.token);
+        let mut foreign: Option<Marked> = None;
+        for zone in &zones {
+            let marked = self.marked(subject, zone).await?;
+            if marked.owner == Owner::Ours {
+                return Ok(Some(marked));
+            }
+            foreign.get_or_insert(marked);
+        }
+        if let Some(Marked { owner: Owner::Foreign(why), .. }) = foreign.as_mut().filter(|_| zones.len() > 1) {
+            let ids: Vec<&str> = zones.iter().map(|zone| bare(&zone.id)).collect();
+            *why = format!("{} public zones have this name ({}) and none is ours", ids.len(), ids.join(", "));
+        }
+        Ok(foreign)
+    }
+
+    async fn get(&self, id: &str) -> Result<Option<(HostedZone, Option<DelegationSet>)>, Fault> {
+        let answer = self.clients.route53().await.get_hosted_zone().id(id).send().await;
+        match answer.map_err(|bad| fault_of("route53", "GetHostedZone", bad)) {
+            Ok(answer) => Ok(answer.hosted_zone.map(|zone| (zone, answer.delegation_set))),
+            Err(fault) if fault.class == Class::Missing => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Completes a zone that is there: sets its tags (they may be missing after a lost answer).
+    async fn complete(&self, subject: &Subject<'_>, spec: &ZoneSpec, id: &str) -> Result<Made, Fault> {
+        let all = tags::wanted(subject, &spec.tags);
+        write_tags(&self.clients, TagResourceType::Hostedzone, id, all, &[]).await?;
+        let (_, servers) = self.get(id).await?.ok_or_else(|| not_yet("GetHostedZone", &spec.name))?;
+        Ok(Made { id: id.to_owned(), attributes: attributes(id, &spec.name, servers.as_ref()) })
+    }
+}
+
+/// The service says that a zone is there and does not show it: it will in a moment.
+fn not_yet(operation: &str, name: &str) -> Fault {
+    Fault::new(Class::Retry, "route53", operation, "NotVisible", format!("the zone {name} is made but not shown yet"))
+}
+
+fn attributes(id: &str, name: &str, set: Option<&DelegationSet>) -> Attributes {
+    let mut servers: Vec<String> =
+        set.map(|set| set.name_servers.iter().map(|n| domain(n)).collect()).unwrap_or_default();
+    servers.sort_unstable();
+    Attributes::from([
+        ("zone_id".into(), id.into()),
+        ("name".into(), domain(name).into()),
+        ("name_servers".into(), servers.into()),
+    ])
+}
+
+#[async_trait]
+impl Provider for Zones {
+    async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
+        let wanted: ZoneSpec = subject.typed()?;
+        let (marked, got) = if let Some(id) = subject.id {
+            let Some(got) = self.get(bare(id)).await? else { return Ok(None) };
+            (self.marked(subject, &got.0).await?, got)
+        } else {
+            let Some(marked) = self.find(subject, &wanted.name).await? else { return Ok(None) };
+            let Some(got) = self.get(&marked.id).await? else { return Ok(None) };
+            (marked, got)
+        };
+        let (zone, servers) = got;
+        let attributes = attributes(&marked.id, &zone.name, servers.as_ref());
+        let comment = zone.config.and_then(|config| config.comment).unwrap_or_default();
+        // Case means nothing in a domain name, so it is no difference.
+        let name = if domain(&zone.name) == domain(&wanted.name) { wanted.name } else { domain(&zone.name) };
+        let spec = ZoneSpec { name, comment, tags: marked.tags };
+        let spec = serde_json::to_value(spec).map_err(|bad| Fault::unexpected("route53", "read", bad.to_string()))?;
+        Ok(Some(Found { id: marked.id, spec, attributes, owner: marked.owner }))
+    }
+
+    async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
+        let spec: ZoneSpec = subject.typed()?;
+        match self.find(subject, &spec.name).await? {
+            Some(Marked { id, owner: Owner::Ours, .. }) => return self.complete(subject, &spec, &id).await,
+            Some(Marked { id, owner: Owner::Foreign(why), .. }) => {
+                let words = format!("the public zone {} ({id}) is there already: {why}", spec.name);
+                return Err(Fault::new(Class::Exists, "route53", "CreateHostedZone", "HostedZoneAlreadyExists", words)
+                    .next("use that zone in the plan (its id instead of a new zone), or delete it first"));
+            }
+            None => {}
+        }
+        let config = HostedZoneConfig::builder().comment(&spec.comment).private_zone(false).build();
+        let call = self.clients.route53().await.create_hosted_zone().name(domain(&spec.name));
+        let answer = call.caller_reference(subject.token).hosted_zone_config(config).send().await;
+        let zone = match answer.map_err(|bad| fault_of("route53", "CreateHostedZone", bad)) {
+            Ok(answer) => answer.hosted_zone.map(|zone| (bare(&zone.id).to_owned(), answer.delegation_set)),
+            // Our reference, made by an earlier try, and the list does not show it yet.
+            Err(fault) if fault.class == Class::Exists => return Err(not_yet("CreateHostedZone", &spec.name)),
+            Err(fault) => return Err(fault),
+        };
+        let (id, servers) =
+            zone.ok_or_else(|| Fault::unexpected("route53", "CreateHostedZone", "the answer has no zone"))?;
+        let all = tags::wanted(subject, &spec.tags);
+        write_tags(&self.clients, TagResourceType::Hostedzone, &id, all, &[]).await?;
+        Ok(Made { attributes: attributes(&id, &spec.name, servers.as_ref()), id })
+    }
+
+    async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
+        let spec: ZoneSpec = subject.typed()?;
+        if fields.iter().any(|field| field.path == "comment") {
+            let call = self.clients.route53().await.update_hosted_zone_comment().id(&found.id).comment(&spec.comment);
+            call.send().await.map_err(|bad| fault_of("route53", "UpdateHostedZoneComment", bad))?;
+        }
+        if let Some((add, remove)) = tag_change(subject, &spec.tags, fields) {
+            write_tags(&self.clients, TagResourceType::Hostedzone, &found.id, add, &remove).await?;
+        }
+        Ok(Made { id: found.id.clone(), attributes: found.attributes.clone() })
+    }
+
+    async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
+        let id = match subject.id {
+            Some(id) => bare(id).to_owned(),
+            None => match self.read(subject).await? {
+                Some(Found { id, owner: Owner::Ours, .. }) => id,
+                _ => return Ok(Gone::Gone),
+            },
+        };
+        let answer = self.clients.route53().await.delete_hosted_zone().id(&id).send().await;
+        match answer.map_err(|bad| fault_of("route53", "DeleteHostedZone", bad)) {
+            Ok(_) => Ok(Gone::Gone),
+            Err(fault) if fault.class == Class::Missing => Ok(Gone::Gone),
+            Err(fault) if fault.code == "HostedZoneNotEmpty" => Err(fault.next(format!(
+                "record sets that this stack did not make are left in it; see them with `aws route53 \
+                 list-resource-record-sets --hosted-zone-id {id}`, delete them, then run this again"
+            ))),
+            Err(fault) => Err(fault),
+        }
+    }
+}
