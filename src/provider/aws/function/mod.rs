@@ -159,6 +159,11 @@ async fn look(client: &Client, subject: &Subject<'_>, wanted: &FunctionSpec) -> 
     let Some(held) = answer.configuration else {
         return Err(Fault::unexpected("lambda", "GetFunction", "the answer has no configuration"));
     };
+    // Without its tags a function of ours would look like somebody else's.
+    if let Some(bad) = answer.tags_error {
+        return Err(Fault::new(Class::Denied, "lambda", "ListTags", bad.error_code, bad.message)
+            .next("give the caller lambda:ListTags on the function"));
+    }
     let (owner, tags) = tags::read(subject, answer.tags.unwrap_or_default().into_iter().collect());
     let attributes = attributes(&wanted.name, held.function_arn());
     let spec = seen(wanted, held, tags);
