@@ -164,6 +164,7 @@ async fn replication_battery() {
     case.spec["rules"][0]["priority"] = json!(1);
     case.spec["rules"][0]["delete_markers"] = json!(true);
     let mut changed = case.spec.clone();
+    changed["role_arn"] = json!(format!("arn:aws:iam::{}:role/another", world.account));
     changed["rules"][0]["priority"] = json!(7);
     changed["rules"][0]["enabled"] = json!(false);
     changed["rules"][1]["priority"] = json!(9);

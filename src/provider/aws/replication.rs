@@ -34,7 +34,8 @@ impl Provider for Replications {
         let answer = self.clients.s3(&wanted.region).get_bucket_replication().bucket(&wanted.source).send().await;
         let answer = optional(answer.map_err(|bad| fault_of("s3", "GetBucketReplication", bad)))?;
         let Some(held) = answer.and_then(|answer| answer.replication_configuration) else { return Ok(None) };
-        let owner = if held.role == wanted.role_arn {
+        // Rules carry no mark. What the journal knows is ours whatever its role: the plan may be about to change it.
+        let owner = if held.role == wanted.role_arn || subject.id.is_some() {
             Owner::Ours
         } else {
             Owner::Foreign(format!("it uses role {}", held.role))

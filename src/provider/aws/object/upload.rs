@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::RequestChecksumCalculation;
 use aws_sdk_s3::primitives::{ByteStream, Length};
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::super::fault_of;
@@ -72,7 +73,8 @@ impl Target<'_> {
             .key(&self.spec.key)
             .content_type(&self.spec.content_type)
             .set_cache_control(self.spec.cache_control.clone())
-            .set_metadata(Some(self.metadata.clone()));
+            .set_metadata(Some(self.metadata.clone()))
+            .set_checksum_algorithm(self.checksum());
         let begun = call.send().await.map_err(|bad| fault_of("s3", "CreateMultipartUpload", bad))?;
         let Some(upload) = begun.upload_id else {
             return Err(Fault::unexpected("s3", "CreateMultipartUpload", "the answer has no upload id"));
@@ -120,17 +122,14 @@ impl Target<'_> {
             .key(&self.spec.key)
             .upload_id(upload)
             .part_number(number)
+            .set_checksum_algorithm(self.checksum())
             .body(body(source, from, length).await?);
         let sent = call.send().await.map_err(|bad| fault_of("s3", "UploadPart", bad))?;
-        // The SDK chooses the checksum; S3 wants it said again at the end.
+        // S3 wants each part's checksum said again at the end.
         Ok(CompletedPart::builder()
             .part_number(number)
             .set_e_tag(sent.e_tag)
             .set_checksum_crc32(sent.checksum_crc32)
-            .set_checksum_crc32_c(sent.checksum_crc32_c)
-            .set_checksum_crc64_nvme(sent.checksum_crc64_nvme)
-            .set_checksum_sha1(sent.checksum_sha1)
-            .set_checksum_sha256(sent.checksum_sha256)
             .build())
     }
 
@@ -144,6 +143,13 @@ impl Target<'_> {
             .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts)).build())
             .set_if_none_match(only_new.then(|| "*".to_owned()));
         call.send().await.map(drop).map_err(|bad| fault_of("s3", "CompleteMultipartUpload", bad))
+    }
+
+    /// The SDK's own default, but said aloud: S3 refuses a part with a checksum when the upload was begun without one
+    /// ("expected checksum Type: null"). None where checksums are sent only when they must be (other endpoints).
+    fn checksum(&self) -> Option<ChecksumAlgorithm> {
+        let asked = self.client.config().request_checksum_calculation();
+        (asked != Some(&RequestChecksumCalculation::WhenRequired)).then_some(ChecksumAlgorithm::Crc32)
     }
 
     /// A file that grew or shrank since it was hashed would arrive under a hash that is not its own.
