@@ -59,7 +59,7 @@ pub fn render<C: Serialize>(name: &str, context: &C) -> Result<String, BadTempla
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment
-        .render_named_str(name, text, minijinja::Value::from_serialize(context))
+        .render_named_str(name, text, minijinja::value::Serde(context))
         .map_err(|problem| bad(format!("{problem:#}")))
 }
 

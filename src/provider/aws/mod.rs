@@ -22,6 +22,8 @@ mod records;
 mod replication;
 mod response_headers_policy;
 mod role;
+mod route53;
+mod tag_changes;
 mod tags;
 mod zone;
 
