@@ -1,10 +1,11 @@
 //! The change batch: from what stands there to what is wanted, in the fewest changes. Pure: no call.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use aws_sdk_route53::types as sdk;
 
-use super::{CHANGE, Fault, RecordSet};
+use super::{CHANGE, Fault, RecordSet, domain};
 use crate::resource::Class;
 
 /// Most record elements of one batch (R53 "Quotas": requests to ChangeResourceRecordSets; an alias is one element).
@@ -42,7 +43,31 @@ fn routing(set: &RecordSet) -> impl PartialEq + use<'_> {
     (set.policy(), &set.geolocation, &set.latency_region, &set.failover, set.alias.is_some())
 }
 
-/// The changes from `found` to `wanted`: first what goes, then what comes or changes, each by key.
+/// How many aliases deep each name is among these sets: 0 when no set at it points at another of these names.
+///
+/// Route 53 goes through a batch in its order and refuses an alias whose target comes later in it, even one that
+/// exists already (seen by others: octodns pull request 366, dnscontrol issue 937).
+pub fn depths<'s>(sets: impl IntoIterator<Item = &'s RecordSet>) -> BTreeMap<String, usize> {
+    let sets: Vec<&RecordSet> = sets.into_iter().collect();
+    let mut depths: BTreeMap<String, usize> = sets.iter().map(|set| (domain(&set.name), 0)).collect();
+    let links = sets.iter().filter_map(|set| Some((domain(&set.name), domain(&set.alias.as_ref()?.dns_name))));
+    let links: Vec<_> = links.filter(|(from, to)| from != to).collect();
+    // As many rounds as there are names, at most: aliases in a ring, which the service refuses, end there, too.
+    for _ in 0..depths.len() {
+        let before = depths.clone();
+        for (from, to) in &links {
+            let Some(below) = before.get(to) else { continue };
+            depths.entry(from.clone()).and_modify(|depth| *depth = (*depth).max(below + 1));
+        }
+        if depths == before {
+            break;
+        }
+    }
+    depths
+}
+
+/// The changes from `found` to `wanted`: first what goes, aliases before their targets; then what comes or changes,
+/// targets before their aliases; among equals by key.
 pub fn steps<'s>(found: &'s [RecordSet], wanted: &'s [RecordSet]) -> Vec<Step<'s>> {
     let held: BTreeMap<_, _> = found.iter().map(|set| (set.key(), set)).collect();
     let goal: BTreeMap<_, _> = wanted.iter().map(|set| (set.key(), set)).collect();
@@ -59,6 +84,10 @@ pub fn steps<'s>(found: &'s [RecordSet], wanted: &'s [RecordSet]) -> Vec<Step<'s
             _ => coming.push(Step { act: Act::Create, set }),
         }
     }
+    let depth = depths(going.iter().map(|step| step.set));
+    going.sort_by_key(|step| Reverse(depth.get(&domain(&step.set.name)).copied()));
+    let depth = depths(coming.iter().map(|step| step.set));
+    coming.sort_by_key(|step| depth.get(&domain(&step.set.name)).copied());
     going.append(&mut coming);
     going
 }
@@ -208,6 +237,21 @@ mod tests {
              CREATE api.example.com A simple -> d1.cloudfront.net\n\
              CREATE api.example.com AAAA simple -> d1.cloudfront.net"
         );
+    }
+
+    #[test]
+    fn targets_come_before_their_aliases_and_go_after_them() {
+        let below = |name: &str, to: &str| RecordSet { name: name.into(), ..alias("A", to) };
+        let chain = [
+            below("a.example.com", "b.example.com."),
+            below("b.example.com", "c.example.com"),
+            plain("c.example.com", "1.1.1.1"),
+        ];
+        let order = |steps: Vec<Step<'_>>| -> Vec<String> { steps.iter().map(|step| step.set.name.clone()).collect() };
+        assert_eq!(order(steps(&[], &chain)), ["c.example.com", "b.example.com", "a.example.com"]);
+        assert_eq!(order(steps(&chain, &[])), ["a.example.com", "b.example.com", "c.example.com"]);
+        let ring = [below("a.example.com", "b.example.com"), below("b.example.com", "a.example.com")];
+        assert_eq!(steps(&[], &ring).len(), 2);
     }
 
     #[test]

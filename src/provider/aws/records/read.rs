@@ -1,5 +1,6 @@
 //! Reading record sets: one list for each zone, shared by all of its groups.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -8,8 +9,8 @@ use aws_sdk_route53::types as sdk;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use super::super::route53::domain;
-use super::{Clients, Fault, RecordSet, fault_of};
+use super::batch::depths;
+use super::{Clients, Fault, RecordSet, domain, fault_of};
 use crate::resource::records::{Alias, GeoLocation};
 
 /// How long a list serves the groups of its zone: they are all read together, in a moment.
@@ -79,11 +80,15 @@ fn is_built_in(set: &sdk::ResourceRecordSet, apex: Option<&str>) -> bool {
     matches!(set.r#type, sdk::RrType::Soa | sdk::RrType::Ns) && apex == Some(domain(&set.name).as_str())
 }
 
-/// The sets at these names that can be deleted, as the service has them.
+/// The sets at these names that can be deleted, as the service has them; aliases before their targets.
 pub fn deletable<'l>(listed: &'l Listed, names: &BTreeSet<String>) -> Vec<&'l sdk::ResourceRecordSet> {
     let apex = apex(listed);
     let at_names = listed.iter().filter(|set| names.contains(&domain(&set.name)));
-    at_names.filter(|set| !is_built_in(set, apex.as_deref())).collect()
+    let mut sets: Vec<_> = at_names.filter(|set| !is_built_in(set, apex.as_deref())).collect();
+    let told: Vec<RecordSet> = sets.iter().map(|set| in_words(set)).collect();
+    let depth = depths(&told);
+    sets.sort_by_key(|set| Reverse(depth.get(&domain(&set.name)).copied()));
+    sets
 }
 
 /// The sets at these names in the plan's words, sorted. One that means the same as a wanted one is given in the wanted
