@@ -47,7 +47,7 @@ pub fn diff(
     observed: &Observed,
     scope: &Scope,
 ) -> Result<Changes, Vec<Refusal>> {
-    let view = View { desired, remembered, observed, scope };
+    let view = View { remembered, observed, scope };
     let mut changes = Changes { stack: desired.stack.clone(), ..Changes::default() };
     let mut refused: Vec<Refusal> =
         observed.faults().filter(|(address, _)| scope.covers(address)).map(unreadable).collect();
@@ -78,7 +78,6 @@ fn unreadable((address, fault): (&Address, &crate::resource::Fault)) -> Refusal 
 }
 
 struct View<'a> {
-    desired: &'a Desired,
     remembered: &'a Remembered,
     observed: &'a Observed,
     scope: &'a Scope,

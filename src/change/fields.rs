@@ -55,8 +55,13 @@ impl Walk {
         }
         let dropped = remembered.into_iter().flatten().filter(|(key, _)| !wanted.contains_key(*key));
         for (key, before) in dropped {
-            if let Some(held) = found.get(key).filter(|held| !is_nothing(held)) {
-                self.note(&join(path, key), None, Some(before), Some(held));
+            let Some(held) = found.get(key).filter(|held| !is_nothing(held)) else { continue };
+            match (before, held) {
+                // Others may have put members of their own there: only what was stated goes.
+                (Value::Object(before), Value::Object(held)) if key == "tags" => {
+                    self.object(&join(path, key), &Map::new(), Some(before), held);
+                }
+                _ => self.note(&join(path, key), None, Some(before), Some(held)),
             }
         }
     }
@@ -114,6 +119,8 @@ mod tests {
         let got = compare(Kind::Bucket, &wanted, Some(&before), &found);
         let told: Vec<_> = got.iter().map(|field| (field.path.as_str(), field.new.is_none())).collect();
         assert_eq!(told, [("tags.a", true), ("encryption", true)]);
+        let all_dropped = json!({"name": "b"});
+        assert_eq!(paths(Kind::Bucket, &all_dropped, Some(&before), &found), ["encryption", "tags.a"]);
     }
 
     #[test]

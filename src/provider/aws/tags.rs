@@ -41,12 +41,3 @@ pub fn read(subject: &Subject<'_>, mut tags: BTreeMap<String, String>) -> (Owner
     };
     (owner, tags)
 }
-
-/// Whose a resource with this comment is, for kinds without tags.
-pub fn owner_by_comment(subject: &Subject<'_>, comment: &str) -> Owner {
-    if comment.contains(&crate::resource::comment(subject.stack, subject.address)) {
-        Owner::Ours
-    } else {
-        Owner::Foreign(format!("its comment is {comment:?}"))
-    }
-}
