@@ -27,7 +27,6 @@ pub async fn read(
     desired: &Desired,
     remembered: &Remembered,
     providers: &Providers,
-    account: &str,
     wanted: impl Fn(&Address) -> bool,
 ) -> Observed {
     let mut seen = BTreeMap::new();
@@ -36,7 +35,7 @@ pub async fn read(
     // Most is known from the journal and read in the first wave; what refers to a thing that is only being looked up
     // (a zone, a load balancer) is read in the next one.
     loop {
-        let answers = Observed { seen, account: account.to_owned() };
+        let answers = Observed { seen, account: String::new() };
         for question in &mut open {
             question.spec =
                 resolve(&question.spec, &|address, attribute| known(&answers, remembered, address, attribute));
@@ -52,7 +51,7 @@ pub async fn read(
             stream::iter(ready).map(|question| ask(question, &desired.stack, providers)).buffer_unordered(AT_ONCE);
         seen.extend(answers.collect::<Vec<_>>().await);
     }
-    Observed { seen, account: account.to_owned() }
+    Observed { seen, account: String::new() }
 }
 
 fn questions(desired: &Desired, remembered: &Remembered) -> Vec<Question> {

@@ -1,0 +1,80 @@
+//! The command line: global flags and the verbs, no bodies.
+
+use clap::builder::Styles;
+use clap::builder::styling::{AnsiColor, Style};
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands::{completions, deploy, destroy, report, rollback, route, state, status, validate};
+
+const STYLES: Styles = Styles::styled()
+    .header(Style::new().bold())
+    .usage(Style::new().bold())
+    .literal(AnsiColor::Cyan.on_default())
+    .placeholder(AnsiColor::Green.on_default());
+
+/// Build, change, check and undo a multi-region AkiDB edge stack.
+///
+/// A plan file says what the stack is to be. `deploy` shows the difference to what is there, asks, and makes it so; the
+/// journal remembers each call before and after it is made, so that a killed run goes on and `rollback` can undo it.
+#[derive(Debug, Parser)]
+#[command(name = "akidb-edge", version, styles = STYLES, max_term_width = 110, after_help = AFTER)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+    /// Flags of every verb.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+const AFTER: &str = "\
+Exit codes: 0 done · 1 error · 2 changes pending or partly done · 3 refused by checks, nothing was done
+
+The account, region and endpoint are those of the AWS SDK's standard configuration: AWS_PROFILE, AWS_REGION,
+AWS_ENDPOINT_URL and so on. A local AWS for trying things out: eval \"$(localstack/up)\"";
+
+/// Flags of every verb.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// Write one JSON document to standard output instead of text
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub json: bool,
+    /// Say nothing on standard error but errors
+    #[arg(short, long, global = true, help_heading = "Global options")]
+    pub quiet: bool,
+    /// No colours
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub no_color: bool,
+    /// Say more: -v shows kept resources, -vv the requests
+    #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "Global options")]
+    pub verbose: u8,
+    /// Where the journal lies: file:DIRECTORY or s3://BUCKET/PREFIX
+    #[arg(long, value_name = "PLACE", default_value = "file:.akidb-edge", env = "AKIDB_EDGE_STATE", global = true, help_heading = "Global options")]
+    pub state: String,
+    /// Route 53 requests a second; AWS allows 5 per account, 0 lifts the limit (for a local AWS)
+    #[arg(long, value_name = "N", default_value_t = 5.0, env = "AKIDB_EDGE_ROUTE53_RATE", global = true, hide = true)]
+    pub route53_rate: f64,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Make the stack what the plan says
+    Deploy(deploy::Args),
+    /// Change or explain where names lead
+    Route(route::Args),
+    /// Undo the last run, go back to a revision, or take a fallback of the plan
+    Rollback(rollback::Args),
+    /// Show what is there, and with --drift what differs
+    Status(status::Args),
+    /// Remove the stack
+    Destroy(destroy::Args),
+    /// Look at the journal, free its lease, take the state out
+    State(state::Args),
+    /// Check things
+    Validate(validate::Args),
+    /// Write a report of what was done
+    Report(report::Args),
+    /// Print the completions for a shell
+    Completions(completions::Args),
+}

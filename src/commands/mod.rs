@@ -1,0 +1,49 @@
+//! The verbs. Each one parses, calls the rooms in order, and returns an exit code.
+
+pub mod completions;
+pub mod deploy;
+pub mod destroy;
+pub mod report;
+pub mod rollback;
+pub mod route;
+pub mod state;
+pub mod status;
+pub mod validate;
+mod walk;
+
+use crate::cli::{Cli, Verb};
+use crate::exit::Failure;
+use crate::report::Voice;
+use crate::session::Session;
+
+/// What every verb gets.
+pub struct Context {
+    /// Surroundings.
+    pub session: Session,
+    /// Flags of every verb.
+    pub global: crate::cli::Global,
+    /// Where words and data go.
+    pub voice: Voice,
+}
+
+/// Runs a verb.
+///
+/// # Errors
+/// What failed, why, and the next step.
+pub async fn run(cli: Cli) -> Result<u8, (Failure, Context)> {
+    let session = Session::read(cli.global.no_color, cli.global.route53_rate);
+    let voice = Voice::new(&session, &cli.global);
+    let context = Context { session, global: cli.global, voice };
+    let answer = match cli.verb {
+        Verb::Deploy(args) => deploy::run(args, &context).await,
+        Verb::Route(args) => route::run(args, &context).await,
+        Verb::Rollback(args) => rollback::run(args, &context).await,
+        Verb::Status(args) => status::run(args, &context).await,
+        Verb::Destroy(args) => destroy::run(args, &context).await,
+        Verb::State(args) => state::run(args, &context).await,
+        Verb::Validate(args) => validate::run(&args, &context),
+        Verb::Report(args) => report::run(args, &context).await,
+        Verb::Completions(args) => completions::run(&args),
+    };
+    answer.map_err(|failure| (failure, context))
+}

@@ -1,0 +1,224 @@
+//! Saved plans, and the bytes that a later rollback needs.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+use super::Context;
+use super::deploy::{self, Asked};
+use super::walk::{self, Purpose, Run, RunArgs};
+use crate::change::Scope;
+use crate::cli::Global;
+use crate::desired::Built;
+use crate::execute::Options;
+use crate::exit::Failure;
+use crate::ledger::Ledger;
+use crate::plan::Plan;
+use crate::report::{Header, Terminal};
+use crate::resource::{Address, Artefacts, Changes, Desired, Remembered, Source, sha256_hex};
+
+/// Format of the file; another one is refused.
+const FORMAT: &str = "akidb-edge/plan/v1";
+
+/// Larger artefacts are not kept beside the journal.
+const KEPT: usize = 64 * 1024 * 1024;
+
+/// A plan that was looked at and saved: exactly this is done later, or nothing.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SavedPlan {
+    schema: String,
+    tool: String,
+    plan: String,
+    stack: String,
+    account: String,
+    endpoint: String,
+    command: String,
+    requested: BTreeSet<String>,
+    fallback: Option<String>,
+    /// Number of the journal's last entry when it was made.
+    sequence: u64,
+    only: Option<BTreeSet<Address>>,
+    adopt: BTreeSet<Address>,
+    desired: Desired,
+    later: Vec<(String, String)>,
+    waiting: Vec<String>,
+    files: Vec<(String, PathBuf, u64)>,
+    changes: Changes,
+}
+
+impl SavedPlan {
+    /// What would be done now.
+    pub fn new(
+        header: &Header,
+        plan: &Plan,
+        purpose: &Purpose,
+        remembered: &Remembered,
+        built: &Built,
+        scope: &Scope,
+        changes: &Changes,
+    ) -> Self {
+        let files = plan.files.iter().filter_map(|(path, facts)| {
+            let (sha256, bytes) = facts.content.clone().ok()?;
+            let path = fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path));
+            Some((sha256, path, bytes))
+        });
+        Self {
+            schema: FORMAT.to_owned(),
+            tool: env!("CARGO_PKG_VERSION").to_owned(),
+            plan: plan.file.clone(),
+            stack: plan.stack.clone(),
+            account: header.account.clone(),
+            endpoint: header.endpoint.clone(),
+            command: purpose.command.clone(),
+            requested: purpose.requested.clone(),
+            fallback: purpose.fallback.clone(),
+            sequence: remembered.sequence,
+            only: scope.only.clone(),
+            adopt: scope.adopt.clone(),
+            desired: built.desired.clone(),
+            later: built.later.clone(),
+            waiting: built.waiting.clone(),
+            files: files.collect(),
+            changes: changes.clone(),
+        }
+    }
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, file: &Path) -> Result<(), Failure> {
+        let text = serde_json::to_string_pretty(self).unwrap_or_default();
+        fs::write(file, text).map_err(|bad| Failure::error(format!("{}: {bad}", file.display()), "name a file that can be written"))
+    }
+
+    fn read(file: &str) -> Result<Self, Failure> {
+        let next = "make it again: akidb-edge deploy --plan … --out FILE.plan.json";
+        let text = fs::read_to_string(file).map_err(|bad| Failure::refused(format!("{file}: {bad}"), next))?;
+        let raw: serde_json::Value = serde_json::from_str(&text).map_err(|bad| Failure::refused(format!("{file} is no saved plan: {bad}"), next))?;
+        let found = raw.get("schema").and_then(serde_json::Value::as_str).unwrap_or("none");
+        if found != FORMAT {
+            return Err(Failure::refused(format!("{file} has schema {found:?}, this version knows {FORMAT:?}"), next));
+        }
+        serde_json::from_value(raw).map_err(|bad| Failure::refused(format!("{file} is no saved plan: {bad}"), next))
+    }
+}
+
+fn stale(why: impl std::fmt::Display) -> Failure {
+    Failure::refused(format!("the saved plan is stale: {why}; nothing was done"), "make it again: akidb-edge deploy --plan … --out FILE.plan.json")
+}
+
+/// Does exactly what a saved plan says, if the world is still as it was.
+///
+/// # Errors
+/// When it is stale, and whatever a deploy may fail with.
+pub async fn apply(file: &str, run: &RunArgs, context: &Context) -> Result<u8, Failure> {
+    let saved = SavedPlan::read(file)?;
+    let connection = walk::connect(&context.session).await?;
+    let store = walk::store(&context.global, &context.session, &saved.stack, Some(&connection)).await?;
+    let ledger = Ledger::write(store, &saved.stack, walk::lease(&context.session, &format!("deploy {file}"))).await?;
+    let answer = with_ledger(&saved, file, run, context, &connection, &ledger).await;
+    let closed = ledger.close().await;
+    let code = answer?;
+    closed?;
+    Ok(code)
+}
+
+async fn with_ledger(
+    saved: &SavedPlan,
+    file: &str,
+    run: &RunArgs,
+    context: &Context,
+    connection: &walk::Connection,
+    ledger: &Ledger,
+) -> Result<u8, Failure> {
+    let begun = Instant::now();
+    let remembered = ledger.remembered();
+    if remembered.sequence != saved.sequence {
+        return Err(stale(format!("the journal went on from entry {} to {}", saved.sequence, remembered.sequence)));
+    }
+    let mut artefacts = kept_artefacts(&context.global, &saved.stack);
+    for (sha256, path, bytes) in &saved.files {
+        let now = crate::plan::hash(path).map_err(|bad| stale(format!("{}: {bad}", path.display())))?;
+        if now.0 != *sha256 {
+            return Err(stale(format!("{} has changed", path.display())));
+        }
+        artefacts.add_file(sha256, path.clone(), *bytes);
+    }
+    let providers = walk::with_artefacts(connection, artefacts);
+    let scope = Scope { only: saved.only.clone(), adopt: saved.adopt.clone() };
+    let covers = |address: &Address| scope.only.as_ref().is_none_or(|only| only.contains(address));
+    let (identity, observed) = connection.look(&saved.desired, &remembered, &providers, covers).await?;
+    if identity.account != saved.account {
+        return Err(stale(format!("it is for account {}, these credentials are of {}", saved.account, identity.account)));
+    }
+    let changes = walk::difference(&saved.desired, &remembered, &observed, &scope)?;
+    if let Some(address) = first_other(&saved.changes, &changes) {
+        return Err(stale(format!("{address} is not as it was")));
+    }
+    let header = Header { plan: Some(file.to_owned()), ..walk::header(connection, &identity, &saved.stack, None, &context.global) };
+    context.voice.header(&header);
+    let built = Built { desired: saved.desired.clone(), later: saved.later.clone(), waiting: saved.waiting.clone(), ..Built::default() };
+    let asked = Asked { changes: &changes, built: &built, header: &header, only_looks: run.dry_run };
+    if let Some(code) = deploy::confirm(&asked, run, context)? {
+        return Ok(code);
+    }
+    let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
+    let options = Options { at_once: run.at_once.max(1), wait: run.wait, empty_buckets: false };
+    let purpose = Purpose { command: saved.command.clone(), requested: saved.requested.clone(), fallback: saved.fallback.clone() };
+    let session = &context.session;
+    let work = Run { ledger, providers: &providers, listener: &terminal, identity: &identity, session, options };
+    let outcome = work.go(&changes, &purpose).await?;
+    Ok(deploy::tell(&outcome, begun, &asked, context, &format!("akidb-edge {}", saved.command)))
+}
+
+/// The first address where what was saved and what would be done now are not the same.
+fn first_other(saved: &Changes, now: &Changes) -> Option<Address> {
+    let addresses: BTreeSet<&Address> = saved.items.keys().chain(now.items.keys()).collect();
+    let other = addresses.into_iter().find(|address| {
+        let essence = |changes: &Changes| changes.items.get(*address).map(|change| (change.action, change.fields.clone()));
+        essence(saved) != essence(now)
+    });
+    other.cloned()
+}
+
+fn artefact_directory(global: &Global, stack: &str) -> Option<PathBuf> {
+    Some(Path::new(global.state.strip_prefix("file:")?).join(stack).join("artefacts"))
+}
+
+/// Keeps what was made in memory (function code, pages) beside a journal on disk: a rollback needs the old bytes.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn keep_artefacts(global: &Global, stack: &str, artefacts: &Artefacts, dry_run: bool) -> Result<(), Failure> {
+    let Some(directory) = artefact_directory(global, stack).filter(|_| !dry_run) else { return Ok(()) };
+    for (sha256, source, _) in artefacts.iter() {
+        let Source::Memory(bytes) = source else { continue };
+        let file = directory.join(sha256);
+        if bytes.len() > KEPT || file.exists() {
+            continue;
+        }
+        fs::create_dir_all(&directory)?;
+        let mut draft = tempfile::NamedTempFile::new_in(&directory)?;
+        std::io::Write::write_all(&mut draft, bytes)?;
+        draft.persist(&file).map_err(|bad| Failure::from(bad.error))?;
+    }
+    Ok(())
+}
+
+/// The bytes that were kept; one whose content is not what its name says is left out.
+pub fn kept_artefacts(global: &Global, stack: &str) -> Artefacts {
+    let mut artefacts = Artefacts::default();
+    let Some(directory) = artefact_directory(global, stack) else { return artefacts };
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        if let Ok(bytes) = fs::read(entry.path())
+            && Some(sha256_hex(&bytes).as_str()) == entry.file_name().to_str()
+        {
+            artefacts.add_bytes(bytes);
+        }
+    }
+    artefacts
+}

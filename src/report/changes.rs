@@ -1,0 +1,134 @@
+//! The difference, worth reading: by area, one line for each change, its fields below.
+
+use console::Style;
+use serde_json::{Value, json};
+
+use super::{counted, duration};
+use crate::resource::{Action, Change, Changes, FieldChange, Level, Risk};
+
+/// Longest value that is shown; the rest is cut.
+const LONGEST: usize = 90;
+
+/// The difference as text. `everything` shows kept resources, too.
+pub fn changes_text(changes: &Changes, everything: bool, colour: bool, wait: Level) -> String {
+    let mut text = String::new();
+    let mut area = "";
+    for change in changes.items.values().filter(|change| everything || change.action != Action::Keep) {
+        if change.address.area() != area {
+            area = change.address.area();
+            text.push_str(&format!("{}\n", style(colour, Style::new().bold(), area)));
+        }
+        text.push_str(&line(change, colour));
+        for field in &change.fields {
+            text.push_str(&field_line(field));
+        }
+    }
+    for left in &changes.leftovers {
+        text.push_str(&format!("  - {}  left over: {}\n", left.address, left.reason));
+    }
+    text.push_str(&summary(changes, wait));
+    text
+}
+
+fn style(colour: bool, style: Style, text: &str) -> String {
+    style.force_styling(colour).apply_to(text).to_string()
+}
+
+fn line(change: &Change, colour: bool) -> String {
+    let paint = match change.action {
+        Action::Create | Action::Adopt => Style::new().green(),
+        Action::Update | Action::Replace => Style::new().yellow(),
+        Action::Delete => Style::new().red(),
+        Action::Keep | Action::Forget => Style::new().dim(),
+    };
+    let mark = style(colour, paint, change.action.mark());
+    let risk = match change.risk {
+        Risk::Safe => String::new(),
+        Risk::DestroysData => style(colour, Style::new().red().bold(), &format!("  [{}]", change.risk.words())),
+        risk => format!("  [{}]", risk.words()),
+    };
+    let reason = change.reason.as_ref().map_or(String::new(), |reason| format!("  ({reason})"));
+    let name = change.address.as_str().split_once('.').map_or(change.address.as_str(), |(_, name)| name);
+    format!("  {mark} {:<8}{name:<40} {}{risk}{reason}\n", change.action.word(), label(change))
+}
+
+/// What a person knows the thing by.
+fn label(change: &Change) -> String {
+    let spec = change.after.as_ref().map(|resource| &resource.spec).or(change.before.as_ref().map(|record| &record.spec));
+    let text = |key: &str| spec.and_then(|spec| spec.get(key)).and_then(Value::as_str).filter(|text| !text.contains("${"));
+    ["name", "domain", "key", "comment"].into_iter().find_map(text).map_or(String::new(), cut)
+}
+
+fn field_line(field: &FieldChange) -> String {
+    let show = |value: &Option<Value>, none: &str| value.as_ref().map_or(none.to_owned(), shown);
+    let drift = if field.drifted { "  (changed outside)" } else { "" };
+    let (old, new) = (show(&field.old, "(not set)"), show(&field.new, "(default)"));
+    if old.len() + new.len() < 70 {
+        format!("        {}: {old} -> {new}{drift}\n", field.path)
+    } else {
+        format!("        {}:{drift}\n          old {old}\n          new {new}\n", field.path)
+    }
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) if text.contains("${") => format!("(known after: {})", cut(text)),
+        Value::String(text) => cut(text),
+        other => cut(&other.to_string()),
+    }
+}
+
+fn cut(text: &str) -> String {
+    if text.chars().count() <= LONGEST {
+        return text.to_owned();
+    }
+    let short: String = text.chars().take(LONGEST).collect();
+    format!("{short}…")
+}
+
+fn summary(changes: &Changes, wait: Level) -> String {
+    if changes.is_empty() {
+        let kept = changes.items.len();
+        return format!("no changes: {} as the plan wants\n", counted(kept, "resource"));
+    }
+    let counts: Vec<String> = changes.counts().iter().map(|(action, count)| format!("{count} to {}", action.word())).collect();
+    let leftovers = if changes.leftovers.is_empty() { String::new() } else { format!(", {} to clear", changes.leftovers.len()) };
+    let worst = changes.acting().map(|change| change.risk).max().unwrap_or(Risk::Safe);
+    let seconds = usual_seconds(changes, wait);
+    let until = match wait {
+        Level::Accepted => "until accepted",
+        Level::Usable => "until usable",
+        Level::Propagated => "until everywhere",
+    };
+    format!("\n{}{leftovers}; risk: {}; on AWS usually about {} {until}\n", counts.join(", "), worst.words(), duration(u64::from(seconds) * 1_000))
+}
+
+/// The longest way through the graph, by what AWS usually takes for each kind.
+fn usual_seconds(changes: &Changes, wait: Level) -> u32 {
+    fn until(changes: &Changes, change: &Change, wait: Level, depth: u8) -> u32 {
+        let needs = change.after.iter().flat_map(|resource| &resource.needs);
+        let before = needs.filter_map(|(need, level)| {
+            let other = changes.items.get(need).filter(|other| other.action != Action::Keep && depth < 32)?;
+            Some(until(changes, other, *level, depth + 1))
+        });
+        let (usable, propagated) = change.kind.facts().usual_seconds;
+        before.max().unwrap_or(0) + if wait == Level::Propagated { propagated } else { usable }
+    }
+    changes.acting().map(|change| until(changes, change, wait, 0)).max().unwrap_or(0)
+}
+
+/// The difference as data.
+pub fn changes_json(changes: &Changes) -> Value {
+    let items: Vec<Value> = changes
+        .acting()
+        .map(|change| {
+            json!({
+                "address": change.address, "kind": change.kind, "action": change.action, "risk": change.risk,
+                "reason": change.reason, "fields": change.fields,
+                "id": change.found.as_ref().map(|found| &found.id),
+                "step": change.after.as_ref().map(|resource| &resource.step),
+            })
+        })
+        .collect();
+    json!({"changes": items, "counts": changes.counts(), "kept": changes.items.len() - changes.acting().count(), "leftovers": changes.leftovers})
+}

@@ -1,0 +1,53 @@
+//! What the checks found, with its place in the plan.
+
+use serde::Serialize;
+
+use crate::resource::Address;
+
+/// A finding and where the plan says it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Located {
+    /// Stable name of the rule.
+    pub rule: String,
+    /// `error` or `warning`.
+    pub severity: &'static str,
+    /// The address.
+    pub address: Option<Address>,
+    /// File, line and column.
+    pub at: String,
+    /// The setting, as a path below the resource.
+    pub path: String,
+    /// What is wrong.
+    pub problem: String,
+    /// What AWS would answer.
+    pub aws_says: String,
+    /// What to write instead.
+    pub instead: String,
+}
+
+impl Located {
+    /// Whether it stops a run.
+    pub fn is_error(&self) -> bool {
+        self.severity == "error"
+    }
+
+    /// In one line.
+    pub fn line(&self) -> String {
+        format!("{}: {} ({})", self.at, self.problem, self.rule)
+    }
+}
+
+/// All findings, errors first.
+pub fn findings_text(findings: &[Located]) -> String {
+    let mut text = String::new();
+    let ordered = findings.iter().filter(|one| one.is_error()).chain(findings.iter().filter(|one| !one.is_error()));
+    for finding in ordered {
+        let address = finding.address.as_ref().map_or(String::new(), |address| format!(" {address}"));
+        let path = if finding.path.is_empty() { String::new() } else { format!(" {}", finding.path) };
+        text.push_str(&format!(
+            "{} {}\n  {}{address}{path}\n  {}\n  AWS:     {}\n  instead: {}\n\n",
+            finding.severity, finding.rule, finding.at, finding.problem, finding.aws_says, finding.instead
+        ));
+    }
+    text
+}

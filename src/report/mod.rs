@@ -1,0 +1,29 @@
+//! [8] What people and programs see: data on standard output, talk on standard error.
+
+mod changes;
+mod findings;
+mod outcome;
+mod story;
+mod terminal;
+mod voice;
+
+pub use changes::{changes_json, changes_text};
+pub use findings::{Located, findings_text};
+pub use outcome::{outcome_json, outcome_text, resources_table};
+pub use story::{Judged, Story, StoryDay, StoryStep};
+pub use terminal::Terminal;
+pub use voice::{Header, Voice};
+
+/// Milliseconds for people: `340 ms`, `2.4 s`, `3 min 20 s`.
+pub fn duration(ms: u64) -> String {
+    match ms {
+        0..=999 => format!("{ms} ms"),
+        1_000..=59_999 => format!("{:.1} s", ms as f64 / 1_000.0),
+        _ => format!("{} min {:02} s", ms / 60_000, ms / 1_000 % 60),
+    }
+}
+
+/// `1 change`, `2 changes`.
+pub fn counted(count: usize, thing: &str) -> String {
+    if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
+}

@@ -1,0 +1,99 @@
+//! Progress: a line for each step at work on a terminal, plain lines elsewhere. Always on standard error.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use console::Style;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::duration;
+use crate::resource::{Action, Address, Event, Listener};
+
+/// Shows events to a person.
+pub struct Terminal {
+    bars: Option<MultiProgress>,
+    running: Mutex<BTreeMap<Address, ProgressBar>>,
+    quiet: bool,
+    colour: bool,
+}
+
+impl Terminal {
+    /// Bars on a terminal, lines elsewhere, nothing when quiet.
+    pub fn new(terminal: bool, quiet: bool, colour: bool) -> Self {
+        let bars = (terminal && !quiet).then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(12)));
+        Self { bars, running: Mutex::default(), quiet, colour }
+    }
+
+    fn running(&self) -> MutexGuard<'_, BTreeMap<Address, ProgressBar>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn line(&self, text: &str) {
+        match &self.bars {
+            _ if self.quiet => {}
+            Some(bars) => drop(bars.println(text)),
+            None => eprintln!("{text}"),
+        }
+    }
+
+    fn begin(&self, address: &Address, action: Action, usual_seconds: u32) {
+        let Some(bars) = &self.bars else { return };
+        let style = ProgressStyle::with_template("  {spinner} {prefix:<52} {elapsed:>4} of about {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let bar = bars.add(ProgressBar::new_spinner().with_style(style));
+        bar.set_prefix(format!("{} {address}", action.word()));
+        bar.set_message(format!("{usual_seconds} s"));
+        bar.enable_steady_tick(Duration::from_millis(120));
+        if let Some(old) = self.running().insert(address.clone(), bar) {
+            old.finish_and_clear();
+        }
+    }
+
+    fn end(&self, address: &Address) {
+        if let Some(bar) = self.running().remove(address) {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn mark(&self, style: Style, mark: &str) -> String {
+        style.force_styling(self.colour).apply_to(mark).to_string()
+    }
+}
+
+impl Listener for Terminal {
+    fn tell(&self, event: &Event) {
+        match event {
+            Event::Started { address, action, usual_seconds, .. } => self.begin(address, *action, *usual_seconds),
+            Event::Waiting { address, state } => {
+                let running = self.running();
+                match running.get(address) {
+                    Some(bar) => bar.set_message(format!("… {state}")),
+                    None => {
+                        drop(running);
+                        self.line(&format!("  … {address}: {state}"));
+                    }
+                }
+            }
+            Event::Retrying { address, attempt, after_ms, fault } => {
+                self.line(&format!("  ↻ {address}: try {attempt} in {}: {}", duration(*after_ms), fault.code));
+            }
+            Event::Finished { address, action, id, took_ms, .. } => {
+                self.end(address);
+                let mark = self.mark(Style::new().green(), "✓");
+                self.line(&format!("  {mark} {:<8}{address:<48} {:>9}  {id}", action.word(), duration(*took_ms)));
+            }
+            Event::Deferred { address, reason } => {
+                self.end(address);
+                self.line(&format!("  … later   {address}: {reason}"));
+            }
+            Event::Failed { address, action, fault } => {
+                self.end(address);
+                let mark = self.mark(Style::new().red(), "✗");
+                self.line(&format!("  {mark} {:<8}{address}: {fault}", action.word()));
+            }
+            Event::Skipped { .. } => {}
+            Event::Stopping => self.line("  stopping: what is under way is finished, nothing new is begun"),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The one printer: data goes to standard output, talk to standard error.
+
+use console::Style;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::cli::Global;
+use crate::session::Session;
+
+/// Version of every JSON document: it changes when a field changes its meaning or goes.
+pub const SCHEMA: u32 = 1;
+
+/// Where words and data go.
+#[derive(Clone, Debug)]
+pub struct Voice {
+    /// JSON is wanted.
+    pub json: bool,
+    quiet: bool,
+    /// Colours are wanted.
+    pub colour: bool,
+    /// How much is said besides.
+    pub verbose: u8,
+}
+
+/// Whom the tool talks to.
+#[derive(Clone, Debug, Serialize)]
+pub struct Header {
+    /// Name of the stack.
+    pub stack: String,
+    /// Plan file.
+    pub plan: Option<String>,
+    /// Account number.
+    pub account: String,
+    /// ARN of the caller.
+    pub caller: String,
+    /// Region for calls that name none.
+    pub region: String,
+    /// Endpoint: `AWS`, or the URL that stands in for it.
+    pub endpoint: String,
+    /// Where the journal lies.
+    pub state: String,
+}
+
+impl Voice {
+    /// A voice for these surroundings.
+    pub fn new(session: &Session, global: &Global) -> Self {
+        Self { json: global.json, quiet: global.quiet, colour: session.colour, verbose: global.verbose }
+    }
+
+    fn style(&self, style: Style) -> Style {
+        style.force_styling(self.colour)
+    }
+
+    /// The header line.
+    pub fn header(&self, header: &Header) {
+        let plan = header.plan.as_ref().map_or(String::new(), |plan| format!("  plan {plan}"));
+        let stack = self.style(Style::new().bold()).apply_to(&header.stack).to_string();
+        let facts = format!("account {}  region {}  endpoint {}  state {}", header.account, header.region, header.endpoint, header.state);
+        self.talk(&format!("{stack}{plan}\n{}", self.style(Style::new().dim()).apply_to(facts)));
+    }
+
+    /// Something for a person, on standard error; nothing when quiet.
+    pub fn talk(&self, text: &str) {
+        if !self.quiet {
+            eprintln!("{text}");
+        }
+    }
+
+    /// A remark that does not stop anything.
+    pub fn remark(&self, text: &str) {
+        let word = self.style(Style::new().yellow()).apply_to("warning:").to_string();
+        self.talk(&format!("{word} {text}"));
+    }
+
+    /// A failure.
+    pub fn failure(&self, text: &str) {
+        let style = Style::new().red().bold().for_stderr();
+        let word = self.style(style).apply_to("error:").to_string();
+        eprintln!("{word} {text}");
+    }
+
+    /// Data, on standard output; with --json only documents go there.
+    pub fn data(&self, text: &str) {
+        if self.json {
+            self.talk(text);
+        } else {
+            println!("{}", text.trim_end());
+        }
+    }
+
+    /// One JSON document on standard output, marked with its schema.
+    pub fn json<T: Serialize>(&self, name: &str, body: &T) {
+        let mut document = json!({"schema": format!("akidb-edge/{name}/v{SCHEMA}")});
+        if let (Some(all), Ok(Value::Object(fields))) = (document.as_object_mut(), serde_json::to_value(body)) {
+            all.extend(fields);
+        }
+        println!("{}", serde_json::to_string_pretty(&document).unwrap_or_default());
+    }
+
+    /// Asks a yes-or-no question; anything but yes is no.
+    pub fn ask(&self, question: &str) -> bool {
+        eprint!("{question} [y/N] ");
+        let mut answer = String::new();
+        let read = std::io::stdin().read_line(&mut answer);
+        read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+    }
+}

@@ -1,0 +1,53 @@
+//! What a run knows of its surroundings: read once, kept as plain fields.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::io::IsTerminal;
+
+use crate::provider::aws::Access;
+
+/// Environment variables that set plan variables begin like this.
+const VARIABLE_PREFIX: &str = "AKIDB_EDGE_VAR_";
+
+/// The surroundings of a run.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Who runs it.
+    pub user: String,
+    /// On which machine.
+    pub host: String,
+    /// How the account is reached.
+    pub access: Access,
+    /// Plan variables from the environment.
+    pub variables: BTreeMap<String, String>,
+    /// Whether a person sees standard error as it comes.
+    pub terminal: bool,
+    /// Whether a person can answer a question.
+    pub can_ask: bool,
+    /// Whether colours are wanted.
+    pub colour: bool,
+    /// Width of the terminal in columns; 100 when there is none.
+    pub width: u16,
+}
+
+impl Session {
+    /// Looks around.
+    pub fn read(no_colour: bool, route53_per_second: f64) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let variables = env::vars().filter_map(|(key, value)| Some((key.strip_prefix(VARIABLE_PREFIX)?.to_owned(), value)));
+        Self {
+            user: env::var("USER").or_else(|_| env::var("LOGNAME")).unwrap_or_else(|_| "unknown".to_owned()),
+            host: gethostname::gethostname().to_string_lossy().into_owned(),
+            access: Access {
+                region: None,
+                endpoint: env::var("AWS_ENDPOINT_URL").ok().filter(|url| !url.is_empty()),
+                route53_per_second: (route53_per_second > 0.0).then_some(route53_per_second),
+            },
+            variables: variables.collect(),
+            terminal,
+            can_ask: terminal && std::io::stdin().is_terminal(),
+            colour: terminal && !no_colour && env::var_os("NO_COLOR").is_none(),
+            width: console::Term::stderr().size_checked().map_or(100, |(_, columns)| columns),
+        }
+    }
+}
