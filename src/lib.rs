@@ -1,3 +1,4 @@
 pub mod change;
+pub mod check;
 pub mod provider;
 pub mod resource;
