@@ -171,7 +171,10 @@ fn place(set: &RecordSet) -> Option<String> {
 
 fn same_place(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     for ((name, kind), held) in groups(&seen.spec) {
-        let places = repeated(&held, |set| place(set).map(|place| format!("place {place}")));
+        let places = repeated(&held, |set| {
+            let field = if set.geolocation.as_ref()?.continent.is_some() { "continent" } else { "country" };
+            place(set).map(|place| format!("{field} {place}"))
+        });
         let regions = repeated(&held, |set| set.latency_region.as_ref().map(|region| format!("region {region}")));
         let roles = repeated(&held, |set| set.failover.as_ref().map(|role| format!("failover role {role}")));
         for (path, what) in places.into_iter().chain(regions).chain(roles) {
@@ -180,8 +183,10 @@ fn same_place(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
+/// Whether a set is meant for every other place; continent `*` is meant so, too, and has a rule of its own.
 fn is_default(set: &RecordSet) -> bool {
-    set.geolocation.as_ref().is_some_and(|place| place.country.as_deref() == Some("*"))
+    let every = |code: &Option<String>| code.as_deref() == Some("*");
+    set.geolocation.as_ref().is_some_and(|place| every(&place.country) || every(&place.continent))
 }
 
 fn no_default(seen: &Spec<'_>, notes: &mut Notes<'_>) {
