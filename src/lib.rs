@@ -1,9 +1,49 @@
-pub mod change;
-pub mod desired;
-pub mod execute;
-pub mod ledger;
-pub mod observe;
-pub mod plan;
-pub mod provider;
+//! # akidb-edge: the map
+//!
+//! One engine for everything that a plan file may ask for. The walk of one `deploy`, room by room:
+//!
+//! ```text
+//!  plan file                                            templates
+//!      |                                                    |
+//!  [1] plan ----------> Plan                                v
+//!  [2] desired -------> Desired, Artefacts  <---------- template
+//!      check                (what AWS would refuse, before the first call)
+//!  [3] ledger --------> Remembered, under a lease
+//!  [4] observe -------> Observed             the only reading of the world
+//!  [5] change --------> Changes              --> report shows, a person says yes
+//!  [6] execute -------> Outcome              every call announced in the journal before, answered after
+//!      [7] provider     the only place that alters the world
+//!      [8] report       terminal, tables, JSON, pages
+//! ```
+//!
+//! `resource` is the vocabulary that all rooms share; it calls no one. Plan, desired, check and change are pure and
+//! synchronous and are tested as text. A verb in `commands` calls the rooms in this order and returns an exit code.
+//! `ARCHITECTURE.md` says who may look at whom and why.
+
+#![forbid(unsafe_code)]
+
 pub mod resource;
+
+pub mod plan;
 pub mod template;
+
+pub mod desired;
+
+pub mod check;
+
+pub mod ledger;
+
+pub mod observe;
+
+pub mod change;
+
+pub mod execute;
+
+pub mod provider;
+
+pub mod report;
+
+pub mod cli;
+pub mod commands;
+pub mod exit;
+pub mod session;

@@ -1,1 +1,36 @@
-fn main() {}
+//! Parse, run, exit code.
+
+use std::process::ExitCode;
+
+use akidb_edge::cli::Cli;
+use akidb_edge::{commands, exit};
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let level = if cli.global.verbose > 1 { "debug" } else { "error" };
+    tracing_subscriber::fmt().with_env_filter(level).with_writer(std::io::stderr).without_time().init();
+    // Two threads: the engine is one task, the other thread moves bytes and waits for the disk.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(bad) => {
+            eprintln!("error: the runtime cannot start: {bad}");
+            return ExitCode::from(exit::ERROR);
+        }
+    };
+    let code = match runtime.block_on(commands::run(cli)) {
+        Ok(code) => code,
+        Err((failure, context)) => {
+            if context.voice.json {
+                let body = serde_json::json!({"exit": failure.code, "problem": failure.problem, "next_step": failure.next_step, "internal": failure.internal});
+                context.voice.json("error", &body);
+            }
+            context.voice.failure(&failure.to_string());
+            failure.code
+        }
+    };
+    // What is still running (a question to an address that never answers) is not waited for.
+    runtime.shutdown_background();
+    ExitCode::from(code)
+}

@@ -6,6 +6,7 @@ pub mod destroy;
 pub mod report;
 pub mod rollback;
 pub mod route;
+mod saved;
 pub mod state;
 pub mod status;
 pub mod validate;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Context;
-use super::walk::PlanArgs;
+use super::walk::{self, PlanArgs};
 use crate::exit::{self, Failure};
 use crate::{desired, report};
 
@@ -44,7 +44,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     for requested in [BTreeSet::new(), every] {
         let built = desired::build(&plan, &requested)?;
         counted = counted.max(built.desired.resources.len());
-        for finding in report::check(&plan, &built) {
+        for finding in walk::findings(&plan, &built) {
             if !findings.contains(&finding) {
                 findings.push(finding);
             }

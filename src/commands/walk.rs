@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::change::{self, Refusal, Scope};
+use crate::check::{self, Severity};
 use crate::cli::Global;
 use crate::desired::{self, Built};
 use crate::execute::{self, Options, Outcome, Work};
@@ -16,8 +17,8 @@ use crate::ledger::{Fact, FileStore, Lease, Ledger, S3Store, Store};
 use crate::observe;
 use crate::plan::{self, Plan, Settings};
 use crate::provider::Providers;
-use crate::provider::aws::{Clients, GLOBAL, Identity, providers};
-use crate::report::{self, Header, Voice};
+use crate::provider::aws::{Clients, Identity, providers};
+use crate::report::{self, Header, Located, Voice};
 use crate::resource::{
     Address, Artefacts, Changes, Desired, Ending, Level, Listener, Observed, Remembered,
 };
@@ -108,7 +109,7 @@ fn level(text: &str) -> Result<Level, String> {
 /// When the plan names what is not there, or a check says no.
 pub fn build(plan: &Plan, requested: &BTreeSet<String>, voice: &Voice) -> Result<Built, Failure> {
     let built = desired::build(plan, requested)?;
-    let findings = report::check(plan, &built);
+    let findings = findings(plan, &built);
     let errors = findings.iter().filter(|finding| finding.is_error()).count();
     if errors > 0 {
         voice.data(&report::findings_text(&findings));
@@ -119,6 +120,42 @@ pub fn build(plan: &Plan, requested: &BTreeSet<String>, voice: &Voice) -> Result
         voice.remark(&finding.line());
     }
     Ok(built)
+}
+
+/// What the checks say of a graph, each with its place in the plan.
+pub fn findings(plan: &Plan, built: &Built) -> Vec<Located> {
+    let place = |path: &str| {
+        let place = plan.place(path);
+        format!("{}:{}:{}", plan.file, place.line, place.column)
+    };
+    let today = jiff::Zoned::now().date();
+    let mut all: Vec<Located> = check::all(&built.desired, today)
+        .into_iter()
+        .map(|finding| {
+            let origin = built.desired.resources.get(&finding.address).map_or("", |resource| &resource.origin);
+            Located {
+                rule: finding.rule.to_owned(),
+                severity: if finding.severity == Severity::Error { "error" } else { "warning" },
+                at: place(&format!("{origin}.{}", finding.path)),
+                address: Some(finding.address),
+                path: finding.path,
+                problem: finding.problem,
+                aws_says: finding.aws_says,
+                instead: finding.instead,
+            }
+        })
+        .collect();
+    all.extend(built.missing.iter().map(|(path, origin, why)| Located {
+        rule: "FI001-missing-file".to_owned(),
+        severity: "warning",
+        address: None,
+        at: place(origin),
+        path: String::new(),
+        problem: format!("{path} cannot be read: {why}"),
+        aws_says: "nothing: deploy stops before the first call".to_owned(),
+        instead: "make model fetches the models of week 13; or set the variable to where yours lie".to_owned(),
+    }));
+    all
 }
 
 /// Refuses a run whose files are not there.
@@ -339,6 +376,3 @@ pub fn header(connection: &Connection, identity: &Identity, stack: &str, plan: O
         state: global.state.clone(),
     }
 }
-
-/// The region of AWS's global services.
-pub const HOME: &str = GLOBAL;

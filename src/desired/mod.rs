@@ -2,6 +2,7 @@
 
 mod cdn;
 mod edge;
+pub mod explain;
 mod models;
 mod routing;
 

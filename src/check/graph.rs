@@ -1,0 +1,237 @@
+//! Rules on the graph itself: references, needs, specs that fit their kind.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::policy::walk;
+use super::rule::{Notes, Rule, Seen, error, warning};
+use super::scope::{is_open, references};
+use crate::resource::*;
+
+pub(super) const RULES: &[Rule<Value>] = &[
+    error(
+        "GR001-unknown-reference",
+        "every reference and every need names a resource of the plan",
+        "the run stops there: nothing will ever answer this reference",
+        "name a resource of this plan, or add the step that makes it",
+        unknown_reference,
+    ),
+    error(
+        "GR002-unknown-attribute",
+        "every reference asks for an attribute that the kind makes known",
+        "the run stops there: nothing will ever answer this reference",
+        "ask for an attribute of that kind",
+        unknown_attribute,
+    ),
+    error(
+        "GR003-circular-needs",
+        "needs form no circle",
+        "no resource of the circle could ever be made first",
+        "take one of the needs out, for example by making the bucket policy a resource of its own",
+        circle,
+    ),
+    error(
+        "GR004-spec-shape",
+        "the spec has the shape of its kind",
+        "the provider refuses a spec that does not fit",
+        "write the fields of this kind, each with its type",
+        shape,
+    ),
+    warning(
+        "GR005-not-checked",
+        "no reference stands where a number or a list is wanted",
+        "the other rules cannot read such a spec, so its mistakes show only when AWS answers",
+        "write the value itself, and references only for texts",
+        unchecked,
+    ),
+    error(
+        "GR006-same-thing-twice",
+        "no two resources of the plan are the same thing in AWS",
+        "the second create answers that it exists (BucketAlreadyOwnedByYou, CachePolicyAlreadyExists, EntityAlreadyExists, ResourceConflictException), or both change one thing in turn",
+        "give each a name of its own, or refer to the first one",
+        twice,
+    ),
+];
+
+/// The attributes that a kind makes known.
+fn attributes(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::LoadBalancer => &["arn", "dns_name", "zone_id", "name"],
+        Kind::Role | Kind::Function => &["arn", "name"],
+        Kind::Bucket => &["name", "arn", "region", "domain"],
+        Kind::Object => &["bucket", "key", "sha256"],
+        Kind::FunctionVersion => &["arn", "version", "function_name"],
+        Kind::OriginAccess
+        | Kind::CachePolicy
+        | Kind::OriginRequestPolicy
+        | Kind::ResponseHeadersPolicy
+        | Kind::HealthCheck => &["id"],
+        Kind::Distribution => &["id", "arn", "domain_name", "zone_id"],
+        Kind::Certificate => &["arn", "validation", "validation_name_N", "validation_value_N"],
+        Kind::Zone => &["zone_id", "name", "name_servers"],
+        Kind::Records => &["names"],
+        Kind::Replication => &["source", "destinations"],
+        Kind::BucketPolicy | Kind::Monitoring => &[],
+    }
+}
+
+fn has_attribute(kind: Kind, wanted: &str) -> bool {
+    attributes(kind).iter().any(|known| match known.strip_suffix('N') {
+        Some(stem) => wanted.strip_prefix(stem).is_some_and(|number| number.parse::<u32>().is_ok()),
+        None => *known == wanted,
+    })
+}
+
+fn unknown_reference(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
+    walk(&seen.spec, "", &mut |path, text| {
+        for to in references(text) {
+            let lost = !to.address.is_empty() && seen.scope.at(to.address).is_none();
+            notes.add_if(lost, path, || format!("`{}` is not in the plan", to.address));
+        }
+    });
+    let resources = &seen.scope.desired.resources;
+    let named = crate::resource::references(&seen.spec);
+    let needs = resources.get(seen.address).into_iter().flat_map(|resource| resource.needs.keys());
+    for need in needs.filter(|need| !resources.contains_key(*need) && !named.contains(*need)) {
+        notes.add("", format!("it needs `{need}`, which is not in the plan"));
+    }
+}
+
+fn unknown_attribute(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
+    walk(&seen.spec, "", &mut |path, text| {
+        for to in references(text) {
+            if to.address.is_empty() {
+                let wrong = to.attribute != "account";
+                notes.add_if(wrong, path, || format!("the run knows no fact `{}`, only `account`", to.attribute));
+            } else if let Some((address, target)) = seen.scope.at(to.address)
+                && !has_attribute(target.kind, to.attribute)
+            {
+                let known = attributes(target.kind).join(", ");
+                let known = if known.is_empty() { "nothing".to_owned() } else { known };
+                notes.add_with(
+                    path,
+                    format!("`{address}` makes no `{}` known", to.attribute),
+                    format!("a {} makes known: {known}", target.kind.name()),
+                );
+            }
+        }
+    });
+}
+
+fn circle(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
+    if let Some(circle) = seen.scope.desired.cycle()
+        && circle.first() == Some(seen.address)
+    {
+        let names: Vec<&str> = circle.iter().chain(circle.first()).map(Address::as_str).collect();
+        notes.add("", format!("each needs the next: {}", names.join(" -> ")));
+    }
+}
+
+fn shape(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
+    if let Some(bad) = misfit(seen).filter(|_| !has_references(&seen.spec)) {
+        notes.add("", format!("the spec does not fit: {bad}"));
+    }
+}
+
+fn unchecked(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
+    if let Some(bad) = misfit(seen).filter(|_| has_references(&seen.spec)) {
+        notes.add("", format!("the spec could not be checked: {bad}"));
+    }
+}
+
+fn misfit(seen: &Seen<'_, Value>) -> Option<String> {
+    fn fit<S: DeserializeOwned>(spec: &Value) -> Option<String> {
+        S::deserialize(spec).err().map(|bad| bad.to_string())
+    }
+    let spec = &seen.spec;
+    match seen.scope.desired.resources.get(seen.address)?.kind {
+        Kind::LoadBalancer => fit::<load_balancer::LoadBalancerSpec>(spec),
+        Kind::Role => fit::<role::RoleSpec>(spec),
+        Kind::Bucket => fit::<bucket::BucketSpec>(spec),
+        Kind::BucketPolicy => fit::<bucket_policy::BucketPolicySpec>(spec),
+        Kind::Replication => fit::<replication::ReplicationSpec>(spec),
+        Kind::Object => fit::<object::ObjectSpec>(spec),
+        Kind::Function => fit::<function::FunctionSpec>(spec),
+        Kind::FunctionVersion => fit::<function_version::FunctionVersionSpec>(spec),
+        Kind::OriginAccess => fit::<origin_access::OriginAccessSpec>(spec),
+        Kind::CachePolicy => fit::<cache_policy::CachePolicySpec>(spec),
+        Kind::OriginRequestPolicy => fit::<origin_request_policy::OriginRequestPolicySpec>(spec),
+        Kind::ResponseHeadersPolicy => fit::<response_headers_policy::ResponseHeadersPolicySpec>(spec),
+        Kind::Distribution => fit::<distribution::DistributionSpec>(spec),
+        Kind::Monitoring => fit::<monitoring::MonitoringSpec>(spec),
+        Kind::Certificate => fit::<certificate::CertificateSpec>(spec),
+        Kind::Zone => fit::<zone::ZoneSpec>(spec),
+        Kind::HealthCheck => fit::<health_check::HealthCheckSpec>(spec),
+        Kind::Records => fit::<records::RecordsSpec>(spec),
+    }
+}
+
+/// What makes a resource the same thing as another one; none where two may share it.
+fn identity(resource: &Resource) -> Option<BTreeMap<&'static str, &str>> {
+    let more: &[&str] = match resource.kind {
+        Kind::Records | Kind::FunctionVersion | Kind::Certificate | Kind::HealthCheck | Kind::LoadBalancer => {
+            return None;
+        }
+        Kind::Function => &["name", "region"],
+        Kind::Replication => &["source"],
+        kind => kind.facts().identity,
+    };
+    let fields = more.iter().map(|field| resource.spec.get(field)?.as_str().map(|text| (*field, text)));
+    fields.collect::<Option<BTreeMap<_, _>>>().filter(|fields| !fields.is_empty())
+}
+
+fn twice(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
+    let resources = &seen.scope.desired.resources;
+    let Some(own) = resources.get(seen.address) else { return };
+    let Some(mine) = identity(own) else { return };
+    let other = resources
+        .range(..seen.address.clone())
+        .find(|(_, other)| other.kind == own.kind && identity(other).as_ref() == Some(&mine));
+    if let Some((other, _)) = other {
+        let field = mine.keys().next().copied().unwrap_or_default();
+        let text: Vec<&str> = mine.values().copied().collect();
+        let open = if text.iter().any(|text| is_open(text)) { "refers to" } else { "is" };
+        notes.add(field, format!("it {open} `{}`, and so does `{other}`", text.join(" ")));
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use serde_json::json;
+
+    use super::super::testing::{Case, case};
+    use super::*;
+
+    pub(in super::super) fn cases() -> Vec<Case> {
+        vec![
+            case("GR001-unknown-reference").set(
+                "cdn.monitoring.main",
+                "/distribution_id",
+                json!("${cdn.distribution.none#id}"),
+            ),
+            case("GR001-unknown-reference").need("cdn.monitoring.main", "cdn.distribution.none"),
+            case("GR002-unknown-attribute").set(
+                "cdn.monitoring.main",
+                "/distribution_id",
+                json!("${cdn.distribution.main#arm}"),
+            ),
+            case("GR002-unknown-attribute").set("edge.function.embed", "/description", json!("${#region}")),
+            case("GR003-circular-needs").need("edge.role.function", "edge.function.embed"),
+            case("GR004-spec-shape").set("cdn.origin-access.models", "", json!({"name": 1})),
+            case("GR005-not-checked").set("edge.function.embed", "/memory_mb", json!("${#account}")),
+            case("GR006-same-thing-twice").set(
+                "models.bucket.logs2",
+                "",
+                json!({"name": "akidb-logs", "region": "us-east-1"}),
+            ),
+        ]
+    }
+
+    #[test]
+    fn attributes_with_numbers() {
+        assert!(has_attribute(Kind::Certificate, "validation_name_2"));
+        assert!(!has_attribute(Kind::Certificate, "validation_name_") && !has_attribute(Kind::Monitoring, "id"));
+    }
+}

@@ -1,0 +1,92 @@
+//! `destroy`: remove the stack.
+
+use std::time::Instant;
+
+use super::Context;
+use super::deploy::{self, Asked, Choice};
+use super::walk::{self, PlanArgs, Purpose, Run, RunArgs};
+use crate::change::Scope;
+use crate::desired::Built;
+use crate::execute::Options;
+use crate::exit::Failure;
+use crate::ledger::Ledger;
+use crate::report::Terminal;
+use crate::resource::{Artefacts, Desired};
+
+/// Remove the stack: in order, resumable; what will not go yet is left for a later run (exit code 2).
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    plan: PlanArgs,
+    /// Name of the stack, when no plan is at hand
+    #[arg(long, conflicts_with = "plan")]
+    stack: Option<String>,
+    /// Also delete the data in the buckets: every object and old version
+    #[arg(long)]
+    empty_buckets: bool,
+    #[command(flatten)]
+    run: RunArgs,
+    /// Only these addresses
+    #[arg(long, value_name = "ADDRESS")]
+    target: Vec<String>,
+}
+
+/// Destroys.
+///
+/// # Errors
+/// What failed, why, and the next step.
+pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
+    let stack = match &args.stack {
+        Some(stack) => stack.clone(),
+        None => args.plan.load(&context.session)?.stack,
+    };
+    let connection = walk::connect(&context.session).await?;
+    let store = walk::store(&context.global, &context.session, &stack, Some(&connection)).await?;
+    let empty = if args.empty_buckets { " --empty-buckets" } else { "" };
+    let command = format!("destroy --stack {stack}{empty}");
+    let ledger = if args.run.dry_run {
+        Ledger::read(store, &stack).await?
+    } else {
+        Ledger::write(store, &stack, walk::lease(&context.session, &command)).await?
+    };
+    let answer = remove(&args, &command, &stack, context, &connection, &ledger).await;
+    let closed = ledger.close().await;
+    let code = answer?;
+    closed?;
+    Ok(code)
+}
+
+async fn remove(
+    args: &Args,
+    command: &str,
+    stack: &str,
+    context: &Context,
+    connection: &walk::Connection,
+    ledger: &Ledger,
+) -> Result<u8, Failure> {
+    let begun = Instant::now();
+    let remembered = ledger.remembered();
+    let built = Built { desired: Desired::new(stack), ..Built::default() };
+    let choice = Choice { targets: args.target.clone(), exactly: true, ..Choice::default() };
+    let scope = Scope { only: choice.addresses(&built, &remembered)?, ..Scope::default() };
+    let providers = walk::with_artefacts(connection, Artefacts::default());
+    let covers = |address: &crate::resource::Address| scope.only.as_ref().is_none_or(|only| only.contains(address));
+    let (identity, observed) = connection.look(&built.desired, &remembered, &providers, covers).await?;
+    let header = walk::header(connection, &identity, stack, None, &context.global);
+    context.voice.header(&header);
+    let changes = walk::difference(&built.desired, &remembered, &observed, &scope)?;
+    if args.empty_buckets && !changes.is_empty() {
+        context.voice.remark("all objects and old versions in the stack's buckets are deleted for good");
+    }
+    let asked = Asked { changes: &changes, built: &built, header: &header, only_looks: args.run.dry_run };
+    if let Some(code) = deploy::confirm(&asked, &args.run, context)? {
+        return Ok(code);
+    }
+    let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
+    let options = Options { at_once: args.run.at_once.max(1), wait: args.run.wait, empty_buckets: args.empty_buckets };
+    let purpose = Purpose { command: command.to_owned(), ..Purpose::default() };
+    let session = &context.session;
+    let work = Run { ledger, providers: &providers, listener: &terminal, identity: &identity, session, options };
+    let outcome = work.go(&changes, &purpose).await?;
+    Ok(deploy::tell(&outcome, begun, &asked, context, &format!("akidb-edge {command}")))
+}

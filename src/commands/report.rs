@@ -1,0 +1,147 @@
+//! `report`: what was done, day by day, and what was measured against what was wanted.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
+
+use super::Context;
+use super::walk::{self, PlanArgs};
+use crate::desired::{self, Built};
+use crate::exit::{self, Failure};
+use crate::ledger::{Entry, Fact, Ledger};
+use crate::plan::{Criterion, Plan, Work};
+use crate::report::{Judged, Story, StoryDay, StoryStep, duration};
+use crate::resource::{Address, Remembered, Standing};
+
+/// Write a report: Markdown, JSON and one HTML page that needs nothing else.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    plan: PlanArgs,
+    /// Directory for report.md, report.json and report.html
+    #[arg(long, value_name = "DIRECTORY", default_value = "report")]
+    out: PathBuf,
+    /// Only one format, to standard output
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Markdown,
+    Json,
+    Html,
+}
+
+/// Writes it.
+///
+/// # Errors
+/// What failed, why, and the next step.
+pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
+    let plan = args.plan.load(&context.session)?;
+    let store = walk::store(&context.global, &context.session, &plan.stack, None).await?;
+    let ledger = Ledger::read(store, &plan.stack).await?;
+    let story = tell(&plan, &ledger.remembered(), &ledger.entries())?;
+    let html = || story.html().map_err(|bad| Failure { internal: true, ..Failure::error(bad.to_string(), "") });
+    let json = serde_json::to_string_pretty(&story).unwrap_or_default();
+    match args.format {
+        Some(Format::Markdown) => println!("{}", story.markdown()),
+        Some(Format::Html) => println!("{}", html()?),
+        Some(Format::Json) => context.voice.json("report", &story),
+        None => {
+            fs::create_dir_all(&args.out)?;
+            for (name, text) in [("report.md", story.markdown()), ("report.json", json), ("report.html", html()?)] {
+                let path = args.out.join(name);
+                fs::write(&path, text).map_err(|bad| Failure::error(format!("{}: {bad}", path.display()), "name another directory with --out"))?;
+                context.voice.talk(&format!("wrote {}", path.display()));
+            }
+            if context.global.json {
+                context.voice.json("report", &story);
+            }
+        }
+    }
+    Ok(exit::DONE)
+}
+
+fn tell(plan: &Plan, state: &Remembered, entries: &[Entry]) -> Result<Story, Failure> {
+    let every: BTreeSet<String> = plan.steps.iter().map(|step| step.id.clone()).collect();
+    let built = desired::build(plan, &every)?;
+    let took = took(entries);
+    let mut days: BTreeMap<u32, StoryDay> = BTreeMap::new();
+    for step in &plan.steps {
+        let title = plan.days.get(&step.day).cloned().unwrap_or_default();
+        let day = days.entry(step.day).or_insert_with(|| StoryDay { day: step.day, title, steps: Vec::new() });
+        let own = built.by_step.get(&step.id).cloned().unwrap_or_default();
+        let own: Vec<Address> = own.into_iter().filter(|address| !built.desired.resources[address].kind.facts().lookup).collect();
+        let present = own.iter().filter(|address| is_present(state, address)).count();
+        let took_ms = own.iter().filter_map(|address| took.get(address)).sum();
+        let standing = match &step.work {
+            Work::Later(later) => format!("not available yet ({})", later.verb),
+            _ if step.on_request && !state.requested.contains(&step.id) => "waits to be asked for".to_owned(),
+            _ if present == own.len() => "done".to_owned(),
+            _ if present == 0 => "not begun".to_owned(),
+            _ => "partly".to_owned(),
+        };
+        let (id, title) = (step.id.clone(), step.title.clone());
+        let shown = if took_ms == 0 { "–".to_owned() } else { duration(took_ms) };
+        day.steps.push(StoryStep { id, title, state: standing, present, wanted: own.len(), took_ms, took: shown });
+    }
+    let priorities = [("P0", &plan.criteria.p0), ("P1", &plan.criteria.p1), ("P2", &plan.criteria.p2)];
+    let criteria = priorities.into_iter().flat_map(|(priority, all)| all.iter().map(move |one| (priority, one)));
+    Ok(Story {
+        title: plan.metadata.title.clone(),
+        stack: plan.stack.clone(),
+        plan: plan.file.clone(),
+        account: state.account.clone().unwrap_or_else(|| "none yet".to_owned()),
+        made_at: jiff::Timestamp::now().round(jiff::Unit::Second).map_or_else(|_| String::new(), |at| at.to_string()),
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+        fallback: state.fallback.clone(),
+        days: days.into_values().collect(),
+        criteria: criteria.map(|(priority, one)| judge(priority, one, state, &built)).collect(),
+        runs: state.runs.clone(),
+        leftovers: state.leftovers.iter().map(|left| (left.address.to_string(), left.reason.clone())).collect(),
+    })
+}
+
+fn is_present(state: &Remembered, address: &Address) -> bool {
+    state.resources.get(address).is_some_and(|record| record.standing == Standing::Present)
+}
+
+/// Milliseconds of the last answered call at each address.
+fn took(entries: &[Entry]) -> BTreeMap<Address, u64> {
+    let mut all = BTreeMap::new();
+    for entry in entries {
+        if let Fact::Succeeded { subject, took_ms, .. } = &entry.fact {
+            all.insert(subject.address.clone(), *took_ms);
+        }
+    }
+    all
+}
+
+/// Judges what the journal itself can measure; the rest is said to be unmeasured.
+fn judge(priority: &'static str, one: &Criterion, state: &Remembered, built: &Built) -> Judged {
+    let pattern = one.of.as_deref().unwrap_or("*");
+    let measured = match one.measure.as_str() {
+        "resources.present" => Some(state.resources.keys().filter(|address| address.matches(pattern) && is_present(state, address)).count()),
+        "resources.missing" => {
+            let wanted = built.desired.resources.iter().filter(|(address, resource)| address.matches(pattern) && !resource.kind.facts().lookup);
+            Some(wanted.filter(|(address, _)| !is_present(state, address)).count())
+        }
+        _ => None,
+    };
+    let (verdict, how) = match measured {
+        Some(value) if one.compare.holds(value as f64, one.threshold) => ("met", format!("the journal, {pattern}")),
+        Some(_) => ("missed", format!("the journal, {pattern}")),
+        None => ("not measured", format!("{} has no probe in this version", one.measure)),
+    };
+    Judged {
+        priority,
+        id: one.id.clone(),
+        title: one.title.clone(),
+        wanted: format!("{} {} {}", one.compare.sign(), one.threshold, one.unit),
+        measured: measured.map(|value| format!("{value} {}", one.unit)),
+        verdict,
+        how,
+        note: one.note.clone(),
+    }
+}

@@ -1,0 +1,172 @@
+//! `rollback`: undo the last run, go back to a revision, or take a fallback of the plan.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use super::Context;
+use super::deploy::{self, Asked, Choice, Order};
+use super::saved;
+use super::walk::{self, PlanArgs, Purpose, Run, RunArgs};
+use crate::change::Scope;
+use crate::desired::Built;
+use crate::execute::Options;
+use crate::exit::{self, Failure};
+use crate::ledger::Ledger;
+use crate::report::Terminal;
+use crate::resource::{Action, Artefacts, Changes, Kind, Remembered};
+
+/// Undo the last run; the same difference, question and journal as a deploy.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    plan: PlanArgs,
+    /// Name of the stack, when no plan is at hand
+    #[arg(long, conflicts_with = "plan")]
+    stack: Option<String>,
+    /// Go back to the state after this revision (0: before the first one); status lists them
+    #[arg(long, value_name = "REVISION", conflicts_with = "fallback")]
+    to: Option<u64>,
+    /// Take a fallback of the plan (dns-to-origin, lambda-edge-off, replication-paused)
+    #[arg(long, value_name = "NAME")]
+    fallback: Option<String>,
+    /// Also delete the data in buckets that go
+    #[arg(long)]
+    empty_buckets: bool,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+/// Rolls back.
+///
+/// # Errors
+/// What failed, why, and the next step.
+pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
+    if let Some(name) = &args.fallback {
+        return fallback(name, &args, context).await;
+    }
+    let plan = if args.plan.plan.is_some() { Some(args.plan.load(&context.session)?) } else { None };
+    let Some(stack) = args.stack.clone().or_else(|| plan.as_ref().map(|plan| plan.stack.clone())) else {
+        return Err(Failure::refused("no stack is named", "add --plan NAME, or --stack NAME"));
+    };
+    let connection = walk::connect(&context.session).await?;
+    let store = walk::store(&context.global, &context.session, &stack, Some(&connection)).await?;
+    let to = args.to.map_or(String::new(), |to| format!(" --to {to}"));
+    let command = format!("rollback{to} --stack {stack}");
+    let ledger = if args.run.dry_run {
+        Ledger::read(store, &stack).await?
+    } else {
+        Ledger::write(store, &stack, walk::lease(&context.session, &command)).await?
+    };
+    let answer = undo(&args, &command, &stack, context, &connection, &ledger).await;
+    let closed = ledger.close().await;
+    let code = answer?;
+    closed?;
+    Ok(code)
+}
+
+async fn fallback(name: &str, args: &Args, context: &Context) -> Result<u8, Failure> {
+    let plan = args.plan.load(&context.session)?;
+    let changed = plan.with_fallback(name)?;
+    // with_fallback made sure that it is there.
+    let Some(fallback) = plan.fallbacks.get(name) else { return Ok(exit::ERROR) };
+    let order = Order {
+        chosen: Choice { targets: fallback.only.clone(), exactly: true, ..Choice::default() },
+        request: fallback.request.clone(),
+        plan: changed,
+        adopt: BTreeSet::new(),
+        command: format!("rollback --fallback {name} --plan {}", args.plan.plan.as_deref().unwrap_or_default()),
+        fallback: Some(name.to_owned()),
+        out: None,
+    };
+    deploy::carry_out(order, &args.run, context).await
+}
+
+/// The state to go back to: what was before the last run that is still in force.
+fn aim(args: &Args, ledger: &Ledger, now: &Remembered) -> Result<Remembered, Failure> {
+    let last = now.revision();
+    if last == 0 {
+        return Err(Failure::refused("there is nothing to undo: no run is in the journal", ""));
+    }
+    let to = args.to.unwrap_or(last - 1);
+    if to >= last {
+        return Err(Failure::refused(format!("revision {to} is not before the last one, {last}"), "akidb-edge status lists the revisions"));
+    }
+    Ok(ledger.remembered_at(to)?)
+}
+
+async fn undo(
+    args: &Args,
+    command: &str,
+    stack: &str,
+    context: &Context,
+    connection: &walk::Connection,
+    ledger: &Ledger,
+) -> Result<u8, Failure> {
+    let begun = Instant::now();
+    let now = ledger.remembered();
+    let aim = aim(args, ledger, &now)?;
+    let desired = aim.as_desired();
+    let mut artefacts = saved::kept_artefacts(&context.global, stack);
+    artefacts.extend(plan_files(args, context)?);
+    let at_hand: BTreeSet<String> = artefacts.iter().map(|(sha256, _, _)| sha256.to_owned()).collect();
+    let providers = walk::with_artefacts(connection, artefacts);
+    let (identity, observed) = connection.look(&desired, &now, &providers, |_| true).await?;
+    let header = walk::header(connection, &identity, stack, None, &context.global);
+    context.voice.header(&header);
+    let changes = walk::difference(&desired, &now, &observed, &Scope::default())?;
+    for remark in cannot_be_undone(&changes, &at_hand, args.empty_buckets) {
+        context.voice.remark(&remark);
+    }
+    let built = Built { desired, ..Built::default() };
+    let asked = Asked { changes: &changes, built: &built, header: &header, only_looks: args.run.dry_run };
+    if let Some(code) = deploy::confirm(&asked, &args.run, context)? {
+        return Ok(code);
+    }
+    let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
+    let options = Options { at_once: args.run.at_once.max(1), wait: args.run.wait, empty_buckets: args.empty_buckets };
+    let purpose = Purpose { command: command.to_owned(), requested: aim.requested.clone(), fallback: aim.fallback.clone() };
+    let session = &context.session;
+    let work = Run { ledger, providers: &providers, listener: &terminal, identity: &identity, session, options };
+    let outcome = work.go(&changes, &purpose).await?;
+    let again = format!("akidb-edge rollback --to {} --stack {stack}", args.to.unwrap_or(now.revision().saturating_sub(1)));
+    Ok(deploy::tell(&outcome, begun, &asked, context, &again))
+}
+
+/// The files of the plan, when one is at hand: a rollback may need their bytes.
+fn plan_files(args: &Args, context: &Context) -> Result<Artefacts, Failure> {
+    let mut artefacts = Artefacts::default();
+    if args.plan.plan.is_none() {
+        return Ok(artefacts);
+    }
+    for (path, facts) in args.plan.load(&context.session)?.files {
+        if let Ok((sha256, bytes)) = facts.content {
+            artefacts.add_file(&sha256, path.into(), bytes);
+        }
+    }
+    Ok(artefacts)
+}
+
+/// What is said before it is done: data that does not come back, code that is not at hand, certificates that are new.
+fn cannot_be_undone(changes: &Changes, at_hand: &BTreeSet<String>, empty_buckets: bool) -> Vec<String> {
+    let mut remarks = Vec::new();
+    for change in changes.acting() {
+        let spec = change.after.as_ref().map(|resource| &resource.spec);
+        let sha256 = spec.and_then(|spec| spec.get("code_sha256")).and_then(serde_json::Value::as_str);
+        match (change.kind, change.action) {
+            (Kind::Bucket, Action::Delete) if empty_buckets => {
+                remarks.push(format!("{}: all objects and old versions in it are deleted for good", change.address));
+            }
+            (Kind::Bucket, Action::Delete) => {
+                remarks.push(format!("{}: a bucket with objects or old versions in it is not deleted; --empty-buckets deletes them, too", change.address));
+            }
+            (Kind::Function, Action::Create | Action::Update | Action::Replace) if sha256.is_some_and(|sha| !at_hand.contains(sha)) => {
+                remarks.push(format!("{}: its former code is not at hand on this machine; the change will be refused", change.address));
+            }
+            (Kind::Certificate | Kind::Zone, Action::Create) => {
+                remarks.push(format!("{}: a new one is made; it is not the one that was there (other ARN, other name servers)", change.address));
+            }
+            _ => {}
+        }
+    }
+    remarks
+}

@@ -1,0 +1,130 @@
+//! `route`: where names lead.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::Context;
+use super::deploy::{self, Choice, Order};
+use super::walk::{self, PlanArgs, RunArgs};
+use crate::desired::explain::{self, Question};
+use crate::desired;
+use crate::exit::{self, Failure};
+use crate::plan::{Plan, Work};
+use crate::resource::{Address, Kind};
+
+/// Change or explain where names lead.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Make the geolocation record sets of the plan
+    Geo(Changing),
+    /// Make the latency record sets of the plan
+    Latency(Changing),
+    /// Send a name to the distribution, in one transaction; it stays so until it is rolled back
+    Cutover(Changing),
+    /// Say which answer a place gets, and why; no call is made
+    Explain(Explaining),
+}
+
+#[derive(Debug, clap::Args)]
+struct Changing {
+    #[command(flatten)]
+    plan: PlanArgs,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct Explaining {
+    #[command(flatten)]
+    plan: PlanArgs,
+    /// A name below the zone, or a full one; all routed names when left out
+    #[arg(long)]
+    name: Option<String>,
+    /// Continents (EU) or countries (JP) that ask
+    #[arg(long, value_delimiter = ',', default_value = "NA,SA,EU,AF,AS,OC")]
+    from: Vec<String>,
+    /// Load balancers (or other targets) that are taken to be down
+    #[arg(long, value_delimiter = ',', value_name = "TARGET")]
+    down: Vec<String>,
+    /// As it is after this step was asked for (a cutover)
+    #[arg(long, value_name = "STEP")]
+    request: Vec<String>,
+}
+
+/// Routes.
+///
+/// # Errors
+/// What failed, why, and the next step.
+pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
+    match args.what {
+        What::Geo(changing) => change("geo", changing, context).await,
+        What::Latency(changing) => change("latency", changing, context).await,
+        What::Cutover(changing) => change("cutover", changing, context).await,
+        What::Explain(explaining) => explain(&explaining, context),
+    }
+}
+
+async fn change(what: &str, changing: Changing, context: &Context) -> Result<u8, Failure> {
+    let plan = changing.plan.load(&context.session)?;
+    let (targets, request) = match what {
+        "cutover" => cutovers(&plan)?,
+        _ => (groups(&plan, what)?, BTreeSet::new()),
+    };
+    let command = format!("route {what} --plan {}", changing.plan.plan.as_deref().unwrap_or_default());
+    let chosen = Choice { targets, steps: request.clone(), ..Choice::default() };
+    let order = Order { plan, chosen, request, adopt: BTreeSet::new(), command, fallback: None, out: None };
+    deploy::carry_out(order, &changing.run, context).await
+}
+
+fn cutovers(plan: &Plan) -> Result<(Vec<String>, BTreeSet<String>), Failure> {
+    let steps: BTreeSet<String> =
+        plan.steps.iter().filter(|step| matches!(step.work, Work::Cutover(_))).map(|step| step.id.clone()).collect();
+    if steps.is_empty() {
+        return Err(Failure::refused("the plan has no cutover", "add a step of kind cutover"));
+    }
+    Ok((Vec::new(), steps))
+}
+
+fn groups(plan: &Plan, what: &str) -> Result<Vec<String>, Failure> {
+    let mut names = Vec::new();
+    for step in &plan.steps {
+        if let Work::Routing(routing) = &step.work {
+            let keys: Vec<&String> = if what == "geo" { routing.geo.keys().collect() } else { routing.latency.keys().collect() };
+            names.extend(keys.into_iter().map(|key| Address::new("routing", Kind::Records, key).to_string()));
+        }
+    }
+    if names.is_empty() {
+        return Err(Failure::refused(format!("the plan has no {what} routing"), format!("add {what} to a step of kind routing")));
+    }
+    Ok(names)
+}
+
+fn explain(args: &Explaining, context: &Context) -> Result<u8, Failure> {
+    let plan = args.plan.load(&context.session)?;
+    let requested: BTreeSet<String> = args.request.iter().cloned().collect();
+    let built = desired::build(&plan, &requested)?;
+    for finding in walk::findings(&plan, &built).iter().filter(|finding| finding.is_error()) {
+        context.voice.remark(&finding.line());
+    }
+    let answers: Vec<_> = explain::names(&built.desired, args.name.as_deref())
+        .iter()
+        .flat_map(|name| args.from.iter().map(move |from| (name, from)))
+        .map(|(name, from)| explain::answer(&built.desired, &Question { name, from, down: &args.down }))
+        .collect();
+    if answers.is_empty() {
+        return Err(Failure::refused("no record set of the plan has that name", "leave --name out to see all of them"));
+    }
+    if context.global.json {
+        context.voice.json("route-explain", &json!({"plan": plan.file, "down": args.down, "answers": answers}));
+    } else {
+        context.voice.data(&explain::table(&answers, context.session.width));
+    }
+    Ok(exit::DONE)
+}
