@@ -162,7 +162,9 @@ fn is_load_balancer(seen: &Spec<'_>, host: &str) -> bool {
         seen.scope.at(to.address).is_some_and(|(_, target)| target.kind == Kind::LoadBalancer)
             && to.attribute == "dns_name"
     });
-    refers || host.to_ascii_lowercase().ends_with(".elb.amazonaws.com")
+    let host = host.to_ascii_lowercase();
+    // Application load balancers end with .elb.amazonaws.com, network ones with .elb.<region>.amazonaws.com.
+    refers || host.contains(".elb.") && host.ends_with(".amazonaws.com")
 }
 
 fn elb_https(seen: &Spec<'_>, notes: &mut Notes<'_>) {
@@ -277,6 +279,11 @@ pub(super) mod tests {
                 CDN,
                 "/origins/0/domain_name",
                 json!("${routing.load-balancer.us#dns_name}"),
+            ),
+            case("CF206-elb-over-https").set(
+                CDN,
+                "/origins/0/domain_name",
+                json!("n-1.elb.eu-central-1.amazonaws.com"),
             ),
             case("CF207-origin-domain").set(CDN, "/origins/0/domain_name", json!("192.0.2.1")),
             case("CF207-origin-domain").set(CDN, "/origins/0/domain_name", json!("https://a.example.com/x")),

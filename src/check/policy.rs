@@ -20,7 +20,7 @@ pub(super) fn texts<'v>(value: &'v Value, field: &str) -> Vec<&'v str> {
     }
 }
 
-fn allowing<'v>(document: &'v Value) -> impl Iterator<Item = &'v Value> {
+fn allowing(document: &Value) -> impl Iterator<Item = &Value> {
     statements(document)
         .into_iter()
         .filter(|statement| statement.get("Effect").and_then(Value::as_str) == Some("Allow"))
