@@ -49,7 +49,14 @@ pub struct Global {
     #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "Global options")]
     pub verbose: u8,
     /// Where the journal lies: file:DIRECTORY or s3://BUCKET/PREFIX
-    #[arg(long, value_name = "PLACE", default_value = "file:.akidb-edge", env = "AKIDB_EDGE_STATE", global = true, help_heading = "Global options")]
+    #[arg(
+        long,
+        value_name = "PLACE",
+        default_value = "file:.akidb-edge",
+        env = "AKIDB_EDGE_STATE",
+        global = true,
+        help_heading = "Global options"
+    )]
     pub state: String,
     /// Route 53 requests a second; AWS allows 5 per account, 0 lifts the limit (for a local AWS)
     #[arg(long, value_name = "N", default_value_t = 5.0, env = "AKIDB_EDGE_ROUTE53_RATE", global = true, hide = true)]

@@ -72,7 +72,9 @@ impl From<LedgerError> for Failure {
             }
             LedgerError::Newer { .. } => "nothing was changed",
             LedgerError::LeaseLost(_) => "akidb-edge status shows what was done",
-            LedgerError::File { .. } | LedgerError::Bucket { .. } => "make the place of the state writable, or name another with --state",
+            LedgerError::File { .. } | LedgerError::Bucket { .. } => {
+                "make the place of the state writable, or name another with --state"
+            }
         };
         Self::error(bad.to_string(), next_step)
     }

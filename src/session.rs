@@ -34,7 +34,8 @@ impl Session {
     /// Looks around.
     pub fn read(no_colour: bool, route53_per_second: f64) -> Self {
         let terminal = std::io::stderr().is_terminal();
-        let variables = env::vars().filter_map(|(key, value)| Some((key.strip_prefix(VARIABLE_PREFIX)?.to_owned(), value)));
+        let variables =
+            env::vars().filter_map(|(key, value)| Some((key.strip_prefix(VARIABLE_PREFIX)?.to_owned(), value)));
         Self {
             user: env::var("USER").or_else(|_| env::var("LOGNAME")).unwrap_or_else(|_| "unknown".to_owned()),
             host: gethostname::gethostname().to_string_lossy().into_owned(),

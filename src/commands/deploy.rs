@@ -91,10 +91,14 @@ impl Choice {
             if !every.iter().any(|address| address.matches(pattern)) {
                 let areas: BTreeSet<&str> = every.iter().map(Address::area).collect();
                 let known = areas.into_iter().collect::<Vec<_>>().join(", ");
-                return Err(Failure::refused(format!("nothing in this plan or its state is called {pattern:?}"), format!("areas: {known}; akidb-edge status lists the addresses")));
+                return Err(Failure::refused(
+                    format!("nothing in this plan or its state is called {pattern:?}"),
+                    format!("areas: {known}; akidb-edge status lists the addresses"),
+                ));
             }
         }
-        let of_steps: BTreeSet<&Address> = self.steps.iter().filter_map(|step| built.by_step.get(step)).flatten().collect();
+        let of_steps: BTreeSet<&Address> =
+            self.steps.iter().filter_map(|step| built.by_step.get(step)).flatten().collect();
         let open = self.targets.is_empty() && self.steps.is_empty();
         let wanted = |address: &Address| {
             open || of_steps.contains(address) || self.targets.iter().any(|pattern| address.matches(pattern))
@@ -131,7 +135,10 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     }
     for step in &args.request {
         if plan.step(step).is_none() {
-            return Err(Failure::refused(format!("the plan has no step {step:?}"), "akidb-edge status lists the steps that wait"));
+            return Err(Failure::refused(
+                format!("the plan has no step {step:?}"),
+                "akidb-edge status lists the steps that wait",
+            ));
         }
     }
     let order = Order {
@@ -177,7 +184,8 @@ async fn with_ledger(
     let remembered = ledger.remembered();
     // Steps of an older plan that this one does not know any more are forgotten with it.
     let known = |step: &&String| order.plan.step(step).is_some();
-    let requested: BTreeSet<String> = remembered.requested.iter().filter(known).chain(&order.request).cloned().collect();
+    let requested: BTreeSet<String> =
+        remembered.requested.iter().filter(known).chain(&order.request).cloned().collect();
     let mut built = walk::build(&order.plan, &requested, &context.voice)?;
     walk::need_files(&built)?;
     let scope = Scope { only: order.chosen.addresses(&built, &remembered)?, adopt: order.adopt.clone() };
@@ -195,7 +203,8 @@ async fn with_ledger(
         let saved = SavedPlan::new(&header, &order.plan, &purpose, &remembered, &built, &scope, &changes);
         saved.write(file)?;
     }
-    let asked = Asked { changes: &changes, built: &built, header: &header, only_looks: run.dry_run || order.out.is_some() };
+    let asked =
+        Asked { changes: &changes, built: &built, header: &header, only_looks: run.dry_run || order.out.is_some() };
     if let Some(code) = confirm(&asked, run, context)? {
         return Ok(code);
     }
@@ -237,7 +246,8 @@ pub fn confirm(asked: &Asked<'_>, run: &RunArgs, context: &Context) -> Result<Op
         voice.talk(&format!("not available yet: step {step} (akidb-edge {verb})"));
     }
     for step in &asked.built.waiting {
-        voice.talk(&format!("waits to be asked for: step {step} (akidb-edge route {step}, or deploy --request {step})"));
+        voice
+            .talk(&format!("waits to be asked for: step {step} (akidb-edge route {step}, or deploy --request {step})"));
     }
     let finished = asked.changes.is_empty() || asked.only_looks;
     if finished {
@@ -251,13 +261,22 @@ pub fn confirm(asked: &Asked<'_>, run: &RunArgs, context: &Context) -> Result<Op
         return Ok(None);
     }
     if !context.session.can_ask {
-        return Err(Failure::refused("nothing was done: nobody is there to say yes", "read the difference above, then add --yes"));
+        return Err(Failure::refused(
+            "nothing was done: nobody is there to say yes",
+            "read the difference above, then add --yes",
+        ));
     }
     if voice.ask("Do this?") { Ok(None) } else { Err(Failure::refused("nothing was done", "")) }
 }
 
 /// Tells how it went and gives the exit code.
-pub fn tell(outcome: &crate::execute::Outcome, begun: Instant, asked: &Asked<'_>, context: &Context, command: &str) -> u8 {
+pub fn tell(
+    outcome: &crate::execute::Outcome,
+    begun: Instant,
+    asked: &Asked<'_>,
+    context: &Context,
+    command: &str,
+) -> u8 {
     let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let code = match (outcome.is_complete(), outcome.deferred.is_empty(), outcome.failed.is_empty()) {
         (true, true, _) => exit::DONE,

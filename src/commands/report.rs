@@ -52,7 +52,9 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
             fs::create_dir_all(&args.out)?;
             for (name, text) in [("report.md", story.markdown()), ("report.json", json), ("report.html", html()?)] {
                 let path = args.out.join(name);
-                fs::write(&path, text).map_err(|bad| Failure::error(format!("{}: {bad}", path.display()), "name another directory with --out"))?;
+                fs::write(&path, text).map_err(|bad| {
+                    Failure::error(format!("{}: {bad}", path.display()), "name another directory with --out")
+                })?;
                 context.voice.talk(&format!("wrote {}", path.display()));
             }
             if context.global.json {
@@ -72,7 +74,8 @@ fn tell(plan: &Plan, state: &Remembered, entries: &[Entry]) -> Result<Story, Fai
         let title = plan.days.get(&step.day).cloned().unwrap_or_default();
         let day = days.entry(step.day).or_insert_with(|| StoryDay { day: step.day, title, steps: Vec::new() });
         let own = built.by_step.get(&step.id).cloned().unwrap_or_default();
-        let own: Vec<Address> = own.into_iter().filter(|address| !built.desired.resources[address].kind.facts().lookup).collect();
+        let own: Vec<Address> =
+            own.into_iter().filter(|address| !built.desired.resources[address].kind.facts().lookup).collect();
         let present = own.iter().filter(|address| is_present(state, address)).count();
         let took_ms = own.iter().filter_map(|address| took.get(address)).sum();
         let standing = match &step.work {
@@ -122,9 +125,15 @@ fn took(entries: &[Entry]) -> BTreeMap<Address, u64> {
 fn judge(priority: &'static str, one: &Criterion, state: &Remembered, built: &Built) -> Judged {
     let pattern = one.of.as_deref().unwrap_or("*");
     let measured = match one.measure.as_str() {
-        "resources.present" => Some(state.resources.keys().filter(|address| address.matches(pattern) && is_present(state, address)).count()),
+        "resources.present" => Some(
+            state.resources.keys().filter(|address| address.matches(pattern) && is_present(state, address)).count(),
+        ),
         "resources.missing" => {
-            let wanted = built.desired.resources.iter().filter(|(address, resource)| address.matches(pattern) && !resource.kind.facts().lookup);
+            let wanted = built
+                .desired
+                .resources
+                .iter()
+                .filter(|(address, resource)| address.matches(pattern) && !resource.kind.facts().lookup);
             Some(wanted.filter(|(address, _)| !is_present(state, address)).count())
         }
         _ => None,

@@ -89,7 +89,10 @@ fn aim(args: &Args, ledger: &Ledger, now: &Remembered) -> Result<Remembered, Fai
     }
     let to = args.to.unwrap_or(last - 1);
     if to >= last {
-        return Err(Failure::refused(format!("revision {to} is not before the last one, {last}"), "akidb-edge status lists the revisions"));
+        return Err(Failure::refused(
+            format!("revision {to} is not before the last one, {last}"),
+            "akidb-edge status lists the revisions",
+        ));
     }
     Ok(ledger.remembered_at(to)?)
 }
@@ -124,11 +127,13 @@ async fn undo(
     }
     let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
     let options = Options { at_once: args.run.at_once.max(1), wait: args.run.wait, empty_buckets: args.empty_buckets };
-    let purpose = Purpose { command: command.to_owned(), requested: aim.requested.clone(), fallback: aim.fallback.clone() };
+    let purpose =
+        Purpose { command: command.to_owned(), requested: aim.requested.clone(), fallback: aim.fallback.clone() };
     let session = &context.session;
     let work = Run { ledger, providers: &providers, listener: &terminal, identity: &identity, session, options };
     let outcome = work.go(&changes, &purpose).await?;
-    let again = format!("akidb-edge rollback --to {} --stack {stack}", args.to.unwrap_or(now.revision().saturating_sub(1)));
+    let again =
+        format!("akidb-edge rollback --to {} --stack {stack}", args.to.unwrap_or(now.revision().saturating_sub(1)));
     Ok(deploy::tell(&outcome, begun, &asked, context, &again))
 }
 
@@ -157,13 +162,24 @@ fn cannot_be_undone(changes: &Changes, at_hand: &BTreeSet<String>, empty_buckets
                 remarks.push(format!("{}: all objects and old versions in it are deleted for good", change.address));
             }
             (Kind::Bucket, Action::Delete) => {
-                remarks.push(format!("{}: a bucket with objects or old versions in it is not deleted; --empty-buckets deletes them, too", change.address));
+                remarks.push(format!(
+                    "{}: a bucket with objects or old versions in it is not deleted; --empty-buckets deletes them, too",
+                    change.address
+                ));
             }
-            (Kind::Function, Action::Create | Action::Update | Action::Replace) if sha256.is_some_and(|sha| !at_hand.contains(sha)) => {
-                remarks.push(format!("{}: its former code is not at hand on this machine; the change will be refused", change.address));
+            (Kind::Function, Action::Create | Action::Update | Action::Replace)
+                if sha256.is_some_and(|sha| !at_hand.contains(sha)) =>
+            {
+                remarks.push(format!(
+                    "{}: its former code is not at hand on this machine; the change will be refused",
+                    change.address
+                ));
             }
             (Kind::Certificate | Kind::Zone, Action::Create) => {
-                remarks.push(format!("{}: a new one is made; it is not the one that was there (other ARN, other name servers)", change.address));
+                remarks.push(format!(
+                    "{}: a new one is made; it is not the one that was there (other ARN, other name servers)",
+                    change.address
+                ));
             }
             _ => {}
         }

@@ -7,8 +7,8 @@ use serde_json::json;
 use super::Context;
 use super::deploy::{self, Choice, Order};
 use super::walk::{self, PlanArgs, RunArgs};
-use crate::desired::explain::{self, Question};
 use crate::desired;
+use crate::desired::explain::{self, Question};
 use crate::exit::{self, Failure};
 use crate::plan::{Plan, Work};
 use crate::resource::{Address, Kind};
@@ -96,12 +96,16 @@ fn groups(plan: &Plan, what: &str) -> Result<Vec<String>, Failure> {
     let mut names = Vec::new();
     for step in &plan.steps {
         if let Work::Routing(routing) = &step.work {
-            let keys: Vec<&String> = if what == "geo" { routing.geo.keys().collect() } else { routing.latency.keys().collect() };
+            let keys: Vec<&String> =
+                if what == "geo" { routing.geo.keys().collect() } else { routing.latency.keys().collect() };
             names.extend(keys.into_iter().map(|key| Address::new("routing", Kind::Records, key).to_string()));
         }
     }
     if names.is_empty() {
-        return Err(Failure::refused(format!("the plan has no {what} routing"), format!("add {what} to a step of kind routing")));
+        return Err(Failure::refused(
+            format!("the plan has no {what} routing"),
+            format!("add {what} to a step of kind routing"),
+        ));
     }
     Ok(names)
 }

@@ -92,13 +92,15 @@ impl SavedPlan {
     /// When the file cannot be written.
     pub fn write(&self, file: &Path) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(self).unwrap_or_default();
-        fs::write(file, text).map_err(|bad| Failure::error(format!("{}: {bad}", file.display()), "name a file that can be written"))
+        fs::write(file, text)
+            .map_err(|bad| Failure::error(format!("{}: {bad}", file.display()), "name a file that can be written"))
     }
 
     fn read(file: &str) -> Result<Self, Failure> {
         let next = "make it again: akidb-edge deploy --plan … --out FILE.plan.json";
         let text = fs::read_to_string(file).map_err(|bad| Failure::refused(format!("{file}: {bad}"), next))?;
-        let raw: serde_json::Value = serde_json::from_str(&text).map_err(|bad| Failure::refused(format!("{file} is no saved plan: {bad}"), next))?;
+        let raw: serde_json::Value = serde_json::from_str(&text)
+            .map_err(|bad| Failure::refused(format!("{file} is no saved plan: {bad}"), next))?;
         let found = raw.get("schema").and_then(serde_json::Value::as_str).unwrap_or("none");
         if found != FORMAT {
             return Err(Failure::refused(format!("{file} has schema {found:?}, this version knows {FORMAT:?}"), next));
@@ -108,7 +110,10 @@ impl SavedPlan {
 }
 
 fn stale(why: impl std::fmt::Display) -> Failure {
-    Failure::refused(format!("the saved plan is stale: {why}; nothing was done"), "make it again: akidb-edge deploy --plan … --out FILE.plan.json")
+    Failure::refused(
+        format!("the saved plan is stale: {why}; nothing was done"),
+        "make it again: akidb-edge deploy --plan … --out FILE.plan.json",
+    )
 }
 
 /// Does exactly what a saved plan says, if the world is still as it was.
@@ -153,22 +158,37 @@ async fn with_ledger(
     let covers = |address: &Address| scope.only.as_ref().is_none_or(|only| only.contains(address));
     let (identity, observed) = connection.look(&saved.desired, &remembered, &providers, covers).await?;
     if identity.account != saved.account {
-        return Err(stale(format!("it is for account {}, these credentials are of {}", saved.account, identity.account)));
+        return Err(stale(format!(
+            "it is for account {}, these credentials are of {}",
+            saved.account, identity.account
+        )));
     }
     let changes = walk::difference(&saved.desired, &remembered, &observed, &scope)?;
     if let Some(address) = first_other(&saved.changes, &changes) {
         return Err(stale(format!("{address} is not as it was")));
     }
-    let header = Header { plan: Some(file.to_owned()), ..walk::header(connection, &identity, &saved.stack, None, &context.global) };
+    let header = Header {
+        plan: Some(file.to_owned()),
+        ..walk::header(connection, &identity, &saved.stack, None, &context.global)
+    };
     context.voice.header(&header);
-    let built = Built { desired: saved.desired.clone(), later: saved.later.clone(), waiting: saved.waiting.clone(), ..Built::default() };
+    let built = Built {
+        desired: saved.desired.clone(),
+        later: saved.later.clone(),
+        waiting: saved.waiting.clone(),
+        ..Built::default()
+    };
     let asked = Asked { changes: &changes, built: &built, header: &header, only_looks: run.dry_run };
     if let Some(code) = deploy::confirm(&asked, run, context)? {
         return Ok(code);
     }
     let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
     let options = Options { at_once: run.at_once.max(1), wait: run.wait, empty_buckets: false };
-    let purpose = Purpose { command: saved.command.clone(), requested: saved.requested.clone(), fallback: saved.fallback.clone() };
+    let purpose = Purpose {
+        command: saved.command.clone(),
+        requested: saved.requested.clone(),
+        fallback: saved.fallback.clone(),
+    };
     let session = &context.session;
     let work = Run { ledger, providers: &providers, listener: &terminal, identity: &identity, session, options };
     let outcome = work.go(&changes, &purpose).await?;
@@ -179,7 +199,8 @@ async fn with_ledger(
 fn first_other(saved: &Changes, now: &Changes) -> Option<Address> {
     let addresses: BTreeSet<&Address> = saved.items.keys().chain(now.items.keys()).collect();
     let other = addresses.into_iter().find(|address| {
-        let essence = |changes: &Changes| changes.items.get(*address).map(|change| (change.action, change.fields.clone()));
+        let essence =
+            |changes: &Changes| changes.items.get(*address).map(|change| (change.action, change.fields.clone()));
         essence(saved) != essence(now)
     });
     other.cloned()

@@ -124,16 +124,24 @@ async fn free(unlock: &Unlock, context: &Context) -> Result<u8, Failure> {
         context.voice.data(&format!("{stack}: nobody holds the lease"));
         return Ok(exit::DONE);
     };
-    let holder = format!("{}@{} (process {}, {}) since {}, until {}", lease.user, lease.host, lease.pid, lease.command, lease.since, lease.expires);
+    let holder = format!(
+        "{}@{} (process {}, {}) since {}, until {}",
+        lease.user, lease.host, lease.pid, lease.command, lease.since, lease.expires
+    );
     if !unlock.yes {
         if !context.session.can_ask {
-            return Err(Failure::refused(format!("{stack} is held by {holder}"), "if that process is gone for good, add --yes"));
+            return Err(Failure::refused(
+                format!("{stack} is held by {holder}"),
+                "if that process is gone for good, add --yes",
+            ));
         }
         if !context.voice.ask(&format!("{stack} is held by {holder}. Take the lease away?")) {
             return Err(Failure::refused("nothing was done", ""));
         }
     }
     store.break_lease().await?;
-    context.voice.data(&format!("{stack}: the lease of {holder} was taken away; if that process still lives, its next write is refused"));
+    context.voice.data(&format!(
+        "{stack}: the lease of {holder} was taken away; if that process still lives, its next write is refused"
+    ));
     Ok(exit::DONE)
 }

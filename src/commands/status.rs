@@ -41,7 +41,8 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let lease = store.lease().await?;
     let ledger = Ledger::read(store, &stack).await?;
     let state = ledger.remembered();
-    let pending = state.leftovers.len() + state.resources.values().filter(|record| record.standing != Standing::Present).count();
+    let pending =
+        state.leftovers.len() + state.resources.values().filter(|record| record.standing != Standing::Present).count();
     let code = if pending == 0 { exit::DONE } else { exit::PENDING };
     if context.global.json {
         let held = lease.map(|lease| json!({"user": lease.user, "host": lease.host, "command": lease.command, "since": lease.since, "expires": lease.expires}));
@@ -49,17 +50,31 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         return Ok(code);
     }
     let voice = &context.voice;
-    voice.data(&format!("{stack}: revision {}, {}, journal {}", state.revision(), report::counted(state.resources.len(), "resource"), ledger.place()));
+    voice.data(&format!(
+        "{stack}: revision {}, {}, journal {}",
+        state.revision(),
+        report::counted(state.resources.len(), "resource"),
+        ledger.place()
+    ));
     if !state.resources.is_empty() {
         voice.data(&report::resources_table(&state, context.session.width));
     }
     for run in state.runs.iter().rev().take(5) {
-        let ending = run.ending.map_or("was killed, or still runs".to_owned(), |ending| format!("{ending:?}").to_lowercase());
-        voice.data(&format!("revision {:<3} {}  {}  {} by {}: {ending}", run.revision, run.at, run.command, report::counted(usize::try_from(run.changes).unwrap_or(0), "change"), run.by));
+        let ending =
+            run.ending.map_or("was killed, or still runs".to_owned(), |ending| format!("{ending:?}").to_lowercase());
+        voice.data(&format!(
+            "revision {:<3} {}  {}  {} by {}: {ending}",
+            run.revision,
+            run.at,
+            run.command,
+            report::counted(usize::try_from(run.changes).unwrap_or(0), "change"),
+            run.by
+        ));
     }
     tell_the_rest(&state, plan.as_ref(), context);
     if let Some(lease) = lease {
-        voice.data(&format!("being changed by {}@{} ({}) since {}", lease.user, lease.host, lease.command, lease.since));
+        voice
+            .data(&format!("being changed by {}@{} ({}) since {}", lease.user, lease.host, lease.command, lease.since));
     }
     Ok(code)
 }
@@ -99,7 +114,12 @@ async fn drift(plan: Option<&Plan>, stack: &str, context: &Context) -> Result<u8
         body["exit"] = json!(code);
         context.voice.json("drift", &body);
     } else {
-        context.voice.data(&report::changes_text(&changes, context.voice.verbose > 0, context.session.colour, Level::Usable));
+        context.voice.data(&report::changes_text(
+            &changes,
+            context.voice.verbose > 0,
+            context.session.colour,
+            Level::Usable,
+        ));
     }
     Ok(code)
 }

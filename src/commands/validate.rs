@@ -53,16 +53,22 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let errors = findings.iter().filter(|finding| finding.is_error()).count();
     let warnings = findings.len() - errors;
     if context.global.json {
-        context.voice.json("validate-plan", &serde_json::json!({
-            "plan": plan.file, "stack": plan.stack, "resources": counted,
-            "errors": errors, "warnings": warnings, "findings": findings,
-        }));
+        context.voice.json(
+            "validate-plan",
+            &serde_json::json!({
+                "plan": plan.file, "stack": plan.stack, "resources": counted,
+                "errors": errors, "warnings": warnings, "findings": findings,
+            }),
+        );
     } else {
         if !findings.is_empty() {
             context.voice.data(&report::findings_text(&findings));
         }
-        let verdict = if errors == 0 { "AWS would accept it, as far as can be said offline" } else { "AWS would refuse it" };
-        context.voice.data(&format!("{}: {counted} resources, {errors} errors, {warnings} warnings: {verdict}", plan.file));
+        let verdict =
+            if errors == 0 { "AWS would accept it, as far as can be said offline" } else { "AWS would refuse it" };
+        context
+            .voice
+            .data(&format!("{}: {counted} resources, {errors} errors, {warnings} warnings: {verdict}", plan.file));
     }
     Ok(if errors == 0 { exit::DONE } else { exit::REFUSED })
 }

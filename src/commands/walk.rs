@@ -19,9 +19,7 @@ use crate::plan::{self, Plan, Settings};
 use crate::provider::Providers;
 use crate::provider::aws::{Clients, Identity, providers};
 use crate::report::{self, Header, Located, Voice};
-use crate::resource::{
-    Address, Artefacts, Changes, Desired, Ending, Level, Listener, Observed, Remembered,
-};
+use crate::resource::{Address, Artefacts, Changes, Desired, Ending, Level, Listener, Observed, Remembered};
 use crate::session::Session;
 
 /// Missing credentials end within this: the SDK's default chain asks an instance metadata address that may never answer.
@@ -57,9 +55,14 @@ impl PlanArgs {
     fn variables(&self) -> Result<BTreeMap<String, String>, Failure> {
         let mut all = BTreeMap::new();
         for file in &self.var_file {
-            let text = std::fs::read_to_string(file)
-                .map_err(|bad| Failure::refused(format!("{}: {bad}", file.display()), "name a file that can be read"))?;
-            for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.trim_start().starts_with('#')) {
+            let text = std::fs::read_to_string(file).map_err(|bad| {
+                Failure::refused(format!("{}: {bad}", file.display()), "name a file that can be read")
+            })?;
+            for (at, line) in text
+                .lines()
+                .enumerate()
+                .filter(|(_, line)| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
+            {
                 let Some((name, value)) = line.split_once([':', '=']) else {
                     let problem = format!("{}:{}: {line:?} is no NAME: VALUE", file.display(), at + 1);
                     return Err(Failure::refused(problem, "write one variable on each line"));
@@ -69,7 +72,10 @@ impl PlanArgs {
         }
         for pair in &self.var {
             let Some((name, value)) = pair.split_once('=') else {
-                return Err(Failure::refused(format!("--var {pair:?} is no NAME=VALUE"), "write --var domain=example.com"));
+                return Err(Failure::refused(
+                    format!("--var {pair:?} is no NAME=VALUE"),
+                    "write --var domain=example.com",
+                ));
             };
             all.insert(name.to_owned(), value.to_owned());
         }
@@ -114,7 +120,10 @@ pub fn build(plan: &Plan, requested: &BTreeSet<String>, voice: &Voice) -> Result
     if errors > 0 {
         voice.data(&report::findings_text(&findings));
         let things = if errors == 1 { "1 setting".to_owned() } else { format!("{errors} settings") };
-        return Err(Failure::refused(format!("AWS would refuse {things} of this plan; nothing was done"), "correct what is named above"));
+        return Err(Failure::refused(
+            format!("AWS would refuse {things} of this plan; nothing was done"),
+            "correct what is named above",
+        ));
     }
     for finding in &findings {
         voice.remark(&finding.line());
@@ -194,7 +203,10 @@ pub async fn connect(session: &Session) -> Result<Connection, Failure> {
 }
 
 fn no_region() -> Failure {
-    Failure::error("no AWS region is configured", "set AWS_REGION, or region in ~/.aws/config; with the local AWS: eval \"$(localstack/up)\"")
+    Failure::error(
+        "no AWS region is configured",
+        "set AWS_REGION, or region in ~/.aws/config; with the local AWS: eval \"$(localstack/up)\"",
+    )
 }
 
 impl Connection {
@@ -239,7 +251,10 @@ impl Connection {
         observed.account.clone_from(&identity.account);
         if let Some(known) = remembered.account.as_ref().filter(|known| **known != identity.account) {
             return Err(Failure::refused(
-                format!("the journal of {} belongs to account {known}, these credentials are of {}", desired.stack, identity.account),
+                format!(
+                    "the journal of {} belongs to account {known}, these credentials are of {}",
+                    desired.stack, identity.account
+                ),
                 "use the credentials of that account, or another --state",
             ));
         }
@@ -251,8 +266,18 @@ impl Connection {
 ///
 /// # Errors
 /// When the place is malformed.
-pub async fn store(global: &Global, session: &Session, stack: &str, connection: Option<&Connection>) -> Result<Arc<dyn Store>, Failure> {
-    let bad = || Failure::refused(format!("--state {:?} is no place", global.state), "write file:DIRECTORY or s3://BUCKET/PREFIX");
+pub async fn store(
+    global: &Global,
+    session: &Session,
+    stack: &str,
+    connection: Option<&Connection>,
+) -> Result<Arc<dyn Store>, Failure> {
+    let bad = || {
+        Failure::refused(
+            format!("--state {:?} is no place", global.state),
+            "write file:DIRECTORY or s3://BUCKET/PREFIX",
+        )
+    };
     if let Some(directory) = global.state.strip_prefix("file:") {
         return Ok(Arc::new(FileStore::new(Path::new(directory), stack, &session.host)));
     }
@@ -280,13 +305,20 @@ pub fn lease(session: &Session, command: &str) -> Lease {
 ///
 /// # Errors
 /// When something stands in the way.
-pub fn difference(desired: &Desired, remembered: &Remembered, observed: &Observed, scope: &Scope) -> Result<Changes, Failure> {
+pub fn difference(
+    desired: &Desired,
+    remembered: &Remembered,
+    observed: &Observed,
+    scope: &Scope,
+) -> Result<Changes, Failure> {
     change::diff(desired, remembered, observed, scope).map_err(|refusals| refused(&refusals))
 }
 
 fn refused(refusals: &[Refusal]) -> Failure {
-    let lines: Vec<String> =
-        refusals.iter().map(|refusal| format!("{}: {}\n  next: {}", refusal.address, refusal.problem, refusal.next_step)).collect();
+    let lines: Vec<String> = refusals
+        .iter()
+        .map(|refusal| format!("{}: {}\n  next: {}", refusal.address, refusal.problem, refusal.next_step))
+        .collect();
     let reading = refusals.iter().all(|refusal| refusal.problem.starts_with("it could not be read"));
     let problem = format!("the difference cannot be made\n{}", lines.join("\n"));
     if reading { Failure::error(problem, "") } else { Failure::refused(problem, "") }
@@ -337,7 +369,8 @@ impl Run<'_> {
         };
         self.ledger.record(began).await?;
         let stop = interrupts();
-        let work = Work::new(changes, self.providers, self.ledger, self.listener, self.options, stop, &self.identity.account);
+        let work =
+            Work::new(changes, self.providers, self.ledger, self.listener, self.options, stop, &self.identity.account);
         let outcome = execute::run(&work).await?;
         let ending = if outcome.is_complete() { Ending::Done } else { Ending::Partial };
         self.ledger.record(Fact::RunEnded { ending, changes: outcome.done.len() as u64 }).await?;
@@ -365,7 +398,13 @@ pub fn with_artefacts(connection: &Connection, artefacts: Artefacts) -> Provider
 }
 
 /// What a person reads first: whom the tool talks to.
-pub fn header(connection: &Connection, identity: &Identity, stack: &str, plan: Option<&Plan>, global: &Global) -> Header {
+pub fn header(
+    connection: &Connection,
+    identity: &Identity,
+    stack: &str,
+    plan: Option<&Plan>,
+    global: &Global,
+) -> Header {
     Header {
         stack: stack.to_owned(),
         plan: plan.map(|plan| plan.file.clone()),

@@ -38,10 +38,34 @@ const CONTINENTS: [&str; 7] = ["AF", "AN", "AS", "EU", "NA", "OC", "SA"];
 
 /// Countries that a person may name, with their continents (ISO 3166 and the continents of Route 53).
 const COUNTRIES: &[(&str, &str)] = &[
-    ("US", "NA"), ("CA", "NA"), ("MX", "NA"), ("BR", "SA"), ("AR", "SA"), ("CL", "SA"), ("GB", "EU"), ("DE", "EU"),
-    ("FR", "EU"), ("ES", "EU"), ("IT", "EU"), ("PL", "EU"), ("SE", "EU"), ("UA", "EU"), ("ZA", "AF"), ("NG", "AF"),
-    ("EG", "AF"), ("KE", "AF"), ("JP", "AS"), ("KR", "AS"), ("CN", "AS"), ("IN", "AS"), ("SG", "AS"), ("AE", "AS"),
-    ("IL", "AS"), ("TR", "AS"), ("AU", "OC"), ("NZ", "OC"),
+    ("US", "NA"),
+    ("CA", "NA"),
+    ("MX", "NA"),
+    ("BR", "SA"),
+    ("AR", "SA"),
+    ("CL", "SA"),
+    ("GB", "EU"),
+    ("DE", "EU"),
+    ("FR", "EU"),
+    ("ES", "EU"),
+    ("IT", "EU"),
+    ("PL", "EU"),
+    ("SE", "EU"),
+    ("UA", "EU"),
+    ("ZA", "AF"),
+    ("NG", "AF"),
+    ("EG", "AF"),
+    ("KE", "AF"),
+    ("JP", "AS"),
+    ("KR", "AS"),
+    ("CN", "AS"),
+    ("IN", "AS"),
+    ("SG", "AS"),
+    ("AE", "AS"),
+    ("IL", "AS"),
+    ("TR", "AS"),
+    ("AU", "OC"),
+    ("NZ", "OC"),
 ];
 
 fn sets(desired: &Desired) -> Vec<RecordSet> {
@@ -111,10 +135,15 @@ impl Walk<'_> {
         let place = |country: Option<&str>, continent: Option<&str>| {
             here.iter().copied().find(|set| {
                 let place = set.geolocation.as_ref();
-                place.is_some_and(|place| place.country.as_deref() == country && place.continent.as_deref() == continent)
+                place
+                    .is_some_and(|place| place.country.as_deref() == country && place.continent.as_deref() == continent)
             })
         };
-        let candidates = [place(Some(&from), None), continent.and_then(|continent| place(None, Some(continent))), place(Some("*"), None)];
+        let candidates = [
+            place(Some(&from), None),
+            continent.and_then(|continent| place(None, Some(continent))),
+            place(Some("*"), None),
+        ];
         let mut last = None;
         for set in candidates.into_iter().flatten() {
             let identifier = set.set_identifier.as_deref().unwrap_or_default();
@@ -169,7 +198,11 @@ impl Walk<'_> {
 
     fn lead(&self, set: &RecordSet, because: &mut Vec<String>, depth: u8) -> Vec<String> {
         let Some(alias) = &set.alias else { return set.values.clone() };
-        if self.at(&alias.dns_name).is_empty() { vec![target(&alias.dns_name)] } else { self.name(&alias.dns_name, because, depth + 1) }
+        if self.at(&alias.dns_name).is_empty() {
+            vec![target(&alias.dns_name)]
+        } else {
+            self.name(&alias.dns_name, because, depth + 1)
+        }
     }
 
     fn healthy(&self, set: &RecordSet, depth: u8) -> bool {
@@ -179,21 +212,35 @@ impl Walk<'_> {
         }
         let Some(alias) = set.alias.as_ref().filter(|alias| alias.evaluate_target_health) else { return true };
         let below = self.at(&alias.dns_name);
-        if below.is_empty() { !said(&alias.dns_name) } else { depth > 8 || below.iter().any(|set| self.healthy(set, depth + 1)) }
+        if below.is_empty() {
+            !said(&alias.dns_name)
+        } else {
+            depth > 8 || below.iter().any(|set| self.healthy(set, depth + 1))
+        }
     }
 }
 
 /// What an alias leads to, for people: the address behind a reference.
 fn target(dns_name: &str) -> String {
     let reference = dns_name.strip_prefix("${").and_then(|rest| rest.split('#').next());
-    reference.map_or_else(|| dns_name.to_owned(), |address| address.replace("routing.load-balancer.", "load balancer ").replace("cdn.distribution.main", "the distribution"))
+    reference.map_or_else(
+        || dns_name.to_owned(),
+        |address| {
+            address
+                .replace("routing.load-balancer.", "load balancer ")
+                .replace("cdn.distribution.main", "the distribution")
+        },
+    )
 }
 
 /// The answers as a table.
 pub fn table(answers: &[Answer], width: u16) -> String {
     use comfy_table::{ContentArrangement, Table, presets};
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    table
+        .load_style(presets::UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(width);
     table.set_header(["name", "from", "answer", "because"]);
     for one in answers {
         table.add_row([one.name.clone(), one.from.clone(), one.answers.join("\n"), one.because.join("\n")]);

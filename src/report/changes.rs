@@ -54,8 +54,10 @@ fn line(change: &Change, colour: bool) -> String {
 
 /// What a person knows the thing by.
 fn label(change: &Change) -> String {
-    let spec = change.after.as_ref().map(|resource| &resource.spec).or(change.before.as_ref().map(|record| &record.spec));
-    let text = |key: &str| spec.and_then(|spec| spec.get(key)).and_then(Value::as_str).filter(|text| !text.contains("${"));
+    let spec =
+        change.after.as_ref().map(|resource| &resource.spec).or(change.before.as_ref().map(|record| &record.spec));
+    let text =
+        |key: &str| spec.and_then(|spec| spec.get(key)).and_then(Value::as_str).filter(|text| !text.contains("${"));
     ["name", "domain", "key", "comment"].into_iter().find_map(text).map_or(String::new(), cut)
 }
 
@@ -91,8 +93,10 @@ fn summary(changes: &Changes, wait: Level) -> String {
         let kept = changes.items.len();
         return format!("no changes: {} as the plan wants\n", counted(kept, "resource"));
     }
-    let counts: Vec<String> = changes.counts().iter().map(|(action, count)| format!("{count} to {}", action.word())).collect();
-    let leftovers = if changes.leftovers.is_empty() { String::new() } else { format!(", {} to clear", changes.leftovers.len()) };
+    let counts: Vec<String> =
+        changes.counts().iter().map(|(action, count)| format!("{count} to {}", action.word())).collect();
+    let leftovers =
+        if changes.leftovers.is_empty() { String::new() } else { format!(", {} to clear", changes.leftovers.len()) };
     let worst = changes.acting().map(|change| change.risk).max().unwrap_or(Risk::Safe);
     let seconds = usual_seconds(changes, wait);
     let until = match wait {
@@ -100,7 +104,12 @@ fn summary(changes: &Changes, wait: Level) -> String {
         Level::Usable => "until usable",
         Level::Propagated => "until everywhere",
     };
-    format!("\n{}{leftovers}; risk: {}; on AWS usually about {} {until}\n", counts.join(", "), worst.words(), duration(u64::from(seconds) * 1_000))
+    format!(
+        "\n{}{leftovers}; risk: {}; on AWS usually about {} {until}\n",
+        counts.join(", "),
+        worst.words(),
+        duration(u64::from(seconds) * 1_000)
+    )
 }
 
 /// The longest way through the graph, by what AWS usually takes for each kind.

@@ -31,7 +31,11 @@ pub fn outcome_text(outcome: &Outcome, took_ms: u64, command: &str) -> String {
             counted(outcome.deferred.len(), "deletion")
         ),
         (_, true) => format!("stopped after {done}: the same command goes on from here: {command}"),
-        _ => format!("partly done: {done}, {} failed, {} not begun; the same command goes on from here: {command}", outcome.failed.len(), outcome.skipped.len()),
+        _ => format!(
+            "partly done: {done}, {} failed, {} not begun; the same command goes on from here: {command}",
+            outcome.failed.len(),
+            outcome.skipped.len()
+        ),
     };
     text.push_str(&verdict);
     text.push('\n');
@@ -50,11 +54,15 @@ pub fn outcome_json(outcome: &Outcome, took_ms: u64) -> Value {
 /// What the journal knows, as a table.
 pub fn resources_table(state: &Remembered, width: u16) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    table
+        .load_style(presets::UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(width);
     table.set_header(["address", "id", "known as", "state"]);
     for (address, record) in &state.resources {
         let attribute = |name: &str| record.attributes.get(name).and_then(Value::as_str).map(str::to_owned);
-        let known = ["domain_name", "dns_name", "version", "name_servers"].into_iter().find_map(attribute).unwrap_or_default();
+        let known =
+            ["domain_name", "dns_name", "version", "name_servers"].into_iter().find_map(attribute).unwrap_or_default();
         let standing = match record.standing {
             Standing::Present => "present",
             Standing::Creating => "create unanswered",

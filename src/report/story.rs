@@ -95,15 +95,24 @@ impl Story {
             text.push_str(&format!("\n**The fallback `{fallback}` is in force.**\n"));
         }
         for day in &self.days {
-            text.push_str(&format!("\n## Day {}: {}\n\n| step | state | resources | calls took |\n|---|---|---|---|\n", day.day, day.title));
+            text.push_str(&format!(
+                "\n## Day {}: {}\n\n| step | state | resources | calls took |\n|---|---|---|---|\n",
+                day.day, day.title
+            ));
             for step in &day.steps {
-                text.push_str(&format!("| {} (`{}`) | {} | {} of {} | {} |\n", step.title, step.id, step.state, step.present, step.wanted, step.took));
+                text.push_str(&format!(
+                    "| {} (`{}`) | {} | {} of {} | {} |\n",
+                    step.title, step.id, step.state, step.present, step.wanted, step.took
+                ));
             }
         }
         text.push_str("\n## Criteria\n\n| priority | criterion | wanted | measured | verdict | how |\n|---|---|---|---|---|---|\n");
         for one in &self.criteria {
             let measured = one.measured.as_deref().unwrap_or("–");
-            text.push_str(&format!("| {} | {} | {} | {measured} | {} | {} |\n", one.priority, one.title, one.wanted, one.verdict, one.how));
+            text.push_str(&format!(
+                "| {} | {} | {} | {measured} | {} | {} |\n",
+                one.priority, one.title, one.wanted, one.verdict, one.how
+            ));
         }
         let notes: Vec<&Judged> = self.criteria.iter().filter(|one| one.note.is_some()).collect();
         if !notes.is_empty() {
@@ -112,10 +121,17 @@ impl Story {
                 text.push_str(&format!("- {}: {}\n", one.title, one.note.as_deref().unwrap_or_default()));
             }
         }
-        text.push_str("\n## Runs\n\n| revision | command | by | began | ended | changes |\n|---|---|---|---|---|---|\n");
+        text.push_str(
+            "\n## Runs\n\n| revision | command | by | began | ended | changes |\n|---|---|---|---|---|---|\n",
+        );
         for run in &self.runs {
-            let ending = run.ending.map_or("was killed, or still runs".to_owned(), |ending| format!("{ending:?}").to_lowercase());
-            text.push_str(&format!("| {} | `{}` | {} | {} | {ending} | {} |\n", run.revision, run.command, run.by, run.at, run.changes));
+            let ending = run
+                .ending
+                .map_or("was killed, or still runs".to_owned(), |ending| format!("{ending:?}").to_lowercase());
+            text.push_str(&format!(
+                "| {} | `{}` | {} | {} | {ending} | {} |\n",
+                run.revision, run.command, run.by, run.at, run.changes
+            ));
         }
         for (address, reason) in &self.leftovers {
             text.push_str(&format!("\nLeft for a later run: `{address}`: {reason}\n"));

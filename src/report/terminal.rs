@@ -21,7 +21,8 @@ pub struct Terminal {
 impl Terminal {
     /// Bars on a terminal, lines elsewhere, nothing when quiet.
     pub fn new(terminal: bool, quiet: bool, colour: bool) -> Self {
-        let bars = (terminal && !quiet).then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(12)));
+        let bars =
+            (terminal && !quiet).then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(12)));
         Self { bars, running: Mutex::default(), quiet, colour }
     }
 

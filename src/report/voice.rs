@@ -55,7 +55,10 @@ impl Voice {
     pub fn header(&self, header: &Header) {
         let plan = header.plan.as_ref().map_or(String::new(), |plan| format!("  plan {plan}"));
         let stack = self.style(Style::new().bold()).apply_to(&header.stack).to_string();
-        let facts = format!("account {}  region {}  endpoint {}  state {}", header.account, header.region, header.endpoint, header.state);
+        let facts = format!(
+            "account {}  region {}  endpoint {}  state {}",
+            header.account, header.region, header.endpoint, header.state
+        );
         self.talk(&format!("{stack}{plan}\n{}", self.style(Style::new().dim()).apply_to(facts)));
     }
 
