@@ -52,7 +52,11 @@ pub fn build(plan: &Plan, requested: &BTreeSet<String>) -> Result<Built, Problem
     let asked: BTreeSet<&str> = plan.in_force(requested).map(|step| step.id.as_str()).collect();
     builder.built.waiting =
         plan.steps.iter().filter(|step| !asked.contains(step.id.as_str())).map(|step| step.id.clone()).collect();
-    if builder.problems.is_empty() { Ok(builder.built) } else { Err(Problems(builder.problems)) }
+    let mut problems = builder.problems;
+    problems.sort_by_key(|problem| problem.place);
+    // A name that is used at several places of the graph may stand at one of the plan.
+    problems.dedup();
+    if problems.is_empty() { Ok(builder.built) } else { Err(Problems(problems)) }
 }
 
 /// What the areas build with.

@@ -151,7 +151,8 @@ fn latency_sets(builder: &mut Builder<'_>, step: &Step, name: &str, plan: &Laten
     for target in &plan.targets {
         let Some((alias, spec)) = balancer(builder, step, &below, target) else { continue };
         let check = plan.health_checks.get(target).cloned();
-        let check = check.map(|check| check_id(builder, step, &format!("latency.{name}.health_checks"), &check));
+        let check =
+            check.map(|check| check_id(builder, step, &format!("latency.{name}.health_checks.{target}"), &check));
         sets.push(latency_set(&full, target, alias.clone(), &spec.region, check));
         if let Some(prefix) = &plan.regional_prefix {
             let name = full_name(builder, &format!("{prefix}{target}"));
@@ -190,7 +191,8 @@ fn geo_sets(builder: &mut Builder<'_>, step: &Step, name: &str, plan: &GeoPlan) 
         for (target, role) in targets.iter().zip(["PRIMARY", "SECONDARY"]) {
             let Some((alias, _)) = balancer(builder, step, &below, target) else { continue };
             let check = plan.health_checks.get(target).cloned();
-            let check = check.map(|check| check_id(builder, step, &format!("geo.{name}.health_checks"), &check));
+            let check =
+                check.map(|check| check_id(builder, step, &format!("geo.{name}.health_checks.{target}"), &check));
             sets.push(RecordSet {
                 name: nested.clone(),
                 record_type: "A".into(),
@@ -209,7 +211,7 @@ fn geo_sets(builder: &mut Builder<'_>, step: &Step, name: &str, plan: &GeoPlan) 
     for target in &plan.default {
         let Some((alias, spec)) = balancer(builder, step, &below, target) else { continue };
         let check = plan.health_checks.get(target).cloned();
-        let check = check.map(|check| check_id(builder, step, &format!("geo.{name}.health_checks"), &check));
+        let check = check.map(|check| check_id(builder, step, &format!("geo.{name}.health_checks.{target}"), &check));
         sets.push(latency_set(&nested, target, alias, &spec.region, check));
     }
     sets

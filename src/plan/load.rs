@@ -60,7 +60,7 @@ pub fn parse(file: &str, text: &str, settings: &Settings) -> Result<Plan, Proble
         Problems(vec![Problem {
             file: file.to_owned(),
             place: bad.place,
-            problem: format!("this is no YAML: {}", bad.problem),
+            problem: format!("this is no plan file: {}", bad.problem),
             next_step: "correct the YAML; an editor with plans/schema.json shows it while you type".to_owned(),
         }])
     })?;
@@ -138,6 +138,10 @@ impl Reader<'_> {
         let steps = self.steps(&head);
         self.fallbacks(&head, &steps);
         let mut plan = Plan::new(self.file, self.text.clone(), head, steps, values);
+        if self.problems.is_empty() {
+            let misfits = plan.fallbacks.keys().filter_map(|name| plan.with_fallback(name).err());
+            self.problems.extend(misfits.flat_map(|problems| problems.0));
+        }
         files::add(&mut plan);
         Some(plan)
     }
@@ -164,7 +168,12 @@ impl Reader<'_> {
                     Ok(value) => drop(values.insert(name.clone(), value)),
                     Err(problem) => self.complain(&path, problem, format!("write --var {name}=… with such a value")),
                 },
-                (None, Some(value)) => drop(values.insert(name.clone(), value.clone())),
+                (None, Some(value)) => {
+                    if let Err(problem) = variables::fits(name, variable, value) {
+                        self.complain(&join(&path, "default"), problem, "write a default of the variable's type");
+                    }
+                    values.insert(name.clone(), value.clone());
+                }
                 (None, None) => self.complain(
                     &path,
                     format!("variable {name} has no value"),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::schema::Variable;
+use super::schema::{Variable, VariableType};
 
 /// Replaces `${var.NAME}` everywhere below `value`. A text that is nothing but one variable takes the variable's type.
 ///
@@ -70,11 +70,32 @@ fn fill_text(path: &str, text: &str, values: &BTreeMap<String, Value>, unknown: 
 /// # Errors
 /// When the text is not of the type.
 pub fn of_type(name: &str, declared: &Variable, text: &str) -> Result<Value, String> {
-    use super::schema::VariableType as Is;
-    let wrong = |kind: &str| format!("variable {name} is {kind}, not {text:?}");
-    match declared.kind {
-        Is::String => Ok(Value::String(text.to_owned())),
-        Is::Integer => text.parse::<i64>().map(Value::from).map_err(|_| wrong("an integer")),
-        Is::Boolean => text.parse::<bool>().map(Value::from).map_err(|_| wrong("true or false")),
-    }
+    let value = match declared.kind {
+        VariableType::String => Some(Value::String(text.to_owned())),
+        VariableType::Integer => text.parse::<i64>().map(Value::from).ok(),
+        VariableType::Boolean => text.parse::<bool>().map(Value::from).ok(),
+    };
+    value.ok_or_else(|| wrong(name, declared, &format!("{text:?}")))
+}
+
+/// Whether a default is of the declared type.
+///
+/// # Errors
+/// When it is not.
+pub fn fits(name: &str, declared: &Variable, value: &Value) -> Result<(), String> {
+    let fits = match declared.kind {
+        VariableType::String => value.is_string(),
+        VariableType::Integer => value.is_i64(),
+        VariableType::Boolean => value.is_boolean(),
+    };
+    if fits { Ok(()) } else { Err(wrong(name, declared, &value.to_string())) }
+}
+
+fn wrong(name: &str, declared: &Variable, said: &str) -> String {
+    let kind = match declared.kind {
+        VariableType::String => "a text",
+        VariableType::Integer => "an integer",
+        VariableType::Boolean => "true or false",
+    };
+    format!("variable {name} is {kind}, not {said}")
 }
