@@ -1,7 +1,11 @@
-//! `plans/schema.json` is what the types say. To write it anew:
+//! `plans/schema.json` is what the types say, and what `plans/README.md` shows is a plan. To write the schema anew:
 //! `AKIDB_EDGE_UPDATE_SCHEMA=1 cargo test --test plan_schema`.
 
+use std::collections::BTreeSet;
 use std::{env, fs};
+
+use akidb_edge::desired::build;
+use akidb_edge::plan::{Settings, parse};
 
 const FILE: &str = "plans/schema.json";
 
@@ -16,4 +20,13 @@ fn the_schema_file_is_up_to_date() {
         there == wanted,
         "{FILE} is not what the types say: run AKIDB_EDGE_UPDATE_SCHEMA=1 cargo test --test plan_schema"
     );
+}
+
+#[test]
+fn the_example_of_the_readme_is_a_plan() {
+    let readme = fs::read_to_string("plans/README.md").expect("the text");
+    let example = readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    let plan = parse("plans/README.md", example, &Settings::default()).unwrap_or_else(|bad| panic!("{bad}"));
+    let built = build(&plan, &BTreeSet::new()).unwrap_or_else(|bad| panic!("{bad}"));
+    assert_eq!(built.desired.resources.len(), 1);
 }

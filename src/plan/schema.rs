@@ -89,6 +89,7 @@ pub struct Day<S = StepFile> {
 
 /// One step as it stands in the file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(extend("unevaluatedProperties" = false))]
 pub struct StepFile {
     /// Name of the step, unique in the plan.
     pub id: String,
