@@ -26,7 +26,7 @@ pub struct Session {
     pub can_ask: bool,
     /// Whether colours are wanted.
     pub colour: bool,
-    /// Width of the terminal in columns; 100 when there is none.
+    /// Width of the terminal in columns; as wide as can be when there is none.
     pub width: u16,
 }
 
@@ -48,7 +48,7 @@ impl Session {
             terminal,
             can_ask: terminal && std::io::stdin().is_terminal(),
             colour: terminal && !no_colour && env::var_os("NO_COLOR").is_none(),
-            width: console::Term::stderr().size_checked().map_or(100, |(_, columns)| columns),
+            width: console::Term::stdout().size_checked().map_or(u16::MAX, |(_, columns)| columns),
         }
     }
 }

@@ -45,6 +45,9 @@ pub struct Args {
     request: Vec<String>,
 }
 
+/// Verbs that a plan may name as a step and that exist, but are not part of a deploy.
+const VERBS_OF_THEIR_OWN: &[&str] = &["report"];
+
 /// What a verb wants done, once its arguments are read.
 pub struct Order {
     /// The plan.
@@ -158,10 +161,9 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
 /// # Errors
 /// What failed, why, and the next step.
 pub async fn carry_out(order: Order, run: &RunArgs, context: &Context) -> Result<u8, Failure> {
-    let only_looks = run.dry_run || order.out.is_some();
     let connection = walk::connect(&context.session).await?;
     let store = walk::store(&context.global, &context.session, &order.plan.stack, Some(&connection)).await?;
-    let ledger = if only_looks {
+    let ledger = if only_looks(run, &order) {
         Ledger::read(store, &order.plan.stack).await?
     } else {
         Ledger::write(store, &order.plan.stack, walk::lease(&context.session, &order.command)).await?
@@ -203,17 +205,25 @@ async fn with_ledger(
         let saved = SavedPlan::new(&header, &order.plan, &purpose, &remembered, &built, &scope, &changes);
         saved.write(file)?;
     }
-    let asked =
-        Asked { changes: &changes, built: &built, header: &header, only_looks: run.dry_run || order.out.is_some() };
-    if let Some(code) = confirm(&asked, run, context)? {
-        return Ok(code);
-    }
+    let asked = Asked { changes: &changes, built: &built, header: &header, only_looks: only_looks(run, order) };
     let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
     let options = Options { at_once: run.at_once.max(1), wait: run.wait, empty_buckets: false };
     let session = &context.session;
     let work = Run { ledger, providers: &providers, listener: &terminal, identity: &identity, session, options };
+    if let Some(code) = confirm(&asked, run, context)? {
+        // Nothing to do in the world, but what is in force may have changed: that is worth a revision.
+        let turned = purpose.requested != remembered.requested || purpose.fallback != remembered.fallback;
+        if turned && !only_looks(run, order) {
+            work.go(&changes, &purpose).await?;
+        }
+        return Ok(code);
+    }
     let outcome = work.go(&changes, &purpose).await?;
     Ok(tell(&outcome, begun, &asked, context, &format!("akidb-edge {}", order.command)))
+}
+
+fn only_looks(run: &RunArgs, order: &Order) -> bool {
+    run.dry_run || order.out.is_some()
 }
 
 fn say_what_is_in_force(order: &Order, remembered: &Remembered, context: &Context) {
@@ -242,13 +252,7 @@ pub fn confirm(asked: &Asked<'_>, run: &RunArgs, context: &Context) -> Result<Op
     let voice = &context.voice;
     let text = report::changes_text(asked.changes, voice.verbose > 0, context.session.colour, run.wait);
     voice.data(&text);
-    for (step, verb) in &asked.built.later {
-        voice.talk(&format!("not available yet: step {step} (akidb-edge {verb})"));
-    }
-    for step in &asked.built.waiting {
-        voice
-            .talk(&format!("waits to be asked for: step {step} (akidb-edge route {step}, or deploy --request {step})"));
-    }
+    say_what_is_not_done(asked.built, context);
     let finished = asked.changes.is_empty() || asked.only_looks;
     if finished {
         let code = if asked.changes.is_empty() { exit::DONE } else { exit::PENDING };
@@ -267,6 +271,25 @@ pub fn confirm(asked: &Asked<'_>, run: &RunArgs, context: &Context) -> Result<Op
         ));
     }
     if voice.ask("Do this?") { Ok(None) } else { Err(Failure::refused("nothing was done", "")) }
+}
+
+/// Steps that this run does not take, and why: never silently left out.
+fn say_what_is_not_done(built: &Built, context: &Context) {
+    let own_verb = |step: &&(String, String)| VERBS_OF_THEIR_OWN.contains(&step.1.as_str());
+    let (own, later): (Vec<_>, Vec<_>) = built.later.iter().partition(own_verb);
+    let list = |steps: &[&(String, String)]| {
+        steps.iter().map(|(step, verb)| format!("{step} ({verb})")).collect::<Vec<_>>().join(", ")
+    };
+    if !later.is_empty() {
+        let steps = report::counted(later.len(), "step");
+        context.voice.talk(&format!("not available yet: {steps}: {}", list(&later)));
+    }
+    if !own.is_empty() {
+        context.voice.talk(&format!("done by a verb of its own: {}", list(&own)));
+    }
+    for step in &built.waiting {
+        context.voice.talk(&format!("waits to be asked for: step {step} (deploy --request {step})"));
+    }
 }
 
 /// Tells how it went and gives the exit code.

@@ -8,9 +8,10 @@ use super::Context;
 use super::deploy::{self, Choice, Order};
 use super::walk::{self, PlanArgs, RunArgs};
 use crate::desired;
-use crate::desired::explain::{self, Question};
 use crate::exit::{self, Failure};
 use crate::plan::{Plan, Work};
+use crate::report;
+use crate::resource::answer::{self, Question};
 use crate::resource::{Address, Kind};
 
 /// Change or explain where names lead.
@@ -117,10 +118,10 @@ fn explain(args: &Explaining, context: &Context) -> Result<u8, Failure> {
     for finding in walk::findings(&plan, &built).iter().filter(|finding| finding.is_error()) {
         context.voice.remark(&finding.line());
     }
-    let answers: Vec<_> = explain::names(&built.desired, args.name.as_deref())
+    let answers: Vec<_> = answer::names(&built.desired, args.name.as_deref())
         .iter()
         .flat_map(|name| args.from.iter().map(move |from| (name, from)))
-        .map(|(name, from)| explain::answer(&built.desired, &Question { name, from, down: &args.down }))
+        .map(|(name, from)| answer::answer(&built.desired, &Question { name, from, down: &args.down }))
         .collect();
     if answers.is_empty() {
         return Err(Failure::refused("no record set of the plan has that name", "leave --name out to see all of them"));
@@ -128,7 +129,7 @@ fn explain(args: &Explaining, context: &Context) -> Result<u8, Failure> {
     if context.global.json {
         context.voice.json("route-explain", &json!({"plan": plan.file, "down": args.down, "answers": answers}));
     } else {
-        context.voice.data(&explain::table(&answers, context.session.width));
+        context.voice.data(&report::answers_table(&answers, context.session.width));
     }
     Ok(exit::DONE)
 }

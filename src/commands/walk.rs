@@ -13,7 +13,7 @@ use crate::cli::Global;
 use crate::desired::{self, Built};
 use crate::execute::{self, Options, Outcome, Work};
 use crate::exit::Failure;
-use crate::ledger::{Fact, FileStore, Lease, Ledger, S3Store, Store};
+use crate::ledger::{Fact, FileStore, Lease, Ledger, S3Store, Store, Subject};
 use crate::observe;
 use crate::plan::{self, Plan, Settings};
 use crate::provider::Providers;
@@ -368,6 +368,9 @@ impl Run<'_> {
             fallback: purpose.fallback.clone(),
         };
         self.ledger.record(began).await?;
+        for learned in learned(changes, &before) {
+            self.ledger.record(learned).await?;
+        }
         let stop = interrupts();
         let work =
             Work::new(changes, self.providers, self.ledger, self.listener, self.options, stop, &self.identity.account);
@@ -378,6 +381,25 @@ impl Run<'_> {
     }
 }
 
+/// What was looked up and is not known so yet: an emergency must not depend on asking again.
+fn learned(changes: &Changes, before: &Remembered) -> Vec<Fact> {
+    let looked_up = changes.items.values().filter(|change| change.kind.facts().lookup);
+    let news = looked_up.filter_map(|change| {
+        let (found, resource) = (change.found.as_ref()?, change.after.as_ref()?);
+        let known = before.resources.get(&change.address).is_some_and(|record| record.attributes == found.attributes);
+        let subject = Subject {
+            address: change.address.clone(),
+            kind: change.kind,
+            generation: 0,
+            spec: resource.spec.clone(),
+            needs: resource.needs.clone(),
+            step: resource.step.clone(),
+        };
+        (!known).then(|| Fact::Learned { subject, id: found.id.clone(), attributes: found.attributes.clone() })
+    });
+    news.collect()
+}
+
 /// Becomes true at the first Ctrl-C (or SIGTERM); a second one ends the process at once, as if killed: the journal holds.
 fn interrupts() -> watch::Receiver<bool> {
     let (send, receive) = watch::channel(false);
@@ -386,7 +408,7 @@ fn interrupts() -> watch::Receiver<bool> {
             return std::future::pending().await;
         }
         // The receiver is gone when the run has ended: then there is nobody to tell.
-        drop(send.send(true));
+        let _ = send.send(true);
         std::future::pending::<()>().await;
     });
     receive

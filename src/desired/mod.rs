@@ -2,7 +2,6 @@
 
 mod cdn;
 mod edge;
-pub mod explain;
 mod models;
 mod routing;
 
@@ -52,6 +51,14 @@ pub fn build(plan: &Plan, requested: &BTreeSet<String>) -> Result<Built, Problem
     let asked: BTreeSet<&str> = plan.in_force(requested).map(|step| step.id.as_str()).collect();
     builder.built.waiting =
         plan.steps.iter().filter(|step| !asked.contains(step.id.as_str())).map(|step| step.id.clone()).collect();
+    // A step that no verb can do yet is not available, whether it would be asked for or not.
+    for step in &plan.steps {
+        if let (Work::Later(later), Some(at)) = (&step.work, builder.built.waiting.iter().position(|id| *id == step.id))
+        {
+            builder.built.waiting.remove(at);
+            builder.built.later.push((step.id.clone(), later.verb.clone()));
+        }
+    }
     let mut problems = builder.problems;
     problems.sort_by_key(|problem| problem.place);
     // A name that is used at several places of the graph may stand at one of the plan.

@@ -98,7 +98,8 @@ async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
     };
     let spec = work.resolved(&resource.spec);
     if has_references(&spec) {
-        let problem = format!("{} refers to something that was not made: {spec}", change.address);
+        let open: Vec<String> = crate::resource::references(&spec).iter().map(ToString::to_string).collect();
+        let problem = format!("{} refers to {}, which nobody made or found", change.address, open.join(", "));
         return Err(Fault::unexpected("akidb-edge", "resolve", problem).into());
     }
     let renewed = change.action == Action::Replace;

@@ -69,6 +69,16 @@ pub enum Fact {
         /// The fallback that is in force.
         fallback: Option<String>,
     },
+    /// Something that is only looked up was found: later runs know it without asking.
+    Learned {
+        /// What.
+        #[serde(flatten)]
+        subject: Subject,
+        /// What the service calls it.
+        id: String,
+        /// What it makes known.
+        attributes: Attributes,
+    },
     /// A call that changes something is about to be made.
     Intended {
         /// What is done.

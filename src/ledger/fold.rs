@@ -30,7 +30,7 @@ pub fn apply(state: &mut Remembered, entry: &Entry) -> Result<(), Contradiction>
         Fact::RunBegan { .. } => began(state, entry),
         _ if state.runs.is_empty() => return wrong("it stands before the first run".to_owned()),
         Fact::Intended { action, subject, id } => intended(state, *action, subject, id.as_deref()),
-        Fact::Succeeded { subject, id, attributes, .. } => {
+        Fact::Succeeded { subject, id, attributes, .. } | Fact::Learned { subject, id, attributes } => {
             state.resources.insert(subject.address.clone(), record(subject, Some(id), attributes, Standing::Present));
         }
         Fact::Removed { address, id } => {

@@ -64,12 +64,51 @@ fn label(change: &Change) -> String {
 fn field_line(field: &FieldChange) -> String {
     let show = |value: &Option<Value>, none: &str| value.as_ref().map_or(none.to_owned(), shown);
     let drift = if field.drifted { "  (changed outside)" } else { "" };
+    if let (Some(Value::Array(old)), Some(Value::Array(new))) = (&field.old, &field.new)
+        && old.iter().chain(new).any(Value::is_object)
+    {
+        return list_lines(&field.path, drift, old, new);
+    }
     let (old, new) = (show(&field.old, "(not set)"), show(&field.new, "(default)"));
     if old.len() + new.len() < 70 {
         format!("        {}: {old} -> {new}{drift}\n", field.path)
     } else {
         format!("        {}:{drift}\n          old {old}\n          new {new}\n", field.path)
     }
+}
+
+/// A list of things: those that go and those that come, one on each line.
+fn list_lines(path: &str, drift: &str, old: &[Value], new: &[Value]) -> String {
+    let mut text = format!("        {path}:{drift}\n");
+    for (mark, here, there) in [("-", old, new), ("+", new, old)] {
+        for item in here.iter().filter(|item| !there.contains(item)) {
+            text.push_str(&format!("          {mark} {}\n", pairs(item)));
+        }
+    }
+    text
+}
+
+/// A thing as `field=value` pairs, its names first.
+fn pairs(value: &Value) -> String {
+    fn walk(path: &str, value: &Value, out: &mut Vec<(String, String)>) {
+        match value {
+            Value::Object(fields) => {
+                for (key, field) in fields {
+                    let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                    walk(&path, field, out);
+                }
+            }
+            Value::String(text) => out.push((path.to_owned(), text.clone())),
+            other => out.push((path.to_owned(), other.to_string())),
+        }
+    }
+    let mut all = Vec::new();
+    walk("", value, &mut all);
+    let names = ["name", "id", "type", "path", "set_identifier"];
+    let rank = |key: &str| names.iter().position(|first| *first == key).unwrap_or(names.len());
+    all.sort_by_key(|(key, _)| rank(key));
+    let words = all.into_iter().map(|(key, value)| if rank(&key) < 3 { value } else { format!("{key}={value}") });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn shown(value: &Value) -> String {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{counted, duration};
 use crate::execute::Outcome;
+use crate::resource::answer::Answer;
 use crate::resource::{Remembered, Standing};
 
 /// How a run went, in words.
@@ -51,25 +52,48 @@ pub fn outcome_json(outcome: &Outcome, took_ms: u64) -> Value {
     })
 }
 
-/// What the journal knows, as a table.
-pub fn resources_table(state: &Remembered, width: u16) -> String {
+/// A table without walls: a header, a line below it, rows.
+fn table(width: u16, header: &[&str]) -> Table {
     let mut table = Table::new();
+    let arrangement = ContentArrangement::Dynamic;
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(arrangement).set_width(width);
+    table.set_header(header);
     table
-        .load_style(presets::UTF8_HORIZONTAL_ONLY)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(width);
-    table.set_header(["address", "id", "known as", "state"]);
+}
+
+/// What the journal knows, as a table. The column of states is there when there is something to say in it.
+pub fn resources_table(state: &Remembered, width: u16) -> String {
+    let unsettled = state.resources.values().any(|record| record.standing != Standing::Present);
+    let header = ["address", "id", "known as", "state"];
+    let mut table = table(width, if unsettled { &header } else { &header[..3] });
     for (address, record) in &state.resources {
         let attribute = |name: &str| record.attributes.get(name).and_then(Value::as_str).map(str::to_owned);
-        let known =
-            ["domain_name", "dns_name", "version", "name_servers"].into_iter().find_map(attribute).unwrap_or_default();
+        let known = ["domain_name", "dns_name", "version"].into_iter().find_map(attribute).unwrap_or_default();
         let standing = match record.standing {
-            Standing::Present => "present",
+            Standing::Present => "",
             Standing::Creating => "create unanswered",
             Standing::Updating => "update unanswered",
             Standing::Deleting => "delete unanswered",
         };
-        table.add_row([address.to_string(), record.id.clone().unwrap_or_default(), known, standing.to_owned()]);
+        let id = record.id.clone().unwrap_or_default();
+        let mut row = vec![address.to_string(), id, known];
+        row.extend(unsettled.then(|| standing.to_owned()));
+        table.add_row(row);
+    }
+    without_rules(&table)
+}
+
+/// The answers that places get, as a table.
+pub fn answers_table(answers: &[Answer], width: u16) -> String {
+    let mut table = table(width, &["name", "from", "answer", "because"]);
+    for one in answers {
+        table.add_row([one.name.clone(), one.from.clone(), one.answers.join("\n"), one.because.join("\n")]);
     }
     table.to_string()
+}
+
+/// The rule between rows is left out where each row is one thing.
+fn without_rules(table: &Table) -> String {
+    let lines: Vec<String> = table.lines().filter(|line| !line.starts_with('─')).collect();
+    lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n")
 }

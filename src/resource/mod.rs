@@ -3,6 +3,7 @@
 //! Every room looks here; this room looks at no one and calls no one.
 
 mod address;
+pub mod answer;
 mod artefact;
 mod change;
 mod event;

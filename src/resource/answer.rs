@@ -7,8 +7,8 @@
 
 use serde::Serialize;
 
-use crate::resource::records::{RecordSet, RecordsSpec};
-use crate::resource::{Desired, Kind};
+use super::records::{RecordSet, RecordsSpec};
+use super::{Desired, Kind};
 
 /// Who asks for what, and what is down.
 #[derive(Clone, Copy, Debug)]
@@ -231,19 +231,4 @@ fn target(dns_name: &str) -> String {
                 .replace("cdn.distribution.main", "the distribution")
         },
     )
-}
-
-/// The answers as a table.
-pub fn table(answers: &[Answer], width: u16) -> String {
-    use comfy_table::{ContentArrangement, Table, presets};
-    let mut table = Table::new();
-    table
-        .load_style(presets::UTF8_HORIZONTAL_ONLY)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(width);
-    table.set_header(["name", "from", "answer", "because"]);
-    for one in answers {
-        table.add_row([one.name.clone(), one.from.clone(), one.answers.join("\n"), one.because.join("\n")]);
-    }
-    table.to_string()
 }
