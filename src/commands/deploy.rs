@@ -107,7 +107,13 @@ impl Choice {
             open || of_steps.contains(address) || self.targets.iter().any(|pattern| address.matches(pattern))
         };
         let mut chosen: BTreeSet<Address> = every.iter().filter(|address| wanted(address)).cloned().collect();
-        if !self.exactly {
+        if self.exactly {
+            chosen.retain(|address| remembered.resources.contains_key(address));
+            if chosen.is_empty() {
+                let problem = format!("nothing of {} is deployed", self.targets.join(", "));
+                return Err(Failure::refused(problem, "akidb-edge status shows what is there"));
+            }
+        } else {
             chosen.extend(built.desired.with_needs(wanted));
         }
         let excluded = |address: &Address| self.excluded.iter().any(|pattern| address.matches(pattern));

@@ -194,6 +194,9 @@ fn unreachable_fault(service: &str, operation: &str, words: &str, class: Class) 
 fn advise(fault: Fault) -> Fault {
     match fault.class {
         Class::Credentials => fault.next("log in again (aws sso login), or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; with the local AWS: eval \"$(localstack/up)\""),
+        Class::Denied if fault.service == "s3" => fault.next(
+            "names of buckets are global: if this one belongs to another account, choose other names (--var prefix=…); else give the caller this permission",
+        ),
         Class::Denied => fault.next("give the caller this permission; the tool asks for nothing that the plan does not need"),
         _ => fault,
     }
