@@ -199,6 +199,7 @@ async fn with_ledger(
     let scope = Scope { only: order.chosen.addresses(&built, &remembered)?, adopt: order.adopt.clone() };
     let artefacts = std::mem::take(&mut built.artefacts);
     saved::keep_artefacts(&context.global, &order.plan.stack, &artefacts, run.dry_run)?;
+    let made = if order.out.is_some() { saved::made_in_memory(&artefacts) } else { Vec::new() };
     let providers = walk::with_artefacts(connection, artefacts);
     let covers = |address: &Address| scope.only.as_ref().is_none_or(|only| only.contains(address));
     let (identity, observed) = connection.look(&built.desired, &remembered, &providers, covers).await?;
@@ -208,7 +209,7 @@ async fn with_ledger(
     let changes = walk::difference(&built.desired, &remembered, &observed, &scope)?;
     let purpose = Purpose { command: order.command.clone(), requested, fallback: order.fallback.clone() };
     if let Some(file) = &order.out {
-        let saved = SavedPlan::new(&header, &order.plan, &purpose, &remembered, &built, &scope, &changes);
+        let saved = SavedPlan::new(&header, &order.plan, &purpose, &remembered, &built, &scope, &made, &changes);
         saved.write(file)?;
     }
     let asked = Asked { changes: &changes, built: &built, header: &header, only_looks: only_looks(run, order) };

@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::Context;
@@ -46,6 +48,8 @@ pub struct SavedPlan {
     later: Vec<(String, String)>,
     waiting: Vec<String>,
     files: Vec<(String, PathBuf, u64)>,
+    /// What was made in memory (function code, pages), in base64: small, and not to be found elsewhere.
+    made: Vec<String>,
     changes: Changes,
 }
 
@@ -58,6 +62,7 @@ impl SavedPlan {
         remembered: &Remembered,
         built: &Built,
         scope: &Scope,
+        made: &[Vec<u8>],
         changes: &Changes,
     ) -> Self {
         let files = plan.files.iter().filter_map(|(path, facts)| {
@@ -82,6 +87,7 @@ impl SavedPlan {
             later: built.later.clone(),
             waiting: built.waiting.clone(),
             files: files.collect(),
+            made: made.iter().map(|bytes| BASE64_STANDARD.encode(bytes)).collect(),
             changes: changes.clone(),
         }
     }
@@ -152,6 +158,9 @@ async fn with_ledger(
             return Err(stale(format!("{} has changed", path.display())));
         }
         artefacts.add_file(sha256, path.clone(), *bytes);
+    }
+    for text in &saved.made {
+        artefacts.add_bytes(BASE64_STANDARD.decode(text).map_err(|bad| stale(format!("it is damaged: {bad}")))?);
     }
     let providers = walk::with_artefacts(connection, artefacts);
     let scope = Scope { only: saved.only.clone(), adopt: saved.adopt.clone() };
@@ -242,4 +251,13 @@ pub fn kept_artefacts(global: &Global, stack: &str) -> Artefacts {
         }
     }
     artefacts
+}
+
+/// The bytes that were made in memory.
+pub fn made_in_memory(artefacts: &Artefacts) -> Vec<Vec<u8>> {
+    let memory = artefacts.iter().filter_map(|(_, source, _)| match source {
+        Source::Memory(bytes) => Some(bytes.to_vec()),
+        Source::File(_) => None,
+    });
+    memory.collect()
 }

@@ -1,5 +1,6 @@
 //! One step: announce, call, answer. A call whose answer was lost is looked up before it is made again.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -168,7 +169,22 @@ fn old_self(work: &Work<'_>, change: &Change) -> Option<Leftover> {
         spec: work.resolved(&record.spec),
         attributes: record.attributes.clone(),
         reason: "a newer one took its place".to_owned(),
+        held_by: leaning_on(work, &change.address),
     })
+}
+
+/// What is remembered to need `address`.
+fn leaning_on(work: &Work<'_>, address: &Address) -> BTreeSet<Address> {
+    let others = work.changes.items.values().filter(|other| other.address != *address);
+    let leaning = others.filter(|other| other.before.as_ref().is_some_and(|record| record.needs.contains_key(address)));
+    leaning.map(|other| other.address.clone()).collect()
+}
+
+/// One of those that hold something, if it could not be deleted yet.
+fn holder(work: &Work<'_>, left: &Leftover) -> Option<Address> {
+    let waiting = work.ledger.remembered().leftovers;
+    let holds = |other: &&Leftover| left.held_by.contains(&other.address) && other.id != left.id;
+    waiting.iter().find(holds).map(|other| other.address.clone())
 }
 
 async fn create(put: &Put<'_>) -> Result<Made, Fault> {
@@ -294,7 +310,11 @@ async fn remove(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
         };
         work.ledger.record(Fact::Intended { action: Action::Delete, subject, id: Some(old.id.clone()) }).await?;
     }
-    match delete(work, &old).await? {
+    let gone = match holder(work, &old) {
+        Some(holder) if !set_aside => Gone::Deferred(format!("{holder} must go first")),
+        _ => delete(work, &old).await?,
+    };
+    match gone {
         Gone::Gone => {
             let fact = if set_aside {
                 Fact::Cleared { address: old.address.clone(), id: old.id.clone() }
@@ -319,7 +339,8 @@ async fn defer(work: &Work<'_>, mut left: Leftover, reason: String) -> Result<En
     let (address, id) = (left.address.clone(), left.id.clone());
     work.ledger.record(Fact::SetAside(left)).await?;
     work.tell(Event::Deferred { address: address.clone(), reason: reason.clone() });
-    Ok(Ended { deferred: Some(reason), ..Ended::nothing(&address, &id) })
+    // For this run it is over: what it leans on is put off behind it, not left out.
+    Ok(Ended { deferred: Some(reason), is_final: true, ..Ended::nothing(&address, &id) })
 }
 
 async fn delete(work: &Work<'_>, old: &Leftover) -> Result<Gone, Fault> {
@@ -350,7 +371,17 @@ async fn delete(work: &Work<'_>, old: &Leftover) -> Result<Gone, Fault> {
 /// Tries once more to delete something that was set aside.
 pub async fn clear(work: &Work<'_>, left: &Leftover) -> Result<Ended, Problem> {
     let begun = Instant::now();
-    match delete(work, left).await {
+    let state = work.ledger.remembered();
+    if state.resources.values().any(|record| record.kind == left.kind && record.id.as_deref() == Some(&left.id)) {
+        // A later run took the very thing up again: it is nobody's leftover any more.
+        work.ledger.record(Fact::Cleared { address: left.address.clone(), id: left.id.clone() }).await?;
+        return Ok(Ended::nothing(&left.address, &left.id));
+    }
+    let gone = match holder(work, left) {
+        Some(holder) => Ok(Gone::Deferred(format!("{holder} must go first"))),
+        None => delete(work, left).await,
+    };
+    match gone {
         Ok(Gone::Gone) => {
             work.ledger.record(Fact::Cleared { address: left.address.clone(), id: left.id.clone() }).await?;
             let (address, id) = (left.address.clone(), left.id.clone());
