@@ -26,6 +26,8 @@ pub struct Session {
     pub can_ask: bool,
     /// Whether colours are wanted.
     pub colour: bool,
+    /// The command line, to say how to go on. It may hold values that nobody else should see: it is never written down.
+    pub again: String,
     /// Width of the terminal in columns; as wide as can be when there is none.
     pub width: u16,
 }
@@ -48,6 +50,7 @@ impl Session {
             terminal,
             can_ask: terminal && std::io::stdin().is_terminal(),
             colour: terminal && !no_colour && env::var_os("NO_COLOR").is_none(),
+            again: env::args().collect::<Vec<_>>().join(" "),
             width: console::Term::stdout().size_checked().map_or(u16::MAX, |(_, columns)| columns),
         }
     }

@@ -226,7 +226,7 @@ async fn with_ledger(
         return Ok(code);
     }
     let outcome = work.go(&changes, &purpose).await?;
-    Ok(tell(&outcome, begun, &asked, context, &format!("akidb-edge {}", order.command)))
+    Ok(tell(&outcome, begun, &asked, context, &context.session.again))
 }
 
 fn only_looks(run: &RunArgs, order: &Order) -> bool {
@@ -310,6 +310,7 @@ pub fn tell(
     let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let code = match (outcome.is_complete(), outcome.deferred.is_empty(), outcome.failed.is_empty()) {
         (true, true, _) => exit::DONE,
+        _ if outcome.stopped => exit::PENDING,
         (_, _, false) => exit::ERROR,
         _ => exit::PENDING,
     };

@@ -88,5 +88,5 @@ async fn remove(
     let session = &context.session;
     let work = Run { ledger, providers: &providers, listener: &terminal, identity: &identity, session, options };
     let outcome = work.go(&changes, &purpose).await?;
-    Ok(deploy::tell(&outcome, begun, &asked, context, &format!("akidb-edge {command}")))
+    Ok(deploy::tell(&outcome, begun, &asked, context, &context.session.again))
 }

@@ -201,7 +201,7 @@ async fn with_ledger(
     let session = &context.session;
     let work = Run { ledger, providers: &providers, listener: &terminal, identity: &identity, session, options };
     let outcome = work.go(&changes, &purpose).await?;
-    Ok(deploy::tell(&outcome, begun, &asked, context, &format!("akidb-edge {}", saved.command)))
+    Ok(deploy::tell(&outcome, begun, &asked, context, &context.session.again))
 }
 
 /// The first address where what was saved and what would be done now are not the same.
