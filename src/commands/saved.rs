@@ -53,18 +53,30 @@ pub struct SavedPlan {
     changes: Changes,
 }
 
+/// What was looked at, ready to be saved.
+pub struct Looked<'a> {
+    /// Whom we talked to.
+    pub header: &'a Header,
+    /// The plan.
+    pub plan: &'a Plan,
+    /// What the run would be called, and what it would put in force.
+    pub purpose: &'a Purpose,
+    /// The journal's state.
+    pub remembered: &'a Remembered,
+    /// The graph.
+    pub built: &'a Built,
+    /// What the difference looked at.
+    pub scope: &'a Scope,
+    /// The bytes that were made in memory.
+    pub made: &'a [Vec<u8>],
+    /// The difference.
+    pub changes: &'a Changes,
+}
+
 impl SavedPlan {
     /// What would be done now.
-    pub fn new(
-        header: &Header,
-        plan: &Plan,
-        purpose: &Purpose,
-        remembered: &Remembered,
-        built: &Built,
-        scope: &Scope,
-        made: &[Vec<u8>],
-        changes: &Changes,
-    ) -> Self {
+    pub fn new(looked: &Looked<'_>) -> Self {
+        let Looked { header, plan, purpose, remembered, built, scope, made, changes } = looked;
         let files = plan.files.iter().filter_map(|(path, facts)| {
             let (sha256, bytes) = facts.content.clone().ok()?;
             let path = fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path));
@@ -88,7 +100,7 @@ impl SavedPlan {
             waiting: built.waiting.clone(),
             files: files.collect(),
             made: made.iter().map(|bytes| BASE64_STANDARD.encode(bytes)).collect(),
-            changes: changes.clone(),
+            changes: Changes::clone(changes),
         }
     }
 

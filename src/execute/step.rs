@@ -232,7 +232,7 @@ async fn update(put: &Put<'_>, found: &Found, change: &Change) -> Result<Made, F
 }
 
 async fn again(put: &Put<'_>, pauses: &mut Pauses, fault: Fault) -> Result<(), Fault> {
-    let Some(pause) = pauses.next() else { return Err(fault) };
+    let Some(pause) = pauses.pause() else { return Err(fault) };
     let after_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
     let attempt = pauses.attempt;
     put.work.tell(Event::Retrying { address: put.resource.address.clone(), attempt, after_ms, fault });
@@ -360,7 +360,7 @@ async fn delete(work: &Work<'_>, old: &Leftover) -> Result<Gone, Fault> {
     loop {
         match provider.delete(&subject).await {
             Err(fault) if matches!(fault.class, Class::Retry | Class::Stale) => {
-                let Some(pause) = pauses.next() else { return Err(fault) };
+                let Some(pause) = pauses.pause() else { return Err(fault) };
                 tokio::time::sleep(pause).await;
             }
             answer => return answer,
