@@ -11,7 +11,6 @@ use super::saved::{self, SavedPlan};
 use super::walk::{self, PlanArgs, Purpose, Run, RunArgs};
 use crate::change::Scope;
 use crate::desired::Built;
-use crate::execute::Options;
 use crate::exit::{self, Failure};
 use crate::ledger::Ledger;
 use crate::plan::Plan;
@@ -223,9 +222,15 @@ async fn with_ledger(
     }
     let asked = Asked { changes: &changes, built: &built, header: &header, only_looks: only_looks(run, order) };
     let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
-    let options = Options { at_once: run.at_once.max(1), wait: run.wait, empty_buckets: false };
     let session = &context.session;
-    let work = Run { ledger, providers: &providers, listener: &terminal, identity: &identity, session, options };
+    let work = Run {
+        ledger,
+        providers: &providers,
+        listener: &terminal,
+        identity: &identity,
+        session,
+        options: run.options(),
+    };
     if let Some(code) = confirm(&asked, run, context)? {
         // Nothing to do in the world, but what is in force may have changed: that is worth a revision.
         let turned = purpose.requested != remembered.requested || purpose.fallback != remembered.fallback;

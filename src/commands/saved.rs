@@ -15,7 +15,6 @@ use super::walk::{self, Purpose, Run, RunArgs};
 use crate::change::Scope;
 use crate::cli::Global;
 use crate::desired::Built;
-use crate::execute::Options;
 use crate::exit::Failure;
 use crate::ledger::Ledger;
 use crate::plan::Plan;
@@ -204,14 +203,20 @@ async fn with_ledger(
         return Ok(code);
     }
     let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
-    let options = Options { at_once: run.at_once.max(1), wait: run.wait, empty_buckets: false };
     let purpose = Purpose {
         command: saved.command.clone(),
         requested: saved.requested.clone(),
         fallback: saved.fallback.clone(),
     };
     let session = &context.session;
-    let work = Run { ledger, providers: &providers, listener: &terminal, identity: &identity, session, options };
+    let work = Run {
+        ledger,
+        providers: &providers,
+        listener: &terminal,
+        identity: &identity,
+        session,
+        options: run.options(),
+    };
     let outcome = work.go(&changes, &purpose).await?;
     Ok(deploy::tell(&outcome, begun, &asked, context, &context.session.again))
 }

@@ -24,6 +24,15 @@ struct Question {
     attributes: Attributes,
 }
 
+impl Question {
+    /// Fills in what is known by now.
+    fn resolve(&mut self, answers: &Observed, remembered: &Remembered) {
+        let lookup = |address: &str, attribute: &str| known(answers, remembered, address, attribute);
+        self.spec = resolve(&self.spec, &lookup);
+        self.former = self.former.as_ref().map(|former| resolve(former, &lookup));
+    }
+}
+
 /// Reads every address that is wanted or remembered and that `wanted` accepts. What depends on something that does not
 /// exist yet is not asked for: it cannot exist either.
 pub async fn read(
@@ -40,10 +49,7 @@ pub async fn read(
     loop {
         let answers = Observed { seen, account: String::new() };
         for question in &mut open {
-            let resolved =
-                |spec: &Value| resolve(spec, &|address, attribute| known(&answers, remembered, address, attribute));
-            question.spec = resolved(&question.spec);
-            question.former = question.former.as_ref().map(resolved);
+            question.resolve(&answers, remembered);
         }
         seen = answers.seen;
         let (ready, later): (Vec<_>, Vec<_>) = open.into_iter().partition(can_be_asked);
