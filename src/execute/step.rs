@@ -166,7 +166,7 @@ fn old_self(work: &Work<'_>, change: &Change) -> Option<Leftover> {
         address: change.address.clone(),
         kind: change.kind,
         id,
-        spec: work.resolved(&record.spec),
+        spec: work.resolved_before(&record.spec),
         attributes: record.attributes.clone(),
         reason: "a newer one took its place".to_owned(),
         held_by: leaning_on(work, &change.address),
@@ -208,7 +208,7 @@ async fn create(put: &Put<'_>) -> Result<Made, Fault> {
 
 async fn update(put: &Put<'_>, found: &Found, change: &Change) -> Result<Made, Fault> {
     let mut pauses = Pauses::within(ACTING);
-    let before = change.before.as_ref().map(|record| put.work.resolved(&record.spec));
+    let before = change.before.as_ref().map(|record| put.work.resolved_before(&record.spec));
     let mut now = found.clone();
     // References that were open when the difference was made are known by now: look again at what really differs.
     let mut fields = compare(put.resource.kind, &put.spec, before.as_ref(), &now.spec);
