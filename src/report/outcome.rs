@@ -84,7 +84,7 @@ pub fn resources_table(state: &Remembered, width: u16) -> String {
 }
 
 /// An id for a person: what an ARN names, and the middle left out of what is long.
-fn shortened(id: &str) -> String {
+pub(super) fn shortened(id: &str) -> String {
     let name = if id.starts_with("arn:") { id.splitn(6, ':').last().unwrap_or(id) } else { id };
     let letters: Vec<char> = name.chars().collect();
     if letters.len() <= 44 {
