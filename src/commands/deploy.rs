@@ -36,6 +36,9 @@ pub struct Args {
     /// Not these addresses, nor what needs them
     #[arg(long, value_name = "ADDRESS")]
     exclude: Vec<String>,
+    /// Print the IAM policy that this plan needs, no more; no call is made
+    #[arg(long)]
+    print_iam_policy: bool,
     /// Take up a thing that exists and is not this stack's
     #[arg(long, value_name = "ADDRESS")]
     adopt: Vec<Address>,
@@ -132,6 +135,9 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         return saved::apply(file, &args.run, context).await;
     }
     let plan = args.plan.load(&context.session)?;
+    if args.print_iam_policy {
+        return print_policy(&plan, context);
+    }
     let mut targets = args.target.clone();
     targets.extend(args.what.clone());
     let area = args.what.as_ref().map_or(String::new(), |area| format!(" {area}"));
@@ -159,6 +165,15 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         out: args.out,
     };
     carry_out(order, &args.run, context).await
+}
+
+/// Prints what the tool must be allowed to do for this plan, steps on request included.
+fn print_policy(plan: &Plan, context: &Context) -> Result<u8, Failure> {
+    let every: BTreeSet<String> = plan.steps.iter().map(|step| step.id.clone()).collect();
+    let built = walk::build(plan, &every, &context.voice)?;
+    let policy = crate::provider::aws::least_privilege(&built.desired, "*");
+    println!("{}", serde_json::to_string_pretty(&policy).unwrap_or_default());
+    Ok(exit::DONE)
 }
 
 /// Carries out an order: the walk of `deploy`, `route` and `rollback --fallback`.

@@ -18,6 +18,7 @@ mod object;
 mod origin_access;
 mod origin_request_policy;
 mod pace;
+mod permissions;
 mod records;
 mod replication;
 mod response_headers_policy;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 
 pub use clients::{Access, Clients, GLOBAL, Identity};
 pub use fault::of as fault_of;
+pub use permissions::policy as least_privilege;
 
 use named::Named;
 
