@@ -26,6 +26,8 @@ pub struct Session {
     pub can_ask: bool,
     /// Whether colours are wanted.
     pub colour: bool,
+    /// The command line, to say how to go on. It may hold values that nobody else should see: it is never written down.
+    pub again: String,
     /// Width of the terminal in columns; as wide as can be when there is none.
     pub width: u16,
 }
@@ -37,7 +39,7 @@ impl Session {
         let variables =
             env::vars().filter_map(|(key, value)| Some((key.strip_prefix(VARIABLE_PREFIX)?.to_owned(), value)));
         Self {
-            user: env::var("USER").or_else(|_| env::var("LOGNAME")).unwrap_or_else(|_| "unknown".to_owned()),
+            user: user(),
             host: gethostname::gethostname().to_string_lossy().into_owned(),
             access: Access {
                 region: None,
@@ -48,7 +50,23 @@ impl Session {
             terminal,
             can_ask: terminal && std::io::stdin().is_terminal(),
             colour: terminal && !no_colour && env::var_os("NO_COLOR").is_none(),
+            again: env::args().collect::<Vec<_>>().join(" "),
             width: console::Term::stdout().size_checked().map_or(u16::MAX, |(_, columns)| columns),
         }
     }
+}
+
+/// Who runs it: the environment's word, else the name of the process's user in the system's list.
+fn user() -> String {
+    let said = env::var("USER").or_else(|_| env::var("LOGNAME")).ok().filter(|name| !name.is_empty());
+    said.or_else(|| {
+        let status = std::fs::read_to_string("/proc/self/status").ok()?;
+        let uid = status.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_whitespace().next()?.to_owned();
+        let users = std::fs::read_to_string("/etc/passwd").ok()?;
+        users
+            .lines()
+            .map(|line| line.split(':').collect::<Vec<_>>())
+            .find_map(|fields| (fields.get(2) == Some(&uid.as_str())).then(|| fields[0].to_owned()))
+    })
+    .unwrap_or_else(|| "unknown".to_owned())
 }

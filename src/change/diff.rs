@@ -117,6 +117,9 @@ impl View<'_> {
             (Owner::Foreign(why), _) if !known && !self.scope.adopt.contains(&resource.address) => {
                 return Err(foreign(resource, found, why));
             }
+            _ if replaces(resource.kind, &fields) && cannot_stand_beside(resource.kind, &fields) => {
+                return Err(same_name(resource, &fields));
+            }
             _ if replaces(resource.kind, &fields) => Action::Replace,
             _ if !known => Action::Adopt,
             (_, true) => settled_action(record, resource),
@@ -230,11 +233,25 @@ fn replaces(kind: Kind, fields: &[FieldChange]) -> bool {
     fields.iter().any(|field| touches(kind.facts().replace_on, &field.path))
 }
 
+/// Whether the new one would have the name of the old one, which holds data: neither can be made before the other goes.
+fn cannot_stand_beside(kind: Kind, fields: &[FieldChange]) -> bool {
+    let facts = kind.facts();
+    facts.holds_data && !fields.iter().any(|field| touches(facts.identity, &field.path))
+}
+
+fn same_name(resource: &Resource, fields: &[FieldChange]) -> Refusal {
+    let changed: Vec<&str> = fields.iter().map(|field| field.path.as_str()).collect();
+    Refusal {
+        address: resource.address.clone(),
+        problem: format!("{} cannot change under the same name, and it holds data", changed.join(", ")),
+        next_step: "give the new one another name: it is made first, the old one goes after".to_owned(),
+    }
+}
+
 fn risk(kind: Kind, action: Action, fields: &[FieldChange]) -> Risk {
     let facts = kind.facts();
     match action {
-        Action::Delete | Action::Replace if facts.holds_data && !facts.create_first => Risk::DestroysData,
-        Action::Delete if facts.holds_data => Risk::Brief,
+        Action::Delete | Action::Replace if facts.holds_data => Risk::DestroysData,
         Action::Delete => Risk::Disruptive,
         Action::Replace if facts.create_first => Risk::Brief,
         Action::Replace => Risk::Disruptive,

@@ -11,12 +11,11 @@ use super::saved::{self, SavedPlan};
 use super::walk::{self, PlanArgs, Purpose, Run, RunArgs};
 use crate::change::Scope;
 use crate::desired::Built;
-use crate::execute::Options;
 use crate::exit::{self, Failure};
 use crate::ledger::Ledger;
 use crate::plan::Plan;
 use crate::report::{self, Terminal};
-use crate::resource::{Address, Changes, Remembered};
+use crate::resource::{Action, Address, Changes, Kind, Remembered};
 
 /// Make the stack what the plan says: show the difference, ask, do it. A second run has nothing to do.
 #[derive(Debug, clap::Args)]
@@ -199,6 +198,7 @@ async fn with_ledger(
     let scope = Scope { only: order.chosen.addresses(&built, &remembered)?, adopt: order.adopt.clone() };
     let artefacts = std::mem::take(&mut built.artefacts);
     saved::keep_artefacts(&context.global, &order.plan.stack, &artefacts, run.dry_run)?;
+    let made = if order.out.is_some() { saved::made_in_memory(&artefacts) } else { Vec::new() };
     let providers = walk::with_artefacts(connection, artefacts);
     let covers = |address: &Address| scope.only.as_ref().is_none_or(|only| only.contains(address));
     let (identity, observed) = connection.look(&built.desired, &remembered, &providers, covers).await?;
@@ -208,14 +208,29 @@ async fn with_ledger(
     let changes = walk::difference(&built.desired, &remembered, &observed, &scope)?;
     let purpose = Purpose { command: order.command.clone(), requested, fallback: order.fallback.clone() };
     if let Some(file) = &order.out {
-        let saved = SavedPlan::new(&header, &order.plan, &purpose, &remembered, &built, &scope, &changes);
+        let saved = SavedPlan::new(&saved::Looked {
+            header: &header,
+            plan: &order.plan,
+            purpose: &purpose,
+            remembered: &remembered,
+            built: &built,
+            scope: &scope,
+            made: &made,
+            changes: &changes,
+        });
         saved.write(file)?;
     }
     let asked = Asked { changes: &changes, built: &built, header: &header, only_looks: only_looks(run, order) };
     let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
-    let options = Options { at_once: run.at_once.max(1), wait: run.wait, empty_buckets: false };
     let session = &context.session;
-    let work = Run { ledger, providers: &providers, listener: &terminal, identity: &identity, session, options };
+    let work = Run {
+        ledger,
+        providers: &providers,
+        listener: &terminal,
+        identity: &identity,
+        session,
+        options: run.options(),
+    };
     if let Some(code) = confirm(&asked, run, context)? {
         // Nothing to do in the world, but what is in force may have changed: that is worth a revision.
         let turned = purpose.requested != remembered.requested || purpose.fallback != remembered.fallback;
@@ -225,7 +240,8 @@ async fn with_ledger(
         return Ok(code);
     }
     let outcome = work.go(&changes, &purpose).await?;
-    Ok(tell(&outcome, begun, &asked, context, &format!("akidb-edge {}", order.command)))
+    say_name_servers(&outcome, ledger, context);
+    Ok(tell(&outcome, begun, &asked, context, &context.session.again))
 }
 
 fn only_looks(run: &RunArgs, order: &Order) -> bool {
@@ -235,6 +251,19 @@ fn only_looks(run: &RunArgs, order: &Order) -> bool {
 fn say_what_is_in_force(order: &Order, remembered: &Remembered, context: &Context) {
     if let Some(fallback) = remembered.fallback.as_ref().filter(|_| order.fallback.is_none()) {
         context.voice.remark(&format!("the fallback {fallback} is in force; this run ends it"));
+    }
+}
+
+/// A new zone answers nobody until the registrar names its servers.
+fn say_name_servers(outcome: &crate::execute::Outcome, ledger: &Ledger, context: &Context) {
+    let state = ledger.remembered();
+    for done in outcome.done.iter().filter(|done| done.kind == Kind::Zone && done.action == Action::Create) {
+        let attributes = state.resources.get(&done.address).map(|record| &record.attributes);
+        let servers = attributes.and_then(|known| known.get("name_servers")).and_then(serde_json::Value::as_array);
+        let servers: Vec<&str> = servers.into_iter().flatten().filter_map(serde_json::Value::as_str).collect();
+        let zone =
+            attributes.and_then(|known| known.get("name")).and_then(serde_json::Value::as_str).unwrap_or_default();
+        context.voice.talk(&format!("{zone} is new: name its servers at the registrar: {}", servers.join(", ")));
     }
 }
 
@@ -309,6 +338,7 @@ pub fn tell(
     let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let code = match (outcome.is_complete(), outcome.deferred.is_empty(), outcome.failed.is_empty()) {
         (true, true, _) => exit::DONE,
+        _ if outcome.stopped => exit::PENDING,
         (_, _, false) => exit::ERROR,
         _ => exit::PENDING,
     };

@@ -7,7 +7,6 @@ use super::deploy::{self, Asked, Choice};
 use super::walk::{self, PlanArgs, Purpose, Run, RunArgs};
 use crate::change::Scope;
 use crate::desired::Built;
-use crate::execute::Options;
 use crate::exit::Failure;
 use crate::ledger::Ledger;
 use crate::report::Terminal;
@@ -21,9 +20,6 @@ pub struct Args {
     /// Name of the stack, when no plan is at hand
     #[arg(long, conflicts_with = "plan")]
     stack: Option<String>,
-    /// Also delete the data in the buckets: every object and old version
-    #[arg(long)]
-    empty_buckets: bool,
     #[command(flatten)]
     run: RunArgs,
     /// Only these addresses
@@ -42,7 +38,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     };
     let connection = walk::connect(&context.session).await?;
     let store = walk::store(&context.global, &context.session, &stack, Some(&connection)).await?;
-    let empty = if args.empty_buckets { " --empty-buckets" } else { "" };
+    let empty = if args.run.empty_buckets { " --empty-buckets" } else { "" };
     let command = format!("destroy --stack {stack}{empty}");
     let ledger = if args.run.dry_run {
         Ledger::read(store, &stack).await?
@@ -75,7 +71,7 @@ async fn remove(
     let header = walk::header(connection, &identity, stack, None, &context.global);
     context.voice.header(&header);
     let changes = walk::difference(&built.desired, &remembered, &observed, &scope)?;
-    if args.empty_buckets && !changes.is_empty() {
+    if args.run.empty_buckets && !changes.is_empty() {
         context.voice.remark("all objects and old versions in the stack's buckets are deleted for good");
     }
     let asked = Asked { changes: &changes, built: &built, header: &header, only_looks: args.run.dry_run };
@@ -83,10 +79,16 @@ async fn remove(
         return Ok(code);
     }
     let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
-    let options = Options { at_once: args.run.at_once.max(1), wait: args.run.wait, empty_buckets: args.empty_buckets };
     let purpose = Purpose { command: command.to_owned(), ..Purpose::default() };
     let session = &context.session;
-    let work = Run { ledger, providers: &providers, listener: &terminal, identity: &identity, session, options };
+    let work = Run {
+        ledger,
+        providers: &providers,
+        listener: &terminal,
+        identity: &identity,
+        session,
+        options: args.run.options(),
+    };
     let outcome = work.go(&changes, &purpose).await?;
-    Ok(deploy::tell(&outcome, begun, &asked, context, &format!("akidb-edge {command}")))
+    Ok(deploy::tell(&outcome, begun, &asked, context, &context.session.again))
 }

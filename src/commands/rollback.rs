@@ -9,7 +9,6 @@ use super::saved;
 use super::walk::{self, PlanArgs, Purpose, Run, RunArgs};
 use crate::change::Scope;
 use crate::desired::Built;
-use crate::execute::Options;
 use crate::exit::{self, Failure};
 use crate::ledger::Ledger;
 use crate::report::Terminal;
@@ -29,9 +28,6 @@ pub struct Args {
     /// Take a fallback of the plan (dns-to-origin, lambda-edge-off, replication-paused)
     #[arg(long, value_name = "NAME")]
     fallback: Option<String>,
-    /// Also delete the data in buckets that go
-    #[arg(long)]
-    empty_buckets: bool,
     #[command(flatten)]
     run: RunArgs,
 }
@@ -117,7 +113,7 @@ async fn undo(
     let header = walk::header(connection, &identity, stack, None, &context.global);
     context.voice.header(&header);
     let changes = walk::difference(&desired, &now, &observed, &Scope::default())?;
-    for remark in cannot_be_undone(&changes, &at_hand, args.empty_buckets) {
+    for remark in cannot_be_undone(&changes, &at_hand, args.run.empty_buckets) {
         context.voice.remark(&remark);
     }
     let built = Built { desired, ..Built::default() };
@@ -126,11 +122,17 @@ async fn undo(
         return Ok(code);
     }
     let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
-    let options = Options { at_once: args.run.at_once.max(1), wait: args.run.wait, empty_buckets: args.empty_buckets };
     let purpose =
         Purpose { command: command.to_owned(), requested: aim.requested.clone(), fallback: aim.fallback.clone() };
     let session = &context.session;
-    let work = Run { ledger, providers: &providers, listener: &terminal, identity: &identity, session, options };
+    let work = Run {
+        ledger,
+        providers: &providers,
+        listener: &terminal,
+        identity: &identity,
+        session,
+        options: args.run.options(),
+    };
     let outcome = work.go(&changes, &purpose).await?;
     let again =
         format!("akidb-edge rollback --to {} --stack {stack}", args.to.unwrap_or(now.revision().saturating_sub(1)));

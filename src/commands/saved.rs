@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::Context;
@@ -13,7 +15,6 @@ use super::walk::{self, Purpose, Run, RunArgs};
 use crate::change::Scope;
 use crate::cli::Global;
 use crate::desired::Built;
-use crate::execute::Options;
 use crate::exit::Failure;
 use crate::ledger::Ledger;
 use crate::plan::Plan;
@@ -46,20 +47,35 @@ pub struct SavedPlan {
     later: Vec<(String, String)>,
     waiting: Vec<String>,
     files: Vec<(String, PathBuf, u64)>,
+    /// What was made in memory (function code, pages), in base64: small, and not to be found elsewhere.
+    made: Vec<String>,
     changes: Changes,
+}
+
+/// What was looked at, ready to be saved.
+pub struct Looked<'a> {
+    /// Whom we talked to.
+    pub header: &'a Header,
+    /// The plan.
+    pub plan: &'a Plan,
+    /// What the run would be called, and what it would put in force.
+    pub purpose: &'a Purpose,
+    /// The journal's state.
+    pub remembered: &'a Remembered,
+    /// The graph.
+    pub built: &'a Built,
+    /// What the difference looked at.
+    pub scope: &'a Scope,
+    /// The bytes that were made in memory.
+    pub made: &'a [Vec<u8>],
+    /// The difference.
+    pub changes: &'a Changes,
 }
 
 impl SavedPlan {
     /// What would be done now.
-    pub fn new(
-        header: &Header,
-        plan: &Plan,
-        purpose: &Purpose,
-        remembered: &Remembered,
-        built: &Built,
-        scope: &Scope,
-        changes: &Changes,
-    ) -> Self {
+    pub fn new(looked: &Looked<'_>) -> Self {
+        let Looked { header, plan, purpose, remembered, built, scope, made, changes } = looked;
         let files = plan.files.iter().filter_map(|(path, facts)| {
             let (sha256, bytes) = facts.content.clone().ok()?;
             let path = fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path));
@@ -82,7 +98,8 @@ impl SavedPlan {
             later: built.later.clone(),
             waiting: built.waiting.clone(),
             files: files.collect(),
-            changes: changes.clone(),
+            made: made.iter().map(|bytes| BASE64_STANDARD.encode(bytes)).collect(),
+            changes: Changes::clone(changes),
         }
     }
 
@@ -153,6 +170,9 @@ async fn with_ledger(
         }
         artefacts.add_file(sha256, path.clone(), *bytes);
     }
+    for text in &saved.made {
+        artefacts.add_bytes(BASE64_STANDARD.decode(text).map_err(|bad| stale(format!("it is damaged: {bad}")))?);
+    }
     let providers = walk::with_artefacts(connection, artefacts);
     let scope = Scope { only: saved.only.clone(), adopt: saved.adopt.clone() };
     let covers = |address: &Address| scope.only.as_ref().is_none_or(|only| only.contains(address));
@@ -183,16 +203,22 @@ async fn with_ledger(
         return Ok(code);
     }
     let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
-    let options = Options { at_once: run.at_once.max(1), wait: run.wait, empty_buckets: false };
     let purpose = Purpose {
         command: saved.command.clone(),
         requested: saved.requested.clone(),
         fallback: saved.fallback.clone(),
     };
     let session = &context.session;
-    let work = Run { ledger, providers: &providers, listener: &terminal, identity: &identity, session, options };
+    let work = Run {
+        ledger,
+        providers: &providers,
+        listener: &terminal,
+        identity: &identity,
+        session,
+        options: run.options(),
+    };
     let outcome = work.go(&changes, &purpose).await?;
-    Ok(deploy::tell(&outcome, begun, &asked, context, &format!("akidb-edge {}", saved.command)))
+    Ok(deploy::tell(&outcome, begun, &asked, context, &context.session.again))
 }
 
 /// The first address where what was saved and what would be done now are not the same.
@@ -242,4 +268,13 @@ pub fn kept_artefacts(global: &Global, stack: &str) -> Artefacts {
         }
     }
     artefacts
+}
+
+/// The bytes that were made in memory.
+pub fn made_in_memory(artefacts: &Artefacts) -> Vec<Vec<u8>> {
+    let memory = artefacts.iter().filter_map(|(_, source, _)| match source {
+        Source::Memory(bytes) => Some(bytes.to_vec()),
+        Source::File(_) => None,
+    });
+    memory.collect()
 }

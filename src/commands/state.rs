@@ -125,7 +125,7 @@ async fn free(unlock: &Unlock, context: &Context) -> Result<u8, Failure> {
         return Ok(exit::DONE);
     };
     let holder = format!(
-        "{}@{} (process {}, {}) since {}, until {}",
+        "{}@{} (process {}, {}) since {:.0}, until {:.0}",
         lease.user, lease.host, lease.pid, lease.command, lease.since, lease.expires
     );
     if !unlock.yes {

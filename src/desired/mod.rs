@@ -32,7 +32,8 @@ pub struct Built {
 /// # Errors
 /// Every name in the plan that nothing answers to.
 pub fn build(plan: &Plan, requested: &BTreeSet<String>) -> Result<Built, Problems> {
-    let mut builder = Builder { plan, requested, built: Built::default(), problems: Vec::new() };
+    let mut builder =
+        Builder { plan, requested, built: Built::default(), problems: Vec::new(), proven: BTreeSet::new() };
     builder.built.desired = Desired::new(&plan.stack);
     for step in plan.in_force(requested) {
         match &step.work {
@@ -72,6 +73,8 @@ struct Builder<'p> {
     requested: &'p BTreeSet<String>,
     built: Built,
     problems: Vec<Problem>,
+    /// Domains that a certificate proves already.
+    proven: BTreeSet<String>,
 }
 
 impl Builder<'_> {

@@ -270,9 +270,9 @@ fn to_distribution() -> Alias {
     }
 }
 
-/// Certificates and the records that prove them. One domain has one validation record, whatever the region.
+/// Certificates and the records that prove them: one group, one transaction, for all certificates of a step.
 pub fn certificates(builder: &mut Builder<'_>, step: &Step, plan: &CertificatesStep) {
-    let mut proven: BTreeMap<String, String> = BTreeMap::new();
+    let mut proofs = Vec::new();
     for (name, certificate) in &plan.certificates {
         let below = format!("certificates.{name}");
         if !is_name(name) {
@@ -283,16 +283,8 @@ pub fn certificates(builder: &mut Builder<'_>, step: &Step, plan: &CertificatesS
         alternative_names.sort();
         let address = Address::new("routing", Kind::Certificate, name);
         for (at, domain) in std::iter::once(&certificate.domain).chain(&alternative_names).enumerate() {
-            let domain = domain.trim_start_matches("*.").to_owned();
-            if proven.insert(domain.clone(), name.clone()).is_none() {
-                let set = RecordSet {
-                    name: link(&address, &format!("validation_name_{at}")),
-                    record_type: "CNAME".into(),
-                    ttl: Some(300),
-                    values: vec![link(&address, &format!("validation_value_{at}"))],
-                    ..RecordSet::default()
-                };
-                group(builder, step, &below, &format!("validate-{domain}"), vec![set]);
+            if builder.proven.insert(domain.trim_start_matches("*.").to_owned()) {
+                proofs.push(proof(&address, at));
             }
         }
         let spec = CertificateSpec {
@@ -302,6 +294,21 @@ pub fn certificates(builder: &mut Builder<'_>, step: &Step, plan: &CertificatesS
             tags: BTreeMap::new(),
         };
         builder.add(step, &below, Resource::new(address, Kind::Certificate, &spec));
+    }
+    if !proofs.is_empty() {
+        group(builder, step, "certificates", &format!("validate-{}", step.id), proofs);
+    }
+}
+
+/// The record that proves the domain at position `at` of a certificate. One domain has one such record in an account,
+/// whatever the region of the certificate.
+fn proof(certificate: &Address, at: usize) -> RecordSet {
+    RecordSet {
+        name: link(certificate, &format!("validation_name_{at}")),
+        record_type: "CNAME".into(),
+        ttl: Some(300),
+        values: vec![link(certificate, &format!("validation_value_{at}"))],
+        ..RecordSet::default()
     }
 }
 

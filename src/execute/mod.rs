@@ -45,6 +45,8 @@ pub struct Work<'a> {
     /// The account, for references to it.
     pub account: &'a str,
     known: Known,
+    /// What was known when the run began: what goes is named by it, whatever takes its place meanwhile.
+    before: BTreeMap<Address, Attributes>,
     usual: BTreeMap<Kind, u64>,
 }
 
@@ -59,14 +61,23 @@ impl<'a> Work<'a> {
         stop: watch::Receiver<bool>,
         account: &'a str,
     ) -> Self {
-        let known = Known::new(changes, ledger);
-        Self { changes, providers, ledger, listener, options, stop, account, known, usual: ledger.usual_ms() }
+        let before = known_at_first(changes, ledger);
+        let known = Known(Mutex::new(before.clone()));
+        Self { changes, providers, ledger, listener, options, stop, account, known, before, usual: ledger.usual_ms() }
     }
 
     fn resolved(&self, spec: &Value) -> Value {
         resolve(spec, &|address, attribute| match address {
             "" => (attribute == "account").then(|| self.account.into()),
             _ => self.known.attribute(address, attribute),
+        })
+    }
+
+    /// The settings as they were meant when the run began.
+    fn resolved_before(&self, spec: &Value) -> Value {
+        resolve(spec, &|address, attribute| match address {
+            "" => (attribute == "account").then(|| self.account.into()),
+            _ => self.before.get(&address.parse::<Address>().ok()?)?.get(attribute).cloned(),
         })
     }
 
@@ -81,23 +92,22 @@ impl<'a> Work<'a> {
 }
 
 /// What the resources have made known so far.
-#[derive(Default)]
 struct Known(Mutex<BTreeMap<Address, Attributes>>);
 
-impl Known {
-    fn new(changes: &Changes, ledger: &Ledger) -> Self {
-        let mut all: BTreeMap<Address, Attributes> = BTreeMap::new();
-        for (address, record) in ledger.remembered().resources {
-            all.insert(address, record.attributes);
+/// What the journal and the look at the world know.
+fn known_at_first(changes: &Changes, ledger: &Ledger) -> BTreeMap<Address, Attributes> {
+    let remembered = ledger.remembered().resources;
+    let mut all: BTreeMap<Address, Attributes> =
+        remembered.into_iter().map(|(address, record)| (address, record.attributes)).collect();
+    for change in changes.items.values() {
+        if let Some(found) = &change.found {
+            all.insert(change.address.clone(), found.attributes.clone());
         }
-        for change in changes.items.values() {
-            if let Some(found) = &change.found {
-                all.insert(change.address.clone(), found.attributes.clone());
-            }
-        }
-        Self(Mutex::new(all))
     }
+    all
+}
 
+impl Known {
     fn attribute(&self, address: &str, attribute: &str) -> Option<Value> {
         let address: Address = address.parse().ok()?;
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&address)?.get(attribute).cloned()

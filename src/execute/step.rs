@@ -1,5 +1,6 @@
 //! One step: announce, call, answer. A call whose answer was lost is looked up before it is made again.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -165,10 +166,25 @@ fn old_self(work: &Work<'_>, change: &Change) -> Option<Leftover> {
         address: change.address.clone(),
         kind: change.kind,
         id,
-        spec: work.resolved(&record.spec),
+        spec: work.resolved_before(&record.spec),
         attributes: record.attributes.clone(),
         reason: "a newer one took its place".to_owned(),
+        held_by: leaning_on(work, &change.address),
     })
+}
+
+/// What is remembered to need `address`.
+fn leaning_on(work: &Work<'_>, address: &Address) -> BTreeSet<Address> {
+    let others = work.changes.items.values().filter(|other| other.address != *address);
+    let leaning = others.filter(|other| other.before.as_ref().is_some_and(|record| record.needs.contains_key(address)));
+    leaning.map(|other| other.address.clone()).collect()
+}
+
+/// One of those that hold something, if it could not be deleted yet.
+fn holder(work: &Work<'_>, left: &Leftover) -> Option<Address> {
+    let waiting = work.ledger.remembered().leftovers;
+    let holds = |other: &&Leftover| left.held_by.contains(&other.address) && other.id != left.id;
+    waiting.iter().find(holds).map(|other| other.address.clone())
 }
 
 async fn create(put: &Put<'_>) -> Result<Made, Fault> {
@@ -192,7 +208,7 @@ async fn create(put: &Put<'_>) -> Result<Made, Fault> {
 
 async fn update(put: &Put<'_>, found: &Found, change: &Change) -> Result<Made, Fault> {
     let mut pauses = Pauses::within(ACTING);
-    let before = change.before.as_ref().map(|record| put.work.resolved(&record.spec));
+    let before = change.before.as_ref().map(|record| put.work.resolved_before(&record.spec));
     let mut now = found.clone();
     // References that were open when the difference was made are known by now: look again at what really differs.
     let mut fields = compare(put.resource.kind, &put.spec, before.as_ref(), &now.spec);
@@ -216,7 +232,7 @@ async fn update(put: &Put<'_>, found: &Found, change: &Change) -> Result<Made, F
 }
 
 async fn again(put: &Put<'_>, pauses: &mut Pauses, fault: Fault) -> Result<(), Fault> {
-    let Some(pause) = pauses.next() else { return Err(fault) };
+    let Some(pause) = pauses.pause() else { return Err(fault) };
     let after_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
     let attempt = pauses.attempt;
     put.work.tell(Event::Retrying { address: put.resource.address.clone(), attempt, after_ms, fault });
@@ -294,7 +310,11 @@ async fn remove(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
         };
         work.ledger.record(Fact::Intended { action: Action::Delete, subject, id: Some(old.id.clone()) }).await?;
     }
-    match delete(work, &old).await? {
+    let gone = match holder(work, &old) {
+        Some(holder) if !set_aside => Gone::Deferred(format!("{holder} must go first")),
+        _ => delete(work, &old).await?,
+    };
+    match gone {
         Gone::Gone => {
             let fact = if set_aside {
                 Fact::Cleared { address: old.address.clone(), id: old.id.clone() }
@@ -319,7 +339,8 @@ async fn defer(work: &Work<'_>, mut left: Leftover, reason: String) -> Result<En
     let (address, id) = (left.address.clone(), left.id.clone());
     work.ledger.record(Fact::SetAside(left)).await?;
     work.tell(Event::Deferred { address: address.clone(), reason: reason.clone() });
-    Ok(Ended { deferred: Some(reason), ..Ended::nothing(&address, &id) })
+    // For this run it is over: what it leans on is put off behind it, not left out.
+    Ok(Ended { deferred: Some(reason), is_final: true, ..Ended::nothing(&address, &id) })
 }
 
 async fn delete(work: &Work<'_>, old: &Leftover) -> Result<Gone, Fault> {
@@ -339,7 +360,7 @@ async fn delete(work: &Work<'_>, old: &Leftover) -> Result<Gone, Fault> {
     loop {
         match provider.delete(&subject).await {
             Err(fault) if matches!(fault.class, Class::Retry | Class::Stale) => {
-                let Some(pause) = pauses.next() else { return Err(fault) };
+                let Some(pause) = pauses.pause() else { return Err(fault) };
                 tokio::time::sleep(pause).await;
             }
             answer => return answer,
@@ -350,7 +371,17 @@ async fn delete(work: &Work<'_>, old: &Leftover) -> Result<Gone, Fault> {
 /// Tries once more to delete something that was set aside.
 pub async fn clear(work: &Work<'_>, left: &Leftover) -> Result<Ended, Problem> {
     let begun = Instant::now();
-    match delete(work, left).await {
+    let state = work.ledger.remembered();
+    if state.resources.values().any(|record| record.kind == left.kind && record.id.as_deref() == Some(&left.id)) {
+        // A later run took the very thing up again: it is nobody's leftover any more.
+        work.ledger.record(Fact::Cleared { address: left.address.clone(), id: left.id.clone() }).await?;
+        return Ok(Ended::nothing(&left.address, &left.id));
+    }
+    let gone = match holder(work, left) {
+        Some(holder) => Ok(Gone::Deferred(format!("{holder} must go first"))),
+        None => delete(work, left).await,
+    };
+    match gone {
         Ok(Gone::Gone) => {
             work.ledger.record(Fact::Cleared { address: left.address.clone(), id: left.id.clone() }).await?;
             let (address, id) = (left.address.clone(), left.id.clone());

@@ -79,7 +79,7 @@ fn began(state: &mut Remembered, entry: &Entry) {
             revision: *revision,
             command: command.clone(),
             by: by.clone(),
-            at: entry.at.to_string(),
+            at: format!("{:.0}", entry.at),
             ending: None,
             changes: 0,
         });

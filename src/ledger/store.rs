@@ -13,7 +13,7 @@ use super::lease::Lease;
 pub enum LedgerError {
     /// Somebody else holds the lease.
     #[error(
-        "the stack is being changed by {}@{} (process {}, `{}`) since {}; the lease ends at {}",
+        "the stack is being changed by {}@{} (process {}, `{}`) since {:.0}; the lease ends at {:.0}",
         .0.user, .0.host, .0.pid, .0.command, .0.since, .0.expires
     )]
     Locked(Box<Lease>),

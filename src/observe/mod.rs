@@ -16,9 +16,21 @@ struct Question {
     address: Address,
     kind: Kind,
     spec: Value,
+    /// The settings under which it was made, when it was: if the plan names it otherwise now, the old one is still
+    /// what stands at this address.
+    former: Option<Value>,
     id: Option<String>,
     generation: u32,
     attributes: Attributes,
+}
+
+impl Question {
+    /// Fills in what is known by now.
+    fn resolve(&mut self, answers: &Observed, remembered: &Remembered) {
+        let lookup = |address: &str, attribute: &str| known(answers, remembered, address, attribute);
+        self.spec = resolve(&self.spec, &lookup);
+        self.former = self.former.as_ref().map(|former| resolve(former, &lookup));
+    }
 }
 
 /// Reads every address that is wanted or remembered and that `wanted` accepts. What depends on something that does not
@@ -37,8 +49,7 @@ pub async fn read(
     loop {
         let answers = Observed { seen, account: String::new() };
         for question in &mut open {
-            question.spec =
-                resolve(&question.spec, &|address, attribute| known(&answers, remembered, address, attribute));
+            question.resolve(&answers, remembered);
         }
         seen = answers.seen;
         let (ready, later): (Vec<_>, Vec<_>) = open.into_iter().partition(can_be_asked);
@@ -62,6 +73,7 @@ fn questions(desired: &Desired, remembered: &Remembered) -> Vec<Question> {
             address: resource.address.clone(),
             kind: resource.kind,
             spec: resource.spec.clone(),
+            former: record.filter(|record| record.id.is_some()).map(|record| record.spec.clone()),
             id: record.and_then(|record| record.id.clone()),
             generation: remembered.generation(&resource.address),
             attributes: record.map(|record| record.attributes.clone()).unwrap_or_default(),
@@ -73,6 +85,7 @@ fn questions(desired: &Desired, remembered: &Remembered) -> Vec<Question> {
             address: address.clone(),
             kind: record.kind,
             spec: record.spec.clone(),
+            former: None,
             id: record.id.clone(),
             generation: record.generation,
             attributes: record.attributes.clone(),
@@ -81,10 +94,17 @@ fn questions(desired: &Desired, remembered: &Remembered) -> Vec<Question> {
     all
 }
 
-/// Whether what identifies it is known: its id, or the fields that make its name.
+/// Whether what identifies it is known: the fields that make its name.
 fn can_be_asked(question: &Question) -> bool {
-    let open = |path: &str| question.spec.get(path).is_some_and(crate::resource::has_references);
+    let open = |path: &str| spec_to_ask_by(question).get(path).is_some_and(crate::resource::has_references);
     !question.kind.facts().identity.iter().any(|path| open(path))
+}
+
+/// The settings to look for it by: the former ones, when the plan gives it another name now.
+fn spec_to_ask_by(question: &Question) -> &Value {
+    let identity = question.kind.facts().identity;
+    let renamed = |former: &&Value| identity.iter().any(|path| former.get(path) != question.spec.get(path));
+    question.former.as_ref().filter(renamed).unwrap_or(&question.spec)
 }
 
 async fn ask(question: Question, stack: &str, providers: &Providers) -> (Address, Result<Option<Found>, Fault>) {
@@ -93,7 +113,7 @@ async fn ask(question: Question, stack: &str, providers: &Providers) -> (Address
         stack,
         address: &question.address,
         token: &token,
-        spec: &question.spec,
+        spec: spec_to_ask_by(&question),
         id: question.id.as_deref(),
         attributes: &question.attributes,
     };

@@ -24,7 +24,7 @@ pub enum Work {
     /// Certificates with DNS validation.
     Certificates(CertificatesStep),
     /// The distribution and its policies.
-    Cdn(CdnStep),
+    Cdn(Box<CdnStep>),
     /// Sends a name to the distribution, in one transaction.
     Cutover(CutoverStep),
     /// Something that a later verb does; it is reported as not available yet.
@@ -54,7 +54,7 @@ impl Work {
             "edge-function" => Self::EdgeFunction(typed(with)?),
             "routing" => Self::Routing(typed(with)?),
             "certificates" => Self::Certificates(typed(with)?),
-            "cdn" => Self::Cdn(typed(with)?),
+            "cdn" => Self::Cdn(Box::new(typed(with)?)),
             "cutover" => Self::Cutover(typed(with)?),
             "later" => Self::Later(typed(with)?),
             other => return Err((String::new(), format!("there is no kind of step {other:?}"))),

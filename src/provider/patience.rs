@@ -30,7 +30,7 @@ impl Pauses {
     }
 
     /// The next pause; none when the time is up.
-    pub fn next(&mut self) -> Option<Duration> {
+    pub fn pause(&mut self) -> Option<Duration> {
         let pause = self.next.mul_f64(0.5 + jitter() / 2.0);
         self.next = (self.next * 2).min(LONGEST);
         self.attempt += 1;
@@ -51,7 +51,7 @@ pub async fn reading<T>(call: impl AsyncFn() -> Result<T, Fault>) -> Result<T, F
     let mut pauses = Pauses::within(READING);
     loop {
         match call().await {
-            Err(fault) if fault.class == Class::Retry => match pauses.next() {
+            Err(fault) if fault.class == Class::Retry => match pauses.pause() {
                 Some(pause) => tokio::time::sleep(pause).await,
                 None => return Err(fault),
             },

@@ -132,10 +132,11 @@ fn summary(changes: &Changes, wait: Level) -> String {
         let kept = changes.items.len();
         return format!("no changes: {} as the plan wants\n", counted(kept, "resource"));
     }
-    let counts: Vec<String> =
+    let mut counts: Vec<String> =
         changes.counts().iter().map(|(action, count)| format!("{count} to {}", action.word())).collect();
-    let leftovers =
-        if changes.leftovers.is_empty() { String::new() } else { format!(", {} to clear", changes.leftovers.len()) };
+    if !changes.leftovers.is_empty() {
+        counts.push(format!("{} left over to clear", changes.leftovers.len()));
+    }
     let worst = changes.acting().map(|change| change.risk).max().unwrap_or(Risk::Safe);
     let seconds = usual_seconds(changes, wait);
     let until = match wait {
@@ -143,12 +144,12 @@ fn summary(changes: &Changes, wait: Level) -> String {
         Level::Usable => "until usable",
         Level::Propagated => "until everywhere",
     };
-    format!(
-        "\n{}{leftovers}; risk: {}; on AWS usually about {} {until}\n",
-        counts.join(", "),
-        worst.words(),
-        duration(u64::from(seconds) * 1_000)
-    )
+    let usually = if seconds > 0 {
+        format!("; on AWS usually about {} {until}", duration(u64::from(seconds) * 1_000))
+    } else {
+        String::new()
+    };
+    format!("\n{}; risk: {}{usually}\n", counts.join(", "), worst.words())
 }
 
 /// The longest way through the graph, by what AWS usually takes for each kind.

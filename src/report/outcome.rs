@@ -75,12 +75,23 @@ pub fn resources_table(state: &Remembered, width: u16) -> String {
             Standing::Updating => "update unanswered",
             Standing::Deleting => "delete unanswered",
         };
-        let id = record.id.clone().unwrap_or_default();
+        let id = shortened(record.id.as_deref().unwrap_or_default());
         let mut row = vec![address.to_string(), id, known];
         row.extend(unsettled.then(|| standing.to_owned()));
         table.add_row(row);
     }
     without_rules(&table)
+}
+
+/// An id for a person: what an ARN names, and the middle left out of what is long.
+pub(super) fn shortened(id: &str) -> String {
+    let name = if id.starts_with("arn:") { id.splitn(6, ':').last().unwrap_or(id) } else { id };
+    let letters: Vec<char> = name.chars().collect();
+    if letters.len() <= 44 {
+        return name.to_owned();
+    }
+    let (head, tail) = (&letters[..20], &letters[letters.len() - 23..]);
+    format!("{}…{}", head.iter().collect::<String>(), tail.iter().collect::<String>())
 }
 
 /// The answers that places get, as a table.

@@ -82,7 +82,8 @@ impl Listener for Terminal {
             Event::Finished { address, action, id, took_ms, .. } => {
                 self.end(address);
                 let mark = self.mark(Style::new().green(), "✓");
-                self.line(&format!("  {mark} {:<8}{address:<48} {:>9}  {id}", action.word(), duration(*took_ms)));
+                let id = super::outcome::shortened(id);
+                self.line(&format!("  {mark} {:<8}{address:<44} {:>8}  {id}", action.word(), duration(*took_ms)));
             }
             Event::Deferred { address, reason } => {
                 self.end(address);

@@ -81,12 +81,19 @@ pub fn names(desired: &Desired, wanted: Option<&str>) -> Vec<String> {
     let address = |set: &&RecordSet| matches!(set.record_type.as_str(), "A" | "AAAA");
     let fits = |set: &&RecordSet| match wanted {
         Some(wanted) => set.name == wanted || set.name.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('.')),
-        None => !led_to.contains(&&set.name),
+        // A plain alias to one load balancer answers everybody alike: nothing to explain.
+        None => !led_to.contains(&&set.name) && (set.policy() != "simple" || leads_on(&all, set)),
     };
     let mut names: Vec<String> = all.iter().filter(address).filter(fits).map(|set| set.name.clone()).collect();
     names.sort();
     names.dedup();
     names
+}
+
+/// Whether a plain set leads to another name of the graph, or to the distribution.
+fn leads_on(all: &[RecordSet], set: &RecordSet) -> bool {
+    let target = set.alias.as_ref().map(|alias| alias.dns_name.as_str());
+    target.is_some_and(|target| target.contains("cdn.distribution") || all.iter().any(|other| other.name == target))
 }
 
 /// Walks the record sets.

@@ -82,5 +82,6 @@ pub(super) const FACTS: Facts = Facts {
     identity: &["name"],
     holds_data: true,
     exact: &["cors", "lifecycle"],
+    create_first: true,
     ..plain("bucket", "S3 bucket")
 };

@@ -34,7 +34,6 @@ pub struct ObjectSpec {
 pub(super) const FACTS: Facts = Facts {
     replace_on: &["bucket", "key"],
     identity: &["bucket", "key"],
-    holds_data: true,
     create_first: true,
     ..plain("object", "S3 object")
 };

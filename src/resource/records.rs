@@ -108,5 +108,6 @@ pub(super) const FACTS: Facts = Facts {
     exact: &["sets"],
     disruptive: &["sets"],
     usual_seconds: (1, 60),
+    create_first: true,
     ..plain("records", "Route 53 record sets")
 };

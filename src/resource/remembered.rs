@@ -57,6 +57,9 @@ pub struct Leftover {
     pub attributes: Attributes,
     /// Why it is still there.
     pub reason: String,
+    /// What leaned on it and must be gone first: a role outlives its function.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub held_by: BTreeSet<Address>,
 }
 
 /// How a run ended.

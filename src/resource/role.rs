@@ -34,5 +34,6 @@ pub(super) const FACTS: Facts = Facts {
     identity: &["name"],
     exact: &["trust", "inline", "managed"],
     usual_seconds: (10, 10),
+    create_first: true,
     ..plain("role", "IAM role")
 };

@@ -25,5 +25,6 @@ pub(super) const FACTS: Facts = Facts {
     identity: &["name"],
     disruptive: &["name"],
     usual_seconds: (1, 60),
+    create_first: true,
     ..plain("zone", "Route 53 hosted zone")
 };

@@ -99,8 +99,7 @@ impl Provider for Buckets {
             Ok(_) => Ok(Gone::Gone),
             Err(fault) if fault.class == Class::Missing => Ok(Gone::Gone),
             Err(fault) if fault.code == "BucketNotEmpty" => {
-                Err(fault
-                    .next("objects or old versions are left in it: destroy with --empty-buckets to delete them, too"))
+                Err(fault.next("objects or old versions are left in it: add --empty-buckets to delete them, too"))
             }
             Err(fault) => Err(fault),
         }
