@@ -60,11 +60,12 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 class Stack:
-    def __init__(self, inventory, endpoint, account, embed_body):
+    def __init__(self, inventory, endpoint, account, embed_body, cut_over):
         self.resources = inventory["resources"]
         self.endpoint = endpoint
         self.account = account
         self.embed_body = embed_body
+        self.cut_over = cut_over
         self.session = boto3.session.Session(aws_access_key_id=account, aws_secret_access_key="test")
         self.clients = {}
         # Loopback only: a proxy of the caller's shell has no part in it.
@@ -90,6 +91,12 @@ class Stack:
 
     def objects(self):
         return [(each["attributes"]["bucket"], each["attributes"]["key"]) for each in self.of("object", "bucket", "key")]
+
+    def deployed_sha256(self, bucket, key):
+        """What the tool says it stored; None when it does not say."""
+        found = [each["attributes"].get("sha256") for each in self.of("object") if
+                 (each["attributes"]["bucket"], each["attributes"]["key"]) == (bucket, key)]
+        return found[0] if found else None
 
     def s3_of(self, bucket):
         """An S3 client of the bucket's own region."""
@@ -169,6 +176,8 @@ def cdn_object(stack, distribution):
     numbers = {"status": status, "bytes": len(body), "ms": first, "path": path, "behaviour": pattern}
     need(status == 200, f"GET https://{host}{path} answered {status}: {body[:160]!r}")
     need(headers.get("Via") and headers.get("X-Amz-Cf-Id"), "the answer has no Via or X-Amz-Cf-Id: it did not come through CloudFront")
+    deployed = stack.deployed_sha256(bucket, key)
+    need(deployed in (None, sha256(body)), f"sha256 is {sha256(body)}, deployed was {deployed}")
     need(sha256(body) == sha256(stored), f"sha256 differs: {len(body)} bytes from CloudFront, {len(stored)} from s3://{bucket}/{key}")
     warm = sorted(stack.get(path, host, stack.account)[3] for _ in range(WARM_REQUESTS))
     numbers.update(warm_ms=warm[len(warm) // 2], sha256=sha256(body), x_cache=headers.get("X-Cache"))
@@ -307,11 +316,11 @@ def edge_oversized(stack, function):
 
 
 def replicated(stack, replication):
-    source, destination = (replication["attributes"][name] for name in ("source", "destination"))
+    source, destinations = (replication["attributes"][name] for name in ("source", "destinations"))
     keys = [key for bucket, key in stack.objects() if bucket == source]
     if not keys:
         raise Skip(f"no object of the inventory lies in {source}")
-    here, there = stack.s3_of(source), stack.s3_of(destination)
+    here = stack.s3_of(source)
     total, started, wait = 0, time.perf_counter(), time.monotonic() + REPLICATION_SECONDS
     for key in keys:
         while True:
@@ -321,16 +330,19 @@ def replicated(stack, replication):
             time.sleep(0.1)
         need(origin == "COMPLETED", f"s3://{source}/{key} has replication status {origin}, not COMPLETED"
              + (" (it was stored before the replication rule)" if origin is None else ""))
-        try:
-            copy = there.get_object(Bucket=destination, Key=key)
-        except ClientError as error:
-            raise Wrong(f"s3://{destination}/{key}: {error.response['Error']['Code']}") from None
-        need(copy.get("ReplicationStatus") == "REPLICA", f"s3://{destination}/{key} has status {copy.get('ReplicationStatus')}, not REPLICA")
-        body = copy["Body"].read()
-        need(sha256(body) == sha256(here.get_object(Bucket=source, Key=key)["Body"].read()), f"sha256 of {key} differs between the buckets")
-        total += len(body)
+        expected = sha256(here.get_object(Bucket=source, Key=key)["Body"].read())
+        for destination in destinations:
+            try:
+                copy = stack.s3_of(destination).get_object(Bucket=destination, Key=key)
+            except ClientError as error:
+                raise Wrong(f"s3://{destination}/{key}: {error.response['Error']['Code']}") from None
+            need(copy.get("ReplicationStatus") == "REPLICA",
+                 f"s3://{destination}/{key} has status {copy.get('ReplicationStatus')}, not REPLICA")
+            body = copy["Body"].read()
+            need(sha256(body) == expected, f"sha256 of {key} differs between {source} and {destination}")
+            total += len(body)
     return {"status": "COMPLETED/REPLICA", "objects": len(keys), "bytes": total, "ms": milliseconds(started),
-            "from": source, "to": destination}
+            "from": source, "to": ", ".join(destinations)}
 
 
 # --- 4. Route 53 ---------------------------------------------------------------------------------------------------
@@ -382,6 +394,20 @@ def dns_targets(stack, zone):
     return {"targets": len(checked), "other_targets": len(targets - checked), "ms": milliseconds(started)}
 
 
+def dns_cutover(stack, zone):
+    """A name that was cut over has an alias A and an alias AAAA to a distribution of the stack, and no other set."""
+    name = stack.cut_over
+    hosts = {each["attributes"]["domain_name"].lower() for each in stack.of("distribution", "domain_name")}
+    started = time.perf_counter()
+    sets = [each for each in record_sets(stack, zone) if each["Name"].rstrip(".") == name.rstrip(".")
+            and each["Type"] in ("A", "AAAA", "CNAME")]
+    ms = milliseconds(started)
+    leads = {each["Type"]: each.get("AliasTarget", {}).get("DNSName", "no alias").rstrip(".").lower() for each in sets}
+    need(len(sets) == 2 and set(leads) == {"A", "AAAA"}, f"{name} has {len(sets)} sets ({', '.join(sorted(leads)) or 'none'}), not one A and one AAAA")
+    need(set(leads.values()) <= hosts, f"{name} leads to {', '.join(sorted(set(leads.values())))}")
+    return {"name": name, "leads_to": leads["A"], "ms": ms}
+
+
 # --- all of it -----------------------------------------------------------------------------------------------------
 
 # (name, kind of resource, attributes that it needs, check)
@@ -389,13 +415,14 @@ CHECKS = [
     ("cdn: object through CloudFront equals S3", "distribution", ("id", "domain_name"), cdn_object),
     ("cdn: bucket refuses another distribution", "distribution", ("id", "domain_name"), cdn_stranger),
     ("cdn: bucket refuses an unsigned request", "distribution", ("id", "domain_name"), cdn_direct),
-    ("edge: health answered at the edge", "lambda-version", ("arn", "version"), edge_health),
-    ("edge: valid embed request passed on", "lambda-version", ("arn", "version"), edge_pass),
-    ("edge: malformed body refused", "lambda-version", ("arn", "version"), edge_malformed),
-    ("edge: oversized body refused", "lambda-version", ("arn", "version"), edge_oversized),
-    ("replication: copies complete and equal", "replication", ("source", "destination"), replicated),
-    ("dns: record sets", "hosted-zone", ("zone_id",), dns_records),
-    ("dns: alias targets exist", "hosted-zone", ("zone_id",), dns_targets),
+    ("edge: health answered at the edge", "function-version", ("arn", "version"), edge_health),
+    ("edge: valid embed request passed on", "function-version", ("arn", "version"), edge_pass),
+    ("edge: malformed body refused", "function-version", ("arn", "version"), edge_malformed),
+    ("edge: oversized body refused", "function-version", ("arn", "version"), edge_oversized),
+    ("replication: copies complete and equal", "replication", ("source", "destinations"), replicated),
+    ("dns: record sets", "zone", ("zone_id",), dns_records),
+    ("dns: alias targets exist", "zone", ("zone_id",), dns_targets),
+    ("dns: the name leads to the distribution", "zone", ("zone_id",), dns_cutover),
 ]
 
 
@@ -416,6 +443,8 @@ def run(stack):
         print(f"{outcome}  {name}" + (f" [{address}]" if address else "") + (f": {detail}" if detail else ""), flush=True)
 
     for name, kind, attributes, check in CHECKS:
+        if check is dns_cutover and not stack.cut_over:
+            continue
         try:
             resources = stack.of(kind, *attributes)
         except Skip as skip:
@@ -443,6 +472,7 @@ def arguments():
     parser.add_argument("--endpoint", default=os.environ.get("AWS_ENDPOINT_URL"), help="the emulator (AWS_ENDPOINT_URL)")
     parser.add_argument("--account", default=os.environ.get("AWS_ACCESS_KEY_ID", DEFAULT_ACCOUNT), help="12-digit account (AWS_ACCESS_KEY_ID)")
     parser.add_argument("--embed-body", default='{"texts":["edge probe"]}', help="a valid body for POST " + EMBED)
+    parser.add_argument("--leads-to-distribution", metavar="NAME", help="also check that this name was cut over")
     parser.add_argument("--json", metavar="FILE", help="also write the results there")
     options = parser.parse_args()
     if not options.endpoint:
@@ -463,7 +493,8 @@ def arguments():
 
 def main():
     options, inventory = arguments()
-    stack = Stack(inventory, options.endpoint.rstrip("/"), options.account, options.embed_body.encode())
+    stack = Stack(inventory, options.endpoint.rstrip("/"), options.account, options.embed_body.encode(),
+                  options.leads_to_distribution)
     started = time.perf_counter()
     results = run(stack)
     count = {outcome: sum(each["outcome"] == outcome for each in results) for outcome in ("PASS", "FAIL", "SKIP")}

@@ -1,0 +1,27 @@
+# The few commands that a person types. `make` alone lists them.
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench model clean-local
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## Build, deploy week 13 on a local AWS, prove it, cut over, roll back, report
+	@localstack/demo
+
+test: ## Install what the tests need, start a local AWS, run all tests, stop it
+	@localstack/test
+
+lint: ## Formatting and clippy, warnings are errors
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+
+bench: ## Time deploys against the local AWS and print the table
+	@bench/run
+
+model: ## Fetch the model files of week 13 into models/ (84 MB, once)
+	@localstack/model
+
+clean-local: ## Stop every local AWS that was started from here
+	@localstack/down --all
