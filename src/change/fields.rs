@@ -8,20 +8,27 @@ use crate::resource::{FieldChange, Kind};
 /// that was stated then and is not any more goes back to its default (`new` is none). All three are resolved as far as
 /// can be; a reference that is still open counts as different.
 pub fn compare(kind: Kind, wanted: &Value, remembered: Option<&Value>, found: &Value) -> Vec<FieldChange> {
-    let mut walk = Walk { exact: kind.facts().exact, changes: Vec::new() };
+    let facts = kind.facts();
+    let mut walk = Walk { exact: facts.exact, unordered: facts.unordered, changes: Vec::new() };
     walk.value("", wanted, remembered, Some(found));
     walk.changes
 }
 
 struct Walk {
     exact: &'static [&'static str],
+    unordered: &'static [&'static str],
     changes: Vec<FieldChange>,
 }
 
 impl Walk {
     fn value(&mut self, path: &str, wanted: &Value, remembered: Option<&Value>, found: Option<&Value>) {
         if self.exact.contains(&path) {
-            if found != Some(wanted) {
+            let same = if self.unordered.contains(&path) {
+                found.is_some_and(|found| same_members(found, wanted))
+            } else {
+                found == Some(wanted)
+            };
+            if !same {
                 self.note(path, Some(wanted), remembered, found);
             }
             return;
@@ -74,6 +81,12 @@ impl Walk {
             drifted: remembered.is_some_and(|before| Some(before) != found),
         });
     }
+}
+
+/// Whether two lists have the same members, in whatever order.
+fn same_members(one: &Value, other: &Value) -> bool {
+    let (Some(one), Some(other)) = (one.as_array(), other.as_array()) else { return one == other };
+    one.len() == other.len() && one.iter().all(|member| other.contains(member))
 }
 
 fn join(path: &str, key: &str) -> String {

@@ -4,6 +4,7 @@ use clap::CommandFactory;
 
 use crate::cli::Cli;
 use crate::exit::{self, Failure};
+use crate::report;
 
 /// Prints completions: akidb-edge completions bash > /etc/bash_completion.d/akidb-edge
 #[derive(Debug, clap::Args)]
@@ -18,6 +19,8 @@ pub struct Args {
 /// # Errors
 /// None.
 pub fn run(args: &Args) -> Result<u8, Failure> {
-    clap_complete::generate(args.shell, &mut Cli::command(), "akidb-edge", &mut std::io::stdout());
+    let mut text = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "akidb-edge", &mut text);
+    report::put(String::from_utf8_lossy(&text).trim_end());
     Ok(exit::DONE)
 }

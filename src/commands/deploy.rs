@@ -82,12 +82,17 @@ pub struct Choice {
 }
 
 impl Choice {
+    /// Whether nothing narrows it down.
+    pub fn is_everything(&self) -> bool {
+        self.targets.is_empty() && self.steps.is_empty() && self.excluded.is_empty()
+    }
+
     /// The addresses; none for all of them.
     ///
     /// # Errors
     /// When a target names nothing.
     pub fn addresses(&self, built: &Built, remembered: &Remembered) -> Result<Option<BTreeSet<Address>>, Failure> {
-        if self.targets.is_empty() && self.steps.is_empty() && self.excluded.is_empty() {
+        if self.is_everything() {
             return Ok(None);
         }
         let every: BTreeSet<Address> =
@@ -172,7 +177,7 @@ fn print_policy(plan: &Plan, context: &Context) -> Result<u8, Failure> {
     let every: BTreeSet<String> = plan.steps.iter().map(|step| step.id.clone()).collect();
     let built = walk::build(plan, &every, &context.voice)?;
     let policy = crate::provider::aws::least_privilege(&built.desired, "*");
-    println!("{}", serde_json::to_string_pretty(&policy).unwrap_or_default());
+    report::put(&serde_json::to_string_pretty(&policy).unwrap_or_default());
     Ok(exit::DONE)
 }
 
@@ -235,7 +240,13 @@ async fn with_ledger(
         });
         saved.write(file)?;
     }
-    let asked = Asked { changes: &changes, built: &built, header: &header, only_looks: only_looks(run, order) };
+    let asked = Asked {
+        changes: &changes,
+        built: &built,
+        header: &header,
+        only_looks: only_looks(run, order),
+        whole: order.chosen.is_everything(),
+    };
     let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
     let session = &context.session;
     let work = Run {
@@ -254,6 +265,8 @@ async fn with_ledger(
         }
         return Ok(code);
     }
+    // The time that a person took to say yes is not the run's.
+    let begun = if run.yes { begun } else { Instant::now() };
     let outcome = work.go(&changes, &purpose).await?;
     say_name_servers(&outcome, ledger, context);
     Ok(tell(&outcome, begun, &asked, context, &context.session.again))
@@ -292,6 +305,8 @@ pub struct Asked<'a> {
     pub header: &'a report::Header,
     /// Nothing will be done.
     pub only_looks: bool,
+    /// It is about the whole plan, not a part of it.
+    pub whole: bool,
 }
 
 /// Shows the difference and asks. An exit code means that nothing is to be done.
@@ -302,7 +317,9 @@ pub fn confirm(asked: &Asked<'_>, run: &RunArgs, context: &Context) -> Result<Op
     let voice = &context.voice;
     let text = report::changes_text(asked.changes, voice.verbose > 0, context.session.colour, run.wait);
     voice.data(&text);
-    say_what_is_not_done(asked.built, context);
+    if asked.whole || voice.verbose > 0 {
+        say_what_is_not_done(asked.built, context);
+    }
     let finished = asked.changes.is_empty() || asked.only_looks;
     if finished {
         let code = if asked.changes.is_empty() { exit::DONE } else { exit::PENDING };

@@ -74,7 +74,7 @@ async fn remove(
     if args.run.empty_buckets && !changes.is_empty() {
         context.voice.remark("all objects and old versions in the stack's buckets are deleted for good");
     }
-    let asked = Asked { changes: &changes, built: &built, header: &header, only_looks: args.run.dry_run };
+    let asked = Asked { changes: &changes, built: &built, header: &header, only_looks: args.run.dry_run, whole: false };
     if let Some(code) = deploy::confirm(&asked, &args.run, context)? {
         return Ok(code);
     }
@@ -89,6 +89,8 @@ async fn remove(
         session,
         options: args.run.options(),
     };
+    // The time that a person took to say yes is not the run's.
+    let begun = if args.run.yes { begun } else { Instant::now() };
     let outcome = work.go(&changes, &purpose).await?;
     Ok(deploy::tell(&outcome, begun, &asked, context, &context.session.again))
 }

@@ -10,7 +10,7 @@ use crate::desired::{self, Built};
 use crate::exit::{self, Failure};
 use crate::ledger::{Entry, Fact, Ledger};
 use crate::plan::{Criterion, Plan, Work};
-use crate::report::{Judged, Story, StoryDay, StoryStep, duration};
+use crate::report::{self, Judged, Story, StoryDay, StoryStep, duration};
 use crate::resource::{Address, Remembered, Standing};
 
 /// Write a report: Markdown, JSON and one HTML page that needs nothing else.
@@ -45,8 +45,8 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let html = || story.html().map_err(|bad| Failure { internal: true, ..Failure::error(bad.to_string(), "") });
     let json = serde_json::to_string_pretty(&story).unwrap_or_default();
     match args.format {
-        Some(Format::Markdown) => println!("{}", story.markdown()),
-        Some(Format::Html) => println!("{}", html()?),
+        Some(Format::Markdown) => report::put(&story.markdown()),
+        Some(Format::Html) => report::put(&html()?),
         Some(Format::Json) => context.voice.json("report", &story),
         None => {
             fs::create_dir_all(&args.out)?;
@@ -76,11 +76,15 @@ fn tell(plan: &Plan, state: &Remembered, entries: &[Entry]) -> Result<Story, Fai
         let own = built.by_step.get(&step.id).cloned().unwrap_or_default();
         let own: Vec<Address> =
             own.into_iter().filter(|address| !built.desired.resources[address].kind.facts().lookup).collect();
+        // A cutover changes what another step made: as long as it waits, none of that is its own.
+        let waits = step.on_request && !state.requested.contains(&step.id);
+        let own = if waits { Vec::new() } else { own };
         let present = own.iter().filter(|address| is_present(state, address)).count();
         let took_ms = own.iter().filter_map(|address| took.get(address)).sum();
         let standing = match &step.work {
+            Work::Later(later) if later.verb == "report" => "this report".to_owned(),
             Work::Later(later) => format!("not available yet ({})", later.verb),
-            _ if step.on_request && !state.requested.contains(&step.id) => "waits to be asked for".to_owned(),
+            _ if waits => "waits to be asked for".to_owned(),
             _ if present == own.len() => "done".to_owned(),
             _ if present == 0 => "not begun".to_owned(),
             _ => "partly".to_owned(),

@@ -117,7 +117,7 @@ async fn undo(
         context.voice.remark(&remark);
     }
     let built = Built { desired, ..Built::default() };
-    let asked = Asked { changes: &changes, built: &built, header: &header, only_looks: args.run.dry_run };
+    let asked = Asked { changes: &changes, built: &built, header: &header, only_looks: args.run.dry_run, whole: false };
     if let Some(code) = deploy::confirm(&asked, &args.run, context)? {
         return Ok(code);
     }
@@ -133,6 +133,8 @@ async fn undo(
         session,
         options: args.run.options(),
     };
+    // The time that a person took to say yes is not the run's.
+    let begun = if args.run.yes { begun } else { Instant::now() };
     let outcome = work.go(&changes, &purpose).await?;
     let again =
         format!("akidb-edge rollback --to {} --stack {stack}", args.to.unwrap_or(now.revision().saturating_sub(1)));

@@ -198,7 +198,13 @@ async fn with_ledger(
         waiting: saved.waiting.clone(),
         ..Built::default()
     };
-    let asked = Asked { changes: &changes, built: &built, header: &header, only_looks: run.dry_run };
+    let asked = Asked {
+        changes: &changes,
+        built: &built,
+        header: &header,
+        only_looks: run.dry_run,
+        whole: saved.only.is_none(),
+    };
     if let Some(code) = deploy::confirm(&asked, run, context)? {
         return Ok(code);
     }
@@ -217,6 +223,8 @@ async fn with_ledger(
         session,
         options: run.options(),
     };
+    // The time that a person took to say yes is not the run's.
+    let begun = if run.yes { begun } else { Instant::now() };
     let outcome = work.go(&changes, &purpose).await?;
     Ok(deploy::tell(&outcome, begun, &asked, context, &context.session.again))
 }

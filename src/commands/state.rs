@@ -112,7 +112,7 @@ async fn export(which: &Which, context: &Context) -> Result<u8, Failure> {
 
 async fn journal(which: &Which, context: &Context) -> Result<u8, Failure> {
     for entry in open(which, context).await?.entries() {
-        println!("{}", serde_json::to_string(&entry).unwrap_or_default());
+        report::put(&serde_json::to_string(&entry).unwrap_or_default());
     }
     Ok(exit::DONE)
 }

@@ -50,6 +50,11 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         return Ok(code);
     }
     let voice = &context.voice;
+    if state.revision() == 0 {
+        voice.data(&format!("{stack}: nothing was deployed yet, by the journal {}", ledger.place()));
+        tell_the_rest(&state, plan.as_ref(), context);
+        return Ok(code);
+    }
     voice.data(&format!(
         "{stack}: revision {}, {}, journal {}",
         state.revision(),

@@ -410,18 +410,33 @@ fn learned(changes: &Changes, before: &Remembered) -> Vec<Fact> {
     news.collect()
 }
 
-/// Becomes true at the first Ctrl-C (or SIGTERM); a second one ends the process at once, as if killed: the journal holds.
+/// Becomes true at the first Ctrl-C or SIGTERM. A second one ends the process at once, as if it was killed: the journal
+/// knows what was under way.
 fn interrupts() -> watch::Receiver<bool> {
     let (send, receive) = watch::channel(false);
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_err() {
-            return std::future::pending().await;
-        }
+        interrupted().await;
         // The receiver is gone when the run has ended: then there is nobody to tell.
         let _ = send.send(true);
-        std::future::pending::<()>().await;
+        interrupted().await;
+        eprintln!("ended at once: the same command goes on from here");
+        end_at_once();
     });
     receive
+}
+
+#[expect(clippy::disallowed_methods, reason = "the user asked twice: nothing may hold the process up")]
+fn end_at_once() {
+    std::process::exit(130);
+}
+
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        asked = tokio::signal::ctrl_c() => if asked.is_err() { std::future::pending::<()>().await },
+        _ = terminate.recv() => {}
+    }
 }
 
 /// The providers, with the bytes that the run carries.

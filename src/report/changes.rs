@@ -3,7 +3,7 @@
 use console::Style;
 use serde_json::{Value, json};
 
-use super::{counted, duration};
+use super::counted;
 use crate::resource::{Action, Change, Changes, FieldChange, Level, Risk};
 
 /// Longest value that is shown; the rest is cut.
@@ -58,7 +58,19 @@ fn label(change: &Change) -> String {
         change.after.as_ref().map(|resource| &resource.spec).or(change.before.as_ref().map(|record| &record.spec));
     let text =
         |key: &str| spec.and_then(|spec| spec.get(key)).and_then(Value::as_str).filter(|text| !text.contains("${"));
-    ["name", "domain", "key", "comment"].into_iter().find_map(text).map_or(String::new(), cut)
+    let said = ["name", "domain", "key", "comment", "function"].into_iter().find_map(text);
+    said.map(cut).or_else(|| record_names(spec?)).unwrap_or_else(|| change.kind.facts().title.to_owned())
+}
+
+/// The names that a group of record sets owns, the shortest first.
+fn record_names(spec: &Value) -> Option<String> {
+    let sets = spec.get("sets")?.as_array()?;
+    let mut names: Vec<&str> = sets.iter().filter_map(|set| set.get("name")?.as_str()).collect();
+    names.sort_by_key(|name| (name.len(), *name));
+    names.dedup();
+    let first = names.iter().find(|name| !name.contains("${"))?;
+    let more = names.len() - 1;
+    Some(if more == 0 { (*first).to_owned() } else { format!("{first} and {}", counted(more, "more name")) })
 }
 
 fn field_line(field: &FieldChange) -> String {
@@ -104,6 +116,8 @@ fn pairs(value: &Value) -> String {
     }
     let mut all = Vec::new();
     walk("", value, &mut all);
+    // Zone ids of alias targets say nothing to a person.
+    all.retain(|(key, _)| key != "alias.zone_id");
     let names = ["name", "id", "type", "path", "set_identifier"];
     let rank = |key: &str| names.iter().position(|first| *first == key).unwrap_or(names.len());
     all.sort_by_key(|(key, _)| rank(key));
@@ -144,12 +158,14 @@ fn summary(changes: &Changes, wait: Level) -> String {
         Level::Usable => "until usable",
         Level::Propagated => "until everywhere",
     };
-    let usually = if seconds > 0 {
-        format!("; on AWS usually about {} {until}", duration(u64::from(seconds) * 1_000))
-    } else {
-        String::new()
-    };
+    let usually =
+        if seconds > 0 { format!("; on AWS usually about {} {until}", whole(seconds)) } else { String::new() };
     format!("\n{}; risk: {}{usually}\n", counts.join(", "), worst.words())
+}
+
+/// Seconds in whole numbers: an estimate is no measurement.
+fn whole(seconds: u32) -> String {
+    if seconds < 100 { format!("{seconds} s") } else { format!("{} min", seconds.div_ceil(60)) }
 }
 
 /// The longest way through the graph, by what AWS usually takes for each kind.
@@ -161,7 +177,9 @@ fn usual_seconds(changes: &Changes, wait: Level) -> u32 {
             Some(until(changes, other, *level, depth + 1))
         });
         let (usable, propagated) = change.kind.facts().usual_seconds;
-        before.max().unwrap_or(0) + if wait == Level::Propagated { propagated } else { usable }
+        // What goes must first be gone everywhere.
+        let whole_way = wait == Level::Propagated || change.action == Action::Delete;
+        before.max().unwrap_or(0) + if whole_way { propagated } else { usable }
     }
     changes.acting().map(|change| until(changes, change, wait, 0)).max().unwrap_or(0)
 }

@@ -41,6 +41,13 @@ pub struct Header {
     pub state: String,
 }
 
+/// Writes a line to standard output. A reader that went away (`| head`) is no fault of ours.
+pub fn put(text: &str) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
 impl Voice {
     /// A voice for these surroundings.
     pub fn new(session: &Session, global: &Global) -> Self {
@@ -87,7 +94,7 @@ impl Voice {
         if self.json {
             self.talk(text);
         } else {
-            println!("{}", text.trim_end());
+            put(text.trim_end());
         }
     }
 
@@ -97,7 +104,7 @@ impl Voice {
         if let (Some(all), Ok(Value::Object(fields))) = (document.as_object_mut(), serde_json::to_value(body)) {
             all.extend(fields);
         }
-        println!("{}", serde_json::to_string_pretty(&document).unwrap_or_default());
+        put(&serde_json::to_string_pretty(&document).unwrap_or_default());
     }
 
     /// Asks a yes-or-no question; anything but yes is no.

@@ -16,6 +16,8 @@ pub struct Facts {
     pub replace_on: &'static [&'static str],
     /// Paths that must be equal to the letter; elsewhere, what the plan leaves out is left alone.
     pub exact: &'static [&'static str],
+    /// Lists whose order says nothing.
+    pub unordered: &'static [&'static str],
     /// Paths whose change is felt by users while it lasts.
     pub disruptive: &'static [&'static str],
     /// Paths that identify the thing before it has an id: while one is unknown it cannot exist yet.
@@ -35,6 +37,7 @@ const PLAIN: Facts = Facts {
     title: "",
     replace_on: &[],
     exact: &[],
+    unordered: &[],
     disruptive: &[],
     identity: &[],
     holds_data: false,

@@ -106,6 +106,7 @@ pub(super) const FACTS: Facts = Facts {
     replace_on: &["zone_id"],
     identity: &["zone_id"],
     exact: &["sets"],
+    unordered: &["sets"],
     disruptive: &["sets"],
     usual_seconds: (1, 60),
     create_first: true,
