@@ -7,7 +7,10 @@ use akidb_edge::{commands, exit};
 use clap::Parser;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(said) => return ExitCode::from(say(&said)),
+    };
     let level = if cli.global.verbose > 1 { "debug" } else { "error" };
     tracing_subscriber::fmt().with_env_filter(level).with_writer(std::io::stderr).without_time().init();
     // Two threads: the engine is one task, the other thread moves bytes and waits for the disk.
@@ -33,4 +36,12 @@ fn main() -> ExitCode {
     // What is still running (a question to an address that never answers) is not waited for.
     runtime.shutdown_background();
     ExitCode::from(code)
+}
+
+/// Prints what clap has to say: help and version are data, a wrong command line is an error. Clap's own code for that, 2,
+/// would read as "changes pending".
+fn say(said: &clap::Error) -> u8 {
+    // Nobody reads the other end: there is nobody to tell.
+    let _ = said.print();
+    if said.use_stderr() { exit::ERROR } else { exit::DONE }
 }

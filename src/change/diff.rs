@@ -77,6 +77,11 @@ fn unreadable((address, fault): (&Address, &crate::resource::Fault)) -> Refusal 
     }
 }
 
+/// Whether a create was begun and nobody knows what became of it.
+fn unanswered(record: Option<&Record>) -> bool {
+    record.is_some_and(|record| record.standing == Standing::Creating && record.id.is_none())
+}
+
 struct View<'a> {
     remembered: &'a Remembered,
     observed: &'a Observed,
@@ -95,6 +100,11 @@ impl View<'_> {
         let change = match found {
             None if resource.kind.facts().lookup => return Err(not_there(resource)),
             None => self.absent(resource, record),
+            // The mark may come in a call of its own (S3): whether it is ours, the provider tells from the thing itself.
+            Some(found) if unanswered(record) && matches!(found.owner, Owner::Foreign(_)) => {
+                let reason = Some("an earlier run began it and never heard the answer".to_owned());
+                Change { reason, ..start(resource, Action::Create, record, None) }
+            }
             Some(found) => self.present(resource, record, found)?,
         };
         Ok(change)

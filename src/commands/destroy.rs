@@ -17,8 +17,8 @@ use crate::resource::{Artefacts, Desired};
 pub struct Args {
     #[command(flatten)]
     plan: PlanArgs,
-    /// Name of the stack, when no plan is at hand
-    #[arg(long, conflicts_with = "plan")]
+    /// Name of the stack, when no plan is at hand; a plan (in the environment, too) is not read then
+    #[arg(long)]
     stack: Option<String>,
     #[command(flatten)]
     run: RunArgs,

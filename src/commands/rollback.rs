@@ -19,8 +19,8 @@ use crate::resource::{Action, Artefacts, Changes, Kind, Remembered};
 pub struct Args {
     #[command(flatten)]
     plan: PlanArgs,
-    /// Name of the stack, when no plan is at hand
-    #[arg(long, conflicts_with = "plan")]
+    /// Name of the stack, when no plan is at hand; a plan (in the environment, too) is not read then
+    #[arg(long)]
     stack: Option<String>,
     /// Go back to the state after this revision (0: before the first one); status lists them
     #[arg(long, value_name = "REVISION", conflicts_with = "fallback")]
@@ -40,7 +40,8 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     if let Some(name) = &args.fallback {
         return fallback(name, &args, context).await;
     }
-    let plan = if args.plan.plan.is_some() { Some(args.plan.load(&context.session)?) } else { None };
+    let plan =
+        if args.stack.is_none() && args.plan.plan.is_some() { Some(args.plan.load(&context.session)?) } else { None };
     let Some(stack) = args.stack.clone().or_else(|| plan.as_ref().map(|plan| plan.stack.clone())) else {
         return Err(Failure::refused("no stack is named", "add --plan NAME, or --stack NAME"));
     };
@@ -144,7 +145,7 @@ async fn undo(
 /// The files of the plan, when one is at hand: a rollback may need their bytes.
 fn plan_files(args: &Args, context: &Context) -> Result<Artefacts, Failure> {
     let mut artefacts = Artefacts::default();
-    if args.plan.plan.is_none() {
+    if args.stack.is_some() || args.plan.plan.is_none() {
         return Ok(artefacts);
     }
     for (path, facts) in args.plan.load(&context.session)?.files {

@@ -32,8 +32,8 @@ enum What {
 struct Which {
     #[command(flatten)]
     plan: PlanArgs,
-    /// Name of the stack, when no plan is at hand
-    #[arg(long, conflicts_with = "plan")]
+    /// Name of the stack, when no plan is at hand; a plan (in the environment, too) is not read then
+    #[arg(long)]
     stack: Option<String>,
 }
 

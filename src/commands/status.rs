@@ -17,8 +17,8 @@ use crate::resource::{Artefacts, Level, Remembered, Standing};
 pub struct Args {
     #[command(flatten)]
     plan: PlanArgs,
-    /// Name of the stack, when no plan is at hand
-    #[arg(long, conflicts_with = "plan")]
+    /// Name of the stack, when no plan is at hand; a plan (in the environment, too) is not read then
+    #[arg(long)]
     stack: Option<String>,
     /// Look at the world and compare it with the plan (or with what was deployed last); exit code 2 when it differs
     #[arg(long)]
@@ -30,7 +30,8 @@ pub struct Args {
 /// # Errors
 /// What failed, why, and the next step.
 pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
-    let plan = if args.plan.plan.is_some() { Some(args.plan.load(&context.session)?) } else { None };
+    let plan =
+        if args.stack.is_none() && args.plan.plan.is_some() { Some(args.plan.load(&context.session)?) } else { None };
     let Some(stack) = args.stack.clone().or_else(|| plan.as_ref().map(|plan| plan.stack.clone())) else {
         return Err(Failure::refused("no stack is named", "add --plan NAME, or --stack NAME"));
     };

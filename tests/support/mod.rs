@@ -2,4 +2,6 @@
 #![allow(dead_code, reason = "each test binary uses a part of the support code")]
 
 pub mod battery;
+pub mod cli;
 pub mod local_aws;
+pub mod proxy;

@@ -177,12 +177,10 @@ fn connection<E: Error + 'static>(service: &str, operation: &str, error: &SdkErr
         return Fault::new(Class::Credentials, service, operation, "NoRegion", "no AWS region is configured")
             .next("set AWS_REGION, or region in ~/.aws/config");
     }
-    // A refused connection never carried the call; anything else may have, so it is looked at before it is repeated.
-    let class = if lower.contains("refused") || lower.contains("dns") || lower.contains("connect") {
-        Class::Unreachable
-    } else {
-        Class::Retry
-    };
+    // A connection that never came about carried no call. One that broke may have ("connection closed before message
+    // completed"), so the world is looked at before the call is repeated.
+    let never = ["refused", "(connect)", "connect timeout", "dns error"].iter().any(|words| lower.contains(words));
+    let class = if never { Class::Unreachable } else { Class::Retry };
     unreachable_fault(service, operation, &words, class)
 }
 

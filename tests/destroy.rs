@@ -1,0 +1,25 @@
+//! `destroy`: everything goes, what holds data only on the word.
+
+mod support;
+
+use support::cli::{Account, STACK, nothing};
+
+#[test]
+fn data_goes_only_on_the_word() {
+    let account = Account::new();
+    account.run("destroy --yes").exits(0);
+    account.run("deploy --yes").exits(0);
+    let dry = account.run("destroy --dry-run").exits(2);
+    insta::assert_snapshot!("dry_run", account.redact(&dry.stdout));
+    account.run("destroy").exits(3);
+
+    let left = account.run("destroy --yes").exits(1);
+    insta::assert_snapshot!("left", account.redact(&left.stdout));
+    let there = account.inventory();
+    assert!(there["buckets"] > 0 && there["distributions"] == 0, "{there:?}");
+
+    account.run_bare(&format!("destroy --stack {STACK} --empty-buckets --yes")).exits(0);
+    assert_eq!(account.inventory(), nothing());
+    let again = account.run("destroy --empty-buckets --yes").exits(0);
+    assert!(again.stdout.contains("no changes"), "{}", again.stdout);
+}

@@ -1,0 +1,50 @@
+//! `state`: the journal shown, taken out, and its lease freed.
+
+mod support;
+
+use std::time::Duration;
+
+use support::cli::{Account, STACK};
+use support::local_aws;
+use support::proxy::{Act, Call, Proxy, Which};
+
+#[test]
+fn shows_and_exports() {
+    let account = Account::new();
+    account.run("deploy edge --yes").exits(0);
+    let document = account.run_bare(&format!("state show --stack {STACK} --json")).exits(0).json();
+    assert_eq!(document["schema"], "akidb-edge/state/v1");
+    assert!(document["resources"].as_array().is_some_and(|all| all.len() == 3), "{document}");
+    let text = account.run("state show").exits(0).stdout;
+    assert!(text.contains("edge.function.gateway") && text.contains("arn = arn:aws:"), "{text}");
+    let document = account.run("state export").exits(0).json();
+    assert_eq!(document["schema"], "akidb-edge/export/v1");
+    let journal = account.run("state journal").exits(0).stdout;
+    let kept = std::fs::read_to_string(account.state().join("journal.jsonl")).expect("a journal");
+    assert_eq!(journal, kept);
+    let free = account.run("state unlock --yes").exits(0);
+    assert!(free.stdout.contains("nobody holds the lease"), "{}", free.stdout);
+}
+
+#[test]
+fn one_writer_at_a_time() {
+    let proxy = Proxy::start(&local_aws::endpoint());
+    let account = Account::new().through(proxy.url());
+    proxy.on(Call::mutates, Which::Nth(1), Act::HoldBefore);
+    let mut child = account.start("deploy --yes");
+    assert!(proxy.held_within(Duration::from_secs(30)), "the first one is at work");
+    let second = account.run("deploy --yes").exits(1);
+    let process = format!("process {}", child.id());
+    assert!(second.stderr.contains("tester@") && second.stderr.contains(&process), "{}", second.stderr);
+    let looks = account.run("status").exits(2);
+    assert!(looks.stdout.contains("being changed by tester@"), "{}", looks.stdout);
+    let asks = account.run("state unlock").exits(3);
+    assert!(asks.stderr.contains(&process), "{}", asks.stderr);
+    account.run("state unlock --yes").exits(0);
+
+    // The one that lost its lease begins nothing more.
+    child.kill().expect("SIGKILL");
+    child.wait().expect("it is gone");
+    proxy.reset();
+    account.run("deploy --yes").exits(0);
+}
