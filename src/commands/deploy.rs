@@ -300,7 +300,7 @@ fn say_what_is_not_done(built: &Built, context: &Context) {
 
 /// Tells how it went and gives the exit code.
 pub fn tell(
-    outcome: &crate::execute::Outcome,
+    outcome: &crate::resource::Outcome,
     begun: Instant,
     asked: &Asked<'_>,
     context: &Context,

@@ -6,11 +6,11 @@ use futures::StreamExt;
 use futures::future::{FutureExt, LocalBoxFuture};
 use futures::stream::FuturesUnordered;
 
+use super::Work;
 use super::step::{self, Ended};
-use super::{Done, Outcome, Work};
 use crate::change::{Node, Part, nodes};
 use crate::ledger::LedgerError;
-use crate::resource::{Address, Event, Fault, Leftover, Level};
+use crate::resource::{Address, Done, Event, Fault, Leftover, Level, Outcome};
 
 type Key = (Address, Part);
 type Running<'a> = FuturesUnordered<LocalBoxFuture<'a, (Key, Level, Result<Ended, Problem>)>>;
@@ -51,6 +51,8 @@ pub async fn run(work: &Work<'_>) -> Result<Outcome, LedgerError> {
 struct Board<'w, 'a> {
     work: &'w Work<'a>,
     open: Vec<Node>,
+    /// Steps under way. What only waits until it works everywhere is not counted: it may wait for a step to come.
+    busy: usize,
     reached: BTreeMap<Key, Level>,
     lost: BTreeSet<Key>,
     stop: tokio::sync::watch::Receiver<bool>,
@@ -63,6 +65,7 @@ impl<'w, 'a> Board<'w, 'a> {
         Self {
             work,
             open: nodes(work.changes),
+            busy: 0,
             reached: BTreeMap::new(),
             lost: BTreeSet::new(),
             stop: work.stop.clone(),
@@ -95,9 +98,10 @@ impl<'w, 'a> Board<'w, 'a> {
             return;
         }
         let mut at = 0;
-        while at < self.open.len() && running.len() < self.work.options.at_once {
+        while at < self.open.len() && self.busy < self.work.options.at_once {
             if self.is_ready(&self.open[at]) {
                 let node = self.open.remove(at);
+                self.busy += 1;
                 let key = (node.address.clone(), node.part);
                 let work = self.work;
                 running.push(
@@ -118,6 +122,9 @@ impl<'w, 'a> Board<'w, 'a> {
     }
 
     fn end(&mut self, key: Key, level: Level, ended: Result<Ended, Problem>, running: &mut Running<'w>) {
+        if level == Level::Usable {
+            self.busy -= 1;
+        }
         match ended {
             Ok(ended) => {
                 self.reached.insert(key.clone(), if ended.is_final { Level::Propagated } else { level });
@@ -125,7 +132,7 @@ impl<'w, 'a> Board<'w, 'a> {
                     let (work, id) = (self.work, ended.id.clone());
                     running.push(
                         async move {
-                            let settled = step::propagate(work, &key.0, &id).await;
+                            let settled = step::come_to(work, &key.0, &id, Level::Propagated).await;
                             (key, Level::Propagated, settled)
                         }
                         .boxed_local(),
@@ -178,6 +185,10 @@ impl<'w, 'a> Board<'w, 'a> {
         for leftover in left {
             if *self.stop.borrow() {
                 break;
+            }
+            let known = self.work.ledger.remembered().leftovers;
+            if !known.iter().any(|known| known.address == leftover.address && known.id == leftover.id) {
+                continue;
             }
             match step::clear(self.work, &leftover).await {
                 Ok(ended) => self.note(ended),
