@@ -111,10 +111,13 @@ fn must_wait(changes: &Changes, node: &Node) -> BTreeMap<Key, Level> {
 
 /// What goes, goes after everything that needed it has gone, and then after everything that has let it go.
 fn goes_after(changes: &Changes) -> Vec<(Key, Key)> {
-    let going: Vec<&Change> = changes.acting().filter(|change| parts(change).contains(&Part::Remove)).collect();
+    // What is removed to make room goes early in any case: where there is a circle, it is the one that gives way.
+    let makes_room = |change: &&Change| change.action == Action::Replace && !change.kind.facts().create_first;
+    let going = changes.acting().filter(|change| parts(change).contains(&Part::Remove));
+    let (early, late): (Vec<&Change>, Vec<&Change>) = going.partition(makes_room);
     let mut pairs = Vec::new();
-    for part in [Part::Remove, Part::Put] {
-        for change in &going {
+    for (going, part) in [(&late, Part::Remove), (&late, Part::Put), (&early, Part::Remove), (&early, Part::Put)] {
+        for change in going {
             let users = changes.acting().filter(|other| other.address != change.address);
             for user in users.filter(|other| leans_on(other, &change.address) && parts(other).contains(&part)) {
                 pairs.push(((change.address.clone(), Part::Remove), (user.address.clone(), part)));

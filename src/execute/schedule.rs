@@ -53,6 +53,8 @@ struct Board<'w, 'a> {
     open: Vec<Node>,
     /// Steps under way. What only waits until it works everywhere is not counted: it may wait for a step to come.
     busy: usize,
+    /// What is waited for until it works everywhere.
+    waiting: BTreeSet<Key>,
     reached: BTreeMap<Key, Level>,
     lost: BTreeSet<Key>,
     stop: tokio::sync::watch::Receiver<bool>,
@@ -66,6 +68,7 @@ impl<'w, 'a> Board<'w, 'a> {
             work,
             open: nodes(work.changes),
             busy: 0,
+            waiting: BTreeSet::new(),
             reached: BTreeMap::new(),
             lost: BTreeSet::new(),
             stop: work.stop.clone(),
@@ -78,7 +81,7 @@ impl<'w, 'a> Board<'w, 'a> {
         let mut running: Running<'w> = FuturesUnordered::new();
         loop {
             self.begin(&mut running);
-            if running.is_empty() {
+            if running.is_empty() || (self.busy == 0 && self.waiting.iter().all(|key| self.is_hopeless(key))) {
                 break;
             }
             tokio::select! {
@@ -124,11 +127,14 @@ impl<'w, 'a> Board<'w, 'a> {
     fn end(&mut self, key: Key, level: Level, ended: Result<Ended, Problem>, running: &mut Running<'w>) {
         if level == Level::Usable {
             self.busy -= 1;
+        } else {
+            self.waiting.remove(&key);
         }
         match ended {
             Ok(ended) => {
                 self.reached.insert(key.clone(), if ended.is_final { Level::Propagated } else { level });
                 if level == Level::Usable && !ended.is_final && self.needs_propagated(&key) {
+                    self.waiting.insert(key.clone());
                     let (work, id) = (self.work, ended.id.clone());
                     running.push(
                         async move {
@@ -151,6 +157,18 @@ impl<'w, 'a> Board<'w, 'a> {
         }
     }
 
+    /// Whether it can never work everywhere in this run: what it waits for failed, or cannot begin.
+    fn is_hopeless(&self, key: &Key) -> bool {
+        let changes = self.work.changes;
+        let open = self.open.iter().map(|node| (&node.address, node.part));
+        let mut lost = self.lost.iter().map(|(address, part)| (address, *part)).chain(open);
+        changes.items[&key.0].kind.facts().waits_for_users
+            && lost.any(|(address, part)| {
+                let user = changes.items[address].after.as_ref().filter(|_| part == Part::Put);
+                user.is_some_and(|user| user.needs.get(&key.0).is_some_and(|level| *level < Level::Propagated))
+            })
+    }
+
     fn needs_propagated(&self, key: &Key) -> bool {
         self.work.options.wait == Level::Propagated
             || self.open.iter().any(|node| node.after.get(key) == Some(&Level::Propagated))
@@ -168,7 +186,8 @@ impl<'w, 'a> Board<'w, 'a> {
 
     fn skip_the_rest(&mut self) {
         for node in std::mem::take(&mut self.open) {
-            let culprit = node.after.keys().find(|key| !self.reached.contains_key(*key));
+            let come = |key: &Key, level: &Level| self.reached.get(key).is_some_and(|reached| reached >= level);
+            let culprit = node.after.iter().find(|(key, level)| !come(key, level)).map(|(key, _)| key);
             let reason = match culprit {
                 _ if self.outcome.stopped => "the run was stopped".to_owned(),
                 Some((address, _)) => format!("it needs {address}"),
