@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::resource::{Action, Address, Change, Changes, Level};
+use serde_json::Value;
+
+use crate::resource::{Action, Address, Change, Changes, Level, has_references, resolve};
 
 /// What is done at an address: something comes, or something goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,22 +33,39 @@ pub fn nodes(changes: &Changes) -> Vec<Node> {
     let mut nodes = BTreeMap::new();
     for change in changes.acting() {
         for part in parts(change) {
-            let after = BTreeMap::new();
-            let node = Node { address: change.address.clone(), part: *part, after };
-            nodes.insert((change.address.clone(), *part), node);
+            nodes.insert((change.address.clone(), *part), Node::new(&change.address, *part));
         }
     }
-    for kept in changes.items.values().filter(|change| change.action == Action::Keep && change.found.is_some()) {
-        if changes.needed_at(&kept.address) == Some(Level::Propagated) {
-            let node = Node { address: kept.address.clone(), part: Part::Await, after: BTreeMap::new() };
-            nodes.insert((kept.address.clone(), Part::Await), node);
+    for kept in changes.items.values().filter(|change| change.action == Action::Keep) {
+        if changes.needed_at(&kept.address) == Some(Level::Propagated) && kept.found.is_some()
+            || is_unfinished(changes, kept)
+        {
+            nodes.insert((kept.address.clone(), Part::Await), Node::new(&kept.address, Part::Await));
         }
     }
-    let present: BTreeSet<(Address, Part)> = nodes.keys().cloned().collect();
+    let present: BTreeSet<Key> = nodes.keys().cloned().collect();
     for node in nodes.values_mut() {
-        node.after = waits(changes, node, &present);
+        node.after = must_wait(changes, node);
+        node.after.retain(|key, _| present.contains(key));
+    }
+    // Two replacements may each want to go before the other: what would close a circle does not wait. A thing that goes
+    // too early is refused by its service and goes with the next run; a circle would never begin.
+    for (node, other) in goes_after(changes) {
+        if present.contains(&node) && !waits_for(&nodes, &other, &node) {
+            if let Some(node) = nodes.get_mut(&node) {
+                node.after.insert(other, Level::Propagated);
+            }
+        }
     }
     nodes.into_values().collect()
+}
+
+type Key = (Address, Part);
+
+impl Node {
+    fn new(address: &Address, part: Part) -> Self {
+        Self { address: address.clone(), part, after: BTreeMap::new() }
+    }
 }
 
 const fn parts(change: &Change) -> &'static [Part] {
@@ -58,38 +77,69 @@ const fn parts(change: &Change) -> &'static [Part] {
     }
 }
 
-fn waits(changes: &Changes, node: &Node, present: &BTreeSet<(Address, Part)>) -> BTreeMap<(Address, Part), Level> {
+/// Whether others refer to something that it has not made known yet: a run was cut off while it waited for that.
+fn is_unfinished(changes: &Changes, kept: &Change) -> bool {
+    let Some(found) = &kept.found else { return false };
+    let users = changes.acting().filter_map(|change| change.after.as_ref());
+    users.filter(|resource| resource.needs.contains_key(&kept.address)).any(|resource| {
+        let known = |address: &str, attribute: &str| {
+            if address == kept.address.as_str() { found.attributes.get(attribute).cloned() } else { Some(Value::Null) }
+        };
+        has_references(&resolve(&resource.spec, &known))
+    })
+}
+
+/// What a step cannot begin without.
+fn must_wait(changes: &Changes, node: &Node) -> BTreeMap<Key, Level> {
     let mut after = BTreeMap::new();
     let change = &changes.items[&node.address];
+    let replaced = change.action == Action::Replace;
     let create_first = change.kind.facts().create_first;
-    if node.part == Part::Await {
-        return after;
-    }
     if node.part == Part::Put {
         for (need, level) in change.after.iter().flat_map(|resource| &resource.needs) {
             after.insert((need.clone(), Part::Put), *level);
             after.insert((need.clone(), Part::Await), *level);
         }
-        if change.action == Action::Replace && !create_first {
+        if replaced && !create_first {
             after.insert((node.address.clone(), Part::Remove), Level::Usable);
         }
-    } else {
-        if change.action == Action::Replace && create_first {
-            after.insert((node.address.clone(), Part::Put), Level::Usable);
-        }
-        // It goes after everything that needed it has gone or has let it go.
-        for other in changes.acting().filter(|other| other.address != node.address && leans_on(other, &node.address)) {
-            for part in parts(other) {
-                // What is made anew before its old self goes cannot wait for that.
-                let circular = change.action == Action::Replace && !create_first && *part == Part::Put;
-                if !circular {
-                    after.insert((other.address.clone(), *part), Level::Propagated);
-                }
+    } else if node.part == Part::Remove && replaced && create_first {
+        after.insert((node.address.clone(), Part::Put), Level::Usable);
+    }
+    after
+}
+
+/// What goes, goes after everything that needed it has gone, and then after everything that has let it go.
+fn goes_after(changes: &Changes) -> Vec<(Key, Key)> {
+    // What is removed to make room goes early in any case: where there is a circle, it is the one that gives way.
+    let makes_room = |change: &&Change| change.action == Action::Replace && !change.kind.facts().create_first;
+    let going = changes.acting().filter(|change| parts(change).contains(&Part::Remove));
+    let (early, late): (Vec<&Change>, Vec<&Change>) = going.partition(makes_room);
+    let mut pairs = Vec::new();
+    for (going, part) in [(&late, Part::Remove), (&late, Part::Put), (&early, Part::Remove), (&early, Part::Put)] {
+        for change in going {
+            let users = changes.acting().filter(|other| other.address != change.address);
+            for user in users.filter(|other| leans_on(other, &change.address) && parts(other).contains(&part)) {
+                pairs.push(((change.address.clone(), Part::Remove), (user.address.clone(), part)));
             }
         }
     }
-    after.retain(|key, _| present.contains(key));
-    after
+    pairs
+}
+
+/// Whether `node` comes after `other`, directly or through others.
+fn waits_for(nodes: &BTreeMap<Key, Node>, node: &Key, other: &Key) -> bool {
+    let mut open = vec![node];
+    let mut seen = BTreeSet::new();
+    while let Some(at) = open.pop() {
+        if at == other {
+            return true;
+        }
+        if seen.insert(at) {
+            open.extend(nodes.get(at).into_iter().flat_map(|node| node.after.keys()));
+        }
+    }
+    false
 }
 
 fn leans_on(change: &Change, address: &Address) -> bool {

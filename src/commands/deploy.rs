@@ -283,7 +283,7 @@ fn say_what_is_in_force(order: &Order, remembered: &Remembered, context: &Contex
 }
 
 /// A new zone answers nobody until the registrar names its servers.
-fn say_name_servers(outcome: &crate::execute::Outcome, ledger: &Ledger, context: &Context) {
+fn say_name_servers(outcome: &crate::resource::Outcome, ledger: &Ledger, context: &Context) {
     let state = ledger.remembered();
     for done in outcome.done.iter().filter(|done| done.kind == Kind::Zone && done.action == Action::Create) {
         let attributes = state.resources.get(&done.address).map(|record| &record.attributes);
@@ -361,7 +361,7 @@ fn say_what_is_not_done(built: &Built, context: &Context) {
 
 /// Tells how it went and gives the exit code.
 pub fn tell(
-    outcome: &crate::execute::Outcome,
+    outcome: &crate::resource::Outcome,
     begun: Instant,
     asked: &Asked<'_>,
     context: &Context,

@@ -11,7 +11,7 @@ use crate::change::{self, Refusal, Scope};
 use crate::check::{self, Severity};
 use crate::cli::Global;
 use crate::desired::{self, Built};
-use crate::execute::{self, Options, Outcome, Work};
+use crate::execute::{self, Options, Work};
 use crate::exit::Failure;
 use crate::ledger::{Fact, FileStore, Lease, Ledger, S3Store, Store, Subject};
 use crate::observe;
@@ -19,7 +19,7 @@ use crate::plan::{self, Plan, Settings};
 use crate::provider::Providers;
 use crate::provider::aws::{Clients, Identity, providers};
 use crate::report::{self, Header, Located, Voice};
-use crate::resource::{Address, Artefacts, Changes, Desired, Ending, Level, Listener, Observed, Remembered};
+use crate::resource::{Address, Artefacts, Changes, Desired, Ending, Level, Listener, Observed, Outcome, Remembered};
 use crate::session::Session;
 
 /// Missing credentials end within this: the SDK's default chain asks an instance metadata address that may never answer.

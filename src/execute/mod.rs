@@ -7,13 +7,12 @@ mod step;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::ledger::Ledger;
 use crate::provider::Providers;
-use crate::resource::{Action, Address, Attributes, Changes, Event, Fault, Kind, Level, Listener, resolve};
+use crate::resource::{Address, Attributes, Changes, Event, Kind, Level, Listener, resolve};
 
 pub use schedule::run;
 
@@ -119,42 +118,5 @@ impl Known {
 
     fn learn(&self, address: &Address, attributes: Attributes) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(address.clone(), attributes);
-    }
-}
-
-/// One step that is done.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Done {
-    /// Its address.
-    pub address: Address,
-    /// Its kind.
-    pub kind: Kind,
-    /// What was done.
-    pub action: Action,
-    /// What the service calls it.
-    pub id: String,
-    /// Milliseconds that it took.
-    pub took_ms: u64,
-}
-
-/// How a run went.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Outcome {
-    /// What was done, in the order in which it was finished.
-    pub done: Vec<Done>,
-    /// What failed.
-    pub failed: Vec<(Address, Fault)>,
-    /// What was not begun, and why.
-    pub skipped: Vec<(Address, String)>,
-    /// What is put off to a later run, and why.
-    pub deferred: Vec<(Address, String)>,
-    /// It was asked to stop.
-    pub stopped: bool,
-}
-
-impl Outcome {
-    /// Whether all that was to do is done.
-    pub fn is_complete(&self) -> bool {
-        self.failed.is_empty() && self.skipped.is_empty() && !self.stopped
     }
 }

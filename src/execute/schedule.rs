@@ -6,11 +6,11 @@ use futures::StreamExt;
 use futures::future::{FutureExt, LocalBoxFuture};
 use futures::stream::FuturesUnordered;
 
+use super::Work;
 use super::step::{self, Ended};
-use super::{Done, Outcome, Work};
 use crate::change::{Node, Part, nodes};
 use crate::ledger::LedgerError;
-use crate::resource::{Address, Event, Fault, Leftover, Level};
+use crate::resource::{Address, Done, Event, Fault, Leftover, Level, Outcome};
 
 type Key = (Address, Part);
 type Running<'a> = FuturesUnordered<LocalBoxFuture<'a, (Key, Level, Result<Ended, Problem>)>>;
@@ -51,6 +51,10 @@ pub async fn run(work: &Work<'_>) -> Result<Outcome, LedgerError> {
 struct Board<'w, 'a> {
     work: &'w Work<'a>,
     open: Vec<Node>,
+    /// Steps under way. What only waits until it works everywhere is not counted: it may wait for a step to come.
+    busy: usize,
+    /// What is waited for until it works everywhere.
+    waiting: BTreeSet<Key>,
     reached: BTreeMap<Key, Level>,
     lost: BTreeSet<Key>,
     stop: tokio::sync::watch::Receiver<bool>,
@@ -63,6 +67,8 @@ impl<'w, 'a> Board<'w, 'a> {
         Self {
             work,
             open: nodes(work.changes),
+            busy: 0,
+            waiting: BTreeSet::new(),
             reached: BTreeMap::new(),
             lost: BTreeSet::new(),
             stop: work.stop.clone(),
@@ -75,7 +81,7 @@ impl<'w, 'a> Board<'w, 'a> {
         let mut running: Running<'w> = FuturesUnordered::new();
         loop {
             self.begin(&mut running);
-            if running.is_empty() {
+            if running.is_empty() || (self.busy == 0 && self.waiting.iter().all(|key| self.is_hopeless(key))) {
                 break;
             }
             tokio::select! {
@@ -95,9 +101,10 @@ impl<'w, 'a> Board<'w, 'a> {
             return;
         }
         let mut at = 0;
-        while at < self.open.len() && running.len() < self.work.options.at_once {
+        while at < self.open.len() && self.busy < self.work.options.at_once {
             if self.is_ready(&self.open[at]) {
                 let node = self.open.remove(at);
+                self.busy += 1;
                 let key = (node.address.clone(), node.part);
                 let work = self.work;
                 running.push(
@@ -118,14 +125,20 @@ impl<'w, 'a> Board<'w, 'a> {
     }
 
     fn end(&mut self, key: Key, level: Level, ended: Result<Ended, Problem>, running: &mut Running<'w>) {
+        if level == Level::Usable {
+            self.busy -= 1;
+        } else {
+            self.waiting.remove(&key);
+        }
         match ended {
             Ok(ended) => {
                 self.reached.insert(key.clone(), if ended.is_final { Level::Propagated } else { level });
                 if level == Level::Usable && !ended.is_final && self.needs_propagated(&key) {
+                    self.waiting.insert(key.clone());
                     let (work, id) = (self.work, ended.id.clone());
                     running.push(
                         async move {
-                            let settled = step::propagate(work, &key.0, &id).await;
+                            let settled = step::come_to(work, &key.0, &id, Level::Propagated).await;
                             (key, Level::Propagated, settled)
                         }
                         .boxed_local(),
@@ -142,6 +155,18 @@ impl<'w, 'a> Board<'w, 'a> {
                 self.broken.get_or_insert(error);
             }
         }
+    }
+
+    /// Whether it can never work everywhere in this run: what it waits for failed, or cannot begin.
+    fn is_hopeless(&self, key: &Key) -> bool {
+        let changes = self.work.changes;
+        let open = self.open.iter().map(|node| (&node.address, node.part));
+        let mut lost = self.lost.iter().map(|(address, part)| (address, *part)).chain(open);
+        changes.items[&key.0].kind.facts().waits_for_users
+            && lost.any(|(address, part)| {
+                let user = changes.items[address].after.as_ref().filter(|_| part == Part::Put);
+                user.is_some_and(|user| user.needs.get(&key.0).is_some_and(|level| *level < Level::Propagated))
+            })
     }
 
     fn needs_propagated(&self, key: &Key) -> bool {
@@ -161,7 +186,8 @@ impl<'w, 'a> Board<'w, 'a> {
 
     fn skip_the_rest(&mut self) {
         for node in std::mem::take(&mut self.open) {
-            let culprit = node.after.keys().find(|key| !self.reached.contains_key(*key));
+            let come = |key: &Key, level: &Level| self.reached.get(key).is_some_and(|reached| reached >= level);
+            let culprit = node.after.iter().find(|(key, level)| !come(key, level)).map(|(key, _)| key);
             let reason = match culprit {
                 _ if self.outcome.stopped => "the run was stopped".to_owned(),
                 Some((address, _)) => format!("it needs {address}"),
@@ -178,6 +204,10 @@ impl<'w, 'a> Board<'w, 'a> {
         for leftover in left {
             if *self.stop.borrow() {
                 break;
+            }
+            let known = self.work.ledger.remembered().leftovers;
+            if !known.iter().any(|known| known.address == leftover.address && known.id == leftover.id) {
+                continue;
             }
             match step::clear(self.work, &leftover).await {
                 Ok(ended) => self.note(ended),

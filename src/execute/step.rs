@@ -45,7 +45,7 @@ pub async fn take(work: &Work<'_>, node: &Node) -> Result<Ended, Problem> {
     };
     if node.part == Part::Await {
         let id = change.found.as_ref().map_or("", |found| &found.id);
-        return propagate(work, &node.address, id).await;
+        return come_to(work, &node.address, id, Level::Usable).await;
     }
     let usual_seconds = work.usual_seconds(change.kind);
     work.tell(Event::Started { address: node.address.clone(), kind: change.kind, action, usual_seconds });
@@ -104,11 +104,14 @@ async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
         return Err(Fault::unexpected("akidb-edge", "resolve", problem).into());
     }
     let renewed = change.action == Action::Replace;
+    let action = if renewed { Action::Create } else { change.action };
     if renewed && change.kind.facts().create_first {
         set_aside(work, change).await?;
     }
     // Read after setting aside: that makes room for the next generation.
-    let generation = work.ledger.remembered().generation(&change.address);
+    // What existed once and is gone took its references with it: a service refuses them for something new.
+    let gone = action == Action::Create && !renewed && change.before.as_ref().is_some_and(|record| record.id.is_some());
+    let generation = work.ledger.remembered().generation(&change.address) + u32::from(gone);
     let noted = Noted {
         address: change.address.clone(),
         kind: change.kind,
@@ -118,7 +121,6 @@ async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
         step: resource.step.clone(),
     };
     let id = change.found.as_ref().filter(|_| !renewed).map(|found| found.id.clone());
-    let action = if renewed { Action::Create } else { change.action };
     work.ledger.record(Fact::Intended { action, subject: noted.clone(), id: id.clone() }).await?;
     let token = token(&work.changes.stack, &change.address, generation);
     let attributes = if renewed { Attributes::new() } else { work.known.of(&change.address) };
@@ -160,14 +162,20 @@ async fn set_aside(work: &Work<'_>, change: &Change) -> Result<(), Problem> {
 }
 
 fn old_self(work: &Work<'_>, change: &Change) -> Option<Leftover> {
-    let record = change.before.as_ref()?;
-    let id = change.found.as_ref().map(|found| found.id.clone()).or_else(|| record.id.clone())?;
+    let (id, spec, attributes) = match (&change.before, &change.found) {
+        (Some(record), found) => {
+            let id = found.as_ref().map(|found| found.id.clone()).or_else(|| record.id.clone())?;
+            (id, work.resolved_before(&record.spec), record.attributes.clone())
+        }
+        // It carries our mark, and the journal does not know it (any more).
+        (None, found) => found.clone().map(|found| (found.id, found.spec, found.attributes))?,
+    };
     Some(Leftover {
         address: change.address.clone(),
         kind: change.kind,
         id,
-        spec: work.resolved_before(&record.spec),
-        attributes: record.attributes.clone(),
+        spec,
+        attributes,
         reason: "a newer one took its place".to_owned(),
         held_by: leaning_on(work, &change.address),
     })
@@ -264,8 +272,8 @@ async fn settle(put: &Put<'_>, id: &str, level: Level) -> Result<Attributes, Fau
     }
 }
 
-/// Waits until something works everywhere.
-pub async fn propagate(work: &Work<'_>, address: &Address, id: &str) -> Result<Ended, Problem> {
+/// Waits until something that is there has come as far as `level`.
+pub async fn come_to(work: &Work<'_>, address: &Address, id: &str, level: Level) -> Result<Ended, Problem> {
     let change = &work.changes.items[address];
     let Some(resource) = &change.after else { return Ok(Ended::nothing(address, id)) };
     let spec = work.resolved(&resource.spec);
@@ -273,12 +281,12 @@ pub async fn propagate(work: &Work<'_>, address: &Address, id: &str) -> Result<E
     let token = token(&work.changes.stack, address, generation);
     let attributes = work.known.of(address);
     let put = Put { work, provider: work.providers.of(change.kind)?.as_ref(), resource, spec, token, attributes };
-    match settle(&put, id, Level::Propagated).await {
+    match settle(&put, id, level).await {
         Ok(attributes) => {
             let mut all = work.known.of(address);
             all.extend(attributes);
             work.known.learn(address, all);
-            Ok(Ended { is_final: true, ..Ended::nothing(address, id) })
+            Ok(Ended { is_final: level == Level::Propagated, ..Ended::nothing(address, id) })
         }
         Err(fault) => {
             work.tell(Event::Failed { address: address.clone(), action: change.action, fault: fault.clone() });

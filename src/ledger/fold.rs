@@ -32,6 +32,8 @@ pub fn apply(state: &mut Remembered, entry: &Entry) -> Result<(), Contradiction>
         Fact::Intended { action, subject, id } => intended(state, *action, subject, id.as_deref()),
         Fact::Succeeded { subject, id, attributes, .. } | Fact::Learned { subject, id, attributes } => {
             state.resources.insert(subject.address.clone(), record(subject, Some(id), attributes, Standing::Present));
+            // What was to go and is in use again (the same code, published again) does not go any more.
+            state.leftovers.retain(|left| left.address != subject.address || left.id != *id);
         }
         Fact::Removed { address, id } => {
             let same = state.resources.get(address).is_none_or(|held| held.id.as_deref().is_none_or(|held| held == id));
@@ -120,6 +122,9 @@ fn failed(state: &mut Remembered, action: Action, address: &Address) {
     let Some(held) = state.resources.get_mut(address) else { return };
     match (action, held.standing, &held.id) {
         (Action::Create, Standing::Creating, None) => {
+            if held.generation > 0 {
+                state.generations.insert(address.clone(), held.generation);
+            }
             state.resources.remove(address);
         }
         _ => held.standing = if held.id.is_some() { Standing::Present } else { Standing::Creating },

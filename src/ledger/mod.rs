@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 pub use entry::{Entry, FORMAT, Fact, Subject};
 pub use file_store::FileStore;
-pub use fold::{Contradiction, fold, fold_until};
+pub use fold::{Contradiction, apply, fold, fold_until};
 pub use lease::{Lease, TIME_TO_LIVE};
 pub use s3_store::S3Store;
 pub use store::{LedgerError, Store};
@@ -182,6 +182,15 @@ impl Ledger {
         match self.lease.take() {
             Some(lease) => self.store.release(&lease).await,
             None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        // Nobody writes any more: a lease that lived on would lock everybody out.
+        if let Some(heartbeat) = self.heartbeat.take() {
+            heartbeat.abort();
         }
     }
 }

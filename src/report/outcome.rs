@@ -4,9 +4,8 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
 use super::{counted, duration};
-use crate::execute::Outcome;
 use crate::resource::answer::Answer;
-use crate::resource::{Remembered, Standing};
+use crate::resource::{Outcome, Remembered, Standing};
 
 /// How a run went, in words.
 pub fn outcome_text(outcome: &Outcome, took_ms: u64, command: &str) -> String {

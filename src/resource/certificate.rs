@@ -28,6 +28,7 @@ pub(super) const FACTS: Facts = Facts {
     identity: &["domain"],
     exact: &["alternative_names"],
     create_first: true,
+    waits_for_users: true,
     usual_seconds: (5, 180),
     ..plain("certificate", "ACM certificate")
 };

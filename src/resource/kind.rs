@@ -28,6 +28,8 @@ pub struct Facts {
     pub lookup: bool,
     /// A replacement is made before the old one goes (else after).
     pub create_first: bool,
+    /// It works everywhere only once what refers to it is there (a certificate and its validation records).
+    pub waits_for_users: bool,
     /// Seconds that AWS usually takes until usable, and until propagated; shown until the journal knows better.
     pub usual_seconds: (u32, u32),
 }
@@ -43,6 +45,7 @@ const PLAIN: Facts = Facts {
     holds_data: false,
     lookup: false,
     create_first: false,
+    waits_for_users: false,
     usual_seconds: (1, 1),
 };
 

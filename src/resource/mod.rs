@@ -12,6 +12,7 @@ mod graph;
 mod kind;
 mod mark;
 mod observed;
+mod outcome;
 mod reference;
 mod remembered;
 
@@ -43,5 +44,6 @@ pub use graph::{Desired, Level, Resource};
 pub use kind::{Facts, Kind};
 pub use mark::{ADDRESS_TAG, STACK_TAG, comment, token};
 pub use observed::{Found, Observed, Owner, known};
+pub use outcome::{Done, Outcome};
 pub use reference::{ACCOUNT, Attributes, has_references, link, references, resolve};
 pub use remembered::{Ending, Leftover, Record, Remembered, RunSummary, Standing};

@@ -3,5 +3,6 @@
 
 pub mod battery;
 pub mod cli;
+pub mod fake_world;
 pub mod local_aws;
 pub mod proxy;

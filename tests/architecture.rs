@@ -1,0 +1,268 @@
+//! Who looks at whom: the source as it is, compared with the table of the house.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A room, the rooms that it may look at, and the crates of the outside that it may use.
+struct Room {
+    name: &'static str,
+    rooms: &'static [&'static str],
+    crates: &'static [&'static str],
+}
+
+const fn room(name: &'static str, rooms: &'static [&'static str], crates: &'static [&'static str]) -> Room {
+    Room { name, rooms, crates }
+}
+
+/// Every room. `aws` stands for all crates of the SDK.
+const TABLE: &[Room] = &[
+    room("resource", &[], &[]),
+    room("plan", &["resource"], &[]),
+    room("template", &["resource"], &[]),
+    room("desired", &["resource", "plan", "template"], &[]),
+    room("check", &["resource"], &[]),
+    room("change", &["resource"], &[]),
+    room("ledger", &["resource"], &["tokio"]),
+    room("observe", &["resource", "ledger", "provider"], &["tokio"]),
+    room("execute", &["resource", "ledger", "provider"], &["tokio"]),
+    room("provider", &["resource"], &["aws", "tokio"]),
+    room("report", &["resource"], &["comfy_table", "console"]),
+    room(
+        "commands",
+        &[
+            "resource", "plan", "template", "desired", "check", "ledger", "observe", "change", "execute", "provider",
+            "report", "session", "cli", "exit",
+        ],
+        &["clap", "tokio"],
+    ),
+    room("session", &["resource"], &["console"]),
+    room("cli", &["commands"], &["clap"]),
+    room("exit", &["resource"], &[]),
+    room("main", &["cli", "commands", "exit", "session"], &["clap", "tokio"]),
+];
+
+/// What one file may do besides, and why.
+const EXCEPTIONS: &[(&str, &str, &str)] = &[
+    ("execute/schedule.rs", "change", "the order of a run is pure and is made where the difference is made"),
+    ("execute/step.rs", "change", "what still differs is looked at again once references are known, by the same rule"),
+    ("exit.rs", "ledger", "an exit code for each room's error is decided in one place"),
+    ("exit.rs", "plan", "an exit code for each room's error is decided in one place"),
+    ("ledger/s3_store.rs", "aws", "the store of a journal in a bucket"),
+    ("report/story.rs", "template", "a page is a template"),
+    ("report/terminal.rs", "indicatif", "the one place that draws progress"),
+    ("report/voice.rs", "cli", "the voice is chosen by the global flags"),
+    ("report/voice.rs", "session", "and by what the streams are"),
+    ("session.rs", "provider", "region and endpoint are read with the rest of the environment; plain fields"),
+];
+
+/// The lines outside of tests that may end the program, each with its proof beside it.
+const PROVEN: &[(&str, &str, &str)] = &[
+    ("resource/address.rs", "panic!(\"{bad}\")", "the parts of an address come from checked plan keys"),
+    ("resource/graph.rs", ".expect(\"a spec is plain data\")", "a spec of plain data can always be written"),
+];
+
+/// Files that are longer than a file should be, and how long they may be.
+const LONG: &[(&str, usize)] = &[("commands/walk.rs", 450)];
+
+struct Source {
+    /// Path below `src/`.
+    path: String,
+    /// What runs outside of tests, without comments.
+    text: String,
+    lines: usize,
+}
+
+fn files(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).expect("src can be read").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// All sources, without the modules that only tests see.
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut paths = Vec::new();
+    files(&root, &mut paths);
+    paths.sort();
+    let mut tests_only = BTreeSet::new();
+    let mut all = Vec::new();
+    for path in paths {
+        let whole = fs::read_to_string(&path).expect("a source can be read");
+        let mut text = String::new();
+        let mut lines = whole.lines().peekable();
+        while let Some(line) = lines.next() {
+            if line.trim() == "#[cfg(test)]" {
+                let next = lines.peek().copied().unwrap_or_default();
+                match next.strip_prefix("mod ").and_then(|rest| rest.strip_suffix(';')) {
+                    Some(name) => {
+                        tests_only.insert(path.with_file_name(format!("{name}.rs")));
+                        lines.next();
+                        continue;
+                    }
+                    None => break,
+                }
+            }
+            if !line.trim_start().starts_with("//") {
+                text.push_str(line);
+                text.push('\n');
+            }
+        }
+        let below = path.strip_prefix(&root).expect("below src").to_string_lossy().replace('\\', "/");
+        all.push((path, Source { path: below, text, lines: whole.lines().count() }));
+    }
+    all.retain(|(path, _)| !tests_only.contains(path));
+    all.into_iter().map(|(_, source)| source).collect()
+}
+
+fn room_of(path: &str) -> &str {
+    path.split(['/', '.']).next().unwrap_or_default()
+}
+
+/// The identifiers that stand right after `crate::`, one by one or in braces.
+fn rooms_used(text: &str) -> BTreeSet<String> {
+    let word =
+        |text: &str| text.trim().split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or("").to_owned();
+    let mut found = BTreeSet::new();
+    for (at, _) in text.match_indices("crate::") {
+        let rest = &text[at + "crate::".len()..];
+        let Some(group) = rest.strip_prefix('{') else {
+            found.insert(word(rest));
+            continue;
+        };
+        let mut depth = 0;
+        let mut begin = 0;
+        for (at, c) in group.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth > 0 => depth -= 1,
+                ',' | '}' if depth == 0 => {
+                    found.insert(word(&group[begin..at]));
+                    begin = at + 1;
+                    if c == '}' {
+                        break;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    found.retain(|name| !name.is_empty() && name.chars().all(|c| c.is_lowercase() || c == '_'));
+    found
+}
+
+const OUTSIDE: [&str; 6] = ["tokio", "reqwest", "indicatif", "comfy_table", "console", "clap"];
+
+fn crates_used(text: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (at, _) in text.match_indices("::") {
+        let before = &text[..at];
+        let start = before.rfind(|c: char| !c.is_alphanumeric() && c != '_').map_or(0, |at| at + 1);
+        let name = &before[start..];
+        if before[..start].ends_with("::") {
+            continue;
+        }
+        if name.starts_with("aws_") {
+            found.insert("aws".to_owned());
+        } else if OUTSIDE.contains(&name) {
+            found.insert(name.to_owned());
+        }
+    }
+    found
+}
+
+#[test]
+fn rooms_look_where_the_table_says() {
+    let table: BTreeMap<&str, &Room> = TABLE.iter().map(|room| (room.name, room)).collect();
+    let mut wrong = Vec::new();
+    let mut needed = BTreeSet::new();
+    for source in sources().iter().filter(|source| source.path != "lib.rs") {
+        let name = room_of(&source.path);
+        let Some(room) = table.get(name) else {
+            wrong.push(format!("{}: no room {name} in the table", source.path));
+            continue;
+        };
+        let rooms = rooms_used(&source.text).into_iter().filter(|used| used != name);
+        let outside = crates_used(&source.text).into_iter();
+        let rooms = rooms.filter(|used| !room.rooms.contains(&used.as_str()));
+        let outside = outside.filter(|used| !room.crates.contains(&used.as_str()));
+        for used in rooms.chain(outside) {
+            match EXCEPTIONS.iter().position(|(path, what, _)| *path == source.path && *what == used) {
+                Some(at) => drop(needed.insert(at)),
+                None => wrong.push(format!("{} uses {used}", source.path)),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let idle = EXCEPTIONS.iter().enumerate().filter(|(at, _)| !needed.contains(at)).map(|(_, exception)| exception);
+    assert_eq!(idle.collect::<Vec<_>>(), Vec::<&(&str, &str, &str)>::new(), "exceptions that nobody needs");
+}
+
+#[test]
+fn the_engine_knows_no_concrete_provider() {
+    for source in sources() {
+        if matches!(room_of(&source.path), "observe" | "execute") {
+            assert!(!source.text.contains("provider::aws"), "{}", source.path);
+        }
+    }
+}
+
+#[test]
+fn nothing_ends_the_program_unless_it_is_proven() {
+    let mut wrong = Vec::new();
+    let mut needed = BTreeSet::new();
+    for source in sources() {
+        for line in source.text.lines() {
+            let ends = [".unwrap()", ".expect(", "panic!", "unreachable!", "todo!", "unimplemented!"];
+            if !ends.iter().any(|end| line.contains(end)) {
+                continue;
+            }
+            match PROVEN.iter().position(|(path, text, _)| *path == source.path && line.contains(text)) {
+                Some(at) => drop(needed.insert(at)),
+                None => wrong.push(format!("{}: {}", source.path, line.trim())),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(needed.len(), PROVEN.len(), "a line in the list is not there any more");
+}
+
+#[test]
+fn no_line_is_unsafe() {
+    for source in sources() {
+        let words = source.text.split(|c: char| !c.is_alphanumeric() && c != '_');
+        let unsafe_words = words.filter(|word| *word == "unsafe").count();
+        assert_eq!(unsafe_words, 0, "{}", source.path);
+    }
+}
+
+#[test]
+fn files_stay_short_and_names_say_something() {
+    let mut wrong = Vec::new();
+    for source in sources() {
+        let most = LONG.iter().find(|(path, _)| *path == source.path).map_or(400, |(_, most)| *most);
+        if source.lines > most {
+            wrong.push(format!("{} has {} lines", source.path, source.lines));
+        }
+        for part in source.path.trim_end_matches(".rs").split('/') {
+            let empty = ["util", "utils", "helper", "helpers", "manager", "common", "types", "misc"];
+            if empty.contains(&part) {
+                wrong.push(format!("{}: {part} says nothing", source.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn progress_is_drawn_in_one_file() {
+    let all = sources();
+    let drawing: Vec<&str> =
+        all.iter().filter(|source| source.text.contains("indicatif")).map(|source| source.path.as_str()).collect();
+    assert_eq!(drawing, ["report/terminal.rs"]);
+}

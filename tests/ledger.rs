@@ -1,0 +1,349 @@
+//! The journal and its lease: the same tests for a directory and for a bucket.
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use akidb_edge::ledger::{Entry, Fact, FileStore, Lease, Ledger, LedgerError, S3Store, Store, Subject, fold};
+use akidb_edge::resource::{Action, Address, Artefacts, Attributes, Class, Ending, Fault, Kind, Leftover, Level};
+use aws_sdk_s3::Client;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use support::battery::World;
+use support::fake_world::began;
+use tempfile::TempDir;
+
+const STACK: &str = "stack";
+const HERE: &str = "here";
+
+/// Where a journal lies, and how to look at it from outside.
+enum Ground {
+    Directory(TempDir),
+    Bucket(Client, String),
+}
+
+impl Ground {
+    fn directory() -> Self {
+        Self::Directory(TempDir::new().expect("a directory"))
+    }
+
+    async fn bucket() -> Self {
+        let world = World::new(Artefacts::default()).await;
+        let config = aws_sdk_s3::config::Builder::from(&world.sdk).force_path_style(true).build();
+        let client = Client::from_conf(config);
+        let name = format!("journal-{}", world.account);
+        client.create_bucket().bucket(&name).send().await.expect("a bucket");
+        Self::Bucket(client, name)
+    }
+
+    fn store(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Directory(directory) => Arc::new(FileStore::new(directory.path(), STACK, HERE)),
+            Self::Bucket(client, name) => Arc::new(S3Store::new(client.clone(), name, "edge/", STACK, HERE)),
+        }
+    }
+
+    /// Puts the text of a journal there, as another program might.
+    async fn put(&self, text: &str) {
+        match self {
+            Self::Directory(directory) => {
+                std::fs::create_dir_all(directory.path().join(STACK)).expect("a directory");
+                std::fs::write(directory.path().join(STACK).join("journal.jsonl"), text).expect("written");
+            }
+            Self::Bucket(client, name) => {
+                let key = format!("edge/{STACK}/journal/{:020}.jsonl", 1);
+                let body = text.as_bytes().to_vec().into();
+                client.put_object().bucket(name).key(key).body(body).send().await.expect("written");
+            }
+        }
+    }
+
+    async fn open(&self) -> Result<Ledger, LedgerError> {
+        Ledger::write(self.store(), STACK, mine()).await
+    }
+}
+
+fn mine() -> Lease {
+    Lease::new("me", HERE, "deploy")
+}
+
+fn address(number: usize) -> Address {
+    Address::new("models", Kind::Bucket, &format!("b{number}"))
+}
+
+fn subject(number: usize) -> Subject {
+    Subject {
+        address: address(number),
+        kind: Kind::Bucket,
+        generation: 0,
+        spec: json!({"name": format!("b{number}"), "tags": {"of": "${edge.role.reader#arn}"}}),
+        needs: BTreeMap::from([("edge.role.reader".parse().expect("an address"), Level::Usable)]),
+        step: "models".into(),
+    }
+}
+
+fn attributes(id: &str) -> Attributes {
+    Attributes::from([("id".into(), json!(id)), ("arn".into(), json!(format!("arn:{id}")))])
+}
+
+fn succeeded(number: usize) -> Fact {
+    let id = format!("id-{number}");
+    Fact::Succeeded { action: Action::Create, subject: subject(number), attributes: attributes(&id), id, took_ms: 40 }
+}
+
+async fn comes_back(ground: &Ground) {
+    let ledger = ground.open().await.expect("open");
+    ledger.record(began(1)).await.expect("recorded");
+    for number in 0..3 {
+        let intended = Fact::Intended { action: Action::Create, subject: subject(number), id: None };
+        ledger.record(intended).await.expect("recorded");
+        ledger.record(succeeded(number)).await.expect("recorded");
+    }
+    let (state, entries) = (ledger.remembered(), ledger.entries());
+    ledger.close().await.expect("closed");
+    assert!(ground.store().lease().await.expect("readable").is_none(), "the lease was given back");
+    let again = Ledger::read(ground.store(), STACK).await.expect("readable");
+    assert_eq!(again.entries(), entries);
+    assert_eq!(again.remembered(), state);
+    let refused = again.record(began(2)).await.expect_err("opened for reading");
+    assert!(matches!(refused, LedgerError::LeaseLost(_)), "{refused}");
+}
+
+async fn many_at_once(ground: &Ground) {
+    let ledger = ground.open().await.expect("open");
+    ledger.record(began(1)).await.expect("recorded");
+    let all = (0..100).map(|number| ledger.record(succeeded(number)));
+    for answer in futures::future::join_all(all).await {
+        answer.expect("recorded");
+    }
+    let entries = ledger.entries();
+    ledger.close().await.expect("closed");
+    let again = Ledger::read(ground.store(), STACK).await.expect("readable");
+    assert_eq!(again.entries(), entries, "all there, in order");
+    assert_eq!(again.remembered().resources.len(), 100);
+}
+
+async fn one_writer(ground: &Ground) {
+    let ledger = ground.open().await.expect("open");
+    match Ledger::write(ground.store(), STACK, Lease::new("other", "there", "destroy")).await {
+        Err(LedgerError::Locked(held)) => {
+            assert_eq!((held.user.as_str(), held.host.as_str(), held.command.as_str()), ("me", HERE, "deploy"));
+            assert_eq!(held.pid, std::process::id());
+        }
+        other => panic!("{:?}", other.err()),
+    }
+    Ledger::read(ground.store(), STACK).await.expect("reading needs no lease");
+    ledger.close().await.expect("closed");
+    Ledger::write(ground.store(), STACK, Lease::new("other", "there", "destroy")).await.expect("free again");
+}
+
+async fn the_dead_and_the_expired_are_taken_over(ground: &Ground) {
+    let now = Timestamp::now();
+    let there = Lease::new("they", "there", "deploy");
+    // No process has this number: it is above the largest that the kernel gives.
+    let dead = Lease { pid: u32::MAX - 1, process_start: Some(1), ..mine() };
+    let expired = Lease { expires: now - SignedDuration::from_secs(1), ..there.clone() };
+    for stale in [dead, expired] {
+        ground.store().break_lease().await.expect("broken");
+        ground.store().acquire(&stale).await.expect("put there");
+        let ledger = ground.open().await.unwrap_or_else(|bad| panic!("{}: {bad}", stale.host));
+        ledger.record(began(ledger.remembered().revision() + 1)).await.expect("recorded");
+        ledger.close().await.expect("closed");
+    }
+    ground.store().acquire(&there).await.expect("put there");
+    assert!(matches!(ground.open().await, Err(LedgerError::Locked(_))), "a living one is left alone");
+}
+
+async fn who_lost_the_lease_writes_no_more(ground: &Ground) {
+    let old = ground.open().await.expect("open");
+    old.record(began(1)).await.expect("recorded");
+    ground.store().break_lease().await.expect("broken");
+    let new = Ledger::write(ground.store(), STACK, Lease::new("other", "there", "deploy")).await.expect("taken");
+    new.record(began(2)).await.expect("recorded");
+    let lost = old.record(succeeded(1)).await.expect_err("the lease is somebody else's");
+    assert!(matches!(lost, LedgerError::LeaseLost(_)), "{lost}");
+    old.close().await.expect("closed");
+    let held = ground.store().lease().await.expect("readable").expect("still held");
+    assert_eq!(held.user, "other", "who lost it does not give it back");
+    new.record(succeeded(2)).await.expect("the new holder goes on");
+    let facts = Ledger::read(ground.store(), STACK).await.expect("readable").entries().len();
+    assert_eq!(facts, 3);
+}
+
+/// The treaty's journal.
+fn fixture() -> String {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/journal-v1.jsonl");
+    std::fs::read_to_string(path).expect("the fixture")
+}
+
+fn lines_of(text: &str) -> Vec<&str> {
+    text.lines().collect()
+}
+
+async fn what_cannot_be_read_is_refused_with_its_line(ground: &Ground) {
+    let text = fixture();
+    let lines = lines_of(&text);
+    let broken = [lines[0], &lines[1][..20], lines[2], ""].join("\n");
+    ground.put(&broken).await;
+    match ground.open().await.map(drop) {
+        Err(LedgerError::Corrupt { line, .. }) => assert_eq!(line, 2),
+        other => panic!("{other:?}"),
+    }
+    assert!(ground.store().lease().await.expect("readable").is_none(), "the lease was given back");
+    ground.put(&format!("{}\n{}\n", lines[0], lines[1].replace("\"v\":1", "\"v\":2"))).await;
+    match ground.open().await.map(drop) {
+        Err(LedgerError::Newer { found, known, .. }) => assert_eq!((found, known), (2, 1)),
+        other => panic!("{other:?}"),
+    }
+    ground.put(&format!("{}\n{}\n", lines[0], lines[2])).await;
+    match ground.open().await.map(drop) {
+        Err(LedgerError::Contradicts { source, .. }) => assert_eq!(source.seq, 3),
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn a_journal_of_format_1_is_read(ground: &Ground) {
+    ground.put(&fixture()).await;
+    let entries = Ledger::read(ground.store(), STACK).await.expect("readable").entries();
+    let facts: Vec<Fact> = entries.iter().map(|entry| entry.fact.clone()).collect();
+    assert_eq!(facts, every_fact());
+    let state = fold(STACK, &entries).expect("it folds");
+    let snapshot = serde_json::to_string_pretty(&state).expect("plain data");
+    insta::assert_snapshot!("journal_v1_folds_to", snapshot);
+    let ledger = ground.open().await.expect("open");
+    ledger.record(began(state.revision() + 1)).await.expect("this version goes on where that one ended");
+    ledger.close().await.expect("closed");
+}
+
+macro_rules! on_both {
+    ($($name:ident),+ $(,)?) => {
+        mod directory {
+            $(#[tokio::test] async fn $name() { super::$name(&super::Ground::directory()).await; })+
+        }
+        mod bucket {
+            $(#[tokio::test] async fn $name() { super::$name(&super::Ground::bucket().await).await; })+
+        }
+    };
+}
+
+on_both!(
+    comes_back,
+    many_at_once,
+    one_writer,
+    the_dead_and_the_expired_are_taken_over,
+    who_lost_the_lease_writes_no_more,
+    what_cannot_be_read_is_refused_with_its_line,
+    a_journal_of_format_1_is_read,
+);
+
+#[tokio::test]
+async fn an_unfinished_last_line_is_left_out_and_written_over() {
+    let ground = Ground::directory();
+    let text = fixture();
+    let lines = lines_of(&text);
+    ground.put(&format!("{}\n{}\n{}", lines[0], lines[1], &lines[2][..30])).await;
+    let ledger = ground.open().await.expect("open");
+    assert_eq!(ledger.entries().len(), 2);
+    ledger.record(succeeded(9)).await.expect("recorded");
+    ledger.close().await.expect("closed");
+    let entries = Ledger::read(ground.store(), STACK).await.expect("readable").entries();
+    assert_eq!(entries.len(), 3);
+    assert_eq!(entries[2].fact, succeeded(9));
+}
+
+/// Every fact that a journal of format 1 may hold, in an order that a run might write.
+fn every_fact() -> Vec<Fact> {
+    let fault = Fault::new(Class::Refused, "s3", "CreateBucket", "InvalidBucketName", "not valid").next("another name");
+    let left = Leftover {
+        address: address(3),
+        kind: Kind::Bucket,
+        id: "id-3".into(),
+        spec: json!({"name": "b3"}),
+        attributes: attributes("id-3"),
+        reason: "a newer one took its place".into(),
+    };
+    let again = Leftover { id: "id-4".into(), address: address(4), ..left.clone() };
+    let intended = |action: Action, number, id: Option<&str>| Fact::Intended {
+        action,
+        subject: subject(number),
+        id: id.map(str::to_owned),
+    };
+    let balancer = Subject {
+        address: "routing.load-balancer.eu".parse().expect("an address"),
+        kind: Kind::LoadBalancer,
+        generation: 0,
+        spec: json!({"name": "eu"}),
+        needs: BTreeMap::new(),
+        step: "routing".into(),
+    };
+    let renewed = Subject { generation: 1, ..subject(3) };
+    vec![
+        Fact::RunBegan {
+            revision: 1,
+            command: "deploy cdn".into(),
+            by: "me@here".into(),
+            account: "123456789012".into(),
+            tool: "0.1.0".into(),
+            requested: BTreeSet::from(["cutover".to_owned()]),
+            fallback: None,
+        },
+        Fact::Learned { subject: balancer, id: "arn:eu".into(), attributes: attributes("arn:eu") },
+        intended(Action::Create, 1, None),
+        succeeded(1),
+        intended(Action::Create, 2, None),
+        Fact::Failed { action: Action::Create, address: address(2), fault },
+        intended(Action::Create, 3, None),
+        succeeded(3),
+        intended(Action::Create, 4, None),
+        succeeded(4),
+        intended(Action::Create, 5, None),
+        succeeded(5),
+        Fact::RunEnded { ending: Ending::Partial, changes: 4 },
+        Fact::RunBegan {
+            revision: 2,
+            command: "rollback".into(),
+            by: "me@here".into(),
+            account: "123456789012".into(),
+            tool: "0.1.0".into(),
+            requested: BTreeSet::new(),
+            fallback: Some("dns-to-origin".into()),
+        },
+        Fact::SetAside(left.clone()),
+        Fact::Intended { action: Action::Create, subject: renewed.clone(), id: None },
+        Fact::Succeeded {
+            action: Action::Create,
+            subject: renewed,
+            id: "id-3b".into(),
+            attributes: attributes("id-3b"),
+            took_ms: 7,
+        },
+        Fact::Cleared { address: left.address, id: left.id },
+        Fact::SetAside(again),
+        intended(Action::Delete, 5, Some("id-5")),
+        Fact::Removed { address: address(5), id: "id-5".into() },
+        Fact::Forgotten { address: "routing.load-balancer.eu".parse().expect("an address") },
+        intended(Action::Update, 1, Some("id-1")),
+        intended(Action::Create, 6, None),
+        Fact::RunEnded { ending: Ending::Done, changes: 2 },
+    ]
+}
+
+/// Writes the fixture of this version's format; only for a new format, never over an old one.
+#[test]
+#[ignore = "writes a file of the source tree"]
+fn write_the_fixture() {
+    let run = uuid::Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_0001);
+    let at: Timestamp = "2026-11-21T06:00:00Z".parse().expect("a time");
+    let v = akidb_edge::ledger::FORMAT;
+    let mut text = String::new();
+    for (fact, seq) in every_fact().into_iter().zip(1..) {
+        let at = at + SignedDuration::from_secs(i64::try_from(seq).expect("small"));
+        text.push_str(&serde_json::to_string(&Entry { v, seq, run, at, fact }).expect("plain data"));
+        text.push('\n');
+    }
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/journal-v{v}.jsonl"));
+    let mut file = std::fs::File::create_new(path).expect("no fixture of this format yet");
+    std::io::Write::write_all(&mut file, text.as_bytes()).expect("written");
+}
