@@ -263,6 +263,7 @@ fn every_fact() -> Vec<Fact> {
         spec: json!({"name": "b3"}),
         attributes: attributes("id-3"),
         reason: "a newer one took its place".into(),
+        held_by: Default::default(),
     };
     let again = Leftover { id: "id-4".into(), address: address(4), ..left.clone() };
     let intended = |action: Action, number, id: Option<&str>| Fact::Intended {

@@ -122,6 +122,7 @@ fn journal() -> impl Strategy<Value = Vec<Entry>> {
                     spec,
                     attributes,
                     reason: "later".into(),
+                    held_by: Default::default(),
                 }),
                 4 => Fact::Cleared { address, id },
                 5 => Fact::Forgotten { address },
