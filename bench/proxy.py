@@ -164,9 +164,20 @@ class Proxy:
                 received, keep = await relay_rest(far_reader, writer), False
             await writer.drain()
             sent = await sending if sending else len(form)
+        except (ConnectionError, asyncio.IncompleteReadError, Closed):
+            # Asked and given up before the answer was through: the service had the request, so it counts.
+            self.note(number, (begun, passed, time.monotonic()), head, form, 0, 0, 0)
+            raise
         finally:
             if sending and not sending.done():
                 sending.cancel()
+        self.note(number, (begun, passed, first), head, form, status, sent, received)
+        return keep
+
+    def note(self, number, times, head, form, status, sent, received):
+        line, headers, _ = head
+        method, target, _ = line.decode("latin-1").split(" ", 2)
+        begun, passed, first = times
         ended = time.monotonic()
         scope = SCOPE.search(headers.get(b"authorization", b""))
         self.total += 1
@@ -177,7 +188,6 @@ class Proxy:
             "operation": operation(method, target, headers, form), "status": status, "sent": sent, "received": received,
         }) + "\n")
         self.log.flush()
-        return keep
 
 
 async def serve(options):

@@ -78,7 +78,7 @@ def show(rows, start=None, end=None, out=sys.stdout):
     for row in rows:
         left = int((row["begun"] - start) / span * WIDTH)
         long = max(1, int((row["ended"] - row["begun"]) / span * WIDTH))
-        status = "" if row["status"] < 300 else f" -> {row['status']}"
+        status = " -> given up by the client" if not row["status"] else "" if row["status"] < 300 else f" -> {row['status']}"
         print(f"{ms(row['begun'] - start)}  {ms(row['ended'] - row['begun'])}  |{' ' * left}{'#' * long:<{max(1, WIDTH - left)}}| "
               f"c{row['connection']} {row['region']} {name(row)}{status}", file=out)
     print("nothing in flight:", file=out)
