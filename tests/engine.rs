@@ -37,7 +37,7 @@ struct Plan {
     code: u32,
     /// Replaces the health check and the certificate: new first.
     check: u32,
-    /// Replaces bucket and role: old first.
+    /// Renames bucket and role.
     name: u32,
 }
 
@@ -187,12 +187,12 @@ async fn every_delete_of_a_replacement_may_fail() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn replacing_the_old_first_may_fail_at_the_delete() {
+async fn renaming_may_fail_at_the_delete() {
     every_failure(Op::Delete, Some(Plan::default()), Some(Plan { name: 1, ..Plan::default() })).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn replacing_the_old_first_may_fail_at_the_create() {
+async fn renaming_may_fail_at_the_create() {
     every_failure(Op::Create, Some(Plan::default()), Some(Plan { name: 1, ..Plan::default() })).await;
 }
 
@@ -251,7 +251,7 @@ async fn a_replacement_dies_at_every_write() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_replacement_of_the_old_first_dies_at_every_write() {
+async fn a_renaming_dies_at_every_write() {
     dies_at_every_write(Some(Plan::default()), Some(Plan { code: 0, check: 0, name: 1 })).await;
 }
 
@@ -369,14 +369,14 @@ async fn a_replacement_is_made_taken_into_use_and_then_the_old_one_goes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_replacement_of_the_old_first_removes_before_it_makes() {
+async fn a_renamed_thing_is_made_before_the_old_one_goes() {
     let place = Place::deployed(&graph(Plan::default())).await;
     place.world.take_calls();
     let wanted = graph(Plan { name: 1, ..Plan::default() });
     place.process().run(&wanted).await.complete("replaced");
     let calls = place.world.take_changes();
     let when = |op: Op, address: &str| calls.iter().position(|call| call.op == op && call.address == at(address));
-    let order = [when(Op::Delete, BUCKET), when(Op::Create, BUCKET), when(Op::Update, DISTRIBUTION)];
+    let order = [when(Op::Create, BUCKET), when(Op::Update, DISTRIBUTION), when(Op::Delete, BUCKET)];
     assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{order:?}: {calls:?}");
     place.converged(&wanted, "replaced").await;
 }

@@ -11,7 +11,7 @@ fn tells_what_is_there_without_a_call() {
     let proxy = Proxy::start(&local_aws::endpoint());
     let account = Account::new().through(proxy.url());
     let before = account.run("status").exits(0);
-    assert!(before.stdout.contains("revision 0, 0 resources"), "{}", before.stdout);
+    assert!(before.stdout.contains("nothing was deployed yet"), "{}", before.stdout);
     assert!(proxy.take_calls().is_empty(), "no call");
     account.run("deploy --yes").exits(0);
     account.run("status --drift").exits(0);

@@ -200,20 +200,25 @@ impl<'w, 'a> Board<'w, 'a> {
 
     /// What earlier runs could not delete, once nothing can lean on it any more.
     async fn leftovers(&mut self) -> Result<(), LedgerError> {
-        let left: Vec<Leftover> = self.work.changes.leftovers.clone();
-        for leftover in left {
-            if *self.stop.borrow() {
+        let mut open: Vec<Leftover> = self.work.changes.leftovers.clone();
+        // What goes may free what it leaned on: as long as something is free to go, look again.
+        while !open.is_empty() && !*self.stop.borrow() {
+            let (held, free): (Vec<_>, Vec<_>) =
+                open.into_iter().partition(|left| step::holder(self.work, left).is_some());
+            for leftover in &free {
+                match step::clear(self.work, leftover).await {
+                    Ok(ended) => self.note(ended),
+                    Err(Problem::Fault(fault)) => self.outcome.failed.push((leftover.address.clone(), fault)),
+                    Err(Problem::Ledger(error)) => return Err(error),
+                }
+            }
+            if free.is_empty() {
+                let still = held.iter().filter_map(|left| Some((left, step::holder(self.work, left)?)));
+                let reasons = still.map(|(left, holder)| (left.address.clone(), format!("{holder} must go first")));
+                self.outcome.deferred.extend(reasons);
                 break;
             }
-            let known = self.work.ledger.remembered().leftovers;
-            if !known.iter().any(|known| known.address == leftover.address && known.id == leftover.id) {
-                continue;
-            }
-            match step::clear(self.work, &leftover).await {
-                Ok(ended) => self.note(ended),
-                Err(Problem::Fault(fault)) => self.outcome.failed.push((leftover.address, fault)),
-                Err(Problem::Ledger(error)) => return Err(error),
-            }
+            open = held;
         }
         Ok(())
     }

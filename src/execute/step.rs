@@ -189,7 +189,7 @@ fn leaning_on(work: &Work<'_>, address: &Address) -> BTreeSet<Address> {
 }
 
 /// One of those that hold something, if it could not be deleted yet.
-fn holder(work: &Work<'_>, left: &Leftover) -> Option<Address> {
+pub fn holder(work: &Work<'_>, left: &Leftover) -> Option<Address> {
     let waiting = work.ledger.remembered().leftovers;
     let holds = |other: &&Leftover| left.held_by.contains(&other.address) && other.id != left.id;
     waiting.iter().find(holds).map(|other| other.address.clone())
@@ -385,11 +385,7 @@ pub async fn clear(work: &Work<'_>, left: &Leftover) -> Result<Ended, Problem> {
         work.ledger.record(Fact::Cleared { address: left.address.clone(), id: left.id.clone() }).await?;
         return Ok(Ended::nothing(&left.address, &left.id));
     }
-    let gone = match holder(work, left) {
-        Some(holder) => Ok(Gone::Deferred(format!("{holder} must go first"))),
-        None => delete(work, left).await,
-    };
-    match gone {
+    match delete(work, left).await {
         Ok(Gone::Gone) => {
             work.ledger.record(Fact::Cleared { address: left.address.clone(), id: left.id.clone() }).await?;
             let (address, id) = (left.address.clone(), left.id.clone());
