@@ -340,7 +340,7 @@ struct Session<'w> {
 impl Session<'_> {
     fn subject<'s>(&'s self, id: Option<&'s str>, attributes: &'s Attributes) -> Subject<'s> {
         let (address, spec) = (&self.case.address, &self.case.spec);
-        Subject { stack: STACK, address, token: &self.token, spec, id, attributes }
+        Subject { stack: STACK, address, token: &self.token, spec, id, attributes, seen_absent: false }
     }
 }
 

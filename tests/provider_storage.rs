@@ -287,8 +287,15 @@ async fn an_upload_that_is_cut_leaves_nothing_open() {
     let clients = Arc::new(Clients::with_config(sdk, &access));
     let provider = providers(&clients, &Arc::new(artefacts)).of(Kind::Object).expect("objects").clone();
     let none = Attributes::new();
-    let subject =
-        Subject { stack: STACK, address: &case.address, token: "t", spec: &case.spec, id: None, attributes: &none };
+    let subject = Subject {
+        stack: STACK,
+        address: &case.address,
+        token: "t",
+        spec: &case.spec,
+        id: None,
+        attributes: &none,
+        seen_absent: false,
+    };
     let fault = provider.create(&subject).await.expect_err("cut");
     assert_eq!(fault.operation, "UploadPart", "{fault}");
     assert!(matches!(fault.class, Class::Retry | Class::Unreachable), "{fault:?}");

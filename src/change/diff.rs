@@ -263,8 +263,7 @@ fn risk(kind: Kind, action: Action, fields: &[FieldChange]) -> Risk {
     match action {
         Action::Delete | Action::Replace if facts.holds_data => Risk::DestroysData,
         Action::Delete => Risk::Disruptive,
-        Action::Replace if facts.create_first => Risk::Brief,
-        Action::Replace => Risk::Disruptive,
+        Action::Replace => Risk::Brief,
         Action::Update | Action::Adopt if fields.iter().any(|field| touches(facts.disruptive, &field.path)) => {
             Risk::Disruptive
         }

@@ -51,10 +51,10 @@ pub fn nodes(changes: &Changes) -> Vec<Node> {
     // Two replacements may each want to go before the other: what would close a circle does not wait. A thing that goes
     // too early is refused by its service and goes with the next run; a circle would never begin.
     for (node, other) in goes_after(changes) {
-        if present.contains(&node) && !waits_for(&nodes, &other, &node) {
-            if let Some(node) = nodes.get_mut(&node) {
-                node.after.insert(other, Level::Propagated);
-            }
+        if !waits_for(&nodes, &other, &node)
+            && let Some(node) = nodes.get_mut(&node)
+        {
+            node.after.insert(other, Level::Propagated);
         }
     }
     nodes.into_values().collect()
@@ -94,16 +94,13 @@ fn must_wait(changes: &Changes, node: &Node) -> BTreeMap<Key, Level> {
     let mut after = BTreeMap::new();
     let change = &changes.items[&node.address];
     let replaced = change.action == Action::Replace;
-    let create_first = change.kind.facts().create_first;
     if node.part == Part::Put {
         for (need, level) in change.after.iter().flat_map(|resource| &resource.needs) {
             after.insert((need.clone(), Part::Put), *level);
             after.insert((need.clone(), Part::Await), *level);
         }
-        if replaced && !create_first {
-            after.insert((node.address.clone(), Part::Remove), Level::Usable);
-        }
-    } else if node.part == Part::Remove && replaced && create_first {
+    } else if node.part == Part::Remove && replaced {
+        // The new one first: what leaned on the old one moves over before that goes.
         after.insert((node.address.clone(), Part::Put), Level::Usable);
     }
     after
@@ -111,13 +108,10 @@ fn must_wait(changes: &Changes, node: &Node) -> BTreeMap<Key, Level> {
 
 /// What goes, goes after everything that needed it has gone, and then after everything that has let it go.
 fn goes_after(changes: &Changes) -> Vec<(Key, Key)> {
-    // What is removed to make room goes early in any case: where there is a circle, it is the one that gives way.
-    let makes_room = |change: &&Change| change.action == Action::Replace && !change.kind.facts().create_first;
-    let going = changes.acting().filter(|change| parts(change).contains(&Part::Remove));
-    let (early, late): (Vec<&Change>, Vec<&Change>) = going.partition(makes_room);
+    let going: Vec<&Change> = changes.acting().filter(|change| parts(change).contains(&Part::Remove)).collect();
     let mut pairs = Vec::new();
-    for (going, part) in [(&late, Part::Remove), (&late, Part::Put), (&early, Part::Remove), (&early, Part::Put)] {
-        for change in going {
+    for part in [Part::Remove, Part::Put] {
+        for change in &going {
             let users = changes.acting().filter(|other| other.address != change.address);
             for user in users.filter(|other| leans_on(other, &change.address) && parts(other).contains(&part)) {
                 pairs.push(((change.address.clone(), Part::Remove), (user.address.clone(), part)));

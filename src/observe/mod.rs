@@ -116,6 +116,7 @@ async fn ask(question: Question, stack: &str, providers: &Providers) -> (Address
         spec: spec_to_ask_by(&question),
         id: question.id.as_deref(),
         attributes: &question.attributes,
+        seen_absent: false,
     };
     let answer = match providers.of(question.kind) {
         Ok(provider) => patience::reading(async || provider.read(&subject).await).await,

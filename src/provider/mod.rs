@@ -27,6 +27,9 @@ pub struct Subject<'a> {
     pub id: Option<&'a str>,
     /// What it made known before.
     pub attributes: &'a Attributes,
+    /// In this very run it was looked for and not there, and no call to make it has gone out since: a create need not
+    /// look once more.
+    pub seen_absent: bool,
 }
 
 impl Subject<'_> {

@@ -82,6 +82,5 @@ pub(super) const FACTS: Facts = Facts {
     identity: &["name"],
     holds_data: true,
     exact: &["cors", "lifecycle"],
-    create_first: true,
     ..plain("bucket", "S3 bucket")
 };

@@ -23,6 +23,5 @@ pub(super) const FACTS: Facts = Facts {
     identity: &["bucket"],
     exact: &["policy"],
     disruptive: &["policy"],
-    create_first: true,
     ..plain("bucket-policy", "S3 bucket policy")
 };

@@ -61,6 +61,5 @@ pub(super) const FACTS: Facts = Facts {
     identity: &["name"],
     exact: &["headers", "query_strings", "cookies"],
     disruptive: &["headers", "query_strings", "cookies"],
-    create_first: true,
     ..plain("cache-policy", "CloudFront cache policy")
 };

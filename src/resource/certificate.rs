@@ -27,7 +27,6 @@ pub(super) const FACTS: Facts = Facts {
     replace_on: &["region", "domain", "alternative_names"],
     identity: &["domain"],
     exact: &["alternative_names"],
-    create_first: true,
     waits_for_users: true,
     usual_seconds: (5, 180),
     ..plain("certificate", "ACM certificate")

@@ -60,6 +60,5 @@ pub(super) const FACTS: Facts = Facts {
     replace_on: &["name", "region"],
     identity: &["name"],
     usual_seconds: (5, 5),
-    create_first: true,
     ..plain("function", "Lambda function")
 };

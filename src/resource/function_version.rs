@@ -22,7 +22,6 @@ pub struct FunctionVersionSpec {
 pub(super) const FACTS: Facts = Facts {
     replace_on: &["function", "region", "code_sha256", "settings"],
     identity: &["function"],
-    create_first: true,
     usual_seconds: (2, 2),
     ..plain("function-version", "Lambda version")
 };

@@ -30,8 +30,5 @@ pub struct HealthCheckSpec {
     pub tags: BTreeMap<String, String>,
 }
 
-pub(super) const FACTS: Facts = Facts {
-    replace_on: &["protocol", "interval_seconds"],
-    create_first: true,
-    ..plain("health-check", "Route 53 health check")
-};
+pub(super) const FACTS: Facts =
+    Facts { replace_on: &["protocol", "interval_seconds"], ..plain("health-check", "Route 53 health check") };

@@ -26,8 +26,6 @@ pub struct Facts {
     pub holds_data: bool,
     /// Only read, never made (a load balancer that somebody else owns).
     pub lookup: bool,
-    /// A replacement is made before the old one goes (else after).
-    pub create_first: bool,
     /// It works everywhere only once what refers to it is there (a certificate and its validation records).
     pub waits_for_users: bool,
     /// Seconds that AWS usually takes until usable, and until propagated; shown until the journal knows better.
@@ -44,7 +42,6 @@ const PLAIN: Facts = Facts {
     identity: &[],
     holds_data: false,
     lookup: false,
-    create_first: false,
     waits_for_users: false,
     usual_seconds: (1, 1),
 };

@@ -16,6 +16,5 @@ pub struct MonitoringSpec {
 pub(super) const FACTS: Facts = Facts {
     replace_on: &["distribution_id"],
     identity: &["distribution_id"],
-    create_first: true,
     ..plain("monitoring", "CloudFront metrics subscription")
 };

@@ -31,9 +31,5 @@ pub struct ObjectSpec {
     pub metadata: BTreeMap<String, String>,
 }
 
-pub(super) const FACTS: Facts = Facts {
-    replace_on: &["bucket", "key"],
-    identity: &["bucket", "key"],
-    create_first: true,
-    ..plain("object", "S3 object")
-};
+pub(super) const FACTS: Facts =
+    Facts { replace_on: &["bucket", "key"], identity: &["bucket", "key"], ..plain("object", "S3 object") };

@@ -15,9 +15,5 @@ pub struct OriginAccessSpec {
     pub description: String,
 }
 
-pub(super) const FACTS: Facts = Facts {
-    replace_on: &["name"],
-    identity: &["name"],
-    create_first: true,
-    ..plain("origin-access", "CloudFront origin access control")
-};
+pub(super) const FACTS: Facts =
+    Facts { replace_on: &["name"], identity: &["name"], ..plain("origin-access", "CloudFront origin access control") };

@@ -42,6 +42,5 @@ pub(super) const FACTS: Facts = Facts {
     replace_on: &["name"],
     identity: &["name"],
     exact: &["headers", "query_strings", "cookies"],
-    create_first: true,
     ..plain("origin-request-policy", "CloudFront origin request policy")
 };

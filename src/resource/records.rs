@@ -109,6 +109,5 @@ pub(super) const FACTS: Facts = Facts {
     unordered: &["sets"],
     disruptive: &["sets"],
     usual_seconds: (1, 60),
-    create_first: true,
     ..plain("records", "Route 53 record sets")
 };

@@ -50,6 +50,5 @@ pub(super) const FACTS: Facts = Facts {
     replace_on: &["source"],
     identity: &["source"],
     exact: &["rules"],
-    create_first: true,
     ..plain("replication", "S3 replication rules")
 };

@@ -47,6 +47,5 @@ pub(super) const FACTS: Facts = Facts {
     replace_on: &["name"],
     identity: &["name"],
     exact: &["cors", "custom"],
-    create_first: true,
     ..plain("response-headers-policy", "CloudFront response headers policy")
 };

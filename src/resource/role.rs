@@ -34,6 +34,5 @@ pub(super) const FACTS: Facts = Facts {
     identity: &["name"],
     exact: &["trust", "inline", "managed"],
     usual_seconds: (10, 10),
-    create_first: true,
     ..plain("role", "IAM role")
 };

@@ -25,6 +25,5 @@ pub(super) const FACTS: Facts = Facts {
     identity: &["name"],
     disruptive: &["name"],
     usual_seconds: (1, 60),
-    create_first: true,
     ..plain("zone", "Route 53 hosted zone")
 };

@@ -77,7 +77,16 @@ impl Case<'_> {
     ) -> T {
         let token = token(STACK, &self.address, 0);
         let none = Attributes::new();
-        call(Subject { stack: STACK, address: &self.address, token: &token, spec, id, attributes: &none }).await
+        call(Subject {
+            stack: STACK,
+            address: &self.address,
+            token: &token,
+            spec,
+            id,
+            attributes: &none,
+            seen_absent: false,
+        })
+        .await
     }
 
     pub async fn read(&self, id: Option<&str>) -> Result<Option<Found>, Fault> {

@@ -306,7 +306,7 @@ impl Provider for FakeProvider {
                 if held.spec == *subject.spec {
                     return Ok(Made { id: held.id.clone(), attributes: inner.attributes(held) });
                 }
-                if !kind.facts().create_first || by_token(kind) {
+                if by_token(kind) {
                     return Err(Fault::new(Class::Exists, "fake", "Create", "Exists", "with other settings"));
                 }
             }
@@ -355,14 +355,11 @@ impl Provider for FakeProvider {
     }
 
     async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
-        let kind = self.kind;
         let effect = |inner: &mut Inner, hook: Option<Hook>| {
             let Some(at) = inner.things.iter().position(|thing| Some(thing.id.as_str()) == subject.id) else {
                 return Ok(Gone::Gone);
             };
-            if kind.facts().create_first
-                && let Some(user) = inner.in_use(&inner.things[at])
-            {
+            if let Some(user) = inner.in_use(&inner.things[at]) {
                 return Err(Fault::new(Class::Refused, "fake", "Delete", "InUse", format!("{user} uses it")));
             }
             if let Some(Hook::Defer(times)) = hook {

@@ -198,7 +198,15 @@ mod tests {
         let address = Address::new("cdn", Kind::CachePolicy, "embed");
         let none = Attributes::new();
         let spec = serde_json::Value::Null;
-        let subject = Subject { stack: "prod", address: &address, token: "", spec: &spec, id: None, attributes: &none };
+        let subject = Subject {
+            stack: "prod",
+            address: &address,
+            token: "",
+            spec: &spec,
+            id: None,
+            attributes: &none,
+            seen_absent: false,
+        };
         for text in ["", "hashed reads", &"long ".repeat(60)] {
             let held = marked(&subject, text, 128).expect("it fits");
             assert!(held.chars().count() <= 128 && held.is_ascii(), "{held}");

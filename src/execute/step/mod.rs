@@ -1,0 +1,72 @@
+//! One step: announce, call, answer. A call whose answer was lost is looked up before it is made again.
+
+mod put;
+mod remove;
+
+use std::time::Instant;
+
+use super::Work;
+use super::schedule::Problem;
+use crate::change::{Node, Part};
+use crate::ledger::Fact;
+use crate::resource::{Action, Address, Class, Event, Fault, Kind, Level};
+
+pub use put::come_to;
+pub use remove::{clear, holder};
+
+/// How a step ended.
+pub struct Ended {
+    /// Its address.
+    pub address: Address,
+    /// What the service calls it.
+    pub id: String,
+    /// Kind, action and milliseconds, when something was done.
+    pub done: Option<(Kind, Action, u64)>,
+    /// Why it is put off.
+    pub deferred: Option<String>,
+    /// It will not come any further: it is gone.
+    pub is_final: bool,
+}
+
+impl Ended {
+    fn nothing(address: &Address, id: &str) -> Self {
+        Self { address: address.clone(), id: id.to_owned(), done: None, deferred: None, is_final: false }
+    }
+}
+
+/// Takes one step.
+pub async fn take(work: &Work<'_>, node: &Node) -> Result<Ended, Problem> {
+    let change = &work.changes.items[&node.address];
+    let action = match (node.part, change.action) {
+        (Part::Remove, Action::Replace) => Action::Delete,
+        (_, action) => action,
+    };
+    if node.part == Part::Await {
+        let id = change.found.as_ref().map_or("", |found| &found.id);
+        return come_to(work, &node.address, id, Level::Usable).await;
+    }
+    let usual_seconds = work.usual_seconds(change.kind);
+    work.tell(Event::Started { address: node.address.clone(), kind: change.kind, action, usual_seconds });
+    let ended = match node.part {
+        Part::Put | Part::Await => put::put(work, change).await,
+        Part::Remove => remove::remove(work, change).await,
+    };
+    if let Err(Problem::Fault(fault)) = &ended {
+        give_up(work, &node.address, action, fault).await?;
+    }
+    ended
+}
+
+/// Tells and writes down that a step failed. What may have taken effect all the same stays open in the journal: the next
+/// run looks at the world first.
+async fn give_up(work: &Work<'_>, address: &Address, action: Action, fault: &Fault) -> Result<(), Problem> {
+    work.tell(Event::Failed { address: address.clone(), action, fault: fault.clone() });
+    if !matches!(fault.class, Class::Retry | Class::Unreachable | Class::Internal) {
+        work.ledger.record(Fact::Failed { action, address: address.clone(), fault: fault.clone() }).await?;
+    }
+    Ok(())
+}
+
+fn millis(begun: Instant) -> u64 {
+    u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,210 @@
+//! Something comes: it is made, changed or taken up, and waited for.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::remove::set_aside;
+use super::{Ended, Problem, Work, millis};
+use crate::change::compare;
+use crate::ledger::{Fact, Subject as Noted};
+use crate::provider::patience::{ACTING, Pauses};
+use crate::provider::{Made, Provider, Settled, Subject, patience};
+use crate::resource::{
+    Action, Address, Attributes, Change, Class, Event, Fault, Found, Level, Owner, Resource, Standing, has_references,
+    token,
+};
+
+/// What a put works on.
+struct Put<'a> {
+    work: &'a Work<'a>,
+    provider: &'a dyn Provider,
+    resource: &'a Resource,
+    spec: Value,
+    token: String,
+    attributes: Attributes,
+}
+
+impl Put<'_> {
+    fn subject<'s>(&'s self, id: Option<&'s str>) -> Subject<'s> {
+        Subject {
+            stack: &self.work.changes.stack,
+            address: &self.resource.address,
+            token: &self.token,
+            spec: &self.spec,
+            id,
+            attributes: &self.attributes,
+            seen_absent: false,
+        }
+    }
+}
+
+/// Makes, changes or takes up what a change wants.
+pub async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
+    let begun = Instant::now();
+    let Some(resource) = &change.after else {
+        return Err(Fault::unexpected("akidb-edge", "put", "nothing is wanted here").into());
+    };
+    let spec = work.resolved(&resource.spec);
+    if has_references(&spec) {
+        let open: Vec<String> = crate::resource::references(&spec).iter().map(ToString::to_string).collect();
+        let problem = format!("{} refers to {}, which nobody made or found", change.address, open.join(", "));
+        return Err(Fault::unexpected("akidb-edge", "resolve", problem).into());
+    }
+    let renewed = change.action == Action::Replace;
+    let action = if renewed { Action::Create } else { change.action };
+    if renewed {
+        set_aside(work, change).await?;
+    }
+    // Read after setting aside: that makes room for the next generation.
+    // What existed once and is gone took its references with it: a service refuses them for something new.
+    let gone = action == Action::Create && !renewed && change.before.as_ref().is_some_and(|record| record.id.is_some());
+    let generation = work.ledger.remembered().generation(&change.address) + u32::from(gone);
+    let noted = Noted {
+        address: change.address.clone(),
+        kind: change.kind,
+        generation,
+        spec: resource.spec.clone(),
+        needs: resource.needs.clone(),
+        step: resource.step.clone(),
+    };
+    let id = change.found.as_ref().filter(|_| !renewed).map(|found| found.id.clone());
+    work.ledger.record(Fact::Intended { action, subject: noted.clone(), id: id.clone() }).await?;
+    let token = token(&work.changes.stack, &change.address, generation);
+    let attributes = if renewed { Attributes::new() } else { work.known.of(&change.address) };
+    let put = Put { work, provider: work.providers.of(change.kind)?.as_ref(), resource, spec, token, attributes };
+    let made = match (&change.found, action) {
+        (Some(found), Action::Update | Action::Adopt) => update(&put, found, change).await?,
+        _ => create(&put, was_absent(change)).await?,
+    };
+    let took_ms = millis(begun);
+    let succeed = |attributes: Attributes| Fact::Succeeded {
+        action,
+        subject: noted.clone(),
+        id: made.id.clone(),
+        attributes,
+        took_ms,
+    };
+    work.ledger.record(succeed(made.attributes.clone())).await?;
+    let mut attributes = made.attributes.clone();
+    if work.options.wait > Level::Accepted || work.changes.needed_at(&change.address).is_some() {
+        attributes.extend(settle(&put, &made.id, Level::Usable).await?);
+    }
+    if attributes != made.attributes {
+        work.ledger.record(succeed(attributes.clone())).await?;
+    }
+    work.known.learn(&change.address, attributes);
+    let took_ms = millis(begun);
+    let (address, kind, id) = (change.address.clone(), change.kind, made.id.clone());
+    work.tell(Event::Finished { address, kind, action: change.action, id, took_ms });
+    let done = Some((change.kind, change.action, took_ms));
+    Ok(Ended { done, ..Ended::nothing(&change.address, &made.id) })
+}
+
+/// Whether it was looked for under this very name, and nobody has tried to make it before.
+fn was_absent(change: &Change) -> bool {
+    let tried = change.before.as_ref().is_some_and(|record| record.standing == Standing::Creating);
+    change.action == Action::Create && change.found.is_none() && !tried
+}
+
+async fn create(put: &Put<'_>, mut seen_absent: bool) -> Result<Made, Fault> {
+    let mut pauses = Pauses::within(ACTING);
+    loop {
+        let subject = Subject { seen_absent, ..put.subject(None) };
+        seen_absent = false;
+        let fault = match put.provider.create(&subject).await {
+            Err(fault) if fault.class == Class::Retry => fault,
+            answer => return answer,
+        };
+        again(put, &mut pauses, fault).await?;
+        // The call may have taken effect although its answer never came.
+        let found = patience::reading(async || put.provider.read(&put.subject(None)).await).await?;
+        if let Some(found) = found.filter(|found| found.owner == Owner::Ours) {
+            let fields = compare(put.resource.kind, &put.spec, None, &found.spec);
+            if fields.is_empty() {
+                return Ok(Made { id: found.id, attributes: found.attributes });
+            }
+        }
+    }
+}
+
+async fn update(put: &Put<'_>, found: &Found, change: &Change) -> Result<Made, Fault> {
+    let mut pauses = Pauses::within(ACTING);
+    let before = change.before.as_ref().map(|record| put.work.resolved_before(&record.spec));
+    let mut now = found.clone();
+    // References that were open when the difference was made are known by now: look again at what really differs.
+    let mut fields = compare(put.resource.kind, &put.spec, before.as_ref(), &now.spec);
+    loop {
+        if fields.is_empty() && change.action == Action::Adopt {
+            return Ok(Made { id: now.id, attributes: now.attributes });
+        }
+        let fault = match put.provider.update(&put.subject(Some(&now.id)), &now, &fields).await {
+            Err(fault) if matches!(fault.class, Class::Retry | Class::Stale) => fault,
+            answer => return answer,
+        };
+        again(put, &mut pauses, fault).await?;
+        let read = patience::reading(async || put.provider.read(&put.subject(Some(&now.id))).await).await?;
+        let Some(read) = read else {
+            return Err(Fault::unexpected("akidb-edge", "update", "it went away while it was changed")
+                .next("run the same command again"));
+        };
+        now = read;
+        fields = compare(put.resource.kind, &put.spec, before.as_ref(), &now.spec);
+    }
+}
+
+async fn again(put: &Put<'_>, pauses: &mut Pauses, fault: Fault) -> Result<(), Fault> {
+    let Some(pause) = pauses.pause() else { return Err(fault) };
+    let after_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+    let attempt = pauses.attempt;
+    put.work.tell(Event::Retrying { address: put.resource.address.clone(), attempt, after_ms, fault });
+    tokio::time::sleep(pause).await;
+    Ok(())
+}
+
+/// Looks until it has come as far as `level`; a failed state is an end with its reason.
+async fn settle(put: &Put<'_>, id: &str, level: Level) -> Result<Attributes, Fault> {
+    let begun = Instant::now();
+    let mut told = String::new();
+    loop {
+        let look = patience::reading(async || put.provider.settled(&put.subject(Some(id)), level).await).await?;
+        let (state, pause) = match look {
+            Settled::Ready(attributes) => return Ok(attributes),
+            Settled::NotYet(state, pause) => (state, pause),
+        };
+        if state != told {
+            put.work.tell(Event::Waiting { address: put.resource.address.clone(), state: state.clone() });
+            told = state;
+        }
+        // Quick at first, for what takes a moment; as slow as the service likes it after that.
+        let pause = pause.min(Duration::from_millis(100).max(begun.elapsed() / 2));
+        tokio::time::sleep(pause).await;
+        if *put.work.stop.borrow() {
+            return Err(Fault::new(Class::Retry, "akidb-edge", "wait", "Stopped", format!("still {told}"))
+                .next("run the same command again: it goes on from here"));
+        }
+    }
+}
+
+/// Waits until something that is there has come as far as `level`.
+pub async fn come_to(work: &Work<'_>, address: &Address, id: &str, level: Level) -> Result<Ended, Problem> {
+    let change = &work.changes.items[address];
+    let Some(resource) = &change.after else { return Ok(Ended::nothing(address, id)) };
+    let spec = work.resolved(&resource.spec);
+    let generation = work.ledger.remembered().generation(address);
+    let token = token(&work.changes.stack, address, generation);
+    let attributes = work.known.of(address);
+    let put = Put { work, provider: work.providers.of(change.kind)?.as_ref(), resource, spec, token, attributes };
+    match settle(&put, id, level).await {
+        Ok(attributes) => {
+            let mut all = work.known.of(address);
+            all.extend(attributes);
+            work.known.learn(address, all);
+            Ok(Ended { is_final: level == Level::Propagated, ..Ended::nothing(address, id) })
+        }
+        Err(fault) => {
+            work.tell(Event::Failed { address: address.clone(), action: change.action, fault: fault.clone() });
+            Err(fault.into())
+        }
+    }
+}

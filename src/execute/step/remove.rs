@@ -1,0 +1,161 @@
+//! Something goes: at once, after those that lean on it, or in a later run.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use super::{Ended, Problem, Work, give_up, millis};
+use crate::ledger::{Fact, Subject as Noted};
+use crate::provider::patience::{ACTING, Pauses};
+use crate::provider::{Gone, Subject, patience};
+use crate::resource::{Action, Address, Change, Class, Event, Fault, Leftover};
+
+/// The old one leaves its address before the new one comes: whatever happens now, it will be deleted later.
+pub async fn set_aside(work: &Work<'_>, change: &Change) -> Result<(), Problem> {
+    if let Some(old) = old_self(work, change) {
+        work.ledger.record(Fact::SetAside(old)).await?;
+    }
+    Ok(())
+}
+
+fn old_self(work: &Work<'_>, change: &Change) -> Option<Leftover> {
+    let (id, spec, attributes) = match (&change.before, &change.found) {
+        (Some(record), found) => {
+            let id = found.as_ref().map(|found| found.id.clone()).or_else(|| record.id.clone())?;
+            (id, work.resolved_before(&record.spec), record.attributes.clone())
+        }
+        // It carries our mark, and the journal does not know it (any more).
+        (None, found) => found.clone().map(|found| (found.id, found.spec, found.attributes))?,
+    };
+    Some(Leftover {
+        address: change.address.clone(),
+        kind: change.kind,
+        id,
+        spec,
+        attributes,
+        reason: "a newer one took its place".to_owned(),
+        held_by: leaning_on(work, &change.address),
+    })
+}
+
+/// What is remembered to need `address`.
+fn leaning_on(work: &Work<'_>, address: &Address) -> BTreeSet<Address> {
+    let others = work.changes.items.values().filter(|other| other.address != *address);
+    let leaning = others.filter(|other| other.before.as_ref().is_some_and(|record| record.needs.contains_key(address)));
+    leaning.map(|other| other.address.clone()).collect()
+}
+
+/// One of those that hold something, if it could not be deleted yet.
+pub fn holder(work: &Work<'_>, left: &Leftover) -> Option<Address> {
+    let waiting = work.ledger.remembered().leftovers;
+    let holds = |other: &&Leftover| left.held_by.contains(&other.address) && other.id != left.id;
+    waiting.iter().find(holds).map(|other| other.address.clone())
+}
+
+/// Deletes or forgets what a change wants gone.
+pub async fn remove(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
+    let begun = Instant::now();
+    if change.action == Action::Forget {
+        work.ledger.record(Fact::Forgotten { address: change.address.clone() }).await?;
+        work.tell(finished(change, Action::Forget, "", millis(begun)));
+        let done = Some((change.kind, Action::Forget, millis(begun)));
+        return Ok(Ended { done, is_final: true, ..Ended::nothing(&change.address, "") });
+    }
+    let Some(old) = old_self(work, change) else {
+        return Err(Fault::unexpected("akidb-edge", "remove", "nothing is remembered here").into());
+    };
+    let set_aside = change.action == Action::Replace;
+    if !set_aside && let Some(record) = &change.before {
+        let subject = Noted {
+            address: change.address.clone(),
+            kind: change.kind,
+            generation: record.generation,
+            spec: record.spec.clone(),
+            needs: record.needs.clone(),
+            step: record.step.clone(),
+        };
+        work.ledger.record(Fact::Intended { action: Action::Delete, subject, id: Some(old.id.clone()) }).await?;
+    }
+    let gone = match holder(work, &old) {
+        Some(holder) if !set_aside => Gone::Deferred(format!("{holder} must go first")),
+        _ => delete(work, &old).await?,
+    };
+    match gone {
+        Gone::Gone => {
+            let fact = if set_aside {
+                Fact::Cleared { address: old.address.clone(), id: old.id.clone() }
+            } else {
+                Fact::Removed { address: old.address.clone(), id: old.id.clone() }
+            };
+            work.ledger.record(fact).await?;
+            work.tell(finished(change, Action::Delete, &old.id, millis(begun)));
+            let done = Some((change.kind, Action::Delete, millis(begun)));
+            Ok(Ended { done, is_final: true, ..Ended::nothing(&change.address, &old.id) })
+        }
+        Gone::Deferred(reason) => defer(work, old, reason).await,
+    }
+}
+
+fn finished(change: &Change, action: Action, id: &str, took_ms: u64) -> Event {
+    Event::Finished { address: change.address.clone(), kind: change.kind, action, id: id.to_owned(), took_ms }
+}
+
+async fn defer(work: &Work<'_>, mut left: Leftover, reason: String) -> Result<Ended, Problem> {
+    left.reason.clone_from(&reason);
+    let (address, id) = (left.address.clone(), left.id.clone());
+    work.ledger.record(Fact::SetAside(left)).await?;
+    work.tell(Event::Deferred { address: address.clone(), reason: reason.clone() });
+    // For this run it is over: what it leans on is put off behind it, not left out.
+    Ok(Ended { deferred: Some(reason), is_final: true, ..Ended::nothing(&address, &id) })
+}
+
+async fn delete(work: &Work<'_>, old: &Leftover) -> Result<Gone, Fault> {
+    let provider = work.providers.of(old.kind)?;
+    let subject = Subject {
+        stack: &work.changes.stack,
+        address: &old.address,
+        token: "",
+        spec: &old.spec,
+        id: Some(&old.id),
+        attributes: &old.attributes,
+        seen_absent: false,
+    };
+    if work.options.empty_buckets && old.kind.facts().holds_data {
+        patience::reading(async || provider.empty(&subject).await).await?;
+    }
+    let mut pauses = Pauses::within(ACTING);
+    loop {
+        match provider.delete(&subject).await {
+            Err(fault) if matches!(fault.class, Class::Retry | Class::Stale) => {
+                let Some(pause) = pauses.pause() else { return Err(fault) };
+                tokio::time::sleep(pause).await;
+            }
+            answer => return answer,
+        }
+    }
+}
+
+/// Tries once more to delete something that was set aside.
+pub async fn clear(work: &Work<'_>, left: &Leftover) -> Result<Ended, Problem> {
+    let begun = Instant::now();
+    let state = work.ledger.remembered();
+    if state.resources.values().any(|record| record.kind == left.kind && record.id.as_deref() == Some(&left.id)) {
+        // A later run took the very thing up again: it is nobody's leftover any more.
+        work.ledger.record(Fact::Cleared { address: left.address.clone(), id: left.id.clone() }).await?;
+        return Ok(Ended::nothing(&left.address, &left.id));
+    }
+    match delete(work, left).await {
+        Ok(Gone::Gone) => {
+            work.ledger.record(Fact::Cleared { address: left.address.clone(), id: left.id.clone() }).await?;
+            let (address, id) = (left.address.clone(), left.id.clone());
+            let (kind, took_ms) = (left.kind, millis(begun));
+            work.tell(Event::Finished { address, kind, action: Action::Delete, id, took_ms });
+            let done = Some((kind, Action::Delete, took_ms));
+            Ok(Ended { done, is_final: true, ..Ended::nothing(&left.address, &left.id) })
+        }
+        Ok(Gone::Deferred(reason)) => defer(work, left.clone(), reason).await,
+        Err(fault) => {
+            give_up(work, &left.address, Action::Delete, &fault).await?;
+            Err(fault.into())
+        }
+    }
+}
