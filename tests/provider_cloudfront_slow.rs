@@ -121,8 +121,15 @@ macro_rules! subject {
     ($name:ident, $spec:expr, $id:expr, $attributes:expr) => {
         let (address, spec, attributes) = (address(), $spec, Attributes::from($attributes));
         let token = token("prod", &address, 0);
-        let $name =
-            Subject { stack: "prod", address: &address, token: &token, spec: &spec, id: $id, attributes: &attributes };
+        let $name = Subject {
+            stack: "prod",
+            address: &address,
+            token: &token,
+            spec: &spec,
+            id: $id,
+            attributes: &attributes,
+            seen_absent: false,
+        };
     };
 }
 
