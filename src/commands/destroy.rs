@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use super::Context;
-use super::deploy::{self, Asked, Choice};
+use super::asking::{self, Asked};
+use super::order::Choice;
 use super::walk::{self, PlanArgs, Purpose, Run, RunArgs};
 use crate::change::Scope;
 use crate::desired::Built;
@@ -75,7 +76,7 @@ async fn remove(
         context.voice.remark("all objects and old versions in the stack's buckets are deleted for good");
     }
     let asked = Asked { changes: &changes, built: &built, header: &header, only_looks: args.run.dry_run, whole: false };
-    if let Some(code) = deploy::confirm(&asked, &args.run, context)? {
+    if let Some(code) = asking::confirm(&asked, &args.run, context)? {
         return Ok(code);
     }
     let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
@@ -92,5 +93,5 @@ async fn remove(
     // The time that a person took to say yes is not the run's.
     let begun = if args.run.yes { begun } else { Instant::now() };
     let outcome = work.go(&changes, &purpose).await?;
-    Ok(deploy::tell(&outcome, begun, &asked, context, &context.session.again))
+    Ok(asking::tell(&outcome, begun, &asked, context, &context.session.again))
 }

@@ -1,8 +1,10 @@
 //! The verbs. Each one parses, calls the rooms in order, and returns an exit code.
 
+mod asking;
 pub mod completions;
 pub mod deploy;
 pub mod destroy;
+mod order;
 pub mod report;
 pub mod rollback;
 pub mod route;

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::Context;
-use super::deploy::{self, Asked, Choice, Order};
+use super::asking::{self, Asked};
+use super::deploy;
+use super::order::{Choice, Order};
 use super::saved;
 use super::walk::{self, PlanArgs, Purpose, Run, RunArgs};
 use crate::change::Scope;
@@ -119,7 +121,7 @@ async fn undo(
     }
     let built = Built { desired, ..Built::default() };
     let asked = Asked { changes: &changes, built: &built, header: &header, only_looks: args.run.dry_run, whole: false };
-    if let Some(code) = deploy::confirm(&asked, &args.run, context)? {
+    if let Some(code) = asking::confirm(&asked, &args.run, context)? {
         return Ok(code);
     }
     let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
@@ -139,7 +141,7 @@ async fn undo(
     let outcome = work.go(&changes, &purpose).await?;
     let again =
         format!("akidb-edge rollback --to {} --stack {stack}", args.to.unwrap_or(now.revision().saturating_sub(1)));
-    Ok(deploy::tell(&outcome, begun, &asked, context, &again))
+    Ok(asking::tell(&outcome, begun, &asked, context, &again))
 }
 
 /// The files of the plan, when one is at hand: a rollback may need their bytes.

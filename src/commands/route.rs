@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::Context;
-use super::deploy::{self, Choice, Order};
+use super::deploy;
+use super::order::{Choice, Order};
 use super::walk::{self, PlanArgs, RunArgs};
 use crate::desired;
 use crate::exit::{self, Failure};

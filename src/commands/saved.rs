@@ -10,7 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::Context;
-use super::deploy::{self, Asked};
+use super::asking::{self, Asked};
 use super::walk::{self, Purpose, Run, RunArgs};
 use crate::change::Scope;
 use crate::cli::Global;
@@ -205,7 +205,7 @@ async fn with_ledger(
         only_looks: run.dry_run,
         whole: saved.only.is_none(),
     };
-    if let Some(code) = deploy::confirm(&asked, run, context)? {
+    if let Some(code) = asking::confirm(&asked, run, context)? {
         return Ok(code);
     }
     let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
@@ -226,7 +226,7 @@ async fn with_ledger(
     // The time that a person took to say yes is not the run's.
     let begun = if run.yes { begun } else { Instant::now() };
     let outcome = work.go(&changes, &purpose).await?;
-    Ok(deploy::tell(&outcome, begun, &asked, context, &context.session.again))
+    Ok(asking::tell(&outcome, begun, &asked, context, &context.session.again))
 }
 
 /// The first address where what was saved and what would be done now are not the same.

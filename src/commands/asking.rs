@@ -1,0 +1,107 @@
+//! Showing the difference, asking, and telling how it went: the same for every verb that changes something.
+
+use std::time::Instant;
+
+use serde_json::json;
+
+use super::Context;
+use super::walk::RunArgs;
+use crate::desired::Built;
+use crate::exit::{self, Failure};
+use crate::report;
+use crate::resource::{Changes, Outcome};
+
+/// Verbs that a plan may name as a step and that exist, but are not part of a deploy.
+const VERBS_OF_THEIR_OWN: &[&str] = &["report"];
+
+/// What is about to be asked.
+pub struct Asked<'a> {
+    /// The difference.
+    pub changes: &'a Changes,
+    /// The graph and what is not in it.
+    pub built: &'a Built,
+    /// Whom we talk to.
+    pub header: &'a report::Header,
+    /// Nothing will be done.
+    pub only_looks: bool,
+    /// It is about the whole plan, not a part of it.
+    pub whole: bool,
+}
+
+/// Shows the difference and asks. An exit code means that nothing is to be done.
+///
+/// # Errors
+/// When nobody can be asked and --yes was not said.
+pub fn confirm(asked: &Asked<'_>, run: &RunArgs, context: &Context) -> Result<Option<u8>, Failure> {
+    let voice = &context.voice;
+    let text = report::changes_text(asked.changes, voice.verbose > 0, context.session.colour, run.wait);
+    voice.data(&text);
+    if asked.whole || voice.verbose > 0 {
+        say_what_is_not_done(asked.built, context);
+    }
+    let finished = asked.changes.is_empty() || asked.only_looks;
+    if finished {
+        let code = if asked.changes.is_empty() { exit::DONE } else { exit::PENDING };
+        if voice.json {
+            voice.json("deploy", &document(asked, None, code));
+        }
+        return Ok(Some(code));
+    }
+    if run.yes {
+        return Ok(None);
+    }
+    if !context.session.can_ask {
+        return Err(Failure::refused(
+            "nothing was done: nobody is there to say yes",
+            "read the difference above, then add --yes",
+        ));
+    }
+    if voice.ask("Do this?") { Ok(None) } else { Err(Failure::refused("nothing was done", "")) }
+}
+
+/// Steps that this run does not take, and why: never silently left out.
+fn say_what_is_not_done(built: &Built, context: &Context) {
+    let own_verb = |step: &&(String, String)| VERBS_OF_THEIR_OWN.contains(&step.1.as_str());
+    let (own, later): (Vec<_>, Vec<_>) = built.later.iter().partition(own_verb);
+    let list = |steps: &[&(String, String)]| {
+        steps.iter().map(|(step, verb)| format!("{step} ({verb})")).collect::<Vec<_>>().join(", ")
+    };
+    if !later.is_empty() {
+        let steps = report::counted(later.len(), "step");
+        context.voice.talk(&format!("not available yet: {steps}: {}", list(&later)));
+    }
+    if !own.is_empty() {
+        context.voice.talk(&format!("done by a verb of its own: {}", list(&own)));
+    }
+    for step in &built.waiting {
+        context.voice.talk(&format!("waits to be asked for: step {step} (deploy --request {step})"));
+    }
+}
+
+/// Tells how it went and gives the exit code.
+pub fn tell(outcome: &Outcome, begun: Instant, asked: &Asked<'_>, context: &Context, command: &str) -> u8 {
+    let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let code = match (outcome.is_complete(), outcome.deferred.is_empty(), outcome.failed.is_empty()) {
+        (true, true, _) => exit::DONE,
+        _ if outcome.stopped => exit::PENDING,
+        (_, _, false) => exit::ERROR,
+        _ => exit::PENDING,
+    };
+    context.voice.data(&report::outcome_text(outcome, took_ms, command));
+    if context.voice.json {
+        context.voice.json("deploy", &document(asked, Some(report::outcome_json(outcome, took_ms)), code));
+    }
+    code
+}
+
+fn document(asked: &Asked<'_>, outcome: Option<serde_json::Value>, code: u8) -> serde_json::Value {
+    let mut body = json!({
+        "header": asked.header, "exit": code, "outcome": outcome,
+        "not_available_yet": asked.built.later.iter().map(|(step, verb)| json!({"step": step, "verb": verb})).collect::<Vec<_>>(),
+        "waiting": asked.built.waiting,
+    });
+    if let (Some(all), Some(more)) = (body.as_object_mut(), report::changes_json(asked.changes).as_object()) {
+        all.extend(more.clone());
+    }
+    body
+}

@@ -1,0 +1,95 @@
+//! The account that a run talks to: who we are in it, and one look at the world.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::exit::Failure;
+use crate::observe;
+use crate::provider::Providers;
+use crate::provider::aws::{Clients, Identity};
+use crate::resource::{Address, Desired, Observed, Remembered};
+use crate::session::Session;
+
+/// Missing credentials end within this: the SDK's default chain asks an instance metadata address that may never answer.
+const IDENTITY_WITHIN: Duration = Duration::from_millis(2_700);
+
+/// A connection to the account.
+pub struct Connection {
+    /// The clients.
+    pub clients: Arc<Clients>,
+    /// Region and endpoint, for people.
+    pub region: String,
+    /// Endpoint, when it is not AWS's own.
+    pub endpoint: Option<String>,
+}
+
+/// Reads the SDK's configuration.
+///
+/// # Errors
+/// When no region is configured.
+pub async fn connect(session: &Session) -> Result<Connection, Failure> {
+    let connecting = Clients::connect(&session.access);
+    let clients = tokio::time::timeout(IDENTITY_WITHIN, connecting).await.map_err(|_| no_region())?;
+    let region = clients.region().map(str::to_owned).ok_or_else(no_region)?;
+    Ok(Connection { clients: Arc::new(clients), region, endpoint: session.access.endpoint.clone() })
+}
+
+fn no_region() -> Failure {
+    Failure::error(
+        "no AWS region is configured",
+        "set AWS_REGION, or region in ~/.aws/config; with the local AWS: eval \"$(localstack/up)\"",
+    )
+}
+
+impl Connection {
+    /// Who we are.
+    ///
+    /// # Errors
+    /// Credentials missing, wrong or expired; endpoint unreachable.
+    pub async fn identity(&self) -> Result<Identity, Failure> {
+        match tokio::time::timeout(IDENTITY_WITHIN, self.clients.identity()).await {
+            Ok(answer) => Ok(answer?),
+            Err(_) => Err(Failure::error(
+                "no AWS credentials were found, or the endpoint does not answer",
+                "log in (aws sso login), or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; with the local AWS: eval \"$(localstack/up)\"",
+            )),
+        }
+    }
+
+    /// Looks at the world and at who we are, at once.
+    ///
+    /// # Errors
+    /// When we are nobody.
+    pub async fn look(
+        &self,
+        desired: &Desired,
+        remembered: &Remembered,
+        providers: &Providers,
+        wanted: impl Fn(&Address) -> bool,
+    ) -> Result<(Identity, Observed), Failure> {
+        let reading = observe::read(desired, remembered, providers, wanted);
+        tokio::pin!(reading);
+        let identity = self.identity();
+        tokio::pin!(identity);
+        // Nothing that is read counts before we know who we are; a refusal must not wait for the reads.
+        let (identity, observed) = tokio::select! {
+            identity = &mut identity => (identity?, None),
+            observed = &mut reading => (identity.await?, Some(observed)),
+        };
+        let mut observed = match observed {
+            Some(observed) => observed,
+            None => reading.await,
+        };
+        observed.account.clone_from(&identity.account);
+        if let Some(known) = remembered.account.as_ref().filter(|known| **known != identity.account) {
+            return Err(Failure::refused(
+                format!(
+                    "the journal of {} belongs to account {known}, these credentials are of {}",
+                    desired.stack, identity.account
+                ),
+                "use the credentials of that account, or another --state",
+            ));
+        }
+        Ok((identity, observed))
+    }
+}

@@ -1,0 +1,104 @@
+//! What verbs are told on the command line: which plan, with which values, and how the run is to go.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::execute::Options;
+use crate::exit::Failure;
+use crate::plan::{self, Plan, Settings};
+use crate::resource::Level;
+use crate::session::Session;
+
+/// Which plan, with which values.
+#[derive(Clone, Debug, clap::Args)]
+pub struct PlanArgs {
+    /// Plan: a name that the tool carries (week13), or a YAML file
+    #[arg(long, value_name = "NAME|FILE", env = "AKIDB_EDGE_PLAN")]
+    pub plan: Option<String>,
+    /// Set a variable of the plan
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    pub var: Vec<String>,
+    /// Set variables from a file of NAME: VALUE lines
+    #[arg(long, value_name = "FILE")]
+    pub var_file: Vec<PathBuf>,
+}
+
+impl PlanArgs {
+    /// Loads the plan.
+    ///
+    /// # Errors
+    /// When none is named, a variable is malformed, or the plan has problems.
+    pub fn load(&self, session: &Session) -> Result<Plan, Failure> {
+        let Some(name) = &self.plan else {
+            return Err(Failure::refused("no plan is named", "add --plan week13, or --plan FILE"));
+        };
+        let settings = Settings { variables: self.variables()?, environment: session.variables.clone() };
+        Ok(plan::load(name, &settings)?)
+    }
+
+    fn variables(&self) -> Result<BTreeMap<String, String>, Failure> {
+        let mut all = BTreeMap::new();
+        for file in &self.var_file {
+            let text = std::fs::read_to_string(file).map_err(|bad| {
+                Failure::refused(format!("{}: {bad}", file.display()), "name a file that can be read")
+            })?;
+            for (at, line) in text
+                .lines()
+                .enumerate()
+                .filter(|(_, line)| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
+            {
+                let Some((name, value)) = line.split_once([':', '=']) else {
+                    let problem = format!("{}:{}: {line:?} is no NAME: VALUE", file.display(), at + 1);
+                    return Err(Failure::refused(problem, "write one variable on each line"));
+                };
+                all.insert(name.trim().to_owned(), value.trim().trim_matches('"').to_owned());
+            }
+        }
+        for pair in &self.var {
+            let Some((name, value)) = pair.split_once('=') else {
+                return Err(Failure::refused(
+                    format!("--var {pair:?} is no NAME=VALUE"),
+                    "write --var domain=example.com",
+                ));
+            };
+            all.insert(name.to_owned(), value.to_owned());
+        }
+        Ok(all)
+    }
+}
+
+/// How a run is to go.
+#[derive(Clone, Debug, clap::Args)]
+pub struct RunArgs {
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Show what would be done, do nothing; exit code 2 when there is something to do
+    #[arg(long)]
+    pub dry_run: bool,
+    /// When a run counts as done: every call accepted, everything usable, or everything everywhere
+    #[arg(long, value_name = "LEVEL", default_value = "usable", value_parser = level)]
+    pub wait: Level,
+    /// Also delete the data in buckets that go: every object and old version
+    #[arg(long)]
+    pub empty_buckets: bool,
+    /// Steps at the same time at most
+    #[arg(long, value_name = "N", default_value_t = 24)]
+    pub at_once: usize,
+}
+
+impl RunArgs {
+    /// How the engine is to go.
+    pub fn options(&self) -> Options {
+        Options { at_once: self.at_once.max(1), wait: self.wait, empty_buckets: self.empty_buckets }
+    }
+}
+
+fn level(text: &str) -> Result<Level, String> {
+    match text {
+        "accepted" => Ok(Level::Accepted),
+        "usable" => Ok(Level::Usable),
+        "propagated" => Ok(Level::Propagated),
+        _ => Err("write accepted, usable or propagated".to_owned()),
+    }
+}

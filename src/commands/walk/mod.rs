@@ -1,0 +1,184 @@
+//! The walk that the verbs share: plan, graph, ledger, look, difference, ask, do. Each verb takes the part that it needs.
+
+mod account;
+mod arguments;
+mod running;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::change::{self, Refusal, Scope};
+use crate::check::{self, Severity};
+use crate::cli::Global;
+use crate::desired::{self, Built};
+use crate::exit::Failure;
+use crate::ledger::{FileStore, Lease, S3Store, Store};
+use crate::plan::Plan;
+use crate::provider::Providers;
+use crate::provider::aws::{Identity, providers};
+use crate::report::{self, Header, Located, Voice};
+use crate::resource::{Artefacts, Changes, Desired, Observed, Remembered};
+use crate::session::Session;
+
+pub use account::{Connection, connect};
+pub use arguments::{PlanArgs, RunArgs};
+pub use running::{Purpose, Run};
+
+/// The graph of a plan, as asked for.
+///
+/// # Errors
+/// When the plan names what is not there, or a check says no.
+pub fn build(plan: &Plan, requested: &BTreeSet<String>, voice: &Voice) -> Result<Built, Failure> {
+    let built = desired::build(plan, requested)?;
+    let findings = findings(plan, &built);
+    let errors = findings.iter().filter(|finding| finding.is_error()).count();
+    if errors > 0 {
+        voice.data(&report::findings_text(&findings));
+        let things = if errors == 1 { "1 setting".to_owned() } else { format!("{errors} settings") };
+        return Err(Failure::refused(
+            format!("AWS would refuse {things} of this plan; nothing was done"),
+            "correct what is named above",
+        ));
+    }
+    for finding in &findings {
+        voice.remark(&finding.line());
+    }
+    Ok(built)
+}
+
+/// What the checks say of a graph, each with its place in the plan.
+pub fn findings(plan: &Plan, built: &Built) -> Vec<Located> {
+    let place = |path: &str| {
+        let place = plan.place(path);
+        format!("{}:{}:{}", plan.file, place.line, place.column)
+    };
+    let today = jiff::Zoned::now().date();
+    let mut all: Vec<Located> = check::all(&built.desired, today)
+        .into_iter()
+        .map(|finding| {
+            let origin = built.desired.resources.get(&finding.address).map_or("", |resource| &resource.origin);
+            Located {
+                rule: finding.rule.to_owned(),
+                severity: if finding.severity == Severity::Error { "error" } else { "warning" },
+                at: place(&format!("{origin}.{}", finding.path)),
+                address: Some(finding.address),
+                path: finding.path,
+                problem: finding.problem,
+                aws_says: finding.aws_says,
+                instead: finding.instead,
+            }
+        })
+        .collect();
+    all.extend(built.missing.iter().map(|(path, origin, why)| Located {
+        rule: "FI001-missing-file".to_owned(),
+        severity: "warning",
+        address: None,
+        at: place(origin),
+        path: String::new(),
+        problem: format!("{path} cannot be read: {why}"),
+        aws_says: "nothing: deploy stops before the first call".to_owned(),
+        instead: "make model fetches the models of week 13; or set the variable to where yours lie".to_owned(),
+    }));
+    all
+}
+
+/// Refuses a run whose files are not there.
+///
+/// # Errors
+/// When the plan names files that cannot be read.
+pub fn need_files(built: &Built) -> Result<(), Failure> {
+    let Some((path, _, why)) = built.missing.first() else { return Ok(()) };
+    let more = built.missing.len() - 1;
+    let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
+    Err(Failure::refused(
+        format!("the plan carries {path}, which cannot be read: {why}{more}"),
+        "make model fetches the models of week 13; or set the plan's variable to where yours lie",
+    ))
+}
+
+/// The store of a stack's journal.
+///
+/// # Errors
+/// When the place is malformed.
+pub async fn store(
+    global: &Global,
+    session: &Session,
+    stack: &str,
+    connection: Option<&Connection>,
+) -> Result<Arc<dyn Store>, Failure> {
+    let bad = || {
+        Failure::refused(
+            format!("--state {:?} is no place", global.state),
+            "write file:DIRECTORY or s3://BUCKET/PREFIX",
+        )
+    };
+    if let Some(directory) = global.state.strip_prefix("file:") {
+        return Ok(Arc::new(FileStore::new(Path::new(directory), stack, &session.host)));
+    }
+    let place = global.state.strip_prefix("s3://").ok_or_else(bad)?;
+    let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+    if bucket.is_empty() {
+        return Err(bad());
+    }
+    let client = match connection {
+        Some(connection) => connection.clients.s3(&connection.region),
+        None => {
+            let connection = connect(session).await?;
+            connection.clients.s3(&connection.region)
+        }
+    };
+    Ok(Arc::new(S3Store::new(client, bucket, prefix, stack, &session.host)))
+}
+
+/// A lease for this process.
+pub fn lease(session: &Session, command: &str) -> Lease {
+    Lease::new(&session.user, &session.host, command)
+}
+
+/// The difference, or every reason why there is none.
+///
+/// # Errors
+/// When something stands in the way.
+pub fn difference(
+    desired: &Desired,
+    remembered: &Remembered,
+    observed: &Observed,
+    scope: &Scope,
+) -> Result<Changes, Failure> {
+    change::diff(desired, remembered, observed, scope).map_err(|refusals| refused(&refusals))
+}
+
+fn refused(refusals: &[Refusal]) -> Failure {
+    let lines: Vec<String> = refusals
+        .iter()
+        .map(|refusal| format!("{}: {}\n  next: {}", refusal.address, refusal.problem, refusal.next_step))
+        .collect();
+    let reading = refusals.iter().all(|refusal| refusal.problem.starts_with("it could not be read"));
+    let problem = format!("the difference cannot be made\n{}", lines.join("\n"));
+    if reading { Failure::error(problem, "") } else { Failure::refused(problem, "") }
+}
+
+/// The providers, with the bytes that the run carries.
+pub fn with_artefacts(connection: &Connection, artefacts: Artefacts) -> Providers {
+    providers(&connection.clients, &Arc::new(artefacts))
+}
+
+/// What a person reads first: whom the tool talks to.
+pub fn header(
+    connection: &Connection,
+    identity: &Identity,
+    stack: &str,
+    plan: Option<&Plan>,
+    global: &Global,
+) -> Header {
+    Header {
+        stack: stack.to_owned(),
+        plan: plan.map(|plan| plan.file.clone()),
+        account: identity.account.clone(),
+        caller: identity.arn.clone(),
+        region: connection.region.clone(),
+        endpoint: connection.endpoint.clone().unwrap_or_else(|| "AWS".to_owned()),
+        state: global.state.clone(),
+    }
+}

@@ -1,0 +1,118 @@
+//! A run: from the first to the last line of its revision.
+
+use std::collections::BTreeSet;
+
+use tokio::sync::watch;
+
+use crate::execute::{self, Options, Work};
+use crate::exit::Failure;
+use crate::ledger::{Fact, Ledger, Subject};
+use crate::provider::Providers;
+use crate::provider::aws::Identity;
+use crate::resource::{Changes, Ending, Listener, Outcome, Remembered};
+use crate::session::Session;
+
+/// What a run is called in the journal, and what it puts in force.
+#[derive(Clone, Debug, Default)]
+pub struct Purpose {
+    /// The verb with its main arguments.
+    pub command: String,
+    /// Steps that are asked for by name, all of them.
+    pub requested: BTreeSet<String>,
+    /// The fallback in force.
+    pub fallback: Option<String>,
+}
+
+/// Everything that a run needs.
+pub struct Run<'a> {
+    /// The journal, open for writing.
+    pub ledger: &'a Ledger,
+    /// Who makes the changes.
+    pub providers: &'a Providers,
+    /// Who is told.
+    pub listener: &'a dyn Listener,
+    /// Who we are.
+    pub identity: &'a Identity,
+    /// Surroundings.
+    pub session: &'a Session,
+    /// How.
+    pub options: Options,
+}
+
+impl Run<'_> {
+    /// Does it, between the first and the last line of a revision.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub async fn go(&self, changes: &Changes, purpose: &Purpose) -> Result<Outcome, Failure> {
+        let before = self.ledger.remembered();
+        let began = Fact::RunBegan {
+            revision: before.revision() + 1,
+            command: purpose.command.clone(),
+            by: format!("{}@{}", self.session.user, self.session.host),
+            account: self.identity.account.clone(),
+            tool: env!("CARGO_PKG_VERSION").to_owned(),
+            requested: purpose.requested.clone(),
+            fallback: purpose.fallback.clone(),
+        };
+        self.ledger.record(began).await?;
+        for learned in learned(changes, &before) {
+            self.ledger.record(learned).await?;
+        }
+        let stop = interrupts();
+        let work =
+            Work::new(changes, self.providers, self.ledger, self.listener, self.options, stop, &self.identity.account);
+        let outcome = execute::run(&work).await?;
+        let ending = if outcome.is_complete() { Ending::Done } else { Ending::Partial };
+        self.ledger.record(Fact::RunEnded { ending, changes: outcome.done.len() as u64 }).await?;
+        Ok(outcome)
+    }
+}
+
+/// What was looked up and is not known so yet: an emergency must not depend on asking again.
+fn learned(changes: &Changes, before: &Remembered) -> Vec<Fact> {
+    let looked_up = changes.items.values().filter(|change| change.kind.facts().lookup);
+    let news = looked_up.filter_map(|change| {
+        let (found, resource) = (change.found.as_ref()?, change.after.as_ref()?);
+        let known = before.resources.get(&change.address).is_some_and(|record| record.attributes == found.attributes);
+        let subject = Subject {
+            address: change.address.clone(),
+            kind: change.kind,
+            generation: 0,
+            spec: resource.spec.clone(),
+            needs: resource.needs.clone(),
+            step: resource.step.clone(),
+        };
+        (!known).then(|| Fact::Learned { subject, id: found.id.clone(), attributes: found.attributes.clone() })
+    });
+    news.collect()
+}
+
+/// Becomes true at the first Ctrl-C or SIGTERM. A second one ends the process at once, as if it was killed: the journal
+/// knows what was under way.
+fn interrupts() -> watch::Receiver<bool> {
+    let (send, receive) = watch::channel(false);
+    tokio::spawn(async move {
+        interrupted().await;
+        // The receiver is gone when the run has ended: then there is nobody to tell.
+        let _ = send.send(true);
+        interrupted().await;
+        eprintln!("ended at once: the same command goes on from here");
+        end_at_once();
+    });
+    receive
+}
+
+#[expect(clippy::disallowed_methods, reason = "the user asked twice: nothing may hold the process up")]
+fn end_at_once() {
+    std::process::exit(130);
+}
+
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        asked = tokio::signal::ctrl_c() => if asked.is_err() { std::future::pending::<()>().await },
+        _ = terminate.recv() => {}
+    }
+}
