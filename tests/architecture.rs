@@ -45,7 +45,12 @@ const TABLE: &[Room] = &[
 /// What one file may do besides, and why.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("execute/schedule.rs", "change", "the order of a run is pure and is made where the difference is made"),
-    ("execute/step.rs", "change", "what still differs is looked at again once references are known, by the same rule"),
+    ("execute/step/mod.rs", "change", "a step is a node of the order that is made where the difference is made"),
+    (
+        "execute/step/put.rs",
+        "change",
+        "what still differs is looked at again once references are known, by the same rule",
+    ),
     ("exit.rs", "ledger", "an exit code for each room's error is decided in one place"),
     ("exit.rs", "plan", "an exit code for each room's error is decided in one place"),
     ("ledger/s3_store.rs", "aws", "the store of a journal in a bucket"),
@@ -63,7 +68,7 @@ const PROVEN: &[(&str, &str, &str)] = &[
 ];
 
 /// Files that are longer than a file should be, and how long they may be.
-const LONG: &[(&str, usize)] = &[("commands/walk.rs", 450)];
+const LONG: &[(&str, usize)] = &[];
 
 struct Source {
     /// Path below `src/`.

@@ -1,26 +1,21 @@
-//! The least that the tool itself must be allowed to do for a plan: an IAM policy made from its graph. Pure.
-//!
-//! Source of the actions: the operations that the providers of this room call, by the Service Authorization Reference
-//! (S3 names several actions otherwise than its operations). `sts:GetCallerIdentity` needs no permission.
+//! Which calls each kind needs: the table.
 
-use std::collections::{BTreeMap, BTreeSet};
+use serde_json::Value;
 
-use serde_json::{Value, json};
-
-use crate::resource::{Desired, Kind, Resource, resolve};
+use crate::resource::Kind;
 
 /// What the calls for one kind need: actions, and on which resources.
-struct Grant {
-    kind: Kind,
-    sid: &'static str,
-    actions: &'static [&'static str],
-    on: fn(&Facts<'_>) -> Vec<String>,
+pub struct Grant {
+    pub kind: Kind,
+    pub sid: &'static str,
+    pub actions: &'static [&'static str],
+    pub on: fn(&Facts<'_>) -> Vec<String>,
 }
 
 /// One resource with its settings as far as they are literal.
-struct Facts<'a> {
-    spec: Value,
-    account: &'a str,
+pub struct Facts<'a> {
+    pub spec: Value,
+    pub account: &'a str,
 }
 
 impl Facts<'_> {
@@ -78,7 +73,8 @@ fn certificate(facts: &Facts<'_>) -> Vec<String> {
     vec![format!("arn:aws:acm:{}:{}:certificate/*", facts.text("region"), facts.account)]
 }
 
-const GRANTS: &[Grant] = &[
+/// One row or more for each kind.
+pub const GRANTS: &[Grant] = &[
     Grant {
         kind: Kind::LoadBalancer,
         sid: "FindLoadBalancers",
@@ -337,75 +333,3 @@ const GRANTS: &[Grant] = &[
         actions: &["route53:GetChange"],
     },
 ];
-
-/// The policy document for everything in `desired`. `account` is twelve digits, or `*` when it is not known.
-pub fn policy(desired: &Desired, account: &str) -> Value {
-    let mut statements: BTreeMap<&str, (&[&str], BTreeSet<String>)> = BTreeMap::new();
-    for resource in desired.resources.values() {
-        let facts = Facts { spec: literal(desired, resource), account };
-        for grant in GRANTS.iter().filter(|grant| grant.kind == resource.kind) {
-            statements.entry(grant.sid).or_insert((grant.actions, BTreeSet::new())).1.extend((grant.on)(&facts));
-        }
-    }
-    let mut all: Vec<Value> = statements
-        .into_iter()
-        .map(|(sid, (actions, on))| json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": on}))
-        .collect();
-    all.extend(handed_over(desired, account));
-    all.extend(service_linked_roles(desired, account));
-    json!({"Version": "2012-10-17", "Statement": all})
-}
-
-/// A spec with the names of other resources of the graph filled in.
-fn literal(desired: &Desired, resource: &Resource) -> Value {
-    resolve(&resource.spec, &|address, attribute| {
-        let target = desired.resources.get(&address.parse().ok()?)?;
-        target.spec.get(attribute).filter(|value| value.is_string()).cloned()
-    })
-}
-
-/// Roles that are handed to a service: each one to its own services, and to no other.
-fn handed_over(desired: &Desired, account: &str) -> Vec<Value> {
-    let roles = desired.resources.values().filter(|resource| resource.kind == Kind::Role);
-    let mut by_services: BTreeMap<Vec<String>, BTreeSet<String>> = BTreeMap::new();
-    for role in roles {
-        let services = role.spec.pointer("/trust/Statement/0/Principal/Service").and_then(Value::as_array);
-        let services: Vec<String> =
-            services.into_iter().flatten().filter_map(|name| Some(name.as_str()?.to_owned())).collect();
-        let name = role.spec.get("name").and_then(Value::as_str).unwrap_or("*");
-        by_services.entry(services).or_default().insert(format!("arn:aws:iam::{account}:role/{name}"));
-    }
-    let statement = |(at, (services, roles)): (usize, (Vec<String>, BTreeSet<String>))| {
-        json!({"Sid": format!("HandOver{}", at + 1), "Effect": "Allow", "Action": "iam:PassRole", "Resource": roles,
-               "Condition": {"StringEquals": {"iam:PassedToService": services}}})
-    };
-    by_services.into_iter().enumerate().map(statement).collect()
-}
-
-/// CloudFront makes these the first time a function runs at its edge (CloudFront Developer Guide, "Set up IAM permissions
-/// and roles for Lambda@Edge").
-fn service_linked_roles(desired: &Desired, account: &str) -> Option<Value> {
-    let at_edge = desired.resources.values().any(|resource| resource.kind == Kind::FunctionVersion);
-    at_edge.then(|| {
-        json!({"Sid": "EdgeServiceRoles", "Effect": "Allow", "Action": "iam:CreateServiceLinkedRole",
-               "Resource": [
-                   format!("arn:aws:iam::{account}:role/aws-service-role/replicator.lambda.amazonaws.com/AWSServiceRoleForLambdaReplicator"),
-                   format!("arn:aws:iam::{account}:role/aws-service-role/logger.cloudfront.amazonaws.com/AWSServiceRoleForCloudFrontLogger"),
-               ]})
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_kind_that_is_called_for_is_granted() {
-        for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::FunctionVersion) {
-            assert!(GRANTS.iter().any(|grant| grant.kind == kind), "{}", kind.name());
-        }
-        for grant in GRANTS {
-            assert!(grant.actions.is_sorted(), "{}: the actions are in order", grant.sid);
-        }
-    }
-}
