@@ -70,7 +70,7 @@ impl From<LedgerError> for Failure {
             LedgerError::Corrupt { .. } | LedgerError::Contradicts { .. } => {
                 "put the journal back from a backup, or cut it at the line named; nothing was changed"
             }
-            LedgerError::Newer { .. } => "nothing was changed",
+            LedgerError::Newer { .. } => "update akidb-edge, or name another --state; nothing was changed",
             LedgerError::LeaseLost(_) => "akidb-edge status shows what was done",
             LedgerError::File { .. } | LedgerError::Bucket { .. } => {
                 "make the place of the state writable, or name another with --state"

@@ -115,6 +115,9 @@ async fn undo(
     let (identity, observed) = connection.look(&desired, &now, &providers, |_| true).await?;
     let header = walk::header(connection, &identity, stack, None, &context.global);
     context.voice.header(&header);
+    for run in now.runs.iter().rev().take_while(|run| run.revision > aim.revision()) {
+        context.voice.talk(&format!("undoes revision {}: {} ({})", run.revision, run.command, run.at));
+    }
     let changes = walk::difference(&desired, &now, &observed, &Scope::default())?;
     for remark in cannot_be_undone(&changes, &at_hand, args.run.empty_buckets) {
         context.voice.remark(&remark);

@@ -146,6 +146,12 @@ impl<'w, 'a> Board<'w, 'a> {
                 }
                 self.note(ended);
             }
+            Err(Problem::Fault(fault)) if fault.code == step::STOPPED => {
+                self.outcome
+                    .skipped
+                    .push((key.0.clone(), format!("the run was stopped while it was {}", fault.message)));
+                self.lost.insert(key);
+            }
             Err(Problem::Fault(fault)) => {
                 self.outcome.failed.push((key.0.clone(), fault));
                 self.lost.insert(key);

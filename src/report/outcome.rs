@@ -1,11 +1,13 @@
 //! How a run went, and what is there: tables and data.
 
+use std::collections::BTreeMap;
+
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
 use super::{counted, duration};
 use crate::resource::answer::Answer;
-use crate::resource::{Outcome, Remembered, Standing};
+use crate::resource::{Address, Outcome, Remembered, Standing};
 
 /// How a run went, in words.
 pub fn outcome_text(outcome: &Outcome, took_ms: u64, command: &str) -> String {
@@ -16,9 +18,7 @@ pub fn outcome_text(outcome: &Outcome, took_ms: u64, command: &str) -> String {
             text.push_str(&format!("  next: {next}\n"));
         }
     }
-    for (address, reason) in &outcome.skipped {
-        text.push_str(&format!("not done {address}: {reason}\n"));
-    }
+    text.push_str(&not_done(&outcome.skipped));
     for (address, reason) in &outcome.deferred {
         text.push_str(&format!("later    {address}: {reason}\n"));
     }
@@ -39,6 +39,22 @@ pub fn outcome_text(outcome: &Outcome, took_ms: u64, command: &str) -> String {
     };
     text.push_str(&verdict);
     text.push('\n');
+    text
+}
+
+/// What was not begun, by reason: one line for each reason.
+fn not_done(skipped: &[(Address, String)]) -> String {
+    let mut by_reason: BTreeMap<&str, Vec<&Address>> = BTreeMap::new();
+    for (address, reason) in skipped {
+        by_reason.entry(reason).or_default().push(address);
+    }
+    let mut text = String::new();
+    for (reason, addresses) in by_reason {
+        let named: Vec<&str> = addresses.iter().take(3).map(|address| address.as_str()).collect();
+        let more = addresses.len() - named.len();
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        text.push_str(&format!("not done {}{more}: {reason}\n", named.join(", ")));
+    }
     text
 }
 

@@ -128,7 +128,10 @@ impl Walk<'_> {
             "geolocation" => self.geolocation(name, &here, because, depth),
             "failover" => self.failover(name, &here, because, depth),
             "latency" => self.latency(name, &here, because, depth),
-            _ => self.lead(first, because, depth),
+            _ => {
+                because.push(format!("{name}: the same answer for everybody"));
+                self.lead(first, because, depth)
+            }
         }
     }
 

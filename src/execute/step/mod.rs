@@ -14,6 +14,9 @@ use crate::resource::{Action, Address, Class, Event, Fault, Kind, Level};
 pub use put::come_to;
 pub use remove::{clear, holder};
 
+/// Code of the fault that says: the run was asked to stop while this waited.
+pub const STOPPED: &str = "Stopped";
+
 /// How a step ended.
 pub struct Ended {
     /// Its address.
@@ -60,6 +63,9 @@ pub async fn take(work: &Work<'_>, node: &Node) -> Result<Ended, Problem> {
 /// Tells and writes down that a step failed. What may have taken effect all the same stays open in the journal: the next
 /// run looks at the world first.
 async fn give_up(work: &Work<'_>, address: &Address, action: Action, fault: &Fault) -> Result<(), Problem> {
+    if fault.code == STOPPED {
+        return Ok(());
+    }
     work.tell(Event::Failed { address: address.clone(), action, fault: fault.clone() });
     if !matches!(fault.class, Class::Retry | Class::Unreachable | Class::Internal) {
         work.ledger.record(Fact::Failed { action, address: address.clone(), fault: fault.clone() }).await?;

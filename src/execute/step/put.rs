@@ -180,7 +180,7 @@ async fn settle(put: &Put<'_>, id: &str, level: Level) -> Result<Attributes, Fau
         let pause = pause.min(Duration::from_millis(100).max(begun.elapsed() / 2));
         tokio::time::sleep(pause).await;
         if *put.work.stop.borrow() {
-            return Err(Fault::new(Class::Retry, "akidb-edge", "wait", "Stopped", format!("still {told}"))
+            return Err(Fault::new(Class::Retry, "akidb-edge", "wait", super::STOPPED, format!("still {told}"))
                 .next("run the same command again: it goes on from here"));
         }
     }
@@ -203,7 +203,10 @@ pub async fn come_to(work: &Work<'_>, address: &Address, id: &str, level: Level)
             Ok(Ended { is_final: level == Level::Propagated, ..Ended::nothing(address, id) })
         }
         Err(fault) => {
-            work.tell(Event::Failed { address: address.clone(), action: change.action, fault: fault.clone() });
+            if fault.code != super::STOPPED {
+                let fault = fault.clone();
+                work.tell(Event::Failed { address: address.clone(), action: change.action, fault });
+            }
             Err(fault.into())
         }
     }

@@ -171,7 +171,11 @@ fn connection<E: Error + 'static>(service: &str, operation: &str, error: &SdkErr
     let words = chain(error);
     let lower = words.to_lowercase();
     if lower.contains("credential") || lower.contains("sso") || lower.contains("token") {
-        return advise(Fault::new(Class::Credentials, service, operation, "NoCredentials", last_cause(error)));
+        // The chain tells of every place that it asked; the last cause says why the last one did not help.
+        let cause = last_cause(error);
+        let cause = cause.lines().next().unwrap_or_default().trim_end_matches('.');
+        let words = format!("no credentials in the environment, the profile, SSO or instance metadata ({cause})");
+        return advise(Fault::new(Class::Credentials, service, operation, "NoCredentials", words));
     }
     if lower.contains("region") {
         return Fault::new(Class::Credentials, service, operation, "NoRegion", "no AWS region is configured")
