@@ -278,7 +278,7 @@ async fn an_upload_that_is_cut_leaves_nothing_open() {
     let world = World::new(Artefacts::default()).await;
     let bucket = bucket(&world, "cut", true).await;
     let case = object_case(&world, &bucket, "model.onnx", &sha256, size);
-    // A part has 8 MiB: each one is cut in its middle, the small calls get through.
+    // A part has more than 8 MiB: each one is cut in its middle, the small calls get through.
     let host = support::local_aws::endpoint().trim_start_matches("http://").to_owned();
     let endpoint = cutting_proxy(host, 5 << 20);
     let sdk = world.sdk.to_builder().endpoint_url(&endpoint).build();

@@ -37,8 +37,9 @@ impl Provider for BucketPolicies {
 
     async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
         let spec: BucketPolicySpec = subject.typed()?;
-        // S3 replaces a policy without a word, so it is looked at first.
-        if let Some(Found { owner: Owner::Foreign(whose), .. }) = self.read(subject).await? {
+        // S3 replaces a policy without a word, so it is looked at first, unless this run just did.
+        let standing = if subject.seen_absent { None } else { self.read(subject).await? };
+        if let Some(Found { owner: Owner::Foreign(whose), .. }) = standing {
             let what = format!("a policy of bucket {}", spec.bucket);
             return Err(taken("s3", "PutBucketPolicy", "PolicyExists", &what, &whose, subject.address));
         }

@@ -206,8 +206,9 @@ impl Provider for Certificates {
     async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
         let spec: CertificateSpec = subject.typed()?;
         let client = self.clients.acm(&spec.region);
-        // The service's idempotency ends after an hour; the tags do not.
-        if let Some((arn, detail)) = find(&client, subject, &spec, true).await? {
+        // The service's idempotency ends after an hour; the tags do not. No look when this run just had one.
+        let standing = if subject.seen_absent { None } else { find(&client, subject, &spec, true).await? };
+        if let Some((arn, detail)) = standing {
             return Ok(Made { attributes: attributes(&arn, &detail), id: arn });
         }
         let arn = request(&client, subject, &spec).await?;

@@ -1,6 +1,7 @@
 //! Published versions of Lambda functions. A version carries the digest of its settings in its description.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use aws_sdk_lambda::Client;
@@ -20,12 +21,14 @@ const MARK: &str = "akidb-edge ";
 /// Versions of the account's functions.
 pub struct FunctionVersions {
     clients: Arc<Clients>,
+    /// ARNs of versions that were ready when they were published: nobody need look at them again.
+    ready: Mutex<BTreeSet<String>>,
 }
 
 impl FunctionVersions {
     /// Versions reached by `clients`.
     pub fn new(clients: &Arc<Clients>) -> Self {
-        Self { clients: Arc::clone(clients) }
+        Self { clients: Arc::clone(clients), ready: Mutex::default() }
     }
 }
 
@@ -53,8 +56,14 @@ impl Provider for FunctionVersions {
             .description(description(&spec));
         let answer = call.send().await.map_err(|bad| fault_of("lambda", "PublishVersion", bad));
         let answer = answer.map_err(function_changed)?;
+        let arn = numbered(answer.function_arn(), answer.version());
+        // What is pending or failed is told by the look that comes after.
+        let reason = answer.state_reason().unwrap_or_default();
+        if let Ok(Settled::Ready(_)) = standing(&arn, answer.state(), None, reason) {
+            self.ready.lock().unwrap_or_else(PoisonError::into_inner).insert(arn.clone());
+        }
         let seen = Seen {
-            arn: numbered(answer.function_arn(), answer.version()),
+            arn,
             version: answer.version.unwrap_or_default(),
             description: answer.description.unwrap_or_default(),
             code_sha256: hex_digest(answer.code_sha256.as_deref()),
@@ -96,7 +105,8 @@ impl Provider for FunctionVersions {
 
     async fn settled(&self, subject: &Subject<'_>, level: Level) -> Result<Settled, Fault> {
         let spec: FunctionVersionSpec = subject.typed()?;
-        let Some(version) = subject.id.and_then(number).filter(|_| level != Level::Accepted) else {
+        let known = subject.id.is_some_and(|id| self.is_ready(id)) || level == Level::Accepted;
+        let Some(version) = subject.id.and_then(number).filter(|_| !known) else {
             return Ok(Settled::Ready(Attributes::new()));
         };
         let client = self.clients.lambda(&spec.region);
@@ -104,6 +114,13 @@ impl Provider for FunctionVersions {
         let answer = call.send().await.map_err(|bad| fault_of("lambda", "GetFunctionConfiguration", bad))?;
         let reason = answer.state_reason().unwrap_or("no reason given");
         standing(&format!("version {version} of {}", spec.function), answer.state(), None, reason)
+    }
+}
+
+impl FunctionVersions {
+    /// Whether it was ready when it was published.
+    fn is_ready(&self, arn: &str) -> bool {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner).contains(arn)
     }
 }
 

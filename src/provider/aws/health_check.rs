@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use aws_sdk_route53::types::{HealthCheck, HealthCheckConfig, HealthCheckType, TagResourceType};
 
 use super::route53::{read_tags, tag_change, write_tags};
+use super::shared::Shared;
 use super::{Clients, fault_of, tags};
 use crate::provider::{Gone, Made, Provider, Subject};
 use crate::resource::health_check::HealthCheckSpec;
@@ -21,6 +22,8 @@ const PAGE: i32 = 1_000;
 /// Health checks of the account.
 pub struct HealthChecks {
     clients: Arc<Clients>,
+    /// All checks of the account: what is not known yet is looked for by its reference, and that needs the whole list.
+    list: Shared<Arc<Vec<HealthCheck>>>,
 }
 
 fn made(id: String) -> Made {
@@ -63,7 +66,7 @@ fn all_tags(subject: &Subject<'_>, spec: &HealthCheckSpec) -> BTreeMap<String, S
 impl HealthChecks {
     /// Health checks reached by `clients`.
     pub fn new(clients: &Arc<Clients>) -> Self {
-        Self { clients: Arc::clone(clients) }
+        Self { clients: Arc::clone(clients), list: Shared::default() }
     }
 
     async fn get(&self, id: &str) -> Result<Option<HealthCheck>, Fault> {
@@ -75,15 +78,20 @@ impl HealthChecks {
         }
     }
 
-    /// The check that was made with this reference.
+    /// The check that was made with this reference. Those who look at the same time share one list.
     async fn by_reference(&self, reference: &str) -> Result<Option<HealthCheck>, Fault> {
-        let mut marker = None;
+        let all = self.list.get(self.pages()).await?;
+        Ok(all.iter().find(|check| check.caller_reference == reference).cloned())
+    }
+
+    async fn pages(&self) -> Result<Arc<Vec<HealthCheck>>, Fault> {
+        let (mut all, mut marker) = (Vec::new(), None);
         loop {
             let call = self.clients.route53().await.list_health_checks().set_marker(marker).max_items(PAGE);
             let page = call.send().await.map_err(|bad| fault_of("route53", "ListHealthChecks", bad))?;
-            let found = page.health_checks.into_iter().find(|check| check.caller_reference == reference);
-            if found.is_some() || !page.is_truncated || page.next_marker.is_none() {
-                return Ok(found);
+            all.extend(page.health_checks);
+            if !page.is_truncated || page.next_marker.is_none() {
+                return Ok(Arc::new(all));
             }
             marker = page.next_marker;
         }
@@ -94,6 +102,7 @@ impl HealthChecks {
         let call = self.clients.route53().await.update_health_check().health_check_id(id);
         let call = call.fully_qualified_domain_name(&spec.host).port(spec.port).resource_path(&spec.path);
         let answer = call.failure_threshold(spec.failure_threshold).send().await;
+        self.list.forget();
         answer.map(drop).map_err(|bad| fault_of("route53", "UpdateHealthCheck", bad))
     }
 
@@ -142,6 +151,8 @@ impl Provider for HealthChecks {
         let spec: HealthCheckSpec = subject.typed()?;
         let call = self.clients.route53().await.create_health_check().caller_reference(subject.token);
         let answer = call.health_check_config(config_of(&spec)?).send().await;
+        // Even a lost answer may have made it.
+        self.list.forget();
         let id = match answer.map_err(|bad| fault_of("route53", "CreateHealthCheck", bad)) {
             Ok(answer) => answer.health_check.map(|check| check.id),
             Err(fault) if fault.class == Class::Exists => Some(self.take_up(subject, &spec, fault).await?),
@@ -169,10 +180,14 @@ impl Provider for HealthChecks {
     async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
         let id = match subject.id {
             Some(id) => Some(id.to_owned()),
-            None => self.by_reference(subject.token).await?.map(|check| check.id),
+            None => {
+                self.list.forget();
+                self.by_reference(subject.token).await?.map(|check| check.id)
+            }
         };
         let Some(id) = id else { return Ok(Gone::Gone) };
         let answer = self.clients.route53().await.delete_health_check().health_check_id(id).send().await;
+        self.list.forget();
         match answer.map_err(|bad| fault_of("route53", "DeleteHealthCheck", bad)) {
             Ok(_) => Ok(Gone::Gone),
             Err(fault) if fault.class == Class::Missing => Ok(Gone::Gone),

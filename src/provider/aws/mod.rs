@@ -24,6 +24,7 @@ mod replication;
 mod response_headers_policy;
 mod role;
 mod route53;
+mod shared;
 mod tag_changes;
 mod tags;
 mod zone;

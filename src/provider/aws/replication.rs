@@ -49,8 +49,9 @@ impl Provider for Replications {
 
     async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
         let spec: ReplicationSpec = subject.typed()?;
-        // S3 replaces the rules without a word, so they are looked at first.
-        if let Some(Found { owner: Owner::Foreign(whose), .. }) = self.read(subject).await? {
+        // S3 replaces the rules without a word, so they are looked at first, unless this run just did.
+        let standing = if subject.seen_absent { None } else { self.read(subject).await? };
+        if let Some(Found { owner: Owner::Foreign(whose), .. }) = standing {
             let what = format!("replication of bucket {}", spec.source);
             return Err(taken("s3", "PutBucketReplication", "ReplicationExists", &what, &whose, subject.address));
         }

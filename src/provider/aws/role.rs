@@ -136,7 +136,8 @@ fn iam_tags(all: BTreeMap<String, String>) -> Result<Vec<Tag>, Fault> {
     tags.collect::<Result<_, _>>().map_err(unbuilt("iam", "TagRole"))
 }
 
-/// Reads the role and, in the same wave, the policies that the plan names; only strangers cost a second wave.
+/// Reads the role and, in the same wave, the policies that the plan names; only strangers cost a second wave. One that
+/// is not known yet is mostly not there: then the role is asked for alone first.
 async fn look(client: &Client, subject: &Subject<'_>, wanted: &RoleSpec) -> Result<Option<Found>, Fault> {
     let name = &wanted.name;
     let role = async {
@@ -144,8 +145,13 @@ async fn look(client: &Client, subject: &Subject<'_>, wanted: &RoleSpec) -> Resu
         answer.map_err(|bad| fault_of("iam", "GetRole", bad))
     };
     let known = future::try_join_all(wanted.inline.keys().map(|policy| inline_document(client, name, policy)));
-    let wave = future::try_join4(role, inline_names(client, name), managed_arns(client, name), known).await;
-    let Some((role, names, managed, known)) = optional(wave)? else { return Ok(None) };
+    let policies = future::try_join3(inline_names(client, name), managed_arns(client, name), known);
+    let both = if subject.id.is_some() {
+        future::try_join(role, policies).await
+    } else {
+        async { Ok((role.await?, policies.await?)) }.await
+    };
+    let Some((role, (names, managed, known))) = optional(both)? else { return Ok(None) };
     let Some(role) = role.role else { return Ok(None) };
     let strangers = names.iter().filter(|policy| !wanted.inline.contains_key(*policy));
     let strangers = future::try_join_all(strangers.map(|policy| inline_document(client, name, policy))).await?;

@@ -128,7 +128,9 @@ impl Provider for Zones {
 
     async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
         let spec: ZoneSpec = subject.typed()?;
-        match self.find(subject, &spec.name).await? {
+        // Looked for first, unless this run just did: the service would make a second zone of the same name.
+        let standing = if subject.seen_absent { None } else { self.find(subject, &spec.name).await? };
+        match standing {
             Some(Marked { id, owner: Owner::Ours, .. }) => return self.complete(subject, &spec, &id).await,
             Some(Marked { id, owner: Owner::Foreign(why), .. }) => {
                 let words = format!("the public zone {} ({id}) is there already: {why}", spec.name);

@@ -50,11 +50,18 @@ impl Provider for Buckets {
     async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
         let wanted: BucketSpec = subject.typed()?;
         let client = self.clients.s3(&wanted.region);
-        let tags = optional(read::tagging(&client, &wanted.name).await);
-        let tags = match tags {
-            // No tags: is there a bucket at all?
-            Ok(None) if !read::exists(&client, &wanted.name).await? => return Ok(None),
-            other => other?.unwrap_or_default(),
+        let tags = match read::tagging(&client, &wanted.name).await {
+            Err(fault) if fault.code == "NoSuchBucket" => return Ok(None),
+            // There, without tags.
+            Err(fault) if fault.code == "NoSuchTagSet" => BTreeMap::new(),
+            // Missing in other words: is there a bucket at all?
+            Err(fault) if fault.class == Class::Missing => {
+                if !read::exists(&client, &wanted.name).await? {
+                    return Ok(None);
+                }
+                BTreeMap::new()
+            }
+            other => other?,
         };
         let (owner, tags) = tags::read(subject, tags);
         let spec = read::settings(&client, &wanted, tags).await?;

@@ -10,6 +10,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::types::MetadataDirective;
 
+use self::upload::Taken;
 use super::fault::{not_at_hand, optional, taken};
 use super::{Clients, fault_of};
 use crate::provider::{Gone, Made, Provider, Subject};
@@ -54,12 +55,13 @@ impl Provider for Objects {
             };
         };
         let target = upload::Target { client: &client, spec: &spec, metadata: metadata(subject, &spec) };
-        match target.put(source, true).await {
+        let when_taken = if subject.seen_absent { Taken::Refuse } else { Taken::LookAndRefuse };
+        match target.put(source, when_taken).await {
             Err(fault) if fault.class == Class::Stale => match self.read(subject).await? {
                 Some(Found { owner: Owner::Foreign(whose), .. }) => return Err(foreign(subject, &spec, &whose)),
                 Some(found) if holds(&found, &spec) => return answer_existing(subject, &spec, found),
                 // Ours with other content, or gone between two calls.
-                _ => target.put(source, false).await?,
+                _ => target.put(source, Taken::Replace).await?,
             },
             other => other?,
         }
@@ -76,7 +78,7 @@ impl Provider for Objects {
         match self.artefacts.get(&spec.sha256) {
             Some(source) => {
                 let target = upload::Target { client: &client, spec: &spec, metadata: metadata(subject, &spec) };
-                target.put(source, false).await?;
+                target.put(source, Taken::Replace).await?;
                 Ok(made(&spec))
             }
             // Only headers changed: S3 copies the object onto itself.

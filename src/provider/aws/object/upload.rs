@@ -15,12 +15,29 @@ use crate::resource::{Class, Fault, Source};
 
 /// Above this many bytes (16 MiB) an object goes in parts.
 const IN_ONE: u64 = 16 << 20;
-/// Bytes of a part (8 MiB), as long as that makes no more than [`MOST_PARTS`].
-const PART: u64 = 8 << 20;
+/// Most bytes of a part (16 MiB), as long as that makes no more than [`MOST_PARTS`]. All parts are of one size, so that
+/// none is below S3's least of 5 MiB.
+const PART: u64 = 16 << 20;
 /// The most parts that S3 takes.
 const MOST_PARTS: u64 = 10_000;
 /// Parts on their way at the same time.
 const AT_ONCE: usize = 4;
+
+/// What is done when the key is taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// S3 refuses it. Nobody expects it: the key was just looked at.
+    Refuse,
+    /// S3 refuses it, and many bytes are not sent before a look.
+    LookAndRefuse,
+    /// What is there is replaced.
+    Replace,
+}
+
+/// Bytes of a part: all the same, but for some bytes of the last.
+fn part_size(bytes: u64) -> u64 {
+    bytes.div_ceil(bytes.div_ceil(PART).clamp(1, MOST_PARTS))
+}
 
 /// Where the bytes go, and what is said of them.
 pub struct Target<'a> {
@@ -33,18 +50,19 @@ pub struct Target<'a> {
 }
 
 impl Target<'_> {
-    /// Sends the bytes. With `only_new`, S3 refuses when the key is taken.
+    /// Sends the bytes.
     ///
     /// # Errors
-    /// Of class stale, when the key is taken and `only_new` is asked for; refused, when the file is not what was hashed;
+    /// Of class stale, when the key is taken and may not be replaced; refused, when the file is not what was hashed;
     /// else the service's own. Nothing is left of an upload that failed.
-    pub async fn put(&self, source: &Source, only_new: bool) -> Result<(), Fault> {
+    pub async fn put(&self, source: &Source, taken: Taken) -> Result<(), Fault> {
+        let only_new = taken != Taken::Replace;
         self.check_size(source).await?;
         if self.spec.bytes <= IN_ONE {
             return self.in_one(source, only_new).await;
         }
         // Refused by its last call only, an upload in parts would send everything for nothing.
-        if only_new && super::head(self.client, self.spec, None).await?.is_some() {
+        if taken == Taken::LookAndRefuse && super::head(self.client, self.spec, None).await?.is_some() {
             let words = format!("{} exists", super::id(self.spec));
             return Err(Fault::new(Class::Stale, "s3", "CreateMultipartUpload", "PreconditionFailed", words));
         }
@@ -96,7 +114,7 @@ impl Target<'_> {
     }
 
     async fn parts(&self, source: &Source, upload: &str) -> Result<Vec<CompletedPart>, Fault> {
-        let size = PART.max(self.spec.bytes.div_ceil(MOST_PARTS));
+        let size = part_size(self.spec.bytes);
         let starts = (0..self.spec.bytes.div_ceil(size)).map(|at| at * size);
         let parts = starts.zip(1..).map(|(from, number)| {
             let length = size.min(self.spec.bytes - from);
@@ -193,6 +211,22 @@ async fn body(source: &Source, from: u64, length: u64) -> Result<ByteStream, Fau
             stretch
                 .map(|stretch| ByteStream::from(stretch.to_vec()))
                 .ok_or_else(|| Fault::unexpected("s3", "PutObject", "the content is shorter than its size"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_few_and_of_one_size() {
+        let parts = |bytes: u64| bytes.div_ceil(part_size(bytes));
+        assert_eq!((parts(IN_ONE + 1), parts(17_000_000), parts(33 << 20)), (2, 2, 3));
+        for bytes in [IN_ONE + 1, 17_000_000, 33 << 20, 100_000_007, PART * MOST_PARTS + 1, 5 << 40] {
+            let size = part_size(bytes);
+            let last = bytes - (parts(bytes) - 1) * size;
+            assert!(parts(bytes) <= MOST_PARTS && last >= 5 << 20, "{bytes}: {size}, the last {last}");
         }
     }
 }

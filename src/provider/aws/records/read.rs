@@ -2,19 +2,14 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use aws_sdk_route53::types as sdk;
-use tokio::sync::OnceCell;
-use tokio::time::Instant;
 
+use super::super::shared::Shared;
 use super::batch::depths;
 use super::{Clients, Fault, RecordSet, domain, fault_of};
 use crate::resource::records::{Alias, GeoLocation};
-
-/// How long a list serves the groups of its zone: they are all read together, in a moment.
-const FRESH: Duration = Duration::from_secs(5);
 
 /// One page of a list, at most (R53 "ListResourceRecordSets": 300).
 const PAGE: i32 = 300;
@@ -22,36 +17,23 @@ const PAGE: i32 = 300;
 /// A zone's record sets as the service gave them.
 pub type Listed = Arc<Vec<sdk::ResourceRecordSet>>;
 
-/// One list, under way or done.
-struct List {
-    begun: Instant,
-    answer: OnceCell<Listed>,
-}
-
 /// What is shared by the groups of one zone.
 #[derive(Default)]
 pub struct Zone {
     /// Held while a batch is under way: the service takes one at a time.
     pub turn: tokio::sync::Mutex<()>,
-    last: Mutex<Option<Arc<List>>>,
+    last: Shared<Listed>,
 }
 
 impl Zone {
     /// The next list is a new one.
     pub fn forget(&self) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.last.forget();
     }
 
     /// The zone's record sets. Whoever asks while a list is under way, or just after, gets its answer.
     pub async fn list(&self, clients: &Clients, zone: &str) -> Result<Listed, Fault> {
-        let list = {
-            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-            let usable = last.take().filter(|l| !l.answer.initialized() || l.begun.elapsed() < FRESH);
-            let list = usable.unwrap_or_else(|| Arc::new(List { begun: Instant::now(), answer: OnceCell::new() }));
-            *last = Some(Arc::clone(&list));
-            list
-        };
-        list.answer.get_or_try_init(|| pages(clients, zone)).await.cloned()
+        self.last.get(pages(clients, zone)).await
     }
 }
 
