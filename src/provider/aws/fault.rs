@@ -174,7 +174,9 @@ fn connection<E: Error + 'static>(service: &str, operation: &str, error: &SdkErr
         // The chain tells of every place that it asked; the last cause says why the last one did not help.
         let cause = last_cause(error);
         let cause = cause.lines().next().unwrap_or_default().trim_end_matches('.');
-        let words = format!("no credentials in the environment, the profile, SSO or instance metadata ({cause})");
+        let everywhere = "no credentials in the environment, the profile, SSO or instance metadata";
+        let nothing_else = cause.starts_with("no credentials found") || cause.is_empty();
+        let words = if nothing_else { everywhere.to_owned() } else { format!("{everywhere} ({cause})") };
         return advise(Fault::new(Class::Credentials, service, operation, "NoCredentials", words));
     }
     if lower.contains("region") {
