@@ -11,8 +11,8 @@ use crate::ledger::{Fact, Subject as Noted};
 use crate::provider::patience::{ACTING, Pauses};
 use crate::provider::{Made, Provider, Settled, Subject, patience};
 use crate::resource::{
-    Action, Address, Attributes, Change, Class, Event, Fault, Found, Level, Owner, Resource, Standing, has_references,
-    token,
+    Action, Address, Attributes, Change, Class, Event, Fault, Found, Level, Owner, Record, Resource, Standing,
+    has_references, token,
 };
 
 /// What a put works on.
@@ -103,8 +103,13 @@ pub async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
 
 /// Whether it was looked for under this very name, and nobody has tried to make it before.
 fn was_absent(change: &Change) -> bool {
-    let tried = change.before.as_ref().is_some_and(|record| record.standing == Standing::Creating);
-    change.action == Action::Create && change.found.is_none() && !tried
+    let unanswered = |record: &Record| record.standing == Standing::Creating;
+    // With an id in the journal it was looked for by that id, and maybe by a former name: not by this one.
+    let looked_otherwise = |record: &Record| record.id.is_some();
+    let before = change.before.as_ref();
+    change.action == Action::Create
+        && change.found.is_none()
+        && !before.is_some_and(|record| unanswered(record) || looked_otherwise(record))
 }
 
 async fn create(put: &Put<'_>, mut seen_absent: bool) -> Result<Made, Fault> {
