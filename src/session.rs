@@ -50,7 +50,7 @@ impl Session {
             terminal,
             can_ask: terminal && std::io::stdin().is_terminal(),
             colour: terminal && !no_colour && env::var_os("NO_COLOR").is_none(),
-            again: env::args().collect::<Vec<_>>().join(" "),
+            again: std::iter::once("akidb-edge".to_owned()).chain(env::args().skip(1)).collect::<Vec<_>>().join(" "),
             width: console::Term::stdout().size_checked().map_or(u16::MAX, |(_, columns)| columns),
         }
     }
