@@ -30,6 +30,7 @@ macro_rules! wrong {
 wrong! {
     not_yaml: "not-yaml";
     duplicate_key: "duplicate-key";
+    same_address: "same-address";
     two_documents: "two-documents";
     version_2: "version-2";
     unknown_field: "unknown-field";

@@ -82,6 +82,12 @@ impl Builder<'_> {
     fn add(&mut self, step: &Step, below: &str, resource: Resource) -> Address {
         let origin =
             if below.is_empty() { format!("{}.with", step.path) } else { format!("{}.with.{below}", step.path) };
+        if self.built.desired.resources.contains_key(&resource.address) {
+            // Keys that differ only in dots and dashes become one address.
+            let problem = format!("two parts of the plan become {}", resource.address);
+            self.complain(step, below, problem, "give one of them another name");
+            return resource.address;
+        }
         let address = self.built.desired.add(resource.from_step(&step.id, origin));
         self.built.by_step.entry(step.id.clone()).or_default().insert(address.clone());
         address
