@@ -313,6 +313,7 @@ pub fn redact(text: &str) -> String {
             }
             None => line.to_owned(),
         };
+        let line = without_domain(&line);
         let mut word = String::new();
         for letter in line.chars() {
             if letter.is_ascii_alphanumeric() || letter == '-' {
@@ -329,14 +330,24 @@ pub fn redact(text: &str) -> String {
     out
 }
 
+/// A distribution's domain is random: any letters and digits may come.
+fn without_domain(line: &str) -> String {
+    let mut parts = line.split(".cloudfront.net");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let label = out.trim_end_matches(|letter: char| letter.is_ascii_alphanumeric()).len();
+        out.truncate(label);
+        out.push_str("[NAME].cloudfront.net");
+        out.push_str(part);
+    }
+    out
+}
+
 fn masked(word: &str) -> String {
     let hex = |text: &str| text.chars().all(|letter| letter.is_ascii_hexdigit());
     let identifier = |first: char, shortest: usize| {
         let plain = |letter: char| letter.is_ascii_uppercase() || letter.is_ascii_digit();
-        word.len() >= shortest
-            && word.starts_with(first)
-            && word.chars().all(plain)
-            && word.chars().any(|letter| letter.is_ascii_digit())
+        word.len() >= shortest && word.starts_with(first) && word.chars().all(plain)
     };
     if word.len() == 64 && hex(word) {
         return "[SHA256]".to_owned();
@@ -344,17 +355,9 @@ fn masked(word: &str) -> String {
     if word.len() == 36 && hex(&word.replace('-', "")) {
         return "[UUID]".to_owned();
     }
-    // The emulator's load balancers end in eight random letters, a distribution's name is random but for its first.
+    // The emulator's load balancers end in eight random letters.
     if let Some(at) = word.rfind('-').filter(|at| word.starts_with("akidb-rest-") && word.len() - at == 9) {
         return format!("{}-[ID]", &word[..at]);
-    }
-    let lower = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
-    if word.len() == 14
-        && word.starts_with('d')
-        && word.chars().all(lower)
-        && word.chars().any(|letter| letter.is_ascii_digit())
-    {
-        return "[NAME]".to_owned();
     }
     if identifier('E', 12) || identifier('Z', 12) {
         return "[ID]".to_owned();
