@@ -102,17 +102,9 @@ fn print_policy(plan: &Plan, context: &Context) -> Result<u8, Failure> {
 /// What failed, why, and the next step.
 pub async fn carry_out(order: Order, run: &RunArgs, context: &Context) -> Result<u8, Failure> {
     let connection = walk::connect(&context.session).await?;
-    let store = walk::store(&context.global, &context.session, &order.plan.stack, Some(&connection)).await?;
-    let ledger = if only_looks(run, &order) {
-        Ledger::read(store, &order.plan.stack).await?
-    } else {
-        Ledger::write(store, &order.plan.stack, walk::lease(&context.session, &order.command)).await?
-    };
+    let ledger = walk::open(context, &connection, &order.plan.stack, &order.command, only_looks(run, &order)).await?;
     let answer = with_ledger(&order, run, context, &connection, &ledger).await;
-    let closed = ledger.close().await;
-    let code = answer?;
-    closed?;
-    Ok(code)
+    walk::close(ledger, answer).await
 }
 
 async fn with_ledger(

@@ -38,19 +38,11 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         None => args.plan.load(&context.session)?.stack,
     };
     let connection = walk::connect(&context.session).await?;
-    let store = walk::store(&context.global, &context.session, &stack, Some(&connection)).await?;
     let empty = if args.run.empty_buckets { " --empty-buckets" } else { "" };
     let command = format!("destroy --stack {stack}{empty}");
-    let ledger = if args.run.dry_run {
-        Ledger::read(store, &stack).await?
-    } else {
-        Ledger::write(store, &stack, walk::lease(&context.session, &command)).await?
-    };
+    let ledger = walk::open(context, &connection, &stack, &command, args.run.dry_run).await?;
     let answer = remove(&args, &command, &stack, context, &connection, &ledger).await;
-    let closed = ledger.close().await;
-    let code = answer?;
-    closed?;
-    Ok(code)
+    walk::close(ledger, answer).await
 }
 
 async fn remove(

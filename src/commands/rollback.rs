@@ -48,19 +48,11 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         return Err(Failure::refused("no stack is named", "add --plan NAME, or --stack NAME"));
     };
     let connection = walk::connect(&context.session).await?;
-    let store = walk::store(&context.global, &context.session, &stack, Some(&connection)).await?;
     let to = args.to.map_or(String::new(), |to| format!(" --to {to}"));
     let command = format!("rollback{to} --stack {stack}");
-    let ledger = if args.run.dry_run {
-        Ledger::read(store, &stack).await?
-    } else {
-        Ledger::write(store, &stack, walk::lease(&context.session, &command)).await?
-    };
+    let ledger = walk::open(context, &connection, &stack, &command, args.run.dry_run).await?;
     let answer = undo(&args, &command, &stack, context, &connection, &ledger).await;
-    let closed = ledger.close().await;
-    let code = answer?;
-    closed?;
-    Ok(code)
+    walk::close(ledger, answer).await
 }
 
 async fn fallback(name: &str, args: &Args, context: &Context) -> Result<u8, Failure> {

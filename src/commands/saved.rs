@@ -140,13 +140,9 @@ fn stale(why: impl std::fmt::Display) -> Failure {
 pub async fn apply(file: &str, run: &RunArgs, context: &Context) -> Result<u8, Failure> {
     let saved = SavedPlan::read(file)?;
     let connection = walk::connect(&context.session).await?;
-    let store = walk::store(&context.global, &context.session, &saved.stack, Some(&connection)).await?;
-    let ledger = Ledger::write(store, &saved.stack, walk::lease(&context.session, &format!("deploy {file}"))).await?;
+    let ledger = walk::open(context, &connection, &saved.stack, &format!("deploy {file}"), false).await?;
     let answer = with_ledger(&saved, file, run, context, &connection, &ledger).await;
-    let closed = ledger.close().await;
-    let code = answer?;
-    closed?;
-    Ok(code)
+    walk::close(ledger, answer).await
 }
 
 async fn with_ledger(

@@ -45,6 +45,10 @@ pub async fn run(work: &Work<'_>) -> Result<Outcome, LedgerError> {
     if board.outcome.is_complete() {
         board.leftovers().await?;
     }
+    // Which of several faults came first is chance: a reader finds them by address.
+    board.outcome.failed.sort_by(|one, other| one.0.cmp(&other.0));
+    board.outcome.skipped.sort();
+    board.outcome.deferred.sort();
     Ok(board.outcome)
 }
 

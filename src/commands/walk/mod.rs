@@ -8,12 +8,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::Context;
 use crate::change::{self, Refusal, Scope};
 use crate::check::{self, Severity};
 use crate::cli::Global;
 use crate::desired::{self, Built};
 use crate::exit::Failure;
-use crate::ledger::{FileStore, Lease, S3Store, Store};
+use crate::ledger::{FileStore, Lease, Ledger, S3Store, Store};
 use crate::plan::Plan;
 use crate::provider::Providers;
 use crate::provider::aws::{Identity, providers};
@@ -131,9 +132,34 @@ pub async fn store(
     Ok(Arc::new(S3Store::new(client, bucket, prefix, stack, &session.host)))
 }
 
-/// A lease for this process.
-pub fn lease(session: &Session, command: &str) -> Lease {
-    Lease::new(&session.user, &session.host, command)
+/// The journal of a stack: under a lease for a run that changes something, else for reading.
+///
+/// # Errors
+/// When somebody else holds the lease, or the journal cannot be read.
+pub async fn open(
+    context: &Context,
+    connection: &Connection,
+    stack: &str,
+    command: &str,
+    only_looks: bool,
+) -> Result<Ledger, Failure> {
+    let store = store(&context.global, &context.session, stack, Some(connection)).await?;
+    if only_looks {
+        return Ok(Ledger::read(store, stack).await?);
+    }
+    let lease = Lease::new(&context.session.user, &context.session.host, command);
+    Ok(Ledger::write(store, stack, lease).await?)
+}
+
+/// Gives the lease back, whatever came out; what came out counts first.
+///
+/// # Errors
+/// What came out, or why the lease could not be given back.
+pub async fn close(ledger: Ledger, answer: Result<u8, Failure>) -> Result<u8, Failure> {
+    let closed = ledger.close().await;
+    let code = answer?;
+    closed?;
+    Ok(code)
 }
 
 /// The difference, or every reason why there is none.
