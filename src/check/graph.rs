@@ -74,6 +74,16 @@ fn attributes(kind: Kind) -> &'static [&'static str] {
         Kind::Records => &["names"],
         Kind::Replication => &["source", "destinations"],
         Kind::BucketPolicy | Kind::Monitoring => &[],
+        // What lives on machines is named, not referred to.
+        Kind::Host
+        | Kind::File
+        | Kind::Account
+        | Kind::Packages
+        | Kind::Service
+        | Kind::PowerMode
+        | Kind::Node
+        | Kind::Image
+        | Kind::Manifest => &[],
     }
 }
 
@@ -165,13 +175,22 @@ fn misfit(seen: &Seen<'_, Value>) -> Option<String> {
         Kind::Zone => fit::<zone::ZoneSpec>(spec),
         Kind::HealthCheck => fit::<health_check::HealthCheckSpec>(spec),
         Kind::Records => fit::<records::RecordsSpec>(spec),
+        Kind::Host => fit::<host::HostSpec>(spec),
+        Kind::File => fit::<file::FileSpec>(spec),
+        Kind::Account => fit::<account::AccountSpec>(spec),
+        Kind::Packages => fit::<packages::PackagesSpec>(spec),
+        Kind::Service => fit::<service::ServiceSpec>(spec),
+        Kind::PowerMode => fit::<power_mode::PowerModeSpec>(spec),
+        Kind::Node => fit::<node::NodeSpec>(spec),
+        Kind::Image => fit::<image::ImageSpec>(spec),
+        Kind::Manifest => fit::<manifest::ManifestSpec>(spec),
     }
 }
 
 /// What makes a resource the same thing as another one; none where two may share it.
 fn identity(resource: &Resource) -> Option<BTreeMap<&'static str, &str>> {
     let more: &[&str] = match resource.kind {
-        Kind::Records | Kind::FunctionVersion | Kind::Certificate | Kind::HealthCheck | Kind::LoadBalancer => {
+        Kind::Records | Kind::FunctionVersion | Kind::Certificate | Kind::HealthCheck | Kind::LoadBalancer | Kind::Packages => {
             return None;
         }
         Kind::Function => &["name", "region"],

@@ -1,6 +1,7 @@
 //! [7] The only place that alters the world: one provider for each kind, behind one trait.
 
 pub mod aws;
+pub mod device;
 pub mod patience;
 
 use std::collections::BTreeMap;

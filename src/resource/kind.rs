@@ -86,11 +86,29 @@ pub enum Kind {
     HealthCheck,
     /// All record sets of some names in one zone, changed in one transaction.
     Records,
+    /// A machine that is looked up, reached over SSH.
+    Host,
+    /// A path of a machine.
+    File,
+    /// A user or group of a machine.
+    Account,
+    /// Debian packages of a machine.
+    Packages,
+    /// A systemd unit of a machine.
+    Service,
+    /// The power mode of a Jetson.
+    PowerMode,
+    /// A machine as a node of a k3s cluster.
+    Node,
+    /// A container image on a machine.
+    Image,
+    /// An object of a Kubernetes cluster.
+    Manifest,
 }
 
 impl Kind {
     /// Every kind, in the order of the enum.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 27] = [
         Self::LoadBalancer,
         Self::Role,
         Self::Bucket,
@@ -109,6 +127,15 @@ impl Kind {
         Self::Zone,
         Self::HealthCheck,
         Self::Records,
+        Self::Host,
+        Self::File,
+        Self::Account,
+        Self::Packages,
+        Self::Service,
+        Self::PowerMode,
+        Self::Node,
+        Self::Image,
+        Self::Manifest,
     ];
 
     /// What the engine must know of this kind.
@@ -132,7 +159,32 @@ impl Kind {
             Self::Zone => &zone::FACTS,
             Self::HealthCheck => &health_check::FACTS,
             Self::Records => &records::FACTS,
+            Self::Host => &host::FACTS,
+            Self::File => &file::FACTS,
+            Self::Account => &account::FACTS,
+            Self::Packages => &packages::FACTS,
+            Self::Service => &service::FACTS,
+            Self::PowerMode => &power_mode::FACTS,
+            Self::Node => &node::FACTS,
+            Self::Image => &image::FACTS,
+            Self::Manifest => &manifest::FACTS,
         }
+    }
+
+    /// Whether it lives on a machine that is reached over SSH, and not in an AWS account.
+    pub const fn on_a_machine(self) -> bool {
+        matches!(
+            self,
+            Self::Host
+                | Self::File
+                | Self::Account
+                | Self::Packages
+                | Self::Service
+                | Self::PowerMode
+                | Self::Node
+                | Self::Image
+                | Self::Manifest
+        )
     }
 
     /// The word in an address.

@@ -1,0 +1,250 @@
+//! One machine's queue: what is asked for while something runs goes out together, in one script.
+
+use std::io::Read;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::connection::{self, Access, Connection, Silence};
+use crate::resource::host::HostSpec;
+use crate::resource::{Class, Fault, Source};
+
+/// The longest that a script may take: packages and images are slow on a small device.
+const LONGEST: Duration = Duration::from_secs(30 * 60);
+/// Bytes of a file sent at once.
+const CHUNK: usize = 256 * 1024;
+
+/// What a script said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// Its exit status.
+    pub code: i32,
+    /// Everything that it printed, errors in between.
+    pub output: String,
+}
+
+/// A file that goes to a machine.
+#[derive(Clone, Debug)]
+pub struct Upload {
+    /// Where its bytes are.
+    pub from: Source,
+    /// Absolute path on the machine; the directory is there.
+    pub to: String,
+}
+
+/// Something to do on a machine.
+enum Task {
+    Script(String),
+    Upload(Upload),
+}
+
+struct Request {
+    task: Task,
+    answer: oneshot::Sender<Result<Reply, Fault>>,
+}
+
+/// The way to one machine.
+pub struct Channel {
+    queue: mpsc::Sender<Request>,
+}
+
+impl Channel {
+    /// Connects.
+    ///
+    /// # Errors
+    /// Why there is no connection.
+    pub async fn open(host: HostSpec, access: Access) -> Result<Self, Fault> {
+        let (queue, requests) = mpsc::channel();
+        let (opened, opening) = oneshot::channel();
+        std::thread::spawn(move || match connection::open(&host, &access) {
+            // Nobody waits any more: then nobody will ask either.
+            Err(fault) => drop(opened.send(Err(fault))),
+            Ok(connection) => {
+                if opened.send(Ok(())).is_ok() {
+                    Worker { name: host.name, connection, number: 0 }.work(&requests);
+                }
+            }
+        });
+        opening.await.map_err(|_| lost("connect"))??;
+        Ok(Self { queue })
+    }
+
+    /// Runs a script as root.
+    ///
+    /// # Errors
+    /// When the connection is lost: nobody knows how far the script came.
+    pub async fn run(&self, script: String) -> Result<Reply, Fault> {
+        self.ask(Task::Script(script)).await
+    }
+
+    /// Brings a file.
+    ///
+    /// # Errors
+    /// When the connection is lost or the file cannot be written or read.
+    pub async fn upload(&self, upload: Upload) -> Result<(), Fault> {
+        let to = upload.to.clone();
+        let reply = self.ask(Task::Upload(upload)).await?;
+        if reply.code == 0 {
+            return Ok(());
+        }
+        let words = format!("{to} could not be written: {}", reply.output.trim());
+        Err(Fault::new(Class::Refused, "ssh", "upload", "NotWritten", words)
+            .next("look at the free space and the rights of that directory, then run the same command again"))
+    }
+
+    async fn ask(&self, task: Task) -> Result<Reply, Fault> {
+        let (answer, answered) = oneshot::channel();
+        self.queue.send(Request { task, answer }).map_err(|_| lost("run"))?;
+        answered.await.map_err(|_| lost("run"))?
+    }
+}
+
+fn lost(operation: &str) -> Fault {
+    Fault::new(Class::Unreachable, "ssh", operation, "ConnectionLost", "the connection to the device was lost")
+        .next("run the same command again: it looks at what is there and goes on")
+}
+
+/// The thread that talks to one machine.
+struct Worker {
+    name: String,
+    connection: Connection,
+    number: u64,
+}
+
+impl Worker {
+    fn work(mut self, requests: &mpsc::Receiver<Request>) {
+        while let Ok(first) = requests.recv() {
+            let mut batch = vec![first];
+            batch.extend(requests.try_iter());
+            if !self.serve(batch) {
+                return;
+            }
+        }
+    }
+
+    /// Serves all of these; false when the connection is gone.
+    fn serve(&mut self, batch: Vec<Request>) -> bool {
+        let mut scripts = Vec::new();
+        for request in batch {
+            match request.task {
+                Task::Script(script) => scripts.push((script, request.answer)),
+                Task::Upload(upload) => {
+                    let reply = self.upload(&upload);
+                    let gone = reply.as_ref().is_err_and(|fault| fault.class == Class::Unreachable);
+                    // Who asked is gone: nobody wants the answer.
+                    let _ = request.answer.send(reply);
+                    if gone {
+                        return false;
+                    }
+                }
+            }
+        }
+        scripts.is_empty() || self.scripts(scripts)
+    }
+
+    fn mark(&mut self) -> String {
+        self.number += 1;
+        format!("akidb-edge-end-{}-{}", std::process::id(), self.number)
+    }
+
+    /// Runs scripts in one go, each in a shell of its own.
+    fn scripts(&mut self, scripts: Vec<(String, oneshot::Sender<Result<Reply, Fault>>)>) -> bool {
+        let mark = self.mark();
+        let mut text = String::new();
+        for (script, _) in &scripts {
+            text.push_str(&format!("(\n{script}\n)\ncode=$?; echo; echo {mark} $code\n"));
+        }
+        let frame = format!("run {} {mark} -\n{text}", text.len());
+        let sent = self.connection.send(frame.as_bytes());
+        let until = Instant::now() + LONGEST;
+        for (_, answer) in scripts {
+            let reply = match &sent {
+                Ok(()) => self.reply(&mark, until),
+                Err(_) => Err(self.gone()),
+            };
+            let ended = reply.is_err();
+            // Who asked is gone: nobody wants the answer.
+            let _ = answer.send(reply);
+            if ended {
+                return false;
+            }
+        }
+        self.connection.line(until).is_ok()
+    }
+
+    /// Everything up to the mark.
+    fn reply(&mut self, mark: &str, until: Instant) -> Result<Reply, Fault> {
+        let mut lines: Vec<String> = Vec::new();
+        loop {
+            let line = self.connection.line(until).map_err(|silence| match silence {
+                Silence::Ended => self.gone(),
+                Silence::Late => Fault::new(
+                    Class::Unreachable,
+                    "ssh",
+                    "run",
+                    "Late",
+                    format!("{}: a script did not end within {} minutes", self.name, LONGEST.as_secs() / 60),
+                ),
+            })?;
+            if let Some(code) = line.strip_prefix(mark) {
+                // The mark begins a line of its own: the line's end before it is not the script's.
+                lines.pop_if(|last| last.is_empty());
+                return Ok(Reply { code: code.trim().parse().unwrap_or(-1), output: lines.join("\n") });
+            }
+            lines.push(line);
+        }
+    }
+
+    fn upload(&mut self, upload: &Upload) -> Result<Reply, Fault> {
+        let unreadable = |bad: std::io::Error| {
+            Fault::new(Class::Refused, "ssh", "upload", "NotReadable", format!("{}: {bad}", upload.to))
+                .next("bring the file back, then run the same command again")
+        };
+        let (mut from, size): (Box<dyn Read>, u64) = match &upload.from {
+            Source::Memory(bytes) => (Box::new(std::io::Cursor::new(bytes)), bytes.len() as u64),
+            Source::File(path) => {
+                let file = std::fs::File::open(path).map_err(unreadable)?;
+                let size = file.metadata().map_err(unreadable)?.len();
+                (Box::new(file), size)
+            }
+        };
+        let mark = self.mark();
+        let mut sent = self.connection.send(format!("put {size} {mark} {}\n", upload.to).as_bytes());
+        let (mut buffer, mut left) = (vec![0; CHUNK], size);
+        while left > 0 && sent.is_ok() {
+            let room = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
+            let read = from.read(&mut buffer[..room]).map_err(unreadable)?;
+            if read == 0 {
+                // Shorter than it was: the far side still waits for the rest, so this connection is of no more use.
+                return Err(self.gone());
+            }
+            left -= read as u64;
+            sent = self.connection.send(&buffer[..read]);
+        }
+        sent.map_err(|_| self.gone())?;
+        let until = Instant::now() + LONGEST;
+        let reply = self.reply(&format!("{mark} "), until);
+        self.rest(reply, &mark, until)
+    }
+
+    /// An upload's answer is followed by what went wrong and the bare mark.
+    fn rest(&mut self, reply: Result<Reply, Fault>, mark: &str, until: Instant) -> Result<Reply, Fault> {
+        let mut reply = reply?;
+        loop {
+            match self.connection.line(until) {
+                Ok(line) if line == mark => return Ok(reply),
+                Ok(line) => reply.output = format!("{}{line}\n", reply.output),
+                Err(_) => return Err(self.gone()),
+            }
+        }
+    }
+
+    fn gone(&self) -> Fault {
+        let mut fault = lost("run");
+        let said = self.connection.last_words();
+        let said = said.lines().next_back().map_or_else(String::new, |last| format!(": {last}"));
+        fault.message = format!("the connection to {} was lost{said}", self.name);
+        fault
+    }
+}

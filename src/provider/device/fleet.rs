@@ -1,0 +1,67 @@
+//! All machines of a run: each is connected when it is first asked, once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::OnceCell;
+
+use super::channel::{Channel, Reply, Upload};
+use super::connection::Access;
+use crate::resource::host::HostSpec;
+use crate::resource::{Class, Fault};
+
+/// A machine and the way to it.
+struct Member {
+    spec: HostSpec,
+    /// The first try is the only one of a run: a device that is away costs its time once.
+    channel: OnceCell<Result<Channel, Fault>>,
+}
+
+/// The machines that a run may talk to.
+pub struct Fleet {
+    access: Access,
+    members: BTreeMap<String, Member>,
+}
+
+impl Fleet {
+    /// These machines, reached in this way. Nothing is connected yet.
+    pub fn new(access: Access, hosts: impl IntoIterator<Item = HostSpec>) -> Arc<Self> {
+        let member = |spec: HostSpec| (spec.name.clone(), Member { spec, channel: OnceCell::new() });
+        Arc::new(Self { access, members: hosts.into_iter().map(member).collect() })
+    }
+
+    /// The names of the machines.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.members.keys().map(String::as_str)
+    }
+
+    /// How a machine is reached.
+    pub fn host(&self, name: &str) -> Option<&HostSpec> {
+        self.members.get(name).map(|member| &member.spec)
+    }
+
+    /// Runs a script on a machine, as root.
+    ///
+    /// # Errors
+    /// When there is no such machine, or it cannot be reached.
+    pub async fn run(&self, host: &str, script: impl Into<String> + Send) -> Result<Reply, Fault> {
+        self.channel(host).await?.run(script.into()).await
+    }
+
+    /// Brings a file to a machine.
+    ///
+    /// # Errors
+    /// When there is no such machine, it cannot be reached, or the file cannot be written there.
+    pub async fn upload(&self, host: &str, upload: Upload) -> Result<(), Fault> {
+        self.channel(host).await?.upload(upload).await
+    }
+
+    async fn channel(&self, host: &str) -> Result<&Channel, Fault> {
+        let Some(member) = self.members.get(host) else {
+            let words = format!("no machine of the plan is called {host:?}");
+            return Err(Fault::new(Class::Internal, "ssh", "connect", "UnknownHost", words));
+        };
+        let open = || Channel::open(member.spec.clone(), self.access.clone());
+        member.channel.get_or_init(open).await.as_ref().map_err(Clone::clone)
+    }
+}

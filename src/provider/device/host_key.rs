@@ -1,0 +1,109 @@
+//! Host keys: strict, and when one is refused, what it was and what to do.
+
+use std::process::Command;
+
+use crate::resource::host::HostSpec;
+use crate::resource::{Class, Fault};
+
+/// What OpenSSH asks a `KnownHostsCommand` about a key that a server showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// `HOSTNAME`, `ADDRESS` or `ORDER` (no key was shown yet).
+    pub reason: String,
+    /// The name that a line of known_hosts has.
+    pub host: String,
+    /// Key type, such as `ssh-ed25519`.
+    pub kind: String,
+    /// Fingerprint, `SHA256:…`.
+    pub fingerprint: String,
+    /// The key in base64.
+    pub key: String,
+}
+
+/// The line of known_hosts that accepts what was shown, when `pin` says so.
+pub fn answer(shown: &Shown, pin: &str) -> Option<String> {
+    let same = shown.reason != "ORDER" && shown.fingerprint == pin.trim();
+    same.then(|| line(shown))
+}
+
+fn line(shown: &Shown) -> String {
+    format!("{} {} {}", shown.host, shown.kind, shown.key)
+}
+
+/// What a server showed, by asking again and writing down instead of accepting. `None` when it did not get that far.
+pub fn shown(host: &HostSpec, connect: &mut Command) -> Option<Shown> {
+    let file = tempfile::NamedTempFile::new().ok()?;
+    let program = std::env::current_exe().ok()?;
+    let record = format!(
+        "KnownHostsCommand={} known-host --record {} %I %H %t %f %K",
+        program.display(),
+        file.path().display()
+    );
+    // The answer is always no: the connection ends where it ended before.
+    drop(connect.args(["-o", &record, &host.address, "true"]).output());
+    let text = std::fs::read_to_string(file.path()).ok()?;
+    text.lines().rev().find_map(read)
+}
+
+/// A line that `known-host --record` wrote.
+fn read(line: &str) -> Option<Shown> {
+    let mut words = line.split_whitespace().map(str::to_owned);
+    let mut next = || words.next();
+    let shown = Shown { reason: next()?, host: next()?, kind: next()?, fingerprint: next()?, key: next()? };
+    (shown.reason != "ORDER" && shown.key != "NONE").then_some(shown)
+}
+
+/// The fault that says so.
+pub fn refused(host: &HostSpec, changed: bool, shown: Option<&Shown>) -> Fault {
+    let name = if host.name == host.address { host.name.clone() } else { format!("{} ({})", host.name, host.address) };
+    let key = shown.map_or_else(|| "a key".to_owned(), |shown| format!("{} {}", shown.kind, shown.fingerprint));
+    let add = shown.map_or_else(String::new, |shown| {
+        format!(
+            "; then write `host_key: {}` into the plan, or add this line to ~/.ssh/known_hosts: {}",
+            shown.fingerprint,
+            line(shown)
+        )
+    });
+    let check = "compare it on the device itself: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub";
+    if changed || host.host_key.is_some() {
+        let wanted = host.host_key.as_ref().map_or_else(
+            || "another key is in known_hosts".to_owned(),
+            |pin| format!("the plan says {pin}"),
+        );
+        let words = format!(
+            "THE HOST KEY OF {name} HAS CHANGED: it showed {key}, {wanted}. Somebody may be in the middle, or the device was flashed anew. Nothing was sent to it"
+        );
+        return Fault::new(Class::Refused, "ssh", "connect", "HostKeyChanged", words)
+            .next(format!("{check}; if it is the device's own, take the old key out (ssh-keygen -R {}){add}", host.address));
+    }
+    let words = format!("the host key of {name} is not known: it showed {key}. Nothing was sent to it");
+    Fault::new(Class::Refused, "ssh", "connect", "HostKeyUnknown", words).next(format!("{check}{add}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn some() -> Shown {
+        Shown {
+            reason: "HOSTNAME".into(),
+            host: "10.0.0.1".into(),
+            kind: "ssh-ed25519".into(),
+            fingerprint: "SHA256:abc".into(),
+            key: "AAAA".into(),
+        }
+    }
+
+    #[test]
+    fn only_the_pinned_key_is_answered() {
+        assert_eq!(answer(&some(), "SHA256:abc"), Some("10.0.0.1 ssh-ed25519 AAAA".into()));
+        assert_eq!(answer(&some(), "SHA256:abd"), None);
+        assert_eq!(answer(&Shown { reason: "ORDER".into(), ..some() }, "SHA256:abc"), None);
+    }
+
+    #[test]
+    fn a_recorded_line_is_read_back() {
+        assert_eq!(read("HOSTNAME 10.0.0.1 ssh-ed25519 SHA256:abc AAAA"), Some(some()));
+        assert_eq!(read("ORDER 10.0.0.1 NONE NONE NONE"), None);
+    }
+}

@@ -1,0 +1,41 @@
+//! Machines over SSH: one connection for each, one root shell behind it, many small scripts in batches through it.
+
+mod account;
+mod channel;
+mod client;
+mod connection;
+mod facts;
+mod file;
+mod fleet;
+mod host;
+mod host_key;
+mod on_host;
+mod packages;
+mod power_mode;
+mod script;
+mod service;
+
+use std::sync::Arc;
+
+pub use channel::{Reply, Upload};
+pub use connection::{Access, Password};
+pub use facts::{Facts, SCRIPT as FACTS_SCRIPT, known_releases};
+pub use fleet::Fleet;
+pub use host_key::{Shown, answer as known_host};
+pub use script::{lines, quoted};
+
+use on_host::OnHost;
+
+use super::Providers;
+use crate::resource::{Artefacts, Kind};
+
+/// The provider of every kind that lives on machines.
+pub fn providers(fleet: &Arc<Fleet>, artefacts: &Arc<Artefacts>) -> Providers {
+    Providers::default()
+        .with(Kind::Host, Arc::new(host::Hosts::new(fleet)))
+        .with(Kind::File, Arc::new(OnHost::<file::Files>::new(fleet, artefacts)))
+        .with(Kind::Account, Arc::new(OnHost::<account::Accounts>::new(fleet, artefacts)))
+        .with(Kind::Packages, Arc::new(OnHost::<packages::DebianPackages>::new(fleet, artefacts)))
+        .with(Kind::Service, Arc::new(OnHost::<service::Services>::new(fleet, artefacts)))
+        .with(Kind::PowerMode, Arc::new(OnHost::<power_mode::PowerModes>::new(fleet, artefacts)))
+}

@@ -1,0 +1,158 @@
+//! The provider of what a few shell lines can look at, make and take away.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::channel::Upload;
+use super::script::quoted;
+use super::Fleet;
+use crate::provider::{Gone, Made, Provider, Subject};
+use crate::resource::{Artefacts, Attributes, Class, Fault, FieldChange, Found, Owner};
+
+/// Where a machine remembers what we made on it, and what was there before.
+pub const MEMORY: &str = "/var/lib/akidb-edge";
+
+/// One kind, in shell lines. Scripts run with `set -eu`; their values are quoted.
+pub trait Shell: Send + Sync + 'static {
+    /// Its settings.
+    type Spec: DeserializeOwned + Send + Sync;
+    /// The program that a fault names.
+    const SERVICE: &'static str;
+
+    /// The machine.
+    fn host(spec: &Self::Spec) -> &str;
+    /// What it is called on the machine.
+    fn id(spec: &Self::Spec) -> String;
+    /// Prints what is there as `key=value` lines.
+    fn look(spec: &Self::Spec) -> String;
+    /// The settings as they are, from what `look` printed; none when it is not there.
+    fn found(spec: &Self::Spec, printed: &str) -> Option<Value>;
+    /// Makes it, or makes it right. Safe to run again.
+    fn put(spec: &Self::Spec) -> String;
+    /// Takes it away. Safe to run again.
+    fn remove(spec: &Self::Spec) -> String;
+    /// The artefact that `put` needs on the machine, and where: hash and path.
+    fn artefact(_spec: &Self::Spec) -> Option<(String, String)> {
+        None
+    }
+    /// What to do about a failure, when its words tell.
+    fn remedy(_words: &str) -> Option<String> {
+        None
+    }
+}
+
+/// Resources of one kind on the machines of a fleet.
+pub struct OnHost<K> {
+    fleet: Arc<Fleet>,
+    artefacts: Arc<Artefacts>,
+    kind: PhantomData<fn() -> K>,
+}
+
+impl<K: Shell> OnHost<K> {
+    /// Resources on these machines.
+    pub fn new(fleet: &Arc<Fleet>, artefacts: &Arc<Artefacts>) -> Self {
+        Self { fleet: Arc::clone(fleet), artefacts: Arc::clone(artefacts), kind: PhantomData }
+    }
+
+    /// Runs lines that must succeed.
+    async fn must(&self, operation: &str, spec: &K::Spec, lines: &str) -> Result<String, Fault> {
+        let reply = self.fleet.run(K::host(spec), format!("set -eu\n{lines}")).await?;
+        if reply.code == 0 {
+            return Ok(reply.output);
+        }
+        let said = reply.output.trim();
+        let last: Vec<&str> = said.lines().rev().take(3).collect();
+        let last: Vec<&str> = last.into_iter().rev().collect();
+        let words = format!("{}: {} (exit status {})", K::host(spec), last.join(" / "), reply.code);
+        let fault = Fault::new(Class::Refused, K::SERVICE, operation, "Failed", words);
+        let remedy = K::remedy(said).or_else(|| general_remedy(said).map(str::to_owned));
+        Err(fault.next(remedy.unwrap_or_else(|| "correct it on the device, then run the same command again".to_owned())))
+    }
+
+    async fn bring(&self, spec: &K::Spec) -> Result<(), Fault> {
+        let Some((sha256, to)) = K::artefact(spec) else { return Ok(()) };
+        let Some(from) = self.artefacts.get(&sha256).cloned() else {
+            let words = format!("the file with the hash {sha256} is not at hand");
+            return Err(Fault::new(Class::Refused, K::SERVICE, "upload", "NoArtefact", words)
+                .next("name the directory with --artifacts"));
+        };
+        self.fleet.upload(K::host(spec), Upload { from, to }).await
+    }
+
+    async fn put(&self, operation: &str, subject: &Subject<'_>) -> Result<Made, Fault> {
+        let spec: K::Spec = subject.typed()?;
+        self.bring(&spec).await?;
+        self.must(operation, &spec, &format!("{}\n{}", remember(subject), K::put(&spec))).await?;
+        Ok(Made { id: K::id(&spec), attributes: subject.attributes.clone() })
+    }
+}
+
+/// What helps, whatever failed.
+fn general_remedy(said: &str) -> Option<&'static str> {
+    if said.contains("No space left on device") {
+        return Some("the device's disk is full: make room (df -h; k3s crictl rmi --prune), then run the same command again");
+    }
+    None
+}
+
+/// Notes on the machine that this address is ours, before it is made: a destroy takes away only what we brought.
+fn remember(subject: &Subject<'_>) -> String {
+    let name = quoted(&format!("{}/{}", subject.stack, subject.address));
+    format!("mkdir -p {MEMORY}; grep -qxF {name} {MEMORY}/made 2>/dev/null || echo {name} >>{MEMORY}/made")
+}
+
+/// Prints whether this address is ours.
+fn recall(subject: &Subject<'_>) -> String {
+    let name = quoted(&format!("{}/{}", subject.stack, subject.address));
+    format!("if grep -qxF {name} {MEMORY}/made 2>/dev/null; then echo ours=1; fi")
+}
+
+/// Forgets it, and the memory with the last thing in it.
+fn forget(subject: &Subject<'_>) -> String {
+    let name = quoted(&format!("{}/{}", subject.stack, subject.address));
+    format!(
+        "if test -e {MEMORY}/made; then grep -vxF {name} {MEMORY}/made >{MEMORY}/made.new || :; mv {MEMORY}/made.new {MEMORY}/made; test -s {MEMORY}/made || rm -f {MEMORY}/made; rmdir {MEMORY}/before {MEMORY} 2>/dev/null || :; fi"
+    )
+}
+
+#[async_trait]
+impl<K: Shell> Provider for OnHost<K> {
+    async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
+        let spec: K::Spec = subject.typed()?;
+        let printed = self.must("look", &spec, &format!("{}\n{}", K::look(&spec), recall(subject))).await?;
+        let Some(there) = K::found(&spec, &printed) else { return Ok(None) };
+        // What was there before us is made right, too; it is not taken away when we go.
+        let ours = printed.lines().any(|line| line == "ours=1");
+        let attributes = Attributes::from([("ours".to_owned(), ours.into())]);
+        Ok(Some(Found { id: K::id(&spec), spec: there, attributes, owner: Owner::Ours }))
+    }
+
+    async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
+        let made = self.put("create", subject).await?;
+        Ok(Made { attributes: Attributes::from([("ours".to_owned(), true.into())]), ..made })
+    }
+
+    async fn update(&self, subject: &Subject<'_>, found: &Found, _fields: &[FieldChange]) -> Result<Made, Fault> {
+        let spec: K::Spec = subject.typed()?;
+        self.bring(&spec).await?;
+        self.must("update", &spec, &K::put(&spec)).await?;
+        Ok(Made { id: found.id.clone(), attributes: found.attributes.clone() })
+    }
+
+    async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
+        let spec: K::Spec = subject.typed()?;
+        let lines = format!("{}\nif test \"${{ours:-}}\" = 1; then\n{}\nfi\n{}", is_ours(subject), K::remove(&spec), forget(subject));
+        self.must("delete", &spec, &lines).await?;
+        Ok(Gone::Gone)
+    }
+}
+
+/// Sets the variable `ours`.
+fn is_ours(subject: &Subject<'_>) -> String {
+    let name = quoted(&format!("{}/{}", subject.stack, subject.address));
+    format!("ours=; if grep -qxF {name} {MEMORY}/made 2>/dev/null; then ours=1; fi")
+}

@@ -1,0 +1,94 @@
+//! Debian packages.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::on_host::Shell;
+use super::script::quoted;
+use crate::resource::packages::PackagesSpec;
+
+/// Packages of a machine, by apt and dpkg.
+pub struct DebianPackages;
+
+impl DebianPackages {
+    fn names(spec: &PackagesSpec) -> String {
+        spec.packages.keys().map(|name| quoted(name)).collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl Shell for DebianPackages {
+    type Spec = PackagesSpec;
+    const SERVICE: &'static str = "apt";
+
+    fn host(spec: &PackagesSpec) -> &str {
+        &spec.host
+    }
+
+    fn id(spec: &PackagesSpec) -> String {
+        let names: Vec<&str> = spec.packages.keys().map(String::as_str).collect();
+        format!("{}:{}", spec.host, names.join(","))
+    }
+
+    fn look(spec: &PackagesSpec) -> String {
+        // dpkg-query fails for names that it never heard of, and still prints the others.
+        format!("dpkg-query -W -f='${{db:Status-Abbrev}} ${{Package}} ${{Version}}\\n' {} 2>/dev/null || :", Self::names(spec))
+    }
+
+    fn found(spec: &PackagesSpec, printed: &str) -> Option<Value> {
+        let mut held: BTreeMap<&str, &str> = BTreeMap::new();
+        for line in printed.lines() {
+            let mut words = line.split_whitespace();
+            if let (Some("ii"), Some(name), Some(version)) = (words.next(), words.next(), words.next())
+                && let Some(wanted) = spec.packages.get(name)
+            {
+                held.insert(name, if wanted.is_empty() { "" } else { version });
+            }
+        }
+        if held.is_empty() && !spec.packages.is_empty() {
+            return None;
+        }
+        let mut found = json!({"host": spec.host, "packages": held});
+        // Where they came from is not remembered by the machine.
+        if !spec.files.is_empty() {
+            found["files"] = json!(spec.files);
+        }
+        Some(found)
+    }
+
+    fn put(spec: &PackagesSpec) -> String {
+        let apt = "DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120";
+        if !spec.files.is_empty() {
+            let files: Vec<String> = spec.files.iter().map(|file| quoted(file)).collect();
+            return format!("{apt} --no-download install {}", files.join(" "));
+        }
+        let wanted: Vec<String> = spec
+            .packages
+            .iter()
+            .map(|(name, version)| {
+                quoted(&if version.is_empty() { name.clone() } else { format!("{name}={version}") })
+            })
+            .collect();
+        let install = format!("{apt} --allow-downgrades install {}", wanted.join(" "));
+        // The lists of a new device are empty or old: ask for them only when the packages are not known.
+        format!("{install} >/tmp/.akidb-edge-apt 2>&1 || {{ {apt} update && {install}; }}\nrm -f /tmp/.akidb-edge-apt")
+    }
+
+    fn remove(spec: &PackagesSpec) -> String {
+        format!(
+            "DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120 remove {}",
+            Self::names(spec)
+        )
+    }
+
+    fn remedy(words: &str) -> Option<String> {
+        let text = if words.contains("Could not get lock") || words.contains("lock-frontend") {
+            "another apt runs on the device (unattended-upgrades?): wait for it, then run the same command again"
+        } else if words.contains("Unable to locate package") || words.contains("has no installation candidate") {
+            "the device's repositories do not have it: look at /etc/apt/sources.list.d and the network, or bring the packages with --artifacts"
+        } else {
+            return None;
+        };
+        Some(text.to_owned())
+    }
+}

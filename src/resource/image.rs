@@ -1,0 +1,27 @@
+//! A container image in the store of a machine's containerd.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::kind::{Facts, plain};
+
+/// An image that was brought as an archive.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ImageSpec {
+    /// The machine's name in the plan.
+    pub host: String,
+    /// Its reference, such as `akidb/rest:jetson-v1.0.0`.
+    pub reference: String,
+    /// SHA-256 (hex) of the archive.
+    pub archive_sha256: String,
+    /// Size of the archive in bytes.
+    pub archive_bytes: u64,
+}
+
+pub(super) const FACTS: Facts = Facts {
+    replace_on: &["host", "reference"],
+    identity: &["host", "reference"],
+    usual_seconds: (20, 20),
+    ..plain("image", "container image")
+};

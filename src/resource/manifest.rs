@@ -1,0 +1,49 @@
+//! An object of a Kubernetes cluster.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::kind::{Facts, plain};
+
+/// An object, applied by the server with our field manager.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ManifestSpec {
+    /// The machine that runs the cluster's server.
+    pub host: String,
+    /// Such as `apps/v1`.
+    pub api_version: String,
+    /// Such as `Deployment`.
+    pub kind: String,
+    /// Namespace; none for what lies in none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Name.
+    pub name: String,
+    /// The rest of the object, without the fields above and without status.
+    pub object: Value,
+    /// When it counts as usable.
+    #[serde(default)]
+    pub ready: Readiness,
+}
+
+/// When an object counts as usable.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Readiness {
+    /// As soon as the API server has taken it.
+    #[default]
+    Taken,
+    /// All its pods of the newest revision are available (Deployment, DaemonSet, StatefulSet).
+    RolledOut,
+    /// The job is complete and its log has this text.
+    Logged(String),
+}
+
+pub(super) const FACTS: Facts = Facts {
+    replace_on: &["host", "api_version", "kind", "namespace", "name"],
+    identity: &["host", "api_version", "kind", "namespace", "name"],
+    usual_seconds: (5, 5),
+    ..plain("manifest", "Kubernetes object")
+};

@@ -1,0 +1,19 @@
+//! The power mode of a Jetson.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::kind::{Facts, plain};
+
+/// A power mode by its name: ids differ from board to board and from release to release.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PowerModeSpec {
+    /// The machine's name in the plan.
+    pub host: String,
+    /// Name as in `/etc/nvpmodel.conf`: `7W`, `15W`, `25W`, `MAXN_SUPER`.
+    pub mode: String,
+}
+
+pub(super) const FACTS: Facts =
+    Facts { replace_on: &["host"], identity: &["host"], disruptive: &["mode"], ..plain("power-mode", "power mode") };

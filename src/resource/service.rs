@@ -1,0 +1,26 @@
+//! A systemd unit of a machine.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::kind::{Facts, plain};
+
+/// A unit, enabled and running.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceSpec {
+    /// The machine's name in the plan.
+    pub host: String,
+    /// Unit, such as `akidb-power.service`.
+    pub unit: String,
+    /// Whether it starts with the machine.
+    pub enabled: bool,
+    /// Whether it runs now.
+    pub active: bool,
+    /// A text that changes when the unit must be started again (a hash of its files).
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub restart_on: String,
+}
+
+pub(super) const FACTS: Facts =
+    Facts { replace_on: &["host", "unit"], identity: &["host", "unit"], ..plain("service", "service") };
