@@ -2,6 +2,7 @@
 
 mod cdn;
 mod edge;
+pub mod jetson;
 mod models;
 mod routing;
 
@@ -44,6 +45,9 @@ pub fn build(plan: &Plan, requested: &BTreeSet<String>) -> Result<Built, Problem
             Work::Certificates(certificates) => routing::certificates(&mut builder, step, certificates),
             Work::Cdn(cdn) => cdn::distribution(&mut builder, step, cdn),
             Work::Cutover(_) => {}
+            // Devices have a graph of their own.
+            Work::Jetson(_) => builder.built.later.push((step.id.clone(), "jetson provision".to_owned())),
+            Work::JetsonApp(_) => builder.built.later.push((step.id.clone(), "jetson deploy".to_owned())),
             Work::Later(later) => builder.built.later.push((step.id.clone(), later.verb.clone())),
         }
     }

@@ -9,6 +9,7 @@ use sha2::Digest;
 use super::work::Work;
 use super::{FileFacts, Plan};
 use crate::plan::edge::CodePlan;
+use crate::plan::jetson::{JetsonStep, artifact};
 
 /// Hashes every file that the plan names. One that cannot be read is remembered as missing: `validate plan` warns of it,
 /// `deploy` refuses.
@@ -30,6 +31,7 @@ pub fn add(plan: &mut Plan) {
                     }
                 }
             }
+            Work::Jetson(jetson) => paths.extend(of_devices(jetson, &step.path)),
             _ => {}
         }
     }
@@ -37,6 +39,27 @@ pub fn add(plan: &mut Plan) {
         let facts = hash(Path::new(&path)).map_err(|bad| bad.to_string());
         plan.files.insert(path.clone(), FileFacts { content: facts, origin });
     }
+}
+
+/// What devices are brought: each with the place where the plan names it.
+fn of_devices(plan: &JetsonStep, step: &str) -> Vec<(String, String)> {
+    let copied = plan.files.iter().filter_map(|(path, what)| {
+        Some((what.file.clone()?, format!("{step}.with.files.{path}")))
+    });
+    let mut paths: Vec<(String, String)> = copied.collect();
+    let images = plan.k3s.iter().flat_map(|k3s| k3s.images.values());
+    paths.extend(images.map(|archive| (plan.at_hand(archive), format!("{step}.with.k3s.images"))));
+    if plan.artifacts.is_some() {
+        let mut names = Vec::new();
+        if plan.k3s.is_some() {
+            names.extend([artifact::K3S, artifact::INSTALLER]);
+        }
+        if plan.toolkit.is_some() {
+            names.push(artifact::TOOLKIT_KEY);
+        }
+        paths.extend(names.into_iter().map(|name| (plan.at_hand(name), format!("{step}.with.artifacts"))));
+    }
+    paths
 }
 
 /// SHA-256 in hex and size of a file, without holding it in memory.

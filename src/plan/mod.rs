@@ -3,6 +3,7 @@
 pub mod cdn;
 pub mod edge;
 mod files;
+pub mod jetson;
 mod load;
 pub mod models;
 mod problem;
@@ -181,6 +182,15 @@ fn put(value: &mut Value, path: &str, new: &Value) {
         Some(rest) => put(slot, rest, new),
         None => *slot = new.clone(),
     }
+}
+
+/// Plain data from one YAML document.
+///
+/// # Errors
+/// What is no YAML, with its line.
+pub fn yaml(text: &str) -> Result<Value, String> {
+    let read = source::Text::parse(text);
+    read.map(|read| read.value).map_err(|bad| format!("line {}: {}", bad.place.line, bad.problem))
 }
 
 /// The JSON Schema of plan files.

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::cdn::CdnStep;
 use super::edge::EdgeFunctionStep;
+use super::jetson::{JetsonAppStep, JetsonStep};
 use super::models::{ModelsStep, PageStep};
 use super::routing::{CertificatesStep, CutoverStep, RoutingStep};
 
@@ -27,6 +28,10 @@ pub enum Work {
     Cdn(Box<CdnStep>),
     /// Sends a name to the distribution, in one transaction.
     Cutover(CutoverStep),
+    /// Devices over SSH and the cluster that they form: `jetson provision`.
+    Jetson(Box<JetsonStep>),
+    /// What runs on the devices: `jetson deploy`.
+    JetsonApp(Box<JetsonAppStep>),
     /// Something that a later verb does; it is reported as not available yet.
     Later(LaterStep),
 }
@@ -56,6 +61,8 @@ impl Work {
             "certificates" => Self::Certificates(typed(with)?),
             "cdn" => Self::Cdn(Box::new(typed(with)?)),
             "cutover" => Self::Cutover(typed(with)?),
+            "jetson" => Self::Jetson(Box::new(typed(with)?)),
+            "jetson-app" => Self::JetsonApp(Box::new(typed(with)?)),
             "later" => Self::Later(typed(with)?),
             other => return Err((String::new(), format!("there is no kind of step {other:?}"))),
         })
@@ -69,6 +76,7 @@ impl Work {
             Self::EdgeFunction(_) => "edge",
             Self::Routing(_) | Self::Certificates(_) | Self::Cutover(_) => "routing",
             Self::Cdn(_) => "cdn",
+            Self::Jetson(_) | Self::JetsonApp(_) => "jetson",
             Self::Later(_) => "later",
         }
     }

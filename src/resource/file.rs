@@ -34,6 +34,8 @@ pub enum Content {
     Text(String),
     /// A file with the artefact of this SHA-256 (hex).
     Sha256(String),
+    /// A file that the machine fetches itself when it is not there.
+    Url(String),
     /// A directory.
     Directory,
     /// A symbolic link to this target.

@@ -25,6 +25,9 @@ pub struct HostSpec {
     /// Hosts on the way (`user@host:port`, several with commas), as for `ssh -J`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jump: Option<String>,
+    /// JetPack that it must have; none: it need not be a Jetson.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jetpack: Option<String>,
 }
 
 pub(super) const FACTS: Facts = Facts { lookup: true, ..plain("host", "machine") };

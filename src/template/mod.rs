@@ -19,6 +19,10 @@ pub struct BadTemplate {
 /// The text templates, by name.
 const TEXTS: &[(&str, &str)] = &[
     ("browser/index.html", include_str!("../../templates/browser/index.html")),
+    ("kubernetes/app.yaml", include_str!("../../templates/kubernetes/app.yaml")),
+    ("kubernetes/gpu.yaml", include_str!("../../templates/kubernetes/gpu.yaml")),
+    ("kubernetes/proof.yaml", include_str!("../../templates/kubernetes/proof.yaml")),
+    ("kubernetes/registry.yaml", include_str!("../../templates/kubernetes/registry.yaml")),
     ("reports/report.html", include_str!("../../templates/reports/report.html")),
 ];
 

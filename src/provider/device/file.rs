@@ -66,7 +66,7 @@ impl Shell for Files {
             Content::Text(_) | Content::Sha256(_) => {
                 format!("if test -f {path}; then echo sha256=$(sha256sum <{path} | cut -c-64); fi")
             }
-            Content::Directory | Content::Link(_) => String::new(),
+            Content::Directory | Content::Link(_) | Content::Url(_) => String::new(),
         };
         format!(
             "p={path}\nif test -L \"$p\"; then echo type=link; echo \"target=$(readlink \"$p\")\"\nelif test -d \"$p\"; then echo type=directory\nelif test -e \"$p\"; then echo type=file; fi\nif test -e \"$p\"; then stat -L -c \"mode=%a%nowner=%U%ngroup=%G\" \"$p\"; fi\n{what}"
@@ -82,6 +82,7 @@ impl Shell for Files {
             }
             (_, "link") => Content::Link((*seen.get("target")?).to_owned()),
             (_, "directory") => Content::Directory,
+            (Content::Url(url), _) => Content::Url(url.clone()),
             (Content::Text(text), _) if seen.get("sha256") == Some(&sha256_hex(text.as_bytes()).as_str()) => {
                 Content::Text(text.clone())
             }
@@ -113,6 +114,11 @@ impl Shell for Files {
             Content::Text(text) => {
                 format!("{}\nprintf %s {} >{new}\nmv -f {new} {path}\n", Self::keep(spec), quoted(text))
             }
+            Content::Url(url) => format!(
+                "{}\nif command -v curl >/dev/null; then curl -fsSL --retry 3 --connect-timeout 20 -o {new} {url}; else wget -q -O {new} {url}; fi\nmv -f {new} {path}\n",
+                Self::keep(spec),
+                url = quoted(url)
+            ),
             Content::Sha256(sha256) => format!(
                 "{}\ntest \"$(sha256sum <{new} | cut -c-64)\" = {sha256} || {{ echo the file that came has another hash; exit 1; }}\nmv -f {new} {path}\n",
                 Self::keep(spec)
@@ -131,7 +137,7 @@ impl Shell for Files {
                 "if test -e {path}; then grep -vxF {} {path} >{path}.akidb-edge-new || :; cat {path}.akidb-edge-new >{path}; rm -f {path}.akidb-edge-new; fi",
                 quoted(line)
             ),
-            Content::Text(_) | Content::Sha256(_) => {
+            Content::Text(_) | Content::Sha256(_) | Content::Url(_) => {
                 let before = quoted(&Self::before(spec));
                 format!("rm -f {path} {before}.none\nif test -e {before}; then mv -f {before} {path}; fi")
             }

@@ -27,12 +27,36 @@ fn never_made(operation: &str) -> Fault {
         .next("flash it (NVIDIA SDK Manager), then name it in the plan")
 }
 
+/// Refuses a device with another system than the plan is for.
+fn fits(spec: &HostSpec, facts: &Facts) -> Result<(), Fault> {
+    let Some(wanted) = &spec.jetpack else { return Ok(()) };
+    let refuse = |words: String, next: String| {
+        Err(Fault::new(Class::Refused, "ssh", "facts", "JetPack", words).next(next))
+    };
+    match facts.jetpack() {
+        Some(there) if there == wanted || there.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.starts_with('.')) => Ok(()),
+        Some(there) => refuse(
+            format!("{} has JetPack {there} (L4T {}), the plan is for {wanted}", spec.name, facts.l4t),
+            "flash it anew, or change `jetpack` in the plan: base image and ONNX Runtime depend on it".to_owned(),
+        ),
+        None if facts.l4t.is_empty() => refuse(
+            format!("{} is no Jetson: /etc/nv_tegra_release is not there", spec.name),
+            "leave `jetpack` out of the plan for other machines".to_owned(),
+        ),
+        None => refuse(
+            format!("{} has L4T {}, which is not known", spec.name, facts.l4t),
+            format!("known: {}", facts::known_releases()),
+        ),
+    }
+}
+
 #[async_trait]
 impl Provider for Hosts {
     async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
         let spec: HostSpec = subject.typed()?;
         let reply = self.fleet.run(&spec.name, facts::SCRIPT).await?;
         let facts = Facts::read(&reply.output);
+        fits(&spec, &facts)?;
         let attributes = Attributes::from([
             ("architecture".into(), facts.architecture.clone().into()),
             ("l4t".into(), facts.l4t.clone().into()),

@@ -1,0 +1,57 @@
+//! What runs in the cluster of the devices.
+
+use serde_json::{Value, json};
+
+use super::super::Builder;
+use super::cluster::{objects, ready};
+use super::server;
+use crate::plan::Step;
+use crate::plan::jetson::{JetsonAppStep, JetsonStep};
+use crate::resource::{Address, Kind};
+
+/// The objects of an app.
+pub fn app(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, app: &JetsonAppStep) {
+    let Some((first, _)) = server(plan) else { return };
+    let environment: Vec<Value> =
+        app.environment.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
+    let context = json!({
+        "namespace": app.namespace, "name": app.name, "image": app.image, "replicas": app.replicas,
+        "min_available": app.min_available.unwrap_or(app.replicas.saturating_sub(1)),
+        "runtime_class": plan.gpu.as_ref().map_or("nvidia", |gpu| &gpu.runtime_class),
+        "node_selector": app.node_selector, "environment": environment, "resources": resources(app),
+        "port": app.port, "service_port": app.service_port, "live_path": app.live_path, "ready_path": app.ready_path,
+    });
+    // "Ready" is said only after a kernel ran on the GPU of the nodes.
+    let proven: Vec<Address> =
+        builder.built.desired.resources.keys().filter(|address| is_proof(address)).cloned().collect();
+    objects(builder, step, first, "kubernetes/app.yaml", &context, &proven, ready);
+}
+
+fn is_proof(address: &Address) -> bool {
+    let name = address.as_str();
+    name.contains(Kind::Manifest.name()) && (name.contains("job-cuda-proof") || name.contains("daemonset-nvidia"))
+}
+
+/// Quantities in the form in which the API server stores them: another form of the same amount is a conflict for a
+/// second field manager.
+fn resources(app: &JetsonAppStep) -> Value {
+    let (mut requests, mut limits) = (json!({}), json!({}));
+    for (name, amount, unit) in [("cpu", app.cpu_millis, "m"), ("memory", app.memory_mib, "Mi")] {
+        if let Some(amount) = amount {
+            requests[name] = quantity(amount.request, unit).into();
+            limits[name] = quantity(amount.limit, unit).into();
+        }
+    }
+    if app.gpus > 0 {
+        limits["nvidia.com/gpu"] = app.gpus.to_string().into();
+    }
+    json!({"requests": requests, "limits": limits})
+}
+
+fn quantity(amount: u32, unit: &str) -> String {
+    match unit {
+        "m" if amount % 1000 == 0 => (amount / 1000).to_string(),
+        "Mi" if amount % 1024 == 0 => format!("{}Gi", amount / 1024),
+        _ => format!("{amount}{unit}"),
+    }
+}

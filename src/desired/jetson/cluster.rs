@@ -1,0 +1,211 @@
+//! The cluster on the devices: server, agents, registry, GPU.
+
+use serde_json::{Value, json};
+
+use super::super::Builder;
+use super::devices::{brought, put};
+use super::{labels, on, server};
+use crate::plan::Step;
+use crate::plan::jetson::{HostPlan, JetsonStep, K3sPlan, artifact};
+use crate::resource::file::{Content, FileSpec};
+use crate::resource::image::ImageSpec;
+use crate::resource::manifest::{ManifestSpec, Readiness};
+use crate::resource::node::{NodeRole, NodeSpec};
+use crate::resource::{Address, Kind, Level, Resource, sha256_hex};
+use crate::template;
+
+/// Where the k3s program lies on a device.
+const PROGRAM: &str = "/usr/local/bin/k3s";
+/// Where its installer lies when it was brought.
+const INSTALLER: &str = "/var/lib/akidb-edge/k3s-install.sh";
+/// Which registries a node may pull from.
+const REGISTRIES: &str = "/etc/rancher/k3s/registries.yaml";
+
+/// The cluster of a step's devices.
+pub fn cluster(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep) {
+    let (Some(k3s), Some((first, _))) = (&plan.k3s, server(plan)) else { return };
+    for (name, host) in &plan.hosts {
+        node(builder, step, plan, k3s, name, host);
+        images(builder, step, plan, k3s, name);
+    }
+    if let Some(registry) = &k3s.registry {
+        let context = json!({"host": first, "image": registry.image, "port": registry.port});
+        objects(builder, step, first, "kubernetes/registry.yaml", &context, &[], |_| Readiness::RolledOut);
+    }
+    let Some(gpu) = &plan.gpu else { return };
+    let context = json!({"runtime_class": gpu.runtime_class, "device_plugin": gpu.device_plugin});
+    let nodes: Vec<Address> = plan.hosts.keys().map(|name| on(name, Kind::Node, "")).collect();
+    let plugin = objects(builder, step, first, "kubernetes/gpu.yaml", &context, &nodes, ready);
+    let Some(image) = &gpu.proof_image else { return };
+    for name in plan.hosts.keys() {
+        let context = json!({"host": name, "runtime_class": gpu.runtime_class, "image": image});
+        let mut after = plugin.clone();
+        after.push(on(name, Kind::Node, ""));
+        let says = |_: &str| Readiness::Logged(gpu.proof_says.clone());
+        objects(builder, step, first, "kubernetes/proof.yaml", &context, &after, says);
+    }
+}
+
+/// When an object of this kind counts as usable.
+pub fn ready(kind: &str) -> Readiness {
+    match kind {
+        "Deployment" | "DaemonSet" | "StatefulSet" => Readiness::RolledOut,
+        _ => Readiness::Taken,
+    }
+}
+
+fn node(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, k3s: &K3sPlan, name: &str, host: &HostPlan) {
+    let Some((first, server)) = server(plan) else { return };
+    let program = program(builder, step, plan, name);
+    let registries = registries(builder, step, plan, k3s, name);
+    let role = if name == first { NodeRole::Server } else { NodeRole::Agent };
+    let spec = NodeSpec {
+        host: name.to_owned(),
+        role,
+        version: k3s.version.clone(),
+        server: first.clone(),
+        server_url: format!("https://{}:6443", server.address),
+        labels: labels(plan, host),
+        taints: Vec::new(),
+        disable: if role == NodeRole::Server { k3s.disable.clone() } else { Vec::new() },
+        installer: plan.artifacts.as_ref().map(|_| INSTALLER.to_owned()),
+        restart_on: registries.as_ref().map(|(_, hash)| hash.clone()).unwrap_or_default(),
+    };
+    let mut resource = Resource::new(on(name, Kind::Node, ""), Kind::Node, &spec);
+    // k3s looks for the runtime once, when it starts.
+    let toolkit = plan.toolkit.as_ref().map(|_| on(name, Kind::Packages, "toolkit"));
+    for before in program.into_iter().chain(registries.map(|(file, _)| file)).chain(toolkit) {
+        resource = resource.needing(before, Level::Usable);
+    }
+    if role == NodeRole::Agent {
+        resource = resource.needing(on(first, Kind::Node, ""), Level::Usable).needing(super::host(first), Level::Usable);
+    }
+    put(builder, step, "k3s", name, resource);
+}
+
+/// Program and installer, when they are brought.
+fn program(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, name: &str) -> Vec<Address> {
+    if plan.artifacts.is_none() {
+        return Vec::new();
+    }
+    let mut brings = |file: &str, to: &str, what: &str| {
+        let sha256 = brought(builder, step, "artifacts", &plan.at_hand(file))?;
+        let spec = FileSpec {
+            host: name.to_owned(),
+            path: to.to_owned(),
+            content: Content::Sha256(sha256),
+            mode: Some("0755".to_owned()),
+            owner: None,
+            group: None,
+        };
+        let resource = Resource::new(on(name, Kind::File, what), Kind::File, &spec);
+        Some(put(builder, step, "artifacts", name, resource))
+    };
+    let program = brings(artifact::K3S, PROGRAM, "k3s-program");
+    let installer = brings(artifact::INSTALLER, INSTALLER, "k3s-installer");
+    program.into_iter().chain(installer).collect()
+}
+
+fn registries(
+    builder: &mut Builder<'_>,
+    step: &Step,
+    plan: &JetsonStep,
+    k3s: &K3sPlan,
+    name: &str,
+) -> Option<(Address, String)> {
+    let registry = k3s.registry.as_ref()?;
+    let (_, first) = server(plan)?;
+    let at = format!("{}:{}", first.address, registry.port);
+    let text = format!("mirrors:\n  \"{at}\":\n    endpoint:\n      - \"http://{at}\"\n");
+    let hash = sha256_hex(text.as_bytes())[..16].to_owned();
+    let spec = FileSpec {
+        host: name.to_owned(),
+        path: REGISTRIES.to_owned(),
+        content: Content::Text(text),
+        mode: Some("0600".to_owned()),
+        owner: None,
+        group: None,
+    };
+    let directory = FileSpec {
+        path: "/etc/rancher/k3s".to_owned(),
+        content: Content::Directory,
+        mode: None,
+        ..spec.clone()
+    };
+    let above = Resource::new(on(name, Kind::File, "k3s-settings"), Kind::File, &directory);
+    let above = put(builder, step, "k3s.registry", name, above);
+    let resource = Resource::new(on(name, Kind::File, "k3s-registries"), Kind::File, &spec);
+    Some((put(builder, step, "k3s.registry", name, resource.needing(above, Level::Usable)), hash))
+}
+
+fn images(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, k3s: &K3sPlan, name: &str) {
+    for (reference, archive) in &k3s.images {
+        let path = plan.at_hand(archive);
+        let Some(sha256) = brought(builder, step, "k3s.images", &path) else { continue };
+        let bytes = builder.plan.files.get(&path).and_then(|known| known.content.as_ref().ok()).map_or(0, |(_, size)| *size);
+        let spec = ImageSpec {
+            host: name.to_owned(),
+            reference: reference.clone(),
+            archive_sha256: sha256,
+            archive_bytes: bytes,
+        };
+        let resource = Resource::new(on(name, Kind::Image, reference), Kind::Image, &spec);
+        put(builder, step, "k3s.images", name, resource.needing(on(name, Kind::Node, ""), Level::Usable));
+    }
+}
+
+/// The objects of a template, each as a resource on the server; those in `after` come first, and each comes after the
+/// namespace in the same template.
+pub fn objects(
+    builder: &mut Builder<'_>,
+    step: &Step,
+    server: &str,
+    name: &str,
+    context: &Value,
+    after: &[Address],
+    ready: impl Fn(&str) -> Readiness,
+) -> Vec<Address> {
+    let text = match template::render(name, context) {
+        Ok(text) => text,
+        Err(bad) => {
+            builder.complain(step, "", bad.to_string(), "this is an error of the program: report it");
+            return Vec::new();
+        }
+    };
+    let mut made: Vec<Address> = Vec::new();
+    for document in text.split("\n---\n") {
+        match crate::plan::yaml(document) {
+            Ok(object) => {
+                let spec = manifest(server, object, &ready);
+                let what = format!("{}-{}", spec.kind, spec.name);
+                let address = Address::new("jetson", Kind::Manifest, &super::as_name(&what));
+                let mut resource = Resource::new(address, Kind::Manifest, &spec)
+                    .needing(on(server, Kind::Node, ""), Level::Usable);
+                for before in after.iter().chain(made.iter().filter(|made| made.as_str().contains(".namespace-"))) {
+                    resource = resource.needing(before.clone(), Level::Usable);
+                }
+                made.push(put(builder, step, "", server, resource));
+            }
+            Err(bad) => builder.complain(step, "", format!("{name}: {bad}"), "this is an error of the program: report it"),
+        }
+    }
+    made
+}
+
+fn manifest(server: &str, mut object: Value, ready: &impl Fn(&str) -> Readiness) -> ManifestSpec {
+    let mut take = |path: &str| {
+        let (above, field) = path.rsplit_once('/').unwrap_or(("", path));
+        let fields = object.pointer_mut(above).and_then(Value::as_object_mut);
+        fields.and_then(|fields| fields.remove(field)).and_then(|value| value.as_str().map(str::to_owned))
+    };
+    let kind = take("/kind").unwrap_or_default();
+    ManifestSpec {
+        host: server.to_owned(),
+        api_version: take("/apiVersion").unwrap_or_default(),
+        namespace: take("/metadata/namespace"),
+        name: take("/metadata/name").unwrap_or_default(),
+        ready: ready(&kind),
+        kind,
+        object,
+    }
+}

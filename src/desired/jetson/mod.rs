@@ -1,0 +1,80 @@
+//! Devices: a graph of its own, beside the cloud's, in a journal of its own.
+
+mod app;
+mod cluster;
+mod devices;
+
+use std::collections::BTreeMap;
+
+use super::{Builder, Built, as_name};
+use crate::plan::jetson::{HostPlan, JetsonStep, RolePlan};
+use crate::plan::{Plan, Problems, Step, Work};
+use crate::resource::{Address, Desired, Kind};
+
+/// The stack of a plan's devices: they are in another place than the cloud, and come and go at other times.
+pub fn stack(plan: &Plan) -> String {
+    format!("{}-devices", plan.stack)
+}
+
+/// Builds the graph of a plan's devices.
+///
+/// # Errors
+/// Everything in the plan that cannot be.
+pub fn build(plan: &Plan) -> Result<Built, Problems> {
+    let nothing = Default::default();
+    let mut builder = Builder {
+        plan,
+        requested: &nothing,
+        built: Built::default(),
+        problems: Vec::new(),
+        proven: Default::default(),
+    };
+    builder.built.desired = Desired::new(&stack(plan));
+    let fleets: Vec<(&Step, &JetsonStep)> = plan
+        .steps
+        .iter()
+        .filter_map(|step| match &step.work {
+            Work::Jetson(jetson) => Some((step, &**jetson)),
+            _ => None,
+        })
+        .collect();
+    for (step, jetson) in &fleets {
+        for (name, host) in &jetson.hosts {
+            devices::device(&mut builder, step, jetson, name, host);
+        }
+        cluster::cluster(&mut builder, step, jetson);
+    }
+    for step in &plan.steps {
+        if let Work::JetsonApp(app) = &step.work {
+            match fleets.iter().find(|(_, jetson)| jetson.k3s.is_some()) {
+                Some((_, jetson)) => app::app(&mut builder, step, jetson, app),
+                None => builder.complain(step, "", "there is no cluster for it", "add a step of kind jetson with k3s"),
+            }
+        }
+    }
+    let mut problems = builder.problems;
+    problems.sort_by_key(|problem| problem.place);
+    if problems.is_empty() { Ok(builder.built) } else { Err(Problems(problems)) }
+}
+
+/// The device that runs the control plane: the one that the plan names, else the first.
+fn server(plan: &JetsonStep) -> Option<(&String, &HostPlan)> {
+    plan.hosts.iter().find(|(_, host)| host.role == Some(RolePlan::Server)).or_else(|| plan.hosts.iter().next())
+}
+
+/// The machine's own address in the graph.
+fn host(name: &str) -> Address {
+    Address::new("jetson", Kind::Host, &as_name(name))
+}
+
+/// Something on a machine.
+fn on(host: &str, kind: Kind, what: &str) -> Address {
+    let name = if what.is_empty() { as_name(host) } else { format!("{}-{}", as_name(host), as_name(what)) };
+    Address::new("jetson", kind, &name)
+}
+
+/// Labels of a node: those of all, then its own.
+fn labels(plan: &JetsonStep, host: &HostPlan) -> BTreeMap<String, String> {
+    let all = plan.k3s.iter().flat_map(|k3s| k3s.labels.clone());
+    all.chain(host.labels.clone()).collect()
+}

@@ -1,0 +1,327 @@
+//! Devices over SSH, a k3s cluster on them, and what runs in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Devices, what is to be on each of them, and the cluster that they form.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JetsonStep {
+    /// The devices by name; the name becomes host name of the node.
+    #[serde(default)]
+    pub hosts: BTreeMap<String, HostPlan>,
+    /// A YAML file with more devices, of the same shape as `hosts`.
+    #[serde(default)]
+    pub inventory: Option<String>,
+    /// User of every device that names none.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// JetPack that the devices must have (`6.2`, `7.2`); none: they need not be Jetsons.
+    #[serde(default)]
+    pub jetpack: Option<String>,
+    /// Directory with everything that the devices would fetch otherwise, and `SHA256SUMS`; see `--artifacts`.
+    #[serde(default)]
+    pub artifacts: Option<String>,
+    /// Power mode by name.
+    #[serde(default)]
+    pub power_mode: Option<String>,
+    /// Debian packages: name to version, an empty text for any.
+    #[serde(default)]
+    pub packages: BTreeMap<String, String>,
+    /// Groups.
+    #[serde(default)]
+    pub groups: BTreeSet<String>,
+    /// Users.
+    #[serde(default)]
+    pub users: BTreeMap<String, UserPlan>,
+    /// Paths and what is to be there.
+    #[serde(default)]
+    pub files: BTreeMap<String, PathPlan>,
+    /// Lines that are to be in files: path to lines.
+    #[serde(default)]
+    pub lines: BTreeMap<String, Vec<String>>,
+    /// The NVIDIA container toolkit.
+    #[serde(default)]
+    pub toolkit: Option<ToolkitPlan>,
+    /// The cluster.
+    #[serde(default)]
+    pub k3s: Option<K3sPlan>,
+    /// The GPU in the cluster.
+    #[serde(default)]
+    pub gpu: Option<GpuPlan>,
+}
+
+impl JetsonStep {
+    /// Where a file lies: in the directory of artifacts, when there is one and the name is no path.
+    pub fn at_hand(&self, name: &str) -> String {
+        match &self.artifacts {
+            Some(directory) if !name.contains('/') => format!("{}/{name}", directory.trim_end_matches('/')),
+            _ => name.to_owned(),
+        }
+    }
+}
+
+/// A device.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HostPlan {
+    /// Host name, address, or a `Host` of the SSH configuration.
+    pub address: String,
+    /// User.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// Port.
+    #[serde(default)]
+    pub port: Option<u16>,
+    /// Its key: a fingerprint (`SHA256:…`) or a public key. None: as known_hosts says.
+    #[serde(default)]
+    pub host_key: Option<String>,
+    /// Hosts on the way, as for `ssh -J`.
+    #[serde(default)]
+    pub jump: Option<String>,
+    /// `server` or `agent`; without any, the first device is the server.
+    #[serde(default)]
+    pub role: Option<RolePlan>,
+    /// Labels of its node, besides those of all.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// Power mode, when it is another than that of all.
+    #[serde(default)]
+    pub power_mode: Option<String>,
+}
+
+/// What a device is in the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RolePlan {
+    /// Runs the control plane.
+    Server,
+    /// Runs pods only.
+    Agent,
+}
+
+/// A system user.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UserPlan {
+    /// Groups that it is in.
+    #[serde(default)]
+    pub groups: BTreeSet<String>,
+    /// Login shell.
+    #[serde(default)]
+    pub shell: Option<String>,
+}
+
+/// A path: exactly one of `text`, `file`, `link`, `directory`.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PathPlan {
+    /// A file with this text.
+    #[serde(default)]
+    pub text: Option<String>,
+    /// A file of this machine that is copied.
+    #[serde(default)]
+    pub file: Option<String>,
+    /// A link to this target.
+    #[serde(default)]
+    pub link: Option<String>,
+    /// A directory.
+    #[serde(default)]
+    pub directory: bool,
+    /// Mode in octal digits.
+    #[serde(default)]
+    pub mode: Option<String>,
+    /// Owning user.
+    #[serde(default)]
+    pub owner: Option<String>,
+    /// Owning group.
+    #[serde(default)]
+    pub group: Option<String>,
+}
+
+/// The NVIDIA container toolkit: it must be there before k3s, which looks for it once when it starts.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ToolkitPlan {
+    /// Version of the packages; an empty text takes any.
+    #[serde(default)]
+    pub version: String,
+    /// The repository's line for apt.
+    #[serde(default = "toolkit_repository")]
+    pub repository: String,
+    /// Where the repository's key is fetched when there are no artifacts.
+    #[serde(default = "toolkit_key")]
+    pub key_url: String,
+}
+
+/// A k3s cluster on the devices.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct K3sPlan {
+    /// Version, such as `v1.36.3+k3s1`.
+    pub version: String,
+    /// Labels of every node, agents too.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// Parts that are switched off.
+    #[serde(default)]
+    pub disable: Vec<String>,
+    /// A registry on the first node that every node may pull from.
+    #[serde(default)]
+    pub registry: Option<RegistryPlan>,
+    /// Images that are loaded on every node: reference to archive (a file of this machine or of the artifacts).
+    #[serde(default)]
+    pub images: BTreeMap<String, String>,
+}
+
+/// A container registry in the cluster.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RegistryPlan {
+    /// Its image.
+    #[serde(default = "registry_image")]
+    pub image: String,
+    /// Port on the first node.
+    #[serde(default = "registry_port")]
+    pub port: u16,
+}
+
+/// The GPU in the cluster.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GpuPlan {
+    /// Name of the runtime class.
+    #[serde(default = "nvidia")]
+    pub runtime_class: String,
+    /// Image of NVIDIA's device plugin.
+    #[serde(default = "device_plugin")]
+    pub device_plugin: String,
+    /// Image whose main program runs a CUDA kernel and says so; none: not proven.
+    #[serde(default)]
+    pub proof_image: Option<String>,
+    /// What its log says when the kernel ran.
+    #[serde(default = "passed")]
+    pub proof_says: String,
+}
+
+/// What runs in the cluster of the devices.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JetsonAppStep {
+    /// Namespace.
+    #[serde(default = "akidb")]
+    pub namespace: String,
+    /// Name of deployment and service.
+    pub name: String,
+    /// Image.
+    pub image: String,
+    /// Replicas.
+    #[serde(default = "three")]
+    pub replicas: u32,
+    /// Replicas that must stay available while nodes are drained.
+    #[serde(default)]
+    pub min_available: Option<u32>,
+    /// GPUs of each replica.
+    #[serde(default = "one")]
+    pub gpus: u32,
+    /// Port in the container.
+    #[serde(default = "http")]
+    pub port: u16,
+    /// Port of the service.
+    #[serde(default = "http")]
+    pub service_port: u16,
+    /// Labels that a node must have.
+    #[serde(default)]
+    pub node_selector: BTreeMap<String, String>,
+    /// Environment of the container.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+    /// Path that answers when the process lives.
+    #[serde(default = "health")]
+    pub live_path: String,
+    /// Path that answers when it can serve.
+    #[serde(default = "ready")]
+    pub ready_path: String,
+    /// CPU of each replica in thousandths: asked for, and most.
+    #[serde(default)]
+    pub cpu_millis: Option<Amount>,
+    /// Memory of each replica in MiB: asked for, and most.
+    #[serde(default)]
+    pub memory_mib: Option<Amount>,
+}
+
+/// What is asked for and the most that is allowed.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Amount {
+    /// Asked for.
+    pub request: u32,
+    /// Most.
+    pub limit: u32,
+}
+
+/// Names of files in a directory of artifacts.
+pub mod artifact {
+    /// The k3s program.
+    pub const K3S: &str = "k3s";
+    /// Its installer (`https://get.k3s.io`).
+    pub const INSTALLER: &str = "k3s-install.sh";
+    /// The key of the toolkit's repository.
+    pub const TOOLKIT_KEY: &str = "nvidia-container-toolkit-keyring.gpg";
+    /// Hashes of all of them, as `sha256sum` writes them.
+    pub const SUMS: &str = "SHA256SUMS";
+}
+
+fn toolkit_repository() -> String {
+    "deb [signed-by=/usr/share/keyrings/nvidia-container-toolkit-keyring.gpg] https://nvidia.github.io/libnvidia-container/stable/deb/$(ARCH) /".to_owned()
+}
+
+fn toolkit_key() -> String {
+    "https://nvidia.github.io/libnvidia-container/gpgkey".to_owned()
+}
+
+fn registry_image() -> String {
+    "docker.io/library/registry:2.8.3".to_owned()
+}
+
+fn registry_port() -> u16 {
+    5000
+}
+
+fn nvidia() -> String {
+    "nvidia".to_owned()
+}
+
+fn device_plugin() -> String {
+    "nvcr.io/nvidia/k8s-device-plugin:v0.20.0".to_owned()
+}
+
+fn passed() -> String {
+    "PASSED".to_owned()
+}
+
+fn akidb() -> String {
+    "akidb".to_owned()
+}
+
+fn three() -> u32 {
+    3
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn http() -> u16 {
+    8080
+}
+
+fn health() -> String {
+    "/health".to_owned()
+}
+
+fn ready() -> String {
+    "/ready".to_owned()
+}
