@@ -4,7 +4,9 @@ use clap::builder::Styles;
 use clap::builder::styling::{AnsiColor, Style};
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{completions, deploy, destroy, report, rollback, route, state, status, validate};
+use crate::commands::{
+    completions, deploy, destroy, jetson, known_host, report, rollback, route, state, status, validate,
+};
 
 const STYLES: Styles = Styles::styled()
     .header(Style::new().bold())
@@ -80,6 +82,11 @@ pub enum Verb {
     State(state::Args),
     /// Check things
     Validate(validate::Args),
+    /// Make devices over SSH a GPU cluster, look at them, take them down
+    Jetson(jetson::Args),
+    /// Answers OpenSSH's question about a host key
+    #[command(hide = true)]
+    KnownHost(known_host::Args),
     /// Write a report of what was done
     Report(report::Args),
     /// Print the completions for a shell

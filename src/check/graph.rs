@@ -190,7 +190,12 @@ fn misfit(seen: &Seen<'_, Value>) -> Option<String> {
 /// What makes a resource the same thing as another one; none where two may share it.
 fn identity(resource: &Resource) -> Option<BTreeMap<&'static str, &str>> {
     let more: &[&str] = match resource.kind {
-        Kind::Records | Kind::FunctionVersion | Kind::Certificate | Kind::HealthCheck | Kind::LoadBalancer | Kind::Packages => {
+        Kind::Records
+        | Kind::FunctionVersion
+        | Kind::Certificate
+        | Kind::HealthCheck
+        | Kind::LoadBalancer
+        | Kind::Packages => {
             return None;
         }
         Kind::Function => &["name", "region"],

@@ -4,6 +4,8 @@ mod asking;
 pub mod completions;
 pub mod deploy;
 pub mod destroy;
+pub mod jetson;
+pub mod known_host;
 mod order;
 pub mod report;
 pub mod rollback;
@@ -47,6 +49,8 @@ pub async fn run(cli: Cli) -> Result<u8, (Failure, Context)> {
         Verb::Validate(args) => validate::run(&args, &context),
         Verb::Report(args) => report::run(args, &context).await,
         Verb::Completions(args) => completions::run(&args),
+        Verb::Jetson(args) => jetson::run(args, &context).await,
+        Verb::KnownHost(args) => known_host::run(&args),
     };
     answer.map_err(|failure| (failure, context))
 }

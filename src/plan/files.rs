@@ -43,9 +43,8 @@ pub fn add(plan: &mut Plan) {
 
 /// What devices are brought: each with the place where the plan names it.
 fn of_devices(plan: &JetsonStep, step: &str) -> Vec<(String, String)> {
-    let copied = plan.files.iter().filter_map(|(path, what)| {
-        Some((what.file.clone()?, format!("{step}.with.files.{path}")))
-    });
+    let copied =
+        plan.files.iter().filter_map(|(path, what)| Some((what.file.clone()?, format!("{step}.with.files.{path}"))));
     let mut paths: Vec<(String, String)> = copied.collect();
     let images = plan.k3s.iter().flat_map(|k3s| k3s.images.values());
     paths.extend(images.map(|archive| (plan.at_hand(archive), format!("{step}.with.k3s.images"))));

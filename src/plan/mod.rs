@@ -3,6 +3,7 @@
 pub mod cdn;
 pub mod edge;
 mod files;
+mod inventory;
 pub mod jetson;
 mod load;
 pub mod models;

@@ -62,10 +62,12 @@ impl Voice {
     pub fn header(&self, header: &Header) {
         let plan = header.plan.as_ref().map_or(String::new(), |plan| format!("  plan {plan}"));
         let stack = self.style(Style::new().bold()).apply_to(&header.stack).to_string();
-        let facts = format!(
-            "account {}  region {}  endpoint {}  state {}",
-            header.account, header.region, header.endpoint, header.state
-        );
+        let place = if header.account.is_empty() {
+            header.endpoint.clone()
+        } else {
+            format!("account {}  region {}  endpoint {}", header.account, header.region, header.endpoint)
+        };
+        let facts = format!("{place}  state {}", header.state);
         self.talk(&format!("{stack}{plan}\n{}", self.style(Style::new().dim()).apply_to(facts)));
     }
 
@@ -105,6 +107,12 @@ impl Voice {
             all.extend(fields);
         }
         put(&serde_json::to_string_pretty(&document).unwrap_or_default());
+    }
+
+    /// Asks for something that nobody must see; empty when there is no answer.
+    pub fn ask_secret(&self, question: &str) -> String {
+        eprint!("{question}");
+        console::Term::stderr().read_secure_line().unwrap_or_default()
     }
 
     /// Asks a yes-or-no question; anything but yes is no.

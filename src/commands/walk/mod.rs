@@ -48,6 +48,20 @@ pub fn build(plan: &Plan, requested: &BTreeSet<String>, voice: &Voice) -> Result
     Ok(built)
 }
 
+/// The graph of a plan's devices.
+///
+/// # Errors
+/// When the plan names what is not there, or a check says no.
+pub fn devices(plan: &Plan, voice: &Voice) -> Result<Built, Failure> {
+    let built = desired::jetson::build(plan)?;
+    let findings = findings(plan, &built);
+    if findings.iter().any(Located::is_error) {
+        voice.data(&report::findings_text(&findings));
+        return Err(Failure::refused("the devices cannot be made so; nothing was done", "correct what is named above"));
+    }
+    Ok(built)
+}
+
 /// What the checks say of a graph, each with its place in the plan.
 pub fn findings(plan: &Plan, built: &Built) -> Vec<Located> {
     let place = |path: &str| {

@@ -78,7 +78,8 @@ fn node(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, k3s: &K3sPlan
         resource = resource.needing(before, Level::Usable);
     }
     if role == NodeRole::Agent {
-        resource = resource.needing(on(first, Kind::Node, ""), Level::Usable).needing(super::host(first), Level::Usable);
+        resource =
+            resource.needing(on(first, Kind::Node, ""), Level::Usable).needing(super::host(first), Level::Usable);
     }
     put(builder, step, "k3s", name, resource);
 }
@@ -126,12 +127,8 @@ fn registries(
         owner: None,
         group: None,
     };
-    let directory = FileSpec {
-        path: "/etc/rancher/k3s".to_owned(),
-        content: Content::Directory,
-        mode: None,
-        ..spec.clone()
-    };
+    let directory =
+        FileSpec { path: "/etc/rancher/k3s".to_owned(), content: Content::Directory, mode: None, ..spec.clone() };
     let above = Resource::new(on(name, Kind::File, "k3s-settings"), Kind::File, &directory);
     let above = put(builder, step, "k3s.registry", name, above);
     let resource = Resource::new(on(name, Kind::File, "k3s-registries"), Kind::File, &spec);
@@ -142,7 +139,8 @@ fn images(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, k3s: &K3sPl
     for (reference, archive) in &k3s.images {
         let path = plan.at_hand(archive);
         let Some(sha256) = brought(builder, step, "k3s.images", &path) else { continue };
-        let bytes = builder.plan.files.get(&path).and_then(|known| known.content.as_ref().ok()).map_or(0, |(_, size)| *size);
+        let bytes =
+            builder.plan.files.get(&path).and_then(|known| known.content.as_ref().ok()).map_or(0, |(_, size)| *size);
         let spec = ImageSpec {
             host: name.to_owned(),
             reference: reference.clone(),
@@ -179,14 +177,16 @@ pub fn objects(
                 let spec = manifest(server, object, &ready);
                 let what = format!("{}-{}", spec.kind, spec.name);
                 let address = Address::new("jetson", Kind::Manifest, &super::as_name(&what));
-                let mut resource = Resource::new(address, Kind::Manifest, &spec)
-                    .needing(on(server, Kind::Node, ""), Level::Usable);
+                let mut resource =
+                    Resource::new(address, Kind::Manifest, &spec).needing(on(server, Kind::Node, ""), Level::Usable);
                 for before in after.iter().chain(made.iter().filter(|made| made.as_str().contains(".namespace-"))) {
                     resource = resource.needing(before.clone(), Level::Usable);
                 }
                 made.push(put(builder, step, "", server, resource));
             }
-            Err(bad) => builder.complain(step, "", format!("{name}: {bad}"), "this is an error of the program: report it"),
+            Err(bad) => {
+                builder.complain(step, "", format!("{name}: {bad}"), "this is an error of the program: report it")
+            }
         }
     }
     made

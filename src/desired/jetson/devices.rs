@@ -135,12 +135,7 @@ fn in_order(mut resource: Resource, plan: &JetsonStep, name: &str, path: &str) -
 fn content(builder: &mut Builder<'_>, step: &Step, below: &str, wanted: &PathPlan) -> Option<Content> {
     let said = [wanted.text.is_some(), wanted.file.is_some(), wanted.link.is_some(), wanted.directory];
     if said.iter().filter(|said| **said).count() != 1 {
-        builder.complain(
-            step,
-            below,
-            "it is not one of text, file, link and directory",
-            "say exactly one of them",
-        );
+        builder.complain(step, below, "it is not one of text, file, link and directory", "say exactly one of them");
         return None;
     }
     match (&wanted.text, &wanted.link, &wanted.file) {
@@ -182,9 +177,7 @@ fn toolkit(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, name: &str
     let Some(toolkit) = &plan.toolkit else { return };
     let key = match &plan.artifacts {
         None => Some(Content::Url(toolkit.key_url.clone())),
-        Some(_) => {
-            brought(builder, step, "artifacts", &plan.at_hand(artifact::TOOLKIT_KEY)).map(Content::Sha256)
-        }
+        Some(_) => brought(builder, step, "artifacts", &plan.at_hand(artifact::TOOLKIT_KEY)).map(Content::Sha256),
     };
     let Some(key) = key else { return };
     let file = |path: &str, content| FileSpec {

@@ -107,6 +107,7 @@ pub fn explain(host: &HostSpec, access: &Access, said: &str) -> Fault {
         return Fault::new(Class::Credentials, "ssh", "connect", "LoginRefused", format!("{at}: {last}"))
             .next("add your key to the agent (ssh-add) and to the device (ssh-copy-id), or name it in ~/.ssh/config");
     }
-    Fault::new(Class::Unreachable, "ssh", "connect", "Unreachable", format!("{at} cannot be reached: {last}"))
-        .next("is it switched on, on this network, with sshd? The other devices go on; run the same command again later")
+    Fault::new(Class::Unreachable, "ssh", "connect", "Unreachable", format!("{at} cannot be reached: {last}")).next(
+        "is it switched on, on this network, with sshd? The other devices go on; run the same command again later",
+    )
 }

@@ -174,7 +174,9 @@ mod tests {
 
     #[test]
     fn facts_stand_in_lines() {
-        let facts = Facts::read("architecture=aarch64\nmodule_vxlan=0\nmodule_overlay=1\niptables=iptables v1.8.7 (nf_tables)\nthermal_gpu-thermal=48500\npackage_nvidia-container-toolkit=1.17.4-1\npower_modes=15W 25W \n");
+        let facts = Facts::read(
+            "architecture=aarch64\nmodule_vxlan=0\nmodule_overlay=1\niptables=iptables v1.8.7 (nf_tables)\nthermal_gpu-thermal=48500\npackage_nvidia-container-toolkit=1.17.4-1\npower_modes=15W 25W \n",
+        );
         assert_eq!(facts.architecture, "aarch64");
         assert_eq!(facts.modules.get("vxlan"), Some(&false));
         assert_eq!(facts.iptables, "nf_tables");

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::facts::{self, Facts};
 use super::Fleet;
+use super::facts::{self, Facts};
 use crate::provider::{Gone, Made, Provider, Subject};
 use crate::resource::host::HostSpec;
 use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Owner};
@@ -30,11 +30,14 @@ fn never_made(operation: &str) -> Fault {
 /// Refuses a device with another system than the plan is for.
 fn fits(spec: &HostSpec, facts: &Facts) -> Result<(), Fault> {
     let Some(wanted) = &spec.jetpack else { return Ok(()) };
-    let refuse = |words: String, next: String| {
-        Err(Fault::new(Class::Refused, "ssh", "facts", "JetPack", words).next(next))
-    };
+    let refuse =
+        |words: String, next: String| Err(Fault::new(Class::Refused, "ssh", "facts", "JetPack", words).next(next));
     match facts.jetpack() {
-        Some(there) if there == wanted || there.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.starts_with('.')) => Ok(()),
+        Some(there)
+            if there == wanted || there.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.starts_with('.')) =>
+        {
+            Ok(())
+        }
         Some(there) => refuse(
             format!("{} has JetPack {there} (L4T {}), the plan is for {wanted}", spec.name, facts.l4t),
             "flash it anew, or change `jetpack` in the plan: base image and ONNX Runtime depend on it".to_owned(),

@@ -34,11 +34,8 @@ fn line(shown: &Shown) -> String {
 pub fn shown(host: &HostSpec, connect: &mut Command) -> Option<Shown> {
     let file = tempfile::NamedTempFile::new().ok()?;
     let program = std::env::current_exe().ok()?;
-    let record = format!(
-        "KnownHostsCommand={} known-host --record {} %I %H %t %f %K",
-        program.display(),
-        file.path().display()
-    );
+    let record =
+        format!("KnownHostsCommand={} known-host --record {} %I %H %t %f %K", program.display(), file.path().display());
     // The answer is always no: the connection ends where it ended before.
     drop(connect.args(["-o", &record, &host.address, "true"]).output());
     let text = std::fs::read_to_string(file.path()).ok()?;
@@ -66,15 +63,17 @@ pub fn refused(host: &HostSpec, changed: bool, shown: Option<&Shown>) -> Fault {
     });
     let check = "compare it on the device itself: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub";
     if changed || host.host_key.is_some() {
-        let wanted = host.host_key.as_ref().map_or_else(
-            || "another key is in known_hosts".to_owned(),
-            |pin| format!("the plan says {pin}"),
-        );
+        let wanted = host
+            .host_key
+            .as_ref()
+            .map_or_else(|| "another key is in known_hosts".to_owned(), |pin| format!("the plan says {pin}"));
         let words = format!(
             "THE HOST KEY OF {name} HAS CHANGED: it showed {key}, {wanted}. Somebody may be in the middle, or the device was flashed anew. Nothing was sent to it"
         );
-        return Fault::new(Class::Refused, "ssh", "connect", "HostKeyChanged", words)
-            .next(format!("{check}; if it is the device's own, take the old key out (ssh-keygen -R {}){add}", host.address));
+        return Fault::new(Class::Refused, "ssh", "connect", "HostKeyChanged", words).next(format!(
+            "{check}; if it is the device's own, take the old key out (ssh-keygen -R {}){add}",
+            host.address
+        ));
     }
     let words = format!("the host key of {name} is not known: it showed {key}. Nothing was sent to it");
     Fault::new(Class::Refused, "ssh", "connect", "HostKeyUnknown", words).next(format!("{check}{add}"))

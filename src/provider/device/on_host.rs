@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::Fleet;
 use super::channel::Upload;
 use super::script::quoted;
-use super::Fleet;
 use crate::provider::{Gone, Made, Provider, Subject};
 use crate::resource::{Artefacts, Attributes, Class, Fault, FieldChange, Found, Owner};
 
@@ -70,7 +70,8 @@ impl<K: Shell> OnHost<K> {
         let words = format!("{}: {} (exit status {})", K::host(spec), last.join(" / "), reply.code);
         let fault = Fault::new(Class::Refused, K::SERVICE, operation, "Failed", words);
         let remedy = K::remedy(said).or_else(|| general_remedy(said).map(str::to_owned));
-        Err(fault.next(remedy.unwrap_or_else(|| "correct it on the device, then run the same command again".to_owned())))
+        Err(fault
+            .next(remedy.unwrap_or_else(|| "correct it on the device, then run the same command again".to_owned())))
     }
 
     async fn bring(&self, spec: &K::Spec) -> Result<(), Fault> {
@@ -94,7 +95,9 @@ impl<K: Shell> OnHost<K> {
 /// What helps, whatever failed.
 fn general_remedy(said: &str) -> Option<&'static str> {
     if said.contains("No space left on device") {
-        return Some("the device's disk is full: make room (df -h; k3s crictl rmi --prune), then run the same command again");
+        return Some(
+            "the device's disk is full: make room (df -h; k3s crictl rmi --prune), then run the same command again",
+        );
     }
     None
 }
@@ -145,7 +148,12 @@ impl<K: Shell> Provider for OnHost<K> {
 
     async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
         let spec: K::Spec = subject.typed()?;
-        let lines = format!("{}\nif test \"${{ours:-}}\" = 1; then\n{}\nfi\n{}", is_ours(subject), K::remove(&spec), forget(subject));
+        let lines = format!(
+            "{}\nif test \"${{ours:-}}\" = 1; then\n{}\nfi\n{}",
+            is_ours(subject),
+            K::remove(&spec),
+            forget(subject)
+        );
         self.must("delete", &spec, &lines).await?;
         Ok(Gone::Gone)
     }

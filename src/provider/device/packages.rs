@@ -32,7 +32,10 @@ impl Shell for DebianPackages {
 
     fn look(spec: &PackagesSpec) -> String {
         // dpkg-query fails for names that it never heard of, and still prints the others.
-        format!("dpkg-query -W -f='${{db:Status-Abbrev}} ${{Package}} ${{Version}}\\n' {} 2>/dev/null || :", Self::names(spec))
+        format!(
+            "dpkg-query -W -f='${{db:Status-Abbrev}} ${{Package}} ${{Version}}\\n' {} 2>/dev/null || :",
+            Self::names(spec)
+        )
     }
 
     fn found(spec: &PackagesSpec, printed: &str) -> Option<Value> {
@@ -65,9 +68,7 @@ impl Shell for DebianPackages {
         let wanted: Vec<String> = spec
             .packages
             .iter()
-            .map(|(name, version)| {
-                quoted(&if version.is_empty() { name.clone() } else { format!("{name}={version}") })
-            })
+            .map(|(name, version)| quoted(&if version.is_empty() { name.clone() } else { format!("{name}={version}") }))
             .collect();
         let install = format!("{apt} --allow-downgrades install {}", wanted.join(" "));
         // The lists of a new device are empty or old: ask for them only when the packages are not known.
@@ -75,10 +76,7 @@ impl Shell for DebianPackages {
     }
 
     fn remove(spec: &PackagesSpec) -> String {
-        format!(
-            "DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120 remove {}",
-            Self::names(spec)
-        )
+        format!("DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120 remove {}", Self::names(spec))
     }
 
     fn remedy(words: &str) -> Option<String> {

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::facts;
 use super::on_host::Shell;
 use super::script::quoted;
-use super::facts;
 use crate::resource::power_mode::PowerModeSpec;
 
 /// Power modes of Jetsons.

@@ -61,7 +61,9 @@ impl Shell for Services {
         } else {
             format!("systemctl stop {unit}")
         };
-        format!("systemctl daemon-reload\nsystemctl {enable} {unit}\n{run}\nmkdir -p {MEMORY}; printf %s {restart} >{started}")
+        format!(
+            "systemctl daemon-reload\nsystemctl {enable} {unit}\n{run}\nmkdir -p {MEMORY}; printf %s {restart} >{started}"
+        )
     }
 
     fn remove(spec: &ServiceSpec) -> String {

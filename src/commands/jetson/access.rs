@@ -1,0 +1,94 @@
+//! How devices are reached: flags that every verb of `jetson` has.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::commands::Context;
+use crate::exit::Failure;
+use crate::provider::device::{Access, Fleet, Password};
+use crate::resource::host::HostSpec;
+use crate::resource::{Desired, Kind, Remembered};
+
+/// A device that says nothing for so long is gone.
+const ALIVE_SECONDS: u64 = 15;
+
+/// How devices are reached. Everything else is the user's own SSH configuration: keys, agent, known_hosts, ProxyJump.
+#[derive(Clone, Debug, clap::Args)]
+pub struct AccessArgs {
+    /// Another SSH configuration than ~/.ssh/config
+    #[arg(long, value_name = "FILE", env = "AKIDB_EDGE_SSH_CONFIG")]
+    pub ssh_config: Option<PathBuf>,
+    /// Take host keys that are not known yet, and remember them; never one that has changed
+    #[arg(long)]
+    pub accept_new: bool,
+    /// Ask for the sudo password of the devices
+    #[arg(long)]
+    pub ask_sudo_password: bool,
+    /// Read the sudo password from this file descriptor
+    #[arg(long, value_name = "N", conflicts_with = "ask_sudo_password")]
+    pub sudo_password_fd: Option<u32>,
+    /// Seconds that connections stay open for the next command; 0 closes them at once
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub keep_connections: u64,
+    /// Seconds after which a device that says nothing counts as gone
+    #[arg(long, value_name = "SECONDS", default_value_t = ALIVE_SECONDS, hide = true)]
+    pub alive: u64,
+}
+
+impl AccessArgs {
+    /// The machines of a graph and of what is remembered; nothing is connected yet.
+    ///
+    /// # Errors
+    /// When the password cannot be read.
+    pub fn fleet(&self, desired: &Desired, remembered: &Remembered, context: &Context) -> Result<Arc<Fleet>, Failure> {
+        let wanted = desired.resources.values().filter(|resource| resource.kind == Kind::Host);
+        let known = remembered.resources.values().filter(|record| record.kind == Kind::Host);
+        let specs = known.map(|record| &record.spec).chain(wanted.map(|resource| &resource.spec));
+        let hosts: Vec<HostSpec> = specs.filter_map(|spec| serde_json::from_value(spec.clone()).ok()).collect();
+        Ok(Fleet::new(self.access(context)?, hosts))
+    }
+
+    fn access(&self, context: &Context) -> Result<Access, Failure> {
+        Ok(Access {
+            config: self.ssh_config.clone(),
+            accept_new: self.accept_new,
+            sudo: self.password(context)?,
+            keep: Duration::from_secs(self.keep_connections),
+            sockets: sockets(),
+            alive: Duration::from_secs(self.alive.max(3)),
+        })
+    }
+
+    fn password(&self, context: &Context) -> Result<Option<Password>, Failure> {
+        if let Some(number) = self.sudo_password_fd {
+            let text = std::fs::read_to_string(format!("/dev/fd/{number}")).map_err(|bad| {
+                Failure::refused(
+                    format!("file descriptor {number} cannot be read: {bad}"),
+                    "write --sudo-password-fd 3 3< <(pass show jetson), or --ask-sudo-password",
+                )
+            })?;
+            return Ok(Some(Password::new(text.lines().next().unwrap_or_default().to_owned())));
+        }
+        if !self.ask_sudo_password {
+            return Ok(None);
+        }
+        if !context.session.can_ask {
+            return Err(Failure::refused("nobody is there to type the sudo password", "use --sudo-password-fd N"));
+        }
+        Ok(Some(Password::new(context.voice.ask_secret("sudo password of the devices: "))))
+    }
+}
+
+/// Where the sockets of kept connections lie: a directory of this user alone. None: connections are not kept.
+fn sockets() -> Option<PathBuf> {
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    let directory = runtime.or(home)?.join("akidb-edge");
+    // There already is as good as made; whose it is, is looked at below.
+    let _ = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory);
+    let facts = std::fs::metadata(&directory).ok()?;
+    let ours = std::fs::metadata("/proc/self").ok()?.uid();
+    (facts.uid() == ours && facts.permissions().mode() & 0o077 == 0).then_some(directory)
+}

@@ -1,0 +1,58 @@
+//! `jetson provision` and `jetson deploy`: the devices as the plan says.
+
+use std::path::PathBuf;
+
+use super::AccessArgs;
+use super::walk::{self, Aim};
+use crate::commands::Context;
+use crate::commands::walk::{PlanArgs, RunArgs};
+use crate::desired::jetson;
+use crate::exit::Failure;
+use crate::plan::{Plan, Work};
+
+/// Which devices, how they are reached, how the run is to go.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    plan: PlanArgs,
+    #[command(flatten)]
+    access: AccessArgs,
+    #[command(flatten)]
+    run: RunArgs,
+    /// Only these devices (and what every device needs)
+    #[arg(long, value_name = "NAME")]
+    host: Vec<String>,
+    /// Take everything from this directory instead of the network: k3s, k3s-install.sh, SHA256SUMS, image archives
+    #[arg(long, value_name = "DIRECTORY")]
+    artifacts: Option<PathBuf>,
+    /// More devices, from a YAML file of NAME: {address: …} entries
+    #[arg(long, value_name = "FILE")]
+    inventory: Option<String>,
+}
+
+/// Runs it; with `app`, what runs in the cluster, too.
+///
+/// # Errors
+/// What failed, why, and the next step.
+pub async fn run(args: Args, app: bool, context: &Context) -> Result<u8, Failure> {
+    let mut plan = args.plan.load(&context.session)?;
+    plan.bring_devices(args.inventory.as_deref(), args.artifacts.as_deref())?;
+    if !app {
+        plan.steps.retain(|step| !matches!(step.work, Work::JetsonApp(_)));
+    }
+    need_devices(&plan)?;
+    let verb = if app { "deploy" } else { "provision" };
+    let command = format!("jetson {verb} --plan {}", args.plan.plan.as_deref().unwrap_or_default());
+    let built = crate::commands::walk::devices(&plan, &context.voice)?;
+    // The app of an earlier deploy stays when only the devices are provisioned.
+    let aim = Aim { stack: jetson::stack(&plan), command, built, plan: Some(plan), hosts: args.host, keeps_app: !app };
+    walk::carry_out(aim, &args.access, &args.run, context).await
+}
+
+fn need_devices(plan: &Plan) -> Result<(), Failure> {
+    let any = plan.steps.iter().any(|step| matches!(&step.work, Work::Jetson(jetson) if !jetson.hosts.is_empty()));
+    if any {
+        return Ok(());
+    }
+    Err(Failure::refused("the plan has no devices", "add a step of kind jetson with hosts, or --inventory FILE"))
+}

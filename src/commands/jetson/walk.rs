@@ -1,0 +1,164 @@
+//! The walk for devices: the same rooms as for the cloud, without an account.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::AccessArgs;
+use super::failures::{LeftOut, left_out, machine};
+use crate::change::Scope;
+use crate::commands::Context;
+use crate::commands::asking::{self, Asked};
+use crate::commands::walk::{self, Purpose, Run, RunArgs};
+use crate::desired::Built;
+use crate::exit::{self, Failure};
+use crate::ledger::{Lease, Ledger};
+use crate::observe;
+use crate::plan::Plan;
+use crate::provider::aws::Identity;
+use crate::provider::device::providers;
+use crate::report::{Header, Terminal};
+use crate::resource::{Address, Outcome, Remembered};
+
+/// What the devices are to become.
+pub struct Aim {
+    /// Name of the stack.
+    pub stack: String,
+    /// The verb with its main arguments.
+    pub command: String,
+    /// What is wanted.
+    pub built: Built,
+    /// The plan, when there is one.
+    pub plan: Option<Plan>,
+    /// Only these machines; all when empty.
+    pub hosts: Vec<String>,
+    /// What an earlier run put into the cluster stays, although it is not wanted now.
+    pub keeps_app: bool,
+}
+
+/// Makes the devices so.
+///
+/// # Errors
+/// What failed, why, and the next step.
+pub async fn carry_out(aim: Aim, access: &AccessArgs, run: &RunArgs, context: &Context) -> Result<u8, Failure> {
+    walk::need_files(&aim.built)?;
+    let store = walk::store(&context.global, &context.session, &aim.stack, None).await?;
+    let ledger = if run.dry_run {
+        Ledger::read(store, &aim.stack).await?
+    } else {
+        let lease = Lease::new(&context.session.user, &context.session.host, &aim.command);
+        Ledger::write(store, &aim.stack, lease).await?
+    };
+    let answer = with_ledger(aim, access, run, context, &ledger).await;
+    walk::close(ledger, answer).await
+}
+
+async fn with_ledger(
+    mut aim: Aim,
+    access: &AccessArgs,
+    run: &RunArgs,
+    context: &Context,
+    ledger: &Ledger,
+) -> Result<u8, Failure> {
+    let begun = Instant::now();
+    let remembered = ledger.remembered();
+    let artefacts = Arc::new(std::mem::take(&mut aim.built.artefacts));
+    let fleet = access.fleet(&aim.built.desired, &remembered, context)?;
+    let providers = providers(&fleet, &artefacts);
+    let chosen = chosen(&aim, &remembered)?;
+    let observed = observe::read(&aim.built.desired, &remembered, &providers, |address| chosen.contains(address)).await;
+    let left = left_out(&aim.built.desired, &remembered, &observed);
+    let header = header(&aim, context);
+    context.voice.header(&header);
+    say_who_is_away(&left, context);
+    let only: BTreeSet<Address> = chosen.difference(&left.addresses).cloned().collect();
+    let scope = Scope { only: Some(only), ..Scope::default() };
+    let changes = walk::difference(&aim.built.desired, &remembered, &observed, &scope)?;
+    let asked = Asked {
+        changes: &changes,
+        built: &aim.built,
+        header: &header,
+        only_looks: run.dry_run,
+        whole: aim.hosts.is_empty(),
+    };
+    if let Some(code) = asking::confirm(&asked, run, context)? {
+        return Ok(if left.machines.is_empty() { code } else { exit::ERROR });
+    }
+    let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
+    let identity = Identity { account: String::new(), arn: String::new() };
+    let work = Run {
+        ledger,
+        providers: &providers,
+        listener: &terminal,
+        identity: &identity,
+        session: &context.session,
+        options: run.options(),
+    };
+    let begun = if run.yes { begun } else { Instant::now() };
+    let purpose = Purpose { command: aim.command.clone(), ..Purpose::default() };
+    let outcome = work.go(&changes, &purpose).await?;
+    let code = asking::tell(&outcome, begun, &asked, context, &context.session.again);
+    say_how_each_went(&aim, &remembered, &outcome, &left, context);
+    Ok(if left.machines.is_empty() { code } else { exit::ERROR })
+}
+
+/// The addresses that the run is about.
+fn chosen(aim: &Aim, remembered: &Remembered) -> Result<BTreeSet<Address>, Failure> {
+    let desired = &aim.built.desired;
+    let every = desired.resources.keys().chain(remembered.resources.keys());
+    let on = |address: &Address| machine(desired, remembered, address).unwrap_or_default();
+    let names: BTreeSet<String> = every.clone().map(on).collect();
+    if let Some(unknown) = aim.hosts.iter().find(|host| !names.contains(*host)) {
+        let known: Vec<&str> = names.iter().map(String::as_str).collect();
+        return Err(Failure::refused(
+            format!("no device is called {unknown:?}"),
+            format!("use one of: {}", known.join(", ")),
+        ));
+    }
+    let wanted = |address: &Address| aim.hosts.is_empty() || aim.hosts.contains(&on(address));
+    let mut chosen: BTreeSet<Address> = every.filter(|address| wanted(address)).cloned().collect();
+    if aim.keeps_app {
+        chosen.retain(|address| desired.resources.contains_key(address) || !address.as_str().contains(".manifest."));
+    }
+    let needed = desired.with_needs(|address| chosen.contains(address));
+    chosen.extend(needed);
+    Ok(chosen)
+}
+
+fn header(aim: &Aim, context: &Context) -> Header {
+    Header {
+        stack: aim.stack.clone(),
+        plan: aim.plan.as_ref().map(|plan| plan.file.clone()),
+        account: String::new(),
+        caller: format!("{}@{}", context.session.user, context.session.host),
+        region: String::new(),
+        endpoint: "devices over SSH".to_owned(),
+        state: context.global.state.clone(),
+    }
+}
+
+fn say_who_is_away(left: &LeftOut, context: &Context) {
+    for fault in left.machines.values() {
+        let next = fault.next_step.as_ref().map_or_else(String::new, |next| format!("\n  next: {next}"));
+        context.voice.remark(&format!("left out: {}{next}", fault.message));
+    }
+}
+
+/// One line for each device.
+fn say_how_each_went(aim: &Aim, remembered: &Remembered, outcome: &Outcome, left: &LeftOut, context: &Context) {
+    let on = |address: &Address| machine(&aim.built.desired, remembered, address).unwrap_or_default();
+    let names: BTreeSet<String> = aim.built.desired.resources.keys().map(on).collect();
+    for name in names {
+        let failed: Vec<_> = outcome.failed.iter().filter(|(address, _)| on(address) == name).collect();
+        let done = outcome.done.iter().filter(|done| on(&done.address) == name).count();
+        let skipped = outcome.skipped.iter().filter(|(address, _)| on(address) == name).count();
+        let line = match (left.machines.get(&name), failed.first()) {
+            (Some(fault), _) => format!("away: {}", fault.message),
+            (_, Some((address, fault))) => format!("failed at {address}: {}", fault.message),
+            _ if skipped > 0 => format!("{done} done, {skipped} left for a later run"),
+            _ if done == 0 => "as it was".to_owned(),
+            _ => format!("{done} done"),
+        };
+        context.voice.talk(&format!("{name}: {line}"));
+    }
+}

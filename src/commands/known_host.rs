@@ -1,0 +1,47 @@
+//! `known-host`: what OpenSSH asks this program about a host key (`KnownHostsCommand`). Not for people.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use crate::exit::{self, Failure};
+use crate::provider::device::{Shown, known_host};
+use crate::report;
+
+/// The tokens of `KnownHostsCommand`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The only fingerprint that is right
+    #[arg(long)]
+    pin: Option<String>,
+    /// Write down what was shown, and answer no
+    #[arg(long)]
+    record: Option<PathBuf>,
+    /// Reason, host, key type, fingerprint, key
+    #[arg(num_args = 5, required = true)]
+    shown: Vec<String>,
+}
+
+/// Answers.
+///
+/// # Errors
+/// When what was shown cannot be written down.
+pub fn run(args: &Args) -> Result<u8, Failure> {
+    let [reason, host, kind, fingerprint, key] = args.shown.as_slice() else { return Ok(exit::ERROR) };
+    let shown = Shown {
+        reason: reason.clone(),
+        host: host.clone(),
+        kind: kind.clone(),
+        fingerprint: fingerprint.clone(),
+        key: key.clone(),
+    };
+    if let Some(file) = &args.record {
+        let line = format!("{reason} {host} {kind} {fingerprint} {key}\n");
+        let written =
+            std::fs::OpenOptions::new().append(true).open(file).and_then(|mut file| file.write_all(line.as_bytes()));
+        written.map_err(|bad| Failure::error(format!("{}: {bad}", file.display()), ""))?;
+    }
+    if let Some(line) = args.pin.as_ref().and_then(|pin| known_host(&shown, pin)) {
+        report::put(&line);
+    }
+    Ok(exit::DONE)
+}
