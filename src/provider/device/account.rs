@@ -55,7 +55,7 @@ impl Shell for Accounts {
                 let shell = quoted(spec.shell.as_deref().unwrap_or("/usr/sbin/nologin"));
                 let groups: Vec<&str> = spec.groups.iter().map(String::as_str).collect();
                 let mut text = format!(
-                    "getent passwd {name} >/dev/null || useradd --system --shell {shell} --no-create-home {name}\n"
+                    "getent passwd {name} >/dev/null || useradd --system --shell {shell} --no-create-home $(getent group {name} >/dev/null && echo -g {name}) {name}\n"
                 );
                 if spec.shell.is_some() {
                     text.push_str(&format!("usermod --shell {shell} {name}\n"));

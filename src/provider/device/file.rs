@@ -69,7 +69,7 @@ impl Shell for Files {
             Content::Directory | Content::Link(_) | Content::Url(_) => String::new(),
         };
         format!(
-            "p={path}\nif test -L \"$p\"; then echo type=link; echo \"target=$(readlink \"$p\")\"\nelif test -d \"$p\"; then echo type=directory\nelif test -e \"$p\"; then echo type=file; fi\nif test -e \"$p\"; then stat -L -c \"mode=%a%nowner=%U%ngroup=%G\" \"$p\"; fi\n{what}"
+            "p={path}\nif test -L \"$p\"; then echo type=link; echo \"target=$(readlink \"$p\")\"\nelif test -d \"$p\"; then echo type=directory\nelif test -e \"$p\"; then echo type=file; fi\nif test -e \"$p\"; then stat -L --printf=\"mode=%a\\nowner=%U\\ngroup=%G\\n\" \"$p\"; fi\n{what}"
         )
     }
 
