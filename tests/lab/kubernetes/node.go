@@ -310,6 +310,25 @@ func (n *node) register(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("unable to register node %s: %w", n.name, err)
 	}
+	// The node controllers write to a new Node at once, too.
+	for {
+		n.describe(made)
+		_, err = nodes.UpdateStatus(ctx, made, meta.UpdateOptions{})
+		if !apierrors.IsConflict(err) {
+			break
+		}
+		if made, err = nodes.Get(ctx, n.name, meta.GetOptions{}); err != nil {
+			break
+		}
+	}
+	if err == nil {
+		n.ownPassword(ctx, made)
+	}
+	return err
+}
+
+// describe fills in what a kubelet says of its device.
+func (n *node) describe(made *core.Node) {
 	capacity := core.ResourceList{
 		core.ResourceCPU: resource.MustParse(n.cpus), core.ResourceMemory: resource.MustParse(n.memory),
 		core.ResourcePods: resource.MustParse("110"), core.ResourceEphemeralStorage: resource.MustParse("58Gi"),
@@ -324,11 +343,6 @@ func (n *node) register(ctx context.Context) error {
 	}
 	// KWOK makes a Node ready that is not: the agent's start is when it becomes so.
 	made.Status.Conditions = nil
-	_, err = nodes.UpdateStatus(ctx, made, meta.UpdateOptions{})
-	if err == nil {
-		n.ownPassword(ctx, made)
-	}
-	return err
 }
 
 // ownPassword lets the password go with its Node, as the k3s server does.
