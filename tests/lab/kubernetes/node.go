@@ -336,13 +336,10 @@ func (n *node) describe(made *core.Node) {
 	made.Status.Capacity, made.Status.Allocatable = capacity, capacity
 	made.Status.Addresses = []core.NodeAddress{{Type: core.NodeInternalIP, Address: n.address}, {Type: core.NodeHostName, Address: n.name}}
 	made.Status.DaemonEndpoints.KubeletEndpoint.Port = logPort
-	made.Status.Phase = ""
 	made.Status.NodeInfo = core.NodeSystemInfo{
 		KubeletVersion: n.kubelet, KubeProxyVersion: n.kubelet, ContainerRuntimeVersion: n.runtime, OSImage: n.image,
 		KernelVersion: n.kernel, Architecture: n.architecture, OperatingSystem: "linux",
 	}
-	// KWOK makes a Node ready that is not: the agent's start is when it becomes so.
-	made.Status.Conditions = nil
 }
 
 // ownPassword lets the password go with its Node, as the k3s server does.
