@@ -56,11 +56,15 @@ impl Groups {
 impl Group {
     /// `file on 5 devices: jetson-01 … jetson-05`.
     pub fn words(&self) -> String {
-        let names = match self.machines.as_slice() {
-            [first, .., last] if self.machines.len() > NAMED => format!("{first} … {last}"),
-            names => names.join(", "),
-        };
-        format!("{} on {} devices: {names}", self.title, self.machines.len())
+        format!("{} on {} devices: {}", self.title, self.machines.len(), names(&self.machines))
+    }
+}
+
+/// Names in order; of many, the first and the last.
+pub fn names(all: &[String]) -> String {
+    match all {
+        [first, .., last] if all.len() > NAMED => format!("{first} … {last}"),
+        all => all.join(", "),
     }
 }
 
@@ -137,6 +141,14 @@ mod tests {
             }
         }
         all.push(create("jetson-05", Kind::File, "own", json!({"host": "jetson-05", "path": "/etc/own"})));
-        insta::assert_snapshot!(text(all), @"");
+        insta::assert_snapshot!(text(all), @r"
+        jetson
+          + create  /etc/akidb.env                           file on 5 devices: jetson-01 … jetson-05
+          + create  file.jetson-05-own                       /etc/own
+          + create  base                                     packages on 5 devices: jetson-01 … jetson-05
+          + create  15W                                      power mode on 2 devices: jetson-01, jetson-02
+
+        13 to create; risk: safe
+        ");
     }
 }

@@ -10,6 +10,7 @@ mod voice;
 
 pub use changes::{changes_json, changes_text};
 pub use findings::{Located, findings_text};
+pub use machines::names;
 pub use outcome::{answers_table, outcome_json, outcome_text, resources_table, rows_table};
 pub use story::{Judged, Story, StoryDay, StoryStep};
 pub use terminal::Terminal;

@@ -40,9 +40,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         return Ok(code);
     }
     context.voice.data(&table(&devices, &seen, context.session.width));
-    for (name, one) in &seen {
-        context.voice.data(&findings(name, one));
-    }
+    context.voice.data(&findings(&seen));
     context.voice.data(&verdict(&seen));
     Ok(code)
 }
@@ -95,18 +93,33 @@ fn table(devices: &Devices, seen: &BTreeMap<String, Seen>, width: u16) -> String
     report::rows_table(&header, &rows, width)
 }
 
-fn findings(name: &str, one: &Seen) -> String {
-    let line = |word: &str, problem: &str, remedy: &str| format!("\n{word:<8} {name}: {problem}\n  remedy: {remedy}");
-    match one {
-        Err(fault) => line("away", &fault.message, fault.next_step.as_deref().unwrap_or("run the same command again")),
-        Ok((_, found)) => {
-            let word = |severity| match severity {
-                Severity::Blocks => "blocks",
-                Severity::Warning => "warning",
-                Severity::Note => "note",
-            };
-            found.iter().map(|one| line(word(one.severity), &one.problem, &one.remedy)).collect()
+/// What was found, the worst first; what several devices have in common once.
+fn findings(seen: &BTreeMap<String, Seen>) -> String {
+    let mut said: BTreeMap<(u8, String, String), Vec<String>> = BTreeMap::new();
+    for (name, one) in seen {
+        let mut add = |word: u8, problem: &str, remedy: &str| {
+            said.entry((word, problem.to_owned(), remedy.to_owned())).or_default().push(name.clone());
+        };
+        match one {
+            Err(fault) => add(0, &fault.message, fault.next_step.as_deref().unwrap_or("run the same command again")),
+            Ok((_, found)) => found.iter().for_each(|one| add(weight(one.severity), &one.problem, &one.remedy)),
         }
+    }
+    let line = |((word, problem, remedy), names): (&(u8, String, String), &Vec<String>)| {
+        let names = report::names(names);
+        format!("\n{:<8} {names}: {problem}\n  remedy: {remedy}\n", WORDS[usize::from(*word)])
+    };
+    said.iter().map(line).collect()
+}
+
+/// The words of findings, the worst first.
+const WORDS: [&str; 4] = ["away", "blocks", "warning", "note"];
+
+const fn weight(severity: Severity) -> u8 {
+    match severity {
+        Severity::Blocks => 1,
+        Severity::Warning => 2,
+        Severity::Note => 3,
     }
 }
 

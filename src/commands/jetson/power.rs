@@ -1,6 +1,6 @@
 //! `jetson power`: a power mode by name, or one that follows the load. Journalled: `jetson rollback` brings back what was.
 
-use super::devices::{DevicesArgs, choose};
+use super::devices::{Devices, DevicesArgs, choose};
 use super::walk::{self, Aim, Part};
 use crate::commands::Context;
 use crate::commands::walk::RunArgs;
@@ -30,8 +30,9 @@ pub struct Args {
 /// What failed, why, and the next step.
 pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let mut plan = args.devices.plan(context)?;
+    let devices = args.devices.load(&args.host, context)?;
     if args.mode != "auto" {
-        need_mode(&args, context).await?;
+        need_mode(&args.mode, &devices).await?;
     }
     let before = set(&mut plan, &args.mode, &args.host)?;
     for said in before {
@@ -50,27 +51,27 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         hosts: args.host,
         part: Part::Power,
         sequence: None,
+        fleet: Some(devices.fleet),
     };
     walk::carry_out(aim, args.devices.access(), &args.run, context).await
 }
 
 /// Refuses a mode that a device does not have. What does not answer is told later, with the rest.
-async fn need_mode(args: &Args, context: &Context) -> Result<(), Failure> {
-    let devices = args.devices.load(&args.host, context)?;
+async fn need_mode(mode: &str, devices: &Devices) -> Result<(), Failure> {
     let mut without = Vec::new();
     for (name, reply) in devices.ask(FACTS_SCRIPT).await {
         let Ok(reply) = reply else { continue };
         let known = Facts::read(&reply.output).power_modes;
-        if !known.contains(&args.mode) {
+        if !known.iter().any(|one| one == mode) {
             let list = if known.is_empty() { "none: is it a Jetson?".to_owned() } else { known.join(", ") };
-            without.push(format!("{name} has no power mode {:?}; it has {list}", args.mode));
+            without.push(format!("{name} has no power mode {mode:?}; it has {list}"));
         }
     }
     if without.is_empty() {
         return Ok(());
     }
     Err(Failure::refused(
-        format!("{}; nothing was done", without.join("\n")),
+        format!("{}\nnothing was done", without.join("\n")),
         "choose one of the modes named, or name the other devices with --host",
     ))
 }

@@ -53,6 +53,7 @@ pub async fn run(args: Args, app: bool, context: &Context) -> Result<u8, Failure
         hosts: args.host,
         part: Part::Plan { app },
         sequence: None,
+        fleet: None,
     };
     walk::carry_out(aim, &args.access, &args.run, context).await
 }

@@ -47,6 +47,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         hosts: Vec::new(),
         part: Part::All,
         sequence: Some(now.sequence),
+        fleet: None,
     };
     ledger.close().await?;
     walk::carry_out(aim, &args.access, &args.run, context).await

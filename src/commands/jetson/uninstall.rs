@@ -60,6 +60,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         hosts: args.host,
         part: Part::All,
         sequence: None,
+        fleet: None,
     };
     walk::carry_out(aim, &args.access, &args.run, context).await
 }

@@ -17,7 +17,7 @@ use crate::ledger::{Lease, Ledger};
 use crate::observe;
 use crate::plan::Plan;
 use crate::provider::aws::Identity;
-use crate::provider::device::providers;
+use crate::provider::device::{Fleet, providers};
 use crate::report::{Header, Terminal};
 use crate::resource::{Address, Outcome, Remembered};
 
@@ -37,6 +37,8 @@ pub struct Aim {
     pub part: Part,
     /// The journal's last entry when the aim was made from it; none: it was not.
     pub sequence: Option<u64>,
+    /// The way to the devices, when there is one already.
+    pub fleet: Option<Arc<Fleet>>,
 }
 
 /// Which part of a stack of devices a run is about.
@@ -84,7 +86,10 @@ async fn with_ledger(
         return Err(Failure::refused("the journal went on meanwhile: nothing was done", "run the same command again"));
     }
     let artefacts = Arc::new(std::mem::take(&mut aim.built.artefacts));
-    let fleet = access.fleet(&aim.built.desired, &remembered, context)?;
+    let fleet = match aim.fleet.take() {
+        Some(fleet) => fleet,
+        None => access.fleet(&aim.built.desired, &remembered, context)?,
+    };
     let providers = providers(&fleet, &artefacts);
     let chosen = chosen(&aim, &remembered)?;
     let observed = observe::read(&aim.built.desired, &remembered, &providers, |address| chosen.contains(address)).await;

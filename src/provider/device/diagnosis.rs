@@ -365,8 +365,18 @@ mod tests {
         assert_eq!(rules(|facts| facts.l4t = "35.4.1".to_owned()), ["jetpack"]);
         assert_eq!(rules(|facts| facts.l4t = String::new()), ["jetpack"]);
         assert_eq!(rules(|facts| facts.l4t = "39.2.0".to_owned()), ["jetpack"]);
-        assert_eq!(rules(|facts| drop(facts.modules.insert("vxlan".to_owned(), false))), ["kernel-modules"]);
-        assert_eq!(rules(|facts| drop(facts.modules.insert("nf_tables".to_owned(), false))), ["iptables-backend"]);
+        assert_eq!(
+            rules(|facts| {
+                facts.modules.insert("vxlan".to_owned(), false);
+            }),
+            ["kernel-modules"]
+        );
+        assert_eq!(
+            rules(|facts| {
+                facts.modules.insert("nf_tables".to_owned(), false);
+            }),
+            ["iptables-backend"]
+        );
         assert_eq!(rules(|facts| facts.rules = (3, 40)), ["iptables-both"]);
         assert_eq!(rules(|facts| facts.disk_free_kib = 1 << 20), ["disk-full"]);
         assert_eq!(rules(|facts| facts.disk_free_kib = 9 << 20), ["disk-low"]);
@@ -374,7 +384,12 @@ mod tests {
         assert_eq!(rules(|facts| facts.memory_free_kib = 500_000), ["memory"]);
         assert_eq!(rules(|facts| facts.clock -= 400), ["clock-wrong"]);
         assert_eq!(rules(|facts| facts.clock += 20), ["clock-skew"]);
-        assert_eq!(rules(|facts| drop(facts.temperatures.insert("tj-thermal".to_owned(), 97))), ["hot"]);
+        assert_eq!(
+            rules(|facts| {
+                facts.temperatures.insert("tj-thermal".to_owned(), 97);
+            }),
+            ["hot"]
+        );
         assert_eq!(rules(|facts| facts.power_modes = vec!["10W".to_owned()]), ["power-mode-unknown"]);
         assert_eq!(rules(|facts| facts.power_mode = "25W".to_owned()), ["power-mode"]);
         assert_eq!(rules(|facts| facts.k3s = "v1.30.0+k3s1".to_owned()), ["k3s-version"]);
