@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::resource::{Action, Address, Change, Changes};
+use crate::resource::{Action, Address, Change, Changes, Kind};
 
 /// So many names are written out; of more, the first and the last.
 const NAMED: usize = 3;
@@ -77,6 +77,10 @@ fn essence(change: &Change) -> Option<(String, String)> {
     if !change.kind.on_a_machine() {
         return None;
     }
+    if change.kind == Kind::Host {
+        let name = spec(change)?.get("name")?.as_str()?.to_owned();
+        return Some((name, json!([change.kind, change.action]).to_string()));
+    }
     let mut spec = spec(change)?.as_object()?.clone();
     let machine = spec.remove("host")?.as_str()?.to_owned();
     let all = json!([change.kind, change.action, change.risk, change.reason, change.fields, spec]);
@@ -85,7 +89,7 @@ fn essence(change: &Change) -> Option<(String, String)> {
 
 /// A path, a unit, a name; else the last part of the address without the machine's own name.
 fn what(change: &Change, machine: &str) -> String {
-    let spec = spec(change);
+    let spec = spec(change).filter(|_| change.kind != Kind::Host);
     let text = |key: &str| spec.and_then(|spec| spec.get(key)).and_then(Value::as_str);
     if let (Some(path), Some(Value::String(line))) = (text("path"), spec.and_then(|spec| spec.pointer("/content/line")))
     {
@@ -102,7 +106,7 @@ fn what(change: &Change, machine: &str) -> String {
 mod tests {
     use super::super::changes_text;
     use super::*;
-    use crate::resource::{Kind, Level, Resource, Risk};
+    use crate::resource::{Level, Resource, Risk};
 
     fn create(host: &str, kind: Kind, what: &str, spec: Value) -> Change {
         let address = Address::new("jetson", kind, &format!("{host}-{what}"));

@@ -8,20 +8,17 @@ use super::on;
 use crate::plan::Step;
 use crate::plan::jetson::{HostPlan, JetsonStep};
 use crate::resource::file::{Content, FileSpec};
-use crate::resource::power_mode::PowerModeSpec;
+use crate::resource::power_mode::{ADAPTIVE_SERVICE, AUTO, PowerModeSpec};
 use crate::resource::service::ServiceSpec;
 use crate::resource::{Address, Kind, Level, Resource, sha256_hex};
 use crate::template;
 
-/// The mode that is no mode: follow the load.
-const AUTO: &str = "auto";
 /// Ends of the addresses of the service and its files.
 const SERVICE: &str = "adaptive-power";
 const PROGRAM: &str = "adaptive-power-program";
 const UNIT: &str = "adaptive-power-unit";
 /// Where they lie on a device.
 const PROGRAM_PATH: &str = "/usr/local/sbin/akidb-adaptive-power";
-const UNIT_NAME: &str = "akidb-adaptive-power.service";
 
 /// Whether an address is about the power of a device.
 pub fn is_power(address: &Address) -> bool {
@@ -34,18 +31,16 @@ pub fn is_power(address: &Address) -> bool {
 
 /// What the plan says of a device's power.
 pub fn power(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, name: &str, host: &HostPlan) {
-    match host.power_mode.as_ref().or(plan.power_mode.as_ref()) {
-        None => {}
-        Some(mode) if mode == AUTO => adaptive(builder, step, plan, name),
-        Some(mode) => {
-            let spec = PowerModeSpec { host: name.to_owned(), mode: mode.clone() };
-            let resource = Resource::new(on(name, Kind::PowerMode, ""), Kind::PowerMode, &spec);
-            put(builder, step, "power_mode", name, resource);
-        }
+    let Some(mode) = host.power_mode.as_ref().or(plan.power_mode.as_ref()) else { return };
+    let spec = PowerModeSpec { host: name.to_owned(), mode: mode.clone() };
+    let resource = Resource::new(on(name, Kind::PowerMode, ""), Kind::PowerMode, &spec);
+    let mode = put(builder, step, "power_mode", name, resource);
+    if spec.mode == AUTO {
+        adaptive(builder, step, plan, name, &mode);
     }
 }
 
-fn adaptive(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, name: &str) {
+fn adaptive(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, name: &str, mode: &Address) {
     let wanted = &plan.adaptive_power;
     let odd = |mode: &String| mode.is_empty() || !mode.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
     if wanted.modes.is_empty() || wanted.modes.iter().any(odd) {
@@ -79,10 +74,21 @@ fn adaptive(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, name: &st
         Resource::new(on(name, Kind::File, what), Kind::File, &spec)
     };
     let program = put(builder, step, "adaptive_power", name, file(PROGRAM, PROGRAM_PATH, "0755", program));
-    let path = format!("/etc/systemd/system/{UNIT_NAME}");
+    let path = format!("/etc/systemd/system/{ADAPTIVE_SERVICE}");
     let unit = put(builder, step, "adaptive_power", name, file(UNIT, &path, "0644", unit));
-    let spec =
-        ServiceSpec { host: name.to_owned(), unit: UNIT_NAME.to_owned(), enabled: true, active: true, restart_on };
+    let spec = ServiceSpec {
+        host: name.to_owned(),
+        unit: ADAPTIVE_SERVICE.to_owned(),
+        enabled: true,
+        active: true,
+        restart_on,
+    };
     let service = Resource::new(on(name, Kind::Service, SERVICE), Kind::Service, &spec);
-    put(builder, step, "adaptive_power", name, service.needing(program, Level::Usable).needing(unit, Level::Usable));
+    put(
+        builder,
+        step,
+        "adaptive_power",
+        name,
+        [program, unit, mode.clone()].into_iter().fold(service, |service, need| service.needing(need, Level::Usable)),
+    );
 }

@@ -65,6 +65,7 @@ const RULES: &[Rule] = &[
     ("hot", Severity::Warning, hot),
     ("power-mode-unknown", Severity::Blocks, power_mode_unknown),
     ("power-mode", Severity::Warning, power_mode),
+    ("adaptive-power", Severity::Warning, adaptive_power),
     ("k3s-version", Severity::Warning, k3s_version),
     ("k3s-down", Severity::Warning, k3s_down),
     ("toolkit-missing", Severity::Warning, toolkit_missing),
@@ -250,6 +251,15 @@ fn power_mode(facts: &Facts, wanted: &Wanted) -> Said {
     )
 }
 
+fn adaptive_power(facts: &Facts, wanted: &Wanted) -> Said {
+    let follows = facts.units.get("akidb-adaptive-power").is_some_and(|state| state == "active");
+    (wanted.power_mode.as_deref() == Some("auto") && !follows).then_some(())?;
+    say(
+        format!("the plan wants power mode auto; nothing follows the load, mode {} stays", facts.power_mode),
+        format!("akidb-edge jetson power --mode auto --host {}", wanted.host),
+    )
+}
+
 fn k3s_version(facts: &Facts, wanted: &Wanted) -> Said {
     let version = wanted.k3s.as_deref()?;
     (!facts.k3s.is_empty() && facts.k3s != version).then_some(())?;
@@ -398,6 +408,15 @@ mod tests {
         assert_eq!(rules(|facts| facts.k3s_nvidia = false), ["toolkit-after-k3s"]);
         assert_eq!(rules(|facts| drop(facts.packages.insert("docker.io".to_owned(), "27".to_owned()))), ["docker"]);
         assert_eq!(rules(|facts| facts.swap_kib = 3_900_000), ["swap"]);
+    }
+
+    #[test]
+    fn auto_needs_somebody_who_follows() {
+        let auto = Wanted { power_mode: Some("auto".to_owned()), ..wanted() };
+        assert_eq!(diagnose(&sound(), &auto)[0].rule, "adaptive-power");
+        let mut facts = sound();
+        facts.units.insert("akidb-adaptive-power".to_owned(), "active".to_owned());
+        assert_eq!(diagnose(&facts, &auto), Vec::new());
     }
 
     #[test]

@@ -30,7 +30,7 @@ for z in /sys/class/thermal/thermal_zone*; do test -r "$z/temp" && echo "thermal
 echo "cuda=$(sed -n 's/.*"version" *: *"\([^"]*\)".*/\1/p' /usr/local/cuda/version.json 2>/dev/null | head -n 1)"
 if have dpkg-query; then dpkg-query -W -f='package_${Package}=${Version} ${db:Status-Abbrev}\n' nvidia-container-toolkit containerd docker.io nvidia-l4t-core nvidia-jetpack 2>/dev/null | sed -n 's/ ii *$//p'; fi
 have k3s && echo "k3s=$(k3s --version 2>/dev/null | awk 'NR == 1 {print $3}')"
-for u in k3s k3s-agent docker; do echo "unit_$u=$(systemctl is-active "$u" 2>/dev/null)"; done
+for u in k3s k3s-agent docker akidb-adaptive-power; do echo "unit_$u=$(systemctl is-active "$u" 2>/dev/null)"; done
 grep -q nvidia /var/lib/rancher/k3s/agent/etc/containerd/config.toml 2>/dev/null && echo "k3s_nvidia=1"
 test -b /dev/nvme0n1 && echo "nvme=1"
 echo "swap_kib=$(awk '/^SwapTotal/ {print $2}' /proc/meminfo)"

@@ -5,10 +5,13 @@ use serde_json::{Value, json};
 use super::facts;
 use super::on_host::{MEMORY, Shell};
 use super::script::quoted;
-use crate::resource::power_mode::PowerModeSpec;
+use crate::resource::power_mode::{ADAPTIVE_SERVICE, AUTO, PowerModeSpec};
 
 /// Where the machine remembers the mode that it had before us.
 const BEFORE: &str = "/var/lib/akidb-edge/power-mode.before";
+
+/// It is there while a service follows the load.
+const FOLLOWS: &str = "/var/lib/akidb-edge/power-mode.auto";
 
 /// Sets the mode `$wanted`. Ids differ per board and release: the device's own table says which one has this name. Some
 /// changes ask for a restart of the device; the answer is no, and the mode stays as it was.
@@ -39,7 +42,7 @@ impl Shell for PowerModes {
     }
 
     fn look(_spec: &PowerModeSpec) -> String {
-        "nvpmodel -q 2>/dev/null || :".to_owned()
+        format!("if test -e {FOLLOWS}; then echo 'NV Power Mode: {AUTO}'; else nvpmodel -q 2>/dev/null || :; fi")
     }
 
     fn found(spec: &PowerModeSpec, printed: &str) -> Option<Value> {
@@ -51,15 +54,21 @@ impl Shell for PowerModes {
     const RESTORES: bool = true;
 
     fn put(spec: &PowerModeSpec) -> String {
+        let keep =
+            format!("mkdir -p {MEMORY}\ntest -e {BEFORE} || nvpmodel -q | sed -n 's/^NV Power Mode: *//p' >{BEFORE}");
+        if spec.mode == AUTO {
+            return format!("{keep}\n: >{FOLLOWS}");
+        }
+        // Whoever follows the load would change the mode again before it is taken away.
         format!(
-            "mkdir -p {MEMORY}\ntest -e {BEFORE} || nvpmodel -q | sed -n 's/^NV Power Mode: *//p' >{BEFORE}\nwanted={}\n{SET}",
+            "{keep}\nif test -e {FOLLOWS}; then systemctl stop {ADAPTIVE_SERVICE} 2>/dev/null || :; fi\nwanted={}\n{SET}\nrm -f {FOLLOWS}",
             quoted(&spec.mode)
         )
     }
 
     fn remove(_spec: &PowerModeSpec) -> String {
         format!(
-            "wanted=$(cat {BEFORE} 2>/dev/null || :)\nif test -n \"$wanted\"; then\n{SET}\nfi\nrm -f {BEFORE}; rmdir {MEMORY} 2>/dev/null || :"
+            "wanted=$(cat {BEFORE} 2>/dev/null || :)\nif test -n \"$wanted\"; then\n{SET}\nfi\nrm -f {BEFORE} {FOLLOWS}; rmdir {MEMORY} 2>/dev/null || :"
         )
     }
 
