@@ -34,8 +34,8 @@ pub fn cluster(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep) {
     }
     let Some(gpu) = &plan.gpu else { return };
     let context = json!({"runtime_class": gpu.runtime_class, "device_plugin": gpu.device_plugin});
-    let nodes: Vec<Address> = plan.hosts.keys().map(|name| on(name, Kind::Node, "")).collect();
-    let plugin = objects(builder, step, first, "kubernetes/gpu.yaml", &context, &nodes, ready);
+    // Not after every node: a daemon set comes to a node whenever that joins, and one device that is away holds up no other.
+    let plugin = objects(builder, step, first, "kubernetes/gpu.yaml", &context, &[], ready);
     let Some(image) = &gpu.proof_image else { return };
     for name in plan.hosts.keys() {
         let context = json!({"host": name, "runtime_class": gpu.runtime_class, "image": image});
@@ -67,7 +67,7 @@ fn node(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, k3s: &K3sPlan
         server_url: format!("https://{}:6443", server.address),
         labels: labels(plan, host),
         taints: Vec::new(),
-        disable: if role == NodeRole::Server { k3s.disable.clone() } else { Vec::new() },
+        disable: if role == NodeRole::Server { disabled(plan, k3s) } else { Vec::new() },
         installer: plan.artifacts.as_ref().map(|_| INSTALLER.to_owned()),
         restart_on: registries.as_ref().map(|(_, hash)| hash.clone()).unwrap_or_default(),
     };
@@ -82,6 +82,12 @@ fn node(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, k3s: &K3sPlan
             resource.needing(on(first, Kind::Node, ""), Level::Usable).needing(super::host(first), Level::Usable);
     }
     put(builder, step, "k3s", name, resource);
+}
+
+/// What the server does not bring: its own runtime classes would stand where ours is to be.
+fn disabled(plan: &JetsonStep, k3s: &K3sPlan) -> Vec<String> {
+    let classes = plan.gpu.iter().map(|_| "runtimes".to_owned());
+    k3s.disable.iter().filter(|part| *part != "runtimes").cloned().chain(classes).collect()
 }
 
 /// Program and installer, when they are brought.
