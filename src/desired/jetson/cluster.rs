@@ -36,7 +36,8 @@ pub fn cluster(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep) {
     let context = json!({"runtime_class": gpu.runtime_class, "device_plugin": gpu.device_plugin});
     // Not after every node: a daemon set comes to a node whenever that joins, and one device that is away holds up no other.
     let plugin = objects(builder, step, first, "kubernetes/gpu.yaml", &context, &[], ready);
-    let Some(image) = &gpu.proof_image else { return };
+    let of_target = super::target(plan).map(|target| target.proof_image.to_owned());
+    let Some(image) = gpu.proof_image.clone().or(of_target) else { return };
     for name in plan.hosts.keys() {
         let context = json!({"host": name, "runtime_class": gpu.runtime_class, "image": image});
         let mut after = plugin.clone();
@@ -74,7 +75,9 @@ fn node(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, k3s: &K3sPlan
     let mut resource = Resource::new(on(name, Kind::Node, ""), Kind::Node, &spec);
     // k3s looks for the runtime once, when it starts.
     let toolkit = plan.toolkit.as_ref().map(|_| on(name, Kind::Packages, "toolkit"));
-    for before in program.into_iter().chain(registries.map(|(file, _)| file)).chain(toolkit) {
+    let base = Some(on(name, Kind::Packages, "base"));
+    let base = base.filter(|base| builder.built.desired.resources.contains_key(base));
+    for before in program.into_iter().chain(registries.map(|(file, _)| file)).chain(toolkit).chain(base) {
         resource = resource.needing(before, Level::Usable);
     }
     if role == NodeRole::Agent {

@@ -180,8 +180,10 @@ fn same(one: &Value, other: &Value) -> bool {
 
 /// What kubectl said no to, and what helps.
 pub fn refused(operation: &str, said: &str) -> Fault {
-    let words = said.lines().filter(|line| !line.starts_with("Warning:")).collect::<Vec<_>>().join(" / ");
-    let words: String = words.trim().chars().take(1500).collect();
+    // kubectl's own advice is about flags that nobody here can give it.
+    let said_so = said.split("Please review the fields above").next().unwrap_or(said);
+    let words = said_so.lines().filter(|line| !line.starts_with("Warning:")).collect::<Vec<_>>().join(" / ");
+    let words: String = words.trim_matches([' ', '/']).chars().take(1500).collect();
     let away = ["connection refused", "was refused", "i/o timeout", "ServiceUnavailable", "not ready", "TLS handshake"];
     if away.iter().any(|sign| said.contains(sign)) {
         return Fault::new(Class::Retry, "kubectl", operation, "NotAnswering", words)

@@ -97,7 +97,7 @@ pub fn uninstall(role: NodeRole) -> String {
         NodeRole::Agent => "/usr/local/bin/k3s-agent-uninstall.sh",
     };
     format!(
-        "if test -x {script}; then {script} >/tmp/.akidb-edge-uninstall 2>&1 || {{ tail -n 5 /tmp/.akidb-edge-uninstall; rm -f /tmp/.akidb-edge-uninstall; exit 1; }}; fi\nrm -f /tmp/.akidb-edge-uninstall /etc/rancher/node/password {MEMORY}/started.k3s\nrmdir /etc/rancher/node /etc/rancher 2>/dev/null || :"
+        "if test -x {script}; then {script} >/tmp/.akidb-edge-uninstall 2>&1 || {{ tail -n 5 /tmp/.akidb-edge-uninstall; rm -f /tmp/.akidb-edge-uninstall; exit 1; }}; fi\nrm -f /tmp/.akidb-edge-uninstall /etc/rancher/node/password {MEMORY}/started.k3s\nrmdir /etc/rancher/node /etc/rancher /var/lib/rancher 2>/dev/null || :"
     )
 }
 
