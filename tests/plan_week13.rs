@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use akidb_edge::desired::{Built, build};
+use akidb_edge::desired::{Built, build, jetson};
 use akidb_edge::plan::{Plan, Settings, Work, load};
 use akidb_edge::resource::records::{CLOUDFRONT_ZONE_ID, RecordSet, RecordsSpec};
 use akidb_edge::resource::{Address, Desired, Resource, sha256_hex};
@@ -85,9 +85,10 @@ fn every_day_of_the_source_is_there() {
     let built = built(&plan, &[]);
     assert_eq!(built.waiting, ["cutover"]);
     assert!(built.later.iter().any(|(step, _)| step == "jetson-shutdown"));
+    let devices = jetson::build(&plan).unwrap_or_else(|bad| panic!("{bad}"));
     for step in &plan.steps {
         let later = matches!(step.work, Work::Later(_));
-        let wants = built.by_step.contains_key(&step.id);
+        let wants = built.by_step.contains_key(&step.id) || devices.by_step.contains_key(&step.id);
         assert!(later != wants || built.waiting.contains(&step.id), "{} wants nothing", step.id);
     }
 }
@@ -98,6 +99,32 @@ fn the_same_plan_wants_the_same() {
     let first = built(&week13(&one), &[]).desired;
     assert_eq!(first.text(), built(&week13(&two), &[]).desired.text());
     insta::assert_snapshot!(text(&first));
+}
+
+#[test]
+fn the_devices_of_day_three_are_one_server_and_four_agents() {
+    let dir = files();
+    let built = jetson::build(&week13(&dir)).unwrap_or_else(|bad| panic!("{bad}"));
+    assert_eq!(built.missing, []);
+    assert_eq!(built.desired.cycle(), None);
+    // One device stands for the others: they differ in name and address alone.
+    let rest = |address: &Address| (3..=5).any(|at| address.as_str().contains(&format!("0{at}")));
+    let mut shown = built.desired.clone();
+    shown.resources.retain(|address, _| !rest(address));
+    insta::assert_snapshot!(shown.text());
+}
+
+#[test]
+fn a_jetpack_that_is_no_target_is_refused_with_those_that_are() {
+    let dir = files();
+    let mut plan = week13(&dir);
+    for step in &mut plan.steps {
+        if let Work::Jetson(jetson) = &mut step.work {
+            jetson.jetpack = Some("5.1".to_owned());
+        }
+    }
+    let refused = jetson::build(&plan).expect_err("no such target").to_string();
+    assert!(refused.contains("JetPack \"5.1\"") && refused.contains("6.2 (CUDA 12.6), 7.2 (CUDA 13.0)"), "{refused}");
 }
 
 #[test]

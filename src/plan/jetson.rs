@@ -18,7 +18,8 @@ pub struct JetsonStep {
     /// User of every device that names none.
     #[serde(default)]
     pub user: Option<String>,
-    /// JetPack that the devices must have (`6.2`, `7.2`); none: they need not be Jetsons.
+    /// JetPack that the devices must have (`6.2`, `7.2`): packages, proof and images depend on it; none: they need not
+    /// be Jetsons.
     #[serde(default)]
     pub jetpack: Option<String>,
     /// Directory with everything that the devices would fetch otherwise, and `SHA256SUMS`; see `--artifacts`.
@@ -219,7 +220,8 @@ pub struct GpuPlan {
     /// Image of NVIDIA's device plugin.
     #[serde(default = "device_plugin")]
     pub device_plugin: String,
-    /// Image whose main program runs a CUDA kernel and says so; none: not proven.
+    /// Image whose main program runs a CUDA kernel and says so; none: the one of the JetPack, and without a JetPack
+    /// nothing is proven.
     #[serde(default)]
     pub proof_image: Option<String>,
     /// What its log says when the kernel ran.
@@ -289,14 +291,14 @@ pub mod artifact {
     pub const K3S: &str = "k3s";
     /// Its installer (`https://get.k3s.io`).
     pub const INSTALLER: &str = "k3s-install.sh";
-    /// The key of the toolkit's repository.
-    pub const TOOLKIT_KEY: &str = "nvidia-container-toolkit-keyring.gpg";
+    /// The key of the toolkit's repository as NVIDIA serves it: armoured, which apt wants to see in the name.
+    pub const TOOLKIT_KEY: &str = "nvidia-container-toolkit-keyring.asc";
     /// Hashes of all of them, as `sha256sum` writes them.
     pub const SUMS: &str = "SHA256SUMS";
 }
 
 fn toolkit_repository() -> String {
-    "deb [signed-by=/usr/share/keyrings/nvidia-container-toolkit-keyring.gpg] https://nvidia.github.io/libnvidia-container/stable/deb/$(ARCH) /".to_owned()
+    "deb [signed-by=/usr/share/keyrings/nvidia-container-toolkit-keyring.asc] https://nvidia.github.io/libnvidia-container/stable/deb/$(ARCH) /".to_owned()
 }
 
 fn toolkit_key() -> String {

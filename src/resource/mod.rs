@@ -28,6 +28,7 @@ pub mod function_version;
 pub mod health_check;
 pub mod host;
 pub mod image;
+pub mod jetpack;
 pub mod load_balancer;
 pub mod manifest;
 pub mod monitoring;

@@ -34,7 +34,7 @@ pub struct NodeSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub installer: Option<String>,
     /// A text that changes when k3s must be started again (a hash of its registries file).
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default)]
     pub restart_on: String,
 }
 

@@ -64,6 +64,11 @@ pub fn render<C: Serialize>(name: &str, context: &C) -> Result<String, BadTempla
     };
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    // Lists and maps of a plan in a YAML text: JSON is YAML, too.
+    environment.add_filter("tojson", |value: minijinja::Value| {
+        serde_json::to_string(&value)
+            .map_err(|bad| minijinja::Error::new(minijinja::ErrorKind::BadSerialization, bad.to_string()))
+    });
     environment
         .render_named_str(name, text, minijinja::value::Serde(context))
         .map_err(|problem| bad(format!("{problem:#}")))

@@ -35,7 +35,7 @@ pub fn left_out(desired: &Desired, remembered: &Remembered, observed: &Observed)
             .resources
             .values()
             .filter(|resource| !left.addresses.contains(&resource.address))
-            .filter(|resource| resource.needs.keys().any(|need| left.addresses.contains(need)))
+            .filter(|resource| resource.needs.keys().any(|need| left.addresses.contains(need) && !is_proof(need)))
             .map(|resource| resource.address.clone())
             .collect();
         if more.is_empty() {
@@ -43,6 +43,11 @@ pub fn left_out(desired: &Desired, remembered: &Remembered, observed: &Observed)
         }
         left.addresses.extend(more);
     }
+}
+
+/// What leans on a proof goes on without that of a device which is away: it proves nothing about the others.
+fn is_proof(address: &Address) -> bool {
+    address.as_str().contains(".manifest.job-cuda-proof-")
 }
 
 /// The machine that an address lives on.

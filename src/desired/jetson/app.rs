@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::Builder;
 use super::cluster::{objects, ready};
-use super::server;
+use super::{jetpack_label, server, target};
 use crate::plan::Step;
 use crate::plan::jetson::{JetsonAppStep, JetsonStep};
 use crate::resource::{Address, Kind};
@@ -14,17 +14,32 @@ pub fn app(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, app: &Jets
     let Some((first, _)) = server(plan) else { return };
     let environment: Vec<Value> =
         app.environment.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
+    let mut node_selector = app.node_selector.clone();
+    node_selector.extend(jetpack_label(plan));
     let context = json!({
         "namespace": app.namespace, "name": app.name, "image": app.image, "replicas": app.replicas,
         "min_available": app.min_available.unwrap_or(app.replicas.saturating_sub(1)),
         "runtime_class": plan.gpu.as_ref().map_or("nvidia", |gpu| &gpu.runtime_class),
-        "node_selector": app.node_selector, "environment": environment, "resources": resources(app),
+        "node_selector": node_selector, "annotations": annotations(plan), "environment": environment, "resources": resources(app),
         "port": app.port, "service_port": app.service_port, "live_path": app.live_path, "ready_path": app.ready_path,
     });
     // "Ready" is said only after a kernel ran on the GPU of the nodes.
     let proven: Vec<Address> =
         builder.built.desired.resources.keys().filter(|address| is_proof(address)).cloned().collect();
     objects(builder, step, first, "kubernetes/app.yaml", &context, &proven, ready);
+}
+
+/// What the image must have been built for and on.
+fn annotations(plan: &JetsonStep) -> Value {
+    target(plan).map_or_else(
+        || json!({}),
+        |target| {
+            json!({
+                "akidb.dev/cuda": target.cuda, "akidb.dev/base-image": target.base_image,
+                "akidb.dev/onnxruntime": target.onnxruntime,
+            })
+        },
+    )
 }
 
 fn is_proof(address: &Address) -> bool {

@@ -34,9 +34,10 @@ pub fn cluster(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep) {
     }
     let Some(gpu) = &plan.gpu else { return };
     let context = json!({"runtime_class": gpu.runtime_class, "device_plugin": gpu.device_plugin});
-    let nodes: Vec<Address> = plan.hosts.keys().map(|name| on(name, Kind::Node, "")).collect();
-    let plugin = objects(builder, step, first, "kubernetes/gpu.yaml", &context, &nodes, ready);
-    let Some(image) = &gpu.proof_image else { return };
+    // Not after every node: a daemon set comes to a node whenever that joins, and one device that is away holds up no other.
+    let plugin = objects(builder, step, first, "kubernetes/gpu.yaml", &context, &[], ready);
+    let of_target = super::target(plan).map(|target| target.proof_image.to_owned());
+    let Some(image) = gpu.proof_image.clone().or(of_target) else { return };
     for name in plan.hosts.keys() {
         let context = json!({"host": name, "runtime_class": gpu.runtime_class, "image": image});
         let mut after = plugin.clone();
@@ -67,14 +68,16 @@ fn node(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, k3s: &K3sPlan
         server_url: format!("https://{}:6443", server.address),
         labels: labels(plan, host),
         taints: Vec::new(),
-        disable: if role == NodeRole::Server { k3s.disable.clone() } else { Vec::new() },
+        disable: if role == NodeRole::Server { disabled(plan, k3s) } else { Vec::new() },
         installer: plan.artifacts.as_ref().map(|_| INSTALLER.to_owned()),
         restart_on: registries.as_ref().map(|(_, hash)| hash.clone()).unwrap_or_default(),
     };
     let mut resource = Resource::new(on(name, Kind::Node, ""), Kind::Node, &spec);
     // k3s looks for the runtime once, when it starts.
     let toolkit = plan.toolkit.as_ref().map(|_| on(name, Kind::Packages, "toolkit"));
-    for before in program.into_iter().chain(registries.map(|(file, _)| file)).chain(toolkit) {
+    let base = Some(on(name, Kind::Packages, "base"));
+    let base = base.filter(|base| builder.built.desired.resources.contains_key(base));
+    for before in program.into_iter().chain(registries.map(|(file, _)| file)).chain(toolkit).chain(base) {
         resource = resource.needing(before, Level::Usable);
     }
     if role == NodeRole::Agent {
@@ -82,6 +85,12 @@ fn node(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, k3s: &K3sPlan
             resource.needing(on(first, Kind::Node, ""), Level::Usable).needing(super::host(first), Level::Usable);
     }
     put(builder, step, "k3s", name, resource);
+}
+
+/// What the server does not bring: its own runtime classes would stand where ours is to be.
+fn disabled(plan: &JetsonStep, k3s: &K3sPlan) -> Vec<String> {
+    let classes = plan.gpu.iter().map(|_| "runtimes".to_owned());
+    k3s.disable.iter().filter(|part| *part != "runtimes").cloned().chain(classes).collect()
 }
 
 /// Program and installer, when they are brought.

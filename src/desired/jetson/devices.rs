@@ -1,7 +1,9 @@
 //! What is on each device, short of the cluster.
 
+use std::collections::BTreeMap;
+
 use super::super::Builder;
-use super::{host, on, power};
+use super::{host, on, power, target};
 use crate::plan::Step;
 use crate::plan::jetson::{HostPlan, JetsonStep, PathPlan, artifact};
 use crate::resource::account::{AccountKind, AccountSpec};
@@ -11,7 +13,7 @@ use crate::resource::packages::PackagesSpec;
 use crate::resource::{Address, Kind, Level, Resource};
 
 /// Where the key of the toolkit's repository lies on a device.
-const KEYRING: &str = "/usr/share/keyrings/nvidia-container-toolkit-keyring.gpg";
+const KEYRING: &str = "/usr/share/keyrings/nvidia-container-toolkit-keyring.asc";
 /// And the repository's line.
 const REPOSITORY: &str = "/etc/apt/sources.list.d/nvidia-container-toolkit.list";
 
@@ -31,8 +33,9 @@ pub fn device(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, name: &
     power::power(builder, step, plan, name, wanted);
     accounts(builder, step, plan, name);
     files(builder, step, plan, name);
-    if !plan.packages.is_empty() {
-        packages(builder, step, name, "base", plan.packages.clone());
+    let base = base_packages(plan);
+    if !base.is_empty() {
+        packages(builder, step, name, "base", base);
     }
     toolkit(builder, step, plan, name);
 }
@@ -156,12 +159,19 @@ pub fn brought(builder: &mut Builder<'_>, step: &Step, below: &str, path: &str) 
     }
 }
 
+/// What the JetPack's row names, and what the plan names.
+fn base_packages(plan: &JetsonStep) -> BTreeMap<String, String> {
+    let of_target = target(plan).into_iter().flat_map(|target| target.packages);
+    let of_target = of_target.filter(|_| plan.k3s.is_some()).map(|name| ((*name).to_owned(), String::new()));
+    of_target.chain(plan.packages.clone()).collect()
+}
+
 fn packages(
     builder: &mut Builder<'_>,
     step: &Step,
     name: &str,
     what: &str,
-    wanted: std::collections::BTreeMap<String, String>,
+    wanted: BTreeMap<String, String>,
 ) -> Address {
     let spec = PackagesSpec { host: name.to_owned(), packages: wanted, files: Vec::new() };
     let address = on(name, Kind::Packages, what);

@@ -12,6 +12,7 @@ pub use power::is_power;
 use super::{Builder, Built, as_name};
 use crate::plan::jetson::{HostPlan, JetsonStep, RolePlan};
 use crate::plan::{Plan, Problems, Step, Work};
+use crate::resource::jetpack::{self, Target};
 use crate::resource::{Address, Desired, Kind};
 
 /// What the name of a stack of devices ends in.
@@ -45,6 +46,7 @@ pub fn build(plan: &Plan) -> Result<Built, Problems> {
         })
         .collect();
     for (step, jetson) in &fleets {
+        refuse_unknown_jetpack(&mut builder, step, jetson);
         for (name, host) in &jetson.hosts {
             devices::device(&mut builder, step, jetson, name, host);
         }
@@ -61,6 +63,18 @@ pub fn build(plan: &Plan) -> Result<Built, Problems> {
     let mut problems = builder.problems;
     problems.sort_by_key(|problem| problem.place);
     if problems.is_empty() { Ok(builder.built) } else { Err(Problems(problems)) }
+}
+
+fn refuse_unknown_jetpack(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep) {
+    if let (Some(jetpack), None) = (&plan.jetpack, target(plan)) {
+        let problem = format!("JetPack {jetpack:?} is none that images are built for");
+        builder.complain(step, "jetpack", problem, format!("use one of {}", jetpack::known()));
+    }
+}
+
+/// What depends on the JetPack of a plan's devices.
+fn target(plan: &JetsonStep) -> Option<&'static Target> {
+    plan.jetpack.as_deref().and_then(jetpack::target)
 }
 
 /// The device that runs the control plane: the one that the plan names, else the first.
@@ -82,5 +96,10 @@ fn on(host: &str, kind: Kind, what: &str) -> Address {
 /// Labels of a node: those of all, then its own.
 fn labels(plan: &JetsonStep, host: &HostPlan) -> BTreeMap<String, String> {
     let all = plan.k3s.iter().flat_map(|k3s| k3s.labels.clone());
-    all.chain(host.labels.clone()).collect()
+    jetpack_label(plan).into_iter().chain(all).chain(host.labels.clone()).collect()
+}
+
+/// Says which programs a node can run: an image for CUDA 12.6 is of no use on CUDA 13.
+fn jetpack_label(plan: &JetsonStep) -> Option<(String, String)> {
+    target(plan).map(|target| ("akidb.dev/jetpack".to_owned(), target.jetpack.to_owned()))
 }

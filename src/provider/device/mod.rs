@@ -10,12 +10,19 @@ mod file;
 mod fleet;
 mod host;
 mod host_key;
+mod image;
+mod kubectl;
+mod manifest;
+mod node;
+mod node_script;
 mod on_host;
 mod packages;
 mod power_mode;
+mod readiness;
 mod script;
 mod service;
 mod tegrastats;
+mod together;
 
 use std::sync::Arc;
 
@@ -35,6 +42,7 @@ use crate::resource::{Artefacts, Kind};
 
 /// The provider of every kind that lives on machines.
 pub fn providers(fleet: &Arc<Fleet>, artefacts: &Arc<Artefacts>) -> Providers {
+    let kubectl = kubectl::Kubectl::new(fleet);
     Providers::default()
         .with(Kind::Host, Arc::new(host::Hosts::new(fleet)))
         .with(Kind::File, Arc::new(OnHost::<file::Files>::new(fleet, artefacts)))
@@ -42,4 +50,7 @@ pub fn providers(fleet: &Arc<Fleet>, artefacts: &Arc<Artefacts>) -> Providers {
         .with(Kind::Packages, Arc::new(OnHost::<packages::DebianPackages>::new(fleet, artefacts)))
         .with(Kind::Service, Arc::new(OnHost::<service::Services>::new(fleet, artefacts)))
         .with(Kind::PowerMode, Arc::new(OnHost::<power_mode::PowerModes>::new(fleet, artefacts)))
+        .with(Kind::Node, Arc::new(node::Nodes::new(fleet, &kubectl)))
+        .with(Kind::Image, Arc::new(OnHost::<image::Images>::new(fleet, artefacts)))
+        .with(Kind::Manifest, Arc::new(manifest::Manifests::new(&kubectl)))
 }

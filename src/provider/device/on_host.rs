@@ -83,6 +83,8 @@ impl<K: Shell> OnHost<K> {
             return Err(Fault::new(Class::Refused, K::SERVICE, "upload", "NoArtefact", words)
                 .next("name the directory with --artifacts"));
         };
+        // The first thing that comes to a bare device may lie there until it is put to its place.
+        self.must("upload", spec, &format!("mkdir -p {MEMORY}")).await?;
         self.fleet.upload(K::host(spec), Upload { from, to }).await
     }
 
@@ -95,7 +97,7 @@ impl<K: Shell> OnHost<K> {
 }
 
 /// What helps, whatever failed.
-fn general_remedy(said: &str) -> Option<&'static str> {
+pub(super) fn general_remedy(said: &str) -> Option<&'static str> {
     if said.contains("No space left on device") {
         return Some(
             "the device's disk is full: make room (df -h; k3s crictl rmi --prune), then run the same command again",
@@ -105,19 +107,19 @@ fn general_remedy(said: &str) -> Option<&'static str> {
 }
 
 /// Notes on the machine that this address is ours, before it is made: a destroy takes away only what we brought.
-fn remember(subject: &Subject<'_>) -> String {
+pub(super) fn remember(subject: &Subject<'_>) -> String {
     let name = quoted(&format!("{}/{}", subject.stack, subject.address));
     format!("mkdir -p {MEMORY}; grep -qxF {name} {MEMORY}/made 2>/dev/null || echo {name} >>{MEMORY}/made")
 }
 
 /// Prints whether this address is ours.
-fn recall(subject: &Subject<'_>) -> String {
+pub(super) fn recall(subject: &Subject<'_>) -> String {
     let name = quoted(&format!("{}/{}", subject.stack, subject.address));
     format!("if grep -qxF {name} {MEMORY}/made 2>/dev/null; then echo ours=1; fi")
 }
 
 /// Forgets it, and the memory with the last thing in it.
-fn forget(subject: &Subject<'_>) -> String {
+pub(super) fn forget(subject: &Subject<'_>) -> String {
     let name = quoted(&format!("{}/{}", subject.stack, subject.address));
     format!(
         "if test -e {MEMORY}/made; then grep -vxF {name} {MEMORY}/made >{MEMORY}/made.new || :; mv {MEMORY}/made.new {MEMORY}/made; test -s {MEMORY}/made || rm -f {MEMORY}/made; rmdir {MEMORY}/before {MEMORY} 2>/dev/null || :; fi"
@@ -159,7 +161,7 @@ impl<K: Shell> Provider for OnHost<K> {
 }
 
 /// Sets the variable `ours`.
-fn is_ours(subject: &Subject<'_>) -> String {
+pub(super) fn is_ours(subject: &Subject<'_>) -> String {
     let name = quoted(&format!("{}/{}", subject.stack, subject.address));
     format!("ours=; if grep -qxF {name} {MEMORY}/made 2>/dev/null; then ours=1; fi")
 }

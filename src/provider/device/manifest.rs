@@ -1,0 +1,287 @@
+//! Objects of a Kubernetes cluster, applied by the server with our field manager.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+
+use super::kubectl::{Kubectl, MANAGER, SERVER_SIDE, Seen, items, naming};
+use super::readiness::{self, Verdict};
+use super::script::quoted;
+use crate::provider::{Gone, Made, Provider, Settled, Subject};
+use crate::resource::manifest::{ManifestSpec, Readiness};
+use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Level, Owner};
+
+/// Says who made an object.
+const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// Says which address of which stack it stands for.
+const ADDRESS: &str = "akidb.dev/address";
+
+/// Objects of the clusters on a fleet's machines.
+pub struct Manifests {
+    kubectl: Arc<Kubectl>,
+    /// Since when each is waited for.
+    waiting: Mutex<BTreeMap<String, Instant>>,
+}
+
+impl Manifests {
+    /// Objects of these clusters.
+    pub fn new(kubectl: &Arc<Kubectl>) -> Self {
+        Self { kubectl: Arc::clone(kubectl), waiting: Mutex::default() }
+    }
+
+    /// Applies it; `take` takes over fields that others set.
+    async fn apply(&self, subject: &Subject<'_>, spec: &ManifestSpec, take: bool) -> Result<Made, Fault> {
+        let force = if take { " --force-conflicts" } else { "" };
+        let wanted = wanted(subject, spec);
+        let arguments = format!("apply {SERVER_SIDE}{force} -f - 2>&1");
+        let (code, said) = self.kubectl.run(&spec.host, &arguments, Some(&wanted)).await?;
+        if code != 0 && spec.kind == "Job" && said.contains("immutable") {
+            // A job cannot be changed: the next one takes its place.
+            self.renew(spec, &arguments, &wanted).await?;
+        } else if code != 0 {
+            return Err(super::kubectl::refused("apply", &said));
+        }
+        self.waits_from_now(&subject.address.to_string());
+        Ok(Made { id: id(spec), attributes: Attributes::new() })
+    }
+
+    async fn renew(&self, spec: &ManifestSpec, apply: &str, wanted: &Value) -> Result<(), Fault> {
+        let arguments = format!("delete {} --ignore-not-found --cascade=foreground --timeout=60s 2>&1", naming(spec));
+        self.kubectl.must(&spec.host, &arguments, None).await?;
+        self.kubectl.must(&spec.host, apply, Some(wanted)).await.map(drop)
+    }
+
+    fn waits_from_now(&self, address: &str) {
+        self.since().insert(address.to_owned(), Instant::now());
+    }
+
+    fn waited(&self, address: &str) -> Duration {
+        self.since().entry(address.to_owned()).or_insert_with(Instant::now).elapsed()
+    }
+
+    fn since(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Instant>> {
+        // Nothing can fail while it is held: what a poisoned map holds is whole.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn object(&self, spec: &ManifestSpec) -> Result<Value, Fault> {
+        let arguments = format!("get {} -o json 2>&1", naming(spec));
+        let printed = self.kubectl.must(&spec.host, &arguments, None).await?;
+        items(&printed).pop().ok_or_else(|| Fault::unexpected("kubectl", "get", printed))
+    }
+
+    /// The pods of an object, and the nodes that do not answer.
+    async fn pods(&self, spec: &ManifestSpec, object: &Value) -> Result<Vec<Value>, Fault> {
+        let labels = object.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
+        let pairs = labels.into_iter().flatten().filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)));
+        let selector = pairs.collect::<Vec<_>>().join(",");
+        let namespace = spec.namespace.as_deref().unwrap_or("default");
+        let arguments =
+            format!("get pods --namespace {} --selector {} -o json 2>&1", quoted(namespace), quoted(&selector));
+        Ok(items(&self.kubectl.must(&spec.host, &arguments, None).await?))
+    }
+
+    async fn log(&self, spec: &ManifestSpec) -> Result<String, Fault> {
+        let namespace = spec.namespace.as_deref().unwrap_or("default");
+        let arguments =
+            format!("logs --namespace {} {} --tail=40 2>&1", quoted(namespace), quoted(&format!("job/{}", spec.name)));
+        Ok(self.kubectl.run(&spec.host, &arguments, None).await?.1)
+    }
+
+    /// Why it is not there yet, from its pods and their nodes.
+    async fn missing(&self, spec: &ManifestSpec, object: &Value) -> Result<(Vec<Value>, Vec<String>), Fault> {
+        let pods = self.pods(spec, object).await?;
+        let nodes = self.kubectl.nodes(&spec.host).await?;
+        let silent = nodes.iter().filter(|node| !readiness::node_is_ready(node));
+        let silent = silent.filter_map(|node| node.pointer("/metadata/name")?.as_str().map(str::to_owned)).collect();
+        Ok((pods, silent))
+    }
+}
+
+/// What it is called on its machine.
+fn id(spec: &ManifestSpec) -> String {
+    let namespace = spec.namespace.as_ref().map_or_else(String::new, |namespace| format!("{namespace}/"));
+    format!("{}:{}/{namespace}{}", spec.host, spec.kind, spec.name)
+}
+
+/// Which address an object stands for.
+fn mark(subject: &Subject<'_>) -> String {
+    format!("{}/{}", subject.stack, subject.address)
+}
+
+/// The whole object with our marks.
+fn wanted(subject: &Subject<'_>, spec: &ManifestSpec) -> Value {
+    let mut object = if spec.object.is_object() { spec.object.clone() } else { json!({}) };
+    object["apiVersion"] = spec.api_version.clone().into();
+    object["kind"] = spec.kind.clone().into();
+    object["metadata"]["name"] = spec.name.clone().into();
+    if let Some(namespace) = &spec.namespace {
+        object["metadata"]["namespace"] = namespace.clone().into();
+    }
+    object["metadata"]["labels"][MANAGED_BY] = MANAGER.into();
+    object["metadata"]["annotations"][ADDRESS] = mark(subject).into();
+    object
+}
+
+fn owner(subject: &Subject<'_>, now: &Value) -> Owner {
+    let says = now.pointer("/metadata/annotations").and_then(|all| all.get(ADDRESS)).and_then(Value::as_str);
+    match says {
+        Some(says) if says == mark(subject) => Owner::Ours,
+        Some(says) => Owner::Foreign(format!("it is {says} of another stack or address")),
+        None => Owner::Foreign("it does not carry this stack's annotation".to_owned()),
+    }
+}
+
+/// What is there, in the shape of what is wanted: where an apply would change nothing, it says what is wanted (the
+/// server fills in defaults and writes quantities in its own way); elsewhere it says what is there.
+fn as_wanted(wanted: &Value, now: &Value, then: &Value) -> Value {
+    match (wanted, now, then) {
+        (Value::Object(wanted), Value::Object(now), Value::Object(then)) => {
+            let mut there = serde_json::Map::new();
+            for (key, now) in now {
+                match (wanted.get(key), then.get(key)) {
+                    (Some(wanted), Some(then)) => drop(there.insert(key.clone(), as_wanted(wanted, now, then))),
+                    (None, Some(then)) if then == now => {}
+                    _ => drop(there.insert(key.clone(), now.clone())),
+                }
+            }
+            // What the server drops without a word (an empty list) is neither there nor missing.
+            let dropped = wanted.iter().filter(|(key, _)| !now.contains_key(*key) && !then.contains_key(*key));
+            there.extend(dropped.map(|(key, value)| (key.clone(), value.clone())));
+            Value::Object(there)
+        }
+        (Value::Array(wanted), Value::Array(now), Value::Array(then))
+            if wanted.len() == now.len() && now.len() == then.len() =>
+        {
+            let all = wanted.iter().zip(now).zip(then);
+            Value::Array(all.map(|((wanted, now), then)| as_wanted(wanted, now, then)).collect())
+        }
+        (wanted, now, then) if now == then => wanted.clone(),
+        (_, now, _) => now.clone(),
+    }
+}
+
+/// The settings as they are.
+fn found(spec: &ManifestSpec, seen: &Seen) -> Value {
+    let mut object = match &seen.then {
+        Some(then) => as_wanted(&spec.object, &seen.now, then),
+        None => seen.now.clone(),
+    };
+    if let (Some(all), Some(wanted)) = (object.as_object_mut(), spec.object.as_object()) {
+        all.retain(|key, _| wanted.contains_key(key));
+    }
+    let failed = matches!(spec.ready, Readiness::Logged(_)) && readiness::condition(&seen.now, "Failed").is_some();
+    let ready = if failed { json!("failed") } else { json!(spec.ready) };
+    let mut all = json!({
+        "host": spec.host, "api_version": spec.api_version, "kind": spec.kind, "name": spec.name, "object": object,
+        "ready": ready,
+    });
+    if let Some(namespace) = &spec.namespace {
+        all["namespace"] = namespace.clone().into();
+    }
+    all
+}
+
+#[async_trait]
+impl Provider for Manifests {
+    async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
+        let spec: ManifestSpec = subject.typed()?;
+        let Some(seen) = self.kubectl.look(&spec, wanted(subject, &spec)).await? else { return Ok(None) };
+        let attributes =
+            Attributes::from([("uid".to_owned(), seen.now.pointer("/metadata/uid").cloned().unwrap_or_default())]);
+        Ok(Some(Found { id: id(&spec), spec: found(&spec, &seen), attributes, owner: owner(subject, &seen.now) }))
+    }
+
+    async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
+        let spec: ManifestSpec = subject.typed()?;
+        let there = if subject.seen_absent { None } else { self.kubectl.look(&spec, wanted(subject, &spec)).await? };
+        if let Some(Owner::Foreign(why)) = there.map(|seen| owner(subject, &seen.now)) {
+            return Err(Fault::new(Class::Exists, "kubectl", "apply", "Foreign", format!("{}: {why}", id(&spec)))
+                .next(format!("choose another name, or take it up on purpose with --adopt {}", subject.address)));
+        }
+        self.apply(subject, &spec, false).await
+    }
+
+    async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
+        let spec: ManifestSpec = subject.typed()?;
+        if fields.iter().any(|field| field.path == "ready") {
+            // A proof that failed is not run again by applying it once more.
+            let arguments = format!("apply {SERVER_SIDE} -f - 2>&1");
+            self.renew(&spec, &arguments, &wanted(subject, &spec)).await?;
+            self.waits_from_now(&subject.address.to_string());
+            return Ok(Made { id: found.id.clone(), attributes: found.attributes.clone() });
+        }
+        // Somebody else's object comes here only when it is taken up on purpose.
+        let take = matches!(found.owner, Owner::Foreign(_));
+        self.apply(subject, &spec, take).await
+    }
+
+    async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
+        let spec: ManifestSpec = subject.typed()?;
+        let name = naming(&spec);
+        let script = format!("delete {name} --ignore-not-found --wait=false 2>&1");
+        let (code, said) = self.kubectl.run(&spec.host, &script, None).await?;
+        if code != 0 && !said.contains("no matches for kind") {
+            return Err(super::kubectl::refused("delete", &said));
+        }
+        let left = self.kubectl.must(&spec.host, &format!("get {name} --ignore-not-found -o name 2>&1"), None).await?;
+        if left.trim().is_empty() {
+            return Ok(Gone::Gone);
+        }
+        Err(Fault::new(Class::Retry, "kubectl", "delete", "Terminating", format!("{} is still going", id(&spec)))
+            .next("look at its finalizers and at what is in it, then run the same command again"))
+    }
+
+    async fn settled(&self, subject: &Subject<'_>, _level: Level) -> Result<Settled, Fault> {
+        let spec: ManifestSpec = subject.typed()?;
+        if spec.ready == Readiness::Taken {
+            return Ok(Settled::Ready(Attributes::new()));
+        }
+        let object = self.object(&spec).await?;
+        let verdict = match &spec.ready {
+            Readiness::Logged(_) => readiness::job(&object),
+            _ => readiness::rollout(&object),
+        };
+        let state = match verdict {
+            Verdict::Ready if matches!(spec.ready, Readiness::Logged(_)) => {
+                return readiness::judge_log(&spec, &self.log(&spec).await?);
+            }
+            Verdict::Ready => return Ok(Settled::Ready(Attributes::new())),
+            Verdict::Failed(why) => return Err(readiness::failed(&spec, &why, &self.log(&spec).await?)),
+            Verdict::NotYet(state) => state,
+        };
+        let (pods, silent) = self.missing(&spec, &object).await?;
+        if readiness::only_on(&object, &pods, &silent) {
+            // Nobody can roll out to a node that does not answer: it gets there when it comes back.
+            return Ok(Settled::Ready(Attributes::new()));
+        }
+        let state = readiness::told(&state, &pods);
+        if self.waited(&subject.address.to_string()) > readiness::longest(&spec.ready) {
+            return Err(readiness::too_long(&spec, &state));
+        }
+        Ok(Settled::NotYet(state, Duration::from_secs(2)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_and_quantities_are_no_difference() {
+        let wanted = json!({"replicas": 3, "cpu": "1000m", "list": [{"name": "a"}], "env": []});
+        let now = json!({"replicas": 3, "cpu": "1", "list": [{"name": "a", "policy": "Always"}], "filled": "in"});
+        assert_eq!(as_wanted(&wanted, &now, &now), wanted);
+    }
+
+    #[test]
+    fn what_an_apply_would_change_is_shown_as_it_is() {
+        let wanted = json!({"replicas": 3, "image": "new", "gone": {}});
+        let now = json!({"replicas": 5, "image": "old", "gone": {"a": 1}});
+        let then = json!({"replicas": 3, "image": "new", "gone": {}});
+        assert_eq!(as_wanted(&wanted, &now, &then), json!({"replicas": 5, "image": "old", "gone": {"a": 1}}));
+    }
+}

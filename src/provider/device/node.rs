@@ -1,0 +1,301 @@
+//! Nodes of a k3s cluster: a server, and agents that join it by a token which lives for ten minutes at most.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+
+use super::Fleet;
+use super::kubectl::Kubectl;
+use super::node_script as text;
+use super::on_host::{forget, general_remedy, is_ours, recall, remember};
+use super::readiness::node_is_ready;
+use super::script::{lines, quoted};
+use crate::provider::{Gone, Made, Provider, Settled, Subject};
+use crate::resource::node::{NodeRole, NodeSpec};
+use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Level, Owner};
+
+/// A node that joined is Ready within this, or something is wrong.
+const READY_WITHIN: Duration = Duration::from_secs(180);
+/// One try of a drain: what does not go by then is tried again, so that others have their turn on the server.
+const DRAIN_TRY_SECONDS: u32 = 3;
+
+/// Nodes on a fleet's machines.
+pub struct Nodes {
+    fleet: Arc<Fleet>,
+    kubectl: Arc<Kubectl>,
+    /// Agents take a new version one after the other.
+    upgrading: tokio::sync::Mutex<()>,
+    waiting: Mutex<BTreeMap<String, Instant>>,
+}
+
+impl Nodes {
+    /// Nodes on these machines.
+    pub fn new(fleet: &Arc<Fleet>, kubectl: &Arc<Kubectl>) -> Self {
+        Self {
+            fleet: Arc::clone(fleet),
+            kubectl: Arc::clone(kubectl),
+            upgrading: tokio::sync::Mutex::default(),
+            waiting: Mutex::default(),
+        }
+    }
+
+    async fn must(&self, operation: &str, host: &str, script: &str) -> Result<String, Fault> {
+        let reply = self.fleet.run(host, format!("set -eu\n{script}")).await?;
+        if reply.code == 0 {
+            return Ok(reply.output);
+        }
+        let said = reply.output.trim();
+        let tail: Vec<&str> = said.lines().rev().take(5).collect();
+        let tail: Vec<&str> = tail.into_iter().rev().collect();
+        let words = format!("{host}: {} (exit status {})", tail.join(" / "), reply.code);
+        let next = text::remedy(said).or_else(|| general_remedy(said));
+        let next = next.unwrap_or("correct it on the device, then run the same command again");
+        Err(Fault::new(Class::Refused, "k3s", operation, "Failed", words).next(next))
+    }
+
+    /// Installs and starts k3s; an agent joins by a token made for this alone.
+    async fn join(&self, operation: &str, spec: &NodeSpec) -> Result<(), Fault> {
+        if spec.role == NodeRole::Server {
+            return self.must(operation, &spec.host, &text::install(spec, None)).await.map(drop);
+        }
+        let make = format!("k3s token create --ttl 10m --description {}", quoted(&format!("join of {}", spec.host)));
+        let printed = self.must("token create", &spec.server, &make).await?;
+        let Some(token) = printed.lines().rev().find(|line| line.starts_with("K10")).map(str::trim) else {
+            return Err(Fault::unexpected("k3s", "token create", "no token in what it printed"));
+        };
+        let joined = self.must(operation, &spec.host, &text::install(spec, Some(token))).await;
+        let id = token.rsplit("::").next().and_then(|secret| secret.split('.').next()).unwrap_or_default();
+        // It has done its work. When this fails it ends by itself in ten minutes.
+        let deleted = self.fleet.run(&spec.server, format!("k3s token delete {}", quoted(id))).await;
+        joined?;
+        deleted.map(drop)
+    }
+
+    /// The node as the API knows it.
+    async fn node(&self, spec: &NodeSpec) -> Result<Option<Value>, Fault> {
+        let nodes = self.kubectl.nodes(&spec.server).await?;
+        let named = |node: &Value| node.pointer("/metadata/name").and_then(Value::as_str) == Some(&spec.host);
+        Ok(nodes.into_iter().find(named))
+    }
+
+    async fn kubectl(&self, spec: &NodeSpec, arguments: &str) -> Result<(), Fault> {
+        self.kubectl.must(&spec.server, &format!("{arguments} 2>&1"), None).await.map(drop)
+    }
+
+    /// Moves the pods of a node elsewhere, as budgets allow.
+    async fn drain(&self, spec: &NodeSpec) -> Result<(), Fault> {
+        let name = quoted(&spec.host);
+        let arguments = format!(
+            "drain {name} --ignore-daemonsets --delete-emptydir-data --force --timeout={DRAIN_TRY_SECONDS}s 2>&1"
+        );
+        let (code, said) = self.kubectl.run(&spec.server, &arguments, None).await?;
+        if code == 0 || said.contains("not found") {
+            return Ok(());
+        }
+        let words: Vec<&str> = said.lines().rev().take(2).collect();
+        Err(Fault::new(Class::Retry, "k3s", "drain", "PodsStay", format!("{}: {}", spec.host, words.join(" / ")))
+            .next("a disruption budget holds its pods: take fewer replicas or allow one less, then run the same command again"))
+    }
+
+    /// Another version, on a node without pods; one agent after the other.
+    async fn upgrade(&self, spec: &NodeSpec) -> Result<(), Fault> {
+        let turn = self.upgrading.lock().await;
+        if spec.role == NodeRole::Agent {
+            self.drain(spec).await?;
+        }
+        self.must("upgrade", &spec.host, &text::install(spec, None)).await?;
+        if spec.role == NodeRole::Agent {
+            self.kubectl(spec, &format!("uncordon {}", quoted(&spec.host))).await?;
+        }
+        drop(turn);
+        Ok(())
+    }
+
+    /// Labels and taints, which k3s gives to a new node only.
+    async fn relabel(&self, spec: &NodeSpec, fields: &[FieldChange]) -> Result<(), Fault> {
+        let name = quoted(&spec.host);
+        let mut words = Vec::new();
+        for field in fields {
+            let Some(key) = field.path.strip_prefix("labels.") else { continue };
+            words.push(match spec.labels.get(key) {
+                Some(value) => quoted(&format!("{key}={value}")),
+                None => quoted(&format!("{key}-")),
+            });
+        }
+        if fields.iter().any(|field| field.path == "labels") {
+            words.extend(spec.labels.iter().map(|(key, value)| quoted(&format!("{key}={value}"))));
+        }
+        if !words.is_empty() {
+            self.kubectl(spec, &format!("label node {name} --overwrite {}", words.join(" "))).await?;
+        }
+        if !fields.iter().any(|field| field.path.starts_with("taints")) {
+            return Ok(());
+        }
+        let there = self.node(spec).await?.map(|node| taints(&node)).unwrap_or_default();
+        let gone = there.iter().filter(|taint| !spec.taints.contains(taint)).map(|taint| quoted(&format!("{taint}-")));
+        let words: Vec<String> = spec.taints.iter().map(|taint| quoted(taint)).chain(gone).collect();
+        self.kubectl(spec, &format!("taint node {name} --overwrite {}", words.join(" "))).await
+    }
+
+    fn since(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Instant>> {
+        // Nothing can fail while it is held: what a poisoned map holds is whole.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// `key=value:Effect`, without those that the cluster sets by itself.
+fn taints(node: &Value) -> Vec<String> {
+    let all = node.pointer("/spec/taints").and_then(Value::as_array).into_iter().flatten();
+    let text = |taint: &Value, field: &str| taint.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+    all.filter(|taint| !text(taint, "key").starts_with("node.kubernetes.io/"))
+        .map(|taint| format!("{}={}:{}", text(taint, "key"), text(taint, "value"), text(taint, "effect")))
+        .collect()
+}
+
+/// The settings as they are, from what the machine printed and what the API says.
+fn found(spec: &NodeSpec, printed: &str, node: Option<&Value>) -> Option<Value> {
+    let seen = lines(printed);
+    let role = if *seen.get("unit")? == "k3s" { NodeRole::Server } else { NodeRole::Agent };
+    let text = |key: &str| seen.get(key).copied().unwrap_or_default().trim();
+    // A program that was replaced runs only once it is started again: the node says what runs.
+    let runs = node.and_then(|node| node.pointer("/status/nodeInfo/kubeletVersion")?.as_str());
+    let started = if text("active") == "active" { text("started") } else { "(it does not run)" };
+    let mut all = json!({
+        "host": spec.host, "role": role, "server": spec.server, "version": runs.unwrap_or(text("version")),
+        "server_url": if role == NodeRole::Agent { text("url") } else { &spec.server_url },
+        "labels": node.and_then(|node| node.pointer("/metadata/labels")).cloned().unwrap_or_else(|| json!({})),
+        "taints": node.map(taints).unwrap_or_default(),
+        "disable": text("disable").split_whitespace().collect::<Vec<_>>(),
+        "restart_on": started,
+    });
+    if let Some(installer) = &spec.installer {
+        all["installer"] = installer.clone().into();
+    }
+    Some(all)
+}
+
+#[async_trait]
+impl Provider for Nodes {
+    async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
+        let spec: NodeSpec = subject.typed()?;
+        let printed = self.must("look", &spec.host, &format!("{}\n{}", text::look(), recall(subject))).await?;
+        if !printed.lines().any(|line| line.starts_with("unit=")) {
+            return Ok(None);
+        }
+        let node = self.node(&spec).await?;
+        let ready = node.as_ref().is_some_and(node_is_ready);
+        let ours = printed.lines().any(|line| line == "ours=1");
+        let owner = if ours {
+            Owner::Ours
+        } else {
+            Owner::Foreign("k3s is installed there, and this stack did not do it".to_owned())
+        };
+        let attributes =
+            Attributes::from([("joined".to_owned(), node.is_some().into()), ("ready".to_owned(), ready.into())]);
+        let there = found(&spec, &printed, node.as_ref());
+        Ok(there.map(|there| Found { id: spec.host.clone(), spec: there, attributes, owner }))
+    }
+
+    async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
+        let spec: NodeSpec = subject.typed()?;
+        if !subject.seen_absent
+            && let Some(Found { owner: Owner::Foreign(why), .. }) = self.read(subject).await?
+        {
+            return Err(Fault::new(Class::Exists, "k3s", "install", "Foreign", format!("{}: {why}", spec.host))
+                .next(format!("take it up on purpose with --adopt {}, or uninstall it", subject.address)));
+        }
+        self.must("remember", &spec.host, &remember(subject)).await?;
+        self.join("install", &spec).await?;
+        self.since().insert(subject.address.to_string(), Instant::now());
+        Ok(Made { id: spec.host, attributes: Attributes::new() })
+    }
+
+    async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
+        let spec: NodeSpec = subject.typed()?;
+        self.must("remember", &spec.host, &remember(subject)).await?;
+        let changed = |names: &[&str]| fields.iter().any(|field| names.iter().any(|name| field.path.starts_with(name)));
+        let joined = found.attributes.get("joined").and_then(Value::as_bool) == Some(true);
+        if !joined && spec.role == NodeRole::Agent {
+            self.join("join", &spec).await?;
+        } else if changed(&["version"]) {
+            self.upgrade(&spec).await?;
+        } else if changed(&["disable", "server_url", "installer"]) {
+            self.must("install", &spec.host, &text::install(&spec, None)).await?;
+        } else if changed(&["restart_on"]) {
+            self.must("restart", &spec.host, &text::restart(&spec)).await?;
+        }
+        if joined {
+            self.relabel(&spec, fields).await?;
+        }
+        self.since().insert(subject.address.to_string(), Instant::now());
+        Ok(Made { id: spec.host, attributes: Attributes::new() })
+    }
+
+    async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
+        let spec: NodeSpec = subject.typed()?;
+        if spec.role == NodeRole::Agent {
+            match self.node(&spec).await {
+                Ok(Some(_)) => {
+                    self.drain(&spec).await?;
+                    self.kubectl(&spec, &format!("delete node {} --ignore-not-found", quoted(&spec.host))).await?;
+                }
+                // Nothing there knows it. A server that is away keeps a node that is down until it goes itself.
+                Ok(None) => {}
+                Err(fault) if fault.class == Class::Unreachable => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        let script = format!(
+            "{}\nif test \"${{ours:-}}\" = 1; then\n{}\nfi\n{}",
+            is_ours(subject),
+            text::uninstall(spec.role),
+            forget(subject)
+        );
+        self.must("uninstall", &spec.host, &script).await?;
+        Ok(Gone::Gone)
+    }
+
+    async fn settled(&self, subject: &Subject<'_>, _level: Level) -> Result<Settled, Fault> {
+        let spec: NodeSpec = subject.typed()?;
+        let node = self.node(&spec).await?;
+        if node.as_ref().is_some_and(node_is_ready) {
+            return Ok(Settled::Ready(Attributes::from([
+                ("joined".to_owned(), true.into()),
+                ("ready".to_owned(), true.into()),
+            ])));
+        }
+        let waited = self.since().entry(subject.address.to_string()).or_insert_with(Instant::now).elapsed();
+        let state = if node.is_some() { "joined, not Ready yet" } else { "not joined yet" };
+        if waited > READY_WITHIN {
+            let words = format!("{} is {state} after {} s", spec.host, READY_WITHIN.as_secs());
+            let next = format!("look at journalctl -u {} on {}", text::unit(spec.role), spec.host);
+            return Err(Fault::new(Class::Refused, "k3s", "join", "NotReady", words).next(next));
+        }
+        Ok(Settled::NotYet(state.to_owned(), Duration::from_secs(2)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_that_does_not_run_differs() {
+        let spec: NodeSpec = serde_json::from_value(json!({
+            "host": "a", "role": "agent", "version": "v2", "server": "s", "server_url": "https://s:6443",
+        }))
+        .expect("a node");
+        let node = json!({"status": {"nodeInfo": {"kubeletVersion": "v1"}}, "metadata": {"labels": {"tier": "edge"}},
+            "spec": {"taints": [{"key": "gpu", "value": "yes", "effect": "NoSchedule"},
+                {"key": "node.kubernetes.io/unreachable", "effect": "NoExecute"}]}});
+        let printed = "unit=k3s-agent\nactive=failed\nurl=https://s:6443\nversion=v2\nstarted=";
+        let seen = found(&spec, printed, Some(&node)).expect("a node");
+        assert_eq!(seen["restart_on"], "(it does not run)");
+        assert_eq!(seen["version"], "v1");
+        assert_eq!(seen["taints"], json!(["gpu=yes:NoSchedule"]));
+        assert_eq!(found(&spec, "version=v2", None), None);
+    }
+}

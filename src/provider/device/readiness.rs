@@ -1,0 +1,217 @@
+//! When an object of a cluster counts as usable, and what is missing until then. Pure: from what the API says.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::provider::Settled;
+use crate::resource::manifest::{ManifestSpec, Readiness};
+use crate::resource::{Attributes, Class, Fault};
+
+/// Images come over slow lines to small devices.
+const ROLLOUT: Duration = Duration::from_secs(10 * 60);
+/// A proof runs in seconds once its image is there; its job gives up after five minutes by itself.
+const PROOF: Duration = Duration::from_secs(6 * 60);
+
+/// How far something has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Usable.
+    Ready,
+    /// On its way: how far it is.
+    NotYet(String),
+    /// It will not come.
+    Failed(String),
+}
+
+/// How long it is waited for at most.
+pub fn longest(ready: &Readiness) -> Duration {
+    if matches!(ready, Readiness::Logged(_)) { PROOF } else { ROLLOUT }
+}
+
+fn number(object: &Value, path: &str) -> i64 {
+    object.pointer(path).and_then(Value::as_i64).unwrap_or(0)
+}
+
+/// A condition that is true: its reason and message.
+pub fn condition<'v>(object: &'v Value, name: &str) -> Option<(&'v str, &'v str)> {
+    let conditions = object.pointer("/status/conditions")?.as_array()?;
+    let text = |one: &'v Value, field: &str| one.get(field).and_then(Value::as_str).unwrap_or_default();
+    let found = conditions.iter().find(|one| text(one, "type") == name && text(one, "status") == "True")?;
+    Some((text(found, "reason"), text(found, "message")))
+}
+
+/// Whether a node answers.
+pub fn node_is_ready(node: &Value) -> bool {
+    condition(node, "Ready").is_some()
+}
+
+/// Deployment, StatefulSet, DaemonSet: all pods of the newest revision are available.
+pub fn rollout(object: &Value) -> Verdict {
+    if number(object, "/status/observedGeneration") < number(object, "/metadata/generation") {
+        return Verdict::NotYet("not seen by its controller yet".to_owned());
+    }
+    let daemons = object.get("kind").and_then(Value::as_str) == Some("DaemonSet");
+    let (wanted, newest, usable) = if daemons {
+        ("/status/desiredNumberScheduled", "/status/updatedNumberScheduled", "/status/numberAvailable")
+    } else {
+        ("/spec/replicas", "/status/updatedReplicas", "/status/availableReplicas")
+    };
+    let (wanted, newest, usable) = (number(object, wanted), number(object, newest), number(object, usable));
+    let old = if daemons { 0 } else { number(object, "/status/replicas") - newest };
+    if newest >= wanted && usable >= wanted && old <= 0 && (!daemons || wanted > 0) {
+        return Verdict::Ready;
+    }
+    Verdict::NotYet(format!("{} of {wanted} available", usable.min(newest)))
+}
+
+/// Whether all that is missing of a DaemonSet is on nodes that do not answer.
+pub fn only_on(object: &Value, pods: &[Value], silent: &[String]) -> bool {
+    if object.get("kind").and_then(Value::as_str) != Some("DaemonSet") || silent.is_empty() {
+        return false;
+    }
+    let on = |pod: &Value| pod.pointer("/spec/nodeName").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let usable = pods.iter().filter(|pod| condition(pod, "Ready").is_some() && !silent.contains(&on(pod))).count();
+    let wanted = number(object, "/status/desiredNumberScheduled");
+    let silent = i64::try_from(silent.len()).unwrap_or(i64::MAX);
+    i64::try_from(usable).unwrap_or(0) >= wanted - silent && usable > 0
+}
+
+/// A job: complete, failed, or running.
+pub fn job(object: &Value) -> Verdict {
+    if condition(object, "Complete").is_some() {
+        return Verdict::Ready;
+    }
+    match condition(object, "Failed") {
+        Some((reason, message)) => Verdict::Failed(format!("{reason}: {message}")),
+        None if number(object, "/status/active") > 0 => Verdict::NotYet("its pod has not ended".to_owned()),
+        None => Verdict::NotYet("no pod yet".to_owned()),
+    }
+}
+
+/// The state with what holds its pods back.
+pub fn told(state: &str, pods: &[Value]) -> String {
+    let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+    for reason in pods.iter().filter_map(holds_back) {
+        *reasons.entry(reason).or_default() += 1;
+    }
+    let reasons: Vec<String> = reasons
+        .into_iter()
+        .map(|(reason, pods)| if pods == 1 { reason } else { format!("{pods} pods: {reason}") })
+        .collect();
+    if reasons.is_empty() { state.to_owned() } else { format!("{state}; {}", reasons.join("; ")) }
+}
+
+/// Why a pod does not run: it has no node, or a container waits.
+fn holds_back(pod: &Value) -> Option<String> {
+    let phase = pod.pointer("/status/phase").and_then(Value::as_str);
+    let conditions = pod.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
+    let homeless = conditions.filter(|one| one.get("type").and_then(Value::as_str) == Some("PodScheduled"));
+    let homeless = homeless.filter(|one| one.get("status").and_then(Value::as_str) == Some("False"));
+    if let Some(message) = homeless.filter_map(|one| one.get("message")?.as_str()).next() {
+        return Some(format!("Pending: {}", message.split(". preemption").next().unwrap_or(message)));
+    }
+    let containers = pod.pointer("/status/containerStatuses").and_then(Value::as_array).into_iter().flatten();
+    let waits = containers.filter_map(|one| one.pointer("/state/waiting/reason")?.as_str()).next();
+    match (waits, phase) {
+        (Some(reason), _) => Some(reason.to_owned()),
+        (None, Some("Pending")) => Some("Pending: its containers are being made".to_owned()),
+        _ => None,
+    }
+}
+
+/// What the log of a complete job says.
+///
+/// # Errors
+/// When it does not say what it must.
+pub fn judge_log(spec: &ManifestSpec, log: &str) -> Result<Settled, Fault> {
+    match &spec.ready {
+        Readiness::Logged(text) if !log.contains(text.as_str()) => {
+            Err(failed(spec, &format!("it ended well, but its log does not say {text:?}"), log))
+        }
+        _ => Ok(Settled::Ready(Attributes::new())),
+    }
+}
+
+const GPU: &str = "the GPU is not seen by pods of this node. Was nvidia-container-toolkit installed before k3s was started (systemctl restart k3s or k3s-agent)? Is there a runtime class nvidia, and does the device plugin run there (k3s kubectl -n kube-system get pods -o wide)?";
+
+/// The fault of a job that failed, with the end of its log.
+pub fn failed(spec: &ManifestSpec, why: &str, log: &str) -> Fault {
+    let tail: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).rev().take(3).collect();
+    let tail: Vec<&str> = tail.into_iter().rev().collect();
+    let said = if tail.is_empty() { String::new() } else { format!("; log: {}", tail.join(" / ")) };
+    let words = format!("{} failed: {why}{said}", spec.name);
+    Fault::new(Class::Refused, "kubernetes", "job", "JobFailed", words).next(GPU)
+}
+
+/// The fault of something that does not come.
+pub fn too_long(spec: &ManifestSpec, state: &str) -> Fault {
+    let minutes = longest(&spec.ready).as_secs() / 60;
+    let words = format!("{} {} is not usable after {minutes} minutes: {state}", spec.kind, spec.name);
+    let next = if state.contains("nvidia.com/gpu") {
+        "there are fewer free GPUs than replicas: are all nodes there, and does the device plugin run on them? Else take fewer replicas"
+    } else if state.contains("ImagePull") || state.contains("ErrImage") {
+        "the image cannot be fetched: is it in the registry, or among the images of the plan?"
+    } else {
+        "look at its pods: k3s kubectl describe pods, on the server; then run the same command again"
+    };
+    Fault::new(Class::Refused, "kubernetes", "rollout", "NotUsable", words).next(next)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn deployment(wanted: i64, newest: i64, usable: i64, all: i64) -> Value {
+        json!({"kind": "Deployment", "metadata": {"generation": 2}, "spec": {"replicas": wanted},
+            "status": {"observedGeneration": 2, "updatedReplicas": newest, "availableReplicas": usable, "replicas": all}})
+    }
+
+    #[test]
+    fn a_rollout_needs_every_new_pod_and_no_old_one() {
+        assert_eq!(rollout(&deployment(3, 3, 3, 3)), Verdict::Ready);
+        assert_eq!(rollout(&deployment(3, 1, 3, 4)), Verdict::NotYet("1 of 3 available".to_owned()));
+        assert_eq!(rollout(&deployment(3, 3, 3, 4)), Verdict::NotYet("3 of 3 available".to_owned()));
+        let mut unseen = deployment(3, 3, 3, 3);
+        unseen["status"]["observedGeneration"] = 1.into();
+        assert!(matches!(rollout(&unseen), Verdict::NotYet(_)));
+    }
+
+    #[test]
+    fn pending_pods_say_why() {
+        let message = "0/5 nodes are available: 5 Insufficient nvidia.com/gpu. preemption: none";
+        let pod = json!({"status": {"phase": "Pending",
+            "conditions": [{"type": "PodScheduled", "status": "False", "message": message}]}});
+        let said = told("3 of 5 available", &[pod.clone(), pod]);
+        assert_eq!(said, "3 of 5 available; 2 pods: Pending: 0/5 nodes are available: 5 Insufficient nvidia.com/gpu");
+    }
+
+    #[test]
+    fn a_daemon_is_not_awaited_on_a_silent_node() {
+        let set = json!({"kind": "DaemonSet", "status": {"desiredNumberScheduled": 2, "numberAvailable": 1}});
+        let pod = |node: &str, ready: &str| json!({"spec": {"nodeName": node}, "status": {"conditions": [{"type": "Ready", "status": ready}]}});
+        let pods = [pod("one", "True"), pod("two", "False")];
+        assert!(only_on(&set, &pods, &["two".to_owned()]));
+        assert!(!only_on(&set, &pods, &[]));
+        assert!(!only_on(&set, &pods[1..], &["two".to_owned()]));
+    }
+
+    #[test]
+    fn a_log_without_the_word_is_no_proof() {
+        let spec = ManifestSpec {
+            host: "a".into(),
+            api_version: "batch/v1".into(),
+            kind: "Job".into(),
+            namespace: None,
+            name: "proof".into(),
+            object: json!({}),
+            ready: Readiness::Logged("PASSED".into()),
+        };
+        assert!(judge_log(&spec, "Test PASSED\nDone").is_ok());
+        let fault = judge_log(&spec, "no CUDA-capable device is detected").expect_err("no proof");
+        assert!(fault.message.contains("no CUDA-capable device"), "{fault}");
+    }
+}
