@@ -79,6 +79,18 @@ pub enum Fact {
         /// What it makes known.
         attributes: Attributes,
     },
+    /// What the world has otherwise was taken into the state on a person's word: it is no drift any more.
+    Accepted {
+        /// What, with the settings as they are remembered from now on.
+        #[serde(flatten)]
+        subject: Subject,
+        /// What the service calls it now.
+        id: String,
+        /// What it makes known now.
+        attributes: Attributes,
+        /// The fields that were taken.
+        paths: Vec<String>,
+    },
     /// A call that changes something is about to be made.
     Intended {
         /// What is done.

@@ -1,6 +1,7 @@
 //! [8] What people and programs see: data on standard output, talk on standard error.
 
 mod changes;
+mod drift;
 mod findings;
 mod outcome;
 mod story;
@@ -8,6 +9,7 @@ mod terminal;
 mod voice;
 
 pub use changes::{changes_json, changes_text};
+pub use drift::{drift_text, unmanaged_text};
 pub use findings::{Located, findings_text};
 pub use outcome::{answers_table, outcome_json, outcome_text, resources_table};
 pub use story::{Judged, Story, StoryDay, StoryStep};

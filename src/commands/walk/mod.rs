@@ -24,7 +24,7 @@ use crate::session::Session;
 
 pub use account::{Connection, connect};
 pub use arguments::{PlanArgs, RunArgs};
-pub use running::{Purpose, Run};
+pub use running::{Purpose, Run, began, learned};
 
 /// The graph of a plan, as asked for.
 ///

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::remove::set_aside;
 use super::{Ended, Problem, Work, millis};
-use crate::change::compare;
+use crate::change::{compare, differing, mark};
 use crate::ledger::{Fact, Subject as Noted};
 use crate::provider::patience::{ACTING, Pauses};
 use crate::provider::{Made, Provider, Settled, Subject, patience};
@@ -138,7 +138,13 @@ async fn update(put: &Put<'_>, found: &Found, change: &Change) -> Result<Made, F
     let before = change.before.as_ref().map(|record| put.work.resolved_before(&record.spec));
     let mut now = found.clone();
     // References that were open when the difference was made are known by now: look again at what really differs.
-    let mut fields = compare(put.resource.kind, &put.spec, before.as_ref(), &now.spec);
+    let (stack, kind) = (&put.work.changes.stack, put.resource.kind);
+    let mut fields = differing(stack, kind, &put.spec, before.as_ref(), &now);
+    // A create that was never answered may have ended before the mark came on: it is written once more.
+    let unanswered = change.action == Action::Adopt && change.before.as_ref().is_some_and(|record| record.id.is_none());
+    if let Some(path) = kind.facts().mark.filter(|path| unanswered && path.starts_with("tags.")) {
+        fields.push(mark(stack, path));
+    }
     loop {
         if fields.is_empty() && change.action == Action::Adopt {
             return Ok(Made { id: now.id, attributes: now.attributes });
@@ -154,7 +160,7 @@ async fn update(put: &Put<'_>, found: &Found, change: &Change) -> Result<Made, F
                 .next("run the same command again"));
         };
         now = read;
-        fields = compare(put.resource.kind, &put.spec, before.as_ref(), &now.spec);
+        fields = differing(stack, kind, &put.spec, before.as_ref(), &now);
     }
 }
 

@@ -17,6 +17,7 @@ mod named;
 mod object;
 mod origin_access;
 mod origin_request_policy;
+mod owned;
 mod pace;
 mod permissions;
 mod records;

@@ -81,6 +81,7 @@ pub const GRANTS: &[Grant] = &[
         on: everything,
         actions: &["elasticloadbalancing:DescribeLoadBalancers", "elasticloadbalancing:DescribeTags"],
     },
+    Grant { kind: Kind::Role, sid: "FindOwnRoles", on: everything, actions: &["iam:ListRoleTags", "iam:ListRoles"] },
     Grant {
         kind: Kind::Role,
         sid: "Roles",
@@ -101,6 +102,12 @@ pub const GRANTS: &[Grant] = &[
             "iam:UpdateAssumeRolePolicy",
             "iam:UpdateRole",
         ],
+    },
+    Grant {
+        kind: Kind::Bucket,
+        sid: "FindOwnBuckets",
+        on: everything,
+        actions: &["s3:GetBucketTagging", "s3:ListAllMyBuckets"],
     },
     Grant {
         kind: Kind::Bucket,
@@ -150,6 +157,12 @@ pub const GRANTS: &[Grant] = &[
         sid: "Objects",
         on: objects_of,
         actions: &["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"],
+    },
+    Grant {
+        kind: Kind::Function,
+        sid: "FindOwnFunctions",
+        on: everything,
+        actions: &["lambda:ListFunctions", "lambda:ListTags"],
     },
     Grant {
         kind: Kind::Function,
@@ -289,7 +302,7 @@ pub const GRANTS: &[Grant] = &[
         kind: Kind::Zone,
         sid: "ListZones",
         on: everything,
-        actions: &["route53:CreateHostedZone", "route53:ListHostedZonesByName"],
+        actions: &["route53:CreateHostedZone", "route53:ListHostedZones", "route53:ListHostedZonesByName"],
     },
     Grant {
         kind: Kind::Zone,
