@@ -298,7 +298,7 @@ fn contested(resource: &Resource, found: &Found, why: &str) -> Refusal {
     let title = resource.kind.facts().title;
     Refusal {
         address: resource.address.clone(),
-        problem: format!("{title} {} is this stack's by the journal, but not in the world: {why}", found.id),
+        problem: format!("{title} {} is contested: {why}", found.id),
         next_step: format!("ask whose it is; if it is yours, take it on purpose with --adopt {}", resource.address),
     }
 }

@@ -121,7 +121,9 @@ pub async fn run(plan: Option<&Plan>, stack: &str, context: &Context) -> Result<
         voice.data(&report::unmanaged_text(&seen.unmanaged));
     }
     if drifting && !changes.is_empty() {
-        voice.data("\ndeploy would do this:");
+        let contested = seen.drift.iter().any(|one| one.happened == Happened::Contested);
+        let adopting = if contested { ", with --adopt of what is contested" } else { "" };
+        voice.data(&format!("\ndeploy{adopting} would do this:"));
     }
     voice.data(&report::changes_text(&changes, voice.verbose > 0, context.session.colour, Level::Usable));
     Ok(code)
