@@ -85,6 +85,8 @@ pub struct Account {
     pub sdk: SdkConfig,
     /// Where the binary sends its calls.
     pub endpoint: String,
+    /// Where the binary keeps its state.
+    pub place: String,
 }
 
 impl Account {
@@ -109,7 +111,8 @@ impl Account {
             .credentials_provider(credentials)
             .http_client(aws_smithy_http_client::Builder::new().build_http());
         let sdk = wait(sdk.load());
-        Self { number, directory, sdk, endpoint }
+        let place = format!("file:{}", directory.path().join("state").display());
+        Self { number, directory, sdk, endpoint, place }
     }
 
     /// The same account through another endpoint.
@@ -139,8 +142,7 @@ impl Account {
             .env("AWS_REGION", "us-east-1")
             .current_dir(self.directory.path())
             .args(words.split_whitespace())
-            .arg("--state")
-            .arg(format!("file:{}", self.path("state").display()));
+            .args(["--state", &self.place]);
         command
     }
 
