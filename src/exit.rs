@@ -71,6 +71,7 @@ impl From<LedgerError> for Failure {
                 "put the journal back from a backup, or cut it at the line named; nothing was changed"
             }
             LedgerError::Newer { .. } => "update akidb-edge, or name another --state; nothing was changed",
+            LedgerError::Guarded(_) => "let that process go on (kill -CONT) or end it, then run the same command again",
             LedgerError::LeaseLost(_) => "akidb-edge status shows what was done",
             LedgerError::File { .. } | LedgerError::Bucket { .. } => {
                 "make the place of the state writable, or name another with --state"

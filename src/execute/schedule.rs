@@ -38,8 +38,18 @@ impl From<LedgerError> for Problem {
 /// Does everything in `work.changes`.
 ///
 /// # Errors
-/// When the journal cannot be written: what was under way is finished, nothing more is begun.
+/// When the journal cannot be written: what was under way is finished, nothing more is begun. When the lease was lost,
+/// everything is dropped where it stands: somebody else may be at work.
 pub async fn run(work: &Work<'_>) -> Result<Outcome, LedgerError> {
+    let fence = work.ledger.fence();
+    tokio::select! {
+        biased;
+        why = fence.closed() => Err(LedgerError::LeaseLost(why)),
+        outcome = all(work) => outcome,
+    }
+}
+
+async fn all(work: &Work<'_>) -> Result<Outcome, LedgerError> {
     let mut board = Board::new(work);
     board.steps().await?;
     if board.outcome.is_complete() {

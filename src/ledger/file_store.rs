@@ -1,9 +1,10 @@
 //! A journal in a directory: `journal.jsonl`, and `lease.json` while somebody writes.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
@@ -11,7 +12,11 @@ use super::entry::Entry;
 use super::lease::Lease;
 use super::store::{LedgerError, Store, lines, parse};
 
+/// Nobody has the guard for longer than a write to the disk takes, unless it was stopped.
+const GUARDED: Duration = Duration::from_secs(3);
+
 /// The directory of one stack.
+#[derive(Clone)]
 pub struct FileStore {
     directory: PathBuf,
     host: String,
@@ -52,6 +57,44 @@ impl FileStore {
         Ok(())
     }
 
+    /// Makes look-and-write one step among processes of this machine; the kernel frees it with the process.
+    fn guard_file(&self) -> Result<File, LedgerError> {
+        let path = self.directory.join("lease.guard");
+        File::create(&path).map_err(|source| LedgerError::File { path, source })
+    }
+
+    /// The guard, or none when another process has it now.
+    fn try_guard(&self) -> Result<Option<File>, LedgerError> {
+        let guard = self.guard_file()?;
+        match guard.try_lock() {
+            Ok(()) => Ok(Some(guard)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(source)) => {
+                Err(LedgerError::File { path: self.directory.join("lease.guard"), source })
+            }
+        }
+    }
+
+    /// The guard, waited for; a process that was stopped while it had it may keep it for ever.
+    async fn guard(&self) -> Result<File, LedgerError> {
+        let until = Instant::now() + GUARDED;
+        loop {
+            match self.try_guard()? {
+                Some(guard) => return Ok(guard),
+                None if Instant::now() < until => tokio::time::sleep(Duration::from_millis(10)).await,
+                None => return Err(LedgerError::Guarded(self.directory.clone())),
+            }
+        }
+    }
+
+    fn remove_lease(&self) -> Result<(), LedgerError> {
+        let path = self.lease_file();
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(LedgerError::File { path, source }),
+            _ => Ok(()),
+        }
+    }
+
     fn ours(&self, lease: &Lease) -> Result<(), LedgerError> {
         match self.read_lease()? {
             Some(held) if held.token == lease.token => Ok(()),
@@ -77,11 +120,14 @@ impl Store for FileStore {
     }
 
     async fn append(&self, entries: &[Entry], lease: &Lease) -> Result<(), LedgerError> {
-        self.ours(lease)?;
-        let path = self.journal();
-        let text = lines(entries);
+        let (here, lease, text) = (self.clone(), lease.clone(), lines(entries));
         // Waiting for the disk must not hold up the calls that are under way.
         let written = tokio::task::spawn_blocking(move || {
+            // Under the guard nobody takes the lease over between the look and the write.
+            let guard = here.guard_file()?;
+            let path = here.journal();
+            guard.lock().map_err(|source| LedgerError::File { path: path.clone(), source })?;
+            here.ours(&lease)?;
             write_out(&path, &text).map_err(|source| LedgerError::File { path, source })
         });
         written.await.unwrap_or_else(|stopped| {
@@ -97,9 +143,7 @@ impl Store for FileStore {
         let path = self.lease_file();
         let fault = |source| LedgerError::File { path: path.clone(), source };
         fs::create_dir_all(&self.directory).map_err(fault)?;
-        // The guard makes look-and-take one step among processes of this machine; the kernel frees it with the process.
-        let guard = File::create(self.directory.join("lease.guard")).map_err(fault)?;
-        guard.lock().map_err(fault)?;
+        let _guard = self.guard().await?;
         match self.read_lease()? {
             Some(held) if !held.is_stale(&self.host) => Err(LedgerError::Locked(Box::new(held))),
             _ => self.write_lease(lease),
@@ -107,23 +151,24 @@ impl Store for FileStore {
     }
 
     async fn renew(&self, lease: &Lease) -> Result<(), LedgerError> {
+        // The next heartbeat may have it: not worth waiting for.
+        let Some(_guard) = self.try_guard()? else { return Err(LedgerError::Guarded(self.directory.clone())) };
         self.ours(lease)?;
         self.write_lease(lease)
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), LedgerError> {
+        let _guard = self.guard().await?;
         if self.ours(lease).is_err() {
             return Ok(());
         }
-        self.break_lease().await
+        self.remove_lease()
     }
 
     async fn break_lease(&self) -> Result<(), LedgerError> {
-        let path = self.lease_file();
-        match fs::remove_file(&path) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(LedgerError::File { path, source }),
-            _ => Ok(()),
-        }
+        // A person asked for it: a holder that is stopped in the middle of a write does not stand in the way.
+        let _guard = self.guard().await;
+        self.remove_lease()
     }
 }
 

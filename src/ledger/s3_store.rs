@@ -45,6 +45,12 @@ impl S3Store {
         LedgerError::Bucket { operation, place: format!("s3://{}/{}", self.bucket, self.prefix), problem }
     }
 
+    /// The lease that lies there, with its ETag.
+    async fn held(&self) -> Result<Option<(Lease, String)>, LedgerError> {
+        let text = self.get(&self.lease_key()).await?;
+        Ok(text.and_then(|(text, etag)| Some((serde_json::from_str(&text).ok()?, etag))))
+    }
+
     async fn get(&self, key: &str) -> Result<Option<(String, String)>, LedgerError> {
         let answer = match self.client.get_object().bucket(&self.bucket).key(key).send().await {
             Err(bad) if matches!(bad.code(), Some("NoSuchKey")) => return Ok(None),
@@ -126,7 +132,7 @@ impl Store for S3Store {
     }
 
     async fn lease(&self) -> Result<Option<Lease>, LedgerError> {
-        Ok(self.get(&self.lease_key()).await?.and_then(|(text, _)| serde_json::from_str(&text).ok()))
+        Ok(self.held().await?.map(|(lease, _)| lease))
     }
 
     async fn acquire(&self, lease: &Lease) -> Result<(), LedgerError> {
@@ -145,15 +151,25 @@ impl Store for S3Store {
 
     async fn renew(&self, lease: &Lease) -> Result<(), LedgerError> {
         let held = self.etag.lock().await.clone();
-        match held {
-            Some(etag) if self.put_lease(lease, Some(etag.clone())).await? => Ok(()),
-            _ => Err(lost()),
+        if held.is_some() && self.put_lease(lease, held).await? {
+            return Ok(());
         }
+        // Our own heartbeat whose answer was lost looks the same as somebody else's lease: read it to tell.
+        let Some((held, etag)) = self.held().await? else {
+            return Err(LedgerError::LeaseLost("it was taken away (state unlock)".to_owned()));
+        };
+        if held.token != lease.token {
+            return Err(LedgerError::LeaseLost(format!("{}@{} took it", held.user, held.host)));
+        }
+        if self.put_lease(lease, Some(etag)).await? { Ok(()) } else { Err(lost()) }
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), LedgerError> {
-        match self.lease().await? {
-            Some(held) if held.token == lease.token => self.break_lease().await,
+        let Some((_, etag)) = self.held().await?.filter(|(held, _)| held.token == lease.token) else { return Ok(()) };
+        // Only as it was read: somebody may take it over in between.
+        let call = self.client.delete_object().bucket(&self.bucket).key(self.lease_key()).if_match(etag);
+        match call.send().await {
+            Err(bad) if !lost_race(bad.code()) => Err(self.fault("DeleteObject", &bad)),
             _ => Ok(()),
         }
     }

@@ -48,6 +48,9 @@ pub enum LedgerError {
         /// How.
         source: Contradiction,
     },
+    /// A process holds the guard of the state and does not go on.
+    #[error("{0}: another process of this machine is writing here and does not go on; it may be stopped")]
+    Guarded(PathBuf),
     /// The file system refused.
     #[error("{path}: {source}")]
     File {

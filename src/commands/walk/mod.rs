@@ -7,6 +7,7 @@ mod running;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Context;
 use crate::change::{self, Refusal, Scope};
@@ -123,10 +124,10 @@ pub async fn store(
         return Err(bad());
     }
     let client = match connection {
-        Some(connection) => connection.clients.s3(&connection.region),
+        Some(connection) => connection.clients.state_s3(&connection.region),
         None => {
             let connection = connect(session).await?;
-            connection.clients.s3(&connection.region)
+            connection.clients.state_s3(&connection.region)
         }
     };
     Ok(Arc::new(S3Store::new(client, bucket, prefix, stack, &session.host)))
@@ -148,14 +149,21 @@ pub async fn open(
         return Ok(Ledger::read(store, stack).await?);
     }
     let lease = Lease::new(&context.session.user, &context.session.host, command);
-    Ok(Ledger::write(store, stack, lease).await?)
+    let lease = lease.lasting(Duration::from_secs(context.global.lease_ttl));
+    let ledger = Ledger::write(store, stack, lease).await?;
+    let fence = ledger.fence();
+    connection.clients.ask_first(Box::new(move || fence.check()));
+    Ok(ledger)
 }
 
-/// Gives the lease back, whatever came out; what came out counts first.
+/// Gives the lease back, whatever came out; what came out counts first. What failed after the lease was lost failed
+/// because of that.
 ///
 /// # Errors
 /// What came out, or why the lease could not be given back.
 pub async fn close(ledger: Ledger, answer: Result<u8, Failure>) -> Result<u8, Failure> {
+    let loss = if answer.is_err() { ledger.loss().await } else { None };
+    let answer = loss.map_or(answer, |lost| Err(lost.into()));
     let closed = ledger.close().await;
     let code = answer?;
     closed?;

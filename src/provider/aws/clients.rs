@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_smithy_http_client::tls;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::sdk_config::RequestChecksumCalculation;
 
+use super::gate::{Gate, Permission};
 use super::pace::Pace;
 use crate::resource::{Class, Fault};
 
@@ -50,6 +52,9 @@ pub struct Clients {
     route53: aws_sdk_route53::Client,
     pace: Pace,
     custom_endpoint: bool,
+    gate: Gate,
+    /// The way past the gate, for the state itself.
+    ungated: Option<SharedHttpClient>,
 }
 
 /// Gives the cached client of a region, or makes it.
@@ -72,13 +77,14 @@ impl Clients {
                 .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
                 .build_https()
         };
+        let gate = Gate::default();
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_millis(2_500))
             .operation_attempt_timeout(Duration::from_mins(5))
             .read_timeout(Duration::from_secs(30))
             .build();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http)
+            .http_client(gate.before(http.clone()))
             .timeout_config(timeouts)
             // One try a call: the engine retries, because it knows which lost answers need a look first.
             .retry_config(RetryConfig::disabled());
@@ -88,7 +94,7 @@ impl Clients {
         if access.endpoint.is_some() {
             loader = loader.request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
         }
-        Self::with_config(loader.load().await, access)
+        Self { gate, ungated: Some(http), ..Self::with_config(loader.load().await, access) }
     }
 
     /// Takes a configuration that was read already.
@@ -105,7 +111,14 @@ impl Clients {
             elb: Mutex::default(),
             pace: Pace::new(access.route53_per_second),
             custom_endpoint: access.endpoint.is_some(),
+            gate: Gate::default(),
+            ungated: None,
         }
+    }
+
+    /// From now on every request is asked about first, but those about the state.
+    pub fn ask_first(&self, permission: Permission) {
+        self.gate.ask(permission);
     }
 
     fn at(&self, region: &str) -> SdkConfig {
@@ -118,6 +131,16 @@ impl Clients {
             let config = aws_sdk_s3::config::Builder::from(&self.at(region)).force_path_style(self.custom_endpoint);
             aws_sdk_s3::Client::from_conf(config.build())
         })
+    }
+
+    /// S3 in a region, for the journal and its lease: who lost it must still be able to look who holds it.
+    pub fn state_s3(&self, region: &str) -> aws_sdk_s3::Client {
+        let config = aws_sdk_s3::config::Builder::from(&self.at(region)).force_path_style(self.custom_endpoint);
+        let config = match &self.ungated {
+            Some(http) => config.http_client(http.clone()),
+            None => config,
+        };
+        aws_sdk_s3::Client::from_conf(config.build())
     }
 
     /// Lambda in a region.

@@ -10,6 +10,7 @@ mod edit;
 mod fault;
 mod function;
 mod function_version;
+mod gate;
 mod health_check;
 mod load_balancer;
 mod monitoring;
