@@ -43,6 +43,8 @@ pub mod provider;
 
 pub mod report;
 
+pub mod export;
+
 pub mod cli;
 pub mod commands;
 pub mod exit;
