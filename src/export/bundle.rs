@@ -105,6 +105,8 @@ pub fn items<'a>(
         };
         if record.id.is_none() || record.standing != Standing::Present {
             notes.push(item.note("left out: its last change was never answered; run deploy first"));
+        } else if holds_noncharacters(record) {
+            notes.push(item.note("left out: its settings hold noncharacters of Unicode, which no other tool takes"));
         } else if has_references(&item.spec) {
             notes.push(item.note("left out: it refers to something that the state does not know"));
         } else {
@@ -117,6 +119,12 @@ pub fn items<'a>(
     });
     notes.extend(left);
     (items, notes)
+}
+
+/// Whether a text holds what marks code among texts here.
+fn holds_noncharacters(record: &Record) -> bool {
+    let texts = format!("{}{}", record.spec, serde_json::json!(record.attributes));
+    texts.contains(|letter| ('\u{FDD0}'..='\u{FDEF}').contains(&letter))
 }
 
 /// CloudFront's word for a choice.

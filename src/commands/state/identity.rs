@@ -21,9 +21,10 @@ pub const fn form(kind: Kind) -> (&'static str, &'static str) {
             ("the policy's ID", "658327ea-f89d-4fab-a63d-7e88639e58f6")
         }
         Kind::Distribution | Kind::Monitoring => ("the distribution's ID", "EDFDVBD6EXAMPLE"),
-        Kind::Certificate => {
-            ("the certificate's ARN", "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012")
-        }
+        Kind::Certificate => (
+            "the certificate's ARN",
+            "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012",
+        ),
         Kind::Zone => ("the ID of the hosted zone", "Z1D633PJN98FT9"),
         Kind::HealthCheck => ("the ID of the health check", "abcdef11-2222-3333-4444-555555fedcba"),
         Kind::Records => ("ZONE-ID/NAME, with the last part of the address as the name", "Z1D633PJN98FT9/api"),
@@ -38,7 +39,8 @@ pub fn normal(kind: Kind, given: &str) -> Option<String> {
             && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
     };
     let hex = |text: &str| {
-        text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte) || byte == b'-')
+        text.len() == 36
+            && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte) || byte == b'-')
     };
     let bucket = |text: &str| {
         (3..=63).contains(&text.len())

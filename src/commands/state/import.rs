@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::identity;
 use crate::change::Scope;
-use crate::commands::walk::{self, Connection, PlanArgs};
 use crate::commands::Context;
+use crate::commands::walk::{self, Connection, PlanArgs};
 use crate::exit::{self, Failure};
 use crate::ledger::{Fact, Ledger, Subject};
 use crate::plan::Plan;
@@ -79,7 +79,12 @@ async fn with_ledger(
     let mut built = walk::build(plan, &remembered.requested, &context.voice)?;
     let supposed = supposed(pairs, &built.desired, &remembered)?;
     let providers = walk::with_artefacts(connection, std::mem::take(&mut built.artefacts));
-    let wanted = |address: &Address| pairs.contains_key(address);
+    // What is looked up is not in the journal yet, and record sets point to it.
+    let needed = built.desired.with_needs(|address| pairs.contains_key(address));
+    let wanted = |address: &Address| {
+        let lookup = built.desired.resources.get(address).is_some_and(|resource| resource.kind.facts().lookup);
+        pairs.contains_key(address) || (lookup && needed.contains(address))
+    };
     let (identity, observed) = connection.look(&built.desired, &supposed, &providers, wanted).await?;
     context.voice.header(&walk::header(connection, &identity, &plan.stack, Some(plan), &context.global));
     let mut after = supposed.clone();
@@ -115,13 +120,13 @@ fn supposed(
 ) -> Result<Remembered, Failure> {
     let mut supposed = remembered.clone();
     for (address, given) in pairs {
+        let Some(resource) = desired.resources.get(address) else { return Err(unknown(address, desired)) };
+        let Some(id) = identity::normal(resource.kind, given) else { return Err(malformed(resource, given)) };
         if let Some(held) = remembered.resources.get(address) {
             let id = held.id.as_deref().unwrap_or("an ID that is not known yet");
             let problem = format!("{address} is in the state already: {id}");
             return Err(Failure::refused(problem, "deploy works on it as it is; state show lists what is there"));
         }
-        let Some(resource) = desired.resources.get(address) else { return Err(unknown(address, desired)) };
-        let Some(id) = identity::normal(resource.kind, given) else { return Err(malformed(resource, given)) };
         let held = Record {
             kind: resource.kind,
             id: Some(id),
@@ -245,7 +250,11 @@ fn refuse_replacements(changes: &Changes) -> Result<(), Failure> {
     let Some(change) = changes.items.values().find(|change| change.action == Action::Replace) else { return Ok(()) };
     let fields: Vec<&str> = change.fields.iter().map(|field| field.path.as_str()).collect();
     Err(Failure::refused(
-        format!("{} would be replaced by the next deploy: {} cannot change in place", change.address, fields.join(", ")),
+        format!(
+            "{} would be replaced by the next deploy: {} cannot change in place",
+            change.address,
+            fields.join(", ")
+        ),
         "correct the ID, or let the plan say what is there",
     ))
 }

@@ -68,8 +68,11 @@ fn group(group: &OriginGroup) -> Body {
 }
 
 fn behaviour(rule: &Behaviour) -> Body {
-    let cached: &[&str] =
-        if rule.methods.iter().any(|method| method == "OPTIONS") { &["GET", "HEAD", "OPTIONS"] } else { &["GET", "HEAD"] };
+    let cached: &[&str] = if rule.methods.iter().any(|method| method == "OPTIONS") {
+        &["GET", "HEAD", "OPTIONS"]
+    } else {
+        &["GET", "HEAD"]
+    };
     let mut body = Body::new()
         .set_some("path_pattern", rule.path.clone())
         .set("target_origin_id", rule.target.clone())

@@ -60,10 +60,7 @@ pub fn function(item: &Item<'_>) -> Said {
 
 /// Terraform publishes versions as a part of the function.
 pub fn version(item: &Item<'_>) -> Note {
-    item.note(format!(
-        "left out: Terraform has no resource for a version; its ARN {} stands as a value",
-        item.id
-    ))
+    item.note(format!("left out: Terraform has no resource for a version; its ARN {} stands as a value", item.id))
 }
 
 /// Tags of the plan with the tool's own.

@@ -128,7 +128,9 @@ pub fn export(state: &Remembered) -> Export {
 
 fn said(item: &Item<'_>) -> Said {
     match item.kind {
-        Kind::LoadBalancer => Ok((Vec::new(), vec![item.note("only looked up: its DNS name and zone stand as values")])),
+        Kind::LoadBalancer => {
+            Ok((Vec::new(), vec![item.note("only looked up: its DNS name and zone stand as values")]))
+        }
         Kind::Role => compute::role(item),
         Kind::Function => compute::function(item),
         Kind::FunctionVersion => Ok((Vec::new(), vec![compute::version(item)])),
@@ -192,9 +194,10 @@ fn providers(state: &Remembered, areas: &BTreeMap<&str, Vec<Resource>>, notes: &
         .remark("terraform plan imports everything and changes nothing; after terraform apply, imports.tf can go.")
         .remark("From then on let one tool change the stack, not both.");
     if !notes.is_empty() {
-        file = notes.iter().fold(file.remark("").remark("What Terraform cannot say, or says otherwise:"), |file, note| {
-            file.remark(&format!("- {}: {}", note.address, note.text))
-        });
+        file =
+            notes.iter().fold(file.remark("").remark("What Terraform cannot say, or says otherwise:"), |file, note| {
+                file.remark(&format!("- {}: {}", note.address, note.text))
+            });
     }
     let aws = serde_json::json!({"source": "hashicorp/aws", "version": PROVIDER});
     let aws = Body::new().set("aws", aws);
