@@ -141,11 +141,22 @@ fn terraform(directory: &Path, account: &Account, program: &Path, words: &[&str]
 
 /// The local AWS repeats what was written; AWS also answers with what nobody set, and Terraform's provider relies on it.
 fn as_aws_would_answer(account: &Account) {
-    use aws_sdk_cloudfront::types::{FunctionAssociations, TrustedKeyGroups, TrustedSigners};
+    use aws_sdk_cloudfront::types::{
+        FunctionAssociations, GeoRestriction, GeoRestrictionType, Restrictions, TrustedKeyGroups, TrustedSigners,
+    };
     account.tamper(|config| {
         let signers = || TrustedSigners::builder().enabled(false).quantity(0).build().ok();
         let groups = || TrustedKeyGroups::builder().enabled(false).quantity(0).build().ok();
         let functions = || FunctionAssociations::builder().quantity(0).build().ok();
+        let anywhere = GeoRestriction::builder().restriction_type(GeoRestrictionType::None).quantity(0).build();
+        let anywhere = anywhere.expect("a restriction");
+        config.restrictions = Some(Restrictions::builder().geo_restriction(anywhere).build());
+        for origin in config.origins.iter_mut().flat_map(|all| all.items.iter_mut()) {
+            (origin.connection_attempts, origin.connection_timeout) = (Some(3), Some(10));
+            if let Some(custom) = &mut origin.custom_origin_config {
+                custom.origin_keepalive_timeout = Some(5);
+            }
+        }
         if let Some(default) = &mut config.default_cache_behavior {
             (default.trusted_signers, default.trusted_key_groups) = (signers(), groups());
             default.function_associations = functions();
