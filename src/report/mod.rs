@@ -14,7 +14,7 @@ pub use findings::{Located, findings_text};
 pub use outcome::{answers_table, outcome_json, outcome_text, resources_table};
 pub use story::{Judged, Story, StoryDay, StoryStep};
 pub use terminal::Terminal;
-pub use voice::{Header, Voice, put};
+pub use voice::{Header, Voice, document, put};
 
 /// Milliseconds for people: `340 ms`, `2.4 s`, `3 min 20 s`.
 pub fn duration(ms: u64) -> String {

@@ -20,6 +20,14 @@ pub enum Owner {
     Contested(String),
 }
 
+impl Owner {
+    /// Whether it carries this tool's mark, but of another stack or address.
+    pub fn is_marked(&self) -> bool {
+        let marks = ["of stack ", "akidb-edge "];
+        matches!(self, Self::Foreign(why) if marks.iter().any(|mark| why.contains(mark)))
+    }
+}
+
 /// One resource as it is in the world.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Found {

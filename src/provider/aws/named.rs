@@ -95,17 +95,13 @@ impl<A: Api> Named<A> {
     }
 }
 
-/// The text with the mark behind it, in at most `limit` characters. The mark is never cut: without it the thing would
-/// not be known again.
+/// The text with the mark behind it.
 fn marked(subject: &Subject<'_>, text: &str, limit: usize) -> Result<String, Fault> {
-    let mark = format!("({})", comment(subject.stack, subject.address));
-    let room = limit.checked_sub(mark.chars().count()).ok_or_else(|| {
-        let words = format!("stack name and address {} do not fit into a comment of {limit} characters", mark);
+    crate::resource::marked(subject.stack, subject.address, text, limit).ok_or_else(|| {
+        let mark = comment(subject.stack, subject.address);
+        let words = format!("stack name and address ({mark}) do not fit into a comment of {limit} characters");
         Fault::new(Class::Refused, "cloudfront", "comment", "TooLong", words).next("use shorter names")
-    })?;
-    // One character of the room is the blank between them.
-    let kept: String = text.chars().take(room.saturating_sub(1)).collect();
-    Ok(if kept.is_empty() { mark } else { format!("{kept} {mark}") })
+    })
 }
 
 /// Whose it is, and what stands before the mark.
