@@ -68,7 +68,12 @@ impl From<LedgerError> for Failure {
         let next_step = match &bad {
             LedgerError::Locked(_) => "wait until it ends; if its process is gone for good: akidb-edge state unlock",
             LedgerError::Corrupt { .. } | LedgerError::Contradicts { .. } => {
-                "put the journal back from a backup, or cut it at the line named; nothing was changed"
+                "put the journal back from a backup; without one, cut it before that line (what the lines after it made is then \
+                 not known: name it with --adopt); nothing was changed"
+            }
+            LedgerError::Full { .. } | LedgerError::Broken(_) => {
+                "free the space named (or name another place with --state before the first run), then run the same command \
+                 again: it goes on from here"
             }
             LedgerError::Newer { .. } => "update akidb-edge, or name another --state; nothing was changed",
             LedgerError::LeaseLost(_) => "akidb-edge status shows what was done",

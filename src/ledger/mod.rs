@@ -8,7 +8,10 @@ mod file_store;
 mod fold;
 mod lease;
 mod s3_store;
+mod seal;
 mod store;
+mod text;
+mod upgrade;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,6 +39,8 @@ pub struct Ledger {
     lease: Option<Lease>,
     heartbeat: Option<tokio::task::JoinHandle<()>>,
     lost: Arc<AtomicBool>,
+    /// An entry could not be written: a later one would leave a gap.
+    broken: AtomicBool,
 }
 
 struct Inner {
@@ -86,6 +91,7 @@ impl Ledger {
             lease,
             heartbeat: None,
             lost: Arc::default(),
+            broken: AtomicBool::default(),
         })
     }
 
@@ -96,6 +102,11 @@ impl Ledger {
     /// Where it lies.
     pub fn place(&self) -> String {
         self.store.place()
+    }
+
+    /// The older format that the first entry of this run leaves behind, and where the journal of that format is kept.
+    pub fn older(&self) -> Option<(u32, String)> {
+        self.store.older()
     }
 
     /// The state as of now.
@@ -155,7 +166,10 @@ impl Ledger {
         if self.lost.load(Ordering::Acquire) {
             return Err(LedgerError::LeaseLost("its heartbeat failed".to_owned()));
         }
-        self.store.append(&batch, lease).await?;
+        if self.broken.load(Ordering::Acquire) {
+            return Err(LedgerError::Broken(self.store.place()));
+        }
+        self.store.append(&batch, lease).await.inspect_err(|_| self.broken.store(true, Ordering::Release))?;
         self.inner().written = batch.last().map_or(seq, |last| last.seq);
         Ok(())
     }

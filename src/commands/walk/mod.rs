@@ -14,7 +14,7 @@ use crate::check::{self, Severity};
 use crate::cli::Global;
 use crate::desired::{self, Built};
 use crate::exit::Failure;
-use crate::ledger::{FileStore, Lease, Ledger, S3Store, Store};
+use crate::ledger::{FORMAT, FileStore, Lease, Ledger, S3Store, Store};
 use crate::plan::Plan;
 use crate::provider::Providers;
 use crate::provider::aws::{Identity, providers};
@@ -148,7 +148,14 @@ pub async fn open(
         return Ok(Ledger::read(store, stack).await?);
     }
     let lease = Lease::new(&context.session.user, &context.session.host, command);
-    Ok(Ledger::write(store, stack, lease).await?)
+    let ledger = Ledger::write(store, stack, lease).await?;
+    if let Some((format, backup)) = ledger.older() {
+        let remark = format!(
+            "the journal has format {format} and goes on in format {FORMAT}; as it is now, it is kept at {backup}"
+        );
+        context.voice.remark(&remark);
+    }
+    Ok(ledger)
 }
 
 /// Gives the lease back, whatever came out; what came out counts first.
