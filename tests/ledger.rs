@@ -346,6 +346,39 @@ async fn an_unfinished_last_line_is_left_out_and_written_over() {
     }
 }
 
+#[tokio::test]
+async fn after_a_write_that_failed_nothing_is_written_that_would_leave_a_gap() {
+    let ground = Ground::directory();
+    let Ground::Directory(directory) = &ground else { unreachable!() };
+    let ledger = ground.open().await.expect("open");
+    ledger.record(began(1)).await.expect("recorded");
+    let (journal, away) = (directory.path().join(STACK).join("journal.jsonl"), directory.path().join("away"));
+    std::fs::rename(&journal, &away).expect("moved");
+    std::fs::create_dir(&journal).expect("in its place");
+    let failed = ledger.record(succeeded(1)).await.expect_err("a directory is no file");
+    assert!(matches!(failed, LedgerError::File { .. }), "{failed}");
+    std::fs::remove_dir(&journal).expect("gone");
+    std::fs::rename(&away, &journal).expect("back");
+    let broken = ledger.record(succeeded(2)).await.expect_err("entry 2 is missing");
+    assert!(matches!(broken, LedgerError::Broken(_)), "{broken}");
+    ledger.close().await.expect("closed");
+    let entries = Ledger::read(ground.store(), STACK).await.expect("readable, without a gap").entries();
+    assert_eq!(entries.len(), 1);
+}
+
+#[tokio::test]
+async fn who_wrote_in_between_is_noticed() {
+    let ground = Ground::directory();
+    let Ground::Directory(directory) = &ground else { unreachable!() };
+    let ledger = ground.open().await.expect("open");
+    ledger.record(began(1)).await.expect("recorded");
+    let journal = directory.path().join(STACK).join("journal.jsonl");
+    let text = std::fs::read_to_string(&journal).expect("a journal");
+    std::fs::write(&journal, format!("{text}{text}")).expect("written");
+    let lost = ledger.record(succeeded(1)).await.expect_err("somebody else wrote");
+    assert!(matches!(lost, LedgerError::LeaseLost(_)), "{lost}");
+}
+
 /// The journal with the same entries and right checksums, after a test changed its words.
 fn resealed(text: &str) -> String {
     let mut before = [0; 32];
