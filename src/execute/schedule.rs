@@ -10,7 +10,7 @@ use super::Work;
 use super::step::{self, Ended};
 use crate::change::{Node, Part, nodes};
 use crate::ledger::LedgerError;
-use crate::resource::{Address, Done, Event, Fault, Leftover, Level, Outcome};
+use crate::resource::{Address, Class, Done, Event, Fault, Leftover, Level, Outcome};
 
 type Key = (Address, Part);
 type Running<'a> = FuturesUnordered<LocalBoxFuture<'a, (Key, Level, Result<Ended, Problem>)>>;
@@ -111,7 +111,9 @@ impl<'w, 'a> Board<'w, 'a> {
     }
 
     fn begin(&mut self, running: &mut Running<'w>) {
-        if self.outcome.stopped || self.broken.is_some() {
+        // Who is nobody any more stays nobody: each further step would only be told the same.
+        let nobody = self.outcome.failed.iter().any(|(_, fault)| fault.class == Class::Credentials);
+        if self.outcome.stopped || self.broken.is_some() || nobody {
             return;
         }
         let mut at = 0;

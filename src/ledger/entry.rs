@@ -9,8 +9,13 @@ use uuid::Uuid;
 
 use crate::resource::{Action, Address, Attributes, Ending, Fault, Kind, Leftover, Level};
 
-/// Version of the journal's format; a newer one is refused.
-pub const FORMAT: u32 = 1;
+/// Version of the journal's format; a newer one is refused, an older one is upgraded as it is read.
+///
+/// | format | since | what changed |
+/// |---|---|---|
+/// | 1 | 0.1.0 | |
+/// | 2 | 0.1.0 | each line ends with a checksum over it and the lines before it |
+pub const FORMAT: u32 = 2;
 
 /// One entry. Entries are only ever added.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

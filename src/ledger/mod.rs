@@ -9,9 +9,13 @@ mod file_store;
 mod fold;
 mod lease;
 mod s3_store;
+mod seal;
 mod store;
+mod text;
+mod upgrade;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -42,6 +46,8 @@ pub struct Ledger {
     lease: Option<Lease>,
     heartbeat: Option<tokio::task::JoinHandle<()>>,
     fence: Arc<Fence>,
+    /// An entry could not be written: a later one would leave a gap.
+    broken: AtomicBool,
 }
 
 struct Inner {
@@ -94,6 +100,7 @@ impl Ledger {
             lease,
             heartbeat: None,
             fence: Arc::new(Fence::open()),
+            broken: AtomicBool::default(),
         })
     }
 
@@ -104,6 +111,11 @@ impl Ledger {
     /// Where it lies.
     pub fn place(&self) -> String {
         self.store.place()
+    }
+
+    /// The older format that the first entry of this run leaves behind, and where the journal of that format is kept.
+    pub fn older(&self) -> Option<(u32, String)> {
+        self.store.older()
     }
 
     /// The state as of now.
@@ -161,7 +173,11 @@ impl Ledger {
             std::mem::take(&mut inner.pending)
         };
         self.fence.check().map_err(LedgerError::LeaseLost)?;
+        if self.broken.load(Ordering::Acquire) {
+            return Err(LedgerError::Broken(self.store.place()));
+        }
         if let Err(bad) = self.store.append(&batch, lease).await {
+            self.broken.store(true, Ordering::Release);
             if let LedgerError::LeaseLost(why) = &bad {
                 self.fence.close(why);
             }

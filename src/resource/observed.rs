@@ -24,7 +24,7 @@ impl Owner {
     /// Whether it carries this tool's mark, but of another stack or address.
     pub fn is_marked(&self) -> bool {
         let marks = ["of stack ", "akidb-edge "];
-        matches!(self, Self::Foreign(why) if marks.iter().any(|mark| why.contains(mark)))
+        matches!(self, Self::Foreign(why) | Self::Contested(why) if marks.iter().any(|mark| why.contains(mark)))
     }
 }
 

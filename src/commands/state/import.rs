@@ -92,13 +92,14 @@ async fn with_ledger(
         let found = check(address, args, &built.desired, &supposed, &observed, &identity)?;
         let remark = match &found.owner {
             Owner::Ours => String::new(),
-            Owner::Foreign(why) => format!(" ({why})"),
+            Owner::Foreign(why) | Owner::Contested(why) => format!(" ({why})"),
         };
         context.voice.data(&format!("{address} = {}{remark}", found.id));
         let record = after.resources.entry(address.clone());
         record.and_modify(|record| fill(record, found));
     }
-    let scope = Scope { only: Some(pairs.keys().cloned().collect()), adopt: BTreeSet::new() };
+    let adopt = if args.adopt { pairs.keys().cloned().collect() } else { BTreeSet::new() };
+    let scope = Scope { only: Some(pairs.keys().cloned().collect()), adopt };
     let changes = walk::difference(&built.desired, &after, &observed, &scope)?;
     refuse_replacements(&changes)?;
     tell(args, &changes, context);
@@ -203,7 +204,7 @@ fn check<'o>(
         return Err(Failure::refused(problem, "check the ID, the account and the region"));
     };
     match &found.owner {
-        Owner::Foreign(why) if found.owner.is_marked() && !args.adopt => Err(Failure::refused(
+        Owner::Foreign(why) | Owner::Contested(why) if found.owner.is_marked() && !args.adopt => Err(Failure::refused(
             format!("{title} {id} belongs to another stack or address: {why}"),
             "if that one shall lose it, add --adopt",
         )),

@@ -15,7 +15,7 @@ use crate::check::{self, Severity};
 use crate::cli::Global;
 use crate::desired::{self, Built};
 use crate::exit::Failure;
-use crate::ledger::{FileStore, Lease, Ledger, S3Store, Store};
+use crate::ledger::{FORMAT, FileStore, Lease, Ledger, S3Store, Store};
 use crate::plan::Plan;
 use crate::provider::Providers;
 use crate::provider::aws::{Identity, providers};
@@ -153,6 +153,12 @@ pub async fn open(
     let ledger = Ledger::write(store, stack, lease).await?;
     let fence = ledger.fence();
     connection.clients.ask_first(Box::new(move || fence.check()));
+    if let Some((format, backup)) = ledger.older() {
+        let remark = format!(
+            "the journal has format {format} and goes on in format {FORMAT}; as it is now, it is kept at {backup}"
+        );
+        context.voice.remark(&remark);
+    }
     Ok(ledger)
 }
 

@@ -4,7 +4,9 @@ use std::error::Error;
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use jiff::Timestamp;
 
+use super::clock;
 use crate::resource::{Address, Class, Fault};
 
 /// Service (`*` for any), code, what may be done. The first row that fits counts.
@@ -39,6 +41,10 @@ const RULES: &[(&str, &str, Class)] = &[
     ("*", "AuthFailure", Class::Credentials),
     ("*", "RequestExpired", Class::Credentials),
     ("*", "RequestTimeTooSkewed", Class::Credentials),
+    ("*", "RequestInTheFuture", Class::Credentials),
+    ("*", "InvalidSignatureException", Class::Credentials),
+    ("*", "OptInRequired", Class::Credentials),
+    ("*", "RegionDisabledException", Class::Credentials),
     ("*", "AccessDenied", Class::Denied),
     ("*", "AccessDeniedException", Class::Denied),
     ("*", "UnauthorizedOperation", Class::Denied),
@@ -116,6 +122,10 @@ where
             let code = answer.err().code().map_or_else(|| format!("HTTP {status}"), str::to_owned);
             let message = answer.err().message().unwrap_or("the service gave no reason").to_owned();
             let class = class_of(service, &code, &message, Some(status));
+            if clock::is_blamed(&code, &message) {
+                let advice = clock::advice(answer.raw().headers().get("date"), Timestamp::now());
+                return Fault::new(Class::Credentials, service, operation, code, message).next(advice);
+            }
             advise(Fault::new(class, service, operation, code, message))
         }
         SdkError::ResponseError(answer) => {
@@ -195,9 +205,18 @@ fn unreachable_fault(service: &str, operation: &str, words: &str, class: Class) 
         .next("check AWS_ENDPOINT_URL and the network; with the local AWS: localstack/up")
 }
 
+const LOG_IN: &str = "log in again (aws sso login), or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; with the local AWS: eval \"$(localstack/up)\"";
+
 fn advise(fault: Fault) -> Fault {
     match fault.class {
-        Class::Credentials => fault.next("log in again (aws sso login), or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; with the local AWS: eval \"$(localstack/up)\""),
+        Class::Credentials if matches!(fault.code.as_str(), "OptInRequired" | "RegionDisabledException") => {
+            fault.next("enable this region for the account (console: Account, AWS Regions), or name another region in the plan")
+        }
+        // A region that the account has not enabled knows none of its keys and answers the same.
+        Class::Credentials if matches!(fault.code.as_str(), "InvalidClientTokenId" | "UnrecognizedClientException") => {
+            fault.next(format!("{LOG_IN}; if the same keys work in another region, enable this one for the account"))
+        }
+        Class::Credentials => fault.next(LOG_IN),
         Class::Denied if fault.service == "s3" => fault.next(
             "names of buckets are global: if this one belongs to another account, choose other names (--var prefix=…); else give the caller this permission",
         ),

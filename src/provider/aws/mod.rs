@@ -5,6 +5,7 @@ mod bucket_policy;
 mod cache_policy;
 mod certificate;
 mod clients;
+mod clock;
 mod distribution;
 mod edit;
 mod fault;
