@@ -68,7 +68,7 @@ fn a_state_without_permission() {
     let state = account.state();
     fs::create_dir_all(&state).expect("a directory");
     fs::write(state.join("journal.jsonl"), "").expect("a file");
-    fs::set_permissions(state.join("journal.jsonl"), fs::Permissions::from_mode(0)).expect("set");
+    fs::set_permissions(state.join("journal.jsonl"), fs::Permissions::from_mode(0o000)).expect("set");
     if fs::read(state.join("journal.jsonl")).is_ok() {
         // root may read all: a user that may not is taken, where there is one.
         let mut command = account.planned("status");
