@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures::{StreamExt, stream};
 use serde_json::Value;
 
-use crate::provider::{Providers, Subject, patience};
+use crate::provider::{Providers, Subject};
 use crate::resource::{Address, Attributes, Desired, Fault, Found, Kind, Observed, Remembered, known, resolve, token};
 
 /// Reads at the same time at most.
@@ -119,7 +119,7 @@ async fn ask(question: Question, stack: &str, providers: &Providers) -> (Address
         seen_absent: false,
     };
     let answer = match providers.of(question.kind) {
-        Ok(provider) => patience::reading(async || provider.read(&subject).await).await,
+        Ok(provider) => providers.patience.first_reading(async || provider.read(&subject).await).await,
         Err(fault) => Err(fault),
     };
     (question.address, answer)

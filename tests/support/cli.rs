@@ -137,9 +137,10 @@ impl Account {
             .env("AWS_SECRET_ACCESS_KEY", "test")
             .env("AWS_REGION", "us-east-1")
             .current_dir(self.directory.path())
-            .args(words.split_whitespace())
-            .arg("--state")
-            .arg(format!("file:{}", self.path("state").display()));
+            .args(words.split_whitespace());
+        if !words.contains("--state") {
+            command.arg("--state").arg(format!("file:{}", self.path("state").display()));
+        }
         command
     }
 
