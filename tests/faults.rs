@@ -271,6 +271,22 @@ fn met(refusal: Refusal) -> Fault {
     }
 }
 
+/// The SDK repeats what may take effect twice; what makes something goes out once, and the engine decides.
+#[test]
+fn two_layers_do_not_multiply() {
+    use akidb_edge::provider::aws::{Access, Clients};
+    let proxy = Proxy::start(&local_aws::endpoint());
+    proxy.refuse(broken("iam", 503), Which::Each);
+    let account = Account::of("000000000002".to_owned());
+    let sdk = account.sdk.to_builder().endpoint_url(proxy.url()).build();
+    let clients = Clients::with_config(sdk, &Access { endpoint: Some(proxy.url().to_owned()), ..Access::default() });
+    wait(clients.iam.get_role().role_name("r").send()).expect_err("503");
+    assert_eq!(proxy.take_calls().len(), 3, "a read");
+    let create = clients.iam.create_role().role_name("r").assume_role_policy_document("{}");
+    wait(create.send()).expect_err("503");
+    assert_eq!(proxy.take_calls().len(), 1, "what makes something");
+}
+
 const SERVICES: [&str; 8] = ["cloudfront", "route53", "iam", "lambda", "acm", "s3", "sts", "elasticloadbalancing"];
 
 /// Each row of the table of rules, as the service sends it, through the SDK.

@@ -17,8 +17,11 @@ where
     match &error {
         SdkError::ServiceError(answer) => {
             let status = answer.raw().status().as_u16();
-            let code = answer.err().code().map_or_else(|| format!("HTTP {status}"), str::to_owned);
-            let message = answer.err().message().unwrap_or("the service gave no reason").to_owned();
+            let (bare_code, bare_message) = answer.raw().body().bytes().and_then(refused_batch).unzip();
+            let code = answer.err().code().map(str::to_owned).or(bare_code);
+            let code = code.unwrap_or_else(|| format!("HTTP {status}"));
+            let message = answer.err().message().map(str::to_owned).or(bare_message);
+            let message = message.unwrap_or_else(|| "the service gave no reason".to_owned());
             let class = class_of(service, &code, &message, Some(status));
             advise(Fault::new(class, service, operation, code, message))
         }
@@ -36,6 +39,16 @@ where
         SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => connection(service, operation, &error),
         _ => Fault::unexpected(service, operation, chain(&error)),
     }
+}
+
+/// Code and reasons of a refused change batch: the one error of Route 53 outside of the envelope that the SDK opens.
+fn refused_batch(body: &[u8]) -> Option<(String, String)> {
+    const CODE: &str = "InvalidChangeBatch";
+    let text = std::str::from_utf8(body).ok()?;
+    let (_, inner) = text.split_once(&format!("<{CODE}"))?;
+    let reasons: Vec<&str> =
+        inner.split("<Message>").skip(1).filter_map(|rest| Some(rest.split_once("</Message>")?.0)).collect();
+    (!reasons.is_empty()).then(|| (CODE.to_owned(), reasons.join("; ")))
 }
 
 /// Something that is not there is no fault: `None`.

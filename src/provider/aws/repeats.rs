@@ -11,6 +11,7 @@ use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::BeforeSerializationInterceptorContextRef;
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
 /// Tries of a call that may be repeated.
@@ -45,9 +46,11 @@ impl Intercept for OnceUnlessHarmless {
         "OnceUnlessHarmless"
     }
 
-    fn read_before_execution(
+    // Earlier, the name of the operation is not known yet.
+    fn read_before_serialization(
         &self,
         _: &BeforeSerializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
         settings: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         // The journal in a bucket has a way of its own: its writes are on a condition.
