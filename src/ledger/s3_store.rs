@@ -3,9 +3,11 @@
 //! (`If-Match`).
 
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -15,6 +17,10 @@ use super::entry::Entry;
 use super::lease::Lease;
 use super::store::{LedgerError, Store};
 use super::text::{Reader, Tail};
+
+/// Tries of one call. Each write is on a condition, so that a second one after a lost answer does no harm: here the SDK tries
+/// again by itself, nobody else does.
+const TRIES: u32 = 8;
 
 /// The bucket and prefix of one stack.
 pub struct S3Store {
@@ -37,6 +43,8 @@ impl S3Store {
             .copied()
             .collect::<Vec<_>>()
             .join("/");
+        let retry = RetryConfig::standard().with_max_attempts(TRIES).with_initial_backoff(Duration::from_millis(100));
+        let client = Client::from_conf(client.config().to_builder().retry_config(retry).build());
         Self {
             client,
             bucket: bucket.to_owned(),
@@ -123,7 +131,8 @@ impl S3Store {
 
     /// Writes the lease if the object there is still the one with `held`, or if there is none and `held` is none.
     async fn put_lease(&self, lease: &Lease, held: Option<String>) -> Result<bool, LedgerError> {
-        let body = ByteStream::from(serde_json::to_vec(lease).unwrap_or_default());
+        let text = serde_json::to_string(lease).unwrap_or_default();
+        let body = ByteStream::from(text.clone().into_bytes());
         let call = self.client.put_object().bucket(&self.bucket).key(self.lease_key()).body(body);
         let call = match held {
             Some(etag) => call.if_match(etag),
@@ -134,7 +143,15 @@ impl S3Store {
                 *self.etag.lock().await = answer.e_tag;
                 Ok(true)
             }
-            Err(bad) if lost_race(bad.code()) => Ok(false),
+            Err(bad) if lost_race(bad.code()) => {
+                // Our own write whose answer was lost looks the same as somebody else's: read it to tell.
+                let standing = self.get(&self.lease_key()).await?.filter(|(held, _)| *held == text.as_bytes());
+                let ours = standing.is_some();
+                if let Some((_, etag)) = standing {
+                    *self.etag.lock().await = Some(etag);
+                }
+                Ok(ours)
+            }
             Err(bad) => Err(self.fault("PutObject", &bad)),
         }
     }

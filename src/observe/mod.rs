@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::{StreamExt, future, stream};
 use serde_json::Value;
 
-use crate::provider::{Providers, Search, Subject, patience};
+use crate::provider::{Providers, Search, Subject};
 use crate::resource::{
     Address, Attributes, Desired, Fault, Found, Kind, Observed, Owned, Remembered, known, resolve, token,
 };
@@ -121,7 +121,7 @@ async fn ask(question: Question, stack: &str, providers: &Providers) -> (Address
         seen_absent: false,
     };
     let answer = match providers.of(question.kind) {
-        Ok(provider) => patience::reading(async || provider.read(&subject).await).await,
+        Ok(provider) => providers.patience.first_reading(async || provider.read(&subject).await).await,
         Err(fault) => Err(fault),
     };
     (question.address, answer)
@@ -136,7 +136,7 @@ pub async fn unmanaged(
     let asking = providers.all().map(async |(kind, provider)| {
         let known = known_ids(remembered, kind);
         let search = Search { stack: &remembered.stack, regions, known: &known };
-        (kind, patience::reading(async || provider.list_owned(&search).await).await)
+        (kind, providers.patience.first_reading(async || provider.list_owned(&search).await).await)
     });
     let (mut all, mut faults) = (Vec::new(), Vec::new());
     for (kind, answer) in future::join_all(asking).await {

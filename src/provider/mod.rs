@@ -10,6 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::Value;
 
+use self::patience::Patience;
 use crate::resource::{Address, Attributes, Fault, FieldChange, Found, Kind, Level, Owned};
 
 /// What a call is about. The spec has no open references, except in [`Provider::read`] of things that do not exist yet.
@@ -116,13 +117,21 @@ pub trait Provider: Send + Sync {
     }
 }
 
-/// The provider of each kind.
+/// The provider of each kind, and how patiently they are asked.
 #[derive(Clone, Default)]
 pub struct Providers {
     table: BTreeMap<Kind, Arc<dyn Provider>>,
+    /// How long a service in trouble is tried.
+    pub patience: Patience,
 }
 
 impl Providers {
+    /// The same, asked with this patience.
+    #[must_use]
+    pub fn patiently(self, patience: Patience) -> Self {
+        Self { patience, ..self }
+    }
+
     /// Puts a provider in the table.
     #[must_use]
     pub fn with(mut self, kind: Kind, provider: Arc<dyn Provider>) -> Self {

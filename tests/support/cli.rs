@@ -141,8 +141,10 @@ impl Account {
             .env("AWS_SECRET_ACCESS_KEY", "test")
             .env("AWS_REGION", "us-east-1")
             .current_dir(self.directory.path())
-            .args(words.split_whitespace())
-            .args(["--state", &self.place]);
+            .args(words.split_whitespace());
+        if !words.contains("--state") {
+            command.args(["--state", &self.place]);
+        }
         command
     }
 

@@ -201,7 +201,7 @@ fn refused(refusals: &[Refusal]) -> Failure {
 
 /// The providers, with the bytes that the run carries.
 pub fn with_artefacts(connection: &Connection, artefacts: Artefacts) -> Providers {
-    providers(&connection.clients, &Arc::new(artefacts))
+    providers(&connection.clients, &Arc::new(artefacts)).patiently(connection.patience.clone())
 }
 
 /// What a person reads first: whom the tool talks to.

@@ -9,6 +9,7 @@ use super::Work;
 use super::schedule::Problem;
 use crate::change::{Node, Part};
 use crate::ledger::Fact;
+use crate::provider::patience::Pauses;
 use crate::resource::{Action, Address, Class, Event, Fault, Kind, Level};
 
 pub use put::come_to;
@@ -71,6 +72,20 @@ async fn give_up(work: &Work<'_>, address: &Address, action: Action, fault: &Fau
         work.ledger.record(Fact::Failed { action, address: address.clone(), fault: fault.clone() }).await?;
     }
     Ok(())
+}
+
+/// Waits for the next try after a fault that may pass.
+async fn again(work: &Work<'_>, address: &Address, pauses: &mut Pauses, fault: Fault) -> Result<(), Fault> {
+    let Some(pause) = pauses.after(&fault) else { return Err(pauses.told(fault)) };
+    let after_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+    let why = format!("tried again after {}", fault.code);
+    work.tell(Event::Retrying { address: address.clone(), attempt: pauses.attempt, after_ms, fault });
+    let mut stop = work.stop.clone();
+    tokio::select! {
+        () = tokio::time::sleep(pause) => Ok(()),
+        Ok(_) = stop.wait_for(|stop| *stop) => Err(Fault::new(Class::Retry, "akidb-edge", "retry", STOPPED, why)
+            .next("run the same command again: it goes on from here")),
+    }
 }
 
 fn millis(begun: Instant) -> u64 {

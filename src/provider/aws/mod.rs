@@ -23,10 +23,12 @@ mod owned;
 mod pace;
 mod permissions;
 mod records;
+mod repeats;
 mod replication;
 mod response_headers_policy;
 mod role;
 mod route53;
+mod rules;
 mod shared;
 mod tag_changes;
 mod tags;
@@ -37,6 +39,7 @@ use std::sync::Arc;
 pub use clients::{Access, Clients, GLOBAL, Identity};
 pub use fault::of as fault_of;
 pub use permissions::policy as least_privilege;
+pub use rules::{RULES, Rule};
 
 use named::Named;
 
