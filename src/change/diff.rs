@@ -140,6 +140,7 @@ impl View<'_> {
         };
         let risk = risk(resource.kind, action, &fields);
         let reason = (!known && action == Action::Adopt).then(|| match record {
+            _ if matches!(found.owner, Owner::Foreign(_)) => "it is not this stack's: taken up on purpose".to_owned(),
             Some(_) => "an earlier run made it and never heard the answer".to_owned(),
             None => "it carries this stack's mark, but the journal does not know it".to_owned(),
         });

@@ -130,7 +130,7 @@ impl Matrix {
         writeln!(
             text,
             "\n{reached} killed runs in {} min {} s, {} at once, on {}, commit {}. {missed} more were planned for a call \
-             that did not come that time: services are asked again until they are ready, and how often differs.\n",
+             that did not come that time; those that were to change something are listed.\n",
             self.seconds / 60,
             self.seconds % 60,
             if self.at_once == 1 { "one".to_owned() } else { self.at_once.to_string() },
