@@ -226,10 +226,9 @@ impl Ledger {
         if let Some(heartbeat) = self.heartbeat.take() {
             heartbeat.abort();
         }
-        match self.lease.take() {
-            Some(lease) => self.store.release(&lease).await,
-            None => Ok(()),
-        }
+        // What was lost is not ours to give back, and a store that does not answer must not hold up the end of the run.
+        let Some(lease) = self.lease.take().filter(|_| self.fence.check().is_ok()) else { return Ok(()) };
+        tokio::time::timeout(LOOKING, self.store.release(&lease)).await.unwrap_or(Ok(()))
     }
 }
 

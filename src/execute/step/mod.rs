@@ -68,7 +68,10 @@ async fn give_up(work: &Work<'_>, address: &Address, action: Action, fault: &Fau
         return Ok(());
     }
     work.tell(Event::Failed { address: address.clone(), action, fault: fault.clone() });
-    if !matches!(fault.class, Class::Retry | Class::Unreachable | Class::Internal) {
+    // A thing that is made by several calls may be there after the first: what is refused to the caller may have come later.
+    let may_be_there =
+        matches!(fault.class, Class::Retry | Class::Unreachable | Class::Internal | Class::Credentials | Class::Denied);
+    if !may_be_there {
         work.ledger.record(Fact::Failed { action, address: address.clone(), fault: fault.clone() }).await?;
     }
     Ok(())

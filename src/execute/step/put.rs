@@ -127,10 +127,23 @@ async fn create(put: &Put<'_>, mut seen_absent: bool) -> Result<Made, Fault> {
         if let Some(found) = found.filter(|found| found.owner == Owner::Ours) {
             let fields = compare(put.resource.kind, &put.spec, None, &found.spec);
             if fields.is_empty() {
-                return Ok(Made { id: found.id, attributes: found.attributes });
+                match marked_again(put, &found).await {
+                    Err(fault) if matches!(fault.class, Class::Retry | Class::Stale | Class::Unreachable) => {
+                        again(put.work, &put.resource.address, &mut pauses, fault).await?;
+                    }
+                    answer => return answer,
+                }
             }
         }
     }
+}
+
+/// What was made by a call whose answer was lost may lack its mark, when that comes in a call of its own.
+async fn marked_again(put: &Put<'_>, found: &Found) -> Result<Made, Fault> {
+    let path = put.resource.kind.facts().mark.filter(|path| path.starts_with("tags."));
+    let Some(path) = path else { return Ok(Made { id: found.id.clone(), attributes: found.attributes.clone() }) };
+    let fields = [mark(&put.work.changes.stack, path)];
+    put.provider.update(&put.subject(Some(&found.id)), found, &fields).await
 }
 
 async fn update(put: &Put<'_>, found: &Found, change: &Change) -> Result<Made, Fault> {
