@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench model clean-local
+.PHONY: help demo test lint prove bench model clean-local
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ test: ## Install what the tests need, start a local AWS, run all tests, stop it
 lint: ## Formatting and clippy, warnings are errors
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
+
+prove: ## Kill every command at each of its calls, and write the table of docs/reliability.md (many minutes)
+	@localstack/test --test kill -- --ignored --nocapture killed_everywhere
 
 bench: ## Time deploys against the local AWS and print the table
 	@bench/run

@@ -63,6 +63,20 @@ pub struct Global {
     /// Route 53 requests a second; AWS allows 5 per account, 0 lifts the limit (for a local AWS)
     #[arg(long, value_name = "N", default_value_t = 5.0, env = "AKIDB_EDGE_ROUTE53_RATE", global = true, hide = true)]
     pub route53_rate: f64,
+    /// Seconds that a lease lives without a heartbeat
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, env = "AKIDB_EDGE_LEASE_TTL", global = true, hide = true,
+          value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub lease_ttl: u64,
+    /// Seconds until a change is given up that a service in trouble does not take; a read is given up after a sixth
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 120,
+        env = "AKIDB_EDGE_PATIENCE",
+        global = true,
+        hide = true
+    )]
+    pub patience: u64,
 }
 
 /// The verbs.

@@ -47,7 +47,7 @@ impl fmt::Display for Failure {
             write!(f, "\n  next: {}", self.next_step)?;
         }
         if self.internal {
-            write!(f, "\n  this is a fault of akidb-edge itself: please report it with the command that led here")?;
+            write!(f, "\n  {REPORT_IT}")?;
         }
         Ok(())
     }
@@ -68,12 +68,16 @@ impl From<LedgerError> for Failure {
         let next_step = match &bad {
             LedgerError::Locked(_) => "wait until it ends; if its process is gone for good: akidb-edge state unlock",
             LedgerError::Corrupt { .. } | LedgerError::Contradicts { .. } => {
-                "put the journal back from a backup, or cut it at the line named; nothing was changed"
+                "put the journal back from a backup; without one, cut it before that line (what the lines after it made is then \
+                 not known: name it with --adopt); nothing was changed"
             }
             LedgerError::Newer { .. } => "update akidb-edge, or name another --state; nothing was changed",
+            LedgerError::Guarded(_) => "let that process go on (kill -CONT) or end it, then run the same command again",
             LedgerError::LeaseLost(_) => "akidb-edge status shows what was done",
+            LedgerError::Full { .. } | LedgerError::Broken(_) => FREE_SPACE,
+            LedgerError::File { source, .. } if is_full(source) => FREE_SPACE,
             LedgerError::File { .. } | LedgerError::Bucket { .. } => {
-                "make the place of the state writable, or name another with --state"
+                "make the place of the state one that this user may read and write, or name another with --state"
             }
         };
         Self::error(bad.to_string(), next_step)
@@ -90,6 +94,25 @@ impl From<Problems> for Failure {
 
 impl From<std::io::Error> for Failure {
     fn from(bad: std::io::Error) -> Self {
-        Self::error(bad.to_string(), "")
+        let next_step = if is_full(&bad) { FREE_SPACE } else { "" };
+        Self::error(bad.to_string(), next_step)
     }
+}
+
+const REPORT_IT: &str = "this is a fault of akidb-edge itself: please report it with the command that led here";
+
+/// What is said of a panic: the place in the source, and its words when they are the program's own. Words that were put
+/// together at run time may quote what the program was given, and are left out.
+pub fn panic_words(panic: &std::panic::PanicHookInfo<'_>) -> String {
+    let words = panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("an unexpected value");
+    let place = panic.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
+    format!(
+        "error: {words}{place}\n  next: run the same command again: the journal knows what was under way\n  {REPORT_IT}"
+    )
+}
+
+const FREE_SPACE: &str = "free space on that file system, then run the same command again: it goes on from here";
+
+fn is_full(bad: &std::io::Error) -> bool {
+    matches!(bad.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
 }

@@ -16,6 +16,8 @@
 //!      [8] report       terminal, tables, JSON, pages
 //! ```
 //!
+//! Beside the walk, `export` says the state in the words of Terraform and CloudFormation.
+//!
 //! `resource` is the vocabulary that all rooms share; it calls no one. Plan, desired, check and change are pure and
 //! synchronous and are tested as text. A verb in `commands` calls the rooms in this order and returns an exit code.
 //! `ARCHITECTURE.md` says who may look at whom and why.
@@ -42,6 +44,8 @@ pub mod execute;
 pub mod provider;
 
 pub mod report;
+
+pub mod export;
 
 pub mod cli;
 pub mod commands;

@@ -7,10 +7,13 @@ use akidb_edge::{commands, exit};
 use clap::Parser;
 
 fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| eprintln!("{}", exit::panic_words(panic))));
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(said) => return ExitCode::from(say(&said)),
     };
+    // Only tests ask for this, and only of a debug build: what is said then must hold no secret.
+    assert!(!cfg!(debug_assertions) || std::env::var_os("AKIDB_EDGE_TEST_PANIC").is_none(), "a test asked for it");
     let level = if cli.global.verbose > 1 { "debug" } else { "error" };
     tracing_subscriber::fmt().with_env_filter(level).with_writer(std::io::stderr).without_time().init();
     // Two threads: the engine is one task, the other thread moves bytes and waits for the disk.

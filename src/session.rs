@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use crate::provider::aws::Access;
+use crate::provider::patience::Patience;
 
 /// Environment variables that set plan variables begin like this.
 const VARIABLE_PREFIX: &str = "AKIDB_EDGE_VAR_";
@@ -18,6 +20,8 @@ pub struct Session {
     pub host: String,
     /// How the account is reached.
     pub access: Access,
+    /// How long a service in trouble is tried.
+    pub patience: Patience,
     /// Plan variables from the environment.
     pub variables: BTreeMap<String, String>,
     /// Whether a person sees standard error as it comes.
@@ -34,7 +38,7 @@ pub struct Session {
 
 impl Session {
     /// Looks around.
-    pub fn read(no_colour: bool, route53_per_second: f64) -> Self {
+    pub fn read(no_colour: bool, route53_per_second: f64, patience: Duration) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let variables =
             env::vars().filter_map(|(key, value)| Some((key.strip_prefix(VARIABLE_PREFIX)?.to_owned(), value)));
@@ -46,6 +50,7 @@ impl Session {
                 endpoint: env::var("AWS_ENDPOINT_URL").ok().filter(|url| !url.is_empty()),
                 route53_per_second: (route53_per_second > 0.0).then_some(route53_per_second),
             },
+            patience: Patience::of(patience),
             variables: variables.collect(),
             terminal,
             can_ask: terminal && std::io::stdin().is_terminal(),

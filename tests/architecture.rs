@@ -23,6 +23,7 @@ const TABLE: &[Room] = &[
     room("desired", &["resource", "plan", "template"], &[]),
     room("check", &["resource"], &[]),
     room("change", &["resource"], &[]),
+    room("export", &["resource"], &[]),
     room("ledger", &["resource"], &["tokio"]),
     room("observe", &["resource", "ledger", "provider"], &["tokio"]),
     room("execute", &["resource", "ledger", "provider"], &["tokio"]),
@@ -32,7 +33,7 @@ const TABLE: &[Room] = &[
         "commands",
         &[
             "resource", "plan", "template", "desired", "check", "ledger", "observe", "change", "execute", "provider",
-            "report", "session", "cli", "exit",
+            "report", "export", "session", "cli", "exit",
         ],
         &["clap", "tokio"],
     ),

@@ -2,72 +2,87 @@
 
 mod support;
 
-use std::time::Duration;
+use std::path::Path;
 
 use support::cli::{Account, whole};
+use support::kill::{Ground, Moment, Point, Struck, Verb};
 use support::local_aws;
+use support::matrix::Matrix;
 use support::proxy::{Act, Call, Proxy, Which, wait};
 
-/// More than enough for a call to come.
-const SOON: Duration = Duration::from_secs(30);
-
-/// Number of calls of a first deploy that change something.
-fn mutating_calls() -> usize {
-    let proxy = Proxy::start(&local_aws::endpoint());
-    let account = Account::new().through(proxy.url());
-    account.run("deploy --yes").exits(0);
-    proxy.take_mutating().len()
+/// Some of them, spread over the run.
+fn sample(points: &[Point], wanted: impl Fn(&Point) -> bool, count: usize) -> Vec<Point> {
+    let points: Vec<&Point> = points.iter().filter(|point| wanted(point)).collect();
+    (0..count).map(|number| points[number * (points.len() - 1) / (count - 1).max(1)].clone()).collect()
 }
 
-/// Kills a first deploy at its `at`-th changing call, before or after it took effect, and runs it again.
-fn killed_at(at: usize, act: Act) {
-    let proxy = Proxy::start(&local_aws::endpoint());
-    let account = Account::new().through(proxy.url());
-    proxy.on(Call::mutates, Which::Nth(at), act.clone());
-    let mut child = account.start("deploy --yes");
-    let held = proxy.held_within(SOON);
-    child.kill().expect("SIGKILL");
-    child.wait().expect("it is gone");
-    let last = proxy.take_mutating().pop();
-    let moment = format!("killed at call {at} ({act:?}) {}", last.map_or_else(String::new, |call| call.operation));
-    assert!(held, "{moment}: no call was held");
-    proxy.reset();
-    let output = account.run("deploy --yes");
-    assert_eq!(output.code, 0, "{moment}\n{}", output.all());
-    assert_eq!(account.inventory(), whole(), "{moment}");
-    proxy.reset();
-    account.run("deploy --yes").exits(0);
-    let again = proxy.take_mutating();
-    assert!(again.is_empty(), "{moment}: a third run has nothing to do: {again:?}");
-    let state = account.run("status").exits(0);
-    assert!(!state.stdout.contains("unanswered"), "{moment}\n{}", state.stdout);
+#[track_caller]
+fn heals(struck: &Struck, verb: Verb, what: &str) {
+    assert!(struck.reached, "{}: {what}: the call did not come", verb.title());
+    assert_eq!(struck.wrong, None, "{}: {what}", verb.title());
 }
 
-/// Kills at these points, half of them before the call and half after it took effect.
-fn killed_at_points(points: impl IntoIterator<Item = usize>) {
-    for (number, at) in points.into_iter().enumerate() {
-        killed_at(at, if number % 2 == 0 { Act::HoldAfter } else { Act::HoldBefore });
+/// Kills at some points of a command and of the one that takes it back.
+fn some_points(there: Verb, back: Verb, count: usize) {
+    let mut ground = Ground::new();
+    if there == Verb::Change {
+        ground.run(Verb::Create).exits(0);
+    }
+    let points = (ground.points(there), ground.points(back));
+    let changes = |point: &Point| point.moment != Moment::Reading;
+    for (number, (one, other)) in
+        sample(&points.0, changes, count).into_iter().zip(sample(&points.1, changes, count)).enumerate()
+    {
+        let flip = |point: Point| {
+            let moment = if number % 2 == 0 { Moment::After } else { Moment::Before };
+            Point { moment, ..point }
+        };
+        for (verb, point) in [(there, flip(one)), (back, flip(other))] {
+            heals(&ground.strike(verb, &point), verb, &point.to_string());
+        }
     }
 }
 
 #[test]
-fn killed_early() {
-    killed_at_points([1, 6, 12, 19]);
+fn create_and_destroy_killed() {
+    some_points(Verb::Create, Verb::Destroy, 4);
 }
 
 #[test]
-fn killed_late() {
-    let all = mutating_calls();
-    killed_at_points([all / 2, all * 2 / 3, all - 3, all]);
+fn change_and_rollback_killed() {
+    some_points(Verb::Change, Verb::Rollback, 4);
 }
 
 #[test]
-#[ignore = "every point, before and after: minutes"]
+fn killed_while_it_reads() {
+    let mut ground = Ground::new();
+    let reads = |point: &Point| point.moment == Moment::Reading;
+    for verb in Verb::ALL {
+        let calls = ground.points(verb);
+        ground.prepare(verb).exits(0);
+        let point = sample(&calls, reads, 3)[1].clone();
+        heals(&ground.strike(verb, &point), verb, &point.to_string());
+    }
+}
+
+#[test]
+fn killed_again_in_the_run_that_heals() {
+    let mut ground = Ground::new();
+    for (verb, first, second) in [(Verb::Create, 14, 9), (Verb::Destroy, 5, 4)] {
+        assert!(ground.kill_at_change(verb, first, Act::HoldAfter), "{}: the first kill", verb.title());
+        assert!(ground.kill_at_change(verb, second, Act::HoldBefore), "{}: the second kill", verb.title());
+        assert!(ground.kill_at_change(verb, 1, Act::HoldAfter), "{}: the third kill", verb.title());
+        heals(&ground.heal(verb), verb, "killed three times in a row");
+    }
+}
+
+/// Every point of every command, in its hundreds, written down in docs/reliability.md: `make prove`.
+#[test]
+#[ignore = "the whole matrix: many minutes"]
 fn killed_everywhere() {
-    for at in 1..=mutating_calls() {
-        killed_at(at, Act::HoldBefore);
-        killed_at(at, Act::HoldAfter);
-    }
+    let matrix = Matrix::run();
+    matrix.write(&Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reliability.md"));
+    assert_eq!(matrix.wrong(), Vec::<String>::new(), "every point heals");
 }
 
 /// Loses the answer of the first call of this name; the run itself heals it.
@@ -127,24 +142,4 @@ fn a_connection_that_ends_before_the_call() {
     );
     account.run("deploy --yes").exits(0);
     assert_eq!(account.inventory(), whole());
-}
-
-/// A destroy that is killed goes on, too.
-#[test]
-fn destroy_killed() {
-    let proxy = Proxy::start(&local_aws::endpoint());
-    let account = Account::new().through(proxy.url());
-    account.run("deploy --yes").exits(0);
-    proxy.reset();
-    for (at, act) in [(4, Act::HoldAfter), (6, Act::HoldBefore)] {
-        proxy.on(Call::mutates, Which::Nth(at), act);
-        let mut child = account.start("destroy --empty-buckets --yes");
-        let held = proxy.held_within(SOON);
-        child.kill().expect("SIGKILL");
-        child.wait().expect("it is gone");
-        assert!(held, "a call was held");
-        proxy.reset();
-    }
-    account.run("destroy --empty-buckets --yes").exits(0);
-    assert_eq!(account.inventory(), support::cli::nothing());
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use akidb_edge::ledger::{Entry, Fact, FileStore, Lease, Ledger, LedgerError, S3Store, Store, Subject, fold};
+use akidb_edge::ledger::{Entry, FORMAT, Fact, FileStore, Lease, Ledger, LedgerError, S3Store, Store, Subject, fold};
 use akidb_edge::resource::{Action, Address, Artefacts, Attributes, Class, Ending, Fault, Kind, Leftover, Level};
 use aws_sdk_s3::Client;
 use jiff::{SignedDuration, Timestamp};
@@ -172,10 +172,14 @@ async fn who_lost_the_lease_writes_no_more(ground: &Ground) {
     assert_eq!(facts, 3);
 }
 
-/// The treaty's journal.
-fn fixture() -> String {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/journal-v1.jsonl");
+/// The treaty's journals: what akidb-edge of that format wrote.
+fn treaty(format: u32, name: &str) -> String {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/state/v{format}/{name}.jsonl"));
     std::fs::read_to_string(path).expect("the fixture")
+}
+
+fn fixture() -> String {
+    treaty(FORMAT, "every-fact")
 }
 
 fn lines_of(text: &str) -> Vec<&str> {
@@ -192,29 +196,101 @@ async fn what_cannot_be_read_is_refused_with_its_line(ground: &Ground) {
         other => panic!("{other:?}"),
     }
     assert!(ground.store().lease().await.expect("readable").is_none(), "the lease was given back");
-    ground.put(&format!("{}\n{}\n", lines[0], lines[1].replace("\"v\":1", "\"v\":2"))).await;
+    ground.put(&format!("{}\n{}\n", lines[0], lines[1].replace("\"v\":2", "\"v\":3"))).await;
     match ground.open().await.map(drop) {
-        Err(LedgerError::Newer { found, known, .. }) => assert_eq!((found, known), (2, 1)),
+        Err(LedgerError::Newer { found, known, .. }) => assert_eq!((found, known), (3, 2)),
         other => panic!("{other:?}"),
     }
-    ground.put(&format!("{}\n{}\n", lines[0], lines[2])).await;
+    // Format 1 has no checksums, but its entries are counted.
+    let old = treaty(1, "every-fact");
+    let old = lines_of(&old);
+    ground.put(&format!("{}\n{}\n", old[0], old[2])).await;
     match ground.open().await.map(drop) {
         Err(LedgerError::Contradicts { source, .. }) => assert_eq!(source.seq, 3),
         other => panic!("{other:?}"),
     }
+    ground.put(&format!("{}\n{}\n", lines[0], old[1])).await;
+    match ground.open().await.map(drop) {
+        Err(LedgerError::Corrupt { line, problem, .. }) => {
+            assert_eq!((line, problem.as_str()), (2, "it has format 1 behind a line of format 2"));
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
-async fn a_journal_of_format_1_is_read(ground: &Ground) {
-    ground.put(&fixture()).await;
-    let entries = Ledger::read(ground.store(), STACK).await.expect("readable").entries();
-    let facts: Vec<Fact> = entries.iter().map(|entry| entry.fact.clone()).collect();
-    assert_eq!(facts, every_fact());
-    let state = fold(STACK, &entries).expect("it folds");
-    let snapshot = serde_json::to_string_pretty(&state).expect("plain data");
-    insta::assert_snapshot!("journal_v1_folds_to", snapshot);
+async fn a_journal_of_each_format_is_read(ground: &Ground) {
+    for format in 1..=FORMAT {
+        ground.put(&treaty(format, "every-fact")).await;
+        let entries = Ledger::read(ground.store(), STACK).await.expect("readable").entries();
+        let facts: Vec<Fact> = entries.iter().map(|entry| entry.fact.clone()).collect();
+        assert_eq!(facts, every_fact(), "format {format}");
+        let state = fold(STACK, &entries).expect("it folds");
+        let snapshot = serde_json::to_string_pretty(&state).expect("plain data");
+        insta::assert_snapshot!("journal_v1_folds_to", snapshot);
+    }
+}
+
+/// What lies in the store besides lease and guard, as (name, content).
+async fn everything_in(ground: &Ground) -> BTreeMap<String, String> {
+    match ground {
+        Ground::Directory(directory) => {
+            let folder = std::fs::read_dir(directory.path().join(STACK)).into_iter().flatten();
+            let files = folder.map(|entry| entry.expect("an entry").path());
+            let named = files.map(|path| {
+                let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+                (name, std::fs::read_to_string(path).expect("text"))
+            });
+            named.filter(|(name, _)| !name.starts_with("lease")).collect()
+        }
+        Ground::Bucket(client, name) => {
+            let listed = client.list_objects_v2().bucket(name).prefix(format!("edge/{STACK}/journal"));
+            let mut all = BTreeMap::new();
+            for item in listed.send().await.expect("listed").contents() {
+                let key = item.key().expect("a key");
+                let object = client.get_object().bucket(name).key(key).send().await.expect("there");
+                let bytes = object.body.collect().await.expect("read").into_bytes();
+                let short = key.trim_start_matches(&format!("edge/{STACK}/")).to_owned();
+                all.insert(short, String::from_utf8(bytes.to_vec()).expect("text"));
+            }
+            all
+        }
+    }
+}
+
+async fn an_older_journal_goes_on_in_this_format_and_is_kept(ground: &Ground) {
+    let old = treaty(1, "every-fact");
+    ground.put(&old).await;
+    let before = everything_in(ground).await;
+    let reader = Ledger::read(ground.store(), STACK).await.expect("readable");
+    let state = reader.remembered();
     let ledger = ground.open().await.expect("open");
-    ledger.record(began(state.revision() + 1)).await.expect("this version goes on where that one ended");
+    assert_eq!(ledger.older().map(|(format, _)| format), Some(1), "who opens it for writing is told");
     ledger.close().await.expect("closed");
+    assert_eq!(everything_in(ground).await, before, "opened and nothing to say: nothing is written");
+
+    let ledger = ground.open().await.expect("open");
+    ledger.record(began(state.revision() + 1)).await.expect("recorded");
+    ledger.record(succeeded(7)).await.expect("recorded");
+    assert_eq!(ledger.older(), None, "it has this format now");
+    let there = everything_in(ground).await;
+    let kept: Vec<&String> = there.iter().filter(|(name, _)| name.contains("v1.bak")).map(|(_, text)| text).collect();
+    assert_eq!(kept, [&old], "the journal of format 1, byte by byte");
+    let all: String = there.iter().filter(|(name, _)| !name.contains("bak")).map(|(_, text)| text.as_str()).collect();
+    let new = all.strip_prefix(&old).expect("entries are only ever added");
+    assert!(new.lines().count() == 2 && new.lines().all(|line| line.starts_with("{\"v\":2,")), "{new}");
+    let (expected, entries) = (ledger.remembered(), ledger.entries());
+    ledger.close().await.expect("closed");
+    let again = Ledger::read(ground.store(), STACK).await.expect("readable");
+    assert_eq!((again.remembered(), again.entries()), (expected, entries));
+    // From the first line of format 2 on, the lines of format 1 are sealed, too.
+    if let Ground::Directory(_) = ground {
+        ground.put(&all.replacen("deploy cdn", "deploy cdm", 1)).await;
+        let line = old.lines().count() + 1;
+        match ground.open().await.map(drop) {
+            Err(LedgerError::Corrupt { line: found, .. }) => assert_eq!(found, line),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 macro_rules! on_both {
@@ -235,25 +311,177 @@ on_both!(
     the_dead_and_the_expired_are_taken_over,
     who_lost_the_lease_writes_no_more,
     what_cannot_be_read_is_refused_with_its_line,
-    a_journal_of_format_1_is_read,
+    a_journal_of_each_format_is_read,
+    an_older_journal_goes_on_in_this_format_and_is_kept,
 );
 
 #[tokio::test]
 async fn an_unfinished_last_line_is_left_out_and_written_over() {
-    let ground = Ground::directory();
-    let text = fixture();
-    let lines = lines_of(&text);
-    ground.put(&format!("{}\n{}\n{}", lines[0], lines[1], &lines[2][..30])).await;
-    let ledger = ground.open().await.expect("open");
-    assert_eq!(ledger.entries().len(), 2);
-    ledger.record(succeeded(9)).await.expect("recorded");
-    ledger.close().await.expect("closed");
-    let entries = Ledger::read(ground.store(), STACK).await.expect("readable").entries();
-    assert_eq!(entries.len(), 3);
-    assert_eq!(entries[2].fact, succeeded(9));
+    let text = fixture().replace("me@here", "mé@here");
+    let whole = resealed(&text);
+    let lines = lines_of(&whole);
+    let (kept, last) = (format!("{}\n{}\n", lines[0], lines[1]), lines[2].as_bytes());
+    let accent = lines[13].find('é').expect("the second run has it");
+    let torn: [(&str, Vec<u8>); 5] = [
+        ("cut", last[..30].to_vec()),
+        ("all but its end", last.to_vec()),
+        ("cut within a letter of two bytes", lines[13].as_bytes()[..=accent].to_vec()),
+        ("zeros of a file system that lost power", vec![0; 4096]),
+        ("cut, then zeros", [&last[..30], &[0; 512]].concat()),
+    ];
+    for (how, rest) in torn {
+        let ground = Ground::directory();
+        ground.put("").await;
+        let Ground::Directory(directory) = &ground else { unreachable!() };
+        let path = directory.path().join(STACK).join("journal.jsonl");
+        std::fs::write(&path, [kept.as_bytes(), &rest].concat()).expect("written");
+        let reader = Ledger::read(ground.store(), STACK).await.unwrap_or_else(|bad| panic!("{how}: {bad}"));
+        assert_eq!(reader.entries().len(), 2, "{how}");
+        let ledger = ground.open().await.unwrap_or_else(|bad| panic!("{how}: {bad}"));
+        ledger.record(succeeded(9)).await.expect("recorded");
+        ledger.close().await.expect("closed");
+        let entries = Ledger::read(ground.store(), STACK).await.expect("readable").entries();
+        assert_eq!(entries.len(), 3, "{how}");
+        assert_eq!(entries[2].fact, succeeded(9), "{how}");
+    }
 }
 
-/// Every fact that a journal of format 1 may hold, in an order that a run might write.
+#[tokio::test]
+async fn after_a_write_that_failed_nothing_is_written_that_would_leave_a_gap() {
+    let ground = Ground::directory();
+    let Ground::Directory(directory) = &ground else { unreachable!() };
+    let ledger = ground.open().await.expect("open");
+    ledger.record(began(1)).await.expect("recorded");
+    let (journal, away) = (directory.path().join(STACK).join("journal.jsonl"), directory.path().join("away"));
+    std::fs::rename(&journal, &away).expect("moved");
+    std::fs::create_dir(&journal).expect("in its place");
+    let failed = ledger.record(succeeded(1)).await.expect_err("a directory is no file");
+    assert!(matches!(failed, LedgerError::File { .. }), "{failed}");
+    std::fs::remove_dir(&journal).expect("gone");
+    std::fs::rename(&away, &journal).expect("back");
+    let broken = ledger.record(succeeded(2)).await.expect_err("entry 2 is missing");
+    assert!(matches!(broken, LedgerError::Broken(_)), "{broken}");
+    ledger.close().await.expect("closed");
+    let entries = Ledger::read(ground.store(), STACK).await.expect("readable, without a gap").entries();
+    assert_eq!(entries.len(), 1);
+}
+
+#[tokio::test]
+async fn who_wrote_in_between_is_noticed() {
+    let ground = Ground::directory();
+    let Ground::Directory(directory) = &ground else { unreachable!() };
+    let ledger = ground.open().await.expect("open");
+    ledger.record(began(1)).await.expect("recorded");
+    let journal = directory.path().join(STACK).join("journal.jsonl");
+    let text = std::fs::read_to_string(&journal).expect("a journal");
+    std::fs::write(&journal, format!("{text}{text}")).expect("written");
+    let lost = ledger.record(succeeded(1)).await.expect_err("somebody else wrote");
+    assert!(matches!(lost, LedgerError::LeaseLost(_)), "{lost}");
+}
+
+/// The journal with the same entries and right checksums, after a test changed its words.
+fn resealed(text: &str) -> String {
+    let mut before = [0; 32];
+    let lines = text.lines().map(|line| {
+        let body = format!("{}}}", line.rsplit_once(",\"sum\"").expect("sealed").0);
+        before = <sha2::Sha256 as sha2::Digest>::digest([&before[..], body.as_bytes()].concat()).into();
+        format!("{},\"sum\":\"{}\"}}\n", &body[..body.len() - 1], hex::encode(&before[..8]))
+    });
+    lines.collect()
+}
+
+#[tokio::test]
+async fn damage_is_found_at_its_line_wherever_it_is() {
+    let text = fixture();
+    let lines = lines_of(&text);
+    for at in 0..lines.len() {
+        let ground = Ground::directory();
+        let refused_at = |text: String| {
+            let ground = &ground;
+            async move {
+                ground.put(&text).await;
+                match Ledger::read(ground.store(), STACK).await.map(drop) {
+                    Err(LedgerError::Corrupt { line, .. }) => line,
+                    other => panic!("line {at}: {other:?}"),
+                }
+            }
+        };
+        let whole = |lines: &[&str]| lines.join("\n") + "\n";
+        let with = |line: &str| {
+            let mut changed = lines.clone();
+            changed[at] = line;
+            whole(&changed)
+        };
+        // One letter of a word, so that it is still JSON and still an entry.
+        let edited = lines[at].replacen("2026-11-21", "2026-11-22", 1);
+        assert_eq!(refused_at(with(&edited)).await, at + 1, "edited");
+        let unsealed = format!("{}}}", lines[at].rsplit_once(",\"sum\"").expect("sealed").0);
+        assert_eq!(refused_at(with(&unsealed)).await, at + 1, "without its checksum");
+        assert_eq!(refused_at(with("")).await, at + 1, "empty");
+        if at + 1 < lines.len() {
+            let mut fewer = lines.clone();
+            fewer.remove(at);
+            assert_eq!(refused_at(whole(&fewer)).await, at + 1, "taken out");
+            let mut swapped = lines.clone();
+            swapped.swap(at, at + 1);
+            assert_eq!(refused_at(whole(&swapped)).await, at + 1, "out of order");
+        }
+        let mut twice = lines.clone();
+        twice.insert(at, lines[at]);
+        assert_eq!(refused_at(whole(&twice)).await, at + 2, "twice");
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_text_are_refused_with_their_line() {
+    let ground = Ground::directory();
+    ground.put("").await;
+    let Ground::Directory(directory) = &ground else { unreachable!() };
+    let mut bytes = treaty(1, "every-fact").into_bytes();
+    let second = bytes.iter().position(|byte| *byte == b'\n').expect("lines") + 1;
+    bytes[second + 100] = 0xff;
+    std::fs::write(directory.path().join(STACK).join("journal.jsonl"), bytes).expect("written");
+    match Ledger::read(ground.store(), STACK).await.map(drop) {
+        Err(LedgerError::Corrupt { line, problem, .. }) => {
+            assert_eq!((line, problem.as_str()), (2, "byte 101 is not UTF-8"));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Journals that the first version wrote against a local AWS: the same state, whatever reads them.
+#[tokio::test]
+async fn real_journals_of_format_1_fold_to_the_state_that_they_had() {
+    for name in ["deployed-cut-over-rolled-back", "killed", "destroyed"] {
+        let ground = Ground::directory();
+        ground.put(&treaty(1, name)).await;
+        let state = Ledger::read(ground.store(), STACK).await.expect("readable").remembered();
+        let resources = state.resources.iter().map(|(address, record)| {
+            let id = record.id.as_ref().map_or("-", |_| "known");
+            format!("{address} {:?} generation {} {id}\n", record.standing, record.generation)
+        });
+        let runs = state.runs.iter().map(|run| format!("{} {:?} {}\n", run.command, run.ending, run.changes));
+        let whole = serde_json::to_vec(&state).expect("plain data");
+        let summary = format!(
+            "{}{}requested {:?}, fallback {:?}, {} leftovers\nsha256 of the whole state {}\n",
+            runs.collect::<String>(),
+            resources.collect::<String>(),
+            state.requested,
+            state.fallback,
+            state.leftovers.len(),
+            hex::encode(<sha2::Sha256 as sha2::Digest>::digest(whole)),
+        );
+        insta::assert_snapshot!(format!("real_v1_{name}"), summary);
+        // The same entries, written by this version, fold to the same.
+        let ledger = ground.open().await.expect("open");
+        ledger.record(began(state.revision() + 1)).await.expect("recorded");
+        ledger.close().await.expect("closed");
+        let again = Ledger::read(ground.store(), STACK).await.expect("readable");
+        assert_eq!(again.remembered_at(state.revision()).expect("it folds"), state, "{name}");
+    }
+}
+
+/// Every fact that a journal may hold, in an order that a run might write.
 fn every_fact() -> Vec<Fact> {
     let fault = Fault::new(Class::Refused, "s3", "CreateBucket", "InvalidBucketName", "not valid").next("another name");
     let left = Leftover {
@@ -332,19 +560,24 @@ fn every_fact() -> Vec<Fact> {
 }
 
 /// Writes the fixture of this version's format; only for a new format, never over an old one.
-#[test]
+#[tokio::test]
 #[ignore = "writes a file of the source tree"]
-fn write_the_fixture() {
+async fn write_the_fixture() {
     let run = uuid::Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_0001);
     let at: Timestamp = "2026-11-21T06:00:00Z".parse().expect("a time");
     let v = akidb_edge::ledger::FORMAT;
-    let mut text = String::new();
-    for (fact, seq) in every_fact().into_iter().zip(1..) {
+    let entries = every_fact().into_iter().zip(1..).map(|(fact, seq)| {
         let at = at + SignedDuration::from_secs(i64::try_from(seq).expect("small"));
-        text.push_str(&serde_json::to_string(&Entry { v, seq, run, at, fact }).expect("plain data"));
-        text.push('\n');
-    }
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/journal-v{v}.jsonl"));
-    let mut file = std::fs::File::create_new(path).expect("no fixture of this format yet");
-    std::io::Write::write_all(&mut file, text.as_bytes()).expect("written");
+        Entry { v, seq, run, at, fact }
+    });
+    let ground = Ground::directory();
+    let lease = mine();
+    ground.store().acquire(&lease).await.expect("the lease");
+    ground.store().append(&entries.collect::<Vec<_>>(), &lease).await.expect("written");
+    let Ground::Directory(directory) = &ground else { unreachable!() };
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/state/v{v}"));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let mut file = std::fs::File::create_new(folder.join("every-fact.jsonl")).expect("no fixture of this format yet");
+    let text = std::fs::read(directory.path().join(STACK).join("journal.jsonl")).expect("written");
+    std::io::Write::write_all(&mut file, &text).expect("written");
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::fields::{compare, touches};
+use super::fields::{differing, touches};
 use crate::resource::{
     Action, Address, Change, Changes, Desired, FieldChange, Found, Kind, Observed, Owner, Record, Remembered, Resource,
     Risk, Standing, has_references, known, resolve,
@@ -120,12 +120,15 @@ impl View<'_> {
         let facts = resource.kind.facts();
         let wanted = self.resolved(&resource.spec);
         let before = record.map(|record| self.resolved(&record.spec));
-        let fields = compare(resource.kind, &wanted, before.as_ref(), &found.spec);
+        let fields = differing(&self.remembered.stack, resource.kind, &wanted, before.as_ref(), found);
         let known = record.is_some_and(|record| record.id.is_some());
         let action = match (&found.owner, fields.is_empty()) {
             _ if facts.lookup => Action::Keep,
             (Owner::Foreign(why), _) if !known && !self.scope.adopt.contains(&resource.address) => {
                 return Err(foreign(resource, found, why));
+            }
+            (Owner::Contested(why), _) if !self.scope.adopt.contains(&resource.address) => {
+                return Err(contested(resource, found, why));
             }
             _ if replaces(resource.kind, &fields) && cannot_stand_beside(resource.kind, &fields) => {
                 return Err(same_name(resource, &fields));
@@ -137,6 +140,7 @@ impl View<'_> {
         };
         let risk = risk(resource.kind, action, &fields);
         let reason = (!known && action == Action::Adopt).then(|| match record {
+            _ if matches!(found.owner, Owner::Foreign(_)) => "it is not this stack's: taken up on purpose".to_owned(),
             Some(_) => "an earlier run made it and never heard the answer".to_owned(),
             None if resource.kind.on_a_machine() => "it is there already".to_owned(),
             None => "it carries this stack's mark, but the journal does not know it".to_owned(),
@@ -147,14 +151,16 @@ impl View<'_> {
     fn unwanted(&self, address: &Address, record: &Record) -> Change {
         let found = self.observed.found(address);
         let lookup = record.kind.facts().lookup;
-        let action = if found.is_none() || lookup { Action::Forget } else { Action::Delete };
+        let taken = found.is_some_and(|found| matches!(found.owner, Owner::Contested(_)));
+        let action = if found.is_none() || lookup || taken { Action::Forget } else { Action::Delete };
+        let reason = taken.then(|| "it carries another stack's mark now: it is left alone".to_owned());
         Change {
             address: address.clone(),
             kind: record.kind,
             action,
             fields: Vec::new(),
             risk: risk(record.kind, action, &[]),
-            reason: None,
+            reason,
             after: None,
             before: Some(record.clone()),
             found: found.cloned(),
@@ -187,7 +193,7 @@ impl View<'_> {
                     continue;
                 }
                 let before = change.before.as_ref().map(|record| self.resolved(&record.spec));
-                let fields = compare(change.kind, &wanted, before.as_ref(), &found.spec);
+                let fields = differing(&self.remembered.stack, change.kind, &wanted, before.as_ref(), found);
                 let action = if replaces(change.kind, &fields) {
                     Action::Replace
                 } else if change.action == Action::Adopt {
@@ -287,5 +293,14 @@ fn foreign(resource: &Resource, found: &Found, why: &str) -> Refusal {
         address: resource.address.clone(),
         problem: format!("{} {} exists and is not this stack's: {why}", resource.kind.facts().title, found.id),
         next_step: format!("choose another name, or take it up on purpose with --adopt {}", resource.address),
+    }
+}
+
+fn contested(resource: &Resource, found: &Found, why: &str) -> Refusal {
+    let title = resource.kind.facts().title;
+    Refusal {
+        address: resource.address.clone(),
+        problem: format!("{title} {} is contested: {why}", found.id),
+        next_step: format!("ask whose it is; if it is yours, take it on purpose with --adopt {}", resource.address),
     }
 }

@@ -2,7 +2,45 @@
 
 use serde_json::{Map, Value};
 
-use crate::resource::{FieldChange, Kind};
+use crate::resource::{FieldChange, Found, Kind, Owner};
+
+/// The fields in which a found thing differs, its mark among them: one that was taken away or changed from outside is put
+/// back like a setting.
+pub fn differing(
+    stack: &str,
+    kind: Kind,
+    wanted: &Value,
+    remembered: Option<&Value>,
+    found: &Found,
+) -> Vec<FieldChange> {
+    let mut fields = compare(kind, wanted, remembered, &found.spec);
+    if let (Some(path), Owner::Foreign(why) | Owner::Contested(why)) = (kind.facts().mark, &found.owner) {
+        let old = Some(Value::String(why.clone()));
+        fields.push(FieldChange { old, drifted: remembered.is_some(), ..mark(stack, path) });
+    }
+    fields
+}
+
+/// The field that stands for the stack's mark.
+pub fn mark(stack: &str, path: &str) -> FieldChange {
+    FieldChange { path: path.to_owned(), old: None, new: Some(Value::String(stack.to_owned())), drifted: false }
+}
+
+/// The value at a dotted path; keys may hold dots themselves.
+pub fn at_path<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
+    match value {
+        Value::Object(fields) => fields.get(path).or_else(|| {
+            let below = |(key, held): (&String, &'v Value)| at_path(held, path.strip_prefix(key)?.strip_prefix('.')?);
+            fields.iter().find_map(below)
+        }),
+        Value::Array(items) => {
+            let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
+            let item = items.get(first.parse::<usize>().ok()?)?;
+            rest.map_or(Some(item), |rest| at_path(item, rest))
+        }
+        _ => None,
+    }
+}
 
 /// The fields in which `found` differs from `wanted`, sorted by path. `remembered` is the spec of the last run: a field
 /// that was stated then and is not any more goes back to its default (`new` is none). All three are resolved as far as
@@ -80,6 +118,19 @@ impl Walk {
             new: new.cloned(),
             drifted: remembered.is_some_and(|before| Some(before) != found),
         });
+    }
+}
+
+/// Takes away the value at a dotted path; keys may hold dots themselves.
+pub fn without(value: &mut Value, path: &str) {
+    let Value::Object(fields) = value else { return };
+    if fields.remove(path).is_some() {
+        return;
+    }
+    for (key, held) in fields.iter_mut() {
+        if let Some(rest) = path.strip_prefix(key.as_str()).and_then(|rest| rest.strip_prefix('.')) {
+            without(held, rest);
+        }
     }
 }
 
@@ -162,6 +213,14 @@ mod tests {
         assert_eq!(paths(Kind::Distribution, &wanted, None, &moved), ["origins.0.domain_name"]);
         let more = json!({"origins": [{"id": "a", "domain_name": "x"}, {"id": "b"}]});
         assert_eq!(paths(Kind::Distribution, &wanted, None, &more), ["origins"]);
+    }
+
+    #[test]
+    fn a_path_leads_through_keys_with_dots() {
+        let value = json!({"tags": {"a.b": "1"}, "origins": [{"id": "x", "shield": {"region": "r"}}]});
+        assert_eq!(at_path(&value, "tags.a.b"), Some(&json!("1")));
+        assert_eq!(at_path(&value, "origins.0.shield.region"), Some(&json!("r")));
+        assert_eq!((at_path(&value, "origins.1"), at_path(&value, "tags.a")), (None, None));
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! [5] What stands between the world and the plan. Pure: no call, no clock.
 
 mod diff;
+mod drift;
 mod fields;
 mod order;
 
 pub use diff::{Refusal, Scope, diff};
-pub use fields::{compare, touches};
+pub use drift::{drift, says_otherwise};
+pub use fields::{at_path, compare, differing, mark, touches, without};
 pub use order::{Node, Part, nodes};

@@ -166,7 +166,10 @@ async fn with_ledger(
     };
     if let Some(code) = asking::confirm(&asked, run, context)? {
         // Nothing to do in the world, but what is in force may have changed: that is worth a revision.
-        let turned = purpose.requested != remembered.requested || purpose.fallback != remembered.fallback;
+        // So may what a kept resource makes known.
+        let turned = purpose.requested != remembered.requested
+            || purpose.fallback != remembered.fallback
+            || !walk::learned(&changes, &remembered).is_empty();
         if turned && !only_looks(run, order) {
             work.go(&changes, &purpose).await?;
         }

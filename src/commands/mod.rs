@@ -16,6 +16,8 @@ pub mod status;
 pub mod validate;
 mod walk;
 
+use std::time::Duration;
+
 use crate::cli::{Cli, Verb};
 use crate::exit::Failure;
 use crate::report::Voice;
@@ -36,7 +38,7 @@ pub struct Context {
 /// # Errors
 /// What failed, why, and the next step.
 pub async fn run(cli: Cli) -> Result<u8, (Failure, Context)> {
-    let session = Session::read(cli.global.no_color, cli.global.route53_rate);
+    let session = Session::read(cli.global.no_color, cli.global.route53_rate, Duration::from_secs(cli.global.patience));
     let voice = Voice::new(&session, &cli.global);
     let context = Context { session, global: cli.global, voice };
     let answer = match cli.verb {

@@ -14,7 +14,7 @@ use crate::desired::Built;
 use crate::exit::{self, Failure};
 use crate::ledger::Ledger;
 use crate::report::Terminal;
-use crate::resource::{Action, Artefacts, Changes, Kind, Remembered};
+use crate::resource::{Action, Artefacts, Changes, Ending, Kind, Remembered, RunSummary};
 
 /// Undo the last run; the same difference, question and journal as a deploy.
 #[derive(Debug, clap::Args)]
@@ -73,6 +73,18 @@ async fn fallback(name: &str, args: &Args, context: &Context) -> Result<u8, Fail
     deploy::carry_out(order, &args.run, context).await
 }
 
+/// The revision that undoing the last run goes back to: the one before it that came to its end. Undoing that was itself
+/// cut short goes on to where it was going.
+fn before_the_last(now: &Remembered) -> u64 {
+    let cut_short = |run: &RunSummary| {
+        let rolls_back = run.command.starts_with("rollback --stack ") || run.command.starts_with("jetson rollback");
+        run.ending != Some(Ending::Done) && rolls_back
+    };
+    let mut earlier = now.runs.iter().rev().skip_while(|run| cut_short(run)).skip(1);
+    // A run that was killed left no state that anybody wanted: the run after it did the rest of its work.
+    earlier.find(|run| run.ending.is_some()).map_or(0, |run| run.revision)
+}
+
 /// The state to go back to: what was before the last run that is still in force.
 ///
 /// # Errors
@@ -82,7 +94,7 @@ pub fn target(to: Option<u64>, ledger: &Ledger, now: &Remembered) -> Result<Reme
     if last == 0 {
         return Err(Failure::refused("there is nothing to undo: no run is in the journal", ""));
     }
-    let to = to.unwrap_or(last - 1);
+    let to = to.unwrap_or_else(|| before_the_last(now));
     if to >= last {
         return Err(Failure::refused(
             format!("revision {to} is not before the last one, {last}"),
@@ -143,8 +155,7 @@ async fn undo(
     // The time that a person took to say yes is not the run's.
     let begun = if args.run.yes { begun } else { Instant::now() };
     let outcome = work.go(&changes, &purpose).await?;
-    let again =
-        format!("akidb-edge rollback --to {} --stack {stack}", args.to.unwrap_or(now.revision().saturating_sub(1)));
+    let again = format!("akidb-edge rollback --to {} --stack {stack}", aim.revision());
     Ok(asking::tell(&outcome, begun, &asked, context, &again))
 }
 

@@ -10,7 +10,7 @@ use super::Work;
 use super::step::{self, Ended};
 use crate::change::{Node, Part, nodes};
 use crate::ledger::LedgerError;
-use crate::resource::{Address, Done, Event, Fault, Leftover, Level, Outcome};
+use crate::resource::{Address, Class, Done, Event, Fault, Leftover, Level, Outcome};
 
 type Key = (Address, Part);
 type Running<'a> = FuturesUnordered<LocalBoxFuture<'a, (Key, Level, Result<Ended, Problem>)>>;
@@ -38,8 +38,18 @@ impl From<LedgerError> for Problem {
 /// Does everything in `work.changes`.
 ///
 /// # Errors
-/// When the journal cannot be written: what was under way is finished, nothing more is begun.
+/// When the journal cannot be written: what was under way is finished, nothing more is begun. When the lease was lost,
+/// everything is dropped where it stands: somebody else may be at work.
 pub async fn run(work: &Work<'_>) -> Result<Outcome, LedgerError> {
+    let fence = work.ledger.fence();
+    tokio::select! {
+        biased;
+        why = fence.closed() => Err(LedgerError::LeaseLost(why)),
+        outcome = all(work) => outcome,
+    }
+}
+
+async fn all(work: &Work<'_>) -> Result<Outcome, LedgerError> {
     let mut board = Board::new(work);
     board.steps().await?;
     if board.outcome.is_complete() {
@@ -101,7 +111,9 @@ impl<'w, 'a> Board<'w, 'a> {
     }
 
     fn begin(&mut self, running: &mut Running<'w>) {
-        if self.outcome.stopped || self.broken.is_some() {
+        // Who is nobody any more stays nobody: each further step would only be told the same.
+        let nobody = self.outcome.failed.iter().any(|(_, fault)| fault.class == Class::Credentials);
+        if self.outcome.stopped || self.broken.is_some() || nobody {
             return;
         }
         let mut at = 0;

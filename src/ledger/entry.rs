@@ -9,8 +9,13 @@ use uuid::Uuid;
 
 use crate::resource::{Action, Address, Attributes, Ending, Fault, Kind, Leftover, Level};
 
-/// Version of the journal's format; a newer one is refused.
-pub const FORMAT: u32 = 1;
+/// Version of the journal's format; a newer one is refused, an older one is upgraded as it is read.
+///
+/// | format | since | what changed |
+/// |---|---|---|
+/// | 1 | 0.1.0 | |
+/// | 2 | 0.1.0 | each line ends with a checksum over it and the lines before it |
+pub const FORMAT: u32 = 2;
 
 /// One entry. Entries are only ever added.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,6 +83,18 @@ pub enum Fact {
         id: String,
         /// What it makes known.
         attributes: Attributes,
+    },
+    /// What the world has otherwise was taken into the state on a person's word: it is no drift any more.
+    Accepted {
+        /// What, with the settings as they are remembered from now on.
+        #[serde(flatten)]
+        subject: Subject,
+        /// What the service calls it now.
+        id: String,
+        /// What it makes known now.
+        attributes: Attributes,
+        /// The fields that were taken.
+        paths: Vec<String>,
     },
     /// A call that changes something is about to be made.
     Intended {

@@ -1,26 +1,48 @@
 //! A journal in a directory: `journal.jsonl`, and `lease.json` while somebody writes.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
 use super::entry::Entry;
 use super::lease::Lease;
-use super::store::{LedgerError, Store, lines, parse};
+use super::store::{LedgerError, Store};
+use super::text::{Reader, Tail};
+
+/// Nobody has the guard for longer than a write to the disk takes, unless it was stopped.
+const GUARDED: Duration = Duration::from_secs(3);
 
 /// The directory of one stack.
+#[derive(Clone)]
 pub struct FileStore {
     directory: PathBuf,
     host: String,
+    /// Where the journal ended when it was last read or written.
+    tail: Arc<Mutex<Option<Tail>>>,
 }
 
 impl FileStore {
     /// The journal of `stack` below `root`. Nothing is made before the first write.
     pub fn new(root: &Path, stack: &str, host: &str) -> Self {
-        Self { directory: root.join(stack), host: host.to_owned() }
+        Self { directory: root.join(stack), host: host.to_owned(), tail: Arc::default() }
+    }
+
+    fn known_tail(&self) -> Option<Tail> {
+        *self.tail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ends_at(&self, tail: Option<Tail>) {
+        *self.tail.lock().unwrap_or_else(PoisonError::into_inner) = tail;
+    }
+
+    /// The journal of an older format, as it was before the first entry of a newer one.
+    fn backup(&self, format: u32) -> PathBuf {
+        self.directory.join(format!("journal.v{format}.bak"))
     }
 
     fn journal(&self) -> PathBuf {
@@ -52,6 +74,44 @@ impl FileStore {
         Ok(())
     }
 
+    /// Makes look-and-write one step among processes of this machine; the kernel frees it with the process.
+    fn guard_file(&self) -> Result<File, LedgerError> {
+        let path = self.directory.join("lease.guard");
+        File::create(&path).map_err(|source| LedgerError::File { path, source })
+    }
+
+    /// The guard, or none when another process has it now.
+    fn try_guard(&self) -> Result<Option<File>, LedgerError> {
+        let guard = self.guard_file()?;
+        match guard.try_lock() {
+            Ok(()) => Ok(Some(guard)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(source)) => {
+                Err(LedgerError::File { path: self.directory.join("lease.guard"), source })
+            }
+        }
+    }
+
+    /// The guard, waited for; a process that was stopped while it had it may keep it for ever.
+    async fn guard(&self) -> Result<File, LedgerError> {
+        let until = Instant::now() + GUARDED;
+        loop {
+            match self.try_guard()? {
+                Some(guard) => return Ok(guard),
+                None if Instant::now() < until => tokio::time::sleep(Duration::from_millis(10)).await,
+                None => return Err(LedgerError::Guarded(self.directory.clone())),
+            }
+        }
+    }
+
+    fn remove_lease(&self) -> Result<(), LedgerError> {
+        let path = self.lease_file();
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(LedgerError::File { path, source }),
+            _ => Ok(()),
+        }
+    }
+
     fn ours(&self, lease: &Lease) -> Result<(), LedgerError> {
         match self.read_lease()? {
             Some(held) if held.token == lease.token => Ok(()),
@@ -69,24 +129,44 @@ impl Store for FileStore {
 
     async fn load(&self) -> Result<Vec<Entry>, LedgerError> {
         let path = self.journal();
-        match fs::read(&path) {
-            Err(none) if none.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(source) => Err(LedgerError::File { path, source }),
-            Ok(bytes) => parse(&self.place(), &String::from_utf8_lossy(&bytes)),
-        }
+        let bytes = match fs::read(&path) {
+            Err(none) if none.kind() == io::ErrorKind::NotFound => Vec::new(),
+            read => read.map_err(|source| LedgerError::File { path, source })?,
+        };
+        let mut reader = Reader::default();
+        reader.page(&self.place(), &bytes)?;
+        self.ends_at(Some(reader.tail));
+        Ok(reader.entries)
     }
 
     async fn append(&self, entries: &[Entry], lease: &Lease) -> Result<(), LedgerError> {
-        self.ours(lease)?;
-        let path = self.journal();
-        let text = lines(entries);
+        if self.known_tail().is_none() {
+            self.load().await?;
+        }
+        let before = self.known_tail().unwrap_or_default();
+        let (text, after) = before.lines(entries);
+        let backup = before.older().map(|format| self.backup(format));
+        let (here, lease) = (self.clone(), lease.clone());
         // Waiting for the disk must not hold up the calls that are under way.
         let written = tokio::task::spawn_blocking(move || {
-            write_out(&path, &text).map_err(|source| LedgerError::File { path, source })
+            // Under the guard nobody takes the lease over between the look and the write.
+            let guard = here.guard_file()?;
+            let path = here.journal();
+            guard.lock().map_err(|source| LedgerError::File { path: path.clone(), source })?;
+            here.ours(&lease)?;
+            if let Some(backup) = backup {
+                keep(&path, &backup)?;
+            }
+            write_out(&path, before.length, &text)
         });
-        written.await.unwrap_or_else(|stopped| {
-            Err(LedgerError::File { path: self.journal(), source: io::Error::other(stopped) })
-        })
+        written.await.unwrap_or_else(|stopped| Err(refused(&self.journal(), 0)(io::Error::other(stopped))))?;
+        self.ends_at(Some(after));
+        Ok(())
+    }
+
+    fn older(&self) -> Option<(u32, String)> {
+        let format = self.known_tail()?.older()?;
+        Some((format, self.backup(format).display().to_string()))
     }
 
     async fn lease(&self) -> Result<Option<Lease>, LedgerError> {
@@ -97,9 +177,7 @@ impl Store for FileStore {
         let path = self.lease_file();
         let fault = |source| LedgerError::File { path: path.clone(), source };
         fs::create_dir_all(&self.directory).map_err(fault)?;
-        // The guard makes look-and-take one step among processes of this machine; the kernel frees it with the process.
-        let guard = File::create(self.directory.join("lease.guard")).map_err(fault)?;
-        guard.lock().map_err(fault)?;
+        let _guard = self.guard().await?;
         match self.read_lease()? {
             Some(held) if !held.is_stale(&self.host) => Err(LedgerError::Locked(Box::new(held))),
             _ => self.write_lease(lease),
@@ -107,46 +185,71 @@ impl Store for FileStore {
     }
 
     async fn renew(&self, lease: &Lease) -> Result<(), LedgerError> {
+        // The next heartbeat may have it: not worth waiting for.
+        let Some(_guard) = self.try_guard()? else { return Err(LedgerError::Guarded(self.directory.clone())) };
         self.ours(lease)?;
         self.write_lease(lease)
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), LedgerError> {
+        let _guard = self.guard().await?;
         if self.ours(lease).is_err() {
             return Ok(());
         }
-        self.break_lease().await
+        self.remove_lease()
     }
 
     async fn break_lease(&self) -> Result<(), LedgerError> {
-        let path = self.lease_file();
-        match fs::remove_file(&path) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(LedgerError::File { path, source }),
-            _ => Ok(()),
+        // A person asked for it: a holder that is stopped in the middle of a write does not stand in the way.
+        let _guard = self.guard().await;
+        self.remove_lease()
+    }
+}
+
+/// What the file system said of `path`; `needed` bytes were to be added.
+fn refused(path: &Path, needed: usize) -> impl Fn(io::Error) -> LedgerError + '_ {
+    move |source| match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            LedgerError::Full { path: path.to_owned(), needed }
         }
+        _ => LedgerError::File { path: path.to_owned(), source },
     }
 }
 
-/// Adds `text` to the journal; it is on disk when this returns.
-fn write_out(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new().create(true).append(true).read(true).open(path)?;
-    drop_unfinished_line(&mut file, path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_data()
+/// Keeps the journal as it is. It is on disk when this returns, as a whole or not at all.
+fn keep(journal: &Path, backup: &Path) -> Result<(), LedgerError> {
+    let bytes = fs::read(journal).map_err(refused(journal, 0))?;
+    let fault = refused(backup, bytes.len());
+    let mut draft = tempfile::NamedTempFile::new_in(backup.parent().unwrap_or(journal)).map_err(&fault)?;
+    draft.write_all(&bytes).map_err(&fault)?;
+    draft.as_file().sync_data().map_err(&fault)?;
+    draft.persist(backup).map_err(|bad| fault(bad.error))?;
+    Ok(())
 }
 
-/// Cuts off a last line that was never finished, so that the next one does not run into it.
-fn drop_unfinished_line(file: &mut File, path: &Path) -> io::Result<()> {
-    let length = file.metadata()?.len();
-    if length == 0 {
-        return Ok(());
+/// Adds `text` to the journal, which has `length` bytes of whole lines; it is on disk when this returns.
+fn write_out(path: &Path, length: u64, text: &str) -> Result<(), LedgerError> {
+    let fault = refused(path, text.len());
+    let mut file = OpenOptions::new().create(true).append(true).read(true).open(path).map_err(&fault)?;
+    if whole_lines(&file, length).map_err(&fault)? {
+        // What lies behind the last whole line was never finished: the next line must not run into it.
+        file.set_len(length).map_err(&fault)?;
+    } else {
+        return Err(LedgerError::LeaseLost("somebody else wrote to the journal".to_owned()));
     }
-    let mut last = [0];
-    file.read_exact_at(&mut last, length - 1)?;
-    if last == *b"\n" {
-        return Ok(());
-    }
-    let bytes = fs::read(path)?;
-    let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    file.set_len(end as u64)
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_data());
+    written.map_err(|bad| {
+        // What did fit would be a part of the journal without having been announced as such. Should this fail, too: a part of
+        // a line is left out by the next reader, and whole lines are true all the same.
+        let _ = file.set_len(length);
+        fault(bad)
+    })
+}
+
+/// Whether the whole lines of a journal end at `length`, where we left it.
+fn whole_lines(file: &File, length: u64) -> io::Result<bool> {
+    let now = file.metadata()?.len();
+    let mut rest = vec![0; usize::try_from(now.saturating_sub(length)).unwrap_or(0)];
+    file.read_exact_at(&mut rest, length)?;
+    Ok(now >= length && !rest.contains(&b'\n'))
 }

@@ -30,7 +30,9 @@ pub fn apply(state: &mut Remembered, entry: &Entry) -> Result<(), Contradiction>
         Fact::RunBegan { .. } => began(state, entry),
         _ if state.runs.is_empty() => return wrong("it stands before the first run".to_owned()),
         Fact::Intended { action, subject, id } => intended(state, *action, subject, id.as_deref()),
-        Fact::Succeeded { subject, id, attributes, .. } | Fact::Learned { subject, id, attributes } => {
+        Fact::Succeeded { subject, id, attributes, .. }
+        | Fact::Learned { subject, id, attributes }
+        | Fact::Accepted { subject, id, attributes, .. } => {
             state.resources.insert(subject.address.clone(), record(subject, Some(id), attributes, Standing::Present));
             // What was to go and is in use again (the same code, published again) does not go any more.
             state.leftovers.retain(|left| left.address != subject.address || left.id != *id);

@@ -22,6 +22,9 @@ pub struct Lease {
     pub pid: u32,
     /// When that process began, in the kernel's ticks: tells it from a later process with the same number.
     pub process_start: Option<u64>,
+    /// Under which kernel, and in which of its process spaces: only there the number means that process.
+    #[serde(default)]
+    pub kernel: Option<String>,
     /// Doing what.
     pub command: String,
     /// Since when.
@@ -41,28 +44,48 @@ impl Lease {
             host: host.to_owned(),
             pid,
             process_start: process_start(pid),
+            kernel: kernel(),
             command: command.to_owned(),
             since: now,
-            expires: now + span(),
+            expires: now + span(TIME_TO_LIVE),
         }
+    }
+
+    /// The same lease with another time to live.
+    #[must_use]
+    pub fn lasting(self, time_to_live: Duration) -> Self {
+        Self { expires: self.since + span(time_to_live), ..self }
+    }
+
+    /// How long it lives without a heartbeat; of a new lease.
+    pub fn time_to_live(&self) -> Duration {
+        self.expires.duration_since(self.since).try_into().unwrap_or(TIME_TO_LIVE)
     }
 
     /// The same lease with a later end.
     #[must_use]
-    pub fn renewed(&self) -> Self {
-        Self { expires: Timestamp::now() + span(), ..self.clone() }
+    pub fn renewed(&self, time_to_live: Duration) -> Self {
+        Self { expires: Timestamp::now() + span(time_to_live), ..self.clone() }
     }
 
     /// Whether it may be taken over: its time is up, or its process on this very machine is gone.
     pub fn is_stale(&self, this_host: &str) -> bool {
-        let dead_here =
-            self.host == this_host && self.process_start.is_some() && process_start(self.pid) != self.process_start;
+        let known_here = self.host == this_host && self.kernel.is_some() && self.kernel == kernel();
+        let dead_here = known_here && self.process_start.is_some() && process_start(self.pid) != self.process_start;
         dead_here || Timestamp::now() > self.expires
     }
 }
 
-fn span() -> SignedDuration {
-    SignedDuration::try_from(TIME_TO_LIVE).unwrap_or(SignedDuration::from_secs(60))
+/// The same span for the wall clock.
+pub(super) fn span(time: Duration) -> SignedDuration {
+    SignedDuration::try_from(time).unwrap_or(SignedDuration::from_secs(60))
+}
+
+/// The running kernel and the process space of this process. Machines and containers may share a name.
+fn kernel() -> Option<String> {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let space = std::fs::read_link("/proc/self/ns/pid").ok()?;
+    Some(format!("{} {}", boot.trim(), space.display()))
 }
 
 /// Start of a process in ticks since boot: the 22nd field of `/proc/PID/stat`. None where there is no such file.
@@ -83,6 +106,8 @@ mod tests {
         let dead = Lease { process_start: mine.process_start.map(|ticks| ticks + 1), ..mine.clone() };
         assert!(dead.is_stale("here"), "another process has its number now");
         assert!(!dead.is_stale("elsewhere"), "a process of another machine cannot be looked at");
+        let namesake = Lease { kernel: Some("another".to_owned()), ..dead };
+        assert!(!namesake.is_stale("here"), "nor one of another machine of the same name");
         let expired = Lease { expires: Timestamp::now() - SignedDuration::from_secs(1), ..mine };
         assert!(expired.is_stale("elsewhere"));
     }

@@ -4,20 +4,27 @@
 //! process, the next run knows what was begun and never answered.
 
 mod entry;
+mod fence;
 mod file_store;
 mod fold;
 mod lease;
 mod s3_store;
+mod seal;
 mod store;
+mod text;
+mod upgrade;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 pub use entry::{Entry, FORMAT, Fact, Subject};
+pub use fence::Fence;
 pub use file_store::FileStore;
 pub use fold::{Contradiction, apply, fold, fold_until};
 pub use lease::{Lease, TIME_TO_LIVE};
@@ -25,6 +32,9 @@ pub use s3_store::S3Store;
 pub use store::{LedgerError, Store};
 
 use crate::resource::{Kind, Remembered};
+
+/// Who holds a lost lease now is worth this long a look.
+const LOOKING: Duration = Duration::from_secs(5);
 
 /// The journal of one stack: open for reading, or for writing under a lease.
 pub struct Ledger {
@@ -35,7 +45,9 @@ pub struct Ledger {
     run: Uuid,
     lease: Option<Lease>,
     heartbeat: Option<tokio::task::JoinHandle<()>>,
-    lost: Arc<AtomicBool>,
+    fence: Arc<Fence>,
+    /// An entry could not be written: a later one would leave a gap.
+    broken: AtomicBool,
 }
 
 struct Inner {
@@ -60,6 +72,7 @@ impl Ledger {
     /// # Errors
     /// When somebody else holds the lease, or the journal cannot be read.
     pub async fn write(store: Arc<dyn Store>, stack: &str, lease: Lease) -> Result<Self, LedgerError> {
+        let (asked, time_to_live) = (Instant::now(), lease.time_to_live());
         store.acquire(&lease).await?;
         let mut ledger = match Self::open(Arc::clone(&store), stack, Some(lease.clone())).await {
             Ok(ledger) => ledger,
@@ -68,7 +81,8 @@ impl Ledger {
                 return Err(bad);
             }
         };
-        ledger.heartbeat = Some(tokio::spawn(beat(store, lease, Arc::clone(&ledger.lost))));
+        ledger.fence = Arc::new(Fence::of(asked, &lease, time_to_live));
+        ledger.heartbeat = Some(tokio::spawn(beat(store, lease, time_to_live, Arc::clone(&ledger.fence))));
         Ok(ledger)
     }
 
@@ -85,7 +99,8 @@ impl Ledger {
             run: Uuid::now_v7(),
             lease,
             heartbeat: None,
-            lost: Arc::default(),
+            fence: Arc::new(Fence::open()),
+            broken: AtomicBool::default(),
         })
     }
 
@@ -96,6 +111,11 @@ impl Ledger {
     /// Where it lies.
     pub fn place(&self) -> String {
         self.store.place()
+    }
+
+    /// The older format that the first entry of this run leaves behind, and where the journal of that format is kept.
+    pub fn older(&self) -> Option<(u32, String)> {
+        self.store.older()
     }
 
     /// The state as of now.
@@ -152,12 +172,39 @@ impl Ledger {
             }
             std::mem::take(&mut inner.pending)
         };
-        if self.lost.load(Ordering::Acquire) {
-            return Err(LedgerError::LeaseLost("its heartbeat failed".to_owned()));
+        self.fence.check().map_err(LedgerError::LeaseLost)?;
+        if self.broken.load(Ordering::Acquire) {
+            return Err(LedgerError::Broken(self.store.place()));
         }
-        self.store.append(&batch, lease).await?;
+        if let Err(bad) = self.store.append(&batch, lease).await {
+            self.broken.store(true, Ordering::Release);
+            if let LedgerError::LeaseLost(why) = &bad {
+                self.fence.close(why);
+            }
+            return Err(bad);
+        }
         self.inner().written = batch.last().map_or(seq, |last| last.seq);
         Ok(())
+    }
+
+    /// Asked before every call: whether the lease is still ours.
+    pub fn fence(&self) -> Arc<Fence> {
+        Arc::clone(&self.fence)
+    }
+
+    /// The loss of the lease with whoever holds it now; none while it is ours.
+    pub async fn loss(&self) -> Option<LedgerError> {
+        let why = self.fence.check().err()?;
+        let looked = tokio::time::timeout(LOOKING, self.store.lease()).await;
+        let held = looked.ok().and_then(Result::ok).flatten();
+        let other = held.filter(|held| self.lease.as_ref().is_none_or(|ours| ours.token != held.token));
+        Some(LedgerError::LeaseLost(match other {
+            Some(held) => format!(
+                "{why}; {}@{} (process {}, `{}`) holds it since {:.0}",
+                held.user, held.host, held.pid, held.command, held.since
+            ),
+            None => why,
+        }))
     }
 
     fn take(&self, fact: Fact) -> Result<u64, LedgerError> {
@@ -179,10 +226,9 @@ impl Ledger {
         if let Some(heartbeat) = self.heartbeat.take() {
             heartbeat.abort();
         }
-        match self.lease.take() {
-            Some(lease) => self.store.release(&lease).await,
-            None => Ok(()),
-        }
+        // What was lost is not ours to give back, and a store that does not answer must not hold up the end of the run.
+        let Some(lease) = self.lease.take().filter(|_| self.fence.check().is_ok()) else { return Ok(()) };
+        tokio::time::timeout(LOOKING, self.store.release(&lease)).await.unwrap_or(Ok(()))
     }
 }
 
@@ -195,18 +241,21 @@ impl Drop for Ledger {
     }
 }
 
-async fn beat(store: Arc<dyn Store>, mut lease: Lease, lost: Arc<AtomicBool>) {
-    let mut held_until = tokio::time::Instant::now() + TIME_TO_LIVE;
+/// Four heartbeats in the life of a lease, until it is lost.
+async fn beat(store: Arc<dyn Store>, mut lease: Lease, time_to_live: Duration, fence: Arc<Fence>) {
+    let between = time_to_live / 4;
     loop {
-        tokio::time::sleep(TIME_TO_LIVE / 4).await;
-        lease = lease.renewed();
-        match store.renew(&lease).await {
-            Ok(()) => held_until = tokio::time::Instant::now() + TIME_TO_LIVE,
-            Err(LedgerError::LeaseLost(_)) => break,
+        tokio::time::sleep(between).await;
+        if fence.check().is_err() {
+            return;
+        }
+        let asked = Instant::now();
+        lease = lease.renewed(time_to_live);
+        match tokio::time::timeout(between, store.renew(&lease)).await {
+            Ok(Ok(())) => fence.extend(asked, &lease, time_to_live),
+            Ok(Err(LedgerError::LeaseLost(why))) => fence.close(&why),
             // One failed heartbeat is no loss: the next may come through before the time is up.
-            Err(_) if tokio::time::Instant::now() < held_until => {}
-            Err(_) => break,
+            Ok(Err(_)) | Err(_) => {}
         }
     }
-    lost.store(true, Ordering::Release);
 }

@@ -48,6 +48,20 @@ pub enum LedgerError {
         /// How.
         source: Contradiction,
     },
+    /// A process holds the guard of the state and does not go on.
+    #[error("{0}: another process of this machine is writing here and does not go on; it may be stopped")]
+    Guarded(PathBuf),
+    /// The file system is full.
+    #[error("{path}: the file system is full: {needed} more bytes must fit for the next entries of the journal")]
+    Full {
+        /// The file.
+        path: PathBuf,
+        /// Bytes that did not fit.
+        needed: usize,
+    },
+    /// An entry before this one could not be written.
+    #[error("the journal {0} could not be written before; nothing more is begun")]
+    Broken(String),
     /// The file system refused.
     #[error("{path}: {source}")]
     File {
@@ -80,6 +94,12 @@ pub trait Store: Send + Sync {
     /// Adds entries; they are on disk (or in the bucket) when this returns.
     async fn append(&self, entries: &[Entry], lease: &Lease) -> Result<(), LedgerError>;
 
+    /// After [`load`](Self::load): the older format that the next entry leaves behind, and where the journal of that format is
+    /// kept then.
+    fn older(&self) -> Option<(u32, String)> {
+        None
+    }
+
     /// The lease that lies there, whoever holds it.
     async fn lease(&self) -> Result<Option<Lease>, LedgerError>;
 
@@ -94,35 +114,4 @@ pub trait Store: Send + Sync {
 
     /// Takes it away from whoever holds it.
     async fn break_lease(&self) -> Result<(), LedgerError>;
-}
-
-/// Reads the lines of a journal. An unfinished last line (the power went) is left out; anything else that cannot be read
-/// is refused.
-///
-/// # Errors
-/// When a line is no entry, or of a newer format.
-pub fn parse(place: &str, text: &str) -> Result<Vec<Entry>, LedgerError> {
-    let mut entries = Vec::new();
-    let finished = text.rfind('\n').map_or("", |end| &text[..end]);
-    for (at, line) in finished.lines().enumerate() {
-        let corrupt = |problem: String| LedgerError::Corrupt { place: place.to_owned(), line: at + 1, problem };
-        let raw: serde_json::Value = serde_json::from_str(line).map_err(|bad| corrupt(bad.to_string()))?;
-        let found = raw.get("v").and_then(serde_json::Value::as_u64).unwrap_or(0);
-        if found > u64::from(super::entry::FORMAT) {
-            let found = u32::try_from(found).unwrap_or(u32::MAX);
-            return Err(LedgerError::Newer { place: place.to_owned(), found, known: super::entry::FORMAT });
-        }
-        entries.push(serde_json::from_value(raw).map_err(|bad| corrupt(bad.to_string()))?);
-    }
-    Ok(entries)
-}
-
-/// Writes entries as lines.
-pub fn lines(entries: &[Entry]) -> String {
-    let mut text = String::new();
-    for entry in entries {
-        text.push_str(&serde_json::to_string(entry).unwrap_or_default());
-        text.push('\n');
-    }
-    text
 }

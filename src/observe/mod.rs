@@ -1,12 +1,14 @@
 //! [4] The only reading of the world before a change: every address at once, bounded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use futures::{StreamExt, stream};
+use futures::{StreamExt, future, stream};
 use serde_json::Value;
 
-use crate::provider::{Providers, Subject, patience};
-use crate::resource::{Address, Attributes, Desired, Fault, Found, Kind, Observed, Remembered, known, resolve, token};
+use crate::provider::{Providers, Search, Subject};
+use crate::resource::{
+    Address, Attributes, Desired, Fault, Found, Kind, Observed, Owned, Remembered, known, resolve, token,
+};
 
 /// Reads at the same time at most.
 pub const AT_ONCE: usize = 24;
@@ -119,8 +121,38 @@ async fn ask(question: Question, stack: &str, providers: &Providers) -> (Address
         seen_absent: false,
     };
     let answer = match providers.of(question.kind) {
-        Ok(provider) => patience::reading(async || provider.read(&subject).await).await,
+        Ok(provider) => providers.patience.first_reading(async || provider.read(&subject).await).await,
         Err(fault) => Err(fault),
     };
     (question.address, answer)
+}
+
+/// What carries the stack's mark in the world and is not in the journal, and the kinds that could not be listed.
+pub async fn unmanaged(
+    remembered: &Remembered,
+    regions: &BTreeSet<String>,
+    providers: &Providers,
+) -> (Vec<Owned>, Vec<(Kind, Fault)>) {
+    let asking = providers.all().map(async |(kind, provider)| {
+        let known = known_ids(remembered, kind);
+        let search = Search { stack: &remembered.stack, regions, known: &known };
+        (kind, providers.patience.first_reading(async || provider.list_owned(&search).await).await)
+    });
+    let (mut all, mut faults) = (Vec::new(), Vec::new());
+    for (kind, answer) in future::join_all(asking).await {
+        match answer {
+            Ok(owned) => all.extend(owned),
+            Err(fault) => faults.push((kind, fault)),
+        }
+    }
+    all.sort();
+    (all, faults)
+}
+
+/// What the journal knows of a kind, what is still to go included.
+fn known_ids(remembered: &Remembered, kind: Kind) -> BTreeSet<String> {
+    let held =
+        remembered.resources.values().filter(|record| record.kind == kind).filter_map(|record| record.id.clone());
+    let left = remembered.leftovers.iter().filter(|left| left.kind == kind).map(|left| left.id.clone());
+    held.chain(left).collect()
 }

@@ -4,14 +4,15 @@ pub mod aws;
 pub mod device;
 pub mod patience;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::Value;
 
-use crate::resource::{Address, Attributes, Fault, FieldChange, Found, Kind, Level};
+use self::patience::Patience;
+use crate::resource::{Address, Attributes, Fault, FieldChange, Found, Kind, Level, Owned};
 
 /// What a call is about. The spec has no open references, except in [`Provider::read`] of things that do not exist yet.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +44,17 @@ impl Subject<'_> {
             Fault::unexpected("akidb-edge", "spec", format!("the settings of {} do not fit: {bad}", self.address))
         })
     }
+}
+
+/// What a listing of the stack's own things is to look for.
+#[derive(Clone, Copy, Debug)]
+pub struct Search<'a> {
+    /// Name of the stack.
+    pub stack: &'a str,
+    /// The regions that it lives in.
+    pub regions: &'a BTreeSet<String>,
+    /// Ids of this kind that are known already: they need no look.
+    pub known: &'a BTreeSet<String>,
 }
 
 /// What a create or update answered.
@@ -94,24 +106,43 @@ pub trait Provider: Send + Sync {
         Ok(Settled::Ready(Attributes::new()))
     }
 
+    /// What carries the stack's mark and is not known: as few calls as the service allows. Nothing, for kinds that cannot
+    /// be listed by their mark or go with another.
+    async fn list_owned(&self, _search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
+        Ok(Vec::new())
+    }
+
     /// Removes the data in it so that it can be deleted (a versioned bucket). Only on the user's explicit word.
     async fn empty(&self, _subject: &Subject<'_>) -> Result<(), Fault> {
         Ok(())
     }
 }
 
-/// The provider of each kind.
+/// The provider of each kind, and how patiently they are asked.
 #[derive(Clone, Default)]
 pub struct Providers {
     table: BTreeMap<Kind, Arc<dyn Provider>>,
+    /// How long a service in trouble is tried.
+    pub patience: Patience,
 }
 
 impl Providers {
+    /// The same, asked with this patience.
+    #[must_use]
+    pub fn patiently(self, patience: Patience) -> Self {
+        Self { patience, ..self }
+    }
+
     /// Puts a provider in the table.
     #[must_use]
     pub fn with(mut self, kind: Kind, provider: Arc<dyn Provider>) -> Self {
         self.table.insert(kind, provider);
         self
+    }
+
+    /// Every provider with its kind.
+    pub fn all(&self) -> impl Iterator<Item = (Kind, &Arc<dyn Provider>)> {
+        self.table.iter().map(|(kind, provider)| (*kind, provider))
     }
 
     /// The provider of a kind.

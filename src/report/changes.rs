@@ -113,7 +113,7 @@ fn list_lines(path: &str, drift: &str, old: &[Value], new: &[Value]) -> String {
 }
 
 /// A thing as `field=value` pairs, its names first.
-fn pairs(value: &Value) -> String {
+pub(super) fn pairs(value: &Value) -> String {
     fn walk(path: &str, value: &Value, out: &mut Vec<(String, String)>) {
         match value {
             Value::Object(fields) => {

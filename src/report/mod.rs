@@ -1,6 +1,7 @@
 //! [8] What people and programs see: data on standard output, talk on standard error.
 
 mod changes;
+mod drift;
 mod findings;
 mod machines;
 mod outcome;
@@ -9,12 +10,13 @@ mod terminal;
 mod voice;
 
 pub use changes::{changes_json, changes_text};
+pub use drift::{drift_text, unmanaged_text};
 pub use findings::{Located, findings_text};
 pub use machines::names;
 pub use outcome::{answers_table, outcome_json, outcome_text, resources_table, rows_table};
 pub use story::{Judged, Story, StoryDay, StoryStep};
 pub use terminal::Terminal;
-pub use voice::{Header, Voice, put};
+pub use voice::{Header, Voice, document, put};
 
 /// Milliseconds for people: `340 ms`, `2.4 s`, `3 min 20 s`.
 pub fn duration(ms: u64) -> String {

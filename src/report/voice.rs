@@ -48,6 +48,15 @@ pub fn put(text: &str) {
     let _ = writeln!(out, "{text}").and_then(|()| out.flush());
 }
 
+/// A JSON document, marked with its schema.
+pub fn document<T: Serialize>(name: &str, body: &T) -> String {
+    let mut document = json!({"schema": format!("akidb-edge/{name}/v{SCHEMA}")});
+    if let (Some(all), Ok(Value::Object(fields))) = (document.as_object_mut(), serde_json::to_value(body)) {
+        all.extend(fields);
+    }
+    serde_json::to_string_pretty(&document).unwrap_or_default()
+}
+
 impl Voice {
     /// A voice for these surroundings.
     pub fn new(session: &Session, global: &Global) -> Self {
@@ -102,11 +111,7 @@ impl Voice {
 
     /// One JSON document on standard output, marked with its schema.
     pub fn json<T: Serialize>(&self, name: &str, body: &T) {
-        let mut document = json!({"schema": format!("akidb-edge/{name}/v{SCHEMA}")});
-        if let (Some(all), Ok(Value::Object(fields))) = (document.as_object_mut(), serde_json::to_value(body)) {
-            all.extend(fields);
-        }
-        put(&serde_json::to_string_pretty(&document).unwrap_or_default());
+        put(&document(name, body));
     }
 
     /// Asks for something that nobody must see; empty when there is no answer.

@@ -39,5 +39,6 @@ pub(super) const FACTS: Facts = Facts {
     replace_on: &["host", "name", "what"],
     identity: &["host", "name", "what"],
     unordered: &["groups"],
+    mark: None,
     ..plain("account", "user or group")
 };

@@ -61,5 +61,6 @@ pub(super) const FACTS: Facts = Facts {
     identity: &["name"],
     exact: &["headers", "query_strings", "cookies"],
     disruptive: &["headers", "query_strings", "cookies"],
+    mark: Some("comment mark"),
     ..plain("cache-policy", "CloudFront cache policy")
 };

@@ -20,6 +20,8 @@ pub enum Class {
     Credentials,
     /// The endpoint cannot be reached.
     Unreachable,
+    /// The machine is away, or went away in the middle: nothing more of it in this run, and nobody knows how far it came.
+    Away,
     /// The caller may not do this.
     Denied,
     /// The service will never do this as asked.

@@ -45,4 +45,4 @@ pub enum Content {
 }
 
 pub(super) const FACTS: Facts =
-    Facts { replace_on: &["host", "path"], identity: &["host", "path"], ..plain("file", "file") };
+    Facts { replace_on: &["host", "path"], identity: &["host", "path"], mark: None, ..plain("file", "file") };

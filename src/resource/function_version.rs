@@ -23,5 +23,6 @@ pub(super) const FACTS: Facts = Facts {
     replace_on: &["function", "region", "code_sha256", "settings"],
     identity: &["function"],
     usual_seconds: (2, 2),
+    mark: None,
     ..plain("function-version", "Lambda version")
 };

@@ -30,4 +30,4 @@ pub struct HostSpec {
     pub jetpack: Option<String>,
 }
 
-pub(super) const FACTS: Facts = Facts { lookup: true, ..plain("host", "machine") };
+pub(super) const FACTS: Facts = Facts { lookup: true, mark: None, ..plain("host", "machine") };

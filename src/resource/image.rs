@@ -23,5 +23,6 @@ pub(super) const FACTS: Facts = Facts {
     replace_on: &["host", "reference"],
     identity: &["host", "reference"],
     usual_seconds: (20, 20),
+    mark: None,
     ..plain("image", "container image")
 };

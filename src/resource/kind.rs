@@ -22,6 +22,9 @@ pub struct Facts {
     pub disruptive: &'static [&'static str],
     /// Paths that identify the thing before it has an id: while one is unknown it cannot exist yet.
     pub identity: &'static [&'static str],
+    /// Where the stack's mark stands: the path that a lost mark is shown under. None where there is no room for one, or
+    /// where it is a part of the settings.
+    pub mark: Option<&'static str>,
     /// Deleting it destroys data.
     pub holds_data: bool,
     /// Only read, never made (a load balancer that somebody else owns).
@@ -40,6 +43,7 @@ const PLAIN: Facts = Facts {
     unordered: &[],
     disruptive: &[],
     identity: &[],
+    mark: Some("tags.akidb:stack"),
     holds_data: false,
     lookup: false,
     waits_for_users: false,

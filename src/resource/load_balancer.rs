@@ -21,4 +21,4 @@ pub struct LoadBalancerSpec {
     pub tags: BTreeMap<String, String>,
 }
 
-pub(super) const FACTS: Facts = Facts { lookup: true, ..plain("load-balancer", "load balancer") };
+pub(super) const FACTS: Facts = Facts { lookup: true, mark: None, ..plain("load-balancer", "load balancer") };

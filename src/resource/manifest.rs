@@ -45,5 +45,6 @@ pub(super) const FACTS: Facts = Facts {
     replace_on: &["host", "api_version", "kind", "namespace", "name"],
     identity: &["host", "api_version", "kind", "namespace", "name"],
     usual_seconds: (5, 5),
+    mark: None,
     ..plain("manifest", "Kubernetes object")
 };

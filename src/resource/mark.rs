@@ -17,3 +17,13 @@ pub fn token(stack: &str, address: &Address, generation: u32) -> String {
 pub fn comment(stack: &str, address: &Address) -> String {
     format!("akidb-edge {stack} {address}")
 }
+
+/// The text of a comment field with the mark behind it, in at most `limit` characters; none when the mark alone does
+/// not fit. The mark is never cut: without it the thing would not be known again.
+pub fn marked(stack: &str, address: &Address, text: &str, limit: usize) -> Option<String> {
+    let mark = format!("({})", comment(stack, address));
+    let room = limit.checked_sub(mark.chars().count())?;
+    // One character of the room is the blank between them.
+    let kept: String = text.chars().take(room.saturating_sub(1)).collect();
+    Some(if kept.is_empty() { mark } else { format!("{kept} {mark}") })
+}

@@ -16,5 +16,6 @@ pub struct MonitoringSpec {
 pub(super) const FACTS: Facts = Facts {
     replace_on: &["distribution_id"],
     identity: &["distribution_id"],
+    mark: None,
     ..plain("monitoring", "CloudFront metrics subscription")
 };

@@ -54,5 +54,6 @@ pub(super) const FACTS: Facts = Facts {
     unordered: &["taints", "disable"],
     disruptive: &["version", "restart_on"],
     usual_seconds: (20, 20),
+    mark: None,
     ..plain("node", "k3s node")
 };

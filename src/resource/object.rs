@@ -31,5 +31,9 @@ pub struct ObjectSpec {
     pub metadata: BTreeMap<String, String>,
 }
 
-pub(super) const FACTS: Facts =
-    Facts { replace_on: &["bucket", "key"], identity: &["bucket", "key"], ..plain("object", "S3 object") };
+pub(super) const FACTS: Facts = Facts {
+    replace_on: &["bucket", "key"],
+    identity: &["bucket", "key"],
+    mark: Some("metadata.akidb-stack"),
+    ..plain("object", "S3 object")
+};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Address, Attributes, Fault, Remembered};
+use super::{Address, Attributes, Fault, Kind, Remembered};
 
 /// Whose a found resource is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,17 @@ pub enum Owner {
     Ours,
     /// It exists and carries another mark or none.
     Foreign(String),
+    /// The journal knows it as ours, but another stack's mark is on it now, or things of others stand where the plan wants
+    /// it: it is not touched without `--adopt`.
+    Contested(String),
+}
+
+impl Owner {
+    /// Whether it carries this tool's mark, but of another stack or address.
+    pub fn is_marked(&self) -> bool {
+        let marks = ["of stack ", "akidb-edge "];
+        matches!(self, Self::Foreign(why) | Self::Contested(why) if marks.iter().any(|mark| why.contains(mark)))
+    }
 }
 
 /// One resource as it is in the world.
@@ -28,6 +39,17 @@ pub struct Found {
     pub attributes: Attributes,
     /// Whose it is.
     pub owner: Owner,
+}
+
+/// Something that carries this stack's mark, found by a listing.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Owned {
+    /// Its kind.
+    pub kind: Kind,
+    /// What the service calls it.
+    pub id: String,
+    /// The address that its mark names, when it names one.
+    pub address: Option<Address>,
 }
 
 /// What was seen, by address: found, absent, or not to be read.

@@ -15,5 +15,9 @@ pub struct OriginAccessSpec {
     pub description: String,
 }
 
-pub(super) const FACTS: Facts =
-    Facts { replace_on: &["name"], identity: &["name"], ..plain("origin-access", "CloudFront origin access control") };
+pub(super) const FACTS: Facts = Facts {
+    replace_on: &["name"],
+    identity: &["name"],
+    mark: Some("comment mark"),
+    ..plain("origin-access", "CloudFront origin access control")
+};

@@ -42,5 +42,6 @@ pub(super) const FACTS: Facts = Facts {
     replace_on: &["name"],
     identity: &["name"],
     exact: &["headers", "query_strings", "cookies"],
+    mark: Some("comment mark"),
     ..plain("origin-request-policy", "CloudFront origin request policy")
 };

@@ -20,5 +20,10 @@ pub struct PackagesSpec {
     pub files: Vec<String>,
 }
 
-pub(super) const FACTS: Facts =
-    Facts { replace_on: &["host"], identity: &["host"], usual_seconds: (30, 30), ..plain("packages", "packages") };
+pub(super) const FACTS: Facts = Facts {
+    replace_on: &["host"],
+    identity: &["host"],
+    usual_seconds: (30, 30),
+    mark: None,
+    ..plain("packages", "packages")
+};

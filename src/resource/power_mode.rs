@@ -20,5 +20,10 @@ pub struct PowerModeSpec {
     pub mode: String,
 }
 
-pub(super) const FACTS: Facts =
-    Facts { replace_on: &["host"], identity: &["host"], disruptive: &["mode"], ..plain("power-mode", "power mode") };
+pub(super) const FACTS: Facts = Facts {
+    replace_on: &["host"],
+    identity: &["host"],
+    disruptive: &["mode"],
+    mark: None,
+    ..plain("power-mode", "power mode")
+};

@@ -109,5 +109,6 @@ pub(super) const FACTS: Facts = Facts {
     unordered: &["sets"],
     disruptive: &["sets"],
     usual_seconds: (1, 60),
+    mark: None,
     ..plain("records", "Route 53 record sets")
 };

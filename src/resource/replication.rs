@@ -50,5 +50,6 @@ pub(super) const FACTS: Facts = Facts {
     replace_on: &["source"],
     identity: &["source"],
     exact: &["rules"],
+    mark: None,
     ..plain("replication", "S3 replication rules")
 };

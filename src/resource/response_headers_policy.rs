@@ -47,5 +47,6 @@ pub(super) const FACTS: Facts = Facts {
     replace_on: &["name"],
     identity: &["name"],
     exact: &["cors", "custom"],
+    mark: Some("comment mark"),
     ..plain("response-headers-policy", "CloudFront response headers policy")
 };

@@ -23,4 +23,4 @@ pub struct ServiceSpec {
 }
 
 pub(super) const FACTS: Facts =
-    Facts { replace_on: &["host", "unit"], identity: &["host", "unit"], ..plain("service", "service") };
+    Facts { replace_on: &["host", "unit"], identity: &["host", "unit"], mark: None, ..plain("service", "service") };

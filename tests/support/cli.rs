@@ -47,9 +47,10 @@ impl Output {
     }
 }
 
-/// The binary with an environment that says nothing about AWS.
+/// The binary with an environment that says nothing about AWS. `AKIDB_EDGE_TEST_BINARY` names another build of it.
 pub fn bare() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_akidb-edge"));
+    let other = std::env::var_os("AKIDB_EDGE_TEST_BINARY");
+    let mut command = Command::new(other.unwrap_or_else(|| env!("CARGO_BIN_EXE_akidb-edge").into()));
     let foreign = |key: &str| ["AWS_", "AKIDB_EDGE_"].iter().any(|start| key.starts_with(start));
     for (key, _) in std::env::vars().filter(|(key, _)| foreign(key)) {
         command.env_remove(key);
@@ -84,6 +85,8 @@ pub struct Account {
     pub sdk: SdkConfig,
     /// Where the binary sends its calls.
     pub endpoint: String,
+    /// Where the binary keeps its state.
+    pub place: String,
 }
 
 impl Account {
@@ -108,7 +111,8 @@ impl Account {
             .credentials_provider(credentials)
             .http_client(aws_smithy_http_client::Builder::new().build_http());
         let sdk = wait(sdk.load());
-        Self { number, directory, sdk, endpoint }
+        let place = format!("file:{}", directory.path().join("state").display());
+        Self { number, directory, sdk, endpoint, place }
     }
 
     /// The same account through another endpoint.
@@ -137,9 +141,10 @@ impl Account {
             .env("AWS_SECRET_ACCESS_KEY", "test")
             .env("AWS_REGION", "us-east-1")
             .current_dir(self.directory.path())
-            .args(words.split_whitespace())
-            .arg("--state")
-            .arg(format!("file:{}", self.path("state").display()));
+            .args(words.split_whitespace());
+        if !words.contains("--state") {
+            command.args(["--state", &self.place]);
+        }
         command
     }
 

@@ -340,12 +340,14 @@ impl Provider for FakeProvider {
         if fields.is_empty() {
             return Ok(Made { id: found.id.clone(), attributes: found.attributes.clone() });
         }
+        let mark = self.kind.facts().mark;
         let effect = |inner: &mut Inner, _| {
             inner.nothing_missing(subject.spec)?;
             let Some(at) = inner.things.iter().position(|thing| thing.id == found.id) else {
                 return Err(fault(Class::Missing, Op::Update));
             };
-            for field in fields {
+            // Marks are no part of what this world keeps.
+            for field in fields.iter().filter(|field| Some(field.path.as_str()) != mark) {
                 put_at(&mut inner.things[at].spec, &field.path, value_at(subject.spec, &field.path).cloned());
             }
             let thing = &inner.things[at];

@@ -7,11 +7,15 @@ use crate::exit::Failure;
 use crate::observe;
 use crate::provider::Providers;
 use crate::provider::aws::{Clients, Identity};
+use crate::provider::patience::Patience;
 use crate::resource::{Address, Desired, Observed, Remembered};
 use crate::session::Session;
 
 /// Missing credentials end within this: the SDK's default chain asks an instance metadata address that may never answer.
 const IDENTITY_WITHIN: Duration = Duration::from_millis(2_700);
+
+/// A service in trouble is asked who we are for so long: its own words come before the end above.
+const IDENTITY_TRIED: Duration = Duration::from_millis(2_500);
 
 /// A connection to the account.
 pub struct Connection {
@@ -21,6 +25,8 @@ pub struct Connection {
     pub region: String,
     /// Endpoint, when it is not AWS's own.
     pub endpoint: Option<String>,
+    /// How long a service in trouble is tried.
+    pub patience: Patience,
 }
 
 /// Reads the SDK's configuration.
@@ -31,7 +37,12 @@ pub async fn connect(session: &Session) -> Result<Connection, Failure> {
     let connecting = Clients::connect(&session.access);
     let clients = tokio::time::timeout(IDENTITY_WITHIN, connecting).await.map_err(|_| no_region())?;
     let region = clients.region().map(str::to_owned).ok_or_else(no_region)?;
-    Ok(Connection { clients: Arc::new(clients), region, endpoint: session.access.endpoint.clone() })
+    Ok(Connection {
+        clients: Arc::new(clients),
+        region,
+        endpoint: session.access.endpoint.clone(),
+        patience: session.patience.clone(),
+    })
 }
 
 fn no_region() -> Failure {
@@ -47,7 +58,9 @@ impl Connection {
     /// # Errors
     /// Credentials missing, wrong or expired; endpoint unreachable.
     pub async fn identity(&self) -> Result<Identity, Failure> {
-        match tokio::time::timeout(IDENTITY_WITHIN, self.clients.identity()).await {
+        let patience = Patience::of(IDENTITY_TRIED * 6);
+        let asked = patience.first_reading(async || self.clients.identity().await);
+        match tokio::time::timeout(IDENTITY_WITHIN, asked).await {
             Ok(answer) => Ok(answer?),
             Err(_) => Err(Failure::error(
                 "no AWS credentials were found, or the endpoint does not answer",

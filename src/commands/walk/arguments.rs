@@ -48,7 +48,8 @@ impl PlanArgs {
                 .filter(|(_, line)| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
             {
                 let Some((name, value)) = line.split_once([':', '=']) else {
-                    let problem = format!("{}:{}: {line:?} is no NAME: VALUE", file.display(), at + 1);
+                    // The line may hold what nobody else should see.
+                    let problem = format!("{}:{}: the line is no NAME: VALUE", file.display(), at + 1);
                     return Err(Failure::refused(problem, "write one variable on each line"));
                 };
                 all.insert(name.trim().to_owned(), value.trim().trim_matches('"').to_owned());
@@ -56,10 +57,7 @@ impl PlanArgs {
         }
         for pair in &self.var {
             let Some((name, value)) = pair.split_once('=') else {
-                return Err(Failure::refused(
-                    format!("--var {pair:?} is no NAME=VALUE"),
-                    "write --var domain=example.com",
-                ));
+                return Err(Failure::refused("a --var is no NAME=VALUE", "write --var domain=example.com"));
             };
             all.insert(name.to_owned(), value.to_owned());
         }

@@ -7,6 +7,7 @@ mod running;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Context;
 use crate::change::{self, Refusal, Scope};
@@ -14,7 +15,7 @@ use crate::check::{self, Severity};
 use crate::cli::Global;
 use crate::desired::{self, Built};
 use crate::exit::Failure;
-use crate::ledger::{FileStore, Lease, Ledger, S3Store, Store};
+use crate::ledger::{FORMAT, FileStore, Lease, Ledger, S3Store, Store};
 use crate::plan::Plan;
 use crate::provider::Providers;
 use crate::provider::aws::{Identity, providers};
@@ -24,7 +25,7 @@ use crate::session::Session;
 
 pub use account::{Connection, connect};
 pub use arguments::{PlanArgs, RunArgs};
-pub use running::{Purpose, Run};
+pub use running::{Purpose, Run, began, learned};
 
 /// The graph of a plan, as asked for.
 ///
@@ -137,10 +138,10 @@ pub async fn store(
         return Err(bad());
     }
     let client = match connection {
-        Some(connection) => connection.clients.s3(&connection.region),
+        Some(connection) => connection.clients.state_s3(&connection.region),
         None => {
             let connection = connect(session).await?;
-            connection.clients.s3(&connection.region)
+            connection.clients.state_s3(&connection.region)
         }
     };
     Ok(Arc::new(S3Store::new(client, bucket, prefix, stack, &session.host)))
@@ -182,14 +183,27 @@ pub async fn open(
         return Ok(Ledger::read(store, stack).await?);
     }
     let lease = Lease::new(&context.session.user, &context.session.host, command);
-    Ok(Ledger::write(store, stack, lease).await?)
+    let lease = lease.lasting(Duration::from_secs(context.global.lease_ttl));
+    let ledger = Ledger::write(store, stack, lease).await?;
+    let fence = ledger.fence();
+    connection.clients.ask_first(Box::new(move || fence.check()));
+    if let Some((format, backup)) = ledger.older() {
+        let remark = format!(
+            "the journal has format {format} and goes on in format {FORMAT}; as it is now, it is kept at {backup}"
+        );
+        context.voice.remark(&remark);
+    }
+    Ok(ledger)
 }
 
-/// Gives the lease back, whatever came out; what came out counts first.
+/// Gives the lease back, whatever came out; what came out counts first. What failed after the lease was lost failed
+/// because of that.
 ///
 /// # Errors
 /// What came out, or why the lease could not be given back.
 pub async fn close(ledger: Ledger, answer: Result<u8, Failure>) -> Result<u8, Failure> {
+    let loss = if answer.is_err() { ledger.loss().await } else { None };
+    let answer = loss.map_or(answer, |lost| Err(lost.into()));
     let closed = ledger.close().await;
     let code = answer?;
     closed?;
@@ -221,7 +235,7 @@ fn refused(refusals: &[Refusal]) -> Failure {
 
 /// The providers, with the bytes that the run carries.
 pub fn with_artefacts(connection: &Connection, artefacts: Artefacts) -> Providers {
-    providers(&connection.clients, &Arc::new(artefacts))
+    providers(&connection.clients, &Arc::new(artefacts)).patiently(connection.patience.clone())
 }
 
 /// What a person reads first: whom the tool talks to.

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use tokio::sync::watch;
 
+use crate::change::says_otherwise;
 use crate::execute::{self, Options, Work};
 use crate::exit::Failure;
 use crate::ledger::{Fact, Ledger, Subject};
 use crate::provider::Providers;
 use crate::provider::aws::Identity;
-use crate::resource::{Changes, Ending, Listener, Outcome, Remembered};
+use crate::resource::{Action, Change, Changes, Ending, Listener, Outcome, Remembered};
 use crate::session::Session;
 
 /// What a run is called in the journal, and what it puts in force.
@@ -46,16 +47,7 @@ impl Run<'_> {
     /// When the journal cannot be written.
     pub async fn go(&self, changes: &Changes, purpose: &Purpose) -> Result<Outcome, Failure> {
         let before = self.ledger.remembered();
-        let began = Fact::RunBegan {
-            revision: before.revision() + 1,
-            command: purpose.command.clone(),
-            by: format!("{}@{}", self.session.user, self.session.host),
-            account: self.identity.account.clone(),
-            tool: env!("CARGO_PKG_VERSION").to_owned(),
-            requested: purpose.requested.clone(),
-            fallback: purpose.fallback.clone(),
-        };
-        self.ledger.record(began).await?;
+        self.ledger.record(began(&before, purpose, self.session, &self.identity.account)).await?;
         for learned in learned(changes, &before) {
             self.ledger.record(learned).await?;
         }
@@ -69,16 +61,35 @@ impl Run<'_> {
     }
 }
 
-/// What was looked up and is not known so yet: an emergency must not depend on asking again.
-fn learned(changes: &Changes, before: &Remembered) -> Vec<Fact> {
-    let looked_up = changes.items.values().filter(|change| change.kind.facts().lookup);
+/// The first line of the next revision.
+pub fn began(before: &Remembered, purpose: &Purpose, session: &Session, account: &str) -> Fact {
+    Fact::RunBegan {
+        revision: before.revision() + 1,
+        command: purpose.command.clone(),
+        by: format!("{}@{}", session.user, session.host),
+        account: account.to_owned(),
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+        requested: purpose.requested.clone(),
+        fallback: purpose.fallback.clone(),
+    }
+}
+
+/// What was looked up and is not known so yet: an emergency must not depend on asking again. So, too, what is kept and
+/// makes known otherwise than is remembered.
+pub fn learned(changes: &Changes, before: &Remembered) -> Vec<Fact> {
+    let news = |change: &&Change| {
+        let before = before.resources.get(&change.address).zip(change.found.as_ref());
+        let otherwise = before.is_some_and(|(record, found)| says_otherwise(record, found));
+        change.kind.facts().lookup || (change.action == Action::Keep && otherwise)
+    };
+    let looked_up = changes.items.values().filter(news);
     let news = looked_up.filter_map(|change| {
         let (found, resource) = (change.found.as_ref()?, change.after.as_ref()?);
         let known = before.resources.get(&change.address).is_some_and(|record| record.attributes == found.attributes);
         let subject = Subject {
             address: change.address.clone(),
             kind: change.kind,
-            generation: 0,
+            generation: before.generation(&change.address),
             spec: resource.spec.clone(),
             needs: resource.needs.clone(),
             step: resource.step.clone(),

@@ -9,6 +9,7 @@ use super::Work;
 use super::schedule::Problem;
 use crate::change::{Node, Part};
 use crate::ledger::Fact;
+use crate::provider::patience::Pauses;
 use crate::resource::{Action, Address, Class, Event, Fault, Kind, Level};
 
 pub use put::come_to;
@@ -67,10 +68,29 @@ async fn give_up(work: &Work<'_>, address: &Address, action: Action, fault: &Fau
         return Ok(());
     }
     work.tell(Event::Failed { address: address.clone(), action, fault: fault.clone() });
-    if !matches!(fault.class, Class::Retry | Class::Unreachable | Class::Internal) {
+    // A thing that is made by several calls may be there after the first: what is refused to the caller may have come later.
+    let may_be_there = matches!(
+        fault.class,
+        Class::Retry | Class::Unreachable | Class::Away | Class::Internal | Class::Credentials | Class::Denied
+    );
+    if !may_be_there {
         work.ledger.record(Fact::Failed { action, address: address.clone(), fault: fault.clone() }).await?;
     }
     Ok(())
+}
+
+/// Waits for the next try after a fault that may pass.
+async fn again(work: &Work<'_>, address: &Address, pauses: &mut Pauses, fault: Fault) -> Result<(), Fault> {
+    let Some(pause) = pauses.after(&fault) else { return Err(pauses.told(fault)) };
+    let after_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+    let why = format!("tried again after {}", fault.code);
+    work.tell(Event::Retrying { address: address.clone(), attempt: pauses.attempt, after_ms, fault });
+    let mut stop = work.stop.clone();
+    tokio::select! {
+        () = tokio::time::sleep(pause) => Ok(()),
+        Ok(_) = stop.wait_for(|stop| *stop) => Err(Fault::new(Class::Retry, "akidb-edge", "retry", STOPPED, why)
+            .next("run the same command again: it goes on from here")),
+    }
 }
 
 fn millis(begun: Instant) -> u64 {

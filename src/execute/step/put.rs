@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::again;
 use super::remove::set_aside;
 use super::{Ended, Problem, Work, millis};
-use crate::change::compare;
+use crate::change::{compare, differing, mark};
 use crate::ledger::{Fact, Subject as Noted};
-use crate::provider::patience::{ACTING, Pauses};
-use crate::provider::{Made, Provider, Settled, Subject, patience};
+use crate::provider::{Made, Provider, Settled, Subject};
 use crate::resource::{
     Action, Address, Attributes, Change, Class, Event, Fault, Found, Level, Owner, Record, Resource, Standing,
     has_references, token,
@@ -113,58 +113,69 @@ fn was_absent(change: &Change) -> bool {
 }
 
 async fn create(put: &Put<'_>, mut seen_absent: bool) -> Result<Made, Fault> {
-    let mut pauses = Pauses::within(ACTING);
+    let mut pauses = put.work.providers.patience.acting();
     loop {
         let subject = Subject { seen_absent, ..put.subject(None) };
         seen_absent = false;
         let fault = match put.provider.create(&subject).await {
-            Err(fault) if fault.class == Class::Retry => fault,
+            Err(fault) if matches!(fault.class, Class::Retry | Class::Unreachable) => fault,
             answer => return answer,
         };
-        again(put, &mut pauses, fault).await?;
+        again(put.work, &put.resource.address, &mut pauses, fault).await?;
         // The call may have taken effect although its answer never came.
-        let found = patience::reading(async || put.provider.read(&put.subject(None)).await).await?;
+        let found = put.work.providers.patience.reading(async || put.provider.read(&put.subject(None)).await).await?;
         if let Some(found) = found.filter(|found| found.owner == Owner::Ours) {
             let fields = compare(put.resource.kind, &put.spec, None, &found.spec);
             if fields.is_empty() {
-                return Ok(Made { id: found.id, attributes: found.attributes });
+                match marked_again(put, &found).await {
+                    Err(fault) if matches!(fault.class, Class::Retry | Class::Stale | Class::Unreachable) => {
+                        again(put.work, &put.resource.address, &mut pauses, fault).await?;
+                    }
+                    answer => return answer,
+                }
             }
         }
     }
 }
 
+/// What was made by a call whose answer was lost may lack its mark, when that comes in a call of its own.
+async fn marked_again(put: &Put<'_>, found: &Found) -> Result<Made, Fault> {
+    let path = put.resource.kind.facts().mark.filter(|path| path.starts_with("tags."));
+    let Some(path) = path else { return Ok(Made { id: found.id.clone(), attributes: found.attributes.clone() }) };
+    let fields = [mark(&put.work.changes.stack, path)];
+    put.provider.update(&put.subject(Some(&found.id)), found, &fields).await
+}
+
 async fn update(put: &Put<'_>, found: &Found, change: &Change) -> Result<Made, Fault> {
-    let mut pauses = Pauses::within(ACTING);
+    let mut pauses = put.work.providers.patience.acting();
     let before = change.before.as_ref().map(|record| put.work.resolved_before(&record.spec));
     let mut now = found.clone();
     // References that were open when the difference was made are known by now: look again at what really differs.
-    let mut fields = compare(put.resource.kind, &put.spec, before.as_ref(), &now.spec);
+    let (stack, kind) = (&put.work.changes.stack, put.resource.kind);
+    let mut fields = differing(stack, kind, &put.spec, before.as_ref(), &now);
+    // A create that was never answered may have ended before the mark came on: it is written once more.
+    let unanswered = change.action == Action::Adopt && change.before.as_ref().is_some_and(|record| record.id.is_none());
+    if let Some(path) = kind.facts().mark.filter(|path| unanswered && path.starts_with("tags.")) {
+        fields.push(mark(stack, path));
+    }
     loop {
         if fields.is_empty() && change.action == Action::Adopt {
             return Ok(Made { id: now.id, attributes: now.attributes });
         }
         let fault = match put.provider.update(&put.subject(Some(&now.id)), &now, &fields).await {
-            Err(fault) if matches!(fault.class, Class::Retry | Class::Stale) => fault,
+            Err(fault) if matches!(fault.class, Class::Retry | Class::Stale | Class::Unreachable) => fault,
             answer => return answer,
         };
-        again(put, &mut pauses, fault).await?;
-        let read = patience::reading(async || put.provider.read(&put.subject(Some(&now.id))).await).await?;
+        again(put.work, &put.resource.address, &mut pauses, fault).await?;
+        let look = async || put.provider.read(&put.subject(Some(&now.id))).await;
+        let read = put.work.providers.patience.reading(look).await?;
         let Some(read) = read else {
             return Err(Fault::unexpected("akidb-edge", "update", "it went away while it was changed")
                 .next("run the same command again"));
         };
         now = read;
-        fields = compare(put.resource.kind, &put.spec, before.as_ref(), &now.spec);
+        fields = differing(stack, kind, &put.spec, before.as_ref(), &now);
     }
-}
-
-async fn again(put: &Put<'_>, pauses: &mut Pauses, fault: Fault) -> Result<(), Fault> {
-    let Some(pause) = pauses.pause() else { return Err(fault) };
-    let after_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-    let attempt = pauses.attempt;
-    put.work.tell(Event::Retrying { address: put.resource.address.clone(), attempt, after_ms, fault });
-    tokio::time::sleep(pause).await;
-    Ok(())
 }
 
 /// Looks until it has come as far as `level`; a failed state is an end with its reason.
@@ -172,7 +183,8 @@ async fn settle(put: &Put<'_>, id: &str, level: Level) -> Result<Attributes, Fau
     let begun = Instant::now();
     let mut told = String::new();
     loop {
-        let look = patience::reading(async || put.provider.settled(&put.subject(Some(id)), level).await).await?;
+        let look = async || put.provider.settled(&put.subject(Some(id)), level).await;
+        let look = put.work.providers.patience.reading(look).await?;
         let (state, pause) = match look {
             Settled::Ready(attributes) => return Ok(attributes),
             Settled::NotYet(state, pause) => (state, pause),

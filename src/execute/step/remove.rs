@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use super::{Ended, Problem, Work, give_up, millis};
+use super::{Ended, Problem, Work, again, give_up, millis};
 use crate::ledger::{Fact, Subject as Noted};
-use crate::provider::patience::{ACTING, Pauses};
-use crate::provider::{Gone, Subject, patience};
+use crate::provider::{Gone, Subject};
 use crate::resource::{Action, Address, Change, Class, Event, Fault, Leftover};
 
 /// The old one leaves its address before the new one comes: whatever happens now, it will be deleted later.
@@ -120,14 +119,13 @@ async fn delete(work: &Work<'_>, old: &Leftover) -> Result<Gone, Fault> {
         seen_absent: false,
     };
     if work.options.empty_buckets && old.kind.facts().holds_data {
-        patience::reading(async || provider.empty(&subject).await).await?;
+        work.providers.patience.reading(async || provider.empty(&subject).await).await?;
     }
-    let mut pauses = Pauses::within(ACTING);
+    let mut pauses = work.providers.patience.acting();
     loop {
         match provider.delete(&subject).await {
-            Err(fault) if matches!(fault.class, Class::Retry | Class::Stale) => {
-                let Some(pause) = pauses.pause() else { return Err(fault) };
-                tokio::time::sleep(pause).await;
+            Err(fault) if matches!(fault.class, Class::Retry | Class::Stale | Class::Unreachable) => {
+                again(work, &old.address, &mut pauses, fault).await?;
             }
             answer => return answer,
         }

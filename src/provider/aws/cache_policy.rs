@@ -7,8 +7,8 @@ use aws_sdk_cloudfront::types as cf;
 use super::edit::{Edit, lacking, quantity, unbuilt};
 use super::fault_of;
 use super::named::{Api, Page};
-use crate::resource::Fault;
 use crate::resource::cache_policy::{CachePolicySpec, Choice};
+use crate::resource::{Fault, Kind};
 
 /// Cache policies of the account.
 pub struct CachePolicies;
@@ -81,6 +81,7 @@ fn parameters(spec: &CachePolicySpec) -> Result<cf::ParametersInCacheKeyAndForwa
 impl Api for CachePolicies {
     type Spec = CachePolicySpec;
     type Config = cf::CachePolicyConfig;
+    const KIND: Kind = Kind::CachePolicy;
     const LIMIT: usize = 128;
 
     async fn get(client: &Client, id: &str) -> Result<(Self::Config, String), Fault> {

@@ -9,14 +9,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_acm::Client;
-use aws_sdk_acm::types::{CertificateDetail, CertificateStatus, Filters, KeyAlgorithm, Tag, ValidationMethod};
+use aws_sdk_acm::types::{
+    CertificateDetail, CertificateStatus, CertificateSummary, Filters, KeyAlgorithm, Tag, ValidationMethod,
+};
 use serde_json::{Value, json};
 
 use super::route53::tag_change;
-use super::{Clients, fault_of, tags};
-use crate::provider::{Gone, Made, Provider, Settled, Subject};
+use super::{Clients, fault_of, owned, tags};
+use crate::provider::{Gone, Made, Provider, Search, Settled, Subject};
 use crate::resource::certificate::CertificateSpec;
-use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Level, Owner};
+use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Level, Owned, Owner};
 
 /// The list leaves out key types that are not named.
 const KEY_TYPES: [KeyAlgorithm; 7] = [
@@ -90,7 +92,11 @@ async fn describe(client: &Client, arn: &str) -> Result<Option<CertificateDetail
     }
 }
 
-async fn tags_of(client: &Client, arn: &str) -> Result<BTreeMap<String, String>, Fault> {
+/// The tags of a certificate.
+///
+/// # Errors
+/// What the service answered.
+pub async fn tags_of(client: &Client, arn: &str) -> Result<BTreeMap<String, String>, Fault> {
     let answer = client.list_tags_for_certificate().certificate_arn(arn).send().await;
     match answer.map_err(|bad| fault_of("acm", "ListTagsForCertificate", bad)) {
         Ok(answer) => Ok(answer.tags.into_iter().flatten().map(|t| (t.key, t.value.unwrap_or_default())).collect()),
@@ -102,17 +108,29 @@ async fn tags_of(client: &Client, arn: &str) -> Result<BTreeMap<String, String>,
 
 /// The live certificates of this main name.
 async fn of_domain(client: &Client, domain: &str) -> Result<Vec<String>, Fault> {
+    let listed = list(client).await?.into_iter();
+    let fitting = listed.filter(|one| one.domain_name.as_deref() == Some(domain) && !is_dead(one.status.as_ref()));
+    Ok(fitting.filter_map(|one| one.certificate_arn).collect())
+}
+
+/// The ARNs of all certificates of a region.
+///
+/// # Errors
+/// What the service answered.
+pub async fn every(client: &Client) -> Result<Vec<String>, Fault> {
+    Ok(list(client).await?.into_iter().filter_map(|one| one.certificate_arn).collect())
+}
+
+async fn list(client: &Client) -> Result<Vec<CertificateSummary>, Fault> {
     let every = Filters::builder().set_key_types(Some(KEY_TYPES.to_vec())).build();
-    let (mut arns, mut token) = (Vec::new(), None);
+    let (mut all, mut token) = (Vec::new(), None);
     loop {
         let call = client.list_certificates().includes(every.clone()).max_items(1_000).set_next_token(token);
         let page = call.send().await.map_err(|bad| fault_of("acm", "ListCertificates", bad))?;
-        let listed = page.certificate_summary_list.into_iter().flatten();
-        let fitting = listed.filter(|one| one.domain_name.as_deref() == Some(domain) && !is_dead(one.status.as_ref()));
-        arns.extend(fitting.filter_map(|one| one.certificate_arn));
+        all.extend(page.certificate_summary_list.into_iter().flatten());
         token = page.next_token;
         if token.is_none() {
-            return Ok(arns);
+            return Ok(all);
         }
     }
 }
@@ -253,6 +271,10 @@ impl Provider for Certificates {
             Err(fault) if fault.code == "ResourceInUseException" => Ok(Gone::Deferred(fault.message)),
             Err(fault) => Err(fault),
         }
+    }
+
+    async fn list_owned(&self, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
+        owned::certificates(&self.clients, search).await
     }
 
     async fn settled(&self, subject: &Subject<'_>, level: Level) -> Result<Settled, Fault> {

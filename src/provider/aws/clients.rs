@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_smithy_http_client::tls;
-use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::sdk_config::RequestChecksumCalculation;
 
+use super::gate::{Gate, Permission};
 use super::pace::Pace;
+use super::repeats;
 use crate::resource::{Class, Fault};
 
 /// CloudFront, Route 53, IAM and Lambda@Edge have their control plane here.
@@ -50,6 +52,22 @@ pub struct Clients {
     route53: aws_sdk_route53::Client,
     pace: Pace,
     custom_endpoint: bool,
+    gate: Gate,
+    /// The way past the gate, for the state itself.
+    ungated: Option<SharedHttpClient>,
+}
+
+/// A client that repeats harmless calls and keeps to the rate that its service takes.
+macro_rules! patient {
+    ($sdk:ident, $config:expr) => {
+        $sdk::Client::from_conf(patient!(@config $sdk, $config).build())
+    };
+    (@config $sdk:ident, $config:expr) => {
+        $sdk::config::Builder::from($config)
+            .retry_config(repeats::config())
+            .retry_partition(repeats::rate(stringify!($sdk)))
+            .interceptor(repeats::OnceUnlessHarmless)
+    };
 }
 
 /// Gives the cached client of a region, or makes it.
@@ -72,32 +90,32 @@ impl Clients {
                 .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
                 .build_https()
         };
+        let gate = Gate::default();
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_millis(2_500))
             .operation_attempt_timeout(Duration::from_mins(5))
             .read_timeout(Duration::from_secs(30))
             .build();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http)
+            .http_client(gate.before(http.clone()))
             .timeout_config(timeouts)
-            // One try a call: the engine retries, because it knows which lost answers need a look first.
-            .retry_config(RetryConfig::disabled());
+            .retry_config(repeats::config());
         if let Some(region) = &access.region {
             loader = loader.region(Region::new(region.clone()));
         }
         if access.endpoint.is_some() {
             loader = loader.request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
         }
-        Self::with_config(loader.load().await, access)
+        Self { gate, ungated: Some(http), ..Self::with_config(loader.load().await, access) }
     }
 
     /// Takes a configuration that was read already.
     pub fn with_config(shared: SdkConfig, access: &Access) -> Self {
         let at_global = shared.to_builder().region(Region::new(GLOBAL)).build();
         Self {
-            iam: aws_sdk_iam::Client::new(&at_global),
-            cloudfront: aws_sdk_cloudfront::Client::new(&at_global),
-            route53: aws_sdk_route53::Client::new(&at_global),
+            iam: patient!(aws_sdk_iam, &at_global),
+            cloudfront: patient!(aws_sdk_cloudfront, &at_global),
+            route53: patient!(aws_sdk_route53, &at_global),
             shared,
             s3: Mutex::default(),
             lambda: Mutex::default(),
@@ -105,7 +123,14 @@ impl Clients {
             elb: Mutex::default(),
             pace: Pace::new(access.route53_per_second),
             custom_endpoint: access.endpoint.is_some(),
+            gate: Gate::default(),
+            ungated: None,
         }
+    }
+
+    /// From now on every request is asked about first, but those about the state.
+    pub fn ask_first(&self, permission: Permission) {
+        self.gate.ask(permission);
     }
 
     fn at(&self, region: &str) -> SdkConfig {
@@ -115,24 +140,34 @@ impl Clients {
     /// S3 in a region.
     pub fn s3(&self, region: &str) -> aws_sdk_s3::Client {
         regional!(self.s3, region, {
-            let config = aws_sdk_s3::config::Builder::from(&self.at(region)).force_path_style(self.custom_endpoint);
+            let config = patient!(@config aws_sdk_s3, &self.at(region)).force_path_style(self.custom_endpoint);
             aws_sdk_s3::Client::from_conf(config.build())
         })
     }
 
+    /// S3 in a region, for the journal and its lease: who lost it must still be able to look who holds it.
+    pub fn state_s3(&self, region: &str) -> aws_sdk_s3::Client {
+        let config = aws_sdk_s3::config::Builder::from(&self.at(region)).force_path_style(self.custom_endpoint);
+        let config = match &self.ungated {
+            Some(http) => config.http_client(http.clone()),
+            None => config,
+        };
+        aws_sdk_s3::Client::from_conf(config.build())
+    }
+
     /// Lambda in a region.
     pub fn lambda(&self, region: &str) -> aws_sdk_lambda::Client {
-        regional!(self.lambda, region, aws_sdk_lambda::Client::new(&self.at(region)))
+        regional!(self.lambda, region, patient!(aws_sdk_lambda, &self.at(region)))
     }
 
     /// ACM in a region.
     pub fn acm(&self, region: &str) -> aws_sdk_acm::Client {
-        regional!(self.acm, region, aws_sdk_acm::Client::new(&self.at(region)))
+        regional!(self.acm, region, patient!(aws_sdk_acm, &self.at(region)))
     }
 
     /// Elastic Load Balancing in a region.
     pub fn elb(&self, region: &str) -> aws_sdk_elasticloadbalancingv2::Client {
-        regional!(self.elb, region, aws_sdk_elasticloadbalancingv2::Client::new(&self.at(region)))
+        regional!(self.elb, region, patient!(aws_sdk_elasticloadbalancingv2, &self.at(region)))
     }
 
     /// Route 53, after waiting for a place under the account's request rate (5 a second, R53 "Limits").
@@ -147,7 +182,9 @@ impl Clients {
     /// Credentials missing, wrong or expired; region missing; endpoint unreachable.
     pub async fn identity(&self) -> Result<Identity, Fault> {
         let region = self.shared.region().map_or(GLOBAL, |region| region.as_ref());
-        let sts = aws_sdk_sts::Client::new(&self.at(region));
+        // One try: whoever asks has little time and tries again itself.
+        let once = self.at(region).to_builder().retry_config(repeats::config().with_max_attempts(1)).build();
+        let sts = aws_sdk_sts::Client::new(&once);
         let answer = sts.get_caller_identity().send().await;
         let answer = answer.map_err(|bad| super::fault::of("sts", "GetCallerIdentity", bad))?;
         match (answer.account, answer.arn) {

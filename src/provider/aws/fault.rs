@@ -1,109 +1,15 @@
-//! From an SDK error to a [`Fault`]: which error of which service may be tried again, as one table.
+//! From an SDK error to a [`Fault`]. What may be done about it is said by the table of [`rules`](super::rules).
 
 use std::error::Error;
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use jiff::Timestamp;
 
+use super::clock;
+use super::rules::class_of;
+use crate::provider::patience::NO_ANSWER;
 use crate::resource::{Address, Class, Fault};
-
-/// Service (`*` for any), code, what may be done. The first row that fits counts.
-/// Sources: the services' API references (errors of each operation) and botocore's retry data.
-const RULES: &[(&str, &str, Class)] = &[
-    ("*", "Throttling", Class::Retry),
-    ("*", "ThrottlingException", Class::Retry),
-    ("*", "ThrottledException", Class::Retry),
-    ("*", "TooManyRequestsException", Class::Retry),
-    ("*", "RequestLimitExceeded", Class::Retry),
-    ("*", "SlowDown", Class::Retry),
-    ("*", "ServiceUnavailable", Class::Retry),
-    ("*", "ServiceUnavailableException", Class::Retry),
-    ("*", "InternalFailure", Class::Retry),
-    ("*", "InternalError", Class::Retry),
-    ("*", "ServiceException", Class::Retry),
-    ("*", "RequestTimeout", Class::Retry),
-    ("route53", "PriorRequestNotComplete", Class::Retry),
-    ("iam", "ConcurrentModification", Class::Retry),
-    ("lambda", "ResourceConflictException:update", Class::Retry),
-    ("s3", "ConditionalRequestConflict", Class::Retry),
-    ("s3", "OperationAborted", Class::Retry),
-    ("cloudfront", "PreconditionFailed", Class::Stale),
-    ("cloudfront", "InvalidIfMatchVersion", Class::Stale),
-    ("s3", "PreconditionFailed", Class::Stale),
-    ("*", "ExpiredToken", Class::Credentials),
-    ("*", "ExpiredTokenException", Class::Credentials),
-    ("*", "InvalidClientTokenId", Class::Credentials),
-    ("*", "UnrecognizedClientException", Class::Credentials),
-    ("*", "SignatureDoesNotMatch", Class::Credentials),
-    ("*", "InvalidAccessKeyId", Class::Credentials),
-    ("*", "AuthFailure", Class::Credentials),
-    ("*", "RequestExpired", Class::Credentials),
-    ("*", "RequestTimeTooSkewed", Class::Credentials),
-    ("*", "AccessDenied", Class::Denied),
-    ("*", "AccessDeniedException", Class::Denied),
-    ("*", "UnauthorizedOperation", Class::Denied),
-    ("iam", "NoSuchEntity", Class::Missing),
-    ("lambda", "ResourceNotFoundException", Class::Missing),
-    ("acm", "ResourceNotFoundException", Class::Missing),
-    ("elbv2", "LoadBalancerNotFound", Class::Missing),
-    ("s3", "NoSuchBucket", Class::Missing),
-    ("s3", "NoSuchKey", Class::Missing),
-    ("s3", "NotFound", Class::Missing),
-    ("s3", "NoSuchBucketPolicy", Class::Missing),
-    ("s3", "NoSuchTagSet", Class::Missing),
-    ("s3", "NoSuchCORSConfiguration", Class::Missing),
-    ("s3", "NoSuchLifecycleConfiguration", Class::Missing),
-    ("s3", "NoSuchPublicAccessBlockConfiguration", Class::Missing),
-    ("s3", "OwnershipControlsNotFoundError", Class::Missing),
-    ("s3", "ServerSideEncryptionConfigurationNotFoundError", Class::Missing),
-    ("s3", "ReplicationConfigurationNotFoundError", Class::Missing),
-    ("route53", "NoSuchHostedZone", Class::Missing),
-    ("route53", "NoSuchHealthCheck", Class::Missing),
-    ("cloudfront", "NoSuchDistribution", Class::Missing),
-    ("cloudfront", "NoSuchResource", Class::Missing),
-    ("cloudfront", "NoSuchOriginAccessControl", Class::Missing),
-    ("cloudfront", "NoSuchCachePolicy", Class::Missing),
-    ("cloudfront", "NoSuchOriginRequestPolicy", Class::Missing),
-    ("cloudfront", "NoSuchResponseHeadersPolicy", Class::Missing),
-    ("cloudfront", "NoSuchMonitoringSubscription", Class::Missing),
-    ("iam", "EntityAlreadyExists", Class::Exists),
-    ("lambda", "ResourceConflictException", Class::Exists),
-    ("s3", "BucketAlreadyOwnedByYou", Class::Exists),
-    ("s3", "BucketAlreadyExists", Class::Exists),
-    ("route53", "HostedZoneAlreadyExists", Class::Exists),
-    ("route53", "HealthCheckAlreadyExists", Class::Exists),
-    ("cloudfront", "DistributionAlreadyExists", Class::Exists),
-    ("cloudfront", "CNAMEAlreadyExists", Class::Exists),
-    ("cloudfront", "OriginAccessControlAlreadyExists", Class::Exists),
-    ("cloudfront", "CachePolicyAlreadyExists", Class::Exists),
-    ("cloudfront", "OriginRequestPolicyAlreadyExists", Class::Exists),
-    ("cloudfront", "ResponseHeadersPolicyAlreadyExists", Class::Exists),
-    ("cloudfront", "MonitoringSubscriptionAlreadyExists", Class::Exists),
-];
-
-/// What may be done about `code` of `service`.
-fn class_of(service: &str, code: &str, message: &str, status: Option<u16>) -> Class {
-    if service == "lambda" && code == "InvalidParameterValueException" {
-        // Two different things under one code; only the words tell them apart.
-        if message.contains("cannot be assumed by Lambda") {
-            return Class::Retry;
-        }
-        if message.contains("replicated function") {
-            return Class::Deferred;
-        }
-    }
-    if service == "lambda" && code == "ResourceConflictException" && message.contains("in progress") {
-        return Class::Retry;
-    }
-    let row = RULES.iter().find(|(by, known, _)| (*by == "*" || *by == service) && *known == code);
-    match (row, status) {
-        (Some((_, _, class)), _) => *class,
-        (None, Some(404)) => Class::Missing,
-        (None, Some(429 | 500..=599)) => Class::Retry,
-        (None, Some(403)) => Class::Denied,
-        (None, _) => Class::Refused,
-    }
-}
 
 /// The fault that an SDK error stands for.
 pub fn of<E>(service: &str, operation: &str, error: SdkError<E, HttpResponse>) -> Fault
@@ -113,9 +19,16 @@ where
     match &error {
         SdkError::ServiceError(answer) => {
             let status = answer.raw().status().as_u16();
-            let code = answer.err().code().map_or_else(|| format!("HTTP {status}"), str::to_owned);
-            let message = answer.err().message().unwrap_or("the service gave no reason").to_owned();
+            let (bare_code, bare_message) = answer.raw().body().bytes().and_then(refused_batch).unzip();
+            let code = answer.err().code().map(str::to_owned).or(bare_code);
+            let code = code.unwrap_or_else(|| format!("HTTP {status}"));
+            let message = answer.err().message().map(str::to_owned).or(bare_message);
+            let message = message.unwrap_or_else(|| "the service gave no reason".to_owned());
             let class = class_of(service, &code, &message, Some(status));
+            if clock::is_blamed(&code, &message) {
+                let advice = clock::advice(answer.raw().headers().get("date"), Timestamp::now());
+                return Fault::new(Class::Credentials, service, operation, code, message).next(advice);
+            }
             advise(Fault::new(class, service, operation, code, message))
         }
         SdkError::ResponseError(answer) => {
@@ -132,6 +45,16 @@ where
         SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => connection(service, operation, &error),
         _ => Fault::unexpected(service, operation, chain(&error)),
     }
+}
+
+/// Code and reasons of a refused change batch: the one error of Route 53 outside of the envelope that the SDK opens.
+fn refused_batch(body: &[u8]) -> Option<(String, String)> {
+    const CODE: &str = "InvalidChangeBatch";
+    let text = std::str::from_utf8(body).ok()?;
+    let (_, inner) = text.split_once(&format!("<{CODE}"))?;
+    let reasons: Vec<&str> =
+        inner.split("<Message>").skip(1).filter_map(|rest| Some(rest.split_once("</Message>")?.0)).collect();
+    (!reasons.is_empty()).then(|| (CODE.to_owned(), reasons.join("; ")))
 }
 
 /// Something that is not there is no fault: `None`.
@@ -191,16 +114,32 @@ fn connection<E: Error + 'static>(service: &str, operation: &str, error: &SdkErr
 }
 
 fn unreachable_fault(service: &str, operation: &str, words: &str, class: Class) -> Fault {
-    Fault::new(class, service, operation, "NoAnswer", words)
+    Fault::new(class, service, operation, NO_ANSWER, words)
         .next("check AWS_ENDPOINT_URL and the network; with the local AWS: localstack/up")
 }
 
+const LOG_IN: &str = "log in again (aws sso login), or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; with the local AWS: eval \"$(localstack/up)\"";
+
 fn advise(fault: Fault) -> Fault {
     match fault.class {
-        Class::Credentials => fault.next("log in again (aws sso login), or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; with the local AWS: eval \"$(localstack/up)\""),
+        Class::Credentials if matches!(fault.code.as_str(), "OptInRequired" | "RegionDisabledException") => {
+            fault.next("enable this region for the account (console: Account, AWS Regions), or name another region in the plan")
+        }
+        // A region that the account has not enabled knows none of its keys and answers the same.
+        Class::Credentials if matches!(fault.code.as_str(), "InvalidClientTokenId" | "UnrecognizedClientException") => {
+            fault.next(format!("{LOG_IN}; if the same keys work in another region, enable this one for the account"))
+        }
+        Class::Credentials => fault.next(LOG_IN),
         Class::Denied if fault.service == "s3" => fault.next(
             "names of buckets are global: if this one belongs to another account, choose other names (--var prefix=…); else give the caller this permission",
         ),
+        Class::Retry => {
+            let next = format!(
+                "run the same command again in a while: it goes on from here; if it goes on like this, see what health.aws.amazon.com says of {}",
+                fault.service
+            );
+            fault.next(next)
+        }
         Class::Denied => fault.next("give the caller this permission; the tool asks for nothing that the plan does not need"),
         _ => fault,
     }

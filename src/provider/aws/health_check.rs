@@ -8,10 +8,10 @@ use aws_sdk_route53::types::{HealthCheck, HealthCheckConfig, HealthCheckType, Ta
 
 use super::route53::{read_tags, tag_change, write_tags};
 use super::shared::Shared;
-use super::{Clients, fault_of, tags};
-use crate::provider::{Gone, Made, Provider, Subject};
+use super::{Clients, fault_of, owned, tags};
+use crate::provider::{Gone, Made, Provider, Search, Subject};
 use crate::resource::health_check::HealthCheckSpec;
-use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Owner};
+use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Owned, Owner};
 
 /// The tag that the console shows as the name.
 const NAME_TAG: &str = "Name";
@@ -136,7 +136,8 @@ impl Provider for HealthChecks {
         };
         let (owner, mut tags) = tags::read(subject, held);
         // Made by this very call, but the answer was lost before the tags were set.
-        let owner = if check.caller_reference == subject.token { Owner::Ours } else { owner };
+        let unknown = subject.id.is_none();
+        let owner = if unknown && check.caller_reference == subject.token { Owner::Ours } else { owner };
         let name = tags.remove(NAME_TAG).unwrap_or_default();
         let config = check.health_check_config;
         let config =
@@ -175,6 +176,10 @@ impl Provider for HealthChecks {
             write_tags(&self.clients, TagResourceType::Healthcheck, &found.id, all, &remove).await?;
         }
         Ok(made(found.id.clone()))
+    }
+
+    async fn list_owned(&self, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
+        owned::health_checks(&self.clients, search).await
     }
 
     async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {

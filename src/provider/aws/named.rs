@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 
 use super::Clients;
 use super::edit::{Edit, taken};
-use crate::provider::{Gone, Made, Provider, Subject};
-use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Owner, comment};
+use crate::provider::{Gone, Made, Provider, Search, Subject};
+use crate::resource::{Address, Attributes, Class, Fault, FieldChange, Found, Kind, Owned, Owner, comment};
 
 /// One page of a listing: ids with their configurations, and the marker of the next page.
 pub type Page<C> = (Vec<(String, C)>, Option<String>);
@@ -23,6 +23,8 @@ pub trait Api: Send + Sync + 'static {
     type Spec: Serialize + DeserializeOwned + Send + Sync;
     /// The SDK's configuration.
     type Config: Send + Sync + 'static;
+    /// The kind.
+    const KIND: Kind;
     /// Characters that the description may have.
     const LIMIT: usize;
 
@@ -93,29 +95,33 @@ impl<A: Api> Named<A> {
     }
 }
 
-/// The text with the mark behind it, in at most `limit` characters. The mark is never cut: without it the thing would
-/// not be known again.
+/// The text with the mark behind it.
 fn marked(subject: &Subject<'_>, text: &str, limit: usize) -> Result<String, Fault> {
-    let mark = format!("({})", comment(subject.stack, subject.address));
-    let room = limit.checked_sub(mark.chars().count()).ok_or_else(|| {
-        let words = format!("stack name and address {} do not fit into a comment of {limit} characters", mark);
+    crate::resource::marked(subject.stack, subject.address, text, limit).ok_or_else(|| {
+        let mark = comment(subject.stack, subject.address);
+        let words = format!("stack name and address ({mark}) do not fit into a comment of {limit} characters");
         Fault::new(Class::Refused, "cloudfront", "comment", "TooLong", words).next("use shorter names")
-    })?;
-    // One character of the room is the blank between them.
-    let kept: String = text.chars().take(room.saturating_sub(1)).collect();
-    Ok(if kept.is_empty() { mark } else { format!("{kept} {mark}") })
+    })
 }
 
 /// Whose it is, and what stands before the mark.
 fn unmarked(subject: &Subject<'_>, held: &str, wanted: &str, limit: usize) -> (Owner, String) {
     let mark = format!("({})", comment(subject.stack, subject.address));
     let Some(text) = held.strip_suffix(&mark) else {
-        return (Owner::Foreign(format!("its comment is {held:?}")), held.to_owned());
+        let why = format!("its comment is {held:?}");
+        let others = subject.id.is_some() && read_mark(held).is_some_and(|(stack, _)| stack != subject.stack);
+        return (if others { Owner::Contested(why) } else { Owner::Foreign(why) }, held.to_owned());
     };
     // A text that had to be cut is no difference.
     let cut = marked(subject, wanted, limit).is_ok_and(|cut| cut == held);
     let text = if cut { wanted } else { text.strip_suffix(' ').unwrap_or(text) };
     (Owner::Ours, text.to_owned())
+}
+
+/// The stack and the address that the mark in a comment names.
+fn read_mark(held: &str) -> Option<(&str, &str)> {
+    let (_, mark) = held.strip_suffix(')')?.rsplit_once("(akidb-edge ")?;
+    mark.split_once(' ')
 }
 
 fn made(id: String) -> Made {
@@ -171,6 +177,23 @@ impl<A: Api> Provider for Named<A> {
         Ok(made(found.id.clone()))
     }
 
+    async fn list_owned(&self, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
+        let (mut owned, mut marker) = (Vec::new(), None);
+        loop {
+            let (items, next) = A::page(self.client(), marker).await?;
+            for (id, config) in items.into_iter().filter(|(id, _)| !search.known.contains(id)) {
+                let mark = read_mark(A::text(&config)).filter(|(stack, _)| *stack == search.stack);
+                if let Some(address) = mark.and_then(|(_, address)| address.parse::<Address>().ok()) {
+                    owned.push(Owned { kind: A::KIND, id, address: Some(address) });
+                }
+            }
+            if next.is_none() {
+                return Ok(owned);
+            }
+            marker = next;
+        }
+    }
+
     async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
         let id = match subject.id {
             Some(id) => id.to_owned(),
@@ -191,7 +214,6 @@ impl<A: Api> Provider for Named<A> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resource::{Address, Kind};
 
     #[test]
     fn the_mark_comes_off_again_and_is_never_cut() {

@@ -7,8 +7,8 @@ use aws_sdk_cloudfront::types as cf;
 use super::edit::{Edit, lacking, unbuilt};
 use super::fault_of;
 use super::named::{Api, Page};
-use crate::resource::Fault;
 use crate::resource::origin_access::OriginAccessSpec;
+use crate::resource::{Fault, Kind};
 
 /// Origin access controls of the account: for S3, always signing with SigV4.
 pub struct OriginAccess;
@@ -32,6 +32,7 @@ fn config(
 impl Api for OriginAccess {
     type Spec = OriginAccessSpec;
     type Config = cf::OriginAccessControlConfig;
+    const KIND: Kind = Kind::OriginAccess;
     const LIMIT: usize = 256;
 
     async fn get(client: &Client, id: &str) -> Result<(Self::Config, String), Fault> {

@@ -8,9 +8,9 @@ use super::cache_policy::{behaviour, choice, cookies, headers, query_strings, so
 use super::edit::{Edit, lacking, unbuilt};
 use super::fault_of;
 use super::named::{Api, Page};
-use crate::resource::Fault;
 use crate::resource::cache_policy::Choice;
 use crate::resource::origin_request_policy::{HeaderChoice, OriginRequestPolicySpec};
+use crate::resource::{Fault, Kind};
 
 /// Origin request policies of the account.
 pub struct OriginRequestPolicies;
@@ -42,6 +42,7 @@ fn header_choice(config: cf::OriginRequestPolicyHeadersConfig) -> HeaderChoice {
 impl Api for OriginRequestPolicies {
     type Spec = OriginRequestPolicySpec;
     type Config = cf::OriginRequestPolicyConfig;
+    const KIND: Kind = Kind::OriginRequestPolicy;
     const LIMIT: usize = 128;
 
     async fn get(client: &Client, id: &str) -> Result<(Self::Config, String), Fault> {

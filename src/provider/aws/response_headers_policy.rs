@@ -7,8 +7,8 @@ use aws_sdk_cloudfront::types as cf;
 use super::edit::{Edit, lacking, quantity, unbuilt};
 use super::fault_of;
 use super::named::{Api, Page};
-use crate::resource::Fault;
 use crate::resource::response_headers_policy::{CorsHeaders, ResponseHeadersPolicySpec};
+use crate::resource::{Fault, Kind};
 
 /// Response headers policies of the account.
 pub struct ResponseHeadersPolicies;
@@ -103,6 +103,7 @@ fn cors_spec(held: cf::ResponseHeadersPolicyCorsConfig, wanted: Option<&CorsHead
 impl Api for ResponseHeadersPolicies {
     type Spec = ResponseHeadersPolicySpec;
     type Config = cf::ResponseHeadersPolicyConfig;
+    const KIND: Kind = Kind::ResponseHeadersPolicy;
     const LIMIT: usize = 128;
 
     async fn get(client: &Client, id: &str) -> Result<(Self::Config, String), Fault> {

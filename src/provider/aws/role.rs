@@ -11,10 +11,10 @@ use futures::{FutureExt, future};
 use serde_json::Value;
 
 use super::fault::{optional, taken, unbuilt};
-use super::{Clients, fault_of, tag_changes, tags};
-use crate::provider::{Gone, Made, Provider, Subject};
+use super::{Clients, fault_of, owned, tag_changes, tags};
+use crate::provider::{Gone, Made, Provider, Search, Subject};
 use crate::resource::role::RoleSpec;
-use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Owner};
+use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Owned, Owner};
 
 /// Roles of the account.
 pub struct Roles {
@@ -86,6 +86,10 @@ impl Provider for Roles {
         Ok(Made { id: found.id.clone(), attributes: found.attributes.clone() })
     }
 
+    async fn list_owned(&self, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
+        owned::roles(&self.clients, search).await
+    }
+
     async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
         let spec: RoleSpec = subject.typed()?;
         let client = &self.clients.iam;
@@ -107,7 +111,7 @@ impl Roles {
     async fn ours(&self, subject: &Subject<'_>, spec: &RoleSpec, fault: &Fault) -> Result<Attributes, Fault> {
         match look(&self.clients.iam, subject, spec).await? {
             Some(Found { owner: Owner::Ours, attributes, .. }) => Ok(attributes),
-            Some(Found { owner: Owner::Foreign(whose), .. }) => {
+            Some(Found { owner: Owner::Foreign(whose) | Owner::Contested(whose), .. }) => {
                 let what = format!("role {}", spec.name);
                 Err(taken("iam", "CreateRole", &fault.code, &what, &whose, subject.address))
             }

@@ -36,6 +36,9 @@ pub fn read(subject: &Subject<'_>, mut tags: BTreeMap<String, String>) -> (Owner
     let address = tags.remove(ADDRESS_TAG);
     let owner = match (stack, address) {
         (Some(stack), Some(address)) if stack == subject.stack && address == subject.address.as_str() => Owner::Ours,
+        (Some(stack), address) if stack != subject.stack && subject.id.is_some() => {
+            Owner::Contested(format!("tagged as {} of stack {stack}", address.as_deref().unwrap_or("something")))
+        }
         (Some(stack), Some(address)) => Owner::Foreign(format!("tagged as {address} of stack {stack}")),
         _ => Owner::Foreign("not tagged by this tool".to_owned()),
     };

@@ -10,10 +10,10 @@ use async_trait::async_trait;
 use aws_sdk_route53::types::{DelegationSet, HostedZone, HostedZoneConfig, TagResourceType};
 
 use super::route53::{bare, domain, read_tags, tag_change, write_tags};
-use super::{Clients, fault_of, tags};
-use crate::provider::{Gone, Made, Provider, Subject};
+use super::{Clients, fault_of, owned, tags};
+use crate::provider::{Gone, Made, Provider, Search, Subject};
 use crate::resource::zone::ZoneSpec;
-use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Owner};
+use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Owned, Owner};
 
 /// Public hosted zones of the account.
 pub struct Zones {
@@ -47,7 +47,8 @@ impl Zones {
         let held = read_tags(&self.clients, TagResourceType::Hostedzone, &id).await?;
         let (owner, tags) = tags::read(subject, held);
         // Made by this very call, but the answer was lost before the tags were set.
-        let owner = if zone.caller_reference == subject.token { Owner::Ours } else { owner };
+        let unknown = subject.id.is_none();
+        let owner = if unknown && zone.caller_reference == subject.token { Owner::Ours } else { owner };
         Ok(Marked { id, owner, tags })
     }
 
@@ -132,7 +133,7 @@ impl Provider for Zones {
         let standing = if subject.seen_absent { None } else { self.find(subject, &spec.name).await? };
         match standing {
             Some(Marked { id, owner: Owner::Ours, .. }) => return self.complete(subject, &spec, &id).await,
-            Some(Marked { id, owner: Owner::Foreign(why), .. }) => {
+            Some(Marked { id, owner: Owner::Foreign(why) | Owner::Contested(why), .. }) => {
                 let words = format!("the public zone {} ({id}) is there already: {why}", spec.name);
                 return Err(Fault::new(Class::Exists, "route53", "CreateHostedZone", "HostedZoneAlreadyExists", words)
                     .next("use that zone in the plan (its id instead of a new zone), or delete it first"));
@@ -165,6 +166,10 @@ impl Provider for Zones {
             write_tags(&self.clients, TagResourceType::Hostedzone, &found.id, add, &remove).await?;
         }
         Ok(Made { id: found.id.clone(), attributes: found.attributes.clone() })
+    }
+
+    async fn list_owned(&self, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
+        owned::zones(&self.clients, search).await
     }
 
     async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {

@@ -101,7 +101,7 @@ impl Channel {
 }
 
 fn lost(operation: &str) -> Fault {
-    Fault::new(Class::Unreachable, "ssh", operation, "ConnectionLost", "the connection to the device was lost")
+    Fault::new(Class::Away, "ssh", operation, "ConnectionLost", "the connection to the device was lost")
         .next("run the same command again: it looks at what is there and goes on")
 }
 
@@ -131,7 +131,7 @@ impl Worker {
                 Task::Script(script) => scripts.push((script, request.answer)),
                 Task::Upload(upload) => {
                     let reply = self.upload(&upload);
-                    let gone = reply.as_ref().is_err_and(|fault| fault.class == Class::Unreachable);
+                    let gone = reply.as_ref().is_err_and(|fault| fault.class == Class::Away);
                     // Who asked is gone: nobody wants the answer.
                     let _ = request.answer.send(reply);
                     if gone {
@@ -180,7 +180,7 @@ impl Worker {
             let line = self.connection.line(until).map_err(|silence| match silence {
                 Silence::Ended => self.gone(),
                 Silence::Late => Fault::new(
-                    Class::Unreachable,
+                    Class::Away,
                     "ssh",
                     "run",
                     "Late",

@@ -104,10 +104,10 @@ pub fn explain(host: &HostSpec, access: &Access, said: &str) -> Fault {
     }
     let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("the connection ended").trim();
     if said.contains("Permission denied") {
-        return Fault::new(Class::Credentials, "ssh", "connect", "LoginRefused", format!("{at}: {last}"))
+        return Fault::new(Class::Refused, "ssh", "connect", "LoginRefused", format!("{at}: {last}"))
             .next("add your key to the agent (ssh-add) and to the device (ssh-copy-id), or name it in ~/.ssh/config");
     }
-    Fault::new(Class::Unreachable, "ssh", "connect", "Unreachable", format!("{at} cannot be reached: {last}")).next(
+    Fault::new(Class::Away, "ssh", "connect", "Unreachable", format!("{at} cannot be reached: {last}")).next(
         "is it switched on, on this network, with sshd? The other devices go on; run the same command again later",
     )
 }

@@ -185,7 +185,7 @@ impl Connection {
                 Err(Silence::Ended) => return Err(self.explain_the_end(access, host)),
                 Err(Silence::Late) => {
                     let words = format!("{} took the connection and then said nothing", host.name);
-                    return Err(Fault::new(Class::Unreachable, "ssh", "connect", "Silent", words)
+                    return Err(Fault::new(Class::Away, "ssh", "connect", "Silent", words)
                         .next("look at the device's console; run the same command again"));
                 }
             }
@@ -251,6 +251,6 @@ fn listen(mut from: impl Read, tell: &mpsc::Sender<Heard>, name: fn(Vec<u8>) -> 
 
 fn sudo_refused(host: &HostSpec, why: &str) -> Fault {
     let why = if why.contains("password is required") { "sudo wants a password" } else { why };
-    Fault::new(Class::Credentials, "ssh", "sudo", "SudoRefused", format!("{}: {why}", host.name))
+    Fault::new(Class::Refused, "ssh", "sudo", "SudoRefused", format!("{}: {why}", host.name))
         .next("add --ask-sudo-password, or --sudo-password-fd N; or allow the user sudo without one")
 }

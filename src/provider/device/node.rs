@@ -244,7 +244,7 @@ impl Provider for Nodes {
                 }
                 // Nothing there knows it. A server that is away keeps a node that is down until it goes itself.
                 Ok(None) => {}
-                Err(fault) if fault.class == Class::Unreachable => {}
+                Err(fault) if fault.class == Class::Away => {}
                 Err(fault) => return Err(fault),
             }
         }

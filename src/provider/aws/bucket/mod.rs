@@ -13,10 +13,10 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, future};
 
 use super::fault::optional;
-use super::{Clients, fault_of, tags};
-use crate::provider::{Gone, Made, Provider, Subject};
+use super::{Clients, fault_of, owned, tags};
+use crate::provider::{Gone, Made, Provider, Search, Subject};
 use crate::resource::bucket::{BucketSpec, CorsRule, LifecycleRule};
-use crate::resource::{Attributes, Class, Fault, FieldChange, Found};
+use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Owned};
 
 /// Buckets of the account.
 pub struct Buckets {
@@ -110,6 +110,10 @@ impl Provider for Buckets {
             }
             Err(fault) => Err(fault),
         }
+    }
+
+    async fn list_owned(&self, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
+        owned::buckets(&self.clients, search).await
     }
 
     async fn empty(&self, subject: &Subject<'_>) -> Result<(), Fault> {

@@ -17,11 +17,11 @@ use aws_sdk_cloudfront::types as cf;
 use futures::future;
 
 use super::edit::{Edit, lacking, quantity, taken, unbuilt};
-use super::{Clients, fault_of, tags};
-use crate::provider::{Gone, Made, Provider, Settled, Subject};
+use super::{Clients, fault_of, owned, tags};
+use crate::provider::{Gone, Made, Provider, Search, Settled, Subject};
 use crate::resource::distribution::DistributionSpec;
 use crate::resource::records::CLOUDFRONT_ZONE_ID;
-use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Level, Owner};
+use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Level, Owned, Owner};
 
 /// CloudFront's word for a distribution that has reached every edge location.
 const DEPLOYED: &str = "Deployed";
@@ -121,6 +121,10 @@ impl Provider for Distributions {
             }
             other => other,
         }
+    }
+
+    async fn list_owned(&self, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
+        owned::distributions(&self.clients, search).await
     }
 
     async fn settled(&self, subject: &Subject<'_>, level: Level) -> Result<Settled, Fault> {

@@ -112,7 +112,8 @@ async fn candidates(client: &Client, wanted: &DistributionSpec) -> Result<Vec<(S
 
 /// What was seen, in the vocabulary.
 pub fn found(subject: &Subject<'_>, mut seen: Seen) -> Result<Found, Fault> {
-    let ours = seen.is_made_with(subject.token);
+    // What the journal knows by its id is told by its tags alone: a mark that somebody took away is to be seen.
+    let ours = subject.id.is_none() && seen.is_made_with(subject.token);
     let attributes = attributes(&seen.distribution);
     let config = seen.distribution.distribution_config.take();
     let (owner, tags) = tags::read(subject, seen.tags);

@@ -13,10 +13,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::fault::{optional, taken};
-use super::{Clients, fault_of, tag_changes, tags};
-use crate::provider::{Gone, Made, Provider, Settled, Subject};
+use super::{Clients, fault_of, owned, tag_changes, tags};
+use crate::provider::{Gone, Made, Provider, Search, Settled, Subject};
 use crate::resource::function::FunctionSpec;
-use crate::resource::{Artefacts, Attributes, Class, Fault, FieldChange, Found, Level, Owner};
+use crate::resource::{Artefacts, Attributes, Class, Fault, FieldChange, Found, Level, Owned, Owner};
 
 /// Paths whose change is a change of the code package.
 const CODE: &[&str] = &["code_sha256", "code_bytes", "code_unpacked_bytes", "architecture"];
@@ -74,6 +74,10 @@ impl Provider for Functions {
         let spec: FunctionSpec = subject.typed()?;
         let answer = self.clients.lambda(&spec.region).delete_function().function_name(&spec.name).send().await;
         gone(answer.map(drop).map_err(|bad| fault_of("lambda", "DeleteFunction", bad)))
+    }
+
+    async fn list_owned(&self, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
+        owned::functions(&self.clients, search).await
     }
 
     async fn settled(&self, subject: &Subject<'_>, level: Level) -> Result<Settled, Fault> {
@@ -142,7 +146,7 @@ fn attributes(name: &str, arn: Option<&str>) -> Attributes {
 async fn ours(client: &Client, subject: &Subject<'_>, spec: &FunctionSpec, fault: Fault) -> Result<Made, Fault> {
     match look(client, subject, spec).await? {
         Some(Found { owner: Owner::Ours, id, attributes, .. }) => Ok(Made { id, attributes }),
-        Some(Found { owner: Owner::Foreign(whose), .. }) => {
+        Some(Found { owner: Owner::Foreign(whose) | Owner::Contested(whose), .. }) => {
             let what = format!("function {}", spec.name);
             Err(taken("lambda", "CreateFunction", &fault.code, &what, &whose, subject.address))
         }

@@ -131,6 +131,9 @@ fn found(subject: &Subject<'_>, wanted: &ObjectSpec, held: HeadObjectOutput) -> 
     let marks = (metadata.remove(STACK), metadata.remove(ADDRESS));
     let owner = match marks {
         (Some(stack), Some(address)) if stack == subject.stack && address == subject.address.as_str() => Owner::Ours,
+        (Some(stack), Some(address)) if stack != subject.stack && subject.id.is_some() => {
+            Owner::Contested(format!("marked as {address} of stack {stack}"))
+        }
         (Some(stack), Some(address)) => Owner::Foreign(format!("marked as {address} of stack {stack}")),
         _ => Owner::Foreign("not marked by this tool".to_owned()),
     };
@@ -157,7 +160,7 @@ fn holds(found: &Found, spec: &ObjectSpec) -> bool {
 fn answer_existing(subject: &Subject<'_>, spec: &ObjectSpec, found: Found) -> Result<Made, Fault> {
     match found.owner {
         Owner::Ours => Ok(Made { id: found.id, attributes: found.attributes }),
-        Owner::Foreign(whose) => Err(foreign(subject, spec, &whose)),
+        Owner::Foreign(whose) | Owner::Contested(whose) => Err(foreign(subject, spec, &whose)),
     }
 }
 

@@ -73,6 +73,15 @@ fn certificate(facts: &Facts<'_>) -> Vec<String> {
     vec![format!("arn:aws:acm:{}:{}:certificate/*", facts.text("region"), facts.account)]
 }
 
+/// Whose a role is, is known by its tags alone.
+fn every_role(facts: &Facts<'_>) -> Vec<String> {
+    vec![format!("arn:aws:iam::{}:role/*", facts.account)]
+}
+
+fn every_bucket(_: &Facts<'_>) -> Vec<String> {
+    vec!["arn:aws:s3:::*".to_owned()]
+}
+
 /// One row or more for each kind.
 pub const GRANTS: &[Grant] = &[
     Grant {
@@ -81,6 +90,8 @@ pub const GRANTS: &[Grant] = &[
         on: everything,
         actions: &["elasticloadbalancing:DescribeLoadBalancers", "elasticloadbalancing:DescribeTags"],
     },
+    Grant { kind: Kind::Role, sid: "FindRoles", on: everything, actions: &["iam:ListRoles"] },
+    Grant { kind: Kind::Role, sid: "WhoseRoles", on: every_role, actions: &["iam:ListRoleTags"] },
     Grant {
         kind: Kind::Role,
         sid: "Roles",
@@ -102,6 +113,8 @@ pub const GRANTS: &[Grant] = &[
             "iam:UpdateRole",
         ],
     },
+    Grant { kind: Kind::Bucket, sid: "FindBuckets", on: everything, actions: &["s3:ListAllMyBuckets"] },
+    Grant { kind: Kind::Bucket, sid: "WhoseBuckets", on: every_bucket, actions: &["s3:GetBucketTagging"] },
     Grant {
         kind: Kind::Bucket,
         sid: "Buckets",
@@ -150,6 +163,12 @@ pub const GRANTS: &[Grant] = &[
         sid: "Objects",
         on: objects_of,
         actions: &["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"],
+    },
+    Grant {
+        kind: Kind::Function,
+        sid: "FindOwnFunctions",
+        on: everything,
+        actions: &["lambda:ListFunctions", "lambda:ListTags"],
     },
     Grant {
         kind: Kind::Function,
@@ -289,7 +308,7 @@ pub const GRANTS: &[Grant] = &[
         kind: Kind::Zone,
         sid: "ListZones",
         on: everything,
-        actions: &["route53:CreateHostedZone", "route53:ListHostedZonesByName"],
+        actions: &["route53:CreateHostedZone", "route53:ListHostedZones", "route53:ListHostedZonesByName"],
     },
     Grant {
         kind: Kind::Zone,

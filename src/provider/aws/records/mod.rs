@@ -118,11 +118,24 @@ impl<'s> Group<'s> {
         Made { id: self.id(), attributes: attributes(&self.spec.sets) }
     }
 
+    /// The names that were owned before; none when that is not known.
+    fn owned(&self) -> Option<BTreeSet<String>> {
+        let before = self.subject.attributes.get("names").and_then(serde_json::Value::as_array)?;
+        Some(before.iter().filter_map(|name| name.as_str().map(domain)).collect())
+    }
+
     /// The names that are wanted, and those that were owned before.
     fn names(&self) -> BTreeSet<String> {
-        let before = self.subject.attributes.get("names").and_then(serde_json::Value::as_array);
-        let before = before.into_iter().flatten().filter_map(|name| name.as_str().map(domain));
+        let before = self.owned().unwrap_or_default();
         self.spec.sets.iter().map(|set| domain(&set.name)).chain(before).collect()
+    }
+
+    /// The sets, of these, that nobody asked for, at names that were not owned before.
+    fn strangers<'f>(&self, found: &'f [RecordSet]) -> Vec<&'f RecordSet> {
+        let known = self.subject.id.is_some();
+        let owned = self.owned();
+        let is_owned = |set: &RecordSet| known && owned.as_ref().is_none_or(|owned| owned.contains(&domain(&set.name)));
+        found.iter().filter(|set| !self.spec.sets.contains(set) && !is_owned(set)).collect()
     }
 }
 
@@ -160,10 +173,11 @@ impl Provider for Records {
         if sets.is_empty() {
             return Ok(None);
         }
-        let strange = |set: &&RecordSet| !group.spec.sets.contains(set);
-        let strangers: Vec<&RecordSet> = sets.iter().filter(strange).collect();
-        let owner = if subject.id.is_some() || strangers.is_empty() {
+        let strangers = group.strangers(&sets);
+        let owner = if strangers.is_empty() {
             Owner::Ours
+        } else if subject.id.is_some() {
+            Owner::Contested(format!("other record sets stand at names that are new in it: {}", words(strangers)))
         } else {
             Owner::Foreign(format!("other record sets stand at its names: {}", words(strangers)))
         };

@@ -1,16 +1,17 @@
 //! `status`: what the journal knows; with --drift, what differs in the world.
 
+mod accept;
+mod drift;
+
 use serde_json::json;
 
 use super::Context;
 use super::walk::{self, PlanArgs};
-use crate::change::Scope;
-use crate::desired;
 use crate::exit::{self, Failure};
 use crate::ledger::Ledger;
 use crate::plan::Plan;
 use crate::report;
-use crate::resource::{Artefacts, Level, Remembered, Standing};
+use crate::resource::{Remembered, Standing};
 
 /// Show what is there. Without --drift no call is made.
 #[derive(Debug, clap::Args)]
@@ -23,6 +24,15 @@ pub struct Args {
     /// Look at the world and compare it with the plan (or with what was deployed last); exit code 2 when it differs
     #[arg(long)]
     drift: bool,
+    /// With --drift: where the plan is silent, take the world's value into the state; all of it, or only these addresses
+    #[arg(long, value_name = "ADDRESS", num_args = 0.., requires = "drift")]
+    accept: Option<Vec<String>>,
+    /// With --accept: show what would be taken, do nothing
+    #[arg(long, requires = "accept")]
+    dry_run: bool,
+    /// With --accept: do not ask
+    #[arg(short, long, requires = "accept")]
+    yes: bool,
 }
 
 /// Shows.
@@ -35,8 +45,12 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let Some(stack) = args.stack.clone().or_else(|| plan.as_ref().map(|plan| plan.stack.clone())) else {
         return Err(Failure::refused("no stack is named", "add --plan NAME, or --stack NAME"));
     };
+    if let Some(chosen) = args.accept {
+        let order = accept::Order { chosen, dry_run: args.dry_run, yes: args.yes };
+        return accept::run(plan.as_ref(), &stack, &order, context).await;
+    }
     if args.drift {
-        return drift(plan.as_ref(), &stack, context).await;
+        return drift::run(plan.as_ref(), &stack, context).await;
     }
     let store = walk::store(&context.global, &context.session, &stack, None).await?;
     let lease = store.lease().await?;
@@ -97,36 +111,4 @@ fn tell_the_rest(state: &Remembered, plan: Option<&Plan>, context: &Context) {
     for step in steps.filter(|step| step.on_request && !state.requested.contains(&step.id)) {
         voice.data(&format!("waits to be asked for: step {} ({})", step.id, step.title));
     }
-}
-
-async fn drift(plan: Option<&Plan>, stack: &str, context: &Context) -> Result<u8, Failure> {
-    walk::no_devices(context, stack, "provision --dry-run").await?;
-    let connection = walk::connect(&context.session).await?;
-    let store = walk::store(&context.global, &context.session, stack, Some(&connection)).await?;
-    let ledger = Ledger::read(store, stack).await?;
-    let remembered = ledger.remembered();
-    let wanted = match plan {
-        Some(plan) => desired::build(plan, &remembered.requested)?.desired,
-        None => remembered.as_desired(),
-    };
-    let providers = walk::with_artefacts(&connection, Artefacts::default());
-    let (identity, observed) = connection.look(&wanted, &remembered, &providers, |_| true).await?;
-    let header = walk::header(&connection, &identity, stack, plan, &context.global);
-    context.voice.header(&header);
-    let changes = walk::difference(&wanted, &remembered, &observed, &Scope::default())?;
-    let code = if changes.is_empty() { exit::DONE } else { exit::PENDING };
-    if context.global.json {
-        let mut body = report::changes_json(&changes);
-        body["header"] = json!(header);
-        body["exit"] = json!(code);
-        context.voice.json("drift", &body);
-    } else {
-        context.voice.data(&report::changes_text(
-            &changes,
-            context.voice.verbose > 0,
-            context.session.colour,
-            Level::Usable,
-        ));
-    }
-    Ok(code)
 }

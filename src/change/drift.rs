@@ -1,0 +1,124 @@
+//! Drift: what the world has otherwise than the journal remembers it, field by field, beside what the plan says.
+
+use serde_json::Value;
+
+use super::fields::{at_path, differing};
+use crate::resource::{
+    Address, Attributes, Desired, DriftField, Drifted, FieldChange, Found, Happened, Kind, Observed, Owner, Record,
+    Remedy, Remembered, Said, Sort, Standing, known, resolve,
+};
+
+/// Everything that is otherwise than remembered. `plan`: whether `desired` comes from a plan, and not from the journal.
+pub fn drift(desired: &Desired, remembered: &Remembered, observed: &Observed, plan: bool) -> Vec<Drifted> {
+    let look = Look { desired, remembered, observed, plan };
+    // What was begun and never answered is the next run's to settle, it is not drift.
+    let settled = remembered.resources.iter().filter(|(_, record)| record.standing == Standing::Present);
+    settled.filter_map(|(address, record)| look.at(address, record)).collect()
+}
+
+struct Look<'a> {
+    desired: &'a Desired,
+    remembered: &'a Remembered,
+    observed: &'a Observed,
+    plan: bool,
+}
+
+impl Look<'_> {
+    fn at(&self, address: &Address, record: &Record) -> Option<Drifted> {
+        let seen = self.observed.seen.get(address)?.as_ref().ok()?;
+        let drifted = Drifted {
+            address: address.clone(),
+            kind: record.kind,
+            id: seen.as_ref().map(|found| found.id.clone()).or_else(|| record.id.clone()),
+            happened: Happened::Changed,
+            reason: None,
+            wanted: self.desired.resources.contains_key(address),
+            fields: Vec::new(),
+        };
+        let Some(found) = seen else { return Some(Drifted { happened: Happened::Gone, ..drifted }) };
+        let fields = self.fields(address, record, found);
+        if let Owner::Contested(why) = &found.owner {
+            return Some(Drifted { happened: Happened::Contested, reason: Some(why.clone()), fields, ..drifted });
+        }
+        (!fields.is_empty()).then_some(Drifted { fields, ..drifted })
+    }
+
+    fn fields(&self, address: &Address, record: &Record, found: &Found) -> Vec<DriftField> {
+        let before = resolve(&record.spec, &|address, attribute| {
+            let known_then = self.remembered.attribute(address, attribute);
+            known_then.or_else(|| known(self.observed, self.remembered, address, attribute))
+        });
+        let wanted = self.desired.resources.get(address).map(|resource| {
+            resolve(&resource.spec, &|address, attribute| known(self.observed, self.remembered, address, attribute))
+        });
+        let goal = wanted.as_ref().unwrap_or(&before);
+        let differing = differing(&self.remembered.stack, record.kind, goal, Some(&before), found);
+        let settings = differing.into_iter().filter(|field| field.drifted);
+        let mut fields: Vec<DriftField> =
+            settings.map(|field| self.setting(field, record.kind, wanted.as_ref(), &before)).collect();
+        // Outputs follow the settings: while those differ, they are no news of their own.
+        if fields.is_empty() {
+            fields.extend(outputs(record, found));
+        }
+        fields.extend(others_tags(goal, &before, &found.spec));
+        fields
+    }
+
+    fn setting(&self, field: FieldChange, kind: Kind, wanted: Option<&Value>, before: &Value) -> DriftField {
+        let mark = kind.facts().mark == Some(field.path.as_str());
+        let stated = wanted.and_then(|wanted| at_path(wanted, &field.path)).cloned();
+        let (plan, remembered) = match (mark, &field.new) {
+            (true, own) => (Said::Silent, own.clone()),
+            _ if !self.plan => (Said::NoPlan, at_path(before, &field.path).cloned()),
+            _ => (stated.map_or(Said::Silent, Said::Value), at_path(before, &field.path).cloned()),
+        };
+        let dropped = plan == Said::Silent && wanted.is_some() && !mark;
+        let remedy = if dropped { Remedy::Accept } else { Remedy::Deploy };
+        let sort = if mark { Sort::Mark } else { Sort::Setting };
+        DriftField { path: field.path, sort, plan, remembered, real: field.old, remedy }
+    }
+}
+
+/// What a resource made known and now says otherwise. What it was known for while it was made, and is not told any more,
+/// is no difference.
+fn outputs(record: &Record, found: &Found) -> Vec<DriftField> {
+    let output = |path: &str, remembered: &Value, real: &Value| DriftField {
+        path: path.to_owned(),
+        sort: Sort::Output,
+        plan: Said::Silent,
+        remembered: Some(remembered.clone()),
+        real: Some(real.clone()),
+        remedy: Remedy::Accept,
+    };
+    let changed = changed_outputs(&record.attributes, &found.attributes);
+    changed.map(|(name, before, now)| output(name, before, now)).collect()
+}
+
+/// The outputs that are known from before and are otherwise now: name, before, now.
+fn changed_outputs<'a>(
+    before: &'a Attributes,
+    now: &'a Attributes,
+) -> impl Iterator<Item = (&'a String, &'a Value, &'a Value)> {
+    before.iter().filter_map(|(name, held)| Some((name, held, now.get(name)?))).filter(|(_, held, now)| held != now)
+}
+
+/// Whether a resource makes known otherwise than is remembered.
+pub fn says_otherwise(record: &Record, found: &Found) -> bool {
+    changed_outputs(&record.attributes, &found.attributes).next().is_some()
+}
+
+/// Tags that neither the plan nor an earlier run asked for.
+fn others_tags(goal: &Value, before: &Value, found: &Value) -> Vec<DriftField> {
+    let asked = |key: &str| [goal, before].iter().any(|spec| spec.get("tags").is_some_and(|t| t.get(key).is_some()));
+    let held = found.get("tags").and_then(Value::as_object).into_iter().flatten();
+    held.filter(|(key, _)| !asked(key))
+        .map(|(key, value)| DriftField {
+            path: format!("tags.{key}"),
+            sort: Sort::Tag,
+            plan: Said::Silent,
+            remembered: None,
+            real: Some(value.clone()),
+            remedy: Remedy::Leave,
+        })
+        .collect()
+}

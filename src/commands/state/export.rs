@@ -1,0 +1,105 @@
+//! `state export`: the state for other tools. Offline: what the journal remembers, no call.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::{Which, open};
+use crate::commands::Context;
+use crate::exit::{self, Failure};
+use crate::export::{self, Export};
+use crate::report;
+
+/// What to write, and where.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    which: Which,
+    /// The words to say it in
+    #[arg(long, value_enum, default_value_t = Format::Json)]
+    format: Format,
+    /// Write to this file (json) or into this directory (terraform, cloudformation) instead of standard output
+    #[arg(long, value_name = "FILE|DIR")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// The whole state as one JSON document
+    Json,
+    /// Templates to import with, one for each region
+    Cloudformation,
+    /// HCL with import blocks
+    Terraform,
+}
+
+/// Writes the state.
+///
+/// # Errors
+/// When the journal cannot be read, or the files cannot be written.
+pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
+    let state = open(&args.which, context).await?.remembered();
+    let export = match args.format {
+        Format::Json => return json(args, &json!({"state": state}), context),
+        Format::Terraform => export::terraform::export(&state),
+        Format::Cloudformation => export::cloudformation::export(&state),
+    };
+    if state.resources.is_empty() {
+        let problem = format!("the state of {} is empty: there is nothing to export", state.stack);
+        return Err(Failure::refused(problem, "deploy first, or name the right --stack and --state"));
+    }
+    let written = match &args.out {
+        Some(directory) => write_all(directory, &export)?,
+        None => print(&export, context)?,
+    };
+    for file in &written {
+        context.voice.talk(&format!("wrote {file}"));
+    }
+    for note in &export.notes {
+        context.voice.remark(&format!("{}: {}", note.address, note.text));
+    }
+    if context.global.json {
+        context.voice.json("export-files", &json!({"files": written, "notes": export.notes}));
+    }
+    Ok(exit::DONE)
+}
+
+fn json(args: &Args, body: &serde_json::Value, context: &Context) -> Result<u8, Failure> {
+    let Some(file) = &args.out else {
+        context.voice.json("export", body);
+        return Ok(exit::DONE);
+    };
+    let text = report::document("export", body);
+    std::fs::write(file, text + "\n").map_err(|bad| unwritable(file, &bad))?;
+    context.voice.talk(&format!("wrote {}", file.display()));
+    Ok(exit::DONE)
+}
+
+/// Every file below the directory, which is made when it is not there; what lies there under other names stays.
+fn write_all(directory: &Path, export: &Export) -> Result<Vec<String>, Failure> {
+    std::fs::create_dir_all(directory).map_err(|bad| unwritable(directory, &bad))?;
+    let mut written = Vec::new();
+    for file in &export.files {
+        let path = directory.join(&file.name);
+        std::fs::write(&path, &file.text).map_err(|bad| unwritable(&path, &bad))?;
+        written.push(path.display().to_string());
+    }
+    Ok(written)
+}
+
+/// All files in one text, where they may stand in one (Terraform's).
+fn print(export: &Export, context: &Context) -> Result<Vec<String>, Failure> {
+    if context.global.json || export.files.iter().any(|file| file.name.ends_with(".json")) {
+        return Err(Failure::refused(
+            format!("this export has {} files", export.files.len()),
+            "name a directory for them: --out DIR",
+        ));
+    }
+    let all: Vec<&str> = export.files.iter().map(|file| file.text.trim_end()).collect();
+    report::put(&all.join("\n\n"));
+    Ok(Vec::new())
+}
+
+fn unwritable(path: &Path, bad: &std::io::Error) -> Failure {
+    Failure::error(format!("{}: {bad}", path.display()), "name a place that can be written with --out")
+}

@@ -1,0 +1,330 @@
+//! `state import`: what exists comes under the plan's addresses. Nothing is changed; the next deploy updates it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::identity;
+use crate::change::Scope;
+use crate::commands::Context;
+use crate::commands::walk::{self, Connection, PlanArgs};
+use crate::exit::{self, Failure};
+use crate::ledger::{Fact, Ledger, Subject};
+use crate::plan::Plan;
+use crate::provider::aws::Identity;
+use crate::report;
+use crate::resource::{
+    Action, Address, Attributes, Changes, Desired, Ending, Found, Kind, Observed, Owner, Record, Remembered, Resource,
+    Standing, has_references, references, resolve,
+};
+
+/// What comes under which address.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// An address of the plan and the ID of what exists
+    #[arg(value_name = "ADDRESS=ID", required = true)]
+    pairs: Vec<String>,
+    #[command(flatten)]
+    plan: PlanArgs,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+    /// Show what would be taken in and what the next deploy would change; exit code 2
+    #[arg(long)]
+    dry_run: bool,
+    /// Also take what carries the mark of another stack or address
+    #[arg(long)]
+    adopt: bool,
+}
+
+/// Takes in.
+///
+/// # Errors
+/// What failed, why, and the next step.
+pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
+    let plan = args.plan.load(&context.session)?;
+    let pairs = pairs(&args.pairs)?;
+    let connection = walk::connect(&context.session).await?;
+    let command = format!("state import {}", args.pairs.join(" "));
+    let ledger = walk::open(context, &connection, &plan.stack, &command, args.dry_run).await?;
+    let answer = with_ledger(&args, &plan, &pairs, context, &connection, &ledger, &command).await;
+    walk::close(ledger, answer).await
+}
+
+fn pairs(given: &[String]) -> Result<BTreeMap<Address, String>, Failure> {
+    let mut pairs = BTreeMap::new();
+    for text in given {
+        let next = "write ADDRESS=ID, e.g. models.bucket.primary=akidb-models-edge";
+        let Some((address, id)) = text.split_once('=') else {
+            return Err(Failure::refused(format!("{text:?} is no ADDRESS=ID"), next));
+        };
+        let address: Address = address.parse().map_err(|bad| Failure::refused(format!("{bad}"), next))?;
+        if pairs.insert(address.clone(), id.to_owned()).is_some() {
+            return Err(Failure::refused(format!("{address} is named twice"), "name each address once"));
+        }
+    }
+    Ok(pairs)
+}
+
+async fn with_ledger(
+    args: &Args,
+    plan: &Plan,
+    pairs: &BTreeMap<Address, String>,
+    context: &Context,
+    connection: &Connection,
+    ledger: &Ledger,
+    command: &str,
+) -> Result<u8, Failure> {
+    let remembered = ledger.remembered();
+    let mut built = walk::build(plan, &remembered.requested, &context.voice)?;
+    let supposed = supposed(pairs, &built.desired, &remembered)?;
+    let providers = walk::with_artefacts(connection, std::mem::take(&mut built.artefacts));
+    // What is looked up is not in the journal yet, and record sets point to it.
+    let needed = built.desired.with_needs(|address| pairs.contains_key(address));
+    let wanted = |address: &Address| {
+        let lookup = built.desired.resources.get(address).is_some_and(|resource| resource.kind.facts().lookup);
+        pairs.contains_key(address) || (lookup && needed.contains(address))
+    };
+    let (identity, observed) = connection.look(&built.desired, &supposed, &providers, wanted).await?;
+    context.voice.header(&walk::header(connection, &identity, &plan.stack, Some(plan), &context.global));
+    let mut after = supposed.clone();
+    for address in pairs.keys() {
+        let found = check(address, args, &built.desired, &supposed, &observed, &identity)?;
+        let remark = match &found.owner {
+            Owner::Ours => String::new(),
+            Owner::Foreign(why) | Owner::Contested(why) => format!(" ({why})"),
+        };
+        context.voice.data(&format!("{address} = {}{remark}", found.id));
+        let record = after.resources.entry(address.clone());
+        record.and_modify(|record| fill(record, found));
+    }
+    let adopt = if args.adopt { pairs.keys().cloned().collect() } else { BTreeSet::new() };
+    let scope = Scope { only: Some(pairs.keys().cloned().collect()), adopt };
+    let changes = walk::difference(&built.desired, &after, &observed, &scope)?;
+    refuse_replacements(&changes)?;
+    tell(args, &changes, context);
+    if args.dry_run {
+        return Ok(exit::PENDING);
+    }
+    confirm(args, context)?;
+    record(ledger, &after, pairs, &identity, context, command).await?;
+    let count = report::counted(pairs.len(), "resource");
+    context.voice.data(&format!("{count} imported; deploy brings what differs to the plan"));
+    Ok(exit::DONE)
+}
+
+/// The journal as it would be if these were in it: then they are looked for by their IDs.
+fn supposed(
+    pairs: &BTreeMap<Address, String>,
+    desired: &Desired,
+    remembered: &Remembered,
+) -> Result<Remembered, Failure> {
+    let mut supposed = remembered.clone();
+    for (address, given) in pairs {
+        let Some(resource) = desired.resources.get(address) else { return Err(unknown(address, desired)) };
+        let Some(id) = identity::normal(resource.kind, given) else { return Err(malformed(resource, given)) };
+        if let Some(held) = remembered.resources.get(address) {
+            let id = held.id.as_deref().unwrap_or("an ID that is not known yet");
+            let problem = format!("{address} is in the state already: {id}");
+            return Err(Failure::refused(problem, "deploy works on it as it is; state show lists what is there"));
+        }
+        let held = Record {
+            kind: resource.kind,
+            id: Some(id),
+            generation: remembered.generation(address),
+            spec: resource.spec.clone(),
+            attributes: Attributes::new(),
+            needs: resource.needs.clone(),
+            step: resource.step.clone(),
+            standing: Standing::Present,
+        };
+        supposed.resources.insert(address.clone(), held);
+    }
+    Ok(supposed)
+}
+
+fn unknown(address: &Address, desired: &Desired) -> Failure {
+    let like = |known: &&Address| {
+        let same_kind = known.as_str().split('.').nth(1) == address.as_str().split('.').nth(1);
+        known.name() == address.name() || (same_kind && known.area() == address.area())
+    };
+    let near: Vec<&str> = desired.resources.keys().filter(like).map(Address::as_str).collect();
+    let next = if near.is_empty() {
+        "a part of the plan must want it; deploy --dry-run lists the addresses".to_owned()
+    } else {
+        format!("did you mean {}?", near.join(" or "))
+    };
+    Failure::refused(format!("the plan has no {address}"), next)
+}
+
+fn malformed(resource: &Resource, given: &str) -> Failure {
+    let (words, example) = identity::form(resource.kind);
+    let title = resource.kind.facts().title;
+    if resource.kind == Kind::LoadBalancer {
+        let problem = format!("{} is a {title}: it is looked up in every run, never taken in", resource.address);
+        return Failure::refused(problem, "leave it out");
+    }
+    Failure::refused(
+        format!("{given:?} is no ID of a thing of kind {title}"),
+        format!("it wants {words}: {}={example}", resource.address),
+    )
+}
+
+/// What was found under the ID, when it may be taken in.
+fn check<'o>(
+    address: &Address,
+    args: &Args,
+    desired: &Desired,
+    supposed: &Remembered,
+    observed: &'o Observed,
+    identity: &Identity,
+) -> Result<&'o Found, Failure> {
+    let resource = &desired.resources[address];
+    let title = resource.kind.facts().title;
+    let id = supposed.resources[address].id.as_deref().unwrap_or_default();
+    let given = args.pairs.iter().find_map(|pair| pair.strip_prefix(&format!("{address}="))).unwrap_or(id);
+    let known = |from: &str, name: &str| crate::resource::known(observed, supposed, from, name);
+    let spec = resolve(&resource.spec, &known);
+    elsewhere(given, &spec, identity)?;
+    if let Some(Err(fault)) = observed.seen.get(address) {
+        return Err(fault.clone().into());
+    }
+    let open = resource.kind.facts().identity.iter().any(|path| spec.get(path).is_some_and(has_references));
+    if open {
+        let needs: Vec<String> = references(&spec).iter().map(ToString::to_string).collect();
+        let problem = format!("{address} is identified by {}, which the state does not know", needs.join(", "));
+        return Err(Failure::refused(problem, "import that first, or in the same command"));
+    }
+    if let Some(named) = identity::by_name(resource.kind, &spec, address.name()).filter(|named| named != id) {
+        let problem = format!("{address} is known by its name, and the plan names {named}, not {id}");
+        return Err(Failure::refused(problem, "let the plan name what is to be taken in, or name another address"));
+    }
+    let Some(found) = observed.found(address) else {
+        let problem = format!("there is no {title} {id} in account {}", identity.account);
+        return Err(Failure::refused(problem, "check the ID, the account and the region"));
+    };
+    match &found.owner {
+        Owner::Foreign(why) | Owner::Contested(why) if found.owner.is_marked() && !args.adopt => Err(Failure::refused(
+            format!("{title} {id} belongs to another stack or address: {why}"),
+            "if that one shall lose it, add --adopt",
+        )),
+        _ => Ok(found),
+    }
+}
+
+/// An ARN says where a thing is.
+fn elsewhere(given: &str, spec: &Value, identity: &Identity) -> Result<(), Failure> {
+    let Some((account, region)) = identity::place(given) else { return Ok(()) };
+    if !account.is_empty() && account != identity.account {
+        let problem = format!("{given} is of account {account}, these credentials are of {}", identity.account);
+        return Err(Failure::refused(problem, "use the credentials of that account, and a --state of its own"));
+    }
+    let wanted = spec.get("region").and_then(Value::as_str);
+    match wanted.filter(|wanted| !region.is_empty() && *wanted != region) {
+        Some(wanted) => Err(Failure::refused(
+            format!("{given} is in {region}, the plan wants it in {wanted}"),
+            "name one in that region, or change the plan's region",
+        )),
+        None => Ok(()),
+    }
+}
+
+/// What is remembered of it is what was there, as far as the plan speaks of it: a rollback to this revision brings it
+/// back, and what the plan leaves out stays alone.
+fn fill(record: &mut Record, found: &Found) {
+    record.spec = spoken_of(&record.spec, &found.spec);
+    record.attributes.clone_from(&found.attributes);
+    record.id = Some(found.id.clone());
+}
+
+fn spoken_of(plan: &Value, there: &Value) -> Value {
+    match (plan, there) {
+        (Value::Object(plan), Value::Object(there)) => {
+            let both = plan.iter().filter_map(|(key, plan)| Some((key.clone(), spoken_of(plan, there.get(key)?))));
+            Value::Object(both.collect())
+        }
+        (_, there) => there.clone(),
+    }
+}
+
+fn refuse_replacements(changes: &Changes) -> Result<(), Failure> {
+    let Some(change) = changes.items.values().find(|change| change.action == Action::Replace) else { return Ok(()) };
+    let fields: Vec<&str> = change.fields.iter().map(|field| field.path.as_str()).collect();
+    Err(Failure::refused(
+        format!(
+            "{} would be replaced by the next deploy: {} cannot change in place",
+            change.address,
+            fields.join(", ")
+        ),
+        "correct the ID, or let the plan say what is there",
+    ))
+}
+
+fn tell(args: &Args, changes: &Changes, context: &Context) {
+    let differs = changes.acting().count() > 0;
+    let words = if differs { "the next deploy would change:" } else { "the next deploy would change nothing of it" };
+    context.voice.data(words);
+    if differs {
+        let text = report::changes_text(
+            changes,
+            context.voice.verbose > 0,
+            context.session.colour,
+            crate::resource::Level::Usable,
+        );
+        context.voice.data(&text);
+    }
+    if context.voice.json {
+        let mut body = json!({"dry_run": args.dry_run});
+        if let (Some(all), Some(more)) = (body.as_object_mut(), report::changes_json(changes).as_object()) {
+            all.extend(more.clone());
+        }
+        context.voice.json("import", &body);
+    }
+}
+
+fn confirm(args: &Args, context: &Context) -> Result<(), Failure> {
+    if args.yes {
+        return Ok(());
+    }
+    if !context.session.can_ask {
+        let next = "read what is above, then add --yes";
+        return Err(Failure::refused("nothing was done: nobody is there to say yes", next));
+    }
+    if context.voice.ask("Take this in?") { Ok(()) } else { Err(Failure::refused("nothing was done", "")) }
+}
+
+/// A revision in which nothing changed but what the journal knows.
+async fn record(
+    ledger: &Ledger,
+    after: &Remembered,
+    pairs: &BTreeMap<Address, String>,
+    identity: &Identity,
+    context: &Context,
+    command: &str,
+) -> Result<(), Failure> {
+    let began = Fact::RunBegan {
+        revision: after.revision() + 1,
+        command: command.to_owned(),
+        by: format!("{}@{}", context.session.user, context.session.host),
+        account: identity.account.clone(),
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+        requested: after.requested.clone(),
+        fallback: after.fallback.clone(),
+    };
+    ledger.record(began).await?;
+    for address in pairs.keys() {
+        let held = &after.resources[address];
+        let subject = Subject {
+            address: address.clone(),
+            kind: held.kind,
+            generation: held.generation,
+            spec: held.spec.clone(),
+            needs: held.needs.clone(),
+            step: held.step.clone(),
+        };
+        let id = held.id.clone().unwrap_or_default();
+        ledger.record(Fact::Learned { subject, id, attributes: held.attributes.clone() }).await?;
+    }
+    ledger.record(Fact::RunEnded { ending: Ending::Done, changes: 0 }).await?;
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! `state`: look at the journal, free its lease, take the state out, take existing things in.
+
+mod export;
+mod identity;
+mod import;
+mod show;
+mod unlock;
+
+use super::Context;
+use super::walk::{self, PlanArgs};
+use crate::exit::Failure;
+use crate::ledger::Ledger;
+
+/// Look at the journal, free its lease, take the state out, take existing things in.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Show the remembered resources with their attributes
+    Show(Which),
+    /// Take the lease away from a holder that is gone
+    Unlock(unlock::Args),
+    /// Write the state as JSON, as a Terraform configuration, or as CloudFormation templates
+    Export(export::Args),
+    /// Take things that exist under the plan's addresses into the journal
+    Import(import::Args),
+    /// Write the journal's entries, one JSON object a line
+    Journal(Which),
+}
+
+#[derive(Debug, clap::Args)]
+struct Which {
+    #[command(flatten)]
+    plan: PlanArgs,
+    /// Name of the stack, when no plan is at hand; a plan (in the environment, too) is not read then
+    #[arg(long)]
+    stack: Option<String>,
+}
+
+impl Which {
+    fn stack(&self, context: &Context) -> Result<String, Failure> {
+        match &self.stack {
+            Some(stack) => Ok(stack.clone()),
+            None => Ok(self.plan.load(&context.session)?.stack),
+        }
+    }
+}
+
+/// Looks, frees, takes out, takes in.
+///
+/// # Errors
+/// What failed, why, and the next step.
+pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
+    match args.what {
+        What::Show(which) => show::state(&which, context).await,
+        What::Export(args) => export::run(&args, context).await,
+        What::Import(args) => import::run(args, context).await,
+        What::Journal(which) => show::journal(&which, context).await,
+        What::Unlock(args) => unlock::run(&args, context).await,
+    }
+}
+
+async fn open(which: &Which, context: &Context) -> Result<Ledger, Failure> {
+    let stack = which.stack(context)?;
+    let store = walk::store(&context.global, &context.session, &stack, None).await?;
+    Ok(Ledger::read(store, &stack).await?)
+}

@@ -1,0 +1,48 @@
+//! `state show` and `state journal`: what is remembered, and how it came about.
+
+use serde_json::json;
+
+use super::{Which, open};
+use crate::commands::Context;
+use crate::exit::{self, Failure};
+use crate::report;
+use crate::resource::Remembered;
+
+/// The remembered resources.
+pub async fn state(which: &Which, context: &Context) -> Result<u8, Failure> {
+    let state = open(which, context).await?.remembered();
+    if context.global.json {
+        context.voice.json("state", &listing(&state));
+        return Ok(exit::DONE);
+    }
+    context.voice.data(&report::resources_table(&state, context.session.width));
+    for (address, record) in &state.resources {
+        context.voice.data(&format!("\n{address}"));
+        for (name, value) in &record.attributes {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            context.voice.data(&format!("  {name} = {value}"));
+        }
+    }
+    Ok(exit::DONE)
+}
+
+fn listing(state: &Remembered) -> serde_json::Value {
+    let resources: Vec<_> = state
+        .resources
+        .iter()
+        .map(|(address, record)| {
+            json!({"address": address, "kind": record.kind, "id": record.id, "standing": record.standing,
+                   "step": record.step, "attributes": record.attributes})
+        })
+        .collect();
+    json!({"stack": state.stack, "revision": state.revision(), "account": state.account, "resources": resources,
+           "requested": state.requested, "fallback": state.fallback, "leftovers": state.leftovers})
+}
+
+/// The journal's entries.
+pub async fn journal(which: &Which, context: &Context) -> Result<u8, Failure> {
+    for entry in open(which, context).await?.entries() {
+        report::put(&serde_json::to_string(&entry).unwrap_or_default());
+    }
+    Ok(exit::DONE)
+}

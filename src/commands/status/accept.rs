@@ -1,0 +1,200 @@
+//! `status --drift --accept`: where the plan is silent, the world's value becomes the remembered one.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::super::walk::{self, Purpose};
+use super::Context;
+use super::drift::{self, Seen};
+use crate::change::without;
+use crate::exit::{self, Failure};
+use crate::ledger::{Fact, Ledger, Subject};
+use crate::plan::Plan;
+use crate::report;
+use crate::resource::{Address, Drifted, Ending, Happened, Remedy, Sort};
+
+/// What is to be accepted, and how.
+pub struct Order {
+    /// Addresses or beginnings of them; none for all that can be.
+    pub chosen: Vec<String>,
+    /// Only show it.
+    pub dry_run: bool,
+    /// Do not ask.
+    pub yes: bool,
+}
+
+/// Accepts.
+///
+/// # Errors
+/// What failed, why, and the next step; where the plan speaks, that it wins.
+pub async fn run(plan: Option<&Plan>, stack: &str, order: &Order, context: &Context) -> Result<u8, Failure> {
+    walk::no_devices(context, stack, "provision --dry-run").await?;
+    let connection = walk::connect(&context.session).await?;
+    let mut command = "status --drift --accept".to_owned();
+    for one in &order.chosen {
+        command.push_str(&format!(" {one}"));
+    }
+    let ledger = walk::open(context, &connection, stack, &command, order.dry_run).await?;
+    let answer = with_ledger(plan, order, &command, context, &connection, &ledger).await;
+    walk::close(ledger, answer).await
+}
+
+async fn with_ledger(
+    plan: Option<&Plan>,
+    order: &Order,
+    command: &str,
+    context: &Context,
+    connection: &walk::Connection,
+    ledger: &Ledger,
+) -> Result<u8, Failure> {
+    let seen = drift::look(plan, ledger, connection, context).await?;
+    context.voice.header(&seen.header);
+    let drifting: Vec<&Drifted> = seen.drift.iter().filter(|one| one.counts()).collect();
+    let taken = choose(&seen, &drifting, &order.chosen)?;
+    let text = report::drift_text(
+        &taken.iter().map(|one| (*one).clone()).collect::<Vec<_>>(),
+        false,
+        context.session.colour,
+        context.session.width.into(),
+    );
+    context.voice.data(&format!("the state takes this as it is:\n\n{text}"));
+    let code = if taken.is_empty() || !order.dry_run { exit::DONE } else { exit::PENDING };
+    if !taken.is_empty() && !order.dry_run {
+        confirm(order, context)?;
+        write(&seen, &taken, command, context, ledger).await?;
+        let things = report::counted(taken.len(), "resource");
+        context.voice.data(&format!("accepted: {things}, as revision {}", ledger.remembered().revision()));
+    }
+    if context.global.json {
+        let addresses: Vec<&Address> = taken.iter().map(|one| &one.address).collect();
+        let body = json!({"header": seen.header, "exit": code, "dry_run": order.dry_run, "accepted": addresses,
+                          "drift": taken, "revision": ledger.remembered().revision()});
+        context.voice.json("accept", &body);
+    }
+    Ok(code)
+}
+
+/// What of the drift is to be accepted: what is named, else all that can be.
+fn choose<'d>(seen: &Seen, drifting: &[&'d Drifted], chosen: &[String]) -> Result<Vec<&'d Drifted>, Failure> {
+    let named = |one: &Drifted| chosen.is_empty() || chosen.iter().any(|pattern| one.address.matches(pattern));
+    if let Some(nothing) = chosen.iter().find(|pattern| !drifting.iter().any(|one| one.address.matches(pattern))) {
+        return Err(Failure::refused(
+            format!("nothing at {nothing} is otherwise than remembered; nothing was done"),
+            "akidb-edge status --drift lists what is",
+        ));
+    }
+    let mut taken: Vec<&Drifted> = drifting.iter().copied().filter(|one| named(one)).collect();
+    let mut refused = Vec::new();
+    // Forgetting one thing may depend on forgetting another: look again until no more falls out.
+    loop {
+        let leaving: BTreeSet<&Address> =
+            taken.iter().filter(|one| one.happened == Happened::Gone).map(|one| &one.address).collect();
+        let (stay, out): (Vec<&Drifted>, Vec<&Drifted>) =
+            taken.iter().copied().partition(|one| refusal(seen, one, &leaving).is_none());
+        refused.extend(out.iter().filter_map(|one| Some((one.address.clone(), refusal(seen, one, &leaving)?))));
+        taken = stay;
+        if out.is_empty() {
+            break;
+        }
+    }
+    if refused.is_empty() || (chosen.is_empty() && !taken.is_empty()) {
+        return Ok(taken);
+    }
+    let lines: Vec<String> = refused.iter().map(|(address, why)| format!("{address}: {why}")).collect();
+    Err(Failure::refused(
+        format!("this cannot be accepted; nothing was done\n{}", lines.join("\n")),
+        "the plan wins: change the plan, or let deploy put it back",
+    ))
+}
+
+/// Why something cannot be accepted.
+fn refusal(seen: &Seen, one: &Drifted, leaving: &BTreeSet<&Address>) -> Option<String> {
+    match one.happened {
+        Happened::Contested => {
+            let why = one.reason.as_deref().unwrap_or("another stack's mark is on it");
+            Some(format!("{why}: whose it is cannot be settled here; deploy --adopt {} takes it back", one.address))
+        }
+        Happened::Gone => {
+            let others = seen.remembered.resources.iter().filter(|(address, _)| !leaving.contains(address));
+            let mut needing = others.filter(|(_, record)| record.needs.contains_key(&one.address));
+            needing.next().map(|(other, _)| format!("it is gone, and {other}, which is there, needs it"))
+        }
+        Happened::Changed => {
+            let said: Vec<String> =
+                one.fields.iter().filter(|field| field.remedy == Remedy::Deploy).map(spoken).collect();
+            (!said.is_empty()).then(|| said.join("; "))
+        }
+    }
+}
+
+fn spoken(field: &crate::resource::DriftField) -> String {
+    match field.sort {
+        Sort::Mark => format!("{}: the mark says whose it is, and deploy puts it back", field.path),
+        _ => {
+            let value = field.remembered.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string);
+            format!("the plan speaks of {} (asked for last: {value})", field.path)
+        }
+    }
+}
+
+fn confirm(order: &Order, context: &Context) -> Result<(), Failure> {
+    if order.yes {
+        return Ok(());
+    }
+    if !context.session.can_ask {
+        return Err(Failure::refused(
+            "nothing was done: nobody is there to say yes",
+            "read what would be taken above, then add --yes",
+        ));
+    }
+    if context.voice.ask("Take this into the state?") { Ok(()) } else { Err(Failure::refused("nothing was done", "")) }
+}
+
+/// A revision of its own: who accepted what is to be found again, and a rollback can go behind it.
+async fn write(
+    seen: &Seen,
+    taken: &[&Drifted],
+    command: &str,
+    context: &Context,
+    ledger: &Ledger,
+) -> Result<(), Failure> {
+    let purpose = Purpose {
+        command: command.to_owned(),
+        requested: seen.remembered.requested.clone(),
+        fallback: seen.remembered.fallback.clone(),
+    };
+    let began = walk::began(&seen.remembered, &purpose, &context.session, &seen.header.account);
+    ledger.record(began).await?;
+    for fact in taken.iter().filter_map(|one| fact(seen, one)) {
+        ledger.record(fact).await?;
+    }
+    ledger.record(Fact::RunEnded { ending: Ending::Done, changes: 0 }).await?;
+    Ok(())
+}
+
+fn fact(seen: &Seen, one: &Drifted) -> Option<Fact> {
+    if one.happened == Happened::Gone {
+        return Some(Fact::Forgotten { address: one.address.clone() });
+    }
+    let record = seen.remembered.resources.get(&one.address)?;
+    let found = seen.observed.found(&one.address)?;
+    let accepted = one.fields.iter().filter(|field| field.remedy == Remedy::Accept);
+    let mut spec = record.spec.clone();
+    // A setting that the plan gave up: the state forgets that it was ever asked for, and it stays as it is.
+    for field in accepted.clone().filter(|field| field.sort == Sort::Setting) {
+        without(&mut spec, &field.path);
+    }
+    let mut attributes = record.attributes.clone();
+    attributes.extend(found.attributes.clone());
+    let subject = Subject {
+        address: one.address.clone(),
+        kind: record.kind,
+        generation: record.generation,
+        spec,
+        needs: record.needs.clone(),
+        step: record.step.clone(),
+    };
+    let paths = accepted.map(|field| field.path.clone()).collect();
+    Some(Fact::Accepted { subject, id: found.id.clone(), attributes, paths })
+}

@@ -1,0 +1,142 @@
+//! `status --drift`: the world beside the journal and the plan.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::super::walk;
+use super::Context;
+use crate::change::{self, Scope};
+use crate::desired;
+use crate::exit::{self, Failure};
+use crate::ledger::Ledger;
+use crate::observe;
+use crate::plan::Plan;
+use crate::report;
+use crate::resource::{
+    Artefacts, Changes, Desired, Drifted, Fault, Happened, Kind, Level, Observed, Owned, Remembered,
+};
+
+/// One look at the world with what it is compared with.
+pub struct Seen {
+    /// Whom we talk to.
+    pub header: report::Header,
+    /// What is remembered.
+    pub remembered: Remembered,
+    /// What is wanted: by the plan, else by what was asked for last.
+    pub wanted: Desired,
+    /// What is there.
+    pub observed: Observed,
+    /// What carries our mark and is in nobody's journal.
+    pub unmanaged: Vec<Owned>,
+    /// What could not be listed.
+    pub unlisted: Vec<(Kind, Fault)>,
+    /// What is otherwise than remembered.
+    pub drift: Vec<Drifted>,
+}
+
+/// Looks.
+///
+/// # Errors
+/// When the plan cannot be built, or nobody answers.
+pub async fn look(
+    plan: Option<&Plan>,
+    ledger: &Ledger,
+    connection: &walk::Connection,
+    context: &Context,
+) -> Result<Seen, Failure> {
+    let remembered = ledger.remembered();
+    let wanted = match plan {
+        Some(plan) => desired::build(plan, &remembered.requested)?.desired,
+        None => remembered.as_desired(),
+    };
+    let providers = walk::with_artefacts(connection, Artefacts::default());
+    let regions = regions(&wanted, &remembered, &connection.region);
+    let (looked, (mut unmanaged, unlisted)) = tokio::join!(
+        connection.look(&wanted, &remembered, &providers, |_| true),
+        observe::unmanaged(&remembered, &regions, &providers)
+    );
+    let (identity, observed) = looked?;
+    // What the plan wants under this very address is taken up by the next deploy: it is told as such.
+    let taken_up = |one: &Owned| {
+        let at = one.address.as_ref().filter(|address| wanted.resources.contains_key(*address));
+        at.and_then(|address| observed.found(address)).is_some_and(|found| found.id == one.id)
+    };
+    unmanaged.retain(|one| !taken_up(one));
+    let header = walk::header(connection, &identity, &remembered.stack, plan, &context.global);
+    let drift = change::drift(&wanted, &remembered, &observed, plan.is_some());
+    Ok(Seen { header, remembered, wanted, observed, unmanaged, unlisted, drift })
+}
+
+/// The regions that the stack lives in.
+fn regions(wanted: &Desired, remembered: &Remembered, own: &str) -> BTreeSet<String> {
+    let wanted = wanted.resources.values().map(|resource| &resource.spec);
+    let specs = wanted.chain(remembered.resources.values().map(|record| &record.spec));
+    let named = specs.filter_map(|spec| spec.get("region")?.as_str()).filter(|region| !region.contains("${"));
+    named.map(str::to_owned).chain([own.to_owned()]).collect()
+}
+
+impl Seen {
+    /// What deploy would do. What is contested is shown as that, and does not stand in the way of the rest.
+    fn changes(&self) -> Result<Changes, Failure> {
+        let contested = self.drift.iter().filter(|one| one.happened == Happened::Contested);
+        let adopt = contested.map(|one| one.address.clone()).collect();
+        walk::difference(&self.wanted, &self.remembered, &self.observed, &Scope { adopt, ..Scope::default() })
+    }
+}
+
+/// Shows the drift.
+///
+/// # Errors
+/// What failed, why, and the next step.
+pub async fn run(plan: Option<&Plan>, stack: &str, context: &Context) -> Result<u8, Failure> {
+    walk::no_devices(context, stack, "provision --dry-run").await?;
+    let connection = walk::connect(&context.session).await?;
+    let store = walk::store(&context.global, &context.session, stack, Some(&connection)).await?;
+    let ledger = Ledger::read(store, stack).await?;
+    let seen = look(plan, &ledger, &connection, context).await?;
+    let voice = &context.voice;
+    voice.header(&seen.header);
+    for (kind, fault) in &seen.unlisted {
+        voice.remark(&format!("what else this stack owns of kind {} is not known: {fault}", kind.name()));
+    }
+    let text = report::drift_text(&seen.drift, voice.verbose > 0, context.session.colour, context.session.width.into());
+    let changes = match seen.changes() {
+        Ok(changes) => changes,
+        Err(refused) => {
+            voice.data(&text);
+            return Err(refused);
+        }
+    };
+    let drifting = seen.drift.iter().any(Drifted::counts);
+    let none = changes.is_empty() && !drifting && seen.unmanaged.is_empty();
+    let code = if none { exit::DONE } else { exit::PENDING };
+    if context.global.json {
+        voice.json("drift", &document(&seen, &changes, code));
+        return Ok(code);
+    }
+    if !text.is_empty() {
+        voice.data(&format!("{text}\n"));
+    }
+    if !seen.unmanaged.is_empty() {
+        voice.data(&report::unmanaged_text(&seen.unmanaged));
+    }
+    if drifting && !changes.is_empty() {
+        let contested = seen.drift.iter().any(|one| one.happened == Happened::Contested);
+        let adopting = if contested { ", with --adopt of what is contested" } else { "" };
+        voice.data(&format!("\ndeploy{adopting} would do this:"));
+    }
+    voice.data(&report::changes_text(&changes, voice.verbose > 0, context.session.colour, Level::Usable));
+    Ok(code)
+}
+
+fn document(seen: &Seen, changes: &Changes, code: u8) -> serde_json::Value {
+    let mut body = report::changes_json(changes);
+    body["header"] = json!(seen.header);
+    body["exit"] = json!(code);
+    body["drift"] = json!(seen.drift);
+    body["unmanaged"] = json!(seen.unmanaged);
+    let unlisted = seen.unlisted.iter().map(|(kind, fault)| json!({"kind": kind, "fault": fault}));
+    body["unlisted"] = unlisted.collect();
+    body
+}

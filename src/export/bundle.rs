@@ -1,0 +1,138 @@
+//! What an export is made of, and what it gives.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::resource::cache_policy::Choice;
+use crate::resource::{
+    ADDRESS_TAG, Address, Attributes, Kind, Record, Remembered, STACK_TAG, Standing, has_references, resolve,
+};
+
+/// One file of an export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Its name, without a directory.
+    pub name: String,
+    /// What stands in it.
+    pub text: String,
+}
+
+/// Something that the other tool cannot say, or says otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Note {
+    /// What it is about.
+    pub address: Address,
+    /// What is not as one would expect.
+    pub text: String,
+}
+
+/// The files and what they cannot say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Export {
+    /// The files, in the order in which they are read best.
+    pub files: Vec<File>,
+    /// What the other tool cannot say, by address.
+    pub notes: Vec<Note>,
+}
+
+/// One resource of the state, ready to be said in other words.
+#[derive(Clone, Debug)]
+pub struct Item<'a> {
+    /// Name of the stack.
+    pub stack: &'a str,
+    /// Its address.
+    pub address: &'a Address,
+    /// Its kind.
+    pub kind: Kind,
+    /// What the service calls it.
+    pub id: &'a str,
+    /// The settings, without open references.
+    pub spec: Value,
+    /// What it makes known.
+    pub attributes: &'a Attributes,
+}
+
+impl Item<'_> {
+    /// The typed settings; a note when they do not fit.
+    pub fn typed<S: DeserializeOwned>(&self) -> Result<S, Note> {
+        S::deserialize(&self.spec).map_err(|bad| self.note(format!("left out: its settings do not fit ({bad})")))
+    }
+
+    /// A remark about this one.
+    pub fn note(&self, text: impl Into<String>) -> Note {
+        Note { address: self.address.clone(), text: text.into() }
+    }
+
+    /// The plan's tags with the tool's own, which are on the thing and must stay there.
+    pub fn tags(&self, tags: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let mut all = tags.clone();
+        all.insert(STACK_TAG.to_owned(), self.stack.to_owned());
+        all.insert(ADDRESS_TAG.to_owned(), self.address.to_string());
+        all
+    }
+
+    /// A comment with the tool's mark, as it stands on the thing.
+    pub fn marked(&self, text: &str, limit: usize) -> String {
+        crate::resource::marked(self.stack, self.address, text, limit).unwrap_or_else(|| text.to_owned())
+    }
+}
+
+/// The resources of a state with their references filled in by `say`; what cannot be exported becomes a note.
+pub fn items<'a>(
+    state: &'a Remembered,
+    say: &dyn Fn(&Address, &Record, &str) -> Option<Value>,
+) -> (Vec<Item<'a>>, Vec<Note>) {
+    let (mut items, mut notes) = (Vec::new(), Vec::new());
+    let known = |address: &str, attribute: &str| {
+        if address.is_empty() {
+            return (attribute == "account").then(|| state.account.clone().map(Value::from)).flatten();
+        }
+        let address: Address = address.parse().ok()?;
+        let record = state.resources.get(&address)?;
+        say(&address, record, attribute).or_else(|| record.attributes.get(attribute).cloned())
+    };
+    for (address, record) in &state.resources {
+        let item = Item {
+            stack: &state.stack,
+            address,
+            kind: record.kind,
+            id: record.id.as_deref().unwrap_or_default(),
+            spec: resolve(&record.spec, &known),
+            attributes: &record.attributes,
+        };
+        if record.id.is_none() || record.standing != Standing::Present {
+            notes.push(item.note("left out: its last change was never answered; run deploy first"));
+        } else if holds_noncharacters(record) {
+            notes.push(item.note("left out: its settings hold noncharacters of Unicode, which no other tool takes"));
+        } else if has_references(&item.spec) {
+            notes.push(item.note("left out: it refers to something that the state does not know"));
+        } else {
+            items.push(item);
+        }
+    }
+    let left = state.leftovers.iter().map(|left| Note {
+        address: left.address.clone(),
+        text: format!("left out: {} is to be deleted ({})", left.id, left.reason),
+    });
+    notes.extend(left);
+    (items, notes)
+}
+
+/// Whether a text holds what marks code among texts here.
+fn holds_noncharacters(record: &Record) -> bool {
+    let texts = format!("{}{}", record.spec, serde_json::json!(record.attributes));
+    texts.contains(|letter| ('\u{FDD0}'..='\u{FDEF}').contains(&letter))
+}
+
+/// CloudFront's word for a choice.
+pub fn word(choice: &Choice) -> &'static str {
+    match choice {
+        Choice::None => "none",
+        Choice::All => "all",
+        Choice::Only(_) => "whitelist",
+        Choice::AllExcept(_) => "allExcept",
+    }
+}

@@ -1,0 +1,78 @@
+//! Buckets with their replication, and their policies.
+
+use serde_json::{Value, json};
+
+use super::{Item, Note, Said, resource, tags};
+use crate::resource::bucket::{BucketSpec, CorsRule, LifecycleRule};
+use crate::resource::bucket_policy::BucketPolicySpec;
+use crate::resource::replication::{ReplicationRule, ReplicationSpec};
+use crate::resource::{Kind, comment};
+
+pub fn bucket(item: &Item<'_>, all: &[Item<'_>]) -> Said {
+    let spec: BucketSpec = item.typed()?;
+    let properties = json!({
+        "BucketName": spec.name,
+        "VersioningConfiguration":
+            spec.versioning.map(|on| json!({"Status": if on { "Enabled" } else { "Suspended" }})),
+        "BucketEncryption": spec.encryption.map(|by| json!({"ServerSideEncryptionConfiguration":
+            [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": by}}]})),
+        "PublicAccessBlockConfiguration": spec.block_public_access.map(|on| json!({"BlockPublicAcls": on,
+            "BlockPublicPolicy": on, "IgnorePublicAcls": on, "RestrictPublicBuckets": on})),
+        "OwnershipControls": spec.ownership.map(|who| json!({"Rules": [{"ObjectOwnership": who}]})),
+        "CorsConfiguration": (!spec.cors.is_empty())
+            .then(|| json!({"CorsRules": spec.cors.iter().map(cors).collect::<Vec<_>>()})),
+        "LifecycleConfiguration": (!spec.lifecycle.is_empty())
+            .then(|| json!({"Rules": spec.lifecycle.iter().map(lifecycle).collect::<Vec<_>>()})),
+        "ReplicationConfiguration": replication(&spec.name, all)?,
+        "Tags": tags(item, &spec.tags),
+    });
+    Ok((resource("AWS::S3::Bucket", ("BucketName", item.id), properties).at(&spec.region), Vec::new()))
+}
+
+fn cors(rule: &CorsRule) -> Value {
+    json!({"AllowedOrigins": rule.origins, "AllowedMethods": rule.methods, "AllowedHeaders": rule.headers,
+           "ExposedHeaders": rule.expose, "MaxAge": rule.max_age_seconds})
+}
+
+fn lifecycle(rule: &LifecycleRule) -> Value {
+    json!({
+        "Id": rule.id, "Status": "Enabled", "Prefix": rule.prefix, "ExpirationInDays": rule.expire_days,
+        "NoncurrentVersionExpiration": rule.expire_old_versions_days.map(|days| json!({"NoncurrentDays": days})),
+        "AbortIncompleteMultipartUpload": rule.abort_uploads_days.map(|days| json!({"DaysAfterInitiation": days})),
+    })
+}
+
+/// The rules of the bucket, which are a resource of their own with us.
+fn replication(bucket: &str, all: &[Item<'_>]) -> Result<Option<Value>, Note> {
+    let Some(item) = all.iter().find(|item| item.kind == Kind::Replication && item.id == bucket) else {
+        return Ok(None);
+    };
+    let spec: ReplicationSpec = item.typed()?;
+    let rules: Vec<Value> = spec.rules.iter().zip(1..).map(|(rule, place)| replication_rule(rule, place)).collect();
+    Ok(Some(json!({"Role": spec.role_arn, "Rules": rules})))
+}
+
+fn replication_rule(rule: &ReplicationRule, place: i32) -> Value {
+    let status = |on: bool| if on { "Enabled" } else { "Disabled" };
+    let time = rule.time_control_minutes.map(|minutes| json!({"Status": "Enabled", "Time": {"Minutes": minutes}}));
+    let metrics =
+        rule.time_control_minutes.map(|minutes| json!({"Status": "Enabled", "EventThreshold": {"Minutes": minutes}}));
+    let back = rule.replica_modifications.then(|| json!({"ReplicaModifications": {"Status": "Enabled"}}));
+    json!({
+        "Id": rule.id, "Priority": rule.priority.unwrap_or(place), "Status": status(rule.enabled),
+        "Filter": {"Prefix": rule.prefix},
+        "DeleteMarkerReplication": {"Status": status(rule.delete_markers.unwrap_or_default())},
+        "Destination": {"Bucket": format!("arn:aws:s3:::{}", rule.destination), "ReplicationTime": time, "Metrics": metrics},
+        "SourceSelectionCriteria": back,
+    })
+}
+
+pub fn policy(item: &Item<'_>) -> Said {
+    let spec: BucketPolicySpec = item.typed()?;
+    let mut document = spec.policy;
+    if let Some(fields) = document.as_object_mut() {
+        fields.insert("Id".to_owned(), comment(item.stack, item.address).into());
+    }
+    let properties = json!({"Bucket": spec.bucket, "PolicyDocument": document});
+    Ok((resource("AWS::S3::BucketPolicy", ("Bucket", item.id), properties).at(&spec.region), Vec::new()))
+}

@@ -1,0 +1,103 @@
+//! CloudFront's policies and origin access controls.
+
+use super::hcl::Body;
+use super::{Item, Said, resource};
+use crate::resource::cache_policy::{CachePolicySpec, Choice};
+use crate::resource::origin_access::OriginAccessSpec;
+use crate::resource::origin_request_policy::{HeaderChoice, OriginRequestPolicySpec};
+use crate::resource::response_headers_policy::{CorsHeaders, ResponseHeadersPolicySpec};
+
+pub fn origin_access(item: &Item<'_>) -> Said {
+    let spec: OriginAccessSpec = item.typed()?;
+    let body = Body::new()
+        .set("name", spec.name)
+        .set("description", item.marked(&spec.description, 256))
+        .set("origin_access_control_origin_type", "s3")
+        .set("signing_behavior", "always")
+        .set("signing_protocol", "sigv4");
+    Ok((vec![resource("aws_cloudfront_origin_access_control", item, item.id, body)], Vec::new()))
+}
+
+/// A choice as CloudFront's word, and the list of names that goes with it.
+fn chosen(what: &str, list: &str, word: &str, names: &[String]) -> Body {
+    let body = Body::new().set(&format!("{what}_behavior"), word);
+    if names.is_empty() { body } else { body.block(list, Body::new().set("items", names.to_vec())) }
+}
+
+fn choice(what: &str, list: &str, choice: &Choice) -> Body {
+    chosen(what, list, super::super::bundle::word(choice), choice.names())
+}
+
+pub fn cache(item: &Item<'_>) -> Said {
+    let spec: CachePolicySpec = item.typed()?;
+    let headers = if spec.headers.is_empty() { "none" } else { "whitelist" };
+    let key = Body::new()
+        .set("enable_accept_encoding_brotli", spec.brotli)
+        .set("enable_accept_encoding_gzip", spec.gzip)
+        .block("cookies_config", choice("cookie", "cookies", &spec.cookies))
+        .block("headers_config", chosen("header", "headers", headers, &spec.headers))
+        .block("query_strings_config", choice("query_string", "query_strings", &spec.query_strings));
+    let body = Body::new()
+        .set("name", spec.name)
+        .set("comment", item.marked(&spec.comment, 128))
+        .set("min_ttl", spec.min_ttl)
+        .set("default_ttl", spec.default_ttl)
+        .set("max_ttl", spec.max_ttl)
+        .block("parameters_in_cache_key_and_forwarded_to_origin", key);
+    Ok((vec![resource("aws_cloudfront_cache_policy", item, item.id, body)], Vec::new()))
+}
+
+pub fn origin_request(item: &Item<'_>) -> Said {
+    let spec: OriginRequestPolicySpec = item.typed()?;
+    let (word, names): (&str, &[String]) = match &spec.headers {
+        HeaderChoice::None => ("none", &[]),
+        HeaderChoice::AllViewer => ("allViewer", &[]),
+        HeaderChoice::AllExcept(names) => ("allExcept", names),
+        HeaderChoice::Only(names) => ("whitelist", names),
+        HeaderChoice::AllViewerAnd(names) => ("allViewerAndWhitelistCloudFront", names),
+    };
+    let body = Body::new()
+        .set("name", spec.name)
+        .set("comment", item.marked(&spec.comment, 128))
+        .block("cookies_config", choice("cookie", "cookies", &spec.cookies))
+        .block("headers_config", chosen("header", "headers", word, names))
+        .block("query_strings_config", choice("query_string", "query_strings", &spec.query_strings));
+    Ok((vec![resource("aws_cloudfront_origin_request_policy", item, item.id, body)], Vec::new()))
+}
+
+pub fn response_headers(item: &Item<'_>) -> Said {
+    let spec: ResponseHeadersPolicySpec = item.typed()?;
+    let mut body = Body::new().set("name", spec.name).set("comment", item.marked(&spec.comment, 128));
+    if let Some(shared) = &spec.cors {
+        body = body.block("cors_config", cors(shared));
+    }
+    if !spec.custom.is_empty() {
+        let headers = spec.custom.iter().map(|(header, value)| {
+            Body::new().set("header", header.clone()).set("override", true).set("value", value.clone())
+        });
+        body = body.block("custom_headers_config", Body::new().blocks("items", headers));
+    }
+    if spec.nosniff || spec.hsts_seconds.is_some() {
+        let mut security = Body::new();
+        if spec.nosniff {
+            security = security.block("content_type_options", Body::new().set("override", true));
+        }
+        if let Some(seconds) = spec.hsts_seconds {
+            let hsts = Body::new().set("access_control_max_age_sec", seconds).set("override", true);
+            security = security.block("strict_transport_security", hsts);
+        }
+        body = body.block("security_headers_config", security);
+    }
+    Ok((vec![resource("aws_cloudfront_response_headers_policy", item, item.id, body)], Vec::new()))
+}
+
+fn cors(spec: &CorsHeaders) -> Body {
+    let list = |items: &[String]| Body::new().set("items", items.to_vec());
+    Body::new()
+        .set("access_control_allow_credentials", false)
+        .set("access_control_max_age_sec", spec.max_age_seconds)
+        .set("origin_override", true)
+        .block("access_control_allow_headers", list(&spec.headers))
+        .block("access_control_allow_methods", list(&spec.methods))
+        .block("access_control_allow_origins", list(&spec.origins))
+}

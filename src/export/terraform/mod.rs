@@ -1,0 +1,223 @@
+//! Terraform: HCL with an `import` block for each resource, so that a first plan imports and changes nothing.
+
+mod cdn;
+mod cloudfront_policies;
+mod compute;
+mod hcl;
+mod routing;
+mod storage;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use self::hcl::{Body, expression};
+use super::bundle::{Export, File, Item, Note, items};
+use crate::resource::{Address, Kind, Record, Remembered, Standing};
+
+/// The region of services that are everywhere, and of the provider that is meant when none is named.
+const GLOBAL: &str = "us-east-1";
+
+/// Versions that the configuration is written for.
+const TERRAFORM: &str = ">= 1.5.0";
+const PROVIDER: &str = ">= 5.100.0, < 7.0.0";
+
+/// One resource of Terraform.
+struct Resource {
+    kind: &'static str,
+    label: String,
+    /// What `import` takes.
+    id: String,
+    /// Region, for kinds that have one.
+    region: Option<String>,
+    /// Settings that cannot be read back: their values in the configuration are not compared.
+    unread: &'static [&'static str],
+    body: Body,
+}
+
+/// What one of ours becomes.
+type Said = Result<(Vec<Resource>, Vec<Note>), Note>;
+
+/// A resource that is named as its address.
+fn resource(kind: &'static str, item: &Item<'_>, id: impl Into<String>, body: Body) -> Resource {
+    Resource { kind, label: label(item.address), id: id.into(), region: None, unread: &[], body }
+}
+
+impl Resource {
+    /// With a region of its own.
+    fn at(mut self, region: &str) -> Self {
+        self.region = Some(region.to_owned());
+        self
+    }
+
+    fn unread(mut self, settings: &'static [&'static str]) -> Self {
+        self.unread = settings;
+        self
+    }
+
+    /// With a longer label: more than one comes of the same address.
+    fn also(mut self, more: &str) -> Self {
+        self.label = format!("{}_{more}", self.label);
+        self
+    }
+}
+
+/// Area and name. Names hold dashes and no underscores, so two addresses of a kind never share a label.
+fn label(address: &Address) -> String {
+    format!("{}_{}", address.area(), address.name())
+}
+
+/// Any text as a part of a label.
+fn part(text: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+    text.replace('*', "wildcard").chars().map(plain).collect()
+}
+
+/// How Terraform refers to what our specs refer to; none where only the value itself will do.
+fn say(address: &Address, record: &Record, attribute: &str) -> Option<Value> {
+    if record.id.is_none() || record.standing != Standing::Present {
+        return None;
+    }
+    let (kind, name) = match (record.kind, attribute) {
+        (Kind::Role, "arn" | "name") => ("aws_iam_role", attribute),
+        (Kind::Bucket, "arn") => ("aws_s3_bucket", "arn"),
+        (Kind::Bucket, "name") => ("aws_s3_bucket", "bucket"),
+        (Kind::Bucket, "domain") if record.spec["region"] == GLOBAL => ("aws_s3_bucket", "bucket_domain_name"),
+        (Kind::Bucket, "domain") => ("aws_s3_bucket", "bucket_regional_domain_name"),
+        (Kind::Function, "arn") => ("aws_lambda_function", "arn"),
+        (Kind::Function, "name") => ("aws_lambda_function", "function_name"),
+        (Kind::OriginAccess, "id") => ("aws_cloudfront_origin_access_control", "id"),
+        (Kind::CachePolicy, "id") => ("aws_cloudfront_cache_policy", "id"),
+        (Kind::OriginRequestPolicy, "id") => ("aws_cloudfront_origin_request_policy", "id"),
+        (Kind::ResponseHeadersPolicy, "id") => ("aws_cloudfront_response_headers_policy", "id"),
+        (Kind::Distribution, "id" | "arn" | "domain_name") => ("aws_cloudfront_distribution", attribute),
+        (Kind::Distribution, "zone_id") => ("aws_cloudfront_distribution", "hosted_zone_id"),
+        (Kind::Certificate, "arn") => ("aws_acm_certificate", "arn"),
+        (Kind::Zone, "zone_id" | "name") => ("aws_route53_zone", attribute),
+        (Kind::HealthCheck, "id") => ("aws_route53_health_check", "id"),
+        _ => return None,
+    };
+    Some(expression(&format!("{kind}.{}.{name}", label(address))))
+}
+
+/// The configuration of a state: providers, resources by area, imports.
+pub fn export(state: &Remembered) -> Export {
+    let (items, mut notes) = items(state, &say);
+    let mut areas: BTreeMap<&str, Vec<Resource>> = BTreeMap::new();
+    for item in &items {
+        match said(item) {
+            Ok((resources, more)) => {
+                areas.entry(item.address.area()).or_default().extend(resources);
+                notes.extend(more);
+            }
+            Err(note) => notes.push(note),
+        }
+    }
+    notes.sort();
+    areas.retain(|_, resources| !resources.is_empty());
+    areas.values_mut().for_each(|resources| tell_apart(resources));
+    let mut files = vec![File { name: "providers.tf".to_owned(), text: providers(state, &areas, &notes) }];
+    for (area, resources) in &areas {
+        let body = resources.iter().fold(Body::new(), |body, resource| body.block(&head(resource), whole(resource)));
+        files.push(File { name: format!("{area}.tf"), text: body.text() });
+    }
+    let imports = areas.values().flatten().fold(Body::new(), |body, resource| body.block("import", import(resource)));
+    files.push(File { name: "imports.tf".to_owned(), text: imports.text() });
+    Export { files, notes }
+}
+
+fn said(item: &Item<'_>) -> Said {
+    match item.kind {
+        Kind::LoadBalancer => {
+            Ok((Vec::new(), vec![item.note("only looked up: its DNS name and zone stand as values")]))
+        }
+        Kind::Host
+        | Kind::File
+        | Kind::Account
+        | Kind::Packages
+        | Kind::Service
+        | Kind::PowerMode
+        | Kind::Node
+        | Kind::Image
+        | Kind::Manifest => Err(item.note("left out: it lives on a device, not in AWS")),
+        Kind::Role => compute::role(item),
+        Kind::Function => compute::function(item),
+        Kind::FunctionVersion => Ok((Vec::new(), vec![compute::version(item)])),
+        Kind::Bucket => storage::bucket(item),
+        Kind::BucketPolicy => storage::policy(item),
+        Kind::Replication => storage::replication(item),
+        Kind::Object => storage::object(item),
+        Kind::OriginAccess => cloudfront_policies::origin_access(item),
+        Kind::CachePolicy => cloudfront_policies::cache(item),
+        Kind::OriginRequestPolicy => cloudfront_policies::origin_request(item),
+        Kind::ResponseHeadersPolicy => cloudfront_policies::response_headers(item),
+        Kind::Distribution => cdn::distribution(item),
+        Kind::Monitoring => cdn::monitoring(item),
+        Kind::Certificate => routing::certificate(item),
+        Kind::Zone => routing::zone(item),
+        Kind::HealthCheck => routing::health_check(item),
+        Kind::Records => routing::records(item),
+    }
+}
+
+/// Labels that came out equal are numbered.
+fn tell_apart(resources: &mut [Resource]) {
+    let mut seen: BTreeSet<(&str, String)> = BTreeSet::new();
+    for resource in resources {
+        let plain = resource.label.clone();
+        let mut number = 2;
+        while !seen.insert((resource.kind, resource.label.clone())) {
+            resource.label = format!("{plain}_{number}");
+            number += 1;
+        }
+    }
+}
+
+fn head(resource: &Resource) -> String {
+    format!("resource \"{}\" \"{}\"", resource.kind, resource.label)
+}
+
+fn whole(resource: &Resource) -> Body {
+    let mut body = resource.body.clone();
+    if let Some(region) = resource.region.as_deref().filter(|region| *region != GLOBAL) {
+        body = Body::new().code("provider", &format!("aws.{}", part(region))).then(body);
+    }
+    if !resource.unread.is_empty() {
+        let settings = Body::new().code("ignore_changes", &format!("[{}]", resource.unread.join(", ")));
+        body = body.block("lifecycle", settings);
+    }
+    body
+}
+
+fn import(resource: &Resource) -> Body {
+    let mut body = Body::new();
+    if let Some(region) = resource.region.as_deref().filter(|region| *region != GLOBAL) {
+        body = body.code("provider", &format!("aws.{}", part(region)));
+    }
+    body.code("to", &format!("{}.{}", resource.kind, resource.label)).set("id", resource.id.clone())
+}
+
+fn providers(state: &Remembered, areas: &BTreeMap<&str, Vec<Resource>>, notes: &[Note]) -> String {
+    let mut file = Body::new()
+        .remark(&format!("Stack {} at revision {}, written by akidb-edge.", state.stack, state.revision()))
+        .remark("terraform plan imports everything and changes nothing; after terraform apply, imports.tf can go.")
+        .remark("From then on let one tool change the stack, not both.");
+    if !notes.is_empty() {
+        file =
+            notes.iter().fold(file.remark("").remark("What Terraform cannot say, or says otherwise:"), |file, note| {
+                file.remark(&format!("- {}: {}", note.address, note.text))
+            });
+    }
+    let aws = serde_json::json!({"source": "hashicorp/aws", "version": PROVIDER});
+    let aws = Body::new().set("aws", aws);
+    let terraform = Body::new().set("required_version", TERRAFORM).block("required_providers", aws);
+    let regions: BTreeSet<&str> = areas.values().flatten().filter_map(|resource| resource.region.as_deref()).collect();
+    let others = regions.into_iter().filter(|region| *region != GLOBAL);
+    let provider = |region: &str| {
+        let body = Body::new().set_some("alias", (region != GLOBAL).then(|| part(region))).set("region", region);
+        // Another account's credentials would import another account's things.
+        body.set_some("allowed_account_ids", state.account.clone().map(|account| vec![account]))
+    };
+    let file = file.gap().block("terraform", terraform).block("provider \"aws\"", provider(GLOBAL));
+    file.blocks("provider \"aws\"", others.map(provider)).text()
+}

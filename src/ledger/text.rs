@@ -1,0 +1,125 @@
+//! The journal as text: lines to entries and back. Pure.
+
+use serde_json::Value;
+
+use super::entry::{Entry, FORMAT};
+use super::seal::{Chain, seal, unseal};
+use super::store::LedgerError;
+use super::upgrade;
+
+/// The first format whose lines have a checksum.
+const SEALED_SINCE: u32 = 2;
+
+/// Where a journal ends: what the next line must follow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tail {
+    /// The checksums so far.
+    pub chain: Chain,
+    /// Format of the last line; 0 when there is none.
+    pub format: u32,
+    /// Bytes of all whole lines.
+    pub length: u64,
+}
+
+impl Tail {
+    /// The older format that the next line would leave behind.
+    pub fn older(&self) -> Option<u32> {
+        (1..FORMAT).contains(&self.format).then_some(self.format)
+    }
+
+    /// Entries as lines that follow, and where the journal ends then.
+    pub fn lines(self, entries: &[Entry]) -> (String, Self) {
+        let (mut text, mut chain) = (String::new(), self.chain);
+        for entry in entries {
+            // An entry is plain data with text keys: it always has a JSON form.
+            let (line, after) = seal(&serde_json::to_string(entry).unwrap_or_default(), chain);
+            text.push_str(&line);
+            text.push('\n');
+            chain = after;
+        }
+        let length = self.length + text.len() as u64;
+        (text, Self { chain, format: FORMAT, length })
+    }
+}
+
+/// Reads a journal page by page.
+#[derive(Default)]
+pub struct Reader {
+    /// What was read.
+    pub entries: Vec<Entry>,
+    /// Where it ends.
+    pub tail: Tail,
+}
+
+impl Reader {
+    /// Takes the whole lines of one page. Gives what is left behind the last of them: a line that was never finished (the
+    /// power went), which may hold anything.
+    ///
+    /// # Errors
+    /// When a line is no entry, is not what was written, or is of a newer format.
+    pub fn page<'b>(&mut self, place: &str, bytes: &'b [u8]) -> Result<&'b [u8], LedgerError> {
+        let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let (whole, rest) = bytes.split_at(end);
+        for (raw, line) in whole.split_inclusive(|byte| *byte == b'\n').zip(1..) {
+            let entry = self.line(&raw[..raw.len() - 1]).map_err(|bad| bad.at(place, line))?;
+            self.entries.push(entry);
+            self.tail.length += raw.len() as u64;
+        }
+        Ok(rest)
+    }
+
+    fn line(&mut self, raw: &[u8]) -> Result<Entry, Misfit> {
+        let text = std::str::from_utf8(raw)
+            .map_err(|bad| Misfit::Damage(format!("byte {} is not UTF-8", bad.valid_up_to() + 1)))?;
+        let value: Value = serde_json::from_str(text).map_err(damage)?;
+        let format = self.format(&value)?;
+        self.tail.chain =
+            if format < SEALED_SINCE { self.tail.chain.through(raw) } else { sealed(text, self.tail.chain)? };
+        self.tail.format = format;
+        serde_json::from_value(upgrade::to_newest(value, format).map_err(Misfit::Damage)?).map_err(damage)
+    }
+
+    fn format(&self, entry: &Value) -> Result<u32, Misfit> {
+        let said = entry.get("v").and_then(Value::as_u64).unwrap_or(0);
+        match u32::try_from(said).unwrap_or(u32::MAX) {
+            0 => Err(Misfit::Damage("it names no format (`v`)".to_owned())),
+            newer if newer > FORMAT => Err(Misfit::Newer(newer)),
+            older if older < self.tail.format => {
+                Err(Misfit::Damage(format!("it has format {older} behind a line of format {}", self.tail.format)))
+            }
+            known => Ok(known),
+        }
+    }
+}
+
+/// The chain after a line whose checksum is right.
+fn sealed(text: &str, before: Chain) -> Result<Chain, Misfit> {
+    let (body, sum) = unseal(text).ok_or_else(|| Misfit::Damage("its checksum (`sum`) is missing".to_owned()))?;
+    let chain = before.through(body.as_bytes());
+    if chain.sum() == sum {
+        return Ok(chain);
+    }
+    Err(Misfit::Damage(
+        "its checksum does not fit: this line was changed, or one before it was changed, added or taken out".to_owned(),
+    ))
+}
+
+/// Why a line is refused.
+enum Misfit {
+    Damage(String),
+    Newer(u32),
+}
+
+fn damage(bad: impl std::fmt::Display) -> Misfit {
+    Misfit::Damage(bad.to_string())
+}
+
+impl Misfit {
+    fn at(self, place: &str, line: usize) -> LedgerError {
+        let place = place.to_owned();
+        match self {
+            Self::Damage(problem) => LedgerError::Corrupt { place, line, problem },
+            Self::Newer(found) => LedgerError::Newer { place, found, known: FORMAT },
+        }
+    }
+}

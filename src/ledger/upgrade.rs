@@ -1,0 +1,57 @@
+//! From an older format to the newest: one function for each step, over plain JSON. Pure.
+//!
+//! Entries are only ever added, so lines of an older format stay as they are: they are upgraded in memory each time they
+//! are read. A new format is one more function here, and its journals under `tests/fixtures/state/`.
+
+use serde_json::{Map, Value};
+
+use super::entry::FORMAT;
+
+type Fields = Map<String, Value>;
+type Step = fn(Fields) -> Result<Fields, String>;
+
+/// `STEPS[n - 1]` makes an entry of format `n + 1` from one of format `n`. The length of the list is checked by its type.
+const STEPS: [Step; FORMAT as usize - 1] = [from_1];
+
+/// An entry of format `found` (from 1) as the newest format has it.
+///
+/// # Errors
+/// When it is not what that format says.
+pub fn to_newest(entry: Value, found: u32) -> Result<Value, String> {
+    let Value::Object(fields) = entry else { return Err("it is no object".to_owned()) };
+    let missing = STEPS.iter().skip(found.saturating_sub(1) as usize);
+    let newest = missing.zip(found..).try_fold(fields, |fields, (step, from)| {
+        let mut fields = step(fields)?;
+        fields.insert("v".to_owned(), Value::from(from + 1));
+        Ok::<_, String>(fields)
+    })?;
+    Ok(Value::Object(newest))
+}
+
+/// Format 2 seals each line with a checksum. What an entry says did not change.
+fn from_1(fields: Fields) -> Result<Fields, String> {
+    if fields.contains_key("sum") {
+        return Err("format 1 knows no `sum`".to_owned());
+    }
+    Ok(fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_old_entry_comes_to_the_newest_format_and_a_new_one_stays() {
+        let newest = json!({"v": FORMAT, "seq": 4});
+        assert_eq!(to_newest(json!({"v": 1, "seq": 4}), 1), Ok(newest.clone()));
+        assert_eq!(to_newest(newest.clone(), FORMAT), Ok(newest));
+    }
+
+    #[test]
+    fn what_no_such_format_has_is_refused() {
+        assert!(to_newest(json!([1]), 1).is_err());
+        assert!(to_newest(json!({"v": 1, "sum": "0"}), 1).is_err());
+    }
+}

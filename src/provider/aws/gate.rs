@@ -1,0 +1,60 @@
+//! The last door before the wire: no request passes once its caller may not act any more.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+
+/// Says whether a request may go out, or why not.
+pub type Permission = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
+
+/// Asked before every request; open until it is told whom to ask.
+#[derive(Clone, Default)]
+pub struct Gate(Arc<OnceLock<Permission>>);
+
+impl Gate {
+    /// From now on, this is asked. The first one stays.
+    pub fn ask(&self, permission: Permission) {
+        // A run has one lease: there is never a second one to ask.
+        drop(self.0.set(permission));
+    }
+
+    /// The same client behind this gate.
+    pub fn before(&self, client: SharedHttpClient) -> SharedHttpClient {
+        SharedHttpClient::new(Gated { gate: self.clone(), inner: client })
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Gate")
+    }
+}
+
+#[derive(Debug)]
+struct Gated<T> {
+    gate: Gate,
+    inner: T,
+}
+
+impl HttpClient for Gated<SharedHttpClient> {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        let inner = self.inner.http_connector(settings, components);
+        SharedHttpConnector::new(Gated { gate: self.gate.clone(), inner })
+    }
+}
+
+impl HttpConnector for Gated<SharedHttpConnector> {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        match self.gate.0.get().map_or(Ok(()), |permission| permission()) {
+            Ok(()) => self.inner.call(request),
+            // "refused": nothing was sent, and trying again cannot help.
+            Err(why) => HttpConnectorFuture::ready(Err(ConnectorError::user(format!("refused: {why}").into()))),
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Drift, worth reading: for each field what the plan says, what is remembered, what is there.
+
+use console::Style;
+use serde_json::Value;
+
+use super::changes::pairs;
+use super::counted;
+use crate::resource::{DriftField, Drifted, Happened, Owned, Remedy, Said, Sort};
+
+/// Columns before a value.
+const INDENT: usize = 18;
+
+/// The drift as text of at most `width` columns. `everything` shows what is left alone, too.
+pub fn drift_text(drift: &[Drifted], everything: bool, colour: bool, width: usize) -> String {
+    let shown: Vec<&Drifted> = drift.iter().filter(|one| everything || one.counts()).collect();
+    let mut text = String::new();
+    for one in &shown {
+        let name = Style::new().bold().force_styling(colour).apply_to(&one.address);
+        let reason = one.reason.as_ref().map_or(String::new(), |why| format!(": {why}"));
+        text.push_str(&format!("{name}  {}{reason}\n", happened(one)));
+        for field in one.fields.iter().filter(|field| everything || field.remedy != Remedy::Leave) {
+            text.push_str(&field_lines(field, width));
+        }
+        text.push_str(&format!("  next  {}\n\n", next(one)));
+    }
+    let counting = drift.iter().filter(|one| one.counts()).count();
+    if counting > 0 {
+        text.push_str(&format!("drift: {} otherwise than remembered\n", counted(counting, "resource")));
+    }
+    text
+}
+
+fn happened(one: &Drifted) -> &'static str {
+    match one.happened {
+        Happened::Gone => "is gone",
+        Happened::Contested => "is contested",
+        Happened::Changed if one.counts() => "was changed outside",
+        Happened::Changed => "has tags of others",
+    }
+}
+
+fn next(one: &Drifted) -> String {
+    let address = &one.address;
+    let can_accept = one.fields.iter().any(|field| field.remedy == Remedy::Accept);
+    match one.happened {
+        Happened::Gone if one.wanted => {
+            format!("deploy makes it again; status --drift --accept {address} forgets it until then")
+        }
+        Happened::Gone => format!("status --drift --accept {address} forgets it; so does deploy"),
+        Happened::Contested => {
+            format!("ask whose it is; deploy is refused, and takes it with --adopt {address}")
+        }
+        Happened::Changed if !one.counts() => "nothing: deploy leaves them alone".to_owned(),
+        Happened::Changed if !one.wanted => "deploy deletes it: the plan does not want it any more".to_owned(),
+        Happened::Changed if can_accept => format!("status --drift --accept {address} takes what is real"),
+        Happened::Changed => "deploy puts it back; to keep what is real, change the plan".to_owned(),
+    }
+}
+
+fn field_lines(field: &DriftField, width: usize) -> String {
+    let sort = match field.sort {
+        Sort::Setting => "",
+        Sort::Output => "  (an output)",
+        Sort::Mark => "  (the mark of this stack)",
+        Sort::Tag => "  (a tag of others)",
+    };
+    let plan = match &field.plan {
+        Said::Value(value) => Some(value),
+        Said::Silent | Said::NoPlan => None,
+    };
+    let all = [plan, field.remembered.as_ref(), field.real.as_ref()];
+    let mut text = format!("  {}{sort}\n", field.path);
+    let silent = match field.plan {
+        Said::NoPlan => "(no plan at hand)",
+        _ => "(silent)",
+    };
+    for (label, value, none) in [
+        ("plan", plan, silent),
+        ("remembered", field.remembered.as_ref(), "(not set)"),
+        ("real", field.real.as_ref(), "(not set)"),
+    ] {
+        let mut label = label;
+        for line in value.map_or_else(|| vec![none.to_owned()], |value| lines(value, &all)) {
+            let room = width.saturating_sub(INDENT).max(20);
+            text.push_str(&format!("    {label:<12}  {}\n", cut(&line, room)));
+            label = "";
+        }
+    }
+    text
+}
+
+/// A value in lines: of a list of things, those that not all three have; they say what is different.
+fn lines(value: &Value, all: &[Option<&Value>]) -> Vec<String> {
+    let Some(items) = value.as_array().filter(|items| items.iter().any(Value::is_object)) else {
+        return vec![value.as_str().map_or_else(|| value.to_string(), str::to_owned)];
+    };
+    let everywhere =
+        |item: &Value| all.iter().flatten().all(|value| value.as_array().is_some_and(|items| items.contains(item)));
+    let mut lines: Vec<String> = items.iter().filter(|item| !everywhere(item)).map(pairs).collect();
+    let alike = items.len() - lines.len();
+    if lines.is_empty() {
+        lines.push(format!("(just the {alike} that all have)"));
+    } else if alike > 0 {
+        lines.push(format!("(and {alike} that all have)"));
+    }
+    lines
+}
+
+fn cut(text: &str, room: usize) -> String {
+    if text.chars().count() <= room {
+        return text.to_owned();
+    }
+    text.chars().take(room - 1).chain(['…']).collect()
+}
+
+/// What carries the stack's mark and is not in the journal.
+pub fn unmanaged_text(owned: &[Owned]) -> String {
+    let mut text = String::new();
+    for one in owned {
+        let title = one.kind.facts().title;
+        let address = one.address.as_ref().map_or_else(|| "ADDRESS".to_owned(), ToString::to_string);
+        text.push_str(&format!("not in the journal: {title} {} carries this stack's mark\n", one.id));
+        text.push_str(&format!("  next  akidb-edge state import {address}={}, or delete it by hand\n", one.id));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::resource::{Address, Kind};
+
+    #[test]
+    fn three_columns_fit_the_terminal() {
+        let set = |name: &str, value: &str| json!({"name": name, "type": "A", "ttl": 60, "values": [value]});
+        let field = DriftField {
+            path: "sets".into(),
+            sort: Sort::Setting,
+            plan: Said::Value(json!([set("a.example.com", "1.1.1.1"), set("b.example.com", "1.1.1.2")])),
+            remembered: Some(json!([set("a.example.com", "1.1.1.1"), set("b.example.com", "1.1.1.2")])),
+            real: Some(json!([set("a.example.com", "1.1.1.1"), set("b.example.com", &"9".repeat(120))])),
+            remedy: Remedy::Deploy,
+        };
+        let text = field_lines(&field, 100);
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+        assert_eq!(text.matches("b.example.com").count(), 3, "{text}");
+        assert_eq!(text.matches("(and 1 that all have)").count(), 3, "{text}");
+        assert!(!text.contains("a.example.com"), "{text}");
+    }
+
+    #[test]
+    fn silence_is_said() {
+        let field = DriftField {
+            path: "dns_name".into(),
+            sort: Sort::Output,
+            plan: Said::Silent,
+            remembered: Some(json!("old")),
+            real: Some(json!("new")),
+            remedy: Remedy::Accept,
+        };
+        let one = Drifted {
+            address: Address::new("cdn", Kind::Distribution, "main"),
+            kind: Kind::Distribution,
+            id: None,
+            happened: Happened::Changed,
+            reason: None,
+            wanted: true,
+            fields: vec![field],
+        };
+        insta::assert_snapshot!(drift_text(&[one], false, false, 100), @"
+        cdn.distribution.main  was changed outside
+          dns_name  (an output)
+            plan          (silent)
+            remembered    old
+            real          new
+          next  status --drift --accept cdn.distribution.main takes what is real
+
+        drift: 1 resource otherwise than remembered
+        ");
+    }
+}

@@ -1,0 +1,99 @@
+//! Drift in words: what is otherwise than remembered, field by field.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Address, Kind};
+
+/// What the plan says of a field.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "says", content = "value", rename_all = "kebab-case")]
+pub enum Said {
+    /// This.
+    Value(Value),
+    /// Nothing.
+    Silent,
+    /// No plan is at hand; what the last run was asked for is what the journal remembers.
+    NoPlan,
+}
+
+/// What a field belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sort {
+    /// Asked for by a plan.
+    Setting,
+    /// Made known by the service: an ARN, a domain name.
+    Output,
+    /// The stack's mark of ownership.
+    Mark,
+    /// A tag that nobody asked for.
+    Tag,
+}
+
+/// What can be done about a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Remedy {
+    /// `deploy` puts the plan's value back.
+    Deploy,
+    /// The plan is silent: `--accept` takes the world's value into the state.
+    Accept,
+    /// It is no business of the plan: left alone, and no drift.
+    Leave,
+}
+
+/// One field, three ways.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DriftField {
+    /// Dotted path in the settings, or name of the output.
+    pub path: String,
+    /// What it belongs to.
+    pub sort: Sort,
+    /// What the plan says.
+    pub plan: Said,
+    /// What the journal remembers.
+    pub remembered: Option<Value>,
+    /// What is there.
+    pub real: Option<Value>,
+    /// What can be done.
+    pub remedy: Remedy,
+}
+
+/// What became of a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Happened {
+    /// Some of its fields are otherwise.
+    Changed,
+    /// It is gone.
+    Gone,
+    /// Somebody else's mark is on it, or somebody else's things stand in it.
+    Contested,
+}
+
+/// One resource that is not as it is remembered.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Drifted {
+    /// Its address.
+    pub address: Address,
+    /// Its kind.
+    pub kind: Kind,
+    /// What the service calls it now, or called it.
+    pub id: Option<String>,
+    /// What became of it.
+    pub happened: Happened,
+    /// Why, when it is not obvious.
+    pub reason: Option<String>,
+    /// Whether the plan wants it.
+    pub wanted: bool,
+    /// The fields.
+    pub fields: Vec<DriftField>,
+}
+
+impl Drifted {
+    /// Whether there is anything to do about it.
+    pub fn counts(&self) -> bool {
+        self.happened != Happened::Changed || self.fields.iter().any(|field| field.remedy != Remedy::Leave)
+    }
+}

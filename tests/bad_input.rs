@@ -1,0 +1,255 @@
+//! Bad input and bad surroundings: each has a clear error, and nothing is half done.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use support::cli::{Account, Output, finish, whole};
+use support::local_aws;
+use support::proxy::{Act, Call, Proxy, Which};
+
+/// A case on the state: its name, what is done to the journal, the exit code.
+type Damage = (&'static str, fn(&std::path::Path));
+
+#[test]
+fn a_state_that_cannot_be_read() {
+    let cases: [Damage; 6] = [
+        ("a_directory", |journal| {
+            fs::remove_file(journal).expect("removed");
+            fs::create_dir(journal).expect("in its place");
+        }),
+        ("not_utf8", |journal| {
+            fs::write(journal, [b"{\"v\":2,\"seq\":1,\"run\":\"", &[0xfe, 0xff][..], b"\"}\n"].concat())
+                .expect("a file")
+        }),
+        ("not_json", |journal| fs::write(journal, "stack: akidb\n").expect("a file")),
+        ("no_format", |journal| fs::write(journal, "{\"seq\":1}\n").expect("a file")),
+        ("edited", |journal| {
+            let text = fs::read_to_string(journal).expect("a journal");
+            fs::write(journal, text.replacen("tester@", "taster@", 1)).expect("a file");
+        }),
+        ("future", |journal| {
+            let text = fs::read_to_string(journal).expect("a journal");
+            fs::write(journal, text.replace("{\"v\":2,", "{\"v\":7,")).expect("a file");
+        }),
+    ];
+    let account = Account::new();
+    account.run("deploy edge --yes").exits(0);
+    let before = account.inventory();
+    let journal = account.state().join("journal.jsonl");
+    let good = fs::read(&journal).expect("a journal");
+    for (name, damage) in cases {
+        damage(&journal);
+        let output = account.run("deploy --yes").exits(1);
+        insta::assert_snapshot!(format!("state_{name}"), account.redact(&output.stderr));
+        for words in ["status", "destroy --yes"] {
+            let other = account.run(words).exits(1);
+            assert_eq!(last_error(&other), last_error(&output), "{words}");
+        }
+        if journal.is_dir() {
+            fs::remove_dir(&journal).expect("removed");
+        }
+        fs::write(&journal, &good).expect("put back");
+    }
+    assert_eq!(account.inventory(), before, "nothing was done");
+    account.run("deploy edge --yes").exits(0);
+}
+
+fn last_error(output: &Output) -> String {
+    output.stderr.split("error: ").last().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_state_without_permission() {
+    let account = Account::new();
+    let state = account.state();
+    fs::create_dir_all(&state).expect("a directory");
+    fs::write(state.join("journal.jsonl"), "").expect("a file");
+    fs::set_permissions(state.join("journal.jsonl"), fs::Permissions::from_mode(0o000)).expect("set");
+    if fs::read(state.join("journal.jsonl")).is_ok() {
+        // root may read all: a user that may not is taken, where there is one.
+        let mut command = account.planned("status");
+        fs::set_permissions(account.directory.path(), fs::Permissions::from_mode(0o755)).expect("set");
+        std::os::unix::process::CommandExt::uid(&mut command, 65534);
+        match command.output() {
+            Err(bad) => eprintln!("skipped: no other user can be taken ({bad})"),
+            Ok(output) if output.stderr.is_empty() => panic!("it says nothing"),
+            Ok(output) => permission(&account, &String::from_utf8_lossy(&output.stderr), output.status.code()),
+        }
+        return;
+    }
+    let output = account.run("status");
+    permission(&account, &output.stderr, Some(output.code));
+}
+
+#[track_caller]
+fn permission(account: &Account, stderr: &str, code: Option<i32>) {
+    assert_eq!(code, Some(1), "{stderr}");
+    insta::assert_snapshot!("state_no_permission", account.redact(stderr));
+}
+
+/// Saves a plan, changes something, and applies it: refused, and nothing is made.
+#[test]
+fn a_saved_plan_that_is_stale() {
+    let account = Account::new();
+    account.run("deploy edge --yes").exits(0);
+    account.run("deploy page --out saved.plan.json").exits(2);
+    let before = account.inventory();
+    let refused = |name: &str| {
+        let output = account.run_bare("deploy saved.plan.json --yes").exits(3);
+        insta::assert_snapshot!(format!("saved_{name}"), account.redact(&output.stderr));
+        assert_eq!(account.inventory(), before, "{name}: nothing was done");
+    };
+    let saved = fs::read_to_string(account.path("saved.plan.json")).expect("a plan");
+    for (name, text) in [
+        ("not_json", "no plan".to_owned()),
+        ("other_format", saved.replacen("akidb-edge/plan/v1", "akidb-edge/plan/v9", 1)),
+        (
+            "other_account",
+            saved.replace(&format!("\"account\": \"{}\"", account.number), "\"account\": \"111122223333\""),
+        ),
+    ] {
+        fs::write(account.path("saved.plan.json"), text).expect("a file");
+        refused(name);
+    }
+    fs::write(account.path("saved.plan.json"), &saved).expect("a file");
+
+    // The world changed: what would be made is there already.
+    let bucket = format!("t{}-wasm-demo", account.number);
+    support::proxy::wait(account.s3().create_bucket().bucket(&bucket).send()).expect("a bucket");
+    let output = account.run_bare("deploy saved.plan.json --yes").exits(3);
+    insta::assert_snapshot!("saved_world_changed", account.redact(&output.stderr));
+    support::proxy::wait(account.s3().delete_bucket().bucket(&bucket).send()).expect("gone");
+
+    // The state changed: another run came in between.
+    account.run("deploy models --yes").exits(0);
+    let output = account.run_bare("deploy saved.plan.json --yes").exits(3);
+    let words = output.stderr.split_inclusive("from entry").next().unwrap_or_default();
+    assert!(words.contains("the saved plan is stale: the journal went on from entry"), "{}", output.stderr);
+
+    // A file of the plan changed.
+    account.run("deploy models --out saved.plan.json").exits(0);
+    fs::write(account.path("tokenizer.json"), "{\"version\":\"2.0\"}").expect("a file");
+    let output = account.run_bare("deploy saved.plan.json --yes").exits(3);
+    insta::assert_snapshot!("saved_file_changed", account.redact(&output.stderr));
+}
+
+/// From now on, every call for which `when` is true is refused in the protocol that its service speaks.
+fn refuse(proxy: &Proxy, when: impl Fn(&Call) -> bool + Send + Sync + 'static, code: &'static str, words: &str) {
+    let when = Arc::new(when);
+    let query = format!(
+        "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{words}</Message></Error><RequestId>1</RequestId></ErrorResponse>"
+    );
+    let s3 = format!("<Error><Code>{code}</Code><Message>{words}</Message></Error>");
+    let json = format!("{{\"__type\":\"{code}\",\"message\":\"{words}\"}}");
+    for (body, speaks) in [
+        (s3, &["s3"][..]),
+        (json, &["acm", "lambda"]),
+        (query, &["sts", "iam", "route53", "cloudfront", "elasticloadbalancing"]),
+    ] {
+        let when = Arc::clone(&when);
+        proxy.on(
+            move |call| speaks.contains(&call.service.as_str()) && when(call),
+            Which::Each,
+            Act::Answer(403, body),
+        );
+    }
+}
+
+#[test]
+fn credentials_that_expire_in_the_middle() {
+    let proxy = Proxy::start(&local_aws::endpoint());
+    let account = Account::new().through(proxy.url());
+    // From the ninth change on, every call: a token does not come back to life.
+    let changes = AtomicUsize::new(0);
+    let over = move |call: &Call| changes.fetch_add(usize::from(call.mutates()), Ordering::Relaxed) >= 8;
+    refuse(&proxy, over, "ExpiredToken", "The security token included in the request is expired");
+    let output = account.run("deploy --yes --at-once 4").exits(1);
+    assert!(
+        output.stdout.contains("ExpiredToken: The security token included in the request is expired"),
+        "{}",
+        output.all()
+    );
+    assert!(output.stdout.contains("next: log in again"), "it says what to do: {}", output.stdout);
+    assert!(output.stdout.contains("the same command goes on from here"), "{}", output.stdout);
+    // A bucket's settings go out together: what counts is the things that were being worked on, four at most.
+    let changed = proxy.take_mutating();
+    let thing = |call: &Call| {
+        let path = call.path.split('?').next().unwrap_or_default().to_owned();
+        if path == "/" { call.operation.clone() } else { path }
+    };
+    let refused: BTreeSet<String> = changed.iter().skip(8).map(thing).collect();
+    assert!(refused.len() <= 4, "no more is begun when the token is over: {refused:?}");
+    let journal = fs::read_to_string(account.state().join("journal.jsonl")).expect("a journal");
+    assert!(journal.contains("\"fact\":\"run-ended\",\"ending\":\"partial\""), "the run has its end in the journal");
+    proxy.reset();
+    account.run("deploy --yes").exits(0);
+    assert_eq!(account.inventory(), whole(), "all there, nothing twice");
+}
+
+#[test]
+fn what_a_service_says_to_a_caller_it_does_not_take() {
+    let invalid = "The security token included in the request is invalid";
+    let cases = [
+        ("region_disabled", "OptInRequired", "The AWS Access Key Id needs a subscription for the service"),
+        ("unknown_key", "InvalidClientTokenId", invalid),
+        ("unknown_client", "UnrecognizedClientException", invalid),
+        (
+            "clock_s3",
+            "RequestTimeTooSkewed",
+            "The difference between the request time and the current time is too large.",
+        ),
+        (
+            "clock_behind",
+            "SignatureDoesNotMatch",
+            "Signature expired: 20261121T060000Z is now earlier than 20261121T064500Z (20261121T070000Z - 15 min.)",
+        ),
+        (
+            "clock_ahead",
+            "InvalidSignatureException",
+            "Signature not yet current: 20261121T080000Z is still later than 20261121T071500Z (20261121T070000Z + 15 min.)",
+        ),
+        (
+            "wrong_secret",
+            "SignatureDoesNotMatch",
+            "The request signature we calculated does not match the signature you provided.",
+        ),
+    ];
+    let proxy = Proxy::start(&local_aws::endpoint());
+    let account = Account::of(local_aws::account()).through(proxy.url());
+    for (name, code, words) in cases {
+        proxy.reset();
+        refuse(&proxy, |_| true, code, words);
+        let output = account.run("deploy --yes").exits(1);
+        insta::assert_snapshot!(name, account.redact(&output.stderr));
+        assert!(proxy.take_mutating().iter().all(|call| call.service == "sts"), "{name}: nothing is changed");
+        assert!(!account.state().join("journal.jsonl").exists(), "{name}: nothing is written");
+    }
+}
+
+#[test]
+fn an_endpoint_without_a_name() {
+    let account = Account::of(local_aws::account()).through("http://no-such-host.invalid:4566");
+    let output = account.run("deploy --yes").exits(1);
+    // The resolver's own words differ from system to system.
+    assert!(output.stderr.contains("dns error") || output.stderr.contains("failed to lookup"), "{}", output.stderr);
+    assert!(output.stderr.contains("next: check AWS_ENDPOINT_URL and the network"), "{}", output.stderr);
+    assert!(!account.state().join("journal.jsonl").exists());
+}
+
+#[test]
+fn variables_are_not_repeated_when_they_are_malformed() {
+    let account = Account::of(local_aws::account());
+    fs::write(account.path("vars"), "prefix: x\nhunter2-no-value\n").expect("a file");
+    for (name, words) in
+        [("var_file", "deploy --dry-run --var-file vars"), ("var", "deploy --dry-run --var hunter2-no-value")]
+    {
+        let output = finish(account.command(words).args(["--plan", "week13"])).exits(3);
+        assert!(!output.all().contains("hunter2"), "{name}: {}", output.all());
+        insta::assert_snapshot!(format!("malformed_{name}"), account.redact(&output.stderr));
+    }
+}

@@ -1,0 +1,127 @@
+//! What is done with each call as it comes.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::Shared;
+use super::act::Act;
+use super::call::Call;
+use super::message::Message;
+use super::refusal::throttled;
+
+/// What is done with a call at once.
+enum Verdict {
+    Frozen,
+    Gone,
+    Go(Option<Act>),
+}
+
+impl Shared {
+    fn decide(&self, call: &Call) -> Verdict {
+        let mut state = self.state();
+        if state.vanished {
+            return Verdict::Gone;
+        }
+        if state.frozen {
+            return Verdict::Frozen;
+        }
+        state.calls.push(call.clone());
+        let by_chance = state.chance.as_mut().and_then(|chance| chance.act(call));
+        let full = state.throttles.iter_mut().filter(|one| one.service == call.service);
+        let full = full.fold(false, |full, one| one.is_full() || full);
+        let mut act = if full { Some(Act::Refuse(throttled(&call.service))) } else { by_chance };
+        for rule in &mut state.rules {
+            act = rule.act(call).or(act);
+        }
+        if act.as_ref().is_none_or(Act::forwards) {
+            state.under_way += 1;
+        }
+        self.changed.notify_all();
+        match act {
+            Some(Act::HoldBefore) => {
+                state.frozen = true;
+                Verdict::Frozen
+            }
+            Some(Act::Vanish) => {
+                state.vanished = true;
+                self.listening.get().expect("set at the start").abort();
+                Verdict::Gone
+            }
+            act => Verdict::Go(act),
+        }
+    }
+
+    fn arrived(&self, freeze: bool) {
+        let mut state = self.state();
+        state.under_way -= 1;
+        state.frozen |= freeze;
+        self.changed.notify_all();
+    }
+}
+
+/// Serves every connection until nobody is to listen any more.
+pub(super) async fn listen(listener: TcpListener, target: String, shared: Arc<Shared>) {
+    while let Ok((client, _)) = listener.accept().await {
+        let (target, shared) = (target.clone(), Arc::clone(&shared));
+        // A connection that breaks is the caller's business: it sees it, too.
+        tokio::spawn(async move { drop(serve(client, &target, &shared).await) });
+    }
+}
+
+async fn serve(client: TcpStream, target: &str, shared: &Shared) -> io::Result<()> {
+    let mut client = BufReader::new(client);
+    while let Some(request) = Message::request(&mut client).await? {
+        let act = match shared.decide(&Call::of(&request)) {
+            Verdict::Gone => return Ok(()),
+            Verdict::Frozen => return until_closed(&mut client).await,
+            Verdict::Go(act) => act,
+        };
+        match &act {
+            Some(Act::DropBefore) => return Ok(()),
+            Some(Act::Answer(status, body)) => {
+                let kind = if body.starts_with('{') { "application/json" } else { "text/xml" };
+                let answer = Message::own(*status, &[("Content-Type", kind)], body, &request.head);
+                client.get_mut().write_all(&answer.bytes()).await?;
+                continue;
+            }
+            Some(Act::Refuse(refusal)) => {
+                client.get_mut().write_all(&refusal.answer(&request.head).bytes()).await?;
+                continue;
+            }
+            Some(Act::Delay(span)) => tokio::time::sleep(*span).await,
+            _ => {}
+        }
+        let answer = forward(target, &request).await;
+        shared.arrived(matches!(act, Some(Act::HoldAfter)));
+        match act {
+            Some(Act::DropAfter) => return Ok(()),
+            Some(Act::HoldAfter) => return until_closed(&mut client).await,
+            Some(Act::Reword(from, to)) => client.get_mut().write_all(&answer?.with(from, to).bytes()).await?,
+            _ => client.get_mut().write_all(&answer?.bytes()).await?,
+        }
+    }
+    Ok(())
+}
+
+/// Says nothing until the caller is gone.
+async fn until_closed(client: &mut BufReader<TcpStream>) -> io::Result<()> {
+    while !client.fill_buf().await?.is_empty() {
+        let length = client.buffer().len();
+        client.consume(length);
+    }
+    Ok(())
+}
+
+async fn forward(target: &str, request: &Message) -> io::Result<Message> {
+    let mut server = BufReader::new(TcpStream::connect(target).await?);
+    server.get_mut().write_all(&request.bytes()).await?;
+    loop {
+        let answer = Message::answer(&mut server, &request.head).await?;
+        if !answer.head.starts_with("HTTP/1.1 100") {
+            return Ok(answer);
+        }
+    }
+}
