@@ -14,9 +14,6 @@ use crate::session::Session;
 /// Missing credentials end within this: the SDK's default chain asks an instance metadata address that may never answer.
 const IDENTITY_WITHIN: Duration = Duration::from_millis(2_700);
 
-/// A service in trouble is asked who we are for so long: its own words come before the end above.
-const IDENTITY_TRIED: Duration = Duration::from_millis(2_500);
-
 /// A connection to the account.
 pub struct Connection {
     /// The clients.
@@ -58,12 +55,14 @@ impl Connection {
     /// # Errors
     /// Credentials missing, wrong or expired; endpoint unreachable.
     pub async fn identity(&self) -> Result<Identity, Failure> {
-        let patience = Patience::of(IDENTITY_TRIED * 6);
-        let asked = patience.first_reading(async || self.clients.identity().await);
-        match tokio::time::timeout(IDENTITY_WITHIN, asked).await {
+        let asked = self.patience.first_reading(async || self.clients.identity().await);
+        tokio::pin!(asked);
+        match tokio::time::timeout(IDENTITY_WITHIN, &mut asked).await {
             Ok(answer) => Ok(answer?),
+            // They are there: it is the service that is slow.
+            Err(_) if self.clients.has_credentials() => Ok(asked.await?),
             Err(_) => Err(Failure::error(
-                "no AWS credentials were found, or the endpoint does not answer",
+                "no AWS credentials were found",
                 "log in (aws sso login), or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; with the local AWS: eval \"$(localstack/up)\"",
             )),
         }

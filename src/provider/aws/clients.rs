@@ -199,6 +199,11 @@ impl Clients {
         }
     }
 
+    /// Whether credentials were found: a request has been signed.
+    pub fn has_credentials(&self) -> bool {
+        self.gate.saw_a_signature()
+    }
+
     /// The region for calls that name none, as the SDK resolved it.
     pub fn region(&self) -> Option<&str> {
         self.shared.region().map(Region::as_ref)

@@ -30,8 +30,9 @@ impl Shared {
         }
         state.calls.push(call.clone());
         let by_chance = state.chance.as_mut().and_then(|chance| chance.act(call));
-        let full = state.throttles.iter_mut().filter(|one| one.service == call.service);
-        let full = full.fold(false, |full, one| one.is_full() || full);
+        // Each bucket counts the call, whatever the others say.
+        let of_service = state.throttles.iter_mut().filter(|one| one.service == call.service);
+        let full = of_service.filter_map(|one| one.is_full().then_some(())).count() > 0;
         let mut act = if full { Some(Act::Refuse(throttled(&call.service))) } else { by_chance };
         for rule in &mut state.rules {
             act = rule.act(call).or(act);
