@@ -36,6 +36,10 @@ pub fn add(plan: &mut Plan) {
         }
     }
     for (path, origin) in paths {
+        // Devices bring more files after the plan was read: what is hashed is not hashed again.
+        if plan.files.contains_key(&path) {
+            continue;
+        }
         let facts = hash(Path::new(&path)).map_err(|bad| bad.to_string());
         plan.files.insert(path.clone(), FileFacts { content: facts, origin });
     }

@@ -5,6 +5,7 @@ pub mod battery;
 pub mod cli;
 pub mod fake_world;
 pub mod kill;
+pub mod lab;
 pub mod local_aws;
 pub mod matrix;
 pub mod proxy;

@@ -29,6 +29,14 @@ impl Files {
         )
     }
 
+    /// Lines that put back what [`keep`](Self::keep) kept. A file that we never wrote stays.
+    fn bring_back(spec: &FileSpec) -> String {
+        let (path, before) = (quoted(&spec.path), quoted(&Self::before(spec)));
+        format!(
+            "if test -e {before}; then mv -f {before} {path}; elif test -e {before}.none; then rm -f {path} {before}.none; fi"
+        )
+    }
+
     fn rights(spec: &FileSpec) -> String {
         let path = quoted(&spec.path);
         let mut text = String::new();
@@ -137,10 +145,14 @@ impl Shell for Files {
                 "if test -e {path}; then grep -vxF {} {path} >{path}.akidb-edge-new || :; cat {path}.akidb-edge-new >{path}; rm -f {path}.akidb-edge-new; fi",
                 quoted(line)
             ),
-            Content::Text(_) | Content::Sha256(_) | Content::Url(_) => {
-                let before = quoted(&Self::before(spec));
-                format!("rm -f {path} {before}.none\nif test -e {before}; then mv -f {before} {path}; fi")
-            }
+            Content::Text(_) | Content::Sha256(_) | Content::Url(_) => Self::bring_back(spec),
+        }
+    }
+
+    fn restore(spec: &FileSpec) -> String {
+        match &spec.content {
+            Content::Text(_) | Content::Sha256(_) | Content::Url(_) => Self::bring_back(spec),
+            _ => ":".to_owned(),
         }
     }
 

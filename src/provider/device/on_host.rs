@@ -37,6 +37,10 @@ pub trait Shell: Send + Sync + 'static {
     fn put(spec: &Self::Spec) -> String;
     /// Takes it away. Safe to run again.
     fn remove(spec: &Self::Spec) -> String;
+    /// Brings back what was there before, when it was not ours and we changed it.
+    fn restore(_spec: &Self::Spec) -> String {
+        ":".to_owned()
+    }
     /// The artefact that `put` needs on the machine, and where: hash and path.
     fn artefact(_spec: &Self::Spec) -> Option<(String, String)> {
         None
@@ -153,8 +157,12 @@ impl<K: Shell> Provider for OnHost<K> {
     async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
         let spec: K::Spec = subject.typed()?;
         let ours = if K::RESTORES { "ours=1".to_owned() } else { is_ours(subject) };
-        let lines =
-            format!("{}\nif test \"${{ours:-}}\" = 1; then\n{}\nfi\n{}", ours, K::remove(&spec), forget(subject));
+        let lines = format!(
+            "{ours}\nif test \"${{ours:-}}\" = 1; then\n{}\nelse\n{}\nfi\n{}",
+            K::remove(&spec),
+            K::restore(&spec),
+            forget(subject)
+        );
         self.must("delete", &spec, &lines).await?;
         Ok(Gone::Gone)
     }

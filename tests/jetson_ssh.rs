@@ -1,0 +1,233 @@
+//! Devices over real SSH: host keys, sudo, devices that are away, full or of another kind, and what is left behind.
+
+mod support;
+
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use support::cli::Output;
+use support::lab::Lab;
+
+/// More than enough for something to be seen.
+const SOON: Duration = Duration::from_secs(30);
+
+/// Ten steps on every device.
+const TEN: &str = r#"
+version: 1
+stack: ten
+metadata: {name: ten, title: Ten steps}
+days:
+  - day: 1
+    title: Devices
+    steps:
+      - id: devices
+        title: Ten steps
+        kind: jetson
+        with:
+          JETPACK
+          groups: [akidb]
+          users: {akidb: {groups: [akidb]}}
+          files:
+            /opt/akidb: {directory: true, mode: "0755"}
+            /opt/akidb/data: {directory: true, owner: akidb, group: akidb}
+            /opt/akidb/config: {text: "a: 1\n", mode: "0640"}
+            /etc/motd: {text: "an edge device\n"}
+            /opt/akidb/current: {link: /opt/akidb/data}
+            /opt/akidb/marker: {text: "it's done\n"}
+          lines:
+            /etc/hosts: ["10.0.0.1 registry.local"]
+            /etc/environment: ["AKIDB=1"]
+"#;
+
+/// A laboratory with the plan of ten steps.
+fn lab(name: &str, hosts: usize) -> Option<Lab> {
+    let lab = Lab::up(name, hosts)?;
+    write_plan(&lab, "");
+    Some(lab)
+}
+
+fn write_plan(lab: &Lab, more: &str) {
+    fs::write(lab.path("ten.yaml"), TEN.replace("JETPACK\n          ", more)).expect("a plan");
+}
+
+fn provision(lab: &Lab, more: &str) -> Output {
+    lab.run(&format!("jetson provision --plan ten.yaml --inventory hosts.yaml --yes {more}"))
+}
+
+fn host<'l>(lab: &'l Lab, number: usize, field: &str) -> &'l str {
+    lab.inventory["hosts"][number][field].as_str().expect("a text")
+}
+
+/// Whether anything of ours is on a device.
+fn is_bare(lab: &Lab, host: &str) -> bool {
+    let found = lab.inside(host, "ls -d /opt/akidb /var/lib/akidb-edge 2>/dev/null; grep -c AKIDB /etc/environment; :");
+    found.trim() == "0"
+}
+
+#[test]
+fn ten_steps_once_and_no_more() {
+    let Some(lab) = lab("ten", 3) else { return };
+    lab.inside("jetson-01", "echo from the factory >/etc/motd");
+    let before = lab.inside("jetson-01", "cat /etc/motd /etc/hosts /etc/passwd /etc/group");
+    provision(&lab, "").exits(0);
+    let made = lab.inside("jetson-01", "cat /opt/akidb/marker /etc/motd; stat -c %a:%U:%G /opt/akidb/data /opt/akidb/config; readlink /opt/akidb/current");
+    assert_eq!(made, "it's done\nan edge device\n755:akidb:akidb\n640:root:root\n/opt/akidb/data\n");
+    let again = provision(&lab, "").exits(0);
+    assert!(again.stdout.contains("no changes"), "{}", again.all());
+    // Drift is seen and repaired.
+    lab.inside("jetson-02", "rm /opt/akidb/marker; chmod 0600 /opt/akidb/config");
+    let seen = lab.run("jetson provision --plan ten.yaml --inventory hosts.yaml --dry-run").exits(2);
+    assert!(seen.stdout.contains("marker") && seen.stdout.contains("0600"), "{}", seen.all());
+    provision(&lab, "").exits(0);
+    assert!(provision(&lab, "").exits(0).stdout.contains("no changes"));
+    // What was there before comes back, what was not is gone.
+    lab.run("jetson uninstall --plan ten.yaml --yes").exits(0);
+    assert_eq!(lab.inside("jetson-01", "cat /etc/motd /etc/hosts /etc/passwd /etc/group"), before);
+    assert!(is_bare(&lab, "jetson-01") && is_bare(&lab, "jetson-02") && is_bare(&lab, "jetson-03"));
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_what_it_was() {
+    let Some(lab) = lab("unknown", 1) else { return };
+    let (address, fingerprint) = (host(&lab, 0, "address"), host(&lab, 0, "fingerprint"));
+    fs::write(lab.path("hosts.yaml"), format!("jetson-01: {{address: {address}, user: edge}}\n")).expect("a file");
+    let config = fs::read_to_string(lab.path("ssh_config")).expect("a file");
+    let own = lab.path("known");
+    fs::write(lab.path("ssh_config"), format!("Host *\n  UserKnownHostsFile {}\n{config}", own.display()))
+        .expect("a file");
+    fs::write(&own, "").expect("a file");
+    let refused = provision(&lab, "").exits(1);
+    assert!(refused.stderr.contains("is not known") && refused.stderr.contains(fingerprint), "{}", refused.all());
+    assert!(is_bare(&lab, "jetson-01"), "nothing was done");
+    // The line that it names is the right one.
+    let line = refused.stderr.split("known_hosts: ").nth(1).and_then(|rest| rest.lines().next()).expect("a line");
+    fs::write(&own, format!("{line}\n")).expect("a file");
+    provision(&lab, "").exits(0);
+
+    fs::write(&own, "").expect("a file");
+    provision(&lab, "--accept-new").exits(0);
+    assert!(fs::read_to_string(&own).expect("a file").contains(address), "it was remembered");
+    lab.does("rekey", &["jetson-01"]);
+    let changed = provision(&lab, "--accept-new").exits(1);
+    assert!(changed.stderr.contains("HAS CHANGED"), "never one that changed: {}", changed.all());
+}
+
+#[test]
+fn another_key_is_refused_loudly_and_the_others_go_on() {
+    let Some(lab) = lab("changed", 2) else { return };
+    lab.does("rekey", &["jetson-01"]);
+    let refused = provision(&lab, "").exits(1);
+    assert!(refused.stderr.contains("THE HOST KEY OF jetson-01"), "{}", refused.all());
+    assert!(is_bare(&lab, "jetson-01"), "nothing was done there");
+    assert!(!is_bare(&lab, "jetson-02"), "the other one is done");
+}
+
+/// Somebody in the middle who takes the login and everything that comes.
+#[test]
+fn somebody_in_the_middle_gets_nothing() {
+    let Some(lab) = lab("middle", 2) else { return };
+    let (address, pin) = (host(&lab, 1, "address"), host(&lab, 0, "fingerprint"));
+    let inventory = format!("jetson-01: {{address: {address}, user: edge, host_key: {pin:?}}}\n");
+    fs::write(lab.path("hosts.yaml"), inventory).expect("a file");
+    let refused = provision(&lab, "").exits(1);
+    assert!(refused.stderr.contains("HAS CHANGED") && refused.stderr.contains("Nothing was sent"), "{}", refused.all());
+    assert!(is_bare(&lab, "jetson-02"));
+}
+
+#[test]
+fn sudo_refuses() {
+    let Some(lab) = lab("sudo", 1) else { return };
+    fs::write(lab.path("password"), "not-the-password\n").expect("a file");
+    let refused = provision(&lab, "").exits(1);
+    assert!(refused.stderr.contains("the sudo password is wrong"), "{}", refused.all());
+    let with = lab.command("jetson provision --plan ten.yaml --inventory hosts.yaml --yes");
+    let words: Vec<_> = with.get_args().map(ToOwned::to_owned).collect();
+    let at = words.iter().position(|word| word == "--sudo-password-fd").expect("it is said");
+    let mut command = Command::new(with.get_program());
+    command.current_dir(lab.directory.path()).env("HOME", lab.directory.path());
+    command.args(&words[..at]).args(&words[at + 2..]);
+    let refused = support::cli::finish(&mut command).exits(1);
+    assert!(refused.stderr.contains("--ask-sudo-password"), "{}", refused.all());
+    assert!(is_bare(&lab, "jetson-01"));
+}
+
+#[test]
+fn a_password_is_nowhere() {
+    let Some(lab) = lab("canary", 1) else { return };
+    let output = lab.run("jetson provision --plan ten.yaml --inventory hosts.yaml --yes -vv").exits(0);
+    assert!(!output.all().contains("jetson-lab"), "not in what is said");
+    let found = Command::new("grep").args(["-rl", "jetson-lab"]).arg(lab.path("state")).output().expect("grep runs");
+    assert!(found.stdout.is_empty(), "not in the state: {}", String::from_utf8_lossy(&found.stdout));
+    let there = lab.inside("jetson-01", "grep -rl jetson-lab /var/lib/akidb-edge /opt /run /tmp 2>/dev/null; :");
+    assert_eq!(there, "", "not on the device");
+}
+
+#[test]
+fn one_is_away_one_is_full_one_is_unknown() {
+    let Some(lab) = lab("trouble", 4) else { return };
+    write_plan(&lab, "jetpack: \"6.2\"\n          ");
+    lab.does("power", &["jetson-01", "off"]);
+    lab.does("fill", &["jetson-02"]);
+    lab.does("release", &["jetson-03", "# R99 (release), REVISION: 1.0, GCID: 1, BOARD: generic, EABI: aarch64"]);
+    let partly = provision(&lab, "").exits(1);
+    assert!(partly.stderr.contains("jetson-01: away"), "{}", partly.all());
+    assert!(partly.all().contains("disk is full"), "{}", partly.all());
+    assert!(
+        partly.stderr.contains("L4T 99.1.0, which is not known") && partly.stderr.contains("JetPack 7.2"),
+        "{}",
+        partly.all()
+    );
+    assert!(!is_bare(&lab, "jetson-04"), "the good one is done");
+    lab.does("power", &["jetson-01", "on"]);
+    lab.does("empty", &["jetson-02"]);
+    lab.does("release", &["jetson-03", "6.2"]);
+    provision(&lab, "").exits(0);
+    assert!(provision(&lab, "").exits(0).stdout.contains("no changes"));
+}
+
+#[test]
+fn one_dies_half_way_and_is_resumed() {
+    let Some(lab) = lab("half", 2) else { return };
+    // So large that it takes its time.
+    let large = lab.path("large.bin");
+    fs::File::create(&large).and_then(|file| file.set_len(200 << 20)).expect("a sparse file");
+    let plan = TEN.replace("JETPACK\n          ", "").replace(
+        "            /etc/motd:",
+        &format!("            /opt/akidb/large: {{file: {}}}\n            /etc/motd:", large.display()),
+    );
+    fs::write(lab.path("ten.yaml"), plan).expect("a plan");
+    let child = lab.start("jetson provision --plan ten.yaml --inventory hosts.yaml --host jetson-01 --yes");
+    let begun = Instant::now();
+    while lab.inside("jetson-01", "ls /opt/akidb/large.akidb-edge-new 2>/dev/null; :").is_empty() {
+        assert!(begun.elapsed() < SOON, "the upload begins");
+    }
+    lab.does("cut", &["jetson-01"]);
+    let ended = child.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    assert!(said.contains("connection to jetson-01 was lost"), "{said}");
+    lab.does("mend", &["jetson-01"]);
+    fs::File::create(&large).and_then(|file| file.set_len(1 << 20)).expect("a small file");
+    provision(&lab, "").exits(0);
+    assert!(provision(&lab, "").exits(0).stdout.contains("no changes"));
+    assert_eq!(
+        lab.inside("jetson-01", "stat -c %s /opt/akidb/large; ls /opt/akidb | grep -c new; :").trim(),
+        "1048576\n0"
+    );
+}
+
+#[test]
+fn through_a_host_on_the_way() {
+    let Some(lab) = lab("jump", 2) else { return };
+    let (first, second) = (host(&lab, 0, "address"), host(&lab, 1, "address"));
+    let pin = host(&lab, 1, "fingerprint");
+    let inventory =
+        format!("jetson-02: {{address: {second}, user: edge, host_key: {pin:?}, jump: \"edge@{first}\"}}\n");
+    fs::write(lab.path("hosts.yaml"), inventory).expect("a file");
+    provision(&lab, "").exits(0);
+    let from = lab.inside("jetson-02", "cat /var/log/lab/sshd.log 2>/dev/null; :");
+    assert!(!is_bare(&lab, "jetson-02"), "{from}");
+    lab.does("cut", &["jetson-01"]);
+    provision(&lab, "").exits(1);
+}
