@@ -25,9 +25,11 @@ impl Shell for Accounts {
         let name = quoted(&spec.name);
         match spec.what {
             AccountKind::Group => format!("if getent group {name} >/dev/null; then echo there=1; fi"),
-            AccountKind::User => format!(
-                "if getent passwd {name} >/dev/null; then echo there=1; echo shell=$(getent passwd {name} | cut -d: -f7); echo groups=$(id -Gn {name}); fi"
-            ),
+            AccountKind::User => {
+                let groups = if spec.groups.is_empty() { "" } else { "printf groups=; id -Gn " };
+                let who = if spec.groups.is_empty() { String::new() } else { name.clone() };
+                format!("printf passwd=; if getent passwd {name}; then echo there=1; {groups}{who}\nelse echo; fi")
+            }
         }
     }
 
@@ -35,8 +37,9 @@ impl Shell for Accounts {
         let seen = lines(printed);
         seen.get("there")?;
         let mut found = json!({"host": spec.host, "name": spec.name, "what": spec.what});
-        if let Some(shell) = seen.get("shell").filter(|shell| !shell.is_empty()) {
-            found["shell"] = (*shell).into();
+        let shell = seen.get("passwd").and_then(|line| line.split(':').nth(6));
+        if let Some(shell) = shell.filter(|shell| !shell.is_empty()) {
+            found["shell"] = shell.into();
         }
         // Groups that the plan does not name are other people's business.
         let held: Vec<&str> = seen.get("groups").map(|groups| groups.split(' ').collect()).unwrap_or_default();

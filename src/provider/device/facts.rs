@@ -38,6 +38,13 @@ echo "clock=$(date +%s)"
 :
 "#;
 
+/// Prints what a plan is held against, and no more: it runs on every device at every run.
+pub const KEY_FACTS: &str = r#"
+echo "architecture=$(uname -m)"
+l4t=; { read -r l4t </etc/nv_tegra_release; } 2>/dev/null || :
+echo "l4t_line=$l4t"
+"#;
+
 /// The releases of NVIDIA's Linux for Tegra that are known, and the JetPack that each belongs to.
 /// Source: NVIDIA's JetPack archive, as collected in the project's facts about k3s and Jetson.
 const RELEASES: &[(&str, &str)] = &[

@@ -72,7 +72,7 @@ impl Shell for Files {
         let what = match &spec.content {
             Content::Line(line) => format!("if grep -qxF {} {path} 2>/dev/null; then echo line=1; fi", quoted(line)),
             Content::Text(_) | Content::Sha256(_) => {
-                format!("if test -f {path}; then echo sha256=$(sha256sum <{path} | cut -c-64); fi")
+                format!("if test -f {path}; then printf sha256=; sha256sum <{path}; fi")
             }
             Content::Directory | Content::Link(_) | Content::Url(_) => String::new(),
         };
@@ -83,6 +83,8 @@ impl Shell for Files {
 
     fn found(spec: &FileSpec, printed: &str) -> Option<Value> {
         let seen = lines(printed);
+        // sha256sum names its input after the hash.
+        let sha256 = seen.get("sha256").and_then(|line| line.split_whitespace().next());
         let content = match (&spec.content, *seen.get("type")?) {
             (Content::Line(line), _) => {
                 seen.get("line")?;
@@ -91,10 +93,10 @@ impl Shell for Files {
             (_, "link") => Content::Link((*seen.get("target")?).to_owned()),
             (_, "directory") => Content::Directory,
             (Content::Url(url), _) => Content::Url(url.clone()),
-            (Content::Text(text), _) if seen.get("sha256") == Some(&sha256_hex(text.as_bytes()).as_str()) => {
+            (Content::Text(text), _) if sha256 == Some(sha256_hex(text.as_bytes()).as_str()) => {
                 Content::Text(text.clone())
             }
-            _ => Content::Sha256(seen.get("sha256").copied().unwrap_or_default().to_owned()),
+            _ => Content::Sha256(sha256.unwrap_or_default().to_owned()),
         };
         let mode = seen.get("mode").map(|mode| format!("{mode:0>4}"));
         let mut found = json!({"host": spec.host, "path": spec.path, "content": content});

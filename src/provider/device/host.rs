@@ -57,7 +57,7 @@ fn fits(spec: &HostSpec, facts: &Facts) -> Result<(), Fault> {
 impl Provider for Hosts {
     async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
         let spec: HostSpec = subject.typed()?;
-        let reply = self.fleet.run(&spec.name, facts::SCRIPT).await?;
+        let reply = self.fleet.run(&spec.name, facts::KEY_FACTS).await?;
         let facts = Facts::read(&reply.output);
         fits(&spec, &facts)?;
         let attributes = Attributes::from([
