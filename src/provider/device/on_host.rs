@@ -22,6 +22,9 @@ pub trait Shell: Send + Sync + 'static {
     type Spec: DeserializeOwned + Send + Sync;
     /// The program that a fault names.
     const SERVICE: &'static str;
+    /// The machine remembers parts of it by themselves, and `remove` takes away only those: some may have been there
+    /// before us, others not.
+    const IN_PARTS: bool = false;
 
     /// The machine.
     fn host(spec: &Self::Spec) -> &str;
@@ -151,8 +154,9 @@ impl<K: Shell> Provider for OnHost<K> {
     async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
         let spec: K::Spec = subject.typed()?;
         let lines = format!(
-            "{}\nif test \"${{ours:-}}\" = 1; then\n{}\nfi\n{}",
+            "{}\nif test \"${{ours:-}}\" = 1{}; then\n{}\nfi\n{}",
             is_ours(subject),
+            if K::IN_PARTS { " -o 1 = 1" } else { "" },
             K::remove(&spec),
             forget(subject)
         );
