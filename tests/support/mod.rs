@@ -4,5 +4,6 @@
 pub mod battery;
 pub mod cli;
 pub mod fake_world;
+pub mod lab;
 pub mod local_aws;
 pub mod proxy;

@@ -91,6 +91,14 @@ impl Manifests {
         Ok(self.kubectl.run(&spec.host, &arguments, None).await?.1)
     }
 
+    /// Its log must say so; then the job itself remembers it.
+    async fn prove(&self, spec: &ManifestSpec, text: &str) -> Result<(), Fault> {
+        readiness::judge_log(spec, text, &self.log(spec).await?)?;
+        let note = quoted(&format!("{}={text}", readiness::PROVEN));
+        let arguments = format!("annotate {} --overwrite {note} 2>&1", naming(spec));
+        self.kubectl.must(&spec.host, &arguments, None).await.map(drop)
+    }
+
     /// Why it is not there yet, from its pods and their nodes.
     async fn missing(&self, spec: &ManifestSpec, object: &Value) -> Result<(Vec<Value>, Vec<String>), Fault> {
         let pods = self.pods(spec, object).await?;
@@ -173,8 +181,7 @@ fn found(spec: &ManifestSpec, seen: &Seen) -> Value {
     if let (Some(all), Some(wanted)) = (object.as_object_mut(), spec.object.as_object()) {
         all.retain(|key, _| wanted.contains_key(key));
     }
-    let failed = matches!(spec.ready, Readiness::Logged(_)) && readiness::condition(&seen.now, "Failed").is_some();
-    let ready = if failed { json!("failed") } else { json!(spec.ready) };
+    let ready = readiness::lacks(&spec.ready, &seen.now).map_or_else(|| json!(spec.ready), Value::from);
     let mut all = json!({
         "host": spec.host, "api_version": spec.api_version, "kind": spec.kind, "name": spec.name, "object": object,
         "ready": ready,
@@ -207,7 +214,7 @@ impl Provider for Manifests {
 
     async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
         let spec: ManifestSpec = subject.typed()?;
-        if fields.iter().any(|field| field.path == "ready") {
+        if matches!(spec.ready, Readiness::Logged(_)) && fields.iter().any(|field| field.path.starts_with("ready")) {
             // A proof that failed is not run again by applying it once more.
             let arguments = format!("apply {SERVER_SIDE} -f - 2>&1");
             self.renew(&spec, &arguments, &wanted(subject, &spec)).await?;
@@ -245,13 +252,14 @@ impl Provider for Manifests {
             Readiness::Logged(_) => readiness::job(&object),
             _ => readiness::rollout(&object),
         };
-        let state = match verdict {
-            Verdict::Ready if matches!(spec.ready, Readiness::Logged(_)) => {
-                return readiness::judge_log(&spec, &self.log(&spec).await?);
+        let state = match (verdict, &spec.ready) {
+            (Verdict::Ready, Readiness::Logged(text)) => {
+                self.prove(&spec, text).await?;
+                return Ok(Settled::Ready(Attributes::new()));
             }
-            Verdict::Ready => return Ok(Settled::Ready(Attributes::new())),
-            Verdict::Failed(why) => return Err(readiness::failed(&spec, &why, &self.log(&spec).await?)),
-            Verdict::NotYet(state) => state,
+            (Verdict::Ready, _) => return Ok(Settled::Ready(Attributes::new())),
+            (Verdict::Failed(why), _) => return Err(readiness::failed(&spec, &why, &self.log(&spec).await?)),
+            (Verdict::NotYet(state), _) => state,
         };
         let (pods, silent) = self.missing(&spec, &object).await?;
         if readiness::only_on(&object, &pods, &silent) {
@@ -259,7 +267,7 @@ impl Provider for Manifests {
             return Ok(Settled::Ready(Attributes::new()));
         }
         let state = readiness::told(&state, &pods);
-        if self.waited(&subject.address.to_string()) > readiness::longest(&spec.ready) {
+        if self.waited(&subject.address.to_string()) > readiness::longest(&spec.ready, &state) {
             return Err(readiness::too_long(&spec, &state));
         }
         Ok(Settled::NotYet(state, Duration::from_secs(2)))

@@ -20,10 +20,11 @@ pub const MEMORY: &str = "/var/lib/akidb-edge";
 pub trait Shell: Send + Sync + 'static {
     /// Its settings.
     type Spec: DeserializeOwned + Send + Sync;
-    /// Taking it away brings back what was there before, although that was not ours.
-    const RESTORES: bool = false;
     /// The program that a fault names.
     const SERVICE: &'static str;
+    /// The machine remembers parts of it by themselves, and `remove` takes away only those: some may have been there
+    /// before us, others not.
+    const IN_PARTS: bool = false;
 
     /// The machine.
     fn host(spec: &Self::Spec) -> &str;
@@ -152,9 +153,13 @@ impl<K: Shell> Provider for OnHost<K> {
 
     async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
         let spec: K::Spec = subject.typed()?;
-        let ours = if K::RESTORES { "ours=1".to_owned() } else { is_ours(subject) };
-        let lines =
-            format!("{}\nif test \"${{ours:-}}\" = 1; then\n{}\nfi\n{}", ours, K::remove(&spec), forget(subject));
+        let lines = format!(
+            "{}\nif test \"${{ours:-}}\" = 1{}; then\n{}\nfi\n{}",
+            is_ours(subject),
+            if K::IN_PARTS { " -o 1 = 1" } else { "" },
+            K::remove(&spec),
+            forget(subject)
+        );
         self.must("delete", &spec, &lines).await?;
         Ok(Gone::Gone)
     }
