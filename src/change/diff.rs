@@ -138,6 +138,7 @@ impl View<'_> {
         let risk = risk(resource.kind, action, &fields);
         let reason = (!known && action == Action::Adopt).then(|| match record {
             Some(_) => "an earlier run made it and never heard the answer".to_owned(),
+            None if resource.kind.on_a_machine() => "it is there already".to_owned(),
             None => "it carries this stack's mark, but the journal does not know it".to_owned(),
         });
         Ok(Change { fields, risk, reason, ..start(resource, action, record, Some(found)) })

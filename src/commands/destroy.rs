@@ -37,6 +37,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         Some(stack) => stack.clone(),
         None => args.plan.load(&context.session)?.stack,
     };
+    walk::no_devices(context, &stack, "uninstall").await?;
     let connection = walk::connect(&context.session).await?;
     let empty = if args.run.empty_buckets { " --empty-buckets" } else { "" };
     let command = format!("destroy --stack {stack}{empty}");

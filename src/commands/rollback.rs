@@ -47,6 +47,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let Some(stack) = args.stack.clone().or_else(|| plan.as_ref().map(|plan| plan.stack.clone())) else {
         return Err(Failure::refused("no stack is named", "add --plan NAME, or --stack NAME"));
     };
+    walk::no_devices(context, &stack, "rollback").await?;
     let connection = walk::connect(&context.session).await?;
     let to = args.to.map_or(String::new(), |to| format!(" --to {to}"));
     let command = format!("rollback{to} --stack {stack}");
@@ -73,12 +74,15 @@ async fn fallback(name: &str, args: &Args, context: &Context) -> Result<u8, Fail
 }
 
 /// The state to go back to: what was before the last run that is still in force.
-fn aim(args: &Args, ledger: &Ledger, now: &Remembered) -> Result<Remembered, Failure> {
+///
+/// # Errors
+/// When there is no such revision.
+pub fn target(to: Option<u64>, ledger: &Ledger, now: &Remembered) -> Result<Remembered, Failure> {
     let last = now.revision();
     if last == 0 {
         return Err(Failure::refused("there is nothing to undo: no run is in the journal", ""));
     }
-    let to = args.to.unwrap_or(last - 1);
+    let to = to.unwrap_or(last - 1);
     if to >= last {
         return Err(Failure::refused(
             format!("revision {to} is not before the last one, {last}"),
@@ -86,6 +90,13 @@ fn aim(args: &Args, ledger: &Ledger, now: &Remembered) -> Result<Remembered, Fai
         ));
     }
     Ok(ledger.remembered_at(to)?)
+}
+
+/// Names the runs that are undone.
+pub fn say_what_is_undone(now: &Remembered, target: &Remembered, context: &Context) {
+    for run in now.runs.iter().rev().take_while(|run| run.revision > target.revision()) {
+        context.voice.talk(&format!("undoes revision {}: {} ({})", run.revision, run.command, run.at));
+    }
 }
 
 async fn undo(
@@ -98,7 +109,7 @@ async fn undo(
 ) -> Result<u8, Failure> {
     let begun = Instant::now();
     let now = ledger.remembered();
-    let aim = aim(args, ledger, &now)?;
+    let aim = target(args.to, ledger, &now)?;
     let desired = aim.as_desired();
     let mut artefacts = saved::kept_artefacts(&context.global, stack);
     artefacts.extend(plan_files(args, context)?);
@@ -107,9 +118,7 @@ async fn undo(
     let (identity, observed) = connection.look(&desired, &now, &providers, |_| true).await?;
     let header = walk::header(connection, &identity, stack, None, &context.global);
     context.voice.header(&header);
-    for run in now.runs.iter().rev().take_while(|run| run.revision > aim.revision()) {
-        context.voice.talk(&format!("undoes revision {}: {} ({})", run.revision, run.command, run.at));
-    }
+    say_what_is_undone(&now, &aim, context);
     let changes = walk::difference(&desired, &now, &observed, &Scope::default())?;
     for remark in cannot_be_undone(&changes, &at_hand, args.run.empty_buckets) {
         context.voice.remark(&remark);

@@ -100,6 +100,7 @@ fn tell_the_rest(state: &Remembered, plan: Option<&Plan>, context: &Context) {
 }
 
 async fn drift(plan: Option<&Plan>, stack: &str, context: &Context) -> Result<u8, Failure> {
+    walk::no_devices(context, stack, "provision --dry-run").await?;
     let connection = walk::connect(&context.session).await?;
     let store = walk::store(&context.global, &context.session, stack, Some(&connection)).await?;
     let ledger = Ledger::read(store, stack).await?;

@@ -25,9 +25,12 @@ pub struct JetsonStep {
     /// Directory with everything that the devices would fetch otherwise, and `SHA256SUMS`; see `--artifacts`.
     #[serde(default)]
     pub artifacts: Option<String>,
-    /// Power mode by name.
+    /// Power mode by name; `auto` follows the load of the GPU, see `adaptive_power`.
     #[serde(default)]
     pub power_mode: Option<String>,
+    /// How `power_mode: auto` follows the load.
+    #[serde(default)]
+    pub adaptive_power: AdaptivePlan,
     /// Debian packages: name to version, an empty text for any.
     #[serde(default)]
     pub packages: BTreeMap<String, String>,
@@ -61,6 +64,24 @@ impl JetsonStep {
             Some(directory) if !name.contains('/') => format!("{}/{name}", directory.trim_end_matches('/')),
             _ => name.to_owned(),
         }
+    }
+}
+
+/// How the power mode follows the load.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdaptivePlan {
+    /// Modes by name, from the smallest to the largest; those that a device does not have are left out.
+    pub modes: Vec<String>,
+    /// From this load of the GPU in percent on, it goes to the largest at once.
+    pub busy_percent: u32,
+    /// After so many minutes below that, it goes one mode down.
+    pub idle_minutes: u32,
+}
+
+impl Default for AdaptivePlan {
+    fn default() -> Self {
+        Self { modes: vec!["15W".to_owned(), "25W".to_owned()], busy_percent: 30, idle_minutes: 10 }
     }
 }
 

@@ -4,6 +4,7 @@ use console::Style;
 use serde_json::{Value, json};
 
 use super::counted;
+use super::machines::Groups;
 use crate::resource::{Action, Change, Changes, FieldChange, Level, Risk};
 
 /// Longest value that is shown; the rest is cut.
@@ -13,12 +14,23 @@ const LONGEST: usize = 90;
 pub fn changes_text(changes: &Changes, everything: bool, colour: bool, wait: Level) -> String {
     let mut text = String::new();
     let mut area = "";
+    let groups = Groups::of(changes);
     for change in changes.items.values().filter(|change| everything || change.action != Action::Keep) {
+        let machines = groups.machines(change);
+        if machines.is_some_and(|machines| machines.first != change.address) {
+            continue;
+        }
         if change.address.area() != area {
             area = change.address.area();
             text.push_str(&format!("{}\n", style(colour, Style::new().bold(), area)));
         }
-        text.push_str(&line(change, colour));
+        match machines {
+            Some(machines) => text.push_str(&line(change, colour, &machines.what, &machines.words())),
+            None => {
+                let name = change.address.as_str().split_once('.').map_or(change.address.as_str(), |(_, name)| name);
+                text.push_str(&line(change, colour, name, &label(change)));
+            }
+        }
         for field in &change.fields {
             text.push_str(&field_line(field));
         }
@@ -34,7 +46,7 @@ fn style(colour: bool, style: Style, text: &str) -> String {
     style.force_styling(colour).apply_to(text).to_string()
 }
 
-fn line(change: &Change, colour: bool) -> String {
+fn line(change: &Change, colour: bool, name: &str, label: &str) -> String {
     let paint = match change.action {
         Action::Create | Action::Adopt => Style::new().green(),
         Action::Update | Action::Replace => Style::new().yellow(),
@@ -48,8 +60,7 @@ fn line(change: &Change, colour: bool) -> String {
         risk => format!("  [{}]", risk.words()),
     };
     let reason = change.reason.as_ref().map_or(String::new(), |reason| format!("  ({reason})"));
-    let name = change.address.as_str().split_once('.').map_or(change.address.as_str(), |(_, name)| name);
-    format!("  {mark} {:<8}{name:<40} {}{risk}{reason}\n", change.action.word(), label(change))
+    format!("  {mark} {:<8}{name:<40} {label}{risk}{reason}\n", change.action.word())
 }
 
 /// What a person knows the thing by.
@@ -59,6 +70,7 @@ fn label(change: &Change) -> String {
     let text =
         |key: &str| spec.and_then(|spec| spec.get(key)).and_then(Value::as_str).filter(|text| !text.contains("${"));
     let said = ["name", "domain", "key", "comment", "function"].into_iter().find_map(text);
+    let said = said.or_else(|| change.kind.on_a_machine().then(|| ["path", "unit"].into_iter().find_map(text))?);
     said.map(cut).or_else(|| record_names(spec?)).unwrap_or_else(|| change.kind.facts().title.to_owned())
 }
 
@@ -181,7 +193,8 @@ fn usual_seconds(changes: &Changes, wait: Level) -> u32 {
         let whole_way = wait == Level::Propagated || change.action == Action::Delete;
         before.max().unwrap_or(0) + if whole_way { propagated } else { usable }
     }
-    changes.acting().map(|change| until(changes, change, wait, 0)).max().unwrap_or(0)
+    let of_aws = changes.acting().filter(|change| !change.kind.on_a_machine());
+    of_aws.map(|change| until(changes, change, wait, 0)).max().unwrap_or(0)
 }
 
 /// The difference as data.

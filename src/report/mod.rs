@@ -2,6 +2,7 @@
 
 mod changes;
 mod findings;
+mod machines;
 mod outcome;
 mod story;
 mod terminal;
@@ -9,7 +10,8 @@ mod voice;
 
 pub use changes::{changes_json, changes_text};
 pub use findings::{Located, findings_text};
-pub use outcome::{answers_table, outcome_json, outcome_text, resources_table};
+pub use machines::names;
+pub use outcome::{answers_table, outcome_json, outcome_text, resources_table, rows_table};
 pub use story::{Judged, Story, StoryDay, StoryStep};
 pub use terminal::Terminal;
 pub use voice::{Header, Voice, put};

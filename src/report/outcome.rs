@@ -118,6 +118,15 @@ pub fn answers_table(answers: &[Answer], width: u16) -> String {
     table.to_string()
 }
 
+/// Rows below a header, as wide as the terminal.
+pub fn rows_table(header: &[&str], rows: &[Vec<String>], width: u16) -> String {
+    let mut table = table(width, header);
+    for row in rows {
+        table.add_row(row);
+    }
+    without_rules(&table)
+}
+
 /// The rule between rows is left out where each row is one thing.
 fn without_rules(table: &Table) -> String {
     let lines: Vec<String> = table.lines().filter(|line| !line.starts_with('─')).collect();

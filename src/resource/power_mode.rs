@@ -5,13 +5,18 @@ use serde::{Deserialize, Serialize};
 
 use super::kind::{Facts, plain};
 
+/// The mode that is no mode of the device: a service follows the load.
+pub const AUTO: &str = "auto";
+/// The unit of that service.
+pub const ADAPTIVE_SERVICE: &str = "akidb-adaptive-power.service";
+
 /// A power mode by its name: ids differ from board to board and from release to release.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PowerModeSpec {
     /// The machine's name in the plan.
     pub host: String,
-    /// Name as in `/etc/nvpmodel.conf`: `7W`, `15W`, `25W`, `MAXN_SUPER`.
+    /// Name as in `/etc/nvpmodel.conf`: `7W`, `15W`, `25W`, `MAXN_SUPER`; or `auto`.
     pub mode: String,
 }
 

@@ -2,8 +2,17 @@
 //! its own.
 
 mod access;
+mod devices;
+mod doctor;
+mod drain;
 mod failures;
+mod kubeconfig;
+mod power;
 mod provision;
+mod rollback;
+mod shutdown;
+mod status;
+mod uninstall;
 mod walk;
 
 use clap::Subcommand;
@@ -27,6 +36,24 @@ enum Verb {
     Provision(provision::Args),
     /// Deploy what runs in the cluster, with what it needs
     Deploy(provision::Args),
+    /// Look for what stands in the way of a device, with the exact remedy
+    Doctor(doctor::Args),
+    /// Show the devices as they are now: nodes, load, temperatures, power, versions
+    Status(status::Args),
+    /// Set the power mode by name; auto follows the load of the GPU
+    Power(power::Args),
+    /// Fetch the cluster's credentials and merge them into ~/.kube/config
+    Kubeconfig(kubeconfig::Args),
+    /// Move the pods away from nodes, within their disruption budgets
+    Drain(drain::DrainArgs),
+    /// Let pods come back to nodes
+    Uncordon(drain::Args),
+    /// Switch devices off: drained first, agents before the server
+    Shutdown(shutdown::Args),
+    /// Undo the last run on the devices, or go back to a revision
+    Rollback(rollback::Args),
+    /// Take away everything that was brought to the devices
+    Uninstall(uninstall::Args),
 }
 
 /// Runs a verb.
@@ -37,5 +64,14 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     match args.verb {
         Verb::Provision(args) => provision::run(args, false, context).await,
         Verb::Deploy(args) => provision::run(args, true, context).await,
+        Verb::Doctor(args) => doctor::run(args, context).await,
+        Verb::Status(args) => status::run(args, context).await,
+        Verb::Power(args) => power::run(args, context).await,
+        Verb::Kubeconfig(args) => kubeconfig::run(args, context).await,
+        Verb::Drain(args) => drain::run(args, context).await,
+        Verb::Uncordon(args) => drain::uncordon(args, context).await,
+        Verb::Shutdown(args) => shutdown::run(args, context).await,
+        Verb::Rollback(args) => rollback::run(args, context).await,
+        Verb::Uninstall(args) => uninstall::run(args, context).await,
     }
 }

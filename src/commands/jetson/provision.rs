@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use super::AccessArgs;
-use super::walk::{self, Aim};
+use super::devices::need_devices;
+use super::walk::{self, Aim, Part};
 use crate::commands::Context;
 use crate::commands::walk::{PlanArgs, RunArgs};
 use crate::desired::jetson;
 use crate::exit::Failure;
-use crate::plan::{Plan, Work};
+use crate::plan::Work;
 
 /// Which devices, how they are reached, how the run is to go.
 #[derive(Debug, clap::Args)]
@@ -44,15 +45,15 @@ pub async fn run(args: Args, app: bool, context: &Context) -> Result<u8, Failure
     let verb = if app { "deploy" } else { "provision" };
     let command = format!("jetson {verb} --plan {}", args.plan.plan.as_deref().unwrap_or_default());
     let built = crate::commands::walk::devices(&plan, &context.voice)?;
-    // The app of an earlier deploy stays when only the devices are provisioned.
-    let aim = Aim { stack: jetson::stack(&plan), command, built, plan: Some(plan), hosts: args.host, keeps_app: !app };
+    let aim = Aim {
+        stack: jetson::stack(&plan),
+        command,
+        built,
+        plan: Some(plan),
+        hosts: args.host,
+        part: Part::Plan { app },
+        sequence: None,
+        fleet: None,
+    };
     walk::carry_out(aim, &args.access, &args.run, context).await
-}
-
-fn need_devices(plan: &Plan) -> Result<(), Failure> {
-    let any = plan.steps.iter().any(|step| matches!(&step.work, Work::Jetson(jetson) if !jetson.hosts.is_empty()));
-    if any {
-        return Ok(());
-    }
-    Err(Failure::refused("the plan has no devices", "add a step of kind jetson with hosts, or --inventory FILE"))
 }

@@ -11,12 +11,13 @@ use crate::commands::Context;
 use crate::commands::asking::{self, Asked};
 use crate::commands::walk::{self, Purpose, Run, RunArgs};
 use crate::desired::Built;
+use crate::desired::jetson::is_power;
 use crate::exit::{self, Failure};
 use crate::ledger::{Lease, Ledger};
 use crate::observe;
 use crate::plan::Plan;
 use crate::provider::aws::Identity;
-use crate::provider::device::providers;
+use crate::provider::device::{Fleet, providers};
 use crate::report::{Header, Terminal};
 use crate::resource::{Address, Outcome, Remembered};
 
@@ -32,8 +33,27 @@ pub struct Aim {
     pub plan: Option<Plan>,
     /// Only these machines; all when empty.
     pub hosts: Vec<String>,
-    /// What an earlier run put into the cluster stays, although it is not wanted now.
-    pub keeps_app: bool,
+    /// What of them.
+    pub part: Part,
+    /// The journal's last entry when the aim was made from it; none: it was not.
+    pub sequence: Option<u64>,
+    /// The way to the devices, when there is one already.
+    pub fleet: Option<Arc<Fleet>>,
+}
+
+/// Which part of a stack of devices a run is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// All of it.
+    All,
+    /// What the plan says; a power mode that was set by hand stays where the plan names none. Without `app`, what an
+    /// earlier run put into the cluster stays, too.
+    Plan {
+        /// What runs in the cluster is part of it.
+        app: bool,
+    },
+    /// Power modes alone.
+    Power,
 }
 
 /// Makes the devices so.
@@ -62,8 +82,14 @@ async fn with_ledger(
 ) -> Result<u8, Failure> {
     let begun = Instant::now();
     let remembered = ledger.remembered();
+    if aim.sequence.is_some_and(|sequence| sequence != remembered.sequence) {
+        return Err(Failure::refused("the journal went on meanwhile: nothing was done", "run the same command again"));
+    }
     let artefacts = Arc::new(std::mem::take(&mut aim.built.artefacts));
-    let fleet = access.fleet(&aim.built.desired, &remembered, context)?;
+    let fleet = match aim.fleet.take() {
+        Some(fleet) => fleet,
+        None => access.fleet(&aim.built.desired, &remembered, context)?,
+    };
     let providers = providers(&fleet, &artefacts);
     let chosen = chosen(&aim, &remembered)?;
     let observed = observe::read(&aim.built.desired, &remembered, &providers, |address| chosen.contains(address)).await;
@@ -117,8 +143,15 @@ fn chosen(aim: &Aim, remembered: &Remembered) -> Result<BTreeSet<Address>, Failu
     }
     let wanted = |address: &Address| aim.hosts.is_empty() || aim.hosts.contains(&on(address));
     let mut chosen: BTreeSet<Address> = every.filter(|address| wanted(address)).cloned().collect();
-    if aim.keeps_app {
-        chosen.retain(|address| desired.resources.contains_key(address) || !address.as_str().contains(".manifest."));
+    match aim.part {
+        Part::All => {}
+        Part::Power => chosen.retain(is_power),
+        Part::Plan { app } => {
+            let set: BTreeSet<String> = desired.resources.keys().filter(|one| is_power(one)).map(on).collect();
+            let by_hand = |address: &Address| is_power(address) && !set.contains(&on(address));
+            let of_app = |address: &Address| !app && address.as_str().contains(".manifest.");
+            chosen.retain(|one| desired.resources.contains_key(one) || !by_hand(one) && !of_app(one));
+        }
     }
     let needed = desired.with_needs(|address| chosen.contains(address));
     chosen.extend(needed);
@@ -147,7 +180,9 @@ fn say_who_is_away(left: &LeftOut, context: &Context) {
 /// One line for each device.
 fn say_how_each_went(aim: &Aim, remembered: &Remembered, outcome: &Outcome, left: &LeftOut, context: &Context) {
     let on = |address: &Address| machine(&aim.built.desired, remembered, address).unwrap_or_default();
-    let names: BTreeSet<String> = aim.built.desired.resources.keys().map(on).collect();
+    let every = aim.built.desired.resources.keys().chain(remembered.resources.keys());
+    let mut names: BTreeSet<String> = every.map(on).collect();
+    names.retain(|name| aim.hosts.is_empty() || aim.hosts.contains(name));
     for name in names {
         let failed: Vec<_> = outcome.failed.iter().filter(|(address, _)| on(address) == name).collect();
         let done = outcome.done.iter().filter(|done| on(&done.address) == name).count();

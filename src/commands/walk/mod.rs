@@ -146,6 +146,26 @@ pub async fn store(
     Ok(Arc::new(S3Store::new(client, bucket, prefix, stack, &session.host)))
 }
 
+/// Refuses a stack that lives on devices: there is nothing to ask AWS about, and `jetson` has a verb for it.
+///
+/// # Errors
+/// When its journal knows machines.
+pub async fn no_devices(context: &Context, stack: &str, verb: &str) -> Result<(), Failure> {
+    if !stack.ends_with(desired::jetson::SUFFIX) {
+        return Ok(());
+    }
+    let store = store(&context.global, &context.session, stack, None).await?;
+    let remembered = Ledger::read(store, stack).await?.remembered();
+    if !remembered.resources.values().any(|record| record.kind.on_a_machine()) {
+        return Ok(());
+    }
+    let which = if verb.starts_with("provision") { "--plan PLAN".to_owned() } else { format!("--stack {stack}") };
+    Err(Failure::refused(
+        format!("{stack} is a stack of devices, not of an AWS account"),
+        format!("akidb-edge jetson {verb} {which}"),
+    ))
+}
+
 /// The journal of a stack: under a lease for a run that changes something, else for reading.
 ///
 /// # Errors

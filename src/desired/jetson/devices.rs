@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::super::Builder;
-use super::{host, on, target};
+use super::{host, on, power, target};
 use crate::plan::Step;
 use crate::plan::jetson::{HostPlan, JetsonStep, PathPlan, artifact};
 use crate::resource::account::{AccountKind, AccountSpec};
 use crate::resource::file::{Content, FileSpec};
 use crate::resource::host::HostSpec;
 use crate::resource::packages::PackagesSpec;
-use crate::resource::power_mode::PowerModeSpec;
 use crate::resource::{Address, Kind, Level, Resource};
 
 /// Where the key of the toolkit's repository lies on a device.
@@ -31,10 +30,7 @@ pub fn device(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, name: &
         jetpack: plan.jetpack.clone(),
     };
     builder.add(step, &below, Resource::new(host(name), Kind::Host, &spec));
-    if let Some(mode) = wanted.power_mode.as_ref().or(plan.power_mode.as_ref()) {
-        let spec = PowerModeSpec { host: name.to_owned(), mode: mode.clone() };
-        put(builder, step, "power_mode", name, Resource::new(on(name, Kind::PowerMode, ""), Kind::PowerMode, &spec));
-    }
+    power::power(builder, step, plan, name, wanted);
     accounts(builder, step, plan, name);
     files(builder, step, plan, name);
     let base = base_packages(plan);

@@ -3,8 +3,11 @@
 mod app;
 mod cluster;
 mod devices;
+mod power;
 
 use std::collections::BTreeMap;
+
+pub use power::is_power;
 
 use super::{Builder, Built, as_name};
 use crate::plan::jetson::{HostPlan, JetsonStep, RolePlan};
@@ -12,9 +15,12 @@ use crate::plan::{Plan, Problems, Step, Work};
 use crate::resource::jetpack::{self, Target};
 use crate::resource::{Address, Desired, Kind};
 
+/// What the name of a stack of devices ends in.
+pub const SUFFIX: &str = "-devices";
+
 /// The stack of a plan's devices: they are in another place than the cloud, and come and go at other times.
 pub fn stack(plan: &Plan) -> String {
-    format!("{}-devices", plan.stack)
+    format!("{}{SUFFIX}", plan.stack)
 }
 
 /// Builds the graph of a plan's devices.

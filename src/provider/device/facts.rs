@@ -18,17 +18,21 @@ echo "model=$(tr -d '\0' 2>/dev/null </etc/nv_boot_model || tr -d '\0' 2>/dev/nu
 awk '/^MemTotal/ {print "memory_kib=" $2} /^MemAvailable/ {print "memory_free_kib=" $2}' /proc/meminfo
 df -Pk / | awk 'NR == 2 {print "disk_kib=" $2; print "disk_free_kib=" $4}'
 echo "root_device=$(findmnt -n -o SOURCE / 2>/dev/null)"
-for m in br_netfilter overlay nf_conntrack ip_tables iptable_nat xt_comment xt_multiport vxlan; do
-  if test -d "/sys/module/$m" || grep -qw "$m" /proc/modules 2>/dev/null || grep -q "/$m\.ko" "/lib/modules/$(uname -r)/modules.builtin" "/lib/modules/$(uname -r)/modules.dep" 2>/dev/null; then echo "module_$m=1"; else echo "module_$m=0"; fi
+for m in br_netfilter overlay nf_conntrack ip_tables iptable_nat nf_tables xt_comment xt_multiport vxlan; do
+  if test -d "/sys/module/$m" || grep -qw "$m" /proc/modules 2>/dev/null || grep -q "/$m\.ko" "/lib/modules/$(uname -r)/modules.builtin" "/lib/modules/$(uname -r)/modules.dep" 2>/dev/null || modprobe -n -q "$m" 2>/dev/null; then echo "module_$m=1"; else echo "module_$m=0"; fi
 done
 echo "iptables=$(iptables --version 2>/dev/null)"
+echo "rules_legacy=$(iptables-legacy-save 2>/dev/null | grep -c '^-A')"
+echo "rules_nft=$(iptables-nft-save 2>/dev/null | grep -c '^-A')"
 echo "nvpmodel=$(nvpmodel -q 2>/dev/null | sed -n 's/^NV Power Mode: *//p')"
 echo "power_modes=$(sed -n 's/^< *POWER_MODEL .*NAME=\([^ >]*\).*/\1/p' /etc/nvpmodel.conf 2>/dev/null | tr '\n' ' ')"
 for z in /sys/class/thermal/thermal_zone*; do test -r "$z/temp" && echo "thermal_$(cat "$z/type")=$(cat "$z/temp" 2>/dev/null)"; done
 echo "cuda=$(sed -n 's/.*"version" *: *"\([^"]*\)".*/\1/p' /usr/local/cuda/version.json 2>/dev/null | head -n 1)"
 if have dpkg-query; then dpkg-query -W -f='package_${Package}=${Version} ${db:Status-Abbrev}\n' nvidia-container-toolkit containerd docker.io nvidia-l4t-core nvidia-jetpack 2>/dev/null | sed -n 's/ ii *$//p'; fi
 have k3s && echo "k3s=$(k3s --version 2>/dev/null | awk 'NR == 1 {print $3}')"
-for u in k3s k3s-agent docker; do echo "unit_$u=$(systemctl is-active "$u" 2>/dev/null)"; done
+for u in k3s k3s-agent docker akidb-adaptive-power; do echo "unit_$u=$(systemctl is-active "$u" 2>/dev/null)"; done
+grep -q nvidia /var/lib/rancher/k3s/agent/etc/containerd/config.toml 2>/dev/null && echo "k3s_nvidia=1"
+test -b /dev/nvme0n1 && echo "nvme=1"
 echo "swap_kib=$(awk '/^SwapTotal/ {print $2}' /proc/meminfo)"
 echo "clock=$(date +%s)"
 :
@@ -65,16 +69,24 @@ pub struct Facts {
     pub l4t: String,
     /// Memory in KiB.
     pub memory_kib: u64,
+    /// Memory that can be had, in KiB.
+    pub memory_free_kib: u64,
+    /// Swap in KiB.
+    pub swap_kib: u64,
     /// Size of the root file system in KiB.
     pub disk_kib: u64,
     /// Free space on the root file system in KiB.
     pub disk_free_kib: u64,
     /// Where the root file system lies.
     pub root_device: String,
+    /// Whether there is an NVMe.
+    pub nvme: bool,
     /// Kernel modules that k3s needs, and whether each can be had.
     pub modules: BTreeMap<String, bool>,
     /// `nf_tables`, `legacy`, or empty when there are no iptables.
     pub iptables: String,
+    /// Rules in the legacy tables and in those of nftables.
+    pub rules: (u64, u64),
     /// Power mode.
     pub power_mode: String,
     /// Power modes that the device has.
@@ -87,6 +99,8 @@ pub struct Facts {
     pub packages: BTreeMap<String, String>,
     /// Version of k3s.
     pub k3s: String,
+    /// Whether k3s found NVIDIA's runtime when it started.
+    pub k3s_nvidia: bool,
     /// Units that matter and how they are.
     pub units: BTreeMap<String, String>,
     /// Seconds since 1970 by the device's clock.
@@ -112,11 +126,15 @@ impl Facts {
             model: text("model"),
             l4t: l4t(&text("l4t_line")).unwrap_or_default(),
             memory_kib: number("memory_kib"),
+            memory_free_kib: number("memory_free_kib"),
+            swap_kib: number("swap_kib"),
             disk_kib: number("disk_kib"),
             disk_free_kib: number("disk_free_kib"),
             root_device: text("root_device"),
+            nvme: text("nvme") == "1",
             modules: group("module_").into_iter().map(|(name, there)| (name, there == "1")).collect(),
             iptables: iptables.split(['(', ')']).nth(1).unwrap_or_default().to_owned(),
+            rules: (number("rules_legacy"), number("rules_nft")),
             power_mode: text("nvpmodel"),
             power_modes: text("power_modes").split_whitespace().map(str::to_owned).collect(),
             temperatures: group("thermal_")
@@ -126,6 +144,7 @@ impl Facts {
             cuda: text("cuda"),
             packages: group("package_"),
             k3s: text("k3s"),
+            k3s_nvidia: text("k3s_nvidia") == "1",
             units: group("unit_"),
             clock: text("clock").parse().unwrap_or(0),
         }

@@ -30,6 +30,11 @@ impl Fleet {
         Arc::new(Self { access, members: hosts.into_iter().map(member).collect() })
     }
 
+    /// The same machines, none connected yet: what was away is tried again.
+    pub fn anew(&self) -> Arc<Self> {
+        Self::new(self.access.clone(), self.members.values().map(|member| member.spec.clone()))
+    }
+
     /// The names of the machines.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.members.keys().map(String::as_str)

@@ -4,6 +4,7 @@ mod account;
 mod channel;
 mod client;
 mod connection;
+mod diagnosis;
 mod facts;
 mod file;
 mod fleet;
@@ -20,16 +21,19 @@ mod power_mode;
 mod readiness;
 mod script;
 mod service;
+mod tegrastats;
 mod together;
 
 use std::sync::Arc;
 
 pub use channel::{Reply, Upload};
 pub use connection::{Access, Password};
+pub use diagnosis::{Finding, Severity, Wanted, diagnose};
 pub use facts::{Facts, SCRIPT as FACTS_SCRIPT, known_releases};
 pub use fleet::Fleet;
 pub use host_key::{Shown, answer as known_host};
 pub use script::{lines, quoted};
+pub use tegrastats::{Load, SCRIPT as LOAD_SCRIPT};
 
 use on_host::OnHost;
 

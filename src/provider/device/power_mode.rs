@@ -3,9 +3,28 @@
 use serde_json::{Value, json};
 
 use super::facts;
-use super::on_host::Shell;
+use super::on_host::{MEMORY, Shell};
 use super::script::quoted;
-use crate::resource::power_mode::PowerModeSpec;
+use crate::resource::power_mode::{ADAPTIVE_SERVICE, AUTO, PowerModeSpec};
+
+/// Where the machine remembers the mode that it had before us.
+const BEFORE: &str = "/var/lib/akidb-edge/power-mode.before";
+
+/// It is there while a service follows the load.
+const FOLLOWS: &str = "/var/lib/akidb-edge/power-mode.auto";
+
+/// Sets the mode `$wanted`. Ids differ per board and release: the device's own table says which one has this name. Some
+/// changes ask for a restart of the device; the answer is no, and the mode stays as it was.
+const SET: &str = r#"if ! nvpmodel -q | grep -qxF "NV Power Mode: $wanted"; then
+modes=$(sed -n 's/^< *POWER_MODEL  *ID=\([0-9]*\)  *NAME=\([^ >]*\).*/\1 \2/p' /etc/nvpmodel.conf)
+id=$(printf '%s\n' "$modes" | while read -r id name; do if test "$name" = "$wanted"; then echo "$id"; fi; done | head -n 1)
+if test -z "$id"; then echo "no power mode $wanted in /etc/nvpmodel.conf; known: $(printf '%s\n' "$modes" | cut -d' ' -f2 | tr '\n' ' ')"; exit 1; fi
+said=$(echo no | nvpmodel -m "$id" 2>&1) || :
+if ! nvpmodel -q | grep -qxF "NV Power Mode: $wanted"; then
+  case "$said" in *[Rr]eboot*) echo "mode $wanted (nvpmodel -m $id): reboot required";; *) echo "nvpmodel -m $id: $said";; esac
+  exit 1
+fi
+fi"#;
 
 /// Power modes of Jetsons.
 pub struct PowerModes;
@@ -23,7 +42,7 @@ impl Shell for PowerModes {
     }
 
     fn look(_spec: &PowerModeSpec) -> String {
-        "nvpmodel -q 2>/dev/null || :".to_owned()
+        format!("if test -e {FOLLOWS}; then echo 'NV Power Mode: {AUTO}'; else nvpmodel -q 2>/dev/null || :; fi")
     }
 
     fn found(spec: &PowerModeSpec, printed: &str) -> Option<Value> {
@@ -31,24 +50,31 @@ impl Shell for PowerModes {
         Some(json!({"host": spec.host, "mode": mode}))
     }
 
+    /// A device has always some mode: what it had before us comes back when we go.
+    const IN_PARTS: bool = true;
+
     fn put(spec: &PowerModeSpec) -> String {
-        let name = quoted(&spec.mode);
-        // Ids differ per board and release: the device's own table says which one has this name. Some changes ask for a
-        // restart of the device; the answer is no, and the mode stays as it was.
+        let keep =
+            format!("mkdir -p {MEMORY}\ntest -e {BEFORE} || nvpmodel -q | sed -n 's/^NV Power Mode: *//p' >{BEFORE}");
+        if spec.mode == AUTO {
+            return format!("{keep}\n: >{FOLLOWS}");
+        }
+        // Whoever follows the load would change the mode again before it is taken away.
         format!(
-            "id=$(sed -n 's/^< *POWER_MODEL  *ID=\\([0-9]*\\)  *NAME=\\([^ >]*\\).*/\\1 \\2/p' /etc/nvpmodel.conf | while read -r id name; do if test \"$name\" = {name}; then echo \"$id\"; fi; done | head -n 1)\nif test -z \"$id\"; then echo \"no power mode {} in /etc/nvpmodel.conf; known: $(sed -n 's/^< *POWER_MODEL .*NAME=\\([^ >]*\\).*/\\1/p' /etc/nvpmodel.conf | tr '\\n' ' ')\"; exit 1; fi\necho no | nvpmodel -m \"$id\"\nnvpmodel -q | grep -qx \"NV Power Mode: \"{name} || {{ echo reboot required; exit 1; }}",
-            spec.mode.replace(['"', '$', '`', '\\'], "")
+            "{keep}\nif test -e {FOLLOWS}; then systemctl stop {ADAPTIVE_SERVICE} 2>/dev/null || :; fi\nwanted={}\n{SET}\nrm -f {FOLLOWS}",
+            quoted(&spec.mode)
         )
     }
 
-    /// A device has always some mode: it stays in this one.
     fn remove(_spec: &PowerModeSpec) -> String {
-        ":".to_owned()
+        format!(
+            "wanted=$(cat {BEFORE} 2>/dev/null || :)\nif test -n \"$wanted\"; then\n{SET}\nfi\nrm -f {BEFORE} {FOLLOWS}; rmdir {MEMORY} 2>/dev/null || :"
+        )
     }
 
     fn remedy(words: &str) -> Option<String> {
         if words.contains("reboot required") {
-            return Some("this change of mode needs a restart of the device: drain it (jetson drain), restart it, run the same command again".to_owned());
+            return Some("this change of mode needs a restart of the device: drain it (akidb-edge jetson drain), run that nvpmodel on it as root and answer YES; once it is back, run the same command again".to_owned());
         }
         words.contains("no power mode").then(|| "choose one of the modes that this device has".to_owned())
     }

@@ -1,0 +1,187 @@
+//! The devices that a verb is about: from the plan, the inventory and the command line.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures::future::join_all;
+
+use super::AccessArgs;
+use crate::commands::Context;
+use crate::commands::walk::PlanArgs;
+use crate::desired::jetson;
+use crate::exit::Failure;
+use crate::plan::{Plan, Work};
+use crate::provider::device::{Fleet, Reply, Wanted};
+use crate::resource::host::HostSpec;
+use crate::resource::node::{NodeRole, NodeSpec};
+use crate::resource::{Fault, Kind, Remembered};
+
+/// Which devices, and how they are reached.
+#[derive(Clone, Debug, clap::Args)]
+pub struct DevicesArgs {
+    #[command(flatten)]
+    plan: PlanArgs,
+    #[command(flatten)]
+    access: AccessArgs,
+    /// More devices, from a YAML file of NAME: {address: …} entries
+    #[arg(long, value_name = "FILE")]
+    inventory: Option<String>,
+}
+
+/// What a verb works with.
+pub struct Devices {
+    /// The plan.
+    pub plan: Plan,
+    /// The way to them.
+    pub fleet: Arc<Fleet>,
+    /// The devices that were chosen.
+    pub names: BTreeSet<String>,
+    hosts: BTreeMap<String, HostSpec>,
+    nodes: BTreeMap<String, NodeSpec>,
+}
+
+/// What each device said, or why it said nothing.
+pub type Answers = BTreeMap<String, Result<Reply, Fault>>;
+
+impl DevicesArgs {
+    /// How they are reached.
+    pub const fn access(&self) -> &AccessArgs {
+        &self.access
+    }
+
+    /// The plan as it was named, for a command line.
+    pub fn plan_name(&self) -> &str {
+        self.plan.plan.as_deref().unwrap_or_default()
+    }
+
+    /// The plan with its devices. What is only looked at or switched needs none of the artefacts.
+    ///
+    /// # Errors
+    /// When the plan cannot be read or has no devices.
+    pub fn plan(&self, context: &Context) -> Result<Plan, Failure> {
+        let mut plan = self.plan.load(&context.session)?;
+        for step in &mut plan.steps {
+            if let Work::Jetson(jetson) = &mut step.work {
+                jetson.artifacts = None;
+            }
+        }
+        plan.bring_devices(self.inventory.as_deref(), None)?;
+        need_devices(&plan)?;
+        Ok(plan)
+    }
+
+    /// The devices of these names; all when there are none. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// When the plan has no devices or none of that name.
+    pub fn load(&self, chosen: &[String], context: &Context) -> Result<Devices, Failure> {
+        let plan = self.plan(context)?;
+        let built = jetson::build(&plan)?;
+        let fleet = self.access.fleet(&built.desired, &Remembered::default(), context)?;
+        let of = |kind: Kind| built.desired.resources.values().filter(move |one| one.kind == kind);
+        let hosts = of(Kind::Host).filter_map(|one| one.typed::<HostSpec>()).map(|spec| (spec.name.clone(), spec));
+        let nodes = of(Kind::Node).filter_map(|one| one.typed::<NodeSpec>()).map(|spec| (spec.host.clone(), spec));
+        let (hosts, nodes): (BTreeMap<_, _>, BTreeMap<_, _>) = (hosts.collect(), nodes.collect());
+        let names = choose(hosts.keys(), chosen)?;
+        Ok(Devices { plan, fleet, names, hosts, nodes })
+    }
+}
+
+/// Refuses a plan without devices.
+///
+/// # Errors
+/// When there are none.
+pub fn need_devices(plan: &Plan) -> Result<(), Failure> {
+    let any = plan.steps.iter().any(|step| matches!(&step.work, Work::Jetson(jetson) if !jetson.hosts.is_empty()));
+    if any {
+        return Ok(());
+    }
+    Err(Failure::refused("the plan has no devices", "add a step of kind jetson with hosts, or --inventory FILE"))
+}
+
+/// The names that were chosen; all when none was.
+///
+/// # Errors
+/// When one of them is no device.
+pub fn choose<'a>(
+    known: impl Iterator<Item = &'a String> + Clone,
+    chosen: &[String],
+) -> Result<BTreeSet<String>, Failure> {
+    if let Some(unknown) = chosen.iter().find(|name| !known.clone().any(|one| one == *name)) {
+        let known: Vec<&str> = known.map(String::as_str).collect();
+        return Err(Failure::refused(
+            format!("no device is called {unknown:?}"),
+            format!("use one of: {}", known.join(", ")),
+        ));
+    }
+    Ok(if chosen.is_empty() { known.cloned().collect() } else { chosen.iter().cloned().collect() })
+}
+
+impl Devices {
+    /// The machine of the server.
+    ///
+    /// # Errors
+    /// When the plan has no cluster.
+    pub fn server(&self) -> Result<&str, Failure> {
+        let server = self.nodes.values().next().map(|node| node.server.as_str());
+        server.ok_or_else(|| {
+            Failure::refused("the plan has no cluster", "add k3s with its version to the step of kind jetson")
+        })
+    }
+
+    /// How a device is reached.
+    pub fn host(&self, name: &str) -> Option<&HostSpec> {
+        self.hosts.get(name)
+    }
+
+    /// How many devices the plan has.
+    pub fn count(&self) -> usize {
+        self.hosts.len()
+    }
+
+    /// What a device is in the cluster.
+    pub fn role(&self, name: &str) -> &'static str {
+        match self.nodes.get(name).map(|node| node.role) {
+            Some(NodeRole::Server) => "server",
+            Some(NodeRole::Agent) => "agent",
+            None => "",
+        }
+    }
+
+    /// What the plan wants of a device, as far as the doctor asks.
+    pub fn wanted(&self, name: &str) -> Wanted {
+        let plan = self.plan.steps.iter().find_map(|step| match &step.work {
+            Work::Jetson(jetson) if jetson.hosts.contains_key(name) => Some(jetson),
+            _ => None,
+        });
+        let own = plan.and_then(|plan| plan.hosts.get(name)?.power_mode.clone());
+        Wanted {
+            host: name.to_owned(),
+            jetpack: plan.and_then(|plan| plan.jetpack.clone()),
+            power_mode: own.or_else(|| plan?.power_mode.clone()),
+            k3s: self.nodes.get(name).map(|node| node.version.clone()),
+            toolkit: plan.is_some_and(|plan| plan.toolkit.is_some()),
+            now: 0,
+        }
+    }
+
+    /// Runs a script on each of the chosen, all at once.
+    pub async fn ask(&self, script: &str) -> Answers {
+        let one = |name: &String| {
+            let name = name.clone();
+            async move {
+                let reply = self.fleet.run(&name, script).await;
+                (name, reply)
+            }
+        };
+        join_all(self.names.iter().map(one)).await.into_iter().collect()
+    }
+
+    /// Tells of each device that could not be reached.
+    pub fn say_who_is_away<'a>(&self, faults: impl Iterator<Item = &'a Fault>, context: &Context) {
+        for fault in faults {
+            let next = fault.next_step.as_ref().map_or_else(String::new, |next| format!("\n  next: {next}"));
+            context.voice.remark(&format!("{}{next}", fault.message));
+        }
+    }
+}

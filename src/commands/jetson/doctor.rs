@@ -1,0 +1,145 @@
+//! `jetson doctor`: the facts of each device, and each problem with its exact remedy. Changes nothing.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::devices::{Devices, DevicesArgs};
+use crate::commands::Context;
+use crate::exit::{self, Failure};
+use crate::provider::device::{FACTS_SCRIPT, Facts, Finding, Severity, diagnose};
+use crate::report;
+use crate::resource::Fault;
+
+/// Look for what stands in the way of a device, with the exact remedy. Exit code 1: provisioning cannot succeed, 2: warnings.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    devices: DevicesArgs,
+    /// Only these devices
+    #[arg(long, value_name = "NAME")]
+    host: Vec<String>,
+}
+
+/// What is known of one device.
+type Seen = Result<(Facts, Vec<Finding>), Fault>;
+
+/// Looks.
+///
+/// # Errors
+/// What failed, why, and the next step.
+pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
+    let devices = args.devices.load(&args.host, context)?;
+    let mut seen: BTreeMap<String, Seen> = BTreeMap::new();
+    for (name, reply) in devices.ask(FACTS_SCRIPT).await {
+        seen.insert(name.clone(), reply.map(|reply| examined(&devices, &name, &reply.output)));
+    }
+    let code = code(&seen);
+    if context.voice.json {
+        context.voice.json("doctor", &document(&seen, code));
+        return Ok(code);
+    }
+    context.voice.data(&table(&devices, &seen, context.session.width));
+    context.voice.data(&findings(&seen));
+    context.voice.data(&verdict(&seen));
+    Ok(code)
+}
+
+fn examined(devices: &Devices, name: &str, printed: &str) -> (Facts, Vec<Finding>) {
+    let facts = Facts::read(printed);
+    let wanted = crate::provider::device::Wanted { now: jiff::Timestamp::now().as_second(), ..devices.wanted(name) };
+    let found = diagnose(&facts, &wanted);
+    (facts, found)
+}
+
+fn code(seen: &BTreeMap<String, Seen>) -> u8 {
+    let worst = seen.values().map(|one| match one {
+        Err(_) => Some(Severity::Blocks),
+        Ok((_, found)) => found.iter().map(|finding| finding.severity).max(),
+    });
+    match worst.max().flatten() {
+        Some(Severity::Blocks) => exit::ERROR,
+        Some(Severity::Warning) => exit::PENDING,
+        _ => exit::DONE,
+    }
+}
+
+fn table(devices: &Devices, seen: &BTreeMap<String, Seen>, width: u16) -> String {
+    let header = ["device", "role", "JetPack", "kernel", "mode", "°C", "disk free", "k3s", "problems"];
+    let dash = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
+    let rows = seen.iter().map(|(name, one)| {
+        let Ok((facts, found)) = one else {
+            let mut row = vec![name.clone(), dash(devices.role(name))];
+            row.resize(header.len() - 1, "-".to_owned());
+            row.push("no answer".to_owned());
+            return row;
+        };
+        let hottest = facts.temperatures.values().max().map_or_else(|| "-".to_owned(), ToString::to_string);
+        let count = found.iter().filter(|finding| finding.severity > Severity::Note).count();
+        vec![
+            name.clone(),
+            dash(devices.role(name)),
+            facts.jetpack().unwrap_or("-").to_owned(),
+            dash(&facts.kernel),
+            dash(&facts.power_mode),
+            hottest,
+            format!("{} GiB", facts.disk_free_kib >> 20),
+            dash(&facts.k3s),
+            if count == 0 { "none".to_owned() } else { count.to_string() },
+        ]
+    });
+    let rows: Vec<Vec<String>> = rows.collect();
+    report::rows_table(&header, &rows, width)
+}
+
+/// What was found, the worst first; what several devices have in common once.
+fn findings(seen: &BTreeMap<String, Seen>) -> String {
+    let mut said: BTreeMap<(u8, String, String), Vec<String>> = BTreeMap::new();
+    for (name, one) in seen {
+        let mut add = |word: u8, problem: &str, remedy: &str| {
+            said.entry((word, problem.to_owned(), remedy.to_owned())).or_default().push(name.clone());
+        };
+        match one {
+            Err(fault) => add(0, &fault.message, fault.next_step.as_deref().unwrap_or("run the same command again")),
+            Ok((_, found)) => found.iter().for_each(|one| add(weight(one.severity), &one.problem, &one.remedy)),
+        }
+    }
+    let line = |((word, problem, remedy), names): (&(u8, String, String), &Vec<String>)| {
+        let names = report::names(names);
+        format!("\n{:<8} {names}: {problem}\n  remedy: {remedy}\n", WORDS[usize::from(*word)])
+    };
+    said.iter().map(line).collect()
+}
+
+/// The words of findings, the worst first.
+const WORDS: [&str; 4] = ["away", "blocks", "warning", "note"];
+
+const fn weight(severity: Severity) -> u8 {
+    match severity {
+        Severity::Blocks => 1,
+        Severity::Warning => 2,
+        Severity::Note => 3,
+    }
+}
+
+fn verdict(seen: &BTreeMap<String, Seen>) -> String {
+    let away = seen.values().filter(|one| one.is_err()).count();
+    let all = || seen.values().flatten().flat_map(|(_, found)| found);
+    let count = |severity| all().filter(|finding| finding.severity == severity).count();
+    let (blocks, warnings) = (count(Severity::Blocks), count(Severity::Warning));
+    let devices = report::counted(seen.len(), "device");
+    if away + blocks + warnings == 0 {
+        return format!("\n{devices}: no problem found");
+    }
+    format!("\n{devices}: {away} without an answer, {blocks} blocking, {}", report::counted(warnings, "warning"))
+}
+
+fn document(seen: &BTreeMap<String, Seen>, code: u8) -> serde_json::Value {
+    let one = |(name, one): (&String, &Seen)| match one {
+        Ok((facts, found)) => {
+            json!({"name": name, "reachable": true, "jetpack": facts.jetpack(), "facts": facts, "findings": found})
+        }
+        Err(fault) => json!({"name": name, "reachable": false, "fault": fault}),
+    };
+    json!({"exit": code, "devices": seen.iter().map(one).collect::<Vec<_>>()})
+}

@@ -1,0 +1,146 @@
+//! `jetson drain` and `jetson uncordon`: pods leave a node, within their disruption budgets, and may come back.
+
+use super::devices::{Devices, DevicesArgs};
+use crate::commands::Context;
+use crate::exit::{self, Failure};
+use crate::provider::device::quoted;
+use crate::resource::{Class, Fault};
+
+/// Which nodes.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Devices, by their names in the plan
+    #[arg(required = true, value_name = "HOST")]
+    hosts: Vec<String>,
+    #[command(flatten)]
+    devices: DevicesArgs,
+}
+
+/// Move the pods away from nodes, within their disruption budgets; no new ones come until `jetson uncordon`.
+#[derive(Debug, clap::Args)]
+pub struct DrainArgs {
+    #[command(flatten)]
+    which: Args,
+    /// Seconds that the pods of a node have to go
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    timeout: u32,
+}
+
+/// Drains, one node after the other: budgets hold for all of them together.
+///
+/// # Errors
+/// What failed, why, and the next step.
+pub async fn run(args: DrainArgs, context: &Context) -> Result<u8, Failure> {
+    let devices = args.which.devices.load(&args.which.hosts, context)?;
+    let undo = "akidb-edge jetson uncordon";
+    let mut code = exit::DONE;
+    for name in &args.which.hosts {
+        match drain(&devices, name, args.timeout, false).await {
+            Ok(_) => context.voice.data(&format!("{name}: drained; {undo} {name} lets pods come back")),
+            Err(fault) => {
+                code = exit::ERROR;
+                fail(name, &fault, context);
+            }
+        }
+    }
+    Ok(code)
+}
+
+/// Lets pods come back.
+///
+/// # Errors
+/// What failed, why, and the next step.
+pub async fn uncordon(args: Args, context: &Context) -> Result<u8, Failure> {
+    let devices = args.devices.load(&args.hosts, context)?;
+    let mut code = exit::DONE;
+    for name in &args.hosts {
+        match kubectl(&devices, "uncordon", &format!("uncordon {}", quoted(name))).await {
+            Ok(_) => context.voice.data(&format!("{name}: takes pods again")),
+            Err(fault) => {
+                code = exit::ERROR;
+                fail(name, &fault, context);
+            }
+        }
+    }
+    Ok(code)
+}
+
+/// Cordons a node and moves its pods. `all_go`: no node stays, so that no budget can be kept; pods are ended in order.
+///
+/// # Errors
+/// Why pods are still there.
+pub async fn drain(devices: &Devices, name: &str, seconds: u32, all_go: bool) -> Result<String, Fault> {
+    let how = if all_go { " --disable-eviction" } else { "" };
+    let words =
+        format!("drain {} --ignore-daemonsets --delete-emptydir-data --force --timeout={seconds}s{how}", quoted(name));
+    kubectl(devices, "drain", &words).await
+}
+
+/// Runs kubectl on the server.
+///
+/// # Errors
+/// What it says when it fails.
+pub async fn kubectl(devices: &Devices, operation: &str, words: &str) -> Result<String, Fault> {
+    let server =
+        devices.server().map_err(|bad| Fault::new(Class::Refused, "kubectl", operation, "NoCluster", bad.problem))?;
+    let reply = devices.fleet.run(server, format!("k3s kubectl {words}")).await?;
+    if reply.code == 0 {
+        return Ok(reply.output);
+    }
+    let budget = reply.output.contains("disruption budget");
+    let next = if budget {
+        "the budget of a workload keeps its pods here: give it more replicas or another node first, or a longer --timeout"
+    } else if reply.output.contains("not found") {
+        "akidb-edge jetson status shows the nodes; akidb-edge jetson provision lets a device join"
+    } else {
+        "akidb-edge jetson status shows the nodes; then run the same command again"
+    };
+    Err(Fault::new(Class::Refused, "kubectl", operation, "Failed", reason(&reply.output)).next(next))
+}
+
+/// Why kubectl gave up: the pods that a budget holds, else its last error.
+fn reason(output: &str) -> String {
+    let mut held: Vec<String> = output.lines().filter_map(held).collect();
+    held.sort();
+    held.dedup();
+    if !held.is_empty() {
+        return format!("disruption budgets hold {}", held.join(", "));
+    }
+    let lines = || output.lines().map(str::trim).rev().filter(|line| !line.is_empty());
+    lines()
+        .find(|line| line.starts_with("error") || line.starts_with("Error"))
+        .or_else(|| lines().next())
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// `error when evicting pods/"NAME" -n "NAMESPACE" (…): Cannot evict pod as it would violate …` as `NAMESPACE/NAME`.
+fn held(line: &str) -> Option<String> {
+    line.contains("disruption budget").then_some(())?;
+    let quoted: Vec<&str> = line.split('"').collect();
+    Some(format!("{}/{}", quoted.get(3)?, quoted.get(1)?))
+}
+
+/// One line for a device that failed, and what helps.
+pub fn fail(name: &str, fault: &Fault, context: &Context) {
+    context.voice.data(&format!("{name}: {}", fault.message));
+    if let Some(next) = &fault.next_step {
+        context.voice.data(&format!("  next: {next}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_kubectl_says_is_told_in_one_line() {
+        let said = "node/jetson-01 already cordoned\nWarning: ignoring DaemonSet-managed Pods: kube-system/nvidia-device-plugin-x\nevicting pod akidb/akidb-edge-1\nerror when evicting pods/\"akidb-edge-1\" -n \"akidb\" (will retry after 5s): Cannot evict pod as it would violate the pod's disruption budget.\nevicting pod akidb/akidb-edge-1\nerror when evicting pods/\"akidb-edge-1\" -n \"akidb\" (will retry after 5s): Cannot evict pod as it would violate the pod's disruption budget.\nThere are pending pods in node \"jetson-01\" when an error occurred: global timeout reached: 6s";
+        assert_eq!(reason(said), "disruption budgets hold akidb/akidb-edge-1");
+        assert_eq!(
+            reason("Error from server (NotFound): nodes \"x\" not found\n"),
+            "Error from server (NotFound): nodes \"x\" not found"
+        );
+        assert_eq!(reason(""), "");
+    }
+}

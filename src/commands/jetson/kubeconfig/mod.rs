@@ -1,0 +1,121 @@
+//! `jetson kubeconfig`: the way into the cluster, in the user's own list of clusters.
+
+mod merge;
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::devices::DevicesArgs;
+use crate::commands::Context;
+use crate::exit::{self, Failure};
+
+/// Fetch the cluster's credentials and merge them into ~/.kube/config (or the first file of $KUBECONFIG).
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    devices: DevicesArgs,
+    /// Write this file instead, with this cluster alone; - writes to standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Merge into the file of --out, too
+    #[arg(long, requires = "out")]
+    merge: bool,
+    /// Name of cluster, user and context; without it, the name of the stack
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
+}
+
+/// Where k3s writes it.
+const THERE: &str = "/etc/rancher/k3s/k3s.yaml";
+
+/// Fetches it.
+///
+/// # Errors
+/// What failed, why, and the next step.
+pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
+    let devices = args.devices.load(&[], context)?;
+    let server = devices.server()?.to_owned();
+    let name = args.context.clone().unwrap_or_else(|| devices.plan.stack.clone());
+    let reply = devices.fleet.run(&server, format!("cat {THERE}")).await?;
+    if reply.code != 0 {
+        return Err(Failure::error(
+            format!("{server}: {THERE} is not there: k3s does not run on it yet"),
+            "akidb-edge jetson provision makes the cluster; akidb-edge jetson status shows it",
+        ));
+    }
+    // What the file holds is never shown: only what is wrong with its shape.
+    let address = devices.host(&server).map(|host| host.address.clone()).unwrap_or_default();
+    let fetched = merge::named(&reply.output, &address, &name).map_err(|why| {
+        Failure::error(format!("{server}: {THERE} is no kubeconfig: {why}"), "look at it on the device")
+    })?;
+    if args.out.as_deref() == Some(Path::new("-")) {
+        crate::report::put(fetched.text.trim_end());
+        return Ok(exit::DONE);
+    }
+    let file = file(&args)?;
+    let merges = args.out.is_none() || args.merge;
+    let old = fs::read_to_string(&file).ok();
+    let text = match old.as_deref().filter(|old| merges && !old.trim().is_empty()) {
+        Some(old) => merge::merged(old, &fetched).map_err(|why| {
+            Failure::refused(
+                format!("{} is no kubeconfig: {why}; it was left alone", file.display()),
+                "correct it, or write another file with --out",
+            )
+        })?,
+        None => fetched.text.clone(),
+    };
+    let backup = if old.as_deref() == Some(&text) { None } else { write(&file, &text, old.as_deref())? };
+    tell(&file, &name, backup.as_deref(), old.as_deref() == Some(&text), context);
+    Ok(exit::DONE)
+}
+
+fn tell(file: &Path, name: &str, backup: Option<&Path>, same: bool, context: &Context) {
+    if context.voice.json {
+        let body = json!({"exit": exit::DONE, "file": file, "context": name, "changed": !same, "backup": backup});
+        return context.voice.json("kubeconfig", &body);
+    }
+    let how = if same { "had it already" } else { "has it now" };
+    context.voice.data(&format!("{} {how}: kubectl --context {name} get nodes", file.display()));
+    if let Some(backup) = backup {
+        context.voice.data(&format!("the former file is kept: {}", backup.display()));
+    }
+}
+
+/// The file to write, behind links.
+fn file(args: &Args) -> Result<PathBuf, Failure> {
+    let listed = std::env::var_os("KUBECONFIG").and_then(|list| std::env::split_paths(&list).next());
+    let listed = listed.filter(|first| !first.as_os_str().is_empty());
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".kube/config"));
+    let file = args.out.clone().or(listed).or_else(home);
+    let file = file.ok_or_else(|| Failure::refused("there is no home directory", "name a file with --out"))?;
+    Ok(fs::canonicalize(&file).unwrap_or(file))
+}
+
+/// Writes it in one step, for the user alone; what was there is kept beside it.
+fn write(file: &Path, text: &str, old: Option<&str>) -> Result<Option<PathBuf>, Failure> {
+    let bad =
+        |bad: std::io::Error| Failure::error(format!("{}: {bad}", file.display()), "name another file with --out");
+    let directory = file.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(directory).map_err(bad)?;
+    let place = |to: &Path, text: &str| -> std::io::Result<()> {
+        let mut draft = tempfile::NamedTempFile::new_in(directory)?;
+        draft.as_file().set_permissions(fs::Permissions::from_mode(0o600))?;
+        draft.write_all(text.as_bytes())?;
+        draft.as_file().sync_all()?;
+        draft.persist(to).map_err(|bad| bad.error).map(drop)
+    };
+    let mut kept = None;
+    if let Some(old) = old {
+        let stamp = jiff::Zoned::now().strftime("%Y%m%dT%H%M%S").to_string();
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let backup = file.with_file_name(format!("{name}.before-{stamp}"));
+        place(&backup, old).map_err(bad)?;
+        kept = Some(backup);
+    }
+    place(file, text).map_err(bad)?;
+    Ok(kept)
+}

@@ -1,0 +1,101 @@
+//! `jetson power`: a power mode by name, or one that follows the load. Journalled: `jetson rollback` brings back what was.
+
+use super::devices::{Devices, DevicesArgs, choose};
+use super::walk::{self, Aim, Part};
+use crate::commands::Context;
+use crate::commands::walk::RunArgs;
+use crate::desired::jetson;
+use crate::exit::Failure;
+use crate::plan::{Plan, Work};
+use crate::provider::device::{FACTS_SCRIPT, Facts};
+
+/// Set the power mode by name; `auto` follows the load of the GPU.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Name of the mode as the device knows it (7W, 15W, 25W, MAXN_SUPER), or auto
+    #[arg(long, value_name = "MODE")]
+    mode: String,
+    #[command(flatten)]
+    devices: DevicesArgs,
+    /// Only these devices
+    #[arg(long, value_name = "NAME")]
+    host: Vec<String>,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+/// Sets it.
+///
+/// # Errors
+/// What failed, why, and the next step.
+pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
+    let mut plan = args.devices.plan(context)?;
+    let devices = args.devices.load(&args.host, context)?;
+    if args.mode != "auto" {
+        need_mode(&args.mode, &devices).await?;
+    }
+    let before = set(&mut plan, &args.mode, &args.host)?;
+    for said in before {
+        context.voice.talk(&format!(
+            "the plan says {said}: the next provision sets that again; write power_mode: {} into the plan to keep it",
+            args.mode
+        ));
+    }
+    let command = format!("jetson power --mode {} --plan {}", args.mode, args.devices.plan_name());
+    let mut built = crate::commands::walk::devices(&plan, &context.voice)?;
+    // Files that a provision would carry are not needed for this.
+    built.missing.clear();
+    let aim = Aim {
+        stack: jetson::stack(&plan),
+        command,
+        built,
+        plan: Some(plan),
+        hosts: args.host,
+        part: Part::Power,
+        sequence: None,
+        fleet: Some(devices.fleet),
+    };
+    walk::carry_out(aim, args.devices.access(), &args.run, context).await
+}
+
+/// Refuses a mode that a device does not have. What does not answer is told later, with the rest.
+async fn need_mode(mode: &str, devices: &Devices) -> Result<(), Failure> {
+    let mut without = Vec::new();
+    for (name, reply) in devices.ask(FACTS_SCRIPT).await {
+        let Ok(reply) = reply else { continue };
+        let known = Facts::read(&reply.output).power_modes;
+        if !known.iter().any(|one| one == mode) {
+            let list = if known.is_empty() { "none: is it a Jetson?".to_owned() } else { known.join(", ") };
+            without.push(format!("{name} has no power mode {mode:?}; it has {list}"));
+        }
+    }
+    if without.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::refused(
+        format!("{}\nnothing was done", without.join("\n")),
+        "choose one of the modes named, or name the other devices with --host",
+    ))
+}
+
+/// Says it in the plan, for these devices alone; gives back what the plan said of them.
+fn set(plan: &mut Plan, mode: &str, hosts: &[String]) -> Result<std::collections::BTreeSet<String>, Failure> {
+    let fleets = || {
+        plan.steps.iter().filter_map(|step| match &step.work {
+            Work::Jetson(jetson) => Some(jetson),
+            _ => None,
+        })
+    };
+    let known: Vec<&String> = fleets().flat_map(|jetson| jetson.hosts.keys()).collect();
+    let names = choose(known.into_iter(), hosts)?;
+    let mut before = std::collections::BTreeSet::new();
+    for step in &mut plan.steps {
+        let Work::Jetson(jetson) = &mut step.work else { continue };
+        let all = jetson.power_mode.clone();
+        for (_, host) in jetson.hosts.iter_mut().filter(|(name, _)| names.contains(*name)) {
+            before.extend(host.power_mode.clone().or_else(|| all.clone()).filter(|said| said != mode));
+            host.power_mode = Some(mode.to_owned());
+        }
+    }
+    Ok(before)
+}

@@ -1,0 +1,159 @@
+//! `jetson status`: nodes, load, temperatures, power, versions. Changes nothing.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::devices::{Devices, DevicesArgs};
+use crate::commands::Context;
+use crate::exit::{self, Failure};
+use crate::provider::device::{FACTS_SCRIPT, Facts, LOAD_SCRIPT, Load, lines};
+use crate::report;
+use crate::resource::Fault;
+
+/// Show the devices as they are now: nodes, load, temperatures, power, versions.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    devices: DevicesArgs,
+    /// Only these devices
+    #[arg(long, value_name = "NAME")]
+    host: Vec<String>,
+    /// Look again every so many seconds, until Ctrl-C; with --json one document a line
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "5")]
+    watch: Option<u64>,
+}
+
+/// A device as it is now.
+#[derive(Debug, Serialize)]
+struct Row {
+    name: String,
+    role: &'static str,
+    /// What the API says of its node: ready, not ready, cordoned; none when it is no node.
+    node: Option<String>,
+    facts: Option<Facts>,
+    load: Option<Load>,
+    fault: Option<Fault>,
+}
+
+/// Shows.
+///
+/// # Errors
+/// What failed, why, and the next step.
+pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
+    let mut devices = args.devices.load(&args.host, context)?;
+    let Some(seconds) = args.watch else {
+        let rows = look(&devices).await;
+        let code = code(&rows);
+        if context.voice.json {
+            context.voice.json("devices", &json!({"exit": code, "devices": rows}));
+        } else {
+            show(&rows, context);
+            devices.say_who_is_away(rows.iter().filter_map(|row| row.fault.as_ref()), context);
+        }
+        return Ok(code);
+    };
+    let mut every = tokio::time::interval(Duration::from_secs(seconds.max(1)));
+    loop {
+        every.tick().await;
+        let rows = look(&devices).await;
+        if context.voice.json {
+            report::put(
+                &json!({"schema": "akidb-edge/devices/v1", "at": now(), "exit": code(&rows), "devices": rows})
+                    .to_string(),
+            );
+        } else {
+            if context.session.terminal {
+                // Home, and everything below is cleared.
+                report::put("\u{1b}[H\u{1b}[2J");
+            }
+            report::put(&format!("{}  every {} s, Ctrl-C ends it", now(), seconds.max(1)));
+            show(&rows, context);
+        }
+        // A device that was away is tried anew; connections that stand are kept.
+        if rows.iter().any(|row| row.fault.is_some()) {
+            devices.fleet = devices.fleet.anew();
+        }
+    }
+}
+
+fn now() -> String {
+    jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+async fn look(devices: &Devices) -> Vec<Row> {
+    let script = format!("{FACTS_SCRIPT}\n{LOAD_SCRIPT}");
+    let (answers, nodes) = tokio::join!(devices.ask(&script), nodes(devices));
+    let row = |(name, reply): (String, Result<crate::provider::device::Reply, Fault>)| {
+        let (role, node) = (devices.role(&name), nodes.get(&name).cloned());
+        match reply {
+            Err(fault) => Row { name, role, node, facts: None, load: None, fault: Some(fault) },
+            Ok(reply) => {
+                let load = lines(&reply.output).get("tegrastats").and_then(|line| Load::read(line));
+                Row { name, role, node, facts: Some(Facts::read(&reply.output)), load, fault: None }
+            }
+        }
+    };
+    answers.into_iter().map(row).collect()
+}
+
+/// What the API says of each node; nothing when there is no cluster or it cannot be asked.
+async fn nodes(devices: &Devices) -> BTreeMap<String, String> {
+    let Ok(server) = devices.server() else { return BTreeMap::new() };
+    let ask = "command -v k3s >/dev/null && k3s kubectl get nodes -o json --request-timeout=5s 2>/dev/null || :";
+    let Ok(reply) = devices.fleet.run(server, ask).await else { return BTreeMap::new() };
+    let list: Value = serde_json::from_str(&reply.output).unwrap_or_default();
+    let items = list.get("items").and_then(Value::as_array).into_iter().flatten();
+    items.filter_map(|node| Some((node.pointer("/metadata/name")?.as_str()?.to_owned(), condition(node)))).collect()
+}
+
+fn condition(node: &Value) -> String {
+    let conditions = node.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
+    let ready = conditions.filter(|one| one["type"] == "Ready").any(|one| one["status"] == "True");
+    let cordoned = node.pointer("/spec/unschedulable").and_then(Value::as_bool).unwrap_or(false);
+    match (ready, cordoned) {
+        (true, false) => "ready",
+        (true, true) => "cordoned",
+        (false, _) => "not ready",
+    }
+    .to_owned()
+}
+
+/// 1: a device did not answer; 2: a node is not ready.
+fn code(rows: &[Row]) -> u8 {
+    if rows.iter().any(|row| row.fault.is_some()) {
+        return exit::ERROR;
+    }
+    let well = |row: &Row| row.role.is_empty() || row.node.as_deref() == Some("ready");
+    if rows.iter().all(well) { exit::DONE } else { exit::PENDING }
+}
+
+fn show(rows: &[Row], context: &Context) {
+    let header = ["device", "role", "node", "k3s", "JetPack", "mode", "GPU", "CPU", "°C", "RAM GiB", "W"];
+    let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
+    context.voice.data(&report::rows_table(&header, &cells, context.session.width));
+}
+
+fn cells(row: &Row) -> Vec<String> {
+    let or_dash = |text: Option<String>| text.filter(|text| !text.is_empty()).unwrap_or_else(|| "-".to_owned());
+    let (facts, load) = (row.facts.as_ref(), row.load.as_ref());
+    let percent = |value: Option<u8>| or_dash(value.map(|value| format!("{value} %")));
+    let k3s = facts.map_or_else(|| "no answer".to_owned(), |facts| facts.k3s.clone());
+    let zone = facts.and_then(|facts| facts.temperatures.values().max().map(|degrees| *degrees as f64));
+    let ram = load.and_then(|load| Some((load.ram_used_mib? as f64 / 1024.0, load.ram_mib? as f64 / 1024.0)));
+    vec![
+        row.name.clone(),
+        or_dash(Some(row.role.to_owned())),
+        or_dash(row.node.clone()),
+        or_dash(Some(k3s)),
+        or_dash(facts.and_then(|facts| facts.jetpack().map(str::to_owned))),
+        or_dash(facts.map(|facts| facts.power_mode.clone())),
+        percent(load.and_then(|load| load.gpu_percent)),
+        percent(load.and_then(|load| load.cpu_percent)),
+        or_dash(load.and_then(Load::hottest).or(zone).map(|degrees| format!("{degrees:.0}"))),
+        or_dash(ram.map(|(used, all)| format!("{used:.1} of {all:.1}"))),
+        or_dash(load.and_then(|load| load.power_mw).map(|power| format!("{:.1}", power as f64 / 1000.0))),
+    ]
+}

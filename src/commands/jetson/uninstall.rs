@@ -1,0 +1,66 @@
+//! `jetson uninstall`: everything that was brought to the devices goes, agents first, the server last.
+
+use super::AccessArgs;
+use super::walk::{self, Aim, Part};
+use crate::commands::Context;
+use crate::commands::walk::{PlanArgs, RunArgs};
+use crate::desired::{Built, jetson};
+use crate::exit::Failure;
+use crate::resource::Desired;
+
+/// Take away everything that was brought to the devices: cluster, packages, files, power modes.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    which: WhichArgs,
+    #[command(flatten)]
+    access: AccessArgs,
+    #[command(flatten)]
+    run: RunArgs,
+    /// Only these devices
+    #[arg(long, value_name = "NAME")]
+    host: Vec<String>,
+}
+
+/// Which stack of devices: of a plan, or by its name.
+#[derive(Clone, Debug, clap::Args)]
+pub struct WhichArgs {
+    #[command(flatten)]
+    pub plan: PlanArgs,
+    /// Name of the stack, when no plan is at hand: where the devices are is in the journal
+    #[arg(long)]
+    pub stack: Option<String>,
+}
+
+impl WhichArgs {
+    /// The name of the stack of devices.
+    ///
+    /// # Errors
+    /// When neither a stack nor a plan is named.
+    pub fn name(&self, context: &Context) -> Result<String, Failure> {
+        match &self.stack {
+            Some(stack) if stack.ends_with(jetson::SUFFIX) => Ok(stack.clone()),
+            Some(stack) => Ok(format!("{stack}{}", jetson::SUFFIX)),
+            None => Ok(jetson::stack(&self.plan.load(&context.session)?)),
+        }
+    }
+}
+
+/// Takes it away.
+///
+/// # Errors
+/// What failed, why, and the next step.
+pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
+    let stack = args.which.name(context)?;
+    let aim = Aim {
+        command: format!("jetson uninstall --stack {stack}"),
+        built: Built { desired: Desired::new(&stack), ..Built::default() },
+        stack,
+        plan: None,
+        hosts: args.host,
+        part: Part::All,
+        sequence: None,
+        fleet: None,
+    };
+    walk::carry_out(aim, &args.access, &args.run, context).await
+}
