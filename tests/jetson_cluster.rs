@@ -91,11 +91,8 @@ fn five_devices_become_a_gpu_cluster_and_bare_again() {
     assert!(drift.stdout.contains("labels.tier: (not set) -> edge  (changed outside)"), "{}", drift.all());
     assert_eq!(nodes(&lab).len(), 5);
 
-    // Nothing wanted any more: nothing is left.
-    let plan = fs::read_to_string(lab.path("cluster.yaml")).expect("the plan");
-    let devices = plan.split("          power_mode").next().expect("the start of the plan");
-    fs::write(lab.path("nothing.yaml"), devices).expect("a file");
-    lab.run("jetson deploy --yes --plan nothing.yaml --inventory hosts.yaml").exits(0);
+    // Taken down by what the journal knows: nothing is left.
+    lab.run("jetson uninstall --yes --stack lab").exits(0);
     for (at, before) in (1..=5).zip(before) {
         assert_eq!(lab.inside(&format!("jetson-0{at}"), bare), before, "jetson-0{at}");
     }
