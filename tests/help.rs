@@ -4,7 +4,7 @@ mod support;
 
 use support::cli::{bare, finish};
 
-const VERBS: [&str; 20] = [
+const VERBS: [&str; 32] = [
     "deploy",
     "route",
     "route geo",
@@ -21,6 +21,18 @@ const VERBS: [&str; 20] = [
     "state journal",
     "validate",
     "validate plan",
+    "jetson",
+    "jetson provision",
+    "jetson deploy",
+    "jetson doctor",
+    "jetson status",
+    "jetson power",
+    "jetson kubeconfig",
+    "jetson drain",
+    "jetson uncordon",
+    "jetson shutdown",
+    "jetson rollback",
+    "jetson uninstall",
     "report",
     "completions",
     "help",

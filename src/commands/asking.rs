@@ -12,7 +12,7 @@ use crate::report;
 use crate::resource::{Changes, Outcome};
 
 /// Verbs that a plan may name as a step and that exist, but are not part of a deploy.
-const VERBS_OF_THEIR_OWN: &[&str] = &["report", "jetson provision", "jetson deploy"];
+const VERBS_OF_THEIR_OWN: &[&str] = &["report", "jetson provision", "jetson deploy", "jetson shutdown"];
 
 /// What is about to be asked.
 pub struct Asked<'a> {

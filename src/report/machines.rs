@@ -95,6 +95,9 @@ fn what(change: &Change, machine: &str) -> String {
     {
         return format!("{path}: {line}");
     }
+    if let (Some(name), Some(what)) = (text("name"), text("what")) {
+        return format!("{what} {name}");
+    }
     if let Some(said) = ["path", "unit", "name", "reference", "mode"].into_iter().find_map(text) {
         return said.to_owned();
     }

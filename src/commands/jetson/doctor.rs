@@ -65,7 +65,7 @@ fn code(seen: &BTreeMap<String, Seen>) -> u8 {
 }
 
 fn table(devices: &Devices, seen: &BTreeMap<String, Seen>, width: u16) -> String {
-    let header = ["device", "role", "JetPack", "L4T", "kernel", "mode", "°C", "disk free", "k3s", "problems"];
+    let header = ["device", "role", "JetPack", "kernel", "mode", "°C", "disk free", "k3s", "problems"];
     let dash = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
     let rows = seen.iter().map(|(name, one)| {
         let Ok((facts, found)) = one else {
@@ -80,7 +80,6 @@ fn table(devices: &Devices, seen: &BTreeMap<String, Seen>, width: u16) -> String
             name.clone(),
             dash(devices.role(name)),
             facts.jetpack().unwrap_or("-").to_owned(),
-            dash(&facts.l4t),
             dash(&facts.kernel),
             dash(&facts.power_mode),
             hottest,

@@ -98,20 +98,27 @@ pub async fn kubectl(devices: &Devices, operation: &str, words: &str) -> Result<
     Err(Fault::new(Class::Refused, "kubectl", operation, "Failed", reason(&reply.output)).next(next))
 }
 
-/// The lines that say why, each once.
+/// Why kubectl gave up: the pods that a budget holds, else its last error.
 fn reason(output: &str) -> String {
-    let telling = |line: &&str| line.contains("rror") || line.contains("annot");
-    let mut said: Vec<&str> = output.lines().map(str::trim).filter(telling).collect();
-    if said.is_empty() {
-        said = output.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let mut held: Vec<String> = output.lines().filter_map(held).collect();
+    held.sort();
+    held.dedup();
+    if !held.is_empty() {
+        return format!("disruption budgets hold {}", held.join(", "));
     }
-    let mut kept: Vec<&str> = Vec::new();
-    for line in said {
-        if !kept.contains(&line) && kept.len() < 3 {
-            kept.push(line);
-        }
-    }
-    kept.join(" / ")
+    let lines = || output.lines().map(str::trim).rev().filter(|line| !line.is_empty());
+    lines()
+        .find(|line| line.starts_with("error") || line.starts_with("Error"))
+        .or_else(|| lines().next())
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// `error when evicting pods/"NAME" -n "NAMESPACE" (…): Cannot evict pod as it would violate …` as `NAMESPACE/NAME`.
+fn held(line: &str) -> Option<String> {
+    line.contains("disruption budget").then_some(())?;
+    let quoted: Vec<&str> = line.split('"').collect();
+    Some(format!("{}/{}", quoted.get(3)?, quoted.get(1)?))
 }
 
 /// One line for a device that failed, and what helps.
@@ -119,5 +126,21 @@ pub fn fail(name: &str, fault: &Fault, context: &Context) {
     context.voice.data(&format!("{name}: {}", fault.message));
     if let Some(next) = &fault.next_step {
         context.voice.data(&format!("  next: {next}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_kubectl_says_is_told_in_one_line() {
+        let said = "node/jetson-01 already cordoned\nWarning: ignoring DaemonSet-managed Pods: kube-system/nvidia-device-plugin-x\nevicting pod akidb/akidb-edge-1\nerror when evicting pods/\"akidb-edge-1\" -n \"akidb\" (will retry after 5s): Cannot evict pod as it would violate the pod's disruption budget.\nevicting pod akidb/akidb-edge-1\nerror when evicting pods/\"akidb-edge-1\" -n \"akidb\" (will retry after 5s): Cannot evict pod as it would violate the pod's disruption budget.\nThere are pending pods in node \"jetson-01\" when an error occurred: global timeout reached: 6s";
+        assert_eq!(reason(said), "disruption budgets hold akidb/akidb-edge-1");
+        assert_eq!(
+            reason("Error from server (NotFound): nodes \"x\" not found\n"),
+            "Error from server (NotFound): nodes \"x\" not found"
+        );
+        assert_eq!(reason(""), "");
     }
 }

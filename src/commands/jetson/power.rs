@@ -42,7 +42,9 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         ));
     }
     let command = format!("jetson power --mode {} --plan {}", args.mode, args.devices.plan_name());
-    let built = crate::commands::walk::devices(&plan, &context.voice)?;
+    let mut built = crate::commands::walk::devices(&plan, &context.voice)?;
+    // Files that a provision would carry are not needed for this.
+    built.missing.clear();
     let aim = Aim {
         stack: jetson::stack(&plan),
         command,

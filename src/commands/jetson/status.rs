@@ -140,14 +140,14 @@ fn cells(row: &Row) -> Vec<String> {
     let or_dash = |text: Option<String>| text.filter(|text| !text.is_empty()).unwrap_or_else(|| "-".to_owned());
     let (facts, load) = (row.facts.as_ref(), row.load.as_ref());
     let percent = |value: Option<u8>| or_dash(value.map(|value| format!("{value} %")));
-    let node = if row.fault.is_some() && row.node.is_none() { Some("no answer".to_owned()) } else { row.node.clone() };
+    let k3s = facts.map_or_else(|| "no answer".to_owned(), |facts| facts.k3s.clone());
     let zone = facts.and_then(|facts| facts.temperatures.values().max().map(|degrees| *degrees as f64));
     let ram = load.and_then(|load| Some((load.ram_used_mib? as f64 / 1024.0, load.ram_mib? as f64 / 1024.0)));
     vec![
         row.name.clone(),
         or_dash(Some(row.role.to_owned())),
-        or_dash(node),
-        or_dash(facts.map(|facts| facts.k3s.clone())),
+        or_dash(row.node.clone()),
+        or_dash(Some(k3s)),
         or_dash(facts.and_then(|facts| facts.jetpack().map(str::to_owned))),
         or_dash(facts.map(|facts| facts.power_mode.clone())),
         percent(load.and_then(|load| load.gpu_percent)),

@@ -1,5 +1,6 @@
 //! kubectl on the machine that runs a cluster's server: k3s brings it, and its rights are root's.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -26,13 +27,29 @@ pub struct Seen {
 pub struct Kubectl {
     fleet: Arc<Fleet>,
     looks: Together<(String, Value), Option<Seen>>,
+    objects: Together<(String, Value), Option<Value>>,
+    applies: Together<Apply, (i32, String)>,
     nodes: Together<String, Vec<Value>>,
+}
+
+/// An object that is to be as it is said here.
+struct Apply {
+    host: String,
+    object: Value,
+    /// Fields that others set are taken over.
+    take: bool,
 }
 
 impl Kubectl {
     /// Clusters on these machines.
     pub fn new(fleet: &Arc<Fleet>) -> Arc<Self> {
-        Arc::new(Self { fleet: Arc::clone(fleet), looks: Together::default(), nodes: Together::default() })
+        Arc::new(Self {
+            fleet: Arc::clone(fleet),
+            looks: Together::default(),
+            objects: Together::default(),
+            applies: Together::default(),
+            nodes: Together::default(),
+        })
     }
 
     /// Runs kubectl with these arguments; `input` is its standard input. The exit status and all that it printed.
@@ -93,15 +110,11 @@ impl Kubectl {
 
     async fn look_at_all(&self, all: Vec<(String, Value)>) -> Answer<Vec<Answer<Option<Seen>>>> {
         let mut answers: Vec<Answer<Option<Seen>>> = all.iter().map(|_| Ok(None)).collect();
-        let mut hosts: Vec<&String> = all.iter().map(|(host, _)| host).collect();
-        hosts.sort_unstable();
-        hosts.dedup();
-        for host in hosts {
-            let ours = all.iter().enumerate().filter(|(_, (at, _))| at == host);
-            let ours: Vec<(usize, &Value)> = ours.map(|(at, (_, wanted))| (at, wanted)).collect();
-            match self.look_at_host(host, &ours.iter().map(|(_, wanted)| *wanted).collect::<Vec<_>>()).await {
-                Ok(seen) => ours.iter().zip(seen).for_each(|((at, _), seen)| answers[*at] = Ok(seen)),
-                Err(fault) => ours.iter().for_each(|(at, _)| answers[*at] = Err(fault.clone())),
+        for (host, places) in by_host(all.iter().map(|(host, _)| host)) {
+            let wanted: Vec<&Value> = places.iter().map(|at| &all[*at].1).collect();
+            match self.look_at_host(host, &wanted).await {
+                Ok(seen) => places.iter().zip(seen).for_each(|(at, seen)| answers[*at] = Ok(seen)),
+                Err(fault) => places.iter().for_each(|at| answers[*at] = Err(fault.clone())),
             }
         }
         Ok(answers)
@@ -109,26 +122,83 @@ impl Kubectl {
 
     /// Two calls for any number of objects: what is there, then what an apply would make of that.
     async fn look_at_host(&self, host: &str, wanted: &[&Value]) -> Answer<Vec<Option<Seen>>> {
-        let script = format!(
-            "{UNLESS_IT_RUNS}\nk3s kubectl get --ignore-not-found -o json -f - 2>&1 <<'{END}'\n{}\n{END}",
-            list(wanted)
-        );
+        let now = self.get(host, wanted).await?;
+        let known: Vec<&Value> =
+            wanted.iter().zip(&now).filter(|(_, now)| now.is_some()).map(|(wanted, _)| *wanted).collect();
+        let after = if known.is_empty() { Vec::new() } else { self.after(host, &known).await? };
+        let seen = |(wanted, now): (&&Value, Option<Value>)| {
+            let then = after.iter().find(|then| same(then, wanted)).cloned();
+            now.map(|now| Seen { now, then })
+        };
+        Ok(wanted.iter().zip(now).map(seen).collect())
+    }
+
+    /// What is there of these.
+    async fn get(&self, host: &str, wanted: &[&Value]) -> Answer<Vec<Option<Value>>> {
+        let list = list(wanted);
+        let script =
+            format!("{UNLESS_IT_RUNS}\nk3s kubectl get --ignore-not-found -o json -f - 2>&1 <<'{END}'\n{list}\n{END}");
         let reply = self.fleet.run(host, script).await?;
         // A kind that the cluster does not know cannot have objects.
         if reply.code != 0 && !reply.output.contains("no matches for kind") {
             return Err(refused("get", &reply.output));
         }
         let there = items(&reply.output);
-        let now: Vec<Option<&Value>> =
-            wanted.iter().map(|wanted| there.iter().find(|there| same(there, wanted))).collect();
-        let known: Vec<&Value> =
-            wanted.iter().zip(&now).filter(|(_, now)| now.is_some()).map(|(wanted, _)| *wanted).collect();
-        let after = if known.is_empty() { Vec::new() } else { self.after(host, &known).await? };
-        let seen = |(wanted, now): (&&Value, &Option<&Value>)| {
-            let then = after.iter().find(|then| same(then, wanted)).cloned();
-            now.map(|now| Seen { now: now.clone(), then })
+        Ok(wanted.iter().map(|wanted| there.iter().find(|there| same(there, wanted)).cloned()).collect())
+    }
+
+    /// An object as it is.
+    ///
+    /// # Errors
+    /// When the machine cannot be reached or its API does not answer.
+    pub async fn object(&self, host: &str, wanted: Value) -> Answer<Option<Value>> {
+        let all = |all: Vec<(String, Value)>| async move {
+            let mut answers: Vec<Answer<Option<Value>>> = all.iter().map(|_| Ok(None)).collect();
+            for (host, places) in by_host(all.iter().map(|(host, _)| host)) {
+                let wanted: Vec<&Value> = places.iter().map(|at| &all[*at].1).collect();
+                match self.get(host, &wanted).await {
+                    Ok(there) => places.iter().zip(there).for_each(|(at, there)| answers[*at] = Ok(there)),
+                    Err(fault) => places.iter().for_each(|at| answers[*at] = Err(fault.clone())),
+                }
+            }
+            Ok(answers)
         };
-        Ok(wanted.iter().zip(&now).map(seen).collect())
+        self.objects.ask((host.to_owned(), wanted), all).await
+    }
+
+    /// Lets the server apply an object; `take` takes over fields that others set. The exit status and what was said.
+    ///
+    /// # Errors
+    /// When the machine cannot be reached.
+    pub async fn apply(&self, host: &str, object: Value, take: bool) -> Answer<(i32, String)> {
+        let all = |all: Vec<Apply>| async move {
+            let mut answers: Vec<Answer<(i32, String)>> = all.iter().map(|_| Ok((0, String::new()))).collect();
+            for (host, places) in by_host(all.iter().map(|apply| &apply.host)) {
+                let (plain, taking): (Vec<usize>, Vec<usize>) = places.into_iter().partition(|at| !all[*at].take);
+                for group in [plain, taking].iter().filter(|group| !group.is_empty()) {
+                    let said = self.apply_all(host, &group.iter().map(|at| &all[*at]).collect::<Vec<_>>()).await;
+                    group.iter().zip(said).for_each(|(at, said)| answers[*at] = said);
+                }
+            }
+            Ok(answers)
+        };
+        self.applies.ask(Apply { host: host.to_owned(), object, take }, all).await
+    }
+
+    /// All in one call; when that fails, each alone: which of them was refused is only said then.
+    async fn apply_all(&self, host: &str, all: &[&Apply]) -> Vec<Answer<(i32, String)>> {
+        let force = if all.iter().any(|apply| apply.take) { " --force-conflicts" } else { "" };
+        let arguments = format!("apply {SERVER_SIDE}{force} -f - 2>&1");
+        let objects: Vec<&Value> = all.iter().map(|apply| &apply.object).collect();
+        let together = self.run(host, &arguments, Some(&list(&objects))).await;
+        if objects.len() == 1 || !matches!(together, Ok((1.., _))) {
+            return all.iter().map(|_| together.clone()).collect();
+        }
+        let mut answers = Vec::new();
+        for object in objects {
+            answers.push(self.run(host, &arguments, Some(object)).await);
+        }
+        answers
     }
 
     /// What the server would make of them. When it refuses one, kubectl prints none: then each is asked for alone.
@@ -150,9 +220,18 @@ impl Kubectl {
 /// Ends a script's input.
 const END: &str = "AKIDB_EDGE_END";
 /// How objects are applied.
-pub const SERVER_SIDE: &str = "--server-side --field-manager=akidb-edge";
+const SERVER_SIDE: &str = "--server-side --field-manager=akidb-edge";
 /// Ends a script, well, when no server runs here: then there is no object, and to make it right begins with the server.
 const UNLESS_IT_RUNS: &str = "if ! systemctl is-active --quiet k3s || ! command -v k3s >/dev/null; then exit 0; fi; export KUBECONFIG=/etc/rancher/k3s/k3s.yaml";
+
+/// The places of each machine in a list of machines.
+fn by_host<'a>(hosts: impl Iterator<Item = &'a String>) -> BTreeMap<&'a str, Vec<usize>> {
+    let mut places: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (at, host) in hosts.enumerate() {
+        places.entry(host).or_default().push(at);
+    }
+    places
+}
 
 fn list(objects: &[&Value]) -> Value {
     json!({"apiVersion": "v1", "kind": "List", "items": objects})

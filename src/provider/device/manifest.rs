@@ -7,13 +7,15 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::kubectl::{Kubectl, MANAGER, SERVER_SIDE, Seen, items, naming};
+use super::kubectl::{Kubectl, MANAGER, Seen, items, naming};
 use super::readiness::{self, Verdict};
 use super::script::quoted;
 use crate::provider::{Gone, Made, Provider, Settled, Subject};
 use crate::resource::manifest::{ManifestSpec, Readiness};
 use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Level, Owner};
 
+/// What takes longer than this is asked for its reasons.
+const LOOK_CLOSER: Duration = Duration::from_secs(3);
 /// Says who made an object.
 const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Says which address of which stack it stands for.
@@ -34,24 +36,27 @@ impl Manifests {
 
     /// Applies it; `take` takes over fields that others set.
     async fn apply(&self, subject: &Subject<'_>, spec: &ManifestSpec, take: bool) -> Result<Made, Fault> {
-        let force = if take { " --force-conflicts" } else { "" };
-        let wanted = wanted(subject, spec);
-        let arguments = format!("apply {SERVER_SIDE}{force} -f - 2>&1");
-        let (code, said) = self.kubectl.run(&spec.host, &arguments, Some(&wanted)).await?;
+        let (code, said) = self.kubectl.apply(&spec.host, wanted(subject, spec), take).await?;
         if code != 0 && spec.kind == "Job" && said.contains("immutable") {
-            // A job cannot be changed: the next one takes its place.
-            self.renew(spec, &arguments, &wanted).await?;
-        } else if code != 0 {
-            return Err(super::kubectl::refused("apply", &said));
+            return self.renew(subject, spec).await;
+        }
+        self.applied(subject, spec, code, &said)
+    }
+
+    /// A job cannot be changed: the next one takes its place.
+    async fn renew(&self, subject: &Subject<'_>, spec: &ManifestSpec) -> Result<Made, Fault> {
+        let arguments = format!("delete {} --ignore-not-found --cascade=foreground --timeout=60s 2>&1", naming(spec));
+        self.kubectl.must(&spec.host, &arguments, None).await?;
+        let (code, said) = self.kubectl.apply(&spec.host, wanted(subject, spec), false).await?;
+        self.applied(subject, spec, code, &said)
+    }
+
+    fn applied(&self, subject: &Subject<'_>, spec: &ManifestSpec, code: i32, said: &str) -> Result<Made, Fault> {
+        if code != 0 {
+            return Err(super::kubectl::refused("apply", said));
         }
         self.waits_from_now(&subject.address.to_string());
         Ok(Made { id: id(spec), attributes: Attributes::new() })
-    }
-
-    async fn renew(&self, spec: &ManifestSpec, apply: &str, wanted: &Value) -> Result<(), Fault> {
-        let arguments = format!("delete {} --ignore-not-found --cascade=foreground --timeout=60s 2>&1", naming(spec));
-        self.kubectl.must(&spec.host, &arguments, None).await?;
-        self.kubectl.must(&spec.host, apply, Some(wanted)).await.map(drop)
     }
 
     fn waits_from_now(&self, address: &str) {
@@ -65,12 +70,6 @@ impl Manifests {
     fn since(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Instant>> {
         // Nothing can fail while it is held: what a poisoned map holds is whole.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn object(&self, spec: &ManifestSpec) -> Result<Value, Fault> {
-        let arguments = format!("get {} -o json 2>&1", naming(spec));
-        let printed = self.kubectl.must(&spec.host, &arguments, None).await?;
-        items(&printed).pop().ok_or_else(|| Fault::unexpected("kubectl", "get", printed))
     }
 
     /// The pods of an object, and the nodes that do not answer.
@@ -89,6 +88,14 @@ impl Manifests {
         let arguments =
             format!("logs --namespace {} {} --tail=40 2>&1", quoted(namespace), quoted(&format!("job/{}", spec.name)));
         Ok(self.kubectl.run(&spec.host, &arguments, None).await?.1)
+    }
+
+    /// Its log must say so; then the job itself remembers it.
+    async fn prove(&self, spec: &ManifestSpec, text: &str) -> Result<(), Fault> {
+        readiness::judge_log(spec, text, &self.log(spec).await?)?;
+        let note = quoted(&format!("{}={text}", readiness::PROVEN));
+        let arguments = format!("annotate {} --overwrite {note} 2>&1", naming(spec));
+        self.kubectl.must(&spec.host, &arguments, None).await.map(drop)
     }
 
     /// Why it is not there yet, from its pods and their nodes.
@@ -173,8 +180,7 @@ fn found(spec: &ManifestSpec, seen: &Seen) -> Value {
     if let (Some(all), Some(wanted)) = (object.as_object_mut(), spec.object.as_object()) {
         all.retain(|key, _| wanted.contains_key(key));
     }
-    let failed = matches!(spec.ready, Readiness::Logged(_)) && readiness::condition(&seen.now, "Failed").is_some();
-    let ready = if failed { json!("failed") } else { json!(spec.ready) };
+    let ready = readiness::lacks(&spec.ready, &seen.now).map_or_else(|| json!(spec.ready), Value::from);
     let mut all = json!({
         "host": spec.host, "api_version": spec.api_version, "kind": spec.kind, "name": spec.name, "object": object,
         "ready": ready,
@@ -207,12 +213,9 @@ impl Provider for Manifests {
 
     async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
         let spec: ManifestSpec = subject.typed()?;
-        if fields.iter().any(|field| field.path == "ready") {
+        if matches!(spec.ready, Readiness::Logged(_)) && fields.iter().any(|field| field.path.starts_with("ready")) {
             // A proof that failed is not run again by applying it once more.
-            let arguments = format!("apply {SERVER_SIDE} -f - 2>&1");
-            self.renew(&spec, &arguments, &wanted(subject, &spec)).await?;
-            self.waits_from_now(&subject.address.to_string());
-            return Ok(Made { id: found.id.clone(), attributes: found.attributes.clone() });
+            return self.renew(subject, &spec).await;
         }
         // Somebody else's object comes here only when it is taken up on purpose.
         let take = matches!(found.owner, Owner::Foreign(_));
@@ -221,15 +224,14 @@ impl Provider for Manifests {
 
     async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
         let spec: ManifestSpec = subject.typed()?;
-        let name = naming(&spec);
-        let script = format!("delete {name} --ignore-not-found --wait=false 2>&1");
-        let (code, said) = self.kubectl.run(&spec.host, &script, None).await?;
-        if code != 0 && !said.contains("no matches for kind") {
-            return Err(super::kubectl::refused("delete", &said));
-        }
-        let left = self.kubectl.must(&spec.host, &format!("get {name} --ignore-not-found -o name 2>&1"), None).await?;
-        if left.trim().is_empty() {
+        // Short tries: others have something to ask on this machine, too.
+        let arguments = format!("delete {} --ignore-not-found --timeout=1s 2>&1", naming(&spec));
+        let (code, said) = self.kubectl.run(&spec.host, &arguments, None).await?;
+        if code == 0 || said.contains("no matches for kind") {
             return Ok(Gone::Gone);
+        }
+        if !said.contains("timed out waiting") {
+            return Err(super::kubectl::refused("delete", &said));
         }
         Err(Fault::new(Class::Retry, "kubectl", "delete", "Terminating", format!("{} is still going", id(&spec)))
             .next("look at its finalizers and at what is in it, then run the same command again"))
@@ -240,26 +242,38 @@ impl Provider for Manifests {
         if spec.ready == Readiness::Taken {
             return Ok(Settled::Ready(Attributes::new()));
         }
-        let object = self.object(&spec).await?;
+        let Some(object) = self.kubectl.object(&spec.host, wanted(subject, &spec)).await? else {
+            return Err(Fault::unexpected(
+                "kubectl",
+                "get",
+                format!("{} went away while it was waited for", id(&spec)),
+            )
+            .next("run the same command again"));
+        };
         let verdict = match &spec.ready {
             Readiness::Logged(_) => readiness::job(&object),
             _ => readiness::rollout(&object),
         };
-        let state = match verdict {
-            Verdict::Ready if matches!(spec.ready, Readiness::Logged(_)) => {
-                return readiness::judge_log(&spec, &self.log(&spec).await?);
+        let state = match (verdict, &spec.ready) {
+            (Verdict::Ready, Readiness::Logged(text)) => {
+                self.prove(&spec, text).await?;
+                return Ok(Settled::Ready(Attributes::new()));
             }
-            Verdict::Ready => return Ok(Settled::Ready(Attributes::new())),
-            Verdict::Failed(why) => return Err(readiness::failed(&spec, &why, &self.log(&spec).await?)),
-            Verdict::NotYet(state) => state,
+            (Verdict::Ready, _) => return Ok(Settled::Ready(Attributes::new())),
+            (Verdict::Failed(why), _) => return Err(readiness::failed(&spec, &why, &self.log(&spec).await?)),
+            (Verdict::NotYet(state), _) => state,
         };
+        let waited = self.waited(&subject.address.to_string());
+        if waited < LOOK_CLOSER {
+            return Ok(Settled::NotYet(state, Duration::from_millis(500)));
+        }
         let (pods, silent) = self.missing(&spec, &object).await?;
         if readiness::only_on(&object, &pods, &silent) {
             // Nobody can roll out to a node that does not answer: it gets there when it comes back.
             return Ok(Settled::Ready(Attributes::new()));
         }
         let state = readiness::told(&state, &pods);
-        if self.waited(&subject.address.to_string()) > readiness::longest(&spec.ready) {
+        if waited > readiness::longest(&spec.ready, &state) {
             return Err(readiness::too_long(&spec, &state));
         }
         Ok(Settled::NotYet(state, Duration::from_secs(2)))

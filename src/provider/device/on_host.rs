@@ -20,10 +20,10 @@ pub const MEMORY: &str = "/var/lib/akidb-edge";
 pub trait Shell: Send + Sync + 'static {
     /// Its settings.
     type Spec: DeserializeOwned + Send + Sync;
-    /// Taking it away brings back what was there before, although that was not ours.
-    const RESTORES: bool = false;
     /// The program that a fault names.
     const SERVICE: &'static str;
+    /// It knows by itself what of it is ours, or brings back what was there before: it is asked to go, whoever made it.
+    const ASKED_ALWAYS: bool = false;
 
     /// The machine.
     fn host(spec: &Self::Spec) -> &str;
@@ -157,7 +157,7 @@ impl<K: Shell> Provider for OnHost<K> {
 
     async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
         let spec: K::Spec = subject.typed()?;
-        let ours = if K::RESTORES { "ours=1".to_owned() } else { is_ours(subject) };
+        let ours = if K::ASKED_ALWAYS { "ours=1".to_owned() } else { is_ours(subject) };
         let lines = format!(
             "{ours}\nif test \"${{ours:-}}\" = 1; then\n{}\nelse\n{}\nfi\n{}",
             K::remove(&spec),

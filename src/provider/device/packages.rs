@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::on_host::Shell;
+use super::on_host::{MEMORY, Shell};
 use super::script::quoted;
 use crate::resource::packages::PackagesSpec;
 
@@ -12,6 +12,14 @@ use crate::resource::packages::PackagesSpec;
 pub struct DebianPackages;
 
 impl DebianPackages {
+    /// Lines that note which packages are not there: those go when we go.
+    fn note_missing(spec: &PackagesSpec) -> String {
+        format!(
+            "mkdir -p {MEMORY}; for p in {}; do dpkg-query -W -f='${{db:Status-Abbrev}}' \"$p\" 2>/dev/null | grep -q ^ii || : >{MEMORY}/package.$p; done",
+            Self::names(spec)
+        )
+    }
+
     fn names(spec: &PackagesSpec) -> String {
         spec.packages.keys().map(|name| quoted(name)).collect::<Vec<_>>().join(" ")
     }
@@ -20,6 +28,7 @@ impl DebianPackages {
 impl Shell for DebianPackages {
     type Spec = PackagesSpec;
     const SERVICE: &'static str = "apt";
+    const ASKED_ALWAYS: bool = true;
 
     fn host(spec: &PackagesSpec) -> &str {
         &spec.host
@@ -61,9 +70,10 @@ impl Shell for DebianPackages {
 
     fn put(spec: &PackagesSpec) -> String {
         let apt = "DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120";
+        let note = Self::note_missing(spec);
         if !spec.files.is_empty() {
             let files: Vec<String> = spec.files.iter().map(|file| quoted(file)).collect();
-            return format!("{apt} --no-download install {}", files.join(" "));
+            return format!("{note}\n{apt} --no-download install {}", files.join(" "));
         }
         let wanted: Vec<String> = spec
             .packages
@@ -72,11 +82,16 @@ impl Shell for DebianPackages {
             .collect();
         let install = format!("{apt} --allow-downgrades install {}", wanted.join(" "));
         // The lists of a new device are empty or old: ask for them only when the packages are not known.
-        format!("{install} >/tmp/.akidb-edge-apt 2>&1 || {{ {apt} update && {install}; }}\nrm -f /tmp/.akidb-edge-apt")
+        format!(
+            "{note}\n{install} >/tmp/.akidb-edge-apt 2>&1 || {{ {apt} update && {install}; }}\nrm -f /tmp/.akidb-edge-apt"
+        )
     }
 
     fn remove(spec: &PackagesSpec) -> String {
-        format!("DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120 remove {}", Self::names(spec))
+        format!(
+            "gone=; for p in {}; do if test -e {MEMORY}/package.$p; then gone=\"$gone $p\"; fi; done\nif test -n \"$gone\"; then DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120 remove $gone; for p in $gone; do rm -f {MEMORY}/package.$p; done; fi",
+            Self::names(spec)
+        )
     }
 
     fn remedy(words: &str) -> Option<String> {

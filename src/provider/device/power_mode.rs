@@ -51,7 +51,7 @@ impl Shell for PowerModes {
     }
 
     /// A device has always some mode: what it had before us comes back when we go.
-    const RESTORES: bool = true;
+    const ASKED_ALWAYS: bool = true;
 
     fn put(spec: &PowerModeSpec) -> String {
         let keep =

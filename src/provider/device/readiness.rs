@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::provider::Settled;
 use crate::resource::manifest::{ManifestSpec, Readiness};
-use crate::resource::{Attributes, Class, Fault};
+use crate::resource::{Class, Fault};
 
 /// Images come over slow lines to small devices.
 const ROLLOUT: Duration = Duration::from_secs(10 * 60);
@@ -25,10 +24,40 @@ pub enum Verdict {
     Failed(String),
 }
 
-/// How long it is waited for at most.
-pub fn longest(ready: &Readiness) -> Duration {
-    if matches!(ready, Readiness::Logged(_)) { PROOF } else { ROLLOUT }
+/// The device plugin is there before those who want a GPU: one that is not free by then will not be.
+const GPU_FREE: Duration = Duration::from_secs(90);
+
+/// How long it is waited for at most, in this state.
+pub fn longest(ready: &Readiness, state: &str) -> Duration {
+    match ready {
+        Readiness::Logged(_) => PROOF,
+        _ if state.contains("Insufficient nvidia.com/gpu") => GPU_FREE,
+        _ => ROLLOUT,
+    }
 }
+
+/// Why a remembered object is not as usable as it must be; none when it is, or when that is told elsewhere.
+pub fn lacks(ready: &Readiness, object: &Value) -> Option<String> {
+    match ready {
+        Readiness::Taken => None,
+        Readiness::Logged(text) => {
+            let proven = object.pointer("/metadata/annotations").and_then(|all| all.get(PROVEN));
+            (proven.and_then(Value::as_str) != Some(text)).then(|| match job(object) {
+                Verdict::Failed(why) => format!("failed: {why}"),
+                _ => "not proven".to_owned(),
+            })
+        }
+        // What a daemon set lacks may be on a node that does not answer: that is told where it is waited for.
+        Readiness::RolledOut if object.get("kind").and_then(Value::as_str) == Some("DaemonSet") => None,
+        Readiness::RolledOut => match rollout(object) {
+            Verdict::Ready => None,
+            Verdict::NotYet(state) | Verdict::Failed(state) => Some(state),
+        },
+    }
+}
+
+/// On a job whose log said what it must: the text.
+pub const PROVEN: &str = "akidb.dev/proven";
 
 fn number(object: &Value, path: &str) -> i64 {
     object.pointer(path).and_then(Value::as_i64).unwrap_or(0)
@@ -125,13 +154,11 @@ fn holds_back(pod: &Value) -> Option<String> {
 ///
 /// # Errors
 /// When it does not say what it must.
-pub fn judge_log(spec: &ManifestSpec, log: &str) -> Result<Settled, Fault> {
-    match &spec.ready {
-        Readiness::Logged(text) if !log.contains(text.as_str()) => {
-            Err(failed(spec, &format!("it ended well, but its log does not say {text:?}"), log))
-        }
-        _ => Ok(Settled::Ready(Attributes::new())),
+pub fn judge_log(spec: &ManifestSpec, text: &str, log: &str) -> Result<(), Fault> {
+    if log.contains(text) {
+        return Ok(());
     }
+    Err(failed(spec, &format!("it ended well, but its log does not say {text:?}"), log))
 }
 
 const GPU: &str = "the GPU is not seen by pods of this node. Was nvidia-container-toolkit installed before k3s was started (systemctl restart k3s or k3s-agent)? Is there a runtime class nvidia, and does the device plugin run there (k3s kubectl -n kube-system get pods -o wide)?";
@@ -147,8 +174,8 @@ pub fn failed(spec: &ManifestSpec, why: &str, log: &str) -> Fault {
 
 /// The fault of something that does not come.
 pub fn too_long(spec: &ManifestSpec, state: &str) -> Fault {
-    let minutes = longest(&spec.ready).as_secs() / 60;
-    let words = format!("{} {} is not usable after {minutes} minutes: {state}", spec.kind, spec.name);
+    let seconds = longest(&spec.ready, state).as_secs();
+    let words = format!("{} {} is not usable after {seconds} s: {state}", spec.kind, spec.name);
     let next = if state.contains("nvidia.com/gpu") {
         "there are fewer free GPUs than replicas: are all nodes there, and does the device plugin run on them? Else take fewer replicas"
     } else if state.contains("ImagePull") || state.contains("ErrImage") {
@@ -210,8 +237,8 @@ mod tests {
             object: json!({}),
             ready: Readiness::Logged("PASSED".into()),
         };
-        assert!(judge_log(&spec, "Test PASSED\nDone").is_ok());
-        let fault = judge_log(&spec, "no CUDA-capable device is detected").expect_err("no proof");
+        assert!(judge_log(&spec, "PASSED", "Test PASSED\nDone").is_ok());
+        let fault = judge_log(&spec, "PASSED", "no CUDA-capable device is detected").expect_err("no proof");
         assert!(fault.message.contains("no CUDA-capable device"), "{fault}");
     }
 }

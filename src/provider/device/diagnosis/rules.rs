@@ -1,57 +1,15 @@
-//! What is wrong with a device, and the exact remedy: a table of rules over its facts.
+//! The rules: what is wrong, and the exact remedy.
 
-use serde::Serialize;
-
-use super::facts::{Facts, known_releases};
-
-/// What the plan wants of a device, as far as a rule asks.
-#[derive(Clone, Debug, Default)]
-pub struct Wanted {
-    /// Its name in the plan.
-    pub host: String,
-    /// JetPack.
-    pub jetpack: Option<String>,
-    /// Power mode.
-    pub power_mode: Option<String>,
-    /// Version of k3s; none: no cluster is wanted.
-    pub k3s: Option<String>,
-    /// The container toolkit is wanted.
-    pub toolkit: bool,
-    /// Seconds since 1970 on this machine when the device was asked.
-    pub now: i64,
-}
-
-/// How much a finding weighs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Good to know.
-    Note,
-    /// It will hurt.
-    Warning,
-    /// Provisioning cannot succeed.
-    Blocks,
-}
-
-/// A problem and what helps.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// Stable name of the rule.
-    pub rule: &'static str,
-    /// How much it weighs.
-    pub severity: Severity,
-    /// What is wrong.
-    pub problem: String,
-    /// What helps, as commands where there are some.
-    pub remedy: String,
-}
+use super::{Severity, Wanted};
+use crate::provider::device::facts::{Facts, known_releases};
 
 /// What a rule says: problem and remedy.
-type Said = Option<(String, String)>;
+pub type Said = Option<(String, String)>;
 /// A rule: name, weight, what it says of a device.
-type Rule = (&'static str, Severity, fn(&Facts, &Wanted) -> Said);
+pub type Rule = (&'static str, Severity, fn(&Facts, &Wanted) -> Said);
 
-const RULES: &[Rule] = &[
+/// All of them.
+pub const RULES: &[Rule] = &[
     ("jetpack", Severity::Blocks, jetpack),
     ("kernel-modules", Severity::Blocks, modules),
     ("iptables-backend", Severity::Blocks, iptables_backend),
@@ -73,17 +31,6 @@ const RULES: &[Rule] = &[
     ("docker", Severity::Note, docker),
     ("swap", Severity::Note, swap),
 ];
-
-/// Everything that the rules say of a device, the worst first.
-pub fn diagnose(facts: &Facts, wanted: &Wanted) -> Vec<Finding> {
-    let said = RULES.iter().filter_map(|(rule, severity, says)| {
-        let (problem, remedy) = says(facts, wanted)?;
-        Some(Finding { rule, severity: *severity, problem, remedy })
-    });
-    let mut all: Vec<Finding> = said.collect();
-    all.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    all
-}
 
 fn say(problem: impl Into<String>, remedy: impl Into<String>) -> Said {
     Some((problem.into(), remedy.into()))
@@ -279,7 +226,8 @@ fn k3s_down(facts: &Facts, wanted: &Wanted) -> Said {
     )
 }
 
-const TOOLKIT: &str = "nvidia-container-toolkit";
+/// The package of the container toolkit.
+pub const TOOLKIT: &str = "nvidia-container-toolkit";
 
 fn toolkit_missing(facts: &Facts, wanted: &Wanted) -> Said {
     // Before the first provision nothing is there yet, and that is as it should be.
@@ -312,122 +260,4 @@ fn swap(facts: &Facts, wanted: &Wanted) -> Said {
         format!("{} of swap: pods may be slow before they are ended for memory", gib(facts.swap_kib)),
         "nothing must be done; to be strict: sudo systemctl disable --now nvzramconfig",
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A device with nothing to say about.
-    fn sound() -> Facts {
-        Facts {
-            l4t: "36.4.3".to_owned(),
-            kernel: "5.15.148-tegra".to_owned(),
-            memory_kib: 7_800_000,
-            memory_free_kib: 6_000_000,
-            disk_kib: 400 << 20,
-            disk_free_kib: 300 << 20,
-            root_device: "/dev/nvme0n1p1".to_owned(),
-            nvme: true,
-            modules: ["br_netfilter", "overlay", "ip_tables", "nf_tables", "vxlan", "xt_comment"]
-                .map(|name| (name.to_owned(), true))
-                .into(),
-            iptables: "nf_tables".to_owned(),
-            power_mode: "15W".to_owned(),
-            power_modes: vec!["15W".to_owned(), "25W".to_owned()],
-            temperatures: [("gpu-thermal".to_owned(), 48)].into(),
-            packages: [(TOOLKIT.to_owned(), "1.17.4-1".to_owned())].into(),
-            k3s: "v1.36.3+k3s1".to_owned(),
-            k3s_nvidia: true,
-            units: [("k3s".to_owned(), "active".to_owned())].into(),
-            clock: 1_000_000,
-            ..Facts::default()
-        }
-    }
-
-    fn wanted() -> Wanted {
-        Wanted {
-            host: "jetson-01".to_owned(),
-            jetpack: Some("6.2".to_owned()),
-            power_mode: Some("15W".to_owned()),
-            k3s: Some("v1.36.3+k3s1".to_owned()),
-            toolkit: true,
-            now: 1_000_001,
-        }
-    }
-
-    /// The rules that speak when one thing is changed.
-    fn rules(change: impl FnOnce(&mut Facts)) -> Vec<&'static str> {
-        let mut facts = sound();
-        change(&mut facts);
-        diagnose(&facts, &wanted()).into_iter().map(|finding| finding.rule).collect()
-    }
-
-    #[test]
-    fn a_sound_device_has_no_finding() {
-        assert_eq!(rules(|_| ()), Vec::<&str>::new());
-        // A machine that is to be nothing of all this.
-        assert_eq!(diagnose(&Facts::default(), &Wanted::default()), Vec::new());
-    }
-
-    #[test]
-    fn each_rule_speaks_for_itself() {
-        assert_eq!(rules(|facts| facts.l4t = "35.4.1".to_owned()), ["jetpack"]);
-        assert_eq!(rules(|facts| facts.l4t = String::new()), ["jetpack"]);
-        assert_eq!(rules(|facts| facts.l4t = "39.2.0".to_owned()), ["jetpack"]);
-        assert_eq!(
-            rules(|facts| {
-                facts.modules.insert("vxlan".to_owned(), false);
-            }),
-            ["kernel-modules"]
-        );
-        assert_eq!(
-            rules(|facts| {
-                facts.modules.insert("nf_tables".to_owned(), false);
-            }),
-            ["iptables-backend"]
-        );
-        assert_eq!(rules(|facts| facts.rules = (3, 40)), ["iptables-both"]);
-        assert_eq!(rules(|facts| facts.disk_free_kib = 1 << 20), ["disk-full"]);
-        assert_eq!(rules(|facts| facts.disk_free_kib = 9 << 20), ["disk-low"]);
-        assert_eq!(rules(|facts| facts.root_device = "/dev/mmcblk0p1".to_owned()), ["root-on-sd"]);
-        assert_eq!(rules(|facts| facts.memory_free_kib = 500_000), ["memory"]);
-        assert_eq!(rules(|facts| facts.clock -= 400), ["clock-wrong"]);
-        assert_eq!(rules(|facts| facts.clock += 20), ["clock-skew"]);
-        assert_eq!(
-            rules(|facts| {
-                facts.temperatures.insert("tj-thermal".to_owned(), 97);
-            }),
-            ["hot"]
-        );
-        assert_eq!(rules(|facts| facts.power_modes = vec!["10W".to_owned()]), ["power-mode-unknown"]);
-        assert_eq!(rules(|facts| facts.power_mode = "25W".to_owned()), ["power-mode"]);
-        assert_eq!(rules(|facts| facts.k3s = "v1.30.0+k3s1".to_owned()), ["k3s-version"]);
-        assert_eq!(rules(|facts| facts.units = Default::default()), ["k3s-down"]);
-        assert_eq!(rules(|facts| facts.packages = Default::default()), ["toolkit-missing"]);
-        assert_eq!(rules(|facts| facts.k3s_nvidia = false), ["toolkit-after-k3s"]);
-        assert_eq!(rules(|facts| drop(facts.packages.insert("docker.io".to_owned(), "27".to_owned()))), ["docker"]);
-        assert_eq!(rules(|facts| facts.swap_kib = 3_900_000), ["swap"]);
-    }
-
-    #[test]
-    fn auto_needs_somebody_who_follows() {
-        let auto = Wanted { power_mode: Some("auto".to_owned()), ..wanted() };
-        assert_eq!(diagnose(&sound(), &auto)[0].rule, "adaptive-power");
-        let mut facts = sound();
-        facts.units.insert("akidb-adaptive-power".to_owned(), "active".to_owned());
-        assert_eq!(diagnose(&facts, &auto), Vec::new());
-    }
-
-    #[test]
-    fn the_worst_comes_first_and_legacy_needs_its_own_modules() {
-        let mut facts = sound();
-        (facts.swap_kib, facts.clock) = (1_000, facts.clock + 20);
-        facts.iptables = "legacy".to_owned();
-        facts.modules.insert("ip_tables".to_owned(), false);
-        let found = diagnose(&facts, &wanted());
-        let rules: Vec<&str> = found.iter().map(|finding| finding.rule).collect();
-        assert_eq!(rules, ["kernel-modules", "clock-skew", "swap"]);
-        assert!(found[0].remedy.contains("CONFIG_IP_NF_IPTABLES=m"), "{}", found[0].remedy);
-    }
 }

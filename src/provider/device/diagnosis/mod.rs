@@ -1,0 +1,62 @@
+//! What is wrong with a device, and the exact remedy: a table of rules over its facts.
+
+mod rules;
+#[cfg(test)]
+mod tests;
+
+use serde::Serialize;
+
+use super::facts::Facts;
+
+/// What the plan wants of a device, as far as a rule asks.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Its name in the plan.
+    pub host: String,
+    /// JetPack.
+    pub jetpack: Option<String>,
+    /// Power mode.
+    pub power_mode: Option<String>,
+    /// Version of k3s; none: no cluster is wanted.
+    pub k3s: Option<String>,
+    /// The container toolkit is wanted.
+    pub toolkit: bool,
+    /// Seconds since 1970 on this machine when the device was asked.
+    pub now: i64,
+}
+
+/// How much a finding weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Good to know.
+    Note,
+    /// It will hurt.
+    Warning,
+    /// Provisioning cannot succeed.
+    Blocks,
+}
+
+/// A problem and what helps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Stable name of the rule.
+    pub rule: &'static str,
+    /// How much it weighs.
+    pub severity: Severity,
+    /// What is wrong.
+    pub problem: String,
+    /// What helps, as commands where there are some.
+    pub remedy: String,
+}
+
+/// Everything that the rules say of a device, the worst first.
+pub fn diagnose(facts: &Facts, wanted: &Wanted) -> Vec<Finding> {
+    let said = rules::RULES.iter().filter_map(|(rule, severity, says)| {
+        let (problem, remedy) = says(facts, wanted)?;
+        Some(Finding { rule, severity: *severity, problem, remedy })
+    });
+    let mut all: Vec<Finding> = said.collect();
+    all.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    all
+}
