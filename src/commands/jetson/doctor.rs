@@ -105,8 +105,9 @@ fn findings(seen: &BTreeMap<String, Seen>) -> String {
         }
     }
     let line = |((word, problem, remedy), names): (&(u8, String, String), &Vec<String>)| {
-        let names = report::names(names);
-        format!("\n{:<8} {names}: {problem}\n  remedy: {remedy}\n", WORDS[usize::from(*word)])
+        // Why there is no answer names the device itself.
+        let names = if *word == 0 { String::new() } else { format!("{}: ", report::names(names)) };
+        format!("\n{:<8} {names}{problem}\n  remedy: {remedy}\n", WORDS[usize::from(*word)])
     };
     said.iter().map(line).collect()
 }
