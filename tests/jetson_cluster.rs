@@ -135,6 +135,21 @@ fn a_cut_link_a_failed_proof_and_a_foreign_cluster_are_told_and_mended() {
     let app = api(&lab, "deployment akidb-rest-jetson --namespace akidb");
     assert_eq!(app["status"]["availableReplicas"], 3, "{app}");
 
+    // Another version: the server first, then each agent with its pods elsewhere.
+    let (plan, program) = (lab.path("cluster.yaml"), lab.path("artifacts/k3s"));
+    for (file, version) in [(&plan, "version: v1.36.3"), (&program, "version=v1.36.3")] {
+        let text = fs::read_to_string(file).expect("a file");
+        assert!(text.contains(version), "{} has no {version}", file.display());
+        fs::write(file, text.replace(version, &version.replace("36.3", "36.4"))).expect("a file");
+    }
+    sum(&lab.path("artifacts"));
+    lab.run(DEPLOY).exits(0);
+    let all = api(&lab, "nodes");
+    for node in all["items"].as_array().expect("nodes") {
+        assert_eq!(node["status"]["nodeInfo"]["kubeletVersion"], "v1.36.4+k3s1", "{node}");
+        assert_eq!(node["spec"]["unschedulable"], Value::Null, "{node}");
+    }
+
     // A field that somebody else holds is not taken from him, and the objects of others are not taken over.
     lab.inside("jetson-01", "k3s kubectl --namespace akidb scale deployment akidb-rest-jetson --replicas 2");
     let held = lab.run(DEPLOY).exits(1);

@@ -19,6 +19,10 @@ use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Level, Owner
 
 /// A node that joined is Ready within this, or something is wrong.
 const READY_WITHIN: Duration = Duration::from_secs(180);
+/// An upgrade waits so long for the pods of a node to find another one.
+const DRAINED_WITHIN: Duration = Duration::from_secs(120);
+/// On a node whose upgrade was begun and not ended.
+const UPGRADING: &str = "akidb.dev/upgrading";
 /// One try of a drain: what does not go by then is tried again, so that others have their turn on the server.
 const DRAIN_TRY_SECONDS: u32 = 3;
 
@@ -27,7 +31,7 @@ pub struct Nodes {
     fleet: Arc<Fleet>,
     kubectl: Arc<Kubectl>,
     /// Agents take a new version one after the other.
-    upgrading: tokio::sync::Mutex<()>,
+    upgrading: tokio::sync::Mutex<Option<String>>,
     waiting: Mutex<BTreeMap<String, Instant>>,
 }
 
@@ -100,18 +104,39 @@ impl Nodes {
             .next("a disruption budget holds its pods: take fewer replicas or allow one less, then run the same command again"))
     }
 
-    /// Another version, on a node without pods; one agent after the other.
+    /// Another version, on a node without pods; one agent after the other, and none after one that failed.
     async fn upgrade(&self, spec: &NodeSpec) -> Result<(), Fault> {
-        let turn = self.upgrading.lock().await;
-        if spec.role == NodeRole::Agent {
-            self.drain(spec).await?;
+        if spec.role == NodeRole::Server {
+            return self.join("upgrade", spec).await;
         }
-        self.must("upgrade", &spec.host, &text::install(spec, None)).await?;
-        if spec.role == NodeRole::Agent {
-            self.kubectl(spec, &format!("uncordon {}", quoted(&spec.host))).await?;
+        let mut halted = self.upgrading.lock().await;
+        if let Some(other) = halted.as_ref() {
+            let words = format!("{} keeps its version: the upgrade of {other} failed", spec.host);
+            return Err(Fault::new(Class::Refused, "k3s", "upgrade", "Halted", words)
+                .next(format!("mend {other} first, then run the same command again")));
         }
-        drop(turn);
-        Ok(())
+        let upgraded = self.upgrade_agent(spec).await;
+        if upgraded.is_err() {
+            *halted = Some(spec.host.clone());
+        }
+        upgraded
+    }
+
+    async fn upgrade_agent(&self, spec: &NodeSpec) -> Result<(), Fault> {
+        let name = quoted(&spec.host);
+        // When this is cut off half-way, the next run sees it and goes on.
+        self.kubectl(spec, &format!("annotate node {name} --overwrite {UPGRADING}=yes")).await?;
+        let begun = Instant::now();
+        while let Err(fault) = self.drain(spec).await {
+            if fault.class != Class::Retry || begun.elapsed() > DRAINED_WITHIN {
+                self.kubectl(spec, &format!("uncordon {name}")).await?;
+                return Err(fault);
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        self.join("upgrade", spec).await?;
+        self.kubectl(spec, &format!("uncordon {name}")).await?;
+        self.kubectl(spec, &format!("annotate node {name} {UPGRADING}-")).await
     }
 
     /// Labels and taints, which k3s gives to a new node only.
@@ -162,6 +187,8 @@ fn found(spec: &NodeSpec, printed: &str, node: Option<&Value>) -> Option<Value> 
     let text = |key: &str| seen.get(key).copied().unwrap_or_default().trim();
     // A program that was replaced runs only once it is started again: the node says what runs.
     let runs = node.and_then(|node| node.pointer("/status/nodeInfo/kubeletVersion")?.as_str());
+    let annotations = node.and_then(|node| node.pointer("/metadata/annotations"));
+    let runs = if annotations.is_some_and(|all| all.get(UPGRADING).is_some()) { Some("(half upgraded)") } else { runs };
     let started = if text("active") == "active" { text("started") } else { "(it does not run)" };
     let mut all = json!({
         "host": spec.host, "role": role, "server": spec.server, "version": runs.unwrap_or(text("version")),
@@ -223,7 +250,7 @@ impl Provider for Nodes {
         } else if changed(&["version"]) {
             self.upgrade(&spec).await?;
         } else if changed(&["disable", "server_url", "installer"]) {
-            self.must("install", &spec.host, &text::install(&spec, None)).await?;
+            self.join("install", &spec).await?;
         } else if changed(&["restart_on"]) {
             self.must("restart", &spec.host, &text::restart(&spec)).await?;
         }
