@@ -140,6 +140,7 @@ pub(super) fn pairs(value: &Value) -> String {
 fn shown(value: &Value) -> String {
     match value {
         Value::String(text) if text.contains("${") => format!("(known after: {})", cut(text)),
+        Value::String(text) if text.is_empty() => "(empty)".to_owned(),
         Value::String(text) => cut(text),
         other => cut(&other.to_string()),
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::resource::{Action, Address, Change, Changes, Kind};
 
-/// So many names are written out; of more, the first and the last.
+/// From so many names on that count up, the first and the last stand for all.
 const NAMED: usize = 3;
 
 /// Changes that are equal on several machines.
@@ -60,11 +60,33 @@ impl Group {
     }
 }
 
-/// Names in order; of many, the first and the last.
+/// Names in order; of those that count up without a gap, the first and the last.
 pub fn names(all: &[String]) -> String {
-    match all {
-        [first, .., last] if all.len() > NAMED => format!("{first} … {last}"),
-        all => all.join(", "),
+    let mut sorted = all.to_vec();
+    sorted.sort();
+    let mut runs: Vec<Vec<String>> = Vec::new();
+    for name in sorted {
+        match runs.last_mut().filter(|run| run.last().is_some_and(|last| follows(last, &name))) {
+            Some(run) => run.push(name),
+            None => runs.push(vec![name]),
+        }
+    }
+    let words = |run: &Vec<String>| match run.as_slice() {
+        [first, .., last] if run.len() >= NAMED => format!("{first} … {last}"),
+        few => few.join(", "),
+    };
+    runs.iter().map(words).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether a name is another one counted up: `jetson-02` after `jetson-01`.
+fn follows(before: &str, after: &str) -> bool {
+    let split = |name: &str| {
+        let at = name.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+        Some((name[..at].to_owned(), name[at..].parse::<u64>().ok()?))
+    };
+    match (split(before), split(after)) {
+        (Some((stem, first)), Some((other, next))) => stem == other && first.checked_add(1) == Some(next),
+        _ => false,
     }
 }
 
@@ -131,6 +153,14 @@ mod tests {
         let items = all.into_iter().map(|change| (change.address.clone(), change)).collect();
         let changes = Changes { stack: "ten".to_owned(), items, leftovers: Vec::new() };
         changes_text(&changes, false, false, Level::Usable)
+    }
+
+    #[test]
+    fn a_gap_in_the_names_is_seen() {
+        let all = |text: &str| names(&text.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        assert_eq!(all("jetson-05 jetson-02 jetson-01 jetson-03"), "jetson-01 … jetson-03, jetson-05");
+        assert_eq!(all("j9 j10 a b"), "a, b, j10, j9");
+        assert_eq!(all("jetson-99999999999999999999 x"), "jetson-99999999999999999999, x");
     }
 
     #[test]

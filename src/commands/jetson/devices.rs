@@ -40,8 +40,13 @@ pub struct Devices {
     nodes: BTreeMap<String, NodeSpec>,
 }
 
-/// What each device said, or why it said nothing.
-pub type Answers = BTreeMap<String, Result<Reply, Fault>>;
+/// What a device said, or why it said nothing.
+pub struct Answer {
+    /// Seconds since 1970 on this machine when the answer came.
+    pub at: i64,
+    /// The answer.
+    pub reply: Result<Reply, Fault>,
+}
 
 impl DevicesArgs {
     /// How they are reached.
@@ -166,12 +171,12 @@ impl Devices {
     }
 
     /// Runs a script on each of the chosen, all at once.
-    pub async fn ask(&self, script: &str) -> Answers {
+    pub async fn ask(&self, script: &str) -> BTreeMap<String, Answer> {
         let one = |name: &String| {
             let name = name.clone();
             async move {
                 let reply = self.fleet.run(&name, script).await;
-                (name, reply)
+                (name, Answer { at: jiff::Timestamp::now().as_second(), reply })
             }
         };
         join_all(self.names.iter().map(one)).await.into_iter().collect()

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::devices::{Devices, DevicesArgs};
 use crate::commands::Context;
 use crate::exit::{self, Failure};
-use crate::provider::device::{FACTS_SCRIPT, Facts, Finding, Severity, diagnose};
+use crate::provider::device::{FACTS_SCRIPT, Facts, Finding, Severity, Wanted, diagnose};
 use crate::report;
 use crate::resource::Fault;
 
@@ -31,8 +31,9 @@ type Seen = Result<(Facts, Vec<Finding>), Fault>;
 pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let devices = args.devices.load(&args.host, context)?;
     let mut seen: BTreeMap<String, Seen> = BTreeMap::new();
-    for (name, reply) in devices.ask(FACTS_SCRIPT).await {
-        seen.insert(name.clone(), reply.map(|reply| examined(&devices, &name, &reply.output)));
+    for (name, answer) in devices.ask(FACTS_SCRIPT).await {
+        let wanted = Wanted { now: answer.at, ..devices.wanted(&name) };
+        seen.insert(name, answer.reply.map(|reply| examined(&wanted, &reply.output)));
     }
     let code = code(&seen);
     if context.voice.json {
@@ -45,10 +46,9 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     Ok(code)
 }
 
-fn examined(devices: &Devices, name: &str, printed: &str) -> (Facts, Vec<Finding>) {
+fn examined(wanted: &Wanted, printed: &str) -> (Facts, Vec<Finding>) {
     let facts = Facts::read(printed);
-    let wanted = crate::provider::device::Wanted { now: jiff::Timestamp::now().as_second(), ..devices.wanted(name) };
-    let found = diagnose(&facts, &wanted);
+    let found = diagnose(&facts, wanted);
     (facts, found)
 }
 
@@ -105,8 +105,9 @@ fn findings(seen: &BTreeMap<String, Seen>) -> String {
         }
     }
     let line = |((word, problem, remedy), names): (&(u8, String, String), &Vec<String>)| {
-        let names = report::names(names);
-        format!("\n{:<8} {names}: {problem}\n  remedy: {remedy}\n", WORDS[usize::from(*word)])
+        // Why there is no answer names the device itself.
+        let names = if *word == 0 { String::new() } else { format!("{}: ", report::names(names)) };
+        format!("\n{:<8} {names}{problem}\n  remedy: {remedy}\n", WORDS[usize::from(*word)])
     };
     said.iter().map(line).collect()
 }

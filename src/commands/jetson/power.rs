@@ -61,8 +61,8 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
 /// Refuses a mode that a device does not have. What does not answer is told later, with the rest.
 async fn need_mode(mode: &str, devices: &Devices) -> Result<(), Failure> {
     let mut without = Vec::new();
-    for (name, reply) in devices.ask(FACTS_SCRIPT).await {
-        let Ok(reply) = reply else { continue };
+    for (name, answer) in devices.ask(FACTS_SCRIPT).await {
+        let Ok(reply) = answer.reply else { continue };
         let known = Facts::read(&reply.output).power_modes;
         if !known.iter().any(|one| one == mode) {
             let list = if known.is_empty() { "none: is it a Jetson?".to_owned() } else { known.join(", ") };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::devices::{Devices, DevicesArgs};
+use super::devices::{Answer, Devices, DevicesArgs};
 use crate::commands::Context;
 use crate::exit::{self, Failure};
 use crate::provider::device::{FACTS_SCRIPT, Facts, LOAD_SCRIPT, Load, lines};
@@ -86,9 +86,9 @@ fn now() -> String {
 async fn look(devices: &Devices) -> Vec<Row> {
     let script = format!("{FACTS_SCRIPT}\n{LOAD_SCRIPT}");
     let (answers, nodes) = tokio::join!(devices.ask(&script), nodes(devices));
-    let row = |(name, reply): (String, Result<crate::provider::device::Reply, Fault>)| {
+    let row = |(name, answer): (String, Answer)| {
         let (role, node) = (devices.role(&name), nodes.get(&name).cloned());
-        match reply {
+        match answer.reply {
             Err(fault) => Row { name, role, node, facts: None, load: None, fault: Some(fault) },
             Ok(reply) => {
                 let load = lines(&reply.output).get("tegrastats").and_then(|line| Load::read(line));

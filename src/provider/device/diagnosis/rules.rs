@@ -2,6 +2,7 @@
 
 use super::{Severity, Wanted};
 use crate::provider::device::facts::{Facts, known_releases};
+use crate::resource::jetpack;
 
 /// What a rule says: problem and remedy.
 pub type Said = Option<(String, String)>;
@@ -10,7 +11,7 @@ pub type Rule = (&'static str, Severity, fn(&Facts, &Wanted) -> Said);
 
 /// All of them.
 pub const RULES: &[Rule] = &[
-    ("jetpack", Severity::Blocks, jetpack),
+    ("jetpack", Severity::Blocks, release),
     ("kernel-modules", Severity::Blocks, modules),
     ("iptables-backend", Severity::Blocks, iptables_backend),
     ("iptables-both", Severity::Warning, iptables_both),
@@ -36,7 +37,7 @@ fn say(problem: impl Into<String>, remedy: impl Into<String>) -> Said {
     Some((problem.into(), remedy.into()))
 }
 
-fn jetpack(facts: &Facts, wanted: &Wanted) -> Said {
+fn release(facts: &Facts, wanted: &Wanted) -> Said {
     let plan = wanted.jetpack.as_deref()?;
     match facts.jetpack() {
         _ if facts.l4t.is_empty() => say(
@@ -49,7 +50,12 @@ fn jetpack(facts: &Facts, wanted: &Wanted) -> Said {
         Some(there) if there == plan || there.strip_prefix(plan).is_some_and(|rest| rest.starts_with('.')) => None,
         Some(there) => say(
             format!("JetPack {there} (L4T {}), the plan is for {plan}", facts.l4t),
-            format!("flash JetPack {plan} (NVIDIA SDK Manager), or write jetpack: \"{there}\" in the plan"),
+            match jetpack::target(there) {
+                Some(_) => {
+                    format!("flash JetPack {plan} (NVIDIA SDK Manager), or write jetpack: \"{there}\" in the plan")
+                }
+                None => format!("flash JetPack {plan} (NVIDIA SDK Manager)"),
+            },
         ),
     }
 }
