@@ -20,8 +20,9 @@ lint: ## Formatting and clippy, warnings are errors
 prove: ## Kill every command at each of its calls, and write the table of docs/reliability.md (many minutes)
 	@localstack/test --test kill -- --ignored --nocapture killed_everywhere
 
-bench: ## Time deploys against the local AWS and print the table
+bench: ## Time deploys against the local AWS, and devices over SSH; print the tables
 	@bench/run
+	@if [ "$$(id -u)" = 0 ]; then bench/devices/run; else echo 'devices: skipped, isolated SSH hosts need root' >&2; fi
 
 model: ## Fetch the model files of week 13 into models/ (84 MB, once)
 	@localstack/model
