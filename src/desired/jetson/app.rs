@@ -65,8 +65,8 @@ fn resources(app: &JetsonAppStep) -> Value {
 
 fn quantity(amount: u32, unit: &str) -> String {
     match unit {
-        "m" if amount % 1000 == 0 => (amount / 1000).to_string(),
-        "Mi" if amount % 1024 == 0 => format!("{}Gi", amount / 1024),
+        "m" if amount.is_multiple_of(1000) => (amount / 1000).to_string(),
+        "Mi" if amount.is_multiple_of(1024) => format!("{}Gi", amount / 1024),
         _ => format!("{amount}{unit}"),
     }
 }
