@@ -4,6 +4,8 @@ use clap::builder::Styles;
 use clap::builder::styling::{AnsiColor, Style};
 use clap::{Args, Parser, Subcommand};
 
+#[cfg(feature = "serve")]
+use crate::commands::serve;
 use crate::commands::{
     completions, deploy, destroy, jetson, known_host, report, rollback, route, state, status, validate,
 };
@@ -98,6 +100,9 @@ pub enum Verb {
     Validate(validate::Args),
     /// Make devices over SSH a GPU cluster, look at them, take them down
     Jetson(jetson::Args),
+    /// Turn texts into vectors: REST, gRPC and metrics
+    #[cfg(feature = "serve")]
+    Serve(serve::Args),
     /// Answers OpenSSH's question about a host key
     #[command(hide = true)]
     KnownHost(known_host::Args),

@@ -47,6 +47,12 @@ pub mod report;
 
 pub mod export;
 
+#[cfg(feature = "serve")]
+pub mod inference;
+
+#[cfg(feature = "serve")]
+pub mod serve;
+
 pub mod cli;
 pub mod commands;
 pub mod exit;

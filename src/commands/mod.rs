@@ -11,6 +11,8 @@ pub mod report;
 pub mod rollback;
 pub mod route;
 mod saved;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod state;
 pub mod status;
 pub mod validate;
@@ -52,6 +54,8 @@ pub async fn run(cli: Cli) -> Result<u8, (Failure, Context)> {
         Verb::Report(args) => report::run(args, &context).await,
         Verb::Completions(args) => completions::run(&args),
         Verb::Jetson(args) => jetson::run(args, &context).await,
+        #[cfg(feature = "serve")]
+        Verb::Serve(args) => serve::run(args, &context).await,
         Verb::KnownHost(args) => known_host::run(&args),
     };
     answer.map_err(|failure| (failure, context))

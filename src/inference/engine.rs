@@ -1,0 +1,276 @@
+//! One loaded model: texts in, vectors out.
+
+use std::fmt;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::backend::Sessions;
+use super::batch::Batch;
+use super::event::Listener;
+use super::fault::{Code, EmbedFault};
+use super::folder::{FolderFault, ModelFolder};
+use super::pooling::normalise;
+use super::queue::{Bounds, Budget, Depth, Item, Queue};
+use super::ticket::Ticket;
+use super::tokenize::{TextTokenizer, Tokens};
+use super::worker::{self, Shared};
+
+/// Characters of texts above which a request is tokenised on a thread that may block.
+const INLINE_CHARACTERS: usize = 8 * 1024;
+
+/// How a model is to be run.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// How long texts may wait, and how many.
+    pub bounds: Bounds,
+    /// Tokens of a batch; measured at start when it is not given.
+    pub batch_tokens: Option<usize>,
+    /// Batch sizes in tokens that are tried at start.
+    pub candidates: &'static [usize],
+}
+
+/// What a request wants.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish {
+    /// Make vectors one unit long.
+    pub normalise: bool,
+    /// Cut texts that are too long; otherwise they are refused.
+    pub truncate: bool,
+    /// Keep only so many numbers of each vector (for models that were trained for it).
+    pub dimensions: Option<usize>,
+    /// When the answer is of no use any more.
+    pub deadline: Instant,
+}
+
+/// Vectors of a request, and what they cost.
+#[derive(Clone, Debug)]
+pub struct Embedded {
+    /// In the order of its texts.
+    pub vectors: Vec<Vec<f32>>,
+    /// Tokens of all texts, special tokens included.
+    pub tokens: usize,
+    /// Time to tokenise.
+    pub tokenising: Duration,
+    /// Longest wait in the queue.
+    pub waited: Duration,
+}
+
+/// A loaded model.
+pub struct Engine {
+    /// What its files say.
+    pub folder: ModelFolder,
+    /// Hash of its graph and tokenizer, in hexadecimal: the same hash gives the same vectors.
+    pub hash: String,
+    /// What runs it: `cpu`, `cuda (NVIDIA H100)`.
+    pub runs_on: String,
+    tokenizer: Arc<TextTokenizer>,
+    shared: Arc<Shared>,
+}
+
+impl Engine {
+    /// Starts a model: runs it once, measures it, and starts a thread for each session.
+    ///
+    /// # Errors
+    /// What does not fit together: tokenizer and graph, or the graph and what the folder says.
+    pub fn start(
+        name: &str,
+        folder: ModelFolder,
+        hash: String,
+        mut sessions: Sessions,
+        settings: &Settings,
+        listener: Arc<dyn Listener>,
+    ) -> Result<Self, FolderFault> {
+        let bad = |file: &std::path::Path, why: String| FolderFault::Bad { file: file.display().to_string(), why };
+        let tokenizer =
+            TextTokenizer::read(&folder.tokenizer, folder.longest).map_err(|why| bad(&folder.tokenizer, why))?;
+        let ids = tokenizer.vocabulary();
+        if ids > folder.vocabulary {
+            let why = format!("it gives ids up to {}, but the graph knows {} only", ids - 1, folder.vocabulary);
+            return Err(bad(&folder.tokenizer, why));
+        }
+        let measured = measure(&mut sessions, &folder, settings, tokenizer.pad()).map_err(|why| bad(&folder.graph, why))?;
+        let workers = sessions.each.len();
+        let queue = Queue::new(settings.bounds, measured.budget, measured.speed * workers as f64);
+        let shared = Arc::new(Shared {
+            model: name.to_owned(),
+            queue,
+            alone: sessions.alone.map(std::sync::Mutex::new),
+            dimension: folder.dimension,
+            pooling: folder.pooling,
+            pad: tokenizer.pad(),
+            workers,
+            listener,
+        });
+        for (number, session) in sessions.each.into_iter().enumerate() {
+            let shared = shared.clone();
+            let thread = thread::Builder::new().name(format!("embed-{number}"));
+            thread
+                .spawn(move || worker::run(&shared, session))
+                .map_err(|why| bad(&folder.graph, format!("no thread can be started: {why}")))?;
+        }
+        Ok(Self { folder, hash, runs_on: sessions.runs_on, tokenizer: Arc::new(tokenizer), shared })
+    }
+
+    /// Name of the model.
+    pub fn name(&self) -> &str {
+        &self.shared.model
+    }
+
+    /// What waits and runs.
+    pub fn depth(&self) -> Depth {
+        self.shared.queue.depth()
+    }
+
+    /// Measured tokens a second.
+    pub fn speed(&self) -> f64 {
+        self.shared.queue.speed()
+    }
+
+    /// The measured budget of a batch.
+    pub fn budget(&self) -> Budget {
+        self.shared.queue.budget()
+    }
+
+    /// Threads that run batches.
+    pub fn workers(&self) -> usize {
+        self.shared.workers
+    }
+
+    /// Tokens of a text, special tokens included, cut where the model stops reading.
+    ///
+    /// # Errors
+    /// What the tokenizer said.
+    pub fn tokenise(&self, text: &str) -> Result<Tokens, EmbedFault> {
+        self.tokenizer.encode(text).map_err(|why| EmbedFault::new(Code::InvalidRequest, why))
+    }
+
+    /// Vectors for these texts.
+    ///
+    /// # Errors
+    /// A text that is too long, no room, no time.
+    pub async fn embed(&self, texts: Vec<String>, wish: Wish) -> Result<Embedded, EmbedFault> {
+        if let Some(wanted) = wish.dimensions.filter(|wanted| *wanted == 0 || *wanted > self.folder.dimension) {
+            let message = format!("dimensions is {wanted}, but the vectors of {} have {}", self.name(), self.folder.dimension);
+            return Err(EmbedFault::new(Code::InvalidRequest, message));
+        }
+        let began = Instant::now();
+        let tokens = self.tokenise_all(texts, wish.truncate).await?;
+        let tokenising = began.elapsed();
+        if tokens.is_empty() {
+            return Ok(Embedded { vectors: Vec::new(), tokens: 0, tokenising, waited: Duration::ZERO });
+        }
+        let count = tokens.iter().map(|tokens| tokens.ids.len()).sum();
+        let (ticket, waiting) = Ticket::open(tokens.len());
+        let since = Instant::now();
+        let item = |(place, tokens): (usize, Tokens)| Item {
+            ids: tokens.ids,
+            place,
+            ticket: ticket.clone(),
+            since,
+            deadline: wish.deadline,
+        };
+        self.shared.queue.put(tokens.into_iter().enumerate().map(item).collect(), wish.deadline)?;
+        drop(ticket);
+        let (mut vectors, waited) = waiting.answer().await?;
+        for vector in &mut vectors {
+            if let Some(wanted) = wish.dimensions {
+                vector.truncate(wanted);
+            }
+            if wish.normalise {
+                normalise(vector);
+            }
+        }
+        Ok(Embedded { vectors, tokens: count, tokenising, waited })
+    }
+
+    async fn tokenise_all(&self, texts: Vec<String>, truncate: bool) -> Result<Vec<Tokens>, EmbedFault> {
+        let tokenizer = self.tokenizer.clone();
+        if texts.iter().map(String::len).sum::<usize>() <= INLINE_CHARACTERS {
+            return tokenise(&tokenizer, &texts, truncate);
+        }
+        tokio::task::spawn_blocking(move || tokenise(&tokenizer, &texts, truncate))
+            .await
+            .unwrap_or_else(|why| Err(EmbedFault::new(Code::Internal, format!("the tokenizer ended: {why}"))))
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("name", &self.name()).field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Engine {
+    /// What waits is still run; then the threads end and their sessions with them.
+    fn drop(&mut self) {
+        self.shared.queue.stop();
+    }
+}
+
+fn tokenise(tokenizer: &TextTokenizer, texts: &[String], truncate: bool) -> Result<Vec<Tokens>, EmbedFault> {
+    let mut all = Vec::with_capacity(texts.len());
+    for (place, text) in texts.iter().enumerate() {
+        let tokens = tokenizer.encode(text).map_err(|why| EmbedFault::new(Code::InvalidRequest, why))?;
+        if tokens.cut && !truncate {
+            let longest = tokenizer.longest();
+            let message =
+                format!("text {place} has more than the {longest} tokens that the model reads; shorten it, or set truncate");
+            return Err(EmbedFault::new(Code::InputTooLong, message));
+        }
+        all.push(tokens);
+    }
+    Ok(all)
+}
+
+struct Measured {
+    budget: Budget,
+    /// Tokens a second of one worker.
+    speed: f64,
+}
+
+/// Runs every session, and times one: which batch size is fastest, and what a batch of its own costs.
+fn measure(sessions: &mut Sessions, folder: &ModelFolder, settings: &Settings, pad: u32) -> Result<Measured, String> {
+    let mut batch = Batch::default();
+    let mut probe = |session: &mut dyn super::backend::Backend, rows: usize, width: usize| {
+        let row = vec![pad; width];
+        batch.fill(std::iter::repeat_n(row.as_slice(), rows), pad);
+        let mut length = None;
+        let begin = Instant::now();
+        session.run(&batch, &mut |output| {
+            length = Some(match output {
+                super::backend::Output::Tokens(all) => all.len() / width,
+                super::backend::Output::Pooled(all) => all.len(),
+            });
+        })?;
+        let took = begin.elapsed().as_secs_f64();
+        match length {
+            Some(length) if length == rows * folder.dimension => Ok(took),
+            other => {
+                let other = other.unwrap_or(0) / rows;
+                Err(format!("the graph gives vectors of {other} numbers, but config.json says {}", folder.dimension))
+            }
+        }
+    };
+    let width = folder.longest.min(128);
+    for session in sessions.each.iter_mut().chain(&mut sessions.alone) {
+        probe(session.as_mut(), 1, 8.min(width))?;
+        probe(session.as_mut(), (512 / width).max(1), width)?;
+    }
+    let Some(session) = sessions.each.first_mut() else { return Err("there is no session".to_owned()) };
+    let short = 32.min(width);
+    let (one, eight) = (probe(session.as_mut(), 1, short)?, probe(session.as_mut(), 8, short)?);
+    let each = ((eight - one) / (7 * short) as f64).max(1e-9);
+    let overhead = ((one / each) as usize).saturating_sub(short).clamp(8, 256);
+    let (mut tokens, mut speed) = (0, 0.0);
+    for candidate in settings.candidates {
+        let rows = (candidate / width).max(1);
+        let measured = (rows * width) as f64 / probe(session.as_mut(), rows, width)?;
+        // A larger batch keeps others waiting: it has to be worth it.
+        if measured > speed * 1.05 {
+            (tokens, speed) = (rows * width, measured);
+        }
+    }
+    let tokens = settings.batch_tokens.unwrap_or(tokens).max(folder.longest);
+    Ok(Measured { budget: Budget { tokens, overhead }, speed })
+}

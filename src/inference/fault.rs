@@ -1,0 +1,76 @@
+//! Why a text got no vector: stable codes that clients may rely on.
+
+use std::fmt;
+use std::time::Duration;
+
+/// A stable code. Its name is part of the interface.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
+pub enum Code {
+    /// No model of that name.
+    ModelNotFound,
+    /// The model is being loaded and the caller would not wait.
+    ModelLoading,
+    /// The model is there but could not be loaded.
+    ModelFailed,
+    /// A text has more tokens than the model reads, and may not be cut.
+    InputTooLong,
+    /// The request makes no sense as it is.
+    InvalidRequest,
+    /// More waits than can be answered in time.
+    Overloaded,
+    /// Its time ran out while it waited.
+    DeadlineExceeded,
+    /// The server is stopping.
+    ShuttingDown,
+    /// A fault of the server itself.
+    Internal,
+}
+
+impl Code {
+    /// As clients see it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ModelNotFound => "MODEL_NOT_FOUND",
+            Self::ModelLoading => "MODEL_LOADING",
+            Self::ModelFailed => "MODEL_FAILED",
+            Self::InputTooLong => "INPUT_TOO_LONG",
+            Self::InvalidRequest => "INVALID_REQUEST",
+            Self::Overloaded => "OVERLOADED",
+            Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
+            Self::ShuttingDown => "SHUTTING_DOWN",
+            Self::Internal => "INTERNAL",
+        }
+    }
+}
+
+/// Why a request got no answer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct EmbedFault {
+    /// Which kind.
+    pub code: Code,
+    /// What, why, and the next step, for a person.
+    pub message: String,
+    /// When it is worth asking again.
+    pub retry_after: Option<Duration>,
+}
+
+impl EmbedFault {
+    /// A fault that asking again does not mend.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), retry_after: None }
+    }
+
+    /// The same, with the time after which it is worth asking again.
+    pub fn again_after(mut self, pause: Duration) -> Self {
+        self.retry_after = Some(pause);
+        self
+    }
+}
+
+impl fmt::Display for EmbedFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.name(), self.message)
+    }
+}
+
+impl std::error::Error for EmbedFault {}

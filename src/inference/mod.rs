@@ -1,0 +1,23 @@
+//! The engine of the embedding server: tokenise, queue, batch, run, pool. It knows no HTTP and no AWS.
+//!
+//! ```text
+//!  text --> tokenizer --> queue (fair, bounded) --> batch (token budget, sorted by length) --> backend --> pooling --> vector
+//!                                  one worker a core takes from it
+//! ```
+//!
+//! A loaded model is an [`Engine`](engine::Engine). What runs the graph is a
+//! [`Backend`](backend::Backend): ONNX Runtime, or a stand-in of a test.
+
+pub mod backend;
+pub mod batch;
+pub mod engine;
+pub mod event;
+pub mod fault;
+pub mod folder;
+pub mod onnx;
+pub mod pooling;
+pub mod queue;
+pub mod registry;
+pub mod ticket;
+pub mod tokenize;
+mod worker;

@@ -1,0 +1,113 @@
+//! Sessions of a graph: one for each worker, and one that uses all cores.
+
+use std::path::Path;
+
+use ort::session::{Session, SessionInputValue};
+use ort::session::builder::GraphOptimizationLevel;
+use ort::value::TensorRef;
+
+use super::library::Runtime;
+use super::provider::Device;
+use crate::inference::backend::{Backend, Output, Sessions};
+use crate::inference::batch::Batch;
+use crate::inference::folder::{FolderFault, ModelFolder};
+
+/// How sessions are made.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    /// What runs the graph.
+    pub device: Device,
+    /// Workers, each with a session of its own.
+    pub workers: usize,
+    /// Threads of the session for a request that is alone; less than two: there is none.
+    pub alone: usize,
+}
+
+/// Opens the graph of a folder.
+///
+/// # Errors
+/// A graph that is damaged, wants what no text has, or gives what is no vector; a device that cannot be had.
+pub fn open(runtime: &Runtime, folder: &ModelFolder, start: Start) -> Result<Sessions, FolderFault> {
+    let bad = |why: String| FolderFault::Bad { file: folder.graph.display().to_string(), why };
+    let make = |threads: usize| -> Result<Box<dyn Backend>, String> {
+        Ok(Box::new(GraphSession::open(runtime, &folder.graph, start.device, threads)?))
+    };
+    let alone = start.device == Device::Cpu && start.alone > 1;
+    let (each, alone) = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..start.workers.max(1)).map(|_| scope.spawn(|| make(1))).collect();
+        let alone = alone.then(|| make(start.alone)).transpose();
+        let joined = workers.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err("its thread ended".to_owned())));
+        (joined.collect::<Result<Vec<_>, String>>(), alone)
+    });
+    Ok(Sessions { each: each.map_err(bad)?, alone: alone.map_err(bad)?, runs_on: start.device.name().to_owned() })
+}
+
+struct GraphSession {
+    session: Session,
+    types: bool,
+    output: String,
+    pooled: bool,
+}
+
+impl GraphSession {
+    fn open(runtime: &Runtime, graph: &Path, device: Device, threads: usize) -> Result<Self, String> {
+        let session = session(runtime, graph, device, threads).map_err(|why| readable(&why.to_string()))?;
+        let inputs: Vec<&str> = session.inputs().iter().map(ort::value::Outlet::name).collect();
+        for wanted in ["input_ids", "attention_mask"] {
+            if !inputs.contains(&wanted) {
+                return Err(format!("it has no input {wanted}; its inputs are {}", inputs.join(", ")));
+            }
+        }
+        let known = ["input_ids", "attention_mask", "token_type_ids"];
+        if let Some(other) = inputs.iter().find(|name| !known.contains(name)) {
+            return Err(format!("it wants an input {other}, which a text does not have"));
+        }
+        let types = inputs.contains(&"token_type_ids");
+        let outputs: Vec<&str> = session.outputs().iter().map(ort::value::Outlet::name).collect();
+        let tokens = ["last_hidden_state", "token_embeddings"].into_iter().find(|name| outputs.contains(name));
+        let whole = ["sentence_embedding", "embedding"].into_iter().find(|name| outputs.contains(name));
+        let Some(output) = tokens.or(whole) else {
+            return Err(format!("it has no output last_hidden_state or sentence_embedding; its outputs are {}", outputs.join(", ")));
+        };
+        Ok(Self { output: output.to_owned(), pooled: tokens.is_none(), types, session })
+    }
+}
+
+/// What ONNX Runtime says, without its source lines.
+fn readable(text: &str) -> String {
+    text.lines().next().unwrap_or(text).chars().take(400).collect()
+}
+
+fn session(runtime: &Runtime, graph: &Path, device: Device, threads: usize) -> ort::Result<Session> {
+    let builder = Session::builder(runtime.environment())?
+        .with_optimization_level(GraphOptimizationLevel::Level3)?
+        .with_intra_threads(threads)?
+        .with_inter_threads(1)?
+        .with_intra_op_spinning(threads > 1)?
+        // A plan of memory for each shape that was ever seen is kept for good: a server sees thousands.
+        .with_memory_pattern(false)?
+        // On a CPU this fusion is slower than what it fuses.
+        .with_disabled_optimizers("SkipLayerNormFusion")?;
+    let providers = device.providers();
+    let mut builder = if providers.is_empty() { builder } else { builder.with_execution_providers(providers)? };
+    builder.commit_from_file(graph)
+}
+
+impl Backend for GraphSession {
+    fn run(&mut self, batch: &Batch, read: &mut dyn FnMut(Output<'_>)) -> Result<(), String> {
+        let shape = [batch.rows, batch.width];
+        let tensor = |values| TensorRef::<i64>::from_array_view((shape, values)).map_err(|why| why.to_string());
+        let mut inputs: Vec<(&str, SessionInputValue<'_>)> = vec![
+            ("input_ids", tensor(batch.ids.as_slice())?.into()),
+            ("attention_mask", tensor(batch.mask.as_slice())?.into()),
+        ];
+        if self.types {
+            inputs.push(("token_type_ids", tensor(batch.types.as_slice())?.into()));
+        }
+        let outputs = self.session.run(inputs).map_err(|why| readable(&why.to_string()))?;
+        let value = outputs.get(&self.output).ok_or_else(|| format!("no output {}", self.output))?;
+        let (_, flat) = value.try_extract_tensor::<f32>().map_err(|why| why.to_string())?;
+        read(if self.pooled { Output::Pooled(flat) } else { Output::Tokens(flat) });
+        Ok(())
+    }
+}

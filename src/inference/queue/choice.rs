@@ -1,0 +1,93 @@
+//! Which of the waiting texts make the next batch.
+
+use std::time::Instant;
+
+use super::{Queue, State, Work};
+use crate::inference::fault::{Code, EmbedFault};
+
+/// Texts that are looked at for one batch.
+const WINDOW: usize = 256;
+
+/// How large a batch pays.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Budget {
+    /// Tokens of a batch, padding included.
+    pub tokens: usize,
+    /// What a batch of its own costs, in tokens: so much padding is worth a merge.
+    pub overhead: usize,
+}
+
+/// A candidate: its key in line and its tokens.
+type Candidate = ((u64, u64), usize);
+
+impl Queue {
+    /// The next batch: the first in line, with those of like length.
+    pub(super) fn choose(&self, state: &mut State) -> Option<Work> {
+        let mut skipped = 0;
+        let window = self.window(state, &mut skipped);
+        let first = window.first().copied()?;
+        let total: usize = window.iter().map(|(_, tokens)| tokens).sum();
+        // Free workers share what there is: two half batches at the same time are sooner done than a whole one.
+        let share = total.div_ceil(state.idle + 1);
+        let chosen = group(first, window, self.budget, share);
+        let items: Vec<_> = chosen.iter().filter_map(|(key, _)| state.pending.remove(key)).collect();
+        let tokens: usize = items.iter().map(|item| item.ids.len()).sum();
+        state.tokens = state.tokens.saturating_sub(tokens);
+        state.running += tokens;
+        let alone = state.pending.is_empty() && state.busy == 0;
+        state.busy += 1;
+        Some(Work { items, alone, skipped })
+    }
+
+    /// The first in line; those that nobody waits for, or that are too late, are taken out.
+    fn window(&self, state: &mut State, skipped: &mut usize) -> Vec<Candidate> {
+        let now = Instant::now();
+        let mut found: Vec<Candidate> = Vec::new();
+        let mut dead = Vec::new();
+        let mut tokens = 0;
+        for (key, item) in &state.pending {
+            if item.ticket.gone() || item.deadline <= now {
+                dead.push(*key);
+                continue;
+            }
+            found.push((*key, item.ids.len()));
+            tokens += item.ids.len();
+            if tokens >= self.budget.tokens * 2 || found.len() >= WINDOW {
+                break;
+            }
+        }
+        *skipped += dead.len();
+        for item in dead.iter().filter_map(|key| state.pending.remove(key)) {
+            state.tokens = state.tokens.saturating_sub(item.ids.len());
+            let waited = now.duration_since(item.since).as_millis();
+            let message = format!("its time ran out after {waited} ms in the queue");
+            item.ticket.fail(EmbedFault::new(Code::DeadlineExceeded, message));
+        }
+        found
+    }
+}
+
+/// The first in line and its neighbours by length, as long as another row costs less than a batch of its own.
+fn group(first: Candidate, mut window: Vec<Candidate>, budget: Budget, share: usize) -> Vec<Candidate> {
+    window.sort_by_key(|(key, tokens)| (*tokens, *key));
+    let Some(at) = window.iter().position(|candidate| candidate.0 == first.0) else { return vec![first] };
+    let (mut low, mut high) = (at, at + 1);
+    let mut real = first.1;
+    loop {
+        let rows = high - low;
+        let width = window[high - 1].1;
+        if real >= share {
+            break;
+        }
+        let shorter = low.checked_sub(1).map(|next| (width - window[next].1, width, next));
+        let longer = window.get(high).map(|next| ((next.1 - width) * rows, next.1, high));
+        let options = [shorter, longer];
+        let fits = |option: &(usize, usize, usize)| {
+            option.0 <= budget.overhead && (rows + 1) * option.1 <= budget.tokens
+        };
+        let Some((_, _, next)) = options.into_iter().flatten().filter(fits).min_by_key(|option| option.0) else { break };
+        real += window[next].1;
+        if next < low { low = next } else { high = next + 1 }
+    }
+    window.drain(low..high).collect()
+}

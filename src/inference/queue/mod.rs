@@ -1,0 +1,228 @@
+//! Texts that wait for a worker: bounded, fair, and never kept longer than anybody waits for them.
+//!
+//! Each text has a place in line: the moment at which it came. The texts of one large request take places as if they came one
+//! after another at half the measured speed, so that single texts beside it find their place between them, and none starves.
+
+mod choice;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::fault::{Code, EmbedFault};
+use super::ticket::Ticket;
+
+pub use choice::Budget;
+
+/// Share of the measured speed at which the texts of a large request take their places in line.
+const BULK_SHARE: f64 = 0.5;
+/// Weight of a full batch in the measured speed.
+const SPEED_WEIGHT: f64 = 0.1;
+
+/// One text.
+#[derive(Debug)]
+pub struct Item {
+    /// Its token ids.
+    pub ids: Box<[u32]>,
+    /// Its place in its request.
+    pub place: usize,
+    /// The request.
+    pub ticket: Arc<Ticket>,
+    /// When it came.
+    pub since: Instant,
+    /// When it is too late.
+    pub deadline: Instant,
+}
+
+/// What a worker is to run.
+#[derive(Debug)]
+pub struct Work {
+    /// At least one text.
+    pub items: Vec<Item>,
+    /// Nothing else waits or runs.
+    pub alone: bool,
+    /// Texts that were dropped on the way.
+    pub skipped: usize,
+}
+
+/// How long texts may wait, and how many.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// A request that would wait longer before its first text runs is refused.
+    pub wait: Duration,
+    /// Tokens that may wait at the same time.
+    pub tokens: usize,
+}
+
+/// What waits and runs at a moment.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Depth {
+    /// Texts that wait.
+    pub texts: usize,
+    /// Their tokens.
+    pub tokens: usize,
+    /// Workers that run something.
+    pub busy: usize,
+}
+
+/// The queue of one model.
+#[derive(Debug)]
+pub struct Queue {
+    state: Mutex<State>,
+    wake: Condvar,
+    began: Instant,
+    bounds: Bounds,
+    budget: Budget,
+}
+
+#[derive(Debug)]
+struct State {
+    pending: BTreeMap<(u64, u64), Item>,
+    tokens: usize,
+    running: usize,
+    busy: usize,
+    idle: usize,
+    count: u64,
+    /// Tokens a second of all workers together.
+    speed: f64,
+    stopped: bool,
+}
+
+impl Queue {
+    /// An empty queue. `speed` is the first guess, in tokens a second of all workers together.
+    pub fn new(bounds: Bounds, budget: Budget, speed: f64) -> Self {
+        let state = State {
+            pending: BTreeMap::new(),
+            tokens: 0,
+            running: 0,
+            busy: 0,
+            idle: 0,
+            count: 0,
+            speed: speed.max(1.0),
+            stopped: false,
+        };
+        Self { state: Mutex::new(state), wake: Condvar::new(), began: Instant::now(), bounds, budget }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The budget of a batch.
+    pub fn budget(&self) -> Budget {
+        self.budget
+    }
+
+    /// What waits and runs.
+    pub fn depth(&self) -> Depth {
+        let state = self.state();
+        Depth { texts: state.pending.len(), tokens: state.tokens, busy: state.busy }
+    }
+
+    /// Measured tokens a second of all workers together.
+    pub fn speed(&self) -> f64 {
+        self.state().speed
+    }
+
+    /// Takes the texts of a request in, or refuses all of them.
+    ///
+    /// # Errors
+    /// `OVERLOADED` with the time after which there is room, `SHUTTING_DOWN`.
+    pub fn put(&self, mut items: Vec<Item>, deadline: Instant) -> Result<(), EmbedFault> {
+        let now = Instant::now();
+        let own: usize = items.iter().map(|item| item.ids.len()).sum();
+        let mut state = self.state();
+        if state.stopped {
+            return Err(EmbedFault::new(Code::ShuttingDown, "the server is stopping; ask another one"));
+        }
+        let place = nanos(now.duration_since(self.began));
+        self.admit(&state, place, own, deadline.saturating_duration_since(now))?;
+        items.sort_by_key(|item| item.ids.len());
+        let step = 1e9 / (state.speed * BULK_SHARE);
+        let mut before = 0;
+        let several = items.len() > 1;
+        for item in items {
+            let at = place + (before as f64 * step) as u64;
+            before += item.ids.len();
+            state.count += 1;
+            let count = state.count;
+            state.pending.insert((at, count), item);
+        }
+        state.tokens += own;
+        drop(state);
+        if several { self.wake.notify_all() } else { self.wake.notify_one() }
+        Ok(())
+    }
+
+    /// Whether a request can be answered in time; what stands before it in line is looked at no further than needed.
+    fn admit(&self, state: &State, place: u64, own: usize, left: Duration) -> Result<(), EmbedFault> {
+        let most = self.bounds.wait.min(left).as_secs_f64() * state.speed;
+        let mut before = state.running / 2;
+        for (_, item) in state.pending.range(..=(place, u64::MAX)) {
+            before += item.ids.len();
+            if before as f64 > most {
+                break;
+            }
+        }
+        let late = before as f64 > most;
+        let full = state.tokens > 0 && state.tokens + own > self.bounds.tokens;
+        let slow = (before + own) as f64 / state.speed > left.as_secs_f64();
+        if slow && state.tokens == 0 && state.busy == 0 {
+            let needs = own as f64 / state.speed;
+            return Err(EmbedFault::new(
+                Code::DeadlineExceeded,
+                format!("{own} tokens need about {needs:.1} s, more than the request's time; send fewer texts or allow more"),
+            ));
+        }
+        if late || full || slow {
+            let wait = Duration::from_secs_f64((state.tokens + state.running) as f64 / state.speed);
+            let message = format!("{} tokens wait already, about {} ms of work; ask again later", state.tokens, wait.as_millis());
+            return Err(EmbedFault::new(Code::Overloaded, message).again_after(wait));
+        }
+        Ok(())
+    }
+
+    /// Waits for work; nothing when the queue was stopped and is empty.
+    pub fn take(&self) -> Option<Work> {
+        let mut state = self.state();
+        loop {
+            if let Some(work) = self.choose(&mut state) {
+                let more = !state.pending.is_empty();
+                drop(state);
+                if more {
+                    self.wake.notify_one();
+                }
+                return Some(work);
+            }
+            if state.stopped {
+                return None;
+            }
+            state.idle += 1;
+            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.idle -= 1;
+        }
+    }
+
+    /// A worker has run what it took: `tokens` of `computed` (with padding) in `took`; measures the speed.
+    pub fn done(&self, tokens: usize, took: Duration, workers: usize) {
+        let mut state = self.state();
+        state.busy -= 1;
+        state.running = state.running.saturating_sub(tokens);
+        let measured = tokens as f64 / took.as_secs_f64().max(1e-6) * workers as f64;
+        let weight = SPEED_WEIGHT * (tokens as f64 / self.budget.tokens as f64).min(1.0);
+        state.speed += (measured - state.speed) * weight;
+    }
+
+    /// Takes nothing in any more; what waits is still run.
+    pub fn stop(&self) {
+        self.state().stopped = true;
+        self.wake.notify_all();
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

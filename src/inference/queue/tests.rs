@@ -1,0 +1,99 @@
+use super::*;
+use crate::inference::ticket::Waiting;
+
+const BOUNDS: Bounds = Bounds { wait: Duration::from_secs(10), tokens: 100_000 };
+const BUDGET: Budget = Budget { tokens: 64, overhead: 8 };
+
+fn queue() -> Queue {
+    Queue::new(BOUNDS, BUDGET, 1000.0)
+}
+
+/// Puts a request of texts with these lengths in.
+fn put(queue: &Queue, lengths: &[usize], limit: Duration) -> Result<Waiting, EmbedFault> {
+    let (ticket, waiting) = Ticket::open(lengths.len());
+    let now = Instant::now();
+    let deadline = now + limit;
+    let item = |(place, length): (usize, &usize)| Item {
+        ids: vec![1; *length].into(),
+        place,
+        ticket: ticket.clone(),
+        since: now,
+        deadline,
+    };
+    queue.put(lengths.iter().enumerate().map(item).collect(), deadline)?;
+    Ok(waiting)
+}
+
+const LONG: Duration = Duration::from_secs(60);
+
+fn lengths(work: &Work) -> Vec<usize> {
+    work.items.iter().map(|item| item.ids.len()).collect()
+}
+
+#[test]
+fn like_lengths_share_a_batch_within_the_budget() {
+    let queue = queue();
+    let _first = put(&queue, &[10, 50, 10, 11, 9, 10], LONG).unwrap();
+    assert_eq!(lengths(&queue.take().unwrap()), [9, 10, 10, 10, 11], "50 would pad the others");
+    let last = queue.take().unwrap();
+    assert_eq!((lengths(&last), last.alone), (vec![50], false));
+    assert_eq!(queue.depth(), Depth { texts: 0, tokens: 0, busy: 2 });
+}
+
+#[test]
+fn a_single_text_does_not_wait_for_a_large_request() {
+    let queue = queue();
+    let _bulk = put(&queue, &[60; 100], LONG).unwrap();
+    let _single = put(&queue, &[60], LONG).unwrap();
+    let positions: Vec<usize> = (0..101)
+        .filter(|_| queue.take().unwrap().items[0].ticket.same_count(1))
+        .collect();
+    assert_eq!(positions, [1], "behind what ran already, before the rest");
+}
+
+#[test]
+fn a_request_that_would_come_too_late_is_refused_with_the_time_to_wait() {
+    let queue = queue();
+    let _bulk = put(&queue, &[100; 90], LONG).unwrap();
+    let _second = put(&queue, &[100; 90], Duration::from_millis(1)).expect_err("9,000 tokens at 1,000 a second are before it");
+    let fault = put(&queue, &[100; 2], Duration::from_secs(0)).expect_err("no time at all");
+    assert_eq!(fault.code, Code::Overloaded);
+    assert_eq!(fault.retry_after, Some(Duration::from_secs(9)));
+}
+
+#[test]
+fn a_request_larger_than_its_time_is_told_so() {
+    let fault = put(&queue(), &[1000], Duration::from_millis(100)).expect_err("a second of work");
+    assert_eq!(fault.code, Code::DeadlineExceeded);
+    assert!(fault.message.contains("1.0 s"), "{fault}");
+}
+
+#[test]
+fn nobody_s_texts_are_skipped() {
+    let queue = queue();
+    drop(put(&queue, &[5, 5], LONG).unwrap());
+    let _kept = put(&queue, &[7], LONG).unwrap();
+    let work = queue.take().unwrap();
+    assert_eq!((lengths(&work), work.skipped), (vec![7], 2));
+    assert!(work.alone);
+}
+
+#[tokio::test]
+async fn a_text_whose_time_ran_out_is_answered_with_that() {
+    let queue = queue();
+    let late = put(&queue, &[5], Duration::from_millis(20)).unwrap();
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    let _other = put(&queue, &[6], LONG).unwrap();
+    assert_eq!(lengths(&queue.take().unwrap()), [6]);
+    assert_eq!(late.answer().await.unwrap_err().code, Code::DeadlineExceeded);
+}
+
+#[test]
+fn a_stopped_queue_gives_what_it_has_and_takes_nothing() {
+    let queue = queue();
+    let _kept = put(&queue, &[5], LONG).unwrap();
+    queue.stop();
+    assert_eq!(put(&queue, &[5], LONG).unwrap_err().code, Code::ShuttingDown);
+    assert_eq!(lengths(&queue.take().unwrap()), [5]);
+    assert!(queue.take().is_none());
+}

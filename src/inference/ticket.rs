@@ -1,0 +1,96 @@
+//! What a waiting request holds, and what workers put into it.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::fault::{Code, EmbedFault};
+
+/// Vectors of a request in the order of its texts, and the longest wait of one of them in the queue.
+pub type Answer = Result<(Vec<Vec<f32>>, Duration), EmbedFault>;
+
+/// Collects the vectors of one request.
+#[derive(Debug)]
+pub struct Ticket {
+    inner: Mutex<Inner>,
+    missing: AtomicUsize,
+    gone: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Inner {
+    vectors: Vec<Vec<f32>>,
+    waited: Duration,
+    answer: Option<oneshot::Sender<Answer>>,
+}
+
+/// The side that waits. Dropping it tells workers that nobody waits any more.
+#[derive(Debug)]
+pub struct Waiting {
+    ticket: Arc<Ticket>,
+    answer: oneshot::Receiver<Answer>,
+}
+
+impl Ticket {
+    /// A ticket for so many texts.
+    pub fn open(texts: usize) -> (Arc<Self>, Waiting) {
+        let (sender, answer) = oneshot::channel();
+        let inner = Inner { vectors: vec![Vec::new(); texts], waited: Duration::ZERO, answer: Some(sender) };
+        let ticket =
+            Arc::new(Self { inner: Mutex::new(inner), missing: AtomicUsize::new(texts), gone: AtomicBool::new(false) });
+        (ticket.clone(), Waiting { ticket, answer })
+    }
+
+    /// Whether it is a request of so many texts.
+    #[cfg(test)]
+    pub fn same_count(&self, texts: usize) -> bool {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).vectors.len() == texts
+    }
+
+    /// Whether nobody waits any more.
+    pub fn gone(&self) -> bool {
+        self.gone.load(Ordering::Relaxed)
+    }
+
+    /// The vector of a text. The last one sends the answer.
+    pub fn put(&self, place: usize, vector: Vec<f32>, waited: Duration) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.vectors[place] = vector;
+        inner.waited = inner.waited.max(waited);
+        if self.missing.fetch_sub(1, Ordering::AcqRel) == 1
+            && let Some(answer) = inner.answer.take()
+        {
+            let whole = (std::mem::take(&mut inner.vectors), inner.waited);
+            let _ = answer.send(Ok(whole));
+        }
+    }
+
+    /// Ends the request with a fault; its other texts are skipped.
+    pub fn fail(&self, fault: EmbedFault) {
+        self.gone.store(true, Ordering::Relaxed);
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(answer) = inner.answer.take() {
+            let _ = answer.send(Err(fault));
+        }
+    }
+}
+
+impl Waiting {
+    /// Waits for the answer.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn answer(mut self) -> Answer {
+        (&mut self.answer)
+            .await
+            .unwrap_or_else(|_| Err(EmbedFault::new(Code::Internal, "the worker of this request ended; ask again")))
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.ticket.gone.store(true, Ordering::Relaxed);
+    }
+}

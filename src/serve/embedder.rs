@@ -1,0 +1,162 @@
+//! What every transport translates to: texts in, vectors out, counted.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Metrics;
+use super::config::RequestLimits;
+use super::metrics::Request;
+use crate::inference::engine::{Engine, Wish};
+use crate::inference::fault::{Code, EmbedFault};
+use crate::inference::registry::Registry;
+
+/// What a client asks for.
+#[derive(Clone, Debug, Default)]
+pub struct Ask {
+    /// The model; the default one when it is not named.
+    pub model: Option<String>,
+    /// The version that it has to be: a hash of its files or the beginning of one, or what its source calls it.
+    pub version: Option<String>,
+    /// The texts.
+    pub texts: Vec<String>,
+    /// Vectors one unit long; yes when it is not said.
+    pub normalise: Option<bool>,
+    /// Cut what is too long; yes when it is not said.
+    pub truncate: Option<bool>,
+    /// Only the first numbers of each vector.
+    pub dimensions: Option<usize>,
+    /// When the client gives up.
+    pub time: Option<Duration>,
+}
+
+/// What it gets.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// In the order of the texts.
+    pub vectors: Vec<Vec<f32>>,
+    /// The model that made them.
+    pub model: String,
+    /// The hash of its files.
+    pub hash: String,
+    /// Tokens of all texts.
+    pub tokens: usize,
+    /// Time from the request's arrival here to its answer.
+    pub took: Duration,
+}
+
+/// Texts to vectors.
+pub struct Embedder {
+    registry: Arc<Registry>,
+    metrics: Arc<Metrics>,
+    limits: RequestLimits,
+}
+
+impl Embedder {
+    /// An embedder over these models.
+    pub fn new(registry: Arc<Registry>, metrics: Arc<Metrics>, limits: RequestLimits) -> Self {
+        Self { registry, metrics, limits }
+    }
+
+    /// The models.
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    /// Loads the default model.
+    ///
+    /// # Errors
+    /// Why it cannot be loaded.
+    pub async fn warm(&self) -> Result<(), EmbedFault> {
+        let far = Instant::now() + Duration::from_secs(3600);
+        self.registry.engine(self.registry.default_model(), far).await.map(drop)
+    }
+
+    /// The engine that a request means.
+    ///
+    /// # Errors
+    /// Unknown model, other version, not loadable.
+    pub async fn engine(
+        &self,
+        model: Option<&str>,
+        version: Option<&str>,
+        deadline: Instant,
+    ) -> Result<Arc<Engine>, EmbedFault> {
+        let name = model.filter(|name| !name.is_empty()).unwrap_or(self.registry.default_model());
+        let engine = self.registry.engine(name, deadline).await?;
+        match version.filter(|wanted| !wanted.is_empty() && *wanted != "latest" && !engine.hash.starts_with(wanted)) {
+            None => Ok(engine),
+            Some(wanted) => {
+                let message = format!("{name} is there as version {}, not {wanted:?}", &engine.hash[..12]);
+                Err(EmbedFault::new(Code::ModelNotFound, message))
+            }
+        }
+    }
+
+    /// Vectors for texts.
+    ///
+    /// # Errors
+    /// Limits, an unknown model, no room, no time.
+    pub async fn embed(&self, ask: Ask) -> Result<Reply, EmbedFault> {
+        let began = Instant::now();
+        let texts = ask.texts.len();
+        let named = ask.model.clone();
+        let answer = self.answer(ask, began).await;
+        let took = began.elapsed();
+        let request = match &answer {
+            Ok((reply, tokenising, waited)) => Request {
+                model: &reply.model,
+                code: None,
+                texts,
+                tokens: reply.tokens,
+                took,
+                tokenising: *tokenising,
+                waited: *waited,
+            },
+            Err(fault) => {
+                // A name that clients made up must not become a label.
+                let known = fault.code != Code::ModelNotFound;
+                let model = named.as_deref().filter(|_| known).unwrap_or(self.registry.default_model());
+                let nothing = Duration::ZERO;
+                let code = Some(fault.code);
+                Request { model, code, texts, tokens: 0, took, tokenising: nothing, waited: nothing }
+            }
+        };
+        self.metrics.request(&request);
+        answer.map(|(reply, ..)| Reply { took, ..reply })
+    }
+
+    async fn answer(&self, ask: Ask, began: Instant) -> Result<(Reply, Duration, Duration), EmbedFault> {
+        self.within_limits(&ask.texts)?;
+        let deadline = began + ask.time.unwrap_or(self.limits.time).min(self.limits.time);
+        let engine = self.engine(ask.model.as_deref(), ask.version.as_deref(), deadline).await?;
+        let wish = Wish {
+            normalise: ask.normalise.unwrap_or(true),
+            truncate: ask.truncate.unwrap_or(true),
+            dimensions: ask.dimensions,
+            deadline,
+        };
+        let done = engine.embed(ask.texts, wish).await?;
+        let reply = Reply {
+            vectors: done.vectors,
+            model: engine.name().to_owned(),
+            hash: engine.hash.clone(),
+            tokens: done.tokens,
+            took: Duration::ZERO,
+        };
+        Ok((reply, done.tokenising, done.waited))
+    }
+
+    fn within_limits(&self, texts: &[String]) -> Result<(), EmbedFault> {
+        if texts.len() > self.limits.texts {
+            let message = format!("{} texts in one request; at most {} are taken: send several requests", texts.len(), self.limits.texts);
+            return Err(EmbedFault::new(Code::InvalidRequest, message));
+        }
+        match texts.iter().position(|text| text.len() > self.limits.text) {
+            None => Ok(()),
+            Some(place) => {
+                let message = format!("text {place} has {} bytes; at most {} are taken", texts[place].len(), self.limits.text);
+                Err(EmbedFault::new(Code::InputTooLong, message))
+            }
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! `POST /api/v1/embed`, and the cacheable `GET`.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{RawQuery, State};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, StatusCode, header};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::fault::Refusal;
+use super::parse::{Texts, invalid, json};
+use crate::serve::{App, Ask};
+
+/// How vectors are written.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encoding {
+    /// Lists of numbers.
+    #[default]
+    Float,
+    /// 32-bit floats, little endian, in base64.
+    Base64,
+}
+
+/// What `POST /api/v1/embed` takes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Request {
+    model: Option<String>,
+    version: Option<String>,
+    #[serde(alias = "texts")]
+    inputs: Texts,
+    normalize: Option<bool>,
+    truncate: Option<bool>,
+    #[serde(default)]
+    encoding: Encoding,
+    dimensions: Option<usize>,
+}
+
+/// Vectors in one of the encodings.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Vectors {
+    /// Lists of numbers.
+    Floats(Vec<Vec<f32>>),
+    /// Base64.
+    Base64(Vec<String>),
+}
+
+impl Vectors {
+    /// These vectors, encoded.
+    pub fn of(vectors: Vec<Vec<f32>>, encoding: Encoding) -> Self {
+        match encoding {
+            Encoding::Float => Self::Floats(vectors),
+            Encoding::Base64 => Self::Base64(vectors.iter().map(|vector| base64(vector)).collect()),
+        }
+    }
+}
+
+/// 32-bit floats, little endian, in base64.
+pub fn base64(vector: &[f32]) -> String {
+    let bytes: Vec<u8> = vector.iter().flat_map(|value| value.to_le_bytes()).collect();
+    STANDARD.encode(bytes)
+}
+
+#[derive(Debug, Serialize)]
+struct Usage {
+    total_tokens: usize,
+    duration_ms: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Answer {
+    embeddings: Vectors,
+    model: String,
+    version: String,
+    usage: Usage,
+}
+
+/// The time that a client gives, in its header `x-request-timeout-ms`.
+pub fn time(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
+    let Some(value) = headers.get("x-request-timeout-ms") else { return Ok(None) };
+    let milliseconds = value.to_str().ok().and_then(|text| text.parse().ok());
+    milliseconds
+        .map(|milliseconds| Some(Duration::from_millis(milliseconds)))
+        .ok_or_else(|| invalid("x-request-timeout-ms is no number of milliseconds"))
+}
+
+/// Vectors for texts.
+pub async fn post(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Response, Refusal> {
+    let request: Request = json(&body)?;
+    let ask = Ask {
+        model: request.model,
+        version: request.version,
+        texts: request.inputs.list(),
+        normalise: request.normalize,
+        truncate: request.truncate,
+        dimensions: request.dimensions,
+        time: time(&headers)?,
+    };
+    let reply = app.embedder.embed(ask).await?;
+    let usage =
+        Usage { total_tokens: reply.tokens, duration_ms: (reply.took.as_secs_f64() * 1e5).round() / 100.0 };
+    let embeddings = Vectors::of(reply.vectors, request.encoding);
+    Ok(Json(Answer { embeddings, model: reply.model, version: reply.hash, usage }).into_response())
+}
+
+/// What `GET /api/v1/embed` takes.
+#[derive(Debug, Default)]
+struct Query {
+    model: Option<String>,
+    version: Option<String>,
+    inputs: Vec<String>,
+    normalise: Option<bool>,
+    truncate: Option<bool>,
+    encoding: Encoding,
+}
+
+fn query(text: &str) -> Result<Query, Refusal> {
+    let mut query = Query::default();
+    let flag = |key: &str, value: &str| match value {
+        "true" | "1" => Ok(Some(true)),
+        "false" | "0" => Ok(Some(false)),
+        _ => Err(invalid(format!("{key} is true or false, not {value:?}"))),
+    };
+    for (key, value) in url_pairs(text) {
+        match key.as_str() {
+            "model" => query.model = Some(value),
+            "version" => query.version = Some(value),
+            "input" | "inputs" => query.inputs.push(value),
+            "normalize" => query.normalise = flag(&key, &value)?,
+            "truncate" => query.truncate = flag(&key, &value)?,
+            "encoding" if value == "float" => query.encoding = Encoding::Float,
+            "encoding" if value == "base64" => query.encoding = Encoding::Base64,
+            "encoding" => return Err(invalid(format!("encoding is float or base64, not {value:?}"))),
+            _ => return Err(invalid(format!("no parameter {key:?}; there are model, version, input, normalize, truncate and encoding"))),
+        }
+    }
+    if query.inputs.is_empty() {
+        return Err(invalid("input is missing: /api/v1/embed?model=NAME&input=TEXT"));
+    }
+    Ok(query)
+}
+
+fn url_pairs(text: &str) -> Vec<(String, String)> {
+    form_urlencoded::parse(text.as_bytes()).map(|(key, value)| (key.into_owned(), value.into_owned())).collect()
+}
+
+#[derive(Debug, Serialize)]
+struct Cacheable {
+    embeddings: Vectors,
+    model: String,
+    version: String,
+    usage: CacheableUsage,
+}
+
+#[derive(Debug, Serialize)]
+struct CacheableUsage {
+    total_tokens: usize,
+}
+
+/// Vectors for texts in the address: the same question has the same answer, byte for byte, as long as the model is the same.
+pub async fn get(State(app): State<Arc<App>>, headers: HeaderMap, RawQuery(text): RawQuery) -> Result<Response, Refusal> {
+    let text = text.unwrap_or_default();
+    let query = query(&text)?;
+    let time = time(&headers)?;
+    let deadline = Instant::now() + time.unwrap_or(app.config.limits.time);
+    let engine = app.embedder.engine(query.model.as_deref(), query.version.as_deref(), deadline).await?;
+    let tag = tag(&engine.hash, &query);
+    // Whoever names the version gets an answer that is true for ever; otherwise the model may be another one tomorrow.
+    let named = query.version.as_deref().is_some_and(|version| version != "latest");
+    let keep = if named { "public, max-age=31536000, immutable" } else { "public, max-age=3600" };
+    let caching = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, keep.to_owned())];
+    if headers.get(header::IF_NONE_MATCH).is_some_and(|known| matches(known.to_str().unwrap_or_default(), &tag)) {
+        return Ok((StatusCode::NOT_MODIFIED, caching).into_response());
+    }
+    let ask = Ask {
+        model: query.model,
+        version: query.version,
+        texts: query.inputs,
+        normalise: query.normalise,
+        truncate: query.truncate,
+        dimensions: None,
+        time,
+    };
+    let reply = app.embedder.embed(ask).await?;
+    let usage = CacheableUsage { total_tokens: reply.tokens };
+    let embeddings = Vectors::of(reply.vectors, query.encoding);
+    Ok((caching, Json(Cacheable { embeddings, model: reply.model, version: reply.hash, usage })).into_response())
+}
+
+/// A tag of the question and of the model that answers it.
+fn tag(hash: &str, query: &Query) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(format!("{hash} {:?} {:?} {:?} {:?}", query.normalise, query.truncate, query.encoding, query.inputs));
+    format!("\"{}\"", hex::encode(&hasher.finalize()[..16]))
+}
+
+fn matches(known: &str, tag: &str) -> bool {
+    known.split(',').map(|one| one.trim().trim_start_matches("W/")).any(|one| one == tag || one == "*")
+}

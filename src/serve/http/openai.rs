@@ -1,0 +1,73 @@
+//! `POST /v1/embeddings`: the shape of OpenAI's interface.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
+use serde::{Deserialize, Serialize};
+
+use super::embed::{Encoding, base64, time};
+use super::fault::Refusal;
+use super::parse::{Texts, json};
+use crate::serve::{App, Ask};
+
+#[derive(Debug, Deserialize)]
+struct Request {
+    input: Texts,
+    model: Option<String>,
+    #[serde(default)]
+    encoding_format: Encoding,
+    dimensions: Option<usize>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Vector {
+    Floats(Vec<f32>),
+    Base64(String),
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    object: &'static str,
+    index: usize,
+    embedding: Vector,
+}
+
+#[derive(Debug, Serialize)]
+struct Usage {
+    prompt_tokens: usize,
+    total_tokens: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Answer {
+    object: &'static str,
+    data: Vec<Row>,
+    model: String,
+    usage: Usage,
+}
+
+/// Vectors for texts.
+pub async fn post(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Response, Refusal> {
+    let request: Request = json(&body)?;
+    let ask = Ask {
+        model: request.model,
+        texts: request.input.list(),
+        dimensions: request.dimensions,
+        time: time(&headers)?,
+        ..Ask::default()
+    };
+    let reply = app.embedder.embed(ask).await?;
+    let encode = |vector: Vec<f32>| match request.encoding_format {
+        Encoding::Float => Vector::Floats(vector),
+        Encoding::Base64 => Vector::Base64(base64(&vector)),
+    };
+    let row = |(index, vector)| Row { object: "embedding", index, embedding: encode(vector) };
+    let data = reply.vectors.into_iter().enumerate().map(row).collect();
+    let usage = Usage { prompt_tokens: reply.tokens, total_tokens: reply.tokens };
+    Ok(Json(Answer { object: "list", data, model: reply.model, usage }).into_response())
+}

@@ -1,0 +1,120 @@
+//! The server around the engine: REST, gRPC and metrics from one process. Transports only translate to one [`Embedder`].
+//!
+//! ```text
+//!  listener (TLS, limits) --> http:: / grpc:: --> Embedder --> inference::Registry --> Engine
+//!                                   |                |
+//!                               admission         metrics, traces
+//! ```
+
+pub mod config;
+mod embedder;
+mod http;
+mod listener;
+mod metrics;
+mod shutdown;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::inference::engine::Settings;
+use crate::inference::onnx::{OnnxLoader, Runtime, Start};
+use crate::inference::queue::Bounds;
+use crate::inference::registry::{Limits, Registry, Source};
+
+pub use config::Config;
+pub use embedder::{Ask, Embedder, Reply};
+pub use metrics::Metrics;
+
+/// Why the server does not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeFault {
+    /// Something that it was given.
+    #[error("{problem}")]
+    Refused {
+        /// What is wrong.
+        problem: String,
+        /// What to do.
+        next_step: String,
+    },
+    /// The system.
+    #[error("{0}")]
+    System(#[from] std::io::Error),
+}
+
+impl ServeFault {
+    /// Something that it was given.
+    pub fn refused(problem: impl Into<String>, next_step: impl Into<String>) -> Self {
+        Self::Refused { problem: problem.into(), next_step: next_step.into() }
+    }
+}
+
+/// What handlers share.
+pub struct App {
+    /// As it was started.
+    pub config: Config,
+    /// Texts to vectors.
+    pub embedder: Embedder,
+    /// What was counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Serves until it is told to stop (SIGTERM, SIGINT), then finishes what was admitted.
+///
+/// # Errors
+/// Why it cannot start.
+pub async fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeFault> {
+    let metrics = Arc::new(Metrics::new());
+    let registry = registry(&config, &metrics)?;
+    let embedder = Embedder::new(registry.clone(), metrics.clone(), config.limits.clone());
+    let app = Arc::new(App { config, embedder, metrics });
+    let listening = listener::bind(app.config.http).await?;
+    let warm = app.clone();
+    let first = tokio::spawn(async move { warm.embedder.warm().await });
+    ready(listening.local_addr()?);
+    let served = listener::serve(listening, http::router(app.clone()), shutdown::signal()).await;
+    first.abort();
+    served.map_err(ServeFault::from)
+}
+
+fn registry(config: &Config, metrics: &Arc<Metrics>) -> Result<Arc<Registry>, ServeFault> {
+    let runtime = Runtime::load(config.onnxruntime.as_deref())
+        .map_err(|why| ServeFault::refused(why.to_string(), crate::inference::onnx::library::HOW_TO_GET))?;
+    let models = catalogue(&config.models).map_err(|why| {
+        ServeFault::refused(format!("{}: {why}", config.models.display()), "name the folder that holds the models with --models")
+    })?;
+    if !models.contains_key(&config.model) {
+        return Err(ServeFault::refused(
+            format!("no model {} in {}", config.model, config.models.display()),
+            format!("akidb-edge models pull {}, or name one that is there with --model", config.model),
+        ));
+    }
+    let settings = Settings {
+        bounds: Bounds { wait: config.limits.queue_wait, tokens: config.limits.queue_tokens },
+        batch_tokens: config.batch_tokens,
+        candidates: config.device.candidates(),
+    };
+    let start = Start { device: config.device, workers: config.workers, alone: config.alone_threads };
+    let listener = metrics.clone();
+    let loader = OnnxLoader { runtime, variant: config.variant, start, settings, listener };
+    let limits = Limits {
+        bytes: config.limits.model_bytes,
+        models: config.limits.models_loaded,
+        again: std::time::Duration::from_secs(30),
+    };
+    Ok(Registry::new(models, config.model.clone(), limits, Arc::new(loader), metrics.clone()))
+}
+
+/// The models of a folder: each folder in it that says what it is.
+fn catalogue(store: &Path) -> std::io::Result<BTreeMap<String, Source>> {
+    let mut models = BTreeMap::new();
+    for entry in std::fs::read_dir(store)? {
+        let folder = entry?.path();
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if !name.starts_with('.') && folder.join("config.json").is_file() {
+            models.insert(name, Source { folder, version: None });
+        }
+    }
+    Ok(models)
+}
