@@ -9,3 +9,5 @@ pub mod lab;
 pub mod local_aws;
 pub mod matrix;
 pub mod proxy;
+#[cfg(feature = "serve")]
+pub mod serve;
