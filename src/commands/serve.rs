@@ -28,6 +28,12 @@ pub struct Args {
     /// What runs the graph: cpu, cuda, tensorrt or openvino
     #[arg(long, value_name = "PROVIDER", default_value = "cpu")]
     device: Device,
+    /// What runs it when that cannot be had: cpu; otherwise the server does not start
+    #[arg(long, value_name = "PROVIDER", value_parser = ["cpu"])]
+    fallback: Option<String>,
+    /// Where TensorRT keeps its engines
+    #[arg(long, value_name = "FOLDER", env = "AKIDB_TENSORRT_CACHE")]
+    engine_cache: Option<PathBuf>,
     /// Threads that run batches; as many as cores
     #[arg(long, value_name = "N")]
     workers: Option<usize>,
@@ -63,7 +69,9 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         model: args.model,
         variant: args.variant,
         device: args.device,
-        workers: args.workers.unwrap_or(cores),
+        fallback: args.fallback.is_some(),
+        engine_cache: args.engine_cache,
+        workers: args.workers.unwrap_or(args.device.workers(cores)),
         alone_threads: args.alone_threads.unwrap_or(cores),
         batch_tokens: args.batch_tokens,
         onnxruntime: args.onnxruntime,

@@ -56,6 +56,10 @@ pub struct Config {
     pub variant: Variant,
     /// What runs graphs.
     pub device: Device,
+    /// When that cannot be had, the processor runs them.
+    pub fallback: bool,
+    /// Where TensorRT keeps its engines.
+    pub engine_cache: Option<PathBuf>,
     /// Threads that run batches.
     pub workers: usize,
     /// Threads of the session for a request that is alone.

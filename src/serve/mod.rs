@@ -95,7 +95,13 @@ fn registry(config: &Config, metrics: &Arc<Metrics>) -> Result<Arc<Registry>, Se
         batch_tokens: config.batch_tokens,
         candidates: config.device.candidates(),
     };
-    let start = Start { device: config.device, workers: config.workers, alone: config.alone_threads };
+    let start = Start {
+        device: config.device,
+        fallback: config.fallback,
+        workers: config.workers,
+        threads: config.alone_threads,
+        cache: config.engine_cache.clone(),
+    };
     let listener = metrics.clone();
     let loader = OnnxLoader { runtime, variant: config.variant, start, settings, listener };
     let limits = Limits {

@@ -1,5 +1,6 @@
 //! Graphs run by ONNX Runtime, whose library is loaded at run time.
 
+pub mod gpu;
 pub mod library;
 pub mod provider;
 mod session;
@@ -34,9 +35,9 @@ pub struct OnnxLoader {
 
 impl Loader for OnnxLoader {
     fn load(&self, name: &str, source: &Source) -> Result<Engine, FolderFault> {
-        let folder = ModelFolder::open(&source.folder, self.variant)?;
+        let folder = ModelFolder::open(&source.folder, self.start.device.suits(self.variant))?;
         let hash = hash(&[&folder.graph, &folder.tokenizer])?;
-        let sessions = open(&self.runtime, &folder, self.start)?;
+        let sessions = open(&self.runtime, &folder, &self.start)?;
         Engine::start(name, folder, hash, sessions, &self.settings, self.listener.clone())
     }
 }

@@ -3,7 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-use ort::ep::{self, ExecutionProviderDispatch};
+use ort::ep::{self, ArbitrarilyConfigurableExecutionProvider, ExecutionProviderDispatch};
+
+use super::Start;
+use super::gpu::Gpu;
+use crate::inference::folder::{ModelFolder, Variant};
+use crate::inference::queue::MOST_ROWS;
 
 /// An execution provider of ONNX Runtime.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -15,7 +20,7 @@ pub enum Device {
     Cuda,
     /// An NVIDIA GPU by TensorRT.
     TensorRt,
-    /// OpenVINO; on processors with AMX it computes in bf16.
+    /// OpenVINO on the processor, in bf16 where it has the instructions (AMX).
     OpenVino,
 }
 
@@ -35,29 +40,72 @@ impl Device {
         matches!(self, Self::Cuda | Self::TensorRt)
     }
 
-    /// Batch sizes in tokens that are tried at start.
+    /// Which graph suits it: the INT8 graph is made for processors; GPUs and OpenVINO start from fp32 and choose their own precision.
+    pub fn suits(self, wanted: Variant) -> Variant {
+        if wanted == Variant::Auto && self != Self::Cpu { Variant::Fp32 } else { wanted }
+    }
+
+    /// Batch sizes in tokens that are tried at start. On a processor more than 512 never paid, and cost memory.
     pub fn candidates(self) -> &'static [usize] {
         match self {
-            Self::Cpu => &[256, 512, 1024],
+            Self::Cpu => &[256, 512],
             Self::OpenVino => &[512, 1024, 2048, 4096],
-            Self::Cuda | Self::TensorRt => &[2048, 4096, 8192, 16_384, 32_768],
+            Self::Cuda | Self::TensorRt => &[2048, 4096, 8192, 16_384],
+        }
+    }
+
+    /// Workers when nobody says: one a core; a GPU is kept busy by two, one of which makes its batch while the other runs.
+    pub fn workers(self, cores: usize) -> usize {
+        match self {
+            Self::Cpu => cores,
+            Self::OpenVino => 1,
+            Self::Cuda | Self::TensorRt => 2,
         }
     }
 
     /// What ONNX Runtime is to register; nothing for the processor.
-    pub(super) fn providers(self) -> Vec<ExecutionProviderDispatch> {
+    pub(super) fn providers(self, folder: &ModelFolder, start: &Start) -> Vec<ExecutionProviderDispatch> {
+        let cuda = || ep::CUDA::default().build().error_on_failure();
         match self {
             Self::Cpu => Vec::new(),
-            Self::Cuda => vec![ep::CUDA::default().build().error_on_failure()],
-            Self::TensorRt => vec![
-                ep::TensorRT::default().with_fp16(true).build().error_on_failure(),
-                ep::CUDA::default().build().error_on_failure(),
-            ],
-            Self::OpenVino => vec![
-                ep::OpenVINO::default().with_device_type("CPU").build().error_on_failure(),
-            ],
+            Self::Cuda => vec![cuda()],
+            Self::TensorRt => vec![tensorrt(folder, start), cuda()],
+            Self::OpenVino => vec![openvino(start.threads)],
         }
     }
+}
+
+/// bf16 where the processor has it, fp32 elsewhere: the plug-in decides, with the hint that speed counts.
+fn openvino(threads: usize) -> ExecutionProviderDispatch {
+    let hints = format!(
+        r#"{{"CPU":{{"INFERENCE_PRECISION_HINT":"bf16","NUM_STREAMS":"1","INFERENCE_NUM_THREADS":"{threads}"}}}}"#
+    );
+    let provider = ep::OpenVINO::default().with_device_type("CPU");
+    provider.with_arbitrary_config("load_config", hints).build().error_on_failure()
+}
+
+/// One profile for every shape that a batch may have, so that no request waits for a build; engines are kept in a folder whose
+/// name says what they were built for, since TensorRT itself looks at less.
+fn tensorrt(folder: &ModelFolder, start: &Start) -> ExecutionProviderDispatch {
+    let shapes = |rows: usize, width: usize| {
+        ["input_ids", "attention_mask", "token_type_ids"].map(|name| format!("{name}:{rows}x{width}")).join(",")
+    };
+    let gpu = Gpu::look();
+    let mut provider = ep::TensorRT::default()
+        .with_fp16(gpu.as_ref().is_none_or(Gpu::has_fp16))
+        .with_layer_norm_fp32_fallback(true)
+        .with_profile_min_shapes(shapes(1, 1))
+        .with_profile_opt_shapes(shapes(16, 64.min(folder.longest)))
+        .with_profile_max_shapes(shapes(MOST_ROWS, folder.longest));
+    if let Some(cache) = start.engine_cache(folder, gpu.as_ref()) {
+        let cache = cache.display().to_string();
+        provider = provider
+            .with_engine_cache(true)
+            .with_engine_cache_path(&cache)
+            .with_timing_cache(true)
+            .with_timing_cache_path(&cache);
+    }
+    provider.build().error_on_failure()
 }
 
 impl fmt::Display for Device {

@@ -1,45 +1,86 @@
 //! Sessions of a graph: one for each worker, and one that uses all cores.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use ort::session::{Session, SessionInputValue};
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::TensorRef;
 
 use super::library::Runtime;
+use super::gpu::Gpu;
 use super::provider::Device;
 use crate::inference::backend::{Backend, Output, Sessions};
 use crate::inference::batch::Batch;
 use crate::inference::folder::{FolderFault, ModelFolder};
 
 /// How sessions are made.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Start {
     /// What runs the graph.
     pub device: Device,
+    /// When that cannot be had, the processor runs it, and says so.
+    pub fallback: bool,
     /// Workers, each with a session of its own.
     pub workers: usize,
-    /// Threads of the session for a request that is alone; less than two: there is none.
-    pub alone: usize,
+    /// Threads of a session that has the machine to itself: the one for a request that is alone, or OpenVINO's.
+    pub threads: usize,
+    /// Where TensorRT keeps its engines.
+    pub cache: Option<PathBuf>,
+}
+
+impl Start {
+    /// The folder of a model's engines: they fit this model, driver, TensorRT and GPU only.
+    pub(super) fn engine_cache(&self, folder: &ModelFolder, gpu: Option<&Gpu>) -> Option<PathBuf> {
+        let hash = super::hash(&[&folder.graph]).ok()?;
+        let cache = self.cache.as_ref()?.join(format!("{}-{}", &hash[..16], gpu?.key()));
+        std::fs::create_dir_all(&cache).ok()?;
+        Some(cache)
+    }
 }
 
 /// Opens the graph of a folder.
 ///
 /// # Errors
 /// A graph that is damaged, wants what no text has, or gives what is no vector; a device that cannot be had.
-pub fn open(runtime: &Runtime, folder: &ModelFolder, start: Start) -> Result<Sessions, FolderFault> {
+pub fn open(runtime: &Runtime, folder: &ModelFolder, start: &Start) -> Result<Sessions, FolderFault> {
     let bad = |why: String| FolderFault::Bad { file: folder.graph.display().to_string(), why };
+    if start.device == Device::Cpu {
+        return on(runtime, folder, start).map_err(bad);
+    }
+    match on(runtime, folder, start) {
+        Ok(sessions) => Ok(sessions),
+        Err(why) if start.fallback => {
+            let cpu = Start { device: Device::Cpu, ..start.clone() };
+            let mut sessions = on(runtime, folder, &cpu).map_err(bad)?;
+            sessions.runs_on = format!("cpu ({} was asked for: {why})", start.device);
+            Ok(sessions)
+        }
+        Err(why) => Err(bad(format!(
+            "{} was asked for and cannot be had: {why}; mend that, or allow the processor with --fallback cpu",
+            start.device
+        ))),
+    }
+}
+
+fn on(runtime: &Runtime, folder: &ModelFolder, start: &Start) -> Result<Sessions, String> {
     let make = |threads: usize| -> Result<Box<dyn Backend>, String> {
-        Ok(Box::new(GraphSession::open(runtime, &folder.graph, start.device, threads)?))
+        Ok(Box::new(GraphSession::open(runtime, folder, start, threads)?))
     };
-    let alone = start.device == Device::Cpu && start.alone > 1;
+    let alone = start.device == Device::Cpu && start.threads > 1;
+    let threads = if start.device == Device::OpenVino { start.threads } else { 1 };
     let (each, alone) = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..start.workers.max(1)).map(|_| scope.spawn(|| make(1))).collect();
-        let alone = alone.then(|| make(start.alone)).transpose();
-        let joined = workers.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err("its thread ended".to_owned())));
+        let workers: Vec<_> = (0..start.workers.max(1)).map(|_| scope.spawn(|| make(threads))).collect();
+        let alone = alone.then(|| make(start.threads)).transpose();
+        let ended = || Err("its thread ended".to_owned());
+        let joined = workers.into_iter().map(|thread| thread.join().unwrap_or_else(|_| ended()));
         (joined.collect::<Result<Vec<_>, String>>(), alone)
     });
-    Ok(Sessions { each: each.map_err(bad)?, alone: alone.map_err(bad)?, runs_on: start.device.name().to_owned() })
+    Ok(Sessions { each: each?, alone: alone?, runs_on: runs_on(start.device) })
+}
+
+fn runs_on(device: Device) -> String {
+    let gpu = if device.is_gpu() { Gpu::look() } else { None };
+    gpu.map_or_else(|| device.name().to_owned(), |gpu| format!("{device} ({})", gpu.name))
 }
 
 struct GraphSession {
@@ -50,8 +91,8 @@ struct GraphSession {
 }
 
 impl GraphSession {
-    fn open(runtime: &Runtime, graph: &Path, device: Device, threads: usize) -> Result<Self, String> {
-        let session = session(runtime, graph, device, threads).map_err(|why| readable(&why.to_string()))?;
+    fn open(runtime: &Runtime, folder: &ModelFolder, start: &Start, threads: usize) -> Result<Self, String> {
+        let session = session(runtime, folder, start, threads).map_err(|why| readable(&why.to_string()))?;
         let inputs: Vec<&str> = session.inputs().iter().map(ort::value::Outlet::name).collect();
         for wanted in ["input_ids", "attention_mask"] {
             if !inputs.contains(&wanted) {
@@ -78,19 +119,20 @@ fn readable(text: &str) -> String {
     text.lines().next().unwrap_or(text).chars().take(400).collect()
 }
 
-fn session(runtime: &Runtime, graph: &Path, device: Device, threads: usize) -> ort::Result<Session> {
+fn session(runtime: &Runtime, folder: &ModelFolder, start: &Start, threads: usize) -> ort::Result<Session> {
     let builder = Session::builder(runtime.environment())?
         .with_optimization_level(GraphOptimizationLevel::Level3)?
         .with_intra_threads(threads)?
         .with_inter_threads(1)?
         .with_intra_op_spinning(threads > 1)?
         // A plan of memory for each shape that was ever seen is kept for good: a server sees thousands.
-        .with_memory_pattern(false)?
-        // On a CPU this fusion is slower than what it fuses.
-        .with_disabled_optimizers("SkipLayerNormFusion")?;
-    let providers = device.providers();
-    let mut builder = if providers.is_empty() { builder } else { builder.with_execution_providers(providers)? };
-    builder.commit_from_file(graph)
+        .with_memory_pattern(false)?;
+    let mut builder = match start.device {
+        // On a processor this fusion is slower than what it fuses.
+        Device::Cpu => builder.with_disabled_optimizers("SkipLayerNormFusion")?,
+        device => builder.with_execution_providers(device.providers(folder, start))?,
+    };
+    builder.commit_from_file(&folder.graph)
 }
 
 impl Backend for GraphSession {

@@ -5,8 +5,8 @@ use std::time::Instant;
 use super::{Queue, State, Work};
 use crate::inference::fault::{Code, EmbedFault};
 
-/// Texts that are looked at for one batch.
-const WINDOW: usize = 256;
+/// Texts that are looked at for one batch, and so the most that it holds.
+pub const MOST_ROWS: usize = 256;
 
 /// How large a batch pays.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -52,7 +52,7 @@ impl Queue {
             }
             found.push((*key, item.ids.len()));
             tokens += item.ids.len();
-            if tokens >= self.budget.tokens * 2 || found.len() >= WINDOW {
+            if tokens >= self.budget.tokens * 2 || found.len() >= MOST_ROWS {
                 break;
             }
         }

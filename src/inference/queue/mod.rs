@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::fault::{Code, EmbedFault};
 use super::ticket::Ticket;
 
-pub use choice::Budget;
+pub use choice::{Budget, MOST_ROWS};
 
 /// Share of the measured speed at which the texts of a large request take their places in line.
 const BULK_SHARE: f64 = 0.5;
