@@ -6,6 +6,8 @@ pub mod cli;
 pub mod fake_world;
 pub mod kill;
 pub mod lab;
+#[cfg(feature = "serve")]
+pub mod load;
 pub mod local_aws;
 pub mod matrix;
 pub mod proxy;

@@ -1,0 +1,112 @@
+//! More requests than can be answered: refused at once, the admitted ones in time, nothing grows, nothing is lost.
+#![cfg(feature = "serve")]
+
+mod support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use support::load::{self, Outcome, quantile};
+use support::serve::{self, Server};
+
+fn wait<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(work)
+}
+
+/// Requests of about 128 tokens, each with a text of its own.
+fn long(headers: &[(&str, &str)]) -> Vec<Arc<[u8]>> {
+    let text = |number: usize| format!("{number} {}", "the water was cold and the people made a long way down ".repeat(10));
+    (0..64).map(|number| load::post("/api/v1/embed", headers, &json!({"inputs": text(number)}).to_string())).collect()
+}
+
+/// Resident kilobytes.
+fn memory(server: &Server) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// Ten times what the server can do, each request with a deadline; unloaded and overloaded figures.
+fn overload(time: Duration) -> (Outcome, Outcome, u64, u64) {
+    let server = Server::start(&mut serve::real());
+    let alone = wait(load::closed(server.address(), &long(&[]), 1, Duration::from_secs(3)));
+    let full = wait(load::closed(server.address(), &long(&[]), 16, Duration::from_secs(3)));
+    let capacity = full.count(200) as f64 / full.took.as_secs_f64();
+    let deadline = format!("{:.0}", (quantile(&alone.good, 0.95) * 1.6).max(2.0));
+    let before = memory(&server);
+    let requests = long(&[("x-request-timeout-ms", &deadline)]);
+    let loaded = wait(load::open(server.address(), &requests, capacity * 10.0, 64, time));
+    let after = memory(&server);
+    assert_eq!(server.get("/ready").0, 200, "it still answers\n{}", server.said());
+    println!(
+        "alone p95 {:.1} ms; capacity {capacity:.0}/s; ten times for {:.0} s: {:?}, unsent {}; admitted p95 {:.1} ms, refused p95 {:.2} ms; memory {before} -> {after} kB",
+        quantile(&alone.good, 0.95),
+        loaded.took.as_secs_f64(),
+        loaded.statuses,
+        loaded.unsent,
+        quantile(&loaded.good, 0.95),
+        quantile(&loaded.refused, 0.95),
+    );
+    (alone, loaded, before, after)
+}
+
+#[test]
+fn ten_times_too_much_is_refused_and_nothing_breaks() {
+    let (_, loaded, before, after) = overload(Duration::from_secs(8));
+    assert!(loaded.count(200) > 0, "{:?}", loaded.statuses);
+    assert!(loaded.count(429) > loaded.count(200), "{:?}", loaded.statuses);
+    let other: Vec<_> = loaded.statuses.keys().filter(|status| ![200, 429, 504].contains(*status)).collect();
+    assert!(other.is_empty(), "{:?}", loaded.statuses);
+    assert!(after < before + 64 * 1024, "{before} -> {after} kB");
+}
+
+/// `bench/serve/reliability` runs it for five minutes and writes its figures down.
+#[test]
+#[ignore = "five minutes; part of bench/serve/reliability"]
+fn ten_times_too_much_for_five_minutes() {
+    let (alone, loaded, before, after) = overload(Duration::from_secs(300));
+    let other: Vec<_> = loaded.statuses.keys().filter(|status| ![200, 429, 504].contains(*status)).collect();
+    assert!(other.is_empty(), "{:?}", loaded.statuses);
+    assert!(after < before + 32 * 1024, "{before} -> {after} kB");
+    let (calm, hot) = (quantile(&alone.good, 0.95), quantile(&loaded.good, 0.95));
+    assert!(hot <= calm * 2.0, "admitted p95 {hot} ms, unloaded {calm} ms");
+    assert!(quantile(&loaded.refused, 0.95) < 5.0, "refused p95 {} ms", quantile(&loaded.refused, 0.95));
+}
+
+#[test]
+fn single_texts_keep_their_time_beside_a_request_of_a_thousand() {
+    let server = Server::start(&mut serve::real());
+    let single = [load::post("/api/v1/embed", &[], &json!({"inputs": "one short text"}).to_string())];
+    let texts: Vec<String> = (0..1000).map(|number| format!("text {number} of a large request, a line long")).collect();
+    let bulk = [load::post("/api/v1/embed", &[], &json!({"inputs": texts}).to_string())];
+    let time = Duration::from_secs(3);
+    let (beside, large) = wait(async {
+        tokio::join!(
+            load::closed(server.address(), &single, 1, time),
+            load::closed(server.address(), &bulk, 1, time)
+        )
+    });
+    let (single, large) = (quantile(&beside.good, 0.5), quantile(&large.good, 0.5));
+    println!("single texts {single:.1} ms beside requests of a thousand that take {large:.0} ms");
+    assert_eq!(beside.statuses.len(), 1, "{:?}", beside.statuses);
+    assert!(single * 4.0 < large, "a single text waits {single} ms, the thousand take {large} ms");
+}
+
+#[test]
+fn memory_stays_where_it_is() {
+    let server = Server::start(&mut serve::real());
+    let mixed: Vec<Arc<[u8]>> = (0..200)
+        .map(|number| {
+            let text = "words and more words ".repeat(1 + number % 60);
+            load::post("/api/v1/embed", &[], &json!({"inputs": vec![text; 1 + number % 5]}).to_string())
+        })
+        .collect();
+    wait(load::closed(server.address(), &mixed, 8, Duration::from_secs(4)));
+    let before = memory(&server);
+    let outcome = wait(load::closed(server.address(), &mixed, 8, Duration::from_secs(8)));
+    let after = memory(&server);
+    println!("{} answers, {before} -> {after} kB", outcome.count(200));
+    assert_eq!(outcome.statuses.keys().collect::<Vec<_>>(), [&200]);
+    assert!(after < before + 16 * 1024, "{before} -> {after} kB");
+}
