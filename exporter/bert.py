@@ -1,0 +1,153 @@
+"""A BERT encoder as an ONNX graph, from its safetensors: numpy and onnx only.
+
+Inputs input_ids, attention_mask, token_type_ids (int64, batch x sequence); output last_hidden_state (float32,
+batch x sequence x hidden). Every matmul goes through one function, `linear`, so that the fp32 and the INT8 graph are the same graph.
+"""
+
+import json
+import struct
+from pathlib import Path
+
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper
+
+OPSET = 17
+CONTRIB = "com.microsoft"
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+
+
+def read_safetensors(path):
+    """All float32 tensors of a safetensors file, by name."""
+    raw = Path(path).read_bytes()
+    (length,) = struct.unpack("<Q", raw[:8])
+    header = json.loads(raw[8 : 8 + length])
+    tensors = {}
+    for name, entry in header.items():
+        if entry.get("dtype") == "F32":
+            begin, end = entry["data_offsets"]
+            flat = np.frombuffer(raw, dtype="<f4", count=(end - begin) // 4, offset=8 + length + begin)
+            tensors[name.removeprefix("bert.")] = flat.reshape(entry["shape"])
+    return tensors
+
+
+class Graph:
+    """Nodes and constants under construction."""
+
+    def __init__(self):
+        self.nodes, self.constants, self.known, self.outputs = [], [], set(), []
+
+    def constant(self, name, value):
+        if name not in self.known:
+            self.known.add(name)
+            self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def add(self, op, inputs, output, domain="", **attributes):
+        self.nodes.append(helper.make_node(op, inputs, [output], name=output, domain=domain, **attributes))
+        return output
+
+    def model(self, hidden, names):
+        shape = ["batch", "sequence"]
+        inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, shape) for name in names]
+        outputs = [helper.make_tensor_value_info("last_hidden_state", TensorProto.FLOAT, [*shape, hidden])]
+        outputs += [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in self.outputs]
+        graph = helper.make_graph(self.nodes, "encoder", inputs, outputs, self.constants)
+        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(CONTRIB, 1)]
+        return helper.make_model(graph, opset_imports=opsets, ir_version=8, producer_name="akidb-edge exporter")
+
+
+def fp32_linear(graph, name, source, weight, bias):
+    """source @ weight + bias; weight is (in, out)."""
+    product = graph.add("MatMul", [source, graph.constant(f"{name}.weight", weight)], f"{name}.product")
+    return graph.add("Add", [product, graph.constant(f"{name}.bias", bias)], name)
+
+
+def fp32_table(graph, name, ids, table):
+    """Rows of a table."""
+    return graph.add("Gather", [graph.constant(f"{name}.weight", table), ids], name)
+
+
+def build(config, tensors, linear=fp32_linear, table=fp32_table, taps=False, inputs=INPUTS):
+    """The whole graph. `taps` adds the input of each matmul to the outputs, for calibration."""
+    if config["hidden_act"] != "gelu" or config.get("position_embedding_type", "absolute") != "absolute":
+        raise SystemExit("exporter: only encoders with gelu and absolute positions can be exported")
+    graph = Graph()
+    hidden, heads, eps = config["hidden_size"], config["num_attention_heads"], config["layer_norm_eps"]
+    size = hidden // heads
+
+    def norm(source, prefix, output):
+        parts = [graph.constant(f"{prefix}.{kind}", tensors[f"{prefix}.{kind}"]) for kind in ("weight", "bias")]
+        return graph.add("LayerNormalization", [source, *parts], output, axis=-1, epsilon=eps)
+
+    def apply(name, source, weight, bias):
+        if taps:
+            graph.outputs.append(graph.add("Identity", [source], f"tap.{name}"))
+        return linear(graph, name, source, weight, bias)
+
+    def dense(prefix):
+        return tensors[f"{prefix}.weight"].T, tensors[f"{prefix}.bias"]
+
+    state = norm(embed(graph, tensors, table, inputs), "embeddings.LayerNorm", "embedded")
+    mask = additive_mask(graph) if "attention_mask" in inputs else None
+    shape = graph.constant("split.shape", np.array([0, 0, heads, size], dtype=np.int64))
+    merged = graph.constant("merge.shape", np.array([0, 0, hidden], dtype=np.int64))
+    for layer in range(config["num_hidden_layers"]):
+        at, own = f"encoder.layer.{layer}", f"layer.{layer}"
+        query, key, value = (dense(f"{at}.attention.self.{part}") for part in ("query", "key", "value"))
+        share = np.float32(1 / np.sqrt(size))
+        weight = np.concatenate([query[0] * share, key[0], value[0]], axis=1)
+        bias = np.concatenate([query[1] * share, key[1], value[1]])
+        joint = apply(f"{own}.qkv", state, weight, bias)
+        context = attention(graph, own, joint, mask, shape, merged)
+        projected = apply(f"{own}.out", context, *dense(f"{at}.attention.output.dense"))
+        summed = graph.add("Add", [projected, state], f"{own}.attended")
+        state = norm(summed, f"{at}.attention.output.LayerNorm", f"{own}.attention")
+        inner = apply(f"{own}.up", state, *dense(f"{at}.intermediate.dense"))
+        inner = graph.add("Gelu", [inner], f"{own}.gelu", domain=CONTRIB)
+        outer = apply(f"{own}.down", inner, *dense(f"{at}.output.dense"))
+        summed = graph.add("Add", [outer, state], f"{own}.fed")
+        last = layer + 1 == config["num_hidden_layers"]
+        state = norm(summed, f"{at}.output.LayerNorm", "last_hidden_state" if last else f"{own}.state")
+    return graph.model(hidden, inputs)
+
+
+def embed(graph, tensors, table, inputs):
+    """Word, position and segment embeddings, added."""
+    words = table(graph, "words", "input_ids", tensors["embeddings.word_embeddings.weight"])
+    places = tensors["embeddings.position_embeddings.weight"]
+    length = graph.add("Shape", ["input_ids"], "length.whole", start=1, end=2)
+    one = graph.constant("axis", np.array([0], dtype=np.int64))
+    places = graph.add("Slice", [graph.constant("places", places), one, length, one], "placed")
+    segments = tensors["embeddings.token_type_embeddings.weight"]
+    if "token_type_ids" in inputs:
+        segments = graph.add("Gather", [graph.constant("segments", segments), "token_type_ids"], "segmented")
+    else:
+        segments = graph.constant("segments", segments[0])
+    both = graph.add("Add", [words, segments], "words.segments")
+    return graph.add("Add", [both, places], "summed")
+
+
+def additive_mask(graph):
+    """0 for a token, a very negative number for padding: batch x 1 x 1 x sequence."""
+    axes = graph.constant("mask.axes", np.array([1, 2], dtype=np.int64))
+    wide = graph.add("Unsqueeze", ["attention_mask", axes], "mask.wide")
+    number = graph.add("Cast", [wide], "mask.number", to=TensorProto.FLOAT)
+    gap = graph.add("Sub", [graph.constant("mask.one", np.float32(1)), number], "mask.gap")
+    return graph.add("Mul", [gap, graph.constant("mask.far", np.float32(-10000))], "mask")
+
+
+def attention(graph, own, joint, mask, shape, merged):
+    """Softmax(Q K' + mask) V over heads; Q is scaled already."""
+    names = [f"{own}.{part}.flat" for part in "qkv"]
+    graph.nodes.append(helper.make_node("Split", [joint], names, name=f"{own}.split", axis=-1))
+    parts = []
+    for name, order in zip(names, ([0, 2, 1, 3], [0, 2, 3, 1], [0, 2, 1, 3]), strict=True):
+        heads = graph.add("Reshape", [name, shape], f"{name}.heads")
+        parts.append(graph.add("Transpose", [heads], f"{name}.turned", perm=order))
+    scores = graph.add("MatMul", parts[:2], f"{own}.scores")
+    if mask is not None:
+        scores = graph.add("Add", [scores, mask], f"{own}.masked")
+    share = graph.add("Softmax", [scores], f"{own}.share", axis=-1)
+    mixed = graph.add("MatMul", [share, parts[2]], f"{own}.mixed")
+    back = graph.add("Transpose", [mixed], f"{own}.back", perm=[0, 2, 1, 3])
+    return graph.add("Reshape", [back, merged], f"{own}.context")
