@@ -62,12 +62,21 @@ def fp32_linear(graph, name, source, weight, bias):
     return graph.add("Add", [product, graph.constant(f"{name}.bias", bias)], name)
 
 
+def fp32_gelu(graph, name, source):
+    """The exact GELU in standard operators, which every provider knows; ONNX Runtime makes one of them."""
+    half, one, root = (graph.constant(f"gelu.{kind}", np.float32(number))
+                       for kind, number in (("half", 0.5), ("one", 1), ("root", np.sqrt(2))))
+    part = graph.add("Erf", [graph.add("Div", [source, root], f"{name}.part")], f"{name}.erf")
+    whole = graph.add("Mul", [source, graph.add("Add", [part, one], f"{name}.raised")], f"{name}.whole")
+    return graph.add("Mul", [whole, half], name)
+
+
 def fp32_table(graph, name, ids, table):
     """Rows of a table."""
     return graph.add("Gather", [graph.constant(f"{name}.weight", table), ids], name)
 
 
-def build(config, tensors, linear=fp32_linear, table=fp32_table, taps=False, inputs=INPUTS):
+def build(config, tensors, linear=fp32_linear, table=fp32_table, gelu=fp32_gelu, taps=False, inputs=INPUTS):
     """The whole graph. `taps` adds the input of each matmul to the outputs, for calibration."""
     if config["hidden_act"] != "gelu" or config.get("position_embedding_type", "absolute") != "absolute":
         raise SystemExit("exporter: only encoders with gelu and absolute positions can be exported")
@@ -103,7 +112,7 @@ def build(config, tensors, linear=fp32_linear, table=fp32_table, taps=False, inp
         summed = graph.add("Add", [projected, state], f"{own}.attended")
         state = norm(summed, f"{at}.attention.output.LayerNorm", f"{own}.attention")
         inner = apply(f"{own}.up", state, *dense(f"{at}.intermediate.dense"))
-        inner = graph.add("Gelu", [inner], f"{own}.gelu", domain=CONTRIB)
+        inner = gelu(graph, f"{own}.gelu", inner)
         outer = apply(f"{own}.down", inner, *dense(f"{at}.output.dense"))
         summed = graph.add("Add", [outer, state], f"{own}.fed")
         last = layer + 1 == config["num_hidden_layers"]
@@ -151,3 +160,10 @@ def attention(graph, own, joint, mask, shape, merged):
     mixed = graph.add("MatMul", [share, parts[2]], f"{own}.mixed")
     back = graph.add("Transpose", [mixed], f"{own}.back", perm=[0, 2, 1, 3])
     return graph.add("Reshape", [back, merged], f"{own}.context")
+
+
+def save(model, path):
+    """Writes a graph: the same bytes each time, and never half a file under its name."""
+    part = Path(f"{path}.part")
+    part.write_bytes(model.SerializeToString(deterministic=True))
+    part.replace(path)
