@@ -36,6 +36,13 @@ class Graph:
     def __init__(self):
         self.nodes, self.constants, self.known, self.outputs = [], [], set(), []
 
+    def once(self, name, make):
+        """What `make` adds under this name; it is made at the first call."""
+        if name not in self.known:
+            self.known.add(name)
+            make(self, name)
+        return name
+
     def constant(self, name, value):
         if name not in self.known:
             self.known.add(name)
@@ -76,19 +83,49 @@ def fp32_table(graph, name, ids, table):
     return graph.add("Gather", [graph.constant(f"{name}.weight", table), ids], name)
 
 
-def build(config, tensors, linear=fp32_linear, table=fp32_table, gelu=fp32_gelu, taps=False, inputs=INPUTS):
+def additive_mask(graph, name):
+    """0 for a token, a very negative number for padding: batch x 1 x 1 x sequence."""
+    axes = graph.constant("mask.axes", np.array([1, 2], dtype=np.int64))
+    wide = graph.add("Unsqueeze", ["attention_mask", axes], "mask.wide")
+    number = graph.add("Cast", [wide], "mask.number", to=TensorProto.FLOAT)
+    gap = graph.add("Sub", [graph.constant("mask.one", np.float32(1)), number], "mask.gap")
+    graph.add("Mul", [gap, graph.constant("mask.far", np.float32(-10000))], name)
+
+
+def fp32_attention(graph, own, state, weight, bias, mask, heads, linear):
+    """Softmax(Q K' / sqrt(size) + mask) V over heads. weight is (hidden, 3 x hidden): query, key, value."""
+    hidden = weight.shape[0]
+    size = hidden // heads
+    scale = np.ones(3 * hidden, dtype=np.float32)
+    scale[:hidden] = 1 / np.sqrt(size)
+    joint = linear(graph, f"{own}.qkv", state, weight * scale, bias * scale)
+    names, parts = [f"{own}.{part}.flat" for part in "qkv"], []
+    graph.nodes.append(helper.make_node("Split", [joint], names, name=f"{own}.split", axis=-1))
+    shape = graph.constant("split.shape", np.array([0, 0, heads, size], dtype=np.int64))
+    for name, order in zip(names, ([0, 2, 1, 3], [0, 2, 3, 1], [0, 2, 1, 3]), strict=True):
+        parts.append(graph.add("Transpose", [graph.add("Reshape", [name, shape], f"{name}.heads")], f"{name}.turned", perm=order))
+    scores = graph.add("MatMul", parts[:2], f"{own}.scores")
+    if mask is not None:
+        scores = graph.add("Add", [scores, graph.once("mask", additive_mask)], f"{own}.masked")
+    share = graph.add("Softmax", [scores], f"{own}.share", axis=-1)
+    back = graph.add("Transpose", [graph.add("MatMul", [share, parts[2]], f"{own}.mixed")], f"{own}.back", perm=[0, 2, 1, 3])
+    merged = graph.constant("merge.shape", np.array([0, 0, hidden], dtype=np.int64))
+    return graph.add("Reshape", [back, merged], f"{own}.context")
+
+
+def build(config, tensors, linear=fp32_linear, table=fp32_table, gelu=fp32_gelu, attention=fp32_attention, taps=False,
+          inputs=INPUTS):
     """The whole graph. `taps` adds the input of each matmul to the outputs, for calibration."""
     if config["hidden_act"] != "gelu" or config.get("position_embedding_type", "absolute") != "absolute":
         raise SystemExit("exporter: only encoders with gelu and absolute positions can be exported")
     graph = Graph()
     hidden, heads, eps = config["hidden_size"], config["num_attention_heads"], config["layer_norm_eps"]
-    size = hidden // heads
 
     def norm(source, prefix, output):
         parts = [graph.constant(f"{prefix}.{kind}", tensors[f"{prefix}.{kind}"]) for kind in ("weight", "bias")]
         return graph.add("LayerNormalization", [source, *parts], output, axis=-1, epsilon=eps)
 
-    def apply(name, source, weight, bias):
+    def apply(graph, name, source, weight, bias):
         if taps:
             graph.outputs.append(graph.add("Identity", [source], f"tap.{name}"))
         return linear(graph, name, source, weight, bias)
@@ -97,23 +134,18 @@ def build(config, tensors, linear=fp32_linear, table=fp32_table, gelu=fp32_gelu,
         return tensors[f"{prefix}.weight"].T, tensors[f"{prefix}.bias"]
 
     state = norm(embed(graph, tensors, table, inputs), "embeddings.LayerNorm", "embedded")
-    mask = additive_mask(graph) if "attention_mask" in inputs else None
-    shape = graph.constant("split.shape", np.array([0, 0, heads, size], dtype=np.int64))
-    merged = graph.constant("merge.shape", np.array([0, 0, hidden], dtype=np.int64))
+    mask = "attention_mask" if "attention_mask" in inputs else None
     for layer in range(config["num_hidden_layers"]):
         at, own = f"encoder.layer.{layer}", f"layer.{layer}"
-        query, key, value = (dense(f"{at}.attention.self.{part}") for part in ("query", "key", "value"))
-        share = np.float32(1 / np.sqrt(size))
-        weight = np.concatenate([query[0] * share, key[0], value[0]], axis=1)
-        bias = np.concatenate([query[1] * share, key[1], value[1]])
-        joint = apply(f"{own}.qkv", state, weight, bias)
-        context = attention(graph, own, joint, mask, shape, merged)
-        projected = apply(f"{own}.out", context, *dense(f"{at}.attention.output.dense"))
+        joint = [dense(f"{at}.attention.self.{part}") for part in ("query", "key", "value")]
+        weight, bias = (np.concatenate(parts, axis=-1) for parts in zip(*joint, strict=True))
+        context = attention(graph, own, state, weight, bias, mask, heads, apply)
+        projected = apply(graph, f"{own}.out", context, *dense(f"{at}.attention.output.dense"))
         summed = graph.add("Add", [projected, state], f"{own}.attended")
         state = norm(summed, f"{at}.attention.output.LayerNorm", f"{own}.attention")
-        inner = apply(f"{own}.up", state, *dense(f"{at}.intermediate.dense"))
+        inner = apply(graph, f"{own}.up", state, *dense(f"{at}.intermediate.dense"))
         inner = gelu(graph, f"{own}.gelu", inner)
-        outer = apply(f"{own}.down", inner, *dense(f"{at}.output.dense"))
+        outer = apply(graph, f"{own}.down", inner, *dense(f"{at}.output.dense"))
         summed = graph.add("Add", [outer, state], f"{own}.fed")
         last = layer + 1 == config["num_hidden_layers"]
         state = norm(summed, f"{at}.output.LayerNorm", "last_hidden_state" if last else f"{own}.state")
@@ -134,32 +166,6 @@ def embed(graph, tensors, table, inputs):
         segments = graph.constant("segments", segments[0])
     both = graph.add("Add", [words, segments], "words.segments")
     return graph.add("Add", [both, places], "summed")
-
-
-def additive_mask(graph):
-    """0 for a token, a very negative number for padding: batch x 1 x 1 x sequence."""
-    axes = graph.constant("mask.axes", np.array([1, 2], dtype=np.int64))
-    wide = graph.add("Unsqueeze", ["attention_mask", axes], "mask.wide")
-    number = graph.add("Cast", [wide], "mask.number", to=TensorProto.FLOAT)
-    gap = graph.add("Sub", [graph.constant("mask.one", np.float32(1)), number], "mask.gap")
-    return graph.add("Mul", [gap, graph.constant("mask.far", np.float32(-10000))], "mask")
-
-
-def attention(graph, own, joint, mask, shape, merged):
-    """Softmax(Q K' + mask) V over heads; Q is scaled already."""
-    names = [f"{own}.{part}.flat" for part in "qkv"]
-    graph.nodes.append(helper.make_node("Split", [joint], names, name=f"{own}.split", axis=-1))
-    parts = []
-    for name, order in zip(names, ([0, 2, 1, 3], [0, 2, 3, 1], [0, 2, 1, 3]), strict=True):
-        heads = graph.add("Reshape", [name, shape], f"{name}.heads")
-        parts.append(graph.add("Transpose", [heads], f"{name}.turned", perm=order))
-    scores = graph.add("MatMul", parts[:2], f"{own}.scores")
-    if mask is not None:
-        scores = graph.add("Add", [scores, mask], f"{own}.masked")
-    share = graph.add("Softmax", [scores], f"{own}.share", axis=-1)
-    mixed = graph.add("MatMul", [share, parts[2]], f"{own}.mixed")
-    back = graph.add("Transpose", [mixed], f"{own}.back", perm=[0, 2, 1, 3])
-    return graph.add("Reshape", [back, merged], f"{own}.context")
 
 
 def save(model, path):

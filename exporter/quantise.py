@@ -3,7 +3,7 @@
 
     exporter/quantise.py FOLDER
 
-QuantizeLinear (fixed scale) -> MatMulIntegerToFloat with bias, so that a text's vector does not depend on what else is in its
+QuantizeLinear (fixed scale) -> MatMulIntegerToFloat or QAttention with bias, so that a text's vector does not depend on what else is in its
 batch; word embeddings as int8 rows. Input channels that are outliers are divided by a factor and their weight rows multiplied by
 it. Weights are rounded with the error of one row carried into the next ones (GPTQ, Frantar et al. 2022), by the second moments of
 the calibration texts; the mean of what is left goes into the bias. README.md says what was tried besides.
@@ -73,11 +73,16 @@ def mean_error(seen, weight, rounded, weight_scale, scale, zero):
     return seen.sample.mean(axis=0) @ weight - kept.mean(axis=0) @ (rounded * weight_scale)
 
 
-def int8_linear(calibration):
-    """A `linear` for `bert.build` that computes in 8 bits."""
+class Int8:
+    """The steps of `bert.build` in 8 bits."""
 
-    def linear(graph, name, source, weight, bias):
-        seen, factor = calibration[name], smoothing(calibration[name])
+    def __init__(self, calibration):
+        self.calibration = calibration
+
+    def parts(self, graph, name, source, weight, bias):
+        """The quantised source and the names of the constants that a product in 8 bits takes."""
+        seen, factor = self.calibration[name], smoothing(self.calibration[name])
+        # The input of the attention's output is smoothed already: see `balance`.
         if factor.max() > 1.0 and not name.endswith(".out"):
             share = graph.constant(f"{name}.share", (1 / factor).astype(np.float32))
             source = graph.add("Mul", [source, share], f"{name}.smooth")
@@ -85,13 +90,22 @@ def int8_linear(calibration):
         scale, zero = activation_range(seen)
         rounded, weight_scale = round_weight(weight, seen.moments)
         bias = bias + mean_error(seen, weight, rounded, weight_scale, scale, zero)
-        parts = {"scale": scale, "zero": zero, "weight": rounded, "weight.scale": weight_scale, "bias": bias.astype(np.float32)}
-        at = {kind: graph.constant(f"{name}.{kind}", value) for kind, value in parts.items()}
-        quantised = graph.add("QuantizeLinear", [source, at["scale"], at["zero"]], f"{name}.quantised")
-        inputs = [quantised, at["weight"], at["scale"], at["weight.scale"], at["zero"], "", at["bias"]]
+        found = {"scale": scale, "zero": zero, "weight": rounded, "weight.scale": weight_scale, "bias": bias.astype(np.float32)}
+        at = {kind: graph.constant(f"{name}.{kind}", value) for kind, value in found.items()}
+        return graph.add("QuantizeLinear", [source, at["scale"], at["zero"]], f"{name}.quantised"), at
+
+    def linear(self, graph, name, source, weight, bias):
+        source, at = self.parts(graph, name, source, weight, bias)
+        inputs = [source, at["weight"], at["scale"], at["weight.scale"], at["zero"], "", at["bias"]]
         return graph.add("MatMulIntegerToFloat", inputs, name, domain=CONTRIB)
 
-    return linear
+    def attention(self, graph, own, state, weight, bias, mask, heads, _linear):
+        """QAttention: the product in 8 bits, the attention itself in floats, as one operator."""
+        source, at = self.parts(graph, f"{own}.qkv", state, weight, bias)
+        short = graph.once("mask.short", lambda graph, name: graph.add("Cast", [mask], name, to=TensorProto.INT32))
+        zeros = graph.constant("qkv.weight.zero", np.zeros(weight.shape[1], dtype=np.int8))
+        inputs = [source, at["weight"], at["bias"], at["scale"], at["weight.scale"], short, at["zero"], zeros]
+        return graph.add("QAttention", inputs, f"{own}.context", domain=CONTRIB, num_heads=heads)
 
 
 def int8_table(graph, name, ids, table):
@@ -130,7 +144,8 @@ def main(folder):
     # One thread: with more, sums may come in another order, and the file in other bytes.
     seen = collect(open_session(tapped), [reader.encode(text).ids for text in texts.calibration()])
     tensors, seen = balance(config, tensors, seen)
-    save(build(config, tensors, int8_linear(seen), int8_table, fused_gelu), folder / "model_int8.onnx")
+    steps = Int8(seen)
+    save(build(config, tensors, steps.linear, int8_table, fused_gelu, steps.attention), folder / "model_int8.onnx")
 
 
 if __name__ == "__main__":
