@@ -1,7 +1,8 @@
 """A BERT encoder as an ONNX graph, from its safetensors: numpy and onnx only.
 
 Inputs input_ids, attention_mask, token_type_ids (int64, batch x sequence); output last_hidden_state (float32,
-batch x sequence x hidden). Every matmul goes through one function, `linear`, so that the fp32 and the INT8 graph are the same graph.
+batch x sequence x hidden). Products, tables, GELU and attention are functions that the caller may replace, so that the fp32 and
+the INT8 graph come from one description.
 """
 
 import json

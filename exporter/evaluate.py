@@ -94,7 +94,8 @@ def table(figures):
     small, full = figures["int8"], figures["fp32"]
     yield f"size            fp32 {full['bytes'] / 1e6:.1f} MB, INT8 {small['bytes'] / 1e6:.1f} MB"
     yield f"cosine to fp32  mean {small['cosine_mean']:.5f}, worst {small['cosine_worst']:.4f} ({figures['texts']} texts)"
-    yield (f"ranking         {100 * small['top10_overlap']:.1f} % of the ten nearest kept, nearest kept in {100 * small['top1_kept']:.1f} % "
+    yield (f"ranking         {100 * small['top10_overlap']:.1f} % of the ten nearest kept, "
+           f"nearest kept in {100 * small['top1_kept']:.1f} % "
            f"({small['queries']} queries, synthetic corpus of {small['corpus']} texts)")
     for name in ("fp32", "int8"):
         lone = figures[name]["batching"]

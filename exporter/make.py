@@ -31,7 +31,7 @@ def sha256(path):
 
 
 def recipe():
-    """A hash of the exporter itself, its texts and the packages it runs on."""
+    """A hash of the exporter itself, its texts and the pins of the packages it runs on."""
     whole = hashlib.sha256()
     for path in [*(HERE / name for name in SOURCES), *sorted((HERE / "texts").glob("*.txt"))]:
         whole.update(path.read_bytes())
@@ -44,9 +44,9 @@ def hashes(folder):
 
 def processor():
     try:
-        names = [line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-        return names[0]
-    except (OSError, IndexError):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
         return platform.processor() or platform.machine()
 
 

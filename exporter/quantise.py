@@ -3,10 +3,10 @@
 
     exporter/quantise.py FOLDER
 
-QuantizeLinear (fixed scale) -> MatMulIntegerToFloat or QAttention with bias, so that a text's vector does not depend on what else is in its
-batch; word embeddings as int8 rows. Input channels that are outliers are divided by a factor and their weight rows multiplied by
-it. Weights are rounded with the error of one row carried into the next ones (GPTQ, Frantar et al. 2022), by the second moments of
-the calibration texts; the mean of what is left goes into the bias. README.md says what was tried besides.
+QuantizeLinear (fixed scale) -> MatMulIntegerToFloat or QAttention with bias, so that a text's vector does not depend on what else
+is in its batch; word embeddings as int8 rows. Input channels that are outliers are divided by a factor and their weight rows
+multiplied by it. Weights are rounded with the error of one row carried into the next ones (GPTQ, Frantar et al. 2022), by the
+second moments of the calibration texts; the mean of what is left goes into the bias. README.md says what was tried besides.
 """
 
 import json
