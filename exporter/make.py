@@ -1,0 +1,93 @@
+"""The steps of `exporter/build`, behind its environment: export, quantise, evaluate, and export.json with hashes and figures."""
+
+import hashlib
+import json
+import platform
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import evaluate
+import export
+import quantise
+
+HERE = Path(__file__).resolve().parent
+RECORD = "export.json"
+# Of the exporter, what the bytes of the graphs or the figures depend on.
+SOURCES = ["bert.py", "calibrate.py", "encode.py", "evaluate.py", "export.py", "quantise.py", "texts.py", "requirements.txt"]
+PACKAGED = ["model.safetensors", "tokenizer.json", "config.json", "sentence_bert_config.json", "modules.json", "vocab.txt",
+            "tokenizer_config.json", "1_Pooling/config.json"]
+MADE = ["model.onnx", "model_int8.onnx"]
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def sha256(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def recipe():
+    """A hash of the exporter itself, its texts and the pins of the packages it runs on."""
+    whole = hashlib.sha256()
+    for path in [*(HERE / name for name in SOURCES), *sorted((HERE / "texts").glob("*.txt"))]:
+        whole.update(path.read_bytes())
+    return whole.hexdigest()
+
+
+def hashes(folder):
+    return {name: sha256(folder / name) for name in [*PACKAGED, *MADE] if (folder / name).is_file()}
+
+
+def processor():
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def complete(folder):
+    """The record of an earlier build, where every file is still as it says."""
+    try:
+        record = json.loads((folder / RECORD).read_text())
+        same = record["recipe"] == recipe() and record["files"] == hashes(folder)
+    except (OSError, ValueError, KeyError):
+        return None
+    return record if same and set(record["files"]) == {*PACKAGED, *MADE} else None
+
+
+def step(text, work):
+    say(f"exporter: {text} ...")
+    began = time.monotonic()
+    work()
+    say(f"exporter: {text}: {time.monotonic() - began:.0f} s")
+
+
+def main(folder, force):
+    record = None if force else complete(folder)
+    if record:
+        say("exporter: models/all-MiniLM-L6-v2 is complete; nothing to do")
+        say("\n".join(evaluate.table(record["figures"])))
+        return
+    (folder / RECORD).unlink(missing_ok=True)
+    step("writing the fp32 graph", lambda: export.main(folder))
+    step("calibrating and rounding the INT8 graph (a minute or two)", lambda: quantise.main(folder))
+    figures = {}
+    step("judging both", lambda: figures.update(evaluate.quality(folder, folder / "model_int8.onnx")))
+    packages = {name: version(name) for name in ("numpy", "onnx", "onnxruntime", "tokenizers")}
+    record = {"schema": "akidb-edge/export/v1", "recipe": recipe(), "processor": processor(), "packages": packages,
+              "figures": figures, "files": hashes(folder)}
+    part = folder / f"{RECORD}.part"
+    part.write_text(json.dumps(record, indent=1) + "\n")
+    part.replace(folder / RECORD)
+    say("\n".join(evaluate.table(figures)))
+    if not figures["target"]["reached"]:
+        sys.exit("exporter: the INT8 graph is there, but misses its target on this machine; export.json has the figures")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), "--force" in sys.argv[2:])
