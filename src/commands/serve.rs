@@ -46,6 +46,19 @@ pub struct Args {
     /// ONNX Runtime's library, or the folder that holds it
     #[arg(long, value_name = "FILE", env = "ORT_DYLIB_PATH")]
     onnxruntime: Option<PathBuf>,
+    /// Send downloads of models to URL/MODEL/FILE; without it they come from the folder
+    #[arg(long, value_name = "URL", env = "AKIDB_OFFLINE_CDN", value_parser = cdn)]
+    offline_cdn: Option<String>,
+    /// Print the description of the REST interface (OpenAPI 3.1) and end
+    #[arg(long)]
+    print_openapi: bool,
+}
+
+fn cdn(text: &str) -> Result<String, String> {
+    match text.parse::<http::Uri>() {
+        Ok(uri) if matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none() => Ok(text.to_owned()),
+        _ => Err("an address that begins with https:// or http:// and has no ?".to_owned()),
+    }
 }
 
 fn variant(text: &str) -> Result<Variant, String> {
@@ -62,6 +75,10 @@ fn variant(text: &str) -> Result<Variant, String> {
 /// # Errors
 /// Why it cannot start.
 pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
+    if args.print_openapi {
+        context.voice.data(&serve::http::openapi());
+        return Ok(DONE);
+    }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let config = Config {
         http: args.http,
@@ -76,6 +93,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         batch_tokens: args.batch_tokens,
         onnxruntime: args.onnxruntime,
         limits: RequestLimits::default(),
+        offline_cdn: args.offline_cdn,
     };
     serve::run(config, |address| context.voice.talk(&format!("listening on http://{address}"))).await?;
     Ok(DONE)

@@ -70,4 +70,6 @@ pub struct Config {
     pub onnxruntime: Option<PathBuf>,
     /// Bounds.
     pub limits: RequestLimits,
+    /// Where downloads of models are sent to; served from the store when it is not given.
+    pub offline_cdn: Option<String>,
 }

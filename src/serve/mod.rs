@@ -8,9 +8,11 @@
 
 pub mod config;
 mod embedder;
-mod http;
+pub mod http;
 mod listener;
 mod metrics;
+mod offline;
+mod problem;
 mod shutdown;
 
 use std::collections::BTreeMap;
@@ -58,6 +60,8 @@ pub struct App {
     pub embedder: Embedder,
     /// What was counted.
     pub metrics: Arc<Metrics>,
+    /// Hashes of the files that can be downloaded.
+    pub hashes: offline::Hashes,
 }
 
 /// Serves until it is told to stop (SIGTERM, SIGINT), then finishes what was admitted.
@@ -68,7 +72,7 @@ pub async fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(), S
     let metrics = Arc::new(Metrics::new());
     let registry = registry(&config, &metrics)?;
     let embedder = Embedder::new(registry.clone(), metrics.clone(), config.limits.clone());
-    let app = Arc::new(App { config, embedder, metrics });
+    let app = Arc::new(App { config, embedder, metrics, hashes: offline::Hashes::default() });
     let listening = listener::bind(app.config.http).await?;
     let warm = app.clone();
     let first = tokio::spawn(async move { warm.embedder.warm().await });
