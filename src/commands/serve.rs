@@ -7,8 +7,9 @@ use crate::commands::Context;
 use crate::exit::{DONE, Failure};
 use crate::inference::folder::Variant;
 use crate::inference::onnx::provider::Device;
-use crate::serve::config::RequestLimits;
-use crate::serve::{self, Config, ServeFault};
+use crate::serve::admission::Rules;
+use crate::serve::config::{Connections, RequestLimits};
+use crate::serve::{self, Config, Ended, ServeFault};
 
 /// Flags.
 #[derive(Debug, clap::Args)]
@@ -76,9 +77,20 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         batch_tokens: args.batch_tokens,
         onnxruntime: args.onnxruntime,
         limits: RequestLimits::default(),
+        rules: Rules::default(),
+        connections: Connections::default(),
+        api_keys: None,
+        tls: None,
     };
-    serve::run(config, |address| context.voice.talk(&format!("listening on http://{address}"))).await?;
-    Ok(DONE)
+    let ended = serve::run(config, |address| context.voice.talk(&format!("listening on http://{address}"))).await?;
+    match ended {
+        Ended::Done => Ok(DONE),
+        Ended::Forced(code) => Ok(code),
+        Ended::Unfinished(connections) => Err(Failure::error(
+            format!("the time for the end was up with {connections} connections under way"),
+            "give it more with --shutdown-time",
+        )),
+    }
 }
 
 impl From<ServeFault> for Failure {

@@ -6,6 +6,10 @@ use std::time::Duration;
 
 use crate::inference::folder::Variant;
 use crate::inference::onnx::provider::Device;
+use crate::serve::admission::Rules;
+use crate::serve::connection::Heads;
+use crate::serve::pulse::Patience;
+use crate::serve::tls::TlsFiles;
 
 /// How much a request, and all requests together, may want.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -43,6 +47,34 @@ impl Default for RequestLimits {
     }
 }
 
+/// What connections may do, and how they end.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Connections {
+    /// At a time.
+    pub most: usize,
+    /// How long one may be silent.
+    pub patience: Patience,
+    /// Size and number of headers.
+    pub heads: Heads,
+    /// With readiness gone, connections are still taken for this long.
+    pub drain: Duration,
+    /// Time for what was admitted, at the end.
+    pub last: Duration,
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        let (headers, idle, stalled) = (Duration::from_secs(10), Duration::from_secs(75), Duration::from_secs(105));
+        Self {
+            most: 10_000,
+            patience: Patience { headers, idle, stalled },
+            heads: Heads { bytes: 64 << 10, count: 100 },
+            drain: Duration::ZERO,
+            last: Duration::from_secs(30),
+        }
+    }
+}
+
 /// How the server runs.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Config {
@@ -70,4 +102,12 @@ pub struct Config {
     pub onnxruntime: Option<PathBuf>,
     /// Bounds.
     pub limits: RequestLimits,
+    /// What the gate asks.
+    pub rules: Rules,
+    /// What connections may do.
+    pub connections: Connections,
+    /// The file of API keys; without one nobody needs a key.
+    pub api_keys: Option<PathBuf>,
+    /// TLS, when it is wanted.
+    pub tls: Option<TlsFiles>,
 }

@@ -6,12 +6,19 @@
 //!                               admission         metrics, traces
 //! ```
 
+pub mod admission;
 pub mod config;
+mod connection;
+mod door;
 mod embedder;
 mod http;
 mod listener;
 mod metrics;
-mod shutdown;
+mod problem;
+mod pulse;
+pub mod shutdown;
+pub mod tls;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -23,9 +30,19 @@ use crate::inference::onnx::{OnnxLoader, Runtime, Start};
 use crate::inference::queue::Bounds;
 use crate::inference::registry::{Limits, Registry, Source};
 
+use admission::Gate;
+use admission::keys::KeyRing;
+use admission::slots::Slots;
+use config::Connections;
+use listener::Options;
+use shutdown::Stop;
+use tls::Tls;
+use watch::Watched;
+
 pub use config::Config;
 pub use embedder::{Ask, Embedder, Reply};
 pub use metrics::Metrics;
+pub use shutdown::Ended;
 
 /// Why the server does not start, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -64,18 +81,47 @@ pub struct App {
 ///
 /// # Errors
 /// Why it cannot start.
-pub async fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeFault> {
+pub async fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Ended, ServeFault> {
     let metrics = Arc::new(Metrics::new());
+    let stop = Stop::new();
+    let (options, watched) = options(&config, &metrics, &stop)?;
     let registry = registry(&config, &metrics)?;
     let embedder = Embedder::new(registry.clone(), metrics.clone(), config.limits.clone());
     let app = Arc::new(App { config, embedder, metrics });
     let listening = listener::bind(app.config.http).await?;
     let warm = app.clone();
     let first = tokio::spawn(async move { warm.embedder.warm().await });
+    tokio::spawn(stop.clone().on_signals(app.config.connections.drain));
+    let watching = tokio::spawn(watch::watch(watched));
     ready(listening.local_addr()?);
-    let served = listener::serve(listening, http::router(app.clone()), shutdown::signal()).await;
+    let ended = listener::serve(listening, http::router(app.clone()), options, stop).await;
     first.abort();
-    served.map_err(ServeFault::from)
+    watching.abort();
+    Ok(ended)
+}
+
+/// How all listeners treat connections, and the files behind that which may change.
+fn options(config: &Config, metrics: &Arc<Metrics>, stop: &Stop) -> Result<(Options, Vec<Watched>), ServeFault> {
+    let keys = config.api_keys.as_deref().map(KeyRing::open).transpose().map(|keys| keys.map(Arc::new));
+    let keys = keys.map_err(|why| ServeFault::refused(why, "akidb-edge serve --new-api-key NAME gives a line for that file"))?;
+    let tls = config.tls.clone().map(Tls::open).transpose().map(|tls| tls.map(Arc::new));
+    let tls = tls.map_err(|why| ServeFault::refused(why, "name files in PEM with --tls-cert, --tls-key and --tls-client-ca"))?;
+    let mut watched = Vec::new();
+    if let Some(keys) = keys.clone() {
+        let files = vec![keys.file().to_owned()];
+        let reload = Box::new(move || keys.reload().map(|count| format!("{count} keys")));
+        watched.push(Watched { what: "API keys", files, reload });
+    }
+    if let Some(tls) = tls.clone() {
+        let files = tls.files().paths();
+        let reload = Box::new(move || tls.reload().map(|()| "for new connections".to_owned()));
+        watched.push(Watched { what: "TLS certificates", files, reload });
+    }
+    let metrics = metrics.clone();
+    let gate = Gate::new(config.rules.clone(), keys, stop.clone(), move |code| metrics.refused(code));
+    let Connections { most, patience, heads, last, .. } = config.connections.clone();
+    let options = Options { gate: Arc::new(gate), tls, connections: Slots::new(most), patience, heads, last };
+    Ok((options, watched))
 }
 
 fn registry(config: &Config, metrics: &Arc<Metrics>) -> Result<Arc<Registry>, ServeFault> {

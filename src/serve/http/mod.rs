@@ -5,6 +5,7 @@ mod fault;
 mod observe;
 mod openai;
 mod parse;
+pub mod request;
 mod tei;
 
 use std::sync::Arc;
@@ -17,7 +18,6 @@ use super::App;
 
 /// All routes.
 pub fn router(app: Arc<App>) -> Router {
-    let body = app.config.limits.body;
     Router::new()
         .route("/api/v1/embed", post(embed::post).get(embed::get))
         .route("/v1/embeddings", post(openai::post))
@@ -26,6 +26,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/health", get(observe::health))
         .route("/ready", get(observe::ready))
         .route("/metrics", get(observe::metrics))
-        .layer(DefaultBodyLimit::max(body))
+        // The door bounds bodies before they get here.
+        .layer(DefaultBodyLimit::disable())
         .with_state(app)
 }
