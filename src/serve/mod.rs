@@ -8,21 +8,20 @@
 
 pub mod admission;
 pub mod config;
-mod connection;
+pub mod connection;
 mod door;
 mod embedder;
 mod http;
 mod listener;
 mod metrics;
 mod problem;
-mod pulse;
+pub mod pulse;
 pub mod shutdown;
 pub mod tls;
 mod watch;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use crate::inference::engine::Settings;
@@ -127,7 +126,7 @@ fn options(config: &Config, metrics: &Arc<Metrics>, stop: &Stop) -> Result<(Opti
 fn registry(config: &Config, metrics: &Arc<Metrics>) -> Result<Arc<Registry>, ServeFault> {
     let runtime = Runtime::load(config.onnxruntime.as_deref())
         .map_err(|why| ServeFault::refused(why.to_string(), crate::inference::onnx::library::HOW_TO_GET))?;
-    let models = catalogue(&config.models).map_err(|why| {
+    let models = catalogue(config).map_err(|why| {
         ServeFault::refused(format!("{}: {why}", config.models.display()), "name the folder that holds the models with --models")
     })?;
     if !models.contains_key(&config.model) {
@@ -135,6 +134,9 @@ fn registry(config: &Config, metrics: &Arc<Metrics>) -> Result<Arc<Registry>, Se
             format!("no model {} in {}", config.model, config.models.display()),
             format!("akidb-edge models pull {}, or name one that is there with --model", config.model),
         ));
+    }
+    if config.only.is_some() || config.dimension.is_some() {
+        config::check::model(config).map_err(|why| ServeFault::refused(why, "akidb-edge serve --check shows what is used"))?;
     }
     let settings = Settings {
         bounds: Bounds { wait: config.limits.queue_wait, tokens: config.limits.queue_tokens },
@@ -158,10 +160,13 @@ fn registry(config: &Config, metrics: &Arc<Metrics>) -> Result<Arc<Registry>, Se
     Ok(Registry::new(models, config.model.clone(), limits, Arc::new(loader), metrics.clone()))
 }
 
-/// The models of a folder: each folder in it that says what it is.
-fn catalogue(store: &Path) -> std::io::Result<BTreeMap<String, Source>> {
+/// The only model, or those of a folder: each folder in it that says what it is.
+fn catalogue(config: &Config) -> std::io::Result<BTreeMap<String, Source>> {
     let mut models = BTreeMap::new();
-    for entry in std::fs::read_dir(store)? {
+    if let Some(folder) = config.only.clone() {
+        return Ok([(config.model.clone(), Source { folder, version: None })].into());
+    }
+    for entry in std::fs::read_dir(&config.models)? {
         let folder = entry?.path();
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if !name.starts_with('.') && folder.join("config.json").is_file() {

@@ -1,5 +1,10 @@
 //! The resolved configuration: plain fields, checked.
 
+pub mod check;
+pub mod layers;
+mod resolve;
+pub mod setting;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,6 +15,7 @@ use crate::serve::admission::Rules;
 use crate::serve::connection::Heads;
 use crate::serve::pulse::Patience;
 use crate::serve::tls::TlsFiles;
+pub use resolve::resolve;
 
 /// How much a request, and all requests together, may want.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -84,6 +90,10 @@ pub struct Config {
     pub models: PathBuf,
     /// The model for requests that name none; it stays in memory.
     pub model: String,
+    /// The folder of the only model, which then needs no store.
+    pub only: Option<PathBuf>,
+    /// Numbers that the default model's vectors have to have.
+    pub dimension: Option<usize>,
     /// Which graph of a model's folder.
     pub variant: Variant,
     /// What runs graphs.
