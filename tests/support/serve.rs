@@ -106,6 +106,16 @@ impl Server {
         self.said.lock().unwrap().clone()
     }
 
+    /// Waits until it says these words.
+    #[track_caller]
+    pub fn wait_for(&self, words: &str) {
+        let until = Instant::now() + Duration::from_secs(20);
+        while !self.said().contains(words) {
+            assert!(Instant::now() < until, "it never says {words:?}\n{}", self.said());
+            wait_a_moment();
+        }
+    }
+
     /// The process.
     pub fn pid(&self) -> u32 {
         self.child.id()
