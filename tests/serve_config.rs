@@ -29,7 +29,9 @@ fn a_check_shows_each_value_and_who_said_it() {
     let mut command = check(&["--json", "--config", &file, "--rate", "9"]);
     let said = finish(command.env("AKIDB_MAX_TEXTS", "8").env("AKIDB_HOST", "127.0.0.2")).exits(0).json();
     assert_eq!(said["schema"], "akidb-edge/serve-check/v1");
-    let of = |name: &str| (said["settings"][name]["value"].as_str().unwrap(), said["settings"][name]["from"].as_str().unwrap());
+    let of = |name: &str| {
+        (said["settings"][name]["value"].as_str().unwrap(), said["settings"][name]["from"].as_str().unwrap())
+    };
     assert_eq!(of("rate"), ("9", "flag --rate"));
     assert_eq!(of("max-texts"), ("8", "environment AKIDB_MAX_TEXTS"));
     assert_eq!(of("host"), ("127.0.0.2", "environment AKIDB_HOST"));
@@ -43,8 +45,15 @@ fn a_check_shows_each_value_and_who_said_it() {
 fn every_problem_is_told_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let file = file(folder.path(), "max-txts = 7\nrate = \"often\"\n");
-    let output = finish(check(&["--config", &file, "--max-body", "0"]).env("AKIDB_EMBEDDING_PROVIDER", "candle")).exits(3);
-    for words in ["4 things to correct", "did you mean max-texts?", "\"often\" is no whole number", "no size above zero", "vectors are made by onnx"] {
+    let output =
+        finish(check(&["--config", &file, "--max-body", "0"]).env("AKIDB_EMBEDDING_PROVIDER", "candle")).exits(3);
+    for words in [
+        "4 things to correct",
+        "did you mean max-texts?",
+        "\"often\" is no whole number",
+        "no size above zero",
+        "vectors are made by onnx",
+    ] {
         assert!(output.stderr.contains(words), "{words}\n{}", output.stderr);
     }
     let json = finish(check(&["--json", "--max-body", "0"]).env("AKIDB_DEVICE", "x")).exits(3).json();
@@ -57,7 +66,14 @@ fn every_problem_is_told_at_once() {
 fn what_settings_name_is_looked_at() {
     let mut command = bare();
     command.args(["serve", "--check", "--models", "/nonexistent", "--onnxruntime", "/nonexistent/libonnxruntime.so"]);
-    command.args(["--api-keys", "/nonexistent/keys", "--tls-cert", "/nonexistent/c.pem", "--tls-key", "/nonexistent/k.pem"]);
+    command.args([
+        "--api-keys",
+        "/nonexistent/keys",
+        "--tls-cert",
+        "/nonexistent/c.pem",
+        "--tls-key",
+        "/nonexistent/k.pem",
+    ]);
     let output = finish(&mut command).exits(3);
     for words in [
         "looked for /nonexistent/libonnxruntime.so",

@@ -59,7 +59,11 @@ fn a_rate_is_kept_and_refusals_are_quick() {
     }
     assert!((2..=4).contains(&served), "{served} served");
     took.sort();
-    eprintln!("refusals, with their connections: median {:?}, slowest {:?}", took[took.len() / 2], took[took.len() - 1]);
+    eprintln!(
+        "refusals, with their connections: median {:?}, slowest {:?}",
+        took[took.len() / 2],
+        took[took.len() - 1]
+    );
     assert!(took[took.len() / 2] < Duration::from_millis(5), "{took:?}");
     assert_eq!(server.get("/health").0, 200);
     assert!(server.get("/metrics").1.contains(r#"akidb_admission_refusals_total{code="RATE_LIMITED"}"#));
@@ -79,7 +83,10 @@ fn a_full_house_says_so_and_empties() {
         }
         assert!(Instant::now() < until, "never full");
     };
-    assert_eq!((full.status, full.json()["code"].as_str(), full.header("retry-after")), (429, Some("OVERLOADED"), Some("1")));
+    assert_eq!(
+        (full.status, full.json()["code"].as_str(), full.header("retry-after")),
+        (429, Some("OVERLOADED"), Some("1"))
+    );
     slow.write_all(br#"{"inputs": "a"}"#).unwrap();
     assert!(rest(&mut slow).starts_with("HTTP/1.1 200"));
     assert_eq!(embed(&server, br#"{"inputs": "a"}"#).status, 200);
@@ -90,7 +97,10 @@ fn too_many_connections_are_told() {
     let server = Server::start(tiny().args(["--max-connections", "3"]));
     let held: Vec<TcpStream> = (0..3).map(|_| connect(&server)).collect();
     let said = rest(&mut connect(&server));
-    assert!(said.starts_with("HTTP/1.1 503") && said.contains("OVERLOADED") && said.contains("retry-after: 1"), "{said}");
+    assert!(
+        said.starts_with("HTTP/1.1 503") && said.contains("OVERLOADED") && said.contains("retry-after: 1"),
+        "{said}"
+    );
     drop(held);
     let until = Instant::now() + Duration::from_secs(20);
     while !rest(&mut ask_health(&server)).starts_with("HTTP/1.1 200") {

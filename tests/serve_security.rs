@@ -58,7 +58,13 @@ fn keys_open_and_change_without_a_restart() {
     // Nobody sees a key.
     let arguments = std::fs::read(format!("/proc/{}/cmdline", server.pid())).unwrap();
     let check = finish(tiny().arg("--api-keys").arg(&file).arg("--check")).exits(0).all();
-    for seen in [String::from_utf8_lossy(&arguments).into_owned(), check, server.said(), server.get("/health").1, server.get("/metrics").1] {
+    for seen in [
+        String::from_utf8_lossy(&arguments).into_owned(),
+        check,
+        server.said(),
+        server.get("/health").1,
+        server.get("/metrics").1,
+    ] {
         assert!(!seen.contains(&old) && !seen.contains(&new), "{seen}");
     }
 }
@@ -82,7 +88,10 @@ fn every_error_has_the_envelope_and_the_id() {
         assert!(answer.json()["error"].as_str().is_some_and(|words| words.len() > 10), "{path}");
     }
     let insane = server.request("GET", "/nothing", &[("x-request-id", "a\tb")], b"");
-    assert!(!insane.text().contains("a\\tb") && insane.header("x-request-id").is_some_and(|id| id.len() == 17), "{insane:?}");
+    assert!(
+        !insane.text().contains("a\\tb") && insane.header("x-request-id").is_some_and(|id| id.len() == 17),
+        "{insane:?}"
+    );
 }
 
 #[test]
@@ -95,7 +104,10 @@ fn other_origins_are_let_in_by_name_only() {
     let may = open.request("OPTIONS", "/api/v1/embed", &page, b"");
     assert_eq!((may.status, may.header("access-control-allow-origin")), (204, Some("https://app.example")));
     let answer = open.request("GET", "/models", &page, b"");
-    assert_eq!((answer.header("access-control-allow-origin"), answer.header("vary")), (Some("https://app.example"), Some("origin")));
+    assert_eq!(
+        (answer.header("access-control-allow-origin"), answer.header("vary")),
+        (Some("https://app.example"), Some("origin"))
+    );
     let other = open.request("GET", "/models", &[("origin", "https://evil.example")], b"");
     assert_eq!(other.header("access-control-allow-origin"), None);
 }
@@ -129,7 +141,8 @@ impl Authority {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(self.certificate.der().clone()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let builder =
+            rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
         let builder = builder.with_root_certificates(roots);
         let mut config = match own {
             None => builder.with_no_client_auth(),
@@ -218,7 +231,8 @@ fn http2_is_spoken_in_clear_text_by_prior_knowledge() {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
         let body = json!({"inputs": ["a"]}).to_string();
-        let request = client.post(format!("{}/api/v1/embed", server.url)).header("content-type", "application/json").body(body);
+        let request =
+            client.post(format!("{}/api/v1/embed", server.url)).header("content-type", "application/json").body(body);
         let answer = request.send().await.unwrap();
         assert_eq!((answer.version(), answer.status().as_u16()), (reqwest::Version::HTTP_2, 200));
         // Whoever speaks gRPC is refused in its words: a status among the headers.

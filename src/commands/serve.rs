@@ -6,7 +6,7 @@ mod flags;
 use crate::commands::Context;
 use crate::exit::{DONE, Failure};
 use crate::serve::admission::keys;
-use crate::serve::config::{Config, check as look, layers::Layers, resolve};
+use crate::serve::config::{Config, attempt, check as look, layers::Layers, resolve};
 use crate::serve::{self, Ended, ServeFault};
 pub use flags::Args;
 
@@ -20,12 +20,12 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let layers = Layers::read(|name| args.of(name), |variable| std::env::var(variable).ok(), args.config.as_deref());
-    let resolved = resolve(&layers, cores);
     if args.check {
-        let wrong = resolved.as_ref().map_or_else(Clone::clone, look::problems);
+        let (config, mut wrong) = attempt(&layers, cores);
+        wrong.extend(look::problems(&config));
         return check::show(&layers, &wrong, context);
     }
-    let config = resolved.map_err(|wrong| check::refused(&wrong))?;
+    let config = resolve(&layers, cores).map_err(|wrong| check::refused(&wrong))?;
     remarks(&config, context);
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     let ended = serve::run(config, |address| context.voice.talk(&format!("listening on {scheme}://{address}"))).await?;
@@ -61,7 +61,9 @@ fn new_key(name: &str, context: &Context) -> Result<u8, Failure> {
         context.voice.data(&key);
         context.voice.data(&line);
     }
-    context.voice.talk("the first line is for the client and is not shown again; the second is for the file of --api-keys");
+    context
+        .voice
+        .talk("the first line is for the client and is not shown again; the second is for the file of --api-keys");
     Ok(DONE)
 }
 

@@ -110,12 +110,7 @@ impl House {
         };
         let _ = stream.set_nodelay(true);
         let pulse = Arc::new(Pulse::new());
-        let door = Door {
-            gate: self.options.gate.clone(),
-            router: self.router.clone(),
-            pulse,
-            peer: peer.ip(),
-        };
+        let door = Door { gate: self.options.gate.clone(), router: self.router.clone(), pulse, peer: peer.ip() };
         let (builder, tls, patience) = (self.builder.clone(), self.options.tls.clone(), self.options.patience);
         let hush = self.open.clone();
         tokio::spawn(async move {

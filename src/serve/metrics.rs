@@ -66,7 +66,11 @@ impl Metrics {
         let latency: Histograms = Family::new_with_constructor(|| {
             Histogram::new([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0])
         });
-        registry.register("akidb_embed_latency_seconds", "Time from a request's arrival to its answer", latency.clone());
+        registry.register(
+            "akidb_embed_latency_seconds",
+            "Time from a request's arrival to its answer",
+            latency.clone(),
+        );
         let refusals: Family<ByCode, Counter> = Family::default();
         registry.register("akidb_admission_refusals", "Requests that the gate refused", refusals.clone());
         Self { registry, requests, latency, refusals }

@@ -102,9 +102,11 @@ pub async fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Ended
 /// How all listeners treat connections, and the files behind that which may change.
 fn options(config: &Config, metrics: &Arc<Metrics>, stop: &Stop) -> Result<(Options, Vec<Watched>), ServeFault> {
     let keys = config.api_keys.as_deref().map(KeyRing::open).transpose().map(|keys| keys.map(Arc::new));
-    let keys = keys.map_err(|why| ServeFault::refused(why, "akidb-edge serve --new-api-key NAME gives a line for that file"))?;
+    let keys =
+        keys.map_err(|why| ServeFault::refused(why, "akidb-edge serve --new-api-key NAME gives a line for that file"))?;
     let tls = config.tls.clone().map(Tls::open).transpose().map(|tls| tls.map(Arc::new));
-    let tls = tls.map_err(|why| ServeFault::refused(why, "name files in PEM with --tls-cert, --tls-key and --tls-client-ca"))?;
+    let tls = tls
+        .map_err(|why| ServeFault::refused(why, "name files in PEM with --tls-cert, --tls-key and --tls-client-ca"))?;
     let mut watched = Vec::new();
     if let Some(keys) = keys.clone() {
         let files = vec![keys.file().to_owned()];
@@ -127,7 +129,10 @@ fn registry(config: &Config, metrics: &Arc<Metrics>) -> Result<Arc<Registry>, Se
     let runtime = Runtime::load(config.onnxruntime.as_deref())
         .map_err(|why| ServeFault::refused(why.to_string(), crate::inference::onnx::library::HOW_TO_GET))?;
     let models = catalogue(config).map_err(|why| {
-        ServeFault::refused(format!("{}: {why}", config.models.display()), "name the folder that holds the models with --models")
+        ServeFault::refused(
+            format!("{}: {why}", config.models.display()),
+            "name the folder that holds the models with --models",
+        )
     })?;
     if !models.contains_key(&config.model) {
         return Err(ServeFault::refused(
@@ -136,7 +141,8 @@ fn registry(config: &Config, metrics: &Arc<Metrics>) -> Result<Arc<Registry>, Se
         ));
     }
     if config.only.is_some() || config.dimension.is_some() {
-        config::check::model(config).map_err(|why| ServeFault::refused(why, "akidb-edge serve --check shows what is used"))?;
+        config::check::model(config)
+            .map_err(|why| ServeFault::refused(why, "akidb-edge serve --check shows what is used"))?;
     }
     let settings = Settings {
         bounds: Bounds { wait: config.limits.queue_wait, tokens: config.limits.queue_tokens },

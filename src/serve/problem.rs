@@ -47,7 +47,9 @@ impl Problem {
     /// What a bare status means: those that the router makes have no words of their own.
     pub fn of_status(status: StatusCode) -> Self {
         let (code, message) = match status {
-            StatusCode::NOT_FOUND => ("NOT_FOUND", "there is nothing at this address; GET /openapi.json lists what there is"),
+            StatusCode::NOT_FOUND => {
+                ("NOT_FOUND", "there is nothing at this address; GET /openapi.json lists what there is")
+            }
             StatusCode::METHOD_NOT_ALLOWED => {
                 ("METHOD_NOT_ALLOWED", "this address takes another method: the header allow names it")
             }

@@ -97,7 +97,8 @@ fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, String> {
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let bad = |why: rustls::pki_types::pem::Error| format!("{}: no certificate in PEM can be read: {why}", file.display());
+    let bad =
+        |why: rustls::pki_types::pem::Error| format!("{}: no certificate in PEM can be read: {why}", file.display());
     let all = CertificateDer::pem_file_iter(file).map_err(bad)?.collect::<Result<Vec<_>, _>>().map_err(bad)?;
     if all.is_empty() {
         return Err(format!("{}: it holds no certificate in PEM", file.display()));

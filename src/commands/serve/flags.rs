@@ -36,9 +36,7 @@ fn flag(setting: &'static Setting) -> Arg {
     match setting.kind {
         Kind::One(word) => arg.value_name(word),
         Kind::Many(word) => arg.value_name(word).action(ArgAction::Append),
-        Kind::Switch => {
-            arg.value_name("BOOL").num_args(0..=1).require_equals(true).default_missing_value("true")
-        }
+        Kind::Switch => arg.value_name("BOOL").num_args(0..=1).require_equals(true).default_missing_value("true"),
     }
 }
 
@@ -48,7 +46,11 @@ impl clap::Args for Args {
         let check = Arg::new("check").long("check").action(ArgAction::SetTrue);
         let key = Arg::new("new-api-key").long("new-api-key").value_name("NAME").exclusive(true);
         command
-            .arg(config.help("Settings in TOML, by the names of these flags; flags and environment go before it").env("AKIDB_CONFIG"))
+            .arg(
+                config
+                    .help("Settings in TOML, by the names of these flags; flags and environment go before it")
+                    .env("AKIDB_CONFIG"),
+            )
             .arg(check.help("Show every setting and where it comes from, look at what they name, and end"))
             .arg(key.help("Make a key: print it once, with the line for the file of --api-keys, and end"))
             .args(SETTINGS.iter().map(flag))

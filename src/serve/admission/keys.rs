@@ -122,7 +122,9 @@ fn parse(text: &str) -> Result<Vec<Key>, String> {
 fn one(line: &str) -> Result<Key, String> {
     let mut parts = line.split(':');
     let (name, kind, hash) = (parts.next(), parts.next(), parts.next());
-    let name = name.filter(|name| is_sane(name.as_bytes())).ok_or("the name is letters, digits, dots, dashes and underscores")?;
+    let name = name
+        .filter(|name| is_sane(name.as_bytes()))
+        .ok_or("the name is letters, digits, dots, dashes and underscores")?;
     if kind != Some("sha256") {
         return Err("it is not NAME:sha256:HEX[:tenant=T][:rate=N]".to_owned());
     }

@@ -181,7 +181,8 @@ impl Gate {
             None => self.addresses.as_ref().map_or(Ok(()), |addresses| addresses.take(peer, self.clock.now())),
         };
         taken.map_err(|pause| {
-            let message = "more requests than this client may send in a second; the header retry-after says when to go on";
+            let message =
+                "more requests than this client may send in a second; the header retry-after says when to go on";
             Problem::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", message).again_after(pause)
         })
     }

@@ -155,9 +155,7 @@ fn written(value: &toml::Value) -> Option<Vec<String>> {
 /// The values of a text: of several, commas stand between them.
 fn split(setting: &Setting, text: &str) -> Vec<String> {
     match setting.kind {
-        Kind::Many(_) => {
-            text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
-        }
+        Kind::Many(_) => text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect(),
         _ if text.is_empty() => Vec::new(),
         _ => vec![text.to_owned()],
     }
@@ -171,7 +169,8 @@ mod tests {
     fn flags_then_environment_then_file_then_default() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("serve.toml");
-        std::fs::write(&file, "max-texts = 1\nrate = 2\nburst = 3\ncors-origin = [\"https://a\", \"https://b\"]\n").unwrap();
+        std::fs::write(&file, "max-texts = 1\nrate = 2\nburst = 3\ncors-origin = [\"https://a\", \"https://b\"]\n")
+            .unwrap();
         let flag = |name: &str| (name == "max-texts").then(|| vec!["9".to_owned()]);
         let variable = |name: &str| matches!(name, "AKIDB_MAX_TEXTS" | "AKIDB_RATE").then(|| "7".to_owned());
         let layers = Layers::read(flag, variable, Some(&file));

@@ -15,7 +15,7 @@ use crate::serve::admission::Rules;
 use crate::serve::connection::Heads;
 use crate::serve::pulse::Patience;
 use crate::serve::tls::TlsFiles;
-pub use resolve::resolve;
+pub use resolve::{attempt, resolve};
 
 /// How much a request, and all requests together, may want.
 #[derive(Clone, Debug, Eq, PartialEq)]

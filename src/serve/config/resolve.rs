@@ -25,6 +25,12 @@ struct Reader<'a> {
 /// # Errors
 /// Everything that is wrong.
 pub fn resolve(layers: &Layers, cores: usize) -> Result<Config, Vec<Wrong>> {
+    let (config, wrong) = attempt(layers, cores);
+    if wrong.is_empty() { Ok(config) } else { Err(wrong) }
+}
+
+/// The same with what is wrong beside it; a wrong value is replaced by one that can be looked at, and never served.
+pub fn attempt(layers: &Layers, cores: usize) -> (Config, Vec<Wrong>) {
     let mut read = Reader { layers, wrong: layers.wrong.clone() };
     let http = read.http();
     let device = read.value("device", Device::Cpu, |text| text.parse());
@@ -33,6 +39,7 @@ pub fn resolve(layers: &Layers, cores: usize) -> Result<Config, Vec<Wrong>> {
     let tls = read.tls();
     let api_keys = read.path("api-keys");
     read.is_public_without_keys(http, api_keys.is_some() || tls.as_ref().is_some_and(|tls| tls.clients.is_some()));
+    let limits = read.limits();
     let config = Config {
         http,
         models,
@@ -47,13 +54,13 @@ pub fn resolve(layers: &Layers, cores: usize) -> Result<Config, Vec<Wrong>> {
         alone_threads: read.number_or("alone-threads").unwrap_or(cores),
         batch_tokens: read.number_or("batch-tokens"),
         onnxruntime: read.path("onnxruntime"),
-        limits: read.limits(),
-        rules: read.rules(http),
+        rules: read.rules(http, limits.body),
+        limits,
         connections: read.connections(),
         api_keys,
         tls,
     };
-    if read.wrong.is_empty() { Ok(config) } else { Err(read.wrong) }
+    (config, read.wrong)
 }
 
 impl Reader<'_> {
@@ -101,7 +108,9 @@ impl Reader<'_> {
     /// A time that has to pass.
     fn time_above_zero(&mut self, name: &str) -> Duration {
         let none = "it has to be longer than nothing";
-        self.value(name, Duration::ZERO, |text| time(text).and_then(|time| if time.is_zero() { Err(none.to_owned()) } else { Ok(time) }))
+        self.value(name, Duration::ZERO, |text| {
+            time(text).and_then(|time| if time.is_zero() { Err(none.to_owned()) } else { Ok(time) })
+        })
     }
 
     fn path(&self, name: &str) -> Option<PathBuf> {
@@ -162,9 +171,14 @@ impl Reader<'_> {
     fn tokenizer(&mut self, folder: &Path) {
         let Some(file) = self.path("tokenizer-path") else { return };
         let beside = folder.join("tokenizer.json");
-        let same = std::fs::canonicalize(&file).ok().zip(std::fs::canonicalize(&beside).ok()).is_some_and(|(a, b)| a == b);
+        let same =
+            std::fs::canonicalize(&file).ok().zip(std::fs::canonicalize(&beside).ok()).is_some_and(|(a, b)| a == b);
         if !same {
-            let why = format!("a model's tokenizer lies in its folder: copy or link {} to {}", file.display(), beside.display());
+            let why = format!(
+                "a model's tokenizer lies in its folder: copy or link {} to {}",
+                file.display(),
+                beside.display()
+            );
             self.wrong("tokenizer-path", why);
         }
     }
@@ -239,14 +253,14 @@ impl Reader<'_> {
         }
     }
 
-    fn rules(&mut self, http: SocketAddr) -> Rules {
+    fn rules(&mut self, http: SocketAddr, body: usize) -> Rules {
         let origins = self.layers.texts("cors-origin").to_vec();
         for origin in origins.iter().filter(|origin| !cors::is_origin(origin)) {
             self.wrong("cors-origin", format!("{origin:?} is no origin, such as https://app.example.com"));
         }
         Rules {
             metrics_open: self.switch("metrics-open").unwrap_or(http.ip().to_canonical().is_loopback()),
-            body: self.size("max-body"),
+            body,
             body_time: self.time_above_zero("body-time"),
             in_flight: self.number("max-in-flight"),
             rate: self.rate("rate"),
@@ -280,12 +294,23 @@ fn time(text: &str) -> Result<Duration, String> {
         let number: f64 = text.strip_suffix(unit)?.trim().parse().ok()?;
         Some(number * seconds).filter(|seconds| (0.0..=86_400.0).contains(seconds))
     });
-    parsed.map(Duration::from_secs_f64).ok_or_else(|| format!("{text:?} is no time up to a day, such as 500ms, 30s or 2m"))
+    parsed
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| format!("{text:?} is no time up to a day, such as 500ms, 30s or 2m"))
 }
 
 /// `8MiB`, `64KiB`, `1GiB`, `8MB`; a number alone is bytes.
 fn size(text: &str) -> Result<usize, String> {
-    let units = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("GB", 1_000_000_000), ("MB", 1_000_000), ("KB", 1000), ("B", 1), ("", 1)];
+    let units = [
+        ("GiB", 1 << 30),
+        ("MiB", 1 << 20),
+        ("KiB", 1 << 10),
+        ("GB", 1_000_000_000),
+        ("MB", 1_000_000),
+        ("KB", 1000),
+        ("B", 1),
+        ("", 1),
+    ];
     let parsed = units.iter().find_map(|(unit, bytes): &(_, usize)| {
         let number: usize = text.strip_suffix(unit)?.trim().parse().ok()?;
         number.checked_mul(*bytes).filter(|bytes| *bytes > 0)

@@ -28,7 +28,9 @@ fn every_problem_is_told_at_once() {
     ])
     .unwrap_err();
     let places: Vec<_> = wrong.iter().map(|wrong| wrong.place.split(' ').next().unwrap_or_default()).collect();
-    for place in ["rest-port", "embedding-provider", "device", "max-body", "request-time", "max-texts", "tls-key", "cors-origin"] {
+    for place in
+        ["rest-port", "embedding-provider", "device", "max-body", "request-time", "max-texts", "tls-key", "cors-origin"]
+    {
         assert!(places.contains(&place), "{place}: {wrong:?}");
     }
 }
@@ -65,7 +67,13 @@ fn a_graph_names_its_folder_and_its_variant() {
 #[test]
 fn times_and_sizes() {
     assert_eq!([time("500ms"), time("2m"), time("3")], [500, 120_000, 3000].map(|ms| Ok(Duration::from_millis(ms))));
-    assert!(time("-1s").is_err() && time("1d").is_err() && time("25h").is_err() && time("").is_err() && time("NaN").is_err());
+    assert!(
+        time("-1s").is_err()
+            && time("1d").is_err()
+            && time("25h").is_err()
+            && time("").is_err()
+            && time("NaN").is_err()
+    );
     assert_eq!([size("64KiB"), size("8MB"), size("9")], [Ok(65_536), Ok(8_000_000), Ok(9)]);
     assert!(size("").is_err() && size("0").is_err() && size("99999999999GiB").is_err() && size("1.5MiB").is_err());
 }
