@@ -44,7 +44,7 @@ impl clap::Args for Args {
     fn augment_args(command: Command) -> Command {
         let config = Arg::new("config").long("config").value_name("FILE").value_parser(clap::value_parser!(PathBuf));
         let check = Arg::new("check").long("check").action(ArgAction::SetTrue);
-        let key = Arg::new("new-api-key").long("new-api-key").value_name("NAME").exclusive(true);
+        let key = Arg::new("new-api-key").long("new-api-key").value_name("NAME");
         command
             .arg(
                 config
