@@ -129,7 +129,8 @@ fn whatever_else_is_in_the_batch(server: &Server, golden: &[Golden]) {
 fn long_texts_are_cut_at_256_or_refused() {
     let server = Server::start(serve::real().args(["--variant", "int8"]));
     let long = "word ".repeat(2000);
-    let (vectors, tokens) = embed(&server, json!({"inputs": [long, "word ".repeat(254), "word ".repeat(253), "word ".repeat(126)]}));
+    let (vectors, tokens) =
+        embed(&server, json!({"inputs": [long, "word ".repeat(254), "word ".repeat(253), "word ".repeat(126)]}));
     assert_eq!(tokens, 256 + 256 + 255 + 128, "254 words and two special tokens are read, not 128");
     assert!(farthest(&vectors[0], &vectors[1]) <= BATCH_BOUND);
     assert!(farthest(&vectors[0], &vectors[3]) > 1e-3);
@@ -152,7 +153,8 @@ fn base64_and_numbers_are_the_same_bits() {
 fn every_shape_of_model_gives_its_vectors() {
     let server = Server::start(&mut serve::tiny());
     for model in ["tiny", "tiny-cls", "tiny-last-token", "tiny-no-token-types"] {
-        let expected: Value = serde_json::from_slice(&std::fs::read(fixtures().join(model).join("expected.json")).unwrap()).unwrap();
+        let expected: Value =
+            serde_json::from_slice(&std::fs::read(fixtures().join(model).join("expected.json")).unwrap()).unwrap();
         let expected = expected["texts"].as_array().unwrap();
         let texts: Vec<&Value> = expected.iter().map(|entry| &entry["text"]).collect();
         let (vectors, tokens) = embed(&server, json!({"inputs": texts, "model": model}));
@@ -169,7 +171,8 @@ fn every_shape_of_model_gives_its_vectors() {
 #[test]
 fn broken_models_are_refused_when_they_are_loaded() {
     let server = Server::start(&mut serve::tiny());
-    let broken = ["tiny-corrupt", "tiny-vocab-mismatch", "tiny-wrong-dimension", "tiny-missing-input", "tiny-extra-input"];
+    let broken =
+        ["tiny-corrupt", "tiny-vocab-mismatch", "tiny-wrong-dimension", "tiny-missing-input", "tiny-extra-input"];
     let said = broken.map(|model| {
         let (status, answer) = server.post("/api/v1/embed", &json!({"inputs": "hello", "model": model}));
         assert_eq!((status, &answer["code"]), (503, &json!("MODEL_FAILED")), "{answer}");

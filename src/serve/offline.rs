@@ -68,7 +68,8 @@ fn walk(folder: &Path, prefix: &str, deep: usize, inside: &[&Path], found: &mut 
         // A link to a folder may lead round in circles.
         if about.is_dir() && deep > 0 && entry.file_type()?.is_dir() {
             walk(&path, &format!("{name}/"), deep - 1, inside, found)?;
-        } else if about.is_file() && KINDS.iter().any(|kind| own.rsplit_once('.').is_some_and(|(_, end)| end == *kind)) {
+        } else if about.is_file() && KINDS.iter().any(|kind| own.rsplit_once('.').is_some_and(|(_, end)| end == *kind))
+        {
             found.push(ModelFile { name, path, stamp: Stamp::of(&about) });
         }
     }
@@ -99,7 +100,9 @@ impl Hashes {
         let once = self.once(path, stamp);
         let path = path.to_owned();
         let compute = || async move {
-            tokio::task::spawn_blocking(move || sha256(&path)).await.unwrap_or_else(|why| Err(std::io::Error::other(why)))
+            tokio::task::spawn_blocking(move || sha256(&path))
+                .await
+                .unwrap_or_else(|why| Err(std::io::Error::other(why)))
         };
         once.get_or_try_init(compute).await.cloned()
     }

@@ -24,12 +24,35 @@ pub struct Problem {
     pub retry_after: Option<Duration>,
 }
 
+/// Whose words an error is in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Words {
+    /// Our own: `error` is the message.
+    Own,
+    /// OpenAI's: `error` is an object, and their clients show the `message` in it, and that one only.
+    OpenAi,
+}
+
+impl Words {
+    /// Of the address that was asked.
+    pub fn of(path: &str) -> Self {
+        if path.starts_with("/v1/") { Self::OpenAi } else { Self::Own }
+    }
+}
+
 /// The body of every error.
 #[derive(Debug, Serialize)]
 struct Envelope<'a> {
-    error: &'a str,
+    error: Said<'a>,
     code: &'a str,
     request_id: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Said<'a> {
+    Own(&'a str),
+    OpenAi { message: &'a str, r#type: &'static str, param: Option<&'a str>, code: &'a str },
 }
 
 impl Problem {
@@ -47,7 +70,9 @@ impl Problem {
     /// What a bare status means: those that the router makes have no words of their own.
     pub fn of_status(status: StatusCode) -> Self {
         let (code, message) = match status {
-            StatusCode::NOT_FOUND => ("NOT_FOUND", "there is nothing at this address; GET /openapi.json lists what there is"),
+            StatusCode::NOT_FOUND => {
+                ("NOT_FOUND", "there is nothing at this address; GET /openapi.json lists what there is")
+            }
             StatusCode::METHOD_NOT_ALLOWED => {
                 ("METHOD_NOT_ALLOWED", "this address takes another method: the header allow names it")
             }
@@ -60,8 +85,15 @@ impl Problem {
     }
 
     /// As REST says it: a status, `{error, code, request_id}`, and when to ask again.
-    pub fn rest(&self, id: &str) -> Response {
-        let body = Envelope { error: &self.message, code: self.code, request_id: id };
+    pub fn rest(&self, id: &str, words: Words) -> Response {
+        let error = match words {
+            Words::Own => Said::Own(&self.message),
+            Words::OpenAi => {
+                let r#type = if self.status.is_server_error() { "server_error" } else { "invalid_request_error" };
+                Said::OpenAi { message: &self.message, r#type, param: None, code: self.code }
+            }
+        };
+        let body = Envelope { error, code: self.code, request_id: id };
         let mut response = (self.status, Json(body)).into_response();
         if let Some(seconds) = self.seconds() {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
@@ -146,7 +178,7 @@ mod tests {
     #[test]
     fn a_pause_is_rounded_up_to_seconds() {
         let problem = Problem::of_status(StatusCode::SERVICE_UNAVAILABLE).again_after(Duration::from_millis(1001));
-        assert_eq!(problem.rest("x").headers()[header::RETRY_AFTER], "2");
+        assert_eq!(problem.rest("x", Words::Own).headers()[header::RETRY_AFTER], "2");
         let problem = problem.again_after(Duration::ZERO);
         assert_eq!(problem.grpc().headers()[header::RETRY_AFTER], "1");
     }

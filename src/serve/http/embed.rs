@@ -106,8 +106,7 @@ pub async fn post(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) 
         time: time(&headers)?,
     };
     let reply = app.embedder.embed(ask).await?;
-    let usage =
-        Usage { total_tokens: reply.tokens, duration_ms: (reply.took.as_secs_f64() * 1e5).round() / 100.0 };
+    let usage = Usage { total_tokens: reply.tokens, duration_ms: (reply.took.as_secs_f64() * 1e5).round() / 100.0 };
     let embeddings = Vectors::of(reply.vectors, request.encoding);
     Ok(Json(Answer { embeddings, model: reply.model, version: reply.hash, usage }).into_response())
 }
@@ -183,7 +182,11 @@ struct CacheableUsage {
 }
 
 /// Vectors for texts in the address: the same question has the same answer, byte for byte, as long as the model is the same.
-pub async fn get(State(app): State<Arc<App>>, headers: HeaderMap, RawQuery(text): RawQuery) -> Result<Response, Refusal> {
+pub async fn get(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    RawQuery(text): RawQuery,
+) -> Result<Response, Refusal> {
     let text = text.unwrap_or_default();
     let query = query(&text)?;
     let time = time(&headers)?;

@@ -3,7 +3,7 @@
 use axum::response::{IntoResponse, Response};
 
 use crate::inference::fault::EmbedFault;
-use crate::serve::problem::Problem;
+use crate::serve::problem::{Problem, Words};
 
 /// A problem on its way out; the request's id is put in at the door, where it is known.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ impl From<Problem> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let mut response = self.0.rest("");
+        let mut response = self.0.rest("", Words::Own);
         response.extensions_mut().insert(self.0);
         response
     }

@@ -9,6 +9,7 @@ mod openapi;
 mod parse;
 mod percent;
 mod ranged;
+pub mod request;
 mod tei;
 
 use std::sync::Arc;
@@ -22,7 +23,6 @@ pub use openapi::openapi;
 
 /// All routes.
 pub fn router(app: Arc<App>) -> Router {
-    let body = app.config.limits.body;
     Router::new()
         .route("/api/v1/embed", post(embed::post).get(embed::get))
         .route("/v1/embeddings", post(openai::post))
@@ -35,6 +35,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/health", get(observe::health))
         .route("/ready", get(observe::ready))
         .route("/metrics", get(observe::metrics))
-        .layer(DefaultBodyLimit::max(body))
+        // The door bounds bodies before they get here.
+        .layer(DefaultBodyLimit::disable())
         .with_state(app)
 }

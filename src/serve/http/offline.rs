@@ -47,7 +47,8 @@ pub async fn list(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
     for known in app.embedder.registry().list() {
         let Ok(found) = files(&app, known.source.folder).await else { continue };
         let Some(graph) = offline::graph(&found).map(|graph| graph.name.clone()) else { continue };
-        let mut model = Model { name: known.name, sha256: String::new(), url: String::new(), bytes: 0, files: Vec::new() };
+        let mut model =
+            Model { name: known.name, sha256: String::new(), url: String::new(), bytes: 0, files: Vec::new() };
         for file in found {
             let sha256 = app.hashes.of(&file.path, file.stamp).await.map_err(unreadable)?;
             let url = address(&app, &model.name, &file.name);
@@ -73,7 +74,8 @@ pub async fn one(
 ) -> Result<Response, Refusal> {
     let wanted = wanted(query.as_deref().unwrap_or_default())?;
     let known = app.embedder.registry().list().into_iter().find(|model| model.name == name);
-    let missing = || EmbedFault::new(Code::ModelNotFound, format!("no model {name:?}; GET /api/v1/models/offline lists them"));
+    let missing =
+        || EmbedFault::new(Code::ModelNotFound, format!("no model {name:?}; GET /api/v1/models/offline lists them"));
     let found = files(&app, known.ok_or_else(missing)?.source.folder).await.map_err(unreadable)?;
     let file = match &wanted {
         Some(wanted) => found.iter().find(|file| file.name == *wanted),
@@ -82,10 +84,15 @@ pub async fn one(
     let file = file.ok_or_else(|| {
         let names: Vec<&str> = found.iter().map(|file| file.name.as_str()).collect();
         let wanted = wanted.as_deref().unwrap_or("graph");
-        Problem::new(StatusCode::NOT_FOUND, "FILE_NOT_FOUND", format!("{name} has no {wanted:?}; there are: {}", names.join(", ")))
+        Problem::new(
+            StatusCode::NOT_FOUND,
+            "FILE_NOT_FOUND",
+            format!("{name} has no {wanted:?}; there are: {}", names.join(", ")),
+        )
     })?;
     if app.config.offline_cdn.is_some() {
-        let place = [(header::LOCATION, address(&app, &name, &file.name)), (header::CACHE_CONTROL, "no-cache".to_owned())];
+        let place =
+            [(header::LOCATION, address(&app, &name, &file.name)), (header::CACHE_CONTROL, "no-cache".to_owned())];
         return Ok((StatusCode::FOUND, place).into_response());
     }
     ranged::file(&file.path, &app.hashes, &method, &headers).await

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use http::{HeaderMap, StatusCode, header};
-use serde::de::{DeserializeOwned, Deserializer, Error, SeqAccess, Visitor};
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, Error, SeqAccess, Visitor};
 
 use super::fault::Refusal;
 use crate::inference::fault::{Code, EmbedFault};
@@ -96,7 +96,8 @@ pub fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, 
     let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
     if !is_json(kind) {
         let kind = String::from_utf8_lossy(kind);
-        let message = format!("the body is {kind:?}, and application/json is taken: send it with content-type: application/json");
+        let message =
+            format!("the body is {kind:?}, and application/json is taken: send it with content-type: application/json");
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message).into());
     }
     let mut reader = serde_json::Deserializer::from_slice(body);
@@ -164,7 +165,8 @@ mod tests {
 
     #[test]
     fn kinds_of_bodies() {
-        for kind in ["", "application/json", "Application/JSON; charset=utf-8", "application/vnd.api+json", "text/json"] {
+        for kind in ["", "application/json", "Application/JSON; charset=utf-8", "application/vnd.api+json", "text/json"]
+        {
             assert!(is_json(kind.as_bytes()), "{kind}");
         }
         for kind in ["text/plain", "application/x-www-form-urlencoded", "application/octet-stream", "jsonp"] {

@@ -89,7 +89,8 @@ fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 
 fn unsatisfiable(size: u64) -> Response {
     let message = format!("the range begins behind the end; the file has {size} bytes");
-    let mut response = Refusal(Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, "RANGE_NOT_SATISFIABLE", message)).into_response();
+    let mut response =
+        Refusal(Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, "RANGE_NOT_SATISFIABLE", message)).into_response();
     put(response.headers_mut(), header::CONTENT_RANGE, &format!("bytes */{size}"));
     response
 }
