@@ -42,15 +42,16 @@ struct File {
 }
 
 /// All models that can be downloaded, with the true hash of each file.
-pub async fn list(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
+pub async fn list(State(app): State<Arc<App>>) -> Response {
     let mut models = Vec::new();
-    for known in app.embedder.registry().list() {
+    'models: for known in app.embedder.registry().list() {
         let Ok(found) = files(&app, known.source.folder).await else { continue };
         let Some(graph) = offline::graph(&found).map(|graph| graph.name.clone()) else { continue };
         let mut model =
             Model { name: known.name, sha256: String::new(), url: String::new(), bytes: 0, files: Vec::new() };
         for file in found {
-            let sha256 = app.hashes.of(&file.path, file.stamp).await.map_err(unreadable)?;
+            // Gone since it was listed: another version is taking its place, and the next list has that one.
+            let Ok(sha256) = app.hashes.of(&file.path, file.stamp).await else { continue 'models };
             let url = address(&app, &model.name, &file.name);
             if file.name == graph {
                 model.sha256.clone_from(&sha256);
@@ -61,7 +62,7 @@ pub async fn list(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
         }
         models.push(model);
     }
-    Ok(([(header::CACHE_CONTROL, "no-cache")], Json(List { models })).into_response())
+    ([(header::CACHE_CONTROL, "no-cache")], Json(List { models })).into_response()
 }
 
 /// One file of a model: its graph, or what `?file=` names.

@@ -36,9 +36,11 @@ pub async fn file(path: &Path, hashes: &Hashes, method: &Method, headers: &Heade
     let stamp = Stamp::of(&file.metadata().await.map_err(unreadable)?);
     let hash = hashes.of(path, stamp).await.map_err(unreadable)?;
     let tag = format!("\"{hash}\"");
+    // What needed a key is not for a cache that asks for none.
+    let whose = if headers.contains_key(header::AUTHORIZATION) { "private" } else { "public" };
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     if text(header::IF_NONE_MATCH).is_some_and(|known| matches(known, &tag)) {
-        return Ok(described(StatusCode::NOT_MODIFIED, path, &hash).into_response());
+        return Ok(described(StatusCode::NOT_MODIFIED, path, &hash, whose).into_response());
     }
     // A part is only of use to a client that has the beginning of this very file.
     let same = text(header::IF_RANGE).is_none_or(|known| known == tag);
@@ -53,7 +55,7 @@ pub async fn file(path: &Path, hashes: &Hashes, method: &Method, headers: &Heade
     };
     file.seek(SeekFrom::Start(from)).await.map_err(unreadable)?;
     let body = if method == Method::HEAD { Body::empty() } else { stream(file, length) };
-    let mut response = described(status, path, &hash);
+    let mut response = described(status, path, &hash, whose);
     *response.body_mut() = body;
     let answer = response.headers_mut();
     answer.insert(header::CONTENT_LENGTH, length.into());
@@ -64,7 +66,7 @@ pub async fn file(path: &Path, hashes: &Hashes, method: &Method, headers: &Heade
 }
 
 /// An answer without a body that says what it is about.
-fn described(status: StatusCode, path: &Path, hash: &str) -> Response {
+fn described(status: StatusCode, path: &Path, hash: &str, whose: &str) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -74,7 +76,7 @@ fn described(status: StatusCode, path: &Path, hash: &str) -> Response {
     put(headers, HeaderName::from_static("x-sha256"), hash);
     put(headers, HeaderName::from_static("repr-digest"), &format!("sha-256=:{digest}:"));
     put(headers, header::ACCEPT_RANGES, "bytes");
-    put(headers, header::CACHE_CONTROL, "public, max-age=3600");
+    put(headers, header::CACHE_CONTROL, &format!("{whose}, max-age=3600"));
     put(headers, header::CONTENT_TYPE, "application/octet-stream");
     put(headers, header::CONTENT_DISPOSITION, &format!("attachment; filename=\"{}\"", name.replace(['"', '\\'], "_")));
     response
