@@ -107,6 +107,12 @@ impl Pulse {
     }
 }
 
+impl Default for Pulse {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// A request under way.
 #[derive(Debug)]
 pub struct UnderWay(Arc<Pulse>);

@@ -66,6 +66,12 @@ impl Clock {
     }
 }
 
+impl Default for Clock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// A bucket for each address.
 #[derive(Debug)]
 pub struct ByAddress {

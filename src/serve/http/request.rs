@@ -70,7 +70,7 @@ pub fn seal(mut response: Response, id: &RequestId, words: Words) -> Response {
     if status.is_client_error() || status.is_server_error() {
         let problem = response.extensions_mut().remove::<Problem>();
         // Bodies in JSON are a handler's own; the router's are bare.
-        let bare = || !response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+        let bare = || response.headers().get(header::CONTENT_TYPE).is_none_or(|kind| kind != "application/json");
         if let Some(problem) = problem.or_else(|| bare().then(|| Problem::of_status(status))) {
             let (mut parts, body) = problem.rest(id.as_str(), words).into_parts();
             let first = std::mem::take(response.headers_mut());
