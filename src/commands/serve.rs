@@ -1,83 +1,73 @@
 //! `serve`: the embedding server.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+mod check;
+mod flags;
 
 use crate::commands::Context;
 use crate::exit::{DONE, Failure};
-use crate::inference::folder::Variant;
-use crate::inference::onnx::provider::Device;
-use crate::serve::config::RequestLimits;
-use crate::serve::{self, Config, ServeFault};
-
-/// Flags.
-#[derive(Debug, clap::Args)]
-pub struct Args {
-    /// Where REST listens
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
-    http: SocketAddr,
-    /// The folder that holds the models
-    #[arg(long, value_name = "FOLDER", env = "AKIDB_MODELS", default_value = "models")]
-    models: PathBuf,
-    /// The model for requests that name none
-    #[arg(long, value_name = "NAME", env = "AKIDB_MODEL_NAME", default_value = "all-MiniLM-L6-v2")]
-    model: String,
-    /// Which graph: auto, fp32 or int8
-    #[arg(long, value_name = "VARIANT", default_value = "auto", value_parser = variant)]
-    variant: Variant,
-    /// What runs the graph: cpu, cuda, tensorrt or openvino
-    #[arg(long, value_name = "PROVIDER", default_value = "cpu")]
-    device: Device,
-    /// What runs it when that cannot be had: cpu; otherwise the server does not start
-    #[arg(long, value_name = "PROVIDER", value_parser = ["cpu"])]
-    fallback: Option<String>,
-    /// Where TensorRT keeps its engines
-    #[arg(long, value_name = "FOLDER", env = "AKIDB_TENSORRT_CACHE")]
-    engine_cache: Option<PathBuf>,
-    /// Threads that run batches; as many as cores
-    #[arg(long, value_name = "N")]
-    workers: Option<usize>,
-    /// Threads of a request that is alone; as many as cores
-    #[arg(long, value_name = "N")]
-    alone_threads: Option<usize>,
-    /// Tokens of a batch; measured at start
-    #[arg(long, value_name = "N")]
-    batch_tokens: Option<usize>,
-    /// ONNX Runtime's library, or the folder that holds it
-    #[arg(long, value_name = "FILE", env = "ORT_DYLIB_PATH")]
-    onnxruntime: Option<PathBuf>,
-}
-
-fn variant(text: &str) -> Result<Variant, String> {
-    match text {
-        "auto" => Ok(Variant::Auto),
-        "fp32" => Ok(Variant::Fp32),
-        "int8" => Ok(Variant::Int8),
-        _ => Err("auto, fp32 or int8".to_owned()),
-    }
-}
+use crate::serve::admission::keys;
+use crate::serve::config::{Config, attempt, check as look, layers::Layers, resolve};
+use crate::serve::{self, Ended, ServeFault};
+pub use flags::Args;
 
 /// Serves until it is told to stop.
 ///
 /// # Errors
 /// Why it cannot start.
 pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
+    if let Some(name) = &args.new_api_key {
+        return new_key(name, context);
+    }
+    if args.print_openapi {
+        context.voice.data(&serve::http::openapi());
+        return Ok(DONE);
+    }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let config = Config {
-        http: args.http,
-        models: args.models,
-        model: args.model,
-        variant: args.variant,
-        device: args.device,
-        fallback: args.fallback.is_some(),
-        engine_cache: args.engine_cache,
-        workers: args.workers.unwrap_or(args.device.workers(cores)),
-        alone_threads: args.alone_threads.unwrap_or(cores),
-        batch_tokens: args.batch_tokens,
-        onnxruntime: args.onnxruntime,
-        limits: RequestLimits::default(),
-    };
-    serve::run(config, |address| context.voice.talk(&format!("listening on http://{address}"))).await?;
+    let layers = Layers::read(|name| args.of(name), |variable| std::env::var(variable).ok(), args.config.as_deref());
+    if args.check {
+        let (config, mut wrong) = attempt(&layers, cores);
+        wrong.extend(look::problems(&config));
+        return check::show(&layers, &wrong, context);
+    }
+    let config = resolve(&layers, cores).map_err(|wrong| check::refused(&wrong))?;
+    remarks(&config, context);
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    let ended = serve::run(config, |address| context.voice.talk(&format!("listening on {scheme}://{address}"))).await?;
+    match ended {
+        Ended::Done => Ok(DONE),
+        Ended::Forced(code) => Ok(code),
+        Ended::Unfinished(connections) => Err(Failure::error(
+            format!("the time for the end was up with {connections} connections under way"),
+            "give it more with --shutdown-time",
+        )),
+    }
+}
+
+/// What is allowed and should still be known.
+fn remarks(config: &Config, context: &Context) {
+    let public = !config.http.ip().to_canonical().is_loopback();
+    let mutual = config.tls.as_ref().is_some_and(|tls| tls.clients.is_some());
+    if public && config.api_keys.is_none() && !mutual {
+        context.voice.remark(&format!("whoever reaches {} needs no key", config.http));
+    }
+    if let Some(file) = config.api_keys.as_deref().filter(|file| keys::is_public(file)) {
+        let file = file.display();
+        context.voice.remark(&format!("everybody on this machine may read {file}; chmod 600 {file}"));
+    }
+}
+
+/// The key goes to standard output, once; nobody keeps it.
+fn new_key(name: &str, context: &Context) -> Result<u8, Failure> {
+    let (key, line) = keys::mint(name).map_err(|why| Failure::refused(why, "choose another name"))?;
+    if context.voice.json {
+        context.voice.json("api-key", &serde_json::json!({"key": key, "line": line}));
+    } else {
+        context.voice.data(&key);
+        context.voice.data(&line);
+    }
+    context
+        .voice
+        .talk("the first line is for the client and is not shown again; the second is for the file of --api-keys");
     Ok(DONE)
 }
 

@@ -180,7 +180,9 @@ fn longest(root: &Path, config: &Config) -> Result<usize, FolderFault> {
     }
     Err(FolderFault::Bad {
         file: root.join("config.json").display().to_string(),
-        why: format!("{longest} tokens cannot be the longest text; write max_seq_length into sentence_bert_config.json"),
+        why: format!(
+            "{longest} tokens cannot be the longest text; write max_seq_length into sentence_bert_config.json"
+        ),
     })
 }
 
@@ -188,7 +190,10 @@ fn pooling(root: &Path, modules: &[Module]) -> Result<Pooling, FolderFault> {
     let named = modules.iter().find(|module| module.kind.ends_with("Pooling")).map(|module| module.path.as_str());
     let file = root.join(named.unwrap_or("1_Pooling")).join("config.json");
     let Some(config) = may::<PoolingConfig>(&file)? else {
-        return Err(missing(&file, "it says how a text's vector comes from those of its tokens; a guess would give wrong vectors"));
+        return Err(missing(
+            &file,
+            "it says how a text's vector comes from those of its tokens; a guess would give wrong vectors",
+        ));
     };
     let known = [
         (config.pooling_mode_mean_tokens, Pooling::Mean),

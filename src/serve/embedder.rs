@@ -148,13 +148,18 @@ impl Embedder {
 
     fn within_limits(&self, texts: &[String]) -> Result<(), EmbedFault> {
         if texts.len() > self.limits.texts {
-            let message = format!("{} texts in one request; at most {} are taken: send several requests", texts.len(), self.limits.texts);
+            let message = format!(
+                "{} texts in one request; at most {} are taken: send several requests",
+                texts.len(),
+                self.limits.texts
+            );
             return Err(EmbedFault::new(Code::InvalidRequest, message));
         }
         match texts.iter().position(|text| text.len() > self.limits.text) {
             None => Ok(()),
             Some(place) => {
-                let message = format!("text {place} has {} bytes; at most {} are taken", texts[place].len(), self.limits.text);
+                let message =
+                    format!("text {place} has {} bytes; at most {} are taken", texts[place].len(), self.limits.text);
                 Err(EmbedFault::new(Code::InputTooLong, message))
             }
         }

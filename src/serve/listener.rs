@@ -1,20 +1,41 @@
 //! Connections: accepted, served, and ended without losing what was admitted.
 
-use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
-/// Time for a client to send its headers.
-const HEADERS: Duration = Duration::from_secs(10);
-/// Time for requests under way at the end.
-const LAST: Duration = Duration::from_secs(30);
+use super::admission::Gate;
+use super::admission::slots::Slots;
+use super::connection::{self, Heads, Hush};
+use super::door::Door;
+use super::pulse::{Patience, Pulse};
+use super::shutdown::{Ended, Phase, Stop};
+use super::tls::Tls;
+
+/// At the end, clients that are busy on a connection get this long to hear `connection: close` with their next answer: a
+/// connection that is closed between two requests loses the second when it is already on its way.
+const LINGER: Duration = Duration::from_millis(200);
+
+/// How a listener treats connections; the same for REST and gRPC.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Who may pass.
+    pub gate: Arc<Gate>,
+    /// Encryption, when it is wanted.
+    pub tls: Option<Arc<Tls>>,
+    /// Connections at a time, of all listeners that share this.
+    pub connections: Slots,
+    /// How long a connection may be silent.
+    pub patience: Patience,
+    /// Size and number of a request's headers.
+    pub heads: Heads,
+    /// Time for what was admitted, at the end.
+    pub last: Duration,
+}
 
 /// Listens.
 ///
@@ -26,32 +47,75 @@ pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
         .map_err(|why| std::io::Error::new(why.kind(), format!("cannot listen on {address}: {why}")))
 }
 
-/// Serves connections until `stop`; then takes no more, and waits for the requests under way.
-pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) -> std::io::Result<()> {
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS).max_buf_size(64 << 10);
-    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(1024);
-    let graceful = GracefulShutdown::new();
-    let mut stop = std::pin::pin!(stop);
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = &mut stop => break,
-        };
-        let Ok((stream, _)) = accepted else {
-            // No file handles left: those that end make room.
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            continue;
-        };
-        let _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(router.clone());
-        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
-        let watched = graceful.watch(connection);
-        tokio::spawn(async move {
-            let _ = watched.await;
-        });
+/// Serves connections until the server is to stop; then takes no more, and finishes what was admitted.
+pub async fn serve(listener: TcpListener, router: Router, options: Options, stop: Stop) -> Ended {
+    let (hush, open) = watch::channel(Hush::No);
+    let house = House { builder: connection::builder(&options.heads), router, options, open };
+    tokio::select! {
+        never = house.accept(&listener) => match never {},
+        _ = stop.reached(Phase::Closing) => {}
+    }
+    // Clients whose connection waits to be accepted believe that they are connected.
+    while let Some(Ok((stream, peer))) = futures::FutureExt::now_or_never(listener.accept()) {
+        house.welcome(stream, peer);
     }
     drop(listener);
-    let _ = tokio::time::timeout(LAST, graceful.shutdown()).await;
-    Ok(())
+    let last = house.options.last;
+    drop(house);
+    tokio::select! {
+        biased;
+        code = stop.reached(Phase::Cut(0)) => match code {
+            Phase::Cut(code) => Ended::Forced(code),
+            _ => Ended::Done,
+        },
+        ended = finish(&hush, last) => ended,
+    }
+}
+
+/// Waits for the connections: a while as they are, then as long as it takes, at most `last`.
+async fn finish(hush: &watch::Sender<Hush>, last: Duration) -> Ended {
+    let whole = async {
+        if tokio::time::timeout(LINGER, hush.closed()).await.is_err() {
+            let _ = hush.send(Hush::Yes);
+            hush.closed().await;
+        }
+    };
+    match tokio::time::timeout(last, whole).await {
+        Ok(()) => Ended::Done,
+        Err(_) => Ended::Unfinished(hush.receiver_count()),
+    }
+}
+
+struct House {
+    builder: connection::Builder,
+    router: Router,
+    options: Options,
+    open: watch::Receiver<Hush>,
+}
+
+impl House {
+    async fn accept(&self, listener: &TcpListener) -> std::convert::Infallible {
+        loop {
+            match listener.accept().await {
+                Ok((stream, peer)) => self.welcome(stream, peer),
+                // No file handles left: those that end make room.
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    }
+
+    fn welcome(&self, stream: TcpStream, peer: SocketAddr) {
+        let Some(slot) = self.options.connections.take() else {
+            return connection::refuse(&stream, self.options.tls.is_some());
+        };
+        let _ = stream.set_nodelay(true);
+        let pulse = Arc::new(Pulse::new());
+        let door = Door { gate: self.options.gate.clone(), router: self.router.clone(), pulse, peer: peer.ip() };
+        let (builder, tls, patience) = (self.builder.clone(), self.options.tls.clone(), self.options.patience);
+        let hush = self.open.clone();
+        tokio::spawn(async move {
+            connection::serve(stream, tls, &builder, door, patience, hush).await;
+            drop(slot);
+        });
+    }
 }

@@ -42,6 +42,11 @@ struct ByStatus {
     status: &'static str,
 }
 
+#[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
+struct ByCode {
+    code: &'static str,
+}
+
 type Histograms = Family<ByModel, Histogram, fn() -> Histogram>;
 
 /// Counters and histograms of a server.
@@ -49,6 +54,7 @@ pub struct Metrics {
     registry: Registry,
     requests: Family<ByStatus, Counter>,
     latency: Histograms,
+    refusals: Family<ByCode, Counter>,
 }
 
 impl Metrics {
@@ -60,8 +66,19 @@ impl Metrics {
         let latency: Histograms = Family::new_with_constructor(|| {
             Histogram::new([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0])
         });
-        registry.register("akidb_embed_latency_seconds", "Time from a request's arrival to its answer", latency.clone());
-        Self { registry, requests, latency }
+        registry.register(
+            "akidb_embed_latency_seconds",
+            "Time from a request's arrival to its answer",
+            latency.clone(),
+        );
+        let refusals: Family<ByCode, Counter> = Family::default();
+        registry.register("akidb_admission_refusals", "Requests that the gate refused", refusals.clone());
+        Self { registry, requests, latency, refusals }
+    }
+
+    /// The gate refused a request.
+    pub fn refused(&self, code: &'static str) {
+        self.refusals.get_or_create(&ByCode { code }).inc();
     }
 
     /// A request ended.

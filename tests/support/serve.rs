@@ -106,6 +106,16 @@ impl Server {
         self.said.lock().unwrap().clone()
     }
 
+    /// Waits until it says these words.
+    #[track_caller]
+    pub fn wait_for(&self, words: &str) {
+        let until = Instant::now() + Duration::from_secs(20);
+        while !self.said().contains(words) {
+            assert!(Instant::now() < until, "it never says {words:?}\n{}", self.said());
+            wait_a_moment();
+        }
+    }
+
     /// The process.
     pub fn pid(&self) -> u32 {
         self.child.id()
@@ -180,7 +190,8 @@ impl Answer {
         let head = String::from_utf8_lossy(&all[..end]);
         let mut lines = head.lines();
         let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok()).unwrap();
-        let pair = |line: &str| line.split_once(':').map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()));
+        let pair =
+            |line: &str| line.split_once(':').map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()));
         let headers: Vec<_> = lines.filter_map(pair).collect();
         let raw = &all[end + 4..];
         let chunked = headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked");

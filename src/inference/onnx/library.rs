@@ -109,7 +109,12 @@ fn folders() -> Vec<PathBuf> {
     }
     let usual = ["/opt/onnxruntime/lib", "/usr/local/lib", "/usr/lib", "/usr/lib64"];
     folders.extend(usual.map(PathBuf::from));
-    folders.extend(["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"].map(PathBuf::from).into_iter().filter(|path| path.is_dir()));
+    folders.extend(
+        ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"]
+            .map(PathBuf::from)
+            .into_iter()
+            .filter(|path| path.is_dir()),
+    );
     folders
 }
 

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use ort::session::{Session, SessionInputValue};
 use ort::session::builder::GraphOptimizationLevel;
+use ort::session::{Session, SessionInputValue};
 use ort::value::TensorRef;
 
-use super::library::Runtime;
 use super::gpu::Gpu;
+use super::library::Runtime;
 use super::provider::Device;
 use crate::inference::backend::{Backend, Output, Sessions};
 use crate::inference::batch::Batch;
@@ -108,7 +108,10 @@ impl GraphSession {
         let tokens = ["last_hidden_state", "token_embeddings"].into_iter().find(|name| outputs.contains(name));
         let whole = ["sentence_embedding", "embedding"].into_iter().find(|name| outputs.contains(name));
         let Some(output) = tokens.or(whole) else {
-            return Err(format!("it has no output last_hidden_state or sentence_embedding; its outputs are {}", outputs.join(", ")));
+            return Err(format!(
+                "it has no output last_hidden_state or sentence_embedding; its outputs are {}",
+                outputs.join(", ")
+            ));
         };
         Ok(Self { output: output.to_owned(), pooled: tokens.is_none(), types, session })
     }

@@ -82,10 +82,11 @@ fn group(first: Candidate, mut window: Vec<Candidate>, budget: Budget, share: us
         let shorter = low.checked_sub(1).map(|next| (width - window[next].1, width, next));
         let longer = window.get(high).map(|next| ((next.1 - width) * rows, next.1, high));
         let options = [shorter, longer];
-        let fits = |option: &(usize, usize, usize)| {
-            option.0 <= budget.overhead && (rows + 1) * option.1 <= budget.tokens
+        let fits =
+            |option: &(usize, usize, usize)| option.0 <= budget.overhead && (rows + 1) * option.1 <= budget.tokens;
+        let Some((_, _, next)) = options.into_iter().flatten().filter(fits).min_by_key(|option| option.0) else {
+            break;
         };
-        let Some((_, _, next)) = options.into_iter().flatten().filter(fits).min_by_key(|option| option.0) else { break };
         real += window[next].1;
         if next < low { low = next } else { high = next + 1 }
     }

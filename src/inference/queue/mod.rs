@@ -150,7 +150,11 @@ impl Queue {
         }
         state.tokens += own;
         drop(state);
-        if several { self.wake.notify_all() } else { self.wake.notify_one() }
+        if several {
+            self.wake.notify_all()
+        } else {
+            self.wake.notify_one()
+        }
         Ok(())
     }
 
@@ -171,12 +175,15 @@ impl Queue {
             let needs = own as f64 / state.speed;
             return Err(EmbedFault::new(
                 Code::DeadlineExceeded,
-                format!("{own} tokens need about {needs:.1} s, more than the request's time; send fewer texts or allow more"),
+                format!(
+                    "{own} tokens need about {needs:.1} s, more than the request's time; send fewer texts or allow more"
+                ),
             ));
         }
         if late || full || slow {
             let wait = Duration::from_secs_f64((state.tokens + state.running) as f64 / state.speed);
-            let message = format!("{} tokens wait already, about {} ms of work; ask again later", state.tokens, wait.as_millis());
+            let message =
+                format!("{} tokens wait already, about {} ms of work; ask again later", state.tokens, wait.as_millis());
             return Err(EmbedFault::new(Code::Overloaded, message).again_after(wait));
         }
         Ok(())

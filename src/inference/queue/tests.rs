@@ -45,9 +45,7 @@ fn a_single_text_does_not_wait_for_a_large_request() {
     let queue = queue();
     let _bulk = put(&queue, &[60; 100], LONG).unwrap();
     let _single = put(&queue, &[60], LONG).unwrap();
-    let positions: Vec<usize> = (0..101)
-        .filter(|_| queue.take().unwrap().items[0].ticket.same_count(1))
-        .collect();
+    let positions: Vec<usize> = (0..101).filter(|_| queue.take().unwrap().items[0].ticket.same_count(1)).collect();
     assert_eq!(positions, [1], "behind what ran already, before the rest");
 }
 
@@ -55,7 +53,8 @@ fn a_single_text_does_not_wait_for_a_large_request() {
 fn a_request_that_would_come_too_late_is_refused_with_the_time_to_wait() {
     let queue = queue();
     let _bulk = put(&queue, &[100; 90], LONG).unwrap();
-    let _second = put(&queue, &[100; 90], Duration::from_millis(1)).expect_err("9,000 tokens at 1,000 a second are before it");
+    let _second =
+        put(&queue, &[100; 90], Duration::from_millis(1)).expect_err("9,000 tokens at 1,000 a second are before it");
     let fault = put(&queue, &[100; 2], Duration::from_secs(0)).expect_err("no time at all");
     assert_eq!(fault.code, Code::Overloaded);
     assert_eq!(fault.retry_after, Some(Duration::from_secs(9)));

@@ -6,7 +6,8 @@ use std::path::Path;
 pub fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|text| text.trim().strip_suffix(" kB")).and_then(|text| text.trim().parse::<u64>().ok()).unwrap_or(0) * 1024
+    line.and_then(|text| text.trim().strip_suffix(" kB")).and_then(|text| text.trim().parse::<u64>().ok()).unwrap_or(0)
+        * 1024
 }
 
 /// What a load took: the growth of the process, but no less than the folder's graph, since freed memory may have been used again.

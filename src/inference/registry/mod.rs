@@ -168,8 +168,10 @@ impl Registry {
     /// Lets go of the models that were not asked for the longest, until the rest is within the limits.
     fn make_room(&self, keep: &str) {
         let known = self.models.read().unwrap_or_else(PoisonError::into_inner);
-        let mut loaded: Vec<(Instant, &String, &Arc<Slot>, u64)> =
-            known.iter().filter_map(|(name, slot)| slot.use_of().map(|(used, bytes)| (used, name, slot, bytes))).collect();
+        let mut loaded: Vec<(Instant, &String, &Arc<Slot>, u64)> = known
+            .iter()
+            .filter_map(|(name, slot)| slot.use_of().map(|(used, bytes)| (used, name, slot, bytes)))
+            .collect();
         loaded.sort_by_key(|(used, ..)| *used);
         let mut bytes: u64 = loaded.iter().map(|(.., bytes)| bytes).sum();
         let mut count = loaded.len();

@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::fault::Refusal;
 use super::parse::{Texts, invalid, json};
+use super::percent;
 use crate::serve::{App, Ask};
 
 /// How vectors are written.
@@ -94,19 +95,18 @@ pub fn time(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
 
 /// Vectors for texts.
 pub async fn post(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Response, Refusal> {
-    let request: Request = json(&body)?;
+    let request: Request = json(&headers, &body)?;
     let ask = Ask {
         model: request.model,
         version: request.version,
-        texts: request.inputs.list(),
+        texts: request.inputs.0,
         normalise: request.normalize,
         truncate: request.truncate,
         dimensions: request.dimensions,
         time: time(&headers)?,
     };
     let reply = app.embedder.embed(ask).await?;
-    let usage =
-        Usage { total_tokens: reply.tokens, duration_ms: (reply.took.as_secs_f64() * 1e5).round() / 100.0 };
+    let usage = Usage { total_tokens: reply.tokens, duration_ms: (reply.took.as_secs_f64() * 1e5).round() / 100.0 };
     let embeddings = Vectors::of(reply.vectors, request.encoding);
     Ok(Json(Answer { embeddings, model: reply.model, version: reply.hash, usage }).into_response())
 }
@@ -119,28 +119,34 @@ struct Query {
     inputs: Vec<String>,
     normalise: Option<bool>,
     truncate: Option<bool>,
+    dimensions: Option<usize>,
     encoding: Encoding,
 }
 
 fn query(text: &str) -> Result<Query, Refusal> {
     let mut query = Query::default();
-    let flag = |key: &str, value: &str| match value {
-        "true" | "1" => Ok(Some(true)),
-        "false" | "0" => Ok(Some(false)),
-        _ => Err(invalid(format!("{key} is true or false, not {value:?}"))),
-    };
-    for (key, value) in url_pairs(text) {
+    let pairs = percent::pairs(text).ok_or_else(|| invalid("the query is not UTF-8"))?;
+    let mut known = Vec::with_capacity(pairs.len());
+    for (key, value) in pairs {
+        if key == "input" || key == "inputs" {
+            query.inputs.push(value);
+            continue;
+        }
+        if known.contains(&key) {
+            return Err(invalid(format!("{key} is given twice")));
+        }
         match key.as_str() {
             "model" => query.model = Some(value),
             "version" => query.version = Some(value),
-            "input" | "inputs" => query.inputs.push(value),
-            "normalize" => query.normalise = flag(&key, &value)?,
-            "truncate" => query.truncate = flag(&key, &value)?,
+            "normalize" => query.normalise = Some(flag(&key, &value)?),
+            "truncate" => query.truncate = Some(flag(&key, &value)?),
+            "dimensions" => query.dimensions = Some(number(&key, &value)?),
             "encoding" if value == "float" => query.encoding = Encoding::Float,
             "encoding" if value == "base64" => query.encoding = Encoding::Base64,
             "encoding" => return Err(invalid(format!("encoding is float or base64, not {value:?}"))),
-            _ => return Err(invalid(format!("no parameter {key:?}; there are model, version, input, normalize, truncate and encoding"))),
+            _ => return Err(invalid(format!("no parameter {key:?}; there are {PARAMETERS}"))),
         }
+        known.push(key);
     }
     if query.inputs.is_empty() {
         return Err(invalid("input is missing: /api/v1/embed?model=NAME&input=TEXT"));
@@ -148,8 +154,18 @@ fn query(text: &str) -> Result<Query, Refusal> {
     Ok(query)
 }
 
-fn url_pairs(text: &str) -> Vec<(String, String)> {
-    form_urlencoded::parse(text.as_bytes()).map(|(key, value)| (key.into_owned(), value.into_owned())).collect()
+const PARAMETERS: &str = "model, version, input, normalize, truncate, dimensions and encoding";
+
+fn flag(key: &str, value: &str) -> Result<bool, Refusal> {
+    match value {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err(invalid(format!("{key} is true or false, not {value:?}"))),
+    }
+}
+
+fn number(key: &str, value: &str) -> Result<usize, Refusal> {
+    value.parse().map_err(|_| invalid(format!("{key} is a whole number, not {value:?}")))
 }
 
 #[derive(Debug, Serialize)]
@@ -166,17 +182,24 @@ struct CacheableUsage {
 }
 
 /// Vectors for texts in the address: the same question has the same answer, byte for byte, as long as the model is the same.
-pub async fn get(State(app): State<Arc<App>>, headers: HeaderMap, RawQuery(text): RawQuery) -> Result<Response, Refusal> {
+pub async fn get(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    RawQuery(text): RawQuery,
+) -> Result<Response, Refusal> {
     let text = text.unwrap_or_default();
     let query = query(&text)?;
     let time = time(&headers)?;
-    let deadline = Instant::now() + time.unwrap_or(app.config.limits.time);
+    let most = app.config.limits.time;
+    let deadline = Instant::now() + time.unwrap_or(most).min(most);
     let engine = app.embedder.engine(query.model.as_deref(), query.version.as_deref(), deadline).await?;
     let tag = tag(&engine.hash, &query);
     // Whoever names the version gets an answer that is true for ever; otherwise the model may be another one tomorrow.
     let named = query.version.as_deref().is_some_and(|version| version != "latest");
-    let keep = if named { "public, max-age=31536000, immutable" } else { "public, max-age=3600" };
-    let caching = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, keep.to_owned())];
+    let age = if named { "max-age=31536000, immutable" } else { "max-age=3600" };
+    // What needed a key is not for a cache that asks for none.
+    let whose = if headers.contains_key(header::AUTHORIZATION) { "private" } else { "public" };
+    let caching = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, format!("{whose}, {age}"))];
     if headers.get(header::IF_NONE_MATCH).is_some_and(|known| matches(known.to_str().unwrap_or_default(), &tag)) {
         return Ok((StatusCode::NOT_MODIFIED, caching).into_response());
     }
@@ -186,7 +209,7 @@ pub async fn get(State(app): State<Arc<App>>, headers: HeaderMap, RawQuery(text)
         texts: query.inputs,
         normalise: query.normalise,
         truncate: query.truncate,
-        dimensions: None,
+        dimensions: query.dimensions,
         time,
     };
     let reply = app.embedder.embed(ask).await?;
@@ -198,10 +221,12 @@ pub async fn get(State(app): State<Arc<App>>, headers: HeaderMap, RawQuery(text)
 /// A tag of the question and of the model that answers it.
 fn tag(hash: &str, query: &Query) -> String {
     let mut hasher = Sha256::new();
-    hasher.update(format!("{hash} {:?} {:?} {:?} {:?}", query.normalise, query.truncate, query.encoding, query.inputs));
+    let Query { normalise, truncate, dimensions, encoding, inputs, .. } = query;
+    hasher.update(format!("{hash} {normalise:?} {truncate:?} {dimensions:?} {encoding:?} {inputs:?}"));
     format!("\"{}\"", hex::encode(&hasher.finalize()[..16]))
 }
 
-fn matches(known: &str, tag: &str) -> bool {
+/// Whether a list of tags has this one.
+pub fn matches(known: &str, tag: &str) -> bool {
     known.split(',').map(|one| one.trim().trim_start_matches("W/")).any(|one| one == tag || one == "*")
 }

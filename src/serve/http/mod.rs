@@ -3,8 +3,13 @@
 mod embed;
 mod fault;
 mod observe;
+mod offline;
 mod openai;
+mod openapi;
 mod parse;
+mod percent;
+mod ranged;
+pub mod request;
 mod tei;
 
 use std::sync::Arc;
@@ -14,18 +19,23 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
 use super::App;
+pub use openapi::openapi;
 
 /// All routes.
 pub fn router(app: Arc<App>) -> Router {
-    let body = app.config.limits.body;
     Router::new()
         .route("/api/v1/embed", post(embed::post).get(embed::get))
         .route("/v1/embeddings", post(openai::post))
         .route("/embed", post(tei::post))
+        .route("/api/v1/models/offline", get(offline::list))
+        .route("/api/v1/models/offline/{name}", get(offline::one))
+        .route("/openapi.json", get(openapi::document))
+        .route("/docs", get(openapi::page))
         .route("/models", get(observe::models))
         .route("/health", get(observe::health))
         .route("/ready", get(observe::ready))
         .route("/metrics", get(observe::metrics))
-        .layer(DefaultBodyLimit::max(body))
+        // The door bounds bodies before they get here.
+        .layer(DefaultBodyLimit::disable())
         .with_state(app)
 }

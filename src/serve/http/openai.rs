@@ -14,12 +14,12 @@ use super::fault::Refusal;
 use super::parse::{Texts, json};
 use crate::serve::{App, Ask};
 
+/// What clients send. Other fields, `user` among them, are not read.
 #[derive(Debug, Deserialize)]
 struct Request {
     input: Texts,
     model: Option<String>,
-    #[serde(default)]
-    encoding_format: Encoding,
+    encoding_format: Option<Encoding>,
     dimensions: Option<usize>,
 }
 
@@ -53,16 +53,17 @@ struct Answer {
 
 /// Vectors for texts.
 pub async fn post(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Response, Refusal> {
-    let request: Request = json(&body)?;
+    let request: Request = json(&headers, &body)?;
     let ask = Ask {
         model: request.model,
-        texts: request.input.list(),
+        texts: request.input.0,
         dimensions: request.dimensions,
         time: time(&headers)?,
         ..Ask::default()
     };
     let reply = app.embedder.embed(ask).await?;
-    let encode = |vector: Vec<f32>| match request.encoding_format {
+    let encoding = request.encoding_format.unwrap_or_default();
+    let encode = |vector: Vec<f32>| match encoding {
         Encoding::Float => Vector::Floats(vector),
         Encoding::Base64 => Vector::Base64(base64(&vector)),
     };

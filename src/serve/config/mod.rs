@@ -1,11 +1,21 @@
 //! The resolved configuration: plain fields, checked.
 
+pub mod check;
+pub mod layers;
+mod resolve;
+pub mod setting;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::inference::folder::Variant;
 use crate::inference::onnx::provider::Device;
+use crate::serve::admission::Rules;
+use crate::serve::connection::Heads;
+use crate::serve::pulse::Patience;
+use crate::serve::tls::TlsFiles;
+pub use resolve::{attempt, resolve};
 
 /// How much a request, and all requests together, may want.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -43,6 +53,34 @@ impl Default for RequestLimits {
     }
 }
 
+/// What connections may do, and how they end.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Connections {
+    /// At a time.
+    pub most: usize,
+    /// How long one may be silent.
+    pub patience: Patience,
+    /// Size and number of headers.
+    pub heads: Heads,
+    /// With readiness gone, connections are still taken for this long.
+    pub drain: Duration,
+    /// Time for what was admitted, at the end.
+    pub last: Duration,
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        let (headers, idle, stalled) = (Duration::from_secs(10), Duration::from_secs(75), Duration::from_secs(105));
+        Self {
+            most: 10_000,
+            patience: Patience { headers, idle, stalled },
+            heads: Heads { bytes: 64 << 10, count: 100 },
+            drain: Duration::ZERO,
+            last: Duration::from_secs(30),
+        }
+    }
+}
+
 /// How the server runs.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Config {
@@ -52,6 +90,10 @@ pub struct Config {
     pub models: PathBuf,
     /// The model for requests that name none; it stays in memory.
     pub model: String,
+    /// The folder of the only model, which then needs no store.
+    pub only: Option<PathBuf>,
+    /// Numbers that the default model's vectors have to have.
+    pub dimension: Option<usize>,
     /// Which graph of a model's folder.
     pub variant: Variant,
     /// What runs graphs.
@@ -70,4 +112,14 @@ pub struct Config {
     pub onnxruntime: Option<PathBuf>,
     /// Bounds.
     pub limits: RequestLimits,
+    /// Where downloads of models are sent to; served from the store when it is not given.
+    pub offline_cdn: Option<String>,
+    /// What the gate asks.
+    pub rules: Rules,
+    /// What connections may do.
+    pub connections: Connections,
+    /// The file of API keys; without one nobody needs a key.
+    pub api_keys: Option<PathBuf>,
+    /// TLS, when it is wanted.
+    pub tls: Option<TlsFiles>,
 }

@@ -1,0 +1,57 @@
+//! `serve --check`: every setting with where it comes from, and everything that is wrong.
+
+use serde_json::{Value as Json, json};
+
+use crate::commands::Context;
+use crate::exit::{DONE, Failure, REFUSED};
+use crate::serve::config::layers::{Layers, Wrong};
+
+/// Shows the settings, then what is wrong.
+///
+/// # Errors
+/// Something is wrong: all of it at once.
+pub fn show(layers: &Layers, wrong: &[Wrong], context: &Context) -> Result<u8, Failure> {
+    if context.voice.json {
+        let settings: serde_json::Map<String, Json> = layers
+            .all()
+            .map(|(setting, value)| {
+                let texts: Vec<String> = value.texts.iter().map(|text| redacted(text)).collect();
+                (setting.name.to_owned(), json!({"value": texts.join(","), "from": value.origin.to_string()}))
+            })
+            .collect();
+        let problems: Vec<Json> =
+            wrong.iter().map(|wrong| json!({"place": wrong.place, "problem": wrong.why})).collect();
+        context.voice.json("serve-check", &json!({"settings": settings, "problems": problems}));
+    } else {
+        for (setting, value) in layers.all() {
+            let texts: Vec<String> = value.texts.iter().map(|text| redacted(text)).collect();
+            let text = if texts.is_empty() { "-".to_owned() } else { texts.join(",") };
+            context.voice.data(&format!("{:<26} {text:<34} {}", setting.name, value.origin));
+        }
+    }
+    match wrong {
+        [] => Ok(DONE),
+        // The document says it already, and is the only one.
+        _ if context.voice.json => Ok(REFUSED),
+        wrong => Err(refused(wrong)),
+    }
+}
+
+/// All that is wrong, as one refusal.
+pub fn refused(wrong: &[Wrong]) -> Failure {
+    let count = wrong.len();
+    let things = if count == 1 { "thing" } else { "things" };
+    let list: Vec<String> = wrong.iter().map(|wrong| format!("  {wrong}")).collect();
+    Failure::refused(
+        format!("the configuration has {count} {things} to correct\n{}", list.join("\n")),
+        "akidb-edge serve --check shows every setting and where it comes from",
+    )
+}
+
+/// A user and a password in an address are nobody else's business.
+fn redacted(text: &str) -> String {
+    match text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?))) {
+        Some((scheme, (_, host))) => format!("{scheme}://***@{host}"),
+        None => text.to_owned(),
+    }
+}

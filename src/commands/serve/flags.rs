@@ -1,0 +1,87 @@
+//! Flags: one for each row of the table of settings.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use crate::serve::config::setting::{Kind, SETTINGS, Setting};
+
+/// What the command line said.
+#[derive(Debug, Default)]
+pub struct Args {
+    settings: BTreeMap<&'static str, Vec<String>>,
+    /// The file of settings.
+    pub config: Option<PathBuf>,
+    /// Show the settings, look at what they name, and end.
+    pub check: bool,
+    /// Print the description of REST, and end.
+    pub print_openapi: bool,
+    /// Make a key for this name, and end.
+    pub new_api_key: Option<String>,
+}
+
+impl Args {
+    /// What was said of a setting.
+    pub fn of(&self, name: &str) -> Option<Vec<String>> {
+        self.settings.get(name).cloned()
+    }
+}
+
+fn flag(setting: &'static Setting) -> Arg {
+    let mut help = setting.help.to_owned();
+    if !setting.default.is_empty() && setting.kind != Kind::Switch {
+        help.push_str(&format!(" [default: {}]", setting.default));
+    }
+    help.push_str(&format!(" [env: {}]", setting.variable));
+    let arg = Arg::new(setting.name).long(setting.name).help(help);
+    match setting.kind {
+        Kind::One(word) => arg.value_name(word),
+        Kind::Many(word) => arg.value_name(word).action(ArgAction::Append),
+        Kind::Switch => arg.value_name("BOOL").num_args(0..=1).require_equals(true).default_missing_value("true"),
+    }
+}
+
+impl clap::Args for Args {
+    fn augment_args(command: Command) -> Command {
+        let config = Arg::new("config").long("config").value_name("FILE").value_parser(clap::value_parser!(PathBuf));
+        let check = Arg::new("check").long("check").action(ArgAction::SetTrue);
+        let openapi = Arg::new("print-openapi").long("print-openapi").action(ArgAction::SetTrue);
+        let key = Arg::new("new-api-key").long("new-api-key").value_name("NAME");
+        command
+            .arg(
+                config
+                    .help("Settings in TOML, by the names of these flags; flags and environment go before it")
+                    .env("AKIDB_CONFIG"),
+            )
+            .arg(check.help("Show every setting and where it comes from, look at what they name, and end"))
+            .arg(openapi.help("Print the description of REST (OpenAPI 3.1), and end"))
+            .arg(key.help("Make a key: print it once, with the line for the file of --api-keys, and end"))
+            .args(SETTINGS.iter().map(flag))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl clap::FromArgMatches for Args {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut args = Self::default();
+        args.update_from_arg_matches(matches)?;
+        Ok(args)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        for setting in SETTINGS {
+            if let Some(texts) = matches.get_many::<String>(setting.name) {
+                self.settings.insert(setting.name, texts.cloned().collect());
+            }
+        }
+        self.config = matches.get_one("config").cloned();
+        self.check = matches.get_flag("check");
+        self.print_openapi = matches.get_flag("print-openapi");
+        self.new_api_key = matches.get_one("new-api-key").cloned();
+        Ok(())
+    }
+}

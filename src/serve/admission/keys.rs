@@ -1,0 +1,219 @@
+//! API keys: a file of their hashes, read again when it changes.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::rate::Bucket;
+use crate::serve::http::request::is_sane;
+
+/// A key, known by its hash.
+#[derive(Debug)]
+pub struct Key {
+    /// Whose it is.
+    pub name: String,
+    /// Its SHA-256.
+    hash: [u8; 32],
+    /// The tenant that it stands for.
+    pub tenant: Option<String>,
+    /// Requests a second, when it has a limit of its own.
+    pub rate: Option<u32>,
+    /// What it has used of its rate.
+    pub bucket: Arc<Bucket>,
+}
+
+/// Keys by the first bytes of their hashes.
+type Table = HashMap<[u8; 8], Vec<Arc<Key>>>;
+
+/// The keys of a file.
+#[derive(Debug)]
+pub struct KeyRing {
+    file: PathBuf,
+    table: ArcSwap<Table>,
+}
+
+impl KeyRing {
+    /// Reads a file of keys.
+    ///
+    /// # Errors
+    /// It cannot be read, or the first line that is none.
+    pub fn open(file: &Path) -> Result<Self, String> {
+        let table = read(file)?;
+        Ok(Self { file: file.to_owned(), table: ArcSwap::from_pointee(by_hash(table)) })
+    }
+
+    /// The file.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// Reads the file again; a broken one changes nothing. Says how many keys there are.
+    ///
+    /// # Errors
+    /// As [`KeyRing::open`].
+    pub fn reload(&self) -> Result<usize, String> {
+        let mut keys = read(&self.file)?;
+        let old = self.table.load();
+        let before: HashMap<&str, &Arc<Key>> = old.values().flatten().map(|key| (key.name.as_str(), key)).collect();
+        for key in &mut keys {
+            // A new key for the same name does not begin with a full bucket.
+            if let Some(known) = before.get(key.name.as_str()) {
+                key.bucket = known.bucket.clone();
+            }
+        }
+        let count = keys.len();
+        self.table.store(Arc::new(by_hash(keys)));
+        Ok(count)
+    }
+
+    /// The key that a bearer token is. Only hashes are compared, in constant time: neither tells anything about a key.
+    pub fn find(&self, token: &[u8]) -> Option<Arc<Key>> {
+        let hash: [u8; 32] = Sha256::digest(token).into();
+        let table = self.table.load();
+        let candidates = table.get(&first(&hash))?;
+        candidates.iter().find(|key| bool::from(key.hash.ct_eq(&hash))).cloned()
+    }
+}
+
+fn first(hash: &[u8; 32]) -> [u8; 8] {
+    let [a, b, c, d, e, f, g, h, ..] = *hash;
+    [a, b, c, d, e, f, g, h]
+}
+
+fn by_hash(keys: Vec<Key>) -> Table {
+    let mut table = Table::new();
+    for key in keys {
+        table.entry(first(&key.hash)).or_default().push(Arc::new(key));
+    }
+    table
+}
+
+fn read(file: &Path) -> Result<Vec<Key>, String> {
+    let text = std::fs::read_to_string(file).map_err(|why| format!("{}: {why}", file.display()))?;
+    parse(&text).map_err(|why| format!("{}, {why}", file.display()))
+}
+
+/// Lines `NAME:sha256:HEX[:tenant=T][:rate=N]`; empty lines and those that begin with # say nothing.
+fn parse(text: &str) -> Result<Vec<Key>, String> {
+    let mut keys: Vec<Key> = Vec::new();
+    for (number, line) in text.lines().enumerate().map(|(at, line)| (at + 1, line.trim())) {
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let key = one(line).map_err(|why| format!("line {number}: {why}"))?;
+        if keys.iter().any(|other| other.hash == key.hash) {
+            return Err(format!("line {number}: the same key is there twice"));
+        }
+        keys.push(key);
+    }
+    if keys.is_empty() {
+        return Err("line 1: it holds no key; akidb-edge serve --new-api-key NAME makes one".to_owned());
+    }
+    Ok(keys)
+}
+
+/// What is wrong is said without the line itself: somebody may have written a key where its hash belongs.
+fn one(line: &str) -> Result<Key, String> {
+    let mut parts = line.split(':');
+    let (name, kind, hash) = (parts.next(), parts.next(), parts.next());
+    let name = name
+        .filter(|name| is_sane(name.as_bytes()))
+        .ok_or("the name is letters, digits, dots, dashes and underscores")?;
+    if kind != Some("sha256") {
+        return Err("it is not NAME:sha256:HEX[:tenant=T][:rate=N]".to_owned());
+    }
+    let mut bytes = [0; 32];
+    hex::decode_to_slice(hash.unwrap_or_default(), &mut bytes)
+        .map_err(|_| "the hash is not 64 hexadecimal digits; write the line that --new-api-key gives".to_owned())?;
+    let mut key =
+        Key { name: name.to_owned(), hash: bytes, tenant: None, rate: None, bucket: Arc::new(Bucket::default()) };
+    for part in parts {
+        match part.split_once('=') {
+            Some(("tenant", tenant)) if is_sane(tenant.as_bytes()) => key.tenant = Some(tenant.to_owned()),
+            Some(("rate", rate)) if rate.parse::<u32>().is_ok_and(|rate| rate > 0) => key.rate = rate.parse().ok(),
+            _ => return Err("behind the hash there may be tenant=NAME and rate=REQUESTS-A-SECOND".to_owned()),
+        }
+    }
+    Ok(key)
+}
+
+/// A new random key, and the line for the file.
+///
+/// # Errors
+/// The name will not do, or the system has no random numbers.
+pub fn mint(name: &str) -> Result<(String, String), String> {
+    if !is_sane(name.as_bytes()) {
+        return Err("a key's name is at most 64 letters, digits, dots, dashes and underscores".to_owned());
+    }
+    let mut random = [0; 32];
+    let source = rustls::crypto::ring::default_provider().secure_random;
+    source.fill(&mut random).map_err(|_| "the system gives no random numbers".to_owned())?;
+    let key = format!("akidb_{}", URL_SAFE_NO_PAD.encode(random));
+    let line = format!("{name}:sha256:{}", hex::encode(Sha256::digest(&key)));
+    Ok((key, line))
+}
+
+/// Whether others than the owner and its group may read the file.
+pub fn is_public(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(file).is_ok_and(|facts| facts.permissions().mode() & 0o004 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_minted_key_opens() {
+        let (key, line) = mint("alice").unwrap();
+        assert!(!line.contains(&key) && key.len() == 49);
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("keys");
+        std::fs::write(&file, format!("# staff\n\n{line}:tenant=acme:rate=5\n")).unwrap();
+        let ring = KeyRing::open(&file).unwrap();
+        let found = ring.find(key.as_bytes()).unwrap();
+        assert_eq!((found.name.as_str(), found.tenant.as_deref(), found.rate), ("alice", Some("acme"), Some(5)));
+        assert!(ring.find(b"akidb_wrong").is_none());
+    }
+
+    #[test]
+    fn a_broken_file_changes_nothing_and_a_new_key_keeps_the_bucket() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("keys");
+        let ((old, line), (new, next)) = (mint("alice").unwrap(), mint("alice").unwrap());
+        std::fs::write(&file, line).unwrap();
+        let ring = KeyRing::open(&file).unwrap();
+        let bucket = ring.find(old.as_bytes()).unwrap().bucket.clone();
+        std::fs::write(&file, "alice:sha256:beef").unwrap();
+        assert!(ring.reload().is_err() && ring.find(old.as_bytes()).is_some());
+        std::fs::write(&file, next).unwrap();
+        assert_eq!(ring.reload(), Ok(1));
+        assert!(ring.find(old.as_bytes()).is_none());
+        assert!(Arc::ptr_eq(&ring.find(new.as_bytes()).unwrap().bucket, &bucket));
+    }
+
+    #[test]
+    fn bad_lines_are_named_and_not_quoted() {
+        let hash = "ab".repeat(32);
+        for line in [
+            "alice",
+            "alice:secret-key",
+            "alice:sha256:secret-key",
+            &format!("a b:sha256:{hash}"),
+            &format!("alice:sha256:{hash}:role=x"),
+            &format!("alice:sha256:{hash}:rate=0"),
+            &format!("alice:sha256:{hash}:tenant="),
+        ] {
+            let why = parse(&format!("# x\n{line}\n")).unwrap_err();
+            assert!(why.starts_with("line 2: ") && !why.contains("secret-key"), "{why}");
+        }
+        assert!(parse("").is_err());
+        assert!(parse(&format!("a:sha256:{hash}\nb:sha256:{hash}")).unwrap_err().contains("twice"));
+    }
+}

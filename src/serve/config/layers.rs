@@ -1,0 +1,194 @@
+//! Where values come from: flags before the environment before the file before the defaults.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use super::setting::{Kind, SETTINGS, Setting, find, nearest};
+
+/// Where a value comes from; the later one wins.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Origin {
+    /// Nobody said anything.
+    Default,
+    /// The file of this path.
+    File(String),
+    /// This variable.
+    Environment(&'static str),
+    /// This flag.
+    Flag(&'static str),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File(path) => write!(f, "file {path}"),
+            Self::Environment(variable) => write!(f, "environment {variable}"),
+            Self::Flag(name) => write!(f, "flag --{name}"),
+        }
+    }
+}
+
+/// A value and where it comes from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Value {
+    /// As it was written.
+    pub texts: Vec<String>,
+    /// By whom.
+    pub origin: Origin,
+}
+
+/// Something to correct.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Wrong {
+    /// Which setting, or which file.
+    pub place: String,
+    /// What is wrong with it, and the next step.
+    pub why: String,
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.why)
+    }
+}
+
+/// All values.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Layers {
+    values: BTreeMap<&'static str, Value>,
+    /// What is wrong with the file itself.
+    pub wrong: Vec<Wrong>,
+}
+
+impl Layers {
+    /// Reads all layers: `flag` gives what the command line says of a setting, `variable` what the environment says.
+    pub fn read(
+        flag: impl Fn(&str) -> Option<Vec<String>>,
+        variable: impl Fn(&str) -> Option<String>,
+        file: Option<&Path>,
+    ) -> Self {
+        let mut layers = Self::default();
+        let from_file = file.map(|file| layers.file(file)).unwrap_or_default();
+        for setting in SETTINGS {
+            let said = |setting: &Setting| {
+                let flagged = flag(setting.name).map(|texts| (texts, Origin::Flag(setting.name)));
+                let told = || {
+                    let text = variable(setting.variable).filter(|text| !text.is_empty())?;
+                    Some((split(setting, &text), Origin::Environment(setting.variable)))
+                };
+                let written = || {
+                    let path = file.map(|path| path.display().to_string()).unwrap_or_default();
+                    from_file.get(setting.name).map(|texts| (texts.clone(), Origin::File(path)))
+                };
+                flagged.or_else(told).or_else(written)
+            };
+            let otherwise = || (split(setting, setting.default), Origin::Default);
+            let (texts, origin) = said(setting).unwrap_or_else(otherwise);
+            layers.values.insert(setting.name, Value { texts, origin });
+        }
+        layers
+    }
+
+    /// The value of a setting; empty when there is none.
+    pub fn text(&self, name: &str) -> &str {
+        self.values.get(name).and_then(|value| value.texts.first()).map_or("", String::as_str)
+    }
+
+    /// All values of a setting.
+    pub fn texts(&self, name: &str) -> &[String] {
+        self.values.get(name).map_or(&[], |value| &value.texts)
+    }
+
+    /// Who said it.
+    pub fn origin(&self, name: &str) -> &Origin {
+        self.values.get(name).map_or(&Origin::Default, |value| &value.origin)
+    }
+
+    /// Every setting with its value, in the order of the help.
+    pub fn all(&self) -> impl Iterator<Item = (&'static Setting, &Value)> {
+        SETTINGS.iter().filter_map(|setting| Some((setting, self.values.get(setting.name)?)))
+    }
+
+    fn file(&mut self, file: &Path) -> BTreeMap<&'static str, Vec<String>> {
+        let place = file.display().to_string();
+        let table = std::fs::read_to_string(file)
+            .map_err(|why| why.to_string())
+            .and_then(|text| text.parse::<toml::Table>().map_err(|why| why.to_string()));
+        let table = match table {
+            Ok(table) => table,
+            Err(why) => {
+                self.wrong.push(Wrong { place, why });
+                return BTreeMap::new();
+            }
+        };
+        let mut values = BTreeMap::new();
+        for (key, value) in &table {
+            match (find(key), written(value)) {
+                (Some(setting), Some(texts)) => drop(values.insert(setting.name, texts)),
+                (Some(_), None) => {
+                    let why = format!("{key} is a text, a number, true, false or a list of texts");
+                    self.wrong.push(Wrong { place: place.clone(), why });
+                }
+                (None, _) => {
+                    let near = nearest(key).map_or_else(String::new, |near| format!("; did you mean {near}?"));
+                    self.wrong.push(Wrong { place: place.clone(), why: format!("there is no setting {key}{near}") });
+                }
+            }
+        }
+        values
+    }
+}
+
+/// A value of the file, in words.
+fn written(value: &toml::Value) -> Option<Vec<String>> {
+    Some(match value {
+        toml::Value::String(text) => vec![text.clone()],
+        toml::Value::Integer(number) => vec![number.to_string()],
+        toml::Value::Boolean(yes) => vec![yes.to_string()],
+        toml::Value::Array(all) => all.iter().map(|one| one.as_str().map(str::to_owned)).collect::<Option<_>>()?,
+        _ => return None,
+    })
+}
+
+/// The values of a text: of several, commas stand between them.
+fn split(setting: &Setting, text: &str) -> Vec<String> {
+    match setting.kind {
+        Kind::Many(_) => text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect(),
+        _ if text.is_empty() => Vec::new(),
+        _ => vec![text.to_owned()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_then_environment_then_file_then_default() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("serve.toml");
+        std::fs::write(&file, "max-texts = 1\nrate = 2\nburst = 3\ncors-origin = [\"https://a\", \"https://b\"]\n")
+            .unwrap();
+        let flag = |name: &str| (name == "max-texts").then(|| vec!["9".to_owned()]);
+        let variable = |name: &str| matches!(name, "AKIDB_MAX_TEXTS" | "AKIDB_RATE").then(|| "7".to_owned());
+        let layers = Layers::read(flag, variable, Some(&file));
+        assert_eq!(layers.wrong, []);
+        assert_eq!([layers.text("max-texts"), layers.text("rate"), layers.text("burst")], ["9", "7", "3"]);
+        assert_eq!(layers.text("max-body"), "8MiB");
+        assert_eq!(layers.texts("cors-origin"), ["https://a", "https://b"]);
+        assert_eq!(layers.origin("rate").to_string(), "environment AKIDB_RATE");
+    }
+
+    #[test]
+    fn every_unknown_key_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("serve.toml");
+        std::fs::write(&file, "max-txts = 1\ncolour = 2\nrate = 1979-05-27\n").unwrap();
+        let layers = Layers::read(|_| None, |_| None, Some(&file));
+        let all: Vec<_> = layers.wrong.iter().map(|wrong| wrong.why.as_str()).collect();
+        assert_eq!(all.len(), 3, "{all:?}");
+        assert!(all.iter().any(|why| why.ends_with("no setting max-txts; did you mean max-texts?")), "{all:?}");
+    }
+}

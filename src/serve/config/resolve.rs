@@ -1,0 +1,334 @@
+//! From words to the configuration: every problem at once.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::layers::{Layers, Origin, Wrong};
+use super::{Config, Connections, RequestLimits};
+use crate::inference::folder::Variant;
+use crate::inference::onnx::provider::Device;
+use crate::serve::admission::{Rules, cors};
+use crate::serve::connection::Heads;
+use crate::serve::pulse::Patience;
+use crate::serve::tls::TlsFiles;
+
+/// Reads values one by one and remembers what is wrong.
+struct Reader<'a> {
+    layers: &'a Layers,
+    wrong: Vec<Wrong>,
+}
+
+/// The configuration that these values are, for a machine of so many cores.
+///
+/// # Errors
+/// Everything that is wrong.
+pub fn resolve(layers: &Layers, cores: usize) -> Result<Config, Vec<Wrong>> {
+    let (config, wrong) = attempt(layers, cores);
+    if wrong.is_empty() { Ok(config) } else { Err(wrong) }
+}
+
+/// The same with what is wrong beside it; a wrong value is replaced by one that can be looked at, and never served.
+pub fn attempt(layers: &Layers, cores: usize) -> (Config, Vec<Wrong>) {
+    let mut read = Reader { layers, wrong: layers.wrong.clone() };
+    let http = read.http();
+    let device = read.value("device", Device::Cpu, |text| text.parse());
+    let (models, model, only) = read.model();
+    let variant = read.variant();
+    let tls = read.tls();
+    let api_keys = read.path("api-keys");
+    read.is_public_without_keys(http, api_keys.is_some() || tls.as_ref().is_some_and(|tls| tls.clients.is_some()));
+    let limits = read.limits();
+    let config = Config {
+        http,
+        models,
+        model,
+        only,
+        dimension: read.number_or("model-dimension"),
+        variant,
+        device,
+        fallback: read.fallback(),
+        engine_cache: read.path("engine-cache"),
+        workers: read.number_or("workers").unwrap_or(device.workers(cores)),
+        alone_threads: read.number_or("alone-threads").unwrap_or(cores),
+        batch_tokens: read.number_or("batch-tokens"),
+        onnxruntime: read.path("onnxruntime"),
+        rules: read.rules(http, limits.body),
+        limits,
+        connections: read.connections(),
+        offline_cdn: read.offline_cdn(),
+        api_keys,
+        tls,
+    };
+    (config, read.wrong)
+}
+
+impl Reader<'_> {
+    fn wrong(&mut self, name: &str, why: impl Into<String>) {
+        let origin = self.layers.origin(name);
+        let place = if *origin == Origin::Default { name.to_owned() } else { format!("{name} ({origin})") };
+        self.wrong.push(Wrong { place, why: why.into() });
+    }
+
+    fn value<T>(&mut self, name: &str, otherwise: T, parse: impl Fn(&str) -> Result<T, String>) -> T {
+        match parse(self.layers.text(name)) {
+            Ok(value) => value,
+            Err(why) => {
+                self.wrong(name, why);
+                otherwise
+            }
+        }
+    }
+
+    /// A whole number above zero, or nothing.
+    fn number_or(&mut self, name: &str) -> Option<usize> {
+        if self.layers.text(name).is_empty() { None } else { Some(self.number(name)) }
+    }
+
+    /// A whole number above zero.
+    fn number(&mut self, name: &str) -> usize {
+        self.value(name, 1, |text| match text.parse() {
+            Ok(0) | Err(_) => Err(format!("{text:?} is no whole number above zero")),
+            Ok(number) => Ok(number),
+        })
+    }
+
+    fn rate(&mut self, name: &str) -> u32 {
+        self.value(name, 0, |text| text.parse().map_err(|_| format!("{text:?} is no whole number")))
+    }
+
+    fn size(&mut self, name: &str) -> usize {
+        self.value(name, 1, size)
+    }
+
+    fn time(&mut self, name: &str) -> Duration {
+        self.value(name, Duration::ZERO, time)
+    }
+
+    /// A time that has to pass.
+    fn time_above_zero(&mut self, name: &str) -> Duration {
+        let none = "it has to be longer than nothing";
+        self.value(name, Duration::ZERO, |text| {
+            time(text).and_then(|time| if time.is_zero() { Err(none.to_owned()) } else { Ok(time) })
+        })
+    }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        Some(self.layers.text(name)).filter(|text| !text.is_empty()).map(PathBuf::from)
+    }
+
+    fn offline_cdn(&mut self) -> Option<String> {
+        let base = self.layers.text("offline-cdn").to_owned();
+        self.value("offline-cdn", None, |text| match text.parse::<http::Uri>() {
+            _ if text.is_empty() => Ok(None),
+            Ok(uri) if matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none() => {
+                Ok(Some(base.clone()))
+            }
+            _ => Err(format!("{text:?} is no address that begins with https:// or http:// and has no ?")),
+        })
+    }
+
+    fn switch(&mut self, name: &str) -> Option<bool> {
+        if self.layers.text(name).is_empty() {
+            return None;
+        }
+        Some(self.value(name, false, |text| match text {
+            "true" | "1" | "yes" | "on" => Ok(true),
+            "false" | "0" | "no" | "off" => Ok(false),
+            _ => Err(format!("{text:?} is neither true nor false")),
+        }))
+    }
+
+    /// One address and port, or the two apart: what was said later wins.
+    fn http(&mut self) -> SocketAddr {
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 8080));
+        let apart = self.layers.origin("host").max(self.layers.origin("rest-port"));
+        if !self.layers.text("http").is_empty() && self.layers.origin("http") >= apart {
+            return self.value("http", loopback, |text| {
+                text.parse().map_err(|_| format!("{text:?} is no ADDRESS:PORT, such as 127.0.0.1:8080"))
+            });
+        }
+        let host = self.value("host", loopback.ip(), |text| match text {
+            "localhost" => Ok(loopback.ip()),
+            _ => IpAddr::from_str(text).map_err(|_| format!("{text:?} is no address, such as 127.0.0.1 or 0.0.0.0")),
+        });
+        let port = self.value("rest-port", 0, |text| text.parse().map_err(|_| format!("{text:?} is no port")));
+        SocketAddr::new(host, port)
+    }
+
+    /// The store, the default model, and the folder of the only one.
+    fn model(&mut self) -> (PathBuf, String, Option<PathBuf>) {
+        let provider = self.layers.text("embedding-provider");
+        if provider != "onnx" {
+            let why = format!("{provider:?} is not there; vectors are made by onnx");
+            self.wrong("embedding-provider", why);
+        }
+        let models = PathBuf::from(self.layers.text("models"));
+        let name = self.layers.text("model").to_owned();
+        let Some(path) = self.path("model-path") else { return (models, name, None) };
+        let folder = if path.extension().is_some_and(|extension| extension == "onnx") {
+            let beside = path.parent().unwrap_or(Path::new("."));
+            // Hubs put graphs into a folder of their own.
+            if beside.ends_with("onnx") { beside.parent().unwrap_or(beside) } else { beside }.to_owned()
+        } else {
+            path
+        };
+        self.tokenizer(&folder);
+        let of_folder = folder.file_name().map(|name| name.to_string_lossy().into_owned());
+        let named = *self.layers.origin("model") != Origin::Default;
+        (models, if named { name } else { of_folder.unwrap_or(name) }, Some(folder))
+    }
+
+    fn tokenizer(&mut self, folder: &Path) {
+        let Some(file) = self.path("tokenizer-path") else { return };
+        let beside = folder.join("tokenizer.json");
+        let same =
+            std::fs::canonicalize(&file).ok().zip(std::fs::canonicalize(&beside).ok()).is_some_and(|(a, b)| a == b);
+        if !same {
+            let why = format!(
+                "a model's tokenizer lies in its folder: copy or link {} to {}",
+                file.display(),
+                beside.display()
+            );
+            self.wrong("tokenizer-path", why);
+        }
+    }
+
+    /// The graph that is named by its file is the one that is served.
+    fn variant(&mut self) -> Variant {
+        let wanted = self.value("variant", Variant::Auto, |text| match text {
+            "auto" => Ok(Variant::Auto),
+            "fp32" => Ok(Variant::Fp32),
+            "int8" => Ok(Variant::Int8),
+            _ => Err(format!("{text:?} is not auto, fp32 or int8")),
+        });
+        let graph = self.path("model-path").filter(|path| path.extension().is_some_and(|end| end == "onnx"));
+        match graph.as_deref().and_then(Path::file_name).and_then(|name| name.to_str()) {
+            None => wanted,
+            Some("model.onnx") => Variant::Fp32,
+            Some("model_int8.onnx" | "model_quantized.onnx") => Variant::Int8,
+            Some(name) => {
+                let why = format!("a graph is called model.onnx, model_int8.onnx or model_quantized.onnx, not {name}");
+                self.wrong("model-path", why);
+                wanted
+            }
+        }
+    }
+
+    fn fallback(&mut self) -> bool {
+        self.value("fallback", false, |text| match text {
+            "" => Ok(false),
+            "cpu" => Ok(true),
+            _ => Err(format!("{text:?} is not cpu")),
+        })
+    }
+
+    fn tls(&mut self) -> Option<TlsFiles> {
+        let (certificate, key) = (self.path("tls-cert"), self.path("tls-key"));
+        let clients = self.path("tls-client-ca");
+        match (certificate, key) {
+            (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key, clients }),
+            (None, None) if clients.is_none() => None,
+            (certificate, _) => {
+                let missing = if certificate.is_none() { "tls-cert" } else { "tls-key" };
+                self.wrong(missing, "TLS needs a certificate and its key: name both with --tls-cert and --tls-key");
+                None
+            }
+        }
+    }
+
+    fn is_public_without_keys(&mut self, http: SocketAddr, guarded: bool) {
+        let allowed = self.switch("allow-public-without-keys").unwrap_or(false);
+        if http.ip().to_canonical().is_loopback() || guarded || allowed {
+            return;
+        }
+        let name = if self.layers.text("http").is_empty() { "host" } else { "http" };
+        let why = format!(
+            "{http} can be reached from other machines, and nobody would need a key: name a file of keys with --api-keys \
+             (akidb-edge serve --new-api-key NAME makes one), or an authority of clients with --tls-client-ca, or listen on \
+             127.0.0.1; when something else guards the address, say --allow-public-without-keys"
+        );
+        self.wrong(name, why);
+    }
+
+    fn limits(&mut self) -> RequestLimits {
+        RequestLimits {
+            body: self.size("max-body"),
+            texts: self.number("max-texts"),
+            text: self.size("max-text"),
+            time: self.time_above_zero("request-time"),
+            queue_wait: self.time_above_zero("queue-wait"),
+            queue_tokens: self.number("queue-tokens"),
+            model_bytes: u64::try_from(self.size("model-memory")).unwrap_or(u64::MAX),
+            models_loaded: self.number("models-loaded"),
+        }
+    }
+
+    fn rules(&mut self, http: SocketAddr, body: usize) -> Rules {
+        let origins = self.layers.texts("cors-origin").to_vec();
+        for origin in origins.iter().filter(|origin| !cors::is_origin(origin)) {
+            self.wrong("cors-origin", format!("{origin:?} is no origin, such as https://app.example.com"));
+        }
+        Rules {
+            metrics_open: self.switch("metrics-open").unwrap_or(http.ip().to_canonical().is_loopback()),
+            body,
+            body_time: self.time_above_zero("body-time"),
+            in_flight: self.number("max-in-flight"),
+            rate: self.rate("rate"),
+            burst: self.rate("burst"),
+            rate_by_address: self.rate("rate-by-address"),
+            origins,
+        }
+    }
+
+    fn connections(&mut self) -> Connections {
+        let idle = self.time_above_zero("idle-time");
+        let stalled = time(self.layers.text("request-time")).unwrap_or_default() + idle;
+        let bytes = self.size("max-header-bytes");
+        if bytes < 8192 {
+            self.wrong("max-header-bytes", "HTTP needs at least 8KiB");
+        }
+        Connections {
+            most: self.number("max-connections"),
+            patience: Patience { headers: self.time_above_zero("header-time"), idle, stalled },
+            heads: Heads { bytes: bytes.max(8192), count: self.number("max-headers") },
+            drain: self.time("drain-time"),
+            last: self.time_above_zero("shutdown-time"),
+        }
+    }
+}
+
+/// `500ms`, `30s`, `2m`, `1h`; a number alone is seconds. Longer than a day is an error of typing.
+fn time(text: &str) -> Result<Duration, String> {
+    let units = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("", 1.0)];
+    let parsed = units.iter().find_map(|(unit, seconds)| {
+        let number: f64 = text.strip_suffix(unit)?.trim().parse().ok()?;
+        Some(number * seconds).filter(|seconds| (0.0..=86_400.0).contains(seconds))
+    });
+    parsed
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| format!("{text:?} is no time up to a day, such as 500ms, 30s or 2m"))
+}
+
+/// `8MiB`, `64KiB`, `1GiB`, `8MB`; a number alone is bytes.
+fn size(text: &str) -> Result<usize, String> {
+    let units = [
+        ("GiB", 1 << 30),
+        ("MiB", 1 << 20),
+        ("KiB", 1 << 10),
+        ("GB", 1_000_000_000),
+        ("MB", 1_000_000),
+        ("KB", 1000),
+        ("B", 1),
+        ("", 1),
+    ];
+    let parsed = units.iter().find_map(|(unit, bytes): &(_, usize)| {
+        let number: usize = text.strip_suffix(unit)?.trim().parse().ok()?;
+        number.checked_mul(*bytes).filter(|bytes| *bytes > 0)
+    });
+    parsed.ok_or_else(|| format!("{text:?} is no size above zero, such as 8MiB or 65536"))
+}
+
+#[cfg(test)]
+mod tests;

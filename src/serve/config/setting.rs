@@ -1,0 +1,134 @@
+//! Every setting, one row each: the flag, the variable of the environment, the key of the file and the default come from here.
+
+/// How a setting is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    /// One value, with the word that stands for it in the help.
+    One(&'static str),
+    /// Yes or no; the flag alone means yes.
+    Switch,
+    /// Several values.
+    Many(&'static str),
+}
+
+/// A setting.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Setting {
+    /// The flag without its dashes, and the key of the file.
+    pub name: &'static str,
+    /// The variable of the environment.
+    pub variable: &'static str,
+    /// How it is written.
+    pub kind: Kind,
+    /// What it is when nobody says; empty for nothing.
+    pub default: &'static str,
+    /// One line for a person.
+    pub help: &'static str,
+}
+
+const fn row(
+    name: &'static str,
+    variable: &'static str,
+    kind: Kind,
+    default: &'static str,
+    help: &'static str,
+) -> Setting {
+    Setting { name, variable, kind, default, help }
+}
+
+use Kind::{Many, One, Switch};
+
+/// All of them, in the order of the help.
+#[rustfmt::skip]
+pub const SETTINGS: &[Setting] = &[
+    row("http", "AKIDB_HTTP", One("ADDRESS:PORT"), "", "Where REST listens [default: --host and --rest-port]"),
+    row("host", "AKIDB_HOST", One("ADDRESS"), "127.0.0.1", "The address to listen on"),
+    row("rest-port", "AKIDB_REST_PORT", One("PORT"), "8080", "The port of REST"),
+    row("models", "AKIDB_MODELS", One("FOLDER"), "models", "The folder that holds the models"),
+    row("model", "AKIDB_MODEL_NAME", One("NAME"), "all-MiniLM-L6-v2", "The model for requests that name none"),
+    row("model-path", "AKIDB_MODEL_PATH", One("PATH"), "", "Serve this one model: its folder, or its graph"),
+    row("tokenizer-path", "AKIDB_TOKENIZER_PATH", One("FILE"), "", "Its tokenizer, which lies beside it"),
+    row("model-dimension", "AKIDB_MODEL_DIMENSION", One("N"), "", "Refuse to start when the model's vectors have another length"),
+    row("embedding-provider", "AKIDB_EMBEDDING_PROVIDER", One("NAME"), "onnx", "What makes vectors: onnx"),
+    row("variant", "AKIDB_MODEL_VARIANT", One("VARIANT"), "auto", "Which graph: auto, fp32 or int8"),
+    row("device", "AKIDB_ONNX_EXECUTION_PROVIDER", One("PROVIDER"), "cpu", "What runs the graph: cpu, cuda, tensorrt or openvino"),
+    row("fallback", "AKIDB_FALLBACK", One("PROVIDER"), "", "What runs it when that cannot be had: cpu; otherwise the server does not start"),
+    row("engine-cache", "AKIDB_TENSORRT_CACHE", One("FOLDER"), "", "Where TensorRT keeps its engines"),
+    row("workers", "AKIDB_WORKERS", One("N"), "", "Threads that run batches; as many as suit the device"),
+    row("alone-threads", "AKIDB_ALONE_THREADS", One("N"), "", "Threads of a request that is alone; as many as cores"),
+    row("batch-tokens", "AKIDB_BATCH_TOKENS", One("N"), "", "Tokens of a batch; measured at start"),
+    row("onnxruntime", "ORT_DYLIB_PATH", One("FILE"), "", "ONNX Runtime's library, or the folder that holds it"),
+    row("offline-cdn", "AKIDB_OFFLINE_CDN", One("URL"), "", "Send downloads of models to URL/MODEL/FILE; without it they come from the folder"),
+    row("model-memory", "AKIDB_MODEL_MEMORY", One("SIZE"), "8GiB", "Memory of all loaded models"),
+    row("models-loaded", "AKIDB_MODELS_LOADED", One("N"), "3", "Models in memory"),
+    row("api-keys", "AKIDB_API_KEYS", One("FILE"), "", "Hashes of API keys, read again when the file changes; with it every request needs a key"),
+    row("metrics-open", "AKIDB_METRICS_OPEN", Switch, "", "Whether /metrics needs no key [default: on loopback]"),
+    row("allow-public-without-keys", "AKIDB_ALLOW_PUBLIC_WITHOUT_KEYS", Switch, "false", "Let everybody in who can reach the address"),
+    row("tls-cert", "AKIDB_TLS_CERT", One("FILE"), "", "The certificate, in PEM; read again when it changes"),
+    row("tls-key", "AKIDB_TLS_KEY", One("FILE"), "", "Its private key, in PEM"),
+    row("tls-client-ca", "AKIDB_TLS_CLIENT_CA", One("FILE"), "", "Clients need a certificate of this authority"),
+    row("cors-origin", "AKIDB_CORS_ORIGIN", Many("URL"), "", "Pages of this origin may ask; may be given again"),
+    row("max-body", "AKIDB_MAX_BODY", One("SIZE"), "8MiB", "Bytes of a request's body"),
+    row("max-texts", "AKIDB_MAX_TEXTS", One("N"), "1024", "Texts of a request"),
+    row("max-text", "AKIDB_MAX_TEXT", One("SIZE"), "1MiB", "Bytes of a text"),
+    row("max-header-bytes", "AKIDB_MAX_HEADER_BYTES", One("SIZE"), "64KiB", "Bytes of a request's headers"),
+    row("max-headers", "AKIDB_MAX_HEADERS", One("N"), "100", "Headers of a request"),
+    row("max-connections", "AKIDB_MAX_CONNECTIONS", One("N"), "10000", "Connections at a time"),
+    row("max-in-flight", "AKIDB_MAX_IN_FLIGHT", One("N"), "2048", "Requests at a time"),
+    row("rate", "AKIDB_RATE", One("N"), "0", "Requests a second of a key that has no rate of its own; 0 for no limit"),
+    row("burst", "AKIDB_BURST", One("N"), "0", "Requests that may come at once; 0 for those of one second"),
+    row("rate-by-address", "AKIDB_RATE_BY_ADDRESS", One("N"), "0", "Requests a second of an address that shows no key; 0 for no limit"),
+    row("request-time", "AKIDB_REQUEST_TIME", One("TIME"), "30s", "Time of a request"),
+    row("header-time", "AKIDB_HEADER_TIME", One("TIME"), "10s", "Time for a request's headers to arrive"),
+    row("body-time", "AKIDB_BODY_TIME", One("TIME"), "30s", "Time for its body to arrive"),
+    row("idle-time", "AKIDB_IDLE_TIME", One("TIME"), "75s", "Time between the requests of a connection"),
+    row("queue-wait", "AKIDB_QUEUE_WAIT", One("TIME"), "2s", "A request that would wait longer is refused"),
+    row("queue-tokens", "AKIDB_QUEUE_TOKENS", One("N"), "1048576", "Tokens that may wait for one model"),
+    row("shutdown-time", "AKIDB_SHUTDOWN_TIME", One("TIME"), "30s", "Time for what was admitted, at the end"),
+    row("drain-time", "AKIDB_DRAIN_TIME", One("TIME"), "0s", "Before that: readiness is gone, connections are still taken"),
+];
+
+/// The setting of a name.
+pub fn find(name: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.name == name)
+}
+
+/// The known name that is nearest to another, when one is near.
+pub fn nearest(name: &str) -> Option<&'static str> {
+    let distances = SETTINGS.iter().map(|setting| (distance(name, setting.name), setting.name));
+    distances.min().filter(|(distance, known)| *distance <= 1 + known.len() / 4).map(|(_, known)| known)
+}
+
+/// Letters to put in, leave out or change.
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (at, letter) in one.bytes().enumerate() {
+        let mut corner = std::mem::replace(&mut row[0], at + 1);
+        for (place, wanted) in other.bytes().enumerate() {
+            let changed = corner + usize::from(letter != wanted);
+            corner = row[place + 1];
+            row[place + 1] = changed.min(row[place] + 1).min(corner + 1);
+        }
+    }
+    row[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_variables_are_there_once() {
+        for (at, setting) in SETTINGS.iter().enumerate() {
+            let twice = |other: &&Setting| other.name == setting.name || other.variable == setting.variable;
+            assert!(SETTINGS[at + 1..].iter().find(twice).is_none(), "{}", setting.name);
+        }
+    }
+
+    #[test]
+    fn a_typing_error_is_recognised() {
+        assert_eq!(nearest("max-txts"), Some("max-texts"));
+        assert_eq!(nearest("api_keys"), Some("api-keys"));
+        assert_eq!(nearest("colour"), None);
+    }
+}

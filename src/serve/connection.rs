@@ -1,0 +1,119 @@
+//! One connection: TLS when it is wanted, HTTP/1 or HTTP/2 by its first bytes, watched until it ends.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::door::Door;
+use super::problem::Problem;
+use super::pulse::{Felt, Patience, Verdict};
+use super::tls::Tls;
+
+/// Time for a kind end of an idle connection.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+/// Whether connections are to end once nothing is under way on them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Hush {
+    /// They go on.
+    No,
+    /// They end.
+    Yes,
+}
+
+/// How large the headers of a request may be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Heads {
+    /// All together, in bytes.
+    pub bytes: usize,
+    /// Their number.
+    pub count: usize,
+}
+
+/// Serves HTTP on a stream.
+pub type Builder = auto::Builder<TokioExecutor>;
+
+/// One for all connections of a listener.
+pub fn builder(heads: &Heads) -> Builder {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    // Time is kept by the pulse, which also sees connections that have not sent a byte.
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(None);
+    builder.http1().max_buf_size(heads.bytes).max_headers(heads.count);
+    let most = u32::try_from(heads.bytes).unwrap_or(u32::MAX);
+    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(1024).max_header_list_size(most);
+    builder
+}
+
+/// Serves a connection to its end.
+pub async fn serve(
+    stream: TcpStream,
+    tls: Option<Arc<Tls>>,
+    builder: &Builder,
+    door: Door,
+    patience: Patience,
+    hush: watch::Receiver<Hush>,
+) {
+    match tls {
+        None => speak(stream, builder, door, patience, hush).await,
+        Some(tls) => match timeout(patience.headers, tls.accept(stream)).await {
+            Ok(Ok(stream)) => speak(stream, builder, door, patience, hush).await,
+            Ok(Err(why)) => tracing::debug!("no TLS with {}: {why}", door.peer),
+            Err(_) => tracing::debug!("no TLS with {}: too slow", door.peer),
+        },
+    }
+}
+
+async fn speak<S>(stream: S, builder: &Builder, door: Door, patience: Patience, mut hush: watch::Receiver<Hush>)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let pulse = door.pulse.clone();
+    let stream = TokioIo::new(Felt::new(stream, pulse.clone()));
+    let mut connection = pin!(builder.serve_connection(stream, door));
+    let mut look = pin!(sleep(patience.headers.min(patience.idle)));
+    let (mut hushed, mut leaving) = (false, false);
+    loop {
+        tokio::select! {
+            biased;
+            _ = connection.as_mut() => return,
+            _ = hush.wait_for(|hush| *hush == Hush::Yes), if !hushed => {
+                hushed = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = look.as_mut() => {
+                let next = match pulse.verdict(&patience) {
+                    Verdict::Fine(next) => next,
+                    Verdict::Idle if !leaving => {
+                        leaving = true;
+                        connection.as_mut().graceful_shutdown();
+                        GOODBYE
+                    }
+                    Verdict::Idle | Verdict::Cut => return,
+                };
+                look.as_mut().reset(Instant::now() + next);
+            }
+        }
+    }
+}
+
+/// Tells one connection too many to come again; without waiting for anything.
+pub fn refuse(stream: &TcpStream, encrypted: bool) {
+    if encrypted {
+        return;
+    }
+    let problem = Problem::of_status(http::StatusCode::SERVICE_UNAVAILABLE);
+    let body = format!(r#"{{"error":"{}","code":"{}","request_id":""}}"#, problem.message, problem.code);
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: {}\r\nretry-after: 1\r\n\
+         connection: close\r\n\r\n{body}",
+        body.len()
+    );
+    let _ = stream.try_write(answer.as_bytes());
+}

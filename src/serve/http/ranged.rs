@@ -1,0 +1,167 @@
+//! A file of the disk as an answer: whole, a part, or not at all because the client has it.
+
+use std::path::Path;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{self, HeaderName, HeaderValue};
+use http::{HeaderMap, Method, StatusCode};
+use tokio::fs::File;
+use tokio::io::{AsyncReadExt, AsyncSeekExt, SeekFrom};
+
+use super::embed::matches;
+use super::fault::Refusal;
+use crate::inference::fault::{Code, EmbedFault};
+use crate::serve::offline::{Hashes, Stamp};
+use crate::serve::problem::Problem;
+
+/// Bytes that are read at a time.
+const PART: u64 = 64 << 10;
+
+/// Which bytes of a file are asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Asked {
+    Whole,
+    /// From and to, both inclusive.
+    Part(u64, u64),
+    Nowhere,
+}
+
+/// Answers with a file. Its hash is its `ETag`.
+pub async fn file(path: &Path, hashes: &Hashes, method: &Method, headers: &HeaderMap) -> Result<Response, Refusal> {
+    let mut file = File::open(path).await.map_err(unreadable)?;
+    let stamp = Stamp::of(&file.metadata().await.map_err(unreadable)?);
+    let hash = hashes.of(path, stamp).await.map_err(unreadable)?;
+    let tag = format!("\"{hash}\"");
+    // What needed a key is not for a cache that asks for none.
+    let whose = if headers.contains_key(header::AUTHORIZATION) { "private" } else { "public" };
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    if text(header::IF_NONE_MATCH).is_some_and(|known| matches(known, &tag)) {
+        return Ok(described(StatusCode::NOT_MODIFIED, path, &hash, whose).into_response());
+    }
+    // A part is only of use to a client that has the beginning of this very file.
+    let same = text(header::IF_RANGE).is_none_or(|known| known == tag);
+    let asked = match text(header::RANGE).filter(|_| same && method == Method::GET) {
+        Some(range) => asked(range, stamp.size),
+        None => Asked::Whole,
+    };
+    let (status, from, length) = match asked {
+        Asked::Whole => (StatusCode::OK, 0, stamp.size),
+        Asked::Part(from, to) => (StatusCode::PARTIAL_CONTENT, from, to - from + 1),
+        Asked::Nowhere => return Ok(unsatisfiable(stamp.size)),
+    };
+    file.seek(SeekFrom::Start(from)).await.map_err(unreadable)?;
+    let body = if method == Method::HEAD { Body::empty() } else { stream(file, length) };
+    let mut response = described(status, path, &hash, whose);
+    *response.body_mut() = body;
+    let answer = response.headers_mut();
+    answer.insert(header::CONTENT_LENGTH, length.into());
+    if let Asked::Part(from, to) = asked {
+        put(answer, header::CONTENT_RANGE, &format!("bytes {from}-{to}/{}", stamp.size));
+    }
+    Ok(response)
+}
+
+/// An answer without a body that says what it is about.
+fn described(status: StatusCode, path: &Path, hash: &str, whose: &str) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let digest = STANDARD.encode(hex::decode(hash).unwrap_or_default());
+    let headers = response.headers_mut();
+    put(headers, header::ETAG, &format!("\"{hash}\""));
+    put(headers, HeaderName::from_static("x-sha256"), hash);
+    put(headers, HeaderName::from_static("repr-digest"), &format!("sha-256=:{digest}:"));
+    put(headers, header::ACCEPT_RANGES, "bytes");
+    put(headers, header::CACHE_CONTROL, &format!("{whose}, max-age=3600"));
+    put(headers, header::CONTENT_TYPE, "application/octet-stream");
+    put(headers, header::CONTENT_DISPOSITION, &format!("attachment; filename=\"{}\"", name.replace(['"', '\\'], "_")));
+    response
+}
+
+/// A value that cannot be a header is left out.
+fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+fn unsatisfiable(size: u64) -> Response {
+    let message = format!("the range begins behind the end; the file has {size} bytes");
+    let mut response =
+        Refusal(Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, "RANGE_NOT_SATISFIABLE", message)).into_response();
+    put(response.headers_mut(), header::CONTENT_RANGE, &format!("bytes */{size}"));
+    response
+}
+
+/// What a `Range` asks for. Several ranges, other units and what makes no sense mean the whole, as the standard allows.
+fn asked(range: &str, size: u64) -> Asked {
+    let Some((first, last)) = range.strip_prefix("bytes=").and_then(|range| range.split_once('-')) else {
+        return Asked::Whole;
+    };
+    let end = size.saturating_sub(1);
+    match (first.trim(), last.trim()) {
+        ("", last) => match last.parse::<u64>() {
+            Ok(0) => Asked::Nowhere,
+            Ok(_) if size == 0 => Asked::Nowhere,
+            Ok(last) => Asked::Part(size.saturating_sub(last), end),
+            Err(_) => Asked::Whole,
+        },
+        (first, last) => match (first.parse::<u64>(), last.parse::<u64>()) {
+            (Ok(first), _) if first >= size => Asked::Nowhere,
+            (Ok(first), Ok(last)) if first <= last => Asked::Part(first, last.min(end)),
+            (Ok(first), Err(_)) if last.is_empty() => Asked::Part(first, end),
+            _ => Asked::Whole,
+        },
+    }
+}
+
+fn stream(file: File, length: u64) -> Body {
+    Body::from_stream(futures::stream::try_unfold((file, length), |(mut file, left)| async move {
+        if left == 0 {
+            return Ok::<_, std::io::Error>(None);
+        }
+        let mut part = Vec::with_capacity(usize::try_from(left.min(PART)).unwrap_or_default());
+        let read = (&mut file).take(left.min(PART)).read_buf(&mut part).await?;
+        if read == 0 {
+            return Err(std::io::Error::other("the file became shorter while it was sent"));
+        }
+        Ok(Some((Bytes::from(part), (file, left - read as u64))))
+    }))
+}
+
+fn unreadable(why: std::io::Error) -> Refusal {
+    EmbedFault::new(Code::Internal, format!("the file cannot be read: {why}")).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges() {
+        let cases = [
+            ("bytes=0-0", Asked::Part(0, 0)),
+            ("bytes=2-", Asked::Part(2, 9)),
+            ("bytes=2-99999", Asked::Part(2, 9)),
+            ("bytes=-3", Asked::Part(7, 9)),
+            ("bytes=-30", Asked::Part(0, 9)),
+            ("bytes=-0", Asked::Nowhere),
+            ("bytes=10-", Asked::Nowhere),
+            ("bytes=10-11", Asked::Nowhere),
+            ("bytes=3-2", Asked::Whole),
+            ("bytes=0-1,3-4", Asked::Whole),
+            ("lines=0-1", Asked::Whole),
+            ("bytes=99999999999999999999-", Asked::Whole),
+            ("bytes", Asked::Whole),
+        ];
+        for (range, wanted) in cases {
+            assert_eq!(asked(range, 10), wanted, "{range}");
+        }
+        assert_eq!(asked("bytes=0-", 0), Asked::Nowhere);
+        assert_eq!(asked("bytes=-1", 0), Asked::Nowhere);
+    }
+}

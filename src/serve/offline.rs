@@ -1,0 +1,173 @@
+//! Models as downloads: which files there are, with their true hashes, each computed once.
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use sha2::{Digest, Sha256};
+use tokio::sync::OnceCell;
+
+/// What a model's files end with; nothing else of a folder is given out.
+const KINDS: [&str; 7] = ["onnx", "onnx_data", "json", "txt", "model", "md", "data"];
+/// Folders below a model's own.
+const DEEP: usize = 3;
+
+/// A file of a model.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ModelFile {
+    /// Path in the model's folder, with slashes.
+    pub name: String,
+    /// Where it lies: no link leads to it.
+    pub path: PathBuf,
+    /// As it is now.
+    pub stamp: Stamp,
+}
+
+/// By what a file is known to be unchanged.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Stamp {
+    /// Its bytes.
+    pub size: u64,
+    /// When it was written.
+    pub written: Option<SystemTime>,
+}
+
+impl Stamp {
+    /// Of what is open.
+    pub fn of(about: &std::fs::Metadata) -> Self {
+        Self { size: about.len(), written: about.modified().ok() }
+    }
+}
+
+/// The files of a model, by name. Links that lead out of `folder` and out of `store` are left out.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn files(folder: &Path, store: &Path) -> std::io::Result<Vec<ModelFile>> {
+    let root = folder.canonicalize()?;
+    let store = store.canonicalize()?;
+    let mut found = Vec::new();
+    walk(&root, "", DEEP, &[&root, &store], &mut found)?;
+    found.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(found)
+}
+
+fn walk(folder: &Path, prefix: &str, deep: usize, inside: &[&Path], found: &mut Vec<ModelFile>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        // A name that is not text cannot be asked for.
+        let Ok(own) = entry.file_name().into_string() else { continue };
+        let Ok(path) = entry.path().canonicalize() else { continue };
+        if own.starts_with('.') || !inside.iter().any(|root| path.starts_with(root)) {
+            continue;
+        }
+        let name = format!("{prefix}{own}");
+        let about = std::fs::metadata(&path)?;
+        // A link to a folder may lead round in circles.
+        if about.is_dir() && deep > 0 && entry.file_type()?.is_dir() {
+            walk(&path, &format!("{name}/"), deep - 1, inside, found)?;
+        } else if about.is_file() && KINDS.iter().any(|kind| own.rsplit_once('.').is_some_and(|(_, end)| end == *kind))
+        {
+            found.push(ModelFile { name, path, stamp: Stamp::of(&about) });
+        }
+    }
+    Ok(())
+}
+
+/// The graph that a download means when it names no file: INT8 where there is one.
+pub fn graph(files: &[ModelFile]) -> Option<&ModelFile> {
+    let last = |file: &ModelFile| file.name.rsplit('/').next().unwrap_or_default().to_owned();
+    let names = ["model_int8.onnx", "model_quantized.onnx", "model_qint8_avx512_vnni.onnx", "model.onnx"];
+    names.iter().find_map(|name| files.iter().find(|file| last(file) == *name))
+}
+
+type Once = Arc<OnceCell<String>>;
+
+/// Hashes of files, kept as long as size and time of the file stay the same.
+#[derive(Debug, Default)]
+pub struct Hashes {
+    known: Mutex<HashMap<PathBuf, (Stamp, Once)>>,
+}
+
+impl Hashes {
+    /// SHA-256 of a file in hexadecimal. Whoever asks while it is computed waits for it.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub async fn of(&self, path: &Path, stamp: Stamp) -> std::io::Result<String> {
+        let once = self.once(path, stamp);
+        let path = path.to_owned();
+        let compute = || async move {
+            tokio::task::spawn_blocking(move || sha256(&path))
+                .await
+                .unwrap_or_else(|why| Err(std::io::Error::other(why)))
+        };
+        once.get_or_try_init(compute).await.cloned()
+    }
+
+    fn once(&self, path: &Path, stamp: Stamp) -> Once {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        match known.get(path) {
+            Some((of, once)) if *of == stamp => once.clone(),
+            _ => {
+                let once = Once::default();
+                known.insert(path.to_owned(), (stamp, once.clone()));
+                once
+            }
+        }
+    }
+}
+
+fn sha256(path: &Path) -> std::io::Result<String> {
+    let mut file = std::fs::File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut part = vec![0; 256 << 10];
+    loop {
+        match file.read(&mut part)? {
+            0 => return Ok(hex::encode(hasher.finalize())),
+            read => hasher.update(&part[..read]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_files_of_the_model_are_listed() {
+        let store = tempfile::tempdir().unwrap();
+        let folder = store.path().join("m");
+        std::fs::create_dir_all(folder.join("1_Pooling")).unwrap();
+        std::fs::write(store.path().join("secret.json"), "x").unwrap();
+        for name in ["model.onnx", "1_Pooling/config.json", ".hidden.json", "run.sh"] {
+            std::fs::write(folder.join(name), name).unwrap();
+        }
+        std::os::unix::fs::symlink("/etc", folder.join("out")).unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", folder.join("out.json")).unwrap();
+        std::os::unix::fs::symlink("../m", folder.join("round")).unwrap();
+        let found = files(&folder, store.path()).unwrap();
+        assert!(found.iter().all(|file| !file.name.contains("out") && !file.name.contains("round")), "{found:?}");
+        assert_eq!(graph(&found).unwrap().name, "model.onnx");
+        assert!(found.iter().any(|file| file.name == "1_Pooling/config.json"));
+        assert!(!found.iter().any(|file| file.name.ends_with(".sh") || file.name.contains("hidden")));
+    }
+
+    #[tokio::test]
+    async fn a_hash_is_kept_until_the_file_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        let hashes = Hashes::default();
+        std::fs::write(&path, "abc").unwrap();
+        let stamp = Stamp::of(&std::fs::metadata(&path).unwrap());
+        let first = hashes.of(&path, stamp).await.unwrap();
+        assert_eq!(first, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(hashes.of(&path, stamp).await.unwrap(), first, "it was not read again");
+        std::fs::write(&path, "abcd").unwrap();
+        let stamp = Stamp::of(&std::fs::metadata(&path).unwrap());
+        assert_ne!(hashes.of(&path, stamp).await.unwrap(), first);
+    }
+}

@@ -1,0 +1,107 @@
+//! TLS, and certificates of clients when an authority for them is named; files are read again when they change.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+/// The files of TLS.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TlsFiles {
+    /// The certificate, with those between it and its authority.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// The authority of clients; with it every client needs a certificate.
+    pub clients: Option<PathBuf>,
+}
+
+impl TlsFiles {
+    /// All of them.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        [&self.certificate, &self.key].into_iter().chain(&self.clients).cloned().collect()
+    }
+}
+
+/// What encrypts connections.
+#[derive(Debug)]
+pub struct Tls {
+    files: TlsFiles,
+    config: ArcSwap<ServerConfig>,
+}
+
+impl Tls {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// The file that cannot be read, or why they do not fit together.
+    pub fn open(files: TlsFiles) -> Result<Self, String> {
+        let config = read(&files)?;
+        Ok(Self { files, config: ArcSwap::new(config) })
+    }
+
+    /// The files.
+    pub fn files(&self) -> &TlsFiles {
+        &self.files
+    }
+
+    /// Reads the files again; broken ones change nothing. Connections that are there stay as they are.
+    ///
+    /// # Errors
+    /// As [`Tls::open`].
+    pub fn reload(&self) -> Result<(), String> {
+        self.config.store(read(&self.files)?);
+        Ok(())
+    }
+
+    /// Shakes hands.
+    ///
+    /// # Errors
+    /// The client wants something else, has no certificate, or went away.
+    pub async fn accept(&self, stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
+        TlsAcceptor::from(self.config.load_full()).accept(stream).await
+    }
+}
+
+fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, String> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let chain = certificates(&files.certificate)?;
+    let key = PrivateKeyDer::from_pem_file(&files.key)
+        .map_err(|why| format!("{}: no private key in PEM can be read: {why}", files.key.display()))?;
+    let builder = ServerConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|why| why.to_string())?;
+    let builder = match &files.clients {
+        None => builder.with_no_client_auth(),
+        Some(file) => {
+            let mut roots = rustls::RootCertStore::empty();
+            for authority in certificates(file)? {
+                roots.add(authority).map_err(|why| format!("{}: {why}", file.display()))?;
+            }
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+            builder.with_client_cert_verifier(verifier.map_err(|why| format!("{}: {why}", file.display()))?)
+        }
+    };
+    let mut config = builder.with_single_cert(chain, key).map_err(|why| {
+        format!("{} and {} do not fit together: {why}", files.certificate.display(), files.key.display())
+    })?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let bad =
+        |why: rustls::pki_types::pem::Error| format!("{}: no certificate in PEM can be read: {why}", file.display());
+    let all = CertificateDer::pem_file_iter(file).map_err(bad)?.collect::<Result<Vec<_>, _>>().map_err(bad)?;
+    if all.is_empty() {
+        return Err(format!("{}: it holds no certificate in PEM", file.display()));
+    }
+    Ok(all)
+}
