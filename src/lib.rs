@@ -51,6 +51,9 @@ pub mod export;
 pub mod inference;
 
 #[cfg(feature = "serve")]
+pub mod models;
+
+#[cfg(feature = "serve")]
 pub mod serve;
 
 pub mod cli;

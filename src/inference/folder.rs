@@ -8,6 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::pooling::Pooling;
 
+/// Names of graphs in 8-bit integers, the best known first. They lie in the folder or in `onnx/`.
+pub const INT8_GRAPHS: [&str; 3] = ["model_int8.onnx", "model_quantized.onnx", "model_qint8_avx512_vnni.onnx"];
+/// Names of graphs in 32-bit floats.
+pub const FP32_GRAPHS: [&str; 1] = ["model.onnx"];
+
 /// Which graph of a folder is wanted.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -142,21 +147,19 @@ fn missing(file: &Path, what: &str) -> FolderFault {
 
 /// Where graphs lie, the best known names first.
 fn graph(root: &Path, variant: Variant) -> Result<(PathBuf, Variant), FolderFault> {
-    const INT8: [&str; 3] = ["model_int8.onnx", "model_quantized.onnx", "model_qint8_avx512_vnni.onnx"];
-    const FP32: [&str; 1] = ["model.onnx"];
     let find = |names: &[&str]| {
         let places = names.iter().flat_map(|name| [root.join(name), root.join("onnx").join(name)]);
         places.into_iter().find(|path| path.is_file())
     };
-    let int8 = || find(&INT8).map(|path| (path, Variant::Int8));
-    let fp32 = || find(&FP32).map(|path| (path, Variant::Fp32));
+    let int8 = || find(&INT8_GRAPHS).map(|path| (path, Variant::Int8));
+    let fp32 = || find(&FP32_GRAPHS).map(|path| (path, Variant::Fp32));
     let found = match variant {
         Variant::Auto => int8().or_else(fp32),
         Variant::Int8 => int8(),
         Variant::Fp32 => fp32(),
     };
     found.ok_or_else(|| {
-        let name = if variant == Variant::Int8 { INT8[0] } else { FP32[0] };
+        let name = if variant == Variant::Int8 { INT8_GRAPHS[0] } else { FP32_GRAPHS[0] };
         missing(&root.join(name), "the model's graph (looked for in the folder and in onnx/)")
     })
 }
@@ -180,7 +183,9 @@ fn longest(root: &Path, config: &Config) -> Result<usize, FolderFault> {
     }
     Err(FolderFault::Bad {
         file: root.join("config.json").display().to_string(),
-        why: format!("{longest} tokens cannot be the longest text; write max_seq_length into sentence_bert_config.json"),
+        why: format!(
+            "{longest} tokens cannot be the longest text; write max_seq_length into sentence_bert_config.json"
+        ),
     })
 }
 
@@ -188,7 +193,10 @@ fn pooling(root: &Path, modules: &[Module]) -> Result<Pooling, FolderFault> {
     let named = modules.iter().find(|module| module.kind.ends_with("Pooling")).map(|module| module.path.as_str());
     let file = root.join(named.unwrap_or("1_Pooling")).join("config.json");
     let Some(config) = may::<PoolingConfig>(&file)? else {
-        return Err(missing(&file, "it says how a text's vector comes from those of its tokens; a guess would give wrong vectors"));
+        return Err(missing(
+            &file,
+            "it says how a text's vector comes from those of its tokens; a guess would give wrong vectors",
+        ));
     };
     let known = [
         (config.pooling_mode_mean_tokens, Pooling::Mean),
