@@ -52,6 +52,14 @@ pub enum ModelsFault {
         /// What is missing.
         why: String,
     },
+    /// Something in the store that is not ours to delete.
+    #[error("{path} is not deleted: {why}")]
+    Foreign {
+        /// The path.
+        path: String,
+        /// What it is.
+        why: String,
+    },
     /// Another process is at work on the same model.
     #[error("{name} is being changed by another akidb-edge{}", by(*process))]
     Busy {
@@ -125,14 +133,19 @@ impl ModelsFault {
     pub fn is_refusal(&self) -> bool {
         matches!(
             self,
-            Self::Name { .. } | Self::Repo { .. } | Self::Revision { .. } | Self::Taken { .. } | Self::NoModel { .. }
+            Self::Name { .. }
+                | Self::Repo { .. }
+                | Self::Revision { .. }
+                | Self::Taken { .. }
+                | Self::NoModel { .. }
+                | Self::Foreign { .. }
         )
     }
 
     /// What to do next.
     pub fn next_step(&self) -> String {
         match self {
-            Self::Name { .. } => "choose another name with --as".to_owned(),
+            Self::Name { .. } => "akidb-edge models list shows the names; --as gives a model another one".to_owned(),
             Self::Repo { .. } => "akidb-edge models pull sentence-transformers/all-MiniLM-L6-v2".to_owned(),
             Self::Revision { .. } => "--revision main".to_owned(),
             Self::Unknown { .. } => {
@@ -144,6 +157,7 @@ impl ModelsFault {
                                      graph (model.onnx or model_int8.onnx)"
                     .to_owned()
             }
+            Self::Foreign { .. } => "delete it yourself if nothing needs it".to_owned(),
             Self::Busy { .. } => "wait until it ends, then run the same command again".to_owned(),
             Self::Offline { name, .. } => format!(
                 "run akidb-edge models pull {name} without --offline and HF_HUB_OFFLINE where there is a network, or copy \
@@ -169,13 +183,13 @@ impl ModelsFault {
 }
 
 fn of_the_disk(source: &io::Error) -> &'static str {
-    use io::ErrorKind::{NotFound, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
     match source.kind() {
         StorageFull | QuotaExceeded => {
             "free space on that file system, or name another folder with --models, then run the same command again: it \
              goes on from here"
         }
-        PermissionDenied | ReadOnlyFilesystem => {
+        PermissionDenied | ReadOnlyFilesystem | NotADirectory => {
             "make it a place that this user may read and write, or name another folder with --models"
         }
         NotFound => "check the path",

@@ -25,14 +25,14 @@ pub struct Removal {
 /// When there is nothing of that name, or it is not a model.
 pub fn look(store: &Store, name: &ModelName) -> Result<Removal, ModelsFault> {
     let folder = store.folder(name);
-    let refused = |why: &str| ModelsFault::NoModel { path: folder.display().to_string(), why: why.to_owned() };
+    let refused = |why: &str| ModelsFault::Foreign { path: folder.display().to_string(), why: why.to_owned() };
     let place = match fs::symlink_metadata(&folder) {
-        Ok(facts) if facts.is_symlink() => return Err(refused("it is a link; remove the link itself")),
+        Ok(facts) if facts.is_symlink() => return Err(refused("it is a link")),
         Ok(facts) if !facts.is_dir() => return Err(refused("it is a file")),
         Ok(_) if folder.join(FILE).is_file() => folder,
         Ok(_) => match check::folder(&folder) {
             Ok(_) => folder,
-            Err(fault) => return Err(refused(&fault.to_string())),
+            Err(_) => return Err(refused("it is no model: it has neither a manifest nor what a model consists of")),
         },
         Err(_) => {
             Some(store.work().join(name.as_str())).filter(|place| place.is_dir()).ok_or_else(|| store.unknown(name))?

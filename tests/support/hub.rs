@@ -232,13 +232,15 @@ impl State {
         let known = self.files.iter().map(|(path, bytes)| {
             let pointer = hex::encode(Sha1::digest(path.as_bytes()));
             if self.large.contains(path) {
-                let large = json!({"sha256": hex::encode(Sha256::digest(bytes)), "size": bytes.len(), "pointerSize": 134});
+                let large =
+                    json!({"sha256": hex::encode(Sha256::digest(bytes)), "size": bytes.len(), "pointerSize": 134});
                 return json!({"rfilename": path, "size": bytes.len(), "blobId": pointer, "lfs": large});
             }
             let blob = [format!("blob {}\0", bytes.len()).as_bytes(), bytes].concat();
             json!({"rfilename": path, "size": bytes.len(), "blobId": hex::encode(Sha1::digest(blob))})
         });
-        let besides = self.listed_besides.iter().map(|path| json!({"rfilename": path, "size": 1, "blobId": "0".repeat(40)}));
+        let besides =
+            self.listed_besides.iter().map(|path| json!({"rfilename": path, "size": 1, "blobId": "0".repeat(40)}));
         let siblings: Vec<_> = known.chain(besides).collect();
         json!({"id": REPO, "sha": self.commit, "private": false, "siblings": siblings}).to_string()
     }
@@ -253,10 +255,7 @@ fn listen() -> (TcpListener, String) {
 const SMALL: &[(&str, &str)] = &[
     (".gitattributes", "*.onnx filter=lfs\n"),
     ("README.md", "# tiny\n"),
-    (
-        "config.json",
-        r#"{"model_type": "bert", "hidden_size": 8, "vocab_size": 100, "max_position_embeddings": 64}"#,
-    ),
+    ("config.json", r#"{"model_type": "bert", "hidden_size": 8, "vocab_size": 100, "max_position_embeddings": 64}"#),
     ("tokenizer.json", r#"{"version": "1.0"}"#),
     ("vocab.txt", "[PAD]\n[UNK]\n"),
     ("sentence_bert_config.json", r#"{"max_seq_length": 32}"#),

@@ -45,7 +45,8 @@ impl Hub {
         }
         let why = if gated { "it is gated" } else { "it is gated or private, or there is no such repository" };
         let problem = format!("{repo} is not given to everybody: {why} (401, no token was sent)");
-        (problem, self.licence(repo))
+        let check = if gated { "" } else { "check its name; " };
+        (problem, format!("{check}{}", self.licence(repo)))
     }
 
     fn forbidden(&self, repo: &Repo) -> (String, String) {
