@@ -103,7 +103,7 @@ pub enum Verb {
     /// Turn texts into vectors: REST, gRPC and metrics
     #[cfg(feature = "serve")]
     Serve(serve::Args),
-    /// Fetch models from a hub, look at those on this machine, check them, take them in and out
+    /// Fetch models from a hub; list, check, import and remove them
     #[cfg(feature = "serve")]
     Models(models::Args),
     /// Answers OpenSSH's question about a host key

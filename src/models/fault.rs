@@ -186,8 +186,7 @@ fn of_the_disk(source: &io::Error) -> &'static str {
     use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
     match source.kind() {
         StorageFull | QuotaExceeded => {
-            "free space on that file system, or name another folder with --models, then run the same command again: it \
-             goes on from here"
+            "free space on that file system, or name another folder with --models, then run the same command again"
         }
         PermissionDenied | ReadOnlyFilesystem | NotADirectory => {
             "make it a place that this user may read and write, or name another folder with --models"

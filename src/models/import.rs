@@ -33,12 +33,22 @@ pub fn import(store: &Store, from: &Path, name: &ModelName) -> Result<Manifest, 
         let what = what.to_owned();
         return Err(ModelsFault::Taken { name: name.to_string(), store: store.shown(), what });
     }
+    let made = make(from, name, chosen, &work);
+    if made.is_err() {
+        // Half a copy is of no use, and may be what filled the disk. What went wrong is worth more than what this says.
+        let _ = work.clear();
+    }
+    made
+}
+
+fn make(from: &Path, name: &ModelName, chosen: BTreeSet<String>, work: &Work) -> Result<Manifest, ModelsFault> {
     let folder = work.folder()?;
     let mut files = BTreeMap::new();
     for path in chosen {
         files.insert(path.clone(), copied(&from.join(&path), &folder.join(&path))?);
     }
-    check::folder(&folder).map_err(|fault| no_model(fault.to_string()))?;
+    check::folder(&folder)
+        .map_err(|fault| ModelsFault::NoModel { path: from.display().to_string(), why: fault.to_string() })?;
     let named = from.canonicalize().map_err(ModelsFault::file(from))?;
     let named = named.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let manifest = Manifest::new(name.as_str(), Source::Import { folder: named }, files);

@@ -180,8 +180,7 @@ impl Answer {
         let head = String::from_utf8_lossy(&all[..end]);
         let mut lines = head.lines();
         let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok()).unwrap();
-        let pair =
-            |line: &str| line.split_once(':').map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()));
+        let pair = |line: &str| line.split_once(':').map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()));
         let headers: Vec<_> = lines.filter_map(pair).collect();
         let raw = &all[end + 4..];
         let chunked = headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked");

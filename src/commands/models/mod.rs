@@ -15,7 +15,7 @@ use super::Context;
 use crate::exit::Failure;
 use crate::models::{ModelsFault, Store};
 
-/// Fetch models from a hub, look at those on this machine, check them, take them in and out.
+/// Fetch models from a hub; list, check, import and remove them.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
