@@ -4,11 +4,11 @@ use clap::builder::Styles;
 use clap::builder::styling::{AnsiColor, Style};
 use clap::{Args, Parser, Subcommand};
 
-#[cfg(feature = "serve")]
-use crate::commands::serve;
 use crate::commands::{
     completions, deploy, destroy, jetson, known_host, report, rollback, route, state, status, validate,
 };
+#[cfg(feature = "serve")]
+use crate::commands::{models, serve};
 
 const STYLES: Styles = Styles::styled()
     .header(Style::new().bold())
@@ -103,6 +103,9 @@ pub enum Verb {
     /// Turn texts into vectors: REST, gRPC and metrics
     #[cfg(feature = "serve")]
     Serve(serve::Args),
+    /// Fetch models from a hub; list, check, import and remove them
+    #[cfg(feature = "serve")]
+    Models(models::Args),
     /// Answers OpenSSH's question about a host key
     #[command(hide = true)]
     KnownHost(known_host::Args),

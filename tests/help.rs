@@ -4,7 +4,7 @@ mod support;
 
 use support::cli::{bare, finish};
 
-const VERBS: [&str; 32] = [
+const VERBS: [&str; 38] = [
     "deploy",
     "route",
     "route geo",
@@ -33,6 +33,12 @@ const VERBS: [&str; 32] = [
     "jetson shutdown",
     "jetson rollback",
     "jetson uninstall",
+    "models",
+    "models pull",
+    "models list",
+    "models verify",
+    "models import",
+    "models remove",
     "report",
     "completions",
     "help",

@@ -6,6 +6,8 @@ pub mod deploy;
 pub mod destroy;
 pub mod jetson;
 pub mod known_host;
+#[cfg(feature = "serve")]
+pub mod models;
 mod order;
 pub mod report;
 pub mod rollback;
@@ -56,6 +58,8 @@ pub async fn run(cli: Cli) -> Result<u8, (Failure, Context)> {
         Verb::Jetson(args) => jetson::run(args, &context).await,
         #[cfg(feature = "serve")]
         Verb::Serve(args) => serve::run(args, &context).await,
+        #[cfg(feature = "serve")]
+        Verb::Models(args) => models::run(args, &context).await,
         Verb::KnownHost(args) => known_host::run(&args),
     };
     answer.map_err(|failure| (failure, context))

@@ -8,6 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::pooling::Pooling;
 
+/// Names of graphs in 8-bit integers, the best known first. They lie in the folder or in `onnx/`.
+pub const INT8_GRAPHS: [&str; 3] = ["model_int8.onnx", "model_quantized.onnx", "model_qint8_avx512_vnni.onnx"];
+/// Names of graphs in 32-bit floats.
+pub const FP32_GRAPHS: [&str; 1] = ["model.onnx"];
+
 /// Which graph of a folder is wanted.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -142,21 +147,19 @@ fn missing(file: &Path, what: &str) -> FolderFault {
 
 /// Where graphs lie, the best known names first.
 fn graph(root: &Path, variant: Variant) -> Result<(PathBuf, Variant), FolderFault> {
-    const INT8: [&str; 3] = ["model_int8.onnx", "model_quantized.onnx", "model_qint8_avx512_vnni.onnx"];
-    const FP32: [&str; 1] = ["model.onnx"];
     let find = |names: &[&str]| {
         let places = names.iter().flat_map(|name| [root.join(name), root.join("onnx").join(name)]);
         places.into_iter().find(|path| path.is_file())
     };
-    let int8 = || find(&INT8).map(|path| (path, Variant::Int8));
-    let fp32 = || find(&FP32).map(|path| (path, Variant::Fp32));
+    let int8 = || find(&INT8_GRAPHS).map(|path| (path, Variant::Int8));
+    let fp32 = || find(&FP32_GRAPHS).map(|path| (path, Variant::Fp32));
     let found = match variant {
         Variant::Auto => int8().or_else(fp32),
         Variant::Int8 => int8(),
         Variant::Fp32 => fp32(),
     };
     found.ok_or_else(|| {
-        let name = if variant == Variant::Int8 { INT8[0] } else { FP32[0] };
+        let name = if variant == Variant::Int8 { INT8_GRAPHS[0] } else { FP32_GRAPHS[0] };
         missing(&root.join(name), "the model's graph (looked for in the folder and in onnx/)")
     })
 }

@@ -15,7 +15,7 @@ pub use findings::{Located, findings_text};
 pub use machines::names;
 pub use outcome::{answers_table, outcome_json, outcome_text, resources_table, rows_table};
 pub use story::{Judged, Story, StoryDay, StoryStep};
-pub use terminal::Terminal;
+pub use terminal::{Terminal, Transfers};
 pub use voice::{Header, Voice, document, put};
 
 /// Milliseconds for people: `340 ms`, `2.4 s`, `3 min 20 s`.
@@ -30,4 +30,15 @@ pub fn duration(ms: u64) -> String {
 /// `1 change`, `2 changes`.
 pub fn counted(count: usize, thing: &str) -> String {
     if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
+}
+
+/// Bytes for people: `612 B`, `466.2 kB`, `90.3 MB`, `2.3 GB`.
+pub fn size(bytes: u64) -> String {
+    let in_units = |unit: f64| bytes as f64 / unit;
+    match bytes {
+        0..=999 => format!("{bytes} B"),
+        1_000..=999_949 => format!("{:.1} kB", in_units(1e3)),
+        999_950..=999_949_999 => format!("{:.1} MB", in_units(1e6)),
+        _ => format!("{:.1} GB", in_units(1e9)),
+    }
 }

@@ -99,3 +99,61 @@ impl Listener for Terminal {
         }
     }
 }
+
+/// Shows files as they come: a bar for each on a terminal, a line for each that is here elsewhere.
+pub struct Transfers {
+    bars: Option<MultiProgress>,
+    running: Mutex<BTreeMap<String, ProgressBar>>,
+    quiet: bool,
+    colour: bool,
+}
+
+impl Transfers {
+    /// Bars on a terminal, lines elsewhere, nothing when quiet.
+    pub fn new(terminal: bool, quiet: bool, colour: bool) -> Self {
+        let Terminal { bars, .. } = Terminal::new(terminal, quiet, colour);
+        Self { bars, running: Mutex::default(), quiet, colour }
+    }
+
+    fn running(&self) -> MutexGuard<'_, BTreeMap<String, ProgressBar>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A file begins to come, or goes on from a byte.
+    pub fn begin(&self, file: &str, size: u64, here: u64) {
+        let Some(bars) = &self.bars else { return };
+        let form = "  {prefix:<44} {bar:24} {bytes:>10} of {total_bytes:<10} {bytes_per_sec:>12} {eta:>4}";
+        let style = ProgressStyle::with_template(form).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = bars.add(ProgressBar::new(size).with_style(style).with_position(here));
+        bar.set_prefix(file.to_owned());
+        bar.reset_eta();
+        if let Some(old) = self.running().insert(file.to_owned(), bar) {
+            old.finish_and_clear();
+        }
+    }
+
+    /// So many bytes are here.
+    pub fn moved(&self, file: &str, here: u64) {
+        if let Some(bar) = self.running().get(file) {
+            bar.set_position(here);
+        }
+    }
+
+    /// A file is whole and right.
+    pub fn end(&self, file: &str, size: u64) {
+        if let Some(bar) = self.running().remove(file) {
+            bar.finish_and_clear();
+        }
+        let mark = Style::new().green().force_styling(self.colour).apply_to("✓").to_string();
+        self.line(&format!("  {mark} {file:<44} {:>9}", super::size(size)));
+    }
+
+    /// Something else to say.
+    pub fn line(&self, text: &str) {
+        match &self.bars {
+            _ if self.quiet => {}
+            Some(bars) => drop(bars.println(text)),
+            None => eprintln!("{text}"),
+        }
+    }
+}

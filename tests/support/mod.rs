@@ -4,6 +4,8 @@
 pub mod battery;
 pub mod cli;
 pub mod fake_world;
+#[cfg(feature = "serve")]
+pub mod hub;
 pub mod kill;
 pub mod lab;
 #[cfg(feature = "serve")]

@@ -1,0 +1,49 @@
+//! Which hub, and who asks it: Hugging Face's own environment.
+
+use std::env;
+use std::path::PathBuf;
+
+use clap::builder::FalseyValueParser;
+
+use crate::exit::Failure;
+use crate::models::ModelsFault;
+use crate::models::hub::{ENDPOINT, Hub, Patience, Token};
+
+/// Which hub.
+#[derive(Debug, clap::Args)]
+pub struct HubArgs {
+    /// The hub, or a mirror of it
+    #[arg(long, value_name = "URL", env = "HF_ENDPOINT", hide_env_values = true, default_value = ENDPOINT)]
+    endpoint: String,
+    /// Never use the network: fine when the model is here and right
+    #[arg(long, env = "HF_HUB_OFFLINE", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    pub offline: bool,
+}
+
+impl HubArgs {
+    /// The client.
+    ///
+    /// # Errors
+    /// When the endpoint or the token cannot be used.
+    pub fn hub(&self) -> Result<Hub, Failure> {
+        Ok(Hub::new(&self.endpoint, token()?, Patience::default())?)
+    }
+}
+
+/// `HF_TOKEN`, else the file that the hub's own tools keep it in. There is no flag: command lines can be seen by others.
+fn token() -> Result<Option<Token>, ModelsFault> {
+    if let Ok(text) = env::var("HF_TOKEN")
+        && let Some(token) = Token::parse(&text)?
+    {
+        return Ok(Some(token));
+    }
+    let folder = |key: &str| env::var_os(key).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = || folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache")));
+    let home = || folder("HF_HOME").or_else(|| Some(cache()?.join("huggingface")));
+    let Some(file) = folder("HF_TOKEN_PATH").or_else(|| Some(home()?.join("token"))) else { return Ok(None) };
+    match std::fs::read_to_string(&file) {
+        Ok(text) => Token::parse(&text),
+        Err(none) if none.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(bad) => Err(ModelsFault::file(&file)(bad)),
+    }
+}

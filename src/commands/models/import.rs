@@ -1,0 +1,40 @@
+//! `models import`: a folder of this machine into the store.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::commands::Context;
+use crate::exit::{self, Failure};
+use crate::models::import::import;
+use crate::models::name::ModelName;
+use crate::models::{ModelsFault, Store};
+use crate::report;
+
+/// Which folder.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A folder in the layout of sentence-transformers, with an ONNX graph
+    path: PathBuf,
+    /// The name in the store; the folder's name otherwise
+    #[arg(long = "as", value_name = "NAME")]
+    name: Option<String>,
+}
+
+/// Takes it in.
+pub fn run(args: &Args, store: &Store, context: &Context) -> Result<u8, Failure> {
+    let whole = args.path.canonicalize().map_err(ModelsFault::file(&args.path))?;
+    let own = whole.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = ModelName::parse(args.name.as_deref().unwrap_or(&own))?;
+    let manifest = import(store, &args.path, &name)?;
+    let folder = store.folder(&name).display().to_string();
+    if context.voice.json {
+        let body = json!({"name": name.as_str(), "source": manifest.source, "folder": folder, "files": manifest.files});
+        context.voice.json("models-import", &body);
+    } else {
+        let files = report::counted(manifest.files.len(), "file");
+        let size = report::size(manifest.size());
+        context.voice.data(&format!("{name} ({files}, {size}) is in {folder}, every file was read back"));
+    }
+    Ok(exit::DONE)
+}

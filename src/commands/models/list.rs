@@ -1,0 +1,61 @@
+//! `models list`: what is on this machine.
+
+use serde_json::json;
+
+use crate::commands::Context;
+use crate::exit::{self, Failure};
+use crate::models::Store;
+use crate::models::list::{Row, State, list};
+use crate::models::manifest::Source;
+use crate::report;
+
+/// Lists.
+pub fn run(store: &Store, context: &Context) -> Result<u8, Failure> {
+    let rows = list(store)?;
+    if context.voice.json {
+        context.voice.json("models-list", &json!({"store": store.root(), "models": rows}));
+        return Ok(exit::DONE);
+    }
+    context.voice.talk(&format!("models in {}", store.shown()));
+    if rows.is_empty() {
+        context.voice.talk("none yet; next: akidb-edge models pull all-MiniLM-L6-v2");
+        return Ok(exit::DONE);
+    }
+    let header = ["name", "source", "revision", "graphs", "dimension", "tokens", "size", "verified", "state"];
+    let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
+    context.voice.data(&report::rows_table(&header, &cells, context.session.width));
+    for row in &rows {
+        if let Some(problem) = &row.problem {
+            context.voice.remark(&format!("{}: {problem}", row.name));
+        }
+    }
+    Ok(exit::DONE)
+}
+
+fn cells(row: &Row) -> Vec<String> {
+    let none = || "-".to_owned();
+    let (source, revision) = match &row.source {
+        None => (none(), none()),
+        Some(Source::Import { folder }) => (format!("folder {folder}"), none()),
+        Some(Source::Hub { repo, revision, commit }) if revision == commit => (repo.clone(), format!("{commit:.12}")),
+        Some(Source::Hub { repo, revision, commit }) => (repo.clone(), format!("{revision} ({commit:.12})")),
+    };
+    let of = |what: fn(&crate::models::check::Summary) -> String| row.summary.as_ref().map_or_else(none, what);
+    let state = match row.state {
+        State::Ready => "ready",
+        State::Unmanaged => "unmanaged",
+        State::Broken => "broken",
+        State::Partial => "partly pulled",
+    };
+    vec![
+        row.name.clone(),
+        source,
+        revision,
+        of(|summary| summary.variants.iter().map(|variant| variant.name()).collect::<Vec<_>>().join(", ")),
+        of(|summary| summary.dimension.to_string()),
+        of(|summary| summary.max_tokens.to_string()),
+        report::size(row.bytes),
+        row.verified.map_or_else(|| "unknown".to_owned(), |time| format!("{time:.0}")),
+        state.to_owned(),
+    ]
+}

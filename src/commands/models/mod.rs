@@ -1,0 +1,67 @@
+//! `models`: the models on this machine, fetched from a hub, looked at, checked, taken in and out.
+
+mod hub;
+mod import;
+mod list;
+mod pull;
+mod remove;
+mod verify;
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use super::Context;
+use crate::exit::Failure;
+use crate::models::{ModelsFault, Store};
+
+/// Fetch models from a hub; list, check, import and remove them.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+    /// The folder that holds the models; ./models if it is there, else ~/.local/share/akidb-edge/models
+    #[arg(long, value_name = "FOLDER", env = "AKIDB_MODELS", hide_env_values = true, global = true)]
+    models: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Fetch a model from a Hugging Face hub: goes on where it broke off, every file is hash-checked
+    Pull(pull::Args),
+    /// Show the models on this machine
+    List,
+    /// Check every file of one model, or of all, against its hash
+    Verify(verify::Args),
+    /// Take a folder of this machine into the store
+    Import(import::Args),
+    /// Delete a model from this machine
+    Remove(remove::Args),
+}
+
+/// Fetches, looks, checks, takes in and out.
+///
+/// # Errors
+/// What failed, why, and the next step.
+pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
+    let store = Store::at(args.models.unwrap_or_else(usual));
+    match args.what {
+        What::Pull(args) => pull::run(&args, &store, context).await,
+        What::List => list::run(&store, context),
+        What::Verify(args) => verify::run(&args, &store, context),
+        What::Import(args) => import::run(&args, &store, context),
+        What::Remove(args) => remove::run(&args, &store, context),
+    }
+}
+
+fn usual() -> PathBuf {
+    let folder = |key: &str| std::env::var_os(key).map(PathBuf::from);
+    Store::usual(&std::env::current_dir().unwrap_or_default(), folder("XDG_DATA_HOME"), folder("HOME"))
+}
+
+impl From<ModelsFault> for Failure {
+    fn from(fault: ModelsFault) -> Self {
+        let (problem, next_step) = (fault.to_string(), fault.next_step());
+        if fault.is_refusal() { Self::refused(problem, next_step) } else { Self::error(problem, next_step) }
+    }
+}

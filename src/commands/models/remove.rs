@@ -1,0 +1,45 @@
+//! `models remove`: a model goes.
+
+use serde_json::json;
+
+use crate::commands::Context;
+use crate::exit::{self, Failure};
+use crate::models::Store;
+use crate::models::name::ModelName;
+use crate::models::remove::{look, remove};
+use crate::report;
+
+/// Which model, and whether to ask.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The model
+    name: String,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+}
+
+/// Removes.
+pub fn run(args: &Args, store: &Store, context: &Context) -> Result<u8, Failure> {
+    let name = ModelName::parse(&args.name)?;
+    let removal = look(store, &name)?;
+    let folder = store.folder(&name).display().to_string();
+    let what =
+        format!("{name}: {}, {} in {folder}", report::counted(removal.files, "file"), report::size(removal.bytes));
+    if !args.yes {
+        if !context.session.can_ask {
+            return Err(Failure::refused(format!("{what} would be deleted"), "add --yes"));
+        }
+        if !context.voice.ask(&format!("{what}. Delete it?")) {
+            return Err(Failure::refused("nothing was done", ""));
+        }
+    }
+    let removal = remove(store, &name)?;
+    if context.voice.json {
+        let body = json!({"name": name.as_str(), "folder": folder, "files": removal.files, "bytes": removal.bytes});
+        context.voice.json("models-remove", &body);
+    } else {
+        context.voice.data(&format!("{what} is deleted"));
+    }
+    Ok(exit::DONE)
+}

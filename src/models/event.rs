@@ -1,0 +1,47 @@
+//! What happens while files come: told as it happens, shown by somebody else.
+
+use std::time::Duration;
+
+/// Something happened.
+#[derive(Clone, Debug)]
+pub enum Event<'a> {
+    /// A file begins to come, from this byte on.
+    Begun {
+        /// Its path.
+        file: &'a str,
+        /// Bytes of the whole.
+        size: u64,
+        /// Bytes that are here already.
+        here: u64,
+    },
+    /// So many bytes are here now.
+    Moved {
+        /// Its path.
+        file: &'a str,
+        /// Bytes that are here.
+        here: u64,
+    },
+    /// It did not come; it is asked for again.
+    Retrying {
+        /// Its path, or what was asked.
+        file: &'a str,
+        /// Which try comes next.
+        attempt: u32,
+        /// After this pause.
+        after: Duration,
+        /// Why.
+        why: &'a str,
+    },
+    /// It is whole, and its hash is right.
+    Right {
+        /// Its path.
+        file: &'a str,
+        /// Bytes of the whole.
+        size: u64,
+    },
+    /// Something to say that is no fault.
+    Remark(&'a str),
+}
+
+/// Who is told.
+pub type Listener<'l> = &'l (dyn Fn(&Event<'_>) + Sync);

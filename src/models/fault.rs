@@ -1,0 +1,205 @@
+//! What goes wrong with models: what, why, and the next step.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why something could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelsFault {
+    /// Not a name of a model.
+    #[error("{name:?} cannot be the name of a model: letters, digits, '.', '_' and '-', a letter or digit first")]
+    Name {
+        /// What was said.
+        name: String,
+    },
+    /// Not a repository.
+    #[error("{repo:?} cannot be a repository of the hub: OWNER/NAME, or NAME alone")]
+    Repo {
+        /// What was said.
+        repo: String,
+    },
+    /// Not a revision.
+    #[error("{revision:?} cannot be a revision: a branch, a tag or a commit")]
+    Revision {
+        /// What was said.
+        revision: String,
+    },
+    /// No such model in the store.
+    #[error("there is no model {name} in {store}{}", listed(known))]
+    Unknown {
+        /// Its name.
+        name: String,
+        /// The store.
+        store: String,
+        /// The models that are there.
+        known: Vec<String>,
+    },
+    /// Something of that name is there already.
+    #[error("{name} is in {store} already: {what}")]
+    Taken {
+        /// Its name.
+        name: String,
+        /// The store.
+        store: String,
+        /// What is there.
+        what: String,
+    },
+    /// A folder that is no model.
+    #[error("{path} is not a model folder: {why}")]
+    NoModel {
+        /// The folder.
+        path: String,
+        /// What is missing.
+        why: String,
+    },
+    /// Something in the store that is not ours to delete.
+    #[error("{path} is not deleted: {why}")]
+    Foreign {
+        /// The path.
+        path: String,
+        /// What it is.
+        why: String,
+    },
+    /// Another process is at work on the same model.
+    #[error("{name} is being changed by another akidb-edge{}", by(*process))]
+    Busy {
+        /// Its name.
+        name: String,
+        /// That process, where it said so.
+        process: Option<u32>,
+    },
+    /// Without the network it cannot be done.
+    #[error("{name} cannot be had offline: {why}")]
+    Offline {
+        /// Its name.
+        name: String,
+        /// What is not here.
+        why: String,
+    },
+    /// The hub does not give it.
+    #[error("{problem}")]
+    Refused {
+        /// What and why.
+        problem: String,
+        /// What to do.
+        next_step: String,
+    },
+    /// The hub cannot be reached, or breaks off.
+    #[error("{what} did not come from {host}: {why} (tried {tries} times)")]
+    Unreachable {
+        /// What was asked for.
+        what: String,
+        /// Whom.
+        host: String,
+        /// What happened the last time.
+        why: String,
+        /// How often.
+        tries: u32,
+    },
+    /// The bytes are not what they are to be.
+    #[error("{file} is not what the hub said it is: {why}")]
+    WrongBytes {
+        /// The file.
+        file: String,
+        /// What differs.
+        why: String,
+    },
+    /// The answer of the hub cannot be used.
+    #[error("the hub's answer about {what} cannot be used: {why}")]
+    Answer {
+        /// What was asked.
+        what: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// A file of this machine.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl ModelsFault {
+    /// A fault of a file.
+    pub fn file(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File { path, source }
+    }
+
+    /// Whether it was refused before anything was done.
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Name { .. }
+                | Self::Repo { .. }
+                | Self::Revision { .. }
+                | Self::Taken { .. }
+                | Self::NoModel { .. }
+                | Self::Foreign { .. }
+        )
+    }
+
+    /// What to do next.
+    pub fn next_step(&self) -> String {
+        match self {
+            Self::Name { .. } => "akidb-edge models list shows the names; --as gives a model another one".to_owned(),
+            Self::Repo { .. } => "akidb-edge models pull sentence-transformers/all-MiniLM-L6-v2".to_owned(),
+            Self::Revision { .. } => "--revision main".to_owned(),
+            Self::Unknown { .. } => {
+                "akidb-edge models list shows what is there; models pull NAME fetches one".to_owned()
+            }
+            Self::Taken { name, .. } => format!("akidb-edge models remove {name}, or choose another name with --as"),
+            Self::NoModel { .. } => {
+                "name a folder with config.json, tokenizer.json, 1_Pooling/config.json and an ONNX \
+                                     graph (model.onnx or model_int8.onnx)"
+                    .to_owned()
+            }
+            Self::Foreign { .. } => "delete it yourself if nothing needs it".to_owned(),
+            Self::Busy { .. } => "wait until it ends, then run the same command again".to_owned(),
+            Self::Offline { name, .. } => format!(
+                "run akidb-edge models pull {name} without --offline and HF_HUB_OFFLINE where there is a network, or copy \
+                 the folder here and akidb-edge models import it"
+            ),
+            Self::Refused { next_step, .. } => next_step.clone(),
+            Self::Unreachable { .. } => {
+                "check the network and the proxy (HTTPS_PROXY, HF_ENDPOINT), then run the same command again: what is \
+                 here already is not fetched again"
+                    .to_owned()
+            }
+            Self::WrongBytes { .. } => {
+                "nothing of it was kept; run the same command again, and if it stays so, ask who \
+                                        runs the hub, the mirror or the proxy between"
+                    .to_owned()
+            }
+            Self::Answer { .. } => {
+                "check HF_ENDPOINT: it must name a hub that speaks Hugging Face's protocol".to_owned()
+            }
+            Self::File { source, .. } => of_the_disk(source).to_owned(),
+        }
+    }
+}
+
+fn of_the_disk(source: &io::Error) -> &'static str {
+    use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    match source.kind() {
+        StorageFull | QuotaExceeded => {
+            "free space on that file system, or name another folder with --models, then run the same command again"
+        }
+        PermissionDenied | ReadOnlyFilesystem | NotADirectory => {
+            "make it a place that this user may read and write, or name another folder with --models"
+        }
+        NotFound => "check the path",
+        _ => "mend that, then run the same command again",
+    }
+}
+
+fn listed(known: &[String]) -> String {
+    if known.is_empty() { "; it is empty".to_owned() } else { format!("; there are {}", known.join(", ")) }
+}
+
+fn by(process: Option<u32>) -> String {
+    process.map_or_else(String::new, |process| format!(" (process {process})"))
+}

@@ -1,0 +1,147 @@
+//! What is in a repository at a revision: names, sizes and hashes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reqwest::Response;
+use serde::Deserialize;
+
+use super::Hub;
+use super::again::{Tries, Trouble};
+use crate::models::digest::Expected;
+use crate::models::event::Listener;
+use crate::models::fault::ModelsFault;
+use crate::models::name::{Repo, is_commit, stays_inside};
+
+/// No listing is longer.
+const LONGEST: usize = 16 << 20;
+
+/// A file of the hub.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Remote {
+    /// Bytes.
+    pub size: u64,
+    /// What they are to be.
+    pub expected: Expected,
+}
+
+/// A repository at a commit.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// The commit.
+    pub commit: String,
+    files: BTreeMap<String, Option<Remote>>,
+}
+
+impl Listing {
+    /// The paths of all files.
+    pub fn paths(&self) -> BTreeSet<&str> {
+        self.files.keys().map(String::as_str).collect()
+    }
+
+    /// A file.
+    ///
+    /// # Errors
+    /// When the hub gave no size or hash for it: then nobody could tell whether it is right.
+    pub fn remote(&self, path: &str) -> Result<&Remote, ModelsFault> {
+        let known = self.files.get(path).and_then(Option::as_ref);
+        known.ok_or_else(|| ModelsFault::Answer {
+            what: path.to_owned(),
+            why: "it gives no size or no hash of it".to_owned(),
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    sha: String,
+    #[serde(default)]
+    siblings: Vec<Sibling>,
+}
+
+#[derive(Deserialize)]
+struct Sibling {
+    #[serde(rename = "rfilename")]
+    path: String,
+    size: Option<u64>,
+    #[serde(rename = "blobId")]
+    blob: Option<String>,
+    lfs: Option<LargeFile>,
+}
+
+#[derive(Deserialize)]
+struct LargeFile {
+    sha256: Option<String>,
+    size: Option<u64>,
+}
+
+impl Sibling {
+    fn remote(&self) -> Option<Remote> {
+        let hex = |text: &str, length: usize| text.len() == length && text.chars().all(|c| c.is_ascii_hexdigit());
+        let (size, expected) = match &self.lfs {
+            Some(large) => {
+                let sha256 = large.sha256.as_ref().filter(|sha256| hex(sha256, 64))?;
+                (large.size.or(self.size)?, Expected::Sha256(sha256.to_lowercase()))
+            }
+            None => {
+                let blob = self.blob.as_ref().filter(|blob| hex(blob, 40))?;
+                (self.size?, Expected::GitBlob(blob.to_lowercase()))
+            }
+        };
+        Some(Remote { size, expected })
+    }
+}
+
+impl Hub {
+    /// Asks for it.
+    ///
+    /// # Errors
+    /// When it cannot be had, or cannot be used.
+    pub async fn listing(&self, repo: &Repo, revision: &str, listener: Listener<'_>) -> Result<Listing, ModelsFault> {
+        let what = format!("revision {revision}");
+        let mut tries = Tries::new(self.patience, &what, self.host(), listener);
+        loop {
+            match self.list_once(repo, revision, &what).await {
+                Ok(bytes) => return read(&bytes, repo, revision),
+                Err(trouble) => tries.pause(trouble).await?,
+            }
+        }
+    }
+
+    async fn list_once(&self, repo: &Repo, revision: &str, what: &str) -> Result<Vec<u8>, Trouble> {
+        let mut url = self.url(&["api", "models", &repo.owner, &repo.name, "revision", revision]);
+        url.set_query(Some("blobs=true"));
+        let answer = self.get(url).send().await?;
+        if !answer.status().is_success() {
+            return Err(self.refusal(&answer, repo, what));
+        }
+        whole(answer, repo).await
+    }
+}
+
+async fn whole(mut answer: Response, repo: &Repo) -> Result<Vec<u8>, Trouble> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = answer.chunk().await? {
+        bytes.extend_from_slice(&piece);
+        if bytes.len() > LONGEST {
+            let why = "it is longer than 16 MB".to_owned();
+            return Err(ModelsFault::Answer { what: repo.to_string(), why }.into());
+        }
+    }
+    Ok(bytes)
+}
+
+fn read(bytes: &[u8], repo: &Repo, revision: &str) -> Result<Listing, ModelsFault> {
+    let bad = |why: String| ModelsFault::Answer { what: repo.to_string(), why };
+    let answer: Answer = serde_json::from_slice(bytes).map_err(|why| bad(format!("not as expected: {why}")))?;
+    if !is_commit(&answer.sha) || (is_commit(revision) && !answer.sha.eq_ignore_ascii_case(revision)) {
+        return Err(bad("it names another commit than was asked for, or none".to_owned()));
+    }
+    if let Some(outside) = answer.siblings.iter().find(|sibling| !stays_inside(&sibling.path)) {
+        return Err(bad(format!(
+            "it names the file {:?}, which would lie outside of the model's folder",
+            outside.path
+        )));
+    }
+    let files = answer.siblings.into_iter().map(|sibling| (sibling.path.clone(), sibling.remote())).collect();
+    Ok(Listing { commit: answer.sha.to_lowercase(), files })
+}

@@ -1,0 +1,58 @@
+//! The token of a user of the hub. It is never shown, and goes nowhere but into one header.
+
+use std::fmt;
+
+use reqwest::header::HeaderValue;
+
+use crate::models::fault::ModelsFault;
+
+/// A token.
+#[derive(Clone)]
+pub struct Token(HeaderValue);
+
+impl Token {
+    /// Takes it; none when the text is empty.
+    ///
+    /// # Errors
+    /// When no header may carry it.
+    pub fn parse(text: &str) -> Result<Option<Self>, ModelsFault> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let bad = || ModelsFault::Refused {
+            problem: "the token for the hub holds spaces or letters that no token has".to_owned(),
+            next_step: "look at HF_TOKEN, or at the file of the token".to_owned(),
+        };
+        if !text.chars().all(|c| c.is_ascii_graphic()) {
+            return Err(bad());
+        }
+        let mut value = HeaderValue::from_str(&format!("Bearer {text}")).map_err(|_| bad())?;
+        value.set_sensitive(true);
+        Ok(Some(Self(value)))
+    }
+
+    pub(super) fn header(self) -> HeaderValue {
+        self.0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_not_shown() {
+        let token = Token::parse(" hf_secret\n").expect("a token").expect("not empty");
+        assert!(!format!("{token:?} {:?}", token.clone().header()).contains("secret"));
+        assert!(Token::parse(" \n").is_ok_and(|none| none.is_none()));
+        let bad = Token::parse("hf secret").map(|_| ()).map_err(|fault| fault.to_string());
+        assert!(bad.is_err_and(|text| !text.contains("secret")));
+    }
+}

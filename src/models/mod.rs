@@ -1,0 +1,33 @@
+//! The models on this machine: a store of folders, and the hub that they come from.
+//!
+//! ```text
+//!  STORE/NAME/                a model: the layout of sentence-transformers, and `akidb-model.json`, its manifest
+//!  STORE/.work/NAME.lock      who is at work on it
+//!  STORE/.work/NAME/parts/    what came so far, each file under its hash; `.partial` until it is whole and right
+//!  STORE/.work/NAME/folder/   the new folder: it becomes STORE/NAME by one rename, when all is right
+//!  STORE/.work/NAME/old/      the folder before it, for the moment between two renames
+//! ```
+//!
+//! A file counts only after it was read back from the disk and its hash was right. Names that come from a server are
+//! compared with a list of what a model consists of; nothing else is written.
+
+pub mod check;
+pub mod digest;
+pub mod event;
+pub mod fault;
+pub mod hub;
+pub mod import;
+pub mod list;
+mod lock;
+pub mod manifest;
+pub mod name;
+mod place;
+pub mod pull;
+pub mod remove;
+pub mod store;
+pub mod verify;
+pub mod wanted;
+
+pub use event::Event;
+pub use fault::ModelsFault;
+pub use store::Store;

@@ -1,0 +1,138 @@
+//! Where the models of this machine lie.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::fault::ModelsFault;
+use super::manifest::Manifest;
+use super::name::ModelName;
+
+/// Work in progress lies here, on the same file system as the models.
+const WORK: &str = ".work";
+
+/// A folder of models.
+#[derive(Clone, Debug)]
+pub struct Store {
+    root: PathBuf,
+}
+
+/// What stands under a name.
+#[derive(Clone, Debug)]
+pub enum Standing {
+    /// Nothing.
+    Nothing,
+    /// A model with its manifest.
+    Managed(Box<Manifest>),
+    /// A folder without a manifest, a file, or a link.
+    Other(&'static str),
+}
+
+impl Store {
+    /// A store in this folder; it is made when something is put into it.
+    pub fn at(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// The folder when nobody named one: `models` here if it is there, else below the user's data.
+    pub fn usual(here: &Path, data: Option<PathBuf>, home: Option<PathBuf>) -> PathBuf {
+        let local = here.join("models");
+        if local.is_dir() {
+            return PathBuf::from("models");
+        }
+        let data = data.filter(|path| path.is_absolute()).or_else(|| Some(home?.join(".local/share")));
+        data.map_or(local, |data| data.join("akidb-edge/models"))
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// As it is shown.
+    pub fn shown(&self) -> String {
+        self.root.display().to_string()
+    }
+
+    /// Where a model lies.
+    pub fn folder(&self, name: &ModelName) -> PathBuf {
+        self.root.join(name.as_str())
+    }
+
+    /// Where work in progress lies.
+    pub fn work(&self) -> PathBuf {
+        self.root.join(WORK)
+    }
+
+    /// The names of all folders that may be models, in order.
+    ///
+    /// # Errors
+    /// When the store cannot be read. One that is not there is empty.
+    pub fn names(&self) -> Result<Vec<ModelName>, ModelsFault> {
+        names_in(&self.root)
+    }
+
+    /// Names that something is under way for, in order.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn under_way(&self) -> Result<Vec<ModelName>, ModelsFault> {
+        names_in(&self.work())
+    }
+
+    /// What stands under a name.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn standing(&self, name: &ModelName) -> Result<Standing, ModelsFault> {
+        let folder = self.folder(name);
+        let kind = match fs::symlink_metadata(&folder) {
+            Err(none) if none.kind() == ErrorKind::NotFound => return Ok(Standing::Nothing),
+            other => other.map_err(ModelsFault::file(&folder))?.file_type(),
+        };
+        if kind.is_symlink() {
+            return Ok(Standing::Other("a link to another place"));
+        }
+        if !kind.is_dir() {
+            return Ok(Standing::Other("a file"));
+        }
+        let manifest = Manifest::read(&folder)?.map(Box::new);
+        Ok(manifest.map_or(Standing::Other("a folder without a manifest"), Standing::Managed))
+    }
+
+    /// A fault that names the models that are there.
+    pub fn unknown(&self, name: &ModelName) -> ModelsFault {
+        let known = self.names().unwrap_or_default().iter().map(ModelName::to_string).collect();
+        ModelsFault::Unknown { name: name.to_string(), store: self.shown(), known }
+    }
+}
+
+fn names_in(folder: &Path) -> Result<Vec<ModelName>, ModelsFault> {
+    let entries = match fs::read_dir(folder) {
+        Err(none) if none.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(ModelsFault::file(folder))?,
+    };
+    let folders = entries.flatten().filter(|entry| entry.path().is_dir());
+    let mut names: Vec<ModelName> =
+        folders.filter_map(|entry| ModelName::parse(&entry.file_name().to_string_lossy()).ok()).collect();
+    names.sort();
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_place() {
+        let here = tempfile::tempdir().expect("a directory");
+        let usual = |data: Option<&str>, home: Option<&str>| {
+            Store::usual(here.path(), data.map(PathBuf::from), home.map(PathBuf::from))
+        };
+        assert_eq!(usual(Some("/data"), Some("/home/x")), Path::new("/data/akidb-edge/models"));
+        assert_eq!(usual(Some("not/absolute"), Some("/home/x")), Path::new("/home/x/.local/share/akidb-edge/models"));
+        assert_eq!(usual(None, None), here.path().join("models"));
+        fs::create_dir(here.path().join("models")).expect("a folder");
+        assert_eq!(usual(Some("/data"), Some("/home/x")), Path::new("models"));
+    }
+}

@@ -1,0 +1,211 @@
+//! Every hash of a model, again.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::digest;
+use super::fault::ModelsFault;
+use super::manifest::{FILE, Manifest};
+use super::name::{ModelName, stays_inside};
+use super::place::Work;
+use super::store::{Standing, Store};
+use super::{check, wanted};
+
+/// Hashes of a folder that no manifest is in, written by who made it.
+pub const EXPORT: &str = "export.json";
+
+/// A file that is not as it was.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Bad {
+    /// Its path in the model's folder.
+    pub file: String,
+    /// What is wrong.
+    pub why: String,
+}
+
+/// How a model is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Every hash is right, and it can be served.
+    Verified,
+    /// It can be served; nothing says what its hashes are to be.
+    Unhashed,
+    /// Something is wrong.
+    Damaged,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Verdict {
+    /// The model.
+    pub name: String,
+    /// How it is.
+    pub state: State,
+    /// Files whose hashes were looked at.
+    pub files: usize,
+    /// What is wrong.
+    pub bad: Vec<Bad>,
+}
+
+/// Looks at a model, and writes down when every hash was right.
+///
+/// # Errors
+/// When there is no such model, or another process works on it.
+pub fn verify(store: &Store, name: &ModelName) -> Result<Verdict, ModelsFault> {
+    let work = match Work::begin(store, name) {
+        // A store that can only be read can be verified, too.
+        Err(ModelsFault::File { source, .. }) if is_read_only(&source) => None,
+        other => Some(other?),
+    };
+    let folder = store.folder(name);
+    let manifest = match store.standing(name) {
+        Ok(Standing::Nothing) => return Err(store.unknown(name)),
+        Ok(Standing::Managed(manifest)) => Some(*manifest),
+        Ok(Standing::Other(_)) => None,
+        Err(fault) => return Ok(damaged(name, vec![Bad { file: FILE.to_owned(), why: fault.to_string() }])),
+    };
+    let Some(mut manifest) = manifest else { return unmanaged(&folder, name) };
+    let mut bad = bad_files(&folder, &manifest)?;
+    if bad.is_empty() {
+        bad.extend(unserved(&folder));
+    }
+    let right = bad.is_empty();
+    manifest.verified = right.then(Timestamp::now);
+    if work.is_some() {
+        manifest.write(&folder)?;
+    }
+    let state = if right { State::Verified } else { State::Damaged };
+    Ok(Verdict { name: name.to_string(), state, files: manifest.files.len(), bad })
+}
+
+/// The files of a folder that are not as its manifest says.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn bad_files(folder: &Path, manifest: &Manifest) -> Result<Vec<Bad>, ModelsFault> {
+    let mut bad = Vec::new();
+    for (file, wanted) in &manifest.files {
+        if let Some(why) = differs(&folder.join(file), &wanted.sha256, Some(wanted.size)) {
+            bad.push(Bad { file: file.clone(), why });
+        }
+    }
+    for path in files(folder)?.into_iter().filter(|path| wanted::matters(path)) {
+        if !manifest.files.contains_key(&path) {
+            bad.push(Bad { file: path, why: "is there, and no manifest says what it is to be".to_owned() });
+        }
+    }
+    Ok(bad)
+}
+
+/// The files of a model's folder and of the folders in it, as paths with `/`.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn files(folder: &Path) -> Result<Vec<String>, ModelsFault> {
+    let mut all = Vec::new();
+    let inner = |path: &Path| fs::read_dir(path).map_err(ModelsFault::file(path));
+    for entry in inner(folder)?.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !entry.path().is_dir() {
+            all.push(name);
+            continue;
+        }
+        let below = inner(&entry.path())?.flatten().filter(|entry| !entry.path().is_dir());
+        all.extend(below.map(|entry| format!("{name}/{}", entry.file_name().to_string_lossy())));
+    }
+    all.sort();
+    Ok(all)
+}
+
+/// The hashes that whoever made a folder wrote down.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn exported(folder: &Path) -> Result<Option<BTreeMap<String, String>>, ModelsFault> {
+    #[derive(Deserialize)]
+    struct Export {
+        files: BTreeMap<String, Entry>,
+    }
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Entry {
+        Plain(String),
+        Facts { sha256: String },
+    }
+    let path = folder.join(EXPORT);
+    let bytes = match fs::read(&path) {
+        Err(none) if none.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(ModelsFault::file(&path))?,
+    };
+    let export: Export = serde_json::from_slice(&bytes)
+        .map_err(|why| ModelsFault::file(&path)(io::Error::other(format!("it lists no hashes: {why}"))))?;
+    let hash = |entry| match entry {
+        Entry::Plain(sha256) | Entry::Facts { sha256 } => sha256,
+    };
+    Ok(Some(export.files.into_iter().map(|(file, entry)| (file, hash(entry))).collect()))
+}
+
+/// What differs from the hashes that [`exported`] gives.
+pub fn bad_exports(folder: &Path, hashes: &BTreeMap<String, String>) -> Vec<Bad> {
+    let differs = |(file, sha256): (&String, &String)| {
+        let why =
+            if stays_inside(file) { differs(&folder.join(file), sha256, None)? } else { "is not in it".to_owned() };
+        Some(Bad { file: file.clone(), why })
+    };
+    hashes.iter().filter_map(differs).collect()
+}
+
+fn unmanaged(folder: &Path, name: &ModelName) -> Result<Verdict, ModelsFault> {
+    let hashes = match exported(folder) {
+        Ok(hashes) => hashes,
+        Err(fault) => return Ok(damaged(name, vec![Bad { file: EXPORT.to_owned(), why: fault.to_string() }])),
+    };
+    let mut bad = hashes.as_ref().map_or_else(Vec::new, |hashes| bad_exports(folder, hashes));
+    bad.extend(unserved(folder));
+    let state = match (bad.is_empty(), &hashes) {
+        (false, _) => State::Damaged,
+        (true, Some(_)) => State::Verified,
+        (true, None) => State::Unhashed,
+    };
+    Ok(Verdict { name: name.to_string(), state, files: hashes.map_or(0, |hashes| hashes.len()), bad })
+}
+
+fn damaged(name: &ModelName, bad: Vec<Bad>) -> Verdict {
+    Verdict { name: name.to_string(), state: State::Damaged, files: 0, bad }
+}
+
+/// Why a folder cannot be served.
+fn unserved(folder: &Path) -> Option<Bad> {
+    let why = check::folder(folder).err()?.to_string();
+    Some(Bad { file: ".".to_owned(), why: format!("cannot be served: {why}") })
+}
+
+/// What is wrong with a file.
+fn differs(path: &PathBuf, sha256: &str, size: Option<u64>) -> Option<String> {
+    let facts = match fs::symlink_metadata(path) {
+        Err(none) if none.kind() == io::ErrorKind::NotFound => return Some("is not there".to_owned()),
+        Err(bad) => return Some(format!("cannot be read: {bad}")),
+        Ok(facts) => facts,
+    };
+    if !facts.is_file() {
+        return Some("is not a plain file".to_owned());
+    }
+    if let Some(size) = size.filter(|size| *size != facts.len()) {
+        return Some(format!("has {} bytes instead of {size}", facts.len()));
+    }
+    match digest::of_file(path) {
+        Err(bad) => Some(format!("cannot be read: {bad}")),
+        Ok(read) if read.digest.sha256.eq_ignore_ascii_case(sha256) => None,
+        Ok(read) => Some(format!("has the SHA-256 {} instead of {sha256}", read.digest.sha256)),
+    }
+}
+
+fn is_read_only(bad: &io::Error) -> bool {
+    matches!(bad.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+}
