@@ -16,6 +16,12 @@ pub struct Args {
     /// Where REST listens
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     http: SocketAddr,
+    /// Where gRPC listens; `off` for nowhere
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9090")]
+    grpc: Calls,
+    /// Print the gRPC interface (a .proto file) and end
+    #[arg(long)]
+    print_proto: bool,
     /// The folder that holds the models
     #[arg(long, value_name = "FOLDER", env = "AKIDB_MODELS", default_value = "models")]
     models: PathBuf,
@@ -48,6 +54,23 @@ pub struct Args {
     onnxruntime: Option<PathBuf>,
 }
 
+/// Where gRPC listens; nowhere when it is off.
+#[derive(Clone, Copy, Debug)]
+struct Calls(Option<SocketAddr>);
+
+impl std::str::FromStr for Calls {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "off" => Ok(Self(None)),
+            _ => {
+                text.parse().map(|address| Self(Some(address))).map_err(|_| "an address with a port, or off".to_owned())
+            }
+        }
+    }
+}
+
 fn variant(text: &str) -> Result<Variant, String> {
     match text {
         "auto" => Ok(Variant::Auto),
@@ -62,9 +85,14 @@ fn variant(text: &str) -> Result<Variant, String> {
 /// # Errors
 /// Why it cannot start.
 pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
+    if args.print_proto {
+        context.voice.data(serve::grpc::proto::TEXT);
+        return Ok(DONE);
+    }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let config = Config {
         http: args.http,
+        grpc: args.grpc.0,
         models: args.models,
         model: args.model,
         variant: args.variant,
@@ -77,7 +105,11 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         onnxruntime: args.onnxruntime,
         limits: RequestLimits::default(),
     };
-    serve::run(config, |address| context.voice.talk(&format!("listening on http://{address}"))).await?;
+    let listening = |http: SocketAddr, grpc: Option<SocketAddr>| {
+        let grpc = grpc.map(|address| format!(", gRPC on {address}")).unwrap_or_default();
+        context.voice.talk(&format!("listening on http://{http}{grpc}"));
+    };
+    serve::run(config, listening).await?;
     Ok(DONE)
 }
 

@@ -8,20 +8,25 @@
 
 pub mod config;
 mod embedder;
+pub mod grpc;
 mod http;
 mod listener;
 mod metrics;
-mod shutdown;
+pub mod shutdown;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::net::TcpListener;
+
 use crate::inference::engine::Settings;
 use crate::inference::onnx::{OnnxLoader, Runtime, Start};
 use crate::inference::queue::Bounds;
 use crate::inference::registry::{Limits, Registry, Source};
+
+use shutdown::{Phase, Stop};
 
 pub use config::Config;
 pub use embedder::{Ask, Embedder, Reply};
@@ -64,25 +69,46 @@ pub struct App {
 ///
 /// # Errors
 /// Why it cannot start.
-pub async fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeFault> {
+pub async fn run(config: Config, ready: impl FnOnce(SocketAddr, Option<SocketAddr>)) -> Result<(), ServeFault> {
     let metrics = Arc::new(Metrics::new());
     let registry = registry(&config, &metrics)?;
     let embedder = Embedder::new(registry.clone(), metrics.clone(), config.limits.clone());
     let app = Arc::new(App { config, embedder, metrics });
     let listening = listener::bind(app.config.http).await?;
+    let calls = match app.config.grpc {
+        Some(address) => Some(listener::bind(address).await?),
+        None => None,
+    };
+    let stop = Stop::new();
+    tokio::spawn(stop.clone().on_signals(std::time::Duration::ZERO));
     let warm = app.clone();
     let first = tokio::spawn(async move { warm.embedder.warm().await });
-    ready(listening.local_addr()?);
-    let served = listener::serve(listening, http::router(app.clone()), shutdown::signal()).await;
+    ready(listening.local_addr()?, calls.as_ref().map(TcpListener::local_addr).transpose()?);
+    let rest = listener::serve(listening, http::router(app.clone()), closing(&stop));
+    let served = tokio::try_join!(rest, serve_calls(calls, app.clone(), &stop));
     first.abort();
-    served.map_err(ServeFault::from)
+    served.map(drop).map_err(ServeFault::from)
+}
+
+async fn closing(stop: &Stop) {
+    stop.reached(Phase::Closing).await;
+}
+
+/// Serves gRPC, when it is wanted, until the server stops.
+async fn serve_calls(calls: Option<TcpListener>, app: Arc<App>, stop: &Stop) -> std::io::Result<()> {
+    let Some(calls) = calls else { return Ok(()) };
+    let router = grpc::router(app, stop).map_err(std::io::Error::other)?;
+    listener::serve(calls, router, closing(stop)).await
 }
 
 fn registry(config: &Config, metrics: &Arc<Metrics>) -> Result<Arc<Registry>, ServeFault> {
     let runtime = Runtime::load(config.onnxruntime.as_deref())
         .map_err(|why| ServeFault::refused(why.to_string(), crate::inference::onnx::library::HOW_TO_GET))?;
     let models = catalogue(&config.models).map_err(|why| {
-        ServeFault::refused(format!("{}: {why}", config.models.display()), "name the folder that holds the models with --models")
+        ServeFault::refused(
+            format!("{}: {why}", config.models.display()),
+            "name the folder that holds the models with --models",
+        )
     })?;
     if !models.contains_key(&config.model) {
         return Err(ServeFault::refused(
