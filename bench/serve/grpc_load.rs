@@ -7,6 +7,7 @@
 use std::error::Error;
 use std::time::{Duration, Instant};
 
+use akidb_edge::serve::grpc::proto::embed_stream_response::Result as Outcome;
 use akidb_edge::serve::grpc::proto::embedding_service_client::EmbeddingServiceClient;
 use akidb_edge::serve::grpc::proto::{EmbedRequest, EmbedStreamRequest};
 use futures::StreamExt;
@@ -15,7 +16,7 @@ use tonic::transport::Channel;
 type Fault = Box<dyn Error + Send + Sync>;
 type Times = Result<Vec<Duration>, Fault>;
 
-/// Messages under way on one stream.
+/// Messages under way on one stream: its requests a second do not compare with those of a connection that has one.
 const AHEAD: usize = 4;
 
 fn request(words: usize) -> EmbedRequest {
@@ -51,19 +52,28 @@ async fn stream(url: String, words: usize, end: Instant) -> Times {
     let (sender, receiver) = tokio::sync::mpsc::channel(AHEAD);
     let messages =
         futures::stream::unfold(receiver, |mut receiver| async { receiver.recv().await.map(|one| (one, receiver)) });
-    let message = || EmbedStreamRequest { id: String::new(), request: Some(request(words)) };
+    let mut sent = Vec::new();
     for _ in 0..AHEAD {
-        sender.send(message()).await?;
+        sender.send(message(&mut sent, words)).await?;
     }
     let mut answers = client.embed_stream(messages).await?.into_inner();
-    let (mut times, mut begin) = (Vec::new(), Instant::now());
+    let mut times = Vec::new();
     while Instant::now() < end {
-        answers.next().await.ok_or("the stream ended")??;
-        times.push(begin.elapsed());
-        begin = Instant::now();
-        sender.send(message()).await?;
+        let answer = answers.next().await.ok_or("the stream ended")??;
+        if !matches!(answer.result, Some(Outcome::Response(_))) {
+            return Err(format!("{:?}", answer.result).into());
+        }
+        times.push(sent[answer.id.parse::<usize>()?].elapsed());
+        sender.send(message(&mut sent, words)).await?;
     }
     Ok(times)
+}
+
+/// The next message; its id is the place of the time at which it was sent.
+fn message(sent: &mut Vec<Instant>, words: usize) -> EmbedStreamRequest {
+    let id = sent.len().to_string();
+    sent.push(Instant::now());
+    EmbedStreamRequest { id, request: Some(request(words)) }
 }
 
 async fn round<F>(name: &str, connections: usize, seconds: u64, one: impl Fn(Instant) -> F) -> Result<(), Fault>
