@@ -41,6 +41,8 @@ pub struct Server {
     child: Child,
     /// `http://127.0.0.1:PORT`.
     pub url: String,
+    /// `127.0.0.1:PORT` of gRPC.
+    pub grpc: Option<String>,
     /// What it said on standard error so far.
     said: Arc<Mutex<String>>,
 }
@@ -48,7 +50,9 @@ pub struct Server {
 /// A command `serve` for the tiny model, on a free port; more flags may follow.
 pub fn tiny() -> Command {
     let mut command = cli::bare();
-    command.args(["serve", "--http", "127.0.0.1:0", "--model", "tiny", "--models"]).arg(fixtures());
+    command
+        .args(["serve", "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--model", "tiny", "--models"])
+        .arg(fixtures());
     command.arg("--onnxruntime").arg(onnxruntime());
     command
 }
@@ -56,7 +60,7 @@ pub fn tiny() -> Command {
 /// A command `serve` for the real model, on a free port; more flags may follow.
 pub fn real() -> Command {
     let mut command = cli::bare();
-    command.args(["serve", "--http", "127.0.0.1:0", "--models"]).arg(models());
+    command.args(["serve", "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--models"]).arg(models());
     command.arg("--onnxruntime").arg(onnxruntime());
     command
 }
@@ -86,14 +90,15 @@ impl Server {
         std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 if let Some((_, address)) = line.split_once("listening on ") {
-                    let address = address.split([' ', '"', ',']).next().unwrap().to_owned();
-                    let _ = sender.send(address);
+                    let first = |text: &str| text.split([' ', '"', ',']).next().unwrap().to_owned();
+                    let grpc = address.split_once("gRPC on ").map(|(_, grpc)| first(grpc));
+                    let _ = sender.send((first(address), grpc));
                 }
                 kept.lock().unwrap().push_str(&format!("{line}\n"));
             }
         });
         match receiver.recv_timeout(Duration::from_secs(60)) {
-            Ok(url) => Self { child, url, said },
+            Ok((url, grpc)) => Self { child, url, grpc, said },
             Err(_) => {
                 let _ = child.kill();
                 panic!("it does not listen:\n{}", said.lock().unwrap());

@@ -86,6 +86,8 @@ impl Default for Connections {
 pub struct Config {
     /// Where REST listens.
     pub http: SocketAddr,
+    /// Where gRPC listens; nowhere when it is off.
+    pub grpc: Option<SocketAddr>,
     /// The store of models.
     pub models: PathBuf,
     /// The model for requests that name none; it stays in memory.

@@ -1,0 +1,92 @@
+//! Faults as gRPC says them: a status, its stable code, and when to ask again.
+
+use std::collections::HashMap;
+
+use tonic::metadata::{MetadataMap, MetadataValue};
+use tonic::{Code as Grpc, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+use super::proto::EmbedError;
+use crate::inference::fault::{Code, EmbedFault};
+
+/// Whose codes they are, in `google.rpc.ErrorInfo`.
+const DOMAIN: &str = "akidb";
+
+/// The status of a code.
+fn grpc(code: Code) -> Grpc {
+    match code {
+        Code::ModelNotFound => Grpc::NotFound,
+        Code::InputTooLong | Code::InvalidRequest => Grpc::InvalidArgument,
+        Code::Overloaded => Grpc::ResourceExhausted,
+        Code::DeadlineExceeded => Grpc::DeadlineExceeded,
+        Code::ModelLoading | Code::ModelFailed | Code::ShuttingDown => Grpc::Unavailable,
+        Code::Internal => Grpc::Internal,
+    }
+}
+
+fn milliseconds(fault: &EmbedFault) -> Option<i64> {
+    // Rounded up: who asks again a moment too early is refused again.
+    fault.retry_after.map(|pause| i64::try_from(pause.as_micros().div_ceil(1000)).unwrap_or(i64::MAX))
+}
+
+/// A fault as the end of a call.
+pub fn status(fault: EmbedFault, request_id: &str) -> Status {
+    let name = fault.code.name();
+    let mut details = ErrorDetails::new();
+    details.set_error_info(name, DOMAIN, HashMap::new());
+    if fault.retry_after.is_some() {
+        details.set_retry_info(fault.retry_after);
+    }
+    if !request_id.is_empty() {
+        details.set_request_info(request_id, "");
+    }
+    let mut metadata = MetadataMap::new();
+    metadata.insert("akidb-code", MetadataValue::from_static(name));
+    if let Some(pause) = milliseconds(&fault) {
+        metadata.insert("grpc-retry-pushback-ms", pause.into());
+    }
+    Status::with_error_details_and_metadata(grpc(fault.code), fault.message, details, metadata)
+}
+
+/// A fault as the answer to one message of a stream.
+pub fn message(fault: EmbedFault) -> EmbedError {
+    EmbedError {
+        status: grpc(fault.code).into(),
+        code: fault.code.name().to_owned(),
+        retry_after_ms: milliseconds(&fault),
+        message: fault.message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tonic_types::StatusExt;
+
+    use super::*;
+
+    #[test]
+    fn a_status_has_its_code_and_when_to_ask_again() {
+        let fault = EmbedFault::new(Code::Overloaded, "later").again_after(Duration::from_micros(1500));
+        let status = status(fault.clone(), "r1");
+        assert_eq!((status.code(), status.message()), (Grpc::ResourceExhausted, "later"));
+        assert_eq!(status.metadata().get("akidb-code").unwrap(), "OVERLOADED");
+        assert_eq!(status.metadata().get("grpc-retry-pushback-ms").unwrap(), "2");
+        let details = status.get_error_details();
+        assert_eq!(details.retry_info().unwrap().retry_delay, Some(Duration::from_micros(1500)));
+        assert_eq!(details.error_info().unwrap().reason, "OVERLOADED");
+        assert_eq!(details.request_info().unwrap().request_id, "r1");
+        let message = message(fault);
+        assert_eq!((message.status, message.retry_after_ms), (8, Some(2)));
+    }
+
+    #[test]
+    fn what_asking_again_does_not_mend_says_no_time() {
+        let status = status(EmbedFault::new(Code::InputTooLong, "shorter"), "");
+        assert_eq!(status.code(), Grpc::InvalidArgument);
+        assert!(status.metadata().get("grpc-retry-pushback-ms").is_none());
+        assert!(status.get_error_details().retry_info().is_none());
+        assert!(status.get_error_details().request_info().is_none());
+    }
+}

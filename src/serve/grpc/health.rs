@@ -1,0 +1,108 @@
+//! The standard health service, for load balancers and kubelets, and the same for people.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::stream::{self, BoxStream, StreamExt};
+use tonic::{Request, Response, Status};
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_server::Health;
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
+
+use super::proto::HealthResponse;
+use super::proto::embedding_service_server::SERVICE_NAME;
+use super::proto::health_response::Status as Word;
+use crate::inference::registry::Status as ModelStatus;
+use crate::serve::App;
+use crate::serve::shutdown::{Phase, Stop};
+
+/// How often a client that watches gets a fresh look.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Whether the default model answers.
+#[derive(Clone)]
+pub struct Standing {
+    /// The server.
+    pub app: Arc<App>,
+    /// Its end.
+    pub stop: Stop,
+}
+
+impl Standing {
+    fn of(&self, service: &str) -> ServingStatus {
+        if !service.is_empty() && service != SERVICE_NAME {
+            return ServingStatus::ServiceUnknown;
+        }
+        match !self.stop.is_stopping() && default_model(&self.app) == ModelStatus::Loaded {
+            true => ServingStatus::Serving,
+            false => ServingStatus::NotServing,
+        }
+    }
+
+    /// The next change; nothing once the server stops and that was said.
+    async fn change(&self, service: &str, last: Option<ServingStatus>) -> Option<ServingStatus> {
+        loop {
+            let stopping = self.stop.is_stopping();
+            let now = self.of(service);
+            if last != Some(now) {
+                return Some(now);
+            }
+            if stopping {
+                return None;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                _ = self.stop.reached(Phase::Draining) => {}
+            }
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl Health for Standing {
+    async fn check(&self, request: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
+        let service = request.into_inner().service;
+        match self.of(&service) {
+            ServingStatus::ServiceUnknown => Err(Status::not_found(format!("no service {service:?} here"))),
+            status => Ok(Response::new(said(status))),
+        }
+    }
+
+    type WatchStream = BoxStream<'static, Result<HealthCheckResponse, Status>>;
+
+    async fn watch(&self, request: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        let service = request.into_inner().service;
+        let changes = stream::unfold((self.clone(), service, None), |(standing, service, last)| async move {
+            let now = standing.change(&service, last).await?;
+            Some((Ok(said(now)), (standing, service, Some(now))))
+        });
+        Ok(Response::new(changes.boxed()))
+    }
+}
+
+fn said(status: ServingStatus) -> HealthCheckResponse {
+    HealthCheckResponse { status: status.into() }
+}
+
+fn default_model(app: &App) -> ModelStatus {
+    let registry = app.embedder.registry();
+    let default = registry.list().into_iter().find(|model| model.name == registry.default_model());
+    default.map_or(ModelStatus::Available, |model| model.status)
+}
+
+/// The server's health, for people.
+pub fn report(app: &App, stop: &Stop) -> HealthResponse {
+    let model = match default_model(app) {
+        ModelStatus::Loaded => "ok".to_owned(),
+        ModelStatus::Failed(why) => format!("failed: {why}"),
+        other => other.name().to_owned(),
+    };
+    let healthy = model == "ok" && !stop.is_stopping();
+    let mut checks = HashMap::from([("embedding_provider".to_owned(), model)]);
+    if stop.is_stopping() {
+        checks.insert("shutdown".to_owned(), "the server is stopping".to_owned());
+    }
+    let status = if healthy { Word::Healthy } else { Word::Unhealthy };
+    HealthResponse { status: status.into(), checks, version: env!("CARGO_PKG_VERSION").to_owned() }
+}

@@ -1,0 +1,48 @@
+//! gRPC: messages in and out. Each call translates to one [`Ask`](super::Ask).
+
+mod deadline;
+mod embed;
+mod fault;
+mod health;
+mod models;
+pub mod proto;
+mod service;
+mod stream;
+
+use std::sync::Arc;
+
+use axum::Router;
+use tonic::codec::CompressionEncoding;
+use tonic::service::Routes;
+use tonic_health::pb::health_server::HealthServer;
+use tonic_reflection::server::{Builder, Error};
+
+use super::App;
+use super::shutdown::Stop;
+use health::Standing;
+use proto::embedding_service_server::EmbeddingServiceServer;
+use service::Service;
+
+/// All services: embeddings, the standard health service, and reflection in both versions that clients speak.
+///
+/// # Errors
+/// The descriptors that were built in cannot be read.
+pub fn router(app: Arc<App>, stop: &Stop) -> Result<Router, Error> {
+    let most = app.config.limits.body;
+    // Compressed requests are read; answers are floats, which do not get smaller, and are sent as they are.
+    let embeddings = EmbeddingServiceServer::new(Service { app: app.clone(), stop: stop.clone() })
+        .max_decoding_message_size(most)
+        .accept_compressed(CompressionEncoding::Gzip);
+    let health = HealthServer::new(Standing { app, stop: stop.clone() });
+    let routes = Routes::new(embeddings)
+        .add_service(health)
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?);
+    Ok(routes.prepare().into_axum_router())
+}
+
+fn reflection() -> Builder<'static> {
+    Builder::configure()
+        .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+}

@@ -1,0 +1,9 @@
+//! The interface, generated from `proto/akidb/embedding/v1/embedding.proto`: messages, the service, and a client for it.
+
+tonic::include_proto!("akidb.embedding.v1");
+
+/// The interface as people read it.
+pub const TEXT: &str = include_str!("../../../proto/akidb/embedding/v1/embedding.proto");
+
+/// The interface as the reflection service hands it out, with its comments.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/embedding.binpb"));

@@ -1,0 +1,62 @@
+//! The service of the interface: each method reads its message and hands on.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures::stream::BoxStream;
+use tonic::metadata::MetadataMap;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::proto::embedding_service_server::EmbeddingService;
+use super::proto::{
+    EmbedRequest, EmbedResponse, EmbedStreamRequest, EmbedStreamResponse, HealthRequest, HealthResponse,
+    ListModelsRequest, ListModelsResponse,
+};
+use super::{deadline, embed, fault, health, models, stream};
+use crate::serve::App;
+use crate::serve::shutdown::Stop;
+
+/// What answers calls.
+pub struct Service {
+    /// The server.
+    pub app: Arc<App>,
+    /// Its end.
+    pub stop: Stop,
+}
+
+/// The name of a call; empty when the client gave none.
+fn name(metadata: &MetadataMap) -> &str {
+    metadata.get("x-request-id").and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+#[tonic::async_trait]
+impl EmbeddingService for Service {
+    async fn embed(&self, request: Request<EmbedRequest>) -> Result<Response<EmbedResponse>, Status> {
+        let (metadata, _, message) = request.into_parts();
+        let named = message.request_id.clone();
+        let id = if named.is_empty() { name(&metadata) } else { &named };
+        let time = deadline::time(&metadata).map_err(|why| fault::status(why, id))?;
+        let answer = embed::answer(&self.app.embedder, message, time, id).await;
+        answer.map(Response::new).map_err(|why| fault::status(why, id))
+    }
+
+    type EmbedStreamStream = BoxStream<'static, Result<EmbedStreamResponse, Status>>;
+
+    async fn embed_stream(
+        &self,
+        request: Request<Streaming<EmbedStreamRequest>>,
+    ) -> Result<Response<Self::EmbedStreamStream>, Status> {
+        let (metadata, _, messages) = request.into_parts();
+        let time = deadline::time(&metadata).map_err(|why| fault::status(why, name(&metadata)))?;
+        let deadline = time.and_then(|time| Instant::now().checked_add(time));
+        Ok(Response::new(stream::answers(self.app.clone(), self.stop.clone(), messages, deadline)))
+    }
+
+    async fn health(&self, _: Request<HealthRequest>) -> Result<Response<HealthResponse>, Status> {
+        Ok(Response::new(health::report(&self.app, &self.stop)))
+    }
+
+    async fn list_models(&self, _: Request<ListModelsRequest>) -> Result<Response<ListModelsResponse>, Status> {
+        Ok(Response::new(ListModelsResponse { models: models::list(self.app.embedder.registry()) }))
+    }
+}
