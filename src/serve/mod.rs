@@ -119,7 +119,7 @@ fn catalogue(store: &Path) -> std::io::Result<BTreeMap<String, Source>> {
         let folder = entry?.path();
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if !name.starts_with('.') && folder.join("config.json").is_file() {
-            models.insert(name, Source { folder, version: None });
+            models.insert(name, Source { folder, ..Source::default() });
         }
     }
     Ok(models)
