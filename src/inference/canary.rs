@@ -88,7 +88,9 @@ impl Question {
         if alike >= *least {
             return Ok(());
         }
-        Err(format!("the vector of its text has a cosine of {alike:.4} to the one in the file; at least {least} is wanted"))
+        Err(format!(
+            "the vector of its text has a cosine of {alike:.4} to the one in the file; at least {least} is wanted"
+        ))
     }
 }
 
@@ -103,7 +105,9 @@ impl Canary {
         if alike >= ALIKE {
             return Ok(alike);
         }
-        Err(format!("the canary's vector has a cosine of {alike:.4} to the one made at load; at least {ALIKE} is wanted"))
+        Err(format!(
+            "the canary's vector has a cosine of {alike:.4} to the one made at load; at least {ALIKE} is wanted"
+        ))
     }
 }
 

@@ -94,7 +94,8 @@ impl Engine {
             let why = format!("it gives ids up to {}, but the graph knows {} only", ids - 1, folder.vocabulary);
             return Err(bad(&folder.tokenizer, why));
         }
-        let measured = measure(&mut sessions, &folder, settings, tokenizer.pad()).map_err(|why| bad(&folder.graph, why))?;
+        let measured =
+            measure(&mut sessions, &folder, settings, tokenizer.pad()).map_err(|why| bad(&folder.graph, why))?;
         let canary = sing(&mut sessions, &folder, &tokenizer)?;
         let workers = sessions.each.len();
         let queue = Queue::new(settings.bounds, measured.budget, measured.speed * workers as f64);
@@ -183,7 +184,8 @@ impl Engine {
 
     async fn answer(&self, texts: Vec<String>, wish: Wish) -> Result<Embedded, EmbedFault> {
         if let Some(wanted) = wish.dimensions.filter(|wanted| *wanted == 0 || *wanted > self.folder.dimension) {
-            let message = format!("dimensions is {wanted}, but the vectors of {} have {}", self.name(), self.folder.dimension);
+            let message =
+                format!("dimensions is {wanted}, but the vectors of {} have {}", self.name(), self.folder.dimension);
             return Err(EmbedFault::new(Code::InvalidRequest, message));
         }
         let began = Instant::now();
@@ -267,8 +269,9 @@ fn tokenise(tokenizer: &TextTokenizer, texts: &[String], truncate: bool) -> Resu
         let tokens = tokenizer.encode(text).map_err(|why| EmbedFault::new(Code::InvalidRequest, why))?;
         if tokens.cut && !truncate {
             let longest = tokenizer.longest();
-            let message =
-                format!("text {place} has more than the {longest} tokens that the model reads; shorten it, or set truncate");
+            let message = format!(
+                "text {place} has more than the {longest} tokens that the model reads; shorten it, or set truncate"
+            );
             return Err(EmbedFault::new(Code::InputTooLong, message));
         }
         all.push(tokens);

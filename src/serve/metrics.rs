@@ -49,6 +49,7 @@ pub struct Metrics {
     registry: Registry,
     requests: Family<ByStatus, Counter>,
     latency: Histograms,
+    syncs: Family<ByStatus, Counter>,
 }
 
 impl Metrics {
@@ -60,8 +61,14 @@ impl Metrics {
         let latency: Histograms = Family::new_with_constructor(|| {
             Histogram::new([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0])
         });
-        registry.register("akidb_embed_latency_seconds", "Time from a request's arrival to its answer", latency.clone());
-        Self { registry, requests, latency }
+        registry.register(
+            "akidb_embed_latency_seconds",
+            "Time from a request's arrival to its answer",
+            latency.clone(),
+        );
+        let syncs = Family::default();
+        registry.register("akidb_model_sync", "Versions that model sync brought, or could not bring", syncs.clone());
+        Self { registry, requests, latency, syncs }
     }
 
     /// A request ended.
@@ -70,6 +77,12 @@ impl Metrics {
         let status = if request.code.is_none() { "success" } else { "error" };
         self.requests.get_or_create(&ByStatus { model: model.clone(), status }).inc();
         self.latency.get_or_create(&ByModel { model }).observe(request.took.as_secs_f64());
+    }
+
+    /// Model sync brought a version of a model, or could not; no name: it could not look at its source.
+    pub fn synced(&self, model: &str, done: bool) {
+        let status = if done { "success" } else { "error" };
+        self.syncs.get_or_create(&ByStatus { model: model.to_owned(), status }).inc();
     }
 
     /// As Prometheus reads it.

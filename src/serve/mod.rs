@@ -6,22 +6,28 @@
 //!                               admission         metrics, traces
 //! ```
 
+mod catalogue;
 pub mod config;
 mod embedder;
+pub mod health;
 mod http;
 mod listener;
 mod metrics;
+pub mod model_sync;
+mod replica;
 mod shutdown;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use crate::inference::engine::Settings;
 use crate::inference::onnx::{OnnxLoader, Runtime, Start};
 use crate::inference::queue::Bounds;
-use crate::inference::registry::{Limits, Registry, Source};
+use crate::inference::registry::{Limits, Registry};
+use catalogue::Catalogue;
+use health::Health;
+use model_sync::{ModelSync, origin::Origin};
+use replica::Replica;
 
 pub use config::Config;
 pub use embedder::{Ask, Embedder, Reply};
@@ -58,6 +64,14 @@ pub struct App {
     pub embedder: Embedder,
     /// What was counted.
     pub metrics: Arc<Metrics>,
+    /// What works and what does not.
+    pub health: Health,
+    /// Which models there are.
+    pub catalogue: Arc<Catalogue>,
+    /// Where new versions come from.
+    pub sync: Option<Arc<ModelSync>>,
+    /// The version of ONNX Runtime.
+    pub onnxruntime: String,
 }
 
 /// Serves until it is told to stop (SIGTERM, SIGINT), then finishes what was admitted.
@@ -66,25 +80,50 @@ pub struct App {
 /// Why it cannot start.
 pub async fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeFault> {
     let metrics = Arc::new(Metrics::new());
-    let registry = registry(&config, &metrics)?;
+    let catalogue = Arc::new(Catalogue::new(config.models.clone(), config.metadata.as_deref().map(Replica::new)));
+    let (registry, onnxruntime) = registry(&config, &catalogue, &metrics)?;
+    let sync = match &config.sync {
+        Some(from) => {
+            let (origin, interval) = (Origin::open(from).await, config.sync_interval);
+            Some(Arc::new(ModelSync::new(origin, catalogue.clone(), registry.clone(), metrics.clone(), interval)))
+        }
+        None => None,
+    };
     let embedder = Embedder::new(registry.clone(), metrics.clone(), config.limits.clone());
-    let app = Arc::new(App { config, embedder, metrics });
+    let app = Arc::new(App { config, embedder, metrics, health: Health::new(), catalogue, sync, onnxruntime });
     let listening = listener::bind(app.config.http).await?;
-    let warm = app.clone();
-    let first = tokio::spawn(async move { warm.embedder.warm().await });
+    let mut beside = health::watch(&app);
+    beside.spawn(app.catalogue.clone().follow(registry));
+    if let Some(sync) = &app.sync {
+        beside.spawn(sync.clone().run());
+    }
     ready(listening.local_addr()?);
-    let served = listener::serve(listening, http::router(app.clone()), shutdown::signal()).await;
-    first.abort();
+    let stop = async {
+        shutdown::signal().await;
+        app.health.stop();
+    };
+    let served = listener::serve(listening, http::router(app.clone()), stop).await;
+    beside.abort_all();
     served.map_err(ServeFault::from)
 }
 
-fn registry(config: &Config, metrics: &Arc<Metrics>) -> Result<Arc<Registry>, ServeFault> {
+/// The registry, and the version of ONNX Runtime.
+fn registry(
+    config: &Config,
+    catalogue: &Catalogue,
+    metrics: &Arc<Metrics>,
+) -> Result<(Arc<Registry>, String), ServeFault> {
     let runtime = Runtime::load(config.onnxruntime.as_deref())
         .map_err(|why| ServeFault::refused(why.to_string(), crate::inference::onnx::library::HOW_TO_GET))?;
-    let models = catalogue(&config.models).map_err(|why| {
-        ServeFault::refused(format!("{}: {why}", config.models.display()), "name the folder that holds the models with --models")
+    let version = runtime.version.clone();
+    let models = catalogue.sources().map_err(|why| {
+        ServeFault::refused(
+            format!("{}: {why}", config.models.display()),
+            "name the folder that holds the models with --models",
+        )
     })?;
-    if !models.contains_key(&config.model) {
+    // Model sync may bring it.
+    if !models.contains_key(&config.model) && config.sync.is_none() {
         return Err(ServeFault::refused(
             format!("no model {} in {}", config.model, config.models.display()),
             format!("akidb-edge models pull {}, or name one that is there with --model", config.model),
@@ -109,18 +148,5 @@ fn registry(config: &Config, metrics: &Arc<Metrics>) -> Result<Arc<Registry>, Se
         models: config.limits.models_loaded,
         again: std::time::Duration::from_secs(30),
     };
-    Ok(Registry::new(models, config.model.clone(), limits, Arc::new(loader), metrics.clone()))
-}
-
-/// The models of a folder: each folder in it that says what it is.
-fn catalogue(store: &Path) -> std::io::Result<BTreeMap<String, Source>> {
-    let mut models = BTreeMap::new();
-    for entry in std::fs::read_dir(store)? {
-        let folder = entry?.path();
-        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if !name.starts_with('.') && folder.join("config.json").is_file() {
-            models.insert(name, Source { folder, ..Source::default() });
-        }
-    }
-    Ok(models)
+    Ok((Registry::new(models, config.model.clone(), limits, Arc::new(loader), metrics.clone()), version))
 }

@@ -210,7 +210,10 @@ impl Registry {
         let loaded = self.loader.load(name, source).and_then(|engine| match source.dimension {
             Some(said) if said != engine.folder.dimension => Err(FolderFault::Bad {
                 file: source.folder.display().to_string(),
-                why: format!("its vectors have {} numbers, but the list of models says {said}", engine.folder.dimension),
+                why: format!(
+                    "its vectors have {} numbers, but the list of models says {said}",
+                    engine.folder.dimension
+                ),
             }),
             _ => Ok(Arc::new(engine)),
         });
@@ -222,8 +225,10 @@ impl Registry {
     /// Lets go of the models that were not asked for the longest, until the rest is within the limits.
     fn make_room(&self, keep: &str) {
         let known = self.models.read().unwrap_or_else(PoisonError::into_inner);
-        let mut loaded: Vec<(Instant, &String, &Arc<Slot>, u64)> =
-            known.iter().filter_map(|(name, slot)| slot.use_of().map(|(used, bytes)| (used, name, slot, bytes))).collect();
+        let mut loaded: Vec<(Instant, &String, &Arc<Slot>, u64)> = known
+            .iter()
+            .filter_map(|(name, slot)| slot.use_of().map(|(used, bytes)| (used, name, slot, bytes)))
+            .collect();
         loaded.sort_by_key(|(used, ..)| *used);
         let mut bytes: u64 = loaded.iter().map(|(.., bytes)| bytes).sum();
         let mut count = loaded.len();

@@ -132,12 +132,15 @@ async fn two_requests_for_a_loading_model_share_one_load() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_one_not_asked_for_longest_goes_and_the_default_stays() {
-    let (registry, _) =
-        registry(&[("first", "1"), ("a", "1"), ("b", "1"), ("c", "1")], Limits { models: 3, ..WIDE });
+    let (registry, _) = registry(&[("first", "1"), ("a", "1"), ("b", "1"), ("c", "1")], Limits { models: 3, ..WIDE });
     for name in ["first", "a", "b", "a", "c"] {
         registry.engine(name, later()).await.unwrap();
     }
-    settles(|| ["first", "a", "b", "c"].map(|name| status(&registry, name)), ["loaded", "loaded", "available", "loaded"]).await;
+    settles(
+        || ["first", "a", "b", "c"].map(|name| status(&registry, name)),
+        ["loaded", "loaded", "available", "loaded"],
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
