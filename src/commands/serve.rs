@@ -59,7 +59,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", env = "AKIDB_DB_PATH")]
     metadata: Option<PathBuf>,
     /// A server of another region that is asked whether it lives; several may be given
-    #[arg(long = "peer", value_name = "NAME=URL", env = "AKIDB_PEERS", value_delimiter = ',')]
+    #[arg(long = "peer", value_name = "NAME=URL", env = "AKIDB_PEERS", hide_env_values = true, value_delimiter = ',')]
     peers: Vec<Peer>,
     /// Where new versions of models come from: s3://BUCKET/PREFIX or file:FOLDER
     #[arg(long, value_name = "SOURCE", env = "AKIDB_MODEL_SYNC")]

@@ -73,6 +73,12 @@ impl Catalogue {
         rows.is_none_or(|rows| rows.iter().any(|row| row.name == name && row.enabled && row.path.is_none()))
     }
 
+    /// The dimension that the replica says, when it says one. Blocks.
+    pub fn dimension(&self, name: &str) -> Option<usize> {
+        let rows = self.replica.as_ref()?.models().ok()??;
+        rows.into_iter().find(|row| row.name == name)?.dimension
+    }
+
     /// Looks at the replica again and again; serves what it says when it has changed.
     pub async fn follow(self: Arc<Self>, registry: Arc<Registry>) {
         let Some(replica) = &self.replica else { return };

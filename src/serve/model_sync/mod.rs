@@ -182,7 +182,8 @@ impl ModelSync {
         let _turn = self.catalogue.turn.lock().await;
         if wanted.id != old.id {
             let (registry, model) = (self.registry.clone(), name.to_owned());
-            let source = Source { folder: folder.clone(), version: Some(wanted.version.clone()), dimension: None };
+            let (version, dimension) = (Some(wanted.version.clone()), self.catalogue.dimension(name));
+            let source = Source { folder: folder.clone(), version, dimension };
             let swapped = tokio::task::spawn_blocking(move || registry.swap(&model, source).map(drop)).await;
             if let Err(why) =
                 swapped.map_err(|why| why.to_string()).and_then(|swapped| swapped.map_err(|why| why.to_string()))
