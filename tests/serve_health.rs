@@ -63,16 +63,25 @@ fn what_runs_is_said_and_what_is_not_given_is_not_configured() {
     let store = store(&[("tiny", "tiny"), ("other", "tiny-cls")]);
     let server = Server::start(of(store.path()).args(["--region", "eu-1", "--cluster", "edge-7"]));
     let said = until(&server, "/health", |said| said["checks"]["gpu"]["status"] == "not_configured");
-    assert_eq!((&said["status"], &said["region"], &said["cluster"]), (&json!("healthy"), &json!("eu-1"), &json!("edge-7")));
+    assert_eq!(
+        (&said["status"], &said["region"], &said["cluster"]),
+        (&json!("healthy"), &json!("eu-1"), &json!("edge-7"))
+    );
     assert!(said["timestamp"].as_i64().unwrap() > 1_700_000_000);
     let model = &said["checks"]["model_cache"];
     assert_eq!(model["status"], "ok");
-    assert!(model["detail"].as_str().unwrap().contains("cosine of 1.0000") && model["latency_ms"].as_f64().unwrap() > 0.0, "{model}");
+    assert!(
+        model["detail"].as_str().unwrap().contains("cosine of 1.0000") && model["latency_ms"].as_f64().unwrap() > 0.0,
+        "{model}"
+    );
     for check in ["database", "s3", "gpu", "cross_region_connectivity"] {
         assert_eq!(said["checks"][check]["status"], "not_configured", "{check}");
     }
     let runs = &said["runs"];
-    assert_eq!((&runs["model"], &runs["variant"], &runs["execution_provider"]), (&json!("tiny"), &json!("fp32"), &json!("cpu")));
+    assert_eq!(
+        (&runs["model"], &runs["variant"], &runs["execution_provider"]),
+        (&json!("tiny"), &json!("fp32"), &json!("cpu"))
+    );
     assert!(runs["workers"].as_u64().unwrap() >= 1 && !runs["onnxruntime"].as_str().unwrap().is_empty());
     // The age of a check is that of its last run, which is repeated.
     let young = until(&server, "/health", |said| said["checks"]["model_cache"]["age_seconds"].as_f64().unwrap() < 0.05);
@@ -80,7 +89,10 @@ fn what_runs_is_said_and_what_is_not_given_is_not_configured() {
 
     let models = server.request("GET", "/models", &[], b"").json()["models"].clone();
     let (other, tiny) = (&models[0], &models[1]);
-    assert_eq!((&other["status"], &other["memory_mb"], &other["pinned"]), (&json!("available"), &Value::Null, &json!(false)));
+    assert_eq!(
+        (&other["status"], &other["memory_mb"], &other["pinned"]),
+        (&json!("available"), &Value::Null, &json!(false))
+    );
     assert_eq!((&tiny["status"], &tiny["dimension"], &tiny["pooling"]), (&json!("loaded"), &json!(8), &json!("mean")));
     assert_eq!((&tiny["latency_p95_ms"], &tiny["throughput_qps"]), (&Value::Null, &Value::Null), "nobody asked yet");
     assert_eq!(server.post("/api/v1/embed", &json!({"inputs": ["a text"]})).0, 200);
@@ -128,7 +140,8 @@ fn a_canary_of_the_folder_is_compared_at_load() {
     assert!(said["reason"].as_str().unwrap().contains("cosine"), "{said}");
 }
 
-const TABLE: &str = "CREATE TABLE models (name TEXT PRIMARY KEY, version TEXT, path TEXT, dimension INTEGER, enabled INTEGER);";
+const TABLE: &str =
+    "CREATE TABLE models (name TEXT PRIMARY KEY, version TEXT, path TEXT, dimension INTEGER, enabled INTEGER);";
 
 fn replica(folder: &Path, rows: &str) {
     let new = folder.join("new.db");
@@ -147,10 +160,16 @@ fn the_replica_says_which_models_are_served_also_when_another_one_takes_its_plac
         said["models"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap().to_owned()).collect()
     };
     let said = until(&server, "/models", |_| true);
-    assert_eq!((names(&said), &said["models"][0]["version_name"]), (vec!["cls".to_owned(), "tiny".to_owned()], &json!("two")));
+    assert_eq!(
+        (names(&said), &said["models"][0]["version_name"]),
+        (vec!["cls".to_owned(), "tiny".to_owned()], &json!("two"))
+    );
     let database = until(&server, "/health", |said| said["checks"]["database"]["status"] == "ok");
     assert!(database["checks"]["database"]["detail"].as_str().unwrap().contains("names 2"));
-    replica(folder.path(), "INSERT INTO models VALUES ('tiny', 'one', NULL, 8, 1), ('later', 'three', NULL, 8, 1), ('cls', NULL, 'later', 8, 0)");
+    replica(
+        folder.path(),
+        "INSERT INTO models VALUES ('tiny', 'one', NULL, 8, 1), ('later', 'three', NULL, 8, 1), ('cls', NULL, 'later', 8, 0)",
+    );
     until(&server, "/models", |said| names(said) == ["later", "tiny"]);
     assert_eq!(server.post("/api/v1/embed", &json!({"inputs": ["a"], "model": "cls"})).0, 404);
     std::fs::write(&file, vec![7_u8; 9000]).unwrap();
