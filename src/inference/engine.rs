@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 
 use super::backend::Sessions;
 use super::batch::Batch;
+use super::canary::{self, Canary, Question};
 use super::event::Listener;
 use super::fault::{Code, EmbedFault};
 use super::folder::{FolderFault, ModelFolder};
+use super::pace::{Measured as Pace, Pace as Meter};
 use super::pooling::normalise;
 use super::queue::{Bounds, Budget, Depth, Item, Queue};
 use super::ticket::Ticket;
@@ -64,15 +66,18 @@ pub struct Engine {
     pub hash: String,
     /// What runs it: `cpu`, `cuda (NVIDIA H100)`.
     pub runs_on: String,
+    canary: Canary,
+    pace: Meter,
     tokenizer: Arc<TextTokenizer>,
     shared: Arc<Shared>,
 }
 
 impl Engine {
-    /// Starts a model: runs it once, measures it, and starts a thread for each session.
+    /// Starts a model: runs it once, measures it, embeds its canary, and starts a thread for each session.
     ///
     /// # Errors
-    /// What does not fit together: tokenizer and graph, or the graph and what the folder says.
+    /// What does not fit together: tokenizer and graph, the graph and what the folder says, or the vector of the canary and
+    /// the one that the folder expects.
     pub fn start(
         name: &str,
         folder: ModelFolder,
@@ -91,6 +96,7 @@ impl Engine {
         }
         let measured =
             measure(&mut sessions, &folder, settings, tokenizer.pad()).map_err(|why| bad(&folder.graph, why))?;
+        let canary = sing(&mut sessions, &folder, &tokenizer)?;
         let workers = sessions.each.len();
         let queue = Queue::new(settings.bounds, measured.budget, measured.speed * workers as f64);
         let shared = Arc::new(Shared {
@@ -110,7 +116,8 @@ impl Engine {
                 .spawn(move || worker::run(&shared, session))
                 .map_err(|why| bad(&folder.graph, format!("no thread can be started: {why}")))?;
         }
-        Ok(Self { folder, hash, runs_on: sessions.runs_on, tokenizer: Arc::new(tokenizer), shared })
+        let (runs_on, pace, tokenizer) = (sessions.runs_on, Meter::new(), Arc::new(tokenizer));
+        Ok(Self { folder, hash, runs_on, canary, pace, tokenizer, shared })
     }
 
     /// Name of the model.
@@ -151,6 +158,31 @@ impl Engine {
     /// # Errors
     /// A text that is too long, no room, no time.
     pub async fn embed(&self, texts: Vec<String>, wish: Wish) -> Result<Embedded, EmbedFault> {
+        let began = Instant::now();
+        let done = self.answer(texts, wish).await;
+        if done.is_ok() {
+            self.pace.add(began.elapsed());
+        }
+        done
+    }
+
+    /// How fast requests were answered in the last minute; nothing when there were none.
+    pub fn pace(&self) -> Option<Pace> {
+        self.pace.measured()
+    }
+
+    /// Embeds the canary again, through the queue like any other text: its cosine to the vector made at load.
+    ///
+    /// # Errors
+    /// Another vector than at load (`INTERNAL`), or what a request may meet: no room, no time.
+    pub async fn probe(&self, deadline: Instant) -> Result<f32, EmbedFault> {
+        let wish = Wish { normalise: false, truncate: true, dimensions: None, deadline };
+        let done = self.answer(vec![self.canary.text.clone()], wish).await?;
+        let fresh = done.vectors.first().map_or(&[][..], Vec::as_slice);
+        self.canary.compare(fresh).map_err(|why| EmbedFault::new(Code::Internal, why))
+    }
+
+    async fn answer(&self, texts: Vec<String>, wish: Wish) -> Result<Embedded, EmbedFault> {
         if let Some(wanted) = wish.dimensions.filter(|wanted| *wanted == 0 || *wanted > self.folder.dimension) {
             let message =
                 format!("dimensions is {wanted}, but the vectors of {} have {}", self.name(), self.folder.dimension);
@@ -208,6 +240,27 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.shared.queue.stop();
     }
+}
+
+/// Every session embeds the canary: all have to agree with the folder and with each other.
+fn sing(sessions: &mut Sessions, folder: &ModelFolder, tokenizer: &TextTokenizer) -> Result<Canary, FolderFault> {
+    let file = folder.root.join("canary.json");
+    let bad = |file: &std::path::Path, why: String| FolderFault::Bad { file: file.display().to_string(), why };
+    let question = Question::read(&file, folder.dimension).map_err(|why| bad(&file, why))?;
+    let tokens = tokenizer.encode(&question.text).map_err(|why| bad(&folder.tokenizer, why))?;
+    let mut first: Option<Canary> = None;
+    for session in sessions.each.iter_mut().chain(&mut sessions.alone) {
+        let vector = canary::embed(session.as_mut(), &tokens.ids, tokenizer.pad(), folder)
+            .map_err(|why| bad(&folder.graph, why))?;
+        match &first {
+            None => {
+                question.check(&vector).map_err(|why| bad(&folder.graph, format!("the canary: {why}")))?;
+                first = Some(Canary { text: question.text.clone(), vector });
+            }
+            Some(canary) => drop(canary.compare(&vector).map_err(|why| bad(&folder.graph, why))?),
+        }
+    }
+    first.ok_or_else(|| bad(&folder.graph, "there is no session".to_owned()))
 }
 
 fn tokenise(tokenizer: &TextTokenizer, texts: &[String], truncate: bool) -> Result<Vec<Tokens>, EmbedFault> {

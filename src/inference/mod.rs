@@ -10,11 +10,13 @@
 
 pub mod backend;
 pub mod batch;
+pub mod canary;
 pub mod engine;
 pub mod event;
 pub mod fault;
 pub mod folder;
 pub mod onnx;
+pub mod pace;
 pub mod pooling;
 pub mod queue;
 pub mod registry;

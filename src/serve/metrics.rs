@@ -42,11 +42,6 @@ struct ByStatus {
     status: &'static str,
 }
 
-#[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
-struct ByCode {
-    code: &'static str,
-}
-
 type Histograms = Family<ByModel, Histogram, fn() -> Histogram>;
 
 /// Counters and histograms of a server.
@@ -54,7 +49,7 @@ pub struct Metrics {
     registry: Registry,
     requests: Family<ByStatus, Counter>,
     latency: Histograms,
-    refusals: Family<ByCode, Counter>,
+    syncs: Family<ByStatus, Counter>,
 }
 
 impl Metrics {
@@ -71,14 +66,9 @@ impl Metrics {
             "Time from a request's arrival to its answer",
             latency.clone(),
         );
-        let refusals: Family<ByCode, Counter> = Family::default();
-        registry.register("akidb_admission_refusals", "Requests that the gate refused", refusals.clone());
-        Self { registry, requests, latency, refusals }
-    }
-
-    /// The gate refused a request.
-    pub fn refused(&self, code: &'static str) {
-        self.refusals.get_or_create(&ByCode { code }).inc();
+        let syncs = Family::default();
+        registry.register("akidb_model_sync", "Versions that model sync brought, or could not bring", syncs.clone());
+        Self { registry, requests, latency, syncs }
     }
 
     /// A request ended.
@@ -87,6 +77,12 @@ impl Metrics {
         let status = if request.code.is_none() { "success" } else { "error" };
         self.requests.get_or_create(&ByStatus { model: model.clone(), status }).inc();
         self.latency.get_or_create(&ByModel { model }).observe(request.took.as_secs_f64());
+    }
+
+    /// Model sync brought a version of a model, or could not; no name: it could not look at its source.
+    pub fn synced(&self, model: &str, done: bool) {
+        let status = if done { "success" } else { "error" };
+        self.syncs.get_or_create(&ByStatus { model: model.to_owned(), status }).inc();
     }
 
     /// As Prometheus reads it.

@@ -12,15 +12,18 @@ use super::engine::Engine;
 use super::event::{Listener, Load};
 use super::fault::{Code, EmbedFault};
 use super::folder::FolderFault;
-use slot::{Slot, State};
+use memory::Watch;
+use slot::{Found, Look, Slot, State, Turn};
 
 /// Where a model comes from.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Source {
     /// Its folder.
     pub folder: PathBuf,
     /// What is said of its version, when something is.
     pub version: Option<String>,
+    /// What is said of its dimension, when something is; another one is refused.
+    pub dimension: Option<usize>,
 }
 
 /// Makes an engine of a folder; blocks.
@@ -83,6 +86,8 @@ pub struct Listed {
     pub bytes: u64,
     /// It is never let go.
     pub pinned: bool,
+    /// Since when it does that.
+    pub since: jiff::Timestamp,
 }
 
 /// The models of a server.
@@ -112,16 +117,34 @@ impl Registry {
         &self.pinned
     }
 
-    /// Makes models known, changes where known ones come from, and forgets those that are not in the list and not loaded.
-    pub fn know(&self, models: BTreeMap<String, Source>) {
+    /// Makes models known, changes where known ones come from, and forgets those that are not in the list, but for the default
+    /// one. Whoever uses a forgotten one keeps it until then. Names those that are in memory from another place than the list
+    /// says: they are to be swapped.
+    pub fn know(&self, models: BTreeMap<String, Source>) -> Vec<(String, Source)> {
+        let mut forgotten = Vec::new();
+        let mut stale = Vec::new();
         let mut known = self.models.write().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|name, slot| models.contains_key(name) || slot.is_in_use());
+        known.retain(|name, slot| {
+            let stays = models.contains_key(name) || *name == self.pinned;
+            if !stays {
+                forgotten.push((name.clone(), slot.clone()));
+            }
+            stays
+        });
         for (name, source) in models {
             match known.get(&name) {
+                Some(slot) if slot.is_in_use() && slot.source() != source => stale.push((name, source)),
                 Some(slot) => slot.move_to(source),
                 None => drop(known.insert(name, Arc::new(Slot::new(source)))),
             }
         }
+        drop(known);
+        for (name, slot) in forgotten {
+            if slot.let_go() {
+                self.listener.unloaded(&name);
+            }
+        }
+        stale
     }
 
     fn slot(&self, name: &str) -> Result<Arc<Slot>, EmbedFault> {
@@ -138,31 +161,65 @@ impl Registry {
     /// Unknown, still loading at the deadline, or not loadable.
     pub async fn engine(self: &Arc<Self>, name: &str, deadline: Instant) -> Result<Arc<Engine>, EmbedFault> {
         let slot = self.slot(name)?;
-        if let Some(engine) = slot.loaded() {
-            self.listener.asked(name, true);
-            return Ok(engine);
+        let again = self.limits.again;
+        match slot.find(name, again) {
+            Found::Engine(engine) => {
+                self.listener.asked(name, true);
+                return Ok(engine);
+            }
+            Found::Begin(turn) => self.begin(name, turn),
+            Found::Wait => {}
+            Found::Fault(fault) => return Err(fault),
         }
         self.listener.asked(name, false);
-        if slot.begin(self.limits.again) {
-            let (registry, slot, name) = (self.clone(), slot.clone(), name.to_owned());
-            tokio::task::spawn_blocking(move || registry.load(&name, &slot));
+        let mut changes = slot.changes();
+        loop {
+            // Loaded and let go again before this request came to look: it begins anew.
+            match slot.find(name, again) {
+                Found::Engine(engine) => return Ok(engine),
+                Found::Begin(turn) => self.begin(name, turn),
+                Found::Wait => {}
+                Found::Fault(fault) => return Err(fault),
+            }
+            if tokio::time::timeout_at(deadline.into(), changes.changed()).await.is_err() {
+                let fault = EmbedFault::new(Code::ModelLoading, format!("the model {name} is still being loaded"));
+                return Err(fault.again_after(Duration::from_secs(1)));
+            }
         }
-        slot.settled(name, deadline).await
+    }
+
+    fn begin(self: &Arc<Self>, name: &str, turn: Turn) {
+        let (registry, name) = (self.clone(), name.to_owned());
+        tokio::task::spawn_blocking(move || registry.load(&name, turn));
     }
 
     /// Loads, and lets go of others when memory is short.
-    fn load(&self, name: &str, slot: &Slot) {
-        let (source, before) = (slot.source(), memory::resident());
-        let began = Instant::now();
-        let loaded = self.loader.load(name, &source);
-        let bytes = memory::taken(before, &source.folder);
-        let ready = loaded.is_ok();
-        slot.finish(match loaded {
-            Ok(engine) => State::loaded(Arc::new(engine), bytes),
+    fn load(&self, name: &str, turn: Turn) {
+        let (loaded, load) = self.make(name, &turn.source);
+        turn.end(match loaded {
+            Ok(engine) => State::loaded(engine, load.bytes),
             Err(why) => State::failed(why.to_string()),
         });
-        self.listener.load(name, &Load { took: began.elapsed(), ready, bytes });
+        self.listener.load(name, &load);
         self.make_room(name);
+    }
+
+    /// An engine, and what it took to make it.
+    fn make(&self, name: &str, source: &Source) -> (Result<Arc<Engine>, FolderFault>, Load) {
+        let (watch, began) = (Watch::begin(), Instant::now());
+        let loaded = self.loader.load(name, source).and_then(|engine| match source.dimension {
+            Some(said) if said != engine.folder.dimension => Err(FolderFault::Bad {
+                file: source.folder.display().to_string(),
+                why: format!(
+                    "its vectors have {} numbers, but the list of models says {said}",
+                    engine.folder.dimension
+                ),
+            }),
+            _ => Ok(Arc::new(engine)),
+        });
+        let bytes = loaded.as_ref().map_or(0, |engine| watch.taken(&engine.folder.graph));
+        let load = Load { took: began.elapsed(), ready: loaded.is_ok(), bytes };
+        (loaded, load)
     }
 
     /// Lets go of the models that were not asked for the longest, until the rest is within the limits.
@@ -188,39 +245,43 @@ impl Registry {
     }
 
     /// Puts a model from another folder in the place of the one that is there; requests that run keep the old one until they
-    /// end. Blocks.
+    /// end. A model that nobody uses is loaded all the same, to know that it can be, and let go again. Blocks.
     ///
     /// # Errors
     /// The new one cannot be loaded: the old one stays.
-    pub fn swap(&self, name: &str, source: Source) -> Result<(), FolderFault> {
-        let before = memory::resident();
-        let began = Instant::now();
-        let engine = self.loader.load(name, &source);
-        let load = |ready, bytes| Load { took: began.elapsed(), ready, bytes };
-        let engine = engine.inspect_err(|_| self.listener.load(name, &load(false, 0)))?;
-        let bytes = memory::taken(before, &source.folder);
+    pub fn swap(&self, name: &str, source: Source) -> Result<Arc<Engine>, FolderFault> {
+        let (made, load) = self.make(name, &source);
+        self.listener.load(name, &load);
+        let engine = made?;
         let slot = {
             let mut known = self.models.write().unwrap_or_else(PoisonError::into_inner);
             known.entry(name.to_owned()).or_insert_with(|| Arc::new(Slot::new(source.clone()))).clone()
         };
-        slot.move_to(source);
-        slot.finish(State::loaded(Arc::new(engine), bytes));
-        self.listener.load(name, &load(true, bytes));
-        self.make_room(name);
-        Ok(())
+        if slot.is_in_use() || name == self.pinned {
+            slot.replace(source, State::loaded(engine.clone(), load.bytes));
+            self.make_room(name);
+        } else {
+            slot.move_to(source);
+            self.listener.unloaded(name);
+        }
+        Ok(engine)
+    }
+
+    /// What a model is doing.
+    pub fn look(&self, name: &str) -> Option<Listed> {
+        let slot = self.slot(name).ok()?;
+        Some(self.listed(name, &slot))
+    }
+
+    fn listed(&self, name: &str, slot: &Slot) -> Listed {
+        let Look { source, status, engine, bytes, since } = slot.look();
+        Listed { name: name.to_owned(), source, status, engine, bytes, pinned: name == self.pinned, since }
     }
 
     /// All models.
     pub fn list(&self) -> Vec<Listed> {
         let known = self.models.read().unwrap_or_else(PoisonError::into_inner);
-        known
-            .iter()
-            .map(|(name, slot)| {
-                let (status, engine, bytes) = slot.look();
-                let pinned = *name == self.pinned;
-                Listed { name: name.clone(), source: slot.source(), status, engine, bytes, pinned }
-            })
-            .collect()
+        known.iter().map(|(name, slot)| self.listed(name, slot)).collect()
     }
 }
 
@@ -229,3 +290,6 @@ impl std::fmt::Debug for Registry {
         f.debug_struct("Registry").field("pinned", &self.pinned).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,86 +26,142 @@ impl State {
     }
 }
 
+struct Inner {
+    source: Source,
+    state: State,
+    since: jiff::Timestamp,
+    /// Counts what was put here: a load that began before a swap must not undo it.
+    turn: u64,
+}
+
+impl Inner {
+    /// What was there before; it is dropped after the lock is gone, since ending an engine takes a while.
+    #[must_use]
+    fn put(&mut self, state: State) -> State {
+        self.since = jiff::Timestamp::now();
+        std::mem::replace(&mut self.state, state)
+    }
+}
+
 pub struct Slot {
-    inner: Mutex<(Source, State)>,
+    inner: Mutex<Inner>,
     changed: watch::Sender<u64>,
+}
+
+/// The right to load what a slot names. Dropped without an end, the load has failed.
+pub struct Turn {
+    slot: Arc<Slot>,
+    pub source: Source,
+    number: u64,
+    ended: bool,
+}
+
+impl Turn {
+    /// Ends the load; whether its result counts. It does not when another engine was put there meanwhile.
+    pub fn end(mut self, state: State) -> bool {
+        self.ended = true;
+        self.slot.end(self.number, state)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.slot.end(self.number, State::failed("the thread that loaded it ended".to_owned()));
+        }
+    }
+}
+
+/// What a request finds.
+pub enum Found {
+    Engine(Arc<Engine>),
+    Begin(Turn),
+    Wait,
+    Fault(EmbedFault),
 }
 
 impl Slot {
     pub fn new(source: Source) -> Self {
-        Self { inner: Mutex::new((source, State::Available)), changed: watch::Sender::new(0) }
+        let inner = Inner { source, state: State::Available, since: jiff::Timestamp::now(), turn: 0 };
+        Self { inner: Mutex::new(inner), changed: watch::Sender::new(0) }
     }
 
-    fn inner(&self) -> MutexGuard<'_, (Source, State)> {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn source(&self) -> Source {
-        self.inner().0.clone()
+        self.inner().source.clone()
     }
 
-    /// Another place, from which it is loaded next time.
+    /// Another place, from which it is loaded next time. A model that failed is tried again at once.
     pub fn move_to(&self, source: Source) {
-        self.inner().0 = source;
+        let mut inner = self.inner();
+        if inner.source == source {
+            return;
+        }
+        inner.source = source;
+        if matches!(inner.state, State::Failed { .. }) {
+            drop(inner.put(State::Available));
+        }
     }
 
     pub fn is_in_use(&self) -> bool {
-        matches!(self.inner().1, State::Loading | State::Loaded { .. })
+        matches!(self.inner().state, State::Loading | State::Loaded { .. })
     }
 
-    /// The engine when it is in memory; it counts as used now.
-    pub fn loaded(&self) -> Option<Arc<Engine>> {
-        match &mut self.inner().1 {
+    /// What there is for a request of this moment. A failed model is tried again after a pause.
+    pub fn find(self: &Arc<Self>, name: &str, again: Duration) -> Found {
+        let mut inner = self.inner();
+        match &mut inner.state {
             State::Loaded { engine, used, .. } => {
                 *used = Instant::now();
-                Some(engine.clone())
+                return Found::Engine(engine.clone());
             }
-            _ => None,
+            State::Loading => return Found::Wait,
+            State::Failed { why, at } if at.elapsed() < again => {
+                let left = Duration::from_secs(1).max(again.saturating_sub(at.elapsed()));
+                let fault = EmbedFault::new(Code::ModelFailed, format!("the model {name} cannot be loaded: {why}"));
+                return Found::Fault(fault.again_after(left));
+            }
+            State::Failed { .. } | State::Available => {}
         }
+        drop(inner.put(State::Loading));
+        inner.turn += 1;
+        Found::Begin(Turn { slot: self.clone(), source: inner.source.clone(), number: inner.turn, ended: false })
     }
 
-    /// Whether the caller is to load it now.
-    pub fn begin(&self, again: Duration) -> bool {
+    fn end(&self, number: u64, state: State) -> bool {
         let mut inner = self.inner();
-        let wanted = match &inner.1 {
-            State::Available => true,
-            State::Failed { at, .. } => at.elapsed() >= again,
-            State::Loading | State::Loaded { .. } => false,
-        };
-        if wanted {
-            inner.1 = State::Loading;
+        if inner.turn != number {
+            return false;
         }
-        wanted
-    }
-
-    pub fn finish(&self, state: State) {
-        self.inner().1 = state;
+        let old = inner.put(state);
+        drop(inner);
         self.changed.send_modify(|count| *count += 1);
+        drop(old);
+        true
     }
 
-    /// Waits until a load has ended.
-    pub async fn settled(&self, name: &str, deadline: Instant) -> Result<Arc<Engine>, EmbedFault> {
-        let mut changed = self.changed.subscribe();
-        loop {
-            match &self.inner().1 {
-                State::Loaded { engine, .. } => return Ok(engine.clone()),
-                State::Failed { why, at } => {
-                    let again = Duration::from_secs(1).max(Duration::from_secs(30).saturating_sub(at.elapsed()));
-                    let fault = EmbedFault::new(Code::ModelFailed, format!("the model {name} cannot be loaded: {why}"));
-                    return Err(fault.again_after(again));
-                }
-                State::Available | State::Loading => {}
-            }
-            if tokio::time::timeout_at(deadline.into(), changed.changed()).await.is_err() {
-                let fault = EmbedFault::new(Code::ModelLoading, format!("the model {name} is still being loaded"));
-                return Err(fault.again_after(Duration::from_secs(1)));
-            }
-        }
+    /// Puts an engine in the place of whatever is there; whoever has the old one keeps it until its requests end.
+    pub fn replace(&self, source: Source, state: State) {
+        let mut inner = self.inner();
+        inner.source = source;
+        inner.turn += 1;
+        let old = inner.put(state);
+        drop(inner);
+        self.changed.send_modify(|count| *count += 1);
+        drop(old);
+    }
+
+    /// Tells when something has changed from now on.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
     }
 
     /// When it was last asked for, and its memory.
     pub fn use_of(&self) -> Option<(Instant, u64)> {
-        match &self.inner().1 {
+        match &self.inner().state {
             State::Loaded { used, bytes, .. } => Some((*used, *bytes)),
             _ => None,
         }
@@ -114,19 +170,32 @@ impl Slot {
     /// Out of memory, as soon as its requests end.
     pub fn let_go(&self) -> bool {
         let mut inner = self.inner();
-        let loaded = matches!(inner.1, State::Loaded { .. });
-        if loaded {
-            inner.1 = State::Available;
+        if !matches!(inner.state, State::Loaded { .. }) {
+            return false;
         }
-        loaded
+        let old = inner.put(State::Available);
+        drop(inner);
+        drop(old);
+        true
     }
 
-    pub fn look(&self) -> (Status, Option<Arc<Engine>>, u64) {
-        match &self.inner().1 {
+    pub fn look(&self) -> Look {
+        let inner = self.inner();
+        let (status, engine, bytes) = match &inner.state {
             State::Available => (Status::Available, None, 0),
             State::Loading => (Status::Loading, None, 0),
             State::Loaded { engine, bytes, .. } => (Status::Loaded, Some(engine.clone()), *bytes),
             State::Failed { why, .. } => (Status::Failed(why.clone()), None, 0),
-        }
+        };
+        Look { source: inner.source.clone(), status, engine, bytes, since: inner.since }
     }
+}
+
+/// What a slot is doing.
+pub struct Look {
+    pub source: Source,
+    pub status: Status,
+    pub engine: Option<Arc<Engine>>,
+    pub bytes: u64,
+    pub since: jiff::Timestamp,
 }

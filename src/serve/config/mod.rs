@@ -9,6 +9,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::health::Peer;
+use super::model_sync::origin::From as SyncFrom;
 use crate::inference::folder::Variant;
 use crate::inference::onnx::provider::Device;
 use crate::serve::admission::Rules;
@@ -112,6 +114,20 @@ pub struct Config {
     pub batch_tokens: Option<usize>,
     /// ONNX Runtime's library; searched when it is not given.
     pub onnxruntime: Option<PathBuf>,
+    /// The region of this server, as it says of itself.
+    pub region: String,
+    /// The cluster of this server, as it says of itself.
+    pub cluster: String,
+    /// The metadata replica.
+    pub metadata: Option<PathBuf>,
+    /// Servers of other regions that are asked whether they live.
+    pub peers: Vec<Peer>,
+    /// Where models are synced from.
+    pub sync: Option<SyncFrom>,
+    /// How often that is looked at.
+    pub sync_interval: Duration,
+    /// How often each check of `/health` runs.
+    pub health_interval: Duration,
     /// Bounds.
     pub limits: RequestLimits,
     /// Where downloads of models are sent to; served from the store when it is not given.

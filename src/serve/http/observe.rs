@@ -6,48 +6,84 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::inference::registry::Status;
+use crate::inference::registry::{Listed, Status};
 use crate::serve::App;
+use crate::serve::health::Readiness;
 
-/// The models and what they are doing.
+/// The models and what they are doing. What was not measured is null.
 pub async fn models(State(app): State<Arc<App>>) -> Response {
-    let models: Vec<_> = app
-        .embedder
-        .registry()
-        .list()
-        .into_iter()
-        .map(|model| {
-            let engine = model.engine.as_ref();
-            json!({
-                "id": model.name, "name": model.name, "status": model.status.name(),
-                "dimension": engine.map(|engine| engine.folder.dimension),
-                "max_tokens": engine.map(|engine| engine.folder.longest),
-                "version": engine.map(|engine| &engine.hash),
-                "memory_mb": model.bytes >> 20,
-            })
-        })
-        .collect();
+    let default = app.embedder.registry().default_model();
+    let models: Vec<_> = app.embedder.registry().list().iter().map(|model| one(&app, model, default)).collect();
     Json(json!({"models": models})).into_response()
 }
 
-/// The process lives.
-pub async fn health(State(_): State<Arc<App>>) -> Response {
-    Json(json!({"status": "healthy", "version": env!("CARGO_PKG_VERSION")})).into_response()
+fn one(app: &App, model: &Listed, default: &str) -> Value {
+    let engine = model.engine.as_ref();
+    let pace = engine.and_then(|engine| engine.pace());
+    let rounded = |value: f64| (value * 100.0).round() / 100.0;
+    let told = app.sync.as_ref().map(|sync| sync.told(&model.name)).unwrap_or_default();
+    let loaded = matches!(model.status, Status::Loaded);
+    json!({
+        "id": model.name,
+        "name": model.name,
+        "status": model.status.name(),
+        "dimension": engine.map(|engine| engine.folder.dimension).or(model.source.dimension),
+        // No file of a model says it.
+        "params": Value::Null,
+        "memory_mb": loaded.then(|| rounded(model.bytes as f64 / f64::from(1 << 20))),
+        "latency_p95_ms": pace.map(|pace| rounded(pace.p95.as_secs_f64() * 1e3)),
+        "throughput_qps": pace.map(|pace| rounded(pace.per_second)),
+        "version": engine.map(|engine| &engine.hash),
+        "version_name": model.source.version,
+        "max_tokens": engine.map(|engine| engine.folder.longest),
+        "pooling": engine.map(|engine| engine.folder.pooling.name()),
+        "variant": engine.map(|engine| engine.folder.variant.name()),
+        "execution_provider": engine.map(|engine| &engine.runs_on),
+        "pinned": model.pinned,
+        "default": model.name == default,
+        "loaded_at": loaded.then(|| model.since.to_string()),
+        "error": match &model.status { Status::Failed(why) => Some(why), _ => None },
+        "last_synced_at": told.synced_at.map(|at| at.to_string()),
+        "last_sync_error": told.error,
+    })
 }
 
-/// The default model answers.
+/// The process lives: always 200. What works and what does not is in the body.
+pub async fn health(State(app): State<Arc<App>>) -> Response {
+    let registry = app.embedder.registry();
+    let name = registry.default_model();
+    let engine = registry.look(name).and_then(|listed| listed.engine);
+    let engine = engine.as_ref();
+    Json(json!({
+        "status": app.health.status(),
+        "region": app.config.region,
+        "cluster": app.config.cluster,
+        "timestamp": jiff::Timestamp::now().as_second(),
+        "version": env!("CARGO_PKG_VERSION"),
+        "checks": app.health.json(),
+        "runs": {
+            "model": name,
+            "model_version": engine.map(|engine| &engine.hash),
+            "variant": engine.map(|engine| engine.folder.variant.name()),
+            "execution_provider": engine.map(|engine| &engine.runs_on),
+            "workers": engine.map(|engine| engine.workers()),
+            "onnxruntime": app.onnxruntime,
+        },
+    }))
+    .into_response()
+}
+
+/// The default model has embedded its canary: 200; else 503 and why.
 pub async fn ready(State(app): State<Arc<App>>) -> Response {
-    let name = app.embedder.registry().default_model();
-    let status = app.embedder.registry().list().into_iter().find(|model| model.name == name).map(|model| model.status);
-    match status {
-        Some(Status::Loaded) => Json(json!({"status": "ready"})).into_response(),
-        other => {
-            let status = other.as_ref().map_or("unknown", Status::name);
-            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"status": status}))).into_response()
-        }
-    }
+    let (status, reason) = match app.health.ready() {
+        Readiness::Ready => return Json(json!({"status": "ready"})).into_response(),
+        Readiness::Loading(why) => ("loading", why),
+        Readiness::Failed(why) => ("failed", why),
+        Readiness::Stopping => ("stopping", "the server was told to stop".to_owned()),
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"status": status, "reason": reason}))).into_response()
 }
 
 /// For Prometheus.

@@ -1,0 +1,76 @@
+//! The default model embeds a text whose vector is known, again and again.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Check, Kind, Outcome};
+use crate::inference::fault::{Code, EmbedFault};
+use crate::serve::App;
+
+/// Time for a canary.
+const TIME: Duration = Duration::from_secs(10);
+/// After that much more, no worker takes anything.
+const GRACE: Duration = Duration::from_secs(5);
+/// A look at a load that goes on.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Embeds and compares until it is dropped.
+pub async fn watch(app: Arc<App>) {
+    loop {
+        let check = once(&app).await;
+        let pause = match check.outcome {
+            // The look itself waited for the load.
+            Outcome::Loading => Duration::from_millis(100),
+            Outcome::Failed => app.config.health_interval.min(LOOK),
+            _ => app.config.health_interval,
+        };
+        app.health.put(Kind::ModelCache, check);
+        tokio::time::sleep(pause).await;
+    }
+}
+
+async fn once(app: &App) -> Check {
+    let registry = app.embedder.registry();
+    let name = registry.default_model();
+    let engine = match registry.engine(name, Instant::now() + LOOK).await {
+        Ok(engine) => engine,
+        Err(fault) if fault.code == Code::ModelLoading => return Check::new(Outcome::Loading, fault.message),
+        Err(fault) if fault.code == Code::ModelNotFound => return absent(app, &fault),
+        Err(fault) => return Check::new(Outcome::Failed, fault.message),
+    };
+    let began = Instant::now();
+    match tokio::time::timeout(TIME + GRACE, engine.probe(began + TIME)).await {
+        Ok(Ok(alike)) => Check::timed(
+            began,
+            Ok(format!("{name}: the canary's vector has a cosine of {alike:.6} to the one made at load")),
+        ),
+        Ok(Err(fault)) if matches!(fault.code, Code::Overloaded | Code::DeadlineExceeded) => full(app, name),
+        Ok(Err(fault)) if fault.code == Code::ShuttingDown => {
+            Check::new(Outcome::Loading, format!("{name} is being swapped"))
+        }
+        Ok(Err(fault)) => Check::timed(began, Err(format!("{name}: {}", fault.message))),
+        Err(_) => Check::timed(
+            began,
+            Err(format!("{name}: no worker has taken the canary for {} s", (TIME + GRACE).as_secs())),
+        ),
+    }
+}
+
+/// A full queue says nothing about the model: what was known last still holds. The load itself has embedded the canary.
+fn full(app: &App, name: &str) -> Check {
+    let last = app.health.last(Kind::ModelCache);
+    if last.outcome == Outcome::Loading {
+        return Check::new(Outcome::Ok, format!("{name}: the canary was embedded at load; the queue is full now"));
+    }
+    last
+}
+
+/// The first look of model sync may still bring it.
+fn absent(app: &App, fault: &EmbedFault) -> Check {
+    match app.sync.as_ref().map(|sync| (sync.looked(), sync.told(app.embedder.registry().default_model()).error)) {
+        Some((_, Some(why))) => Check::new(Outcome::Failed, format!("model sync cannot bring it: {why}")),
+        Some((Some(Err(why)), None)) => Check::new(Outcome::Failed, format!("{}; model sync: {why}", fault.message)),
+        Some((_, None)) => Check::new(Outcome::Loading, "waits for model sync to bring it"),
+        None => Check::new(Outcome::Failed, fault.message.clone()),
+    }
+}

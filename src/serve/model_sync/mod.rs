@@ -1,0 +1,202 @@
+//! Models from a bucket or a folder: looked for again and again, fetched, opened, and put in the place of the old ones.
+//!
+//! ```text
+//!  list (one request) --> changed? --> staging, hashes --> .versions/NAME/ID --> opened, canary --> swap --> current.json
+//! ```
+//!
+//! Whatever fails, the version that is served stays.
+
+pub mod origin;
+mod stage;
+pub mod store;
+mod wanted;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::Metrics;
+use super::catalogue::Catalogue;
+use crate::inference::registry::{Registry, Source};
+use origin::Origin;
+use store::Current;
+use wanted::{Entry, POINTER, Wanted};
+
+/// A version that could not be opened is tried again after that, or when the source has changed.
+const BAD: Duration = Duration::from_secs(3600);
+/// A list without a pointer has to hold still as long before it is taken: somebody may be writing.
+const STILL: Duration = Duration::from_secs(5);
+
+/// What became of a model at the last look.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    /// The version that sync brought last.
+    pub version: Option<String>,
+    /// When.
+    pub synced_at: Option<jiff::Timestamp>,
+    /// Why the source's version is not served.
+    pub error: Option<String>,
+}
+
+#[derive(Default)]
+struct State {
+    told: BTreeMap<String, Told>,
+    /// Marks of versions that could not be opened.
+    bad: BTreeMap<String, (String, Instant)>,
+    /// Marks of lists that have to hold still.
+    seen: BTreeMap<String, String>,
+    /// Whether the source was looked at, and what it said when it could not be.
+    looked: Option<Result<(), String>>,
+}
+
+/// Sync of all models of a source.
+pub struct ModelSync {
+    origin: Origin,
+    catalogue: Arc<Catalogue>,
+    registry: Arc<Registry>,
+    metrics: Arc<Metrics>,
+    interval: Duration,
+    state: Mutex<State>,
+}
+
+impl ModelSync {
+    /// Sync from an opened source.
+    pub fn new(
+        origin: Origin,
+        catalogue: Arc<Catalogue>,
+        registry: Arc<Registry>,
+        metrics: Arc<Metrics>,
+        interval: Duration,
+    ) -> Self {
+        Self { origin, catalogue, registry, metrics, interval, state: Mutex::default() }
+    }
+
+    fn state<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
+        look(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The source.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// What became of a model.
+    pub fn told(&self, name: &str) -> Told {
+        self.state(|state| state.told.get(name).cloned().unwrap_or_default())
+    }
+
+    /// Whether the source was looked at, and what it said when it could not be.
+    pub fn looked(&self) -> Option<Result<(), String>> {
+        self.state(|state| state.looked.clone())
+    }
+
+    /// Looks at the source again and again, not at the same time as other servers.
+    pub async fn run(self: Arc<Self>) {
+        loop {
+            let waits = self.look().await;
+            let share = f64::from(uuid::Uuid::new_v4().as_bytes()[0]) / 255.0;
+            let pause = if waits { self.interval.min(STILL) } else { self.interval.mul_f64(0.9 + 0.2 * share) };
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// One look; whether another one is due soon.
+    async fn look(&self) -> bool {
+        let listed = match self.origin.list().await {
+            Ok(listed) => listed,
+            Err(why) => {
+                tracing::warn!("model sync cannot look at its source: {why}; what is served stays");
+                self.metrics.synced("", false);
+                self.state(|state| state.looked = Some(Err(why)));
+                return false;
+            }
+        };
+        let mut models: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
+        for entry in listed {
+            let name = entry.path.split_once('/').map(|(name, _)| name.to_owned());
+            if let Some(name) = name.filter(|name| !name.starts_with('.')) {
+                models.entry(name).or_default().push(entry);
+            }
+        }
+        let mut waits = false;
+        for (name, listed) in models {
+            waits |= self.model(&name, &listed).await;
+        }
+        self.state(|state| state.looked = Some(Ok(())));
+        waits
+    }
+
+    /// One model; whether it has to hold still first.
+    async fn model(&self, name: &str, listed: &[Entry]) -> bool {
+        let pointer = listed.iter().find(|entry| entry.path == format!("{name}/{POINTER}"));
+        let mark = pointer.map_or_else(|| wanted::mark(listed), |pointer| pointer.etag.clone());
+        let current = store::current(&self.catalogue.folder, name).unwrap_or_default();
+        let known_bad =
+            self.state(|state| state.bad.get(name).is_some_and(|(bad, at)| *bad == mark && at.elapsed() < BAD));
+        if current.mark == mark || known_bad || !self.catalogue.leaves_to_sync(name) {
+            return false;
+        }
+        if pointer.is_none()
+            && self.state(|state| state.seen.insert(name.to_owned(), mark.clone())) != Some(mark.clone())
+        {
+            return true;
+        }
+        let done = match pointer {
+            Some(pointer) => match self.origin.read(pointer).await {
+                Ok(bytes) => Wanted::pointed(name, &bytes, listed),
+                Err(why) => Err(why),
+            },
+            None => Wanted::listed(name, &mark, listed),
+        };
+        let done = match done {
+            Ok(wanted) => self.take(name, wanted, &mark, current).await,
+            Err(why) => Err(why),
+        };
+        self.tell(name, done);
+        false
+    }
+
+    fn tell(&self, name: &str, done: Result<String, String>) {
+        self.metrics.synced(name, done.is_ok());
+        match &done {
+            Ok(version) => tracing::info!(model = name, version, "a new version is served"),
+            Err(why) => tracing::error!(model = name, "the new version is not served, the old one stays: {why}"),
+        }
+        self.state(|state| {
+            let told = state.told.entry(name.to_owned()).or_default();
+            match done {
+                Ok(version) => {
+                    *told = Told { version: Some(version), synced_at: Some(jiff::Timestamp::now()), error: None }
+                }
+                Err(why) => told.error = Some(why),
+            }
+        });
+    }
+
+    /// Fetches a version, opens it and serves it; its name.
+    async fn take(&self, name: &str, wanted: Wanted, mark: &str, old: Current) -> Result<String, String> {
+        let store = &self.catalogue.folder;
+        let versions = store::versions(store, name);
+        tokio::fs::create_dir_all(&versions).await.map_err(|why| format!("{}: {why}", versions.display()))?;
+        let folder = stage::bring(&self.origin, &wanted, &versions).await?;
+        let _turn = self.catalogue.turn.lock().await;
+        if wanted.id != old.id {
+            let (registry, model) = (self.registry.clone(), name.to_owned());
+            let (version, dimension) = (Some(wanted.version.clone()), self.catalogue.dimension(name));
+            let source = Source { folder: folder.clone(), version, dimension };
+            let swapped = tokio::task::spawn_blocking(move || registry.swap(&model, source).map(drop)).await;
+            if let Err(why) =
+                swapped.map_err(|why| why.to_string()).and_then(|swapped| swapped.map_err(|why| why.to_string()))
+            {
+                self.state(|state| state.bad.insert(name.to_owned(), (mark.to_owned(), Instant::now())));
+                let _ = tokio::fs::remove_dir_all(&folder).await;
+                return Err(why);
+            }
+        }
+        let previous = if wanted.id == old.id { old.previous } else { Some(old.id).filter(|id| !id.is_empty()) };
+        let current = Current { id: wanted.id, version: wanted.version.clone(), mark: mark.to_owned(), previous };
+        store::put_current(store, name, &current).map_err(|why| format!("served, but not written down: {why}"))?;
+        store::prune(store, name, &current);
+        Ok(wanted.version)
+    }
+}

@@ -1,0 +1,250 @@
+//! Where models come from: a bucket, or a folder.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use aws_config::BehaviorVersion;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_smithy_http_client::tls;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
+
+use super::stage::Part;
+use super::wanted::Entry;
+
+/// A pointer is not longer.
+const LONGEST: u64 = 1 << 20;
+
+/// What `--sync` names.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum From {
+    /// `s3://BUCKET/PREFIX`.
+    Bucket {
+        /// Its name.
+        bucket: String,
+        /// In front of each model's name; without slashes at its ends.
+        prefix: String,
+    },
+    /// `file:FOLDER`.
+    Folder(PathBuf),
+}
+
+impl FromStr for From {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(path) = text.strip_prefix("file:") {
+            return Ok(Self::Folder(path.strip_prefix("//").unwrap_or(path).into()));
+        }
+        let (bucket, prefix) =
+            text.strip_prefix("s3://").map(|rest| rest.split_once('/').unwrap_or((rest, ""))).unwrap_or_default();
+        if bucket.is_empty() {
+            return Err(format!("{text} is neither s3://BUCKET/PREFIX nor file:FOLDER"));
+        }
+        Ok(Self::Bucket { bucket: bucket.to_owned(), prefix: prefix.trim_matches('/').to_owned() })
+    }
+}
+
+impl std::fmt::Display for From {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Bucket { bucket, prefix } => write!(f, "s3://{bucket}/{prefix}"),
+            Self::Folder(folder) => write!(f, "file:{}", folder.display()),
+        }
+    }
+}
+
+/// An opened source.
+#[derive(Debug)]
+pub enum Origin {
+    /// A bucket and its prefix, with a slash at its end unless it is empty.
+    Bucket(Client, String, String),
+    /// A folder.
+    Folder(PathBuf),
+}
+
+impl Origin {
+    /// Opens it; the bucket by the usual AWS environment.
+    pub async fn open(from: &From) -> Self {
+        match from {
+            From::Folder(folder) => Self::Folder(folder.clone()),
+            From::Bucket { bucket, prefix } => {
+                let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+                Self::Bucket(client().await, bucket.clone(), prefix)
+            }
+        }
+    }
+
+    /// All files, in one request for each thousand.
+    ///
+    /// # Errors
+    /// What the source says.
+    pub async fn list(&self) -> Result<Vec<Entry>, String> {
+        match self {
+            Self::Folder(folder) => {
+                let folder = folder.clone();
+                let walked = tokio::task::spawn_blocking(move || {
+                    let mut found = Vec::new();
+                    walk(&folder, "", &mut found).map(|()| found).map_err(|why| format!("{}: {why}", folder.display()))
+                });
+                walked.await.map_err(|why| why.to_string())?
+            }
+            Self::Bucket(client, bucket, prefix) => {
+                let mut pages = client.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
+                let mut found = Vec::new();
+                while let Some(page) = pages.next().await {
+                    for object in page.map_err(|why| said(&why))?.contents.unwrap_or_default() {
+                        let path = object.key().and_then(|key| key.strip_prefix(prefix.as_str())).unwrap_or_default();
+                        let size = object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
+                        if !path.is_empty() && !path.ends_with('/') {
+                            found.push(Entry {
+                                path: path.to_owned(),
+                                size,
+                                etag: object.e_tag().unwrap_or_default().to_owned(),
+                            });
+                        }
+                    }
+                }
+                Ok(found)
+            }
+        }
+    }
+
+    /// A small file.
+    ///
+    /// # Errors
+    /// What the source says; it is too long; it has changed since it was listed.
+    pub async fn read(&self, entry: &Entry) -> Result<Vec<u8>, String> {
+        if entry.size > LONGEST {
+            return Err(format!("{} has {} bytes; a pointer has at most {LONGEST}", entry.path, entry.size));
+        }
+        match self {
+            Self::Folder(folder) => {
+                tokio::fs::read(folder.join(&entry.path)).await.map_err(|why| format!("{}: {why}", entry.path))
+            }
+            Self::Bucket(client, bucket, prefix) => {
+                let get =
+                    client.get_object().bucket(bucket).key(format!("{prefix}{}", entry.path)).if_match(&entry.etag);
+                let answer = get.send().await.map_err(|why| said(&why))?;
+                let body = answer.body.collect().await.map_err(|why| format!("{}: {why}", entry.path))?;
+                Ok(body.to_vec())
+            }
+        }
+    }
+
+    /// The rest of a file, behind what is there already.
+    ///
+    /// # Errors
+    /// What the source or the disk says. What has come stays.
+    pub async fn fetch(&self, entry: &Entry, part: &mut Part) -> Result<(), String> {
+        match self {
+            Self::Folder(folder) => {
+                let bad = |why: std::io::Error| format!("{}: {why}", entry.path);
+                let mut file = tokio::fs::File::open(folder.join(&entry.path)).await.map_err(bad)?;
+                file.seek(std::io::SeekFrom::Start(part.size)).await.map_err(bad)?;
+                let mut bytes = vec![0; 1 << 18];
+                loop {
+                    match file.read(&mut bytes).await.map_err(bad)? {
+                        0 => return Ok(()),
+                        count => part.put(&bytes[..count]).await?,
+                    }
+                }
+            }
+            Self::Bucket(client, bucket, prefix) => {
+                let get =
+                    client.get_object().bucket(bucket).key(format!("{prefix}{}", entry.path)).if_match(&entry.etag);
+                let get = if part.size > 0 { get.range(format!("bytes={}-", part.size)) } else { get };
+                let mut body = get.send().await.map_err(|why| said(&why))?.body;
+                while let Some(bytes) = body.next().await {
+                    part.put(&bytes.map_err(|why| format!("{}: {why}", entry.path))?).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether it answers.
+    ///
+    /// # Errors
+    /// What it says instead.
+    pub async fn alive(&self) -> Result<(), String> {
+        match self {
+            Self::Folder(folder) => {
+                tokio::fs::read_dir(folder).await.map(drop).map_err(|why| format!("{}: {why}", folder.display()))
+            }
+            Self::Bucket(client, bucket, prefix) => {
+                let list = client.list_objects_v2().bucket(bucket).prefix(prefix).max_keys(1);
+                list.send().await.map(drop).map_err(|why| said(&why))
+            }
+        }
+    }
+}
+
+async fn client() -> Client {
+    let endpoint =
+        std::env::var("AWS_ENDPOINT_URL_S3").or_else(|_| std::env::var("AWS_ENDPOINT_URL")).unwrap_or_default();
+    let builder = aws_smithy_http_client::Builder::new();
+    // A local endpoint without TLS needs no certificates of the system, which a slim image does not have.
+    let http = if endpoint.starts_with("http://") {
+        builder.build_http()
+    } else {
+        builder.tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https()
+    };
+    let patience =
+        TimeoutConfig::builder().connect_timeout(Duration::from_secs(5)).read_timeout(Duration::from_secs(30));
+    let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http).timeout_config(patience.build());
+    let config = loader.load().await;
+    let config = aws_sdk_s3::config::Builder::from(&config).force_path_style(!endpoint.is_empty());
+    Client::from_conf(config.build())
+}
+
+/// What S3 says, for a person. A missing answer is told with its cause.
+fn said<E, R>(why: &SdkError<E, R>) -> String
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: std::fmt::Debug,
+{
+    match (why.code(), why.message()) {
+        (Some("PreconditionFailed"), _) => {
+            "a file has changed since it was listed; the next look takes the new one".to_owned()
+        }
+        (Some(code), message) => format!("S3 says {code}: {}", message.unwrap_or("no reason")),
+        (None, _) => format!("S3 does not answer: {}", DisplayErrorContext(why)).chars().take(300).collect(),
+    }
+}
+
+fn walk(root: &Path, below: &str, found: &mut Vec<Entry>) -> std::io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let mut entries = std::fs::read_dir(root.join(below))?.collect::<std::io::Result<Vec<_>>>()?;
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let path = if below.is_empty() { name } else { format!("{below}/{name}") };
+        let Ok(file) = std::fs::metadata(entry.path()) else { continue };
+        if file.is_dir() {
+            walk(root, &path, found)?;
+        } else {
+            let etag = format!("{}-{}-{}.{}", file.ino(), file.len(), file.mtime(), file.mtime_nsec());
+            found.push(Entry { path, size: file.len(), etag });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::From;
+
+    #[test]
+    fn places_are_read_and_said_alike() {
+        for text in ["s3://models/a/b", "file:/srv/models"] {
+            assert_eq!(text.parse::<From>().unwrap().to_string(), text);
+        }
+        assert_eq!("s3://models".parse(), Ok(From::Bucket { bucket: "models".into(), prefix: String::new() }));
+        for text in ["models", "s3://", "https://models"] {
+            assert!(text.parse::<From>().unwrap_err().contains("s3://BUCKET/PREFIX"), "{text}");
+        }
+    }
+}
