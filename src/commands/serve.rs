@@ -8,6 +8,8 @@ use crate::exit::{DONE, Failure};
 use crate::inference::folder::Variant;
 use crate::inference::onnx::provider::Device;
 use crate::serve::config::RequestLimits;
+use crate::serve::log::{Level, Shape};
+use crate::serve::trace::TraceSettings;
 use crate::serve::{self, Config, ServeFault};
 
 /// Flags.
@@ -46,6 +48,28 @@ pub struct Args {
     /// ONNX Runtime's library, or the folder that holds it
     #[arg(long, value_name = "FILE", env = "ORT_DYLIB_PATH")]
     onnxruntime: Option<PathBuf>,
+    /// The region of this server, as it says of itself
+    #[arg(long, value_name = "NAME", env = "AKIDB_REGION", default_value = "unknown")]
+    region: String,
+    /// The cluster of this server, as it says of itself
+    #[arg(long, value_name = "NAME", env = "CLUSTER_NAME", default_value = "unknown")]
+    cluster: String,
+    /// How much the log says: error, warn, info or debug (every request)
+    #[arg(long, value_name = "LEVEL", env = "AKIDB_LOG_LEVEL", default_value = "info")]
+    log_level: Level,
+    /// How its lines look: json or text; text where a person sees them
+    #[arg(long, value_name = "FORMAT", env = "AKIDB_LOG_FORMAT")]
+    log_format: Option<Shape>,
+    /// The OTLP collector (gRPC) that gets traces
+    #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    otlp: Option<String>,
+    /// Share of requests that are traced, 0 to 1; a caller's own decision goes before it
+    #[arg(long, value_name = "SHARE", env = "OTEL_TRACES_SAMPLER_ARG", default_value = "0.1", value_parser = share)]
+    trace_sample: f64,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| "a number from 0 to 1".to_owned())
 }
 
 fn variant(text: &str) -> Result<Variant, String> {
@@ -61,7 +85,7 @@ fn variant(text: &str) -> Result<Variant, String> {
 ///
 /// # Errors
 /// Why it cannot start.
-pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
+pub async fn run(args: Args, _: &Context) -> Result<u8, Failure> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let config = Config {
         http: args.http,
@@ -76,8 +100,16 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         batch_tokens: args.batch_tokens,
         onnxruntime: args.onnxruntime,
         limits: RequestLimits::default(),
+        traces: TraceSettings {
+            collector: args.otlp.filter(|url| !url.is_empty()),
+            share: args.trace_sample,
+            region: args.region,
+            cluster: args.cluster,
+        },
+        log_level: args.log_level,
+        log_format: args.log_format.unwrap_or_else(Shape::usual),
     };
-    serve::run(config, |address| context.voice.talk(&format!("listening on http://{address}"))).await?;
+    serve::run(config).await?;
     Ok(DONE)
 }
 

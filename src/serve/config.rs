@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use crate::inference::folder::Variant;
 use crate::inference::onnx::provider::Device;
+use crate::serve::log::{Level, Shape};
+use crate::serve::trace::TraceSettings;
 
 /// How much a request, and all requests together, may want.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -44,7 +46,7 @@ impl Default for RequestLimits {
 }
 
 /// How the server runs.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// Where REST listens.
     pub http: SocketAddr,
@@ -70,4 +72,10 @@ pub struct Config {
     pub onnxruntime: Option<PathBuf>,
     /// Bounds.
     pub limits: RequestLimits,
+    /// Where traces go, and how many.
+    pub traces: TraceSettings,
+    /// How much the log says.
+    pub log_level: Level,
+    /// How its lines look.
+    pub log_format: Shape,
 }

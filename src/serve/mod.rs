@@ -7,25 +7,32 @@
 //! ```
 
 pub mod config;
+mod ears;
 mod embedder;
 mod http;
 mod listener;
-mod metrics;
+pub mod log;
+pub mod metrics;
+mod opening;
 mod shutdown;
+pub mod trace;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::inference::engine::Settings;
+use crate::inference::onnx::provider::Device;
 use crate::inference::onnx::{OnnxLoader, Runtime, Start};
 use crate::inference::queue::Bounds;
 use crate::inference::registry::{Limits, Registry, Source};
 
 pub use config::Config;
+use ears::Ears;
 pub use embedder::{Ask, Embedder, Reply};
+pub use log::Log;
 pub use metrics::Metrics;
+use trace::Tracer;
 
 /// Why the server does not start, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -58,31 +65,49 @@ pub struct App {
     pub embedder: Embedder,
     /// What was counted.
     pub metrics: Arc<Metrics>,
+    /// What is told to people.
+    pub log: Arc<Log>,
+    /// Where traces go.
+    pub tracer: Tracer,
 }
 
 /// Serves until it is told to stop (SIGTERM, SIGINT), then finishes what was admitted.
 ///
 /// # Errors
 /// Why it cannot start.
-pub async fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeFault> {
+pub async fn run(config: Config) -> Result<(), ServeFault> {
     let metrics = Arc::new(Metrics::new());
-    let registry = registry(&config, &metrics)?;
+    let log = Arc::new(Log::new(config.log_level, config.log_format, metrics.log_lines_dropped.clone()));
+    let tracer = Tracer::new(&config.traces, &metrics, &log)?;
+    let (registry, onnxruntime) = registry(&config, &metrics, &log)?;
     let embedder = Embedder::new(registry.clone(), metrics.clone(), config.limits.clone());
-    let app = Arc::new(App { config, embedder, metrics });
+    let app = Arc::new(App { config, embedder, metrics, log, tracer });
     let listening = listener::bind(app.config.http).await?;
-    let warm = app.clone();
-    let first = tokio::spawn(async move { warm.embedder.warm().await });
-    ready(listening.local_addr()?);
+    let address = listening.local_addr()?;
+    opening::starting(&app, address, &onnxruntime);
+    let mut beside = tokio::task::JoinSet::new();
+    beside.spawn(opening::warm(app.clone()));
+    if app.config.device.is_gpu() {
+        beside.spawn(app.metrics.clone().watch_gpu());
+    }
+    app.log.say(log::Level::Info, &format!("listening on http://{address}"), &[]);
     let served = listener::serve(listening, http::router(app.clone()), shutdown::signal()).await;
-    first.abort();
+    beside.abort_all();
+    app.tracer.close().await;
+    app.log.say(log::Level::Info, "stopped", &[]);
     served.map_err(ServeFault::from)
 }
 
-fn registry(config: &Config, metrics: &Arc<Metrics>) -> Result<Arc<Registry>, ServeFault> {
+/// The registry, and the version of ONNX Runtime.
+fn registry(config: &Config, metrics: &Arc<Metrics>, log: &Arc<Log>) -> Result<(Arc<Registry>, String), ServeFault> {
     let runtime = Runtime::load(config.onnxruntime.as_deref())
         .map_err(|why| ServeFault::refused(why.to_string(), crate::inference::onnx::library::HOW_TO_GET))?;
+    let version = runtime.version.clone();
     let models = catalogue(&config.models).map_err(|why| {
-        ServeFault::refused(format!("{}: {why}", config.models.display()), "name the folder that holds the models with --models")
+        ServeFault::refused(
+            format!("{}: {why}", config.models.display()),
+            "name the folder that holds the models with --models",
+        )
     })?;
     if !models.contains_key(&config.model) {
         return Err(ServeFault::refused(
@@ -102,14 +127,17 @@ fn registry(config: &Config, metrics: &Arc<Metrics>) -> Result<Arc<Registry>, Se
         threads: config.alone_threads,
         cache: config.engine_cache.clone(),
     };
-    let listener = metrics.clone();
-    let loader = OnnxLoader { runtime, variant: config.variant, start, settings, listener };
+    if let Some(cache) = config.engine_cache.clone().filter(|_| config.device == Device::TensorRt) {
+        metrics.watch_engines(cache);
+    }
+    let listener = Arc::new(Ears { metrics: metrics.clone(), log: log.clone() });
+    let loader = OnnxLoader { runtime, variant: config.variant, start, settings, listener: listener.clone() };
     let limits = Limits {
         bytes: config.limits.model_bytes,
         models: config.limits.models_loaded,
         again: std::time::Duration::from_secs(30),
     };
-    Ok(Registry::new(models, config.model.clone(), limits, Arc::new(loader), metrics.clone()))
+    Ok((Registry::new(models, config.model.clone(), limits, Arc::new(loader), listener), version))
 }
 
 /// The models of a folder: each folder in it that says what it is.

@@ -12,6 +12,7 @@ use super::engine::Engine;
 use super::event::{Listener, Load};
 use super::fault::{Code, EmbedFault};
 use super::folder::FolderFault;
+pub use memory::resident;
 use slot::{Slot, State};
 
 /// Where a model comes from.

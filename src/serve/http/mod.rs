@@ -5,12 +5,14 @@ mod fault;
 mod observe;
 mod openai;
 mod parse;
+mod passage;
 mod tei;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use super::App;
@@ -27,5 +29,6 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/ready", get(observe::ready))
         .route("/metrics", get(observe::metrics))
         .layer(DefaultBodyLimit::max(body))
+        .layer(from_fn_with_state(app.clone(), passage::pass))
         .with_state(app)
 }
