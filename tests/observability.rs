@@ -7,8 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use akidb_edge::serve::metrics::names::{self, Kind, Name};
-use promql_parser::parser::{self, Expr, VectorSelector};
-use promql_parser::util::{ExprVisitor, walk_expr};
 use saphyr::{LoadableYamlNode, Yaml};
 use serde_json::{Value, json};
 use support::serve::{Server, tiny};
@@ -24,10 +22,13 @@ fn template(name: &str) -> String {
 /// Where an expression stands, and the expression.
 type Asked = (String, String);
 
+fn list<'a>(node: &Yaml<'a>, key: &str) -> Vec<Yaml<'a>> {
+    node.as_mapping_get(key).and_then(|list| list.as_sequence().cloned()).unwrap()
+}
+
 fn rules(file: &str) -> (Vec<Asked>, BTreeSet<String>) {
     let text = template(file);
     let documents = Yaml::load_from_str(&text).unwrap();
-    let list = |node: &Yaml<'_>, key: &str| node.as_mapping_get(key).and_then(|list| list.as_sequence().cloned()).unwrap();
     let (mut asked, mut recorded) = (Vec::new(), BTreeSet::new());
     for group in list(&documents[0], "groups") {
         for rule in list(&group, "rules") {
@@ -36,7 +37,9 @@ fn rules(file: &str) -> (Vec<Asked>, BTreeSet<String>) {
             recorded.extend(field("record"));
             if field("alert").is_some() {
                 let within = |key: &str, name: &str| {
-                    rule.as_mapping_get(key).and_then(|all| all.as_mapping_get(name)).and_then(|text| text.as_str().map(str::to_owned))
+                    rule.as_mapping_get(key)
+                        .and_then(|all| all.as_mapping_get(name))
+                        .and_then(|text| text.as_str().map(str::to_owned))
                 };
                 let severity = within("labels", "severity").unwrap_or_default();
                 assert!(["info", "warning", "critical"].contains(&severity.as_str()), "{name}: {severity}");
@@ -77,28 +80,167 @@ fn filled(expression: &str) -> String {
     with.into_iter().fold(expression.to_owned(), |text, (variable, value)| text.replace(variable, value))
 }
 
-#[derive(Default)]
-struct Found {
-    selectors: Vec<VectorSelector>,
-    wrong: Vec<String>,
+/// A word of PromQL.
+#[derive(Clone, Debug, PartialEq)]
+enum Word {
+    Name(String),
+    Number,
+    Text,
+    /// `[5m]`.
+    Range,
+    Sign(char),
 }
 
-impl ExprVisitor for Found {
-    type Error = String;
+/// Splits an expression into words.
+fn words(expression: &str) -> Result<Vec<Word>, String> {
+    let mut words = Vec::new();
+    let mut rest = expression.trim_start();
+    while let Some(first) = rest.chars().next() {
+        let (word, length) = match first {
+            'a'..='z' | 'A'..='Z' | '_' => {
+                let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_' && c != ':').unwrap_or(rest.len());
+                (Word::Name(rest[..end].to_owned()), end)
+            }
+            '0'..='9' => (Word::Number, rest.find(|c: char| !c.is_alphanumeric() && c != '.').unwrap_or(rest.len())),
+            '"' => (Word::Text, rest[1..].find('"').ok_or("a text without an end")? + 2),
+            '[' => {
+                let end = rest.find(']').ok_or("a range without an end")?;
+                let time =
+                    rest[1..end].strip_suffix(['s', 'm', 'h']).is_some_and(|number| number.parse::<u32>().is_ok());
+                (time.then_some(Word::Range).ok_or_else(|| format!("{} is no range", &rest[..=end]))?, end + 1)
+            }
+            sign if "(){},=~!<>+-*/".contains(sign) => (Word::Sign(sign), 1),
+            other => return Err(format!("{other} has no meaning")),
+        };
+        words.push(word);
+        rest = rest[length..].trim_start();
+    }
+    Ok(words)
+}
 
-    fn pre_visit(&mut self, expression: &Expr) -> Result<bool, String> {
-        match expression {
-            Expr::VectorSelector(selector) => self.selectors.push(selector.clone()),
-            Expr::MatrixSelector(matrix) => self.selectors.push(matrix.vs.clone()),
-            Expr::Call(call) if call.func.name == "histogram_quantile" => {
-                let text = call.args.args.last().map(|all| all.to_string()).unwrap_or_default();
-                if !(text.contains("_bucket") && text.contains("le") && text.contains("rate(")) {
-                    self.wrong.push(format!("histogram_quantile over {text}"));
+/// A name with the labels that it is selected by, and whether a range stands behind it.
+#[derive(Debug)]
+struct Selector {
+    name: String,
+    labels: Vec<String>,
+    range: bool,
+    /// The functions around it, the nearest last.
+    within: Vec<String>,
+}
+
+const AGGREGATES: &[&str] = &["sum", "min", "max", "avg", "count"];
+const OVER_RANGES: &[&str] = &["rate", "increase"];
+const FUNCTIONS: &[&str] = &["histogram_quantile", "time"];
+
+/// The selectors of an expression; wrong is what Prometheus would not take, or would answer with nonsense: brackets that do
+/// not match, an unknown function, a rate without a range or of what is no counter, a quantile of what are no buckets.
+fn selectors(expression: &str) -> Result<Vec<Selector>, String> {
+    let words = words(expression)?;
+    let (mut open, mut found): (Vec<String>, Vec<Selector>) = Default::default();
+    let mut at = 0;
+    while at < words.len() {
+        let next = words.get(at + 1);
+        match &words[at] {
+            Word::Name(word) if matches!(word.as_str(), "by" | "on" | "and") => {
+                if word != "and" {
+                    at += words[at..].iter().position(|word| *word == Word::Sign(')')).ok_or("by without its list")?;
                 }
             }
-            _ => {}
+            Word::Name(word) if AGGREGATES.contains(&word.as_str()) || next == Some(&Word::Sign('(')) => {
+                let known = [AGGREGATES, OVER_RANGES, FUNCTIONS].iter().any(|all| all.contains(&word.as_str()));
+                if !known {
+                    return Err(format!("there is no function {word}"));
+                }
+                // The list of `by` may stand between the function and its bracket.
+                if next != Some(&Word::Sign('(')) {
+                    at += words[at..].iter().position(|word| *word == Word::Sign(')')).ok_or("by without its list")?;
+                }
+                at += 1;
+                if words.get(at) != Some(&Word::Sign('(')) {
+                    return Err(format!("{word} of nothing"));
+                }
+                open.push(word.clone());
+            }
+            Word::Name(word) => {
+                let mut selector =
+                    Selector { name: word.clone(), labels: Vec::new(), range: false, within: open.clone() };
+                if next == Some(&Word::Sign('{')) {
+                    let end =
+                        words[at..].iter().position(|word| *word == Word::Sign('}')).ok_or("{ without its end")?;
+                    let names = words[at + 1..at + end].iter();
+                    selector.labels.extend(names.filter_map(|word| match word {
+                        Word::Name(label) => Some(label.clone()),
+                        _ => None,
+                    }));
+                    at += end;
+                }
+                if words.get(at + 1) == Some(&Word::Range) {
+                    selector.range = true;
+                    at += 1;
+                }
+                found.push(selector);
+            }
+            Word::Sign('(') => open.push(String::new()),
+            Word::Sign(')') => drop(open.pop().ok_or("a bracket too many")?),
+            Word::Range => return Err("a range of nothing".to_owned()),
+            Word::Number | Word::Text | Word::Sign(_) => {}
         }
-        Ok(true)
+        at += 1;
+    }
+    if !open.is_empty() {
+        return Err("a bracket is missing".to_owned());
+    }
+    for selector in &found {
+        check(selector, expression)?;
+    }
+    Ok(found)
+}
+
+fn check(selector: &Selector, expression: &str) -> Result<(), String> {
+    let Selector { name, range, within, .. } = selector;
+    let over_range = within.last().is_some_and(|word| OVER_RANGES.contains(&word.as_str()));
+    if over_range != *range {
+        return Err(format!("{name}: a range belongs into rate or increase, and the other way round"));
+    }
+    let cumulative = ["_total", "_bucket", "_sum", "_count"].iter().any(|end| name.ends_with(end));
+    if over_range && !cumulative || cumulative && !over_range {
+        return Err(format!("{name}: a rate of what only goes up, and nothing else of it"));
+    }
+    let quantile = within.iter().any(|word| word == "histogram_quantile");
+    if quantile != name.ends_with("_bucket") {
+        return Err(format!("{name}: a quantile is made of buckets"));
+    }
+    let summed = within.iter().any(|word| word == "sum") && (expression.contains("le)") || expression.contains("le,"));
+    if quantile && !summed {
+        return Err(format!("{name}: buckets are summed by le"));
+    }
+    Ok(())
+}
+
+#[test]
+fn wrong_expressions_are_found() {
+    for good in [
+        "histogram_quantile(0.95, sum by (model, le) (rate(a_bucket{x=\"1\"}[5m]))) > 0.030",
+        "sum(rate(a_total[1m])) / (sum(rate(a_total[1m])) + sum(rate(b_total[1m])))",
+        "a:b_c < 50 and on (job, model) d{e=~\"x|y\"} > 0",
+        "time() - started",
+    ] {
+        selectors(good).unwrap_or_else(|why| panic!("{good}: {why}"));
+    }
+    for bad in [
+        "histogram_quantile(0.95, a_seconds)",
+        "histogram_quantile(0.95, rate(a_bucket[5m]))",
+        "histogram_quantile(0.95, sum by (le) (a_bucket))",
+        "rate(a_total)",
+        "rate(a_gauge[5m])",
+        "a_total > 5",
+        "rats(a_total[5m])",
+        "sum(rate(a_total[5m])",
+        "sum(rate(a_total[5m])))",
+        "rate(a_total[five])",
+        "a{b=\"c}",
+    ] {
+        assert!(selectors(bad).is_err(), "{bad}");
     }
 }
 
@@ -117,7 +259,8 @@ fn exported(text: &str) -> BTreeMap<String, BTreeSet<String>> {
         let (head, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("no value: {line}"));
         assert!(value.parse::<f64>().is_ok(), "{line}");
         let (name, labels) = head.split_once('{').unwrap_or((head, "}"));
-        let keys = labels.trim_end_matches('}').split("\",").filter_map(|label| Some(label.split_once('=')?.0.to_owned()));
+        let keys =
+            labels.trim_end_matches('}').split("\",").filter_map(|label| Some(label.split_once('=')?.0.to_owned()));
         all.entry(name.to_owned()).or_default().extend(keys);
     }
     all
@@ -183,7 +326,8 @@ fn prometheus_gets_openmetrics() {
 fn every_expression_names_what_exists() {
     let server = asked_server();
     let real = exported(&server.get("/metrics").1);
-    let optional: BTreeSet<String> = names::ALL.iter().filter(|name| names::is_optional(name)).flat_map(series).collect();
+    let optional: BTreeSet<String> =
+        names::ALL.iter().filter(|name| names::is_optional(name)).flat_map(series).collect();
     let (mut asked, mut recorded) = rules("recording.yml");
     let (alerts, others) = rules("alerts.yml");
     assert!(alerts.len() >= 10 && others.is_empty());
@@ -194,25 +338,21 @@ fn every_expression_names_what_exists() {
     let mut wrong = Vec::new();
     let mut used = BTreeSet::new();
     for (place, expression) in &asked {
-        let parsed = match parser::parse(&filled(expression)) {
-            Ok(parsed) => parsed,
+        let found = match selectors(&filled(expression)) {
+            Ok(found) => found,
             Err(why) => {
                 wrong.push(format!("{place}: {expression}: {why}"));
                 continue;
             }
         };
-        let mut found = Found::default();
-        walk_expr(&mut found, &parsed).unwrap();
-        wrong.extend(found.wrong.iter().map(|what| format!("{place}: {what}")));
-        assert!(!found.selectors.is_empty(), "{place} asks for nothing");
-        for selector in found.selectors {
-            let name = selector.name.clone().expect("a selector has a name");
+        assert!(!found.is_empty(), "{place} asks for nothing");
+        for Selector { name, labels, .. } in found {
             used.insert(name.clone());
             let targets = ["job", "instance"];
-            let labels = selector.matchers.matchers.iter().map(|matcher| matcher.name.clone());
             match real.get(&name) {
                 Some(known) => wrong.extend(
                     labels
+                        .into_iter()
                         .filter(|label| !known.contains(label) && !targets.contains(&label.as_str()))
                         .map(|label| format!("{place}: {name} has no label {label}")),
                 ),

@@ -105,7 +105,8 @@ fn a_caller_s_trace_goes_on_with_the_parts_of_the_request() {
     assert_eq!(answer.status, 200);
     let spans = collector.wait_for(4);
     assert_eq!(spans.len(), 4, "the other request's caller did not want a trace: {spans:?}");
-    let find = |name: &str| spans.iter().find(|span| span.name == name).unwrap_or_else(|| panic!("{name} in {spans:?}"));
+    let find =
+        |name: &str| spans.iter().find(|span| span.name == name).unwrap_or_else(|| panic!("{name} in {spans:?}"));
     let request = find("POST /api/v1/embed");
     assert_eq!(hex::encode(&request.parent_span_id), CALLER);
     assert_eq!(answer.header("traceparent"), Some(format!("00-{TRACE}-{}-01", hex::encode(&request.span_id)).as_str()));
