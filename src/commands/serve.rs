@@ -18,6 +18,10 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     if let Some(name) = &args.new_api_key {
         return new_key(name, context);
     }
+    if args.print_proto {
+        context.voice.data(serve::grpc::proto::TEXT);
+        return Ok(DONE);
+    }
     if args.print_openapi {
         context.voice.data(&serve::http::openapi());
         return Ok(DONE);
@@ -31,8 +35,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     }
     let config = resolve(&layers, cores).map_err(|wrong| check::refused(&wrong))?;
     remarks(&config, context);
-    let scheme = if config.tls.is_some() { "https" } else { "http" };
-    let ended = serve::run(config, |address| context.voice.talk(&format!("listening on {scheme}://{address}"))).await?;
+    let ended = serve::run(config).await?;
     match ended {
         Ended::Done => Ok(DONE),
         Ended::Forced(code) => Ok(code),

@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::log::{Level, Log};
 use super::model_sync::store;
 use super::replica::Replica;
 use crate::inference::registry::{Registry, Source};
@@ -19,14 +20,16 @@ pub struct Catalogue {
     pub folder: PathBuf,
     /// The metadata replica, when there is one.
     pub replica: Option<Replica>,
+    /// What is told to people.
+    pub log: Arc<Log>,
     /// Held by whoever changes what is served.
     pub turn: tokio::sync::Mutex<()>,
 }
 
 impl Catalogue {
     /// The models of a store, as a replica wants them.
-    pub fn new(folder: PathBuf, replica: Option<Replica>) -> Self {
-        Self { folder, replica, turn: tokio::sync::Mutex::default() }
+    pub fn new(folder: PathBuf, replica: Option<Replica>, log: Arc<Log>) -> Self {
+        Self { folder, replica, log, turn: tokio::sync::Mutex::default() }
     }
 
     /// The models and where they come from. Blocks.
@@ -40,11 +43,12 @@ impl Catalogue {
         let rows = match replica.models() {
             Ok(Some(rows)) => rows,
             Ok(None) => {
-                tracing::warn!("the metadata replica has no table models; the folders of the store are served instead");
+                let why = "the metadata replica has no table models";
+                self.log.say(Level::Warn, &format!("{why}; the folders of the store are served instead"), &[]);
                 return Ok(models);
             }
             Err(why) => {
-                tracing::warn!("{why}; the folders of the store are served instead");
+                self.log.say(Level::Warn, &format!("{why}; the folders of the store are served instead"), &[]);
                 return Ok(models);
             }
         };
@@ -61,7 +65,10 @@ impl Catalogue {
             };
             match source {
                 Some(source) => drop(wanted.insert(row.name, source)),
-                None => tracing::warn!("the metadata replica names the model {}, which is not in the store", row.name),
+                None => {
+                    let what = "the metadata replica names a model that is not in the store";
+                    self.log.say(Level::Warn, what, &[("model", row.name.into())]);
+                }
             }
         }
         Ok(wanted)
@@ -99,16 +106,18 @@ impl Catalogue {
         let (catalogue, registry) = (self.clone(), registry.clone());
         let applied = tokio::task::spawn_blocking(move || {
             let models = catalogue.sources().map_err(|why| format!("{}: {why}", catalogue.folder.display()))?;
-            tracing::info!("the metadata replica has changed; it names {} models", models.len());
+            let count = models.len();
+            catalogue.log.say(Level::Info, "the metadata replica has changed", &[("models", count.into())]);
             for (name, source) in registry.know(models) {
                 if let Err(why) = registry.swap(&name, source) {
-                    tracing::error!("the model {name} stays as it is: {why}");
+                    let what = format!("the model {name} stays as it is: {why}");
+                    catalogue.log.say(Level::Error, &what, &[]);
                 }
             }
             Ok::<_, String>(())
         });
         if let Ok(Err(why)) = applied.await {
-            tracing::error!("{why}");
+            self.log.say(Level::Error, &why, &[]);
         }
     }
 }
@@ -145,7 +154,7 @@ mod tests {
         }
         let file = store.path().join("replica.db");
         rusqlite::Connection::open(&file).unwrap().execute_batch(sql).unwrap();
-        let catalogue = Catalogue::new(store.path().to_owned(), Some(Replica::new(&file)));
+        let catalogue = Catalogue::new(store.path().to_owned(), Some(Replica::new(&file)), crate::serve::log::Log::silent());
         (store, catalogue)
     }
 

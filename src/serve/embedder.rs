@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::Metrics;
 use super::config::RequestLimits;
 use super::metrics::Request;
+use super::trace::story::{self, Story};
 use crate::inference::engine::{Engine, Wish};
 use crate::inference::fault::{Code, EmbedFault};
 use crate::inference::registry::Registry;
@@ -42,6 +43,15 @@ pub struct Reply {
     pub tokens: usize,
     /// Time from the request's arrival here to its answer.
     pub took: Duration,
+}
+
+/// Where the time of a request went.
+#[derive(Clone, Copy, Default)]
+struct Times {
+    /// When the model was there.
+    began: Option<Instant>,
+    tokenising: Duration,
+    waited: Duration,
 }
 
 /// Texts to vectors.
@@ -96,37 +106,35 @@ impl Embedder {
     ///
     /// # Errors
     /// Limits, an unknown model, no room, no time.
-    pub async fn embed(&self, ask: Ask) -> Result<Reply, EmbedFault> {
+    pub async fn embed(&self, mut ask: Ask) -> Result<Reply, EmbedFault> {
         let began = Instant::now();
-        let texts = ask.texts.len();
-        let named = ask.model.clone();
-        let answer = self.answer(ask, began).await;
+        let texts = std::mem::take(&mut ask.texts);
+        let count = texts.len();
+        let named = ask.model.as_deref().filter(|name| !name.is_empty());
+        let model = named.unwrap_or(self.registry.default_model());
+        let under_way = self.metrics.enter(model);
+        let answer = self.answer(&ask, texts, began).await;
         let took = began.elapsed();
-        let request = match &answer {
-            Ok((reply, tokenising, waited)) => Request {
-                model: &reply.model,
-                code: None,
-                texts,
-                tokens: reply.tokens,
-                took,
-                tokenising: *tokenising,
-                waited: *waited,
-            },
-            Err(fault) => {
-                // A name that clients made up must not become a label.
-                let known = fault.code != Code::ModelNotFound;
-                let model = named.as_deref().filter(|_| known).unwrap_or(self.registry.default_model());
-                let nothing = Duration::ZERO;
-                let code = Some(fault.code);
-                Request { model, code, texts, tokens: 0, took, tokenising: nothing, waited: nothing }
-            }
-        };
-        self.metrics.request(&request);
-        answer.map(|(reply, ..)| Reply { took, ..reply })
+        let times = answer.as_ref().map(|(_, times)| *times).unwrap_or_default();
+        let code = answer.as_ref().err().map(|fault| fault.code);
+        let Times { tokenising, waited, .. } = times;
+        under_way.end(&Request { model, code, texts: count, took, tokenising, waited });
+        story::tell(code.is_some(), || Story {
+            // A name that a client made up goes no further than to the client.
+            model: if self.metrics.knows(model) { model } else { "unknown" }.to_owned(),
+            texts: count,
+            tokens: answer.as_ref().map_or(0, |(reply, _)| reply.tokens),
+            code,
+            began: times.began.unwrap_or(began),
+            tokenising,
+            waited,
+            ended: began + took,
+        });
+        answer.map(|(reply, _)| Reply { took, ..reply })
     }
 
-    async fn answer(&self, ask: Ask, began: Instant) -> Result<(Reply, Duration, Duration), EmbedFault> {
-        self.within_limits(&ask.texts)?;
+    async fn answer(&self, ask: &Ask, texts: Vec<String>, began: Instant) -> Result<(Reply, Times), EmbedFault> {
+        self.within_limits(&texts)?;
         let deadline = began + ask.time.unwrap_or(self.limits.time).min(self.limits.time);
         let engine = self.engine(ask.model.as_deref(), ask.version.as_deref(), deadline).await?;
         let wish = Wish {
@@ -135,7 +143,8 @@ impl Embedder {
             dimensions: ask.dimensions,
             deadline,
         };
-        let done = engine.embed(ask.texts, wish).await?;
+        let ready = Instant::now();
+        let done = engine.embed(texts, wish).await?;
         let reply = Reply {
             vectors: done.vectors,
             model: engine.name().to_owned(),
@@ -143,7 +152,7 @@ impl Embedder {
             tokens: done.tokens,
             took: Duration::ZERO,
         };
-        Ok((reply, done.tokenising, done.waited))
+        Ok((reply, Times { began: Some(ready), tokenising: done.tokenising, waited: done.waited }))
     }
 
     fn within_limits(&self, texts: &[String]) -> Result<(), EmbedFault> {

@@ -7,40 +7,46 @@
 //! ```
 
 pub mod admission;
+mod catalogue;
 pub mod config;
 pub mod connection;
 mod door;
+mod ears;
 mod embedder;
+pub mod grpc;
+pub mod health;
 pub mod http;
 mod listener;
-mod metrics;
+pub mod log;
+pub mod metrics;
+pub mod model_sync;
 mod offline;
+mod opening;
 mod problem;
 pub mod pulse;
+mod replica;
 pub mod shutdown;
+mod start;
 pub mod tls;
+pub mod trace;
 mod watch;
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::inference::engine::Settings;
-use crate::inference::onnx::{OnnxLoader, Runtime, Start};
-use crate::inference::queue::Bounds;
-use crate::inference::registry::{Limits, Registry, Source};
+use tokio::net::TcpListener;
 
-use admission::Gate;
-use admission::keys::KeyRing;
-use admission::slots::Slots;
-use config::Connections;
+use catalogue::Catalogue;
+use health::Health;
 use listener::Options;
-use shutdown::Stop;
-use tls::Tls;
-use watch::Watched;
+use log::Level;
+use model_sync::{ModelSync, origin::Origin};
+use replica::Replica;
+use shutdown::{Phase, Stop};
+use trace::Tracer;
 
 pub use config::Config;
 pub use embedder::{Ask, Embedder, Reply};
+pub use log::Log;
 pub use metrics::Metrics;
 pub use shutdown::Ended;
 
@@ -75,6 +81,18 @@ pub struct App {
     pub embedder: Embedder,
     /// What was counted.
     pub metrics: Arc<Metrics>,
+    /// What is told to people.
+    pub log: Arc<Log>,
+    /// Where traces go.
+    pub tracer: Tracer,
+    /// What works and what does not.
+    pub health: Health,
+    /// Which models there are.
+    pub catalogue: Arc<Catalogue>,
+    /// Where new versions come from.
+    pub sync: Option<Arc<ModelSync>>,
+    /// The version of ONNX Runtime.
+    pub onnxruntime: String,
     /// Hashes of the files that can be downloaded.
     pub hashes: offline::Hashes,
 }
@@ -83,104 +101,73 @@ pub struct App {
 ///
 /// # Errors
 /// Why it cannot start.
-pub async fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Ended, ServeFault> {
-    let metrics = Arc::new(Metrics::new());
+pub async fn run(config: Config) -> Result<Ended, ServeFault> {
     let stop = Stop::new();
-    let (options, watched) = options(&config, &metrics, &stop)?;
-    let registry = registry(&config, &metrics)?;
-    let embedder = Embedder::new(registry.clone(), metrics.clone(), config.limits.clone());
-    let app = Arc::new(App { config, embedder, metrics, hashes: offline::Hashes::default() });
+    let metrics = Arc::new(Metrics::new());
+    let (options, watched) = start::options(&config, &metrics, &stop)?;
+    let app = app(config, metrics).await?;
     let listening = listener::bind(app.config.http).await?;
-    let warm = app.clone();
-    let first = tokio::spawn(async move { warm.embedder.warm().await });
-    tokio::spawn(stop.clone().on_signals(app.config.connections.drain));
-    let watching = tokio::spawn(watch::watch(watched));
-    ready(listening.local_addr()?);
-    let ended = listener::serve(listening, http::router(app.clone()), options, stop).await;
-    first.abort();
-    watching.abort();
-    Ok(ended)
-}
-
-/// How all listeners treat connections, and the files behind that which may change.
-fn options(config: &Config, metrics: &Arc<Metrics>, stop: &Stop) -> Result<(Options, Vec<Watched>), ServeFault> {
-    let keys = config.api_keys.as_deref().map(KeyRing::open).transpose().map(|keys| keys.map(Arc::new));
-    let keys =
-        keys.map_err(|why| ServeFault::refused(why, "akidb-edge serve --new-api-key NAME gives a line for that file"))?;
-    let tls = config.tls.clone().map(Tls::open).transpose().map(|tls| tls.map(Arc::new));
-    let tls = tls
-        .map_err(|why| ServeFault::refused(why, "name files in PEM with --tls-cert, --tls-key and --tls-client-ca"))?;
-    let mut watched = Vec::new();
-    if let Some(keys) = keys.clone() {
-        let files = vec![keys.file().to_owned()];
-        let reload = Box::new(move || keys.reload().map(|count| format!("{count} keys")));
-        watched.push(Watched { what: "API keys", files, reload });
-    }
-    if let Some(tls) = tls.clone() {
-        let files = tls.files().paths();
-        let reload = Box::new(move || tls.reload().map(|()| "for new connections".to_owned()));
-        watched.push(Watched { what: "TLS certificates", files, reload });
-    }
-    let metrics = metrics.clone();
-    let gate = Gate::new(config.rules.clone(), keys, stop.clone(), move |code| metrics.refused(code));
-    let Connections { most, patience, heads, last, .. } = config.connections.clone();
-    let options = Options { gate: Arc::new(gate), tls, connections: Slots::new(most), patience, heads, last };
-    Ok((options, watched))
-}
-
-fn registry(config: &Config, metrics: &Arc<Metrics>) -> Result<Arc<Registry>, ServeFault> {
-    let runtime = Runtime::load(config.onnxruntime.as_deref())
-        .map_err(|why| ServeFault::refused(why.to_string(), crate::inference::onnx::library::HOW_TO_GET))?;
-    let models = catalogue(config).map_err(|why| {
-        ServeFault::refused(
-            format!("{}: {why}", config.models.display()),
-            "name the folder that holds the models with --models",
-        )
-    })?;
-    if !models.contains_key(&config.model) {
-        return Err(ServeFault::refused(
-            format!("no model {} in {}", config.model, config.models.display()),
-            format!("akidb-edge models pull {}, or name one that is there with --model", config.model),
-        ));
-    }
-    if config.only.is_some() || config.dimension.is_some() {
-        config::check::model(config)
-            .map_err(|why| ServeFault::refused(why, "akidb-edge serve --check shows what is used"))?;
-    }
-    let settings = Settings {
-        bounds: Bounds { wait: config.limits.queue_wait, tokens: config.limits.queue_tokens },
-        batch_tokens: config.batch_tokens,
-        candidates: config.device.candidates(),
+    let calls = match app.config.grpc {
+        Some(address) => Some(listener::bind(address).await?),
+        None => None,
     };
-    let start = Start {
-        device: config.device,
-        fallback: config.fallback,
-        workers: config.workers,
-        threads: config.alone_threads,
-        cache: config.engine_cache.clone(),
-    };
-    let listener = metrics.clone();
-    let loader = OnnxLoader { runtime, variant: config.variant, start, settings, listener };
-    let limits = Limits {
-        bytes: config.limits.model_bytes,
-        models: config.limits.models_loaded,
-        again: std::time::Duration::from_secs(30),
-    };
-    Ok(Registry::new(models, config.model.clone(), limits, Arc::new(loader), metrics.clone()))
-}
-
-/// The only model, or those of a folder: each folder in it that says what it is.
-fn catalogue(config: &Config) -> std::io::Result<BTreeMap<String, Source>> {
-    let mut models = BTreeMap::new();
-    if let Some(folder) = config.only.clone() {
-        return Ok([(config.model.clone(), Source { folder, version: None })].into());
+    let mut beside = health::watch(&app);
+    beside.spawn(app.catalogue.clone().follow(app.embedder.registry().clone()));
+    beside.spawn(opening::warm(app.clone()));
+    beside.spawn(watch::watch(watched, app.log.clone()));
+    beside.spawn(stop.clone().on_signals(app.config.connections.drain));
+    if let Some(sync) = &app.sync {
+        beside.spawn(sync.clone().run());
     }
-    for entry in std::fs::read_dir(&config.models)? {
-        let folder = entry?.path();
-        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if !name.starts_with('.') && folder.join("config.json").is_file() {
-            models.insert(name, Source { folder, version: None });
+    if app.config.device.is_gpu() {
+        beside.spawn(app.metrics.clone().watch_gpu());
+    }
+    let grpc = calls.as_ref().map(TcpListener::local_addr).transpose()?;
+    opening::listening(&app, listening.local_addr()?, grpc);
+    let (rest, calls, ()) = tokio::join!(
+        listener::serve(listening, http::router(app.clone()), options.clone(), stop.clone()),
+        serve_calls(calls, app.clone(), options, stop.clone()),
+        // Readiness goes first.
+        async {
+            stop.reached(Phase::Draining).await;
+            app.health.stop();
         }
-    }
-    Ok(models)
+    );
+    beside.abort_all();
+    app.tracer.close().await;
+    app.log.say(Level::Info, "stopped", &[]);
+    Ok(rest.max(calls?))
+}
+
+/// Everything that handlers share, with the models known and none loaded.
+async fn app(config: Config, metrics: Arc<Metrics>) -> Result<Arc<App>, ServeFault> {
+    let log = Arc::new(Log::new(config.log_level, config.log_format, metrics.log_lines_dropped.clone()));
+    let tracer = Tracer::new(&config.traces, &metrics, &log)?;
+    let replica = config.metadata.as_deref().map(Replica::new);
+    let catalogue = Arc::new(Catalogue::new(config.models.clone(), replica, log.clone()));
+    let (registry, onnxruntime) = start::registry(&config, &catalogue, &metrics, &log)?;
+    let sync = match &config.sync {
+        Some(from) => {
+            let (origin, interval) = (Origin::open(from).await, config.sync_interval);
+            Some(Arc::new(ModelSync::new(origin, catalogue.clone(), registry.clone(), metrics.clone(), interval)))
+        }
+        None => None,
+    };
+    let embedder = Embedder::new(registry, metrics.clone(), config.limits.clone());
+    let (health, hashes) = (Health::new(), offline::Hashes::default());
+    let app = App { config, embedder, metrics, log, tracer, health, catalogue, sync, onnxruntime, hashes };
+    opening::starting(&app);
+    Ok(Arc::new(app))
+}
+
+/// Serves gRPC, when it is wanted, until the server stops.
+async fn serve_calls(
+    calls: Option<TcpListener>,
+    app: Arc<App>,
+    options: Options,
+    stop: Stop,
+) -> Result<Ended, ServeFault> {
+    let Some(calls) = calls else { return Ok(Ended::Done) };
+    let router = grpc::router(app, &stop).map_err(|why| ServeFault::System(std::io::Error::other(why)))?;
+    Ok(listener::serve(calls, router, options, stop).await)
 }

@@ -1,9 +1,12 @@
 //! Files that are read again when they change, or when SIGHUP comes.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::signal::unix::{SignalKind, signal};
+
+use super::log::{Level, Log};
 
 /// How often a file's time and size are looked at.
 const LOOK: Duration = Duration::from_secs(2);
@@ -21,7 +24,7 @@ pub struct Watched {
 type Mark = Vec<Option<(SystemTime, u64)>>;
 
 /// Looks at the files for ever.
-pub async fn watch(all: Vec<Watched>) {
+pub async fn watch(all: Vec<Watched>, log: Arc<Log>) {
     let Ok(mut hup) = signal(SignalKind::hangup()) else { return };
     let mut marks: Vec<Mark> = all.iter().map(|watched| mark(&watched.files)).collect();
     loop {
@@ -33,16 +36,16 @@ pub async fn watch(all: Vec<Watched>) {
             let now = mark(&watched.files);
             if told || now != *known {
                 *known = now;
-                again(watched);
+                again(watched, &log);
             }
         }
     }
 }
 
-fn again(watched: &Watched) {
+fn again(watched: &Watched, log: &Log) {
     match (watched.reload)() {
-        Ok(now) => tracing::info!("{} read again: {now}", watched.what),
-        Err(why) => tracing::error!("{} kept as they were: {why}", watched.what),
+        Ok(now) => log.say(Level::Info, &format!("{} read again: {now}", watched.what), &[]),
+        Err(why) => log.say(Level::Error, &format!("{} kept as they were: {why}", watched.what), &[]),
     }
 }
 

@@ -76,7 +76,7 @@ impl Server {
                 return server;
             }
             assert!(Instant::now() < until, "not ready after a minute\n{}", server.said());
-            wait_a_moment();
+            pause();
         }
     }
 
@@ -234,7 +234,7 @@ fn unchunk(mut rest: &[u8]) -> Vec<u8> {
 }
 
 /// Between two looks at something that has no other sign.
-fn wait_a_moment() {
+pub fn pause() {
     let (_sender, receiver) = std::sync::mpsc::channel::<()>();
     let _ = receiver.recv_timeout(Duration::from_millis(10));
 }

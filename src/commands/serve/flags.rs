@@ -17,6 +17,8 @@ pub struct Args {
     pub check: bool,
     /// Print the description of REST, and end.
     pub print_openapi: bool,
+    /// Print the gRPC interface, and end.
+    pub print_proto: bool,
     /// Make a key for this name, and end.
     pub new_api_key: Option<String>,
 }
@@ -47,6 +49,7 @@ impl clap::Args for Args {
         let config = Arg::new("config").long("config").value_name("FILE").value_parser(clap::value_parser!(PathBuf));
         let check = Arg::new("check").long("check").action(ArgAction::SetTrue);
         let openapi = Arg::new("print-openapi").long("print-openapi").action(ArgAction::SetTrue);
+        let proto = Arg::new("print-proto").long("print-proto").action(ArgAction::SetTrue);
         let key = Arg::new("new-api-key").long("new-api-key").value_name("NAME");
         command
             .arg(
@@ -56,6 +59,7 @@ impl clap::Args for Args {
             )
             .arg(check.help("Show every setting and where it comes from, look at what they name, and end"))
             .arg(openapi.help("Print the description of REST (OpenAPI 3.1), and end"))
+            .arg(proto.help("Print the gRPC interface (a .proto file), and end"))
             .arg(key.help("Make a key: print it once, with the line for the file of --api-keys, and end"))
             .args(SETTINGS.iter().map(flag))
     }
@@ -81,6 +85,7 @@ impl clap::FromArgMatches for Args {
         self.config = matches.get_one("config").cloned();
         self.check = matches.get_flag("check");
         self.print_openapi = matches.get_flag("print-openapi");
+        self.print_proto = matches.get_flag("print-proto");
         self.new_api_key = matches.get_one("new-api-key").cloned();
         Ok(())
     }

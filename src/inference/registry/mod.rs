@@ -12,6 +12,7 @@ use super::engine::Engine;
 use super::event::{Listener, Load};
 use super::fault::{Code, EmbedFault};
 use super::folder::FolderFault;
+pub use memory::resident;
 use memory::Watch;
 use slot::{Found, Look, Slot, State, Turn};
 

@@ -15,8 +15,10 @@ use crate::inference::folder::Variant;
 use crate::inference::onnx::provider::Device;
 use crate::serve::admission::Rules;
 use crate::serve::connection::Heads;
+use crate::serve::log::{Level, Shape};
 use crate::serve::pulse::Patience;
 use crate::serve::tls::TlsFiles;
+use crate::serve::trace::TraceSettings;
 pub use resolve::{attempt, resolve};
 
 /// How much a request, and all requests together, may want.
@@ -84,7 +86,7 @@ impl Default for Connections {
 }
 
 /// How the server runs.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// Where REST listens.
     pub http: SocketAddr,
@@ -130,6 +132,12 @@ pub struct Config {
     pub health_interval: Duration,
     /// Bounds.
     pub limits: RequestLimits,
+    /// Where traces go, and how many.
+    pub traces: TraceSettings,
+    /// How much the log says.
+    pub log_level: Level,
+    /// How its lines look.
+    pub log_format: Shape,
     /// Where downloads of models are sent to; served from the store when it is not given.
     pub offline_cdn: Option<String>,
     /// What the gate asks.

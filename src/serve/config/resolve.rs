@@ -11,8 +11,11 @@ use crate::inference::folder::Variant;
 use crate::inference::onnx::provider::Device;
 use crate::serve::admission::{Rules, cors};
 use crate::serve::connection::Heads;
+use crate::serve::health::Peer;
+use crate::serve::log::{Level, Shape};
 use crate::serve::pulse::Patience;
 use crate::serve::tls::TlsFiles;
+use crate::serve::trace::TraceSettings;
 
 /// Reads values one by one and remembers what is wrong.
 struct Reader<'a> {
@@ -33,15 +36,22 @@ pub fn resolve(layers: &Layers, cores: usize) -> Result<Config, Vec<Wrong>> {
 pub fn attempt(layers: &Layers, cores: usize) -> (Config, Vec<Wrong>) {
     let mut read = Reader { layers, wrong: layers.wrong.clone() };
     let http = read.http();
+    let grpc = read.grpc();
     let device = read.value("device", Device::Cpu, |text| text.parse());
     let (models, model, only) = read.model();
     let variant = read.variant();
     let tls = read.tls();
     let api_keys = read.path("api-keys");
-    read.is_public_without_keys(http, api_keys.is_some() || tls.as_ref().is_some_and(|tls| tls.clients.is_some()));
+    let guarded = api_keys.is_some() || tls.as_ref().is_some_and(|tls| tls.clients.is_some());
+    read.is_public_without_keys("http", http, guarded);
+    if let Some(grpc) = grpc.filter(|grpc| grpc.ip() != http.ip()) {
+        read.is_public_without_keys("grpc", grpc, guarded);
+    }
+    read.only_reads();
     let limits = read.limits();
     let config = Config {
         http,
+        grpc,
         models,
         model,
         only,
@@ -58,6 +68,16 @@ pub fn attempt(layers: &Layers, cores: usize) -> (Config, Vec<Wrong>) {
         limits,
         connections: read.connections(),
         offline_cdn: read.offline_cdn(),
+        region: read.layers.text("region").to_owned(),
+        cluster: read.layers.text("cluster").to_owned(),
+        metadata: read.path("metadata"),
+        peers: read.peers(),
+        sync: read.optional("sync", str::parse),
+        sync_interval: read.time_above_zero("sync-interval"),
+        health_interval: read.time_above_zero("health-interval"),
+        traces: read.traces(),
+        log_level: read.value("log-level", Level::Info, str::parse),
+        log_format: read.optional("log-format", str::parse).unwrap_or_else(Shape::usual),
         api_keys,
         tls,
     };
@@ -224,6 +244,62 @@ impl Reader<'_> {
         })
     }
 
+    /// A value, or nothing.
+    fn optional<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        self.value(name, None, |text| if text.is_empty() { Ok(None) } else { parse(text).map(Some) })
+    }
+
+    /// Off, one address and port, or the host of REST with a port of its own.
+    fn grpc(&mut self) -> Option<SocketAddr> {
+        let text = self.layers.text("grpc").to_owned();
+        match text.as_str() {
+            "off" => None,
+            "" => {
+                let host = self.http_host();
+                let port = self.value("grpc-port", 0, |text| text.parse().map_err(|_| format!("{text:?} is no port")));
+                Some(SocketAddr::new(host, port))
+            }
+            _ => self.value("grpc", None, |text| {
+                text.parse().map(Some).map_err(|_| format!("{text:?} is neither off nor ADDRESS:PORT"))
+            }),
+        }
+    }
+
+    fn http_host(&self) -> IpAddr {
+        let loopback = IpAddr::from([127, 0, 0, 1]);
+        self.layers.text("host").parse().unwrap_or(loopback)
+    }
+
+    fn peers(&mut self) -> Vec<Peer> {
+        let texts: Vec<String> = self.layers.texts("peer").to_vec();
+        let parsed = texts.iter().map(|text| text.parse::<Peer>());
+        let (good, bad): (Vec<_>, Vec<_>) = parsed.partition(Result::is_ok);
+        for why in bad.into_iter().filter_map(Result::err) {
+            self.wrong("peer", why);
+        }
+        good.into_iter().filter_map(Result::ok).collect()
+    }
+
+    fn traces(&mut self) -> TraceSettings {
+        let share = |text: &str| {
+            let share: Option<f64> = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+            share.ok_or_else(|| format!("{text:?} is no number from 0 to 1"))
+        };
+        TraceSettings {
+            collector: Some(self.layers.text("otlp").to_owned()).filter(|url| !url.is_empty()),
+            share: self.value("trace-sample", 0.1, share),
+            region: self.layers.text("region").to_owned(),
+            cluster: self.layers.text("cluster").to_owned(),
+        }
+    }
+
+    /// The replica is another program's: it is never written.
+    fn only_reads(&mut self) {
+        if self.switch("metadata-readonly") == Some(false) {
+            self.wrong("metadata-readonly", "the metadata replica is only read here: leave it out, or say true");
+        }
+    }
+
     fn tls(&mut self) -> Option<TlsFiles> {
         let (certificate, key) = (self.path("tls-cert"), self.path("tls-key"));
         let clients = self.path("tls-client-ca");
@@ -238,14 +314,14 @@ impl Reader<'_> {
         }
     }
 
-    fn is_public_without_keys(&mut self, http: SocketAddr, guarded: bool) {
+    fn is_public_without_keys(&mut self, which: &str, address: SocketAddr, guarded: bool) {
         let allowed = self.switch("allow-public-without-keys").unwrap_or(false);
-        if http.ip().to_canonical().is_loopback() || guarded || allowed {
+        if address.ip().to_canonical().is_loopback() || guarded || allowed {
             return;
         }
-        let name = if self.layers.text("http").is_empty() { "host" } else { "http" };
+        let name = if self.layers.text(which).is_empty() { "host" } else { which };
         let why = format!(
-            "{http} can be reached from other machines, and nobody would need a key: name a file of keys with --api-keys \
+            "{address} can be reached from other machines, and nobody would need a key: name a file of keys with --api-keys \
              (akidb-edge serve --new-api-key NAME makes one), or an authority of clients with --tls-client-ca, or listen on \
              127.0.0.1; when something else guards the address, say --allow-public-without-keys"
         );

@@ -13,8 +13,8 @@ use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use super::proto::HealthResponse;
 use super::proto::embedding_service_server::SERVICE_NAME;
 use super::proto::health_response::Status as Word;
-use crate::inference::registry::Status as ModelStatus;
 use crate::serve::App;
+use crate::serve::health::{Kind, Readiness};
 use crate::serve::shutdown::{Phase, Stop};
 
 /// How often a client that watches gets a fresh look.
@@ -34,7 +34,7 @@ impl Standing {
         if !service.is_empty() && service != SERVICE_NAME {
             return ServingStatus::ServiceUnknown;
         }
-        match !self.stop.is_stopping() && default_model(&self.app) == ModelStatus::Loaded {
+        match !self.stop.is_stopping() && self.app.health.ready() == Readiness::Ready {
             true => ServingStatus::Serving,
             false => ServingStatus::NotServing,
         }
@@ -85,21 +85,14 @@ fn said(status: ServingStatus) -> HealthCheckResponse {
     HealthCheckResponse { status: status.into() }
 }
 
-fn default_model(app: &App) -> ModelStatus {
-    let registry = app.embedder.registry();
-    let default = registry.list().into_iter().find(|model| model.name == registry.default_model());
-    default.map_or(ModelStatus::Available, |model| model.status)
-}
-
 /// The server's health, for people.
 pub fn report(app: &App, stop: &Stop) -> HealthResponse {
-    let model = match default_model(app) {
-        ModelStatus::Loaded => "ok".to_owned(),
-        ModelStatus::Failed(why) => format!("failed: {why}"),
-        other => other.name().to_owned(),
+    let healthy = app.health.ready() == Readiness::Ready && !stop.is_stopping();
+    let said = |kind: Kind| {
+        let check = app.health.last(kind);
+        (kind.name().to_owned(), format!("{}: {}", check.outcome.name(), check.detail))
     };
-    let healthy = model == "ok" && !stop.is_stopping();
-    let mut checks = HashMap::from([("embedding_provider".to_owned(), model)]);
+    let mut checks: HashMap<_, _> = Kind::ALL.into_iter().map(said).collect();
     if stop.is_stopping() {
         checks.insert("shutdown".to_owned(), "the server is stopping".to_owned());
     }

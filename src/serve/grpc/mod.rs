@@ -12,12 +12,14 @@ mod stream;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_reflection::server::{Builder, Error};
 
 use super::App;
+use super::http::passage;
 use super::shutdown::Stop;
 use health::Standing;
 use proto::embedding_service_server::EmbeddingServiceServer;
@@ -28,7 +30,7 @@ use service::Service;
 /// # Errors
 /// The descriptors that were built in cannot be read.
 pub fn router(app: Arc<App>, stop: &Stop) -> Result<Router, Error> {
-    let most = app.config.limits.body;
+    let (most, passing) = (app.config.limits.body, app.clone());
     // Compressed requests are read; answers are floats, which do not get smaller, and are sent as they are.
     let embeddings = EmbeddingServiceServer::new(Service { app: app.clone(), stop: stop.clone() })
         .max_decoding_message_size(most)
@@ -38,7 +40,8 @@ pub fn router(app: Arc<App>, stop: &Stop) -> Result<Router, Error> {
         .add_service(health)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?);
-    Ok(routes.prepare().into_axum_router())
+    let router = routes.prepare().into_axum_router();
+    Ok(router.layer(from_fn_with_state(passing, passage::pass)))
 }
 
 fn reflection() -> Builder<'static> {

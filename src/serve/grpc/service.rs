@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures::stream::BoxStream;
-use tonic::metadata::MetadataMap;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Extensions, Request, Response, Status, Streaming};
 
 use super::proto::embedding_service_server::EmbeddingService;
 use super::proto::{
@@ -14,6 +13,7 @@ use super::proto::{
 };
 use super::{deadline, embed, fault, health, models, stream};
 use crate::serve::App;
+use crate::serve::http::request::RequestId;
 use crate::serve::shutdown::Stop;
 
 /// What answers calls.
@@ -24,17 +24,17 @@ pub struct Service {
     pub stop: Stop,
 }
 
-/// The name of a call; empty when the client gave none.
-fn name(metadata: &MetadataMap) -> &str {
-    metadata.get("x-request-id").and_then(|value| value.to_str().ok()).unwrap_or_default()
+/// The id that the door gave to a call.
+fn name(extensions: &Extensions) -> &str {
+    extensions.get::<RequestId>().map(RequestId::as_str).unwrap_or_default()
 }
 
 #[tonic::async_trait]
 impl EmbeddingService for Service {
     async fn embed(&self, request: Request<EmbedRequest>) -> Result<Response<EmbedResponse>, Status> {
-        let (metadata, _, message) = request.into_parts();
+        let (metadata, extensions, message) = request.into_parts();
         let named = message.request_id.clone();
-        let id = if named.is_empty() { name(&metadata) } else { &named };
+        let id = if named.is_empty() { name(&extensions) } else { &named };
         let time = deadline::time(&metadata).map_err(|why| fault::status(why, id))?;
         let answer = embed::answer(&self.app.embedder, message, time, id).await;
         answer.map(Response::new).map_err(|why| fault::status(why, id))
@@ -46,8 +46,8 @@ impl EmbeddingService for Service {
         &self,
         request: Request<Streaming<EmbedStreamRequest>>,
     ) -> Result<Response<Self::EmbedStreamStream>, Status> {
-        let (metadata, _, messages) = request.into_parts();
-        let time = deadline::time(&metadata).map_err(|why| fault::status(why, name(&metadata)))?;
+        let (metadata, extensions, messages) = request.into_parts();
+        let time = deadline::time(&metadata).map_err(|why| fault::status(why, name(&extensions)))?;
         let deadline = time.and_then(|time| Instant::now().checked_add(time));
         Ok(Response::new(stream::answers(self.app.clone(), self.stop.clone(), messages, deadline)))
     }

@@ -7,6 +7,7 @@ mod offline;
 mod openai;
 mod openapi;
 mod parse;
+pub mod passage;
 mod percent;
 mod ranged;
 pub mod request;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use super::App;
@@ -37,5 +39,6 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/metrics", get(observe::metrics))
         // The door bounds bodies before they get here.
         .layer(DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(app.clone(), passage::pass))
         .with_state(app)
 }

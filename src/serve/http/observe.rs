@@ -5,12 +5,13 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 
 use crate::inference::registry::{Listed, Status};
 use crate::serve::App;
 use crate::serve::health::Readiness;
+use crate::serve::metrics::Format;
 
 /// The models and what they are doing. What was not measured is null.
 pub async fn models(State(app): State<Arc<App>>) -> Response {
@@ -87,7 +88,9 @@ pub async fn ready(State(app): State<Arc<App>>) -> Response {
 }
 
 /// For Prometheus.
-pub async fn metrics(State(app): State<Arc<App>>) -> Response {
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], app.metrics.text()).into_response()
+pub async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let format = Format::wanted(accept);
+    let text = app.metrics.text(&app.embedder.registry().list(), format);
+    ([(header::CONTENT_TYPE, format.content_type())], text).into_response()
 }

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::log::Level;
 use super::Metrics;
 use super::catalogue::Catalogue;
 use crate::inference::registry::{Registry, Source};
@@ -105,7 +106,8 @@ impl ModelSync {
         let listed = match self.origin.list().await {
             Ok(listed) => listed,
             Err(why) => {
-                tracing::warn!("model sync cannot look at its source: {why}; what is served stays");
+                let what = format!("model sync cannot look at its source: {why}; what is served stays");
+                self.catalogue.log.say(Level::Warn, &what, &[]);
                 self.metrics.synced("", false);
                 self.state(|state| state.looked = Some(Err(why)));
                 return false;
@@ -159,8 +161,14 @@ impl ModelSync {
     fn tell(&self, name: &str, done: Result<String, String>) {
         self.metrics.synced(name, done.is_ok());
         match &done {
-            Ok(version) => tracing::info!(model = name, version, "a new version is served"),
-            Err(why) => tracing::error!(model = name, "the new version is not served, the old one stays: {why}"),
+            Ok(version) => {
+                let fields = [("model", name.into()), ("version", version.as_str().into())];
+                self.catalogue.log.say(Level::Info, "a new version is served", &fields);
+            }
+            Err(why) => {
+                let what = format!("the new version is not served, the old one stays: {why}");
+                self.catalogue.log.say(Level::Error, &what, &[("model", name.into())]);
+            }
         }
         self.state(|state| {
             let told = state.told.entry(name.to_owned()).or_default();

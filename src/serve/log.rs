@@ -1,0 +1,200 @@
+//! Lines about what the server does, on standard error: JSON for programs, text for people. No texts of clients, no keys.
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write as _};
+use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use prometheus_client::metrics::counter::Counter;
+use serde_json::Value;
+
+/// Lines about requests in a second; the others are counted.
+const LINES_A_SECOND: u64 = 20;
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Level {
+    /// What does not work.
+    Error,
+    /// What may not work for long.
+    Warn,
+    /// What happens to the server, and requests that were refused.
+    Info,
+    /// Every request.
+    Debug,
+}
+
+impl Level {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+        }
+    }
+}
+
+impl FromStr for Level {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let all = [Self::Error, Self::Warn, Self::Info, Self::Debug];
+        all.into_iter().find(|level| level.name() == text).ok_or_else(|| "error, warn, info or debug".to_owned())
+    }
+}
+
+/// How lines look.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Shape {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+impl Shape {
+    /// Text where a person sees it, JSON elsewhere.
+    pub fn usual() -> Self {
+        if std::io::stderr().is_terminal() { Self::Text } else { Self::Json }
+    }
+}
+
+impl FromStr for Shape {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "json" => Ok(Self::Json),
+            "text" => Ok(Self::Text),
+            _ => Err("json or text".to_owned()),
+        }
+    }
+}
+
+/// A value beside a line's message.
+pub type Field<'a> = (&'a str, Value);
+
+/// Where lines go.
+#[derive(Debug)]
+pub struct Log {
+    level: Level,
+    shape: Shape,
+    began: Instant,
+    /// The second in the upper half, lines in it in the lower one.
+    second: AtomicU64,
+    left_out: AtomicU64,
+    dropped: Counter,
+}
+
+impl Log {
+    /// A log on standard error. `dropped` counts the lines that it leaves out.
+    pub fn new(level: Level, shape: Shape, dropped: Counter) -> Self {
+        let (second, left_out) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { level, shape, began: Instant::now(), second, left_out, dropped }
+    }
+
+    /// A log of errors alone, for tests.
+    #[cfg(test)]
+    pub fn silent() -> std::sync::Arc<Self> {
+        std::sync::Arc::new(Self::new(Level::Error, Shape::Text, Counter::default()))
+    }
+
+    /// Whether a line of this level is written.
+    pub fn wants(&self, level: Level) -> bool {
+        level <= self.level
+    }
+
+    /// A line.
+    pub fn say(&self, level: Level, message: &str, fields: &[Field<'_>]) {
+        if self.wants(level) {
+            let line = self.line(level, message, fields);
+            // Nobody reads the other end: there is nobody to tell.
+            let _ = std::io::stderr().lock().write_all(line.as_bytes());
+        }
+    }
+
+    /// Whether a line about a request may still be written in this second. The first one of a later second tells how many were
+    /// left out.
+    pub fn admits(&self) -> bool {
+        let now = self.began.elapsed().as_secs();
+        let count = |state: u64| if state >> 32 == now { (state & u64::from(u32::MAX)) + 1 } else { 1 };
+        let next = |state| Some(now << 32 | count(state).min(u64::from(u32::MAX)));
+        let before = self.second.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).unwrap_or_default();
+        let count = count(before);
+        if count > LINES_A_SECOND {
+            self.left_out.fetch_add(1, Ordering::Relaxed);
+            self.dropped.inc();
+            return false;
+        }
+        if count == 1 {
+            let left_out = self.left_out.swap(0, Ordering::Relaxed);
+            if left_out > 0 {
+                self.say(Level::Info, "lines about requests were left out", &[("count", left_out.into())]);
+            }
+        }
+        true
+    }
+
+    fn line(&self, level: Level, message: &str, fields: &[Field<'_>]) -> String {
+        let time = jiff::Timestamp::now();
+        let mut line = String::with_capacity(256);
+        match self.shape {
+            Shape::Json => {
+                let message = Value::from(message);
+                let _ = write!(line, "{{\"time\":\"{time:.3}\",\"level\":\"{}\",\"message\":{message}", level.name());
+                for (name, value) in fields {
+                    let _ = write!(line, ",{}:{value}", Value::from(*name));
+                }
+                line.push_str("}\n");
+            }
+            Shape::Text => {
+                let _ = write!(line, "{time:.3} {:<5} {message}", level.name());
+                for (name, value) in fields {
+                    let _ = write!(line, "  {name}={value}");
+                }
+                line.push('\n');
+            }
+        }
+        line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(shape: Shape) -> Log {
+        Log::new(Level::Info, shape, Counter::default())
+    }
+
+    #[test]
+    fn a_line_is_one_object_whatever_it_says() {
+        let line = log(Shape::Json).line(Level::Warn, "a \"b\"\nc", &[("id", "x\ny".into()), ("ms", 1.5.into())]);
+        assert_eq!(line.matches('\n').count(), 1);
+        let read: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!((read["message"].as_str(), read["level"].as_str()), (Some("a \"b\"\nc"), Some("warn")));
+        assert_eq!((read["id"].as_str(), read["ms"].as_f64()), (Some("x\ny"), Some(1.5)));
+        assert!(read["time"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok());
+    }
+
+    #[test]
+    fn text_keeps_to_one_line_and_levels_are_kept() {
+        let log = log(Shape::Text);
+        let line = log.line(Level::Info, "words", &[("id", "x\ny".into())]);
+        assert!(line.ends_with("info  words  id=\"x\\ny\"\n"), "{line}");
+        assert!(log.wants(Level::Error) && log.wants(Level::Info) && !log.wants(Level::Debug));
+        assert_eq!("debug".parse(), Ok(Level::Debug));
+        assert!("loud".parse::<Level>().is_err());
+    }
+
+    #[test]
+    fn a_flood_is_counted_instead() {
+        let log = log(Shape::Json);
+        let admitted = (0..10_000).filter(|_| log.admits()).count() as u64;
+        // A second may end in between.
+        assert!((LINES_A_SECOND..=3 * LINES_A_SECOND).contains(&admitted), "{admitted}");
+        assert_eq!(log.dropped.get(), 10_000 - admitted);
+    }
+}

@@ -1,0 +1,273 @@
+//! What was counted, in the words of Prometheus. The hot path finds its handles without locks and copies no label.
+
+mod ending;
+mod engines;
+mod gpu;
+mod keyed;
+mod model;
+mod moment;
+pub mod names;
+mod process;
+mod tally;
+mod text;
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use crate::inference::event::{BatchRun, Listener, Load};
+use crate::inference::fault::Code;
+use crate::inference::registry::Listed;
+
+pub use ending::Ending;
+use keyed::Keyed;
+use model::{Families, ModelSeries};
+pub use tally::GRPC;
+pub use text::Format;
+
+/// The model label of requests whose model nobody knows: names that clients make up are no labels.
+const UNKNOWN: &str = "unknown";
+
+/// A request that ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The model that it meant.
+    pub model: &'a str,
+    /// Why it failed; nothing when it did not.
+    pub code: Option<Code>,
+    /// Its texts.
+    pub texts: usize,
+    /// From arrival to answer.
+    pub took: Duration,
+    /// In the tokenizer.
+    pub tokenising: Duration,
+    /// In the queue.
+    pub waited: Duration,
+}
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
+struct ByCode {
+    code: &'static str,
+}
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
+struct BySync {
+    model: String,
+    status: &'static str,
+}
+
+/// Counters and histograms of a server.
+pub struct Metrics {
+    registry: Registry,
+    families: Families,
+    models: Keyed<ModelSeries>,
+    unknown: OnceLock<Arc<ModelSeries>>,
+    in_flight: Gauge,
+    gate: Family<ByCode, Counter>,
+    syncs: Family<BySync, Counter>,
+    http: tally::Routes,
+    tenants: tally::Tenants,
+    gpu: gpu::Gpu,
+    engines: OnceLock<engines::Engines>,
+    /// Spans that the collector took.
+    pub spans: Counter,
+    /// Spans that were lost.
+    pub spans_dropped: Counter,
+    /// Lines that the log left out.
+    pub log_lines_dropped: Counter,
+}
+
+impl Metrics {
+    /// All at zero.
+    pub fn new() -> Self {
+        let mut registry = Registry::default();
+        let families = Families::new(&mut registry);
+        let in_flight = Gauge::default();
+        names::IN_FLIGHT.register(&mut registry, in_flight.clone());
+        let (gate, syncs) = (Family::default(), Family::default());
+        names::GATE.register(&mut registry, gate.clone());
+        names::SYNCS.register(&mut registry, syncs.clone());
+        let mut counter = |name: &names::Name| {
+            let counter = Counter::default();
+            name.register(&mut registry, counter.clone());
+            counter
+        };
+        let spans = counter(&names::SPANS);
+        let spans_dropped = counter(&names::SPANS_DROPPED);
+        let log_lines_dropped = counter(&names::LOG_LINES_DROPPED);
+        Self {
+            http: tally::Routes::new(&mut registry),
+            registry,
+            families,
+            models: Keyed::new(),
+            unknown: OnceLock::new(),
+            in_flight,
+            gate,
+            syncs,
+            tenants: tally::Tenants::new(),
+            gpu: gpu::Gpu::new(),
+            engines: OnceLock::new(),
+            spans,
+            spans_dropped,
+            log_lines_dropped,
+        }
+    }
+
+    /// A request for embeddings begins. When what comes back is dropped before it was told how the request ended, the client
+    /// went away.
+    pub fn enter<'a>(&'a self, model: &'a str) -> UnderWay<'a> {
+        self.in_flight.inc();
+        UnderWay { metrics: self, model, ended: false }
+    }
+
+    /// An answer of HTTP (or of gRPC, whose status counts from [`GRPC`]) by its route.
+    pub fn response(&self, route: &str, status: u16) {
+        self.http.count(route, status);
+    }
+
+    /// The gate refused a request before a model was looked at.
+    pub fn refused(&self, code: &'static str) {
+        self.gate.get_or_create(&ByCode { code }).inc();
+    }
+
+    /// Model sync brought a version of a model, or could not; no name: it could not look at its source.
+    pub fn synced(&self, model: &str, done: bool) {
+        let status = if done { Ending::Success } else { Ending::Error }.name();
+        self.syncs.get_or_create(&BySync { model: model.to_owned(), status }).inc();
+    }
+
+    /// Whether the registry knows a model of this name: others are made up by clients.
+    pub fn knows(&self, model: &str) -> bool {
+        self.models.get(model).is_some()
+    }
+
+    /// A request of a tenant, by the status of its answer. The first 100 tenants have a name, the others share one.
+    pub fn tenant(&self, tenant: &str, status: u16) {
+        self.tenants.count(tenant, Ending::of_status(status));
+    }
+
+    /// Reads the GPU from now on, every few seconds, until the task is dropped.
+    pub async fn watch_gpu(self: Arc<Self>) {
+        self.gpu.watch().await;
+    }
+
+    /// Counts what TensorRT writes into this folder.
+    pub fn watch_engines(&self, cache: PathBuf) {
+        let _ = self.engines.set(engines::Engines::new(cache));
+    }
+
+    /// All of it, with what these models are doing at this moment.
+    pub fn text(&self, models: &[Listed], format: Format) -> String {
+        let mut now = moment::registry(models);
+        self.gpu.register(&mut now);
+        self.tenants.register(&mut now);
+        if let Some(engines) = self.engines.get() {
+            engines.register(&mut now);
+        }
+        text::write(&[&self.registry, &now], format)
+    }
+
+    /// The series of a model that the registry knows.
+    fn model(&self, name: &str) -> Arc<ModelSeries> {
+        self.models.get_or(name, || self.families.model(name))
+    }
+
+    /// The series for a name that came from a client.
+    fn asked_for(&self, name: &str) -> (Arc<ModelSeries>, bool) {
+        let unknown = || self.unknown.get_or_init(|| Arc::new(self.families.model(UNKNOWN))).clone();
+        self.models.get(name).map_or_else(|| (unknown(), false), |model| (model, true))
+    }
+
+    fn request(&self, request: &Request<'_>) {
+        let (model, known) = self.asked_for(request.model);
+        let Some(code) = request.code else {
+            model.ended(Ending::Success);
+            model.latency.observe(request.took.as_secs_f64());
+            model.texts.observe(request.texts as f64);
+            model.tokenise.observe(request.tokenising.as_secs_f64());
+            model.queue_wait.observe(request.waited.as_secs_f64());
+            return;
+        };
+        model.ended(Ending::of_code(code));
+        if !model.refused(code) {
+            self.families.rare(if known { request.model } else { UNKNOWN }, code);
+        }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A request that is being answered.
+pub struct UnderWay<'a> {
+    metrics: &'a Metrics,
+    model: &'a str,
+    ended: bool,
+}
+
+impl UnderWay<'_> {
+    /// It ended like this.
+    pub fn end(mut self, request: &Request<'_>) {
+        self.ended = true;
+        self.metrics.request(request);
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.metrics.in_flight.dec();
+        if !self.ended {
+            self.metrics.asked_for(self.model).0.ended(Ending::Cancelled);
+        }
+    }
+}
+
+impl Listener for Metrics {
+    fn batch(&self, model: &str, batch: &BatchRun) {
+        let model = self.model(model);
+        model.batch_size.observe(batch.rows as f64);
+        model.batch_tokens.observe(batch.computed as f64);
+        model.inference.observe(batch.inference.as_secs_f64());
+        model.overhead.observe(batch.around.as_secs_f64());
+        model.tokens.inc_by(batch.tokens as u64);
+        model.padding.inc_by(batch.computed.saturating_sub(batch.tokens) as u64);
+        model.dropped.inc_by(batch.skipped as u64);
+    }
+
+    fn load(&self, model: &str, load: &Load) {
+        let model = self.model(model);
+        if load.ready {
+            model.load.observe(load.took.as_secs_f64());
+        } else {
+            model.load_failures.inc();
+        }
+        if let Some(engines) = self.engines.get().filter(|_| load.ready) {
+            engines.look(load.took);
+        }
+    }
+
+    fn asked(&self, model: &str, hit: bool) {
+        let model = self.model(model);
+        if hit {
+            model.hits.inc()
+        } else {
+            model.misses.inc()
+        };
+    }
+
+    fn unloaded(&self, model: &str) {
+        self.model(model).unloads.inc();
+    }
+}
+
+#[cfg(test)]
+mod tests;

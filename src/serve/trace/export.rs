@@ -1,0 +1,147 @@
+//! The way to the collector: a bounded queue and a task that empties it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use opentelemetry::KeyValue;
+use opentelemetry_otlp::{SpanExporter, WithExportConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::TraceSettings;
+use crate::serve::log::Level;
+use crate::serve::{Log, Metrics, ServeFault};
+
+/// Requests whose spans wait.
+const QUEUE: usize = 512;
+/// Requests whose spans go out together.
+const TOGETHER: usize = 128;
+/// Between two sendings.
+const EVERY: Duration = Duration::from_secs(1);
+/// Time for one sending.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Time for the rest at the end.
+const LAST: Duration = Duration::from_secs(2);
+/// Between two lines about a collector that is away.
+const COMPLAIN: Duration = Duration::from_secs(60);
+
+/// Where spans are put.
+pub struct Outbox {
+    queue: Sender<Vec<SpanData>>,
+    metrics: Arc<Metrics>,
+    stop: watch::Sender<bool>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Outbox {
+    /// Starts the task; the collector need not be there yet.
+    ///
+    /// # Errors
+    /// An address that cannot be used.
+    pub fn open(
+        collector: &str,
+        settings: &TraceSettings,
+        metrics: Arc<Metrics>,
+        log: Arc<Log>,
+    ) -> Result<Self, ServeFault> {
+        let next_step = "name an OTLP collector that takes gRPC, as http://HOST:4317";
+        if !collector.starts_with("http://") {
+            return Err(ServeFault::refused(
+                format!("{collector} cannot take traces: only http:// is spoken"),
+                next_step,
+            ));
+        }
+        let exporter = SpanExporter::builder().with_tonic().with_endpoint(collector).with_timeout(PATIENCE).build();
+        let mut exporter =
+            exporter.map_err(|why| ServeFault::refused(format!("{collector} cannot take traces: {why}"), next_step))?;
+        exporter.set_resource(&resource(settings));
+        let (queue, receiver) = channel(QUEUE);
+        let (stop, stopped) = watch::channel(false);
+        let post = Post { exporter, metrics: metrics.clone(), log, collector: collector.to_owned(), complained: None };
+        let task = Mutex::new(Some(tokio::spawn(post.run(receiver, stopped))));
+        Ok(Self { queue, metrics, stop, task })
+    }
+
+    /// Puts the spans of a request in, or drops them when there is no room.
+    pub fn put(&self, spans: Vec<SpanData>) {
+        let count = spans.len() as u64;
+        if self.queue.try_send(spans).is_err() {
+            self.metrics.spans_dropped.inc_by(count);
+        }
+    }
+
+    /// Sends what is left, for two seconds at most.
+    pub async fn close(&self) {
+        let _ = self.stop.send(true);
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(mut task) = task
+            && tokio::time::timeout(LAST, &mut task).await.is_err()
+        {
+            task.abort();
+        }
+    }
+}
+
+fn resource(settings: &TraceSettings) -> Resource {
+    let about = [
+        KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
+        KeyValue::new("cloud.region", settings.region.clone()),
+        KeyValue::new("k8s.cluster.name", settings.cluster.clone()),
+    ];
+    Resource::builder().with_service_name("akidb-edge").with_attributes(about).build()
+}
+
+struct Post {
+    exporter: SpanExporter,
+    metrics: Arc<Metrics>,
+    log: Arc<Log>,
+    collector: String,
+    complained: Option<Instant>,
+}
+
+impl Post {
+    async fn run(mut self, mut queue: Receiver<Vec<SpanData>>, mut stopped: watch::Receiver<bool>) {
+        let mut waiting = Vec::with_capacity(TOGETHER);
+        loop {
+            let stop = tokio::select! {
+                () = tokio::time::sleep(EVERY) => false,
+                _ = stopped.wait_for(|stop| *stop) => true,
+            };
+            while let Ok(spans) = queue.try_recv() {
+                waiting.push(spans);
+                if waiting.len() == TOGETHER {
+                    self.send(&mut waiting).await;
+                }
+            }
+            self.send(&mut waiting).await;
+            if stop {
+                return;
+            }
+        }
+    }
+
+    async fn send(&mut self, waiting: &mut Vec<Vec<SpanData>>) {
+        let spans: Vec<SpanData> = waiting.drain(..).flatten().collect();
+        let count = spans.len() as u64;
+        if count == 0 {
+            return;
+        }
+        let why = match tokio::time::timeout(PATIENCE, self.exporter.export(spans)).await {
+            Ok(Ok(())) => {
+                self.metrics.spans.inc_by(count);
+                return;
+            }
+            Ok(Err(why)) => why.to_string(),
+            Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
+        };
+        self.metrics.spans_dropped.inc_by(count);
+        if self.complained.is_none_or(|at| at.elapsed() >= COMPLAIN) {
+            self.complained = Some(Instant::now());
+            let fields = [("collector", self.collector.as_str().into()), ("why", why.into()), ("spans", count.into())];
+            self.log.say(Level::Warn, "the collector took no spans; requests go on without traces", &fields);
+        }
+    }
+}
