@@ -29,6 +29,8 @@ const TABLE: &[Room] = &[
     room("execute", &["resource", "ledger", "provider"], &["tokio"]),
     room("provider", &["resource"], &["aws", "tokio"]),
     room("report", &["resource"], &["comfy_table", "console"]),
+    room("inference", &[], &["tokio"]),
+    room("serve", &["inference"], &["aws", "reqwest", "tokio"]),
     room("models", &["inference"], &["reqwest", "tokio"]),
     room(
         "commands",
@@ -50,6 +52,7 @@ const TABLE: &[Room] = &[
             "exit",
             "inference",
             "models",
+            "serve",
         ],
         &["clap", "tokio"],
     ),

@@ -16,7 +16,8 @@ fn wait<T>(work: impl Future<Output = T>) -> T {
 
 /// Requests of about 128 tokens, each with a text of its own.
 fn long(headers: &[(&str, &str)]) -> Vec<Arc<[u8]>> {
-    let text = |number: usize| format!("{number} {}", "the water was cold and the people made a long way down ".repeat(10));
+    let text =
+        |number: usize| format!("{number} {}", "the water was cold and the people made a long way down ".repeat(10));
     (0..64).map(|number| load::post("/api/v1/embed", headers, &json!({"inputs": text(number)}).to_string())).collect()
 }
 
@@ -82,10 +83,7 @@ fn single_texts_keep_their_time_beside_a_request_of_a_thousand() {
     let bulk = [load::post("/api/v1/embed", &[], &json!({"inputs": texts}).to_string())];
     let time = Duration::from_secs(3);
     let (beside, large) = wait(async {
-        tokio::join!(
-            load::closed(server.address(), &single, 1, time),
-            load::closed(server.address(), &bulk, 1, time)
-        )
+        tokio::join!(load::closed(server.address(), &single, 1, time), load::closed(server.address(), &bulk, 1, time))
     });
     let (single, large) = (quantile(&beside.good, 0.5), quantile(&large.good, 0.5));
     println!("single texts {single:.1} ms beside requests of a thousand that take {large:.0} ms");

@@ -154,7 +154,8 @@ mod tests {
         }
         let file = store.path().join("replica.db");
         rusqlite::Connection::open(&file).unwrap().execute_batch(sql).unwrap();
-        let catalogue = Catalogue::new(store.path().to_owned(), Some(Replica::new(&file)), crate::serve::log::Log::silent());
+        let catalogue =
+            Catalogue::new(store.path().to_owned(), Some(Replica::new(&file)), crate::serve::log::Log::silent());
         (store, catalogue)
     }
 

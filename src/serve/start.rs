@@ -57,8 +57,8 @@ pub fn registry(
     metrics: &Arc<Metrics>,
     log: &Arc<Log>,
 ) -> Result<(Arc<Registry>, String), ServeFault> {
-    let runtime = Runtime::load(config.onnxruntime.as_deref())
-        .map_err(|why| ServeFault::refused(why.to_string(), HOW_TO_GET))?;
+    let runtime =
+        Runtime::load(config.onnxruntime.as_deref()).map_err(|why| ServeFault::refused(why.to_string(), HOW_TO_GET))?;
     let version = runtime.version.clone();
     let models = match &config.only {
         Some(folder) => [(config.model.clone(), Source { folder: folder.clone(), ..Source::default() })].into(),
@@ -82,8 +82,13 @@ pub fn registry(
         metrics.watch_engines(cache);
     }
     let listener = Arc::new(Ears { metrics: metrics.clone(), log: log.clone() });
-    let loader =
-        OnnxLoader { runtime, variant: config.variant, start: sessions(config), settings: settings(config), listener: listener.clone() };
+    let loader = OnnxLoader {
+        runtime,
+        variant: config.variant,
+        start: sessions(config),
+        settings: settings(config),
+        listener: listener.clone(),
+    };
     let limits = Limits { bytes: config.limits.model_bytes, models: config.limits.models_loaded, again: AGAIN };
     Ok((Registry::new(models, config.model.clone(), limits, Arc::new(loader), listener), version))
 }

@@ -16,6 +16,9 @@ pub use choice::{Budget, MOST_ROWS};
 
 /// Share of the measured speed at which the texts of a large request take their places in line.
 const BULK_SHARE: f64 = 0.5;
+/// A request counts as alone only when none was beside another for this long: between the requests of many clients there are
+/// moments with one, and the threads of the session that uses all cores spin on for a while, to the loss of the others.
+const CALM: Duration = Duration::from_millis(20);
 /// Weight of a full batch in the measured speed.
 const SPEED_WEIGHT: f64 = 0.1;
 
@@ -85,6 +88,8 @@ struct State {
     count: u64,
     /// Tokens a second of all workers together.
     speed: f64,
+    /// When two requests were last there at the same time.
+    crowded: Option<Instant>,
     stopped: bool,
 }
 
@@ -99,6 +104,7 @@ impl Queue {
             idle: 0,
             count: 0,
             speed: speed.max(1.0),
+            crowded: None,
             stopped: false,
         };
         Self { state: Mutex::new(state), wake: Condvar::new(), began: Instant::now(), bounds, budget }
@@ -141,6 +147,9 @@ impl Queue {
         let step = 1e9 / (state.speed * BULK_SHARE);
         let mut before = 0;
         let several = items.len() > 1;
+        if several || state.busy > 0 || !state.pending.is_empty() {
+            state.crowded = Some(now);
+        }
         for item in items {
             let at = place + (before as f64 * step) as u64;
             before += item.ids.len();

@@ -74,7 +74,6 @@ fn nobody_s_texts_are_skipped() {
     let _kept = put(&queue, &[7], LONG).unwrap();
     let work = queue.take().unwrap();
     assert_eq!((lengths(&work), work.skipped), (vec![7], 2));
-    assert!(work.alone);
 }
 
 #[tokio::test]
@@ -95,4 +94,21 @@ fn a_stopped_queue_gives_what_it_has_and_takes_nothing() {
     assert_eq!(put(&queue, &[5], LONG).unwrap_err().code, Code::ShuttingDown);
     assert_eq!(lengths(&queue.take().unwrap()), [5]);
     assert!(queue.take().is_none());
+}
+
+#[tokio::test]
+async fn a_request_is_alone_when_none_was_beside_another_for_a_while() {
+    let queue = queue();
+    let _first = put(&queue, &[5], LONG).unwrap();
+    assert!(queue.take().unwrap().alone);
+    let _beside = put(&queue, &[5], LONG).unwrap();
+    assert!(!queue.take().unwrap().alone, "the first one still runs");
+    queue.done(5, Duration::from_millis(1), 2);
+    queue.done(5, Duration::from_millis(1), 2);
+    let _soon = put(&queue, &[5], LONG).unwrap();
+    assert!(!queue.take().unwrap().alone, "two were there a moment ago");
+    queue.done(5, Duration::from_millis(1), 2);
+    tokio::time::sleep(CALM * 2).await;
+    let _later = put(&queue, &[5], LONG).unwrap();
+    assert!(queue.take().unwrap().alone);
 }

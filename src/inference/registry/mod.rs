@@ -12,8 +12,8 @@ use super::engine::Engine;
 use super::event::{Listener, Load};
 use super::fault::{Code, EmbedFault};
 use super::folder::FolderFault;
-pub use memory::resident;
 use memory::Watch;
+pub use memory::resident;
 use slot::{Found, Look, Slot, State, Turn};
 
 /// Where a model comes from.

@@ -15,9 +15,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::log::Level;
 use super::Metrics;
 use super::catalogue::Catalogue;
+use super::log::Level;
 use crate::inference::registry::{Registry, Source};
 use origin::Origin;
 use store::Current;
