@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: ## Build, deploy week 13 on a local AWS, prove it, cut over, roll back, report
+demo: ## Build, deploy week 13 on a local AWS, prove it, cut over, roll back, embed a text through CloudFront, report
 	@localstack/demo
 
 test: ## Install what the tests need, start a local AWS, run all tests, stop it
@@ -20,12 +20,13 @@ lint: ## Formatting and clippy, warnings are errors
 prove: ## Kill every command at each of its calls, and write the table of docs/reliability.md (many minutes)
 	@localstack/test --test kill -- --ignored --nocapture killed_everywhere
 
-bench: ## Time deploys against the local AWS, and devices over SSH; print the tables
+bench: ## Time deploys against the local AWS, devices over SSH, and the embedding server; print the tables
 	@bench/run
+	@exporter/build && cargo build --release --locked --quiet && bench/serve/run
 	@if [ "$$(id -u)" = 0 ]; then bench/devices/run; else echo 'devices: skipped, isolated SSH hosts need root' >&2; fi
 
-model: ## Fetch the model files of week 13 into models/ (84 MB, once)
-	@localstack/model
+model: ## Fetch and export all-MiniLM-L6-v2 into models/, with ONNX Runtime in exporter/.venv (once)
+	@exporter/build
 
 clean-local: ## Stop every local AWS that was started from here
 	@localstack/down --all

@@ -16,8 +16,8 @@
 //!      [8] report       terminal, tables, JSON, pages
 //! ```
 //!
-//! Beside the walk, `export` says the state in the words of Terraform and CloudFormation. `models` keeps the embedding
-//! models of this machine and fetches them from a hub.
+//! Beside the walk, `export` says the state in the words of Terraform and CloudFormation. `inference` and `serve` are the
+//! embedding server; `models` keeps the models of this machine and fetches them from a hub.
 //!
 //! `resource` is the vocabulary that all rooms share; it calls no one. Plan, desired, check and change are pure and
 //! synchronous and are tested as text. A verb in `commands` calls the rooms in this order and returns an exit code.

@@ -117,7 +117,7 @@ impl Server {
         let until = Instant::now() + Duration::from_secs(20);
         while !self.said().contains(words) {
             assert!(Instant::now() < until, "it never says {words:?}\n{}", self.said());
-            wait_a_moment();
+            pause();
         }
     }
 
