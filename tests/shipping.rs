@@ -76,7 +76,9 @@ fn images_run_as_a_plain_user_from_fixed_tags() {
     }
     let compose = read("templates/docker/compose.yml");
     assert!(!compose.contains(":latest"));
-    for wanted in ["read_only: true", "cap_drop:\n      - ALL", "no-new-privileges:true", "tmpfs:", "healthcheck:", "secrets:"] {
+    for wanted in
+        ["read_only: true", "cap_drop:\n      - ALL", "no-new-privileges:true", "tmpfs:", "healthcheck:", "secrets:"]
+    {
         assert!(compose.contains(wanted), "compose.yml: no {wanted}");
     }
 }
