@@ -1,0 +1,110 @@
+//! Images and units that are shipped: what they set is known to the server, and they are what they promise. Needs no engine.
+#![cfg(feature = "serve")]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use akidb_edge::serve::config::setting::{SETTINGS, find};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = root().join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|why| panic!("{}: {why}", path.display()))
+}
+
+fn dockerfiles() -> Vec<(String, String)> {
+    let folder = root().join("templates/docker");
+    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let files: Vec<_> = names.filter(|name| name.starts_with("Dockerfile.")).collect();
+    assert_eq!(files.len(), 4, "{files:?}");
+    files.into_iter().map(|name| (name.clone(), read(Path::new("templates/docker").join(name)))).collect()
+}
+
+/// Words of a text that look like variables of the server.
+fn variables(text: &str) -> BTreeSet<&str> {
+    let words = text.split(|letter: char| !(letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_'));
+    words.filter(|word| word.starts_with("AKIDB_") || *word == "ORT_DYLIB_PATH" || word.starts_with("OTEL_")).collect()
+}
+
+/// Seconds of the first `NAME=5s` or `NAME: 5s`.
+fn seconds(text: &str, name: &str) -> u64 {
+    let line = text.lines().map(str::trim).find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no {name}"));
+    line[name.len()..].trim_matches(|letter: char| !letter.is_ascii_digit()).parse().unwrap()
+}
+
+#[test]
+fn every_variable_and_flag_is_known() {
+    let others = ["compose.yml", "ready", "README.md"].map(|name| format!("templates/docker/{name}"));
+    let units = ["akidb-edge-serve.service", "serve.env"].map(|name| format!("templates/jetson/{name}"));
+    let texts = others.into_iter().chain(units).map(|name| (name.clone(), read(name)));
+    for (file, text) in texts.chain(dockerfiles()) {
+        for variable in variables(&text) {
+            assert!(SETTINGS.iter().any(|setting| setting.variable == variable), "{file}: {variable}");
+        }
+        for (_, flags) in text.lines().filter_map(|line| line.split_once("akidb-edge serve ")) {
+            for flag in flags.split_whitespace().filter_map(|word| word.strip_prefix("--")) {
+                let flag = flag.trim_end_matches(|letter: char| !letter.is_ascii_alphanumeric());
+                let own = ["new-api-key", "help", "check", "config"];
+                assert!(own.contains(&flag) || find(flag).is_some(), "{file}: --{flag}");
+            }
+        }
+    }
+}
+
+#[test]
+fn images_run_as_a_plain_user_from_fixed_tags() {
+    for (file, text) in dockerfiles() {
+        assert!(!text.contains(":latest"), "{file}");
+        let arguments: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("ARG ")?.split_once('=')).collect();
+        for (name, value) in arguments.iter().filter(|(name, _)| ["RUST", "BASE", "CUDA"].contains(name)) {
+            assert!(value.contains(':'), "{file}: {name} has no tag");
+        }
+        for from in text.lines().filter_map(|line| line.strip_prefix("FROM ")) {
+            assert!(from.starts_with("${") || from.starts_with("scratch"), "{file}: {from}");
+        }
+        let end = text.rsplit_once("\nFROM ").unwrap().1;
+        let user = end.lines().find_map(|line| line.strip_prefix("USER ")).expect("a user");
+        assert!(["10001:10001", "akidb-edge"].contains(&user), "{file}: {user}");
+        for wanted in ["HEALTHCHECK ", "EXPOSE 8080 9090", "VOLUME /models", "ENTRYPOINT [", "STOPSIGNAL SIGTERM"] {
+            assert!(end.contains(wanted), "{file}: no {wanted}");
+        }
+        assert!(text.contains("sha256sum -c"), "{file}: ONNX Runtime is not checked");
+    }
+    let compose = read("templates/docker/compose.yml");
+    assert!(!compose.contains(":latest"));
+    for wanted in
+        ["read_only: true", "cap_drop:\n      - ALL", "no-new-privileges:true", "tmpfs:", "healthcheck:", "secrets:"]
+    {
+        assert!(compose.contains(wanted), "compose.yml: no {wanted}");
+    }
+}
+
+#[test]
+fn nobody_is_killed_before_the_end_of_shutdown() {
+    let compose = read("templates/docker/compose.yml");
+    let needed = seconds(&compose, "AKIDB_DRAIN_TIME:") + seconds(&compose, "AKIDB_SHUTDOWN_TIME:");
+    assert!(seconds(&compose, "stop_grace_period:") > needed);
+    let environment = read("templates/jetson/serve.env");
+    let needed = seconds(&environment, "AKIDB_DRAIN_TIME=") + seconds(&environment, "AKIDB_SHUTDOWN_TIME=");
+    assert!(seconds(&read("templates/jetson/akidb-edge-serve.service"), "TimeoutStopSec=") > needed);
+}
+
+#[test]
+fn systemd_takes_the_unit() {
+    let folder = tempfile::tempdir().unwrap();
+    // Its program need not be installed where this runs.
+    let unit = read("templates/jetson/akidb-edge-serve.service").replace("/usr/local/bin/akidb-edge", "/bin/true");
+    let file = folder.path().join("akidb-edge-serve.service");
+    std::fs::write(&file, unit).unwrap();
+    let Ok(done) = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&file).output() else {
+        eprintln!("skipped: no systemd-analyze here");
+        return;
+    };
+    let said = String::from_utf8_lossy(&done.stderr);
+    let ours: Vec<_> = said.lines().filter(|line| line.contains("akidb-edge-serve")).collect();
+    assert!(ours.is_empty(), "{}", ours.join("\n"));
+}
