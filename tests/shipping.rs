@@ -1,4 +1,5 @@
-//! Images and units that are shipped: what they set is known to the server, and they are what they promise. Needs no engine.
+//! Images and units that are shipped: what they set is known to the server, and they are what they promise.
+//! Needs no engine.
 #![cfg(feature = "serve")]
 
 use std::collections::BTreeSet;
