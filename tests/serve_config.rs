@@ -91,7 +91,7 @@ fn what_settings_name_is_looked_at() {
 #[test]
 fn one_model_is_named_by_its_path() {
     let mut command = bare();
-    command.args(["serve", "--http", "127.0.0.1:0", "--onnxruntime"]).arg(onnxruntime());
+    command.args(["serve", "--http", "127.0.0.1:0", "--grpc", "off", "--onnxruntime"]).arg(onnxruntime());
     command.env("AKIDB_MODEL_PATH", fixtures().join("tiny")).env("AKIDB_MODEL_NAME", "Qwen/Qwen2.5-4B");
     let server = Server::start(command.env("AKIDB_TOKENIZER_PATH", fixtures().join("tiny/tokenizer.json")));
     let (status, answer) = server.post("/api/v1/embed", &serde_json::json!({"inputs": "a"}));

@@ -4,7 +4,6 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use akidb_edge::serve::grpc::proto;
 use futures::{StreamExt, stream};
@@ -13,7 +12,7 @@ use proto::embed_stream_response::Result as Outcome;
 use proto::embedding_service_client::EmbeddingServiceClient;
 use proto::{EmbedRequest, EmbedStreamRequest, Encoding, HealthRequest, ListModelsRequest};
 use serde_json::{Value, json};
-use support::serve::{Server, tiny};
+use support::serve::{Server, fixtures, onnxruntime, tiny};
 use tonic::codec::CompressionEncoding;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};

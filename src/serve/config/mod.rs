@@ -1,5 +1,6 @@
 //! The resolved configuration: plain fields, checked.
 
+mod amount;
 pub mod check;
 pub mod layers;
 mod resolve;

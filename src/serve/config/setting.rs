@@ -54,7 +54,7 @@ pub const SETTINGS: &[Setting] = &[
     row("embedding-provider", "AKIDB_EMBEDDING_PROVIDER", One("NAME"), "onnx", "What makes vectors: onnx"),
     row("variant", "AKIDB_MODEL_VARIANT", One("VARIANT"), "auto", "Which graph: auto, fp32 or int8"),
     row("device", "AKIDB_ONNX_EXECUTION_PROVIDER", One("PROVIDER"), "cpu", "What runs the graph: cpu, cuda, tensorrt or openvino"),
-    row("fallback", "AKIDB_FALLBACK", One("PROVIDER"), "", "What runs it when that cannot be had: cpu; otherwise the server does not start"),
+    row("fallback", "AKIDB_FALLBACK", One("PROVIDER"), "", "What runs it when that cannot be had: cpu; otherwise the model is not loaded"),
     row("engine-cache", "AKIDB_TENSORRT_CACHE", One("FOLDER"), "", "Where TensorRT keeps its engines"),
     row("workers", "AKIDB_WORKERS", One("N"), "", "Threads that run batches; as many as suit the device"),
     row("alone-threads", "AKIDB_ALONE_THREADS", One("N"), "", "Threads of a request that is alone; as many as cores"),
