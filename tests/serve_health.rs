@@ -53,7 +53,18 @@ fn copy(from: &Path, to: &Path) {
 
 fn of(store: &Path) -> std::process::Command {
     let mut command = cli::bare();
-    command.args(["serve", "--http", "127.0.0.1:0", "--grpc", "off", "--model", "tiny", "--health-interval", "100ms", "--models"]);
+    command.args([
+        "serve",
+        "--http",
+        "127.0.0.1:0",
+        "--grpc",
+        "off",
+        "--model",
+        "tiny",
+        "--health-interval",
+        "100ms",
+        "--models",
+    ]);
     command.arg(store).arg("--onnxruntime").arg(onnxruntime());
     command
 }

@@ -18,7 +18,9 @@ use support::serve::{Server, fixtures, onnxruntime};
 /// A server with an empty store of its own.
 fn of(store: &Path, from: &str) -> Command {
     let mut command = cli::bare();
-    command.args(["serve", "--http", "127.0.0.1:0", "--grpc", "off", "--model", "tiny", "--sync", from, "--models"]).arg(store);
+    command
+        .args(["serve", "--http", "127.0.0.1:0", "--grpc", "off", "--model", "tiny", "--sync", from, "--models"])
+        .arg(store);
     command.arg("--onnxruntime").arg(onnxruntime());
     command
 }

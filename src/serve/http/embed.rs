@@ -18,6 +18,9 @@ use super::parse::{Texts, invalid, json};
 use super::percent;
 use crate::serve::{App, Ask};
 
+/// So much of a version's hash means one version only.
+const NAMED: usize = 12;
+
 /// How vectors are written.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -193,15 +196,16 @@ pub async fn get(
     let most = app.config.limits.time;
     let deadline = Instant::now() + time.unwrap_or(most).min(most);
     let engine = app.embedder.engine(query.model.as_deref(), query.version.as_deref(), deadline).await?;
-    let tag = tag(&engine.hash, &query);
+    let question = question(&query);
     // Whoever names the version gets an answer that is true for ever; otherwise the model may be another one tomorrow.
-    let named = query.version.as_deref().is_some_and(|version| version != "latest");
+    let named = query.version.as_deref().is_some_and(|version| version.len() >= NAMED && version != "latest");
     let age = if named { "max-age=31536000, immutable" } else { "max-age=3600" };
     // What needed a key is not for a cache that asks for none.
     let whose = if headers.contains_key(header::AUTHORIZATION) { "private" } else { "public" };
-    let caching = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, format!("{whose}, {age}"))];
+    let caching = |tag: String| [(header::ETAG, tag), (header::CACHE_CONTROL, format!("{whose}, {age}"))];
+    let tag = tagged(&engine.hash, &question);
     if headers.get(header::IF_NONE_MATCH).is_some_and(|known| matches(known.to_str().unwrap_or_default(), &tag)) {
-        return Ok((StatusCode::NOT_MODIFIED, caching).into_response());
+        return Ok((StatusCode::NOT_MODIFIED, caching(tag)).into_response());
     }
     let ask = Ask {
         model: query.model,
@@ -215,14 +219,21 @@ pub async fn get(
     let reply = app.embedder.embed(ask).await?;
     let usage = CacheableUsage { total_tokens: reply.tokens };
     let embeddings = Vectors::of(reply.vectors, query.encoding);
+    // The model may have been swapped since: the tag is that of the one which answered.
+    let caching = caching(tagged(&reply.hash, &question));
     Ok((caching, Json(Cacheable { embeddings, model: reply.model, version: reply.hash, usage })).into_response())
 }
 
-/// A tag of the question and of the model that answers it.
-fn tag(hash: &str, query: &Query) -> String {
-    let mut hasher = Sha256::new();
+/// The question without the model that answers it.
+fn question(query: &Query) -> String {
     let Query { normalise, truncate, dimensions, encoding, inputs, .. } = query;
-    hasher.update(format!("{hash} {normalise:?} {truncate:?} {dimensions:?} {encoding:?} {inputs:?}"));
+    format!("{normalise:?} {truncate:?} {dimensions:?} {encoding:?} {inputs:?}")
+}
+
+/// A tag of the question and of the model that answers it.
+fn tagged(hash: &str, question: &str) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(format!("{hash} {question}"));
     format!("\"{}\"", hex::encode(&hasher.finalize()[..16]))
 }
 
