@@ -138,7 +138,7 @@ fn slow_clients_are_let_go() {
     let began = Instant::now();
     while drop_by_drop.write_all(b"G").is_ok() && began.elapsed() < Duration::from_secs(15) {
         let _ = drop_by_drop.set_read_timeout(Some(Duration::from_millis(50)));
-        if matches!(drop_by_drop.read(&mut [0; 64]), Ok(_)) {
+        if drop_by_drop.read(&mut [0; 64]).is_ok() {
             break;
         }
     }

@@ -6,7 +6,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::backend::Sessions;
-use super::batch::Batch;
 use super::canary::{self, Canary, Question};
 use super::event::Listener;
 use super::fault::{Code, EmbedFault};
@@ -16,6 +15,7 @@ use super::pooling::normalise;
 use super::queue::{Bounds, Budget, Depth, Item, Queue};
 use super::ticket::Ticket;
 use super::tokenize::{TextTokenizer, Tokens};
+use super::trial;
 use super::worker::{self, Shared};
 
 /// Characters of texts above which a request is tokenised on a thread that may block.
@@ -95,7 +95,7 @@ impl Engine {
             return Err(bad(&folder.tokenizer, why));
         }
         let measured =
-            measure(&mut sessions, &folder, settings, tokenizer.pad()).map_err(|why| bad(&folder.graph, why))?;
+            trial::measure(&mut sessions, &folder, settings, tokenizer.pad()).map_err(|why| bad(&folder.graph, why))?;
         let canary = sing(&mut sessions, &folder, &tokenizer)?;
         let workers = sessions.each.len();
         let queue = Queue::new(settings.bounds, measured.budget, measured.speed * workers as f64);
@@ -103,6 +103,7 @@ impl Engine {
             model: name.to_owned(),
             queue,
             alone: sessions.alone.map(std::sync::Mutex::new),
+            alone_from: measured.alone_from,
             dimension: folder.dimension,
             pooling: folder.pooling,
             pad: tokenizer.pad(),
@@ -277,56 +278,4 @@ fn tokenise(tokenizer: &TextTokenizer, texts: &[String], truncate: bool) -> Resu
         all.push(tokens);
     }
     Ok(all)
-}
-
-struct Measured {
-    budget: Budget,
-    /// Tokens a second of one worker.
-    speed: f64,
-}
-
-/// Runs every session, and times one: which batch size is fastest, and what a batch of its own costs.
-fn measure(sessions: &mut Sessions, folder: &ModelFolder, settings: &Settings, pad: u32) -> Result<Measured, String> {
-    let mut batch = Batch::default();
-    let mut probe = |session: &mut dyn super::backend::Backend, rows: usize, width: usize| {
-        let row = vec![pad; width];
-        batch.fill(std::iter::repeat_n(row.as_slice(), rows), pad);
-        let mut length = None;
-        let begin = Instant::now();
-        session.run(&batch, &mut |output| {
-            length = Some(match output {
-                super::backend::Output::Tokens(all) => all.len() / width,
-                super::backend::Output::Pooled(all) => all.len(),
-            });
-        })?;
-        let took = begin.elapsed().as_secs_f64();
-        match length {
-            Some(length) if length == rows * folder.dimension => Ok(took),
-            other => {
-                let other = other.unwrap_or(0) / rows;
-                Err(format!("the graph gives vectors of {other} numbers, but config.json says {}", folder.dimension))
-            }
-        }
-    };
-    let width = folder.longest.min(128);
-    for session in sessions.each.iter_mut().chain(&mut sessions.alone) {
-        probe(session.as_mut(), 1, 8.min(width))?;
-        probe(session.as_mut(), (512 / width).max(1), width)?;
-    }
-    let Some(session) = sessions.each.first_mut() else { return Err("there is no session".to_owned()) };
-    let short = 32.min(width);
-    let (one, eight) = (probe(session.as_mut(), 1, short)?, probe(session.as_mut(), 8, short)?);
-    let each = ((eight - one) / (7 * short) as f64).max(1e-9);
-    let overhead = ((one / each) as usize).saturating_sub(short).clamp(8, 256);
-    let (mut tokens, mut speed) = (0, 0.0);
-    for candidate in settings.candidates {
-        let rows = (candidate / width).max(1);
-        let measured = (rows * width) as f64 / probe(session.as_mut(), rows, width)?;
-        // A larger batch keeps others waiting: it has to be worth it.
-        if measured > speed * 1.05 {
-            (tokens, speed) = (rows * width, measured);
-        }
-    }
-    let tokens = settings.batch_tokens.unwrap_or(tokens).max(folder.longest);
-    Ok(Measured { budget: Budget { tokens, overhead }, speed })
 }

@@ -22,4 +22,5 @@ pub mod queue;
 pub mod registry;
 pub mod ticket;
 pub mod tokenize;
+mod trial;
 mod worker;

@@ -18,6 +18,8 @@ pub struct Shared {
     pub queue: Queue,
     /// A session that uses all cores, for a request that is alone.
     pub alone: Option<Mutex<Box<dyn Backend>>>,
+    /// Tokens from which that session is the faster one.
+    pub alone_from: usize,
     /// Numbers in a vector.
     pub dimension: usize,
     /// How they come about.
@@ -35,7 +37,8 @@ pub fn run(shared: &Shared, mut own: Box<dyn Backend>) {
     let mut batch = Batch::default();
     let mut vectors = Vec::new();
     while let Some(work) = shared.queue.take() {
-        let alone = if work.alone { shared.alone.as_ref().and_then(|session| session.try_lock().ok()) } else { None };
+        let pays = work.alone && work.items.iter().map(|item| item.ids.len()).sum::<usize>() >= shared.alone_from;
+        let alone = if pays { shared.alone.as_ref().and_then(|session| session.try_lock().ok()) } else { None };
         match alone {
             Some(mut session) => one(shared, session.as_mut(), work, &mut batch, &mut vectors),
             None => one(shared, own.as_mut(), work, &mut batch, &mut vectors),
@@ -56,11 +59,11 @@ fn one(shared: &Shared, backend: &mut dyn Backend, work: Work, batch: &mut Batch
         pooled = begin.elapsed();
     });
     let inference = filled.elapsed().saturating_sub(pooled);
+    let around = filled.duration_since(began) + pooled;
     let tokens = batch.tokens();
     shared.queue.done(tokens, began.elapsed(), shared.workers);
     let waited = items.iter().map(|item| began.duration_since(item.since)).max().unwrap_or_default();
     answer(items, ran, vectors, began);
-    let around = began.elapsed().saturating_sub(inference);
     let run = BatchRun {
         rows: batch.rows,
         tokens,

@@ -128,6 +128,8 @@ fn session(runtime: &Runtime, folder: &ModelFolder, start: &Start, threads: usiz
         .with_intra_threads(threads)?
         .with_inter_threads(1)?
         .with_intra_op_spinning(threads > 1)?
+        // Between requests the cores belong to those who bring and fetch them.
+        .with_config_entry("session.force_spinning_stop", "1")?
         // A plan of memory for each shape that was ever seen is kept for good: a server sees thousands.
         .with_memory_pattern(false)?;
     let mut builder = match start.device {

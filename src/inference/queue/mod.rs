@@ -3,7 +3,9 @@
 //! Each text has a place in line: the moment at which it came. The texts of one large request take places as if they came one
 //! after another at half the measured speed, so that single texts beside it find their place between them, and none starves.
 
+mod admit;
 mod choice;
+mod gather;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -73,6 +75,8 @@ pub struct Depth {
 pub struct Queue {
     state: Mutex<State>,
     wake: Condvar,
+    /// Wakes the worker that waits for company.
+    company: Condvar,
     began: Instant,
     bounds: Bounds,
     budget: Budget,
@@ -90,6 +94,7 @@ struct State {
     speed: f64,
     /// When two requests were last there at the same time.
     crowded: Option<Instant>,
+    company: gather::Company,
     stopped: bool,
 }
 
@@ -105,9 +110,17 @@ impl Queue {
             count: 0,
             speed: speed.max(1.0),
             crowded: None,
+            company: gather::Company::default(),
             stopped: false,
         };
-        Self { state: Mutex::new(state), wake: Condvar::new(), began: Instant::now(), bounds, budget }
+        Self {
+            state: Mutex::new(state),
+            wake: Condvar::new(),
+            company: Condvar::new(),
+            began: Instant::now(),
+            bounds,
+            budget,
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -158,42 +171,14 @@ impl Queue {
             state.pending.insert((at, count), item);
         }
         state.tokens += own;
+        let enough = state.enough();
         drop(state);
-        if several {
-            self.wake.notify_all()
-        } else {
-            self.wake.notify_one()
-        }
-        Ok(())
-    }
-
-    /// Whether a request can be answered in time; what stands before it in line is looked at no further than needed.
-    fn admit(&self, state: &State, place: u64, own: usize, left: Duration) -> Result<(), EmbedFault> {
-        let most = self.bounds.wait.min(left).as_secs_f64() * state.speed;
-        let mut before = state.running / 2;
-        for (_, item) in state.pending.range(..=(place, u64::MAX)) {
-            before += item.ids.len();
-            if before as f64 > most {
-                break;
-            }
-        }
-        let late = before as f64 > most;
-        let full = state.tokens > 0 && state.tokens + own > self.bounds.tokens;
-        let slow = (before + own) as f64 / state.speed > left.as_secs_f64();
-        if slow && state.tokens == 0 && state.busy == 0 {
-            let needs = own as f64 / state.speed;
-            return Err(EmbedFault::new(
-                Code::DeadlineExceeded,
-                format!(
-                    "{own} tokens need about {needs:.1} s, more than the request's time; send fewer texts or allow more"
-                ),
-            ));
-        }
-        if late || full || slow {
-            let wait = Duration::from_secs_f64((state.tokens + state.running) as f64 / state.speed);
-            let message =
-                format!("{} tokens wait already, about {} ms of work; ask again later", state.tokens, wait.as_millis());
-            return Err(EmbedFault::new(Code::Overloaded, message).again_after(wait));
+        match enough {
+            Some(true) => self.company.notify_one(),
+            // The worker that waits takes it, and wakes others when there is more.
+            Some(false) => {}
+            None if several => self.wake.notify_all(),
+            None => self.wake.notify_one(),
         }
         Ok(())
     }
@@ -202,7 +187,10 @@ impl Queue {
     pub fn take(&self) -> Option<Work> {
         let mut state = self.state();
         loop {
-            if let Some(work) = self.choose(&mut state) {
+            state = self.gather(state);
+            if state.enough() != Some(false)
+                && let Some(work) = self.choose(&mut state)
+            {
                 let more = !state.pending.is_empty();
                 drop(state);
                 if more {
@@ -224,6 +212,7 @@ impl Queue {
         let mut state = self.state();
         state.busy -= 1;
         state.running = state.running.saturating_sub(tokens);
+        state.company.learn(tokens, took);
         let measured = tokens as f64 / took.as_secs_f64().max(1e-6) * workers as f64;
         let weight = SPEED_WEIGHT * (tokens as f64 / self.budget.tokens as f64).min(1.0);
         state.speed += (measured - state.speed) * weight;
@@ -233,6 +222,7 @@ impl Queue {
     pub fn stop(&self) {
         self.state().stopped = true;
         self.wake.notify_all();
+        self.company.notify_all();
     }
 }
 

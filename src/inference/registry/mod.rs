@@ -202,7 +202,7 @@ impl Registry {
             Err(why) => State::failed(why.to_string()),
         });
         self.listener.load(name, &load);
-        self.make_room(name);
+        self.make_room();
     }
 
     /// An engine, and what it took to make it.
@@ -223,8 +223,9 @@ impl Registry {
         (loaded, load)
     }
 
-    /// Lets go of the models that were not asked for the longest, until the rest is within the limits.
-    fn make_room(&self, keep: &str) {
+    /// Lets go of the models that were not asked for the longest, until the rest is within the limits. The one that was asked
+    /// for last stays, however large it is.
+    fn make_room(&self) {
         let known = self.models.read().unwrap_or_else(PoisonError::into_inner);
         let mut loaded: Vec<(Instant, &String, &Arc<Slot>, u64)> = known
             .iter()
@@ -233,11 +234,12 @@ impl Registry {
         loaded.sort_by_key(|(used, ..)| *used);
         let mut bytes: u64 = loaded.iter().map(|(.., bytes)| bytes).sum();
         let mut count = loaded.len();
+        loaded.pop();
         for (_, name, slot, its) in loaded {
             if bytes <= self.limits.bytes && count <= self.limits.models {
                 break;
             }
-            if *name != self.pinned && name != keep && slot.let_go() {
+            if *name != self.pinned && slot.let_go() {
                 self.listener.unloaded(name);
                 bytes -= its;
                 count -= 1;
@@ -260,7 +262,7 @@ impl Registry {
         };
         if slot.is_in_use() || name == self.pinned {
             slot.replace(source, State::loaded(engine.clone(), load.bytes));
-            self.make_room(name);
+            self.make_room();
         } else {
             slot.move_to(source);
             self.listener.unloaded(name);
