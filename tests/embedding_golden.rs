@@ -9,8 +9,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use support::serve::{self, Server, fixtures};
 
-/// How far a number of a vector may move with what else is in the batch.
-const BATCH_BOUND: f32 = 1e-5;
+/// How far a number of a vector may move with what else is in the batch. A GPU picks its kernels by the batch's shape.
+fn batch_bound() -> f32 {
+    if serve::device().is_some() { 1e-3 } else { 1e-5 }
+}
 
 struct Golden {
     text: String,
@@ -127,7 +129,7 @@ fn whatever_else_is_in_the_batch(server: &Server, golden: &[Golden]) {
         }
     });
     println!("alone or among others: {farthest_of_all:e}");
-    assert!(farthest_of_all <= BATCH_BOUND, "{farthest_of_all}");
+    assert!(farthest_of_all <= batch_bound(), "{farthest_of_all}");
 }
 
 #[test]
@@ -137,7 +139,7 @@ fn long_texts_are_cut_at_256_or_refused() {
     let (vectors, tokens) =
         embed(&server, json!({"inputs": [long, "word ".repeat(254), "word ".repeat(253), "word ".repeat(126)]}));
     assert_eq!(tokens, 256 + 256 + 255 + 128, "254 words and two special tokens are read, not 128");
-    assert!(farthest(&vectors[0], &vectors[1]) <= BATCH_BOUND);
+    assert!(farthest(&vectors[0], &vectors[1]) <= batch_bound());
     assert!(farthest(&vectors[0], &vectors[3]) > 1e-3);
     let (status, answer) = server.post("/api/v1/embed", &json!({"inputs": ["short", long], "truncate": false}));
     assert_eq!((status, &answer["code"]), (413, &json!("INPUT_TOO_LONG")));

@@ -98,7 +98,7 @@ impl Engine {
             trial::measure(&mut sessions, &folder, settings, tokenizer.pad()).map_err(|why| bad(&folder.graph, why))?;
         let canary = sing(&mut sessions, &folder, &tokenizer)?;
         let workers = sessions.each.len();
-        let queue = Queue::new(settings.bounds, measured.budget, measured.speed * workers as f64);
+        let queue = Queue::new(settings.bounds, measured.budget, workers, measured.speed * workers as f64);
         let shared = Arc::new(Shared {
             model: name.to_owned(),
             queue,
@@ -107,7 +107,6 @@ impl Engine {
             dimension: folder.dimension,
             pooling: folder.pooling,
             pad: tokenizer.pad(),
-            workers,
             listener,
         });
         for (number, session) in sessions.each.into_iter().enumerate() {
@@ -143,7 +142,7 @@ impl Engine {
 
     /// Threads that run batches.
     pub fn workers(&self) -> usize {
-        self.shared.workers
+        self.shared.queue.workers()
     }
 
     /// Tokens of a text, special tokens included, cut where the model stops reading.

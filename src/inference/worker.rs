@@ -26,8 +26,6 @@ pub struct Shared {
     pub pooling: Pooling,
     /// Id that fills rows up.
     pub pad: u32,
-    /// How many workers there are.
-    pub workers: usize,
     /// Who wants to know.
     pub listener: Arc<dyn Listener>,
 }
@@ -61,7 +59,7 @@ fn one(shared: &Shared, backend: &mut dyn Backend, work: Work, batch: &mut Batch
     let inference = filled.elapsed().saturating_sub(pooled);
     let around = filled.duration_since(began) + pooled;
     let tokens = batch.tokens();
-    shared.queue.done(tokens, began.elapsed(), shared.workers);
+    shared.queue.done(tokens, began.elapsed());
     let waited = items.iter().map(|item| began.duration_since(item.since)).max().unwrap_or_default();
     answer(items, ran, vectors, began);
     let run = BatchRun {

@@ -19,6 +19,11 @@ pub fn onnxruntime() -> PathBuf {
     found.unwrap_or_else(|| panic!("ONNX Runtime is not in {}: run exporter/build", lib.display()))
 }
 
+/// What is to run the real model: `AKIDB_EDGE_TEST_DEVICE`; the processor when it is not set.
+pub fn device() -> Option<String> {
+    std::env::var("AKIDB_EDGE_TEST_DEVICE").ok()
+}
+
 /// The folder of all-MiniLM-L6-v2, as `exporter/build` makes it.
 pub fn models() -> PathBuf {
     let models = root().join("models");
@@ -62,6 +67,9 @@ pub fn real() -> Command {
     let mut command = cli::bare();
     command.args(["serve", "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--models"]).arg(models());
     command.arg("--onnxruntime").arg(onnxruntime());
+    if let Some(device) = device() {
+        command.args(["--device", &device]);
+    }
     command
 }
 

@@ -63,13 +63,18 @@ impl Device {
         }
     }
 
-    /// What ONNX Runtime is to register; nothing for the processor.
-    pub(super) fn providers(self, folder: &ModelFolder, start: &Start) -> Vec<ExecutionProviderDispatch> {
+    /// What ONNX Runtime is to register for a graph with these inputs; nothing for the processor.
+    pub(super) fn providers(
+        self,
+        folder: &ModelFolder,
+        start: &Start,
+        inputs: &[String],
+    ) -> Vec<ExecutionProviderDispatch> {
         let cuda = || ep::CUDA::default().build().error_on_failure();
         match self {
             Self::Cpu => Vec::new(),
             Self::Cuda => vec![cuda()],
-            Self::TensorRt => vec![tensorrt(folder, start), cuda()],
+            Self::TensorRt => vec![tensorrt(folder, start, inputs), cuda()],
             Self::OpenVino => vec![openvino(start.threads)],
         }
     }
@@ -86,10 +91,8 @@ fn openvino(threads: usize) -> ExecutionProviderDispatch {
 
 /// One profile for every shape that a batch may have, so that no request waits for a build; engines are kept in a folder whose
 /// name says what they were built for, since TensorRT itself looks at less.
-fn tensorrt(folder: &ModelFolder, start: &Start) -> ExecutionProviderDispatch {
-    let shapes = |rows: usize, width: usize| {
-        ["input_ids", "attention_mask", "token_type_ids"].map(|name| format!("{name}:{rows}x{width}")).join(",")
-    };
+fn tensorrt(folder: &ModelFolder, start: &Start, inputs: &[String]) -> ExecutionProviderDispatch {
+    let shapes = |rows: usize, width: usize| profile(inputs, rows, width);
     let gpu = Gpu::look();
     let mut provider = ep::TensorRT::default()
         .with_fp16(gpu.as_ref().is_none_or(Gpu::has_fp16))
@@ -106,6 +109,12 @@ fn tensorrt(folder: &ModelFolder, start: &Start) -> ExecutionProviderDispatch {
             .with_timing_cache_path(&cache);
     }
     provider.build().error_on_failure()
+}
+
+/// `input_ids:16x64,attention_mask:16x64`: TensorRT refuses a profile that names an input which the graph does not have.
+fn profile(inputs: &[String], rows: usize, width: usize) -> String {
+    let each: Vec<_> = inputs.iter().map(|name| format!("{name}:{rows}x{width}")).collect();
+    each.join(",")
 }
 
 impl fmt::Display for Device {
@@ -125,5 +134,16 @@ impl FromStr for Device {
             "openvino" => Ok(Self::OpenVino),
             _ => Err(format!("{text} is no execution provider; there are cpu, cuda, tensorrt and openvino")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_names_the_inputs_that_the_graph_has() {
+        let inputs = ["input_ids", "attention_mask"].map(str::to_owned);
+        assert_eq!(profile(&inputs, 16, 64), "input_ids:16x64,attention_mask:16x64");
     }
 }

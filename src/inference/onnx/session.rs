@@ -135,9 +135,19 @@ fn session(runtime: &Runtime, folder: &ModelFolder, start: &Start, threads: usiz
     let mut builder = match start.device {
         // On a processor this fusion is slower than what it fuses.
         Device::Cpu => builder.with_disabled_optimizers("SkipLayerNormFusion")?,
-        device => builder.with_execution_providers(device.providers(folder, start))?,
+        device => {
+            let inputs = if device == Device::TensorRt { inputs(runtime, folder)? } else { Vec::new() };
+            builder.with_execution_providers(device.providers(folder, start, &inputs))?
+        }
     };
     builder.commit_from_file(&folder.graph)
+}
+
+/// The inputs of a graph, before anything is built for it.
+fn inputs(runtime: &Runtime, folder: &ModelFolder) -> ort::Result<Vec<String>> {
+    let builder = Session::builder(runtime.environment())?.with_optimization_level(GraphOptimizationLevel::Disable)?;
+    let session = builder.with_intra_threads(1)?.commit_from_file(&folder.graph)?;
+    Ok(session.inputs().iter().map(|input| input.name().to_owned()).collect())
 }
 
 impl Backend for GraphSession {

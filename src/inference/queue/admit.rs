@@ -5,9 +5,18 @@ use std::time::Duration;
 use super::{Queue, State};
 use crate::inference::fault::{Code, EmbedFault};
 
+/// Tokens of a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Own {
+    /// Of all of its texts.
+    pub all: usize,
+    /// Of the longest: one worker runs it, however many there are.
+    pub longest: usize,
+}
+
 impl Queue {
     /// Whether a request can be answered in time; what stands before it in line is looked at no further than needed.
-    pub(super) fn admit(&self, state: &State, place: u64, own: usize, left: Duration) -> Result<(), EmbedFault> {
+    pub(super) fn admit(&self, state: &State, place: u64, own: Own, left: Duration) -> Result<(), EmbedFault> {
         let most = self.bounds.wait.min(left).as_secs_f64() * state.speed;
         let mut before = state.running / 2;
         for (_, item) in state.pending.range(..=(place, u64::MAX)) {
@@ -16,17 +25,14 @@ impl Queue {
                 break;
             }
         }
+        let idle = state.tokens == 0 && state.busy == 0;
+        // A text that is alone may have all cores.
+        let run = if idle { own.all } else { own.all.max(own.longest * self.workers) };
         let late = before as f64 > most;
-        let full = state.tokens > 0 && state.tokens + own > self.bounds.tokens;
-        let slow = (before + own) as f64 / state.speed > left.as_secs_f64();
-        if slow && state.tokens == 0 && state.busy == 0 {
-            let needs = own as f64 / state.speed;
-            return Err(EmbedFault::new(
-                Code::DeadlineExceeded,
-                format!(
-                    "{own} tokens need about {needs:.1} s, more than the request's time; send fewer texts or allow more"
-                ),
-            ));
+        let full = state.tokens > 0 && state.tokens + own.all > self.bounds.tokens;
+        let slow = (before + run) as f64 / state.speed > left.as_secs_f64();
+        if slow && idle {
+            return Err(never(own.all, own.all as f64 / state.speed));
         }
         if late || full || slow {
             let wait = Duration::from_secs_f64((state.tokens + state.running) as f64 / state.speed);
@@ -36,4 +42,11 @@ impl Queue {
         }
         Ok(())
     }
+}
+
+fn never(tokens: usize, needs: f64) -> EmbedFault {
+    let message = format!(
+        "{tokens} tokens need about {needs:.1} s, more than the request's time; send fewer texts or allow more"
+    );
+    EmbedFault::new(Code::DeadlineExceeded, message)
 }

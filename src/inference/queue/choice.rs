@@ -17,8 +17,15 @@ pub struct Budget {
     pub overhead: usize,
 }
 
-/// A candidate: its key in line and its tokens.
-type Candidate = ((u64, u64), usize);
+/// A text that may be in the next batch.
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    /// Its key in line.
+    key: (u64, u64),
+    tokens: usize,
+    /// Tokens of a batch that ends before this text is too late.
+    most: usize,
+}
 
 impl Queue {
     /// The next batch: the first in line, with those of like length.
@@ -26,11 +33,11 @@ impl Queue {
         let mut skipped = 0;
         let window = self.window(state, &mut skipped);
         let first = window.first().copied()?;
-        let total: usize = window.iter().map(|(_, tokens)| tokens).sum();
+        let total: usize = window.iter().map(|candidate| candidate.tokens).sum();
         // Free workers share what there is: two half batches at the same time are sooner done than a whole one.
         let share = total.div_ceil(state.idle + 1);
         let chosen = group(first, window, self.budget, share);
-        let items: Vec<_> = chosen.iter().filter_map(|(key, _)| state.pending.remove(key)).collect();
+        let items: Vec<_> = chosen.iter().filter_map(|candidate| state.pending.remove(&candidate.key)).collect();
         let tokens: usize = items.iter().map(|item| item.ids.len()).sum();
         state.tokens = state.tokens.saturating_sub(tokens);
         state.running += tokens;
@@ -46,12 +53,14 @@ impl Queue {
         let mut found: Vec<Candidate> = Vec::new();
         let mut dead = Vec::new();
         let mut tokens = 0;
+        let pace = state.speed / self.workers as f64;
         for (key, item) in &state.pending {
             if item.ticket.gone() || item.deadline <= now {
                 dead.push(*key);
                 continue;
             }
-            found.push((*key, item.ids.len()));
+            let most = item.deadline.duration_since(now).as_secs_f64() * pace;
+            found.push(Candidate { key: *key, tokens: item.ids.len(), most: most as usize });
             tokens += item.ids.len();
             if tokens >= self.budget.tokens * 2 || found.len() >= MOST_ROWS {
                 break;
@@ -68,27 +77,30 @@ impl Queue {
     }
 }
 
-/// The first in line and its neighbours by length, as long as another row costs less than a batch of its own.
+/// The first in line and its neighbours by length, as long as another row costs less than a batch of its own, and makes no text
+/// of the batch too late.
 fn group(first: Candidate, mut window: Vec<Candidate>, budget: Budget, share: usize) -> Vec<Candidate> {
-    window.sort_by_key(|(key, tokens)| (*tokens, *key));
-    let Some(at) = window.iter().position(|candidate| candidate.0 == first.0) else { return vec![first] };
+    window.sort_by_key(|candidate| (candidate.tokens, candidate.key));
+    let Some(at) = window.iter().position(|candidate| candidate.key == first.key) else { return vec![first] };
     let (mut low, mut high) = (at, at + 1);
-    let mut real = first.1;
+    let (mut real, mut most) = (first.tokens, first.most.min(budget.tokens));
     loop {
         let rows = high - low;
-        let width = window[high - 1].1;
+        let width = window[high - 1].tokens;
         if real >= share {
             break;
         }
-        let shorter = low.checked_sub(1).map(|next| (width - window[next].1, width, next));
-        let longer = window.get(high).map(|next| ((next.1 - width) * rows, next.1, high));
+        let shorter = low.checked_sub(1).map(|next| (width - window[next].tokens, width, next));
+        let longer = window.get(high).map(|next| ((next.tokens - width) * rows, next.tokens, high));
         let options = [shorter, longer];
-        let fits =
-            |option: &(usize, usize, usize)| option.0 <= budget.overhead && (rows + 1) * option.1 <= budget.tokens;
+        let fits = |option: &(usize, usize, usize)| {
+            option.0 <= budget.overhead && (rows + 1) * option.1 <= most.min(window[option.2].most)
+        };
         let Some((_, _, next)) = options.into_iter().flatten().filter(fits).min_by_key(|option| option.0) else {
             break;
         };
-        real += window[next].1;
+        real += window[next].tokens;
+        most = most.min(window[next].most);
         if next < low { low = next } else { high = next + 1 }
     }
     window.drain(low..high).collect()

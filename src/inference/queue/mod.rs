@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 use super::fault::{Code, EmbedFault};
 use super::ticket::Ticket;
 
+use admit::Own;
+
 pub use choice::{Budget, MOST_ROWS};
 
 /// Share of the measured speed at which the texts of a large request take their places in line.
@@ -80,6 +82,7 @@ pub struct Queue {
     began: Instant,
     bounds: Bounds,
     budget: Budget,
+    workers: usize,
 }
 
 #[derive(Debug)]
@@ -99,8 +102,8 @@ struct State {
 }
 
 impl Queue {
-    /// An empty queue. `speed` is the first guess, in tokens a second of all workers together.
-    pub fn new(bounds: Bounds, budget: Budget, speed: f64) -> Self {
+    /// An empty queue for so many workers. `speed` is the first guess, in tokens a second of all of them together.
+    pub fn new(bounds: Bounds, budget: Budget, workers: usize, speed: f64) -> Self {
         let state = State {
             pending: BTreeMap::new(),
             tokens: 0,
@@ -120,6 +123,7 @@ impl Queue {
             began: Instant::now(),
             bounds,
             budget,
+            workers,
         }
     }
 
@@ -130,6 +134,11 @@ impl Queue {
     /// The budget of a batch.
     pub fn budget(&self) -> Budget {
         self.budget
+    }
+
+    /// Threads that take from it.
+    pub fn workers(&self) -> usize {
+        self.workers
     }
 
     /// What waits and runs.
@@ -149,7 +158,8 @@ impl Queue {
     /// `OVERLOADED` with the time after which there is room, `SHUTTING_DOWN`.
     pub fn put(&self, mut items: Vec<Item>, deadline: Instant) -> Result<(), EmbedFault> {
         let now = Instant::now();
-        let own: usize = items.iter().map(|item| item.ids.len()).sum();
+        let lengths = items.iter().map(|item| item.ids.len());
+        let own = Own { all: lengths.clone().sum(), longest: lengths.max().unwrap_or(0) };
         let mut state = self.state();
         if state.stopped {
             return Err(EmbedFault::new(Code::ShuttingDown, "the server is stopping; ask another one"));
@@ -170,7 +180,7 @@ impl Queue {
             let count = state.count;
             state.pending.insert((at, count), item);
         }
-        state.tokens += own;
+        state.tokens += own.all;
         let enough = state.enough();
         drop(state);
         match enough {
@@ -207,13 +217,13 @@ impl Queue {
         }
     }
 
-    /// A worker has run what it took: `tokens` of `computed` (with padding) in `took`; measures the speed.
-    pub fn done(&self, tokens: usize, took: Duration, workers: usize) {
+    /// A worker has run so many tokens, padding left out, in this time; measures the speed.
+    pub fn done(&self, tokens: usize, took: Duration) {
         let mut state = self.state();
         state.busy -= 1;
         state.running = state.running.saturating_sub(tokens);
         state.company.learn(tokens, took);
-        let measured = tokens as f64 / took.as_secs_f64().max(1e-6) * workers as f64;
+        let measured = tokens as f64 / took.as_secs_f64().max(1e-6) * self.workers as f64;
         let weight = SPEED_WEIGHT * (tokens as f64 / self.budget.tokens as f64).min(1.0);
         state.speed += (measured - state.speed) * weight;
     }

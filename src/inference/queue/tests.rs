@@ -5,7 +5,7 @@ const BOUNDS: Bounds = Bounds { wait: Duration::from_secs(10), tokens: 100_000 }
 const BUDGET: Budget = Budget { tokens: 64, overhead: 8 };
 
 fn queue() -> Queue {
-    Queue::new(BOUNDS, BUDGET, 1000.0)
+    Queue::new(BOUNDS, BUDGET, 1, 1000.0)
 }
 
 /// Puts a request of texts with these lengths in.
@@ -38,6 +38,26 @@ fn like_lengths_share_a_batch_within_the_budget() {
     let last = queue.take().unwrap();
     assert_eq!((lengths(&last), last.alone), (vec![50], false));
     assert_eq!(queue.depth(), Depth { texts: 0, tokens: 0, busy: 2 });
+}
+
+#[test]
+fn a_batch_is_no_larger_than_the_time_of_its_texts_allows() {
+    let queue = queue();
+    // A thousand tokens a second: 25 ms are 25 tokens.
+    let _hurried = put(&queue, &[10], Duration::from_millis(25)).unwrap();
+    let _others = put(&queue, &[10; 5], LONG).unwrap();
+    assert_eq!(lengths(&queue.take().unwrap()), [10, 10]);
+    assert_eq!(lengths(&queue.take().unwrap()), [10, 10, 10, 10]);
+}
+
+#[test]
+fn a_text_that_one_worker_cannot_run_in_time_is_refused_when_others_are_there() {
+    let queue = Queue::new(BOUNDS, BUDGET, 4, 4000.0);
+    let limit = Duration::from_millis(150);
+    let _alone = put(&queue, &[200], limit).expect("alone it may have all cores: 50 ms");
+    let fault = put(&queue, &[200], limit).expect_err("one worker needs 200 ms for it");
+    assert_eq!(fault.code, Code::Overloaded);
+    put(&queue, &[10; 20], limit).expect("four workers share these");
 }
 
 #[test]
@@ -103,11 +123,11 @@ async fn a_request_is_alone_when_none_was_beside_another_for_a_while() {
     assert!(queue.take().unwrap().alone);
     let _beside = put(&queue, &[5], LONG).unwrap();
     assert!(!queue.take().unwrap().alone, "the first one still runs");
-    queue.done(5, Duration::from_millis(1), 2);
-    queue.done(5, Duration::from_millis(1), 2);
+    queue.done(5, Duration::from_millis(1));
+    queue.done(5, Duration::from_millis(1));
     let _soon = put(&queue, &[5], LONG).unwrap();
     assert!(!queue.take().unwrap().alone, "two were there a moment ago");
-    queue.done(5, Duration::from_millis(1), 2);
+    queue.done(5, Duration::from_millis(1));
     tokio::time::sleep(CALM * 2).await;
     let _later = put(&queue, &[5], LONG).unwrap();
     assert!(queue.take().unwrap().alone);
