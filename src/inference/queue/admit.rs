@@ -26,8 +26,8 @@ impl Queue {
             }
         }
         let idle = state.tokens == 0 && state.busy == 0;
-        // A text that is alone may have all cores.
-        let run = if idle { own.all } else { own.all.max(own.longest * self.workers) };
+        // A text that is alone may have all cores; of others, one worker runs the longest.
+        let run = if idle && state.calm() { own.all } else { own.all.max(own.longest * self.workers) };
         let late = before as f64 > most;
         let full = state.tokens > 0 && state.tokens + own.all > self.bounds.tokens;
         let slow = (before + run) as f64 / state.speed > left.as_secs_f64();

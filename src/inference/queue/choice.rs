@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{CALM, Queue, State, Work};
+use super::{Queue, State, Work};
 use crate::inference::fault::{Code, EmbedFault};
 
 /// Texts that are looked at for one batch, and so the most that it holds.
@@ -41,8 +41,7 @@ impl Queue {
         let tokens: usize = items.iter().map(|item| item.ids.len()).sum();
         state.tokens = state.tokens.saturating_sub(tokens);
         state.running += tokens;
-        let calm = state.crowded.is_none_or(|at| at.elapsed() >= CALM);
-        let alone = calm && state.pending.is_empty() && state.busy == 0;
+        let alone = state.calm() && state.pending.is_empty() && state.busy == 0;
         state.busy += 1;
         Some(Work { items, alone, skipped })
     }

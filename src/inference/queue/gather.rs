@@ -5,7 +5,7 @@
 use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{CALM, Queue, State};
+use super::{Queue, State};
 
 /// The longest wait; longer ones leave cores without work (measured with 32 clients on 2 cores).
 const LONGEST: Duration = Duration::from_micros(300);
@@ -48,8 +48,7 @@ impl State {
 impl Queue {
     /// Holds the first texts back for a moment when there are fewer than in the last batches.
     pub(super) fn gather<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        let crowded = state.crowded.is_some_and(|at| at.elapsed() < CALM);
-        if !crowded || state.pending.is_empty() || state.company.wanted.is_some() {
+        if state.calm() || state.pending.is_empty() || state.company.wanted.is_some() {
             return state;
         }
         let (wanted, patience) = state.company.expects(state.idle + 1, self.budget.tokens);

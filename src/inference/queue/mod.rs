@@ -101,6 +101,13 @@ struct State {
     stopped: bool,
 }
 
+impl State {
+    /// For a while no two requests were there at the same time.
+    fn calm(&self) -> bool {
+        self.crowded.is_none_or(|at| at.elapsed() >= CALM)
+    }
+}
+
 impl Queue {
     /// An empty queue for so many workers. `speed` is the first guess, in tokens a second of all of them together.
     pub fn new(bounds: Bounds, budget: Budget, workers: usize, speed: f64) -> Self {
@@ -165,14 +172,15 @@ impl Queue {
             return Err(EmbedFault::new(Code::ShuttingDown, "the server is stopping; ask another one"));
         }
         let place = nanos(now.duration_since(self.began));
+        let several = items.len() > 1;
+        // Those that are refused are a crowd, too.
+        if several || state.busy > 0 || !state.pending.is_empty() {
+            state.crowded = Some(now);
+        }
         self.admit(&state, place, own, deadline.saturating_duration_since(now))?;
         items.sort_by_key(|item| item.ids.len());
         let step = 1e9 / (state.speed * BULK_SHARE);
         let mut before = 0;
-        let several = items.len() > 1;
-        if several || state.busy > 0 || !state.pending.is_empty() {
-            state.crowded = Some(now);
-        }
         for item in items {
             let at = place + (before as f64 * step) as u64;
             before += item.ids.len();
