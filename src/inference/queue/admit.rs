@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Queue, State};
+use super::{CALM, Queue, State};
 use crate::inference::fault::{Code, EmbedFault};
 
 /// Tokens of a request.
@@ -18,27 +18,28 @@ impl Queue {
     /// Whether a request can be answered in time; what stands before it in line is looked at no further than needed.
     pub(super) fn admit(&self, state: &State, place: u64, own: Own, left: Duration) -> Result<(), EmbedFault> {
         let most = self.bounds.wait.min(left).as_secs_f64() * state.speed;
-        let mut before = state.running / 2;
+        // A free worker begins at once, and may be faster than it was: when it is refused work, nobody learns that.
+        let free = state.busy < self.workers && state.pending.is_empty();
+        // What runs is half done, and one worker will run the longest text.
+        let (mut before, run) =
+            if free { (0, own.all) } else { (state.running / 2, own.all.max(own.longest * self.workers)) };
         for (_, item) in state.pending.range(..=(place, u64::MAX)) {
             before += item.ids.len();
             if before as f64 > most {
                 break;
             }
         }
-        let idle = state.tokens == 0 && state.busy == 0;
-        // A text that is alone may have all cores; of others, one worker runs the longest.
-        let run = if idle && state.calm() { own.all } else { own.all.max(own.longest * self.workers) };
         let late = before as f64 > most;
         let full = state.tokens > 0 && state.tokens + own.all > self.bounds.tokens;
         let slow = (before + run) as f64 / state.speed > left.as_secs_f64();
-        if slow && idle {
+        if slow && state.busy == 0 && free {
             return Err(never(own.all, own.all as f64 / state.speed));
         }
         if late || full || slow {
             let wait = Duration::from_secs_f64((state.tokens + state.running) as f64 / state.speed);
             let message =
                 format!("{} tokens wait already, about {} ms of work; ask again later", state.tokens, wait.as_millis());
-            return Err(EmbedFault::new(Code::Overloaded, message).again_after(wait));
+            return Err(EmbedFault::new(Code::Overloaded, message).again_after(wait.max(CALM)));
         }
         Ok(())
     }
