@@ -21,7 +21,7 @@ pub use choice::{Budget, MOST_ROWS};
 /// Share of the measured speed at which the texts of a large request take their places in line.
 const BULK_SHARE: f64 = 0.5;
 /// A request counts as alone only when none was beside another for this long: between the requests of many clients there are
-/// moments with one, and the threads of the session that uses all cores spin on for a while, to the loss of the others.
+/// moments with one, and the session that uses all cores would take them from the next to come.
 const CALM: Duration = Duration::from_millis(20);
 /// Weight of a full batch in the measured speed.
 const SPEED_WEIGHT: f64 = 0.1;
