@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::fs::File;
+use std::fs::{self, DirEntry, File};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -115,6 +115,21 @@ fn signal(child: &Child, name: &str) {
     assert!(sent.success(), "kill {name}");
 }
 
+/// Returns once every thread of `child` is stopped.
+fn stands_still(child: &Child) {
+    let tasks = format!("/proc/{}/task", child.id());
+    let stopped = |task: DirEntry| {
+        let line = fs::read_to_string(task.path().join("stat")).expect("a line");
+        // The state follows the name, which stands in brackets and may hold any sign.
+        line.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T'))
+    };
+    let begun = Instant::now();
+    while !fs::read_dir(&tasks).expect("its threads").flatten().all(stopped) {
+        assert!(begun.elapsed() < SOON, "it goes on after SIGSTOP");
+        std::thread::yield_now();
+    }
+}
+
 fn kill(mut child: Child) {
     child.kill().expect("SIGKILL");
     child.wait().expect("it is gone");
@@ -194,6 +209,8 @@ fn who_wakes_too_late_does_nothing(ground: &Ground) {
             guard.lock().expect("the guard");
         }
         signal(&child, "-STOP");
+        // The signal is on its way to each of its threads: one that waits for the guard would still take it.
+        stands_still(&child);
     }
     ground.until_let_in(&second, 4).exits(0);
     let journal = ground.run("state journal", &second, 60).exits(0).stdout;
@@ -236,7 +253,7 @@ on_both!(
 #[test]
 fn who_was_stopped_in_the_middle_of_a_write_is_named_as_the_reason() {
     let ground = Ground::directory();
-    std::fs::create_dir_all(ground.account.state()).expect("a directory");
+    fs::create_dir_all(ground.account.state()).expect("a directory");
     let guard = File::create(ground.account.state().join("lease.guard")).expect("a file");
     guard.lock().expect("the guard");
     let refused = ground.run("deploy --yes", &proxy(), 60).exits(1);
