@@ -103,7 +103,8 @@ pub fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, 
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|why| {
         let place = why.path().to_string();
-        let place = if place == "." { "the body" } else { &place };
+        // A key that cannot be read has no name yet.
+        let place = if [".", "?"].contains(&place.as_str()) { "the body" } else { &place };
         invalid(format!("{place}: {}", why.inner()))
     })?;
     reader.end().map_err(|why| invalid(format!("after the body: {why}")))?;
@@ -155,6 +156,7 @@ mod tests {
             r#"{}"#,
             "",
             "[]",
+            "{bad",
         ]
         .iter()
         .map(|body| format!("{body}\n    {}", read(body).unwrap_err()))
