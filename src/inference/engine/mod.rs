@@ -5,21 +5,23 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::backend::Sessions;
-use super::canary::{self, Canary, Question};
-use super::event::Listener;
-use super::fault::{Code, EmbedFault};
-use super::folder::{FolderFault, ModelFolder};
-use super::pace::{Measured as Pace, Pace as Meter};
-use super::pooling::normalise;
-use super::queue::{Bounds, Budget, Depth, Item, Queue};
-use super::ticket::Ticket;
-use super::tokenize::{TextTokenizer, Tokens};
-use super::trial;
-use super::worker::{self, Shared};
+use crate::inference::backend::Sessions;
+use crate::inference::canary::{self, Canary, Question};
+use crate::inference::event::Listener;
+use crate::inference::fault::{Code, EmbedFault};
+use crate::inference::folder::{FolderFault, ModelFolder};
+use crate::inference::pace::{Measured as Pace, Pace as Meter};
+use crate::inference::pooling::normalise;
+use crate::inference::queue::{Bounds, Budget, Depth, Item, Queue};
+use crate::inference::ticket::Ticket;
+use crate::inference::tokenize::{TextTokenizer, Tokens};
+use crate::inference::trial;
+use crate::inference::worker::{self, Shared};
 
 /// Characters of texts above which a request is tokenised on a thread that may block.
 const INLINE_CHARACTERS: usize = 8 * 1024;
+
+const LATE: &str = "its time ran out before the model had answered; send fewer texts or allow more";
 
 /// How a model is to be run.
 #[derive(Clone, Copy, Debug)]
@@ -153,13 +155,15 @@ impl Engine {
         self.tokenizer.encode(text).map_err(|why| EmbedFault::new(Code::InvalidRequest, why))
     }
 
-    /// Vectors for these texts.
+    /// Vectors for these texts, or a refusal when the deadline comes first: nobody reads a later answer, and a device that hangs
+    /// must not hold its clients.
     ///
     /// # Errors
     /// A text that is too long, no room, no time.
     pub async fn embed(&self, texts: Vec<String>, wish: Wish) -> Result<Embedded, EmbedFault> {
         let began = Instant::now();
-        let done = self.answer(texts, wish).await;
+        let late = |_| Err(EmbedFault::new(Code::DeadlineExceeded, LATE));
+        let done = tokio::time::timeout_at(wish.deadline.into(), self.answer(texts, wish)).await.unwrap_or_else(late);
         if done.is_ok() {
             self.pace.add(began.elapsed());
         }
@@ -171,7 +175,8 @@ impl Engine {
         self.pace.measured()
     }
 
-    /// Embeds the canary again, through the queue like any other text: its cosine to the vector made at load.
+    /// Embeds the canary again, through the queue like any other text: its cosine to the vector made at load. It waits for an
+    /// answer beyond the deadline, so that a caller can tell a queue that is full from a worker that hangs.
     ///
     /// # Errors
     /// Another vector than at load (`INTERNAL`), or what a request may meet: no room, no time.
@@ -278,3 +283,6 @@ fn tokenise(tokenizer: &TextTokenizer, texts: &[String], truncate: bool) -> Resu
     }
     Ok(all)
 }
+
+#[cfg(test)]
+mod tests;

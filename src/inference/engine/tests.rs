@@ -1,0 +1,53 @@
+//! An engine whose backend is held in the middle of a run.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+
+use super::*;
+use crate::inference::backend::{Backend, Output};
+use crate::inference::batch::Batch;
+use crate::inference::event::Silence;
+use crate::inference::folder::Variant;
+
+/// Answers at once until it is told to hang; then with the end of the channel.
+struct Hanging {
+    hangs: Arc<AtomicBool>,
+    end: Receiver<()>,
+}
+
+impl Backend for Hanging {
+    fn run(&mut self, batch: &Batch, read: &mut dyn FnMut(Output<'_>)) -> Result<(), String> {
+        if self.hangs.load(Ordering::Relaxed) {
+            let _ = self.end.recv();
+        }
+        read(Output::Pooled(&vec![1.0; 8 * batch.rows]));
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_hangs_holds_nobody_beyond_the_requests_time() {
+    let (hangs, (begin, end)) = (Arc::new(AtomicBool::new(false)), channel());
+    let each: Vec<Box<dyn Backend>> = vec![Box::new(Hanging { hangs: hangs.clone(), end })];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/embedding/tiny");
+    let settings = Settings {
+        bounds: Bounds { wait: Duration::from_secs(60), tokens: 1 << 20 },
+        batch_tokens: Some(512),
+        candidates: &[64],
+    };
+    let sessions = Sessions { each, alone: None, runs_on: "test".to_owned() };
+    let folder = ModelFolder::open(&root, Variant::Fp32).unwrap();
+    let engine = Engine::start("tiny", folder, "1".to_owned(), sessions, &settings, Arc::new(Silence)).unwrap();
+    let ask = |limit| {
+        let wish = Wish { normalise: true, truncate: true, dimensions: None, deadline: Instant::now() + limit };
+        engine.embed(vec!["a text".to_owned()], wish)
+    };
+    ask(Duration::from_secs(60)).await.expect("it works");
+    hangs.store(true, Ordering::Relaxed);
+    let fault = ask(Duration::from_millis(200)).await.expect_err("its worker hangs");
+    assert_eq!(fault.code, Code::DeadlineExceeded, "{fault}");
+    hangs.store(false, Ordering::Relaxed);
+    drop(begin);
+    ask(Duration::from_secs(60)).await.expect("it works again");
+}
