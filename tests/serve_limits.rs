@@ -25,6 +25,14 @@ fn rest(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&all).into_owned()
 }
 
+/// Sends the head of a request whose body does not come: once the server asks for that body, the request has been admitted and
+/// is under way for as long as the test wants.
+fn admitted(stream: &mut TcpStream, header: &str) {
+    let head = "POST /api/v1/embed HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 15\r\n";
+    write!(stream, "{head}{header}\r\n\r\n").unwrap();
+    assert!(one_answer(stream).unwrap().starts_with("HTTP/1.1 100"));
+}
+
 fn embed(server: &Server, body: &[u8]) -> Answer {
     server.request("POST", "/api/v1/embed", &[("content-type", "application/json")], body)
 }
@@ -72,17 +80,9 @@ fn a_rate_is_kept_and_refusals_are_quick() {
 #[test]
 fn a_full_house_says_so_and_empties() {
     let server = Server::start(tiny().args(["--max-in-flight", "1"]));
-    // Its body has not come, so it is under way for as long as this test wants.
     let mut slow = connect(&server);
-    write!(slow, "POST /api/v1/embed HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 15\r\n\r\n").unwrap();
-    let until = Instant::now() + Duration::from_secs(20);
-    let full = loop {
-        let answer = embed(&server, br#"{"inputs": "a"}"#);
-        if answer.status != 200 {
-            break answer;
-        }
-        assert!(Instant::now() < until, "never full");
-    };
+    admitted(&mut slow, "connection: close");
+    let full = embed(&server, br#"{"inputs": "a"}"#);
     assert_eq!(
         (full.status, full.json()["code"].as_str(), full.header("retry-after")),
         (429, Some("OVERLOADED"), Some("1"))
@@ -223,7 +223,7 @@ fn an_end_under_load_loses_nothing() {
 
 #[test]
 fn readiness_goes_before_connections_do() {
-    let mut server = Server::start(tiny().args(["--drain-time", "2s"]));
+    let mut server = Server::start(tiny().args(["--drain-time", "5s"]));
     server.signal("TERM");
     let until = Instant::now() + Duration::from_secs(20);
     let ready = loop {
@@ -240,13 +240,9 @@ fn readiness_goes_before_connections_do() {
 
 #[test]
 fn what_was_admitted_is_finished_and_a_second_signal_cuts() {
-    let request = "POST /api/v1/embed HTTP/1.1\r\nhost: a\r\ncontent-length: 15\r\n\r\n";
-    let admitted = |server: &Server| {
+    let under_way = |server: &Server| {
         let mut stream = connect(server);
-        // The first answer shows that the connection is taken; the second request is then under way.
-        write!(stream, "GET /health HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
-        one_answer(&mut stream).unwrap();
-        write!(stream, "{request}").unwrap();
+        admitted(&mut stream, "x-test: end");
         stream
     };
     let gone = |server: &Server| {
@@ -256,7 +252,7 @@ fn what_was_admitted_is_finished_and_a_second_signal_cuts() {
         }
     };
     let mut server = Server::start(&mut tiny());
-    let mut stream = admitted(&server);
+    let mut stream = under_way(&server);
     server.signal("TERM");
     gone(&server);
     stream.write_all(br#"{"inputs": "a"}"#).unwrap();
@@ -265,14 +261,14 @@ fn what_was_admitted_is_finished_and_a_second_signal_cuts() {
     assert_eq!(server.wait(), 0);
 
     let mut server = Server::start(&mut tiny());
-    let _stream = admitted(&server);
+    let _stream = under_way(&server);
     server.signal("TERM");
     gone(&server);
     server.signal("INT");
     assert_eq!(server.wait(), 130);
 
     let mut server = Server::start(tiny().args(["--shutdown-time", "500ms"]));
-    let _stream = admitted(&server);
+    let _stream = under_way(&server);
     server.signal("TERM");
     assert_eq!(server.wait(), 1);
     assert!(server.said().contains("1 connections under way"), "{}", server.said());
