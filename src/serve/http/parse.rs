@@ -100,6 +100,10 @@ pub fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, 
             format!("the body is {kind:?}, and application/json is taken: send it with content-type: application/json");
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message).into());
     }
+    // serde would read a list as an object's fields in their order.
+    if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+        return Err(invalid("the body: a JSON object is wanted"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|why| {
         let place = why.path().to_string();
@@ -156,6 +160,9 @@ mod tests {
             r#"{}"#,
             "",
             "[]",
+            r#"["a"]"#,
+            r#""a""#,
+            " 3",
             "{bad",
         ]
         .iter()
