@@ -42,9 +42,9 @@ fn like_lengths_share_a_batch_within_the_budget() {
 
 #[test]
 fn a_batch_is_no_larger_than_the_time_of_its_texts_allows() {
-    let queue = queue();
-    // A thousand tokens a second: 25 ms are 25 tokens.
-    let _hurried = put(&queue, &[10], Duration::from_millis(25)).unwrap();
+    // Ten tokens a second: 2.5 s are 25 tokens, and this test has half a second before they are fewer than 20.
+    let queue = Queue::new(BOUNDS, BUDGET, 1, 10.0);
+    let _hurried = put(&queue, &[10], Duration::from_millis(2500)).unwrap();
     let _others = put(&queue, &[10; 5], LONG).unwrap();
     assert_eq!(lengths(&queue.take().unwrap()), [10, 10]);
     assert_eq!(lengths(&queue.take().unwrap()), [10, 10, 10, 10]);
@@ -52,10 +52,10 @@ fn a_batch_is_no_larger_than_the_time_of_its_texts_allows() {
 
 #[test]
 fn a_text_that_one_worker_cannot_run_in_time_is_refused_when_others_are_there() {
-    let queue = Queue::new(BOUNDS, BUDGET, 4, 4000.0);
-    let limit = Duration::from_millis(150);
-    let _alone = put(&queue, &[200], limit).expect("alone it may have all cores: 50 ms");
-    let fault = put(&queue, &[200], limit).expect_err("one worker needs 200 ms for it");
+    let queue = Queue::new(BOUNDS, BUDGET, 4, 400.0);
+    let limit = Duration::from_millis(1500);
+    let _alone = put(&queue, &[200], limit).expect("alone it may have all cores: 500 ms");
+    let fault = put(&queue, &[200], limit).expect_err("one worker needs 2 s for it");
     assert_eq!(fault.code, Code::Overloaded);
     put(&queue, &[10; 20], limit).expect("four workers share these");
 }
@@ -99,8 +99,8 @@ fn nobody_s_texts_are_skipped() {
 #[tokio::test]
 async fn a_text_whose_time_ran_out_is_answered_with_that() {
     let queue = queue();
-    let late = put(&queue, &[5], Duration::from_millis(20)).unwrap();
-    tokio::time::sleep(Duration::from_millis(30)).await;
+    let late = put(&queue, &[5], Duration::from_millis(300)).unwrap();
+    tokio::time::sleep(Duration::from_millis(350)).await;
     let _other = put(&queue, &[6], LONG).unwrap();
     assert_eq!(lengths(&queue.take().unwrap()), [6]);
     assert_eq!(late.answer().await.unwrap_err().code, Code::DeadlineExceeded);
@@ -121,12 +121,15 @@ async fn a_request_is_alone_when_none_was_beside_another_for_a_while() {
     let queue = queue();
     let _first = put(&queue, &[5], LONG).unwrap();
     assert!(queue.take().unwrap().alone);
+    let crowded = Instant::now();
     let _beside = put(&queue, &[5], LONG).unwrap();
     assert!(!queue.take().unwrap().alone, "the first one still runs");
     queue.done(5, Duration::from_millis(1));
     queue.done(5, Duration::from_millis(1));
     let _soon = put(&queue, &[5], LONG).unwrap();
-    assert!(!queue.take().unwrap().alone, "two were there a moment ago");
+    let alone = queue.take().unwrap().alone;
+    // On a busy machine that moment may have passed.
+    assert!(!alone || crowded.elapsed() >= CALM, "two were there a moment ago");
     queue.done(5, Duration::from_millis(1));
     tokio::time::sleep(CALM * 2).await;
     let _later = put(&queue, &[5], LONG).unwrap();
