@@ -125,9 +125,10 @@ pub async fn closed(address: &str, requests: &[Arc<[u8]>], connections: usize, t
     merged(tasks, begin).await
 }
 
-/// A fixed number of requests a second over a pool of connections. A request that finds none free is counted as unsent.
+/// A fixed number of requests a second over a pool of connections. A request that finds as many others waiting for a connection as there
+/// are is counted as unsent.
 pub async fn open(address: &str, requests: &[Arc<[u8]>], rate: f64, connections: usize, time: Duration) -> Outcome {
-    let (sender, receiver) = mpsc::channel::<Arc<[u8]>>(1);
+    let (sender, receiver) = mpsc::channel::<Arc<[u8]>>(connections);
     let receiver = Arc::new(Mutex::new(receiver));
     let begin = Instant::now();
     let tasks: Vec<_> = (0..connections)

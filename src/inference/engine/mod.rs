@@ -1,5 +1,7 @@
 //! One loaded model: texts in, vectors out.
 
+mod guess;
+
 use std::fmt;
 use std::sync::Arc;
 use std::thread;
@@ -17,6 +19,8 @@ use crate::inference::ticket::Ticket;
 use crate::inference::tokenize::{TextTokenizer, Tokens};
 use crate::inference::trial;
 use crate::inference::worker::{self, Shared};
+
+use guess::Guess;
 
 /// Characters of texts above which a request is tokenised on a thread that may block.
 const INLINE_CHARACTERS: usize = 8 * 1024;
@@ -70,6 +74,7 @@ pub struct Engine {
     pub runs_on: String,
     canary: Canary,
     pace: Meter,
+    guess: Guess,
     tokenizer: Arc<TextTokenizer>,
     shared: Arc<Shared>,
 }
@@ -118,8 +123,9 @@ impl Engine {
                 .spawn(move || worker::run(&shared, session))
                 .map_err(|why| bad(&folder.graph, format!("no thread can be started: {why}")))?;
         }
-        let (runs_on, pace, tokenizer) = (sessions.runs_on, Meter::new(), Arc::new(tokenizer));
-        Ok(Self { folder, hash, runs_on, canary, pace, tokenizer, shared })
+        let (runs_on, pace, guess, tokenizer) =
+            (sessions.runs_on, Meter::new(), Guess::new(tokenizer.longest()), Arc::new(tokenizer));
+        Ok(Self { folder, hash, runs_on, canary, pace, guess, tokenizer, shared })
     }
 
     /// Name of the model.
@@ -193,13 +199,17 @@ impl Engine {
                 format!("dimensions is {wanted}, but the vectors of {} have {}", self.name(), self.folder.dimension);
             return Err(EmbedFault::new(Code::InvalidRequest, message));
         }
-        let began = Instant::now();
+        self.shared.queue.foresee(texts.iter().map(|text| self.guess.tokens(text.len())), wish.deadline)?;
+        let (began, bytes) = (Instant::now(), texts.iter().map(String::len).sum());
         let tokens = self.tokenise_all(texts, wish.truncate).await?;
         let tokenising = began.elapsed();
         if tokens.is_empty() {
             return Ok(Embedded { vectors: Vec::new(), tokens: 0, tokenising, waited: Duration::ZERO });
         }
         let count = tokens.iter().map(|tokens| tokens.ids.len()).sum();
+        if !tokens.iter().any(|tokens| tokens.cut) {
+            self.guess.learn(bytes, count);
+        }
         let (ticket, waiting) = Ticket::open(tokens.len());
         let since = Instant::now();
         let item = |(place, tokens): (usize, Tokens)| Item {

@@ -165,8 +165,7 @@ impl Queue {
     /// `OVERLOADED` with the time after which there is room, `SHUTTING_DOWN`.
     pub fn put(&self, mut items: Vec<Item>, deadline: Instant) -> Result<(), EmbedFault> {
         let now = Instant::now();
-        let lengths = items.iter().map(|item| item.ids.len());
-        let own = Own { all: lengths.clone().sum(), longest: lengths.max().unwrap_or(0) };
+        let own = Own::of(items.iter().map(|item| item.ids.len()));
         let mut state = self.state();
         if state.stopped {
             return Err(EmbedFault::new(Code::ShuttingDown, "the server is stopping; ask another one"));

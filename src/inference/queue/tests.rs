@@ -81,6 +81,20 @@ fn a_request_that_would_come_too_late_is_refused_with_the_time_to_wait() {
 }
 
 #[test]
+fn a_guess_refuses_what_has_no_chance_and_only_while_all_are_busy() {
+    let queue = queue();
+    let soon = || Instant::now() + Duration::from_secs(5);
+    queue.foresee([10_000].into_iter(), soon()).expect("a worker is free: whoever has counted decides");
+    let _first = put(&queue, &[60, 60], LONG).unwrap();
+    let _running = queue.take().unwrap();
+    queue.foresee([1000].into_iter(), soon()).expect("0.1 s wait, and it takes one");
+    let fault = queue.foresee([6000].into_iter(), soon()).expect_err("it takes six");
+    assert_eq!(fault.code, Code::Overloaded);
+    let depth = queue.depth();
+    assert_eq!((depth.texts, depth.tokens), (1, 60), "nothing came in");
+}
+
+#[test]
 fn a_request_larger_than_its_time_is_told_so() {
     let fault = put(&queue(), &[1000], Duration::from_millis(100)).expect_err("a second of work");
     assert_eq!(fault.code, Code::DeadlineExceeded);
