@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 const WEIGHT: f32 = 1.0 / 32.0;
 /// Share of the learned ratio that is taken for granted: texts differ, and a text must not be refused for tokens that it has not.
 const GRANTED: f32 = 0.75;
-/// Tokens that every text has: its begin and its end, or one that stands for nothing.
+/// Tokens at the begin and the end of a text, which say nothing of the ratio: in a text of one letter they are two of three.
+const FRAME: usize = 2;
+/// No text is guessed to have fewer.
 const LEAST: usize = 1;
 
 /// Tokens for each byte, learned from the requests that were tokenised.
@@ -29,12 +31,13 @@ impl Guess {
         ((bytes as f32 * ratio * GRANTED) as usize).clamp(LEAST, self.longest)
     }
 
-    /// Texts of so many bytes had so many tokens, none of them cut. Of two at the same time one may be forgotten.
-    pub fn learn(&self, bytes: usize, tokens: usize) {
+    /// So many texts of so many bytes together had so many tokens, none of them cut. Of two at the same time one may be forgotten.
+    pub fn learn(&self, texts: usize, bytes: usize, tokens: usize) {
         if bytes == 0 {
             return;
         }
-        let (known, fresh) = (f32::from_bits(self.ratio.load(Ordering::Relaxed)), tokens as f32 / bytes as f32);
+        let known = f32::from_bits(self.ratio.load(Ordering::Relaxed));
+        let fresh = tokens.saturating_sub(FRAME * texts) as f32 / bytes as f32;
         let ratio = if known > 0.0 { known + (fresh - known) * WEIGHT } else { fresh };
         self.ratio.store(ratio.to_bits(), Ordering::Relaxed);
     }
@@ -48,13 +51,16 @@ mod tests {
     fn it_knows_nothing_and_learns() {
         let guess = Guess::new(256);
         assert_eq!(guess.tokens(100_000), 1);
-        guess.learn(0, 2);
+        guess.learn(1, 0, 2);
         assert_eq!(guess.tokens(100_000), 1, "an empty text tells nothing");
-        guess.learn(400, 100);
+        guess.learn(2, 400, 104);
         assert_eq!([guess.tokens(0), guess.tokens(400), guess.tokens(100_000)], [1, 75, 256]);
         for _ in 0..200 {
-            guess.learn(400, 200);
+            guess.learn(1, 400, 202);
         }
         assert!((140..=150).contains(&guess.tokens(400)), "{}", guess.tokens(400));
+        let letters = Guess::new(8192);
+        letters.learn(10, 10, 30);
+        assert_eq!(letters.tokens(1000), 750, "not 2,250");
     }
 }

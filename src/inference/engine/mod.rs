@@ -208,7 +208,7 @@ impl Engine {
         }
         let count = tokens.iter().map(|tokens| tokens.ids.len()).sum();
         if !tokens.iter().any(|tokens| tokens.cut) {
-            self.guess.learn(bytes, count);
+            self.guess.learn(tokens.len(), bytes, count);
         }
         let (ticket, waiting) = Ticket::open(tokens.len());
         let since = Instant::now();
