@@ -18,6 +18,8 @@ pub struct Outcome {
     pub good: Vec<f64>,
     /// Milliseconds of those with status 429.
     pub refused: Vec<f64>,
+    /// Milliseconds of those with status 504: admitted, and not answered in time.
+    pub late: Vec<f64>,
     /// Requests that found no free connection in time and were not sent.
     pub unsent: usize,
     /// How long it took.
@@ -25,6 +27,11 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Milliseconds of all that were admitted.
+    pub fn admitted(&self) -> Vec<f64> {
+        [&self.good[..], &self.late].concat()
+    }
+
     /// Answers with this status.
     pub fn count(&self, status: u16) -> usize {
         self.statuses.get(&status).copied().unwrap_or(0)
@@ -35,6 +42,7 @@ impl Outcome {
         match status {
             200 => self.good.push(took),
             429 => self.refused.push(took),
+            504 => self.late.push(took),
             _ => {}
         }
     }
@@ -179,6 +187,7 @@ async fn merged(tasks: Vec<tokio::task::JoinHandle<Outcome>>, begin: Instant) ->
         }
         all.good.extend(one.good);
         all.refused.extend(one.refused);
+        all.late.extend(one.late);
     }
     all.took = begin.elapsed();
     all

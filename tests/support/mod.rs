@@ -12,6 +12,8 @@ pub mod lab;
 pub mod load;
 pub mod local_aws;
 pub mod matrix;
+#[cfg(feature = "serve")]
+pub mod model_user;
 pub mod proxy;
 #[cfg(feature = "serve")]
 pub mod serve;

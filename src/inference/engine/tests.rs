@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::*;
 use crate::inference::backend::{Backend, Output};
@@ -26,8 +26,8 @@ impl Backend for Hanging {
     }
 }
 
-#[tokio::test]
-async fn a_worker_that_hangs_holds_nobody_beyond_the_requests_time() {
+/// An engine with one worker, which hangs while the first is true and until the second is dropped.
+fn hanging() -> (Engine, Arc<AtomicBool>, Sender<()>) {
     let (hangs, (begin, end)) = (Arc::new(AtomicBool::new(false)), channel());
     let each: Vec<Box<dyn Backend>> = vec![Box::new(Hanging { hangs: hangs.clone(), end })];
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/embedding/tiny");
@@ -39,15 +39,47 @@ async fn a_worker_that_hangs_holds_nobody_beyond_the_requests_time() {
     let sessions = Sessions { each, alone: None, runs_on: "test".to_owned() };
     let folder = ModelFolder::open(&root, Variant::Fp32).unwrap();
     let engine = Engine::start("tiny", folder, "1".to_owned(), sessions, &settings, Arc::new(Silence)).unwrap();
-    let ask = |limit| {
-        let wish = Wish { normalise: true, truncate: true, dimensions: None, deadline: Instant::now() + limit };
-        engine.embed(vec!["a text".to_owned()], wish)
-    };
-    ask(Duration::from_secs(60)).await.expect("it works");
+    (engine, hangs, begin)
+}
+
+fn within(limit: Duration) -> Wish {
+    Wish { normalise: true, truncate: false, dimensions: None, deadline: Instant::now() + limit }
+}
+
+const LONG: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn a_worker_that_hangs_holds_nobody_beyond_the_requests_time() {
+    let (engine, hangs, begin) = hanging();
+    let ask = |limit| engine.embed(vec!["a text".to_owned()], within(limit));
+    ask(LONG).await.expect("it works");
     hangs.store(true, Ordering::Relaxed);
     let fault = ask(Duration::from_secs(1)).await.expect_err("its worker hangs");
     assert_eq!(fault.code, Code::DeadlineExceeded, "{fault}");
     hangs.store(false, Ordering::Relaxed);
     drop(begin);
-    ask(Duration::from_secs(60)).await.expect("it works again");
+    ask(LONG).await.expect("it works again");
+}
+
+#[tokio::test]
+async fn what_has_no_chance_is_refused_before_it_is_tokenised() {
+    let (engine, hangs, begin) = hanging();
+    // A tokeniser would find it too long.
+    let endless = || vec!["a text ".repeat(1000)];
+    engine.embed(vec!["a text ".repeat(3)], within(LONG)).await.expect("it works");
+    let fault = engine.embed(endless(), within(LONG)).await.expect_err("it is too long");
+    assert_eq!(fault.code, Code::InputTooLong, "{fault}");
+    hangs.store(true, Ordering::Relaxed);
+    let held = engine.embed(vec!["a text".to_owned()], within(LONG));
+    let beside = async {
+        while engine.depth().busy == 0 {
+            tokio::task::yield_now().await;
+        }
+        let fault = engine.embed(endless(), within(Duration::ZERO)).await.expect_err("there is no time");
+        drop(begin);
+        fault
+    };
+    let (held, fault) = tokio::join!(held, beside);
+    held.expect("it was admitted");
+    assert_eq!(fault.code, Code::Overloaded, "{fault}");
 }

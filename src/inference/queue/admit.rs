@@ -41,7 +41,7 @@ impl Queue {
         self.admit(&state, place, Own::of(lengths), deadline.saturating_duration_since(now))
     }
 
-    /// Whether a worker has nothing to do.
+    /// Whether a worker has nothing to do, and nothing waits for it.
     fn has_free(&self, state: &State) -> bool {
         state.busy < self.workers && state.pending.is_empty()
     }

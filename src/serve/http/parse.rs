@@ -102,7 +102,7 @@ pub fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, 
     }
     // serde would read a list as an object's fields in their order.
     if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
-        return Err(invalid("the body: a JSON object is wanted"));
+        return Err(invalid("the body: a JSON object is wanted; /openapi.json describes it"));
     }
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|why| {
