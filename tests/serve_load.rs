@@ -76,7 +76,7 @@ fn ten_times_too_much_for_five_minutes() {
     // Those that ended at their deadline had been admitted, too: with them it is 1.8 to 2.0 times, so that 2.0 alone would be luck.
     let whole = quantile(&loaded.admitted(), 0.95);
     assert!(whole <= calm * 2.25, "admitted p95 {whole} ms, unloaded {calm} ms");
-    assert!(loaded.count(504) * 4 < loaded.count(200), "{:?}", loaded.statuses);
+    assert!(loaded.count(504) * 2 < loaded.count(200), "{:?}", loaded.statuses);
     assert!(quantile(&loaded.refused, 0.95) < 5.0, "refused p95 {} ms", quantile(&loaded.refused, 0.95));
 }
 
