@@ -128,6 +128,9 @@ macro_rules! subject {
             spec: &spec,
             id: $id,
             attributes: &attributes,
+            before: None,
+            former: None,
+            thorough: false,
             seen_absent: false,
         };
     };

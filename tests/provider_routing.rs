@@ -340,7 +340,18 @@ struct Session<'w> {
 impl Session<'_> {
     fn subject<'s>(&'s self, id: Option<&'s str>, attributes: &'s Attributes) -> Subject<'s> {
         let (address, spec) = (&self.case.address, &self.case.spec);
-        Subject { stack: STACK, address, token: &self.token, spec, id, attributes, seen_absent: false }
+        Subject {
+            stack: STACK,
+            address,
+            token: &self.token,
+            spec,
+            id,
+            attributes,
+            before: None,
+            former: None,
+            thorough: false,
+            seen_absent: false,
+        }
     }
 }
 

@@ -294,6 +294,9 @@ async fn an_upload_that_is_cut_leaves_nothing_open() {
         spec: &case.spec,
         id: None,
         attributes: &none,
+        before: None,
+        former: None,
+        thorough: false,
         seen_absent: false,
     };
     let fault = provider.create(&subject).await.expect_err("cut");

@@ -118,6 +118,9 @@ async fn ask(question: Question, stack: &str, providers: &Providers) -> (Address
         spec: spec_to_ask_by(&question),
         id: question.id.as_deref(),
         attributes: &question.attributes,
+        before: question.former.as_ref(),
+        former: None,
+        thorough: false,
         seen_absent: false,
     };
     let answer = match providers.of(question.kind) {

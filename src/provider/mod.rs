@@ -29,6 +29,13 @@ pub struct Subject<'a> {
     pub id: Option<&'a str>,
     /// What it made known before.
     pub attributes: &'a Attributes,
+    /// The settings that an earlier run asked for, resolved as far as they are known: what they state and `spec` does not
+    /// goes back to the service's default. None for what no run has made yet.
+    pub before: Option<&'a Value>,
+    /// The address under which it was made, when the plan has moved it since: its marks may still name that one.
+    pub former: Option<&'a Address>,
+    /// Read everything that the service shows of it, also what neither `spec` nor `before` states (`status --drift`).
+    pub thorough: bool,
     /// In this very run it was looked for and not there, and no call to make it has gone out since: a create need not
     /// look once more.
     pub seen_absent: bool,

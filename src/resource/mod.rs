@@ -55,7 +55,7 @@ pub use fault::{Class, Fault};
 pub use graph::{Desired, Level, Resource};
 pub use kind::{Facts, Kind};
 pub use mark::{ADDRESS_TAG, STACK_TAG, comment, marked, token};
-pub use observed::{Found, Observed, Owned, Owner, known};
+pub use observed::{Extra, Found, Observed, Owned, Owner, known};
 pub use outcome::{Done, Outcome};
 pub use reference::{ACCOUNT, Attributes, has_references, link, references, resolve};
 pub use remembered::{Ending, Leftover, Record, Remembered, RunSummary, Standing};

@@ -39,6 +39,21 @@ pub struct Found {
     pub attributes: Attributes,
     /// Whose it is.
     pub owner: Owner,
+    /// What else the service shows of it: neither the plan nor an earlier run asked for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extras: Vec<Extra>,
+}
+
+/// Something on a resource that no plan asked for. An update keeps it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Extra {
+    /// Where: a dotted path in the words of the kind's settings (`lifecycle.archive`, `managed.arn:aws:iam::…`).
+    pub path: String,
+    /// What the service shows there.
+    pub value: Value,
+    /// It is somebody else's by right (a tag, a record set, a statement of their own): shown, and no drift. Otherwise it
+    /// changes how the resource itself behaves, and counts as drift until it is accepted.
+    pub theirs: bool,
 }
 
 /// Something that carries this stack's mark, found by a listing.

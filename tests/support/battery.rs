@@ -84,6 +84,9 @@ impl Case<'_> {
             spec,
             id,
             attributes: &none,
+            before: None,
+            former: None,
+            thorough: false,
             seen_absent: false,
         })
         .await

@@ -295,7 +295,7 @@ impl Provider for FakeProvider {
         }
         let ours = thing.address == *subject.address;
         let owner = if ours { Owner::Ours } else { Owner::Foreign(thing.address.to_string()) };
-        Ok(Some(Found { id: thing.id.clone(), spec, attributes: inner.attributes(&thing), owner }))
+        Ok(Some(Found { id: thing.id.clone(), spec, attributes: inner.attributes(&thing), owner, extras: Vec::new() }))
     }
 
     async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {

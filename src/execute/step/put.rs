@@ -21,6 +21,8 @@ struct Put<'a> {
     provider: &'a dyn Provider,
     resource: &'a Resource,
     spec: Value,
+    /// What an earlier run asked for.
+    before: Option<Value>,
     token: String,
     attributes: Attributes,
 }
@@ -34,6 +36,9 @@ impl Put<'_> {
             spec: &self.spec,
             id,
             attributes: &self.attributes,
+            before: self.before.as_ref(),
+            former: None,
+            thorough: false,
             seen_absent: false,
         }
     }
@@ -72,7 +77,10 @@ pub async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
     work.ledger.record(Fact::Intended { action, subject: noted.clone(), id: id.clone() }).await?;
     let token = token(&work.changes.stack, &change.address, generation);
     let attributes = if renewed { Attributes::new() } else { work.known.of(&change.address) };
-    let put = Put { work, provider: work.providers.of(change.kind)?.as_ref(), resource, spec, token, attributes };
+    let before = change.before.as_ref().filter(|record| !renewed && record.id.is_some());
+    let before = before.map(|record| work.resolved_before(&record.spec));
+    let provider = work.providers.of(change.kind)?.as_ref();
+    let put = Put { work, provider, resource, spec, before, token, attributes };
     let made = match (&change.found, action) {
         (Some(found), Action::Update | Action::Adopt) => update(&put, found, change).await?,
         _ => create(&put, was_absent(change)).await?,
@@ -211,7 +219,8 @@ pub async fn come_to(work: &Work<'_>, address: &Address, id: &str, level: Level)
     let generation = work.ledger.remembered().generation(address);
     let token = token(&work.changes.stack, address, generation);
     let attributes = work.known.of(address);
-    let put = Put { work, provider: work.providers.of(change.kind)?.as_ref(), resource, spec, token, attributes };
+    let provider = work.providers.of(change.kind)?.as_ref();
+    let put = Put { work, provider, resource, spec, before: None, token, attributes };
     match settle(&put, id, level).await {
         Ok(attributes) => {
             let mut all = work.known.of(address);

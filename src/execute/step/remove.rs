@@ -116,6 +116,9 @@ async fn delete(work: &Work<'_>, old: &Leftover) -> Result<Gone, Fault> {
         spec: &old.spec,
         id: Some(&old.id),
         attributes: &old.attributes,
+        before: None,
+        former: None,
+        thorough: false,
         seen_absent: false,
     };
     if work.options.empty_buckets && old.kind.facts().holds_data {

@@ -90,5 +90,5 @@ fn found(subject: &Subject<'_>, wanted: &BucketPolicySpec, mut policy: Value) ->
     }
     let spec = BucketPolicySpec { bucket: wanted.bucket.clone(), region: wanted.region.clone(), policy };
     let spec = serde_json::to_value(spec).map_err(|bad| Fault::unexpected("s3", "GetBucketPolicy", bad.to_string()))?;
-    Ok(Found { id: wanted.bucket.clone(), spec, attributes: Attributes::new(), owner })
+    Ok(Found { id: wanted.bucket.clone(), spec, attributes: Attributes::new(), owner, extras: Vec::new() })
 }

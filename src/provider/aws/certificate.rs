@@ -218,7 +218,7 @@ impl Provider for Certificates {
         let domain = detail.domain_name.clone().unwrap_or_default();
         let spec = CertificateSpec { region, domain, alternative_names: further_names(&detail), tags };
         let spec = serde_json::to_value(spec).map_err(|bad| Fault::unexpected("acm", "read", bad.to_string()))?;
-        Ok(Some(Found { attributes: attributes(&arn, &detail), id: arn, spec, owner }))
+        Ok(Some(Found { attributes: attributes(&arn, &detail), id: arn, spec, owner, extras: Vec::new() }))
     }
 
     async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {

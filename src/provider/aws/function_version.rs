@@ -155,7 +155,7 @@ impl Seen {
         };
         let spec = serde_json::to_value(spec)
             .map_err(|bad| Fault::unexpected("lambda", "GetFunctionConfiguration", bad.to_string()))?;
-        Ok(Found { attributes: self.attributes(&wanted.function), id: self.arn, spec, owner })
+        Ok(Found { attributes: self.attributes(&wanted.function), id: self.arn, spec, owner, extras: Vec::new() })
     }
 }
 

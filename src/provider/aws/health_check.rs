@@ -145,7 +145,7 @@ impl Provider for HealthChecks {
         let spec = serde_json::to_value(spec_of(config, name, tags));
         let spec = spec.map_err(|bad| Fault::unexpected("route53", "read", bad.to_string()))?;
         let Made { id, attributes } = made(check.id);
-        Ok(Some(Found { id, spec, attributes, owner }))
+        Ok(Some(Found { id, spec, attributes, owner, extras: Vec::new() }))
     }
 
     async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {

@@ -115,7 +115,7 @@ impl Provider for LoadBalancers {
             ("name".into(), balancer.load_balancer_name.unwrap_or_default().into()),
         ]);
         // A lookup is nobody's: it is as it was asked for, or it is not there.
-        Ok(Some(Found { id: arn, spec: subject.spec.clone(), attributes, owner: Owner::Ours }))
+        Ok(Some(Found { id: arn, spec: subject.spec.clone(), attributes, owner: Owner::Ours, extras: Vec::new() }))
     }
 
     async fn create(&self, _subject: &Subject<'_>) -> Result<Made, Fault> {

@@ -62,7 +62,7 @@ impl Provider for Monitoring {
         let id = subject.id.unwrap_or(&spec.distribution_id).to_owned();
         let on = self.is_on(&id).await?;
         let spec = serde_json::json!({"distribution_id": id});
-        Ok(on.then(|| Found { id, spec, attributes: Attributes::new(), owner: Owner::Ours }))
+        Ok(on.then(|| Found { id, spec, attributes: Attributes::new(), owner: Owner::Ours, extras: Vec::new() }))
     }
 
     async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {

@@ -148,7 +148,7 @@ impl<A: Api> Provider for Named<A> {
         let (owner, text) = unmarked(subject, A::text(&config), A::wanted_text(&wanted), A::LIMIT);
         let spec = serde_json::to_value(A::spec(config, text, &wanted))
             .map_err(|bad| Fault::unexpected("cloudfront", "read", bad.to_string()))?;
-        Ok(Some(Found { attributes: attributes(&id), id, spec, owner }))
+        Ok(Some(Found { attributes: attributes(&id), id, spec, owner, extras: Vec::new() }))
     }
 
     async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
@@ -227,6 +227,9 @@ mod tests {
             spec: &spec,
             id: None,
             attributes: &none,
+            before: None,
+            former: None,
+            thorough: false,
             seen_absent: false,
         };
         for text in ["", "hashed reads", &"long ".repeat(60)] {

@@ -44,7 +44,7 @@ impl Provider for Replications {
         let attributes = attributes(&spec);
         let spec = serde_json::to_value(spec)
             .map_err(|bad| Fault::unexpected("s3", "GetBucketReplication", bad.to_string()))?;
-        Ok(Some(Found { id: wanted.source, spec, attributes, owner }))
+        Ok(Some(Found { id: wanted.source, spec, attributes, owner, extras: Vec::new() }))
     }
 
     async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {

@@ -170,7 +170,7 @@ async fn look(client: &Client, subject: &Subject<'_>, wanted: &RoleSpec) -> Resu
         tags,
     };
     let spec = serde_json::to_value(spec).map_err(|bad| Fault::unexpected("iam", "GetRole", bad.to_string()))?;
-    Ok(Some(Found { id: role.role_name, spec, attributes: attributes(name, role.arn), owner }))
+    Ok(Some(Found { id: role.role_name, spec, attributes: attributes(name, role.arn), owner, extras: Vec::new() }))
 }
 
 /// The names of the inline policies. One page holds 100; a role's inline policies share 10,240 characters.

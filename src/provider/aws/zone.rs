@@ -124,7 +124,7 @@ impl Provider for Zones {
         let name = if domain(&zone.name) == domain(&wanted.name) { wanted.name } else { domain(&zone.name) };
         let spec = ZoneSpec { name, comment, tags: marked.tags };
         let spec = serde_json::to_value(spec).map_err(|bad| Fault::unexpected("route53", "read", bad.to_string()))?;
-        Ok(Some(Found { id: marked.id, spec, attributes, owner: marked.owner }))
+        Ok(Some(Found { id: marked.id, spec, attributes, owner: marked.owner, extras: Vec::new() }))
     }
 
     async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {

@@ -65,7 +65,13 @@ impl Provider for Hosts {
             ("l4t".into(), facts.l4t.clone().into()),
             ("jetpack".into(), facts.jetpack().unwrap_or_default().into()),
         ]);
-        Ok(Some(Found { id: spec.name.clone(), spec: subject.spec.clone(), attributes, owner: Owner::Ours }))
+        Ok(Some(Found {
+            id: spec.name.clone(),
+            spec: subject.spec.clone(),
+            attributes,
+            owner: Owner::Ours,
+            extras: Vec::new(),
+        }))
     }
 
     async fn create(&self, _subject: &Subject<'_>) -> Result<Made, Fault> {

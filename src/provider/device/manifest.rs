@@ -198,7 +198,13 @@ impl Provider for Manifests {
         let Some(seen) = self.kubectl.look(&spec, wanted(subject, &spec)).await? else { return Ok(None) };
         let attributes =
             Attributes::from([("uid".to_owned(), seen.now.pointer("/metadata/uid").cloned().unwrap_or_default())]);
-        Ok(Some(Found { id: id(&spec), spec: found(&spec, &seen), attributes, owner: owner(subject, &seen.now) }))
+        Ok(Some(Found {
+            id: id(&spec),
+            spec: found(&spec, &seen),
+            attributes,
+            owner: owner(subject, &seen.now),
+            extras: Vec::new(),
+        }))
     }
 
     async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {

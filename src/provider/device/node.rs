@@ -223,7 +223,7 @@ impl Provider for Nodes {
         let attributes =
             Attributes::from([("joined".to_owned(), node.is_some().into()), ("ready".to_owned(), ready.into())]);
         let there = found(&spec, &printed, node.as_ref());
-        Ok(there.map(|there| Found { id: spec.host.clone(), spec: there, attributes, owner }))
+        Ok(there.map(|there| Found { id: spec.host.clone(), spec: there, attributes, owner, extras: Vec::new() }))
     }
 
     async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {

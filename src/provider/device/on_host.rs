@@ -140,7 +140,7 @@ impl<K: Shell> Provider for OnHost<K> {
         // What was there before us is made right, too; it is not taken away when we go.
         let ours = printed.lines().any(|line| line == "ours=1");
         let attributes = Attributes::from([("ours".to_owned(), ours.into())]);
-        Ok(Some(Found { id: K::id(&spec), spec: there, attributes, owner: Owner::Ours }))
+        Ok(Some(Found { id: K::id(&spec), spec: there, attributes, owner: Owner::Ours, extras: Vec::new() }))
     }
 
     async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {

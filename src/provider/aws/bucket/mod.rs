@@ -67,7 +67,7 @@ impl Provider for Buckets {
         let spec = read::settings(&client, &wanted, tags).await?;
         let attributes = attributes(&wanted);
         let spec = serde_json::to_value(spec).map_err(|bad| Fault::unexpected("s3", "read", bad.to_string()))?;
-        Ok(Some(Found { id: wanted.name, spec, attributes, owner }))
+        Ok(Some(Found { id: wanted.name, spec, attributes, owner, extras: Vec::new() }))
     }
 
     async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {

@@ -120,7 +120,7 @@ pub fn found(subject: &Subject<'_>, mut seen: Seen) -> Result<Found, Fault> {
     let spec = spec(config.ok_or_else(lacking("GetDistribution", "configuration"))?, tags)?;
     let spec = serde_json::to_value(spec).map_err(|bad| Fault::unexpected("cloudfront", "read", bad.to_string()))?;
     let owner = if ours { Owner::Ours } else { owner };
-    Ok(Found { id: seen.distribution.id, spec, attributes, owner })
+    Ok(Found { id: seen.distribution.id, spec, attributes, owner, extras: Vec::new() })
 }
 
 /// A text that CloudFront answers as empty when it is not set.

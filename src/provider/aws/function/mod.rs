@@ -172,7 +172,7 @@ async fn look(client: &Client, subject: &Subject<'_>, wanted: &FunctionSpec) -> 
     let attributes = attributes(&wanted.name, held.function_arn());
     let spec = seen(wanted, held, tags);
     let spec = serde_json::to_value(spec).map_err(|bad| Fault::unexpected("lambda", "GetFunction", bad.to_string()))?;
-    Ok(Some(Found { id: wanted.name.clone(), spec, attributes, owner }))
+    Ok(Some(Found { id: wanted.name.clone(), spec, attributes, owner, extras: Vec::new() }))
 }
 
 fn seen(wanted: &FunctionSpec, held: FunctionConfiguration, tags: BTreeMap<String, String>) -> FunctionSpec {

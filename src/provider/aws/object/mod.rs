@@ -149,7 +149,7 @@ fn found(subject: &Subject<'_>, wanted: &ObjectSpec, held: HeadObjectOutput) -> 
         metadata,
     };
     let spec = serde_json::to_value(spec).map_err(|bad| Fault::unexpected("s3", "HeadObject", bad.to_string()))?;
-    Ok(Found { id: id(wanted), spec, attributes, owner })
+    Ok(Found { id: id(wanted), spec, attributes, owner, extras: Vec::new() })
 }
 
 /// Whether what is there is what is wanted, content and headers.

@@ -186,7 +186,7 @@ impl Provider for Records {
         let (id, attributes) = (group.id(), attributes(&sets));
         let spec = serde_json::to_value(RecordsSpec { zone_id, sets });
         let spec = spec.map_err(|bad| Fault::unexpected("route53", "read", bad.to_string()))?;
-        Ok(Some(Found { id, spec, attributes, owner }))
+        Ok(Some(Found { id, spec, attributes, owner, extras: Vec::new() }))
     }
 
     async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
