@@ -1,0 +1,12 @@
+//! Everyday moves of operators: rename, unset, foreign data beside ours, other spellings of the same thing. Nothing that a
+//! plan wants is ever lost.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod cloudfront;
+mod converge;
+mod moves;
+mod route53;
+mod stack;
+mod storage;

@@ -1,0 +1,1 @@
+//! Buckets, roles, functions: unset, foreign data, rollback.
