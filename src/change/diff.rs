@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::fields::{differing, touches};
 use crate::resource::{
-    Action, Address, Change, Changes, Desired, FieldChange, Found, Kind, Observed, Owner, Record, Remembered, Resource,
-    Risk, Standing, has_references, known, resolve,
+    Action, Address, Change, Changes, Desired, FieldChange, Found, Kind, MovedFrom, Moves, Observed, Owner, Record,
+    Remembered, Resource, Risk, Standing, has_references, identity, known, resolve,
 };
 
 /// Why nothing can be planned: all of it at once.
@@ -28,10 +28,13 @@ pub struct Scope {
     pub only: Option<BTreeSet<Address>>,
     /// Foreign things at these addresses are taken up on purpose.
     pub adopt: BTreeSet<Address>,
+    /// The moves that `remembered` has gone through already; the run writes them down first.
+    pub moves: Moves,
 }
 
 impl Scope {
-    fn covers(&self, address: &Address) -> bool {
+    /// Whether the run works on this address.
+    pub fn covers(&self, address: &Address) -> bool {
         self.only.as_ref().is_none_or(|only| only.contains(address))
     }
 }
@@ -47,7 +50,7 @@ pub fn diff(
     observed: &Observed,
     scope: &Scope,
 ) -> Result<Changes, Vec<Refusal>> {
-    let view = View { remembered, observed, scope };
+    let view = View { desired, remembered, observed, scope };
     let mut changes = Changes { stack: desired.stack.clone(), ..Changes::default() };
     let mut refused: Vec<Refusal> =
         observed.faults().filter(|(address, _)| scope.covers(address)).map(unreadable).collect();
@@ -65,6 +68,7 @@ pub fn diff(
         changes.items.insert(address.clone(), view.unwanted(address, record));
     }
     view.follow_replacements(&mut changes);
+    view.follow_moves(&mut changes);
     changes.leftovers = remembered.leftovers.iter().filter(|left| scope.covers(&left.address)).cloned().collect();
     if refused.is_empty() { Ok(changes) } else { Err(refused) }
 }
@@ -83,6 +87,7 @@ fn unanswered(record: Option<&Record>) -> bool {
 }
 
 struct View<'a> {
+    desired: &'a Desired,
     remembered: &'a Remembered,
     observed: &'a Observed,
     scope: &'a Scope,
@@ -120,7 +125,11 @@ impl View<'_> {
         let facts = resource.kind.facts();
         let wanted = self.resolved(&resource.spec);
         let before = record.map(|record| self.resolved(&record.spec));
-        let fields = differing(&self.remembered.stack, resource.kind, &wanted, before.as_ref(), found);
+        let mut fields = differing(&self.remembered.stack, resource.kind, &wanted, before.as_ref(), found);
+        if record.is_some_and(|record| record.standing != Standing::Present) {
+            // What an earlier run was cut off in was changed by that run.
+            fields.iter_mut().for_each(|field| field.drifted = false);
+        }
         let known = record.is_some_and(|record| record.id.is_some());
         let action = match (&found.owner, fields.is_empty()) {
             _ if facts.lookup => Action::Keep,
@@ -132,6 +141,10 @@ impl View<'_> {
             }
             _ if replaces(resource.kind, &fields) && cannot_stand_beside(resource.kind, &fields) => {
                 return Err(same_name(resource, &fields));
+            }
+            _ if replaces(resource.kind, &fields) && self.is_kept_elsewhere(resource, record) => {
+                // The new one is made, and the old one stays: another address of the plan wants it.
+                return Ok(start(resource, Action::Create, record, None));
             }
             _ if replaces(resource.kind, &fields) => Action::Replace,
             _ if !known => Action::Adopt,
@@ -152,19 +165,61 @@ impl View<'_> {
         let found = self.observed.found(address);
         let lookup = record.kind.facts().lookup;
         let taken = found.is_some_and(|found| matches!(found.owner, Owner::Contested(_)));
-        let action = if found.is_none() || lookup || taken { Action::Forget } else { Action::Delete };
-        let reason = taken.then(|| "it carries another stack's mark now: it is left alone".to_owned());
+        // Whatever led here (an earlier `--adopt`, an import): what the plan wants is not deleted under another address.
+        let wanted_at = self.wanted_elsewhere(address, record);
+        let kept = found.is_none() || lookup || taken || wanted_at.is_some();
+        let action = if kept { Action::Forget } else { Action::Delete };
+        let reason = match wanted_at {
+            Some(other) => Some(format!("the plan wants the same {} as {other}", record.kind.facts().title)),
+            None => taken.then(|| "it carries another stack's mark now: it is left alone".to_owned()),
+        };
         Change {
             address: address.clone(),
             kind: record.kind,
             action,
             fields: Vec::new(),
+            moved_from: Vec::new(),
             risk: risk(record.kind, action, &[]),
             reason,
             after: None,
             before: Some(record.clone()),
             found: found.cloned(),
         }
+    }
+
+    /// Says what came from where. What only changed its address, and the marks that name it, is a move.
+    fn follow_moves(&self, changes: &mut Changes) {
+        changes.moves = self.scope.moves.clone();
+        for change in changes.items.values_mut() {
+            let from = self.scope.moves.sources_of(&change.address).into_iter();
+            let from = from
+                .map(|(address, sets)| MovedFrom { address: address.clone(), sets: sets.cloned().unwrap_or_default() });
+            change.moved_from = from.collect();
+            let made_elsewhere = change.before.as_ref().is_some_and(|record| record.made_at.is_some());
+            let mark = change.kind.facts().mark.filter(|_| made_elsewhere);
+            for field in change.fields.iter_mut().filter(|field| Some(field.path.as_str()) == mark) {
+                field.drifted = false;
+            }
+            let only_marks = change.fields.iter().all(|field| Some(field.path.as_str()) == mark);
+            let moved = made_elsewhere || !change.moved_from.is_empty();
+            if moved && only_marks && matches!(change.action, Action::Keep | Action::Update) {
+                (change.action, change.risk) = (Action::Move, Risk::Safe);
+            }
+        }
+    }
+
+    fn is_kept_elsewhere(&self, resource: &Resource, record: Option<&Record>) -> bool {
+        record.is_some_and(|record| self.wanted_elsewhere(&resource.address, record).is_some())
+    }
+
+    /// The other address of the plan under which this very thing is wanted.
+    fn wanted_elsewhere(&self, address: &Address, record: &Record) -> Option<&Address> {
+        let own = identity(record.kind, &self.resolved(&record.spec))?;
+        let others =
+            self.desired.resources.values().filter(|other| other.kind == record.kind && other.address != *address);
+        let same = |other: &&Resource| identity(other.kind, &self.resolved(&other.spec)).as_ref() == Some(&own);
+        // A health check may be wanted twice; then the journal knows two of them.
+        others.filter(|_| record.kind != Kind::HealthCheck).find(same).map(|other| &other.address)
     }
 
     /// What refers to something that gets a new identity changes with it: the reference is open again.
@@ -238,6 +293,7 @@ fn start(resource: &Resource, action: Action, record: Option<&Record>, found: Op
         kind: resource.kind,
         action,
         fields: Vec::new(),
+        moved_from: Vec::new(),
         risk: Risk::Safe,
         reason: None,
         after: Some(resource.clone()),
@@ -271,6 +327,7 @@ fn risk(kind: Kind, action: Action, fields: &[FieldChange]) -> Risk {
         Action::Delete | Action::Replace if facts.holds_data => Risk::DestroysData,
         Action::Delete => Risk::Disruptive,
         Action::Replace => Risk::Brief,
+        Action::Move => Risk::Safe,
         Action::Update | Action::Adopt if fields.iter().any(|field| touches(facts.disruptive, &field.path)) => {
             Risk::Disruptive
         }

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::fields::{at_path, differing};
 use crate::resource::{
-    Address, Attributes, Desired, DriftField, Drifted, FieldChange, Found, Happened, Kind, Observed, Owner, Record,
-    Remedy, Remembered, Said, Sort, Standing, known, resolve,
+    ACCEPTED_EXTRAS, Address, Attributes, Desired, DriftField, Drifted, Extra, FieldChange, Found, Happened, Kind,
+    Observed, Owner, Record, Remedy, Remembered, Said, Sort, Standing, known, resolve,
 };
 
 /// Everything that is otherwise than remembered. `plan`: whether `desired` comes from a plan, and not from the journal.
@@ -61,6 +61,7 @@ impl Look<'_> {
             fields.extend(outputs(record, found));
         }
         fields.extend(others_tags(goal, &before, &found.spec));
+        fields.extend(found.extras.iter().map(|extra| also_there(extra, record)));
         fields
     }
 
@@ -105,6 +106,20 @@ fn changed_outputs<'a>(
 /// Whether a resource makes known otherwise than is remembered.
 pub fn says_otherwise(record: &Record, found: &Found) -> bool {
     changed_outputs(&record.attributes, &found.attributes).next().is_some()
+}
+
+/// What else is there. It counts until it is accepted, unless it is somebody else's by right.
+fn also_there(extra: &Extra, record: &Record) -> DriftField {
+    let accepted = record.attributes.get(ACCEPTED_EXTRAS).and_then(|all| all.get(&extra.path));
+    let known = extra.theirs || accepted == Some(&extra.value);
+    DriftField {
+        path: extra.path.clone(),
+        sort: Sort::Extra,
+        plan: Said::Silent,
+        remembered: accepted.cloned(),
+        real: Some(extra.value.clone()),
+        remedy: if known { Remedy::Leave } else { Remedy::Accept },
+    }
 }
 
 /// Tags that neither the plan nor an earlier run asked for.

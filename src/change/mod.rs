@@ -3,9 +3,13 @@
 mod diff;
 mod drift;
 mod fields;
+mod fixed;
+mod moves;
 mod order;
 
 pub use diff::{Refusal, Scope, diff};
 pub use drift::{drift, says_otherwise};
 pub use fields::{at_path, compare, differing, mark, touches, without};
+pub use fixed::fixed;
+pub use moves::moves;
 pub use order::{Node, Part, nodes};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::resource::{Action, Address, Change, Changes, Level, has_references, resolve};
+use crate::resource::{Action, Address, Change, Changes, Kind, Level, has_references, resolve};
 
 /// What is done at an address: something comes, or something goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,7 +57,28 @@ pub fn nodes(changes: &Changes) -> Vec<Node> {
             node.after.insert(other, Level::Propagated);
         }
     }
+    // S3 refuses to suspend versioning while a rule of the bucket replicates: the rule goes first.
+    for (node, other) in rules_before_their_bucket(changes) {
+        if nodes.contains_key(&node)
+            && !waits_for(&nodes, &other, &node)
+            && let Some(node) = nodes.get_mut(&node)
+        {
+            node.after.insert(other, Level::Usable);
+        }
+    }
     nodes.into_values().collect()
+}
+
+/// Buckets that change, after the replication rules that go.
+fn rules_before_their_bucket(changes: &Changes) -> Vec<(Key, Key)> {
+    let going = changes.acting().filter(|change| change.kind == Kind::Replication && change.action == Action::Delete);
+    let pairs = going.flat_map(|rule| {
+        let needs = rule.before.iter().flat_map(|record| record.needs.keys());
+        let changed =
+            needs.filter(|need| changes.items.get(*need).is_some_and(|bucket| bucket.action == Action::Update));
+        changed.map(|bucket| ((bucket.clone(), Part::Put), (rule.address.clone(), Part::Remove)))
+    });
+    pairs.collect()
 }
 
 type Key = (Address, Part);
@@ -71,7 +92,7 @@ impl Node {
 const fn parts(change: &Change) -> &'static [Part] {
     match change.action {
         Action::Keep => &[],
-        Action::Create | Action::Adopt | Action::Update => &[Part::Put],
+        Action::Create | Action::Adopt | Action::Update | Action::Move => &[Part::Put],
         Action::Delete | Action::Forget => &[Part::Remove],
         Action::Replace => &[Part::Put, Part::Remove],
     }

@@ -122,7 +122,9 @@ async fn with_ledger(
         remembered.requested.iter().filter(known).chain(&order.request).cloned().collect();
     let mut built = walk::build(&order.plan, &requested, &context.voice)?;
     walk::need_files(&built)?;
-    let scope = Scope { only: order.chosen.addresses(&built, &remembered)?, adopt: order.adopt.clone() };
+    let (moves, remembered) = walk::moved(&built.desired, remembered);
+    let scope = Scope { only: order.chosen.addresses(&built, &remembered)?, adopt: order.adopt.clone(), moves };
+    walk::need_changeable(&built.desired, &remembered, &scope)?;
     let artefacts = std::mem::take(&mut built.artefacts);
     saved::keep_artefacts(&context.global, &order.plan.stack, &artefacts, run.dry_run)?;
     let made = if order.out.is_some() { saved::made_in_memory(&artefacts) } else { Vec::new() };

@@ -122,16 +122,19 @@ async fn undo(
     let begun = Instant::now();
     let now = ledger.remembered();
     let aim = target(args.to, ledger, &now)?;
-    let desired = aim.as_desired();
+    let mut desired = aim.as_desired();
+    desired.moved = ledger.moved_since(aim.revision());
     let mut artefacts = saved::kept_artefacts(&context.global, stack);
     artefacts.extend(plan_files(args, context)?);
     let at_hand: BTreeSet<String> = artefacts.iter().map(|(sha256, _, _)| sha256.to_owned()).collect();
     let providers = walk::with_artefacts(connection, artefacts);
+    let (moves, now) = walk::moved(&desired, now);
     let (identity, observed) = connection.look(&desired, &now, &providers, |_| true).await?;
     let header = walk::header(connection, &identity, stack, None, &context.global);
     context.voice.header(&header);
     say_what_is_undone(&now, &aim, context);
-    let changes = walk::difference(&desired, &now, &observed, &Scope::default())?;
+    let scope = Scope { moves, ..Scope::default() };
+    let changes = walk::difference(&desired, &now, &observed, &scope)?;
     for remark in cannot_be_undone(&changes, &at_hand, args.run.empty_buckets) {
         context.voice.remark(&remark);
     }

@@ -170,7 +170,8 @@ async fn with_ledger(
         artefacts.add_bytes(BASE64_STANDARD.decode(text).map_err(|bad| stale(format!("it is damaged: {bad}")))?);
     }
     let providers = walk::with_artefacts(connection, artefacts);
-    let scope = Scope { only: saved.only.clone(), adopt: saved.adopt.clone() };
+    let (moves, remembered) = walk::moved(&saved.desired, remembered);
+    let scope = Scope { only: saved.only.clone(), adopt: saved.adopt.clone(), moves };
     let covers = |address: &Address| scope.only.as_ref().is_none_or(|only| only.contains(address));
     let (identity, observed) = connection.look(&saved.desired, &remembered, &providers, covers).await?;
     if identity.account != saved.account {

@@ -53,6 +53,7 @@ pub fn build(plan: &Plan, requested: &BTreeSet<String>) -> Result<Built, Problem
     }
     routing::cutovers(&mut builder);
     builder.order_steps();
+    builder.moved(false);
     let asked: BTreeSet<&str> = plan.in_force(requested).map(|step| step.id.as_str()).collect();
     builder.built.waiting =
         plan.steps.iter().filter(|step| !asked.contains(step.id.as_str())).map(|step| step.id.clone()).collect();
@@ -105,6 +106,33 @@ impl Builder<'_> {
             problem: problem.into(),
             next_step: next_step.into(),
         });
+    }
+
+    /// What the plan says has moved in this graph: the devices', or the cloud's.
+    fn moved(&mut self, devices: bool) {
+        for (at, moved) in self.plan.moved.iter().enumerate().filter(|(_, moved)| moved.to.is_of_devices() == devices) {
+            let resources = &self.built.desired.resources;
+            let problem = if !resources.contains_key(&moved.to) {
+                Some(("to", format!("nothing in this plan is called {}", moved.to)))
+            } else if resources.contains_key(&moved.from) {
+                Some(("from", format!("{} is still in this plan, so it cannot have moved to {}", moved.from, moved.to)))
+            } else if moved.from.kind_name() != moved.to.kind_name() {
+                Some(("from", format!("{} cannot become {}: they are of different kinds", moved.from, moved.to)))
+            } else {
+                None
+            };
+            match problem {
+                None => drop(self.built.desired.moved.insert(moved.from.clone(), moved.to.clone())),
+                Some((field, problem)) => self.problems.push(Problem {
+                    file: self.plan.file.clone(),
+                    place: self.plan.place(&format!("moved.{at}.{field}")),
+                    problem,
+                    next_step:
+                        "write from: the address that akidb-edge status lists, to: the one that this plan gives it"
+                            .to_owned(),
+                }),
+            }
+        }
     }
 
     /// A step's own word for what comes after what: everything in it comes after everything in the steps that it needs.

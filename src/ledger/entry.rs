@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::resource::{Action, Address, Attributes, Ending, Fault, Kind, Leftover, Level};
+use crate::resource::{Action, Address, Attributes, Ending, Fault, Kind, Leftover, Level, Moves};
 
 /// Version of the journal's format; a newer one is refused, an older one is upgraded as it is read.
 ///
@@ -15,7 +15,8 @@ use crate::resource::{Action, Address, Attributes, Ending, Fault, Kind, Leftover
 /// |---|---|---|
 /// | 1 | 0.1.0 | |
 /// | 2 | 0.1.0 | each line ends with a checksum over it and the lines before it |
-pub const FORMAT: u32 = 2;
+/// | 3 | 0.1.0 | resources move to other addresses (`moved`), groups of record sets name the sets that they own |
+pub const FORMAT: u32 = 3;
 
 /// One entry. Entries are only ever added.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -96,6 +97,8 @@ pub enum Fact {
         /// The fields that were taken.
         paths: Vec<String>,
     },
+    /// Resources got other addresses: the plan was written another way, they are the same things. No call is made for it.
+    Moved(Moves),
     /// A call that changes something is about to be made.
     Intended {
         /// What is done.

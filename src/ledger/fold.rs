@@ -29,6 +29,7 @@ pub fn apply(state: &mut Remembered, entry: &Entry) -> Result<(), Contradiction>
         }
         Fact::RunBegan { .. } => began(state, entry),
         _ if state.runs.is_empty() => return wrong("it stands before the first run".to_owned()),
+        Fact::Moved(moves) => *state = std::mem::take(state).moved(moves),
         Fact::Intended { action, subject, id } => intended(state, *action, subject, id.as_deref()),
         Fact::Succeeded { subject, id, attributes, .. }
         | Fact::Learned { subject, id, attributes }
@@ -100,6 +101,7 @@ fn record(subject: &Subject, id: Option<&str>, attributes: &Attributes, standing
         needs: subject.needs.clone(),
         step: subject.step.clone(),
         standing,
+        made_at: None,
     }
 }
 
@@ -108,14 +110,19 @@ fn intended(state: &mut Remembered, action: Action, subject: &Subject, id: Optio
     let attributes = held.map(|held| held.attributes.clone()).unwrap_or_default();
     let standing = match action {
         Action::Delete => Standing::Deleting,
-        Action::Update | Action::Adopt => Standing::Updating,
+        Action::Update | Action::Adopt | Action::Move => Standing::Updating,
         _ => Standing::Creating,
     };
     // Until it is answered, the last known settings stay: an update may or may not have taken effect.
     let updated = match (standing, held) {
         (Standing::Updating | Standing::Deleting, Some(held)) => Record { standing, ..held.clone() },
         (Standing::Deleting, None) => return,
-        _ => record(subject, id, &attributes, standing),
+        _ => {
+            // What was begun at a former address and never answered is still looked for by what it was made with there.
+            let made_at =
+                held.filter(|held| held.generation == subject.generation).and_then(|held| held.made_at.clone());
+            Record { made_at, ..record(subject, id, &attributes, standing) }
+        }
     };
     state.resources.insert(subject.address.clone(), updated);
 }

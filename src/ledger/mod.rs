@@ -31,7 +31,7 @@ pub use lease::{Lease, TIME_TO_LIVE};
 pub use s3_store::S3Store;
 pub use store::{LedgerError, Store};
 
-use crate::resource::{Kind, Remembered};
+use crate::resource::{Address, Kind, Remembered};
 
 /// Who holds a lost lease now is worth this long a look.
 const LOOKING: Duration = Duration::from_secs(5);
@@ -131,6 +131,26 @@ impl Ledger {
         let inner = self.inner();
         fold_until(&inner.stack, &inner.entries, revision)
             .map_err(|source| LedgerError::Contradicts { place: self.store.place(), source })
+    }
+
+    /// What has moved since the end of a revision: the address that it has now, and the one that it had then.
+    pub fn moved_since(&self, revision: u64) -> BTreeMap<Address, Address> {
+        let mut now_to_then: BTreeMap<Address, Address> = BTreeMap::new();
+        let mut later = false;
+        for entry in &self.inner().entries {
+            match &entry.fact {
+                Fact::RunBegan { revision: began, .. } => later = *began > revision,
+                Fact::Moved(moves) if later => {
+                    let then = |from: &Address| now_to_then.get(from).cloned().unwrap_or_else(|| from.clone());
+                    let moved: Vec<_> = moves.addresses.iter().map(|(from, to)| (to.clone(), then(from))).collect();
+                    now_to_then.retain(|now, _| !moves.addresses.contains_key(now));
+                    now_to_then.extend(moved);
+                }
+                _ => {}
+            }
+        }
+        now_to_then.retain(|now, then| now != then);
+        now_to_then
     }
 
     /// All entries.

@@ -6,9 +6,7 @@ use futures::{StreamExt, future, stream};
 use serde_json::Value;
 
 use crate::provider::{Providers, Search, Subject};
-use crate::resource::{
-    Address, Attributes, Desired, Fault, Found, Kind, Observed, Owned, Remembered, known, resolve, token,
-};
+use crate::resource::{Address, Attributes, Desired, Fault, Found, Kind, Observed, Owned, Remembered, known, resolve};
 
 /// Reads at the same time at most.
 pub const AT_ONCE: usize = 24;
@@ -22,7 +20,9 @@ struct Question {
     /// what stands at this address.
     former: Option<Value>,
     id: Option<String>,
-    generation: u32,
+    token: String,
+    /// The address at which it was made, when it has moved since.
+    made_at: Option<Address>,
     attributes: Attributes,
 }
 
@@ -43,6 +43,21 @@ pub async fn read(
     providers: &Providers,
     wanted: impl Fn(&Address) -> bool,
 ) -> Observed {
+    look(desired, remembered, providers, wanted, false).await
+}
+
+/// The same, with everything that the services show of each resource: more calls, for `status --drift`.
+pub async fn read_thoroughly(desired: &Desired, remembered: &Remembered, providers: &Providers) -> Observed {
+    look(desired, remembered, providers, |_| true, true).await
+}
+
+async fn look(
+    desired: &Desired,
+    remembered: &Remembered,
+    providers: &Providers,
+    wanted: impl Fn(&Address) -> bool,
+    thorough: bool,
+) -> Observed {
     let mut seen = BTreeMap::new();
     let mut open = questions(desired, remembered);
     open.retain(|question| wanted(&question.address));
@@ -60,8 +75,9 @@ pub async fn read(
             break;
         }
         open = later;
-        let answers =
-            stream::iter(ready).map(|question| ask(question, &desired.stack, providers)).buffer_unordered(AT_ONCE);
+        let answers = stream::iter(ready)
+            .map(|question| ask(question, &desired.stack, providers, thorough))
+            .buffer_unordered(AT_ONCE);
         seen.extend(answers.collect::<Vec<_>>().await);
     }
     Observed { seen, account: String::new() }
@@ -77,7 +93,8 @@ fn questions(desired: &Desired, remembered: &Remembered) -> Vec<Question> {
             spec: resource.spec.clone(),
             former: record.filter(|record| record.id.is_some()).map(|record| record.spec.clone()),
             id: record.and_then(|record| record.id.clone()),
-            generation: remembered.generation(&resource.address),
+            token: remembered.token(&resource.address),
+            made_at: record.and_then(|record| record.made_at.as_ref()).map(|made| made.address.clone()),
             attributes: record.map(|record| record.attributes.clone()).unwrap_or_default(),
         });
     }
@@ -89,7 +106,8 @@ fn questions(desired: &Desired, remembered: &Remembered) -> Vec<Question> {
             spec: record.spec.clone(),
             former: None,
             id: record.id.clone(),
-            generation: record.generation,
+            token: remembered.token(address),
+            made_at: record.made_at.as_ref().map(|made| made.address.clone()),
             attributes: record.attributes.clone(),
         });
     }
@@ -105,22 +123,28 @@ fn can_be_asked(question: &Question) -> bool {
 /// The settings to look for it by: the former ones, when the plan gives it another name now.
 fn spec_to_ask_by(question: &Question) -> &Value {
     let identity = question.kind.facts().identity;
-    let renamed = |former: &&Value| identity.iter().any(|path| former.get(path) != question.spec.get(path));
+    // A bucket is asked for where it is, not where the plan wants it now.
+    let renamed =
+        |former: &&Value| identity.iter().chain(&["region"]).any(|path| former.get(path) != question.spec.get(path));
     question.former.as_ref().filter(renamed).unwrap_or(&question.spec)
 }
 
-async fn ask(question: Question, stack: &str, providers: &Providers) -> (Address, Result<Option<Found>, Fault>) {
-    let token = token(stack, &question.address, question.generation);
+async fn ask(
+    question: Question,
+    stack: &str,
+    providers: &Providers,
+    thorough: bool,
+) -> (Address, Result<Option<Found>, Fault>) {
     let subject = Subject {
         stack,
         address: &question.address,
-        token: &token,
+        token: &question.token,
         spec: spec_to_ask_by(&question),
         id: question.id.as_deref(),
         attributes: &question.attributes,
         before: question.former.as_ref(),
-        former: None,
-        thorough: false,
+        former: question.made_at.as_ref(),
+        thorough,
         seen_absent: false,
     };
     let answer = match providers.of(question.kind) {

@@ -21,7 +21,7 @@ use serde_json::Value;
 pub use files::hash;
 pub use load::{load, parse};
 pub use problem::{Problem, Problems};
-pub use schema::{Comparison, Criteria, Criterion, Fallback, Metadata, PlanFile, Variable, VariableType};
+pub use schema::{Comparison, Criteria, Criterion, Fallback, Metadata, Moved, PlanFile, Variable, VariableType};
 pub use source::Place;
 pub use work::{LaterStep, Work};
 
@@ -82,6 +82,8 @@ pub struct Plan {
     pub days: BTreeMap<u32, String>,
     /// The steps in order.
     pub steps: Vec<Step>,
+    /// What has another address now.
+    pub moved: Vec<Moved>,
     /// Named ways back.
     pub fallbacks: BTreeMap<String, Fallback>,
     /// What counts as success.
@@ -107,6 +109,7 @@ impl Plan {
             stack: head.stack,
             days: head.days.into_iter().map(|day| (day.day, day.title)).collect(),
             steps,
+            moved: head.moved,
             fallbacks: head.fallbacks,
             criteria: head.criteria,
             values,

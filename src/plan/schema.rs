@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::work::Work;
+use crate::resource::Address;
 
 /// A plan: what a stack is to be, day by day.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -23,12 +24,26 @@ pub struct PlanFile<S = StepFile> {
     pub variables: BTreeMap<String, Variable>,
     /// The days, in order.
     pub days: Vec<Day<S>>,
+    /// Resources that have another address now and that cannot be recognized by their name (a health check that asks
+    /// otherwise, a bucket whose key and name change). Renamed keys, steps and groups need no entry.
+    #[serde(default)]
+    pub moved: Vec<Moved>,
     /// Named ways back.
     #[serde(default)]
     pub fallbacks: BTreeMap<String, Fallback>,
     /// What counts as success, by priority.
     #[serde(default)]
     pub criteria: Criteria,
+}
+
+/// A resource that has another address now.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Moved {
+    /// The address that it had: `area.kind.name`, as `status` lists it.
+    pub from: Address,
+    /// The address that this plan gives it.
+    pub to: Address,
 }
 
 /// What the plan is about.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::counted;
 use super::machines::Groups;
-use crate::resource::{Action, Change, Changes, FieldChange, Level, Risk};
+use crate::resource::{Action, Change, Changes, FieldChange, Level, MovedFrom, Risk};
 
 /// Longest value that is shown; the rest is cut.
 const LONGEST: usize = 90;
@@ -31,8 +31,11 @@ pub fn changes_text(changes: &Changes, everything: bool, colour: bool, wait: Lev
                 text.push_str(&line(change, colour, name, &label(change)));
             }
         }
+        if matches!(change.action, Action::Update | Action::Adopt) {
+            text.push_str(&extras_line(change));
+        }
         for field in &change.fields {
-            text.push_str(&field_line(field));
+            text.push_str(&if change.action == Action::Move { mark_line(change) } else { field_line(field) });
         }
     }
     for left in &changes.leftovers {
@@ -50,6 +53,7 @@ fn line(change: &Change, colour: bool, name: &str, label: &str) -> String {
     let paint = match change.action {
         Action::Create | Action::Adopt => Style::new().green(),
         Action::Update | Action::Replace => Style::new().yellow(),
+        Action::Move => Style::new().cyan(),
         Action::Delete => Style::new().red(),
         Action::Keep | Action::Forget => Style::new().dim(),
     };
@@ -60,7 +64,33 @@ fn line(change: &Change, colour: bool, name: &str, label: &str) -> String {
         risk => format!("  [{}]", risk.words()),
     };
     let reason = change.reason.as_ref().map_or(String::new(), |reason| format!("  ({reason})"));
-    format!("  {mark} {:<8}{name:<40} {label}{risk}{reason}\n", change.action.word())
+    let moved: String = change.moved_from.iter().map(|from| moved_line(change, from)).collect();
+    format!("  {mark} {:<8}{name:<40} {label}{risk}{reason}\n{moved}", change.action.word())
+}
+
+/// What else is on a resource that is changed: it stays.
+fn extras_line(change: &Change) -> String {
+    let extras = change.found.iter().flat_map(|found| &found.extras);
+    let paths: Vec<&str> = extras.filter(|extra| !extra.theirs).map(|extra| extra.path.as_str()).collect();
+    if paths.is_empty() { String::new() } else { format!("        also there, kept: {}\n", cut(&paths.join(", "))) }
+}
+
+/// A moved thing differs in its mark only.
+fn mark_line(change: &Change) -> String {
+    format!("        its mark of ownership names {} from now on\n", change.address)
+}
+
+/// Where a kept thing stood before: `moved from A to B`, or which record sets came from there.
+fn moved_line(change: &Change, from: &MovedFrom) -> String {
+    if from.sets.is_empty() {
+        return format!("        moved from {} to {}\n", from.address, change.address);
+    }
+    let mut sets: Vec<&str> = from.sets.iter().map(String::as_str).take(4).collect();
+    let more = format!("{} more", from.sets.len().saturating_sub(sets.len()));
+    if from.sets.len() > sets.len() {
+        sets.push(&more);
+    }
+    format!("        moved from {} to {}: {}\n", from.address, change.address, sets.join(", "))
 }
 
 /// What a person knows the thing by.
@@ -194,7 +224,7 @@ fn usual_seconds(changes: &Changes, wait: Level) -> u32 {
         let whole_way = wait == Level::Propagated || change.action == Action::Delete;
         before.max().unwrap_or(0) + if whole_way { propagated } else { usable }
     }
-    let of_aws = changes.acting().filter(|change| !change.kind.on_a_machine());
+    let of_aws = changes.acting().filter(|change| !change.kind.on_a_machine() && change.action != Action::Move);
     of_aws.map(|change| until(changes, change, wait, 0)).max().unwrap_or(0)
 }
 
@@ -205,7 +235,7 @@ pub fn changes_json(changes: &Changes) -> Value {
         .map(|change| {
             json!({
                 "address": change.address, "kind": change.kind, "action": change.action, "risk": change.risk,
-                "reason": change.reason, "fields": change.fields,
+                "reason": change.reason, "fields": change.fields, "moved_from": change.moved_from,
                 "id": change.found.as_ref().map(|found| &found.id),
                 "step": change.after.as_ref().map(|resource| &resource.step),
             })

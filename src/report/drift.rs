@@ -23,9 +23,25 @@ pub fn drift_text(drift: &[Drifted], everything: bool, colour: bool, width: usiz
         }
         text.push_str(&format!("  next  {}\n\n", next(one)));
     }
+    if !everything {
+        text.push_str(&also_there(drift));
+    }
     let counting = drift.iter().filter(|one| one.counts()).count();
     if counting > 0 {
         text.push_str(&format!("drift: {} otherwise than remembered\n", counted(counting, "resource")));
+    }
+    text
+}
+
+/// What others keep beside ours, in one line for each resource.
+fn also_there(drift: &[Drifted]) -> String {
+    let mut text = String::new();
+    for one in drift {
+        let extras = one.fields.iter().filter(|field| field.sort == Sort::Extra && field.remedy == Remedy::Leave);
+        let paths: Vec<&str> = extras.map(|field| field.path.as_str()).collect();
+        if !paths.is_empty() {
+            text.push_str(&format!("also there, left alone: {}: {}\n", one.address, paths.join(", ")));
+        }
     }
     text
 }
@@ -35,7 +51,7 @@ fn happened(one: &Drifted) -> &'static str {
         Happened::Gone => "is gone",
         Happened::Contested => "is contested",
         Happened::Changed if one.counts() => "was changed outside",
-        Happened::Changed => "has tags of others",
+        Happened::Changed => "has more than the plan asked for",
     }
 }
 
@@ -63,6 +79,7 @@ fn field_lines(field: &DriftField, width: usize) -> String {
         Sort::Output => "  (an output)",
         Sort::Mark => "  (the mark of this stack)",
         Sort::Tag => "  (a tag of others)",
+        Sort::Extra => "  (also there)",
     };
     let plan = match &field.plan {
         Said::Value(value) => Some(value),

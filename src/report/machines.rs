@@ -141,6 +141,7 @@ mod tests {
             kind,
             action: Action::Create,
             fields: Vec::new(),
+            moved_from: Vec::new(),
             risk: Risk::Safe,
             reason: None,
             after: Some(after),
@@ -151,7 +152,7 @@ mod tests {
 
     fn text(all: Vec<Change>) -> String {
         let items = all.into_iter().map(|change| (change.address.clone(), change)).collect();
-        let changes = Changes { stack: "ten".to_owned(), items, leftovers: Vec::new() };
+        let changes = Changes { stack: "ten".to_owned(), items, leftovers: Vec::new(), ..Changes::default() };
         changes_text(&changes, false, false, Level::Usable)
     }
 

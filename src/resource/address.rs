@@ -36,6 +36,16 @@ impl Address {
         self.0.split('.').next().unwrap_or_default()
     }
 
+    /// The word for its kind: the middle part.
+    pub fn kind_name(&self) -> &str {
+        self.0.split('.').nth(1).unwrap_or_default()
+    }
+
+    /// Whether it belongs to the graph of devices, which has a journal of its own.
+    pub fn is_of_devices(&self) -> bool {
+        self.area() == "jetson"
+    }
+
     /// The last part: the name inside its area and kind.
     pub fn name(&self) -> &str {
         self.0.rsplit('.').next().unwrap_or_default()

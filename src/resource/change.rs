@@ -1,11 +1,11 @@
 //! The change: what stands between the world and the plan, as a small closed list.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Address, Found, Kind, Leftover, Level, Record, Resource};
+use super::{Address, Found, Kind, Leftover, Level, Moves, Record, Resource};
 
 /// What is to be done with one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -19,6 +19,8 @@ pub enum Action {
     Adopt,
     /// It is changed in place.
     Update,
+    /// It stays what it is and gets another address; only its marks are written again.
+    Move,
     /// A new one is made and the old one goes.
     Replace,
     /// It goes.
@@ -35,6 +37,7 @@ impl Action {
             Self::Create => "+",
             Self::Adopt => ">",
             Self::Update => "~",
+            Self::Move => "→",
             Self::Replace => "±",
             Self::Delete => "-",
             Self::Forget => "?",
@@ -48,6 +51,7 @@ impl Action {
             Self::Create => "create",
             Self::Adopt => "adopt",
             Self::Update => "update",
+            Self::Move => "move",
             Self::Replace => "replace",
             Self::Delete => "delete",
             Self::Forget => "forget",
@@ -94,6 +98,16 @@ pub struct FieldChange {
     pub drifted: bool,
 }
 
+/// Where something that is kept stood before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MovedFrom {
+    /// The former address.
+    pub address: Address,
+    /// The record sets that came from there; empty when all of the resource did.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub sets: BTreeSet<String>,
+}
+
 /// What is to be done with one address.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Change {
@@ -107,6 +121,9 @@ pub struct Change {
     pub fields: Vec<FieldChange>,
     /// How much it may hurt.
     pub risk: Risk,
+    /// The addresses that it, or some of its record sets, had before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moved_from: Vec<MovedFrom>,
     /// Why, when it is not obvious.
     pub reason: Option<String>,
     /// What is wanted, with references.
@@ -126,12 +143,17 @@ pub struct Changes {
     pub items: BTreeMap<Address, Change>,
     /// Deletions left over from earlier runs.
     pub leftovers: Vec<Leftover>,
+    /// Addresses that change while the things behind them stay.
+    #[serde(default, skip_serializing_if = "Moves::is_empty")]
+    pub moves: Moves,
 }
 
 impl Changes {
     /// Whether nothing is to be done.
     pub fn is_empty(&self) -> bool {
-        self.leftovers.is_empty() && self.items.values().all(|change| change.action == Action::Keep)
+        self.leftovers.is_empty()
+            && self.moves.is_empty()
+            && self.items.values().all(|change| change.action == Action::Keep)
     }
 
     /// The changes that do something.

@@ -29,6 +29,9 @@ pub enum Sort {
     Mark,
     /// A tag that nobody asked for.
     Tag,
+    /// Something else on the resource that nobody asked for: a setting that is not the service's default, a policy, a rule, a
+    /// record set of others.
+    Extra,
 }
 
 /// What can be done about a field.

@@ -76,12 +76,15 @@ pub struct Desired {
     pub stack: String,
     /// The resources by address.
     pub resources: BTreeMap<Address, Resource>,
+    /// What the plan says has moved: former address to new one, for what cannot be recognized.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub moved: BTreeMap<Address, Address>,
 }
 
 impl Desired {
     /// An empty graph.
     pub fn new(stack: &str) -> Self {
-        Self { stack: stack.to_owned(), resources: BTreeMap::new() }
+        Self { stack: stack.to_owned(), resources: BTreeMap::new(), moved: BTreeMap::new() }
     }
 
     /// Adds a resource and returns its address.

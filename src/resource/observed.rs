@@ -44,6 +44,9 @@ pub struct Found {
     pub extras: Vec<Extra>,
 }
 
+/// The attribute of a remembered resource that holds the extras which were accepted: path to value.
+pub const ACCEPTED_EXTRAS: &str = "accepted_extras";
+
 /// Something on a resource that no plan asked for. An update keeps it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Extra {

@@ -87,6 +87,16 @@ impl RecordSet {
         (self.name.clone(), self.record_type.clone(), self.set_identifier.clone().unwrap_or_default())
     }
 
+    /// What makes a set unique in a zone, as one text: `name TYPE`, or `name TYPE identifier`. A group of record sets owns
+    /// such keys, never whole names.
+    pub fn owned_key(&self) -> String {
+        let name = self.name.trim_end_matches('.').to_lowercase();
+        match self.set_identifier.as_deref() {
+            Some(identifier) => format!("{name} {} {identifier}", self.record_type),
+            None => format!("{name} {}", self.record_type),
+        }
+    }
+
     /// The routing policy's name.
     pub fn policy(&self) -> &'static str {
         match self {

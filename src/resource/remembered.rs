@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Address, Attributes, Desired, Kind, Level, Resource};
+use super::{Address, Attributes, Desired, Kind, Level, MadeAt, Resource};
 
 /// Where a remembered resource stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +40,9 @@ pub struct Record {
     pub step: String,
     /// Where it stands.
     pub standing: Standing,
+    /// Where it was made, when it has moved since and its marks have not been written again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_at: Option<MadeAt>,
 }
 
 /// Something that is to go but would not yet: an old version, a replicated function.

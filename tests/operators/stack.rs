@@ -19,7 +19,11 @@ pub struct Stack {
 impl Stack {
     /// A fresh account.
     pub fn new() -> Self {
-        let account = local_aws::account();
+        Self::of(local_aws::account())
+    }
+
+    /// A given account.
+    pub fn of(account: String) -> Self {
         let credentials = aws_credential_types::Credentials::new(&account, "test", None, None, "operators");
         let sdk = wait(
             aws_config::defaults(BehaviorVersion::latest())

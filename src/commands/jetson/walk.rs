@@ -85,6 +85,7 @@ async fn with_ledger(
     if aim.sequence.is_some_and(|sequence| sequence != remembered.sequence) {
         return Err(Failure::refused("the journal went on meanwhile: nothing was done", "run the same command again"));
     }
+    let (moves, remembered) = walk::moved(&aim.built.desired, remembered);
     let artefacts = Arc::new(std::mem::take(&mut aim.built.artefacts));
     let fleet = match aim.fleet.take() {
         Some(fleet) => fleet,
@@ -98,7 +99,7 @@ async fn with_ledger(
     context.voice.header(&header);
     say_who_is_away(&left, context);
     let only: BTreeSet<Address> = chosen.difference(&left.addresses).cloned().collect();
-    let scope = Scope { only: Some(only), ..Scope::default() };
+    let scope = Scope { only: Some(only), moves, ..Scope::default() };
     let changes = walk::difference(&aim.built.desired, &remembered, &observed, &scope)?;
     let asked = Asked {
         changes: &changes,

@@ -99,7 +99,7 @@ async fn with_ledger(
         record.and_modify(|record| fill(record, found));
     }
     let adopt = if args.adopt { pairs.keys().cloned().collect() } else { BTreeSet::new() };
-    let scope = Scope { only: Some(pairs.keys().cloned().collect()), adopt };
+    let scope = Scope { only: Some(pairs.keys().cloned().collect()), adopt, ..Scope::default() };
     let changes = walk::difference(&built.desired, &after, &observed, &scope)?;
     refuse_replacements(&changes)?;
     tell(args, &changes, context);
@@ -137,6 +137,7 @@ fn supposed(
             needs: resource.needs.clone(),
             step: resource.step.clone(),
             standing: Standing::Present,
+            made_at: None,
         };
         supposed.resources.insert(address.clone(), held);
     }

@@ -1,6 +1,6 @@
 //! `status --drift --accept`: where the plan is silent, the world's value becomes the remembered one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use crate::exit::{self, Failure};
 use crate::ledger::{Fact, Ledger, Subject};
 use crate::plan::Plan;
 use crate::report;
-use crate::resource::{Address, Drifted, Ending, Happened, Remedy, Sort};
+use crate::resource::{ACCEPTED_EXTRAS, Address, Drifted, Ending, Happened, Remedy, Sort};
 
 /// What is to be accepted, and how.
 pub struct Order {
@@ -166,6 +166,9 @@ async fn write(
     };
     let began = walk::began(&seen.remembered, &purpose, &context.session, &seen.header.account);
     ledger.record(began).await?;
+    if !seen.moves.is_empty() {
+        ledger.record(Fact::Moved(seen.moves.clone())).await?;
+    }
     for fact in taken.iter().filter_map(|one| fact(seen, one)) {
         ledger.record(fact).await?;
     }
@@ -187,6 +190,14 @@ fn fact(seen: &Seen, one: &Drifted) -> Option<Fact> {
     }
     let mut attributes = record.attributes.clone();
     attributes.extend(found.attributes.clone());
+    let extras = accepted.clone().filter(|field| field.sort == Sort::Extra);
+    let extras = extras.filter_map(|field| Some((field.path.clone(), field.real.clone()?)));
+    let mut all: BTreeMap<String, Value> =
+        attributes.get(ACCEPTED_EXTRAS).and_then(|held| serde::Deserialize::deserialize(held).ok()).unwrap_or_default();
+    all.extend(extras);
+    if !all.is_empty() {
+        attributes.insert(ACCEPTED_EXTRAS.to_owned(), json!(all));
+    }
     let subject = Subject {
         address: one.address.clone(),
         kind: record.kind,

@@ -14,7 +14,7 @@ use crate::observe;
 use crate::plan::Plan;
 use crate::report;
 use crate::resource::{
-    Artefacts, Changes, Desired, Drifted, Fault, Happened, Kind, Level, Observed, Owned, Remembered,
+    Artefacts, Changes, Desired, Drifted, Fault, Happened, Kind, Level, Moves, Observed, Owned, Remembered,
 };
 
 /// One look at the world with what it is compared with.
@@ -23,6 +23,8 @@ pub struct Seen {
     pub header: report::Header,
     /// What is remembered.
     pub remembered: Remembered,
+    /// What the plan calls otherwise than the journal; `remembered` does so, too.
+    pub moves: Moves,
     /// What is wanted: by the plan, else by what was asked for last.
     pub wanted: Desired,
     /// What is there.
@@ -50,10 +52,11 @@ pub async fn look(
         Some(plan) => desired::build(plan, &remembered.requested)?.desired,
         None => remembered.as_desired(),
     };
+    let (moves, remembered) = walk::moved(&wanted, remembered);
     let providers = walk::with_artefacts(connection, Artefacts::default());
     let regions = regions(&wanted, &remembered, &connection.region);
     let (looked, (mut unmanaged, unlisted)) = tokio::join!(
-        connection.look(&wanted, &remembered, &providers, |_| true),
+        connection.look_thoroughly(&wanted, &remembered, &providers),
         observe::unmanaged(&remembered, &regions, &providers)
     );
     let (identity, observed) = looked?;
@@ -65,7 +68,7 @@ pub async fn look(
     unmanaged.retain(|one| !taken_up(one));
     let header = walk::header(connection, &identity, &remembered.stack, plan, &context.global);
     let drift = change::drift(&wanted, &remembered, &observed, plan.is_some());
-    Ok(Seen { header, remembered, wanted, observed, unmanaged, unlisted, drift })
+    Ok(Seen { header, remembered, moves, wanted, observed, unmanaged, unlisted, drift })
 }
 
 /// The regions that the stack lives in.
@@ -81,7 +84,12 @@ impl Seen {
     fn changes(&self) -> Result<Changes, Failure> {
         let contested = self.drift.iter().filter(|one| one.happened == Happened::Contested);
         let adopt = contested.map(|one| one.address.clone()).collect();
-        walk::difference(&self.wanted, &self.remembered, &self.observed, &Scope { adopt, ..Scope::default() })
+        walk::difference(
+            &self.wanted,
+            &self.remembered,
+            &self.observed,
+            &Scope { adopt, moves: self.moves.clone(), ..Scope::default() },
+        )
     }
 }
 

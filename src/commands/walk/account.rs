@@ -79,7 +79,28 @@ impl Connection {
         providers: &Providers,
         wanted: impl Fn(&Address) -> bool,
     ) -> Result<(Identity, Observed), Failure> {
-        let reading = observe::read(desired, remembered, providers, wanted);
+        self.with_identity(desired, remembered, observe::read(desired, remembered, providers, wanted)).await
+    }
+
+    /// The same with everything that the services show, for drift.
+    ///
+    /// # Errors
+    /// When we are nobody.
+    pub async fn look_thoroughly(
+        &self,
+        desired: &Desired,
+        remembered: &Remembered,
+        providers: &Providers,
+    ) -> Result<(Identity, Observed), Failure> {
+        self.with_identity(desired, remembered, observe::read_thoroughly(desired, remembered, providers)).await
+    }
+
+    async fn with_identity(
+        &self,
+        desired: &Desired,
+        remembered: &Remembered,
+        reading: impl Future<Output = Observed>,
+    ) -> Result<(Identity, Observed), Failure> {
         tokio::pin!(reading);
         let identity = self.identity();
         tokio::pin!(identity);

@@ -20,7 +20,7 @@ use crate::plan::Plan;
 use crate::provider::Providers;
 use crate::provider::aws::{Identity, providers};
 use crate::report::{self, Header, Located, Voice};
-use crate::resource::{Artefacts, Changes, Desired, Observed, Remembered};
+use crate::resource::{Artefacts, Changes, Desired, Moves, Observed, Remembered};
 use crate::session::Session;
 
 pub use account::{Connection, connect};
@@ -208,6 +208,22 @@ pub async fn close(ledger: Ledger, answer: Result<u8, Failure>) -> Result<u8, Fa
     let code = answer?;
     closed?;
     Ok(code)
+}
+
+/// The state as the plan addresses it: what only changed its address is known under the new one.
+pub fn moved(desired: &Desired, remembered: Remembered) -> (Moves, Remembered) {
+    let moves = change::moves(desired, &remembered);
+    let remembered = remembered.moved(&moves);
+    (moves, remembered)
+}
+
+/// Refuses what can never be done, before the world is asked.
+///
+/// # Errors
+/// When the plan changes what is fixed for the life of something that holds data.
+pub fn need_changeable(desired: &Desired, remembered: &Remembered, scope: &Scope) -> Result<(), Failure> {
+    let refusals = change::fixed(desired, remembered, scope);
+    if refusals.is_empty() { Ok(()) } else { Err(refused(&refusals)) }
 }
 
 /// The difference, or every reason why there is none.

@@ -10,7 +10,7 @@ use crate::exit::Failure;
 use crate::ledger::{Fact, Ledger, Subject};
 use crate::provider::Providers;
 use crate::provider::aws::Identity;
-use crate::resource::{Action, Change, Changes, Ending, Listener, Outcome, Remembered};
+use crate::resource::{ACCEPTED_EXTRAS, Action, Change, Changes, Ending, Listener, Outcome, Remembered};
 use crate::session::Session;
 
 /// What a run is called in the journal, and what it puts in force.
@@ -48,7 +48,10 @@ impl Run<'_> {
     pub async fn go(&self, changes: &Changes, purpose: &Purpose) -> Result<Outcome, Failure> {
         let before = self.ledger.remembered();
         self.ledger.record(began(&before, purpose, self.session, &self.identity.account)).await?;
-        for learned in learned(changes, &before) {
+        if !changes.moves.is_empty() {
+            self.ledger.record(Fact::Moved(changes.moves.clone())).await?;
+        }
+        for learned in learned(changes, &self.ledger.remembered()) {
             self.ledger.record(learned).await?;
         }
         let stop = interrupts();
@@ -94,7 +97,11 @@ pub fn learned(changes: &Changes, before: &Remembered) -> Vec<Fact> {
             needs: resource.needs.clone(),
             step: resource.step.clone(),
         };
-        (!known).then(|| Fact::Learned { subject, id: found.id.clone(), attributes: found.attributes.clone() })
+        let mut attributes = found.attributes.clone();
+        // What a person accepted is no word of the service's.
+        let accepted = before.attribute(change.address.as_str(), ACCEPTED_EXTRAS);
+        attributes.extend(accepted.map(|accepted| (ACCEPTED_EXTRAS.to_owned(), accepted)));
+        (!known).then(|| Fact::Learned { subject, id: found.id.clone(), attributes })
     });
     news.collect()
 }

@@ -60,6 +60,7 @@ pub fn build(plan: &Plan) -> Result<Built, Problems> {
             }
         }
     }
+    builder.moved(true);
     let mut problems = builder.problems;
     problems.sort_by_key(|problem| problem.place);
     if problems.is_empty() { Ok(builder.built) } else { Err(Problems(problems)) }

@@ -11,8 +11,8 @@ use crate::change::{compare, differing, mark};
 use crate::ledger::{Fact, Subject as Noted};
 use crate::provider::{Made, Provider, Settled, Subject};
 use crate::resource::{
-    Action, Address, Attributes, Change, Class, Event, Fault, Found, Level, Owner, Record, Resource, Standing,
-    has_references, token,
+    ACCEPTED_EXTRAS, Action, Address, Attributes, Change, Class, Event, Fault, Found, Level, Owner, Record, Resource,
+    Standing, has_references, token,
 };
 
 /// What a put works on.
@@ -23,6 +23,8 @@ struct Put<'a> {
     spec: Value,
     /// What an earlier run asked for.
     before: Option<Value>,
+    /// Where it was made, when it has moved since.
+    former: Option<Address>,
     token: String,
     attributes: Attributes,
 }
@@ -37,7 +39,7 @@ impl Put<'_> {
             id,
             attributes: &self.attributes,
             before: self.before.as_ref(),
-            former: None,
+            former: self.former.as_ref(),
             thorough: false,
             seen_absent: false,
         }
@@ -75,16 +77,22 @@ pub async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
     };
     let id = change.found.as_ref().filter(|_| !renewed).map(|found| found.id.clone());
     work.ledger.record(Fact::Intended { action, subject: noted.clone(), id: id.clone() }).await?;
-    let token = token(&work.changes.stack, &change.address, generation);
+    let token = if gone || renewed {
+        token(&work.changes.stack, &change.address, generation)
+    } else {
+        work.ledger.remembered().token(&change.address)
+    };
     let attributes = if renewed { Attributes::new() } else { work.known.of(&change.address) };
     let before = change.before.as_ref().filter(|record| !renewed && record.id.is_some());
     let before = before.map(|record| work.resolved_before(&record.spec));
     let provider = work.providers.of(change.kind)?.as_ref();
-    let put = Put { work, provider, resource, spec, before, token, attributes };
+    let former = change.before.as_ref().and_then(|record| record.made_at.as_ref()).map(|made| made.address.clone());
+    let put = Put { work, provider, resource, spec, before, former, token, attributes };
     let made = match (&change.found, action) {
-        (Some(found), Action::Update | Action::Adopt) => update(&put, found, change).await?,
+        (Some(found), Action::Update | Action::Adopt | Action::Move) => update(&put, found, change).await?,
         _ => create(&put, was_absent(change)).await?,
     };
+    let made = with_accepted_extras(made, change);
     let took_ms = millis(begun);
     let succeed = |attributes: Attributes| Fact::Succeeded {
         action,
@@ -107,6 +115,15 @@ pub async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
     work.tell(Event::Finished { address, kind, action: change.action, id, took_ms });
     let done = Some((change.kind, change.action, took_ms));
     Ok(Ended { done, ..Ended::nothing(&change.address, &made.id) })
+}
+
+/// What was accepted of a resource stays accepted while it is the same resource.
+fn with_accepted_extras(mut made: Made, change: &Change) -> Made {
+    let before = change.before.as_ref().filter(|record| record.id.as_deref() == Some(&made.id));
+    if let Some(accepted) = before.and_then(|record| record.attributes.get(ACCEPTED_EXTRAS)) {
+        made.attributes.insert(ACCEPTED_EXTRAS.to_owned(), accepted.clone());
+    }
+    made
 }
 
 /// Whether it was looked for under this very name, and nobody has tried to make it before.
@@ -167,7 +184,7 @@ async fn update(put: &Put<'_>, found: &Found, change: &Change) -> Result<Made, F
         fields.push(mark(stack, path));
     }
     loop {
-        if fields.is_empty() && change.action == Action::Adopt {
+        if fields.is_empty() && matches!(change.action, Action::Adopt | Action::Move) {
             return Ok(Made { id: now.id, attributes: now.attributes });
         }
         let fault = match put.provider.update(&put.subject(Some(&now.id)), &now, &fields).await {
@@ -216,11 +233,10 @@ pub async fn come_to(work: &Work<'_>, address: &Address, id: &str, level: Level)
     let change = &work.changes.items[address];
     let Some(resource) = &change.after else { return Ok(Ended::nothing(address, id)) };
     let spec = work.resolved(&resource.spec);
-    let generation = work.ledger.remembered().generation(address);
-    let token = token(&work.changes.stack, address, generation);
+    let token = work.ledger.remembered().token(address);
     let attributes = work.known.of(address);
     let provider = work.providers.of(change.kind)?.as_ref();
-    let put = Put { work, provider, resource, spec, before: None, token, attributes };
+    let put = Put { work, provider, resource, spec, before: None, former: None, token, attributes };
     match settle(&put, id, level).await {
         Ok(attributes) => {
             let mut all = work.known.of(address);

@@ -36,6 +36,14 @@ pub fn read(subject: &Subject<'_>, mut tags: BTreeMap<String, String>) -> (Owner
     let address = tags.remove(ADDRESS_TAG);
     let owner = match (stack, address) {
         (Some(stack), Some(address)) if stack == subject.stack && address == subject.address.as_str() => Owner::Ours,
+        // Begun at a former address and never answered: the plan has moved it since.
+        (Some(stack), Some(address))
+            if stack == subject.stack
+                && subject.id.is_none()
+                && subject.former.is_some_and(|former| former.as_str() == address) =>
+        {
+            Owner::Ours
+        }
         (Some(stack), address) if stack != subject.stack && subject.id.is_some() => {
             Owner::Contested(format!("tagged as {} of stack {stack}", address.as_deref().unwrap_or("something")))
         }

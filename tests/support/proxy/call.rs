@@ -13,6 +13,8 @@ pub struct Call {
     pub service: String,
     /// The operation: by its own word where the protocol has one, else by method and path.
     pub operation: String,
+    /// The body of a change of record sets; empty for every other call.
+    pub body: String,
 }
 
 impl Call {
@@ -26,7 +28,8 @@ impl Call {
         let body = String::from_utf8_lossy(&request.body);
         let action = body.split('&').find_map(|pair| pair.strip_prefix("Action="));
         let operation = target.or(action).map_or_else(|| by_path(&service, &method, &path), str::to_owned);
-        Self { method, path, service, operation }
+        let body = if operation == "ChangeResourceRecordSets" { body.into_owned() } else { String::new() };
+        Self { method, path, service, operation, body }
     }
 
     /// Whether it changes something.

@@ -1,0 +1,47 @@
+//! What can never change under the same name, told from the journal before the world is asked.
+
+use serde_json::Value;
+
+use super::diff::{Refusal, Scope};
+use super::fields::at_path;
+use crate::resource::{Desired, Record, Remembered, Resource, has_references, resolve};
+
+/// Every setting of the plan that the service fixes for the life of something that holds data: it cannot be changed in
+/// place, and a new one cannot be made beside it while the old one has the name.
+pub fn fixed(desired: &Desired, remembered: &Remembered, scope: &Scope) -> Vec<Refusal> {
+    let wanted = desired.resources.values().filter(|resource| scope.covers(&resource.address));
+    let known = |resource: &Resource| remembered.resources.get(&resource.address).filter(|record| record.id.is_some());
+    wanted.filter_map(|resource| refusal(resource, known(resource)?, remembered)).collect()
+}
+
+fn refusal(resource: &Resource, record: &Record, remembered: &Remembered) -> Option<Refusal> {
+    let facts = resource.kind.facts();
+    if !facts.holds_data {
+        return None;
+    }
+    let resolved = |spec: &Value| resolve(spec, &|address, attribute| remembered.attribute(address, attribute));
+    let (now, then) = (resolved(&resource.spec), resolved(&record.spec));
+    let differs = |path: &&&str| {
+        let (now, then) = (at_path(&now, path), at_path(&then, path));
+        now != then && !now.is_some_and(has_references)
+    };
+    if facts.identity.iter().any(|path| differs(&path)) {
+        return None;
+    }
+    let path = facts.replace_on.iter().find(differs)?;
+    let shown = |spec: &Value| at_path(spec, path).and_then(Value::as_str).unwrap_or("(not set)").to_owned();
+    let id = record.id.clone().unwrap_or_default();
+    Some(Refusal {
+        address: resource.address.clone(),
+        problem: format!(
+            "the {path} of {} {id} cannot be changed ({} -> {}), and it holds data",
+            facts.title,
+            shown(&then),
+            shown(&now)
+        ),
+        next_step: format!(
+            "put {path}: {} back; or add a second one with another name and copy the data, then take {id} out of the plan",
+            shown(&then)
+        ),
+    })
+}

@@ -1,0 +1,79 @@
+//! What a resource is in the world, whatever address a plan gives it.
+
+use serde_json::Value;
+
+use super::{Kind, has_references};
+
+/// The settings that make two resources of a kind the same thing. Empty where nothing but the id tells: such a resource
+/// keeps its address, or the plan says where it went (`moved`).
+pub fn identity_paths(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        // Somebody else's, only looked up: nothing of ours could be lost.
+        Kind::LoadBalancer | Kind::Host => &[],
+        // Sets have identities of their own: [`RecordSet::owned_key`](super::records::RecordSet::owned_key).
+        Kind::Records => &[],
+        Kind::Function => &["name", "region"],
+        Kind::FunctionVersion => &["function", "region", "code_sha256", "settings"],
+        Kind::Certificate => &["region", "domain", "alternative_names"],
+        // Its caller reference is made by this tool; seen from outside, a check is what it asks and how often.
+        Kind::HealthCheck => &["protocol", "host", "port", "path", "interval_seconds"],
+        Kind::Packages => &["host", "packages", "files"],
+        kind => kind.facts().identity,
+    }
+}
+
+/// The identity of a resource with these settings, as a text that can be compared within its kind; none while a part of
+/// it is not known or for kinds without one.
+pub fn identity(kind: Kind, spec: &Value) -> Option<String> {
+    let paths = identity_paths(kind);
+    if paths.is_empty() {
+        return None;
+    }
+    let mut parts = Vec::new();
+    for path in paths {
+        let value = spec.get(path).cloned().unwrap_or(Value::Null);
+        if has_references(&value) {
+            return None;
+        }
+        parts.push(normal(kind, path, value));
+    }
+    Some(Value::Array(parts).to_string())
+}
+
+/// Domain names are the same in upper and lower case, and a certificate's names are a set.
+fn normal(kind: Kind, path: &str, value: Value) -> Value {
+    match (kind, value) {
+        (Kind::Certificate | Kind::Zone, Value::String(text)) if path != "region" => {
+            Value::String(text.trim_end_matches('.').to_lowercase())
+        }
+        (Kind::Certificate, Value::Array(names)) => {
+            let mut names: Vec<String> = names.iter().filter_map(Value::as_str).map(str::to_lowercase).collect();
+            names.sort();
+            names.dedup();
+            names.into()
+        }
+        (Kind::Certificate, Value::Null) => Value::Array(Vec::new()),
+        (_, value) => value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn names_are_compared_as_their_service_compares_them() {
+        let one = json!({"region": "us-east-1", "domain": "A.example.com", "alternative_names": ["c.d", "b.c"]});
+        let other = json!({"region": "us-east-1", "domain": "a.example.com", "alternative_names": ["b.c", "c.d"]});
+        assert_eq!(identity(Kind::Certificate, &one), identity(Kind::Certificate, &other));
+        assert_ne!(identity(Kind::Bucket, &json!({"name": "a"})), identity(Kind::Bucket, &json!({"name": "b"})));
+    }
+
+    #[test]
+    fn what_is_not_known_yet_has_no_identity() {
+        assert_eq!(identity(Kind::BucketPolicy, &json!({"bucket": "${a.bucket.b#name}"})), None);
+        assert_eq!(identity(Kind::Distribution, &json!({"comment": "x"})), None);
+    }
+}
