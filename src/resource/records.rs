@@ -1,12 +1,15 @@
 //! Route 53 record sets, changed in one transaction.
 
+pub mod spelling;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::kind::{Facts, plain};
 
-/// The record sets of some names in one zone. The group owns its names: what else stands at them is removed or refused.
-/// Every change of a group is one change batch, so it happens as a whole or not at all.
+/// Some record sets of one zone. The group owns the sets that it wrote, each known by its name, type and set identifier:
+/// other sets at the same names are left alone. A change of a group is one change batch, so it happens as a whole or not
+/// at all; one that is larger than Route 53 takes at once is divided between names.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecordsSpec {
@@ -85,6 +88,15 @@ impl RecordSet {
     /// What makes a set unique in a zone.
     pub fn key(&self) -> (String, String, String) {
         (self.name.clone(), self.record_type.clone(), self.set_identifier.clone().unwrap_or_default())
+    }
+
+    /// What makes a set unique in a zone, as one text in one spelling: `www.example.net A` or `api.example.net A eu`.
+    pub fn owned_key(&self) -> String {
+        let name = spelling::name(&self.name);
+        match self.set_identifier.as_deref() {
+            Some(identifier) => format!("{name} {} {identifier}", self.record_type),
+            None => format!("{name} {}", self.record_type),
+        }
     }
 
     /// The routing policy's name.

@@ -33,11 +33,6 @@ pub struct Step<'s> {
     pub set: &'s RecordSet,
 }
 
-/// Every set new.
-pub fn all_new(wanted: &[RecordSet]) -> Vec<Step<'_>> {
-    steps(&[], wanted)
-}
-
 /// What makes an UPSERT impossible or ambiguous: another routing policy, another place in it, alias or not.
 fn routing(set: &RecordSet) -> impl PartialEq + use<'_> {
     (set.policy(), &set.geolocation, &set.latency_region, &set.failover, set.alias.is_some())
@@ -69,8 +64,8 @@ pub fn depths<'s>(sets: impl IntoIterator<Item = &'s RecordSet>) -> BTreeMap<Str
 /// The changes from `found` to `wanted`: first what goes, aliases before their targets; then what comes or changes,
 /// targets before their aliases; among equals by key.
 pub fn steps<'s>(found: &'s [RecordSet], wanted: &'s [RecordSet]) -> Vec<Step<'s>> {
-    let held: BTreeMap<_, _> = found.iter().map(|set| (set.key(), set)).collect();
-    let goal: BTreeMap<_, _> = wanted.iter().map(|set| (set.key(), set)).collect();
+    let held: BTreeMap<_, _> = found.iter().map(|set| (set.owned_key(), set)).collect();
+    let goal: BTreeMap<_, _> = wanted.iter().map(|set| (set.owned_key(), set)).collect();
     let (mut going, mut coming) = (Vec::new(), Vec::new());
     for (key, set) in &held {
         if goal.get(key).is_none_or(|next| routing(next) != routing(set)) {
@@ -157,6 +152,12 @@ pub fn change(step: &Step<'_>) -> Result<sdk::Change, Fault> {
     change.map_err(|bad| Fault::unexpected("route53", CHANGE, bad.to_string()))
 }
 
+/// A set of the service with its name in the spelling in which the tool writes names.
+pub fn spelled(mut set: sdk::ResourceRecordSet) -> sdk::ResourceRecordSet {
+    set.name = domain(&set.name);
+    set
+}
+
 fn record_set(set: &RecordSet) -> Result<sdk::ResourceRecordSet, aws_smithy_types::error::operation::BuildError> {
     let values = set.values.iter().map(|value| sdk::ResourceRecord::builder().value(value).build());
     let values = values.collect::<Result<Vec<_>, _>>()?;
@@ -172,7 +173,7 @@ fn record_set(set: &RecordSet) -> Result<sdk::ResourceRecordSet, aws_smithy_type
             .build()
     });
     sdk::ResourceRecordSet::builder()
-        .name(&set.name)
+        .name(domain(&set.name))
         .r#type(sdk::RrType::from(set.record_type.as_str()))
         .set_set_identifier(set.set_identifier.clone())
         .set_ttl(set.ttl)
@@ -282,11 +283,11 @@ mod tests {
             (0..501).map(|at| plain(&format!("n{at:03}.example.com"), octet)).collect()
         };
         let (before, after) = (many("1.1.1.1"), many("1.1.1.2"));
-        assert!(within_limits(&all_new(&before)).is_ok());
+        assert!(within_limits(&steps(&[], &before)).is_ok());
         let fault = within_limits(&steps(&before, &after)).expect_err("1,002 elements");
         assert!(fault.message.starts_with("this change has 1002 record elements"), "{fault}");
         assert!(fault.next_step.is_some());
         let long = [plain("t.example.com", &"x".repeat(32_001))];
-        assert!(within_limits(&all_new(&long)).is_err());
+        assert!(within_limits(&steps(&[], &long)).is_err());
     }
 }

@@ -62,32 +62,65 @@ fn is_built_in(set: &sdk::ResourceRecordSet, apex: Option<&str>) -> bool {
     matches!(set.r#type, sdk::RrType::Soa | sdk::RrType::Ns) && apex == Some(domain(&set.name).as_str())
 }
 
-/// The sets at these names that can be deleted, as the service has them; aliases before their targets.
-pub fn deletable<'l>(listed: &'l Listed, names: &BTreeSet<String>) -> Vec<&'l sdk::ResourceRecordSet> {
+/// The sets under these keys that can be deleted, as the service has them; aliases before their targets.
+pub fn deletable<'l>(listed: &'l Listed, doomed: impl Fn(&RecordSet) -> bool) -> Vec<&'l sdk::ResourceRecordSet> {
     let apex = apex(listed);
-    let at_names = listed.iter().filter(|set| names.contains(&domain(&set.name)));
-    let mut sets: Vec<_> = at_names.filter(|set| !is_built_in(set, apex.as_deref())).collect();
+    let mut sets: Vec<_> = listed.iter().filter(|set| !is_built_in(set, apex.as_deref())).collect();
+    sets.retain(|set| doomed(&in_words(set)));
     let told: Vec<RecordSet> = sets.iter().map(|set| in_words(set)).collect();
     let depth = depths(&told);
     sets.sort_by_key(|set| Reverse(depth.get(&domain(&set.name)).copied()));
     sets
 }
 
-/// The sets at these names in the plan's words, sorted. One that means the same as a wanted one is given in the wanted
-/// one's spelling, so that case, order and final dots are no difference.
-pub fn sets_at(listed: &Listed, names: &BTreeSet<String>, wanted: &[RecordSet]) -> Vec<RecordSet> {
+/// What stands in a zone, as one group sees it.
+#[derive(Debug, Default)]
+pub struct Standing {
+    /// The sets under the group's keys, in the plan's words, sorted. One that means the same as a wanted one is given in
+    /// the wanted one's spelling, so that case, order and final dots are no difference.
+    pub ours: Vec<RecordSet>,
+    /// Other sets at the group's names, without those that the service made with the zone.
+    pub others: Vec<RecordSet>,
+}
+
+/// Tells the sets under `keys` from the others at `names`.
+pub fn standing(listed: &Listed, keys: &BTreeSet<String>, names: &BTreeSet<String>, wanted: &[RecordSet]) -> Standing {
     let apex = apex(listed);
-    let mut sets = Vec::new();
+    let mut seen = Standing::default();
     for raw in listed.iter().filter(|set| names.contains(&domain(&set.name))) {
         let set = in_words(raw);
-        let meant = wanted.iter().find(|wanted| meaning(wanted) == meaning(&set));
-        let named = wanted.iter().any(|wanted| meaning(wanted).key() == set.key());
-        if named || !is_built_in(raw, apex.as_deref()) {
-            sets.push(meant.cloned().unwrap_or(set));
+        if keys.contains(&set.owned_key()) {
+            let meant = wanted.iter().find(|wanted| meaning(wanted) == meaning(&set));
+            seen.ours.push(meant.cloned().unwrap_or(set));
+        } else if !is_built_in(raw, apex.as_deref()) {
+            seen.others.push(set);
         }
     }
-    sets.sort_by_key(RecordSet::key);
-    sets
+    seen.ours.sort_by_key(RecordSet::key);
+    seen
+}
+
+/// Whether the service made this set with the zone: it can be changed and not deleted.
+pub fn belongs_to_zone(listed: &Listed, set: &RecordSet) -> bool {
+    let built_in = matches!(set.record_type.as_str(), "SOA" | "NS");
+    built_in && apex(listed).is_some_and(|apex| apex == domain(&set.name))
+}
+
+/// Why a wanted set cannot stand where this one of others does.
+pub fn conflict(wanted: &RecordSet, other: &RecordSet) -> Option<&'static str> {
+    if domain(&wanted.name) != domain(&other.name) {
+        return None;
+    }
+    let same_type = wanted.record_type == other.record_type;
+    let cname = |set: &RecordSet| set.record_type == "CNAME";
+    match (wanted.policy(), other.policy()) {
+        _ if !same_type && (cname(wanted) || cname(other)) => Some("a CNAME stands alone at its name"),
+        (ours, theirs) if same_type && (ours == "simple") != (theirs == "simple") => {
+            Some("a simple set does not stand beside routed ones")
+        }
+        (ours, theirs) if same_type && ours != theirs => Some("sets of one name and type have one routing policy"),
+        _ => None,
+    }
 }
 
 /// Whether both are the same sets, whatever their order.
@@ -101,7 +134,7 @@ pub fn same(one: &[RecordSet], other: &[RecordSet]) -> bool {
 }
 
 /// A set without differences that mean nothing.
-fn meaning(set: &RecordSet) -> RecordSet {
+pub fn meaning(set: &RecordSet) -> RecordSet {
     let mut set = set.clone();
     set.name = domain(&set.name);
     if let Some(alias) = &mut set.alias {
