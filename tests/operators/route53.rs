@@ -3,7 +3,8 @@
 use aws_sdk_route53::types as dns;
 
 use crate::stack::Stack;
-use crate::support::proxy::wait;
+use crate::support::local_aws;
+use crate::support::proxy::{Act, Proxy, Which, wait};
 
 /// One plan of a zone with records (YAML below `records:`, indented by eight).
 fn records(stack: &Stack, name: &str, groups: &str) -> std::path::PathBuf {
@@ -94,4 +95,113 @@ fn a_record_of_others_under_a_wanted_key_is_named_and_stays() {
     stack.deploy(&records(&stack, "own.yaml", &format!("{web}{www}"))).exits(0);
     stack.deploy(&records(&stack, "own.yaml", web)).exits(0);
     assert_eq!(standing(&stack), ["example.net. A 192.0.2.1"]);
+}
+
+/// Names in an answer of Route 53 as the service writes them: lower case, and `\NNN` for every byte that is not a letter,
+/// a digit, a dash or an underscore (R53 "DNS domain name format").
+fn as_route53_writes(body: &str) -> String {
+    let mut written = String::new();
+    let mut rest = body;
+    while let Some(at) = rest.find("Name>") {
+        let (head, tail) = rest.split_at(at + "Name>".len());
+        written.push_str(head);
+        rest = tail;
+        let opened = head.rsplit_once('<').is_some_and(|(_, tag)| !tag.starts_with('/'));
+        if let Some((name, after)) = rest.split_once('<').filter(|_| opened) {
+            written.push_str(&escaped(name));
+            rest = &rest[rest.len() - after.len() - 1..];
+        }
+    }
+    written + rest
+}
+
+fn escaped(name: &str) -> String {
+    let bytes = name.as_bytes();
+    let (mut escaped, mut at) = (String::new(), 0);
+    while at < bytes.len() {
+        let octal = name.get(at + 1..at + 4).and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        let (byte, literal) = match octal.filter(|_| bytes[at] == b'\\') {
+            Some(byte) => (byte.to_ascii_lowercase(), false),
+            None => (bytes[at].to_ascii_lowercase(), true),
+        };
+        at += if literal { 1 } else { 4 };
+        match byte {
+            b'.' if literal => escaped.push('.'),
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => escaped.push(char::from(byte)),
+            _ => escaped.push_str(&format!("\\{byte:03o}")),
+        }
+    }
+    escaped
+}
+
+/// A proxy behind which names come as Route 53 writes them.
+fn escaping() -> Proxy {
+    let proxy = Proxy::start(&local_aws::endpoint());
+    proxy.on(|call| call.service == "route53", Which::Each, Act::Rewrite(as_route53_writes));
+    proxy
+}
+
+#[test]
+fn other_spellings_of_the_same_records_are_no_change() {
+    let stack = Stack::new();
+    let proxy = escaping();
+    let run = |words: &[&str]| stack.run_at(proxy.url(), words);
+    let names = ["0/25", "a b", "a$b", "(x)", "b\u{fc}cher", "_ok", "'*'", "a\\056b"]
+        .map(|name| format!("        - {{name: {name}, type: A, ttl: 60, values: [192.0.2.1]}}\n"));
+    let others = "        - {name: WWW.Example.NET., type: a, ttl: 60, values: [192.0.2.2, 192.0.2.1]}
+        - {name: six, type: AAAA, ttl: 60, values: ['2001:DB8:0:0:0:0:0:1']}
+        - {name: '@', type: MX, ttl: 60, values: ['10 Mail.Example.ORG.']}
+        - {name: '@', type: TXT, ttl: 60, values: ['v=spf1 -all', 'say \"so\"']}
+        - {name: '@', type: CAA, ttl: 60, values: ['0 Issue \"letsencrypt.org\"']}
+        - {name: sub, type: NS, ttl: 60, values: [NS1.Example.org.]}
+        - {name: there, type: A, same_zone: WWW}\n";
+    let plan = records(&stack, "names.yaml", &format!("        g:\n{}{others}", names.concat()));
+    let plan = plan.to_string_lossy().into_owned();
+    run(&["deploy", "--plan", &plan, "--yes"]).exits(0);
+    let all = standing(&stack);
+    for set in [
+        "0/25.example.net. A 192.0.2.1",
+        "a\\040b.example.net. A 192.0.2.1",
+        "b\\303\\274cher.example.net. A 192.0.2.1",
+        "a\\056b.example.net. A 192.0.2.1",
+        "www.example.net. A 192.0.2.1 192.0.2.2",
+        "six.example.net. AAAA 2001:db8::1",
+        "example.net. TXT \"say \\\"so\\\"\" \"v=spf1 -all\"",
+    ] {
+        assert!(all.iter().any(|one| one == set), "{set} in {all:#?}");
+    }
+    proxy.take_calls();
+    run(&["deploy", "--plan", &plan, "--yes"]).exits(0);
+    run(&["status", "--plan", &plan, "--drift"]).exits(0);
+    assert!(proxy.take_mutating().is_empty(), "the second run changes nothing");
+    // What the service answers can be deleted and changed.
+    let fewer = records(&stack, "names.yaml", &format!("        g:\n{}", names[..3].concat().replace("2.1]", "2.7]")));
+    run(&["deploy", "--plan", &fewer.to_string_lossy(), "--yes"]).exits(0);
+    assert_eq!(standing(&stack).len(), 3);
+    run(&["destroy", "--stack", &stack.name(), "--yes"]).exits(0);
+    assert!(zones(&stack).is_empty());
+}
+
+#[test]
+fn a_certificate_with_its_own_domain_among_the_further_names_converges() {
+    let stack = Stack::new();
+    let steps = |names: &str| {
+        format!(
+            "  - title: z\n    id: z\n    kind: routing\n    with:\n      zone: {{name: Example.NET.}}\n  - title: ce\n    id: ce\n    kind: certificates\n    with:\n      certificates:\n        c:\n          region: us-east-1\n          domain: Example.net\n          alternative_names: [{names}]\n"
+        )
+    };
+    let acm = aws_sdk_acm::Client::new(&stack.sdk);
+    let arns = || {
+        let listed = wait(acm.list_certificates().send()).expect("certificates").certificate_summary_list;
+        listed.into_iter().flatten().filter_map(|one| one.certificate_arn).collect::<Vec<_>>()
+    };
+    stack.deploy(&stack.plan("own.yaml", &steps("example.net, www.example.net, api.example.net"))).exits(0);
+    let first = arns();
+    assert_eq!(first.len(), 1);
+    // Order and case make no difference either.
+    for names in ["example.net, www.example.net, api.example.net", "API.example.net., WWW.example.net"] {
+        let again = stack.deploy(&stack.plan("own.yaml", &steps(names))).exits(0);
+        assert!(again.all().contains("no changes"), "{}", again.all());
+    }
+    assert_eq!(arns(), first);
 }

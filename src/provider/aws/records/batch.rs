@@ -33,9 +33,11 @@ pub struct Step<'s> {
     pub set: &'s RecordSet,
 }
 
-/// What makes an UPSERT impossible or ambiguous: another routing policy, another place in it, alias or not.
+/// What makes an UPSERT impossible or ambiguous: another routing policy, another place in it, alias or not, and another
+/// TTL of a weighted set ("weighted sets must contain the same TTL", also in the middle of a batch).
 fn routing(set: &RecordSet) -> impl PartialEq + use<'_> {
-    (set.policy(), &set.geolocation, &set.latency_region, &set.failover, set.alias.is_some())
+    let ttl = set.weight.and(set.ttl);
+    (set.policy(), &set.geolocation, &set.latency_region, &set.failover, set.alias.is_some(), ttl)
 }
 
 /// How many aliases deep each name is among these sets: 0 when no set at it points at another of these names.
@@ -74,7 +76,7 @@ pub fn steps<'s>(found: &'s [RecordSet], wanted: &'s [RecordSet]) -> Vec<Step<'s
     }
     for (key, set) in &goal {
         match held.get(key) {
-            Some(before) if before == set => {}
+            Some(before) if before == set || before.meaning() == set.meaning() => {}
             Some(before) if routing(before) == routing(set) => coming.push(Step { act: Act::Upsert, set }),
             _ => coming.push(Step { act: Act::Create, set }),
         }
@@ -147,7 +149,9 @@ pub fn change(step: &Step<'_>) -> Result<sdk::Change, Fault> {
         Act::Create => sdk::ChangeAction::Create,
         Act::Upsert => sdk::ChangeAction::Upsert,
     };
-    let set = record_set(step.set).map_err(|bad| Fault::unexpected("route53", CHANGE, bad.to_string()))?;
+    // A DELETE must repeat the values to the letter.
+    let set = if step.act == Act::Delete { step.set.clone() } else { step.set.spelled() };
+    let set = record_set(&set).map_err(|bad| Fault::unexpected("route53", CHANGE, bad.to_string()))?;
     let change = sdk::Change::builder().action(action).resource_record_set(set).build();
     change.map_err(|bad| Fault::unexpected("route53", CHANGE, bad.to_string()))
 }
@@ -184,6 +188,7 @@ fn record_set(set: &RecordSet) -> Result<sdk::ResourceRecordSet, aws_smithy_type
         .set_region(set.latency_region.as_deref().map(sdk::ResourceRecordSetRegion::from))
         .set_failover(set.failover.as_deref().map(sdk::ResourceRecordSetFailover::from))
         .set_weight(set.weight)
+        .set_multi_value_answer(set.multivalue.then_some(true))
         .set_health_check_id(set.health_check_id.clone())
         .build()
 }

@@ -90,7 +90,8 @@ pub fn standing(listed: &Listed, keys: &BTreeSet<String>, names: &BTreeSet<Strin
     for raw in listed.iter().filter(|set| names.contains(&domain(&set.name))) {
         let set = in_words(raw);
         if keys.contains(&set.owned_key()) {
-            let meant = wanted.iter().find(|wanted| meaning(wanted) == meaning(&set));
+            let meaning = set.meaning();
+            let meant = wanted.iter().find(|wanted| wanted.meaning() == meaning);
             seen.ours.push(meant.cloned().unwrap_or(set));
         } else if !is_built_in(raw, apex.as_deref()) {
             seen.others.push(set);
@@ -106,6 +107,10 @@ pub fn belongs_to_zone(listed: &Listed, set: &RecordSet) -> bool {
     built_in && apex(listed).is_some_and(|apex| apex == domain(&set.name))
 }
 
+fn differing_ttls(one: &RecordSet, other: &RecordSet) -> bool {
+    matches!((one.ttl, other.ttl), (Some(one), Some(other)) if one != other)
+}
+
 /// Why a wanted set cannot stand where this one of others does.
 pub fn conflict(wanted: &RecordSet, other: &RecordSet) -> Option<&'static str> {
     if domain(&wanted.name) != domain(&other.name) {
@@ -119,6 +124,7 @@ pub fn conflict(wanted: &RecordSet, other: &RecordSet) -> Option<&'static str> {
             Some("a simple set does not stand beside routed ones")
         }
         (ours, theirs) if same_type && ours != theirs => Some("sets of one name and type have one routing policy"),
+        ("weighted", _) if same_type && differing_ttls(wanted, other) => Some("weighted sets of one name have one TTL"),
         _ => None,
     }
 }
@@ -126,25 +132,11 @@ pub fn conflict(wanted: &RecordSet, other: &RecordSet) -> Option<&'static str> {
 /// Whether both are the same sets, whatever their order.
 pub fn same(one: &[RecordSet], other: &[RecordSet]) -> bool {
     let in_order = |sets: &[RecordSet]| {
-        let mut sets: Vec<RecordSet> = sets.iter().map(meaning).collect();
+        let mut sets: Vec<RecordSet> = sets.iter().map(RecordSet::meaning).collect();
         sets.sort_by_key(RecordSet::key);
         sets
     };
     in_order(one) == in_order(other)
-}
-
-/// A set without differences that mean nothing.
-pub fn meaning(set: &RecordSet) -> RecordSet {
-    let mut set = set.clone();
-    set.name = domain(&set.name);
-    if let Some(alias) = &mut set.alias {
-        alias.dns_name = domain(&alias.dns_name);
-    }
-    if matches!(set.record_type.as_str(), "CNAME" | "NS" | "PTR") {
-        set.values = set.values.iter().map(|value| domain(value)).collect();
-    }
-    set.values.sort_unstable();
-    set
 }
 
 /// A set in the plan's words. Values stay to the letter: a later DELETE must repeat them.
@@ -172,6 +164,7 @@ fn in_words(set: &sdk::ResourceRecordSet) -> RecordSet {
         latency_region: set.region.as_ref().map(|region| region.as_str().to_owned()),
         failover: set.failover.as_ref().map(|role| role.as_str().to_owned()),
         weight: set.weight,
+        multivalue: set.multi_value_answer.unwrap_or_default(),
         health_check_id: set.health_check_id.clone(),
     }
 }
