@@ -4,7 +4,7 @@ use aws_sdk_route53::types as dns;
 
 use crate::stack::Stack;
 use crate::support::local_aws;
-use crate::support::proxy::{Act, Proxy, Which, wait};
+use crate::support::proxy::{Act, Call, Proxy, Which, wait};
 
 /// One plan of a zone with records (YAML below `records:`, indented by eight).
 fn records(stack: &Stack, name: &str, groups: &str) -> std::path::PathBuf {
@@ -205,3 +205,40 @@ fn a_certificate_with_its_own_domain_among_the_further_names_converges() {
     }
     assert_eq!(arns(), first);
 }
+
+/// 1,100 names of one group with this address.
+fn many(stack: &Stack, name: &str, address: &str) -> String {
+    let record = |at: usize| format!("        - {{name: h{at}, type: A, ttl: 60, values: [{address}]}}\n");
+    let all: String = (0..1_100).map(record).collect();
+    records(stack, name, &format!("        g:\n{all}")).to_string_lossy().into_owned()
+}
+
+#[test]
+fn a_group_that_is_larger_than_a_batch_is_divided_and_goes_on_after_a_failure() {
+    let stack = Stack::new();
+    let proxy = Proxy::start(&local_aws::endpoint());
+    let changes = |call: &Call| call.operation == "ChangeResourceRecordSets";
+    let run = |words: &[&str]| stack.run_at(proxy.url(), words);
+    let first = many(&stack, "many.yaml", "192.0.2.1");
+    // The second batch is refused: what the first one made stays, and the next run makes the rest.
+    proxy.on(changes, Which::Nth(2), Act::Answer(403, ACCESS_DENIED.to_owned()));
+    let refused = run(&["deploy", "--plan", &first, "--yes"]);
+    assert_ne!(refused.code, 0, "{refused:?}");
+    assert_eq!(standing(&stack).len(), 1_000);
+    proxy.reset();
+    run(&["deploy", "--plan", &first, "--yes"]).exits(0);
+    assert_eq!(standing(&stack).len(), 1_100);
+    assert_eq!(proxy.take_mutating().iter().filter(|call| changes(call)).count(), 1);
+    run(&["deploy", "--plan", &first, "--yes"]).exits(0);
+    assert!(proxy.take_mutating().is_empty());
+    // A changed set counts twice.
+    let second = many(&stack, "many.yaml", "192.0.2.2");
+    run(&["deploy", "--plan", &second, "--yes"]).exits(0);
+    assert!(standing(&stack).iter().all(|set| set.ends_with(" 192.0.2.2")));
+    assert_eq!(proxy.take_mutating().iter().filter(|call| changes(call)).count(), 3);
+    run(&["destroy", "--stack", &stack.name(), "--yes"]).exits(0);
+    assert_eq!(proxy.take_mutating().iter().filter(|call| changes(call)).count(), 2);
+}
+
+const ACCESS_DENIED: &str = "<ErrorResponse xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\"><Error><Type>Sender</Type>\
+    <Code>AccessDenied</Code><Message>not now</Message></Error><RequestId>r</RequestId></ErrorResponse>";

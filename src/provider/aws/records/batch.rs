@@ -6,12 +6,6 @@ use std::collections::BTreeMap;
 use aws_sdk_route53::types as sdk;
 
 use super::{CHANGE, Fault, RecordSet, domain};
-use crate::resource::Class;
-
-/// Most record elements of one batch (R53 "Quotas": requests to ChangeResourceRecordSets; an alias is one element).
-const MOST_ELEMENTS: usize = 1_000;
-/// Most characters of all values of one batch (same place).
-const MOST_CHARACTERS: usize = 32_000;
 
 /// What is done with a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,29 +84,12 @@ pub fn steps<'s>(found: &'s [RecordSet], wanted: &'s [RecordSet]) -> Vec<Step<'s
 }
 
 /// The batch as the service counts it: elements and characters, an UPSERT twice.
-fn size(steps: &[Step<'_>]) -> (usize, usize) {
+pub fn size(steps: &[Step<'_>]) -> (usize, usize) {
     steps.iter().fold((0, 0), |(elements, characters), step| {
         let times = if step.act == Act::Upsert { 2 } else { 1 };
         let length: usize = step.set.values.iter().map(|value| value.chars().count()).sum();
         (elements + times * step.set.values.len().max(1), characters + times * length)
     })
-}
-
-/// Checks that the service will take the batch as one.
-///
-/// # Errors
-/// When it is too large: a group must be one transaction, so it is not split.
-pub fn within_limits(steps: &[Step<'_>]) -> Result<(), Fault> {
-    let (elements, characters) = size(steps);
-    if elements <= MOST_ELEMENTS && characters <= MOST_CHARACTERS {
-        return Ok(());
-    }
-    let words = format!(
-        "this change has {elements} record elements and {characters} characters (a changed set counts twice); Route 53 \
-         takes at most 1,000 elements and 32,000 characters at once, and a group of records is changed as a whole"
-    );
-    Err(Fault::new(Class::Refused, "route53", CHANGE, "BatchTooLarge", words)
-        .next("divide the names among several groups of records, or change fewer of them in one run"))
 }
 
 /// The batch as text, one change a line.
@@ -280,19 +257,5 @@ mod tests {
             text,
             "DELETE api.example.com A geolocation [EU] -> eu.lb\nCREATE api.example.com A geolocation [EU] -> eu.lb"
         );
-    }
-
-    #[test]
-    fn an_upsert_counts_twice_and_too_much_is_refused_in_words() {
-        let many = |octet: &str| -> Vec<RecordSet> {
-            (0..501).map(|at| plain(&format!("n{at:03}.example.com"), octet)).collect()
-        };
-        let (before, after) = (many("1.1.1.1"), many("1.1.1.2"));
-        assert!(within_limits(&steps(&[], &before)).is_ok());
-        let fault = within_limits(&steps(&before, &after)).expect_err("1,002 elements");
-        assert!(fault.message.starts_with("this change has 1002 record elements"), "{fault}");
-        assert!(fault.next_step.is_some());
-        let long = [plain("t.example.com", &"x".repeat(32_001))];
-        assert!(within_limits(&steps(&[], &long)).is_err());
     }
 }

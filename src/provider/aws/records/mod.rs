@@ -4,10 +4,11 @@
 //! it, those that stand exactly as wanted. Other sets at the same names are somebody else's and are left alone.
 
 mod batch;
+mod divide;
 mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -33,8 +34,8 @@ const SETS: &str = "sets";
 pub struct Records {
     clients: Arc<Clients>,
     zones: Mutex<BTreeMap<String, Arc<Zone>>>,
-    /// The last change of each group, to know when the name servers have it.
-    changes: Mutex<BTreeMap<String, String>>,
+    /// The changes of each group that may be under way, to know when the name servers have them.
+    changes: Mutex<BTreeMap<String, Vec<String>>>,
 }
 
 impl Records {
@@ -46,6 +47,25 @@ impl Records {
     fn zone(&self, id: &str) -> Arc<Zone> {
         let mut zones = self.zones.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(zones.entry(id.to_owned()).or_default())
+    }
+
+    fn changes(&self) -> MutexGuard<'_, BTreeMap<String, Vec<String>>> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The service's word for a change that the name servers do not have yet.
+    async fn under_way(&self, change: &str) -> Result<Option<String>, Fault> {
+        let answer = self.clients.route53().await.get_change().id(change).send().await;
+        match answer.map_err(|bad| fault_of("route53", "GetChange", bad)) {
+            Ok(answer) => {
+                let status = answer.change_info.map(|info| info.status);
+                let status = status.filter(|status| *status != ChangeStatus::Insync);
+                Ok(status.map(|status| status.as_str().to_owned()))
+            }
+            // The service forgets old changes; those have long arrived.
+            Err(fault) if fault.class == Class::Missing => Ok(None),
+            Err(fault) => Err(fault),
+        }
     }
 
     /// Sends one batch, alone in its zone, and remembers its change id for the group.
@@ -63,8 +83,7 @@ impl Records {
         drop(turn);
         let answer = answer.map_err(refusal)?;
         if let Some(info) = answer.change_info {
-            let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
-            changes.insert(group.id(), bare(&info.id).to_owned());
+            self.changes().entry(group.id()).or_default().push(bare(&info.id).to_owned());
         }
         Ok(())
     }
@@ -145,10 +164,10 @@ impl<'s> Group<'s> {
     /// wanted set cannot stand beside them.
     fn in_the_way(&self, standing: &Standing) -> Vec<String> {
         let owned = self.owned();
-        let wanted = keys(&self.spec.sets);
+        let wanted: BTreeMap<String, &RecordSet> = self.spec.sets.iter().map(|set| (set.owned_key(), set)).collect();
         let others = standing.ours.iter().filter(|set| {
             let key = set.owned_key();
-            !owned.contains(&key) && wanted.contains(&key) && !self.spec.sets.contains(set)
+            !owned.contains(&key) && wanted.get(&key).is_some_and(|wanted| wanted != set)
         });
         others.map(words).chain(impossible(&self.spec.sets, &standing.others)).collect()
     }
@@ -205,13 +224,6 @@ fn exists(in_the_way: &[String]) -> Fault {
     let told = format!("record sets that are not this stack's are in the way: {}", in_the_way.join(", "));
     Fault::new(Class::Exists, "route53", CHANGE, "RecordsExist", told)
         .next("ask whose they are; delete them, or take those names out of the plan; then run this again")
-}
-
-/// Turns a batch in the plan's words into the service's.
-fn changes(group: &Group<'_>, steps: &[Step<'_>]) -> Result<Vec<Change>, Fault> {
-    batch::within_limits(steps)?;
-    tracing::debug!(zone = group.zone, batch = batch::render(steps), "change batch");
-    steps.iter().map(batch::change).collect()
 }
 
 #[async_trait]
@@ -293,16 +305,7 @@ impl Provider for Records {
             other => other?,
         };
         // As the service has them, so that nothing this program does not know of is lost in between.
-        let doomed = group.doomed(&listed);
-        if doomed.is_empty() {
-            return Ok(Gone::Gone);
-        }
-        let changes = doomed.into_iter().map(|set| {
-            let set = batch::spelled(set.clone());
-            let change = Change::builder().action(ChangeAction::Delete).resource_record_set(set).build();
-            change.map_err(|bad| Fault::unexpected("route53", CHANGE, bad.to_string()))
-        });
-        let sent = self.send(&group, changes.collect::<Result<_, _>>()?).await;
+        let sent = self.take_away(&group, &group.doomed(&listed)).await;
         match sent {
             Ok(()) => Ok(Gone::Gone),
             Err(mut fault) => {
@@ -317,27 +320,15 @@ impl Provider for Records {
     }
 
     async fn settled(&self, subject: &Subject<'_>, level: Level) -> Result<Settled, Fault> {
-        let known = {
-            let changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
-            subject.id.and_then(|id| changes.get(id).cloned())
-        };
-        let Some(change) = known.filter(|_| level == Level::Propagated) else {
-            return Ok(Settled::Ready(Attributes::new()));
-        };
-        let answer = self.clients.route53().await.get_change().id(change).send().await;
-        let status = match answer.map_err(|bad| fault_of("route53", "GetChange", bad)) {
-            Ok(answer) => answer.change_info.map(|info| info.status),
-            // The service forgets old changes; those have long arrived.
-            Err(fault) if fault.class == Class::Missing => return Ok(Settled::Ready(Attributes::new())),
-            Err(fault) => return Err(fault),
-        };
-        Ok(match status {
-            Some(ChangeStatus::Insync) => Settled::Ready(Attributes::new()),
-            other => Settled::NotYet(
-                other.map_or_else(|| "PENDING".to_owned(), |status| status.as_str().to_owned()),
-                Duration::from_millis(500),
-            ),
-        })
+        let sent = |id: &str| self.changes().get(id).cloned().unwrap_or_default();
+        let sent = subject.id.filter(|_| level == Level::Propagated).map(sent).unwrap_or_default();
+        for change in sent {
+            if let Some(status) = self.under_way(&change).await? {
+                return Ok(Settled::NotYet(status, Duration::from_millis(500)));
+            }
+            self.changes().values_mut().for_each(|all| all.retain(|one| *one != change));
+        }
+        Ok(Settled::Ready(Attributes::new()))
     }
 }
 
@@ -356,7 +347,22 @@ impl Records {
         Err(fault)
     }
 
-    /// Changes what stands from `held` to `wanted`.
+    /// Deletes these sets as the service has them.
+    async fn take_away(&self, group: &Group<'_>, doomed: &[&ResourceRecordSet]) -> Result<(), Fault> {
+        let told: Vec<RecordSet> = doomed.iter().map(|set| read::in_words(set)).collect();
+        let steps: Vec<Step<'_>> = told.iter().map(|set| Step { act: Act::Delete, set }).collect();
+        for batch in divide::batches(&steps)? {
+            let changes = batch.into_iter().map(|at| {
+                let set = batch::spelled(doomed[at].clone());
+                let change = Change::builder().action(ChangeAction::Delete).resource_record_set(set).build();
+                change.map_err(|bad| Fault::unexpected("route53", CHANGE, bad.to_string()))
+            });
+            self.send(group, changes.collect::<Result<_, _>>()?).await?;
+        }
+        Ok(())
+    }
+
+    /// Changes what stands from `held` to `wanted`: in one batch, or in several when it is more than one takes.
     async fn apply(&self, group: &Group<'_>, held: &[RecordSet], wanted: &[RecordSet]) -> Result<(), Fault> {
         let mut steps = batch::steps(held, wanted);
         let bound_to_zone =
@@ -365,9 +371,11 @@ impl Records {
             let listed = self.zone(&group.zone).list(&self.clients, &group.zone).await?;
             steps.retain(|step| step.act != Act::Delete || !read::belongs_to_zone(&listed, step.set));
         }
-        if steps.is_empty() {
-            return Ok(());
+        for batch in divide::batches(&steps)? {
+            let part: Vec<Step<'_>> = batch.into_iter().map(|at| steps[at]).collect();
+            tracing::debug!(zone = group.zone, batch = batch::render(&part), "change batch");
+            self.send(group, part.iter().map(batch::change).collect::<Result<_, _>>()?).await?;
         }
-        self.send(group, changes(group, &steps)?).await
+        Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! Reading record sets: one list for each zone, shared by all of its groups.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use aws_sdk_route53::types as sdk;
@@ -86,13 +86,14 @@ pub struct Standing {
 /// Tells the sets under `keys` from the others at `names`.
 pub fn standing(listed: &Listed, keys: &BTreeSet<String>, names: &BTreeSet<String>, wanted: &[RecordSet]) -> Standing {
     let apex = apex(listed);
+    let wanted: BTreeMap<String, &RecordSet> = wanted.iter().map(|set| (set.owned_key(), set)).collect();
     let mut seen = Standing::default();
     for raw in listed.iter().filter(|set| names.contains(&domain(&set.name))) {
         let set = in_words(raw);
-        if keys.contains(&set.owned_key()) {
-            let meaning = set.meaning();
-            let meant = wanted.iter().find(|wanted| wanted.meaning() == meaning);
-            seen.ours.push(meant.cloned().unwrap_or(set));
+        let key = set.owned_key();
+        if keys.contains(&key) {
+            let meant = wanted.get(&key).filter(|wanted| wanted.meaning() == set.meaning());
+            seen.ours.push(meant.map_or(set, |meant| (*meant).clone()));
         } else if !is_built_in(raw, apex.as_deref()) {
             seen.others.push(set);
         }
@@ -140,7 +141,7 @@ pub fn same(one: &[RecordSet], other: &[RecordSet]) -> bool {
 }
 
 /// A set in the plan's words. Values stay to the letter: a later DELETE must repeat them.
-fn in_words(set: &sdk::ResourceRecordSet) -> RecordSet {
+pub fn in_words(set: &sdk::ResourceRecordSet) -> RecordSet {
     let mut values: Vec<String> = set.resource_records().iter().map(|record| record.value.clone()).collect();
     values.sort_unstable();
     let alias = set.alias_target.as_ref().map(|alias| Alias {
