@@ -373,15 +373,77 @@ async fn a_change_is_propagated_when_it_is_in_sync_and_names_are_owned_until_the
     // A read right after a change is never an old list.
     let found = session.provider.read(&subject).await.expect("read").expect("found");
     assert_eq!((&found.spec, &found.attributes), (&case.spec, &made.attributes));
-    // A name that was owned before is seen, and goes with the others.
+    // A set that was written before is seen, and goes with the others; what others put beside it stays.
     put(&world, &zone, r53::ChangeAction::Create, "old.demo.example.com", "192.0.2.1").await;
-    let before = Attributes::from([("names".into(), json!(["api.demo.example.com", "old.demo.example.com"]))]);
+    put(&world, &zone, r53::ChangeAction::Create, "other.demo.example.com", "192.0.2.1").await;
+    put_text(&world, &zone, "old.demo.example.com").await;
+    let sets = ["api.demo.example.com A", "api.demo.example.com AAAA", "old.demo.example.com A"];
+    let before = Attributes::from([("sets".into(), json!(sets))]);
     let fresh = Session { provider: world.provider(Kind::Records), ..session };
     let subject = fresh.subject(Some(&made.id), &before);
     let found = fresh.provider.read(&subject).await.expect("read").expect("found");
+    assert_eq!(found.owner, Owner::Ours);
     assert_eq!(found.spec["sets"].as_array().map(Vec::len), Some(3));
+    assert_eq!(found.attributes["sets"], json!(sets));
+    let beside: Vec<_> = found.extras.iter().map(|extra| (extra.path.as_str(), extra.theirs)).collect();
+    assert_eq!(beside, [("sets.old.demo.example.com TXT", true)]);
     assert_eq!(fresh.provider.delete(&subject).await.expect("delete"), Gone::Gone);
-    assert_eq!(standing(&world, &zone).await, []);
+    let left: Vec<String> = standing(&world, &zone).await.into_iter().map(|(name, kind, _)| name + &kind).collect();
+    assert_eq!(left, ["old.demo.example.com.TXT", "other.demo.example.com.A"]);
+}
+
+/// A text that somebody else put at a name.
+async fn put_text(world: &World, zone: &str, name: &str) {
+    let record = r53::ResourceRecord::builder().value("\"theirs\"").build().expect("a record");
+    let set = r53::ResourceRecordSet::builder().name(name).r#type(r53::RrType::Txt).ttl(60).resource_records(record);
+    let change = r53::Change::builder().action(r53::ChangeAction::Create);
+    let change = change.resource_record_set(set.build().expect("a set")).build().expect("a change");
+    let batch = r53::ChangeBatch::builder().changes(change).build().expect("a batch");
+    let call = route53(world).change_resource_record_sets().hosted_zone_id(zone).change_batch(batch);
+    call.send().await.expect("change");
+}
+
+#[tokio::test]
+async fn what_an_older_journal_asked_for_is_owned_and_nothing_else() {
+    let world = world().await;
+    let zone = their_zone(&world, "demo.example.com", "z").await;
+    let plain = |value: &str| {
+        let set = json!({"name": "a.demo.example.com", "type": "A", "ttl": 60, "values": [value]});
+        json!({"zone_id": zone, "sets": [set]})
+    };
+    let before = plain("192.0.2.1");
+    let case = case(&world, Kind::Records, "api", plain("192.0.2.2"));
+    put(&world, &zone, r53::ChangeAction::Create, "a.demo.example.com", "192.0.2.1").await;
+    let provider = world.provider(Kind::Records);
+    let session = Session { provider: Arc::clone(&provider), case: &case, token: token(STACK, &case.address, 0) };
+    let (names, id) = (Attributes::from([("names".into(), json!(["a.demo.example.com"]))]), format!("{zone}/api"));
+    let known = Subject { before: Some(&before), ..session.subject(Some(&id), &names) };
+    assert_eq!(provider.read(&known).await.expect("read").expect("found").owner, Owner::Ours);
+    // Without what was asked for before, it stands otherwise than wanted and is nobody's.
+    let unknown = session.subject(Some(&id), &names);
+    let found = provider.read(&unknown).await.expect("read").expect("found");
+    assert!(matches!(&found.owner, Owner::Contested(why) if why.contains("a.demo.example.com A")), "{:?}", found.owner);
+}
+
+#[tokio::test]
+async fn sets_of_others_that_make_ours_impossible_are_named() {
+    let world = world().await;
+    let zone = their_zone(&world, "demo.example.com", "z").await;
+    put_text(&world, &zone, "a.demo.example.com").await;
+    let cname = json!({"name": "a.demo.example.com", "type": "CNAME", "ttl": 60, "values": ["b.example.com"]});
+    let alone = case(&world, Kind::Records, "api", json!({"zone_id": zone, "sets": [cname]}));
+    let found = alone.read(None).await.expect("read").expect("found");
+    let Owner::Foreign(why) = &found.owner else { panic!("{:?}", found.owner) };
+    assert!(why.contains("a.demo.example.com TXT (a CNAME stands alone at its name)"), "{why}");
+    // Taken up on purpose: still nothing of others goes.
+    let fields = akidb_edge::change::compare(Kind::Records, &alone.spec, None, &found.spec);
+    assert_eq!(alone.update(&alone.spec, &found, &fields).await.expect_err("refused").class, Class::Exists);
+    assert_eq!(standing(&world, &zone).await.len(), 1);
+    put(&world, &zone, r53::ChangeAction::Create, "api.demo.example.com", "192.0.2.1").await;
+    let spec = json!({"zone_id": zone, "sets": four("api.demo.example.com")});
+    let routed = case(&world, Kind::Records, "api", spec).read(None).await.expect("read").expect("found");
+    let Owner::Foreign(why) = &routed.owner else { panic!("{:?}", routed.owner) };
+    assert!(why.contains("api.demo.example.com A (a simple set does not stand beside routed ones)"), "{why}");
 }
 
 #[tokio::test]

@@ -69,10 +69,10 @@ pub(super) const RULES: &[Rule<RecordsSpec>] = &[
         geolocation_trap,
     ),
     error(
-        "R5209-name-owned-twice",
-        "a name belongs to one group of records",
-        "each run would remove what the other group wrote",
-        "put all sets of a name into one records resource",
+        "R5209-set-owned-twice",
+        "a record set belongs to one group of records",
+        "each run would write what the other group wrote otherwise",
+        "keep the set in one group; sets of other types or identifiers at its name may stand in others",
         owned_twice,
     ),
     warning(
@@ -222,12 +222,11 @@ fn geolocation_trap(seen: &Spec<'_>, notes: &mut Notes<'_>) {
 }
 
 fn owned_twice(seen: &Spec<'_>, notes: &mut Notes<'_>) {
-    let mine: BTreeSet<&str> = seen.spec.sets.iter().map(|set| set.name.as_str()).collect();
     let groups = seen.scope.each::<RecordsSpec>(Kind::Records);
     for (other, spec) in groups.filter(|(other, spec)| *other < seen.address && spec.zone_id == seen.spec.zone_id) {
-        let theirs: BTreeSet<&str> = spec.sets.iter().map(|set| set.name.as_str()).collect();
-        if let Some(name) = mine.intersection(&theirs).next() {
-            notes.add("sets", format!("`{other}` owns {name}, too"));
+        let theirs: BTreeSet<String> = spec.sets.iter().map(RecordSet::owned_key).collect();
+        for (path, set) in sets(&seen.spec).filter(|(_, set)| theirs.contains(&set.owned_key())) {
+            notes.add(path, format!("`{other}` holds {}, too", set.owned_key()));
         }
     }
 }
@@ -262,6 +261,7 @@ pub(super) mod tests {
         const LATENCY: &str = "routing.records.latency";
         const API: &str = "routing.records.api";
         const FAIL: &str = "routing.records.failover";
+        const SHIFT: &str = "routing.records.weighted";
         let cname = |name: &str| json!({"name": name, "type": "CNAME", "ttl": 300, "values": ["d1.cloudfront.net"]});
         let direct = |host: &str| json!({"zone_id": format!("${{routing.load-balancer.{host}#zone_id}}"), "dns_name": format!("${{routing.load-balancer.{host}#dns_name}}"), "evaluate_target_health": true});
         let eu = || json!({"name": "origin.akidb.com", "type": "A", "set_identifier": "eu2", "alias": direct("eu")});
@@ -292,7 +292,13 @@ pub(super) mod tests {
                 "/sets/2/alias",
                 direct("us"),
             ),
-            case("R5209-name-owned-twice").set(API, "/sets/2/name", json!("origin.akidb.com")),
+            case("R5209-set-owned-twice")
+                .set(API, "/sets/2", json!({"name": "two.akidb.com", "type": "A", "ttl": 60, "values": ["192.0.2.1"]}))
+                .set(
+                    SHIFT,
+                    "/sets/0",
+                    json!({"name": "two.akidb.com", "type": "A", "ttl": 60, "values": ["192.0.2.2"]}),
+                ),
             case("R5210-failover-without-health").set(FAIL, "/sets/0/alias/evaluate_target_health", json!(false)),
             case("R5211-failover-pair").drop_item(FAIL, "/sets", 1),
         ]

@@ -1,5 +1,6 @@
 //! Rules on the values of a record set, and on the size of a change.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::route53::sets;
@@ -47,9 +48,9 @@ pub(super) const RULES: &[Rule<RecordsSpec>] = &[
     ),
     error(
         "R5106-batch-size",
-        "a group of records fits one change batch, with UPSERT counted twice",
+        "the sets of one name fit one change batch",
         "InvalidChangeBatch: Number of records limit of 1000 exceeded (or 32,000 value characters)",
-        "divide the names between several records resources",
+        "give the name fewer sets or values",
         batch,
     ),
 ];
@@ -130,11 +131,16 @@ fn ttl(seen: &Spec<'_>, notes: &mut Notes<'_>) {
 }
 
 fn batch(seen: &Spec<'_>, notes: &mut Notes<'_>) {
-    let all = &seen.spec.sets;
-    let elements = 2 * all.iter().map(|set| set.values.len().max(1)).sum::<usize>();
-    let letters = 2 * all.iter().flat_map(|set| &set.values).map(|value| value.chars().count()).sum::<usize>();
-    notes.add_if(elements > 1_000, "sets", || format!("a change of all counts as {elements} elements of 1,000"));
-    notes.add_if(letters > 32_000, "sets", || format!("a change of all counts as {letters} characters of 32,000"));
+    let mut names: BTreeMap<&str, (String, usize, usize)> = BTreeMap::new();
+    for (path, set) in sets(&seen.spec).filter(|(_, set)| !is_open(&set.name)) {
+        let (_, elements, letters) = names.entry(&set.name).or_insert((path, 0, 0));
+        *elements += set.values.len().max(1);
+        *letters += set.values.iter().map(|value| value.chars().count()).sum::<usize>();
+    }
+    for (name, (path, elements, letters)) in names {
+        let problem = || format!("{name} counts as {elements} elements of 1,000 and {letters} characters of 32,000");
+        notes.add_if(elements > 1_000 || letters > 32_000, path, problem);
+    }
 }
 
 #[cfg(test)]
@@ -147,8 +153,11 @@ pub(super) mod tests {
     pub(in super::super) fn cases() -> Vec<Case> {
         const API: &str = "routing.records.api";
         let set = |kind: &str, values: serde_json::Value| json!({"name": "x.akidb.com", "type": kind, "ttl": 60, "values": values});
-        let many: Vec<serde_json::Value> = (0..501)
-            .map(|at| json!({"name": format!("n{at}.akidb.com"), "type": "A", "ttl": 60, "values": ["192.0.2.1"]}))
+        let many: Vec<serde_json::Value> = (0..1_001)
+            .map(|at| {
+                json!({"name": "n.akidb.com", "type": "A", "ttl": 60, "values": ["192.0.2.1"], "weight": 1,
+                "set_identifier": at.to_string()})
+            })
             .collect();
         vec![
             case("R5101-address-values").set(API, "/sets/2", set("A", json!(["host.example.com"]))),

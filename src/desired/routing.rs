@@ -1,6 +1,6 @@
 //! Names: zone, load balancers, health checks, record sets, certificates, the cutover.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Builder, as_name, distribution};
 use crate::plan::routing::{
@@ -10,7 +10,7 @@ use crate::plan::{Step, Work};
 use crate::resource::certificate::CertificateSpec;
 use crate::resource::health_check::HealthCheckSpec;
 use crate::resource::load_balancer::LoadBalancerSpec;
-use crate::resource::records::{Alias, CLOUDFRONT_ZONE_ID, GeoLocation, RecordSet, RecordsSpec};
+use crate::resource::records::{Alias, CLOUDFRONT_ZONE_ID, GeoLocation, RecordSet, RecordsSpec, spelling};
 use crate::resource::zone::ZoneSpec;
 use crate::resource::{Address, Kind, Level, Resource, is_name, link};
 
@@ -35,26 +35,24 @@ fn steps<'b>(builder: &'b Builder<'_>) -> impl Iterator<Item = &'b RoutingStep> 
 }
 
 fn zone_name(builder: &Builder<'_>) -> Option<String> {
-    steps(builder).find_map(|routing| routing.zone.as_ref()).map(|zone| zone.name.clone())
+    steps(builder).find_map(|routing| routing.zone.as_ref()).map(|zone| spelling::name(&zone.name))
 }
 
-/// A name below the zone; `@` is the zone, a name that ends with the zone's is left as it is.
+/// A name below the zone; `@` is the zone. A name that ends with the zone's, or with a dot, is a full one.
 fn full_name(builder: &Builder<'_>, name: &str) -> String {
-    let Some(zone) = zone_name(builder) else { return name.to_owned() };
-    let name = name.trim_end_matches('.');
-    if name == "@" {
-        zone
-    } else if name == zone || name.ends_with(&format!(".{zone}")) {
-        name.to_owned()
-    } else {
-        format!("{name}.{zone}")
+    let is_full = name.ends_with('.');
+    let name = spelling::name(name);
+    match zone_name(builder) {
+        Some(zone) if name == "@" => zone,
+        Some(zone) if !is_full && name != zone && !name.ends_with(&format!(".{zone}")) => format!("{name}.{zone}"),
+        _ => name,
     }
 }
 
 /// Everything that a routing step names.
 pub fn routing(builder: &mut Builder<'_>, step: &Step, plan: &RoutingStep) {
     if let Some(zone) = &plan.zone {
-        let spec = ZoneSpec { name: zone.name.clone(), comment: zone.comment.clone(), tags: BTreeMap::new() };
+        let spec = ZoneSpec { name: spelling::name(&zone.name), comment: zone.comment.clone(), tags: BTreeMap::new() };
         builder.add(step, "zone", Resource::new(zone_address(), Kind::Zone, &spec));
     }
     for (name, balancer) in &plan.load_balancers {
@@ -244,22 +242,22 @@ fn written_out(builder: &mut Builder<'_>, step: &Step, below: &str, plan: &Recor
     if let (Some(alias), Some(health)) = (&mut alias, health) {
         alias.evaluate_target_health = health;
     }
-    let mut values = plan.values.clone();
-    values.sort();
     let check = plan.health_check.clone();
-    RecordSet {
+    let set = RecordSet {
         name: full_name(builder, &plan.name),
         record_type: plan.record_type.clone(),
         set_identifier: plan.set_identifier.clone(),
         ttl: plan.ttl,
-        values,
+        values: plan.values.clone(),
         alias,
         geolocation: plan.geolocation.clone(),
         latency_region: plan.latency_region.clone(),
         failover: plan.failover.clone(),
         weight: plan.weight,
+        multivalue: plan.multivalue,
         health_check_id: check.map(|check| check_id(builder, step, below, &check)),
-    }
+    };
+    set.spelled()
 }
 
 fn to_distribution() -> Alias {
@@ -279,17 +277,19 @@ pub fn certificates(builder: &mut Builder<'_>, step: &Step, plan: &CertificatesS
             builder.complain(step, &below, format!("{name:?} is no name"), "use lower-case letters, digits and dashes");
             continue;
         }
-        let mut alternative_names = certificate.alternative_names.clone();
-        alternative_names.sort();
+        let main = spelling::name(&certificate.domain);
+        let names = certificate.alternative_names.iter().map(|name| spelling::name(name));
+        let alternative_names: BTreeSet<String> = names.filter(|name| *name != main).collect();
+        let alternative_names: Vec<String> = alternative_names.into_iter().collect();
         let address = Address::new("routing", Kind::Certificate, name);
-        for (at, domain) in std::iter::once(&certificate.domain).chain(&alternative_names).enumerate() {
+        for (at, domain) in std::iter::once(&main).chain(&alternative_names).enumerate() {
             if builder.proven.insert(domain.trim_start_matches("*.").to_owned()) {
                 proofs.push(proof(&address, at));
             }
         }
         let spec = CertificateSpec {
             region: certificate.region.clone(),
-            domain: certificate.domain.clone(),
+            domain: main.clone(),
             alternative_names,
             tags: BTreeMap::new(),
         };

@@ -102,7 +102,7 @@ pub struct GeoPlan {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecordPlan {
-    /// Name below the zone; `@` for the zone itself.
+    /// Name below the zone; `@` for the zone itself. One that ends with a dot is a full name.
     pub name: String,
     /// Type.
     #[serde(rename = "type")]
@@ -113,7 +113,7 @@ pub struct RecordPlan {
     /// Seconds to live.
     #[serde(default)]
     pub ttl: Option<i64>,
-    /// Values.
+    /// Values. Texts (TXT) need no quotation marks: they are quoted and divided as Route 53 wants them.
     #[serde(default)]
     pub values: Vec<String>,
     /// Alias to a load balancer of the plan.
@@ -143,6 +143,9 @@ pub struct RecordPlan {
     /// Weight.
     #[serde(default)]
     pub weight: Option<i64>,
+    /// One of several sets of the name that are answered together while they are healthy (multivalue answers).
+    #[serde(default)]
+    pub multivalue: bool,
     /// Health check of the plan, or an id.
     #[serde(default)]
     pub health_check: Option<String>,

@@ -1,12 +1,17 @@
 //! Route 53 record sets, changed in one transaction.
 
+pub mod spelling;
+pub mod text;
+pub mod value;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::kind::{Facts, plain};
 
-/// The record sets of some names in one zone. The group owns its names: what else stands at them is removed or refused.
-/// Every change of a group is one change batch, so it happens as a whole or not at all.
+/// Some record sets of one zone. The group owns the sets that it wrote, each known by its name, type and set identifier:
+/// other sets at the same names are left alone. A change of a group is one change batch, so it happens as a whole or not
+/// at all; one that is larger than Route 53 takes at once is divided between names.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecordsSpec {
@@ -49,6 +54,9 @@ pub struct RecordSet {
     /// Weighted routing, 0 to 255.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<i64>,
+    /// Multivalue answers: up to eight healthy sets of the name are answered at once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub multivalue: bool,
     /// Health check id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_check_id: Option<String>,
@@ -87,14 +95,45 @@ impl RecordSet {
         (self.name.clone(), self.record_type.clone(), self.set_identifier.clone().unwrap_or_default())
     }
 
-    /// What makes a set unique in a zone, as one text: `name TYPE`, or `name TYPE identifier`. A group of record sets owns
-    /// such keys, never whole names.
+    /// What makes a set unique in a zone, as one text in one spelling: `www.example.net A` or `api.example.net A eu`. A group
+    /// of record sets owns such keys, never whole names.
     pub fn owned_key(&self) -> String {
-        let name = self.name.trim_end_matches('.').to_lowercase();
+        let (name, record_type) = (spelling::name(&self.name), self.record_type.to_ascii_uppercase());
         match self.set_identifier.as_deref() {
-            Some(identifier) => format!("{name} {} {identifier}", self.record_type),
-            None => format!("{name} {}", self.record_type),
+            Some(identifier) => format!("{name} {record_type} {identifier}"),
+            None => format!("{name} {record_type}"),
         }
+    }
+
+    /// The set in one spelling: equal for all ways to write the same set.
+    pub fn meaning(&self) -> Self {
+        let mut set = self.spelled();
+        let of_type = |value: &String| value::meaning(&set.record_type, value);
+        set.values = set.values.iter().map(of_type).collect();
+        set.values.sort_unstable();
+        set.values.dedup();
+        if let Some(alias) = &mut set.alias
+            && let Some(plain) = alias.dns_name.strip_prefix("dualstack.")
+            && plain.contains(".elb.")
+        {
+            // The console writes it in front of a load balancer's name; both lead to the same addresses.
+            alias.dns_name = plain.to_owned();
+        }
+        set
+    }
+
+    /// The set in the spelling in which it is sent.
+    pub fn spelled(&self) -> Self {
+        let mut set = self.clone();
+        set.name = spelling::name(&self.name);
+        set.record_type = self.record_type.to_ascii_uppercase();
+        set.values = self.values.iter().map(|value| value::value(&set.record_type, value)).collect();
+        set.values.sort_unstable();
+        set.values.dedup();
+        if let Some(alias) = &mut set.alias {
+            alias.dns_name = spelling::name(&alias.dns_name);
+        }
+        set
     }
 
     /// The routing policy's name.
@@ -104,6 +143,7 @@ impl RecordSet {
             Self { latency_region: Some(_), .. } => "latency",
             Self { failover: Some(_), .. } => "failover",
             Self { weight: Some(_), .. } => "weighted",
+            Self { multivalue: true, .. } => "multivalue",
             _ => "simple",
         }
     }

@@ -60,6 +60,6 @@ fn record(set: &RecordSet) -> Value {
         "Name": set.name, "Type": set.record_type, "SetIdentifier": set.set_identifier,
         "TTL": set.ttl.map(|ttl| ttl.to_string()), "ResourceRecords": set.values, "AliasTarget": alias,
         "GeoLocation": place, "Region": set.latency_region, "Failover": set.failover, "Weight": set.weight,
-        "HealthCheckId": set.health_check_id,
+        "HealthCheckId": set.health_check_id, "MultiValueAnswer": set.multivalue.then_some(true),
     })
 }

@@ -60,7 +60,8 @@ fn record(zone: &str, set: &RecordSet) -> Body {
         .set("type", set.record_type.clone())
         .set_some("set_identifier", set.set_identifier.clone())
         .set_some("ttl", set.ttl)
-        .set_some("health_check_id", set.health_check_id.clone());
+        .set_some("health_check_id", set.health_check_id.clone())
+        .set_some("multivalue_answer_routing_policy", set.multivalue.then_some(true));
     if !set.values.is_empty() {
         let plain = |value: &String| text_value(&set.record_type, value);
         body = body.set("records", set.values.iter().map(plain).collect::<Vec<_>>());

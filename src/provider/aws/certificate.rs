@@ -3,7 +3,7 @@
 //! ACM takes any number of certificates of one name. Which one is ours is told by its tags; another's of the same name
 //! is no obstacle and is left alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use aws_sdk_acm::types::{
 };
 use serde_json::{Value, json};
 
-use super::route53::tag_change;
+use super::route53::{domain, tag_change};
 use super::{Clients, fault_of, owned, tags};
 use crate::provider::{Gone, Made, Provider, Search, Settled, Subject};
 use crate::resource::certificate::CertificateSpec;
@@ -40,12 +40,21 @@ fn dotless(name: &str) -> &str {
     name.strip_suffix('.').unwrap_or(name)
 }
 
-/// Further names as the plan writes them: sorted, without the main one.
+/// Further names in one spelling: sorted, each once, without the main one.
 fn further_names(detail: &CertificateDetail) -> Vec<String> {
-    let all = detail.subject_alternative_names.iter().flatten();
-    let mut names: Vec<String> = all.filter(|name| Some(*name) != detail.domain_name.as_ref()).cloned().collect();
-    names.sort_unstable();
-    names
+    let main = detail.domain_name.as_deref().unwrap_or_default();
+    without_main(main, detail.subject_alternative_names.iter().flatten())
+}
+
+fn without_main<'n>(main: &str, names: impl IntoIterator<Item = &'n String>) -> Vec<String> {
+    let main = domain(main);
+    let names: BTreeSet<String> = names.into_iter().map(|name| domain(name)).filter(|name| *name != main).collect();
+    names.into_iter().collect()
+}
+
+/// Whether the names of a certificate are those of the plan, in whatever order and case.
+fn same_names(detail: &CertificateDetail, spec: &CertificateSpec) -> bool {
+    further_names(detail) == without_main(&spec.domain, &spec.alternative_names)
 }
 
 /// No use can come of it any more.
@@ -59,16 +68,17 @@ fn is_dead(status: Option<&CertificateStatus>) -> bool {
 fn attributes(arn: &str, detail: &CertificateDetail) -> Attributes {
     let mut attributes = Attributes::from([("arn".into(), arn.into())]);
     let options = detail.domain_validation_options.iter().flatten();
-    let records: BTreeMap<&str, (&str, &str, &str)> = options
+    let records: BTreeMap<String, (&str, &str, &str)> = options
         .filter_map(|option| {
             let record = option.resource_record.as_ref()?;
             let values = (dotless(&record.name), record.r#type.as_str(), dotless(&record.value));
-            Some((option.domain_name.as_str(), values))
+            Some((domain(&option.domain_name), values))
         })
         .collect();
     let further = further_names(detail);
-    let names = detail.domain_name.iter().chain(&further);
-    let Some(ordered) = names.map(|name| records.get(name.as_str())).collect::<Option<Vec<_>>>() else {
+    let main = detail.domain_name.as_deref().map(domain);
+    let names = main.iter().chain(&further);
+    let Some(ordered) = names.map(|name| records.get(name)).collect::<Option<Vec<_>>>() else {
         return attributes;
     };
     for (at, (name, _, value)) in ordered.iter().enumerate() {
@@ -107,9 +117,11 @@ pub async fn tags_of(client: &Client, arn: &str) -> Result<BTreeMap<String, Stri
 }
 
 /// The live certificates of this main name.
-async fn of_domain(client: &Client, domain: &str) -> Result<Vec<String>, Fault> {
+async fn of_domain(client: &Client, main: &str) -> Result<Vec<String>, Fault> {
+    let main = domain(main);
     let listed = list(client).await?.into_iter();
-    let fitting = listed.filter(|one| one.domain_name.as_deref() == Some(domain) && !is_dead(one.status.as_ref()));
+    let named = |one: &CertificateSummary| one.domain_name.as_deref().map(domain).as_ref() == Some(&main);
+    let fitting = listed.filter(|one| named(one) && !is_dead(one.status.as_ref()));
     Ok(fitting.filter_map(|one| one.certificate_arn).collect())
 }
 
@@ -149,7 +161,7 @@ async fn find(
             continue;
         }
         let Some(detail) = describe(client, &arn).await? else { continue };
-        if further_names(&detail) == spec.alternative_names {
+        if same_names(&detail, spec) {
             return Ok(Some((arn, detail)));
         }
         other.get_or_insert((arn, detail));
@@ -164,8 +176,8 @@ fn sdk_tags(all: BTreeMap<String, String>) -> Result<Vec<Tag>, Fault> {
 
 async fn request(client: &Client, subject: &Subject<'_>, spec: &CertificateSpec) -> Result<String, Fault> {
     let token: String = subject.token.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
-    let names = Some(spec.alternative_names.clone()).filter(|names| !names.is_empty());
-    let call = client.request_certificate().domain_name(&spec.domain).set_subject_alternative_names(names);
+    let names = Some(without_main(&spec.domain, &spec.alternative_names)).filter(|names| !names.is_empty());
+    let call = client.request_certificate().domain_name(domain(&spec.domain)).set_subject_alternative_names(names);
     let call = call.validation_method(ValidationMethod::Dns).idempotency_token(token);
     let answer = call.set_tags(Some(sdk_tags(tags::wanted(subject, &spec.tags))?)).send().await;
     let answer = answer.map_err(|bad| fault_of("acm", "RequestCertificate", bad))?;
@@ -214,9 +226,13 @@ impl Provider for Certificates {
         };
         let Some((arn, detail)) = got else { return Ok(None) };
         let (owner, tags) = tags::read(subject, tags_of(&client, &arn).await?);
-        let region = arn.split(':').nth(3).map_or(wanted.region, str::to_owned);
-        let domain = detail.domain_name.clone().unwrap_or_default();
-        let spec = CertificateSpec { region, domain, alternative_names: further_names(&detail), tags };
+        let region = arn.split(':').nth(3).map_or_else(|| wanted.region.clone(), str::to_owned);
+        let main = detail.domain_name.as_deref().map(domain).unwrap_or_default();
+        // In the plan's spelling where it means the same.
+        let alternative_names =
+            if same_names(&detail, &wanted) { wanted.alternative_names } else { further_names(&detail) };
+        let domain = if main == domain(&wanted.domain) { wanted.domain } else { main };
+        let spec = CertificateSpec { region, domain, alternative_names, tags };
         let spec = serde_json::to_value(spec).map_err(|bad| Fault::unexpected("acm", "read", bad.to_string()))?;
         Ok(Some(Found { attributes: attributes(&arn, &detail), id: arn, spec, owner, extras: Vec::new() }))
     }

@@ -6,6 +6,7 @@ use aws_sdk_route53::types::{Tag, TagResourceType};
 
 use super::{Clients, fault_of, tags};
 use crate::provider::Subject;
+use crate::resource::records::spelling;
 use crate::resource::{Fault, FieldChange};
 
 /// Most tags that one `ChangeTagsForResource` takes (R53 "ChangeTagsForResource": 10 to add, 10 to remove).
@@ -16,9 +17,9 @@ pub fn bare(id: &str) -> &str {
     id.rsplit('/').next().unwrap_or(id)
 }
 
-/// A domain name as the plan writes it: lower case, no final dot, `*` instead of the service's `\052`.
+/// A domain name in its one spelling, whatever escapes and case the service or the plan chose.
 pub fn domain(name: &str) -> String {
-    name.strip_suffix('.').unwrap_or(name).replace("\\052", "*").to_ascii_lowercase()
+    spelling::name(name)
 }
 
 /// The tags of a zone or health check.

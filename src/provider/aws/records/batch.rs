@@ -6,12 +6,6 @@ use std::collections::BTreeMap;
 use aws_sdk_route53::types as sdk;
 
 use super::{CHANGE, Fault, RecordSet, domain};
-use crate::resource::Class;
-
-/// Most record elements of one batch (R53 "Quotas": requests to ChangeResourceRecordSets; an alias is one element).
-const MOST_ELEMENTS: usize = 1_000;
-/// Most characters of all values of one batch (same place).
-const MOST_CHARACTERS: usize = 32_000;
 
 /// What is done with a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,14 +27,11 @@ pub struct Step<'s> {
     pub set: &'s RecordSet,
 }
 
-/// Every set new.
-pub fn all_new(wanted: &[RecordSet]) -> Vec<Step<'_>> {
-    steps(&[], wanted)
-}
-
-/// What makes an UPSERT impossible or ambiguous: another routing policy, another place in it, alias or not.
+/// What makes an UPSERT impossible or ambiguous: another routing policy, another place in it, alias or not, and another
+/// TTL of a weighted set ("weighted sets must contain the same TTL", also in the middle of a batch).
 fn routing(set: &RecordSet) -> impl PartialEq + use<'_> {
-    (set.policy(), &set.geolocation, &set.latency_region, &set.failover, set.alias.is_some())
+    let ttl = set.weight.and(set.ttl);
+    (set.policy(), &set.geolocation, &set.latency_region, &set.failover, set.alias.is_some(), ttl)
 }
 
 /// How many aliases deep each name is among these sets: 0 when no set at it points at another of these names.
@@ -69,8 +60,8 @@ pub fn depths<'s>(sets: impl IntoIterator<Item = &'s RecordSet>) -> BTreeMap<Str
 /// The changes from `found` to `wanted`: first what goes, aliases before their targets; then what comes or changes,
 /// targets before their aliases; among equals by key.
 pub fn steps<'s>(found: &'s [RecordSet], wanted: &'s [RecordSet]) -> Vec<Step<'s>> {
-    let held: BTreeMap<_, _> = found.iter().map(|set| (set.key(), set)).collect();
-    let goal: BTreeMap<_, _> = wanted.iter().map(|set| (set.key(), set)).collect();
+    let held: BTreeMap<_, _> = found.iter().map(|set| (set.owned_key(), set)).collect();
+    let goal: BTreeMap<_, _> = wanted.iter().map(|set| (set.owned_key(), set)).collect();
     let (mut going, mut coming) = (Vec::new(), Vec::new());
     for (key, set) in &held {
         if goal.get(key).is_none_or(|next| routing(next) != routing(set)) {
@@ -79,7 +70,7 @@ pub fn steps<'s>(found: &'s [RecordSet], wanted: &'s [RecordSet]) -> Vec<Step<'s
     }
     for (key, set) in &goal {
         match held.get(key) {
-            Some(before) if before == set => {}
+            Some(before) if before == set || before.meaning() == set.meaning() => {}
             Some(before) if routing(before) == routing(set) => coming.push(Step { act: Act::Upsert, set }),
             _ => coming.push(Step { act: Act::Create, set }),
         }
@@ -93,29 +84,12 @@ pub fn steps<'s>(found: &'s [RecordSet], wanted: &'s [RecordSet]) -> Vec<Step<'s
 }
 
 /// The batch as the service counts it: elements and characters, an UPSERT twice.
-fn size(steps: &[Step<'_>]) -> (usize, usize) {
+pub fn size(steps: &[Step<'_>]) -> (usize, usize) {
     steps.iter().fold((0, 0), |(elements, characters), step| {
         let times = if step.act == Act::Upsert { 2 } else { 1 };
         let length: usize = step.set.values.iter().map(|value| value.chars().count()).sum();
         (elements + times * step.set.values.len().max(1), characters + times * length)
     })
-}
-
-/// Checks that the service will take the batch as one.
-///
-/// # Errors
-/// When it is too large: a group must be one transaction, so it is not split.
-pub fn within_limits(steps: &[Step<'_>]) -> Result<(), Fault> {
-    let (elements, characters) = size(steps);
-    if elements <= MOST_ELEMENTS && characters <= MOST_CHARACTERS {
-        return Ok(());
-    }
-    let words = format!(
-        "this change has {elements} record elements and {characters} characters (a changed set counts twice); Route 53 \
-         takes at most 1,000 elements and 32,000 characters at once, and a group of records is changed as a whole"
-    );
-    Err(Fault::new(Class::Refused, "route53", CHANGE, "BatchTooLarge", words)
-        .next("divide the names among several groups of records, or change fewer of them in one run"))
 }
 
 /// The batch as text, one change a line.
@@ -152,9 +126,17 @@ pub fn change(step: &Step<'_>) -> Result<sdk::Change, Fault> {
         Act::Create => sdk::ChangeAction::Create,
         Act::Upsert => sdk::ChangeAction::Upsert,
     };
-    let set = record_set(step.set).map_err(|bad| Fault::unexpected("route53", CHANGE, bad.to_string()))?;
+    // A DELETE must repeat the values to the letter.
+    let set = if step.act == Act::Delete { step.set.clone() } else { step.set.spelled() };
+    let set = record_set(&set).map_err(|bad| Fault::unexpected("route53", CHANGE, bad.to_string()))?;
     let change = sdk::Change::builder().action(action).resource_record_set(set).build();
     change.map_err(|bad| Fault::unexpected("route53", CHANGE, bad.to_string()))
+}
+
+/// A set of the service with its name in the spelling in which the tool writes names.
+pub fn spelled(mut set: sdk::ResourceRecordSet) -> sdk::ResourceRecordSet {
+    set.name = domain(&set.name);
+    set
 }
 
 fn record_set(set: &RecordSet) -> Result<sdk::ResourceRecordSet, aws_smithy_types::error::operation::BuildError> {
@@ -172,7 +154,7 @@ fn record_set(set: &RecordSet) -> Result<sdk::ResourceRecordSet, aws_smithy_type
             .build()
     });
     sdk::ResourceRecordSet::builder()
-        .name(&set.name)
+        .name(domain(&set.name))
         .r#type(sdk::RrType::from(set.record_type.as_str()))
         .set_set_identifier(set.set_identifier.clone())
         .set_ttl(set.ttl)
@@ -183,6 +165,7 @@ fn record_set(set: &RecordSet) -> Result<sdk::ResourceRecordSet, aws_smithy_type
         .set_region(set.latency_region.as_deref().map(sdk::ResourceRecordSetRegion::from))
         .set_failover(set.failover.as_deref().map(sdk::ResourceRecordSetFailover::from))
         .set_weight(set.weight)
+        .set_multi_value_answer(set.multivalue.then_some(true))
         .set_health_check_id(set.health_check_id.clone())
         .build()
 }
@@ -274,19 +257,5 @@ mod tests {
             text,
             "DELETE api.example.com A geolocation [EU] -> eu.lb\nCREATE api.example.com A geolocation [EU] -> eu.lb"
         );
-    }
-
-    #[test]
-    fn an_upsert_counts_twice_and_too_much_is_refused_in_words() {
-        let many = |octet: &str| -> Vec<RecordSet> {
-            (0..501).map(|at| plain(&format!("n{at:03}.example.com"), octet)).collect()
-        };
-        let (before, after) = (many("1.1.1.1"), many("1.1.1.2"));
-        assert!(within_limits(&all_new(&before)).is_ok());
-        let fault = within_limits(&steps(&before, &after)).expect_err("1,002 elements");
-        assert!(fault.message.starts_with("this change has 1002 record elements"), "{fault}");
-        assert!(fault.next_step.is_some());
-        let long = [plain("t.example.com", &"x".repeat(32_001))];
-        assert!(within_limits(&all_new(&long)).is_err());
     }
 }

@@ -1,35 +1,41 @@
-//! Route 53 record sets: one group of names in one zone, changed in one transaction.
+//! Route 53 record sets: a group of sets in one zone, changed in one transaction.
 //!
-//! Record sets have no tags. A group owns its names by the journal; without it, by standing there exactly as wanted.
+//! Record sets have no tags. A group owns the sets (name, type, set identifier) that the journal says it wrote; without
+//! it, those that stand exactly as wanted. Other sets at the same names are somebody else's and are left alone.
 
 mod batch;
+mod divide;
 mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_route53::error::SdkError;
 use aws_sdk_route53::operation::change_resource_record_sets::ChangeResourceRecordSetsError;
-use aws_sdk_route53::types::{Change, ChangeAction, ChangeBatch, ChangeStatus};
+use aws_sdk_route53::types::{Change, ChangeAction, ChangeBatch, ChangeStatus, ResourceRecordSet};
+use serde::Deserialize;
 
-use self::batch::Step;
-use self::read::{Zone, same};
+use self::batch::{Act, Step};
+use self::read::{Listed, Standing, Zone, same};
 use super::route53::{bare, domain};
 use super::{Clients, fault_of};
 use crate::provider::{Gone, Made, Provider, Settled, Subject};
 use crate::resource::records::{RecordSet, RecordsSpec};
-use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Level, Owner, comment};
+use crate::resource::{Attributes, Class, Extra, Fault, FieldChange, Found, Level, Owner, comment};
 
 const CHANGE: &str = "ChangeResourceRecordSets";
+
+/// The attribute that names the sets that a group wrote.
+const SETS: &str = "sets";
 
 /// Groups of record sets in the account's zones.
 pub struct Records {
     clients: Arc<Clients>,
     zones: Mutex<BTreeMap<String, Arc<Zone>>>,
-    /// The last change of each group, to know when the name servers have it.
-    changes: Mutex<BTreeMap<String, String>>,
+    /// The changes of each group that may be under way, to know when the name servers have them.
+    changes: Mutex<BTreeMap<String, Vec<String>>>,
 }
 
 impl Records {
@@ -41,6 +47,25 @@ impl Records {
     fn zone(&self, id: &str) -> Arc<Zone> {
         let mut zones = self.zones.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(zones.entry(id.to_owned()).or_default())
+    }
+
+    fn changes(&self) -> MutexGuard<'_, BTreeMap<String, Vec<String>>> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The service's word for a change that the name servers do not have yet.
+    async fn under_way(&self, change: &str) -> Result<Option<String>, Fault> {
+        let answer = self.clients.route53().await.get_change().id(change).send().await;
+        match answer.map_err(|bad| fault_of("route53", "GetChange", bad)) {
+            Ok(answer) => {
+                let status = answer.change_info.map(|info| info.status);
+                let status = status.filter(|status| *status != ChangeStatus::Insync);
+                Ok(status.map(|status| status.as_str().to_owned()))
+            }
+            // The service forgets old changes; those have long arrived.
+            Err(fault) if fault.class == Class::Missing => Ok(None),
+            Err(fault) => Err(fault),
+        }
     }
 
     /// Sends one batch, alone in its zone, and remembers its change id for the group.
@@ -58,18 +83,17 @@ impl Records {
         drop(turn);
         let answer = answer.map_err(refusal)?;
         if let Some(info) = answer.change_info {
-            let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
-            changes.insert(group.id(), bare(&info.id).to_owned());
+            self.changes().entry(group.id()).or_default().push(bare(&info.id).to_owned());
         }
         Ok(())
     }
 
-    /// What stands now at these names, as the service has it this moment.
-    async fn now(&self, group: &Group<'_>, names: &BTreeSet<String>) -> Result<Vec<RecordSet>, Fault> {
+    /// What stands now, as the service has it this moment; `held` are further sets of the group.
+    async fn now(&self, group: &Group<'_>, held: &[RecordSet]) -> Result<Standing, Fault> {
         let zone = self.zone(&group.zone);
         zone.forget();
         let listed = zone.list(&self.clients, &group.zone).await?;
-        Ok(read::sets_at(&listed, names, &group.spec.sets))
+        Ok(group.standing(&listed, held))
     }
 }
 
@@ -118,46 +142,88 @@ impl<'s> Group<'s> {
         Made { id: self.id(), attributes: attributes(&self.spec.sets) }
     }
 
-    /// The names that were owned before; none when that is not known.
-    fn owned(&self) -> Option<BTreeSet<String>> {
-        let before = self.subject.attributes.get("names").and_then(serde_json::Value::as_array)?;
-        Some(before.iter().filter_map(|name| name.as_str().map(domain)).collect())
+    /// The keys that are known to be the group's: those that it wrote, by the journal. A journal of an older version
+    /// knows the settings that were asked for.
+    fn owned(&self) -> BTreeSet<String> {
+        written(self.subject).unwrap_or_else(|| {
+            let before: Option<RecordsSpec> = self.subject.before.and_then(|spec| Deserialize::deserialize(spec).ok());
+            before.map(|before| keys(&before.sets)).unwrap_or_default()
+        })
     }
 
-    /// The names that are wanted, and those that were owned before.
-    fn names(&self) -> BTreeSet<String> {
-        let before = self.owned().unwrap_or_default();
-        self.spec.sets.iter().map(|set| domain(&set.name)).chain(before).collect()
+    /// What stands at the group's names: under its keys, and besides. `held` are further sets of it.
+    fn standing(&self, listed: &Listed, held: &[RecordSet]) -> Standing {
+        let mut scope = keys(&self.spec.sets);
+        scope.extend(self.owned());
+        scope.extend(keys(held));
+        let names = scope.iter().filter_map(|key| key.split(' ').next()).map(str::to_owned).collect();
+        read::standing(listed, &scope, &names, &self.spec.sets)
     }
 
-    /// The sets, of these, that nobody asked for, at names that were not owned before.
-    fn strangers<'f>(&self, found: &'f [RecordSet]) -> Vec<&'f RecordSet> {
-        let known = self.subject.id.is_some();
+    /// Sets of others that are in the way, each with the reason: under a wanted key and not as wanted, or such that a
+    /// wanted set cannot stand beside them.
+    fn in_the_way(&self, standing: &Standing) -> Vec<String> {
         let owned = self.owned();
-        let is_owned = |set: &RecordSet| known && owned.as_ref().is_none_or(|owned| owned.contains(&domain(&set.name)));
-        found.iter().filter(|set| !self.spec.sets.contains(set) && !is_owned(set)).collect()
+        let wanted: BTreeMap<String, &RecordSet> = self.spec.sets.iter().map(|set| (set.owned_key(), set)).collect();
+        let others = standing.ours.iter().filter(|set| {
+            let key = set.owned_key();
+            !owned.contains(&key) && wanted.get(&key).is_some_and(|wanted| wanted != set)
+        });
+        others.map(words).chain(impossible(&self.spec.sets, &standing.others)).collect()
     }
+}
+
+impl Group<'_> {
+    /// The sets that go with the group: those that it wrote; by an older journal, those that it was asked for.
+    fn doomed<'l>(&self, listed: &'l Listed) -> Vec<&'l ResourceRecordSet> {
+        let keys = written(self.subject).unwrap_or_else(|| keys(&self.spec.sets));
+        read::deletable(listed, |set| keys.contains(&set.owned_key()))
+    }
+}
+
+/// The wanted sets that cannot stand beside these of others.
+fn impossible(wanted: &[RecordSet], others: &[RecordSet]) -> Vec<String> {
+    let reason = |other: &RecordSet| wanted.iter().find_map(|set| read::conflict(set, other));
+    others.iter().filter_map(|other| Some(format!("{} ({})", words(other), reason(other)?))).collect()
+}
+
+/// The keys that the group wrote, by the journal.
+fn written(subject: &Subject<'_>) -> Option<BTreeSet<String>> {
+    let keys = subject.attributes.get(SETS)?.as_array()?;
+    Some(keys.iter().filter_map(|key| key.as_str().map(str::to_owned)).collect())
+}
+
+fn keys(sets: &[RecordSet]) -> BTreeSet<String> {
+    sets.iter().map(RecordSet::owned_key).collect()
 }
 
 fn attributes(sets: &[RecordSet]) -> Attributes {
     let names: BTreeSet<String> = sets.iter().map(|set| domain(&set.name)).collect();
-    Attributes::from([("names".into(), names.into_iter().collect::<Vec<_>>().into())])
+    let list = |texts: BTreeSet<String>| texts.into_iter().collect::<Vec<_>>().into();
+    Attributes::from([("names".into(), list(names)), (SETS.into(), list(keys(sets)))])
 }
 
-/// Sets in words: `api.example.com A [eu]`.
-fn words<'a>(sets: impl IntoIterator<Item = &'a RecordSet>) -> String {
-    let one = |set: &RecordSet| match set.set_identifier.as_deref() {
+/// A set in words: `api.example.com A [eu]`.
+fn words(set: &RecordSet) -> String {
+    match set.set_identifier.as_deref() {
         Some(id) => format!("{} {} [{id}]", set.name, set.record_type),
         None => format!("{} {}", set.name, set.record_type),
-    };
-    sets.into_iter().map(one).collect::<Vec<_>>().join(", ")
+    }
 }
 
-/// Turns a batch in the plan's words into the service's.
-fn changes(group: &Group<'_>, steps: &[Step<'_>]) -> Result<Vec<Change>, Fault> {
-    batch::within_limits(steps)?;
-    tracing::debug!(zone = group.zone, batch = batch::render(steps), "change batch");
-    steps.iter().map(batch::change).collect()
+/// What else stands at the group's names.
+fn extras(others: Vec<RecordSet>) -> Vec<Extra> {
+    let extra = |set: RecordSet| {
+        let path = format!("{SETS}.{}", set.owned_key());
+        Some(Extra { path, value: serde_json::to_value(set).ok()?, theirs: true })
+    };
+    others.into_iter().filter_map(extra).collect()
+}
+
+fn exists(in_the_way: &[String]) -> Fault {
+    let told = format!("record sets that are not this stack's are in the way: {}", in_the_way.join(", "));
+    Fault::new(Class::Exists, "route53", CHANGE, "RecordsExist", told)
+        .next("ask whose they are; delete them, or take those names out of the plan; then run this again")
 }
 
 #[async_trait]
@@ -169,42 +235,45 @@ impl Provider for Records {
             Err(fault) if fault.class == Class::Missing => return Ok(None),
             other => other?,
         };
-        let sets = read::sets_at(&listed, &group.names(), &group.spec.sets);
-        if sets.is_empty() {
+        let standing = group.standing(&listed, &[]);
+        let in_the_way = group.in_the_way(&standing);
+        if standing.ours.is_empty() && in_the_way.is_empty() {
             return Ok(None);
         }
-        let strangers = group.strangers(&sets);
-        let owner = if strangers.is_empty() {
-            Owner::Ours
-        } else if subject.id.is_some() {
-            Owner::Contested(format!("other record sets stand at names that are new in it: {}", words(strangers)))
-        } else {
-            Owner::Foreign(format!("other record sets stand at its names: {}", words(strangers)))
+        let told = format!("record sets that it did not write are in the way: {}", in_the_way.join(", "));
+        let owner = match in_the_way.is_empty() {
+            true => Owner::Ours,
+            false if subject.id.is_some() => Owner::Contested(told),
+            false => Owner::Foreign(told),
         };
+        let Standing { ours: sets, others } = standing;
         let same_zone = bare(&group.spec.zone_id) == group.zone;
         let zone_id = if same_zone { group.spec.zone_id.clone() } else { group.zone.clone() };
         let (id, attributes) = (group.id(), attributes(&sets));
         let spec = serde_json::to_value(RecordsSpec { zone_id, sets });
         let spec = spec.map_err(|bad| Fault::unexpected("route53", "read", bad.to_string()))?;
-        Ok(Some(Found { id, spec, attributes, owner, extras: Vec::new() }))
+        Ok(Some(Found { id, spec, attributes, owner, extras: extras(others) }))
     }
 
     async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
         let group = Group::of(subject)?;
-        let Err(fault) = self.send(&group, changes(&group, &batch::all_new(&group.spec.sets))?).await else {
-            return Ok(group.made());
-        };
-        if !stands_in_the_way(&fault) {
-            return Err(fault);
+        let mut held = Vec::new();
+        loop {
+            let Err(fault) = self.apply(&group, &held, &group.spec.sets).await else { return Ok(group.made()) };
+            if !stands_in_the_way(&fault) {
+                return Err(fault);
+            }
+            let standing = self.now(&group, &[]).await?;
+            let in_the_way = group.in_the_way(&standing);
+            if !in_the_way.is_empty() {
+                return Err(exists(&in_the_way));
+            }
+            if standing.ours == held {
+                return Err(fault);
+            }
+            // Made by an earlier try, in part or as a whole: what is left is made now.
+            held = standing.ours;
         }
-        let standing = self.now(&group, &group.names()).await?;
-        if same(&standing, &group.spec.sets) {
-            return Ok(group.made());
-        }
-        let strangers = standing.iter().filter(|set| !group.spec.sets.contains(set));
-        let told = format!("other record sets stand at these names: {}", words(strangers));
-        Err(Fault::new(Class::Exists, "route53", CHANGE, "RecordsExist", told)
-            .next("delete them, or take their names out of the plan; then run this again"))
     }
 
     async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
@@ -212,13 +281,14 @@ impl Provider for Records {
         if fields.is_empty() {
             return Ok(Made { id: found.id.clone(), attributes: found.attributes.clone() });
         }
-        let held: RecordsSpec = serde::Deserialize::deserialize(&found.spec)
+        let held: RecordsSpec = Deserialize::deserialize(&found.spec)
             .map_err(|bad: serde_json::Error| Fault::unexpected("akidb-edge", "spec", bad.to_string()))?;
-        let steps = batch::steps(&held.sets, &group.spec.sets);
-        if steps.is_empty() {
-            return Ok(group.made());
+        let others = found.extras.iter().filter_map(|extra| Deserialize::deserialize(&extra.value).ok());
+        let impossible = impossible(&group.spec.sets, &others.collect::<Vec<RecordSet>>());
+        if !impossible.is_empty() {
+            return Err(exists(&impossible));
         }
-        match self.send(&group, changes(&group, &steps)?).await {
+        match self.apply(&group, &held.sets, &group.spec.sets).await {
             Err(fault) if fault.code == "InvalidChangeBatch" => {
                 self.explain(&group, &held.sets, fault).await.map(|()| group.made())
             }
@@ -235,15 +305,7 @@ impl Provider for Records {
             other => other?,
         };
         // As the service has them, so that nothing this program does not know of is lost in between.
-        let doomed = read::deletable(&listed, &group.names());
-        if doomed.is_empty() {
-            return Ok(Gone::Gone);
-        }
-        let changes = doomed.into_iter().map(|set| {
-            let change = Change::builder().action(ChangeAction::Delete).resource_record_set(set.clone()).build();
-            change.map_err(|bad| Fault::unexpected("route53", CHANGE, bad.to_string()))
-        });
-        let sent = self.send(&group, changes.collect::<Result<_, _>>()?).await;
+        let sent = self.take_away(&group, &group.doomed(&listed)).await;
         match sent {
             Ok(()) => Ok(Gone::Gone),
             Err(mut fault) => {
@@ -258,27 +320,15 @@ impl Provider for Records {
     }
 
     async fn settled(&self, subject: &Subject<'_>, level: Level) -> Result<Settled, Fault> {
-        let known = {
-            let changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
-            subject.id.and_then(|id| changes.get(id).cloned())
-        };
-        let Some(change) = known.filter(|_| level == Level::Propagated) else {
-            return Ok(Settled::Ready(Attributes::new()));
-        };
-        let answer = self.clients.route53().await.get_change().id(change).send().await;
-        let status = match answer.map_err(|bad| fault_of("route53", "GetChange", bad)) {
-            Ok(answer) => answer.change_info.map(|info| info.status),
-            // The service forgets old changes; those have long arrived.
-            Err(fault) if fault.class == Class::Missing => return Ok(Settled::Ready(Attributes::new())),
-            Err(fault) => return Err(fault),
-        };
-        Ok(match status {
-            Some(ChangeStatus::Insync) => Settled::Ready(Attributes::new()),
-            other => Settled::NotYet(
-                other.map_or_else(|| "PENDING".to_owned(), |status| status.as_str().to_owned()),
-                Duration::from_millis(500),
-            ),
-        })
+        let sent = |id: &str| self.changes().get(id).cloned().unwrap_or_default();
+        let sent = subject.id.filter(|_| level == Level::Propagated).map(sent).unwrap_or_default();
+        for change in sent {
+            if let Some(status) = self.under_way(&change).await? {
+                return Ok(Settled::NotYet(status, Duration::from_millis(500)));
+            }
+            self.changes().values_mut().for_each(|all| all.retain(|one| *one != change));
+        }
+        Ok(Settled::Ready(Attributes::new()))
     }
 }
 
@@ -286,9 +336,7 @@ impl Records {
     /// Why an update's batch was refused: because an earlier try did it already (no fault), because the records are
     /// not any more what they were when they were read (stale), or for the service's own reason.
     async fn explain(&self, group: &Group<'_>, held: &[RecordSet], mut fault: Fault) -> Result<(), Fault> {
-        let before = held.iter().map(|set| domain(&set.name));
-        let names = group.names().into_iter().chain(before).collect();
-        let standing = self.now(group, &names).await?;
+        let standing = self.now(group, held).await?.ours;
         if same(&standing, &group.spec.sets) {
             return Ok(());
         }
@@ -297,5 +345,37 @@ impl Records {
             return Err(fault.next("the records changed since they were read: run this again"));
         }
         Err(fault)
+    }
+
+    /// Deletes these sets as the service has them.
+    async fn take_away(&self, group: &Group<'_>, doomed: &[&ResourceRecordSet]) -> Result<(), Fault> {
+        let told: Vec<RecordSet> = doomed.iter().map(|set| read::in_words(set)).collect();
+        let steps: Vec<Step<'_>> = told.iter().map(|set| Step { act: Act::Delete, set }).collect();
+        for batch in divide::batches(&steps)? {
+            let changes = batch.into_iter().map(|at| {
+                let set = batch::spelled(doomed[at].clone());
+                let change = Change::builder().action(ChangeAction::Delete).resource_record_set(set).build();
+                change.map_err(|bad| Fault::unexpected("route53", CHANGE, bad.to_string()))
+            });
+            self.send(group, changes.collect::<Result<_, _>>()?).await?;
+        }
+        Ok(())
+    }
+
+    /// Changes what stands from `held` to `wanted`: in one batch, or in several when it is more than one takes.
+    async fn apply(&self, group: &Group<'_>, held: &[RecordSet], wanted: &[RecordSet]) -> Result<(), Fault> {
+        let mut steps = batch::steps(held, wanted);
+        let bound_to_zone =
+            |step: &Step<'_>| step.act == Act::Delete && ["NS", "SOA"].contains(&step.set.record_type.as_str());
+        if steps.iter().any(bound_to_zone) {
+            let listed = self.zone(&group.zone).list(&self.clients, &group.zone).await?;
+            steps.retain(|step| step.act != Act::Delete || !read::belongs_to_zone(&listed, step.set));
+        }
+        for batch in divide::batches(&steps)? {
+            let part: Vec<Step<'_>> = batch.into_iter().map(|at| steps[at]).collect();
+            tracing::debug!(zone = group.zone, batch = batch::render(&part), "change batch");
+            self.send(group, part.iter().map(batch::change).collect::<Result<_, _>>()?).await?;
+        }
+        Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! Reading record sets: one list for each zone, shared by all of its groups.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use aws_sdk_route53::types as sdk;
@@ -62,60 +62,86 @@ fn is_built_in(set: &sdk::ResourceRecordSet, apex: Option<&str>) -> bool {
     matches!(set.r#type, sdk::RrType::Soa | sdk::RrType::Ns) && apex == Some(domain(&set.name).as_str())
 }
 
-/// The sets at these names that can be deleted, as the service has them; aliases before their targets.
-pub fn deletable<'l>(listed: &'l Listed, names: &BTreeSet<String>) -> Vec<&'l sdk::ResourceRecordSet> {
+/// The sets under these keys that can be deleted, as the service has them; aliases before their targets.
+pub fn deletable<'l>(listed: &'l Listed, doomed: impl Fn(&RecordSet) -> bool) -> Vec<&'l sdk::ResourceRecordSet> {
     let apex = apex(listed);
-    let at_names = listed.iter().filter(|set| names.contains(&domain(&set.name)));
-    let mut sets: Vec<_> = at_names.filter(|set| !is_built_in(set, apex.as_deref())).collect();
+    let mut sets: Vec<_> = listed.iter().filter(|set| !is_built_in(set, apex.as_deref())).collect();
+    sets.retain(|set| doomed(&in_words(set)));
     let told: Vec<RecordSet> = sets.iter().map(|set| in_words(set)).collect();
     let depth = depths(&told);
     sets.sort_by_key(|set| Reverse(depth.get(&domain(&set.name)).copied()));
     sets
 }
 
-/// The sets at these names in the plan's words, sorted. One that means the same as a wanted one is given in the wanted
-/// one's spelling, so that case, order and final dots are no difference.
-pub fn sets_at(listed: &Listed, names: &BTreeSet<String>, wanted: &[RecordSet]) -> Vec<RecordSet> {
+/// What stands in a zone, as one group sees it.
+#[derive(Debug, Default)]
+pub struct Standing {
+    /// The sets under the group's keys, in the plan's words, sorted. One that means the same as a wanted one is given in
+    /// the wanted one's spelling, so that case, order and final dots are no difference.
+    pub ours: Vec<RecordSet>,
+    /// Other sets at the group's names, without those that the service made with the zone.
+    pub others: Vec<RecordSet>,
+}
+
+/// Tells the sets under `keys` from the others at `names`.
+pub fn standing(listed: &Listed, keys: &BTreeSet<String>, names: &BTreeSet<String>, wanted: &[RecordSet]) -> Standing {
     let apex = apex(listed);
-    let mut sets = Vec::new();
+    let wanted: BTreeMap<String, &RecordSet> = wanted.iter().map(|set| (set.owned_key(), set)).collect();
+    let mut seen = Standing::default();
     for raw in listed.iter().filter(|set| names.contains(&domain(&set.name))) {
         let set = in_words(raw);
-        let meant = wanted.iter().find(|wanted| meaning(wanted) == meaning(&set));
-        let named = wanted.iter().any(|wanted| meaning(wanted).key() == set.key());
-        if named || !is_built_in(raw, apex.as_deref()) {
-            sets.push(meant.cloned().unwrap_or(set));
+        let key = set.owned_key();
+        if keys.contains(&key) {
+            let meant = wanted.get(&key).filter(|wanted| wanted.meaning() == set.meaning());
+            seen.ours.push(meant.map_or(set, |meant| (*meant).clone()));
+        } else if !is_built_in(raw, apex.as_deref()) {
+            seen.others.push(set);
         }
     }
-    sets.sort_by_key(RecordSet::key);
-    sets
+    seen.ours.sort_by_key(RecordSet::key);
+    seen
+}
+
+/// Whether the service made this set with the zone: it can be changed and not deleted.
+pub fn belongs_to_zone(listed: &Listed, set: &RecordSet) -> bool {
+    let built_in = matches!(set.record_type.as_str(), "SOA" | "NS");
+    built_in && apex(listed).is_some_and(|apex| apex == domain(&set.name))
+}
+
+fn differing_ttls(one: &RecordSet, other: &RecordSet) -> bool {
+    matches!((one.ttl, other.ttl), (Some(one), Some(other)) if one != other)
+}
+
+/// Why a wanted set cannot stand where this one of others does.
+pub fn conflict(wanted: &RecordSet, other: &RecordSet) -> Option<&'static str> {
+    if domain(&wanted.name) != domain(&other.name) {
+        return None;
+    }
+    let same_type = wanted.record_type == other.record_type;
+    let cname = |set: &RecordSet| set.record_type == "CNAME";
+    match (wanted.policy(), other.policy()) {
+        _ if !same_type && (cname(wanted) || cname(other)) => Some("a CNAME stands alone at its name"),
+        (ours, theirs) if same_type && (ours == "simple") != (theirs == "simple") => {
+            Some("a simple set does not stand beside routed ones")
+        }
+        (ours, theirs) if same_type && ours != theirs => Some("sets of one name and type have one routing policy"),
+        ("weighted", _) if same_type && differing_ttls(wanted, other) => Some("weighted sets of one name have one TTL"),
+        _ => None,
+    }
 }
 
 /// Whether both are the same sets, whatever their order.
 pub fn same(one: &[RecordSet], other: &[RecordSet]) -> bool {
     let in_order = |sets: &[RecordSet]| {
-        let mut sets: Vec<RecordSet> = sets.iter().map(meaning).collect();
+        let mut sets: Vec<RecordSet> = sets.iter().map(RecordSet::meaning).collect();
         sets.sort_by_key(RecordSet::key);
         sets
     };
     in_order(one) == in_order(other)
 }
 
-/// A set without differences that mean nothing.
-fn meaning(set: &RecordSet) -> RecordSet {
-    let mut set = set.clone();
-    set.name = domain(&set.name);
-    if let Some(alias) = &mut set.alias {
-        alias.dns_name = domain(&alias.dns_name);
-    }
-    if matches!(set.record_type.as_str(), "CNAME" | "NS" | "PTR") {
-        set.values = set.values.iter().map(|value| domain(value)).collect();
-    }
-    set.values.sort_unstable();
-    set
-}
-
 /// A set in the plan's words. Values stay to the letter: a later DELETE must repeat them.
-fn in_words(set: &sdk::ResourceRecordSet) -> RecordSet {
+pub fn in_words(set: &sdk::ResourceRecordSet) -> RecordSet {
     let mut values: Vec<String> = set.resource_records().iter().map(|record| record.value.clone()).collect();
     values.sort_unstable();
     let alias = set.alias_target.as_ref().map(|alias| Alias {
@@ -139,6 +165,7 @@ fn in_words(set: &sdk::ResourceRecordSet) -> RecordSet {
         latency_region: set.region.as_ref().map(|region| region.as_str().to_owned()),
         failover: set.failover.as_ref().map(|role| role.as_str().to_owned()),
         weight: set.weight,
+        multivalue: set.multi_value_answer.unwrap_or_default(),
         health_check_id: set.health_check_id.clone(),
     }
 }
