@@ -106,7 +106,7 @@ fn ownership(seen: &Spec<'_>, notes: &mut Notes<'_>) {
 
 fn cors(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     const METHODS: [&str; 5] = ["GET", "PUT", "POST", "DELETE", "HEAD"];
-    for (at, rule) in seen.spec.cors.iter().enumerate() {
+    for (at, rule) in seen.spec.cors.iter().flatten().enumerate() {
         let path = format!("cors.{at}");
         notes.add_if(rule.origins.is_empty(), format!("{path}.origins"), || "there is no origin".to_owned());
         notes.add_if(rule.methods.is_empty(), format!("{path}.methods"), || "there is no method".to_owned());
@@ -118,7 +118,7 @@ fn cors(seen: &Spec<'_>, notes: &mut Notes<'_>) {
 
 fn lifecycle(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     let mut ids = BTreeSet::new();
-    for (at, rule) in seen.spec.lifecycle.iter().enumerate() {
+    for (at, rule) in seen.spec.lifecycle.iter().flatten().enumerate() {
         let path = format!("lifecycle.{at}");
         notes.add_if(!ids.insert(&rule.id), format!("{path}.id"), || format!("`{}` stands twice", rule.id));
         let days = [

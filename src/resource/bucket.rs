@@ -18,21 +18,28 @@ pub struct BucketSpec {
     /// Keep old versions of objects (replication needs it).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub versioning: Option<bool>,
-    /// Default encryption: `AES256` or `aws:kms`.
+    /// Default encryption: `AES256`, `aws:kms` or `aws:kms:dsse`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption: Option<String>,
+    /// KMS key of the encryption: ARN, id or `alias/NAME`. Without it `aws:kms` uses the key that AWS manages
+    /// (`aws/s3`), which neither CloudFront nor another account can use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
+    /// One data key for many objects (S3 Bucket Key): fewer calls of KMS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bucket_key: Option<bool>,
     /// All four public access blocks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub block_public_access: Option<bool>,
     /// `BucketOwnerEnforced`, `BucketOwnerPreferred` or `ObjectWriter`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ownership: Option<String>,
-    /// Cross-origin rules for browsers.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub cors: Vec<CorsRule>,
-    /// Expiry rules.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub lifecycle: Vec<LifecycleRule>,
+    /// Cross-origin rules for browsers. Rules that others added stay; an empty list takes all rules away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cors: Option<Vec<CorsRule>>,
+    /// Expiry rules. Rules that others added under other ids stay; an empty list takes all rules away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifecycle: Option<Vec<LifecycleRule>>,
     /// Tags besides the tool's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
@@ -66,6 +73,9 @@ pub struct LifecycleRule {
     /// Keys it applies to; empty for all.
     #[serde(default)]
     pub prefix: String,
+    /// `false` pauses the rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
     /// Delete current versions after so many days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expire_days: Option<i32>,

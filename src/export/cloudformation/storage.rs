@@ -15,14 +15,15 @@ pub fn bucket(item: &Item<'_>, all: &[Item<'_>]) -> Said {
         "VersioningConfiguration":
             spec.versioning.map(|on| json!({"Status": if on { "Enabled" } else { "Suspended" }})),
         "BucketEncryption": spec.encryption.map(|by| json!({"ServerSideEncryptionConfiguration":
-            [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": by}}]})),
+            [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": by, "KMSMasterKeyID": spec.kms_key},
+              "BucketKeyEnabled": spec.bucket_key}]})),
         "PublicAccessBlockConfiguration": spec.block_public_access.map(|on| json!({"BlockPublicAcls": on,
             "BlockPublicPolicy": on, "IgnorePublicAcls": on, "RestrictPublicBuckets": on})),
         "OwnershipControls": spec.ownership.map(|who| json!({"Rules": [{"ObjectOwnership": who}]})),
-        "CorsConfiguration": (!spec.cors.is_empty())
-            .then(|| json!({"CorsRules": spec.cors.iter().map(cors).collect::<Vec<_>>()})),
-        "LifecycleConfiguration": (!spec.lifecycle.is_empty())
-            .then(|| json!({"Rules": spec.lifecycle.iter().map(lifecycle).collect::<Vec<_>>()})),
+        "CorsConfiguration": spec.cors.filter(|rules| !rules.is_empty())
+            .map(|rules| json!({"CorsRules": rules.iter().map(cors).collect::<Vec<_>>()})),
+        "LifecycleConfiguration": spec.lifecycle.filter(|rules| !rules.is_empty())
+            .map(|rules| json!({"Rules": rules.iter().map(lifecycle).collect::<Vec<_>>()})),
         "ReplicationConfiguration": replication(&spec.name, all)?,
         "Tags": tags(item, &spec.tags),
     });
@@ -36,7 +37,7 @@ fn cors(rule: &CorsRule) -> Value {
 
 fn lifecycle(rule: &LifecycleRule) -> Value {
     json!({
-        "Id": rule.id, "Status": "Enabled", "Prefix": rule.prefix, "ExpirationInDays": rule.expire_days,
+        "Id": rule.id, "Status": if rule.enabled.unwrap_or(true) { "Enabled" } else { "Disabled" }, "Prefix": rule.prefix, "ExpirationInDays": rule.expire_days,
         "NoncurrentVersionExpiration": rule.expire_old_versions_days.map(|days| json!({"NoncurrentDays": days})),
         "AbortIncompleteMultipartUpload": rule.abort_uploads_days.map(|days| json!({"DaysAfterInitiation": days})),
     })

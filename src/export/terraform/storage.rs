@@ -22,8 +22,9 @@ pub fn bucket(item: &Item<'_>) -> Said {
         all.push(setting("aws_s3_bucket_versioning", whose.clone().block("versioning_configuration", status)));
     }
     if let Some(algorithm) = &spec.encryption {
-        let by = Body::new().set("sse_algorithm", algorithm.clone());
+        let by = Body::new().set("sse_algorithm", algorithm.clone()).set_some("kms_master_key_id", spec.kms_key);
         let rule = Body::new().block("apply_server_side_encryption_by_default", by);
+        let rule = rule.set_some("bucket_key_enabled", spec.bucket_key);
         let kind = "aws_s3_bucket_server_side_encryption_configuration";
         all.push(setting(kind, whose.clone().block("rule", rule)));
     }
@@ -36,12 +37,12 @@ pub fn bucket(item: &Item<'_>) -> Said {
         let rule = Body::new().set("object_ownership", ownership.clone());
         all.push(setting("aws_s3_bucket_ownership_controls", whose.clone().block("rule", rule)));
     }
-    if !spec.cors.is_empty() {
-        let body = whose.clone().blocks("cors_rule", spec.cors.iter().map(cors));
+    if let Some(rules) = spec.cors.filter(|rules| !rules.is_empty()) {
+        let body = whose.clone().blocks("cors_rule", rules.iter().map(cors));
         all.push(setting("aws_s3_bucket_cors_configuration", body));
     }
-    if !spec.lifecycle.is_empty() {
-        let body = whose.blocks("rule", spec.lifecycle.iter().map(lifecycle));
+    if let Some(rules) = spec.lifecycle.filter(|rules| !rules.is_empty()) {
+        let body = whose.blocks("rule", rules.iter().map(lifecycle));
         all.push(setting("aws_s3_bucket_lifecycle_configuration", body));
     }
     Ok((in_region(all, &spec.region), Vec::new()))
@@ -64,7 +65,7 @@ fn cors(rule: &CorsRule) -> Body {
 }
 
 fn lifecycle(rule: &LifecycleRule) -> Body {
-    let body = Body::new().set("id", rule.id.clone()).set("status", "Enabled");
+    let body = Body::new().set("id", rule.id.clone()).set("status", status(rule.enabled.unwrap_or(true)));
     let body = body.block("filter", Body::new().set("prefix", rule.prefix.clone()));
     let days = |head: &str, name: &str, days: Option<i32>, body: Body| match days {
         Some(days) => body.block(head, Body::new().set(name, days)),

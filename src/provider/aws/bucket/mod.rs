@@ -1,5 +1,10 @@
-//! S3 buckets: one call for the bucket, one for each setting that the plan states.
+//! S3 buckets: one call for the bucket, one for each setting that the plan or an earlier run states.
 
+mod cors;
+mod data;
+mod encryption;
+mod lifecycle;
+mod others;
 mod read;
 mod write;
 
@@ -12,11 +17,11 @@ use aws_sdk_s3::types as s3;
 use futures::future::BoxFuture;
 use futures::{FutureExt, future};
 
-use super::fault::optional;
+use super::fault::{optional, unbuilt};
 use super::{Clients, fault_of, owned, tags};
 use crate::provider::{Gone, Made, Provider, Search, Subject};
 use crate::resource::bucket::{BucketSpec, CorsRule, LifecycleRule};
-use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Owned};
+use crate::resource::{Attributes, Class, Extra, Fault, FieldChange, Found, Owned, Owner};
 
 /// Buckets of the account.
 pub struct Buckets {
@@ -45,6 +50,17 @@ fn attributes(spec: &BucketSpec) -> Attributes {
     ])
 }
 
+/// What an earlier run asked for, as far as this version can read it.
+fn before(subject: &Subject<'_>) -> Option<BucketSpec> {
+    subject.before.and_then(|before| serde_json::from_value(before.clone()).ok())
+}
+
+/// Whether tags name this stack and this address, or the address that the plan has moved it from.
+fn is_ours(subject: &Subject<'_>, found: &BTreeMap<String, String>) -> bool {
+    let at = |address| tags::read(&Subject { address, ..*subject }, found.clone()).0 == Owner::Ours;
+    at(subject.address) || subject.former.is_some_and(at)
+}
+
 #[async_trait]
 impl Provider for Buckets {
     async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
@@ -64,10 +80,12 @@ impl Provider for Buckets {
             other => other?,
         };
         let (owner, tags) = tags::read(subject, tags);
-        let spec = read::settings(&client, &wanted, tags).await?;
+        let before = before(subject);
+        let look = read::Look { client: &client, wanted: &wanted, before: before.as_ref(), thorough: subject.thorough };
+        let (spec, extras) = look.settings(tags).await?;
         let attributes = attributes(&wanted);
         let spec = serde_json::to_value(spec).map_err(|bad| Fault::unexpected("s3", "read", bad.to_string()))?;
-        Ok(Some(Found { id: wanted.name, spec, attributes, owner, extras: Vec::new() }))
+        Ok(Some(Found { id: wanted.name, spec, attributes, owner, extras }))
     }
 
     async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
@@ -78,7 +96,9 @@ impl Provider for Buckets {
             s3::CreateBucketConfiguration::builder().location_constraint(region).build()
         });
         let call = client.create_bucket().bucket(&spec.name).set_create_bucket_configuration(place);
+        let mut fresh = subject.seen_absent;
         if let Err(bad) = call.send().await {
+            fresh = false;
             let fault = fault_of("s3", "CreateBucket", bad);
             let ours = fault.class == Class::Exists && fault.code == "BucketAlreadyOwnedByYou";
             if !ours || !self.may_take(subject, &client, &spec.name).await? {
@@ -86,7 +106,8 @@ impl Provider for Buckets {
             }
         }
         let tags = tags::wanted(subject, &spec.tags);
-        write::settings(&client, &spec, tags, &["*"]).await?;
+        let writing = write::Writing { client: &client, spec: &spec, before: None, tags, fresh };
+        writing.settings(&["*"]).await?;
         Ok(Made { id: spec.name.clone(), attributes: attributes(&spec) })
     }
 
@@ -95,7 +116,9 @@ impl Provider for Buckets {
         let client = self.clients.s3(&spec.region);
         let changed: Vec<&str> = fields.iter().filter_map(|field| field.path.split('.').next()).collect();
         let tags = tags::merged(subject, &spec.tags, found, fields);
-        write::settings(&client, &spec, tags, &changed).await?;
+        let before = before(subject);
+        let writing = write::Writing { client: &client, spec: &spec, before: before.as_ref(), tags, fresh: false };
+        writing.settings(&changed).await?;
         Ok(Made { id: spec.name.clone(), attributes: attributes(&spec) })
     }
 
@@ -127,7 +150,7 @@ impl Buckets {
     /// answer to its creation was lost before it could be tagged).
     async fn may_take(&self, subject: &Subject<'_>, client: &Client, name: &str) -> Result<bool, Fault> {
         match optional(read::tagging(client, name).await)? {
-            Some(found) => Ok(tags::read(subject, found).0 == crate::resource::Owner::Ours),
+            Some(found) => Ok(is_ours(subject, &found)),
             None => {
                 let listed = client.list_object_versions().bucket(name).max_keys(1).send().await;
                 let listed = listed.map_err(|bad| fault_of("s3", "ListObjectVersions", bad))?;

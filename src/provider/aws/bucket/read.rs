@@ -1,5 +1,6 @@
-//! Reading a bucket's settings.
+//! Reading a bucket's settings: what the plan or an earlier run states, or everything.
 
+use super::encryption::Encryption;
 use super::*;
 
 pub async fn exists(client: &Client, name: &str) -> Result<bool, Fault> {
@@ -13,67 +14,150 @@ pub async fn tagging(client: &Client, name: &str) -> Result<BTreeMap<String, Str
     Ok(answer.tag_set.into_iter().map(|tag| (tag.key, tag.value)).collect())
 }
 
-/// Reads just the settings that the plan states: each one costs a call.
-pub async fn settings(
-    client: &Client,
-    wanted: &BucketSpec,
-    tags: BTreeMap<String, String>,
-) -> Result<BucketSpec, Fault> {
-    let name = &wanted.name;
-    let (versioning, encryption, block, ownership, cors, lifecycle) = future::try_join5(
-        asked(wanted.versioning.is_some(), versioning(client, name)),
-        asked(wanted.encryption.is_some(), encryption(client, name)),
-        asked(wanted.block_public_access.is_some(), public_access(client, name)),
-        asked(wanted.ownership.is_some(), ownership(client, name)),
-        future::try_join(
-            asked(!wanted.cors.is_empty(), cors(client, name)),
-            asked(!wanted.lifecycle.is_empty(), lifecycle(client, name)),
-        ),
-    )
-    .await
-    .map(|(a, b, c, d, (e, f))| (a, b, c, d, e, f))?;
-    Ok(BucketSpec {
-        name: name.clone(),
-        region: wanted.region.clone(),
-        versioning,
-        encryption,
-        block_public_access: block,
-        ownership,
-        cors: cors.unwrap_or_default(),
-        lifecycle: lifecycle.unwrap_or_default(),
-        tags,
-    })
+/// What is to be read.
+pub struct Look<'a> {
+    pub client: &'a Client,
+    pub wanted: &'a BucketSpec,
+    pub before: Option<&'a BucketSpec>,
+    pub thorough: bool,
 }
 
-async fn asked<T>(ask: bool, call: impl Future<Output = Result<Option<T>, Fault>>) -> Result<Option<T>, Fault> {
-    if ask { call.await } else { Ok(None) }
+impl Look<'_> {
+    /// Whether a setting is worth a call: somebody states it, or everything is to be seen.
+    fn asks<T>(&self, setting: impl Fn(&BucketSpec) -> &Option<T>) -> bool {
+        self.thorough || setting(self.wanted).is_some() || self.dropped(setting)
+    }
+
+    fn dropped<T>(&self, setting: impl Fn(&BucketSpec) -> &Option<T>) -> bool {
+        self.before.is_some_and(|before| setting(before).is_some()) && setting(self.wanted).is_none()
+    }
+
+    /// A setting with a default: told when it is stated, or was and is otherwise; an extra when nobody asked for it and
+    /// it is otherwise.
+    fn settle<T: Clone + PartialEq + Into<serde_json::Value>>(
+        &self,
+        path: &str,
+        setting: impl Fn(&BucketSpec) -> &Option<T>,
+        held: Option<T>,
+        default: &T,
+        extras: &mut Vec<Extra>,
+    ) -> Option<T> {
+        let held = held?;
+        if setting(self.wanted).is_some() {
+            return Some(held);
+        }
+        if held == *default {
+            return None;
+        }
+        if self.dropped(setting) {
+            return Some(held);
+        }
+        extras.push(Extra { path: path.to_owned(), value: held.into(), theirs: false });
+        None
+    }
+
+    /// The settings: each one costs a call.
+    pub async fn settings(&self, tags: BTreeMap<String, String>) -> Result<(BucketSpec, Vec<Extra>), Fault> {
+        let (client, name) = (self.client, &self.wanted.name);
+        let encrypts = self.asks(|spec| &spec.encryption)
+            || self.asks(|spec| &spec.kms_key)
+            || self.asks(|spec| &spec.bucket_key);
+        let ((versioning, encryption, block, ownership), (cors, lifecycle, others)) = future::try_join(
+            future::try_join4(
+                asked(self.asks(|spec| &spec.versioning), versioning(client, name)),
+                asked(encrypts, encryption::held(client, name)),
+                asked(self.asks(|spec| &spec.block_public_access), public_access(client, name)),
+                asked(self.asks(|spec| &spec.ownership), ownership(client, name)),
+            ),
+            future::try_join3(
+                asked(self.asks(|spec| &spec.cors), cors::held(client, name)),
+                asked(self.asks(|spec| &spec.lifecycle), lifecycle::held(client, name)),
+                asked(self.thorough, others::extras(client, name)),
+            ),
+        )
+        .await?;
+        let mut extras = others.unwrap_or_default();
+        let (now, before) = (Encryption::of(self.wanted), self.before.map(Encryption::of).unwrap_or_default());
+        let encryption =
+            encryption.map(|held| encryption::seen(held.as_ref(), &now, &before, &mut extras)).unwrap_or_default();
+        let by_default = "BucketOwnerEnforced".to_owned();
+        let ownership = self.settle("ownership", |spec| &spec.ownership, ownership.flatten(), &by_default, &mut extras);
+        let spec = BucketSpec {
+            name: name.clone(),
+            region: self.wanted.region.clone(),
+            versioning: self.settle("versioning", |spec| &spec.versioning, versioning, &false, &mut extras),
+            encryption: encryption.algorithm,
+            kms_key: encryption.key,
+            bucket_key: encryption.bucket_key,
+            block_public_access: self.blocks(block, &mut extras),
+            ownership,
+            cors: cors
+                .and_then(|held| cors::seen(&held, cors::Stated::of(self.wanted, self.before), &mut extras)),
+            lifecycle: lifecycle
+                .and_then(|held| lifecycle::seen(&held, lifecycle::Stated::of(self.wanted, self.before), &mut extras)),
+            tags,
+        };
+        Ok((spec, extras))
+    }
+
+    /// All four blocks as one setting. A part of them is neither on nor off: each that is otherwise is an extra.
+    fn blocks(&self, held: Option<Blocks>, extras: &mut Vec<Extra>) -> Option<bool> {
+        let held = held?;
+        let all = held.values().all(|on| on);
+        let extra = |path: String, on: bool, theirs: bool| Extra { path, value: on.into(), theirs };
+        match (self.wanted.block_public_access, self.dropped(|spec| &spec.block_public_access)) {
+            (Some(false), _) if held.values().any(|on| on) => {
+                let on = held.0.iter().filter(|(_, on)| *on);
+                extras.extend(on.map(|(name, on)| extra(format!("block_public_access.{name}"), *on, false)));
+                Some(false)
+            }
+            (Some(_), _) => Some(all),
+            (None, true) => (!all).then_some(false),
+            (None, false) => {
+                // A bucket that was made before 2023 has none; so has every bucket of the local AWS.
+                let never = held.1;
+                if !all {
+                    extras.push(extra("block_public_access".to_owned(), false, never));
+                }
+                None
+            }
+        }
+    }
 }
 
-async fn versioning(client: &Client, name: &str) -> Result<Option<bool>, Fault> {
+/// Name and value of each block, and whether there is no configuration at all.
+struct Blocks([(&'static str, bool); 4], bool);
+
+impl Blocks {
+    fn values(&self) -> impl Iterator<Item = bool> {
+        self.0.iter().map(|(_, on)| *on)
+    }
+}
+
+async fn asked<T>(ask: bool, call: impl Future<Output = Result<T, Fault>>) -> Result<Option<T>, Fault> {
+    if ask { call.await.map(Some) } else { Ok(None) }
+}
+
+pub async fn versioning(client: &Client, name: &str) -> Result<bool, Fault> {
     let answer = client.get_bucket_versioning().bucket(name).send().await;
     let answer = answer.map_err(|bad| fault_of("s3", "GetBucketVersioning", bad))?;
-    Ok(Some(answer.status == Some(s3::BucketVersioningStatus::Enabled)))
+    Ok(answer.status == Some(s3::BucketVersioningStatus::Enabled))
 }
 
-async fn encryption(client: &Client, name: &str) -> Result<Option<String>, Fault> {
-    let answer = client.get_bucket_encryption().bucket(name).send().await;
-    let answer = optional(answer.map_err(|bad| fault_of("s3", "GetBucketEncryption", bad)))?;
-    let rules = answer.and_then(|answer| answer.server_side_encryption_configuration).map(|config| config.rules);
-    let first = rules.into_iter().flatten().next();
-    Ok(first
-        .and_then(|rule| rule.apply_server_side_encryption_by_default)
-        .map(|by| by.sse_algorithm.as_str().to_owned()))
-}
-
-async fn public_access(client: &Client, name: &str) -> Result<Option<bool>, Fault> {
+async fn public_access(client: &Client, name: &str) -> Result<Blocks, Fault> {
     let answer = client.get_public_access_block().bucket(name).send().await;
     let answer = optional(answer.map_err(|bad| fault_of("s3", "GetPublicAccessBlock", bad)))?;
     let block = answer.and_then(|answer| answer.public_access_block_configuration);
-    Ok(Some(block.is_some_and(|block| {
-        [block.block_public_acls, block.ignore_public_acls, block.block_public_policy, block.restrict_public_buckets]
-            .iter()
-            .all(|on| *on == Some(true))
-    })))
+    let on = |value: fn(&s3::PublicAccessBlockConfiguration) -> Option<bool>| {
+        block.as_ref().and_then(value).unwrap_or_default()
+    };
+    let all = [
+        ("block_public_acls", on(|block| block.block_public_acls)),
+        ("ignore_public_acls", on(|block| block.ignore_public_acls)),
+        ("block_public_policy", on(|block| block.block_public_policy)),
+        ("restrict_public_buckets", on(|block| block.restrict_public_buckets)),
+    ];
+    Ok(Blocks(all, block.is_none()))
 }
 
 async fn ownership(client: &Client, name: &str) -> Result<Option<String>, Fault> {
@@ -81,32 +165,4 @@ async fn ownership(client: &Client, name: &str) -> Result<Option<String>, Fault>
     let answer = optional(answer.map_err(|bad| fault_of("s3", "GetBucketOwnershipControls", bad)))?;
     let rules = answer.and_then(|answer| answer.ownership_controls).map(|controls| controls.rules);
     Ok(rules.into_iter().flatten().next().map(|rule| rule.object_ownership.as_str().to_owned()))
-}
-
-async fn cors(client: &Client, name: &str) -> Result<Option<Vec<CorsRule>>, Fault> {
-    let answer = client.get_bucket_cors().bucket(name).send().await;
-    let answer = optional(answer.map_err(|bad| fault_of("s3", "GetBucketCors", bad)))?;
-    let rules = answer.and_then(|answer| answer.cors_rules).unwrap_or_default();
-    let rules = rules.into_iter().map(|rule| CorsRule {
-        origins: rule.allowed_origins,
-        methods: rule.allowed_methods,
-        headers: rule.allowed_headers.unwrap_or_default(),
-        expose: rule.expose_headers.unwrap_or_default(),
-        max_age_seconds: rule.max_age_seconds,
-    });
-    Ok(Some(rules.collect()))
-}
-
-async fn lifecycle(client: &Client, name: &str) -> Result<Option<Vec<LifecycleRule>>, Fault> {
-    let answer = client.get_bucket_lifecycle_configuration().bucket(name).send().await;
-    let answer = optional(answer.map_err(|bad| fault_of("s3", "GetBucketLifecycleConfiguration", bad)))?;
-    let rules = answer.and_then(|answer| answer.rules).unwrap_or_default();
-    let rules = rules.into_iter().map(|rule| LifecycleRule {
-        id: rule.id.unwrap_or_default(),
-        prefix: rule.filter.and_then(|filter| filter.prefix).unwrap_or_default(),
-        expire_days: rule.expiration.and_then(|expiry| expiry.days),
-        expire_old_versions_days: rule.noncurrent_version_expiration.and_then(|expiry| expiry.noncurrent_days),
-        abort_uploads_days: rule.abort_incomplete_multipart_upload.and_then(|abort| abort.days_after_initiation),
-    });
-    Ok(Some(rules.collect()))
 }
