@@ -164,7 +164,7 @@ fn footprint(seen: &Spec<'_>, notes: &mut Notes<'_>) {
 }
 
 fn alias_certificate(seen: &Spec<'_>, notes: &mut Notes<'_>) {
-    if let (Some(first), None) = (seen.spec.aliases.first(), &seen.spec.certificate) {
+    if let (Some(first), None) = (seen.spec.names().first(), &seen.spec.certificate) {
         notes.add("aliases", format!("`{first}` has no certificate"));
     }
 }
@@ -208,25 +208,25 @@ fn covers(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     let arn = seen.spec.certificate.as_ref().map(|certificate| certificate.acm_arn.as_str()).unwrap_or_default();
     let Some((address, certificate)) = seen.scope.behind::<CertificateSpec>(Kind::Certificate, arn) else { return };
     let names: Vec<&String> = certificate.alternative_names.iter().chain([&certificate.domain]).collect();
-    for (at, alias) in seen.spec.aliases.iter().enumerate() {
+    for (at, alias) in seen.spec.names().iter().enumerate() {
         let covered = is_open(alias) || names.iter().any(|name| is_open(name) || matches_name(name, alias));
         notes.add_if(!covered, format!("aliases.{at}"), || format!("`{address}` does not cover `{alias}`"));
     }
 }
 
 fn alias_count(seen: &Spec<'_>, notes: &mut Notes<'_>) {
-    let count = seen.spec.aliases.len();
+    let count = seen.spec.names().len();
     notes.add_if(count > 100, "aliases", || format!("there are {count} aliases"));
 }
 
 fn alias_taken(seen: &Spec<'_>, notes: &mut Notes<'_>) {
-    let aliases = &seen.spec.aliases;
+    let aliases = seen.spec.names();
     for (at, alias) in aliases.iter().enumerate().filter(|(at, alias)| aliases[..*at].contains(alias)) {
         notes.add(format!("aliases.{at}"), format!("`{alias}` stands twice"));
     }
     let others = seen.scope.each::<DistributionSpec>(Kind::Distribution);
     for (other, spec) in others.filter(|(other, _)| *other < seen.address) {
-        if let Some(at) = aliases.iter().position(|alias| spec.aliases.contains(alias)) {
+        if let Some(at) = aliases.iter().position(|alias| spec.names().contains(alias)) {
             notes.add(format!("aliases.{at}"), format!("`{}` stands on `{other}`, too", aliases[at]));
         }
     }

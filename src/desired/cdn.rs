@@ -8,11 +8,12 @@ use crate::plan::{Step, Work};
 use crate::resource::bucket::BucketSpec;
 use crate::resource::cache_policy::{CachePolicySpec, Choice};
 use crate::resource::distribution::{
-    Behaviour, DistributionSpec, EdgeAssociation, Logging, Origin, OriginGroup, ViewerCertificate,
+    Behaviour, CustomErrorResponse, DistributionSpec, EdgeAssociation, GeoRestriction, Logging, Origin, OriginGroup,
+    ViewerCertificate,
 };
 use crate::resource::monitoring::MonitoringSpec;
 use crate::resource::origin_access::OriginAccessSpec;
-use crate::resource::origin_request_policy::OriginRequestPolicySpec;
+use crate::resource::origin_request_policy::{HeaderChoice, OriginRequestPolicySpec};
 use crate::resource::response_headers_policy::ResponseHeadersPolicySpec;
 use crate::resource::{Address, Kind, Level, Resource, is_name, link};
 
@@ -34,7 +35,7 @@ pub fn distribution(builder: &mut Builder<'_>, step: &Step, plan: &CdnStep) {
         price_class: plan.price_class.clone(),
         http_version: plan.http_version.clone(),
         ipv6: plan.ipv6,
-        aliases: sorted(&plan.aliases),
+        aliases: plan.aliases.as_deref().map(sorted),
         certificate: plan.certificate.as_ref().map(certificate),
         default_root_object: plan.default_root_object.clone(),
         origins: plan.origins.iter().filter_map(|(id, origin)| self::origin(builder, step, plan, id, origin)).collect(),
@@ -54,6 +55,9 @@ pub fn distribution(builder: &mut Builder<'_>, step: &Step, plan: &CdnStep) {
             .enumerate()
             .map(|(at, one)| behaviour(builder, step, plan, &format!("behaviours.{at}"), one))
             .collect(),
+        custom_error_responses: plan.custom_error_responses.as_deref().map(by_code),
+        geo_restriction: plan.geo_restriction.as_ref().map(countries),
+        web_acl_id: plan.web_acl_id.clone(),
         logging: plan.logging.as_ref().and_then(|logging| {
             let (address, _) = bucket(builder, step, "logging.bucket", &logging.bucket)?;
             let bucket = format!("{}.s3.amazonaws.com", link(&address, "name"));
@@ -79,6 +83,20 @@ fn sorted<T: Clone + Ord>(items: &[T]) -> Vec<T> {
     let mut items = items.to_vec();
     items.sort();
     items
+}
+
+fn by_code(responses: &[CustomErrorResponse]) -> Vec<CustomErrorResponse> {
+    let mut responses = responses.to_vec();
+    responses.sort_by_key(|response| response.code);
+    responses
+}
+
+fn countries(plan: &GeoRestriction) -> GeoRestriction {
+    match plan {
+        GeoRestriction::None => GeoRestriction::None,
+        GeoRestriction::Allow(list) => GeoRestriction::Allow(sorted(list)),
+        GeoRestriction::Deny(list) => GeoRestriction::Deny(sorted(list)),
+    }
 }
 
 fn certificate(choice: &CertificateChoice) -> ViewerCertificate {
@@ -109,30 +127,25 @@ fn bucket(builder: &mut Builder<'_>, step: &Step, below: &str, name: &str) -> Op
 
 fn origin(builder: &mut Builder<'_>, step: &Step, plan: &CdnStep, id: &str, origin: &OriginPlan) -> Option<Origin> {
     let below = format!("origins.{id}");
-    let Some(name) = &origin.bucket else {
-        return Some(Origin {
-            id: id.to_owned(),
-            domain_name: origin.domain.clone().unwrap_or_default(),
-            path: origin.path.clone(),
-            custom: origin.custom.clone(),
-            origin_access_id: None,
-        });
+    let stated = Origin {
+        id: id.to_owned(),
+        domain_name: origin.domain.clone().unwrap_or_default(),
+        path: origin.path.clone(),
+        headers: origin.headers.clone(),
+        shield: origin.shield.clone(),
+        connection_attempts: origin.connection_attempts,
+        connection_timeout_seconds: origin.connection_timeout_seconds,
+        custom: origin.custom.clone(),
+        origin_access_id: None,
     };
+    let Some(name) = &origin.bucket else { return Some(stated) };
     let (bucket, spec) = bucket(builder, step, &below, name)?;
     let access = Address::new("cdn", Kind::OriginAccess, &as_name(id));
-    let access_spec = OriginAccessSpec {
-        name: format!("{}-{}", plan.prefix, as_name(id)),
-        description: format!("Signed reads of {}", spec.name),
-    };
+    let name = format!("{}-{}", plan.prefix, as_name(id));
+    let access_spec = OriginAccessSpec::new(name, format!("Signed reads of {}", spec.name));
     builder.add(step, &below, Resource::new(access.clone(), Kind::OriginAccess, &access_spec));
     models::readable_by_distribution(builder, step, &below, &bucket, &spec);
-    Some(Origin {
-        id: id.to_owned(),
-        domain_name: link(&bucket, "domain"),
-        path: origin.path.clone(),
-        custom: origin.custom.clone(),
-        origin_access_id: Some(link(&access, "id")),
-    })
+    Some(Origin { domain_name: link(&bucket, "domain"), origin_access_id: Some(link(&access, "id")), ..stated })
 }
 
 fn behaviour(builder: &mut Builder<'_>, step: &Step, plan: &CdnStep, below: &str, one: &BehaviourPlan) -> Behaviour {
@@ -169,6 +182,7 @@ fn behaviour(builder: &mut Builder<'_>, step: &Step, plan: &CdnStep, below: &str
         min_ttl: one.min_ttl,
         origin_request_policy_id: request,
         response_headers_policy_id: response,
+        trusted_key_groups: one.trusted_key_groups.as_deref().map(sorted),
         functions,
     }
 }
@@ -219,6 +233,16 @@ fn choice(choice: &Choice) -> Choice {
     }
 }
 
+fn header_choice(choice: &HeaderChoice) -> HeaderChoice {
+    match choice {
+        HeaderChoice::None => HeaderChoice::None,
+        HeaderChoice::AllViewer => HeaderChoice::AllViewer,
+        HeaderChoice::AllExcept(names) => HeaderChoice::AllExcept(sorted(names)),
+        HeaderChoice::Only(names) => HeaderChoice::Only(sorted(names)),
+        HeaderChoice::AllViewerAnd(names) => HeaderChoice::AllViewerAnd(sorted(names)),
+    }
+}
+
 fn policies(builder: &mut Builder<'_>, step: &Step, plan: &CdnStep) {
     let full = |name: &str| format!("{}-{}", plan.prefix, as_name(name));
     for (name, policy) in &plan.cache_policies {
@@ -241,7 +265,7 @@ fn policies(builder: &mut Builder<'_>, step: &Step, plan: &CdnStep) {
         let spec = OriginRequestPolicySpec {
             name: full(name),
             comment: policy.comment.clone(),
-            headers: policy.headers.clone(),
+            headers: header_choice(&policy.headers),
             query_strings: choice(&policy.query_strings),
             cookies: choice(&policy.cookies),
         };
@@ -258,7 +282,15 @@ fn policies(builder: &mut Builder<'_>, step: &Step, plan: &CdnStep) {
             comment: policy.comment.clone(),
             cors: policy.cors.clone(),
             hsts_seconds: policy.hsts_seconds,
+            hsts_include_subdomains: policy.hsts_include_subdomains,
+            hsts_preload: policy.hsts_preload,
             nosniff: policy.nosniff,
+            frame_options: policy.frame_options.clone(),
+            referrer_policy: policy.referrer_policy.clone(),
+            content_security_policy: policy.content_security_policy.clone(),
+            xss_protection: policy.xss_protection.clone(),
+            server_timing_percent: policy.server_timing_percent,
+            remove: policy.remove.as_deref().map(sorted),
             custom: policy.custom.clone(),
         };
         let address = Address::new("cdn", Kind::ResponseHeadersPolicy, &as_name(name));

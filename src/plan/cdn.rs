@@ -6,9 +6,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::resource::cache_policy::Choice;
-use crate::resource::distribution::CustomOrigin;
+use crate::resource::distribution::{CustomErrorResponse, CustomOrigin, GeoRestriction};
 use crate::resource::origin_request_policy::HeaderChoice;
-use crate::resource::response_headers_policy::CorsHeaders;
+use crate::resource::response_headers_policy::{CorsHeaders, XssProtection};
 
 /// The distribution with all that belongs to it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -29,9 +29,9 @@ pub struct CdnStep {
     /// IPv6.
     #[serde(default)]
     pub ipv6: Option<bool>,
-    /// Alternate domain names.
+    /// Alternate domain names. An empty list takes away those that stand there.
     #[serde(default)]
-    pub aliases: Vec<String>,
+    pub aliases: Option<Vec<String>>,
     /// Certificate for them.
     #[serde(default)]
     pub certificate: Option<CertificateChoice>,
@@ -60,6 +60,15 @@ pub struct CdnStep {
     /// Whether functions run at the edge at all; `false` takes every association away.
     #[serde(default = "yes")]
     pub edge_functions: bool,
+    /// What viewers get instead of an error of the origin.
+    #[serde(default)]
+    pub custom_error_responses: Option<Vec<CustomErrorResponse>>,
+    /// Countries that get an answer, or none: `allow: [DE, AT]`, `deny: [XX]` or `none`.
+    #[serde(default)]
+    pub geo_restriction: Option<GeoRestriction>,
+    /// ARN of a WAFv2 web ACL with scope CLOUDFRONT; empty for none.
+    #[serde(default)]
+    pub web_acl_id: Option<String>,
     /// Access logs.
     #[serde(default)]
     pub logging: Option<LoggingPlan>,
@@ -102,6 +111,18 @@ pub struct OriginPlan {
     /// Path in front.
     #[serde(default)]
     pub path: Option<String>,
+    /// Headers that CloudFront adds to its requests: name to value.
+    #[serde(default)]
+    pub headers: Option<BTreeMap<String, String>>,
+    /// Region of Origin Shield; empty for none.
+    #[serde(default)]
+    pub shield: Option<String>,
+    /// How often a connection is tried, 1 to 3.
+    #[serde(default)]
+    pub connection_attempts: Option<i32>,
+    /// Seconds to wait for a connection, 1 to 10.
+    #[serde(default)]
+    pub connection_timeout_seconds: Option<i32>,
 }
 
 /// Two origins with failover.
@@ -174,12 +195,36 @@ pub struct ResponseHeadersPolicyPlan {
     /// HSTS in seconds.
     #[serde(default)]
     pub hsts_seconds: Option<i32>,
+    /// `includeSubDomains` of HSTS.
+    #[serde(default)]
+    pub hsts_include_subdomains: Option<bool>,
+    /// `preload` of HSTS.
+    #[serde(default)]
+    pub hsts_preload: Option<bool>,
     /// nosniff.
     #[serde(default)]
-    pub nosniff: bool,
+    pub nosniff: Option<bool>,
+    /// `DENY` or `SAMEORIGIN`.
+    #[serde(default)]
+    pub frame_options: Option<String>,
+    /// Referrer-Policy.
+    #[serde(default)]
+    pub referrer_policy: Option<String>,
+    /// Content-Security-Policy.
+    #[serde(default)]
+    pub content_security_policy: Option<String>,
+    /// X-XSS-Protection.
+    #[serde(default)]
+    pub xss_protection: Option<XssProtection>,
+    /// Server-Timing in so many percent of the answers; 0 for none.
+    #[serde(default)]
+    pub server_timing_percent: Option<f64>,
+    /// Headers of the origin that viewers do not get.
+    #[serde(default)]
+    pub remove: Option<Vec<String>>,
     /// Other headers.
     #[serde(default)]
-    pub custom: BTreeMap<String, String>,
+    pub custom: Option<BTreeMap<String, String>>,
 }
 
 /// A behaviour. A policy is a name of this plan, a managed one (`CachingDisabled`) or an id.
@@ -212,6 +257,9 @@ pub struct BehaviourPlan {
     /// Response headers policy.
     #[serde(default)]
     pub response_headers_policy: Option<String>,
+    /// Ids of key groups whose signatures are asked for. An empty list asks for none.
+    #[serde(default)]
+    pub trusted_key_groups: Option<Vec<String>>,
     /// Functions at the edge.
     #[serde(default)]
     pub functions: Vec<AssociationPlan>,

@@ -24,9 +24,9 @@ pub struct DistributionSpec {
     /// Whether it answers over IPv6.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ipv6: Option<bool>,
-    /// Alternate domain names, sorted.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub aliases: Vec<String>,
+    /// Alternate domain names, sorted. An empty list takes away those that stand there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aliases: Option<Vec<String>>,
     /// Certificate for the aliases.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<ViewerCertificate>,
@@ -43,12 +43,57 @@ pub struct DistributionSpec {
     /// Behaviours by path, first match wins.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub behaviours: Vec<Behaviour>,
+    /// What viewers get instead of an error of the origin, sorted by code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom_error_responses: Option<Vec<CustomErrorResponse>>,
+    /// Countries that get an answer, or none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub geo_restriction: Option<GeoRestriction>,
+    /// ARN of a WAFv2 web ACL with scope CLOUDFRONT; empty for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub web_acl_id: Option<String>,
     /// Access logs (legacy standard logging).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logging: Option<Logging>,
     /// Tags besides the tool's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
+}
+
+impl DistributionSpec {
+    /// The alternate domain names; none where the plan says nothing.
+    pub fn names(&self) -> &[String] {
+        self.aliases.as_deref().unwrap_or_default()
+    }
+}
+
+/// What viewers get instead of one error of the origin.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CustomErrorResponse {
+    /// Status of the origin: 400, 403, 404, 405, 414, 416, 500, 501, 502, 503 or 504.
+    pub code: i32,
+    /// Path of the page that is sent instead, e.g. `/404.html`; comes with `response_code`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
+    /// Status that viewers get with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_code: Option<i32>,
+    /// Seconds until the origin is asked again; 10 when nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_ttl_seconds: Option<i64>,
+}
+
+/// Countries by ISO 3166-1 code with two letters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum GeoRestriction {
+    /// Every country gets an answer.
+    None,
+    /// Only these, sorted.
+    Allow(Vec<String>),
+    /// All but these, sorted.
+    Deny(Vec<String>),
 }
 
 /// The certificate that viewers see.
@@ -76,6 +121,18 @@ pub struct Origin {
     /// Path that is put in front.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// Headers that CloudFront adds to its requests: name to value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headers: Option<BTreeMap<String, String>>,
+    /// Region of Origin Shield, an extra cache in front of the origin; empty for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shield: Option<String>,
+    /// How often a connection is tried, 1 to 3; 3 when nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection_attempts: Option<i32>,
+    /// Seconds to wait for a connection, 1 to 10; 10 when nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection_timeout_seconds: Option<i32>,
     /// Settings of a custom origin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custom: Option<CustomOrigin>,
@@ -97,6 +154,9 @@ pub struct CustomOrigin {
     /// Seconds to wait for an answer, 1 to 120.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_timeout_seconds: Option<i32>,
+    /// Seconds that an idle connection is kept, 1 to 120; 5 when nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keepalive_timeout_seconds: Option<i32>,
 }
 
 /// Two origins; the second is asked when the first answers with one of the codes.
@@ -138,6 +198,9 @@ pub struct Behaviour {
     /// Response headers policy id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_headers_policy_id: Option<String>,
+    /// Key groups whose signatures are asked for, sorted. An empty list asks for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trusted_key_groups: Option<Vec<String>>,
     /// Lambda@Edge functions, sorted by event. Stated even when empty: an association is never left behind.
     #[serde(default)]
     pub functions: Vec<EdgeAssociation>,
@@ -170,7 +233,7 @@ pub struct Logging {
 }
 
 pub(super) const FACTS: Facts = Facts {
-    disruptive: &["enabled", "aliases", "certificate"],
+    disruptive: &["enabled", "aliases", "certificate", "geo_restriction", "web_acl_id"],
     usual_seconds: (15, 240),
     ..plain("distribution", "CloudFront distribution")
 };

@@ -13,6 +13,34 @@ pub struct OriginAccessSpec {
     pub name: String,
     /// What it is for.
     pub description: String,
+    /// When requests are signed: `always`.
+    #[serde(default = "always")]
+    pub signing_behavior: String,
+    /// How they are signed: `sigv4`.
+    #[serde(default = "sigv4")]
+    pub signing_protocol: String,
+    /// For which sort of origin: `s3`.
+    #[serde(default = "s3")]
+    pub origin_type: String,
+}
+
+impl OriginAccessSpec {
+    /// One that always signs requests to a bucket.
+    pub fn new(name: String, description: String) -> Self {
+        Self { name, description, signing_behavior: always(), signing_protocol: sigv4(), origin_type: s3() }
+    }
+}
+
+fn always() -> String {
+    "always".to_owned()
+}
+
+fn sigv4() -> String {
+    "sigv4".to_owned()
+}
+
+fn s3() -> String {
+    "s3".to_owned()
 }
 
 pub(super) const FACTS: Facts = Facts {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::kind::{Facts, plain};
 
 /// Headers that CloudFront adds to answers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResponseHeadersPolicySpec {
     /// Name, unique in the account.
@@ -21,12 +21,50 @@ pub struct ResponseHeadersPolicySpec {
     /// `Strict-Transport-Security` with so many seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hsts_seconds: Option<i32>,
+    /// `includeSubDomains` of HSTS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hsts_include_subdomains: Option<bool>,
+    /// `preload` of HSTS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hsts_preload: Option<bool>,
     /// `X-Content-Type-Options: nosniff`.
-    #[serde(default)]
-    pub nosniff: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nosniff: Option<bool>,
+    /// `X-Frame-Options`: `DENY` or `SAMEORIGIN`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frame_options: Option<String>,
+    /// `Referrer-Policy`, e.g. `strict-origin-when-cross-origin`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referrer_policy: Option<String>,
+    /// `Content-Security-Policy`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_security_policy: Option<String>,
+    /// `X-XSS-Protection`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub xss_protection: Option<XssProtection>,
+    /// `Server-Timing` in so many percent of the answers; 0 for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_timing_percent: Option<f64>,
+    /// Headers of the origin that viewers do not get, sorted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remove: Option<Vec<String>>,
     /// Other headers: name to value, each overriding the origin's.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub custom: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom: Option<BTreeMap<String, String>>,
+}
+
+/// `X-XSS-Protection`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct XssProtection {
+    /// `1`, else `0`.
+    pub enabled: bool,
+    /// `mode=block`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block: Option<bool>,
+    /// `report=`; not beside `block`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report_uri: Option<String>,
 }
 
 /// The CORS part.
@@ -39,6 +77,12 @@ pub struct CorsHeaders {
     pub methods: Vec<String>,
     /// Allowed request headers.
     pub headers: Vec<String>,
+    /// Response headers that scripts may read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expose_headers: Option<Vec<String>>,
+    /// Whether cookies and credentials may come along.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<bool>,
     /// Seconds a browser may keep the answer.
     pub max_age_seconds: i32,
 }
@@ -46,7 +90,6 @@ pub struct CorsHeaders {
 pub(super) const FACTS: Facts = Facts {
     replace_on: &["name"],
     identity: &["name"],
-    exact: &["cors", "custom"],
     mark: Some("comment mark"),
     ..plain("response-headers-policy", "CloudFront response headers policy")
 };

@@ -117,7 +117,9 @@ impl Case<'_> {
 
     pub async fn update(&self, to: &Value, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
         let provider = self.world.provider(self.kind);
-        self.with(to, Some(&found.id), async |subject| provider.update(&subject, found, fields).await).await
+        let before = Some(&self.spec);
+        let call = async |subject: Subject<'_>| provider.update(&Subject { before, ..subject }, found, fields).await;
+        self.with(to, Some(&found.id), call).await
     }
 
     pub async fn delete(&self, id: &str) -> Result<Gone, Fault> {

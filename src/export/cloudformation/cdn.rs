@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use super::{Item, Said, resource, tags};
 use crate::export::bundle::word;
 use crate::resource::cache_policy::{CachePolicySpec, Choice};
-use crate::resource::distribution::{Behaviour, DistributionSpec, Origin, OriginGroup};
+use crate::resource::distribution::{
+    Behaviour, CustomErrorResponse, DistributionSpec, GeoRestriction, Origin, OriginGroup,
+};
 use crate::resource::monitoring::MonitoringSpec;
 use crate::resource::origin_access::OriginAccessSpec;
 use crate::resource::origin_request_policy::{HeaderChoice, OriginRequestPolicySpec};
@@ -62,25 +64,55 @@ pub fn origin_request_policy(item: &Item<'_>) -> Said {
 
 pub fn response_headers_policy(item: &Item<'_>) -> Said {
     let spec: ResponseHeadersPolicySpec = item.typed()?;
-    let cors = spec.cors.map(|cors| {
+    let cors = spec.cors.as_ref().map(|cors| {
         json!({
-            "AccessControlAllowCredentials": false, "OriginOverride": true,
+            "AccessControlAllowCredentials": cors.credentials.unwrap_or_default(), "OriginOverride": true,
             "AccessControlMaxAgeSec": cors.max_age_seconds, "AccessControlAllowHeaders": {"Items": cors.headers},
             "AccessControlAllowMethods": {"Items": cors.methods}, "AccessControlAllowOrigins": {"Items": cors.origins},
+            "AccessControlExposeHeaders":
+                cors.expose_headers.as_ref().filter(|names| !names.is_empty()).map(|names| json!({"Items": names})),
         })
     });
+    let custom = spec.custom.iter().flatten();
     let custom: Vec<Value> =
-        spec.custom.iter().map(|(header, value)| json!({"Header": header, "Value": value, "Override": true})).collect();
-    let hsts = spec.hsts_seconds.map(|seconds| json!({"AccessControlMaxAgeSec": seconds, "Override": true}));
-    let security = (spec.nosniff || hsts.is_some()).then(|| {
-        json!({"StrictTransportSecurity": hsts, "ContentTypeOptions": spec.nosniff.then(|| json!({"Override": true}))})
-    });
+        custom.map(|(header, value)| json!({"Header": header, "Value": value, "Override": true})).collect();
+    let removed: Vec<Value> = spec.remove.iter().flatten().map(|name| json!({"Header": name})).collect();
+    let timing = spec.server_timing_percent.filter(|percent| *percent > 0.0);
+    let security = security(&spec);
     let properties = json!({"ResponseHeadersPolicyConfig": {
         "Name": spec.name, "Comment": item.marked(&spec.comment, 128), "CorsConfig": cors,
         "CustomHeadersConfig": (!custom.is_empty()).then(|| json!({"Items": custom})),
+        "RemoveHeadersConfig": (!removed.is_empty()).then(|| json!({"Items": removed})),
         "SecurityHeadersConfig": security,
+        "ServerTimingHeadersConfig": timing.map(|percent| json!({"Enabled": true, "SamplingRate": percent})),
     }});
     Ok((resource("AWS::CloudFront::ResponseHeadersPolicy", ("Id", item.id), properties), Vec::new()))
+}
+
+/// The security headers that the plan asks for, if any.
+fn security(spec: &ResponseHeadersPolicySpec) -> Option<Value> {
+    let nosniff = spec.nosniff == Some(true);
+    let others = [&spec.frame_options, &spec.referrer_policy, &spec.content_security_policy];
+    let any = nosniff || spec.hsts_seconds.is_some() || spec.xss_protection.is_some();
+    (any || others.into_iter().any(Option::is_some)).then(|| {
+        json!({
+            "StrictTransportSecurity": spec.hsts_seconds.map(|seconds| json!({
+                "AccessControlMaxAgeSec": seconds, "IncludeSubdomains": spec.hsts_include_subdomains,
+                "Preload": spec.hsts_preload, "Override": true,
+            })),
+            "ContentTypeOptions": nosniff.then(|| json!({"Override": true})),
+            "FrameOptions": spec.frame_options.as_ref().map(|word| json!({"FrameOption": word, "Override": true})),
+            "ReferrerPolicy":
+                spec.referrer_policy.as_ref().map(|word| json!({"ReferrerPolicy": word, "Override": true})),
+            "ContentSecurityPolicy": spec
+                .content_security_policy
+                .as_ref()
+                .map(|text| json!({"ContentSecurityPolicy": text, "Override": true})),
+            "XSSProtection": spec.xss_protection.as_ref().map(|xss| json!({
+                "Protection": xss.enabled, "ModeBlock": xss.block, "ReportUri": xss.report_uri, "Override": true,
+            })),
+        })
+    })
 }
 
 pub fn distribution(item: &Item<'_>) -> Said {
@@ -95,6 +127,8 @@ pub fn distribution(item: &Item<'_>) -> Said {
     );
     let logging =
         spec.logging.map(|logs| json!({"Bucket": logs.bucket, "IncludeCookies": logs.cookies, "Prefix": logs.prefix}));
+    let errors = spec.custom_error_responses.filter(|all| !all.is_empty());
+    let errors = errors.map(|all| all.iter().map(error_response).collect::<Vec<_>>());
     let groups: Vec<Value> = spec.origin_groups.iter().map(group).collect();
     let properties = json!({
         "DistributionConfig": {
@@ -105,20 +139,44 @@ pub fn distribution(item: &Item<'_>) -> Said {
             "OriginGroups": (!groups.is_empty()).then(|| json!({"Items": groups, "Quantity": groups.len()})),
             "DefaultCacheBehavior": behaviour(&spec.default_behaviour),
             "CacheBehaviors": spec.behaviours.iter().map(behaviour).collect::<Vec<_>>(),
+            "CustomErrorResponses": errors, "WebACLId": spec.web_acl_id.filter(|id| !id.is_empty()),
+            "Restrictions": spec.geo_restriction.as_ref().map(restrictions),
         },
         "Tags": tags(item, &spec.tags),
     });
     Ok((resource("AWS::CloudFront::Distribution", ("Id", item.id), properties), Vec::new()))
 }
 
+fn error_response(response: &CustomErrorResponse) -> Value {
+    json!({"ErrorCode": response.code, "ResponseCode": response.response_code, "ResponsePagePath": response.page,
+           "ErrorCachingMinTTL": response.min_ttl_seconds})
+}
+
+fn restrictions(wanted: &GeoRestriction) -> Value {
+    let geo = match wanted {
+        GeoRestriction::None => json!({"RestrictionType": "none"}),
+        GeoRestriction::Allow(list) => json!({"RestrictionType": "whitelist", "Locations": list}),
+        GeoRestriction::Deny(list) => json!({"RestrictionType": "blacklist", "Locations": list}),
+    };
+    json!({"GeoRestriction": geo})
+}
+
 fn origin(origin: &Origin) -> Value {
+    let headers = origin.headers.as_ref().filter(|headers| !headers.is_empty());
+    let headers = headers.map(|headers| {
+        headers.iter().map(|(name, value)| json!({"HeaderName": name, "HeaderValue": value})).collect::<Vec<_>>()
+    });
+    let shield = origin.shield.as_ref().filter(|region| !region.is_empty());
     let custom = origin.custom.as_ref().map(|custom| {
         json!({"HTTPPort": custom.http_port, "HTTPSPort": custom.https_port, "OriginProtocolPolicy": custom.protocol,
-               "OriginReadTimeout": custom.read_timeout_seconds, "OriginSSLProtocols": ["TLSv1.2"]})
+               "OriginReadTimeout": custom.read_timeout_seconds,
+               "OriginKeepaliveTimeout": custom.keepalive_timeout_seconds, "OriginSSLProtocols": ["TLSv1.2"]})
     });
     json!({
         "Id": origin.id, "DomainName": origin.domain_name, "OriginPath": origin.path,
-        "OriginAccessControlId": origin.origin_access_id,
+        "OriginAccessControlId": origin.origin_access_id, "OriginCustomHeaders": headers,
+        "OriginShield": shield.map(|region| json!({"Enabled": true, "OriginShieldRegion": region})),
+        "ConnectionAttempts": origin.connection_attempts, "ConnectionTimeout": origin.connection_timeout_seconds,
         "S3OriginConfig": custom.is_none().then(|| json!({"OriginAccessIdentity": ""})), "CustomOriginConfig": custom,
     })
 }
@@ -148,6 +206,7 @@ fn behaviour(rule: &Behaviour) -> Value {
         "CachePolicyId": rule.cache_policy_id, "OriginRequestPolicyId": rule.origin_request_policy_id,
         "ResponseHeadersPolicyId": rule.response_headers_policy_id, "MinTTL": rule.min_ttl,
         "ForwardedValues": legacy.then(|| json!({"QueryString": false, "Cookies": {"Forward": "none"}})),
+        "TrustedKeyGroups": rule.trusted_key_groups.as_ref().filter(|groups| !groups.is_empty()),
         "LambdaFunctionAssociations": functions,
     })
 }

@@ -3,7 +3,9 @@
 use super::compute::tags;
 use super::hcl::Body;
 use super::{Item, Said, resource};
-use crate::resource::distribution::{Behaviour, DistributionSpec, Origin, OriginGroup};
+use crate::resource::distribution::{
+    Behaviour, CustomErrorResponse, DistributionSpec, GeoRestriction, Origin, OriginGroup,
+};
 use crate::resource::monitoring::MonitoringSpec;
 
 pub fn distribution(item: &Item<'_>) -> Said {
@@ -15,9 +17,10 @@ pub fn distribution(item: &Item<'_>) -> Said {
         .set_some("http_version", spec.http_version)
         .set_some("is_ipv6_enabled", spec.ipv6)
         .set_some("default_root_object", spec.default_root_object);
-    if !spec.aliases.is_empty() {
-        body = body.set("aliases", spec.aliases);
+    if let Some(names) = spec.aliases.filter(|names| !names.is_empty()) {
+        body = body.set("aliases", names);
     }
+    body = body.set_some("web_acl_id", spec.web_acl_id.filter(|id| !id.is_empty()));
     body = body.set("tags", tags(item, &spec.tags));
     body = body.blocks("origin", spec.origins.iter().map(origin));
     body = body.blocks("origin_group", spec.origin_groups.iter().map(group));
@@ -27,8 +30,8 @@ pub fn distribution(item: &Item<'_>) -> Said {
         let logs = Body::new().set("bucket", logging.bucket).set("include_cookies", logging.cookies);
         body = body.block("logging_config", logs.set("prefix", logging.prefix));
     }
-    let anywhere = Body::new().set("restriction_type", "none");
-    body = body.block("restrictions", Body::new().block("geo_restriction", anywhere));
+    body = body.blocks("custom_error_response", spec.custom_error_responses.iter().flatten().map(error_response));
+    body = body.block("restrictions", Body::new().block("geo_restriction", countries(spec.geo_restriction.as_ref())));
     let certificate = match spec.certificate {
         None => Body::new().set("cloudfront_default_certificate", true),
         Some(shown) => Body::new()
@@ -41,17 +44,47 @@ pub fn distribution(item: &Item<'_>) -> Said {
     Ok((vec![made.unread(&["retain_on_delete", "wait_for_deployment"])], Vec::new()))
 }
 
+fn error_response(response: &CustomErrorResponse) -> Body {
+    Body::new()
+        .set("error_code", response.code)
+        .set_some("error_caching_min_ttl", response.min_ttl_seconds)
+        .set_some("response_code", response.response_code)
+        .set_some("response_page_path", response.page.clone())
+}
+
+fn countries(wanted: Option<&GeoRestriction>) -> Body {
+    let (sort, list): (&str, &[String]) = match wanted {
+        None | Some(GeoRestriction::None) => ("none", &[]),
+        Some(GeoRestriction::Allow(list)) => ("whitelist", list),
+        Some(GeoRestriction::Deny(list)) => ("blacklist", list),
+    };
+    let body = Body::new().set("restriction_type", sort);
+    if list.is_empty() { body } else { body.set("locations", list.to_vec()) }
+}
+
 fn origin(origin: &Origin) -> Body {
     let mut body = Body::new()
         .set("origin_id", origin.id.clone())
         .set("domain_name", origin.domain_name.clone())
         .set_some("origin_path", origin.path.clone())
-        .set_some("origin_access_control_id", origin.origin_access_id.clone());
+        .set_some("origin_access_control_id", origin.origin_access_id.clone())
+        .set_some("connection_attempts", origin.connection_attempts)
+        .set_some("connection_timeout", origin.connection_timeout_seconds);
+    let headers = origin.headers.iter().flatten();
+    body = body.blocks(
+        "custom_header",
+        headers.map(|(name, value)| Body::new().set("name", name.clone()).set("value", value.clone())),
+    );
+    if let Some(region) = origin.shield.as_ref().filter(|region| !region.is_empty()) {
+        let shield = Body::new().set("enabled", true).set("origin_shield_region", region.clone());
+        body = body.block("origin_shield", shield);
+    }
     if let Some(custom) = &origin.custom {
         let custom = Body::new()
             .set("http_port", custom.http_port)
             .set("https_port", custom.https_port)
             .set("origin_protocol_policy", custom.protocol.clone())
+            .set_some("origin_keepalive_timeout", custom.keepalive_timeout_seconds)
             .set_some("origin_read_timeout", custom.read_timeout_seconds)
             .set("origin_ssl_protocols", vec!["TLSv1.2"]);
         body = body.block("custom_origin_config", custom);
@@ -87,6 +120,9 @@ fn behaviour(rule: &Behaviour) -> Body {
     if rule.cache_policy_id.is_none() {
         let none = Body::new().block("cookies", Body::new().set("forward", "none"));
         body = body.block("forwarded_values", Body::new().set("query_string", false).then(none));
+    }
+    if let Some(groups) = rule.trusted_key_groups.as_ref().filter(|groups| !groups.is_empty()) {
+        body = body.set("trusted_key_groups", groups.clone());
     }
     let functions = rule.functions.iter().map(|function| {
         Body::new()

@@ -67,37 +67,68 @@ pub fn origin_request(item: &Item<'_>) -> Said {
 
 pub fn response_headers(item: &Item<'_>) -> Said {
     let spec: ResponseHeadersPolicySpec = item.typed()?;
-    let mut body = Body::new().set("name", spec.name).set("comment", item.marked(&spec.comment, 128));
+    let mut body = Body::new().set("name", spec.name.clone()).set("comment", item.marked(&spec.comment, 128));
     if let Some(shared) = &spec.cors {
         body = body.block("cors_config", cors(shared));
     }
-    if !spec.custom.is_empty() {
-        let headers = spec.custom.iter().map(|(header, value)| {
+    if let Some(custom) = spec.custom.as_ref().filter(|custom| !custom.is_empty()) {
+        let headers = custom.iter().map(|(header, value)| {
             Body::new().set("header", header.clone()).set("override", true).set("value", value.clone())
         });
         body = body.block("custom_headers_config", Body::new().blocks("items", headers));
     }
-    if spec.nosniff || spec.hsts_seconds.is_some() {
-        let mut security = Body::new();
-        if spec.nosniff {
-            security = security.block("content_type_options", Body::new().set("override", true));
-        }
-        if let Some(seconds) = spec.hsts_seconds {
-            let hsts = Body::new().set("access_control_max_age_sec", seconds).set("override", true);
-            security = security.block("strict_transport_security", hsts);
-        }
+    if let Some(names) = spec.remove.as_ref().filter(|names| !names.is_empty()) {
+        let headers = names.iter().map(|name| Body::new().set("header", name.clone()));
+        body = body.block("remove_headers_config", Body::new().blocks("items", headers));
+    }
+    if let Some(security) = security(&spec) {
         body = body.block("security_headers_config", security);
+    }
+    if let Some(percent) = spec.server_timing_percent.filter(|percent| *percent > 0.0) {
+        let timing = Body::new().set("enabled", true).set("sampling_rate", percent);
+        body = body.block("server_timing_headers_config", timing);
     }
     Ok((vec![resource("aws_cloudfront_response_headers_policy", item, item.id, body)], Vec::new()))
 }
 
+/// The security headers that the plan asks for, if any.
+fn security(spec: &ResponseHeadersPolicySpec) -> Option<Body> {
+    let mut parts: Vec<(&str, Body)> = Vec::new();
+    let over = || Body::new().set("override", true);
+    if let Some(policy) = &spec.content_security_policy {
+        parts.push(("content_security_policy", over().set("content_security_policy", policy.clone())));
+    }
+    if spec.nosniff == Some(true) {
+        parts.push(("content_type_options", over()));
+    }
+    if let Some(option) = &spec.frame_options {
+        parts.push(("frame_options", over().set("frame_option", option.clone())));
+    }
+    if let Some(policy) = &spec.referrer_policy {
+        parts.push(("referrer_policy", over().set("referrer_policy", policy.clone())));
+    }
+    if let Some(seconds) = spec.hsts_seconds {
+        let hsts = Body::new().set("access_control_max_age_sec", seconds);
+        let hsts = hsts.set_some("include_subdomains", spec.hsts_include_subdomains);
+        parts.push(("strict_transport_security", hsts.set("override", true).set_some("preload", spec.hsts_preload)));
+    }
+    if let Some(xss) = &spec.xss_protection {
+        let body = over().set("protection", xss.enabled).set_some("mode_block", xss.block);
+        parts.push(("xss_protection", body.set_some("report_uri", xss.report_uri.clone())));
+    }
+    let body = |all: Body, (name, part): (&str, Body)| all.block(name, part);
+    (!parts.is_empty()).then(|| parts.into_iter().fold(Body::new(), body))
+}
+
 fn cors(spec: &CorsHeaders) -> Body {
     let list = |items: &[String]| Body::new().set("items", items.to_vec());
-    Body::new()
-        .set("access_control_allow_credentials", false)
+    let exposed = spec.expose_headers.as_ref().filter(|names| !names.is_empty());
+    let body = Body::new()
+        .set("access_control_allow_credentials", spec.credentials.unwrap_or_default())
         .set("access_control_max_age_sec", spec.max_age_seconds)
         .set("origin_override", true)
         .block("access_control_allow_headers", list(&spec.headers))
         .block("access_control_allow_methods", list(&spec.methods))
-        .block("access_control_allow_origins", list(&spec.origins))
+        .block("access_control_allow_origins", list(&spec.origins));
+    exposed.into_iter().fold(body, |body, names| body.block("access_control_expose_headers", list(names)))
 }

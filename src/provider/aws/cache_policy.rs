@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use aws_sdk_cloudfront::Client;
 use aws_sdk_cloudfront::types as cf;
 
-use super::edit::{Edit, lacking, quantity, unbuilt};
+use super::edit::{lacking, quantity, unbuilt};
 use super::fault_of;
 use super::named::{Api, Page};
 use crate::resource::cache_policy::{CachePolicySpec, Choice};
@@ -134,7 +134,12 @@ impl Api for CachePolicies {
         config.comment().unwrap_or_default()
     }
 
-    fn config(spec: &Self::Spec, text: String, _: Option<Self::Config>, _: Edit<'_>) -> Result<Self::Config, Fault> {
+    fn config(
+        spec: &Self::Spec,
+        text: String,
+        _: Option<Self::Config>,
+        _: Option<&Self::Spec>,
+    ) -> Result<Self::Config, Fault> {
         cf::CachePolicyConfig::builder()
             .name(&spec.name)
             .comment(text)
@@ -146,7 +151,7 @@ impl Api for CachePolicies {
             .map_err(unbuilt)
     }
 
-    fn spec(config: Self::Config, text: String, _: &Self::Spec) -> Self::Spec {
+    fn spec(config: Self::Config, text: String) -> Self::Spec {
         let key = config.parameters_in_cache_key_and_forwarded_to_origin;
         let gzip = key.as_ref().is_some_and(|key| key.enable_accept_encoding_gzip);
         let brotli = key.as_ref().and_then(|key| key.enable_accept_encoding_brotli).unwrap_or_default();

@@ -7,11 +7,13 @@ use async_trait::async_trait;
 use aws_sdk_cloudfront::Client;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::Clients;
-use super::edit::{Edit, taken};
+use super::edit::taken;
+use super::stated;
 use crate::provider::{Gone, Made, Provider, Search, Subject};
-use crate::resource::{Address, Attributes, Class, Fault, FieldChange, Found, Kind, Owned, Owner, comment};
+use crate::resource::{Address, Attributes, Class, Extra, Fault, FieldChange, Found, Kind, Owned, Owner, comment};
 
 /// One page of a listing: ids with their configurations, and the marker of the next page.
 pub type Page<C> = (Vec<(String, C)>, Option<String>);
@@ -47,15 +49,24 @@ pub trait Api: Send + Sync + 'static {
     fn name(config: &Self::Config) -> &str;
     /// Comment or description in the configuration.
     fn text(config: &Self::Config) -> &str;
-    /// The configuration that the spec asks for; `held` is what is there, its other fields survive.
+    /// The configuration that the spec asks for. `held` is what is there: its other fields survive, but for those that an
+    /// earlier run stated (`before`), which go back to the service's default.
     fn config(
         spec: &Self::Spec,
         text: String,
         held: Option<Self::Config>,
-        edit: Edit<'_>,
+        before: Option<&Self::Spec>,
     ) -> Result<Self::Config, Fault>;
-    /// The configuration as a spec. Lists without an order of their own take that of `wanted` when they are equal.
-    fn spec(config: Self::Config, text: String, wanted: &Self::Spec) -> Self::Spec;
+    /// The configuration as a spec with every setting.
+    fn spec(config: Self::Config, text: String) -> Self::Spec;
+    /// What the service fills in where nothing is said.
+    fn usual() -> Value {
+        Value::Null
+    }
+    /// What the spec has no words for and is not as the service makes it: dotted paths and values.
+    fn others(_: &Self::Config) -> Vec<(String, Value)> {
+        Vec::new()
+    }
 }
 
 /// Provider of one such kind.
@@ -89,6 +100,13 @@ impl<A: Api> Named<A> {
         }
     }
 
+    /// Whether the one with this name carries the mark of the address that the plan has moved it from: a lost call made it.
+    async fn is_of_former(&self, subject: &Subject<'_>) -> Result<bool, Fault> {
+        let Some(former) = subject.former else { return Ok(false) };
+        let there = Subject { address: former, former: None, id: None, ..*subject };
+        Ok(self.read(&there).await?.is_some_and(|found| found.owner == Owner::Ours))
+    }
+
     async fn remove(&self, id: &str) -> Result<(), Fault> {
         let (_, etag) = A::get(self.client(), id).await?;
         A::delete(self.client(), id, etag).await
@@ -106,16 +124,20 @@ fn marked(subject: &Subject<'_>, text: &str, limit: usize) -> Result<String, Fau
 
 /// Whose it is, and what stands before the mark.
 fn unmarked(subject: &Subject<'_>, held: &str, wanted: &str, limit: usize) -> (Owner, String) {
-    let mark = format!("({})", comment(subject.stack, subject.address));
-    let Some(text) = held.strip_suffix(&mark) else {
-        let why = format!("its comment is {held:?}");
-        let others = subject.id.is_some() && read_mark(held).is_some_and(|(stack, _)| stack != subject.stack);
-        return (if others { Owner::Contested(why) } else { Owner::Foreign(why) }, held.to_owned());
+    let Some((stack, address)) = read_mark(held) else {
+        return (Owner::Foreign(format!("its comment is {held:?}")), held.to_owned());
     };
-    // A text that had to be cut is no difference.
-    let cut = marked(subject, wanted, limit).is_ok_and(|cut| cut == held);
-    let text = if cut { wanted } else { text.strip_suffix(' ').unwrap_or(text) };
-    (Owner::Ours, text.to_owned())
+    let owner = match (stack == subject.stack, address == subject.address.as_str()) {
+        (true, true) => Owner::Ours,
+        (false, _) if subject.id.is_some() => Owner::Contested(format!("its comment is {held:?}")),
+        _ => Owner::Foreign(format!("its comment is {held:?}")),
+    };
+    // A text that had to be cut is no difference, also under the address that it had before the plan moved it.
+    let cut =
+        address.parse::<Address>().ok().and_then(|address| crate::resource::marked(stack, &address, wanted, limit));
+    let text = held.strip_suffix(&format!("(akidb-edge {stack} {address})")).unwrap_or(held);
+    let text = if cut.as_deref() == Some(held) { wanted } else { text.strip_suffix(' ').unwrap_or(text) };
+    (owner, text.to_owned())
 }
 
 /// The stack and the address that the mark in a comment names.
@@ -146,18 +168,22 @@ impl<A: Api> Provider for Named<A> {
         };
         let Some((id, config)) = hit else { return Ok(None) };
         let (owner, text) = unmarked(subject, A::text(&config), A::wanted_text(&wanted), A::LIMIT);
-        let spec = serde_json::to_value(A::spec(config, text, &wanted))
+        let others = A::others(&config);
+        let spec = serde_json::to_value(A::spec(config, text))
             .map_err(|bad| Fault::unexpected("cloudfront", "read", bad.to_string()))?;
-        Ok(Some(Found { attributes: attributes(&id), id, spec, owner, extras: Vec::new() }))
+        let (spec, mut extras) = stated::part(spec, subject.spec, subject.before, &A::usual());
+        extras.extend(others.into_iter().map(|(path, value)| Extra { path, value, theirs: false }));
+        Ok(Some(Found { attributes: attributes(&id), id, spec, owner, extras }))
     }
 
     async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
         let spec: A::Spec = subject.typed()?;
         let text = marked(subject, A::wanted_text(&spec), A::LIMIT)?;
-        match A::create(self.client(), A::config(&spec, text, None, Edit::making())?).await {
+        match A::create(self.client(), A::config(&spec, text, None, None)?).await {
             Ok(id) => Ok(made(id)),
             Err(fault) if fault.class == Class::Exists => match self.read(&Subject { id: None, ..*subject }).await? {
                 Some(found) if found.owner == Owner::Ours => Ok(made(found.id)),
+                Some(found) if self.is_of_former(subject).await? => self.update(subject, &found, &[]).await,
                 _ => Err(taken(subject, fault)),
             },
             Err(fault) => Err(fault),
@@ -172,7 +198,8 @@ impl<A: Api> Provider for Named<A> {
         let spec: A::Spec = subject.typed()?;
         let text = marked(subject, A::wanted_text(&spec), A::LIMIT)?;
         let (held, etag) = A::get(self.client(), &found.id).await?;
-        let config = A::config(&spec, text, Some(held), Edit::of(fields))?;
+        let before: Option<A::Spec> = stated::before(subject)?;
+        let config = A::config(&spec, text, Some(held), before.as_ref())?;
         A::update(self.client(), &found.id, etag, config).await?;
         Ok(made(found.id.clone()))
     }

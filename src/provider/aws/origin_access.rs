@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use aws_sdk_cloudfront::Client;
 use aws_sdk_cloudfront::types as cf;
 
-use super::edit::{Edit, lacking, unbuilt};
+use super::edit::{lacking, unbuilt};
 use super::fault_of;
 use super::named::{Api, Page};
 use crate::resource::origin_access::OriginAccessSpec;
@@ -13,17 +13,20 @@ use crate::resource::{Fault, Kind};
 /// Origin access controls of the account: for S3, always signing with SigV4.
 pub struct OriginAccess;
 
-fn config(
-    name: &str,
-    text: &str,
+/// A control with CloudFront's own words for how it signs.
+struct Words {
+    behavior: cf::OriginAccessControlSigningBehaviors,
+    protocol: cf::OriginAccessControlSigningProtocols,
     origin: cf::OriginAccessControlOriginTypes,
-) -> Result<cf::OriginAccessControlConfig, Fault> {
+}
+
+fn config(name: &str, text: &str, words: Words) -> Result<cf::OriginAccessControlConfig, Fault> {
     cf::OriginAccessControlConfig::builder()
         .name(name)
         .description(text)
-        .signing_protocol(cf::OriginAccessControlSigningProtocols::Sigv4)
-        .signing_behavior(cf::OriginAccessControlSigningBehaviors::Always)
-        .origin_access_control_origin_type(origin)
+        .signing_protocol(words.protocol)
+        .signing_behavior(words.behavior)
+        .origin_access_control_origin_type(words.origin)
         .build()
         .map_err(unbuilt)
 }
@@ -49,8 +52,9 @@ impl Api for OriginAccess {
         let list = answer.map_err(|bad| fault_of("cloudfront", CALL, bad))?.origin_access_control_list;
         let list = list.ok_or_else(lacking(CALL, "list"))?;
         let items = list.items.unwrap_or_default().into_iter().map(|item| {
-            let config = config(&item.name, &item.description, item.origin_access_control_origin_type)?;
-            Ok((item.id, config))
+            let (behavior, protocol) = (item.signing_behavior, item.signing_protocol);
+            let words = Words { behavior, protocol, origin: item.origin_access_control_origin_type };
+            Ok((item.id, config(&item.name, &item.description, words)?))
         });
         Ok((items.collect::<Result<_, Fault>>()?, list.next_marker.filter(|next| !next.is_empty())))
     }
@@ -88,11 +92,27 @@ impl Api for OriginAccess {
         config.description().unwrap_or_default()
     }
 
-    fn config(spec: &Self::Spec, text: String, _: Option<Self::Config>, _: Edit<'_>) -> Result<Self::Config, Fault> {
-        config(&spec.name, &text, cf::OriginAccessControlOriginTypes::S3)
+    fn config(
+        spec: &Self::Spec,
+        text: String,
+        _: Option<Self::Config>,
+        _: Option<&Self::Spec>,
+    ) -> Result<Self::Config, Fault> {
+        let words = Words {
+            behavior: spec.signing_behavior.as_str().into(),
+            protocol: spec.signing_protocol.as_str().into(),
+            origin: spec.origin_type.as_str().into(),
+        };
+        config(&spec.name, &text, words)
     }
 
-    fn spec(config: Self::Config, text: String, _: &Self::Spec) -> Self::Spec {
-        OriginAccessSpec { name: config.name, description: text }
+    fn spec(config: Self::Config, text: String) -> Self::Spec {
+        OriginAccessSpec {
+            name: config.name,
+            description: text,
+            signing_behavior: config.signing_behavior.as_str().to_owned(),
+            signing_protocol: config.signing_protocol.as_str().to_owned(),
+            origin_type: config.origin_access_control_origin_type.as_str().to_owned(),
+        }
     }
 }

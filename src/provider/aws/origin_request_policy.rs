@@ -5,7 +5,7 @@ use aws_sdk_cloudfront::Client;
 use aws_sdk_cloudfront::types as cf;
 
 use super::cache_policy::{behaviour, choice, cookies, headers, query_strings, sorted};
-use super::edit::{Edit, lacking, unbuilt};
+use super::edit::{lacking, unbuilt};
 use super::fault_of;
 use super::named::{Api, Page};
 use crate::resource::cache_policy::Choice;
@@ -96,7 +96,12 @@ impl Api for OriginRequestPolicies {
         config.comment().unwrap_or_default()
     }
 
-    fn config(spec: &Self::Spec, text: String, _: Option<Self::Config>, _: Edit<'_>) -> Result<Self::Config, Fault> {
+    fn config(
+        spec: &Self::Spec,
+        text: String,
+        _: Option<Self::Config>,
+        _: Option<&Self::Spec>,
+    ) -> Result<Self::Config, Fault> {
         let (by, names) = header_behaviour(&spec.headers);
         let in_headers = cf::OriginRequestPolicyHeadersConfig::builder().header_behavior(by.into());
         let in_cookies = cf::OriginRequestPolicyCookiesConfig::builder();
@@ -115,7 +120,7 @@ impl Api for OriginRequestPolicies {
             .map_err(unbuilt)
     }
 
-    fn spec(config: Self::Config, text: String, _: &Self::Spec) -> Self::Spec {
+    fn spec(config: Self::Config, text: String) -> Self::Spec {
         let query = config
             .query_strings_config
             .map(|by| choice(by.query_string_behavior.as_str(), by.query_strings.and_then(|list| list.items)));

@@ -1,23 +1,33 @@
 //! CloudFront response headers policies.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use aws_sdk_cloudfront::Client;
 use aws_sdk_cloudfront::types as cf;
+use serde_json::{Value, json};
 
-use super::edit::{Edit, lacking, quantity, unbuilt};
+use super::edit::{lacking, quantity, unbuilt};
 use super::fault_of;
 use super::named::{Api, Page};
+use super::security_headers as security;
+use super::stated::put;
 use crate::resource::response_headers_policy::{CorsHeaders, ResponseHeadersPolicySpec};
 use crate::resource::{Fault, Kind};
 
 /// Response headers policies of the account.
 pub struct ResponseHeadersPolicies;
 
-/// The CORS part. Whether it overrides the origin, credentials and exposed headers are the owner's once it is there.
+/// Seconds that a browser may keep an answer when nothing is said.
+const CORS_MAX_AGE: i32 = 600;
+
+/// The CORS part. Whether it overrides the origin is the owner's once it is there.
 fn cors(
     spec: &CorsHeaders,
     held: Option<cf::ResponseHeadersPolicyCorsConfig>,
+    before: Option<&CorsHeaders>,
 ) -> Result<cf::ResponseHeadersPolicyCorsConfig, Fault> {
+    let was = |stated: fn(&CorsHeaders) -> bool| before.is_some_and(stated);
     let origins = cf::ResponseHeadersPolicyAccessControlAllowOrigins::builder()
         .quantity(quantity(&spec.origins))
         .set_items(Some(spec.origins.clone()));
@@ -27,75 +37,107 @@ fn cors(
     let headers = cf::ResponseHeadersPolicyAccessControlAllowHeaders::builder()
         .quantity(quantity(&spec.headers))
         .set_items(Some(spec.headers.clone()));
+    let mut credentials = held.as_ref().map(|held| held.access_control_allow_credentials);
+    put(&mut credentials, spec.credentials, was(|b| b.credentials.is_some()), Some(false));
+    let over = held.as_ref().is_none_or(|held| held.origin_override);
+    let mut exposed = held.and_then(|held| held.access_control_expose_headers);
+    let wanted = spec.expose_headers.as_deref().filter(|names| !names.is_empty()).map(expose).transpose()?;
+    put(&mut exposed, wanted, spec.expose_headers.is_some() || was(|b| b.expose_headers.is_some()), None);
     cf::ResponseHeadersPolicyCorsConfig::builder()
         .access_control_allow_origins(origins.build().map_err(unbuilt)?)
         .access_control_allow_methods(methods.build().map_err(unbuilt)?)
         .access_control_allow_headers(headers.build().map_err(unbuilt)?)
         .access_control_max_age_sec(spec.max_age_seconds)
-        .access_control_allow_credentials(held.as_ref().is_some_and(|held| held.access_control_allow_credentials))
-        .origin_override(held.as_ref().is_none_or(|held| held.origin_override))
-        .set_access_control_expose_headers(held.and_then(|held| held.access_control_expose_headers))
+        .access_control_allow_credentials(credentials.unwrap_or_default())
+        .origin_override(over)
+        .set_access_control_expose_headers(exposed)
         .build()
         .map_err(unbuilt)
 }
 
-/// The security part: two headers are the plan's, the others survive.
-fn security(
+fn expose(names: &[String]) -> Result<cf::ResponseHeadersPolicyAccessControlExposeHeaders, Fault> {
+    cf::ResponseHeadersPolicyAccessControlExposeHeaders::builder()
+        .quantity(quantity(names))
+        .set_items(Some(names.to_vec()))
+        .build()
+        .map_err(unbuilt)
+}
+
+/// The plan's other headers beside those of others; what an earlier run stated and the plan does not goes.
+fn custom(
     spec: &ResponseHeadersPolicySpec,
-    held: Option<cf::ResponseHeadersPolicySecurityHeadersConfig>,
-    edit: Edit<'_>,
-) -> Result<Option<cf::ResponseHeadersPolicySecurityHeadersConfig>, Fault> {
-    let mut all = held.unwrap_or_else(|| cf::ResponseHeadersPolicySecurityHeadersConfig::builder().build());
-    if let Some(seconds) = spec.hsts_seconds {
-        let fresh = || cf::ResponseHeadersPolicyStrictTransportSecurity::builder();
-        let fresh = || fresh().r#override(true).access_control_max_age_sec(seconds).build().map_err(unbuilt);
-        let mut hsts = all.strict_transport_security.map_or_else(fresh, Ok)?;
-        hsts.access_control_max_age_sec = seconds;
-        all.strict_transport_security = Some(hsts);
-    } else if edit.dropped("hsts_seconds") {
-        all.strict_transport_security = None;
+    held: Option<cf::ResponseHeadersPolicyCustomHeadersConfig>,
+    before: Option<&ResponseHeadersPolicySpec>,
+) -> Result<Option<cf::ResponseHeadersPolicyCustomHeadersConfig>, Fault> {
+    let former = before.and_then(|before| before.custom.as_ref());
+    if spec.custom.is_none() && former.is_none() {
+        return Ok(held);
     }
-    if !spec.nosniff {
-        all.content_type_options = None;
-    } else if all.content_type_options.is_none() {
-        let fresh = cf::ResponseHeadersPolicyContentTypeOptions::builder().r#override(true);
-        all.content_type_options = Some(fresh.build().map_err(unbuilt)?);
+    let names = [spec.custom.as_ref(), former].into_iter().flatten().flat_map(BTreeMap::keys);
+    let ours: Vec<String> = names.map(|name| name.to_ascii_lowercase()).collect();
+    let (held, mut items): (Vec<_>, Vec<_>) = held
+        .and_then(|list| list.items)
+        .unwrap_or_default()
+        .into_iter()
+        .partition(|held| ours.contains(&held.header.to_ascii_lowercase()));
+    for (header, value) in spec.custom.iter().flatten() {
+        // Whether it overrides the origin's is the owner's once it is there.
+        let over = held.iter().find(|held| held.header.eq_ignore_ascii_case(header)).is_none_or(|held| held.r#override);
+        let new = cf::ResponseHeadersPolicyCustomHeader::builder().header(header).value(value).r#override(over);
+        items.push(new.build().map_err(unbuilt)?);
     }
-    // CloudFront takes no empty part.
-    let empty = cf::ResponseHeadersPolicySecurityHeadersConfig::builder().build();
-    Ok((all != empty).then_some(all))
+    if items.is_empty() {
+        return Ok(None);
+    }
+    let list = cf::ResponseHeadersPolicyCustomHeadersConfig::builder().quantity(quantity(&items));
+    list.set_items(Some(items)).build().map(Some).map_err(unbuilt)
 }
 
-fn custom(spec: &ResponseHeadersPolicySpec) -> Result<cf::ResponseHeadersPolicyCustomHeadersConfig, Fault> {
-    let headers = spec.custom.iter().map(|(header, value)| {
-        cf::ResponseHeadersPolicyCustomHeader::builder().header(header).value(value).r#override(true).build()
-    });
-    let headers = headers.collect::<Result<Vec<_>, _>>().map_err(unbuilt)?;
-    cf::ResponseHeadersPolicyCustomHeadersConfig::builder()
-        .quantity(quantity(&headers))
-        .set_items((!headers.is_empty()).then_some(headers))
-        .build()
-        .map_err(unbuilt)
+/// The headers of the origin that viewers do not get.
+fn removed(
+    spec: &ResponseHeadersPolicySpec,
+    mut held: Option<cf::ResponseHeadersPolicyRemoveHeadersConfig>,
+    before: Option<&ResponseHeadersPolicySpec>,
+) -> Result<Option<cf::ResponseHeadersPolicyRemoveHeadersConfig>, Fault> {
+    let list = |names: &Vec<String>| {
+        let items = names.iter().map(|name| cf::ResponseHeadersPolicyRemoveHeader::builder().header(name).build());
+        let items = items.collect::<Result<Vec<_>, _>>()?;
+        let list = cf::ResponseHeadersPolicyRemoveHeadersConfig::builder().quantity(quantity(&items));
+        list.set_items(Some(items)).build()
+    };
+    let wanted = spec.remove.as_ref().filter(|names| !names.is_empty()).map(list).transpose().map_err(unbuilt)?;
+    let was = spec.remove.is_some() || before.is_some_and(|before| before.remove.is_some());
+    put(&mut held, wanted, was, None);
+    Ok(held)
 }
 
-/// `held` in the order of `wanted` when both have the same members: the order means nothing to CloudFront.
-fn like(mut held: Vec<String>, wanted: Option<&Vec<String>>) -> Vec<String> {
-    if let Some(wanted) = wanted {
-        held.sort_by_key(|item| wanted.iter().position(|other| other == item).unwrap_or(wanted.len()));
-    }
-    held
+/// `Server-Timing` for some of the answers.
+fn timing(
+    spec: &ResponseHeadersPolicySpec,
+    mut held: Option<cf::ResponseHeadersPolicyServerTimingHeadersConfig>,
+    before: Option<&ResponseHeadersPolicySpec>,
+) -> Result<Option<cf::ResponseHeadersPolicyServerTimingHeadersConfig>, Fault> {
+    let some = |percent: f64| {
+        let new = cf::ResponseHeadersPolicyServerTimingHeadersConfig::builder().enabled(true);
+        new.sampling_rate(percent).build().map_err(unbuilt)
+    };
+    let wanted = spec.server_timing_percent.filter(|percent| *percent > 0.0).map(some).transpose()?;
+    let was = spec.server_timing_percent.is_some() || before.is_some_and(|b| b.server_timing_percent.is_some());
+    put(&mut held, wanted, was, None);
+    Ok(held)
 }
 
-fn cors_spec(held: cf::ResponseHeadersPolicyCorsConfig, wanted: Option<&CorsHeaders>) -> CorsHeaders {
+fn cors_spec(held: cf::ResponseHeadersPolicyCorsConfig) -> CorsHeaders {
     let origins = held.access_control_allow_origins.map(|list| list.items).unwrap_or_default();
     let methods = held.access_control_allow_methods.map(|list| list.items).unwrap_or_default();
     let headers = held.access_control_allow_headers.map(|list| list.items).unwrap_or_default();
-    let methods = methods.iter().map(|method| method.as_str().to_owned()).collect();
     CorsHeaders {
-        origins: like(origins, wanted.map(|wanted| &wanted.origins)),
-        methods: like(methods, wanted.map(|wanted| &wanted.methods)),
-        headers: like(headers, wanted.map(|wanted| &wanted.headers)),
-        max_age_seconds: held.access_control_max_age_sec.unwrap_or(600),
+        origins,
+        methods: methods.iter().map(|method| method.as_str().to_owned()).collect(),
+        headers,
+        expose_headers: Some(held.access_control_expose_headers.and_then(|list| list.items).unwrap_or_default()),
+        credentials: Some(held.access_control_allow_credentials),
+        max_age_seconds: held.access_control_max_age_sec.unwrap_or(CORS_MAX_AGE),
     }
 }
 
@@ -166,37 +208,52 @@ impl Api for ResponseHeadersPolicies {
         spec: &Self::Spec,
         text: String,
         held: Option<Self::Config>,
-        edit: Edit<'_>,
+        before: Option<&Self::Spec>,
     ) -> Result<Self::Config, Fault> {
         let fresh = || cf::ResponseHeadersPolicyConfig::builder().name(&spec.name).build().map_err(unbuilt);
         let mut config = held.map_or_else(fresh, Ok)?;
         config.comment = Some(text);
+        let former = before.and_then(|before| before.cors.as_ref());
         if let Some(wanted) = &spec.cors {
-            config.cors_config = Some(cors(wanted, config.cors_config.take())?);
-        } else if edit.dropped("cors") {
+            config.cors_config = Some(cors(wanted, config.cors_config.take(), former)?);
+        } else if former.is_some() {
             config.cors_config = None;
         }
-        config.security_headers_config = security(spec, config.security_headers_config.take(), edit)?;
-        if !spec.custom.is_empty() {
-            config.custom_headers_config = Some(custom(spec)?);
-        } else if edit.dropped("custom") {
-            config.custom_headers_config = None;
-        }
+        config.security_headers_config = security::wanted(spec, config.security_headers_config.take(), before)?;
+        config.custom_headers_config = custom(spec, config.custom_headers_config.take(), before)?;
+        config.remove_headers_config = removed(spec, config.remove_headers_config.take(), before)?;
+        config.server_timing_headers_config = timing(spec, config.server_timing_headers_config.take(), before)?;
         Ok(config)
     }
 
-    fn spec(config: Self::Config, text: String, wanted: &Self::Spec) -> Self::Spec {
-        let security = config.security_headers_config;
-        let nosniff = security.as_ref().is_some_and(|all| all.content_type_options.is_some());
-        let hsts = security.and_then(|all| all.strict_transport_security);
+    fn spec(config: Self::Config, text: String) -> Self::Spec {
         let custom = config.custom_headers_config.and_then(|list| list.items).unwrap_or_default();
-        ResponseHeadersPolicySpec {
+        let removed = config.remove_headers_config.and_then(|list| list.items).unwrap_or_default();
+        let timing = config.server_timing_headers_config.filter(|timing| timing.enabled);
+        let mut spec = ResponseHeadersPolicySpec {
             name: config.name,
             comment: text,
-            cors: config.cors_config.map(|held| cors_spec(held, wanted.cors.as_ref())),
-            hsts_seconds: hsts.map(|hsts| hsts.access_control_max_age_sec),
-            nosniff,
-            custom: custom.into_iter().map(|header| (header.header, header.value)).collect(),
-        }
+            cors: config.cors_config.map(cors_spec),
+            server_timing_percent: Some(timing.map_or(0.0, |timing| timing.sampling_rate.unwrap_or_default())),
+            remove: Some(removed.into_iter().map(|header| header.header).collect()),
+            custom: Some(custom.into_iter().map(|header| (header.header, header.value)).collect()),
+            ..ResponseHeadersPolicySpec::default()
+        };
+        security::read(config.security_headers_config, &mut spec);
+        spec
+    }
+
+    fn usual() -> Value {
+        json!({"cors": {"expose_headers": [], "credentials": false}, "hsts_include_subdomains": false,
+               "hsts_preload": false, "nosniff": false, "server_timing_percent": 0.0, "remove": [], "custom": {}})
+    }
+
+    /// Headers that give way to the origin's, although ours are to override it.
+    fn others(config: &Self::Config) -> Vec<(String, Value)> {
+        let mut yielding = security::yielding(config.security_headers_config.as_ref());
+        yielding.extend(config.cors_config.iter().filter(|cors| !cors.origin_override).map(|_| "cors".to_owned()));
+        let custom = config.custom_headers_config.iter().flat_map(|list| list.items());
+        yielding.extend(custom.filter(|one| !one.r#override).map(|one| format!("custom.{}", one.header)));
+        yielding.into_iter().map(|path| (format!("{path}.override"), Value::Bool(false))).collect()
     }
 }

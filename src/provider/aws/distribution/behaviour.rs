@@ -1,5 +1,7 @@
 //! Cache behaviours: the default one and those by path are two types of the SDK with the same fields.
 
+use std::collections::BTreeSet;
+
 use super::read::text;
 use super::*;
 use crate::resource::distribution::{Behaviour, EdgeAssociation};
@@ -11,6 +13,7 @@ pub struct Parts<'a> {
     methods: &'a mut Option<cf::AllowedMethods>,
     compress: &'a mut Option<bool>,
     functions: &'a mut Option<cf::LambdaFunctionAssociations>,
+    key_groups: &'a mut Option<cf::TrustedKeyGroups>,
     cache_policy: &'a mut Option<String>,
     origin_request_policy: &'a mut Option<String>,
     response_headers_policy: &'a mut Option<String>,
@@ -28,6 +31,7 @@ macro_rules! parts {
             methods: &mut $held.allowed_methods,
             compress: &mut $held.compress,
             functions: &mut $held.lambda_function_associations,
+            key_groups: &mut $held.trusted_key_groups,
             cache_policy: &mut $held.cache_policy_id,
             origin_request_policy: &mut $held.origin_request_policy_id,
             response_headers_policy: &mut $held.response_headers_policy_id,
@@ -44,45 +48,60 @@ macro_rules! parts {
 pub fn default(
     spec: &Behaviour,
     held: Option<cf::DefaultCacheBehavior>,
-    edit: Edit<'_>,
+    before: Option<&DistributionSpec>,
 ) -> Result<cf::DefaultCacheBehavior, Fault> {
     let fresh = || {
         let new = cf::DefaultCacheBehavior::builder().target_origin_id(&spec.target);
         new.viewer_protocol_policy(spec.viewer_protocol.as_str().into()).build().map_err(unbuilt)
     };
     let mut held = held.map_or_else(fresh, Ok)?;
-    apply(parts!(held), spec, edit, "default_behaviour")?;
+    apply(parts!(held), spec, before.map(|before| &before.default_behaviour))?;
     Ok(held)
 }
 
-/// The behaviours by path, in the plan's order; what is held for a path keeps its other settings.
+/// The behaviours by path: the plan's in its order, each with its other settings as they are held; those of others keep
+/// their place behind the one that stood before them. With them, what those of others lead to.
 #[expect(deprecated, reason = "the legacy time to live is part of the spec")]
 pub fn by_path(
-    specs: &[Behaviour],
+    spec: &DistributionSpec,
     held: Option<cf::CacheBehaviors>,
-    edit: Edit<'_>,
-) -> Result<cf::CacheBehaviors, Fault> {
+    before: Option<&DistributionSpec>,
+) -> Result<(cf::CacheBehaviors, BTreeSet<String>), Fault> {
+    let former: &[Behaviour] = before.map(|before| before.behaviours.as_slice()).unwrap_or_default();
+    let find = |list: &[Behaviour], path: &str| list.iter().position(|one| one.path.as_deref() == Some(path));
+    let mut items = Vec::new();
     let mut held = held.and_then(|list| list.items).unwrap_or_default();
-    let items = specs.iter().enumerate().map(|(at, spec)| {
+    for spec in &spec.behaviours {
         let path = spec.path.as_deref().unwrap_or_default();
         let fresh = || {
             let new = cf::CacheBehavior::builder().path_pattern(path).target_origin_id(&spec.target);
             new.viewer_protocol_policy(spec.viewer_protocol.as_str().into()).build().map_err(unbuilt)
         };
-        let known = held.iter().position(|held| held.path_pattern == path).map(|at| held.swap_remove(at));
+        let known = held.iter().find(|held| held.path_pattern == path).cloned();
         let mut held = known.map_or_else(fresh, Ok)?;
-        apply(parts!(held), spec, edit, &format!("behaviours.{at}"))?;
-        Ok(held)
+        apply(parts!(held), spec, find(former, path).map(|at| &former[at]))?;
+        items.push(held);
+    }
+    held.retain(|held| {
+        find(&spec.behaviours, &held.path_pattern).is_some() || find(former, &held.path_pattern).is_none()
     });
-    let items = items.collect::<Result<Vec<_>, Fault>>()?;
-    cf::CacheBehaviors::builder()
-        .quantity(quantity(&items))
-        .set_items((!items.is_empty()).then_some(items))
-        .build()
-        .map_err(unbuilt)
+    let (mut needed, mut place) = (BTreeSet::new(), 0);
+    for held in held {
+        if let Some(at) = items.iter().position(|item: &cf::CacheBehavior| item.path_pattern == held.path_pattern) {
+            place = at + 1;
+        } else {
+            needed.insert(held.target_origin_id.clone());
+            items.insert(place, held);
+            place += 1;
+        }
+    }
+    let list = cf::CacheBehaviors::builder().quantity(quantity(&items));
+    let list = list.set_items((!items.is_empty()).then_some(items)).build().map_err(unbuilt)?;
+    Ok((list, needed))
 }
 
-fn apply(held: Parts<'_>, spec: &Behaviour, edit: Edit<'_>, path: &str) -> Result<(), Fault> {
+fn apply(held: Parts<'_>, spec: &Behaviour, before: Option<&Behaviour>) -> Result<(), Fault> {
+    let was = |stated: fn(&Behaviour) -> bool| before.is_some_and(stated);
     held.target.clone_from(&spec.target);
     *held.viewer_protocol = spec.viewer_protocol.as_str().into();
     *held.compress = Some(spec.compress);
@@ -91,20 +110,19 @@ fn apply(held: Parts<'_>, spec: &Behaviour, edit: Edit<'_>, path: &str) -> Resul
         *held.methods = Some(methods(&spec.methods)?);
     }
     *held.functions = Some(functions(&spec.functions)?);
-    let at = |field: &str| format!("{path}.{field}");
-    edit.put(held.origin_request_policy, spec.origin_request_policy_id.clone(), &at("origin_request_policy_id"), None);
-    edit.put(
-        held.response_headers_policy,
-        spec.response_headers_policy_id.clone(),
-        &at("response_headers_policy_id"),
-        None,
-    );
-    caching(held, spec, edit, path)
+    let groups = spec.trusted_key_groups.as_deref().map(key_groups).transpose()?;
+    put(held.key_groups, groups, was(|b| b.trusted_key_groups.is_some()), Some(key_groups(&[])?));
+    let id = spec.origin_request_policy_id.clone();
+    put(held.origin_request_policy, id, was(|b| b.origin_request_policy_id.is_some()), None);
+    let id = spec.response_headers_policy_id.clone();
+    put(held.response_headers_policy, id, was(|b| b.response_headers_policy_id.is_some()), None);
+    caching(held, spec, before)
 }
 
 /// A cache policy or the legacy settings, never both: CloudFront refuses that.
-fn caching(held: Parts<'_>, spec: &Behaviour, edit: Edit<'_>, path: &str) -> Result<(), Fault> {
-    edit.put(held.cache_policy, spec.cache_policy_id.clone(), &format!("{path}.cache_policy_id"), None);
+fn caching(held: Parts<'_>, spec: &Behaviour, before: Option<&Behaviour>) -> Result<(), Fault> {
+    let was = |stated: fn(&Behaviour) -> bool| before.is_some_and(stated);
+    put(held.cache_policy, spec.cache_policy_id.clone(), was(|b| b.cache_policy_id.is_some()), None);
     if spec.cache_policy_id.is_none() && spec.min_ttl.is_some() {
         *held.cache_policy = None;
     }
@@ -112,7 +130,7 @@ fn caching(held: Parts<'_>, spec: &Behaviour, edit: Edit<'_>, path: &str) -> Res
         (*held.forwarded, *held.min_ttl, *held.default_ttl, *held.max_ttl) = (None, None, None, None);
         return Ok(());
     }
-    edit.put(held.min_ttl, spec.min_ttl, &format!("{path}.min_ttl"), Some(0));
+    put(held.min_ttl, spec.min_ttl, was(|b| b.min_ttl.is_some()), Some(0));
     // One of the two must be there, and the legacy settings must have a shortest time.
     *held.min_ttl = held.min_ttl.or(Some(0));
     if held.forwarded.is_none() {
@@ -123,7 +141,13 @@ fn caching(held: Parts<'_>, spec: &Behaviour, edit: Edit<'_>, path: &str) -> Res
     Ok(())
 }
 
-fn methods(allowed: &[String]) -> Result<cf::AllowedMethods, Fault> {
+fn key_groups(ids: &[String]) -> Result<cf::TrustedKeyGroups, Fault> {
+    let list = cf::TrustedKeyGroups::builder().enabled(!ids.is_empty()).quantity(quantity(ids));
+    list.set_items((!ids.is_empty()).then(|| ids.to_vec())).build().map_err(unbuilt)
+}
+
+/// The allowed methods with those that are cached.
+pub fn methods(allowed: &[String]) -> Result<cf::AllowedMethods, Fault> {
     let words = |names: &[&str]| names.iter().map(|name| cf::Method::from(*name)).collect::<Vec<_>>();
     let has_options = allowed.iter().any(|method| method == "OPTIONS");
     let cached = words(if has_options { &["GET", "HEAD", "OPTIONS"] } else { &["GET", "HEAD"] });
@@ -180,6 +204,7 @@ fn as_spec(path: Option<String>, held: Parts<'_>) -> Behaviour {
         cache_policy_id,
         origin_request_policy_id: text(held.origin_request_policy.take()),
         response_headers_policy_id: text(held.response_headers_policy.take()),
+        trusted_key_groups: Some(held.key_groups.take().and_then(|list| list.items).unwrap_or_default()),
         functions,
     }
 }

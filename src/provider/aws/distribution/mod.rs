@@ -1,7 +1,11 @@
 //! CloudFront distributions: made in one call, changed by read-modify-write, switched off before they go.
 
+#[cfg(test)]
+mod answers;
 mod behaviour;
+mod errors;
 mod origins;
+mod others;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -16,7 +20,8 @@ use aws_sdk_cloudfront::Client;
 use aws_sdk_cloudfront::types as cf;
 use futures::future;
 
-use super::edit::{Edit, lacking, quantity, taken, unbuilt};
+use super::edit::{lacking, quantity, taken, unbuilt};
+use super::stated::{self, put};
 use super::{Clients, fault_of, owned, tags};
 use crate::provider::{Gone, Made, Provider, Search, Settled, Subject};
 use crate::resource::distribution::DistributionSpec;
@@ -68,6 +73,9 @@ impl Provider for Distributions {
     async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
         const CALL: &str = "CreateDistributionWithTags";
         let spec: DistributionSpec = subject.typed()?;
+        if let Some(made) = self.made_before_the_move(subject).await? {
+            return Ok(made);
+        }
         let config = cf::DistributionConfigWithTags::builder()
             .distribution_config(write::fresh(&spec, subject.token)?)
             .tags(write::tags(tags::wanted(subject, &spec.tags))?);
@@ -86,6 +94,7 @@ impl Provider for Distributions {
     async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
         let is_tag = |field: &&FieldChange| field.path == "tags" || field.path.starts_with("tags.");
         let spec: DistributionSpec = subject.typed()?;
+        let before: Option<DistributionSpec> = stated::before(subject)?;
         // What is taken over from somebody else needs our tags even when nothing else differs.
         let tagging = found.owner != Owner::Ours || fields.iter().any(|field| is_tag(&field));
         let configuring = fields.iter().any(|field| !is_tag(&field));
@@ -93,7 +102,7 @@ impl Provider for Distributions {
         let (changed, ()) = future::try_join(
             async {
                 if configuring {
-                    Ok(Some(write::change(self.client(), &spec, &found.id, fields).await?))
+                    Ok(Some(write::change(self.client(), &spec, before.as_ref(), &found.id).await?))
                 } else {
                     Ok(None)
                 }
@@ -141,6 +150,17 @@ impl Provider for Distributions {
 }
 
 impl Distributions {
+    /// The one that a lost call made under a former address of the plan, with its marks renewed: its caller reference is
+    /// another one, so CloudFront would make a second distribution.
+    async fn made_before_the_move(&self, subject: &Subject<'_>) -> Result<Option<Made>, Fault> {
+        let Some(former) = subject.former else { return Ok(None) };
+        let there = Subject { address: former, former: None, id: None, ..*subject };
+        let Some(found) = self.read(&there).await?.filter(|found| found.owner == Owner::Ours) else { return Ok(None) };
+        let spec: DistributionSpec = subject.typed()?;
+        self.retag(subject, &spec, &found, &[]).await?;
+        Ok(Some(Made { id: found.id, attributes: found.attributes }))
+    }
+
     /// Writes the wanted tags and takes away those that the plan dropped; the tags of others stay.
     async fn retag(
         &self,

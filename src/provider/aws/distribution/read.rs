@@ -1,9 +1,11 @@
 //! Finding a distribution, and its configuration as a spec.
 
 use futures::{StreamExt, TryStreamExt, stream};
+use serde_json::{Value, json};
 
 use super::*;
-use crate::resource::distribution::{Logging, ViewerCertificate};
+use crate::resource::Extra;
+use crate::resource::distribution::{GeoRestriction, Logging, ViewerCertificate};
 
 /// How many candidates are looked at together.
 const TOGETHER: usize = 4;
@@ -82,7 +84,7 @@ pub async fn by_marks(
     };
     let by_alias = |seen: &Seen| {
         let stale = tags::read(subject, seen.tags.clone()).0 == Owner::Ours;
-        !stale && shares_alias(seen.config().and_then(|config| config.aliases.as_ref()), &wanted.aliases)
+        !stale && shares_alias(seen.config().and_then(|config| config.aliases.as_ref()), wanted.names())
     };
     let at = seen.iter().position(by_token).or_else(|| seen.iter().position(by_tags));
     Ok(at.or_else(|| seen.iter().position(by_alias)).map(|at| seen.swap_remove(at)))
@@ -101,7 +103,7 @@ async fn candidates(client: &Client, wanted: &DistributionSpec) -> Result<Vec<(S
             .items
             .unwrap_or_default()
             .into_iter()
-            .filter(|item| item.comment == wanted.comment || shares_alias(item.aliases.as_ref(), &wanted.aliases));
+            .filter(|item| item.comment == wanted.comment || shares_alias(item.aliases.as_ref(), wanted.names()));
         candidates.extend(fits.map(|item| (item.id, item.arn)));
         marker = list.next_marker.filter(|next| !next.is_empty());
         if marker.is_none() {
@@ -116,11 +118,44 @@ pub fn found(subject: &Subject<'_>, mut seen: Seen) -> Result<Found, Fault> {
     let ours = subject.id.is_none() && seen.is_made_with(subject.token);
     let attributes = attributes(&seen.distribution);
     let config = seen.distribution.distribution_config.take();
+    let config = config.ok_or_else(lacking("GetDistribution", "configuration"))?;
     let (owner, tags) = tags::read(subject, seen.tags);
-    let spec = spec(config.ok_or_else(lacking("GetDistribution", "configuration"))?, tags)?;
-    let spec = serde_json::to_value(spec).map_err(|bad| Fault::unexpected("cloudfront", "read", bad.to_string()))?;
+    let (spec, extras) = parted(config, tags, subject.spec, subject.before)?;
     let owner = if ours { Owner::Ours } else { owner };
-    Ok(Found { id: seen.distribution.id, spec, attributes, owner, extras: Vec::new() })
+    Ok(Found { id: seen.distribution.id, spec, attributes, owner, extras })
+}
+
+/// The settings that were asked for, and everything else that is not as CloudFront makes it.
+pub fn parted(
+    config: cf::DistributionConfig,
+    tags: BTreeMap<String, String>,
+    wanted: &Value,
+    before: Option<&Value>,
+) -> Result<(Value, Vec<Extra>), Fault> {
+    let others = others::all(&config);
+    let spec = serde_json::to_value(spec(config, tags)?);
+    let spec = spec.map_err(|bad| Fault::unexpected("cloudfront", "read", bad.to_string()))?;
+    let (spec, mut extras) = stated::part(spec, wanted, before, &usual());
+    // Of a whole origin or behaviour that others made, it is enough to say that it is there.
+    let wholes: Vec<String> = extras.iter().map(|extra| format!("{}.", extra.path)).collect();
+    let inside = |path: &str| wholes.iter().any(|whole| path.starts_with(whole.as_str()));
+    extras.extend(others.into_iter().filter(|(path, _)| !inside(path)).map(|(path, value)| Extra {
+        path,
+        value,
+        theirs: false,
+    }));
+    Ok((spec, extras))
+}
+
+/// What CloudFront fills in where nothing is said.
+fn usual() -> Value {
+    let behaviour = json!({"min_ttl": 0, "trusted_key_groups": [], "functions": []});
+    json!({
+        "http_version": "http2", "ipv6": false, "aliases": [], "default_root_object": "", "web_acl_id": "",
+        "geo_restriction": "none", "custom_error_responses": [{"min_ttl_seconds": errors::MIN_TTL}],
+        "certificate": {"ssl_support_method": "sni-only", "minimum_protocol": write::MINIMUM_PROTOCOL},
+        "logging": {"cookies": false}, "origins": [origins::usual()], "default_behaviour": &behaviour, "behaviours": [&behaviour],
+    })
 }
 
 /// A text that CloudFront answers as empty when it is not set.
@@ -140,7 +175,18 @@ fn logging(held: cf::LoggingConfig) -> Option<Logging> {
     held.enabled.then_some(Logging { bucket: held.bucket, prefix: held.prefix, cookies: held.include_cookies })
 }
 
-/// The configuration as a spec, lists in the order that the spec documents.
+fn restriction(held: Option<cf::Restrictions>) -> GeoRestriction {
+    let Some(geo) = held.and_then(|all| all.geo_restriction) else { return GeoRestriction::None };
+    let mut countries = geo.items.unwrap_or_default();
+    countries.sort_unstable();
+    match geo.restriction_type {
+        cf::GeoRestrictionType::Whitelist => GeoRestriction::Allow(countries),
+        cf::GeoRestrictionType::Blacklist => GeoRestriction::Deny(countries),
+        _ => GeoRestriction::None,
+    }
+}
+
+/// The configuration as a spec with every setting, lists in the order that the spec documents.
 pub fn spec(config: cf::DistributionConfig, tags: BTreeMap<String, String>) -> Result<DistributionSpec, Fault> {
     let mut aliases = config.aliases.and_then(|list| list.items).unwrap_or_default();
     aliases.sort_unstable();
@@ -150,15 +196,18 @@ pub fn spec(config: cf::DistributionConfig, tags: BTreeMap<String, String>) -> R
         comment: config.comment,
         enabled: config.enabled,
         price_class: config.price_class.unwrap_or(cf::PriceClass::PriceClassAll).as_str().to_owned(),
-        http_version: config.http_version.map(|version| version.as_str().to_owned()),
-        ipv6: config.is_ipv6_enabled,
-        aliases,
+        http_version: Some(config.http_version.unwrap_or(cf::HttpVersion::Http2).as_str().to_owned()),
+        ipv6: Some(config.is_ipv6_enabled.unwrap_or_default()),
+        aliases: Some(aliases),
         certificate: config.viewer_certificate.and_then(certificate),
-        default_root_object: text(config.default_root_object),
+        default_root_object: Some(config.default_root_object.unwrap_or_default()),
         origins: origins::spec(config.origins),
         origin_groups: origins::groups_spec(config.origin_groups),
         default_behaviour: behaviour::default_spec(default),
         behaviours: behaviours.into_iter().map(behaviour::spec).collect(),
+        custom_error_responses: Some(errors::spec(config.custom_error_responses)),
+        geo_restriction: Some(restriction(config.restrictions)),
+        web_acl_id: Some(config.web_acl_id.unwrap_or_default()),
         logging: config.logging.and_then(logging),
         tags,
     })

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::answers::as_aws_answers;
 use super::*;
 use crate::change::compare;
 use crate::resource::Kind;
@@ -30,82 +31,47 @@ fn typed(spec: &Value) -> DistributionSpec {
     serde_json::from_value(spec.clone()).expect("a distribution spec")
 }
 
-fn empty_headers() -> cf::CustomHeaders {
-    cf::CustomHeaders::builder().quantity(0).build().expect("complete")
+/// What is read of it, beside this plan and this earlier run.
+fn read_back(config: &cf::DistributionConfig, wanted: &Value, before: Option<&Value>) -> (Value, Vec<String>) {
+    let (spec, extras) = read::parted(config.clone(), BTreeMap::new(), wanted, before).expect("a spec");
+    (spec, extras.into_iter().map(|extra| format!("{} {}", extra.path, extra.value)).collect())
 }
 
-/// Fills in what AWS fills in when it takes the configuration (API reference, and the answers of real distributions).
-fn as_aws_answers(mut config: cf::DistributionConfig) -> cf::DistributionConfig {
-    config.aliases = Some(cf::Aliases::builder().quantity(0).build().expect("complete"));
-    config.default_root_object = Some(String::new());
-    config.origin_groups = Some(cf::OriginGroups::builder().quantity(0).build().expect("complete"));
-    config.custom_error_responses = Some(cf::CustomErrorResponses::builder().quantity(0).build().expect("complete"));
-    config.logging = Some(cf::LoggingConfig::builder().build());
-    config.viewer_certificate = Some(
-        cf::ViewerCertificate::builder()
-            .cloud_front_default_certificate(true)
-            .ssl_support_method(cf::SslSupportMethod::Vip)
-            .minimum_protocol_version(cf::MinimumProtocolVersion::TlSv1)
-            .certificate_source(cf::CertificateSource::Cloudfront)
-            .build(),
-    );
-    let nowhere = cf::GeoRestriction::builder().restriction_type(cf::GeoRestrictionType::None).quantity(0);
-    let nowhere = nowhere.build().expect("complete");
-    config.restrictions = Some(cf::Restrictions::builder().geo_restriction(nowhere).build());
-    (config.web_acl_id, config.continuous_deployment_policy_id) = (Some(String::new()), Some(String::new()));
-    (config.http_version, config.is_ipv6_enabled, config.staging) =
-        (Some(cf::HttpVersion::Http2), Some(false), Some(false));
-    let origins = config.origins.as_mut().expect("origins");
-    for origin in &mut origins.items {
-        origin.origin_path = Some(String::new());
-        origin.custom_headers = Some(empty_headers());
-        (origin.connection_attempts, origin.connection_timeout) = (Some(3), Some(10));
-        origin.origin_shield = Some(cf::OriginShield::builder().enabled(false).build().expect("complete"));
-        origin.origin_access_control_id.get_or_insert_default();
-        if let Some(custom) = &mut origin.custom_origin_config {
-            (custom.origin_read_timeout, custom.origin_keepalive_timeout) = (Some(30), Some(5));
-        }
-    }
-    // The order of origins is AWS's own.
-    origins.items.reverse();
-    if let Some(default) = &mut config.default_cache_behavior {
-        default.smooth_streaming = Some(false);
-        default.field_level_encryption_id = Some(String::new());
-        default.trusted_key_groups =
-            Some(cf::TrustedKeyGroups::builder().enabled(false).quantity(0).build().expect("complete"));
-        default.grpc_config = Some(cf::GrpcConfig::builder().enabled(false).build().expect("complete"));
-        // The order of methods, too.
-        default.allowed_methods.as_mut().expect("methods").items.reverse();
-    }
-    for behaviour in config.cache_behaviors.iter_mut().filter_map(|list| list.items.as_mut()).flatten() {
-        (behaviour.default_ttl, behaviour.max_ttl) = (Some(86_400), Some(31_536_000));
-        behaviour.smooth_streaming = Some(false);
-    }
-    config
+fn differing(config: &cf::DistributionConfig, wanted: &Value, before: Option<&Value>) -> Vec<String> {
+    let wanted = serde_json::to_value(typed(wanted)).expect("plain data");
+    let (found, _) = read_back(config, &wanted, before);
+    compare(Kind::Distribution, &wanted, before, &found).into_iter().map(|field| field.path).collect()
 }
 
-fn read_back(config: &cf::DistributionConfig) -> Value {
-    serde_json::to_value(read::spec(config.clone(), BTreeMap::new()).expect("a spec")).expect("plain data")
+fn fresh(spec: &Value) -> cf::DistributionConfig {
+    write::fresh(&typed(spec), "token").expect("a configuration")
 }
 
 #[test]
-fn the_defaults_that_aws_fills_in_are_no_change() {
-    let wanted = serde_json::to_value(typed(&spec())).expect("plain data");
-    let held = as_aws_answers(write::fresh(&typed(&spec()), "token").expect("a configuration"));
-    let changes = compare(Kind::Distribution, &wanted, Some(&wanted), &read_back(&held));
-    assert!(changes.is_empty(), "{changes:#?}");
+fn the_defaults_that_aws_fills_in_are_no_change_and_no_extra() {
+    let held = as_aws_answers(fresh(&spec()));
+    assert!(differing(&held, &spec(), Some(&spec())).is_empty());
+    assert_eq!(read_back(&held, &spec(), Some(&spec())).1, Vec::<String>::new());
+    // The same for what a local AWS answers: just what was sent.
+    assert_eq!(read_back(&fresh(&spec()), &spec(), None).1, Vec::<String>::new());
     // A plan that states the defaults has nothing to change either.
     let mut stated = spec();
     stated["http_version"] = json!("http2");
     stated["ipv6"] = json!(false);
+    stated["aliases"] = json!([]);
+    stated["default_root_object"] = json!("");
+    stated["geo_restriction"] = json!("none");
+    stated["custom_error_responses"] = json!([]);
+    stated["origins"][0]["path"] = json!("");
     stated["origins"][0]["custom"]["read_timeout_seconds"] = json!(30);
-    let changes = compare(Kind::Distribution, &stated, Some(&stated), &read_back(&held));
-    assert!(changes.is_empty(), "{changes:#?}");
+    assert_eq!(differing(&held, &stated, Some(&stated)), Vec::<String>::new());
+    // One that stated them before and does not any more has nothing to take back.
+    assert_eq!(differing(&held, &spec(), Some(&stated)), Vec::<String>::new());
 }
 
 #[test]
 fn an_update_writes_what_was_read_but_for_the_fields_of_the_plan() {
-    let mut held = as_aws_answers(write::fresh(&typed(&spec()), "token").expect("a configuration"));
+    let mut held = as_aws_answers(fresh(&spec()));
     held.web_acl_id = Some("acl".into());
     held.is_ipv6_enabled = Some(true);
     held.aliases = Some(cf::Aliases::builder().quantity(1).items("theirs.example.com").build().expect("complete"));
@@ -113,46 +79,166 @@ fn an_update_writes_what_was_read_but_for_the_fields_of_the_plan() {
     held.default_cache_behavior.as_mut().expect("one").field_level_encryption_id = Some("fle".into());
     let mut to = spec();
     to["price_class"] = json!("PriceClass_200");
-    let fields = compare(Kind::Distribution, &to, Some(&spec()), &read_back(&held));
-    assert_eq!(fields.iter().map(|field| field.path.as_str()).collect::<Vec<_>>(), ["price_class"]);
-    let mut written = write::apply(held.clone(), &typed(&to), Edit::of(&fields)).expect("a configuration");
-    // The order of origins is the plan's; everything else is as it was.
-    written.origins.as_mut().expect("origins").items.reverse();
+    assert_eq!(differing(&held, &to, Some(&spec())), ["price_class"]);
+    let written = write::apply(held.clone(), &typed(&to), Some(&typed(&spec()))).expect("a configuration");
     held.price_class = Some(cf::PriceClass::PriceClass200);
     assert_eq!(written, held);
 }
 
+/// Everything that nobody asked for, one setting each, and the path under which it is shown.
+fn drifts() -> Vec<(&'static str, fn(&mut cf::DistributionConfig))> {
+    fn first(held: &mut cf::DistributionConfig) -> &mut cf::Origin {
+        let origins = &mut held.origins.as_mut().expect("origins").items;
+        origins.iter_mut().find(|origin| origin.id == "api").expect("the origin")
+    }
+    fn default(held: &mut cf::DistributionConfig) -> &mut cf::DefaultCacheBehavior {
+        held.default_cache_behavior.as_mut().expect("one")
+    }
+    vec![
+        (r#"http_version "http3""#, |held| held.http_version = Some(cf::HttpVersion::Http3)),
+        ("ipv6 true", |held| held.is_ipv6_enabled = Some(true)),
+        (r#"default_root_object "x.html""#, |held| held.default_root_object = Some("x.html".into())),
+        (r#"web_acl_id "acl""#, |held| held.web_acl_id = Some("acl".into())),
+        (r#"aliases ["a.example.com"]"#, |held| {
+            held.aliases = Some(cf::Aliases::builder().quantity(1).items("a.example.com").build().expect("complete"));
+        }),
+        (r#"geo_restriction {"deny":["DE"]}"#, |held| {
+            let geo = cf::GeoRestriction::builder().restriction_type(cf::GeoRestrictionType::Blacklist).quantity(1);
+            let geo = geo.items("DE").build().expect("complete");
+            held.restrictions = Some(cf::Restrictions::builder().geo_restriction(geo).build());
+        }),
+        (r#"custom_error_responses.404 {"code":404}"#, |held| {
+            let one = cf::CustomErrorResponse::builder().error_code(404).build().expect("complete");
+            let list = cf::CustomErrorResponses::builder().quantity(1).items(one).build();
+            held.custom_error_responses = Some(list.expect("complete"));
+        }),
+        (r#"logging {"bucket":"b.s3.amazonaws.com","prefix":"p"}"#, |held| {
+            let logging = cf::LoggingConfig::builder().enabled(true).bucket("b.s3.amazonaws.com").prefix("p");
+            held.logging = Some(logging.build());
+        }),
+        (r#"certificate {"acm_arn":"arn:acm"}"#, |held| {
+            held.viewer_certificate = Some(cf::ViewerCertificate::builder().acm_certificate_arn("arn:acm").build());
+        }),
+        ("staging true", |held| held.staging = Some(true)),
+        (r#"origins.api.path "/v2""#, |held| first(held).origin_path = Some("/v2".into())),
+        ("origins.api.connection_attempts 1", |held| first(held).connection_attempts = Some(1)),
+        ("origins.api.connection_timeout_seconds 4", |held| first(held).connection_timeout = Some(4)),
+        (r#"origins.api.headers {"X-Secret":"s"}"#, |held| {
+            let one = cf::OriginCustomHeader::builder().header_name("X-Secret").header_value("s").build();
+            let list = cf::CustomHeaders::builder().quantity(1).items(one.expect("complete")).build();
+            first(held).custom_headers = Some(list.expect("complete"));
+        }),
+        (r#"origins.api.shield "us-east-1""#, |held| {
+            let shield = cf::OriginShield::builder().enabled(true).origin_shield_region("us-east-1").build();
+            first(held).origin_shield = Some(shield.expect("complete"));
+        }),
+        ("origins.api.custom.read_timeout_seconds 9", |held| {
+            first(held).custom_origin_config.as_mut().expect("custom").origin_read_timeout = Some(9);
+        }),
+        (r#"origins.api.custom.ssl_protocols ["TLSv1"]"#, |held| {
+            let protocols = cf::OriginSslProtocols::builder().quantity(1).items(cf::SslProtocol::TlSv1).build();
+            let custom = first(held).custom_origin_config.as_mut().expect("custom");
+            custom.origin_ssl_protocols = Some(protocols.expect("complete"));
+        }),
+        (r#"default_behaviour.trusted_key_groups ["K1"]"#, |held| {
+            let groups = cf::TrustedKeyGroups::builder().enabled(true).quantity(1).items("K1").build();
+            default(held).trusted_key_groups = Some(groups.expect("complete"));
+        }),
+        (r#"default_behaviour.response_headers_policy_id "rhp""#, |held| {
+            default(held).response_headers_policy_id = Some("rhp".into());
+        }),
+        (r#"default_behaviour.cloudfront_functions {"viewer-request":"arn:fn"}"#, |held| {
+            let one =
+                cf::FunctionAssociation::builder().event_type(cf::EventType::ViewerRequest).function_arn("arn:fn");
+            let list = cf::FunctionAssociations::builder().quantity(1).items(one.build().expect("complete")).build();
+            default(held).function_associations = Some(list.expect("complete"));
+        }),
+        (r#"default_behaviour.field_level_encryption_id "fle""#, |held| {
+            default(held).field_level_encryption_id = Some("fle".into());
+        }),
+        ("behaviours./legacy/*.max_ttl 5", |held| {
+            held.cache_behaviors.as_mut().expect("some").items.as_mut().expect("some")[0].max_ttl = Some(5);
+        }),
+    ]
+}
+
 #[test]
-fn what_the_plan_states_no_more_goes_back_to_the_default() {
+fn what_nobody_asked_for_is_seen_and_an_update_keeps_it() {
+    for (told, set) in drifts() {
+        let mut held = as_aws_answers(fresh(&spec()));
+        set(&mut held);
+        assert_eq!(read_back(&held, &spec(), Some(&spec())).1, [told]);
+        assert_eq!(differing(&held, &spec(), Some(&spec())), Vec::<String>::new(), "{told}");
+        let mut to = spec();
+        to["comment"] = json!("other words");
+        let written = write::apply(held.clone(), &typed(&to), Some(&typed(&spec()))).expect("a configuration");
+        held.comment = "other words".into();
+        assert_eq!(written, held, "{told}");
+    }
+}
+
+#[test]
+fn behaviours_of_others_keep_their_place_and_what_they_lead_to() {
     let mut before = spec();
-    before["ipv6"] = json!(true);
-    before["http_version"] = json!("http2and3");
-    before["aliases"] = json!(["api.example.com"]);
-    before["certificate"] = json!({"acm_arn": "arn:acm", "minimum_protocol": "TLSv1.2_2025"});
-    before["default_root_object"] = json!("index.html");
-    before["logging"] = json!({"bucket": "logs.s3.amazonaws.com", "prefix": "cf/"});
-    before["origin_groups"] = json!([{"id": "both", "status_codes": [500, 503], "members": ["api", "models"]}]);
-    before["origins"][0]["custom"]["read_timeout_seconds"] = json!(55);
-    let held = write::fresh(&typed(&before), "token").expect("a configuration");
-    let found = read_back(&held);
-    assert!(compare(Kind::Distribution, &before, None, &found).is_empty());
+    before["origins"].as_array_mut().expect("a list").push(json!({"id": "old", "domain_name": "old.example.com",
+        "custom": {"http_port": 80, "https_port": 443, "protocol": "https-only"}}));
+    let mut held = fresh(&before);
+    let theirs = |path: &str| {
+        let new = cf::CacheBehavior::builder().path_pattern(path).target_origin_id("old");
+        new.viewer_protocol_policy(cf::ViewerProtocolPolicy::HttpsOnly).cache_policy_id("p").build().expect("complete")
+    };
+    let list = held.cache_behaviors.as_mut().expect("some").items.as_mut().expect("some");
+    list.insert(0, theirs("/first"));
+    list.push(theirs("/last"));
+    let (found, extras) = read_back(&held, &before, Some(&before));
+    assert_eq!(found["behaviours"].as_array().map(Vec::len), Some(1));
+    let told: Vec<&str> = extras.iter().filter_map(|extra| extra.split(' ').next()).collect();
+    assert_eq!(told, ["behaviours./first", "behaviours./last"]);
+    // The plan gives up the origin and adds a behaviour.
     let mut to = spec();
+    let mut more = to["behaviours"][0].clone();
+    more["path"] = json!("/more/*");
+    to["behaviours"].as_array_mut().expect("a list").push(more);
+    let written = write::apply(held, &typed(&to), Some(&typed(&before))).expect("a configuration");
+    let paths = |held: &cf::DistributionConfig| -> Vec<String> {
+        let list = held.cache_behaviors.as_ref().expect("some").items();
+        list.iter().map(|one| one.path_pattern.clone()).collect()
+    };
+    assert_eq!(paths(&written), ["/first", "/legacy/*", "/last", "/more/*"]);
+    let ids = |held: &cf::DistributionConfig| -> Vec<String> {
+        held.origins.as_ref().expect("some").items.iter().map(|origin| origin.id.clone()).collect()
+    };
+    assert_eq!(ids(&written), ["api", "models", "old"]);
+    assert_eq!(differing(&written, &to, Some(&to)), Vec::<String>::new());
+    // Ours go when the plan gives them up; theirs stay.
     to["behaviours"] = json!([]);
-    let to = serde_json::to_value(typed(&to)).expect("plain data");
-    let fields = compare(Kind::Distribution, &to, Some(&before), &found);
-    let written = write::apply(held, &typed(&to), Edit::of(&fields)).expect("a configuration");
-    let mut expected = write::fresh(&typed(&to), "token").expect("a configuration");
-    expected.default_root_object = Some(String::new());
-    expected.logging = Some(cf::LoggingConfig::builder().build());
-    (expected.is_ipv6_enabled, expected.http_version) = (Some(false), Some(cf::HttpVersion::Http2));
-    let custom = &mut expected.origins.as_mut().expect("origins").items[0].custom_origin_config;
-    custom.as_mut().expect("custom").origin_read_timeout = Some(30);
-    assert_eq!(written, expected);
+    let written = write::apply(written, &typed(&to), Some(&typed(&before))).expect("a configuration");
+    assert_eq!(paths(&written), ["/first", "/last", "/more/*"]);
+}
+
+#[test]
+fn what_the_plan_states_no_more_goes_back_though_its_place_in_a_list_changes() {
+    let mut before = spec();
+    before["origins"][1]["path"] = json!("/models");
+    before["origins"][1]["headers"] = json!({"X-Secret": "s"});
+    before["behaviours"][0]["response_headers_policy_id"] = json!("policy");
+    let held = as_aws_answers(fresh(&before));
+    let mut to = spec();
+    to["origins"].as_array_mut().expect("a list").remove(0);
+    to["default_behaviour"]["target"] = json!("models");
+    let mut first = to["behaviours"][0].clone();
+    first["path"] = json!("/a/*");
+    to["behaviours"].as_array_mut().expect("a list").insert(0, first);
+    let written = write::apply(held, &typed(&to), Some(&typed(&before))).expect("a configuration");
+    let (found, extras) = read_back(&written, &to, None);
+    assert_eq!(extras, Vec::<String>::new());
+    assert_eq!(found["behaviours"].as_array().map(Vec::len), Some(2));
+    assert_eq!(differing(&written, &to, Some(&before)), Vec::<String>::new());
 }
 
 #[test]
 fn an_origin_or_behaviour_may_change_its_sort() {
-    let held = as_aws_answers(write::fresh(&typed(&spec()), "token").expect("a configuration"));
+    let held = as_aws_answers(fresh(&spec()));
     let mut to = spec();
     to["origins"][0] = json!({"id": "api", "domain_name": "b.s3.amazonaws.com", "origin_access_id": "EOAC"});
     to["origins"][1] = json!({"id": "models", "domain_name": "m.example.com",
@@ -162,14 +248,55 @@ fn an_origin_or_behaviour_may_change_its_sort() {
     to["default_behaviour"].as_object_mut().expect("one").remove("cache_policy_id");
     to["default_behaviour"]["min_ttl"] = json!(5);
     // As when it is taken up without a memory of what was stated before.
-    let fields = compare(Kind::Distribution, &to, None, &read_back(&held));
-    let written = write::apply(held, &typed(&to), Edit::of(&fields)).expect("a configuration");
-    let left = compare(Kind::Distribution, &to, Some(&to), &read_back(&written));
-    assert!(left.is_empty(), "{left:#?}");
-    let origins = &written.origins.as_ref().expect("origins").items;
-    assert!(origins[0].custom_origin_config.is_none() && origins[0].s3_origin_config.is_some());
-    assert!(origins[1].custom_origin_config.is_some() && origins[1].s3_origin_config.is_none());
-    assert_eq!(origins[1].origin_access_control_id.as_deref(), Some(""));
+    let written = write::apply(held, &typed(&to), None).expect("a configuration");
+    assert_eq!(differing(&written, &to, Some(&to)), Vec::<String>::new());
+    let find = |id: &str| {
+        let origins = &written.origins.as_ref().expect("origins").items;
+        origins.iter().find(|origin| origin.id == id).expect("the origin").clone()
+    };
+    let (api, models) = (find("api"), find("models"));
+    assert!(api.custom_origin_config.is_none() && api.s3_origin_config.is_some());
+    assert!(models.custom_origin_config.is_some() && models.s3_origin_config.is_none());
+    assert_eq!(models.origin_access_control_id.as_deref(), Some(""));
     let by_path = &written.cache_behaviors.as_ref().expect("one").items()[0];
     assert_eq!((by_path.min_ttl, by_path.default_ttl, by_path.forwarded_values.is_none()), (None, None, true));
+}
+
+#[test]
+fn everything_that_was_asked_for_goes_back_to_the_default() {
+    let mut before = spec();
+    before["ipv6"] = json!(true);
+    before["http_version"] = json!("http2and3");
+    before["aliases"] = json!(["api.example.com"]);
+    before["certificate"] = json!({"acm_arn": "arn:acm", "minimum_protocol": "TLSv1.2_2025"});
+    before["default_root_object"] = json!("index.html");
+    before["web_acl_id"] = json!("acl");
+    before["geo_restriction"] = json!({"allow": ["DE"]});
+    before["custom_error_responses"] = json!([{"code": 404, "page": "/404.html", "response_code": 404}]);
+    before["logging"] = json!({"bucket": "logs.s3.amazonaws.com", "prefix": "cf/"});
+    before["origin_groups"] = json!([{"id": "both", "status_codes": [500, 503], "members": ["api", "models"]}]);
+    before["origins"][0]["custom"]["read_timeout_seconds"] = json!(55);
+    before["origins"][0]["custom"]["keepalive_timeout_seconds"] = json!(55);
+    before["origins"][0]["shield"] = json!("us-east-1");
+    before["origins"][0]["headers"] = json!({"X-Secret": "s"});
+    before["origins"][0]["connection_attempts"] = json!(1);
+    before["origins"][0]["connection_timeout_seconds"] = json!(1);
+    before["origins"][0]["path"] = json!("/x");
+    before["default_behaviour"]["trusted_key_groups"] = json!(["K1"]);
+    before["default_behaviour"]["origin_request_policy_id"] = json!("orp");
+    before["default_behaviour"]["response_headers_policy_id"] = json!("rhp");
+    let held = as_aws_answers(fresh(&before));
+    assert_eq!(differing(&held, &before, Some(&before)), Vec::<String>::new());
+    assert_eq!(read_back(&held, &before, None).1, Vec::<String>::new());
+    let mut written = write::apply(held, &typed(&spec()), Some(&typed(&before))).expect("a configuration");
+    let mut expected = as_aws_answers(fresh(&spec()));
+    let order = |held: &mut cf::DistributionConfig| {
+        held.origins.as_mut().expect("some").items.sort_by(|a, b| a.id.cmp(&b.id));
+    };
+    order(&mut written);
+    order(&mut expected);
+    // The answer's own words for CloudFront's certificate come back with the next read.
+    expected.viewer_certificate = written.viewer_certificate.clone();
+    assert_eq!(written, expected);
+    assert_eq!(read_back(&written, &spec(), None).1, Vec::<String>::new());
 }

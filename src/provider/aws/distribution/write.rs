@@ -1,15 +1,15 @@
 //! Writing a distribution: the same changes make a new configuration and alter one that was read.
 
 use super::*;
-use crate::resource::distribution::{Logging, ViewerCertificate};
+use crate::resource::distribution::{GeoRestriction, Logging, ViewerCertificate};
 
 /// What CloudFront recommends for aliases (the security policy of viewers).
-const MINIMUM_PROTOCOL: &str = "TLSv1.2_2021";
+pub const MINIMUM_PROTOCOL: &str = "TLSv1.2_2021";
 
 /// A whole new configuration.
 pub fn fresh(spec: &DistributionSpec, token: &str) -> Result<cf::DistributionConfig, Fault> {
     let bare = cf::DistributionConfig::builder().caller_reference(token).comment(&spec.comment).enabled(spec.enabled);
-    apply(bare.build().map_err(unbuilt)?, spec, Edit::making())
+    apply(bare.build().map_err(unbuilt)?, spec, None)
 }
 
 /// The tags in the SDK's words.
@@ -23,19 +23,19 @@ pub fn tags(all: BTreeMap<String, String>) -> Result<cf::Tags, Fault> {
 pub async fn change(
     client: &Client,
     spec: &DistributionSpec,
+    before: Option<&DistributionSpec>,
     id: &str,
-    fields: &[FieldChange],
 ) -> Result<cf::Distribution, Fault> {
     const READ: &str = "GetDistributionConfig";
     let held = client.get_distribution_config().id(id).send().await;
     let held = held.map_err(|bad| fault_of("cloudfront", READ, bad))?;
     let config = held.distribution_config.ok_or_else(lacking(READ, "configuration"))?;
     let etag = held.e_tag.ok_or_else(lacking(READ, "ETag"))?;
-    put(client, id, etag, apply(config, spec, Edit::of(fields))?).await.map(|(distribution, _)| distribution)
+    store(client, id, etag, apply(config, spec, before)?).await.map(|(distribution, _)| distribution)
 }
 
 /// Writes a whole configuration; gives the distribution and its new ETag.
-async fn put(
+async fn store(
     client: &Client,
     id: &str,
     etag: String,
@@ -54,7 +54,7 @@ pub async fn remove(client: &Client, id: &str) -> Result<Gone, Fault> {
     if let Some(mut config) = distribution.distribution_config.take().filter(|config| config.enabled) {
         config.enabled = false;
         // The answer says how far it is: no further look is needed.
-        (distribution, etag) = put(client, id, etag, config).await?;
+        (distribution, etag) = store(client, id, etag, config).await?;
     }
     if distribution.status != DEPLOYED {
         let why = "disabled; CloudFront takes minutes to roll that out, then it can be deleted";
@@ -64,46 +64,53 @@ pub async fn remove(client: &Client, id: &str) -> Result<Gone, Fault> {
     answer.map(|_| Gone::Gone).map_err(|bad| fault_of("cloudfront", "DeleteDistribution", bad))
 }
 
-/// The configuration with the plan's settings in it; everything else stays as it is.
+/// The configuration with the plan's settings in it. What an earlier run stated and the plan does not goes back to
+/// CloudFront's default; everything else stays as it is.
 pub fn apply(
     mut held: cf::DistributionConfig,
     spec: &DistributionSpec,
-    edit: Edit<'_>,
+    before: Option<&DistributionSpec>,
 ) -> Result<cf::DistributionConfig, Fault> {
+    let was = |stated: fn(&DistributionSpec) -> bool| before.is_some_and(stated);
     held.comment.clone_from(&spec.comment);
     held.enabled = spec.enabled;
     held.price_class = Some(spec.price_class.as_str().into());
     let version = spec.http_version.as_deref().map(cf::HttpVersion::from);
-    edit.put(&mut held.http_version, version, "http_version", Some(cf::HttpVersion::Http2));
-    edit.put(&mut held.is_ipv6_enabled, spec.ipv6, "ipv6", Some(false));
-    let root = spec.default_root_object.clone();
-    edit.put(&mut held.default_root_object, root, "default_root_object", Some(String::new()));
-    if !spec.aliases.is_empty() || edit.named("aliases") {
-        held.aliases = Some(aliases(&spec.aliases)?);
+    put(&mut held.http_version, version, was(|b| b.http_version.is_some()), Some(cf::HttpVersion::Http2));
+    put(&mut held.is_ipv6_enabled, spec.ipv6, was(|b| b.ipv6.is_some()), Some(false));
+    let (root, nothing) = (spec.default_root_object.clone(), Some(String::new()));
+    put(&mut held.default_root_object, root, was(|b| b.default_root_object.is_some()), nothing.clone());
+    put(&mut held.web_acl_id, spec.web_acl_id.clone(), was(|b| b.web_acl_id.is_some()), nothing);
+    let names = spec.aliases.as_deref().map(aliases).transpose()?;
+    put(&mut held.aliases, names, was(|b| b.aliases.is_some()), Some(aliases(&[])?));
+    let countries = spec.geo_restriction.as_ref().map(restrictions).transpose()?;
+    let anywhere = restrictions(&GeoRestriction::None)?;
+    put(&mut held.restrictions, countries, was(|b| b.geo_restriction.is_some()), Some(anywhere));
+    if spec.certificate.is_some() || was(|b| b.certificate.is_some()) {
+        let before = before.and_then(|before| before.certificate.as_ref());
+        held.viewer_certificate = Some(certificate(spec.certificate.as_ref(), held.viewer_certificate.take(), before));
     }
-    if spec.certificate.is_some() || edit.named("certificate") {
-        held.viewer_certificate = Some(certificate(spec.certificate.as_ref(), held.viewer_certificate.take(), edit));
-    }
-    let off = || cf::LoggingConfig::builder().build();
-    edit.put(&mut held.logging, spec.logging.as_ref().map(logging), "logging", Some(off()));
-    routing(held, spec, edit)
+    let off = Some(cf::LoggingConfig::builder().build());
+    put(&mut held.logging, spec.logging.as_ref().map(logging), was(|b| b.logging.is_some()), off);
+    held.custom_error_responses = errors::wanted(spec, held.custom_error_responses.take(), before)?;
+    routing(held, spec, before)
 }
 
-/// Where requests go: origins, their groups, and the behaviours.
+/// Where requests go: the behaviours, the groups and the origins. What others put there stays with what it leads to.
 fn routing(
     mut held: cf::DistributionConfig,
     spec: &DistributionSpec,
-    edit: Edit<'_>,
+    before: Option<&DistributionSpec>,
 ) -> Result<cf::DistributionConfig, Fault> {
-    held.origins = Some(origins::wanted(&spec.origins, held.origins.take(), edit)?);
-    if !spec.origin_groups.is_empty() || edit.named("origin_groups") {
-        held.origin_groups = Some(origins::wanted_groups(&spec.origin_groups, held.origin_groups.take())?);
-    }
     let default = held.default_cache_behavior.take();
-    held.default_cache_behavior = Some(behaviour::default(&spec.default_behaviour, default, edit)?);
-    if !spec.behaviours.is_empty() || edit.named("behaviours") {
-        held.cache_behaviors = Some(behaviour::by_path(&spec.behaviours, held.cache_behaviors.take(), edit)?);
-    }
+    held.default_cache_behavior = Some(behaviour::default(&spec.default_behaviour, default, before)?);
+    let was_there = held.cache_behaviors.is_some();
+    let (behaviours, mut needed) = behaviour::by_path(spec, held.cache_behaviors.take(), before)?;
+    held.cache_behaviors = (was_there || behaviours.quantity > 0).then_some(behaviours);
+    let was_there = held.origin_groups.is_some();
+    let groups = origins::wanted_groups(spec, held.origin_groups.take(), before, &mut needed)?;
+    held.origin_groups = (was_there || groups.quantity > 0).then_some(groups);
+    held.origins = Some(origins::wanted(spec, held.origins.take(), before, &needed)?);
     Ok(held)
 }
 
@@ -112,12 +119,23 @@ fn aliases(wanted: &[String]) -> Result<cf::Aliases, Fault> {
     cf::Aliases::builder().quantity(quantity(wanted)).set_items(items).build().map_err(unbuilt)
 }
 
+fn restrictions(wanted: &GeoRestriction) -> Result<cf::Restrictions, Fault> {
+    let (sort, countries) = match wanted {
+        GeoRestriction::None => (cf::GeoRestrictionType::None, Vec::new()),
+        GeoRestriction::Allow(list) => (cf::GeoRestrictionType::Whitelist, list.clone()),
+        GeoRestriction::Deny(list) => (cf::GeoRestrictionType::Blacklist, list.clone()),
+    };
+    let geo = cf::GeoRestriction::builder().restriction_type(sort).quantity(quantity(&countries));
+    let geo = geo.set_items((!countries.is_empty()).then_some(countries)).build().map_err(unbuilt)?;
+    Ok(cf::Restrictions::builder().geo_restriction(geo).build())
+}
+
 /// The certificate of the plan, else CloudFront's own. The answer's deprecated fields would contradict a new one, so
 /// it is built anew.
 fn certificate(
     wanted: Option<&ViewerCertificate>,
     held: Option<cf::ViewerCertificate>,
-    edit: Edit<'_>,
+    before: Option<&ViewerCertificate>,
 ) -> cf::ViewerCertificate {
     let Some(wanted) = wanted else {
         return cf::ViewerCertificate::builder().cloud_front_default_certificate(true).build();
@@ -127,10 +145,11 @@ fn certificate(
     let (method, version) = held.map_or((None, None), |held| (held.ssl_support_method, held.minimum_protocol_version));
     let mut method = method.or(Some(cf::SslSupportMethod::SniOnly));
     let mut version = version.or(Some(MINIMUM_PROTOCOL.into()));
+    let was = |stated: fn(&ViewerCertificate) -> bool| before.is_some_and(stated);
     let new = wanted.ssl_support_method.as_deref().map(cf::SslSupportMethod::from);
-    edit.put(&mut method, new, "certificate.ssl_support_method", Some(cf::SslSupportMethod::SniOnly));
+    put(&mut method, new, was(|b| b.ssl_support_method.is_some()), Some(cf::SslSupportMethod::SniOnly));
     let new = wanted.minimum_protocol.as_deref().map(cf::MinimumProtocolVersion::from);
-    edit.put(&mut version, new, "certificate.minimum_protocol", Some(MINIMUM_PROTOCOL.into()));
+    put(&mut version, new, was(|b| b.minimum_protocol.is_some()), Some(MINIMUM_PROTOCOL.into()));
     cf::ViewerCertificate::builder()
         .acm_certificate_arn(&wanted.acm_arn)
         .set_ssl_support_method(method)
