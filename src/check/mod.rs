@@ -25,6 +25,7 @@ mod runtimes;
 mod s3;
 mod s3_objects;
 mod scope;
+mod shapes;
 #[cfg(test)]
 mod testing;
 
@@ -90,6 +91,8 @@ pub fn all(desired: &Desired, today: Date) -> Vec<Finding> {
     run(&scope, Kind::Replication, replication::RULES, &mut out);
     run(&scope, Kind::Role, iam::RULES, &mut out);
     run(&scope, Kind::Certificate, acm::RULES, &mut out);
+    run_any(&scope, shapes::RULES, &mut out);
+    shapes::beside(&mut out);
     out.sort_by(|a, b| {
         (a.severity, &a.address, &a.path, a.rule, &a.problem)
             .cmp(&(b.severity, &b.address, &b.path, b.rule, &b.problem))
@@ -123,6 +126,7 @@ pub fn catalogue() -> Vec<(&'static str, &'static str)> {
         ids(replication::RULES),
         ids(iam::RULES),
         ids(acm::RULES),
+        ids(shapes::RULES),
     ]
     .concat()
 }
@@ -153,6 +157,7 @@ mod tests {
             replication::tests::cases(),
             iam::tests::cases(),
             acm::tests::cases(),
+            shapes::cases(),
         ]
         .into_iter()
         .flatten()
