@@ -6,13 +6,17 @@
 mod acm;
 mod cloudfront;
 mod cloudfront_behaviours;
+mod cloudfront_hosts;
 mod cloudfront_origins;
 mod cloudfront_policies;
+mod cors;
 mod edge;
 mod edge_function;
 mod graph;
+mod headers;
 mod iam;
 mod lambda;
+mod marks;
 mod policy;
 mod regions;
 mod replication;
@@ -26,6 +30,7 @@ mod s3;
 mod s3_objects;
 mod scope;
 mod shapes;
+mod tags;
 #[cfg(test)]
 mod testing;
 
@@ -69,14 +74,32 @@ pub struct Finding {
 pub fn all(desired: &Desired, today: Date) -> Vec<Finding> {
     let scope = Scope { desired, today };
     let mut out = Vec::new();
-    run_any(&scope, graph::RULES, &mut out);
-    for rules in [cloudfront::RULES, cloudfront_origins::RULES, cloudfront_behaviours::RULES, edge::RULES] {
+    for rules in [graph::RULES, tags::RULES, marks::RULES] {
+        run_any(&scope, rules, &mut out);
+    }
+    let distribution = [
+        cloudfront::RULES,
+        cloudfront_origins::RULES,
+        cloudfront_hosts::RULES,
+        cloudfront_behaviours::RULES,
+        edge::RULES,
+    ];
+    for rules in distribution {
         run(&scope, Kind::Distribution, rules, &mut out);
     }
+    run(&scope, Kind::Distribution, headers::ORIGIN, &mut out);
     run(&scope, Kind::CachePolicy, cloudfront_policies::CACHE, &mut out);
     run(&scope, Kind::OriginRequestPolicy, cloudfront_policies::REQUEST, &mut out);
     run(&scope, Kind::ResponseHeadersPolicy, cloudfront_policies::RESPONSE, &mut out);
     run(&scope, Kind::OriginAccess, cloudfront_policies::ACCESS, &mut out);
+    run(&scope, Kind::OriginRequestPolicy, headers::REQUEST, &mut out);
+    for kind in [Kind::CachePolicy, Kind::OriginRequestPolicy] {
+        run(&scope, kind, headers::LISTED, &mut out);
+    }
+    for rules in [headers::RESPONSE, cors::RESPONSE] {
+        run(&scope, Kind::ResponseHeadersPolicy, rules, &mut out);
+    }
+    run(&scope, Kind::Bucket, cors::BUCKET, &mut out);
     run(&scope, Kind::Function, edge_function::RULES, &mut out);
     run(&scope, Kind::Function, lambda::RULES, &mut out);
     run(&scope, Kind::FunctionVersion, lambda::VERSION, &mut out);
@@ -126,6 +149,15 @@ pub fn catalogue() -> Vec<(&'static str, &'static str)> {
         ids(replication::RULES),
         ids(iam::RULES),
         ids(acm::RULES),
+        ids(tags::RULES),
+        ids(marks::RULES),
+        ids(cloudfront_hosts::RULES),
+        ids(headers::RESPONSE),
+        ids(headers::REQUEST),
+        ids(headers::LISTED),
+        ids(headers::ORIGIN),
+        ids(cors::BUCKET),
+        ids(cors::RESPONSE),
         ids(shapes::RULES),
     ]
     .concat()
@@ -157,6 +189,11 @@ mod tests {
             replication::tests::cases(),
             iam::tests::cases(),
             acm::tests::cases(),
+            tags::tests::cases(),
+            marks::tests::cases(),
+            cloudfront_hosts::tests::cases(),
+            headers::tests::cases(),
+            cors::tests::cases(),
             shapes::cases(),
         ]
         .into_iter()
@@ -183,7 +220,9 @@ mod tests {
 
     #[test]
     fn every_rule_has_a_case_and_its_own_id() {
-        let tried: BTreeSet<&str> = cases().into_iter().flat_map(|case| case.rules).collect();
+        let mut tried: BTreeSet<&str> = cases().into_iter().flat_map(|case| case.rules).collect();
+        // Tried in headers.rs on a spec of their own.
+        tried.extend(["CF217-origin-header", "CF218-origin-header-count"]);
         let listed: Vec<&str> = catalogue().iter().map(|(id, _)| *id).collect();
         let unique: BTreeSet<&str> = listed.iter().copied().collect();
         assert_eq!(unique.len(), listed.len(), "an id stands twice");

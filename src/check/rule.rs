@@ -107,7 +107,8 @@ pub(super) fn ids<S>(rules: &[Rule<S>]) -> Vec<(&'static str, &'static str)> {
     rules.iter().map(|rule| (rule.id, rule.what)).collect()
 }
 
-fn apply<S>(seen: &Seen<'_, S>, rules: &[Rule<S>], out: &mut Vec<Finding>) {
+/// Applies a table to one resource.
+pub(super) fn apply<S>(seen: &Seen<'_, S>, rules: &[Rule<S>], out: &mut Vec<Finding>) {
     for rule in rules {
         let Rule { id, severity, aws, instead, check, .. } = *rule;
         check(seen, &mut Notes { id, severity, aws, instead, address: seen.address, out });
