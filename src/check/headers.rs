@@ -334,7 +334,8 @@ pub(super) mod tests {
     #[test]
     fn headers_of_an_origin() {
         let found = |headers: Value| {
-            let scope = super::super::scope::Scope { desired: &good(), today: TODAY };
+            let desired = good();
+            let scope = super::super::scope::Scope::new(&desired, TODAY);
             let address = "cdn.distribution.main".parse().expect("an address");
             let spec = json!({"origins": [{"id": "o", "headers": headers}]});
             let mut out = Vec::new();

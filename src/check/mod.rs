@@ -15,6 +15,7 @@ mod edge_function;
 mod graph;
 mod headers;
 mod iam;
+mod identity;
 mod lambda;
 mod marks;
 mod policy;
@@ -68,13 +69,25 @@ pub struct Finding {
     pub aws_says: String,
     /// What to write instead.
     pub instead: String,
+    /// The other place that is meant, where two settings of the plan contradict each other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub also: Option<Also>,
+}
+
+/// A second place of a finding.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Also {
+    /// The resource.
+    pub address: Address,
+    /// Dotted path inside its spec.
+    pub path: String,
 }
 
 /// All findings at once, sorted by severity, address, path, rule.
 pub fn all(desired: &Desired, today: Date) -> Vec<Finding> {
-    let scope = Scope { desired, today };
+    let scope = Scope::new(desired, today);
     let mut out = Vec::new();
-    for rules in [graph::RULES, tags::RULES, marks::RULES] {
+    for rules in [graph::RULES, identity::RULES, tags::RULES, marks::RULES] {
         run_any(&scope, rules, &mut out);
     }
     let distribution = [
@@ -127,6 +140,7 @@ pub fn all(desired: &Desired, today: Date) -> Vec<Finding> {
 pub fn catalogue() -> Vec<(&'static str, &'static str)> {
     [
         ids(graph::RULES),
+        ids(identity::RULES),
         ids(cloudfront::RULES),
         ids(cloudfront_origins::RULES),
         ids(cloudfront_behaviours::RULES),
@@ -189,6 +203,7 @@ mod tests {
             replication::tests::cases(),
             iam::tests::cases(),
             acm::tests::cases(),
+            identity::tests::cases(),
             tags::tests::cases(),
             marks::tests::cases(),
             cloudfront_hosts::tests::cases(),
