@@ -107,13 +107,6 @@ pub(super) const RULES: &[Rule<DistributionSpec>] = &[
         logging_acl,
     ),
     error(
-        "CF114-http-version",
-        "the HTTP version is a known one",
-        "InvalidArgument: the HTTP version is not known",
-        "write http1.1, http2, http3 or http2and3",
-        http_version,
-    ),
-    error(
         "CF115-default-root-object",
         "the default root object has no slash in front",
         "InvalidDefaultRootObject",
@@ -179,23 +172,11 @@ fn certificate_arn(seen: &Spec<'_>, notes: &mut Notes<'_>) {
 
 fn certificate_settings(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     let Some(certificate) = &seen.spec.certificate else { return };
-    const PROTOCOLS: [&str; 9] = [
-        "SSLv3",
-        "TLSv1",
-        "TLSv1_2016",
-        "TLSv1.1_2016",
-        "TLSv1.2_2018",
-        "TLSv1.2_2019",
-        "TLSv1.2_2021",
-        "TLSv1.2_2025",
-        "TLSv1.3_2025",
-    ];
-    let method = certificate.ssl_support_method.as_deref().unwrap_or("none");
-    let known = ["sni-only", "vip", "static-ip"].contains(&method);
-    notes.add_if(!known, "certificate.ssl_support_method", || format!("ssl_support_method is {method}"));
-    let protocol = certificate.minimum_protocol.as_deref().unwrap_or("none");
-    let known = PROTOCOLS.contains(&protocol);
-    notes.add_if(!known, "certificate.minimum_protocol", || format!("minimum_protocol is {protocol}"));
+    let settings =
+        [("ssl_support_method", &certificate.ssl_support_method), ("minimum_protocol", &certificate.minimum_protocol)];
+    for (field, _) in settings.into_iter().filter(|(_, set)| set.is_none()) {
+        notes.add(format!("certificate.{field}"), format!("{field} is not there"));
+    }
 }
 
 /// Whether a certificate's name covers a host: the same, or a wildcard in place of one label.
@@ -260,12 +241,6 @@ fn logging_acl(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     notes.add_if(enforced, "logging.bucket", || format!("ownership of `{address}` is BucketOwnerEnforced"));
 }
 
-fn http_version(seen: &Spec<'_>, notes: &mut Notes<'_>) {
-    let Some(version) = &seen.spec.http_version else { return };
-    let known = ["http1.1", "http2", "http3", "http2and3"].contains(&version.as_str());
-    notes.add_if(!known, "http_version", || format!("`{version}` is no HTTP version of CloudFront"));
-}
-
 fn root_object(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     let Some(object) = &seen.spec.default_root_object else { return };
     notes.add_if(object.starts_with('/'), "default_root_object", || format!("`{object}` starts with a slash"));
@@ -296,7 +271,7 @@ pub(super) mod tests {
                 json!("arn:aws:acm:eu-central-1:123456789012:certificate/x"),
             ),
             case("CF106-certificate-settings").remove(CDN, "/certificate/minimum_protocol"),
-            case("CF106-certificate-settings").set(CDN, "/certificate/ssl_support_method", json!("sni")),
+            case("CF106-certificate-settings").remove(CDN, "/certificate/ssl_support_method"),
             case("CF107-certificate-covers-alias").set(CDN, "/aliases", json!(["a.b.akidb.com"])),
             case("CF108-alias-count").set(CDN, "/aliases", json!(many)),
             case("CF109-alias-taken").set(CDN, "/aliases", json!(["api.akidb.com", "api.akidb.com"])),
@@ -304,7 +279,6 @@ pub(super) mod tests {
             case("CF111-group-count").set(CDN, "/origin_groups", json!(groups)),
             case("CF112-logging-bucket").set(CDN, "/logging/bucket", json!("akidb-other")),
             case("CF113-logging-acl").remove("cdn.bucket.logs", "/ownership"),
-            case("CF114-http-version").set(CDN, "/http_version", json!("http4")),
             case("CF115-default-root-object").set(CDN, "/default_root_object", json!("/index.html")),
         ]
     }

@@ -194,7 +194,8 @@ fn origin_kind(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     });
 }
 
-fn is_website(host: &str) -> bool {
+/// Whether a host is a bucket's website endpoint.
+pub(super) fn is_website(host: &str) -> bool {
     host.contains(".s3-website") && host.ends_with(".amazonaws.com")
 }
 

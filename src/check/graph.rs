@@ -1,13 +1,11 @@
 //! Rules on the graph itself: references, needs, specs that fit their kind.
 
-use std::collections::BTreeMap;
-
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::policy::walk;
 use super::rule::{Notes, Rule, Seen, error, warning};
-use super::scope::{is_open, references};
+use super::scope::references;
 use crate::resource::*;
 
 pub(super) const RULES: &[Rule<Value>] = &[
@@ -45,13 +43,6 @@ pub(super) const RULES: &[Rule<Value>] = &[
         "the other rules cannot read such a spec, so its mistakes show only when AWS answers",
         "write the value itself, and references only for texts",
         unchecked,
-    ),
-    error(
-        "GR006-same-thing-twice",
-        "no two resources of the plan are the same thing in AWS",
-        "the second create answers that it exists (BucketAlreadyOwnedByYou, CachePolicyAlreadyExists, EntityAlreadyExists, ResourceConflictException), or both change one thing in turn",
-        "give each a name of its own, or refer to the first one",
-        twice,
     ),
 ];
 
@@ -187,40 +178,6 @@ fn misfit(seen: &Seen<'_, Value>) -> Option<String> {
     }
 }
 
-/// What makes a resource the same thing as another one; none where two may share it.
-fn identity(resource: &Resource) -> Option<BTreeMap<&'static str, &str>> {
-    let more: &[&str] = match resource.kind {
-        Kind::Records
-        | Kind::FunctionVersion
-        | Kind::Certificate
-        | Kind::HealthCheck
-        | Kind::LoadBalancer
-        | Kind::Packages => {
-            return None;
-        }
-        Kind::Function => &["name", "region"],
-        Kind::Replication => &["source"],
-        kind => kind.facts().identity,
-    };
-    let fields = more.iter().map(|field| resource.spec.get(field)?.as_str().map(|text| (*field, text)));
-    fields.collect::<Option<BTreeMap<_, _>>>().filter(|fields| !fields.is_empty())
-}
-
-fn twice(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
-    let resources = &seen.scope.desired.resources;
-    let Some(own) = resources.get(seen.address) else { return };
-    let Some(mine) = identity(own) else { return };
-    let other = resources
-        .range(..seen.address.clone())
-        .find(|(_, other)| other.kind == own.kind && identity(other).as_ref() == Some(&mine));
-    if let Some((other, _)) = other {
-        let field = mine.keys().next().copied().unwrap_or_default();
-        let text: Vec<&str> = mine.values().copied().collect();
-        let open = if text.iter().any(|text| is_open(text)) { "refers to" } else { "is" };
-        notes.add(field, format!("it {open} `{}`, and so does `{other}`", text.join(" ")));
-    }
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use serde_json::json;
@@ -245,11 +202,6 @@ pub(super) mod tests {
             case("GR003-circular-needs").need("edge.role.function", "edge.function.embed"),
             case("GR004-spec-shape").set("cdn.origin-access.models", "", json!({"name": 1})),
             case("GR005-not-checked").set("edge.function.embed", "/memory_mb", json!("${#account}")),
-            case("GR006-same-thing-twice").set(
-                "models.bucket.logs2",
-                "",
-                json!({"name": "akidb-logs", "region": "us-east-1"}),
-            ),
         ]
     }
 

@@ -90,6 +90,13 @@ pub(super) const RULES: &[Rule<FunctionSpec>] = &[
         "write the 64 lower-case hex digits of the zip's SHA-256, and its size",
         hash,
     ),
+    error(
+        "LA013-upload-size",
+        "the zip has at most 50 MB",
+        "RequestEntityTooLargeException: Request must be smaller than 70167211 bytes for the CreateFunction operation",
+        "leave out what is not needed at run time",
+        upload,
+    ),
     error("LA012-region", "the region is a region", "no endpoint answers", "write for example us-east-1", region),
 ];
 
@@ -160,6 +167,11 @@ fn size(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     notes.add_if(bytes > 250 * MEGABYTE, "code_unpacked_bytes", || format!("unpacked it has {bytes} bytes"));
 }
 
+fn upload(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+    let bytes = seen.spec.code_bytes;
+    notes.add_if(bytes > 50 * MEGABYTE, "code_bytes", || format!("the zip has {bytes} bytes"));
+}
+
 fn trust(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     let Some((role, spec)) = seen.scope.role(&seen.spec.role_arn) else { return };
     let service = "lambda.amazonaws.com";
@@ -211,6 +223,7 @@ pub(super) mod tests {
             case("LA007-handler").set(FUNCTION, "/handler", json!("handler")),
             case("LA008-role-arn").set(FUNCTION, "/role_arn", json!("arn:aws:iam::ACCOUNT_ID:role/lambda-edge-role")),
             case("LA009-package-size").set(FUNCTION, "/code_unpacked_bytes", json!(300_000_000)),
+            case("LA013-upload-size").set(FUNCTION, "/code_bytes", json!(53_000_000)),
             case("LA010-role-trust").set("edge.role.regional", "/trust", nobody),
             case("LA011-code-hash").set(FUNCTION, "/code_sha256", json!("abc")),
             case("LA012-region").set(FUNCTION, "/region", json!("frankfurt")),

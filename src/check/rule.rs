@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::scope::Scope;
-use super::{Finding, Severity};
+use super::{Also, Finding, Severity};
 use crate::resource::{Address, Kind};
 
 /// One resource under a rule.
@@ -56,7 +56,16 @@ impl Notes<'_> {
             problem: problem.into(),
             aws_says: aws_says.into(),
             instead: instead.into(),
+            also: None,
         });
+    }
+
+    /// A finding with the rule's own words that names a second place.
+    pub fn add_beside(&mut self, path: impl Into<String>, problem: impl Into<String>, also: Also) {
+        self.add(path, problem);
+        if let Some(last) = self.out.last_mut() {
+            last.also = Some(also);
+        }
     }
 
     /// A finding when `wrong` holds.
@@ -107,7 +116,8 @@ pub(super) fn ids<S>(rules: &[Rule<S>]) -> Vec<(&'static str, &'static str)> {
     rules.iter().map(|rule| (rule.id, rule.what)).collect()
 }
 
-fn apply<S>(seen: &Seen<'_, S>, rules: &[Rule<S>], out: &mut Vec<Finding>) {
+/// Applies a table to one resource.
+pub(super) fn apply<S>(seen: &Seen<'_, S>, rules: &[Rule<S>], out: &mut Vec<Finding>) {
     for rule in rules {
         let Rule { id, severity, aws, instead, check, .. } = *rule;
         check(seen, &mut Notes { id, severity, aws, instead, address: seen.address, out });

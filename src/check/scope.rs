@@ -1,8 +1,11 @@
 //! The graph around a resource: what a reference or a literal name leads to.
 
+use std::cell::OnceCell;
+
 use jiff::civil::Date;
 use serde::de::DeserializeOwned;
 
+use super::identity::Holders;
 use crate::resource::bucket::BucketSpec;
 use crate::resource::function::FunctionSpec;
 use crate::resource::role::RoleSpec;
@@ -14,6 +17,15 @@ pub(super) struct Scope<'a> {
     pub desired: &'a Desired,
     /// The day of the check, for rules with dates.
     pub today: Date,
+    /// Who stands for what, worked out when first asked for.
+    pub holders: OnceCell<Holders>,
+}
+
+impl<'a> Scope<'a> {
+    /// Around a graph.
+    pub fn new(desired: &'a Desired, today: Date) -> Self {
+        Self { desired, today, holders: OnceCell::new() }
+    }
 }
 
 /// One reference in a text.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::{Builder, as_name, trust};
+use super::{Builder, as_name, handler, trust};
 use crate::plan::Step;
 use crate::plan::edge::{CodePlan, EdgeFunctionStep, FunctionPlan};
 use crate::resource::function::FunctionSpec;
@@ -44,14 +44,36 @@ fn code(builder: &mut Builder<'_>, step: &Step, below: &str, function: &Function
         },
         CodePlan::Zip(path) => match builder.plan.files.get(path).map(|known| known.content.clone())? {
             Ok((sha256, bytes)) => {
+                let unpacked = unpacked(builder, step, below, path, function);
                 builder.built.artefacts.add_file(&sha256, path.into(), bytes);
-                Some(Code(sha256, bytes, 0))
+                Some(Code(sha256, bytes, unpacked))
             }
             Err(why) => {
                 builder.built.missing.push((path.clone(), format!("{}.with.{below}.code", step.path), why));
                 None
             }
         },
+    }
+}
+
+/// The bytes of a zip when it is unpacked. One that is no zip, or lacks the handler, is said here.
+fn unpacked(builder: &mut Builder<'_>, step: &Step, below: &str, path: &str, function: &FunctionPlan) -> u64 {
+    let below = format!("{below}.code");
+    match builder.plan.files.get(path).and_then(|known| known.archive.clone()) {
+        Some(Ok(archive)) => {
+            // A layer may bring the handler.
+            let lacking = handler::missing(&function.runtime, &function.handler, &archive.files);
+            if let Some(problem) = lacking.filter(|_| function.layers.is_empty()) {
+                builder.complain(step, &below, problem, "put the file into the zip, or correct handler");
+            }
+            archive.unpacked
+        }
+        Some(Err(why)) => {
+            let next = "name a zip that holds the function's code";
+            builder.complain(step, &below, format!("{path} cannot be read as a zip: {why}"), next);
+            0
+        }
+        None => 0,
     }
 }
 
@@ -86,7 +108,10 @@ fn add(builder: &mut Builder<'_>, step: &Step, name: &str, below: &str, plan: &F
         image: plan.image.clone(),
         tags: BTreeMap::new(),
     };
-    let settings = sha256_hex(serde_json::to_string(&spec).unwrap_or_default().as_bytes());
+    // The size of a zip when unpacked says nothing that its hash does not; versions of before it was known stay.
+    let unpacked = if matches!(plan.code, CodePlan::Zip(_)) { 0 } else { code.2 };
+    let hashed = FunctionSpec { code_unpacked_bytes: unpacked, ..spec.clone() };
+    let settings = sha256_hex(serde_json::to_string(&hashed).unwrap_or_default().as_bytes());
     let function = Address::new("edge", Kind::Function, name);
     builder.add(step, below, Resource::new(function.clone(), Kind::Function, &spec));
     let spec = FunctionVersionSpec {

@@ -2,6 +2,7 @@
 
 mod cdn;
 mod edge;
+mod handler;
 pub mod jetson;
 mod models;
 mod routing;

@@ -1,5 +1,6 @@
 //! The files of this machine that a plan names: size and hash, read once when the plan is loaded.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -7,14 +8,14 @@ use std::path::Path;
 use sha2::Digest;
 
 use super::work::Work;
-use super::{FileFacts, Plan};
+use super::{FileFacts, Plan, archive};
 use crate::plan::edge::CodePlan;
 use crate::plan::jetson::{JetsonStep, artifact};
 
 /// Hashes every file that the plan names. One that cannot be read is remembered as missing: `validate plan` warns of it,
 /// `deploy` refuses.
 pub fn add(plan: &mut Plan) {
-    let mut paths = Vec::new();
+    let (mut paths, mut zips) = (Vec::new(), BTreeSet::new());
     for step in &plan.steps {
         match &step.work {
             Work::Models(models) => {
@@ -27,6 +28,7 @@ pub fn add(plan: &mut Plan) {
             Work::EdgeFunction(edge) => {
                 for (name, function) in &edge.functions {
                     if let CodePlan::Zip(path) = &function.code {
+                        zips.insert(path.clone());
                         paths.push((path.clone(), format!("{}.with.functions.{name}.code", step.path)));
                     }
                 }
@@ -41,7 +43,8 @@ pub fn add(plan: &mut Plan) {
             continue;
         }
         let facts = hash(Path::new(&path)).map_err(|bad| bad.to_string());
-        plan.files.insert(path.clone(), FileFacts { content: facts, origin });
+        let archive = (zips.contains(&path) && facts.is_ok()).then(|| archive::read(Path::new(&path)));
+        plan.files.insert(path.clone(), FileFacts { content: facts, archive, origin });
     }
 }
 

@@ -1,5 +1,6 @@
 //! [1] The plan file: what a person may ask for. Reads files, knows no cloud and no clock.
 
+mod archive;
 pub mod cdn;
 pub mod edge;
 mod files;
@@ -18,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+pub use archive::Archive;
 pub use files::hash;
 pub use load::{load, parse};
 pub use problem::{Problem, Problems};
@@ -65,6 +67,8 @@ pub struct Step {
 pub struct FileFacts {
     /// SHA-256 in hex and size, or why it cannot be read.
     pub content: Result<(String, u64), String>,
+    /// What is in it, or why it is no zip, where the plan asks for a zip.
+    pub archive: Option<Result<Archive, String>>,
     /// Where the plan names it.
     pub origin: String,
 }

@@ -15,6 +15,9 @@ pub struct Located {
     pub address: Option<Address>,
     /// File, line and column.
     pub at: String,
+    /// File, line and column of a second place, with its address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub also: Option<String>,
     /// The setting, as a path below the resource.
     pub path: String,
     /// What is wrong.
@@ -33,7 +36,8 @@ impl Located {
 
     /// In one line.
     pub fn line(&self) -> String {
-        format!("{}: {} ({})", self.at, self.problem, self.rule)
+        let also = self.also.as_ref().map_or(String::new(), |also| format!("; the other: {also}"));
+        format!("{}: {} ({}{also})", self.at, self.problem, self.rule)
     }
 }
 
@@ -44,8 +48,9 @@ pub fn findings_text(findings: &[Located]) -> String {
     for finding in ordered {
         let address = finding.address.as_ref().map_or(String::new(), |address| format!(" {address}"));
         let path = if finding.path.is_empty() { String::new() } else { format!(" {}", finding.path) };
+        let also = finding.also.as_ref().map_or(String::new(), |also| format!("\n  {also}"));
         text.push_str(&format!(
-            "{} {}\n  {}{address}{path}\n  {}\n  AWS:     {}\n  instead: {}\n\n",
+            "{} {}\n  {}{address}{path}{also}\n  {}\n  AWS:     {}\n  instead: {}\n\n",
             finding.severity, finding.rule, finding.at, finding.problem, finding.aws_says, finding.instead
         ));
     }

@@ -20,7 +20,7 @@ use crate::plan::Plan;
 use crate::provider::Providers;
 use crate::provider::aws::{Identity, providers};
 use crate::report::{self, Header, Located, Voice};
-use crate::resource::{Artefacts, Changes, Desired, Moves, Observed, Remembered};
+use crate::resource::{Address, Artefacts, Changes, Desired, Moves, Observed, Remembered};
 use crate::session::Session;
 
 pub use account::{Connection, connect};
@@ -69,21 +69,25 @@ pub fn findings(plan: &Plan, built: &Built) -> Vec<Located> {
         let place = plan.place(path);
         format!("{}:{}:{}", plan.file, place.line, place.column)
     };
+    let setting = |address: &Address, path: &str| {
+        let origin = built.desired.resources.get(address).map_or("", |resource| &resource.origin);
+        place(&format!("{origin}.{path}"))
+    };
     let today = jiff::Zoned::now().date();
     let mut all: Vec<Located> = check::all(&built.desired, today)
         .into_iter()
-        .map(|finding| {
-            let origin = built.desired.resources.get(&finding.address).map_or("", |resource| &resource.origin);
-            Located {
-                rule: finding.rule.to_owned(),
-                severity: if finding.severity == Severity::Error { "error" } else { "warning" },
-                at: place(&format!("{origin}.{}", finding.path)),
-                address: Some(finding.address),
-                path: finding.path,
-                problem: finding.problem,
-                aws_says: finding.aws_says,
-                instead: finding.instead,
-            }
+        .map(|finding| Located {
+            rule: finding.rule.to_owned(),
+            severity: if finding.severity == Severity::Error { "error" } else { "warning" },
+            at: setting(&finding.address, &finding.path),
+            also: finding
+                .also
+                .map(|also| format!("{} {} {}", setting(&also.address, &also.path), also.address, also.path)),
+            address: Some(finding.address),
+            path: finding.path,
+            problem: finding.problem,
+            aws_says: finding.aws_says,
+            instead: finding.instead,
         })
         .collect();
     all.extend(built.missing.iter().map(|(path, origin, why)| Located {
@@ -91,6 +95,7 @@ pub fn findings(plan: &Plan, built: &Built) -> Vec<Located> {
         severity: "warning",
         address: None,
         at: place(origin),
+        also: None,
         path: String::new(),
         problem: format!("{path} cannot be read: {why}"),
         aws_says: "nothing: deploy stops before the first call".to_owned(),

@@ -1,0 +1,351 @@
+//! Rules on headers that policies and origins list.
+//!
+//! Sources: "Understand response headers policies", "Add custom headers to origin requests" (the list of headers that
+//! CloudFront cannot add) and "Quotas" of the CloudFront developer guide; aws-cdk issues 13408 and 15286 for Authorization
+//! and Accept-Encoding.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::rule::{Notes, Rule, Seen, error};
+
+/// Headers with settings of their own in a response headers policy.
+const SECURITY: [(&str, &str); 6] = [
+    ("strict-transport-security", "hsts_seconds"),
+    ("x-content-type-options", "nosniff"),
+    ("content-security-policy", "security headers"),
+    ("referrer-policy", "security headers"),
+    ("x-frame-options", "security headers"),
+    ("x-xss-protection", "security headers"),
+];
+
+/// Headers of one connection, and those that CloudFront writes itself.
+const OWN: [&str; 17] = [
+    "connection",
+    "content-encoding",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+    "x-cache",
+    "x-forwarded-proto",
+    "x-real-ip",
+];
+
+/// Headers that CloudFront does not add to a request to an origin.
+const NEVER_TO_ORIGIN: [&str; 23] = [
+    "cache-control",
+    "connection",
+    "content-length",
+    "cookie",
+    "host",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-range",
+    "if-unmodified-since",
+    "max-forwards",
+    "pragma",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "range",
+    "request-range",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+    "x-real-ip",
+];
+
+pub(super) const RESPONSE: &[Rule<Value>] = &[
+    error(
+        "CP202-security-header",
+        "security and CORS headers stand in their own settings",
+        "InvalidArgument: The parameter CustomHeaders contains a header that is a security header and cannot be set as custom header",
+        "write it in its own setting",
+        security,
+    ),
+    error(
+        "CP203-connection-header",
+        "no custom header is one of the connection, or one that CloudFront writes itself",
+        "InvalidArgument: The parameter CustomHeaders contains a header that is not allowed",
+        "leave it out",
+        connection,
+    ),
+    error(
+        "CP204-custom-header-count",
+        "a response headers policy has at most ten custom headers",
+        "TooManyCustomHeadersInResponseHeadersPolicy, unless the quota was raised",
+        "write at most ten",
+        |seen, notes| {
+            let count = custom(seen).map_or(0, Map::len);
+            notes.add_if(count > 10, "custom", || format!("there are {count}"));
+        },
+    ),
+    error(
+        "CP205-custom-header-form",
+        "custom headers have legal names, each once, and values of one line",
+        "InvalidArgument: The parameter CustomHeaders contains a header that is not valid",
+        "write a name of letters, digits and dashes (in one case of letters), and a value of up to 1,783 characters in one line",
+        |seen, notes| form(custom(seen), "custom", notes),
+    ),
+];
+
+pub(super) const REQUEST: &[Rule<Value>] = &[
+    error(
+        "CP103-request-policy-header",
+        "no origin request policy lists Authorization or Accept-Encoding",
+        "InvalidArgument: The parameter Headers contains Authorization that is not allowed.",
+        "put it into the key with a cache policy (Accept-Encoding: gzip and brotli there), or send all-viewer headers on",
+        forbidden,
+    ),
+    error(
+        "CP104-empty-choice",
+        "a list of headers, query strings or cookies is not empty",
+        "InvalidArgument: a list needs at least one item",
+        "write none or all, or list names",
+        |seen, notes| {
+            for field in ["headers", "query_strings", "cookies"] {
+                let lists = seen.spec.get(field).and_then(Value::as_object).into_iter().flatten();
+                for (word, _) in lists.filter(|(_, list)| list.as_array().is_some_and(Vec::is_empty)) {
+                    notes.add(format!("{field}.{word}"), format!("{word} lists nothing"));
+                }
+            }
+        },
+    ),
+    error(
+        "CP105-not-of-cloudfront",
+        "what is added to all viewer headers are CloudFront's own",
+        "InvalidArgument: The parameter Headers contains a header that is not a CloudFront header",
+        "list headers that begin with CloudFront-",
+        |seen, notes| {
+            let list = seen.spec.pointer("/headers/all-viewer-and").and_then(Value::as_array);
+            for (at, header) in list.into_iter().flatten().filter_map(Value::as_str).enumerate() {
+                let own = header.to_ascii_lowercase().starts_with("cloudfront-");
+                notes.add_if(!own, format!("headers.all-viewer-and.{at}"), || format!("`{header}` is listed"));
+            }
+        },
+    ),
+];
+
+/// Of both policies that list names.
+pub(super) const LISTED: &[Rule<Value>] = &[error(
+    "CP106-listed-twice",
+    "a header, query string or cookie is listed once",
+    "InvalidArgument: the list contains duplicates",
+    "leave the second out; headers differ in more than the case of letters",
+    listed_twice,
+)];
+
+pub(super) const ORIGIN: &[Rule<Value>] = &[
+    error(
+        "CF217-origin-header",
+        "no header of an origin is one that CloudFront cannot add",
+        "InvalidArgument: The parameter HeaderName contains a header that is not allowed",
+        "choose a name of your own, for example X-Origin-Secret",
+        origin_header,
+    ),
+    error(
+        "CF218-origin-header-count",
+        "an origin has at most ten headers of its own",
+        "TooManyOriginCustomHeaders, unless the quota was raised",
+        "write at most ten",
+        |seen, notes| {
+            each_origin(
+                seen,
+                |path, headers, notes| {
+                    let count = headers.len();
+                    notes.add_if(count > 10, path, || format!("there are {count}"));
+                },
+                notes,
+            );
+        },
+    ),
+];
+
+fn custom<'s>(seen: &'s Seen<'_, Value>) -> Option<&'s Map<String, Value>> {
+    seen.spec.get("custom")?.as_object()
+}
+
+fn security(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
+    for name in custom(seen).into_iter().flatten().map(|(name, _)| name) {
+        let lower = name.to_ascii_lowercase();
+        let own = SECURITY.iter().find(|(known, _)| *known == lower).map(|(_, setting)| *setting);
+        let setting = own.or_else(|| lower.starts_with("access-control-").then_some("cors"));
+        if let Some(setting) = setting {
+            let instead = format!("leave it out of custom and write it in {setting}");
+            notes.add_with(format!("custom.{name}"), format!("`{name}` has a setting of its own"), instead);
+        }
+    }
+}
+
+fn connection(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
+    for name in custom(seen).into_iter().flatten().map(|(name, _)| name) {
+        let lower = name.to_ascii_lowercase();
+        let own = OWN.contains(&lower.as_str()) || lower.starts_with("x-amz-cf-") || lower.starts_with("x-edge-");
+        notes.add_if(own, format!("custom.{name}"), || format!("`{name}` is not for a policy to write"));
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    (1..=256).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}
+
+fn form(headers: Option<&Map<String, Value>>, at: &str, notes: &mut Notes<'_>) {
+    let mut met = BTreeMap::new();
+    for (name, value) in headers.into_iter().flatten() {
+        let path = format!("{at}.{name}");
+        notes.add_if(!is_name(name), path.as_str(), || format!("`{name}` is no name of a header"));
+        let text = value.as_str().unwrap_or_default();
+        let wrong = text.len() > 1_783 || text.chars().any(char::is_control);
+        notes.add_if(wrong, path.as_str(), || format!("the value of `{name}` has {} characters", text.len()));
+        if let Some(before) = met.insert(name.to_ascii_lowercase(), name) {
+            notes.add(path, format!("`{name}` is also `{before}`"));
+        }
+    }
+}
+
+/// Every list of names with its path.
+fn lists<'s>(seen: &'s Seen<'_, Value>) -> Vec<(String, &'s Vec<Value>)> {
+    let mut found = Vec::new();
+    for field in ["headers", "query_strings", "cookies"] {
+        match seen.spec.get(field) {
+            Some(Value::Array(list)) => found.push((field.to_owned(), list)),
+            Some(Value::Object(choice)) => {
+                found.extend(
+                    choice.iter().filter_map(|(word, list)| Some((format!("{field}.{word}"), list.as_array()?))),
+                );
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+fn forbidden(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
+    for (path, list) in
+        lists(seen).into_iter().filter(|(path, _)| path.starts_with("headers.") && !path.ends_with("all-except"))
+    {
+        for (at, header) in list.iter().filter_map(Value::as_str).enumerate() {
+            let wrong = ["authorization", "accept-encoding"].contains(&header.to_ascii_lowercase().as_str());
+            notes.add_if(wrong, format!("{path}.{at}"), || format!("`{header}` is listed"));
+        }
+    }
+}
+
+fn listed_twice(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
+    for (path, list) in lists(seen) {
+        let mut met = std::collections::BTreeSet::new();
+        for (at, name) in list.iter().filter_map(Value::as_str).enumerate() {
+            let same = if path.starts_with("headers") { name.to_ascii_lowercase() } else { name.to_owned() };
+            notes.add_if(!met.insert(same), format!("{path}.{at}"), || format!("`{name}` is listed twice"));
+        }
+    }
+}
+
+/// The headers that each origin is sent besides, a map by name.
+fn each_origin(
+    seen: &Seen<'_, Value>,
+    visit: impl Fn(String, &Map<String, Value>, &mut Notes<'_>),
+    notes: &mut Notes<'_>,
+) {
+    let origins = seen.spec.get("origins").and_then(Value::as_array);
+    for (at, origin) in origins.into_iter().flatten().enumerate() {
+        for field in ["headers", "custom_headers"] {
+            if let Some(headers) = origin.get(field).and_then(Value::as_object) {
+                visit(format!("origins.{at}.{field}"), headers, notes);
+            }
+        }
+    }
+}
+
+fn origin_header(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
+    each_origin(
+        seen,
+        |path, headers, notes| {
+            form(Some(headers), &path, notes);
+            for name in headers.keys() {
+                let lower = name.to_ascii_lowercase();
+                let never = NEVER_TO_ORIGIN.contains(&lower.as_str());
+                let never = never || lower.starts_with("x-amz-") || lower.starts_with("x-edge-");
+                notes.add_if(never, format!("{path}.{name}"), || format!("`{name}` cannot be added"));
+            }
+        },
+        notes,
+    );
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use serde_json::json;
+
+    use super::super::testing::{Case, TODAY, case, good};
+    use super::*;
+
+    pub(in super::super) fn cases() -> Vec<Case> {
+        const ASK: &str = "cdn.origin-request-policy.api";
+        const SAY: &str = "cdn.response-headers-policy.api";
+        let many: BTreeMap<String, &str> = (0..11).map(|at| (format!("X-{at}"), "v")).collect();
+        let say = |rule, headers: Value| case(rule).set(SAY, "/custom", headers);
+        vec![
+            say("CP202-security-header", json!({"X-Frame-Options": "DENY"})),
+            say("CP202-security-header", json!({"access-control-allow-origin": "*"})),
+            say("CP203-connection-header", json!({"Keep-Alive": "timeout=5"})),
+            say("CP203-connection-header", json!({"X-Amz-Cf-Id": "x"})),
+            say("CP204-custom-header-count", json!(many)),
+            say("CP205-custom-header-form", json!({"X Frame": "x"})),
+            say("CP205-custom-header-form", json!({"X-A": "1", "x-a": "2"})),
+            say("CP205-custom-header-form", json!({"X-A": "1\n2"})),
+            case("CP103-request-policy-header").set(ASK, "/headers", json!({"only": ["authorization"]})),
+            case("CP103-request-policy-header").set(ASK, "/headers", json!({"only": ["X-A", "Accept-Encoding"]})),
+            case("CP104-empty-choice").set(ASK, "/headers", json!({"all-except": []})),
+            case("CP104-empty-choice").set(ASK, "/cookies", json!({"only": []})),
+            case("CP105-not-of-cloudfront").set(ASK, "/headers", json!({"all-viewer-and": ["X-Country"]})),
+            case("CP106-listed-twice").set(ASK, "/headers", json!({"only": ["X-A", "x-a"]})),
+            case("CP106-listed-twice").set("cdn.cache-policy.read", "/query_strings", json!({"only": ["a", "a"]})),
+        ]
+    }
+
+    #[test]
+    fn headers_that_are_taken() {
+        let case = Case { desired: good(), rules: [].into(), note: String::new() }
+            .set(
+                "cdn.response-headers-policy.api",
+                "/custom",
+                json!({"X-Robots-Tag": "noindex", "Server": "akidb", "Cache-Control": "no-cache"}),
+            )
+            .set("cdn.origin-request-policy.api", "/headers", json!({"all-viewer-and": ["CloudFront-Viewer-Country"]}))
+            .set("cdn.origin-request-policy.api", "/query_strings", json!({"only": ["a", "A"]}));
+        assert_eq!(super::super::all(&case.desired, TODAY), []);
+    }
+
+    #[test]
+    fn headers_of_an_origin() {
+        let found = |headers: Value| {
+            let desired = good();
+            let scope = super::super::scope::Scope::new(&desired, TODAY);
+            let address = "cdn.distribution.main".parse().expect("an address");
+            let spec = json!({"origins": [{"id": "o", "headers": headers}]});
+            let mut out = Vec::new();
+            super::super::rule::apply(&Seen { scope: &scope, address: &address, spec }, ORIGIN, &mut out);
+            out.into_iter().map(|finding| finding.rule).collect::<Vec<_>>()
+        };
+        let many: BTreeMap<String, &str> = (0..11).map(|at| (format!("X-{at}"), "v")).collect();
+        assert_eq!(found(json!({"X-Origin-Secret": "x"})), Vec::<&str>::new());
+        assert_eq!(found(json!({"Host": "x"})), ["CF217-origin-header"]);
+        assert_eq!(found(json!({"x-amz-meta-a": "x"})), ["CF217-origin-header"]);
+        assert_eq!(found(json!(many)), ["CF218-origin-header-count"]);
+    }
+}

@@ -1,0 +1,148 @@
+//! Two resources of a plan that are the same thing in AWS.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::Also;
+use super::rule::{Notes, Rule, Seen, error};
+use super::scope::{Scope, is_open, whole};
+use crate::resource::{Kind, Resource};
+
+pub(super) const RULES: &[Rule<Value>] = &[error(
+    "GR006-same-thing-twice",
+    "no two resources of the plan are the same thing in AWS",
+    "the second create answers that it exists (BucketAlreadyOwnedByYou, CachePolicyAlreadyExists, EntityAlreadyExists, ResourceConflictException), or both change one thing in turn",
+    "give each a name of its own, or refer to the first one",
+    twice,
+)];
+
+/// One thing of AWS that a resource stands for: what is told apart, in words, and where its spec says so.
+struct Thing {
+    key: Vec<String>,
+    path: String,
+}
+
+/// The first holder of each thing of a graph.
+pub(super) type Holders = BTreeMap<(Kind, Vec<String>), Also>;
+
+fn holders(scope: &Scope<'_>) -> Holders {
+    let mut held = Holders::new();
+    for (address, resource) in &scope.desired.resources {
+        for Thing { key, path } in things(scope, resource) {
+            held.entry((resource.kind, key)).or_insert_with(|| Also { address: address.clone(), path });
+        }
+    }
+    held
+}
+
+fn twice(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
+    let Some(own) = seen.scope.desired.resources.get(seen.address) else { return };
+    let held = seen.scope.holders.get_or_init(|| holders(seen.scope));
+    for Thing { key, path } in things(seen.scope, own) {
+        let text = key.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(" ");
+        // The same set twice in one group is the business of another rule.
+        let Some(first) = held.get(&(own.kind, key)).filter(|first| first.address != *seen.address) else { continue };
+        let verb = if is_open(&text) { "refers to" } else { "is" };
+        notes.add_beside(path, format!("it {verb} `{text}`, and so does `{}`", first.address), first.clone());
+    }
+}
+
+/// The things that a resource stands for; none where two resources may share them.
+fn things(scope: &Scope<'_>, resource: &Resource) -> Vec<Thing> {
+    let fields: &[&str] = match resource.kind {
+        Kind::Records => return record_sets(resource),
+        Kind::Certificate => return certificate(resource).into_iter().collect(),
+        Kind::FunctionVersion | Kind::HealthCheck | Kind::LoadBalancer | Kind::Packages => return Vec::new(),
+        Kind::Function => &["name", "region"],
+        Kind::Replication => &["source"],
+        kind => kind.facts().identity,
+    };
+    let key: Option<Vec<String>> = fields.iter().map(|field| text(scope, resource, field)).collect();
+    let named = key.filter(|key| !key.is_empty()).zip(fields.first());
+    named.map(|(key, field)| Thing { key, path: (*field).to_owned() }).into_iter().collect()
+}
+
+/// The text of a field; a reference to a bucket's name is that name.
+fn text(scope: &Scope<'_>, resource: &Resource, field: &str) -> Option<String> {
+    let text = resource.spec.get(field)?.as_str()?;
+    let bucket = whole(text).filter(|to| to.attribute == "name").and_then(|_| scope.bucket(text));
+    let text = bucket.map_or_else(|| text.to_owned(), |(_, bucket)| bucket.name);
+    Some(if resource.kind == Kind::Zone { name(&text) } else { text })
+}
+
+/// A DNS name as two that are the same are written alike.
+fn name(text: &str) -> String {
+    if is_open(text) { text.to_owned() } else { text.trim_end_matches('.').to_ascii_lowercase() }
+}
+
+fn record_sets(resource: &Resource) -> Vec<Thing> {
+    let zone = resource.spec.get("zone_id").and_then(Value::as_str).unwrap_or_default();
+    let sets = resource.spec.get("sets").and_then(Value::as_array);
+    let part = |set: &Value, field: &str| set.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let thing = |(at, set): (usize, &Value)| Thing {
+        key: vec![name(&part(set, "name")), part(set, "type"), part(set, "set_identifier"), zone.to_owned()],
+        path: format!("sets.{at}"),
+    };
+    sets.into_iter().flatten().enumerate().map(thing).collect()
+}
+
+/// Certificates are told apart by their region and their names, in any order.
+fn certificate(resource: &Resource) -> Option<Thing> {
+    let others = resource.spec.get("alternative_names").and_then(Value::as_array);
+    let others = others.into_iter().flatten().filter_map(Value::as_str);
+    let names: BTreeSet<String> = others.chain([resource.spec.get("domain")?.as_str()?]).map(name).collect();
+    let region = resource.spec.get("region")?.as_str()?.to_owned();
+    Some(Thing { key: names.into_iter().chain([region]).collect(), path: "domain".to_owned() })
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use serde_json::json;
+
+    use super::super::testing::{Case, TODAY, case};
+    use super::*;
+
+    const TWICE: &str = "GR006-same-thing-twice";
+
+    fn set(name: &str, kind: &str) -> Value {
+        let values = if kind == "A" { json!(["192.0.2.1"]) } else { json!(["\"x\""]) };
+        json!({"name": name, "type": kind, "ttl": 60, "values": values})
+    }
+
+    fn group(sets: Value) -> Value {
+        json!({"zone_id": "${routing.zone.main#zone_id}", "sets": sets})
+    }
+
+    pub(in super::super) fn cases() -> Vec<Case> {
+        let policy = |name: &str| json!({"name": name, "comment": "", "headers": "none", "query_strings": "none", "cookies": "none"});
+        let names = json!({"region": "us-east-1", "domain": "*.akidb.com", "alternative_names": ["AkiDB.com"]});
+        let reference = json!({"bucket": "${models.bucket.primary#name}", "region": "us-east-1", "key": "k",
+            "sha256": "a".repeat(64), "bytes": 1, "content_type": "text/plain"});
+        let mut literal = reference.clone();
+        literal["bucket"] = json!("akidb-models");
+        vec![
+            case(TWICE).set("models.bucket.logs2", "", json!({"name": "akidb-logs", "region": "us-east-1"})),
+            case(TWICE).set("cdn.origin-request-policy.two", "", policy("akidb-api")),
+            case(TWICE).set("cdn.certificate.two", "", names).also("AC002-domain"),
+            case(TWICE).set("models.object.one", "", reference).set("models.object.two", "", literal),
+            case(TWICE)
+                .set("routing.zone.third", "", json!({"name": "AKIDB.net.", "comment": ""}))
+                .also("R5401-zone-name"),
+        ]
+    }
+
+    #[test]
+    fn the_other_place_is_named() {
+        let case = case(TWICE)
+            .set("routing.records.one", "", group(json!([set("a.akidb.com", "TXT"), set("b.akidb.com", "A")])))
+            .set("routing.records.two", "", group(json!([set("B.akidb.com.", "A"), set("b.akidb.com", "TXT")])));
+        let found = super::super::all(&case.desired, TODAY);
+        let found: Vec<_> = found.iter().filter(|finding| finding.rule == TWICE).collect();
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!((found[0].address.as_str(), found[0].path.as_str()), ("routing.records.two", "sets.0"));
+        let also = Also { address: "routing.records.one".parse().expect("an address"), path: "sets.1".to_owned() };
+        assert_eq!(found[0].also, Some(also));
+        assert!(found[0].problem.contains("b.akidb.com A"), "{}", found[0].problem);
+    }
+}

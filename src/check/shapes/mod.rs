@@ -1,0 +1,134 @@
+//! Rules of shape: each setting beside what AWS's own API model says of the member that it becomes.
+//!
+//! The table is generated (`generate.py`, `models.json`), the way from our settings to members stands in `map.rs`. A rule of
+//! another area that names the same place has better words; then these are silent (`beside`).
+
+mod judge;
+mod map;
+mod map_cdn;
+mod table;
+
+pub(super) use judge::nearest;
+pub(super) use table::{is_region, regions};
+
+use serde_json::Value;
+
+use super::rule::{Notes, Rule, Seen, error};
+use super::{Finding, Severity};
+use judge::{Lack, Verdict};
+
+const SAYS: &str = "InvalidArgument or ValidationException before anything is made";
+
+pub(super) const RULES: &[Rule<Value>] = &[
+    error("SH001-missing", "what AWS needs is there and not empty", SAYS, "write it", |seen, notes| {
+        each(seen, notes, Lack::Missing);
+    }),
+    error("SH002-length", "texts are as long as AWS takes them", SAYS, "shorten it", |seen, notes| {
+        each(seen, notes, Lack::Length);
+    }),
+    error("SH003-size", "numbers and lists are as large as AWS takes them", SAYS, "change it", |seen, notes| {
+        each(seen, notes, Lack::Size);
+    }),
+    error("SH004-word", "words are ones that AWS knows", SAYS, "write a known word", |seen, notes| {
+        each(seen, notes, Lack::Word);
+    }),
+    error("SH005-pattern", "texts have the form that AWS takes", SAYS, "change it", |seen, notes| {
+        each(seen, notes, Lack::Pattern);
+    }),
+    error(
+        "SH006-region",
+        "regions are ones that AWS has",
+        "no endpoint answers, or InvalidLocationConstraint",
+        "write a region of AWS, for example eu-central-1",
+        region,
+    ),
+];
+
+/// Writes what lacks in one way.
+fn each(seen: &Seen<'_, Value>, notes: &mut Notes<'_>, lack: Lack) {
+    let Some(resource) = seen.scope.desired.resources.get(seen.address) else { return };
+    for (at, rows) in map::groups(resource.kind) {
+        for (path, member) in *rows {
+            let asked = member.ends_with('!');
+            let member = member.trim_end_matches('!');
+            let Some(demand) = table::demand(member) else { continue };
+            let path = [*at, *path].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".");
+            visit(&seen.spec, &path, String::new(), &mut |place, value| {
+                let gone = value.is_none_or(|value| value.is_null() || value.as_array().is_some_and(Vec::is_empty));
+                let verdict = match value {
+                    _ if gone && asked && demand.required => Some(judge::missing()),
+                    Some(value) => judge::judge(value, demand),
+                    None => None,
+                };
+                if let Some(verdict) = verdict.filter(|verdict| verdict.lack == lack) {
+                    write(notes, place, member, verdict);
+                }
+            });
+        }
+    }
+}
+
+fn write(notes: &mut Notes<'_>, place: &str, member: &str, verdict: Verdict) {
+    let Verdict { problem, model, instead, .. } = verdict;
+    let says = format!("refused: its model (botocore {}) says of {member}: {model}", table::version());
+    notes.add_full(place, problem, says, instead);
+}
+
+/// Visits every value at a path of `map.rs`, with its own path in the spec; the last part of a path may lack.
+fn visit(value: &Value, path: &str, place: String, found: &mut dyn FnMut(&str, Option<&Value>)) {
+    let (head, rest) = path.split_once('.').map_or((path, None), |(head, rest)| (head, Some(rest)));
+    let below = |part: &str| if place.is_empty() { part.to_owned() } else { format!("{place}.{part}") };
+    let mut step = |part: &str, value: &Value| match rest {
+        Some(rest) => visit(value, rest, below(part), found),
+        None => found(&below(part), Some(value)),
+    };
+    match (head, value) {
+        ("*", Value::Array(items)) => items.iter().enumerate().for_each(|(at, item)| step(&at.to_string(), item)),
+        ("*", Value::Object(fields)) => fields.iter().for_each(|(key, item)| step(key, item)),
+        ("~", Value::Object(fields)) => {
+            fields.keys().for_each(|key| found(&below(key), Some(&Value::String(key.clone()))));
+        }
+        (field, Value::Object(fields)) => match (fields.get(field), rest) {
+            (Some(item), _) => step(field, item),
+            (None, None) => found(&below(field), None),
+            (None, Some(_)) => {}
+        },
+        _ => {}
+    }
+}
+
+/// Regions wherever one stands.
+fn region(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
+    super::policy::walk(&seen.spec, "", &mut |path, text| {
+        let field = path.rsplit('.').next().unwrap_or_default();
+        let named = (field == "region" || field.ends_with("_region")) && !path.starts_with("tags.");
+        if named && !super::scope::is_open(text) && !is_region(text) {
+            let near = nearest(text, regions()).unwrap_or("eu-central-1");
+            notes.add_with(path, format!("`{text}` is no region of AWS"), format!("write {near}"));
+        }
+    });
+}
+
+/// Takes out what another rule says of the same place, in better words.
+pub(super) fn beside(found: &mut Vec<Finding>) {
+    let is_shape = |finding: &Finding| finding.rule.starts_with("SH00");
+    let inside = |one: &str, other: &str| {
+        other.strip_prefix(one).is_some_and(|rest| rest.is_empty() || one.is_empty() || rest.starts_with('.'))
+    };
+    let said: Vec<(crate::resource::Address, String)> = found
+        .iter()
+        .filter(|finding| !is_shape(finding) && finding.severity == Severity::Error)
+        .map(|finding| (finding.address.clone(), finding.path.clone()))
+        .collect();
+    found.retain(|finding| {
+        let doubled = |(address, path): &(crate::resource::Address, String)| {
+            *address == finding.address && (inside(path, &finding.path) || inside(&finding.path, path))
+        };
+        !(is_shape(finding) && said.iter().any(doubled))
+    });
+}
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+pub(super) use tests::cases;

@@ -1,0 +1,57 @@
+//! What is in a zip: the names and sizes of its directory, without unpacking anything.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::Path;
+
+/// What a zip holds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Archive {
+    /// The files, without folders.
+    pub files: BTreeSet<String>,
+    /// Bytes when unpacked.
+    pub unpacked: u64,
+}
+
+/// Reads the directory of a zip.
+///
+/// # Errors
+/// Why it is no zip.
+pub fn read(path: &Path) -> Result<Archive, String> {
+    let file = File::open(path).map_err(|bad| bad.to_string())?;
+    let mut archive = zip::ZipArchive::new(file).map_err(|bad| bad.to_string())?;
+    let mut found = Archive::default();
+    for at in 0..archive.len() {
+        let entry = archive.by_index_raw(at).map_err(|bad| bad.to_string())?;
+        found.unpacked = found.unpacked.saturating_add(entry.size());
+        if entry.is_file() {
+            found.files.insert(entry.name().map_err(|bad| bad.to_string())?.into_owned());
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn names_and_sizes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.zip");
+        let mut zip = zip::ZipWriter::new(File::create(&path).expect("a file"));
+        zip.add_directory("lib", zip::write::SimpleFileOptions::default()).expect("a folder");
+        for name in ["index.mjs", "lib/a.mjs"] {
+            zip.start_file(name, zip::write::SimpleFileOptions::default()).expect("a file");
+            zip.write_all(&[b'x'; 1_000]).expect("content");
+        }
+        zip.finish().expect("a zip");
+        let found = read(&path).expect("a zip");
+        assert_eq!(found.files, ["index.mjs", "lib/a.mjs"].map(str::to_owned).into());
+        assert_eq!(found.unpacked, 2_000);
+        std::fs::write(&path, "PK no zip").expect("a file");
+        assert!(read(&path).is_err());
+    }
+}
