@@ -35,7 +35,7 @@ fn own_alias(seen: &Spec<'_>, notes: &mut Notes<'_>) {
         let host = origin.domain_name.trim_end_matches('.');
         // What a wildcard covers may be a record of its own that leads elsewhere: only the name itself is sure.
         let covers = |alias: &&String| alias.eq_ignore_ascii_case(host);
-        if let Some(alias) = seen.spec.aliases.iter().find(covers) {
+        if let Some(alias) = seen.spec.aliases.iter().flatten().find(covers) {
             let problem = format!("origin `{}` is `{}`, an alias of the distribution", origin.id, alias);
             notes.add(format!("origins.{at}.domain_name"), problem);
         }

@@ -59,9 +59,8 @@ impl Look<'_> {
     /// The settings: each one costs a call.
     pub async fn settings(&self, tags: BTreeMap<String, String>) -> Result<(BucketSpec, Vec<Extra>), Fault> {
         let (client, name) = (self.client, &self.wanted.name);
-        let encrypts = self.asks(|spec| &spec.encryption)
-            || self.asks(|spec| &spec.kms_key)
-            || self.asks(|spec| &spec.bucket_key);
+        let encrypts =
+            self.asks(|spec| &spec.encryption) || self.asks(|spec| &spec.kms_key) || self.asks(|spec| &spec.bucket_key);
         let ((versioning, encryption, block, ownership), (cors, lifecycle, others)) = future::try_join(
             future::try_join4(
                 asked(self.asks(|spec| &spec.versioning), versioning(client, name)),
@@ -91,8 +90,7 @@ impl Look<'_> {
             bucket_key: encryption.bucket_key,
             block_public_access: self.blocks(block, &mut extras),
             ownership,
-            cors: cors
-                .and_then(|held| cors::seen(&held, cors::Stated::of(self.wanted, self.before), &mut extras)),
+            cors: cors.and_then(|held| cors::seen(&held, cors::Stated::of(self.wanted, self.before), &mut extras)),
             lifecycle: lifecycle
                 .and_then(|held| lifecycle::seen(&held, lifecycle::Stated::of(self.wanted, self.before), &mut extras)),
             tags,
