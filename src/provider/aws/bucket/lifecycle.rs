@@ -120,11 +120,8 @@ fn merged(held: Vec<s3::LifecycleRule>, stated: Stated<'_>) -> Result<Vec<s3::Li
 
 /// The plan's rule over the one that is there.
 fn written(wanted: &LifecycleRule, mut rule: s3::LifecycleRule) -> s3::LifecycleRule {
-    rule.status = if wanted.enabled.unwrap_or(true) {
-        s3::ExpirationStatus::Enabled
-    } else {
-        s3::ExpirationStatus::Disabled
-    };
+    rule.status =
+        if wanted.enabled.unwrap_or(true) { s3::ExpirationStatus::Enabled } else { s3::ExpirationStatus::Disabled };
     rule.filter = Some(filter(&wanted.prefix, rule.filter.take()));
     let days = rule.expiration.as_ref().and_then(|expiry| expiry.days);
     if wanted.expire_days != days {
@@ -179,7 +176,7 @@ fn conditions(filter: &s3::LifecycleRuleFilter) -> (Vec<s3::Tag>, Option<i64>, O
 fn told(rule: &s3::LifecycleRule, like: Option<&LifecycleRule>) -> LifecycleRule {
     let on = rule.status == s3::ExpirationStatus::Enabled;
     let filter = rule.filter.as_ref();
-    let prefix = filter.and_then(|filter| filter.prefix.as_ref().or(filter.and.as_ref()?.prefix.as_ref()));
+    let prefix = filter.and_then(|filter| filter.prefix.as_ref().or_else(|| filter.and.as_ref()?.prefix.as_ref()));
     LifecycleRule {
         id: rule.id.clone().unwrap_or_default(),
         prefix: prefix.cloned().unwrap_or_default(),
@@ -212,7 +209,10 @@ fn unknown(rule: &s3::LifecycleRule) -> Map<String, Value> {
         ("object_size_greater_than", above.map(Value::from)),
         ("object_size_less_than", below.map(Value::from)),
         ("expire_date", expiry.and_then(|expiry| expiry.date).map(|date| date.to_string().into())),
-        ("expire_delete_markers", expiry.and_then(|expiry| expiry.expired_object_delete_marker).filter(|on| *on).map(Value::from)),
+        (
+            "expire_delete_markers",
+            expiry.and_then(|expiry| expiry.expired_object_delete_marker).filter(|on| *on).map(Value::from),
+        ),
         ("keep_old_versions", kept.map(Value::from)),
         ("transitions", (!moves.is_empty()).then(|| moves.into())),
         ("old_version_transitions", (!old.is_empty()).then(|| old.into())),
