@@ -63,7 +63,7 @@ async fn role_of_somebody_else_is_refused() {
 }
 
 #[tokio::test]
-async fn role_heals_keeps_foreign_tags_and_loses_foreign_policies() {
+async fn role_heals_and_keeps_foreign_tags_and_policies() {
     let world = World::new(Artefacts::default()).await;
     let iam = Iam::new(&world.sdk);
     let case = role_case(&world, "healed");
@@ -82,11 +82,20 @@ async fn role_heals_keeps_foreign_tags_and_loses_foreign_policies() {
     to["tags"] = json!({"team": "core"});
     let fields = compare(Kind::Role, &to, Some(&case.spec), &found.spec);
     let paths: Vec<&str> = fields.iter().map(|field| field.path.as_str()).collect();
-    assert_eq!(paths, ["inline", "tags.team", "tags.old"], "the policy is healed, the foreign one seen");
+    assert_eq!(paths, ["tags.team", "tags.old"], "the policy is healed");
+    let seen: Vec<(&str, bool)> = found.extras.iter().map(|extra| (extra.path.as_str(), extra.theirs)).collect();
+    assert_eq!(seen, [("inline.theirs", false)], "a policy of others changes what the role may do");
     case.update(&to, &found, &fields).await.expect("update");
     let found = case.read(None).await.expect("read").expect("found");
     assert_eq!(found.spec["tags"], json!({"team": "core", "theirs": "1"}));
     assert_eq!(found.spec["inline"], case.spec["inline"]);
+    let own = iam.list_role_policies().role_name(&name).send().await.expect("list").policy_names;
+    assert!(own.contains(&"theirs".to_owned()), "{own:?}");
+    // It does not go while others hang on it.
+    let fault = case.delete(&name).await.expect_err("held by others");
+    assert!(fault.message.contains("theirs") && fault.next_step.is_some(), "{fault:?}");
+    let held = iam.list_role_policies().role_name(&name).send().await.expect("list").policy_names;
+    assert_eq!(held.len(), own.len(), "nothing of it was touched");
 }
 
 fn zip(files: &[(&str, &str)]) -> Vec<u8> {

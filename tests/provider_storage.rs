@@ -109,6 +109,38 @@ async fn object_comes_back_without_its_bytes() {
     assert!(unknown.message.contains("not at hand") && unknown.next_step.is_some(), "{unknown:?}");
 }
 
+#[tokio::test]
+async fn headers_that_are_given_up_go_and_those_of_others_stay() {
+    let mut artefacts = Artefacts::default();
+    let sha256 = artefacts.add_bytes(b"one".to_vec());
+    let world = World::new(artefacts).await;
+    let bucket = bucket(&world, "objects", false).await;
+    let case = object_case(&world, &bucket, "k", &sha256, 3);
+    case.create().await.expect("create");
+    // Others add metadata and an encoding.
+    let head = s3(&world).head_object().bucket(&bucket).key("k").send().await.expect("head");
+    let mut metadata = head.metadata.expect("metadata");
+    metadata.insert("theirs".to_owned(), "1".to_owned());
+    let copy = s3(&world).copy_object().bucket(&bucket).key("k").copy_source(format!("{bucket}/k"));
+    let copy = copy.metadata_directive(aws_sdk_s3::types::MetadataDirective::Replace).set_metadata(Some(metadata));
+    let copy = copy.content_type("application/json").cache_control("public, max-age=60").content_language("de");
+    copy.send().await.expect("copy");
+    let found = case.read(None).await.expect("read").expect("found");
+    let seen: Vec<(&str, bool)> = found.extras.iter().map(|extra| (extra.path.as_str(), extra.theirs)).collect();
+    assert_eq!(seen, [("metadata.theirs", true), ("content_language", false)]);
+    let mut to = case.spec.clone();
+    to.as_object_mut().expect("a spec").retain(|key, _| key != "metadata" && key != "cache_control");
+    let fields = compare(Kind::Object, &to, Some(&case.spec), &found.spec);
+    let paths: Vec<&str> = fields.iter().map(|field| field.path.as_str()).collect();
+    assert_eq!(paths, ["cache_control", "metadata"]);
+    case.update(&to, &found, &fields).await.expect("update");
+    let head = s3(&world).head_object().bucket(&bucket).key("k").send().await.expect("head");
+    let metadata = head.metadata.expect("metadata");
+    assert_eq!((head.cache_control, head.content_language.as_deref()), (None, Some("de")));
+    assert!(metadata.contains_key("theirs") && !metadata.contains_key("model"), "{metadata:?}");
+    assert_eq!(content(&world, &bucket, "k").await, b"one");
+}
+
 fn policy_case<'w>(world: &'w World, bucket: &str, action: &str) -> Case<'w> {
     let spec = json!({"bucket": bucket, "region": "us-east-1", "policy": policy(bucket, action)});
     Case { world, kind: Kind::BucketPolicy, address: Address::new("models", Kind::BucketPolicy, "cdn"), spec }
@@ -138,6 +170,39 @@ async fn bucket_policy_of_somebody_else_is_refused() {
     let theirs = policy(&bucket, "s3:GetObject").to_string();
     s3(&world).put_bucket_policy().bucket(&bucket).policy(theirs).send().await.expect("put");
     policy_case(&world, &bucket, "s3:GetObject").refuses_foreign().await;
+}
+
+#[tokio::test]
+async fn statements_of_others_stay_in_a_bucket_policy() {
+    let world = World::new(Artefacts::default()).await;
+    let bucket = bucket(&world, "policy", false).await;
+    let case = policy_case(&world, &bucket, "s3:GetObject");
+    let made = case.create().await.expect("create");
+    let held = async || {
+        let answer = s3(&world).get_bucket_policy().bucket(&bucket).send().await.ok()?.policy?;
+        serde_json::from_str::<Value>(&answer).ok()
+    };
+    let mut policy = held().await.expect("a policy");
+    let mut theirs = policy["Statement"][0].clone();
+    (theirs["Sid"], theirs["Action"]) = (json!("Theirs"), json!("s3:ListBucket"));
+    policy["Statement"].as_array_mut().expect("a list").insert(0, theirs);
+    s3(&world).put_bucket_policy().bucket(&bucket).policy(policy.to_string()).send().await.expect("put");
+    let found = case.read(Some(&made.id)).await.expect("read").expect("found");
+    assert!(compare(Kind::BucketPolicy, &case.spec, Some(&case.spec), &found.spec).is_empty(), "{found:#?}");
+    let seen: Vec<(&str, bool)> = found.extras.iter().map(|extra| (extra.path.as_str(), extra.theirs)).collect();
+    assert_eq!(seen, [("policy.Statement.Theirs", true)]);
+    let mut to = case.spec.clone();
+    to["policy"]["Statement"][0]["Action"] = json!(["s3:GetObject", "s3:GetObjectVersion"]);
+    let fields = compare(Kind::BucketPolicy, &to, Some(&case.spec), &found.spec);
+    case.update(&to, &found, &fields).await.expect("update");
+    let policy = held().await.expect("a policy");
+    assert_eq!(policy["Statement"][0]["Sid"], json!("Theirs"));
+    assert_eq!(policy["Statement"][1], to["policy"]["Statement"][0]);
+    // Only ours goes, and the mark with it.
+    case.delete(&made.id).await.expect("delete");
+    let policy = held().await.expect("a policy");
+    assert_eq!((policy["Statement"].as_array().map(Vec::len), policy.get("Id")), (Some(1), None));
+    assert_eq!(policy["Statement"][0]["Sid"], json!("Theirs"));
 }
 
 fn replication_case<'w>(world: &'w World, source: &str, to: &[&str]) -> Case<'w> {

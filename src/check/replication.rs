@@ -110,6 +110,27 @@ pub(super) const RULES: &[Rule<ReplicationSpec>] = &[
         "take the region of the source bucket",
         source_region,
     ),
+    error(
+        "RP015-encrypted-source",
+        "a rule says what becomes of objects under a KMS key",
+        "accepted; S3 leaves objects under a KMS key out, without a word",
+        "write encrypted_objects: true and a kms_key (an ARN) on the destination bucket; or encrypted_objects: false",
+        encrypted_source,
+    ),
+    error(
+        "RP016-encrypted-destination",
+        "a rule into a bucket under a KMS key says what becomes of the replicas",
+        "accepted; replicas keep the encryption of their source, so the key of the destination is not used for them",
+        "write encryption: aws:kms on the source bucket and encrypted_objects: true in the rule; or encrypted_objects: false",
+        encrypted_destination,
+    ),
+    error(
+        "RP017-replica-key",
+        "a rule that copies objects under a KMS key names the ARN of the key of the replicas, and only such a rule does",
+        "InvalidRequest: ReplicaKmsKeyID must be specified if SseKmsEncryptedObjects tag is present, or InvalidArgument: Invalid ReplicaKmsKeyID ARN.",
+        "write the ARN of a KMS key in the destination's region as kms_key of the destination bucket, and encrypted_objects: true",
+        replica_key,
+    ),
 ];
 
 fn rules(spec: &ReplicationSpec) -> impl Iterator<Item = (String, &ReplicationRule)> {
@@ -254,6 +275,53 @@ fn source_region(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     notes.add_if(wrong, "region", || format!("`{address}` is in {}, not in {region}", bucket.region));
 }
 
+fn under_kms(bucket: &BucketSpec) -> bool {
+    bucket.kms_key.is_some() || bucket.encryption.as_ref().is_some_and(|by| by.starts_with("aws:kms"))
+}
+
+fn encrypted_source(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+    let Some((address, _)) = seen.scope.bucket(&seen.spec.source).filter(|(_, bucket)| under_kms(bucket)) else {
+        return;
+    };
+    for (path, rule) in rules(&seen.spec).filter(|(_, rule)| rule.encrypted_objects.is_none()) {
+        let problem =
+            format!("`{address}` keeps its objects under a KMS key, and rule `{}` does not copy them", rule.id);
+        notes.add(format!("{path}.encrypted_objects"), problem);
+    }
+}
+
+fn encrypted_destination(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+    if seen.scope.bucket(&seen.spec.source).is_none_or(|(_, bucket)| under_kms(&bucket)) {
+        return;
+    }
+    for (path, rule) in rules(&seen.spec).filter(|(_, rule)| rule.encrypted_objects.is_none()) {
+        let held = seen.scope.bucket(&rule.destination).filter(|(_, bucket)| under_kms(bucket));
+        if let Some((address, _)) = held {
+            let problem = format!("`{address}` has a KMS key, and the replicas of rule `{}` do not get it", rule.id);
+            notes.add(format!("{path}.encrypted_objects"), problem);
+        }
+    }
+}
+
+fn replica_key(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+    for (path, rule) in rules(&seen.spec) {
+        let path = format!("{path}.replica_key");
+        match (rule.encrypted_objects == Some(true), &rule.replica_key) {
+            (true, None) => notes.add(path, format!("rule `{}` names no key for the replicas", rule.id)),
+            (false, Some(_)) => {
+                notes.add(path, format!("rule `{}` names a key, and copies no objects under a key", rule.id));
+            }
+            (_, Some(key)) if !is_open(key) => {
+                let region = seen.scope.bucket(&rule.destination).map(|(_, bucket)| bucket.region);
+                if let Some(problem) = super::s3::bad_key_arn(key, region.as_deref()) {
+                    notes.add(path, problem);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use serde_json::json;
@@ -289,6 +357,15 @@ pub(super) mod tests {
             ),
             case("RP013-rule-count").set(TO_EU, "/rules", json!([])),
             case("RP014-source-region").set(TO_EU, "/region", json!("eu-central-1")),
+            case("RP015-encrypted-source")
+                .set("models.bucket.primary", "/encryption", json!("aws:kms"))
+                .also("RP016-encrypted-destination")
+                .also("S3205-cloudfront-needs-own-key"),
+            case("RP016-encrypted-destination")
+                .set("models.bucket.replica", "/encryption", json!("aws:kms"))
+                .also("RP015-encrypted-source"),
+            case("RP017-replica-key").set(TO_EU, "/rules/0/encrypted_objects", json!(true)),
+            case("RP017-replica-key").set(TO_EU, "/rules/0/replica_key", json!("alias/replicas")),
         ]
     }
 }

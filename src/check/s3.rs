@@ -53,6 +53,13 @@ pub(super) const RULES: &[Rule<BucketSpec>] = &[
         "write days above 0, at least one of expire_days, expire_old_versions_days, abort_uploads_days, and unique ids",
         lifecycle,
     ),
+    error(
+        "S3007-kms-key",
+        "a KMS key goes with encryption by KMS, and lies in the bucket's region",
+        "InvalidArgument: a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse",
+        "write encryption: aws:kms, and as kms_key the ARN, id or alias/NAME of a key in the bucket's region; bucket_key goes with aws:kms only",
+        kms_key,
+    ),
 ];
 
 /// What is wrong with a bucket name, if anything.
@@ -96,6 +103,39 @@ fn encryption(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     let Some(word) = seen.spec.encryption.as_deref() else { return };
     let known = ["AES256", "aws:kms", "aws:kms:dsse"].contains(&word);
     notes.add_if(!known, "encryption", || format!("`{word}` is no encryption of S3"));
+}
+
+/// What is wrong with the ARN of a KMS key in this region, if anything.
+pub(super) fn bad_key_arn(key: &str, region: Option<&str>) -> Option<String> {
+    let parts: Vec<&str> = key.splitn(6, ':').collect();
+    match parts[..] {
+        ["arn", partition, "kms", held, _, name]
+            if partition.starts_with("aws") && (name.starts_with("key/") || name.starts_with("alias/")) =>
+        {
+            let elsewhere = region.filter(|region| *region != held && !is_open(region));
+            elsewhere.map(|region| format!("`{key}` is in {held}, the bucket in {region}"))
+        }
+        _ => Some(format!("`{key}` is no ARN of a KMS key")),
+    }
+}
+
+fn kms_key(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+    let BucketSpec { encryption, kms_key, bucket_key, region, .. } = &seen.spec;
+    let algorithm = encryption.as_deref().unwrap_or("none");
+    if let Some(key) = kms_key.as_deref().filter(|key| !is_open(key)) {
+        notes.add_if(!algorithm.starts_with("aws:kms"), "kms_key", || format!("the encryption is {algorithm}"));
+        let problem = key.starts_with("arn:").then(|| bad_key_arn(key, Some(region))).flatten();
+        let named = key.strip_prefix("alias/").unwrap_or(key);
+        let plain = named.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_-".contains(&b)) && !named.is_empty();
+        let problem = problem.or_else(|| {
+            (!key.starts_with("arn:") && !plain).then(|| format!("`{key}` is no ARN, id or alias of a KMS key"))
+        });
+        if let Some(problem) = problem {
+            notes.add("kms_key", problem);
+        }
+    }
+    let wrong = *bucket_key == Some(true) && algorithm != "aws:kms";
+    notes.add_if(wrong, "bucket_key", || format!("the encryption is {algorithm}"));
 }
 
 fn ownership(seen: &Spec<'_>, notes: &mut Notes<'_>) {
@@ -151,6 +191,13 @@ pub(super) mod tests {
             case("S3005-cors").set(SPARE, "/cors", json!([{"origins": ["*"], "methods": ["OPTIONS"]}])),
             case("S3006-lifecycle").set(SPARE, "/lifecycle", json!([{"id": "old", "expire_days": 0}])),
             case("S3006-lifecycle").set(SPARE, "/lifecycle", json!([{"id": "old"}])),
+            case("S3007-kms-key").set(SPARE, "/kms_key", json!("alias/models")),
+            case("S3007-kms-key").set(SPARE, "/encryption", json!("aws:kms")).set(
+                SPARE,
+                "/kms_key",
+                json!("arn:aws:kms:us-east-1:123456789012:key/0f7f42a4-6ff2-4e2f-8f0c-2f1a1a5b7a11"),
+            ),
+            case("S3007-kms-key").set(SPARE, "/bucket_key", json!(true)),
         ]
     }
 

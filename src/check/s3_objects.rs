@@ -72,6 +72,20 @@ pub(super) const POLICY: &[Rule<BucketPolicySpec>] = &[
         "take the region of the bucket",
         policy_region,
     ),
+    error(
+        "S3205-cloudfront-needs-own-key",
+        "CloudFront reads no bucket under the key that AWS manages",
+        "accepted; CloudFront answers 403 for every object, for the policy of the key aws/s3 cannot be changed",
+        "write encryption: AES256, or kms_key with a key of your own",
+        managed_key,
+    ),
+    warning(
+        "S3206-cloudfront-key-policy",
+        "the KMS key of a bucket that CloudFront reads lets the distribution decrypt",
+        "accepted; CloudFront answers 403 for every object until the key's policy has the statement",
+        "add the statement to the policy of the key (aws kms put-key-policy); the key is not part of the plan",
+        key_policy,
+    ),
 ];
 
 fn key(seen: &Spec<'_>, notes: &mut Notes<'_>) {
@@ -177,6 +191,34 @@ fn source(seen: &Policy<'_>, notes: &mut Notes<'_>) {
     }
 }
 
+/// The bucket under KMS that this policy lets CloudFront read.
+fn read_under_kms(seen: &Policy<'_>) -> Option<(String, Option<String>)> {
+    let cdn = |one: &&Value| {
+        one.get("Principal").is_some_and(|who| texts(who, "Service").contains(&"cloudfront.amazonaws.com"))
+    };
+    statements(&seen.spec.policy).into_iter().find(|one| cdn(one))?;
+    let (address, bucket) = seen.scope.bucket(&seen.spec.bucket)?;
+    let kms = bucket.encryption.as_ref().is_some_and(|by| by.starts_with("aws:kms"));
+    kms.then(|| (address.to_string(), bucket.kms_key))
+}
+
+fn managed_key(seen: &Policy<'_>, notes: &mut Notes<'_>) {
+    let Some((address, key)) = read_under_kms(seen) else { return };
+    let managed = key.as_deref().is_none_or(|key| key.ends_with("alias/aws/s3"));
+    notes.add_if(managed, "bucket", || format!("`{address}` is under the key aws/s3, and CloudFront is to read it"));
+}
+
+fn key_policy(seen: &Policy<'_>, notes: &mut Notes<'_>) {
+    let Some((address, Some(key))) = read_under_kms(seen) else { return };
+    let statement = serde_json::json!({
+        "Sid": "AllowCloudFrontServicePrincipalSSE-KMS", "Effect": "Allow",
+        "Principal": {"Service": "cloudfront.amazonaws.com"}, "Action": "kms:Decrypt", "Resource": "*",
+        "Condition": {"StringEquals": {"AWS:SourceArn": "arn:aws:cloudfront::ACCOUNT:distribution/ID"}},
+    });
+    let own = !key.ends_with("alias/aws/s3");
+    notes.add_if(own, "bucket", || format!("`{address}` is under {key}, whose policy needs: {statement}"));
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use serde_json::json;
@@ -207,6 +249,15 @@ pub(super) mod tests {
                 .remove(POLICY, "/policy/Statement/0/Condition"),
             case("S3203-cloudfront-without-source").remove(POLICY, "/policy/Statement/0/Condition"),
             case("S3204-policy-region").set(POLICY, "/region", json!("eu-central-1")),
+            case("S3205-cloudfront-needs-own-key")
+                .set("models.bucket.primary", "/encryption", json!("aws:kms"))
+                .also("RP015-encrypted-source")
+                .also("RP016-encrypted-destination"),
+            case("S3206-cloudfront-key-policy")
+                .set("models.bucket.primary", "/encryption", json!("aws:kms"))
+                .set("models.bucket.primary", "/kms_key", json!("alias/models"))
+                .also("RP015-encrypted-source")
+                .also("RP016-encrypted-destination"),
         ]
     }
 }

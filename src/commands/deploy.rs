@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::Context;
 use super::asking::{self, Asked};
+use super::full;
 use super::order::{Choice, Order};
 use super::saved::{self, SavedPlan};
 use super::walk::{self, PlanArgs, Purpose, Run, RunArgs};
@@ -126,7 +127,8 @@ async fn with_ledger(
     let scope = Scope { only: order.chosen.addresses(&built, &remembered)?, adopt: order.adopt.clone(), moves };
     walk::need_changeable(&built.desired, &remembered, &scope)?;
     let artefacts = std::mem::take(&mut built.artefacts);
-    saved::keep_artefacts(&context.global, &order.plan.stack, &artefacts, run.dry_run)?;
+    saved::keep_artefacts(&context.global, &built.desired, &artefacts, run.dry_run)?;
+    let at_hand: BTreeSet<String> = artefacts.iter().map(|(sha256, _, _)| sha256.to_owned()).collect();
     let made = if order.out.is_some() { saved::made_in_memory(&artefacts) } else { Vec::new() };
     let providers = walk::with_artefacts(connection, artefacts);
     let covers = |address: &Address| scope.only.as_ref().is_none_or(|only| only.contains(address));
@@ -135,6 +137,12 @@ async fn with_ledger(
     context.voice.header(&header);
     say_what_is_in_force(order, &remembered, context);
     let changes = walk::difference(&built.desired, &remembered, &observed, &scope)?;
+    if order.out.is_none() {
+        full::refuse(&changes, &providers, run, context).await?;
+    }
+    for remark in saved::not_to_be_undone(&changes, &at_hand, &context.global, &order.plan.stack) {
+        context.voice.remark(&remark);
+    }
     let purpose = Purpose { command: order.command.clone(), requested, fallback: order.fallback.clone() };
     if let Some(file) = &order.out {
         let saved = SavedPlan::new(&saved::Looked {

@@ -4,13 +4,14 @@ use std::time::Instant;
 
 use super::Context;
 use super::asking::{self, Asked};
+use super::full;
 use super::order::Choice;
 use super::walk::{self, PlanArgs, Purpose, Run, RunArgs};
 use crate::change::Scope;
 use crate::desired::Built;
 use crate::exit::Failure;
 use crate::ledger::Ledger;
-use crate::report::Terminal;
+use crate::report::{self, Terminal};
 use crate::resource::{Artefacts, Desired};
 
 /// Remove the stack: in order, resumable; what will not go yet is left for a later run (exit code 2).
@@ -68,6 +69,7 @@ async fn remove(
     if args.run.empty_buckets && !changes.is_empty() {
         context.voice.remark("all objects and old versions in the stack's buckets are deleted for good");
     }
+    full::refuse(&changes, &providers, &args.run, context).await?;
     let asked = Asked { changes: &changes, built: &built, header: &header, only_looks: args.run.dry_run, whole: false };
     if let Some(code) = asking::confirm(&asked, &args.run, context)? {
         return Ok(code);
@@ -86,5 +88,21 @@ async fn remove(
     // The time that a person took to say yes is not the run's.
     let begun = if args.run.yes { begun } else { Instant::now() };
     let outcome = work.go(&changes, &purpose).await?;
-    Ok(asking::tell(&outcome, begun, &asked, context, &context.session.again))
+    let code = asking::tell(&outcome, begun, &asked, context, &context.session.again);
+    say_what_is_left(ledger, context);
+    Ok(code)
+}
+
+/// A destroy that leaves something is partial, and its last line says so.
+fn say_what_is_left(ledger: &Ledger, context: &Context) {
+    let left = ledger.remembered();
+    let all: Vec<String> =
+        left.resources.keys().chain(left.leftovers.iter().map(|left| &left.address)).map(ToString::to_string).collect();
+    if all.is_empty() {
+        return;
+    }
+    let more = if all.len() > 5 { format!(" and {} more", all.len() - 5) } else { String::new() };
+    let first: Vec<&str> = all.iter().take(5).map(String::as_str).collect();
+    let things = report::counted(all.len(), "resource");
+    context.voice.data(&format!("partial: {things} of the stack left: {}{more}", first.join(", ")));
 }

@@ -4,6 +4,7 @@ mod asking;
 pub mod completions;
 pub mod deploy;
 pub mod destroy;
+mod full;
 pub mod jetson;
 pub mod known_host;
 #[cfg(feature = "serve")]

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::Context;
 use super::asking::{self, Asked};
 use super::deploy;
+use super::full;
 use super::order::{Choice, Order};
 use super::saved;
 use super::walk::{self, PlanArgs, Purpose, Run, RunArgs};
@@ -13,7 +14,7 @@ use crate::change::Scope;
 use crate::desired::Built;
 use crate::exit::{self, Failure};
 use crate::ledger::Ledger;
-use crate::report::Terminal;
+use crate::report::{self, Terminal};
 use crate::resource::{Action, Artefacts, Changes, Ending, Kind, Remembered, RunSummary};
 
 /// Undo the last run; the same difference, question and journal as a deploy.
@@ -104,11 +105,18 @@ pub fn target(to: Option<u64>, ledger: &Ledger, now: &Remembered) -> Result<Reme
     Ok(ledger.remembered_at(to)?)
 }
 
-/// Names the runs that are undone.
+/// Names the runs that are undone, and the state that is gone back to. A run that changed nothing is no revision: what is
+/// undone may be older than the last deploy.
 pub fn say_what_is_undone(now: &Remembered, target: &Remembered, context: &Context) {
     for run in now.runs.iter().rev().take_while(|run| run.revision > target.revision()) {
-        context.voice.talk(&format!("undoes revision {}: {} ({})", run.revision, run.command, run.at));
+        let changes = report::counted(usize::try_from(run.changes).unwrap_or(usize::MAX), "change");
+        context.voice.talk(&format!("undoes revision {}: {} ({}, {changes})", run.revision, run.command, run.at));
     }
+    let to = target.runs.last().map_or_else(
+        || "goes back to before the first run".to_owned(),
+        |run| format!("goes back to the state after revision {}: {} ({})", run.revision, run.command, run.at),
+    );
+    context.voice.talk(&format!("{to}; runs that changed nothing are no revisions and are not undone"));
 }
 
 async fn undo(
@@ -135,6 +143,7 @@ async fn undo(
     say_what_is_undone(&now, &aim, context);
     let scope = Scope { moves, ..Scope::default() };
     let changes = walk::difference(&desired, &now, &observed, &scope)?;
+    full::refuse(&changes, &providers, &args.run, context).await?;
     for remark in cannot_be_undone(&changes, &at_hand, args.run.empty_buckets) {
         context.voice.remark(&remark);
     }
@@ -196,7 +205,8 @@ fn cannot_be_undone(changes: &Changes, at_hand: &BTreeSet<String>, empty_buckets
                 if sha256.is_some_and(|sha| !at_hand.contains(sha)) =>
             {
                 remarks.push(format!(
-                    "{}: its former code is not at hand on this machine; the change will be refused",
+                    "{}: its former code is not at hand on this machine: it is taken from a published version, if Lambda \
+                     still has one, and the change is refused else",
                     change.address
                 ));
             }

@@ -19,13 +19,13 @@ use crate::exit::Failure;
 use crate::ledger::Ledger;
 use crate::plan::Plan;
 use crate::report::{Header, Terminal};
-use crate::resource::{Address, Artefacts, Changes, Desired, Remembered, Source, sha256_hex};
+use crate::resource::{Address, Artefacts, Change, Changes, Desired, Kind, Remembered, Resource, Source, link};
 
 /// Format of the file; another one is refused.
 const FORMAT: &str = "akidb-edge/plan/v1";
 
 /// Larger artefacts are not kept beside the journal.
-const KEPT: usize = 64 * 1024 * 1024;
+const KEPT: u64 = 64 * 1024 * 1024;
 
 /// A plan that was looked at and saved: exactly this is done later, or nothing.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -241,24 +241,73 @@ fn artefact_directory(global: &Global, stack: &str) -> Option<PathBuf> {
     Some(Path::new(global.state.strip_prefix("file:")?).join(stack).join("artefacts"))
 }
 
-/// Keeps what was made in memory (function code, pages) beside a journal on disk: a rollback needs the old bytes.
+/// Keeps beside a journal on disk what a later rollback needs and nobody else keeps: what was made in memory (pages,
+/// function code), zips of functions, and objects of buckets without versions.
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn keep_artefacts(global: &Global, stack: &str, artefacts: &Artefacts, dry_run: bool) -> Result<(), Failure> {
-    let Some(directory) = artefact_directory(global, stack).filter(|_| !dry_run) else { return Ok(()) };
-    for (sha256, source, _) in artefacts.iter() {
-        let Source::Memory(bytes) = source else { continue };
+pub fn keep_artefacts(global: &Global, desired: &Desired, artefacts: &Artefacts, dry_run: bool) -> Result<(), Failure> {
+    let Some(directory) = artefact_directory(global, &desired.stack).filter(|_| !dry_run) else { return Ok(()) };
+    let kept_nowhere = kept_nowhere(desired);
+    for (sha256, source, bytes) in artefacts.iter() {
         let file = directory.join(sha256);
-        if bytes.len() > KEPT || file.exists() {
+        if bytes > KEPT || file.exists() {
             continue;
         }
         fs::create_dir_all(&directory)?;
         let mut draft = tempfile::NamedTempFile::new_in(&directory)?;
-        std::io::Write::write_all(&mut draft, bytes)?;
+        match source {
+            Source::Memory(bytes) => std::io::Write::write_all(&mut draft, bytes)?,
+            Source::File(path) if kept_nowhere.contains(sha256) => {
+                std::io::copy(&mut fs::File::open(path)?, &mut draft)?;
+            }
+            Source::File(_) => continue,
+        }
         draft.persist(&file).map_err(|bad| Failure::from(bad.error))?;
     }
     Ok(())
+}
+
+/// Hashes of content that neither a versioned bucket nor anything else remembers.
+fn kept_nowhere(desired: &Desired) -> BTreeSet<String> {
+    let text = |resource: &Resource, field: &str| {
+        resource.spec.get(field).and_then(serde_json::Value::as_str).map(str::to_owned)
+    };
+    let versioned = |resource: &Resource| {
+        let named = text(resource, "bucket").unwrap_or_default();
+        desired.resources.values().filter(|other| other.kind == Kind::Bucket).any(|bucket| {
+            let same = named == link(&bucket.address, "name") || Some(&named) == text(bucket, "name").as_ref();
+            same && bucket.spec.get("versioning") == Some(&true.into())
+        })
+    };
+    let hashes = desired.resources.values().filter_map(|resource| match resource.kind {
+        Kind::Function => text(resource, "code_sha256"),
+        Kind::Object if !versioned(resource) => text(resource, "sha256"),
+        _ => None,
+    });
+    hashes.collect()
+}
+
+/// What a rollback of these changes would not find: former content that is neither kept here nor at hand.
+pub fn not_to_be_undone(changes: &Changes, at_hand: &BTreeSet<String>, global: &Global, stack: &str) -> Vec<String> {
+    let directory = artefact_directory(global, stack);
+    let kept = |sha256: &str| directory.as_ref().is_some_and(|directory| directory.join(sha256).exists());
+    let former = |change: &Change, field: &str| {
+        let text = |spec: &serde_json::Value| spec.get(field).and_then(serde_json::Value::as_str).map(str::to_owned);
+        let before = change.before.as_ref().and_then(|record| text(&record.spec))?;
+        let after = change.after.as_ref().and_then(|resource| text(&resource.spec));
+        (after.as_ref() != Some(&before) && !at_hand.contains(&before) && !kept(&before)).then_some(before)
+    };
+    let functions = changes.acting().filter(|change| change.kind == Kind::Function);
+    let lost = functions.filter(|change| former(change, "code_sha256").is_some());
+    lost.map(|change| {
+        format!(
+            "{}: its present code is not kept on this machine; a rollback takes it from a published version while Lambda \
+             has one, and is refused after that: keep the zip",
+            change.address
+        )
+    })
+    .collect()
 }
 
 /// The bytes that were kept; one whose content is not what its name says is left out.
@@ -266,10 +315,10 @@ pub fn kept_artefacts(global: &Global, stack: &str) -> Artefacts {
     let mut artefacts = Artefacts::default();
     let Some(directory) = artefact_directory(global, stack) else { return artefacts };
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        if let Ok(bytes) = fs::read(entry.path())
-            && Some(sha256_hex(&bytes).as_str()) == entry.file_name().to_str()
+        if let Ok((sha256, bytes)) = crate::plan::hash(&entry.path())
+            && Some(sha256.as_str()) == entry.file_name().to_str()
         {
-            artefacts.add_bytes(bytes);
+            artefacts.add_file(&sha256, entry.path(), bytes);
         }
     }
     artefacts

@@ -163,14 +163,15 @@ fn replicate(
     let below = format!("replication.{}", rules[0].0.trim_end_matches("-back"));
     let role = Address::new("models", Kind::Role, &as_name(&format!("replication-{source}")));
     let destinations: Vec<&str> = rules.iter().map(|(_, to, _)| plan.buckets[to].name.as_str()).collect();
+    let mut policy = replication_policy(&plan.buckets[source].name, &destinations);
+    if let Some(statements) = policy["Statement"].as_array_mut() {
+        statements.extend(kms_statements(plan, source, rules));
+    }
     let spec = RoleSpec {
         name: format!("{}-replication-{}", builder.plan.stack, as_name(source)),
         description: format!("S3 replication out of {}", plan.buckets[source].name),
         trust: trust(&["s3.amazonaws.com"]),
-        inline: BTreeMap::from([(
-            "replicate".to_owned(),
-            replication_policy(&plan.buckets[source].name, &destinations),
-        )]),
+        inline: BTreeMap::from([("replicate".to_owned(), policy)]),
         managed: Vec::new(),
         tags: BTreeMap::new(),
     };
@@ -184,6 +185,8 @@ fn replicate(
         delete_markers: rule.delete_markers,
         replica_modifications: rule.replica_modifications.unwrap_or(false),
         time_control_minutes: rule.time_control_minutes,
+        encrypted_objects: rule.encrypted_objects,
+        replica_key: replica_key(plan, to, rule),
     });
     let spec = ReplicationSpec {
         source: link(&bucket_of(source), "name"),
@@ -210,6 +213,53 @@ fn replication_policy(source: &str, destinations: &[&str]) -> serde_json::Value 
              "Action": ["s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"], "Resource": copies},
         ],
     })
+}
+
+/// The key of replicas in a bucket: the rule's own word is about its destination, not about the way back.
+fn replica_key(plan: &ModelsStep, to: &str, rule: &ReplicationPlan) -> Option<String> {
+    let stated = rule.replica_key.clone().filter(|_| rule.to == to);
+    stated.or_else(|| plan.buckets[to].kms_key.clone()).filter(|_| rule.encrypted_objects == Some(true))
+}
+
+/// What S3 needs of KMS (S3 User Guide, "Replicating encrypted objects"): only through S3, only for these buckets.
+fn kms_statements(
+    plan: &ModelsStep,
+    source: &str,
+    rules: &[(String, String, &ReplicationPlan)],
+) -> Vec<serde_json::Value> {
+    let encrypted: Vec<_> = rules.iter().filter(|(_, _, rule)| rule.encrypted_objects == Some(true)).collect();
+    let Some(from) = plan.buckets.get(source).filter(|_| !encrypted.is_empty()) else { return Vec::new() };
+    let statement = |sid: &str, actions: &[&str], bucket: &BucketSpec, key: Option<&str>| {
+        // With a bucket key, the context is the bucket itself.
+        let objects = [format!("arn:aws:s3:::{}", bucket.name), format!("arn:aws:s3:::{}/*", bucket.name)];
+        json!({
+            "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": [key_resource(key, &bucket.region)],
+            "Condition": {"StringLike": {
+                "kms:ViaService": format!("s3.{}.amazonaws.com", bucket.region),
+                "kms:EncryptionContext:aws:s3:arn": objects,
+            }},
+        })
+    };
+    let mut all = vec![statement("ReadUnderKey", &["kms:Decrypt"], from, from.kms_key.as_deref())];
+    for (at, (_, to, rule)) in encrypted.into_iter().enumerate() {
+        let (bucket, key) = (&plan.buckets[to], replica_key(plan, to, rule));
+        // A bucket key is proven by reading it back.
+        let actions: &[&str] =
+            if bucket.bucket_key == Some(true) { &["kms:Decrypt", "kms:Encrypt"] } else { &["kms:Encrypt"] };
+        all.push(statement(&format!("WriteUnderKey{}", at + 1), actions, bucket, key.as_deref()));
+    }
+    all
+}
+
+/// The key in a policy, which takes no alias: then any key of the region, bound by the conditions.
+fn key_resource(key: Option<&str>, region: &str) -> String {
+    match key {
+        Some(arn) if arn.starts_with("arn:") && arn.contains(":key/") => arn.to_owned(),
+        Some(id) if !id.contains(':') && !id.starts_with("alias/") => {
+            format!("arn:aws:kms:{region}:{}:key/{id}", crate::resource::ACCOUNT)
+        }
+        _ => format!("arn:aws:kms:{region}:{}:key/*", crate::resource::ACCOUNT),
+    }
 }
 
 /// A page in a bucket of its own.

@@ -47,6 +47,12 @@ pub struct ReplicationPlan {
     /// Replication Time Control: 15, or leave it out.
     #[serde(default)]
     pub time_control_minutes: Option<i32>,
+    /// Objects under a KMS key, too; S3 leaves them out else. `false` says that this is meant.
+    #[serde(default)]
+    pub encrypted_objects: Option<bool>,
+    /// ARN of the KMS key of such replicas; else it is the `kms_key` of the destination bucket.
+    #[serde(default)]
+    pub replica_key: Option<String>,
     /// `false` pauses it.
     #[serde(default = "yes")]
     pub enabled: bool,

@@ -119,6 +119,12 @@ pub trait Provider: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// Something in it that would keep the service from deleting it, by name, once the objects with the keys `going` are
+    /// gone. None for what holds no data.
+    async fn data(&self, _subject: &Subject<'_>, _going: &BTreeSet<String>) -> Result<Option<String>, Fault> {
+        Ok(None)
+    }
+
     /// Removes the data in it so that it can be deleted (a versioned bucket). Only on the user's explicit word.
     async fn empty(&self, _subject: &Subject<'_>) -> Result<(), Fault> {
         Ok(())

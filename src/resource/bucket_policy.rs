@@ -23,6 +23,6 @@ pub(super) const FACTS: Facts = Facts {
     identity: &["bucket"],
     exact: &["policy"],
     disruptive: &["policy"],
-    mark: None,
+    mark: Some("Id"),
     ..plain("bucket-policy", "S3 bucket policy")
 };

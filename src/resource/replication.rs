@@ -44,6 +44,12 @@ pub struct ReplicationRule {
     /// Replication Time Control with its metrics; S3 knows 15 minutes only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_control_minutes: Option<i32>,
+    /// Whether objects under a KMS key are copied, too; S3 leaves them out else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encrypted_objects: Option<bool>,
+    /// ARN of the KMS key in the destination's region that such replicas get.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replica_key: Option<String>,
 }
 
 pub(super) const FACTS: Facts = Facts {

@@ -72,6 +72,7 @@ impl Case<'_> {
     async fn with<'s, T>(
         &'s self,
         spec: &'s Value,
+        before: Option<&'s Value>,
         id: Option<&'s str>,
         call: impl AsyncFnOnce(Subject<'_>) -> T,
     ) -> T {
@@ -84,7 +85,7 @@ impl Case<'_> {
             spec,
             id,
             attributes: &none,
-            before: None,
+            before,
             former: None,
             thorough: false,
             seen_absent: false,
@@ -94,19 +95,20 @@ impl Case<'_> {
 
     pub async fn read(&self, id: Option<&str>) -> Result<Option<Found>, Fault> {
         let provider = self.world.provider(self.kind);
-        self.with(&self.spec, id, async |subject| provider.read(&subject).await).await
+        self.with(&self.spec, None, id, async |subject| provider.read(&subject).await).await
     }
 
     pub async fn create(&self) -> Result<Made, Fault> {
         let provider = self.world.provider(self.kind);
-        self.with(&self.spec, None, async |subject| provider.create(&subject).await).await
+        self.with(&self.spec, None, None, async |subject| provider.create(&subject).await).await
     }
 
     /// Waits until usable, as the engine would.
     pub async fn settle(&self, id: &str, level: Level) -> Attributes {
         let provider = self.world.provider(self.kind);
         for _ in 0..200 {
-            let look = self.with(&self.spec, Some(id), async |subject| provider.settled(&subject, level).await).await;
+            let look =
+                self.with(&self.spec, None, Some(id), async |subject| provider.settled(&subject, level).await).await;
             match look.expect("settled answers") {
                 Settled::Ready(attributes) => return attributes,
                 Settled::NotYet(_, pause) => tokio::time::sleep(pause).await,
@@ -117,14 +119,13 @@ impl Case<'_> {
 
     pub async fn update(&self, to: &Value, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
         let provider = self.world.provider(self.kind);
-        let before = Some(&self.spec);
-        let call = async |subject: Subject<'_>| provider.update(&Subject { before, ..subject }, found, fields).await;
-        self.with(to, Some(&found.id), call).await
+        self.with(to, Some(&self.spec), Some(&found.id), async |subject| provider.update(&subject, found, fields).await)
+            .await
     }
 
     pub async fn delete(&self, id: &str) -> Result<Gone, Fault> {
         let provider = self.world.provider(self.kind);
-        self.with(&self.spec, Some(id), async |subject| provider.delete(&subject).await).await
+        self.with(&self.spec, None, Some(id), async |subject| provider.delete(&subject).await).await
     }
 
     /// Everything that every kind must do. `changed` is the spec after an update in place, when the kind knows one.
@@ -148,19 +149,24 @@ impl Case<'_> {
         assert_eq!(found.id, made.id);
         let provider = self.world.cut_off(self.kind);
         let nothing =
-            self.with(&self.spec, Some(&made.id), async |subject| provider.update(&subject, &found, &[]).await);
+            self.with(&self.spec, None, Some(&made.id), async |subject| provider.update(&subject, &found, &[]).await);
         assert_eq!(nothing.await.expect("update nothing makes no request").id, made.id);
-        if let Some(to) = changed {
-            let fields = compare(self.kind, &to, Some(&self.spec), &found.spec);
+        let last = changed.as_ref().unwrap_or(&self.spec);
+        if let Some(to) = &changed {
+            let fields = compare(self.kind, to, Some(&self.spec), &found.spec);
             assert!(!fields.is_empty(), "{name}: the changed spec differs");
-            let updated = self.update(&to, &found, &fields).await.expect("update");
+            let updated = self.update(to, &found, &fields).await.expect("update");
             assert_eq!(updated.id, made.id, "{name}: updated in place");
-            let found = self.read(Some(&made.id)).await.expect("read").expect("still there");
-            let left = compare(self.kind, &to, Some(&to), &found.spec);
+            let provider = self.world.provider(self.kind);
+            let read = async |subject: Subject<'_>| provider.read(&subject).await;
+            let found = self.with(to, Some(to), Some(&made.id), read).await.expect("read").expect("still there");
+            let left = compare(self.kind, to, Some(to), &found.spec);
             assert!(left.is_empty(), "{name}: updated, but differs: {left:#?}");
         }
-        assert_eq!(self.delete(&made.id).await.expect("delete"), Gone::Gone);
-        assert_eq!(self.delete(&made.id).await.expect("delete again"), Gone::Gone);
+        let provider = self.world.provider(self.kind);
+        let delete = async |subject: Subject<'_>| provider.delete(&subject).await;
+        assert_eq!(self.with(last, None, Some(&made.id), delete).await.expect("delete"), Gone::Gone);
+        assert_eq!(self.with(last, None, Some(&made.id), delete).await.expect("delete again"), Gone::Gone);
         assert_eq!(self.read(Some(&made.id)).await.expect("read gone"), None, "{name}: gone");
     }
 

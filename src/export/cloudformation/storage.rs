@@ -58,13 +58,18 @@ fn replication_rule(rule: &ReplicationRule, place: i32) -> Value {
     let time = rule.time_control_minutes.map(|minutes| json!({"Status": "Enabled", "Time": {"Minutes": minutes}}));
     let metrics =
         rule.time_control_minutes.map(|minutes| json!({"Status": "Enabled", "EventThreshold": {"Minutes": minutes}}));
-    let back = rule.replica_modifications.then(|| json!({"ReplicaModifications": {"Status": "Enabled"}}));
+    let on = |on: bool| on.then(|| json!({"Status": "Enabled"}));
+    let kms = rule.encrypted_objects == Some(true);
+    let selected = (rule.replica_modifications || kms)
+        .then(|| json!({"ReplicaModifications": on(rule.replica_modifications), "SseKmsEncryptedObjects": on(kms)}));
+    let key = rule.replica_key.as_ref().map(|key| json!({"ReplicaKmsKeyID": key}));
     json!({
         "Id": rule.id, "Priority": rule.priority.unwrap_or(place), "Status": status(rule.enabled),
         "Filter": {"Prefix": rule.prefix},
         "DeleteMarkerReplication": {"Status": status(rule.delete_markers.unwrap_or_default())},
-        "Destination": {"Bucket": format!("arn:aws:s3:::{}", rule.destination), "ReplicationTime": time, "Metrics": metrics},
-        "SourceSelectionCriteria": back,
+        "Destination": {"Bucket": format!("arn:aws:s3:::{}", rule.destination), "ReplicationTime": time, "Metrics": metrics,
+                        "EncryptionConfiguration": key},
+        "SourceSelectionCriteria": selected,
     })
 }
 

@@ -106,6 +106,9 @@ fn replication_rule(rule: &ReplicationRule, place: i32) -> Body {
         to = to.block("replication_time", on().block("time", within()));
         to = to.block("metrics", on().block("event_threshold", within()));
     }
+    if let Some(key) = &rule.replica_key {
+        to = to.block("encryption_configuration", Body::new().set("replica_kms_key_id", key.clone()));
+    }
     let markers = Body::new().set("status", status(rule.delete_markers.unwrap_or_default()));
     let mut body = Body::new()
         .set("id", rule.id.clone())
@@ -114,9 +117,15 @@ fn replication_rule(rule: &ReplicationRule, place: i32) -> Body {
         .block("filter", Body::new().set("prefix", rule.prefix.clone()))
         .block("delete_marker_replication", markers)
         .block("destination", to);
+    let mut selected = Body::new();
     if rule.replica_modifications {
-        let back = Body::new().block("replica_modifications", Body::new().set("status", "Enabled"));
-        body = body.block("source_selection_criteria", back);
+        selected = selected.block("replica_modifications", Body::new().set("status", "Enabled"));
+    }
+    if rule.encrypted_objects == Some(true) {
+        selected = selected.block("sse_kms_encrypted_objects", Body::new().set("status", "Enabled"));
+    }
+    if rule.replica_modifications || rule.encrypted_objects == Some(true) {
+        body = body.block("source_selection_criteria", selected);
     }
     body
 }

@@ -1,15 +1,16 @@
-//! S3 bucket policies. The policy's `Id` carries the stack's mark; the plan does not state it.
+//! S3 bucket policies. Our statements are told from those of others by their `Sid`, else by being equal; the policy's `Id`
+//! carries the stack's mark, and the plan does not state it.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::fault::{optional, taken};
 use super::{Clients, fault_of};
 use crate::provider::{Gone, Made, Provider, Subject};
 use crate::resource::bucket_policy::BucketPolicySpec;
-use crate::resource::{Attributes, Fault, FieldChange, Found, Owner, comment};
+use crate::resource::{Attributes, Extra, Fault, FieldChange, Found, Owner, comment};
 
 /// Policies of the account's buckets.
 pub struct BucketPolicies {
@@ -27,68 +28,175 @@ impl BucketPolicies {
 impl Provider for BucketPolicies {
     async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
         let wanted: BucketPolicySpec = subject.typed()?;
-        let answer = self.clients.s3(&wanted.region).get_bucket_policy().bucket(&wanted.bucket).send().await;
-        let answer = optional(answer.map_err(|bad| fault_of("s3", "GetBucketPolicy", bad)))?;
-        let Some(text) = answer.and_then(|answer| answer.policy) else { return Ok(None) };
-        // What is no JSON stays text, so that it differs from the plan.
-        let held = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        let Some(held) = self.held(&wanted).await? else { return Ok(None) };
         found(subject, &wanted, held).map(Some)
     }
 
     async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
         let spec: BucketPolicySpec = subject.typed()?;
         // S3 replaces a policy without a word, so it is looked at first, unless this run just did.
-        let standing = if subject.seen_absent { None } else { self.read(subject).await? };
-        if let Some(Found { owner: Owner::Foreign(whose), .. }) = standing {
-            let what = format!("a policy of bucket {}", spec.bucket);
-            return Err(taken("s3", "PutBucketPolicy", "PolicyExists", &what, &whose, subject.address));
+        let held = if subject.seen_absent { None } else { self.held(&spec).await? };
+        if let Some(Owner::Foreign(whose)) = held.as_ref().map(|held| owner(subject, held)) {
+            let moved = subject.former.is_some_and(|address| {
+                held.as_ref().is_some_and(|held| owner(&Subject { address, ..*subject }, held) == Owner::Ours)
+            });
+            if !moved {
+                let what = format!("a policy of bucket {}", spec.bucket);
+                return Err(taken("s3", "PutBucketPolicy", "PolicyExists", &what, &whose, subject.address));
+            }
         }
-        self.put(subject, spec).await
+        self.put(subject, spec, held).await
     }
 
     async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
-        if fields.is_empty() {
+        if fields.is_empty() && found.owner == Owner::Ours {
             return Ok(Made { id: found.id.clone(), attributes: found.attributes.clone() });
         }
-        self.put(subject, subject.typed()?).await
+        let spec: BucketPolicySpec = subject.typed()?;
+        let held = self.held(&spec).await?;
+        self.put(subject, spec, held).await
     }
 
     async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
         let spec: BucketPolicySpec = subject.typed()?;
-        let answer = self.clients.s3(&spec.region).delete_bucket_policy().bucket(&spec.bucket).send().await;
-        optional(answer.map_err(|bad| fault_of("s3", "DeleteBucketPolicy", bad)))?;
+        let Some(mut held) = self.held(&spec).await? else { return Ok(Gone::Gone) };
+        let ours = known(&spec, None);
+        let others: Vec<Value> = statements(&held).into_iter().filter(|one| !is_among(&ours, one)).collect();
+        if others.is_empty() {
+            let answer = self.clients.s3(&spec.region).delete_bucket_policy().bucket(&spec.bucket).send().await;
+            optional(answer.map_err(|bad| fault_of("s3", "DeleteBucketPolicy", bad)))?;
+            return Ok(Gone::Gone);
+        }
+        let marked = owner(subject, &held) == Owner::Ours;
+        if others.len() == statements(&held).len() && !marked {
+            return Ok(Gone::Gone);
+        }
+        if let Some(fields) = held.as_object_mut() {
+            fields.insert("Statement".to_owned(), others.into());
+            if marked {
+                fields.remove("Id");
+            }
+        }
+        optional(self.write(&spec, &held).await)?;
         Ok(Gone::Gone)
     }
 }
 
 impl BucketPolicies {
-    async fn put(&self, subject: &Subject<'_>, spec: BucketPolicySpec) -> Result<Made, Fault> {
-        let mut policy = spec.policy;
+    async fn held(&self, spec: &BucketPolicySpec) -> Result<Option<Value>, Fault> {
+        let answer = self.clients.s3(&spec.region).get_bucket_policy().bucket(&spec.bucket).send().await;
+        let answer = optional(answer.map_err(|bad| fault_of("s3", "GetBucketPolicy", bad)))?;
+        // What is no JSON stays text, so that it differs from the plan.
+        let parsed = |text: String| serde_json::from_str(&text).unwrap_or(Value::String(text));
+        Ok(answer.and_then(|answer| answer.policy).map(parsed))
+    }
+
+    async fn put(&self, subject: &Subject<'_>, spec: BucketPolicySpec, held: Option<Value>) -> Result<Made, Fault> {
+        let mut policy = spec.policy.clone();
+        let merged = merged(&statements(&policy), &known(&spec, before(subject).as_ref()), held.as_ref());
         if let Some(fields) = policy.as_object_mut() {
             fields.insert("Id".to_owned(), comment(subject.stack, subject.address).into());
+            fields.insert("Statement".to_owned(), merged.into());
         }
-        let call = self.clients.s3(&spec.region).put_bucket_policy().bucket(&spec.bucket).policy(policy.to_string());
-        call.send().await.map_err(|bad| fault_of("s3", "PutBucketPolicy", bad))?;
+        self.write(&spec, &policy).await?;
         Ok(Made { id: spec.bucket, attributes: Attributes::new() })
+    }
+
+    async fn write(&self, spec: &BucketPolicySpec, policy: &Value) -> Result<(), Fault> {
+        let call = self.clients.s3(&spec.region).put_bucket_policy().bucket(&spec.bucket).policy(policy.to_string());
+        call.send().await.map(drop).map_err(|bad| fault_of("s3", "PutBucketPolicy", bad))
     }
 }
 
-/// The policy without the mark: its `Id` is the plan's own, or none, when it is ours.
-fn found(subject: &Subject<'_>, wanted: &BucketPolicySpec, mut policy: Value) -> Result<Found, Fault> {
+/// What an earlier run asked for, as far as this version can read it.
+fn before(subject: &Subject<'_>) -> Option<BucketPolicySpec> {
+    subject.before.and_then(|before| serde_json::from_value(before.clone()).ok())
+}
+
+/// The statements of a document; a single one may stand without a list.
+fn statements(policy: &Value) -> Vec<Value> {
+    match policy.get("Statement") {
+        Some(Value::Array(all)) => all.clone(),
+        Some(one) => vec![one.clone()],
+        None => Vec::new(),
+    }
+}
+
+/// The statements that this plan or an earlier run asked for.
+fn known(spec: &BucketPolicySpec, before: Option<&BucketPolicySpec>) -> Vec<Value> {
+    let then = before.map(|before| statements(&before.policy)).unwrap_or_default();
+    statements(&spec.policy).into_iter().chain(then).collect()
+}
+
+/// A statement is told by its `Sid`; one that has none, by what it says.
+fn is_same(known: &Value, held: &Value) -> bool {
+    match known.get("Sid") {
+        Some(sid) => held.get("Sid") == Some(sid),
+        None => unlisted(known) == unlisted(held),
+    }
+}
+
+fn is_among(known: &[Value], held: &Value) -> bool {
+    known.iter().any(|known| is_same(known, held))
+}
+
+/// A list of one is the same as the one.
+fn unlisted(value: &Value) -> Value {
+    match value {
+        Value::Array(all) => match all.as_slice() {
+            [one] => unlisted(one),
+            all => all.iter().map(unlisted).collect(),
+        },
+        Value::Object(fields) => fields.iter().map(|(key, held)| (key.clone(), unlisted(held))).collect(),
+        other => other.clone(),
+    }
+}
+
+/// Our statements where the first of them stands, those of others where they are.
+fn merged(wanted: &[Value], known: &[Value], held: Option<&Value>) -> Vec<Value> {
+    let mut ours = Some(wanted.to_vec());
+    let mut all = Vec::new();
+    for statement in held.map(statements).unwrap_or_default() {
+        if is_among(known, &statement) {
+            all.extend(ours.take().into_iter().flatten());
+        } else {
+            all.push(statement);
+        }
+    }
+    all.extend(ours.into_iter().flatten());
+    all
+}
+
+fn owner(subject: &Subject<'_>, policy: &Value) -> Owner {
     let mark = comment(subject.stack, subject.address);
-    let id = policy.get("Id").and_then(Value::as_str).map(str::to_owned);
-    let owner = match id {
+    match policy.get("Id").and_then(Value::as_str) {
         Some(id) if id == mark => Owner::Ours,
         Some(id) => Owner::Foreign(format!("its Id is {id:?}")),
         None => Owner::Foreign("it has no Id of this tool".to_owned()),
-    };
-    if let Some(fields) = policy.as_object_mut().filter(|_| owner == Owner::Ours) {
+    }
+}
+
+/// Our part of the policy, in the plan's order and without the mark; statements of others are extras.
+fn found(subject: &Subject<'_>, wanted: &BucketPolicySpec, mut policy: Value) -> Result<Found, Fault> {
+    let owner = owner(subject, &policy);
+    let known = known(wanted, before(subject).as_ref());
+    let (mut ours, others): (Vec<Value>, Vec<Value>) =
+        statements(&policy).into_iter().partition(|one| is_among(&known, one));
+    ours.sort_by_key(|one| known.iter().position(|known| is_same(known, one)));
+    let extras = others.into_iter().enumerate().map(|(at, value)| {
+        let name = value.get("Sid").and_then(Value::as_str).map_or_else(|| at.to_string(), str::to_owned);
+        Extra { path: format!("policy.Statement.{name}"), value, theirs: true }
+    });
+    let extras = extras.collect();
+    if let Some(fields) = policy.as_object_mut() {
         fields.remove("Id");
         if let Some(own) = wanted.policy.get("Id") {
             fields.insert("Id".to_owned(), own.clone());
         }
+        let bare = wanted.policy.get("Statement").is_some_and(Value::is_object) && ours.len() == 1;
+        fields.insert("Statement".to_owned(), if bare { ours.remove(0) } else { json!(ours) });
     }
     let spec = BucketPolicySpec { bucket: wanted.bucket.clone(), region: wanted.region.clone(), policy };
     let spec = serde_json::to_value(spec).map_err(|bad| Fault::unexpected("s3", "GetBucketPolicy", bad.to_string()))?;
-    Ok(Found { id: wanted.bucket.clone(), spec, attributes: Attributes::new(), owner, extras: Vec::new() })
+    Ok(Found { id: wanted.bucket.clone(), spec, attributes: Attributes::new(), owner, extras })
 }

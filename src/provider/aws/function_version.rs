@@ -44,11 +44,16 @@ impl Provider for FunctionVersions {
         seen.map(|seen| seen.found(&wanted)).transpose()
     }
 
-    /// AWS answers `PublishVersion` of unchanged code and settings with the version that is there: asking twice makes
-    /// one version, so nothing is listed first.
+    /// A version with this code and these settings may stand from before (a rollback): then it is that one, and the
+    /// distribution goes back to an ARN whose code is at the edge already. Nothing is listed when this run just looked.
     async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
         let spec: FunctionVersionSpec = subject.typed()?;
         let client = self.clients.lambda(&spec.region);
+        if !subject.seen_absent
+            && let Some(seen) = newest(&client, &spec).await?
+        {
+            return Ok(Made { attributes: seen.attributes(&spec.function), id: seen.arn });
+        }
         let call = client
             .publish_version()
             .function_name(&spec.function)

@@ -14,7 +14,11 @@ use super::fault::{optional, taken, unbuilt};
 use super::{Clients, fault_of, owned, tag_changes, tags};
 use crate::provider::{Gone, Made, Provider, Search, Subject};
 use crate::resource::role::RoleSpec;
-use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Owned, Owner};
+use crate::resource::{Attributes, Class, Extra, Fault, FieldChange, Found, Owned, Owner};
+
+/// Path of the longest session, which no plan states, and IAM's default of it in seconds.
+const MAX_SESSION: &str = "max_session_seconds";
+const AN_HOUR: i32 = 3_600;
 
 /// Roles of the account.
 pub struct Roles {
@@ -67,7 +71,7 @@ impl Provider for Roles {
             calls.push(trust(client, &spec).boxed());
         }
         if named("description") {
-            calls.push(describe(client, &spec).boxed());
+            calls.push(describe(client, &spec, max_session(found)).boxed());
         }
         if named("inline") {
             calls.extend(inline_calls(client, &spec, &held));
@@ -93,9 +97,15 @@ impl Provider for Roles {
     async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
         let spec: RoleSpec = subject.typed()?;
         let client = &self.clients.iam;
-        // A role goes only when nothing hangs on it, whoever put it there.
         let listed = future::try_join(inline_names(client, &spec.name), managed_arns(client, &spec.name)).await;
         let Some((inline, managed)) = optional(listed)? else { return Ok(Gone::Gone) };
+        // AWS deletes a role only when nothing hangs on it: what others put there is theirs to take away.
+        let strangers = inline.iter().filter(|name| !spec.inline.contains_key(*name));
+        let strangers = strangers.chain(managed.iter().filter(|arn| !spec.managed.contains(arn)));
+        let strangers: Vec<&str> = strangers.map(String::as_str).collect();
+        if !strangers.is_empty() {
+            return Err(held_by_others(&spec.name, &strangers));
+        }
         let mut calls: Vec<Call<'_>> = Vec::new();
         calls.extend(inline.iter().map(|name| delete_inline(client, &spec.name, name).boxed()));
         calls.extend(managed.iter().map(|arn| detach(client, &spec.name, arn).boxed()));
@@ -109,7 +119,11 @@ impl Provider for Roles {
 impl Roles {
     /// The attributes of a role that is there already, when it is ours.
     async fn ours(&self, subject: &Subject<'_>, spec: &RoleSpec, fault: &Fault) -> Result<Attributes, Fault> {
-        match look(&self.clients.iam, subject, spec).await? {
+        let mut found = look(&self.clients.iam, subject, spec).await?;
+        if let (Some(address), Some(Owner::Foreign(_))) = (subject.former, found.as_ref().map(|found| &found.owner)) {
+            found = look(&self.clients.iam, &Subject { address, former: None, ..*subject }, spec).await?;
+        }
+        match found {
             Some(Found { owner: Owner::Ours, attributes, .. }) => Ok(attributes),
             Some(Found { owner: Owner::Foreign(whose) | Owner::Contested(whose), .. }) => {
                 let what = format!("role {}", spec.name);
@@ -119,6 +133,13 @@ impl Roles {
             None => Err(Fault { class: Class::Retry, ..fault.clone() }),
         }
     }
+}
+
+/// Policies of others keep a role from going.
+fn held_by_others(role: &str, policies: &[&str]) -> Fault {
+    let words = format!("others attached policies to role {role}: {}", policies.join(", "));
+    Fault::new(Class::Refused, "iam", "DeleteRole", "DeleteConflict", words)
+        .next("ask whose they are; detach or delete them (aws iam detach-role-policy, delete-role-policy), then run the same command again")
 }
 
 /// IAM spreads a new role slowly: one that was just made and "cannot be found" is only on its way.
@@ -159,18 +180,35 @@ async fn look(client: &Client, subject: &Subject<'_>, wanted: &RoleSpec) -> Resu
     let Some(role) = role.role else { return Ok(None) };
     let strangers = names.iter().filter(|policy| !wanted.inline.contains_key(*policy));
     let strangers = future::try_join_all(strangers.map(|policy| inline_document(client, name, policy))).await?;
-    let held = role.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
-    let (owner, tags) = tags::read(subject, held);
+    let tags = role.tags.iter().flatten().map(|tag| (tag.key.clone(), tag.value.clone())).collect();
+    let (owner, tags) = tags::read(subject, tags);
+    let before = subject.before.and_then(|before| serde_json::from_value::<RoleSpec>(before.clone()).ok());
+    let asked = |holds: &dyn Fn(&RoleSpec) -> bool| holds(wanted) || before.as_ref().is_some_and(holds);
+    let (inline, other_inline): (BTreeMap<String, Value>, BTreeMap<String, Value>) = known
+        .into_iter()
+        .chain(strangers)
+        .flatten()
+        .partition(|(policy, _)| asked(&|spec| spec.inline.contains_key(policy)));
+    let (managed, other_managed): (Vec<String>, Vec<String>) =
+        managed.into_iter().partition(|arn| asked(&|spec| spec.managed.contains(arn)));
+    let extra = |path: String, value: Value| Extra { path, value, theirs: false };
+    let mut extras: Vec<Extra> =
+        other_inline.into_iter().map(|(policy, document)| extra(format!("inline.{policy}"), document)).collect();
+    extras.extend(other_managed.into_iter().map(|arn| extra(format!("managed.{arn}"), true.into())));
+    let boundary = role.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn);
+    extras.extend(boundary.map(|arn| extra("permissions_boundary".to_owned(), arn.into())));
+    let session = role.max_session_duration.filter(|seconds| *seconds != AN_HOUR);
+    extras.extend(session.map(|seconds| extra(MAX_SESSION.to_owned(), seconds.into())));
     let spec = RoleSpec {
         name: name.clone(),
         description: role.description.unwrap_or_default(),
         trust: document(role.assume_role_policy_document.as_deref().unwrap_or_default()),
-        inline: known.into_iter().chain(strangers).flatten().collect(),
+        inline,
         managed,
         tags,
     };
     let spec = serde_json::to_value(spec).map_err(|bad| Fault::unexpected("iam", "GetRole", bad.to_string()))?;
-    Ok(Some(Found { id: role.role_name, spec, attributes: attributes(name, role.arn), owner, extras: Vec::new() }))
+    Ok(Some(Found { id: role.role_name, spec, attributes: attributes(name, role.arn), owner, extras }))
 }
 
 /// The names of the inline policies. One page holds 100; a role's inline policies share 10,240 characters.
@@ -224,8 +262,16 @@ async fn trust(client: &Client, spec: &RoleSpec) -> Result<(), Fault> {
     call.send().await.map(drop).map_err(|bad| fault_of("iam", "UpdateAssumeRolePolicy", bad))
 }
 
-async fn describe(client: &Client, spec: &RoleSpec) -> Result<(), Fault> {
+/// How long a session may last, when others have changed it.
+fn max_session(found: &Found) -> Option<i32> {
+    let extra = found.extras.iter().find(|extra| extra.path == MAX_SESSION);
+    extra.and_then(|extra| extra.value.as_i64()).and_then(|seconds| seconds.try_into().ok())
+}
+
+/// IAM sets the duration back to an hour unless it is said again.
+async fn describe(client: &Client, spec: &RoleSpec, max_session: Option<i32>) -> Result<(), Fault> {
     let call = client.update_role().role_name(&spec.name).description(&spec.description);
+    let call = call.set_max_session_duration(max_session);
     call.send().await.map(drop).map_err(|bad| fault_of("iam", "UpdateRole", bad))
 }
 

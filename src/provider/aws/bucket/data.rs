@@ -1,7 +1,5 @@
 //! Whether something in a bucket would stop its deletion.
 
-use std::collections::BTreeSet;
-
 use super::*;
 
 /// A key that stays when the objects `going` are deleted: S3 refuses to delete a bucket that holds any object, old version

@@ -176,7 +176,7 @@ fn conditions(filter: &s3::LifecycleRuleFilter) -> (Vec<s3::Tag>, Option<i64>, O
 fn told(rule: &s3::LifecycleRule, like: Option<&LifecycleRule>) -> LifecycleRule {
     let on = rule.status == s3::ExpirationStatus::Enabled;
     let filter = rule.filter.as_ref();
-    let prefix = filter.and_then(|filter| filter.prefix.as_ref().or(filter.and.as_ref()?.prefix.as_ref()));
+    let prefix = filter.and_then(|filter| filter.prefix.as_ref().or_else(|| filter.and.as_ref()?.prefix.as_ref()));
     LifecycleRule {
         id: rule.id.clone().unwrap_or_default(),
         prefix: prefix.cloned().unwrap_or_default(),

@@ -8,7 +8,7 @@ mod others;
 mod read;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -137,6 +137,11 @@ impl Provider for Buckets {
 
     async fn list_owned(&self, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
         owned::buckets(&self.clients, search).await
+    }
+
+    async fn data(&self, subject: &Subject<'_>, going: &BTreeSet<String>) -> Result<Option<String>, Fault> {
+        let spec: BucketSpec = subject.typed()?;
+        data::staying(&self.clients.s3(&spec.region), &spec.name, going).await
     }
 
     async fn empty(&self, subject: &Subject<'_>) -> Result<(), Fault> {

@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// Whoever may not look at a setting is not told of it; the rest is shown.
+/// Whoever may not look at a setting is not told of it, nor of one that a region does not know; the rest is shown.
 fn allowed<T>(answer: Result<T, Fault>) -> Result<Option<T>, Fault> {
     match answer {
-        Err(fault) if fault.class == Class::Denied => Ok(None),
+        Err(fault) if matches!(fault.class, Class::Denied | Class::Refused) => Ok(None),
         other => optional(other),
     }
 }
@@ -53,12 +53,7 @@ async fn payer(client: &Client, name: &str) -> Result<Option<Value>, Fault> {
 
 async fn acceleration(client: &Client, name: &str) -> Result<Option<Value>, Fault> {
     let answer = client.get_bucket_accelerate_configuration().bucket(name).send().await;
-    let fault = |bad| fault_of("s3", "GetBucketAccelerateConfiguration", bad);
-    let answer = match answer.map_err(fault) {
-        // Not every region knows it.
-        Err(fault) if fault.class == Class::Refused => None,
-        other => allowed(other)?,
-    };
+    let answer = allowed(answer.map_err(|bad| fault_of("s3", "GetBucketAccelerateConfiguration", bad)))?;
     let on = answer.and_then(|answer| answer.status).filter(|on| *on == s3::BucketAccelerateStatus::Enabled);
     Ok(on.map(|on| on.as_str().into()))
 }

@@ -98,24 +98,20 @@ impl Look<'_> {
         Ok((spec, extras))
     }
 
-    /// All four blocks as one setting. A part of them is neither on nor off: each that is otherwise is an extra.
+    /// All four blocks as one setting.
     fn blocks(&self, held: Option<Blocks>, extras: &mut Vec<Extra>) -> Option<bool> {
         let held = held?;
         let all = held.values().all(|on| on);
-        let extra = |path: String, on: bool, theirs: bool| Extra { path, value: on.into(), theirs };
         match (self.wanted.block_public_access, self.dropped(|spec| &spec.block_public_access)) {
-            (Some(false), _) if held.values().any(|on| on) => {
-                let on = held.0.iter().filter(|(_, on)| *on);
-                extras.extend(on.map(|(name, on)| extra(format!("block_public_access.{name}"), *on, false)));
-                Some(false)
-            }
-            (Some(_), _) => Some(all),
+            (Some(true), _) => Some(all),
+            // One that is left on is still to be turned off.
+            (Some(false), _) => Some(held.values().any(|on| on)),
             (None, true) => (!all).then_some(false),
             (None, false) => {
                 // A bucket that was made before 2023 has none; so has every bucket of the local AWS.
-                let never = held.1;
                 if !all {
-                    extras.push(extra("block_public_access".to_owned(), false, never));
+                    let path = "block_public_access".to_owned();
+                    extras.push(Extra { path, value: false.into(), theirs: held.never });
                 }
                 None
             }
@@ -123,12 +119,16 @@ impl Look<'_> {
     }
 }
 
-/// Name and value of each block, and whether there is no configuration at all.
-struct Blocks([(&'static str, bool); 4], bool);
+/// The four blocks of public access.
+struct Blocks {
+    on: [bool; 4],
+    /// There is no configuration at all.
+    never: bool,
+}
 
 impl Blocks {
     fn values(&self) -> impl Iterator<Item = bool> {
-        self.0.iter().map(|(_, on)| *on)
+        self.on.iter().copied()
     }
 }
 
@@ -150,12 +150,12 @@ async fn public_access(client: &Client, name: &str) -> Result<Blocks, Fault> {
         block.as_ref().and_then(value).unwrap_or_default()
     };
     let all = [
-        ("block_public_acls", on(|block| block.block_public_acls)),
-        ("ignore_public_acls", on(|block| block.ignore_public_acls)),
-        ("block_public_policy", on(|block| block.block_public_policy)),
-        ("restrict_public_buckets", on(|block| block.restrict_public_buckets)),
+        on(|block| block.block_public_acls),
+        on(|block| block.ignore_public_acls),
+        on(|block| block.block_public_policy),
+        on(|block| block.restrict_public_buckets),
     ];
-    Ok(Blocks(all, block.is_none()))
+    Ok(Blocks { on: all, never: block.is_none() })
 }
 
 async fn ownership(client: &Client, name: &str) -> Result<Option<String>, Fault> {

@@ -1,5 +1,7 @@
 //! Lambda functions: code by its hash from the run's artefacts, and their configuration.
 
+mod former;
+mod others;
 mod write;
 
 use std::collections::BTreeMap;
@@ -65,7 +67,10 @@ impl Provider for Functions {
             write::code_settled(&client, &spec).await?;
         }
         if configuration {
-            write::configuration(&client, &spec).await?;
+            let named = |top: &str| tops().any(|named| named == top);
+            let environment = named("environment").then(|| write::environment(&spec, found));
+            let layers = named("layers").then(|| spec.layers.clone());
+            write::configuration(&client, &spec, environment, layers).await?;
         }
         Ok(Made { id: found.id.clone(), attributes: found.attributes.clone() })
     }
@@ -144,7 +149,11 @@ fn attributes(name: &str, arn: Option<&str>) -> Attributes {
 }
 
 async fn ours(client: &Client, subject: &Subject<'_>, spec: &FunctionSpec, fault: Fault) -> Result<Made, Fault> {
-    match look(client, subject, spec).await? {
+    let mut found = look(client, subject, spec).await?;
+    if let (Some(address), Some(Owner::Foreign(_))) = (subject.former, found.as_ref().map(|found| &found.owner)) {
+        found = look(client, &Subject { address, former: None, ..*subject }, spec).await?;
+    }
+    match found {
         Some(Found { owner: Owner::Ours, id, attributes, .. }) => Ok(Made { id, attributes }),
         Some(Found { owner: Owner::Foreign(whose) | Owner::Contested(whose), .. }) => {
             let what = format!("function {}", spec.name);
@@ -170,9 +179,13 @@ async fn look(client: &Client, subject: &Subject<'_>, wanted: &FunctionSpec) -> 
     }
     let (owner, tags) = tags::read(subject, answer.tags.unwrap_or_default().into_iter().collect());
     let attributes = attributes(&wanted.name, held.function_arn());
-    let spec = seen(wanted, held, tags);
+    let before = subject.before.and_then(|before| serde_json::from_value::<FunctionSpec>(before.clone()).ok());
+    let reserved = answer.concurrency.and_then(|concurrency| concurrency.reserved_concurrent_executions);
+    let mut extras = others::extras(&held, reserved);
+    let mut spec = seen(wanted, held, tags);
+    others::set_apart(&mut spec, wanted, before.as_ref(), &mut extras);
     let spec = serde_json::to_value(spec).map_err(|bad| Fault::unexpected("lambda", "GetFunction", bad.to_string()))?;
-    Ok(Some(Found { id: wanted.name.clone(), spec, attributes, owner, extras: Vec::new() }))
+    Ok(Some(Found { id: wanted.name.clone(), spec, attributes, owner, extras }))
 }
 
 fn seen(wanted: &FunctionSpec, held: FunctionConfiguration, tags: BTreeMap<String, String>) -> FunctionSpec {

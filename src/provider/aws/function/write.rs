@@ -29,10 +29,17 @@ fn supported(spec: &FunctionSpec, operation: &str) -> Result<(), Fault> {
     }
 }
 
-/// None keeps what is there; `all` sends an empty set, too, which clears it.
-fn environment(spec: &FunctionSpec, all: bool) -> Option<Environment> {
+/// The plan's variables beside those that others set. An empty set clears them.
+pub fn environment(spec: &FunctionSpec, found: &Found) -> Environment {
+    let mut variables: HashMap<String, String> = others::variables(found).collect();
+    variables.extend(spec.environment.clone());
+    Environment::builder().set_variables(Some(variables)).build()
+}
+
+/// Those of a new function.
+fn new_environment(spec: &FunctionSpec) -> Option<Environment> {
     let variables: HashMap<String, String> = spec.environment.clone().into_iter().collect();
-    (all || !variables.is_empty()).then(|| Environment::builder().set_variables(Some(variables)).build())
+    (!variables.is_empty()).then(|| Environment::builder().set_variables(Some(variables)).build())
 }
 
 /// The zip, in memory: Lambda takes 50 MB at most in a request.
@@ -70,26 +77,39 @@ pub async fn create(
         .architectures(Architecture::from(spec.architecture.as_str()))
         .code(code)
         .publish(false)
-        .set_environment(environment(spec, false))
+        .set_environment(new_environment(spec))
         .set_layers((!spec.layers.is_empty()).then(|| spec.layers.clone()))
         .set_tags(Some(tags.into_iter().collect()));
     let answer = call.send().await.map_err(|bad| fault_of("lambda", "CreateFunction", bad))?;
     Ok(answer.function_arn)
 }
 
-/// Sends other code.
+/// Sends other code: from this machine, else from a published version that has it.
 pub async fn code(client: &Client, artefacts: &Artefacts, spec: &FunctionSpec) -> Result<(), Fault> {
+    let former = match artefacts.get(&spec.code_sha256) {
+        Some(_) => None,
+        None => former::zip(client, spec).await?,
+    };
+    let zip = match former {
+        Some(bytes) => Blob::new(bytes),
+        None => zip(artefacts, spec, "UpdateFunctionCode").await?,
+    };
     let call = client
         .update_function_code()
         .function_name(&spec.name)
-        .zip_file(zip(artefacts, spec, "UpdateFunctionCode").await?)
+        .zip_file(zip)
         .architectures(Architecture::from(spec.architecture.as_str()))
         .publish(false);
     call.send().await.map(drop).map_err(|bad| fault_of("lambda", "UpdateFunctionCode", bad))
 }
 
-/// Sets the configuration as a whole.
-pub async fn configuration(client: &Client, spec: &FunctionSpec) -> Result<(), Fault> {
+/// Sets the configuration; without environment or layers, those that are there stay.
+pub async fn configuration(
+    client: &Client,
+    spec: &FunctionSpec,
+    environment: Option<Environment>,
+    layers: Option<Vec<String>>,
+) -> Result<(), Fault> {
     supported(spec, "UpdateFunctionConfiguration")?;
     let call = client
         .update_function_configuration()
@@ -100,8 +120,8 @@ pub async fn configuration(client: &Client, spec: &FunctionSpec) -> Result<(), F
         .memory_size(spec.memory_mb)
         .timeout(spec.timeout_seconds)
         .role(&spec.role_arn)
-        .set_environment(environment(spec, true))
-        .set_layers(Some(spec.layers.clone()));
+        .set_environment(environment)
+        .set_layers(layers);
     call.send().await.map(drop).map_err(|bad| fault_of("lambda", "UpdateFunctionConfiguration", bad))
 }
 

@@ -15,8 +15,10 @@ use super::fault::{not_at_hand, optional, taken};
 use super::{Clients, fault_of};
 use crate::provider::{Gone, Made, Provider, Subject};
 use crate::resource::object::ObjectSpec;
-use crate::resource::{Artefacts, Attributes, Class, Fault, FieldChange, Found, Owner};
+use crate::resource::{Address, Artefacts, Attributes, Class, Extra, Fault, FieldChange, Found, Owner};
 
+/// The largest object that S3 copies in one call (5 GB).
+const MOST_COPIED: u64 = 5_000_000_000;
 /// Metadata keys of the tool: the content's hash, the stack, the address.
 const SHA256: &str = "sha256";
 const STACK: &str = "akidb-stack";
@@ -49,6 +51,9 @@ impl Provider for Objects {
         let client = self.clients.s3(&spec.region);
         let Some(source) = self.artefacts.get(&spec.sha256) else {
             return match self.read(subject).await? {
+                Some(found) if was_moved(subject, &found) && holds(&found, &spec) => {
+                    copy(subject, &client, &spec, Keep::Everything).await
+                }
                 Some(found) if holds(&found, &spec) => answer_existing(subject, &spec, found),
                 Some(Found { owner: Owner::Foreign(whose), .. }) => Err(foreign(subject, &spec, &whose)),
                 _ => restore(subject, &client, &spec).await,
@@ -58,6 +63,7 @@ impl Provider for Objects {
         let when_taken = if subject.seen_absent { Taken::Refuse } else { Taken::LookAndRefuse };
         match target.put(source, when_taken).await {
             Err(fault) if fault.class == Class::Stale => match self.read(subject).await? {
+                Some(found) if was_moved(subject, &found) => target.put(source, Taken::Replace).await?,
                 Some(Found { owner: Owner::Foreign(whose), .. }) => return Err(foreign(subject, &spec, &whose)),
                 Some(found) if holds(&found, &spec) => return answer_existing(subject, &spec, found),
                 // Ours with other content, or gone between two calls.
@@ -75,14 +81,19 @@ impl Provider for Objects {
         let spec: ObjectSpec = subject.typed()?;
         let client = self.clients.s3(&spec.region);
         let content = fields.iter().any(|field| field.path == "sha256" || field.path == "bytes");
-        match self.artefacts.get(&spec.sha256) {
+        let source = self.artefacts.get(&spec.sha256);
+        // Only headers or marks changed: S3 copies the object onto itself, up to 5 GB.
+        if !content && (spec.bytes <= MOST_COPIED || source.is_none()) {
+            return copy(subject, &client, &spec, Keep::Everything).await;
+        }
+        match source {
             Some(source) => {
-                let target = upload::Target { client: &client, spec: &spec, metadata: metadata(subject, &spec) };
+                let mut metadata = metadata(subject, &spec);
+                metadata.extend(others_metadata(found));
+                let target = upload::Target { client: &client, spec: &spec, metadata };
                 target.put(source, Taken::Replace).await?;
                 Ok(made(&spec))
             }
-            // Only headers changed: S3 copies the object onto itself.
-            None if !content => copy(subject, &client, &spec, None).await,
             None => restore(subject, &client, &spec).await,
         }
     }
@@ -138,6 +149,27 @@ fn found(subject: &Subject<'_>, wanted: &ObjectSpec, held: HeadObjectOutput) -> 
         _ => Owner::Foreign("not marked by this tool".to_owned()),
     };
     let attributes = attributes(wanted, &sha256);
+    let before = before(subject);
+    let stated = wanted.cache_control.is_some() || before.as_ref().is_some_and(|before| before.cache_control.is_some());
+    let others = kept_metadata(wanted, before.as_ref(), metadata.iter());
+    metadata.retain(|key, _| !others.iter().any(|(other, _)| other == key));
+    let extra = |path: String, value: serde_json::Value, theirs: bool| Extra { path, value, theirs };
+    let mut extras: Vec<Extra> =
+        others.into_iter().map(|(key, value)| extra(format!("metadata.{key}"), value.into(), true)).collect();
+    let cache_control = held.cache_control.clone().filter(|_| stated);
+    let unasked = [
+        ("cache_control", held.cache_control.filter(|_| !stated)),
+        ("content_encoding", held.content_encoding),
+        ("content_disposition", held.content_disposition),
+        ("content_language", held.content_language),
+        ("website_redirect", held.website_redirect_location),
+        (
+            "storage_class",
+            held.storage_class.map(|class| class.as_str().to_owned()).filter(|class| class != "STANDARD"),
+        ),
+    ];
+    let unasked = unasked.into_iter().filter_map(|(path, value)| Some((path, value?)));
+    extras.extend(unasked.map(|(path, value)| extra(path.to_owned(), value.into(), false)));
     let spec = ObjectSpec {
         bucket: wanted.bucket.clone(),
         region: wanted.region.clone(),
@@ -145,11 +177,17 @@ fn found(subject: &Subject<'_>, wanted: &ObjectSpec, held: HeadObjectOutput) -> 
         sha256,
         bytes: held.content_length.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default(),
         content_type: held.content_type.unwrap_or_default(),
-        cache_control: held.cache_control,
+        cache_control,
         metadata,
     };
     let spec = serde_json::to_value(spec).map_err(|bad| Fault::unexpected("s3", "HeadObject", bad.to_string()))?;
-    Ok(Found { id: id(wanted), spec, attributes, owner, extras: Vec::new() })
+    Ok(Found { id: id(wanted), spec, attributes, owner, extras })
+}
+
+/// Whether it still carries the address from which the plan has moved it.
+fn was_moved(subject: &Subject<'_>, found: &Found) -> bool {
+    let marked = |former: &Address| format!("marked as {former} of stack {}", subject.stack);
+    matches!(&found.owner, Owner::Foreign(why) if subject.former.is_some_and(|former| *why == marked(former)))
 }
 
 /// Whether what is there is what is wanted, content and headers.
@@ -177,26 +215,85 @@ async fn restore(subject: &Subject<'_>, client: &Client, spec: &ObjectSpec) -> R
     for version in older.filter_map(|version| version.version_id()) {
         let held = head(client, spec, Some(version)).await?.and_then(|held| held.metadata).unwrap_or_default();
         if held.get(SHA256) == Some(&spec.sha256) {
-            return copy(subject, client, spec, Some(version)).await;
+            return copy(subject, client, spec, Keep::Version(version)).await;
         }
     }
     Err(not_at_hand("s3", "PutObject", &format!("object {}", id(spec)), &spec.sha256))
 }
 
+/// What a copy is made of.
+#[derive(Clone, Copy)]
+enum Keep<'a> {
+    /// The object as it is, with what others set on it.
+    Everything,
+    /// The content of an older version.
+    Version(&'a str),
+}
+
 /// Copies the object, or a version of it, onto itself. What is not said again would be lost, so everything is.
-async fn copy(subject: &Subject<'_>, client: &Client, spec: &ObjectSpec, version: Option<&str>) -> Result<Made, Fault> {
+async fn copy(subject: &Subject<'_>, client: &Client, spec: &ObjectSpec, keep: Keep<'_>) -> Result<Made, Fault> {
+    let version = match keep {
+        Keep::Everything => None,
+        Keep::Version(version) => Some(version),
+    };
+    let held = head(client, spec, version).await?;
+    let mut metadata = metadata(subject, spec);
+    if let (Keep::Everything, Some(held)) = (keep, &held) {
+        metadata.extend(kept_metadata(spec, before(subject).as_ref(), held.metadata.iter().flatten()));
+    }
+    let held = held.filter(|_| matches!(keep, Keep::Everything));
+    // Never set by a plan, it stays.
+    let given_up = before(subject).is_some_and(|before| before.cache_control.is_some());
+    let theirs = held.as_ref().and_then(|held| held.cache_control.clone()).filter(|_| !given_up);
     let version = version.map(|version| format!("?versionId={}", percent_encoded(version))).unwrap_or_default();
-    let call = client
+    let mut call = client
         .copy_object()
         .copy_source(format!("{}/{}{version}", spec.bucket, percent_encoded(&spec.key)))
         .bucket(&spec.bucket)
         .key(&spec.key)
         .metadata_directive(MetadataDirective::Replace)
-        .set_metadata(Some(metadata(subject, spec)))
+        .set_metadata(Some(metadata))
         .content_type(&spec.content_type)
-        .set_cache_control(spec.cache_control.clone());
+        .set_cache_control(spec.cache_control.clone().or(theirs));
+    if let Some(held) = held {
+        // The service's own word for "none" is AES256, which the bucket's default gives anyway.
+        let kms = held.server_side_encryption.filter(|by| by.as_str() != "AES256");
+        call = call
+            .set_content_encoding(held.content_encoding)
+            .set_content_disposition(held.content_disposition)
+            .set_content_language(held.content_language)
+            .set_website_redirect_location(held.website_redirect_location)
+            .set_storage_class(held.storage_class)
+            .set_ssekms_key_id(kms.as_ref().and(held.ssekms_key_id))
+            .set_server_side_encryption(kms);
+    }
     call.send().await.map_err(|bad| fault_of("s3", "CopyObject", bad))?;
     Ok(made(spec))
+}
+
+/// What an earlier run asked for, as far as this version can read it.
+fn before(subject: &Subject<'_>) -> Option<ObjectSpec> {
+    subject.before.and_then(|before| serde_json::from_value(before.clone()).ok())
+}
+
+/// Metadata that neither the plan nor an earlier run states, nor the tool.
+fn kept_metadata<'a>(
+    spec: &ObjectSpec,
+    before: Option<&ObjectSpec>,
+    held: impl Iterator<Item = (&'a String, &'a String)>,
+) -> Vec<(String, String)> {
+    let ours = |key: &str| {
+        [SHA256, STACK, ADDRESS].contains(&key)
+            || spec.metadata.contains_key(key)
+            || before.is_some_and(|before| before.metadata.contains_key(key))
+    };
+    held.filter(|(key, _)| !ours(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+/// The same, of what was found before.
+fn others_metadata(found: &Found) -> impl Iterator<Item = (String, String)> {
+    let named = found.extras.iter().filter_map(|extra| Some((extra.path.strip_prefix("metadata.")?, &extra.value)));
+    named.filter_map(|(key, value)| Some((key.to_owned(), value.as_str()?.to_owned())))
 }
 
 /// A key as the copy-source header takes it: everything but letters, digits and `-._~/` by its UTF-8 bytes.
