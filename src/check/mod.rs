@@ -6,8 +6,10 @@
 mod acm;
 mod cloudfront;
 mod cloudfront_behaviours;
+mod cloudfront_headers;
 mod cloudfront_origins;
 mod cloudfront_policies;
+mod cloudfront_settings;
 mod edge;
 mod edge_function;
 mod graph;
@@ -72,9 +74,11 @@ pub fn all(desired: &Desired, today: Date) -> Vec<Finding> {
     for rules in [cloudfront::RULES, cloudfront_origins::RULES, cloudfront_behaviours::RULES, edge::RULES] {
         run(&scope, Kind::Distribution, rules, &mut out);
     }
+    run(&scope, Kind::Distribution, cloudfront_settings::RULES, &mut out);
     run(&scope, Kind::CachePolicy, cloudfront_policies::CACHE, &mut out);
     run(&scope, Kind::OriginRequestPolicy, cloudfront_policies::REQUEST, &mut out);
     run(&scope, Kind::ResponseHeadersPolicy, cloudfront_policies::RESPONSE, &mut out);
+    run(&scope, Kind::ResponseHeadersPolicy, cloudfront_headers::RULES, &mut out);
     run(&scope, Kind::OriginAccess, cloudfront_policies::ACCESS, &mut out);
     run(&scope, Kind::Function, edge_function::RULES, &mut out);
     run(&scope, Kind::Function, lambda::RULES, &mut out);
@@ -104,9 +108,11 @@ pub fn catalogue() -> Vec<(&'static str, &'static str)> {
         ids(cloudfront::RULES),
         ids(cloudfront_origins::RULES),
         ids(cloudfront_behaviours::RULES),
+        ids(cloudfront_settings::RULES),
         ids(cloudfront_policies::CACHE),
         ids(cloudfront_policies::REQUEST),
         ids(cloudfront_policies::RESPONSE),
+        ids(cloudfront_headers::RULES),
         ids(cloudfront_policies::ACCESS),
         ids(edge::RULES),
         ids(edge_function::RULES),
@@ -140,6 +146,8 @@ mod tests {
             cloudfront::tests::cases(),
             cloudfront_origins::tests::cases(),
             cloudfront_behaviours::tests::cases(),
+            cloudfront_settings::tests::cases(),
+            cloudfront_headers::tests::cases(),
             cloudfront_policies::tests::cases(),
             edge::tests::cases(),
             edge_function::tests::cases(),

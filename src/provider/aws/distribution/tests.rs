@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::answers::as_aws_answers;
 use super::*;
 use crate::change::compare;
-use crate::resource::Kind;
+use crate::resource::{Address, Kind};
 
 fn spec() -> Value {
     json!({
@@ -33,7 +33,20 @@ fn typed(spec: &Value) -> DistributionSpec {
 
 /// What is read of it, beside this plan and this earlier run.
 fn read_back(config: &cf::DistributionConfig, wanted: &Value, before: Option<&Value>) -> (Value, Vec<String>) {
-    let (spec, extras) = read::parted(config.clone(), BTreeMap::new(), wanted, before).expect("a spec");
+    let (address, attributes) = (Address::new("cdn", Kind::Distribution, "main"), Attributes::new());
+    let subject = Subject {
+        stack: "prod",
+        address: &address,
+        token: "",
+        spec: wanted,
+        id: None,
+        attributes: &attributes,
+        before,
+        former: None,
+        thorough: false,
+        seen_absent: false,
+    };
+    let (spec, extras) = read::parted(&subject, config.clone(), BTreeMap::new()).expect("a spec");
     (spec, extras.into_iter().map(|extra| format!("{} {}", extra.path, extra.value)).collect())
 }
 
