@@ -2,6 +2,7 @@
 
 mod support;
 
+use akidb_edge::change::compare;
 use akidb_edge::resource::{Address, Artefacts, Kind, Level};
 use aws_sdk_cloudfront::types as cf;
 use serde_json::{Value, json};
@@ -188,4 +189,85 @@ async fn what_is_taken_over_gets_our_mark() {
     ours.update(&ours.spec, &found, &[]).await.expect("take over");
     let found = ours.read(None).await.expect("read").expect("ours");
     assert_eq!(found.owner, akidb_edge::resource::Owner::Ours);
+}
+
+#[tokio::test]
+async fn a_control_that_signs_no_more_is_repaired() {
+    let world = world().await;
+    let control = case(&world, Kind::OriginAccess, origin_access());
+    let made = control.create().await.expect("create");
+    let sdk = aws_sdk_cloudfront::Client::new(&world.sdk);
+    let held = sdk.get_origin_access_control().id(&made.id).send().await.expect("one");
+    let config =
+        held.origin_access_control.and_then(|held| held.origin_access_control_config).expect("a configuration");
+    let never = cf::OriginAccessControlConfig::builder()
+        .name(config.name)
+        .set_description(config.description)
+        .signing_protocol(cf::OriginAccessControlSigningProtocols::Sigv4)
+        .signing_behavior(cf::OriginAccessControlSigningBehaviors::Never)
+        .origin_access_control_origin_type(cf::OriginAccessControlOriginTypes::S3);
+    let call = sdk.update_origin_access_control().id(&made.id).set_if_match(held.e_tag);
+    call.origin_access_control_config(never.build().expect("complete")).send().await.expect("update");
+    // A journal of an older version does not know the setting.
+    let wanted = json!({"name": "models", "description": "reads the model bucket", "signing_behavior": "always",
+                        "signing_protocol": "sigv4", "origin_type": "s3"});
+    let found = control.read(Some(&made.id)).await.expect("read").expect("there");
+    let fields = compare(Kind::OriginAccess, &wanted, Some(&origin_access()), &found.spec);
+    assert_eq!(fields.iter().map(|field| field.path.as_str()).collect::<Vec<_>>(), ["signing_behavior"]);
+    control.update(&wanted, &found, &fields).await.expect("update");
+    let held = sdk.get_origin_access_control().id(&made.id).send().await.expect("one").origin_access_control;
+    let config = held.and_then(|held| held.origin_access_control_config).expect("a configuration");
+    assert_eq!(config.signing_behavior, cf::OriginAccessControlSigningBehaviors::Always);
+}
+
+#[tokio::test]
+async fn nothing_is_extra_on_what_was_just_made_and_what_others_add_is() {
+    let world = world().await;
+    let sdk = aws_sdk_cloudfront::Client::new(&world.sdk);
+    for (kind, spec) in [
+        (Kind::OriginAccess, origin_access()),
+        (Kind::CachePolicy, cache_policy()),
+        (Kind::OriginRequestPolicy, origin_request_policy()),
+        (Kind::ResponseHeadersPolicy, response_headers_policy()),
+        (Kind::Distribution, distribution("edge")),
+    ] {
+        let one = case(&world, kind, spec);
+        let made = one.create().await.expect("create");
+        let found = one.read(Some(&made.id)).await.expect("read").expect("there");
+        assert_eq!(found.extras, Vec::new(), "{}", kind.name());
+    }
+    let policy = case(&world, Kind::ResponseHeadersPolicy, response_headers_policy());
+    let id = policy.read(None).await.expect("read").expect("there").id;
+    let held = sdk.get_response_headers_policy().id(&id).send().await.expect("one");
+    let mut config =
+        held.response_headers_policy.and_then(|held| held.response_headers_policy_config).expect("a configuration");
+    let security = config.security_headers_config.as_mut().expect("some");
+    let frame = cf::ResponseHeadersPolicyFrameOptions::builder().frame_option(cf::FrameOptionsList::Deny);
+    security.frame_options = Some(frame.r#override(true).build().expect("complete"));
+    security.strict_transport_security.as_mut().expect("some").preload = Some(true);
+    let theirs = cf::ResponseHeadersPolicyCustomHeader::builder().header("X-Theirs").value("1").r#override(false);
+    let custom = config.custom_headers_config.as_mut().expect("some");
+    custom.items.as_mut().expect("some").push(theirs.build().expect("complete"));
+    custom.quantity += 1;
+    let call = sdk.update_response_headers_policy().id(&id).set_if_match(held.e_tag);
+    call.response_headers_policy_config(config).send().await.expect("update");
+    let found = policy.read(Some(&id)).await.expect("read").expect("there");
+    let told: Vec<&str> = found.extras.iter().map(|extra| extra.path.as_str()).collect();
+    assert_eq!(told, ["custom.X-Theirs", "frame_options", "hsts_preload", "custom.X-Theirs.override"]);
+    assert!(found.extras.iter().all(|extra| !extra.theirs));
+    // A change of ours keeps all of it.
+    let mut changed = response_headers_policy();
+    changed["cors"]["max_age_seconds"] = json!(90);
+    changed["custom"] = json!({"X-Akidb-More": "2"});
+    let fields = compare(Kind::ResponseHeadersPolicy, &changed, Some(&policy.spec), &found.spec);
+    policy.update(&changed, &found, &fields).await.expect("update");
+    let after = policy.read(Some(&id)).await.expect("read").expect("there");
+    assert_eq!(after.extras.len(), found.extras.len() + 1, "one custom header is not the first spec's: {after:?}");
+    let held = sdk.get_response_headers_policy().id(&id).send().await.expect("one").response_headers_policy;
+    let config = held.and_then(|held| held.response_headers_policy_config).expect("a configuration");
+    let custom = config.custom_headers_config.as_ref().expect("some");
+    let mut names: Vec<&str> = custom.items().iter().map(|header| header.header()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["X-Akidb-More", "X-Theirs"]);
+    assert!(config.security_headers_config.is_some_and(|security| security.frame_options.is_some()));
 }

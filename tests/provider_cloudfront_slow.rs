@@ -8,6 +8,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 
+use akidb_edge::change::{compare, differing};
 use akidb_edge::provider::aws::{Access, Clients, providers};
 use akidb_edge::provider::{Gone, Provider, Settled, Subject};
 use akidb_edge::resource::{ADDRESS_TAG, Address, Artefacts, Attributes, Class, Kind, Level, Owner, STACK_TAG, token};
@@ -232,4 +233,103 @@ async fn a_policy_in_use_is_left_for_later() {
     ];
     let (provider, _told) = provider(Kind::OriginRequestPolicy, replies).await;
     assert_eq!(provider.delete(&subject).await.expect("delete"), Gone::Deferred("because".into()));
+}
+
+/// A distribution as CloudFront answers it: every default filled in, lists in an order of its own.
+const AS_AWS_ANSWERS: &str = include_str!("fixtures/cloudfront-distribution.xml");
+
+#[tokio::test]
+async fn a_fresh_distribution_as_aws_answers_it_has_nothing_to_change_and_nothing_extra() {
+    let mut wanted = spec();
+    wanted["aliases"] = json!(["a.example.org", "WWW.example.org"]);
+    wanted["certificate"] = json!({"acm_arn": "arn:aws:acm:us-east-1:000000000000:certificate/one",
+                                   "ssl_support_method": "sni-only", "minimum_protocol": "TLSv1.2_2021"});
+    wanted["custom_error_responses"] = json!([{"code": 404, "page": "/404.html", "response_code": 404}, {"code": 503}]);
+    wanted["geo_restriction"] = json!({"allow": ["AT", "DE"]});
+    wanted["origins"] = json!([
+        {"id": "b", "domain_name": "b.s3.us-east-1.amazonaws.com", "origin_access_id": "EOAC"},
+        {"id": "o", "domain_name": "o.example.com", "headers": {"X-Origin-Key": "k"},
+         "custom": {"http_port": 80, "https_port": 443, "protocol": "https-only"}},
+    ]);
+    wanted["behaviours"] = json!([{"path": "/b/*", "target": "b", "viewer_protocol": "https-only",
+        "methods": ["GET", "HEAD", "OPTIONS"], "compress": true, "min_ttl": 0, "functions": [],
+        "trusted_key_groups": ["K1", "K2"]}]);
+    subject!(subject, wanted, Some("E1"), [("arn".to_owned(), json!("arn:E1"))]);
+    let replies = vec![(ONE, 200, AS_AWS_ANSWERS.to_owned()), (TAGS, 200, tags(subject.address))];
+    let (provider, _told) = provider(Kind::Distribution, replies).await;
+    let found = provider.read(&subject).await.expect("read").expect("there");
+    assert_eq!(compare(Kind::Distribution, subject.spec, Some(subject.spec), &found.spec), Vec::new());
+    assert_eq!(found.extras, Vec::new());
+}
+
+#[tokio::test]
+async fn header_names_in_another_order_and_case_are_the_same() {
+    let wanted = json!({"name": "n", "comment": "", "headers": {"only": ["Access-Control-Request-Method", "Origin"]},
+                        "query_strings": {"only": ["B", "a"]}, "cookies": "none"});
+    subject!(subject, wanted, Some("P1"), []);
+    let list = |names: &[&str]| names.iter().map(|name| format!("<Name>{name}</Name>")).collect::<String>();
+    let held = format!(
+        "<OriginRequestPolicy><Id>P1</Id><OriginRequestPolicyConfig><Name>n</Name><Comment>(akidb-edge prod {})</Comment>\
+         <HeadersConfig><HeaderBehavior>whitelist</HeaderBehavior><Headers><Quantity>2</Quantity><Items>{}</Items>\
+         </Headers></HeadersConfig><CookiesConfig><CookieBehavior>none</CookieBehavior></CookiesConfig>\
+         <QueryStringsConfig><QueryStringBehavior>whitelist</QueryStringBehavior><QueryStrings><Quantity>2</Quantity>\
+         <Items>{}</Items></QueryStrings></QueryStringsConfig></OriginRequestPolicyConfig></OriginRequestPolicy>",
+        subject.address,
+        list(&["origin", "access-control-request-method"]),
+        list(&["a", "B"])
+    );
+    let replies = vec![("GET /2020-05-31/origin-request-policy/P1", 200, held)];
+    let (provider, _told) = provider(Kind::OriginRequestPolicy, replies).await;
+    let found = provider.read(&subject).await.expect("read").expect("there");
+    assert_eq!(compare(Kind::OriginRequestPolicy, subject.spec, Some(subject.spec), &found.spec), Vec::new());
+}
+
+fn tags_of(stack: &str, address: &str) -> String {
+    let tag = |key: &str, value: &str| format!("<Tag><Key>{key}</Key><Value>{value}</Value></Tag>");
+    let theirs = tag("theirs", "1");
+    format!("<Tags><Items>{}{}{theirs}</Items></Tags>", tag(STACK_TAG, stack), tag(ADDRESS_TAG, address))
+}
+
+#[tokio::test]
+async fn a_move_writes_the_mark_and_nothing_else() {
+    subject!(subject, spec(), Some("E1"), [("arn".to_owned(), json!("arn:E1"))]);
+    let former = Address::new("cdn", Kind::Distribution, "old");
+    let subject = Subject { former: Some(&former), before: Some(subject.spec), ..subject };
+    let answer = distribution("Deployed", true, "x").replace(
+        "<DefaultCacheBehavior>",
+        "<Origins><Quantity>1</Quantity><Items><Origin><Id>o</Id><DomainName>o.example.com</DomainName>\
+         <CustomOriginConfig><HTTPPort>80</HTTPPort><HTTPSPort>443</HTTPSPort>\
+         <OriginProtocolPolicy>https-only</OriginProtocolPolicy></CustomOriginConfig></Origin></Items></Origins>\
+         <DefaultCacheBehavior><CachePolicyId>p</CachePolicyId><Compress>true</Compress>",
+    );
+    let replies = vec![
+        (ONE, 200, answer),
+        (TAGS, 200, tags_of("prod", former.as_str())),
+        ("POST /2020-05-31/tagging?Operation=Tag&Resource=arn%3AE1", 204, String::new()),
+    ];
+    let (provider, told) = provider(Kind::Distribution, replies).await;
+    let found = provider.read(&subject).await.expect("read").expect("there");
+    let fields = differing("prod", Kind::Distribution, subject.spec, subject.before, &found);
+    assert_eq!(fields.iter().map(|field| field.path.as_str()).collect::<Vec<_>>(), ["tags.akidb:stack"]);
+    assert_eq!(told.try_iter().count(), 2);
+    provider.update(&subject, &found, &fields).await.expect("update");
+    let calls: Vec<String> = told.try_iter().collect();
+    assert_eq!(calls, ["POST /2020-05-31/tagging?Operation=Tag&Resource=arn%3AE1"]);
+}
+
+#[tokio::test]
+async fn what_a_lost_call_made_under_a_former_address_is_taken_up() {
+    subject!(subject, spec(), None, []);
+    let former = Address::new("cdn", Kind::Distribution, "old");
+    let subject = Subject { former: Some(&former), ..subject };
+    let replies = vec![
+        (LIST, 200, list(&["E1"])),
+        (ONE, 200, distribution("InProgress", true, "made for the former address")),
+        (TAGS, 200, tags_of("prod", former.as_str())),
+        ("POST /2020-05-31/tagging?Operation=Tag&Resource=arn%3AE1", 204, String::new()),
+    ];
+    let (provider, told) = provider(Kind::Distribution, replies).await;
+    let made = provider.create(&subject).await.expect("made before");
+    assert_eq!(made.id, "E1");
+    assert!(told.try_iter().all(|call| !call.starts_with(CREATE)), "no second distribution");
 }

@@ -10,6 +10,8 @@ mod cloudfront_hosts;
 mod cloudfront_origins;
 mod cloudfront_policies;
 mod cors;
+mod cloudfront_headers;
+mod cloudfront_settings;
 mod edge;
 mod edge_function;
 mod graph;
@@ -101,9 +103,11 @@ pub fn all(desired: &Desired, today: Date) -> Vec<Finding> {
         run(&scope, Kind::Distribution, rules, &mut out);
     }
     run(&scope, Kind::Distribution, headers::ORIGIN, &mut out);
+    run(&scope, Kind::Distribution, cloudfront_settings::RULES, &mut out);
     run(&scope, Kind::CachePolicy, cloudfront_policies::CACHE, &mut out);
     run(&scope, Kind::OriginRequestPolicy, cloudfront_policies::REQUEST, &mut out);
     run(&scope, Kind::ResponseHeadersPolicy, cloudfront_policies::RESPONSE, &mut out);
+    run(&scope, Kind::ResponseHeadersPolicy, cloudfront_headers::RULES, &mut out);
     run(&scope, Kind::OriginAccess, cloudfront_policies::ACCESS, &mut out);
     run(&scope, Kind::OriginRequestPolicy, headers::REQUEST, &mut out);
     for kind in [Kind::CachePolicy, Kind::OriginRequestPolicy] {
@@ -144,9 +148,11 @@ pub fn catalogue() -> Vec<(&'static str, &'static str)> {
         ids(cloudfront::RULES),
         ids(cloudfront_origins::RULES),
         ids(cloudfront_behaviours::RULES),
+        ids(cloudfront_settings::RULES),
         ids(cloudfront_policies::CACHE),
         ids(cloudfront_policies::REQUEST),
         ids(cloudfront_policies::RESPONSE),
+        ids(cloudfront_headers::RULES),
         ids(cloudfront_policies::ACCESS),
         ids(edge::RULES),
         ids(edge_function::RULES),
@@ -190,6 +196,8 @@ mod tests {
             cloudfront::tests::cases(),
             cloudfront_origins::tests::cases(),
             cloudfront_behaviours::tests::cases(),
+            cloudfront_settings::tests::cases(),
+            cloudfront_headers::tests::cases(),
             cloudfront_policies::tests::cases(),
             edge::tests::cases(),
             edge_function::tests::cases(),

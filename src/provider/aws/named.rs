@@ -169,9 +169,7 @@ impl<A: Api> Provider for Named<A> {
         let Some((id, config)) = hit else { return Ok(None) };
         let (owner, text) = unmarked(subject, A::text(&config), A::wanted_text(&wanted), A::LIMIT);
         let others = A::others(&config);
-        let spec = serde_json::to_value(A::spec(config, text))
-            .map_err(|bad| Fault::unexpected("cloudfront", "read", bad.to_string()))?;
-        let (spec, mut extras) = stated::part(spec, subject.spec, subject.before, &A::usual());
+        let (spec, mut extras) = stated::parted(subject, &A::spec(config, text), &A::usual())?;
         extras.extend(others.into_iter().map(|(path, value)| Extra { path, value, theirs: false }));
         Ok(Some(Found { attributes: attributes(&id), id, spec, owner, extras }))
     }

@@ -1,6 +1,8 @@
 //! What a service shows, beside what was asked for: a default that nobody asked for is no news, another value is an extra,
 //! and a list whose order means nothing to the service takes the order and the spelling of the plan.
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::provider::Subject;
@@ -18,16 +20,34 @@ const CHOICES: [&str; 5] = ["only", "all-except", "all-viewer-and", "allow", "de
 
 static NOTHING: Value = Value::Null;
 
+/// A spec as this version writes it: a journal may hold one of an older version, without the settings that came since.
+fn as_written<S: Serialize + DeserializeOwned>(subject: &Subject<'_>) -> Result<Value, Fault> {
+    let spec: S = subject.typed()?;
+    serde_json::to_value(spec).map_err(|bad| Fault::unexpected("akidb-edge", "spec", bad.to_string()))
+}
+
+/// Parts what is held, as a spec with every setting, by what this subject asks for and asked for before.
+pub fn parted<S: Serialize + DeserializeOwned>(
+    subject: &Subject<'_>,
+    held: &S,
+    usual: &Value,
+) -> Result<(Value, Vec<Extra>), Fault> {
+    let held = serde_json::to_value(held);
+    let held = held.map_err(|bad| Fault::unexpected("akidb-edge", "read", bad.to_string()))?;
+    let before = subject.before.map(|before| as_written::<S>(&Subject { spec: before, ..*subject })).transpose()?;
+    Ok(part(held, &as_written::<S>(subject)?, before.as_ref(), usual))
+}
+
 /// Parts what is held into the settings that the plan or an earlier run asked for, and all others that differ from `usual`,
 /// the service's defaults. `held` has every setting; nulls are settings that are not there.
-pub fn part(held: Value, wanted: &Value, before: Option<&Value>, usual: &Value) -> (Value, Vec<Extra>) {
+fn part(held: Value, wanted: &Value, before: Option<&Value>, usual: &Value) -> (Value, Vec<Extra>) {
     let mut walk = Walk { extras: Vec::new() };
     let spec = walk.value("", "", held, Three { wanted, before: before.unwrap_or(&NOTHING), usual });
     (spec, walk.extras)
 }
 
 /// The settings of an earlier run in the kind's own type.
-pub fn before<S: serde::de::DeserializeOwned>(subject: &Subject<'_>) -> Result<Option<S>, Fault> {
+pub fn before<S: DeserializeOwned>(subject: &Subject<'_>) -> Result<Option<S>, Fault> {
     subject.before.map(|before| Subject { spec: before, ..*subject }.typed()).transpose()
 }
 
@@ -41,7 +61,7 @@ pub fn put<T>(held: &mut Option<T>, wanted: Option<T>, was_stated: bool, default
 }
 
 /// `held` in the order and the spelling of `wanted`; what `wanted` does not have comes last.
-pub fn like(held: Vec<Value>, wanted: &[Value], same: impl Fn(&Value, &Value) -> bool) -> Vec<Value> {
+fn like(held: Vec<Value>, wanted: &[Value], same: impl Fn(&Value, &Value) -> bool) -> Vec<Value> {
     let place = |item: &Value| wanted.iter().position(|other| same(item, other));
     let mut placed: Vec<(usize, Value)> = held
         .into_iter()

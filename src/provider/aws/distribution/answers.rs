@@ -17,14 +17,13 @@ pub fn as_aws_answers(mut held: cf::DistributionConfig) -> cf::DistributionConfi
         one.response_page_path.get_or_insert_default();
     }
     held.logging.get_or_insert_with(|| cf::LoggingConfig::builder().build());
-    held.viewer_certificate.get_or_insert_with(|| {
-        cf::ViewerCertificate::builder()
-            .cloud_front_default_certificate(true)
-            .ssl_support_method(cf::SslSupportMethod::Vip)
-            .minimum_protocol_version(cf::MinimumProtocolVersion::TlSv1)
-            .certificate_source(cf::CertificateSource::Cloudfront)
-            .build()
-    });
+    let own = cf::ViewerCertificate::builder()
+        .cloud_front_default_certificate(true)
+        .ssl_support_method(cf::SslSupportMethod::Vip)
+        .minimum_protocol_version(cf::MinimumProtocolVersion::TlSv1)
+        .certificate_source(cf::CertificateSource::Cloudfront)
+        .build();
+    held.viewer_certificate = held.viewer_certificate.filter(|held| held.acm_certificate_arn.is_some()).or(Some(own));
     held.restrictions.get_or_insert_with(|| {
         let nowhere = cf::GeoRestriction::builder().restriction_type(cf::GeoRestrictionType::None).quantity(0);
         cf::Restrictions::builder().geo_restriction(nowhere.build().expect("complete")).build()

@@ -120,22 +120,19 @@ pub fn found(subject: &Subject<'_>, mut seen: Seen) -> Result<Found, Fault> {
     let config = seen.distribution.distribution_config.take();
     let config = config.ok_or_else(lacking("GetDistribution", "configuration"))?;
     let (owner, tags) = tags::read(subject, seen.tags);
-    let (spec, extras) = parted(config, tags, subject.spec, subject.before)?;
+    let (spec, extras) = parted(subject, config, tags)?;
     let owner = if ours { Owner::Ours } else { owner };
     Ok(Found { id: seen.distribution.id, spec, attributes, owner, extras })
 }
 
 /// The settings that were asked for, and everything else that is not as CloudFront makes it.
 pub fn parted(
+    subject: &Subject<'_>,
     config: cf::DistributionConfig,
     tags: BTreeMap<String, String>,
-    wanted: &Value,
-    before: Option<&Value>,
 ) -> Result<(Value, Vec<Extra>), Fault> {
     let others = others::all(&config);
-    let spec = serde_json::to_value(spec(config, tags)?);
-    let spec = spec.map_err(|bad| Fault::unexpected("cloudfront", "read", bad.to_string()))?;
-    let (spec, mut extras) = stated::part(spec, wanted, before, &usual());
+    let (spec, mut extras) = stated::parted(subject, &spec(config, tags)?, &usual())?;
     // Of a whole origin or behaviour that others made, it is enough to say that it is there.
     let wholes: Vec<String> = extras.iter().map(|extra| format!("{}.", extra.path)).collect();
     let inside = |path: &str| wholes.iter().any(|whole| path.starts_with(whole.as_str()));

@@ -61,6 +61,11 @@ fn function(facts: &Facts<'_>) -> Vec<String> {
     ]
 }
 
+fn web_acl(facts: &Facts<'_>) -> Vec<String> {
+    let arn = facts.spec.get("web_acl_id").and_then(Value::as_str).filter(|arn| !arn.is_empty());
+    arn.map(str::to_owned).into_iter().collect()
+}
+
 fn cloudfront(facts: &Facts<'_>, what: &str) -> Vec<String> {
     vec![format!("arn:aws:cloudfront::{}:{what}/*", facts.account)]
 }
@@ -280,6 +285,13 @@ pub const GRANTS: &[Grant] = &[
             "cloudfront:UntagResource",
             "cloudfront:UpdateDistribution",
         ],
+    },
+    Grant {
+        kind: Kind::Distribution,
+        sid: "WebAcl",
+        on: web_acl,
+        // CloudFront reads the ACL with the caller's permissions before it takes it.
+        actions: &["wafv2:GetWebACL"],
     },
     Grant {
         kind: Kind::Monitoring,

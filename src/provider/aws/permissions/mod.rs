@@ -23,6 +23,7 @@ pub fn policy(desired: &Desired, account: &str) -> Value {
     }
     let mut all: Vec<Value> = statements
         .into_iter()
+        .filter(|(_, (_, on))| !on.is_empty())
         .map(|(sid, (actions, on))| json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": on}))
         .collect();
     all.extend(handed_over(desired, account));
