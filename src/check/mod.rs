@@ -20,6 +20,7 @@ mod route53;
 mod route53_alias;
 mod route53_health;
 mod route53_names;
+mod route53_places;
 mod route53_syntax;
 mod route53_values;
 mod rule;
@@ -81,9 +82,14 @@ pub fn all(desired: &Desired, today: Date) -> Vec<Finding> {
     run(&scope, Kind::Function, edge_function::RULES, &mut out);
     run(&scope, Kind::Function, lambda::RULES, &mut out);
     run(&scope, Kind::FunctionVersion, lambda::VERSION, &mut out);
-    for rules in
-        [route53::RULES, route53_values::RULES, route53_syntax::RULES, route53_names::RULES, route53_alias::RULES]
-    {
+    for rules in [
+        route53::RULES,
+        route53_places::RULES,
+        route53_values::RULES,
+        route53_syntax::RULES,
+        route53_names::RULES,
+        route53_alias::RULES,
+    ] {
         run(&scope, Kind::Records, rules, &mut out);
     }
     route53::name_the_records(desired, &mut out);
@@ -118,6 +124,7 @@ pub fn catalogue() -> Vec<(&'static str, &'static str)> {
         ids(lambda::RULES),
         ids(lambda::VERSION),
         ids(route53::RULES),
+        ids(route53_places::RULES),
         ids(route53_values::RULES),
         ids(route53_syntax::RULES),
         ids(route53_names::RULES),
@@ -152,6 +159,7 @@ mod tests {
             edge_function::tests::cases(),
             lambda::tests::cases(),
             route53::tests::cases(),
+            route53_places::tests::cases(),
             route53_values::tests::cases(),
             route53_syntax::tests::cases(),
             route53_names::tests::cases(),

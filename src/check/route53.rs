@@ -4,9 +4,9 @@ use super::Finding;
 use super::regions::{LOAD_BALANCER_ZONES, load_balancer_region, region};
 use super::rule::{Notes, Rule, Seen, error, warning};
 use super::scope::{is_open, whole};
-use crate::resource::records::{CLOUDFRONT_ZONE_ID, GeoLocation, RecordSet, RecordsSpec, spelling};
+use crate::resource::records::{CLOUDFRONT_ZONE_ID, RecordSet, RecordsSpec, spelling};
 use crate::resource::zone::ZoneSpec;
-use crate::resource::{Desired, Kind, places};
+use crate::resource::{Desired, Kind};
 
 type Spec<'a> = Seen<'a, RecordsSpec>;
 
@@ -17,20 +17,6 @@ pub(super) const RULES: &[Rule<RecordsSpec>] = &[
         "InvalidInput: Value at 'type' failed to satisfy constraint: Member must satisfy enum value set",
         "write A, AAAA, CAA, CNAME, DS, HTTPS, MX, NAPTR, NS, PTR, SOA, SPF, SRV, SSHFP, SVCB, TLSA or TXT",
         record_type,
-    ),
-    error(
-        "R5002-continent",
-        "a continent is one of seven codes",
-        "InvalidInput: Value at 'geoLocation.continentCode' failed to satisfy constraint",
-        "write AF, AN, AS, EU, OC, NA or SA",
-        continent,
-    ),
-    error(
-        "R5003-place",
-        "a place is a continent, or a country with or without a subdivision",
-        "InvalidInput: a geolocation holds a continent, or a country, or a country and a subdivision",
-        "write only `continent`, or `country` (two capital letters of ISO 3166-1, or \"*\"); `subdivision` only with US, a state (or with UA, a region)",
-        place,
     ),
     error(
         "R5004-set-identifier",
@@ -137,7 +123,8 @@ pub(super) fn name_the_records(desired: &Desired, findings: &mut [Finding]) {
         let at = finding.path.split('.').nth(1).and_then(|at| at.parse::<usize>().ok());
         let spec = resource.and_then(|resource| resource.typed::<RecordsSpec>());
         let Some(set) = spec.as_ref().zip(at).and_then(|(spec, at)| spec.sets.get(at)) else { continue };
-        if !finding.problem.contains(&format!("{} {}", set.name, set.record_type)) {
+        let (name, kind) = (&set.name, &set.record_type);
+        if ![format!("{name} {kind}"), format!("{kind} {name}")].iter().any(|said| finding.problem.contains(said)) {
             finding.problem = format!("{} {}: {}", set.name, set.record_type, finding.problem);
         }
     }
@@ -151,52 +138,6 @@ fn record_type(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     for (path, set) in sets(&seen.spec) {
         let known = TYPES.contains(&set.record_type.as_str());
         notes.add_if(!known, format!("{path}.type"), || format!("`{}` is no record type", set.record_type));
-    }
-}
-
-fn places(spec: &RecordsSpec) -> impl Iterator<Item = (String, &GeoLocation)> {
-    sets(spec).filter_map(|(path, set)| set.geolocation.as_ref().map(|place| (format!("{path}.geolocation"), place)))
-}
-
-fn continent(seen: &Spec<'_>, notes: &mut Notes<'_>) {
-    for (path, place) in places(&seen.spec) {
-        let path = format!("{path}.continent");
-        match place.continent.as_deref() {
-            None => {}
-            Some(code) if places::continents().any(|known| known == code) => {}
-            Some("*") => {
-                notes.add_with(path, "`*` is no continent", "the default place is country \"*\": write country: \"*\"")
-            }
-            Some(other) => notes.add(path, format!("`{other}` is no continent")),
-        }
-    }
-}
-
-fn place(seen: &Spec<'_>, notes: &mut Notes<'_>) {
-    for (path, place) in places(&seen.spec) {
-        let GeoLocation { continent, country, subdivision } = place;
-        let country = country.as_deref();
-        if let (Some(continent), Some(country)) = (continent, country) {
-            notes.add(path.as_str(), format!("continent {continent} stands beside country {country}"));
-        }
-        let empty = continent.is_none() && country.is_none();
-        notes.add_if(empty, path.as_str(), || "there is neither a continent nor a country".to_owned());
-        match country {
-            Some(code) if places::is_without_data(code) => {
-                notes.add(format!("{path}.country"), format!("Route 53 has no data about the country {code}"));
-            }
-            Some(code) if code != "*" && places::continent_of(code).is_none() => {
-                notes.add(format!("{path}.country"), format!("`{code}` is no country that Route 53 knows"));
-            }
-            _ => {}
-        }
-        if let Some(part) = subdivision.as_ref().filter(|part| !places::has_part(country.unwrap_or_default(), part)) {
-            let country = country.unwrap_or("none");
-            notes.add(
-                format!("{path}.subdivision"),
-                format!("`{part}` is no part of country {country} that Route 53 knows"),
-            );
-        }
     }
 }
 
@@ -361,18 +302,11 @@ pub(super) mod tests {
     use super::super::testing::{Case, case};
 
     pub(in super::super) fn cases() -> Vec<Case> {
-        const GEO: &str = "routing.records.geo";
         const LATENCY: &str = "routing.records.latency";
         const API: &str = "routing.records.api";
         const SHIFT: &str = "routing.records.weighted";
         vec![
             case("R5001-record-type").set(API, "/sets/2/type", json!("ANAME")),
-            case("R5002-continent").set(GEO, "/sets/1/geolocation", json!({"continent": "XX"})),
-            case("R5002-continent").set(GEO, "/sets/1/geolocation", json!({"continent": "*"})),
-            case("R5003-place").set(GEO, "/sets/1/geolocation/country", json!("US")),
-            case("R5003-place").set(GEO, "/sets/1/geolocation", json!({"country": "usa"})),
-            case("R5003-place").set(GEO, "/sets/1/geolocation", json!({"country": "DE", "subdivision": "BY"})),
-            case("R5003-place").set(GEO, "/sets/1/geolocation", json!({})),
             case("R5004-set-identifier").remove(LATENCY, "/sets/0/set_identifier"),
             case("R5004-set-identifier").set(API, "/sets/0/set_identifier", json!("x")),
             case("R5005-one-policy").set(LATENCY, "/sets/0/weight", json!(1)),
@@ -388,9 +322,6 @@ pub(super) mod tests {
             case("R5012-weight").set(SHIFT, "/sets/0/weight", json!(256)),
             case("R5013-failover-role").set("routing.records.failover", "/sets/1/failover", json!("BACKUP")),
             case("R5014-outside-zone").set(API, "/sets/2/name", json!("info.example.com")),
-            case("R5003-place").set(GEO, "/sets/1/geolocation", json!({"country": "XX"})),
-            case("R5003-place").set(GEO, "/sets/1/geolocation", json!({"country": "EH"})),
-            case("R5003-place").set(GEO, "/sets/1/geolocation", json!({"country": "US", "subdivision": "ZZ"})),
             case("R5016-plain-letters").set(API, "/sets/2/name", json!("a.*.akidb.com")),
             case("R5016-plain-letters").set(API, "/sets/2/name", json!("b\\303\\274cher.akidb.com")),
             case("R5015-name-form").set(API, "/sets/2/name", json!(format!("{}.akidb.com", "x".repeat(64)))),

@@ -72,18 +72,15 @@ pub fn findings(plan: &Plan, built: &Built) -> Vec<Located> {
     let today = jiff::Zoned::now().date();
     let mut all: Vec<Located> = check::all(&built.desired, today)
         .into_iter()
-        .map(|finding| {
-            let origin = built.desired.resources.get(&finding.address).map_or("", |resource| &resource.origin);
-            Located {
-                rule: finding.rule.to_owned(),
-                severity: if finding.severity == Severity::Error { "error" } else { "warning" },
-                at: place(&format!("{origin}.{}", finding.path)),
-                address: Some(finding.address),
-                path: finding.path,
-                problem: finding.problem,
-                aws_says: finding.aws_says,
-                instead: finding.instead,
-            }
+        .map(|finding| Located {
+            rule: finding.rule.to_owned(),
+            severity: if finding.severity == Severity::Error { "error" } else { "warning" },
+            at: place(&built.origin(&finding.address, &finding.path)),
+            address: Some(finding.address),
+            path: finding.path,
+            problem: finding.problem,
+            aws_says: finding.aws_says,
+            instead: finding.instead,
         })
         .collect();
     all.extend(built.missing.iter().map(|(path, origin, why)| Located {
