@@ -24,8 +24,11 @@ mod policy;
 mod regions;
 mod replication;
 mod route53;
+mod route53_alias;
 mod route53_health;
 mod route53_names;
+mod route53_places;
+mod route53_syntax;
 mod route53_values;
 mod rule;
 mod runtimes;
@@ -120,9 +123,17 @@ pub fn all(desired: &Desired, today: Date) -> Vec<Finding> {
     run(&scope, Kind::Function, edge_function::RULES, &mut out);
     run(&scope, Kind::Function, lambda::RULES, &mut out);
     run(&scope, Kind::FunctionVersion, lambda::VERSION, &mut out);
-    for rules in [route53::RULES, route53_values::RULES, route53_names::RULES] {
+    for rules in [
+        route53::RULES,
+        route53_places::RULES,
+        route53_values::RULES,
+        route53_syntax::RULES,
+        route53_names::RULES,
+        route53_alias::RULES,
+    ] {
         run(&scope, Kind::Records, rules, &mut out);
     }
+    route53::name_the_records(desired, &mut out);
     run(&scope, Kind::HealthCheck, route53_health::RULES, &mut out);
     run(&scope, Kind::Zone, route53_health::ZONE, &mut out);
     run(&scope, Kind::Bucket, s3::RULES, &mut out);
@@ -159,8 +170,11 @@ pub fn catalogue() -> Vec<(&'static str, &'static str)> {
         ids(lambda::RULES),
         ids(lambda::VERSION),
         ids(route53::RULES),
+        ids(route53_places::RULES),
         ids(route53_values::RULES),
+        ids(route53_syntax::RULES),
         ids(route53_names::RULES),
+        ids(route53_alias::RULES),
         ids(route53_health::RULES),
         ids(route53_health::ZONE),
         ids(s3::RULES),
@@ -203,8 +217,11 @@ mod tests {
             edge_function::tests::cases(),
             lambda::tests::cases(),
             route53::tests::cases(),
+            route53_places::tests::cases(),
             route53_values::tests::cases(),
+            route53_syntax::tests::cases(),
             route53_names::tests::cases(),
+            route53_alias::tests::cases(),
             route53_health::tests::cases(),
             s3::tests::cases(),
             s3_objects::tests::cases(),

@@ -1,11 +1,12 @@
 //! Rules on one record set: its type, its routing, its place, what it points to.
 
+use super::Finding;
 use super::regions::{LOAD_BALANCER_ZONES, load_balancer_region, region};
-use super::rule::{Notes, Rule, Seen, error};
+use super::rule::{Notes, Rule, Seen, error, warning};
 use super::scope::{is_open, whole};
-use crate::resource::Kind;
-use crate::resource::records::{CLOUDFRONT_ZONE_ID, GeoLocation, RecordSet, RecordsSpec};
+use crate::resource::records::{CLOUDFRONT_ZONE_ID, RecordSet, RecordsSpec, spelling};
 use crate::resource::zone::ZoneSpec;
+use crate::resource::{Desired, Kind};
 
 type Spec<'a> = Seen<'a, RecordsSpec>;
 
@@ -16,20 +17,6 @@ pub(super) const RULES: &[Rule<RecordsSpec>] = &[
         "InvalidInput: Value at 'type' failed to satisfy constraint: Member must satisfy enum value set",
         "write A, AAAA, CAA, CNAME, DS, HTTPS, MX, NAPTR, NS, PTR, SOA, SPF, SRV, SSHFP, SVCB, TLSA or TXT",
         record_type,
-    ),
-    error(
-        "R5002-continent",
-        "a continent is one of seven codes",
-        "InvalidInput: Value at 'geoLocation.continentCode' failed to satisfy constraint",
-        "write AF, AN, AS, EU, OC, NA or SA",
-        continent,
-    ),
-    error(
-        "R5003-place",
-        "a place is a continent, or a country with or without a subdivision",
-        "InvalidInput: a geolocation holds a continent, or a country, or a country and a subdivision",
-        "write only `continent`, or `country` (two letters or \"*\"), and `subdivision` only with US, CA or UA",
-        place,
     ),
     error(
         "R5004-set-identifier",
@@ -115,11 +102,32 @@ pub(super) const RULES: &[Rule<RecordsSpec>] = &[
         "write the full name in lower case without the final dot",
         name_form,
     ),
+    warning(
+        "R5016-plain-letters",
+        "a wildcard is the whole first label, and names with other letters are written in Punycode",
+        "accepted; the star stands for itself, and clients ask for the Punycode form (xn--...), so nobody gets an answer",
+        "write *.example.com, or the name in Punycode",
+        plain_letters,
+    ),
 ];
 
 /// Every set with its path.
 pub(super) fn sets(spec: &RecordsSpec) -> impl Iterator<Item = (String, &RecordSet)> {
     spec.sets.iter().enumerate().map(|(at, set)| (format!("sets.{at}"), set))
+}
+
+/// Every finding about a set says which: its path alone means nothing to people.
+pub(super) fn name_the_records(desired: &Desired, findings: &mut [Finding]) {
+    for finding in findings.iter_mut().filter(|finding| finding.path.starts_with("sets.")) {
+        let resource = desired.resources.get(&finding.address).filter(|resource| resource.kind == Kind::Records);
+        let at = finding.path.split('.').nth(1).and_then(|at| at.parse::<usize>().ok());
+        let spec = resource.and_then(|resource| resource.typed::<RecordsSpec>());
+        let Some(set) = spec.as_ref().zip(at).and_then(|(spec, at)| spec.sets.get(at)) else { continue };
+        let (name, kind) = (&set.name, &set.record_type);
+        if ![format!("{name} {kind}"), format!("{kind} {name}")].iter().any(|said| finding.problem.contains(said)) {
+            finding.problem = format!("{} {}: {}", set.name, set.record_type, finding.problem);
+        }
+    }
 }
 
 fn record_type(seen: &Spec<'_>, notes: &mut Notes<'_>) {
@@ -133,43 +141,6 @@ fn record_type(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn places(spec: &RecordsSpec) -> impl Iterator<Item = (String, &GeoLocation)> {
-    sets(spec).filter_map(|(path, set)| set.geolocation.as_ref().map(|place| (format!("{path}.geolocation"), place)))
-}
-
-fn continent(seen: &Spec<'_>, notes: &mut Notes<'_>) {
-    for (path, place) in places(&seen.spec) {
-        let path = format!("{path}.continent");
-        match place.continent.as_deref() {
-            None | Some("AF" | "AN" | "AS" | "EU" | "OC" | "NA" | "SA") => {}
-            Some("*") => {
-                notes.add_with(path, "`*` is no continent", "the default place is country \"*\": write country: \"*\"")
-            }
-            Some(other) => notes.add(path, format!("`{other}` is no continent")),
-        }
-    }
-}
-
-fn place(seen: &Spec<'_>, notes: &mut Notes<'_>) {
-    for (path, place) in places(&seen.spec) {
-        let GeoLocation { continent, country, subdivision } = place;
-        let country = country.as_deref();
-        let formed = |code: &str| code == "*" || code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase());
-        if let (Some(continent), Some(country)) = (continent, country) {
-            notes.add(path.as_str(), format!("continent {continent} stands beside country {country}"));
-        }
-        let empty = continent.is_none() && country.is_none();
-        notes.add_if(empty, path.as_str(), || "there is neither a continent nor a country".to_owned());
-        if let Some(code) = country.filter(|code| !formed(code)) {
-            notes.add(format!("{path}.country"), format!("`{code}` is no country of two capital letters"));
-        }
-        if let Some(part) = subdivision.as_ref().filter(|_| !matches!(country, Some("US" | "CA" | "UA"))) {
-            let country = country.unwrap_or("none");
-            notes.add(format!("{path}.subdivision"), format!("subdivision {part} stands with country {country}"));
-        }
-    }
-}
-
 fn set_identifier(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     for (path, set) in sets(&seen.spec) {
         let path = format!("{path}.set_identifier");
@@ -177,7 +148,7 @@ fn set_identifier(seen: &Spec<'_>, notes: &mut Notes<'_>) {
             ("simple", Some(id)) => notes.add(path, format!("`{id}` stands at a set without routing")),
             ("simple", None) => {}
             (policy, None | Some("")) => notes.add(path, format!("the {policy} set of {} has none", set.name)),
-            (_, Some(id)) => notes.add_if(id.len() > 128, path, || format!("it has {} characters", id.len())),
+            (_, Some(id)) => notes.add_if(id.chars().count() > 128, path, || format!("it has {} characters", id.len())),
         }
     }
 }
@@ -189,6 +160,7 @@ fn one_policy(seen: &Spec<'_>, notes: &mut Notes<'_>) {
             ("latency_region", set.latency_region.is_some()),
             ("failover", set.failover.is_some()),
             ("weight", set.weight.is_some()),
+            ("multivalue", set.multivalue),
         ];
         let held: Vec<&str> = held.into_iter().filter_map(|(name, there)| there.then_some(name)).collect();
         notes.add_if(held.len() > 1, path, || format!("it has {}", held.join(" and ")));
@@ -299,11 +271,27 @@ fn outside(seen: &Spec<'_>, notes: &mut Notes<'_>) {
 }
 
 fn name_form(seen: &Spec<'_>, notes: &mut Notes<'_>) {
-    for (path, set) in sets(&seen.spec) {
+    for (path, set) in sets(&seen.spec).filter(|(_, set)| !is_open(&set.name)) {
         let name = set.name.as_str();
-        let labels = name.len() <= 255 && name.split('.').all(|label| (1..=63).contains(&label.len()));
-        let wrong = !is_open(name) && (!labels || name.bytes().any(|b| b.is_ascii_uppercase()));
+        let labels = spelling::labels(name);
+        let length: usize = labels.iter().map(|label| label.len() + 1).sum();
+        let formed = length <= 256 && labels.iter().all(|label| (1..=63).contains(&label.len()));
+        let wrong = !formed || spelling::name(name) != name;
         notes.add_if(wrong, format!("{path}.name"), || format!("the name is `{name}`"));
+    }
+}
+
+/// A star that is not the whole first label, and letters that nobody asks for.
+fn plain_letters(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+    for (path, set) in sets(&seen.spec).filter(|(_, set)| !is_open(&set.name)) {
+        let labels = spelling::labels(&set.name);
+        let star = |(at, label): (usize, &Vec<u8>)| label.contains(&b'*') && (at > 0 || label.len() > 1);
+        let path = format!("{path}.name");
+        notes.add_if(labels.iter().enumerate().any(star), path.as_str(), || {
+            format!("the star in `{}` is no wildcard: it is not the whole first label", set.name)
+        });
+        let foreign = labels.iter().flatten().any(|byte| !byte.is_ascii());
+        notes.add_if(foreign, path, || format!("`{}` has letters that are not ASCII", set.name));
     }
 }
 
@@ -314,18 +302,11 @@ pub(super) mod tests {
     use super::super::testing::{Case, case};
 
     pub(in super::super) fn cases() -> Vec<Case> {
-        const GEO: &str = "routing.records.geo";
         const LATENCY: &str = "routing.records.latency";
         const API: &str = "routing.records.api";
         const SHIFT: &str = "routing.records.weighted";
         vec![
             case("R5001-record-type").set(API, "/sets/2/type", json!("ANAME")),
-            case("R5002-continent").set(GEO, "/sets/1/geolocation", json!({"continent": "XX"})),
-            case("R5002-continent").set(GEO, "/sets/1/geolocation", json!({"continent": "*"})),
-            case("R5003-place").set(GEO, "/sets/1/geolocation/country", json!("US")),
-            case("R5003-place").set(GEO, "/sets/1/geolocation", json!({"country": "usa"})),
-            case("R5003-place").set(GEO, "/sets/1/geolocation", json!({"country": "DE", "subdivision": "BY"})),
-            case("R5003-place").set(GEO, "/sets/1/geolocation", json!({})),
             case("R5004-set-identifier").remove(LATENCY, "/sets/0/set_identifier"),
             case("R5004-set-identifier").set(API, "/sets/0/set_identifier", json!("x")),
             case("R5005-one-policy").set(LATENCY, "/sets/0/weight", json!(1)),
@@ -341,6 +322,9 @@ pub(super) mod tests {
             case("R5012-weight").set(SHIFT, "/sets/0/weight", json!(256)),
             case("R5013-failover-role").set("routing.records.failover", "/sets/1/failover", json!("BACKUP")),
             case("R5014-outside-zone").set(API, "/sets/2/name", json!("info.example.com")),
+            case("R5016-plain-letters").set(API, "/sets/2/name", json!("a.*.akidb.com")),
+            case("R5016-plain-letters").set(API, "/sets/2/name", json!("b\\303\\274cher.akidb.com")),
+            case("R5015-name-form").set(API, "/sets/2/name", json!(format!("{}.akidb.com", "x".repeat(64)))),
             case("R5015-name-form").set(API, "/sets/2/name", json!("Info.akidb.com")),
         ]
     }

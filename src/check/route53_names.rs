@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::route53::sets;
 use super::rule::{Notes, Rule, Seen, error, warning};
-use super::scope::{is_open, whole};
-use crate::resource::Kind;
+use super::scope::{is_open, whole as reference};
 use crate::resource::records::{RecordSet, RecordsSpec};
 use crate::resource::zone::ZoneSpec;
+use crate::resource::{Address, Kind};
 
 type Spec<'a> = Seen<'a, RecordsSpec>;
 
@@ -89,29 +89,71 @@ pub(super) const RULES: &[Rule<RecordsSpec>] = &[
         "add the missing set",
         failover_pair,
     ),
+    error(
+        "R5212-one-ttl",
+        "weighted and multivalue sets of one name and type have one TTL",
+        "InvalidChangeBatch: [RRSet with DNS name <name>, type A, SetIdentifier <id> cannot be created as weighted sets must contain the same TTL.]; multivalue sets all get the TTL that was written last",
+        "give all sets of the name and type the same ttl",
+        one_ttl,
+    ),
+    error(
+        "R5213-multivalue",
+        "a multivalue answer has values, and is neither CNAME nor NS",
+        "InvalidInput: multivalue answer alias records are not supported (nor CNAME and NS records)",
+        "write values, or use weighted sets for an alias",
+        multivalue,
+    ),
 ];
 
-/// Sets by name and type, each with its path.
-type Groups<'s> = BTreeMap<(&'s str, &'s str), Vec<(String, &'s RecordSet)>>;
+/// Sets by name and type, each with its path; none for those of other groups.
+type Groups<'s> = BTreeMap<(&'s str, &'s str), Vec<(Option<String>, &'s RecordSet)>>;
 
-fn groups(spec: &RecordsSpec) -> Groups<'_> {
+/// The groups of the same zone that `which` accepts.
+fn others(seen: &Spec<'_>, which: impl Fn(&Address) -> bool) -> Vec<RecordsSpec> {
+    let groups = seen.scope.each::<RecordsSpec>(Kind::Records);
+    let same_zone = groups.filter(|(other, spec)| *other != seen.address && spec.zone_id == seen.spec.zone_id);
+    same_zone.filter(|(other, _)| which(other)).map(|(_, spec)| spec).collect()
+}
+
+/// The groups that come before this one: of two that do not go together, the later one is told.
+fn earlier(seen: &Spec<'_>) -> Vec<RecordsSpec> {
+    others(seen, |other| other < seen.address)
+}
+
+/// The sets at this group's names, those of the others first.
+fn groups<'s>(spec: &'s RecordsSpec, others: &'s [RecordsSpec]) -> Groups<'s> {
+    let names: BTreeSet<&str> = spec.sets.iter().map(|set| set.name.as_str()).collect();
+    let theirs = others.iter().flat_map(|other| &other.sets).map(|set| (None, set));
     let mut found = Groups::new();
-    for (path, set) in sets(spec).filter(|(_, set)| !is_open(&set.name)) {
-        found.entry((&set.name, &set.record_type)).or_default().push((path, set));
+    for (path, set) in theirs.chain(sets(spec).map(|(path, set)| (Some(path), set))) {
+        if !is_open(&set.name) && names.contains(set.name.as_str()) {
+            found.entry((&set.name, &set.record_type)).or_default().push((path, set));
+        }
     }
     found
 }
 
+/// The first of this group's own sets that `fits`, else the first one.
+fn own<'h>(held: &'h [(Option<String>, &RecordSet)], fits: impl Fn(&RecordSet) -> bool) -> Option<&'h str> {
+    let own = |fits: &dyn Fn(&RecordSet) -> bool| {
+        held.iter().find(|(path, set)| path.is_some() && fits(set)).and_then(|(path, _)| path.as_deref())
+    };
+    own(&fits).or_else(|| own(&|_| true))
+}
+
 fn cname_beside(seen: &Spec<'_>, notes: &mut Notes<'_>) {
-    let all = groups(&seen.spec);
-    for ((name, _), held) in all.iter().filter(|((_, kind), _)| *kind == "CNAME") {
-        let others: Vec<String> = all
-            .iter()
-            .filter(|((other, kind), _)| other == name && *kind != "CNAME")
+    let others = earlier(seen);
+    let all = groups(&seen.spec, &others);
+    let cnames = all.keys().filter(|(_, kind)| *kind == "CNAME").map(|(name, _)| *name);
+    for name in cnames {
+        let at_name = || all.iter().filter(|((other, _), _)| *other == name);
+        let beside: Vec<String> = at_name()
+            .filter(|((_, kind), _)| *kind != "CNAME")
             .map(|((_, kind), sets)| format!("{} {kind}", sets.len()))
             .collect();
-        if let Some((path, _)) = held.first().filter(|_| !others.is_empty()) {
-            notes.add(path.as_str(), format!("the CNAME {name} stands beside {} set(s)", others.join(", ")));
+        let held: Vec<_> = at_name().flat_map(|(_, held)| held.clone()).collect();
+        if let Some(path) = own(&held, |set| set.record_type == "CNAME").filter(|_| !beside.is_empty()) {
+            notes.add(path, format!("the CNAME {name} stands beside {} set(s)", beside.join(", ")));
         }
     }
 }
@@ -125,36 +167,63 @@ fn cname_apex(seen: &Spec<'_>, notes: &mut Notes<'_>) {
 }
 
 fn simple_beside(seen: &Spec<'_>, notes: &mut Notes<'_>) {
-    for ((name, kind), held) in groups(&seen.spec) {
+    for ((name, kind), held) in groups(&seen.spec, &earlier(seen)) {
         let routed = held.iter().find(|(_, set)| set.policy() != "simple");
-        let simple = held.iter().find(|(_, set)| set.policy() == "simple");
-        if let (Some((_, routed)), Some((path, _))) = (routed, simple) {
+        let simple = held.iter().any(|(_, set)| set.policy() == "simple");
+        let path = own(&held, |set| set.policy() == "simple");
+        if let (Some((_, routed)), true, Some(path)) = (routed, simple, path) {
             let problem = format!("{name} {kind} is simple here and has {} sets as well", routed.policy());
-            notes.add(path.as_str(), problem);
+            notes.add(path, problem);
         }
     }
 }
 
 fn mixed(seen: &Spec<'_>, notes: &mut Notes<'_>) {
-    for ((name, kind), held) in groups(&seen.spec) {
+    for ((name, kind), held) in groups(&seen.spec, &earlier(seen)) {
         let policies = held.iter().map(|(_, set)| set.policy()).filter(|policy| *policy != "simple");
         let policies: BTreeSet<&str> = policies.collect();
-        if let Some((path, _)) = held.last().filter(|_| policies.len() > 1) {
+        let last = held.iter().rev().find_map(|(path, _)| path.as_deref());
+        if let Some(path) = last.filter(|_| policies.len() > 1) {
             let policies: Vec<&str> = policies.into_iter().collect();
-            notes.add(path.as_str(), format!("{name} {kind} mixes {}", policies.join(" and ")));
+            notes.add(path, format!("{name} {kind} mixes {}", policies.join(" and ")));
         }
     }
 }
 
+fn one_ttl(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+    for ((name, kind), held) in groups(&seen.spec, &earlier(seen)) {
+        let shared = held.iter().filter(|(_, set)| ["weighted", "multivalue"].contains(&set.policy()));
+        let timed: Vec<_> = shared.filter_map(|(path, set)| Some((path.as_deref(), set.ttl?))).collect();
+        let Some((_, first)) = timed.first() else { continue };
+        let other = timed.iter().find(|(path, ttl)| path.is_some() && ttl != first);
+        if let Some((Some(path), ttl)) = other {
+            notes.add(format!("{path}.ttl"), format!("{name} {kind} has {first} s in one set and {ttl} s in another"));
+        }
+    }
+}
+
+fn multivalue(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+    for (path, set) in sets(&seen.spec).filter(|(_, set)| set.multivalue) {
+        notes.add_if(set.alias.is_some(), path.as_str(), || "a multivalue answer is an alias".to_owned());
+        let kind = set.record_type.as_str();
+        notes.add_if(["CNAME", "NS"].contains(&kind), path.as_str(), || {
+            format!("a multivalue answer is of type {kind}")
+        });
+    }
+}
+
 /// The first path whose key was met before, with that key.
-fn repeated<K: Ord + Clone>(held: &[(String, &RecordSet)], key: impl Fn(&RecordSet) -> Option<K>) -> Vec<(String, K)> {
+fn repeated<K: Ord + Clone>(
+    held: &[(Option<String>, &RecordSet)],
+    key: impl Fn(&RecordSet) -> Option<K>,
+) -> Vec<(String, K)> {
     let mut met = BTreeSet::new();
     let keyed = held.iter().filter_map(|(path, set)| key(set).map(|key| (path.clone(), key)));
-    keyed.filter(|(_, key)| !met.insert(key.clone())).collect()
+    keyed.filter(|(_, key)| !met.insert(key.clone())).filter_map(|(path, key)| Some((path?, key))).collect()
 }
 
 fn same_set(seen: &Spec<'_>, notes: &mut Notes<'_>) {
-    for ((name, kind), held) in groups(&seen.spec) {
+    for ((name, kind), held) in groups(&seen.spec, &[]) {
         for (path, id) in repeated(&held, |set| Some(set.set_identifier.clone().unwrap_or_default())) {
             notes.add(path, format!("{name} {kind} `{id}` stands twice"));
         }
@@ -170,7 +239,7 @@ fn place(set: &RecordSet) -> Option<String> {
 }
 
 fn same_place(seen: &Spec<'_>, notes: &mut Notes<'_>) {
-    for ((name, kind), held) in groups(&seen.spec) {
+    for ((name, kind), held) in groups(&seen.spec, &earlier(seen)) {
         let places = repeated(&held, |set| {
             let field = if set.geolocation.as_ref()?.continent.is_some() { "continent" } else { "country" };
             place(set).map(|place| format!("{field} {place}"))
@@ -189,11 +258,22 @@ fn is_default(set: &RecordSet) -> bool {
     set.geolocation.as_ref().is_some_and(|place| every(&place.country) || every(&place.continent))
 }
 
+/// The sets at this group's names with those of all groups; not where an earlier group holds some: it is told.
+fn whole<'s>(spec: &'s RecordsSpec, others: &'s [RecordsSpec], earlier: &[RecordsSpec]) -> Groups<'s> {
+    let told: BTreeSet<(&str, &str)> =
+        earlier.iter().flat_map(|other| &other.sets).map(|set| (set.name.as_str(), set.record_type.as_str())).collect();
+    let mut all = groups(spec, others);
+    all.retain(|key, held| !told.contains(key) && held.iter().any(|(path, _)| path.is_some()));
+    all
+}
+
 fn no_default(seen: &Spec<'_>, notes: &mut Notes<'_>) {
-    for ((name, kind), held) in groups(&seen.spec) {
-        let routed = held.iter().find(|(_, set)| set.geolocation.is_some());
-        if let Some((path, _)) = routed.filter(|_| !held.iter().any(|(_, set)| is_default(set))) {
-            notes.add(path.as_str(), format!("{name} {kind} has no default set"));
+    let all = others(seen, |_| true);
+    for ((name, kind), held) in whole(&seen.spec, &all, &earlier(seen)) {
+        let routed = held.iter().any(|(_, set)| set.geolocation.is_some());
+        let path = own(&held, |set| set.geolocation.is_some());
+        if let Some(path) = path.filter(|_| routed && !held.iter().any(|(_, set)| is_default(set))) {
+            notes.add(path, format!("{name} {kind} has no default set"));
         }
     }
 }
@@ -201,16 +281,16 @@ fn no_default(seen: &Spec<'_>, notes: &mut Notes<'_>) {
 /// The load balancer that a set's alias points to, when it does so without a name between.
 fn load_balancer<'s>(seen: &Spec<'_>, set: &'s RecordSet) -> Option<&'s str> {
     let host = set.alias.as_ref()?.dns_name.as_str();
-    let kind = whole(host).and_then(|to| seen.scope.at(to.address)).map(|(_, target)| target.kind);
+    let kind = reference(host).and_then(|to| seen.scope.at(to.address)).map(|(_, target)| target.kind);
     (kind == Some(Kind::LoadBalancer) || host.ends_with(".elb.amazonaws.com")).then_some(host)
 }
 
 fn geolocation_trap(seen: &Spec<'_>, notes: &mut Notes<'_>) {
-    for ((name, kind), held) in groups(&seen.spec) {
+    for ((name, kind), held) in groups(&seen.spec, &[]) {
         let default = held.iter().filter(|(_, set)| is_default(set)).find_map(|(_, set)| load_balancer(seen, set));
         let placed = held.iter().filter(|(_, set)| set.geolocation.is_some() && !is_default(set));
         let direct: Vec<_> = placed.filter(|(_, set)| load_balancer(seen, set).is_some()).collect();
-        if let (Some(default), Some((path, _))) = (default, direct.first()) {
+        if let (Some(default), Some((Some(path), _))) = (default, direct.first()) {
             let places: Vec<String> = direct.iter().filter_map(|(_, set)| place(set)).collect();
             let problem = format!(
                 "{name} {kind}: {} point straight at one load balancer each, and the default at `{default}`",
@@ -240,12 +320,13 @@ fn failover_health(seen: &Spec<'_>, notes: &mut Notes<'_>) {
 }
 
 fn failover_pair(seen: &Spec<'_>, notes: &mut Notes<'_>) {
-    for ((name, kind), held) in groups(&seen.spec) {
+    let all = others(seen, |_| true);
+    for ((name, kind), held) in whole(&seen.spec, &all, &earlier(seen)) {
         let roles: BTreeSet<&str> = held.iter().filter_map(|(_, set)| set.failover.as_deref()).collect();
         let only = roles.len() == 1 && roles.iter().all(|role| ["PRIMARY", "SECONDARY"].contains(role));
-        if let Some((path, _)) = held.first().filter(|_| only) {
+        if let Some(path) = own(&held, |_| true).filter(|_| only) {
             let role = roles.into_iter().next().unwrap_or_default();
-            notes.add(path.as_str(), format!("{name} {kind} has only {role}"));
+            notes.add(path, format!("{name} {kind} has only {role}"));
         }
     }
 }
@@ -300,6 +381,12 @@ pub(super) mod tests {
                     json!({"name": "two.akidb.com", "type": "A", "ttl": 60, "values": ["192.0.2.2"]}),
                 ),
             case("R5210-failover-without-health").set(FAIL, "/sets/0/alias/evaluate_target_health", json!(false)),
+            case("R5212-one-ttl").push(SHIFT, "/sets", json!({"name": "shift.akidb.com", "type": "A", "set_identifier": "b", "weight": 1, "ttl": 300, "values": ["192.0.2.2"]})),
+            // In another group it is as wrong.
+            case("R5212-one-ttl").set(API, "/sets/2", json!({"name": "shift.akidb.com", "type": "A", "set_identifier": "b", "weight": 1, "ttl": 300, "values": ["192.0.2.2"]})),
+            case("R5203-simple-beside-routed").set(API, "/sets/2", json!({"name": "shift.akidb.com", "type": "A", "ttl": 60, "values": ["192.0.2.2"]})),
+            case("R5201-cname-beside-others").set(API, "/sets/2", json!({"name": "shift.akidb.com", "type": "CNAME", "ttl": 60, "values": ["a.example.com"]})),
+            case("R5213-multivalue").set(API, "/sets/2", json!({"name": "m.akidb.com", "type": "CNAME", "set_identifier": "a", "multivalue": true, "ttl": 60, "values": ["a.example.com"]})),
             case("R5211-failover-pair").drop_item(FAIL, "/sets", 1),
         ]
     }

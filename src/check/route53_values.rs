@@ -1,12 +1,13 @@
 //! Rules on the values of a record set, and on the size of a change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::route53::sets;
+use super::route53_syntax::is_host;
 use super::rule::{Notes, Rule, Seen, error};
 use super::scope::is_open;
-use crate::resource::records::RecordsSpec;
+use crate::resource::records::{RecordsSpec, text};
 
 type Spec<'a> = Seen<'a, RecordsSpec>;
 
@@ -30,7 +31,7 @@ pub(super) const RULES: &[Rule<RecordsSpec>] = &[
         "values of TXT are in quotation marks, each string of at most 255 characters",
         "InvalidChangeBatch: Invalid Resource Record: InvalidCharacterString (Value should be enclosed in quotation marks) or CharacterStringTooLong",
         "write \"\\\"text\\\"\"; divide longer texts into several quoted strings",
-        text,
+        texts,
     ),
     error(
         "R5104-mail-values",
@@ -52,6 +53,13 @@ pub(super) const RULES: &[Rule<RecordsSpec>] = &[
         "InvalidChangeBatch: Number of records limit of 1000 exceeded (or 32,000 value characters)",
         "give the name fewer sets or values",
         batch,
+    ),
+    error(
+        "R5107-value-count",
+        "a set has at most 400 values, each once and of at most 4,000 characters",
+        "InvalidChangeBatch: the maximum number of values of a record set is 400 (or Duplicate Resource Record, or a value longer than 4,000 characters)",
+        "divide the values among several names, or use multivalue answers",
+        count,
     ),
 ];
 
@@ -81,27 +89,12 @@ fn cname(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-/// Whether a value is quoted strings with blanks between, each of at most 255 characters.
+/// Whether a value is quoted strings with blanks between, each of at most 255 bytes.
 fn is_quoted(value: &str) -> bool {
-    let mut inside = false;
-    let mut length = 0;
-    let mut escaped = false;
-    for letter in value.trim().chars() {
-        match letter {
-            '"' if !escaped => (inside, length) = (!inside, 0),
-            ' ' if !inside => {}
-            _ if inside => length += 1,
-            _ => return false,
-        }
-        escaped = letter == '\\' && !escaped;
-        if length > 255 {
-            return false;
-        }
-    }
-    !inside && value.contains('"')
+    text::strings(value).is_some_and(|strings| strings.iter().all(|string| string.len() <= text::STRING))
 }
 
-fn text(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+fn texts(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     for record_type in ["TXT", "SPF"] {
         for (path, value) in values(&seen.spec, record_type).filter(|(_, value)| !is_quoted(value)) {
             notes.add(path, format!("the value is {}", value.chars().take(40).collect::<String>()));
@@ -112,7 +105,7 @@ fn text(seen: &Spec<'_>, notes: &mut Notes<'_>) {
 fn mail(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     for (path, value) in values(&seen.spec, "MX") {
         let formed = value.split_once(' ').is_some_and(|(priority, host)| {
-            priority.parse::<u16>().is_ok() && !host.trim().is_empty() && !host.trim().contains(' ')
+            priority.parse::<u16>().is_ok() && !host.trim().contains(' ') && is_host(host.trim())
         });
         notes.add_if(!formed, path, || format!("the value is `{value}`"));
     }
@@ -127,6 +120,19 @@ fn ttl(seen: &Spec<'_>, notes: &mut Notes<'_>) {
                 notes.add_if(!(0..=2_147_483_647).contains(&ttl), path, || format!("the ttl is {ttl}"));
             }
         }
+    }
+}
+
+fn count(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+    for (path, set) in sets(&seen.spec) {
+        let path = format!("{path}.values");
+        let count = set.values.len();
+        notes.add_if(count > 400, path.as_str(), || format!("there are {count} values"));
+        let unique: BTreeSet<String> = set.meaning().values.into_iter().collect();
+        let twice = set.values.len() > unique.len();
+        notes.add_if(twice, path.as_str(), || "a value stands twice".to_owned());
+        let long = set.values.iter().map(|value| value.chars().count()).find(|length| *length > 4_000);
+        notes.add_if(long.is_some(), path, || format!("a value has {} characters", long.unwrap_or_default()));
     }
 }
 
@@ -159,6 +165,8 @@ pub(super) mod tests {
                 "set_identifier": at.to_string()})
             })
             .collect();
+        let addresses =
+            |count: usize| -> Vec<String> { (0..count).map(|at| format!("10.0.{}.{}", at / 256, at % 256)).collect() };
         vec![
             case("R5101-address-values").set(API, "/sets/2", set("A", json!(["host.example.com"]))),
             case("R5101-address-values").set(API, "/sets/2", set("AAAA", json!(["192.0.2.1"]))),
@@ -168,6 +176,13 @@ pub(super) mod tests {
             case("R5104-mail-values").set(API, "/sets/2", set("MX", json!(["mail.example.com"]))),
             case("R5105-ttl").remove(API, "/sets/2/ttl"),
             case("R5105-ttl").set(API, "/sets/2/ttl", json!(-1)),
+            case("R5107-value-count").set(API, "/sets/2", set("A", json!(addresses(401)))),
+            case("R5107-value-count").set(API, "/sets/2", set("AAAA", json!(["2001:db8::1", "2001:DB8:0::1"]))),
+            case("R5107-value-count").set(
+                API,
+                "/sets/2",
+                set("TXT", json!([vec![format!("\"{}\"", "x".repeat(250)); 16].join(" ")])),
+            ),
             case("R5106-batch-size").set(API, "/sets", json!(many)),
         ]
     }

@@ -5,11 +5,13 @@ mod edge;
 mod handler;
 pub mod jetson;
 mod models;
+mod record_groups;
 mod routing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plan::{Plan, Problem, Problems, Step, Work};
+use crate::resource::records::RecordsSpec;
 use crate::resource::{Address, Artefacts, Desired, Kind, Level, Resource, link};
 
 /// What a plan wants, with the bytes that it carries and what it cannot have yet.
@@ -23,10 +25,33 @@ pub struct Built {
     pub by_step: BTreeMap<String, BTreeSet<Address>>,
     /// Files of this machine that the plan names and that cannot be read: path, where the plan names it, why.
     pub missing: Vec<(String, String, String)>,
+    /// Where the plan names each record set: by group and key, one place for each time that it stands there.
+    pub record_places: BTreeMap<Address, BTreeMap<String, Vec<String>>>,
     /// Steps that later verbs do: step, verb.
     pub later: Vec<(String, String)>,
     /// Steps that wait to be asked for.
     pub waiting: Vec<String>,
+}
+
+impl Built {
+    /// Where in the plan a setting of a resource stands: a dotted path of the plan.
+    pub fn origin(&self, address: &Address, path: &str) -> String {
+        let Some(resource) = self.desired.resources.get(address) else { return String::new() };
+        self.record_origin(resource, path).unwrap_or_else(|| format!("{}.{path}", resource.origin))
+    }
+
+    /// The sets of a group are sorted: their place in it says nothing about their place in the plan.
+    fn record_origin(&self, resource: &Resource, path: &str) -> Option<String> {
+        let (at, below) = path.strip_prefix("sets.")?.split_once('.').unwrap_or((path.strip_prefix("sets.")?, ""));
+        let at: usize = at.parse().ok()?;
+        let spec: RecordsSpec = resource.typed()?;
+        let key = spec.sets.get(at)?.owned_key();
+        let before = spec.sets.iter().take(at).filter(|set| set.owned_key() == key).count();
+        let place = self.record_places.get(&resource.address)?.get(&key)?.get(before)?;
+        // Values are sorted, too.
+        let below = below.split('.').next().unwrap_or_default();
+        Some(format!("{place}.{}", if below == "health_check_id" { "health_check" } else { below }))
+    }
 }
 
 /// Builds the graph of a plan with the steps that were asked for.
@@ -53,6 +78,7 @@ pub fn build(plan: &Plan, requested: &BTreeSet<String>) -> Result<Built, Problem
         }
     }
     routing::cutovers(&mut builder);
+    record_groups::order_groups(&mut builder);
     builder.order_steps();
     builder.moved(false);
     let asked: BTreeSet<&str> = plan.in_force(requested).map(|step| step.id.as_str()).collect();

@@ -40,6 +40,7 @@ pub mod object;
 pub mod origin_access;
 pub mod origin_request_policy;
 pub mod packages;
+pub mod places;
 pub mod power_mode;
 pub mod records;
 pub mod replication;

@@ -242,3 +242,66 @@ fn a_group_that_is_larger_than_a_batch_is_divided_and_goes_on_after_a_failure() 
 
 const ACCESS_DENIED: &str = "<ErrorResponse xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\"><Error><Type>Sender</Type>\
     <Code>AccessDenied</Code><Message>not now</Message></Error><RequestId>r</RequestId></ErrorResponse>";
+
+/// What `validate` says of these groups; no call is made.
+fn said(groups: &str) -> String {
+    let stack = Stack::new();
+    let plan = records(&stack, "wrong.yaml", groups);
+    stack.run_at("http://127.0.0.1:9", &["validate", "plan", &plan.to_string_lossy()]).exits(3).stdout
+}
+
+#[test]
+fn mistakes_are_told_offline_with_the_record_and_its_line() {
+    // The records stand from line 15 on, and are not sorted.
+    for (rule, record, told) in [
+        ("R5014-outside-zone", "{name: www.other.org., type: A, ttl: 60, values: [192.0.2.1]}", "www.other.org A"),
+        ("R5501-alias-to-nothing", "{name: a, type: A, same_zone: nothing}", "a.example.net A"),
+        ("R5502-alias-type", "{name: a, type: AAAA, same_zone: zz}", "a.example.net AAAA"),
+        ("R5503-alias-loop", "{name: a, type: A, same_zone: a}", "a.example.net A"),
+        ("R5202-cname-at-apex", "{name: '@', type: CNAME, ttl: 60, values: [b.example.org]}", "example.net CNAME"),
+        ("R5103-text-values", "{name: a, type: TXT, ttl: 60, values: ['\"open']}", "a.example.net TXT"),
+        ("R5601-service-values", "{name: a, type: SRV, ttl: 60, values: [10 host]}", "a.example.net SRV"),
+        (
+            "R5003-place",
+            "{name: a, type: A, ttl: 60, values: [192.0.2.1], set_identifier: x, geolocation: {country: XX}}",
+            "a.example.net A",
+        ),
+        ("R5015-name-form", "{name: '', type: A, ttl: 60, values: [192.0.2.1]}", ".example.net A"),
+    ] {
+        let zz = "        - {name: zz, type: A, ttl: 60, values: [192.0.2.1]}\n";
+        let text = said(&format!("        g:\n{zz}        - {record}\n"));
+        assert!(text.contains(rule) && text.contains(told), "{rule} {told}\n{text}");
+        assert!(text.contains("wrong.yaml:16:"), "{rule} has the record's line\n{text}");
+    }
+}
+
+#[test]
+fn weighted_sets_of_one_name_have_one_ttl() {
+    let set = |id: &str, ttl: u32| {
+        format!("        - {{name: app, type: A, ttl: {ttl}, values: [192.0.2.1], set_identifier: {id}, weight: 1}}\n")
+    };
+    let text = said(&format!("        g:\n{}{}", set("live", 60), set("canary", 300)));
+    assert!(text.contains("R5212-one-ttl") && text.contains("app.example.net A"), "{text}");
+}
+
+#[test]
+fn records_are_grouped_as_the_user_likes_and_answer_together() {
+    let stack = Stack::new();
+    let groups = "        web:
+        - {name: www, type: A, ttl: 60, values: [192.0.2.1], set_identifier: a, multivalue: true}
+        - {name: www, type: A, ttl: 60, values: [192.0.2.2], set_identifier: b, multivalue: true}
+        alias:
+        - {name: '@', type: A, same_zone: www}
+        proofs:
+        - {name: www, type: TXT, ttl: 60, values: [a proof]}\n";
+    let plan = records(&stack, "groups.yaml", groups);
+    stack.deploy(&plan).exits(0);
+    let again = stack.deploy(&plan).exits(0);
+    assert!(again.all().contains("no changes"), "{}", again.all());
+    let all = standing(&stack);
+    assert_eq!(all.len(), 4, "{all:?}");
+    // One group goes, the other one stays whole.
+    stack.deploy(&records(&stack, "groups.yaml", &groups[..groups.find("        proofs").expect("there")])).exits(0);
+    assert_eq!(standing(&stack).len(), 3);
+    stack.run(&["destroy", "--stack", &stack.name(), "--yes"]).exits(0);
+}

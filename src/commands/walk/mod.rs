@@ -69,10 +69,7 @@ pub fn findings(plan: &Plan, built: &Built) -> Vec<Located> {
         let place = plan.place(path);
         format!("{}:{}:{}", plan.file, place.line, place.column)
     };
-    let setting = |address: &Address, path: &str| {
-        let origin = built.desired.resources.get(address).map_or("", |resource| &resource.origin);
-        place(&format!("{origin}.{path}"))
-    };
+    let setting = |address: &Address, path: &str| place(&built.origin(address, path));
     let today = jiff::Zoned::now().date();
     let mut all: Vec<Located> = check::all(&built.desired, today)
         .into_iter()

@@ -20,6 +20,18 @@ pub fn name(text: &str) -> String {
     spelled
 }
 
+/// The labels of a name, without escapes.
+pub fn labels(name: &str) -> Vec<Vec<u8>> {
+    let mut labels = vec![Vec::new()];
+    for part in parts(name) {
+        match (part, labels.last_mut()) {
+            (Part::Byte(byte), Some(label)) => label.push(byte),
+            _ => labels.push(Vec::new()),
+        }
+    }
+    labels
+}
+
 enum Part {
     /// Between two labels.
     Dot,
@@ -80,5 +92,6 @@ mod tests {
             assert_eq!(name(written), spelled, "{written}");
             assert_eq!(name(&name(written)), spelled, "{written}, twice");
         }
+        assert_eq!(labels("a\\056b.\\303\\274.c"), [b"a.b".to_vec(), vec![0o303, 0o274], b"c".to_vec()]);
     }
 }
