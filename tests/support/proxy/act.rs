@@ -20,6 +20,8 @@ pub enum Act {
     Refuse(Refusal),
     /// It is forwarded; in its answer the first words become the second.
     Reword(&'static str, &'static str),
+    /// It is forwarded; its answer comes as this function writes it again.
+    Rewrite(fn(&str) -> String),
     /// It waits for ever, and with it every later call; it does not take effect.
     HoldBefore,
     /// It takes effect, then waits for ever, and with it every later call.

@@ -43,7 +43,12 @@ impl Message {
 
     /// The same with other words in the body. Chunked bodies are not touched: the local AWS sends none where it counts.
     pub fn with(self, from: &str, to: &str) -> Self {
-        let text = String::from_utf8_lossy(&self.body).replace(from, to);
+        self.rewritten(|body| body.replace(from, to))
+    }
+
+    /// The same with another body.
+    pub fn rewritten(self, write: impl FnOnce(&str) -> String) -> Self {
+        let text = write(&String::from_utf8_lossy(&self.body));
         let is_length = |line: &str| line.to_ascii_lowercase().starts_with("content-length:");
         let lines = self.head.trim_end().split("\r\n").filter(|line| !is_length(line));
         let head: String = lines.map(|line| format!("{line}\r\n")).collect();

@@ -101,6 +101,7 @@ async fn serve(client: TcpStream, target: &str, shared: &Shared) -> io::Result<(
             Some(Act::DropAfter) => return Ok(()),
             Some(Act::HoldAfter) => return until_closed(&mut client).await,
             Some(Act::Reword(from, to)) => client.get_mut().write_all(&answer?.with(from, to).bytes()).await?,
+            Some(Act::Rewrite(write)) => client.get_mut().write_all(&answer?.rewritten(write).bytes()).await?,
             _ => client.get_mut().write_all(&answer?.bytes()).await?,
         }
     }
