@@ -7,6 +7,8 @@ mod support;
 mod cloudfront;
 mod converge;
 mod moves;
+mod rewrite;
 mod route53;
 mod stack;
 mod storage;
+mod xml;
