@@ -6,12 +6,12 @@
 mod acm;
 mod cloudfront;
 mod cloudfront_behaviours;
+mod cloudfront_headers;
 mod cloudfront_hosts;
 mod cloudfront_origins;
 mod cloudfront_policies;
-mod cors;
-mod cloudfront_headers;
 mod cloudfront_settings;
+mod cors;
 mod edge;
 mod edge_function;
 mod graph;
