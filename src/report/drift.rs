@@ -58,6 +58,7 @@ fn happened(one: &Drifted) -> &'static str {
 fn next(one: &Drifted) -> String {
     let address = &one.address;
     let can_accept = one.fields.iter().any(|field| field.remedy == Remedy::Accept);
+    let speaks = one.fields.iter().any(|field| field.remedy == Remedy::Deploy);
     match one.happened {
         Happened::Gone if one.wanted => {
             format!("deploy makes it again; status --drift --accept {address} forgets it until then")
@@ -68,6 +69,9 @@ fn next(one: &Drifted) -> String {
         }
         Happened::Changed if !one.counts() => "nothing: deploy leaves them alone".to_owned(),
         Happened::Changed if !one.wanted => "deploy deletes it: the plan does not want it any more".to_owned(),
+        Happened::Changed if can_accept && speaks => {
+            "deploy puts back what the plan says; what is also there stays, and can be accepted after that".to_owned()
+        }
         Happened::Changed if can_accept => format!("status --drift --accept {address} takes what is real"),
         Happened::Changed => "deploy puts it back; to keep what is real, change the plan".to_owned(),
     }

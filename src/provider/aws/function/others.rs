@@ -34,7 +34,7 @@ pub fn extras(held: &FunctionConfiguration, reserved: Option<i32>) -> Vec<Extra>
         ("ephemeral_storage_mb", disk.map(Value::from)),
         ("snap_start", snap.map(|on| on.as_str().into())),
         ("file_systems", (!files.is_empty()).then(|| files.into())),
-        ("kms_key", held.kms_key_arn.clone().map(Value::from)),
+        ("kms_key", held.kms_key_arn.clone().filter(|key| !key.is_empty()).map(Value::from)),
         ("log_format", format.map(|format| format.as_str().into())),
         ("log_group", group.map(Value::from)),
         ("security_groups", (!groups.is_empty()).then(|| json!(groups))),
