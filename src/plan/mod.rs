@@ -1,6 +1,7 @@
 //! [1] The plan file: what a person may ask for. Reads files, knows no cloud and no clock.
 
 pub mod cdn;
+pub mod content;
 pub mod edge;
 mod files;
 mod inventory;
@@ -90,6 +91,8 @@ pub struct Plan {
     pub values: BTreeMap<String, Value>,
     /// The files it names, by path.
     pub files: BTreeMap<String, FileFacts>,
+    /// The folders it names, by path: the files below each, or why it cannot be read.
+    pub folders: BTreeMap<String, Result<Vec<String>, String>>,
     text: source::Text,
 }
 
@@ -111,6 +114,7 @@ impl Plan {
             criteria: head.criteria,
             values,
             files: BTreeMap::new(),
+            folders: BTreeMap::new(),
             text,
         }
     }

@@ -339,3 +339,75 @@ fn kms_is_named_offline() {
         assert!(policy.contains(part) || policy.contains(&part.replace("%3A", ":")), "{part}: {policy}");
     }
 }
+
+#[test]
+fn own_files_follow_a_folder() {
+    let stack = Stack::new();
+    let write = |path: &str, text: &str| {
+        let path = stack.home.path().join(path);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
+        std::fs::write(path, text).expect("a file");
+    };
+    write("web/index.html", "<p>one</p>");
+    write("web/about/a b.html", "<p>about</p>");
+    write("web/app.map", "left out");
+    write("web/.hidden", "left out");
+    write("assets/app.js", "one()");
+    write("robots.txt", "User-agent: *");
+    let files = "      files:\n        b:\n          /: {folder: web, exclude: ['*.map'], rules: [{match: '*.html', cache_control: no-cache}]}\n          static: {folder: assets, hashed: true, manifest: assets.json}\n          robots.txt: {file: robots.txt, content_type: text/plain}\n";
+    let plan = stack.plan("files.yaml", &format!("{}{files}", one_bucket(&stack, &[])));
+    stack.deploy(&plan).exits(0);
+    let (s3, name) = (client(&stack), bucket(&stack));
+    let keys = || {
+        let listed = wait(s3.list_objects_v2().bucket(&name).send()).expect("a list");
+        listed.contents().iter().filter_map(|one| one.key().map(str::to_owned)).collect::<Vec<_>>()
+    };
+    let text = |key: &str| {
+        let answer = wait(s3.get_object().bucket(&name).key(key).send()).expect("an object");
+        let headers = format!("{} {}", answer.content_type().unwrap_or("-"), answer.cache_control().unwrap_or("-"));
+        let bytes = wait(answer.body.collect()).expect("the bytes").to_vec();
+        (String::from_utf8(bytes).expect("text"), headers)
+    };
+    let script = |keys: &[String]| keys.iter().find(|key| key.starts_with("static/app.")).cloned().expect("the script");
+    let first = keys();
+    let old = script(&first);
+    assert_eq!(first, ["about/a b.html", "assets.json", "index.html", "robots.txt", &old]);
+    assert_eq!(text("index.html"), ("<p>one</p>".into(), "text/html; charset=utf-8 no-cache".into()));
+    assert_eq!(text(&old).1, "text/javascript; charset=utf-8 public, max-age=31536000, immutable");
+    assert_eq!(text("assets.json").0, format!("{{\"app.js\":\"{old}\"}}"));
+    assert_eq!(text("robots.txt").1, "text/plain public, max-age=60");
+    assert!(stack.deploy(&plan).exits(0).stdout.contains("no changes"));
+    // Others put an object there; a file changes, one goes.
+    wait(s3.put_object().bucket(&name).key("theirs.txt").send()).expect("put");
+    write("web/index.html", "<p>two</p>");
+    write("assets/app.js", "two()");
+    std::fs::remove_file(stack.home.path().join("web/about/a b.html")).expect("removed");
+    stack.deploy(&plan).exits(0);
+    let second = keys();
+    let new = script(&second);
+    assert_eq!(second, ["assets.json", "index.html", "robots.txt", &new, "theirs.txt"]);
+    assert_ne!(new, old, "another content is another key");
+    assert_eq!(text("index.html").0, "<p>two</p>");
+    // The earlier files are overwritten on this machine: a rollback has kept them.
+    stack.run(&["rollback", "--stack", &stack.name(), "--yes"]).exits(0);
+    assert_eq!(text("index.html").0, "<p>one</p>");
+    assert_eq!(text(&old).0, "one()");
+    assert!(keys().contains(&"theirs.txt".to_owned()));
+    let refused = stack.run(&["destroy", "--stack", &stack.name(), "--yes"]).exits(3);
+    assert!(refused.stderr.contains("theirs.txt"), "{}", refused.stderr);
+    wait(s3.delete_object().bucket(&name).key("theirs.txt").send()).expect("deleted");
+    stack.run(&["destroy", "--stack", &stack.name(), "--yes"]).exits(0);
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_named() {
+    let stack = Stack::new();
+    let plan = |entry: &str| {
+        let steps = format!("{}      files:\n        b:\n          x: {entry}\n", one_bucket(&stack, &[]));
+        stack.plan("files.yaml", &steps)
+    };
+    let missing = stack.deploy(&plan("{folder: nowhere}")).exits(3);
+    assert!(missing.stderr.contains("nowhere"), "{}", missing.stderr);
+    let both = stack.deploy(&plan("{folder: nowhere, file: x}"));
+    assert!(both.code != 0 && both.stderr.contains("one of template, file, folder"), "{}", both.all());
+}
