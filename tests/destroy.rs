@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::cli::{Account, STACK, nothing};
+use support::cli::{Account, STACK, nothing, whole};
 
 #[test]
 fn data_goes_only_on_the_word() {
@@ -13,10 +13,12 @@ fn data_goes_only_on_the_word() {
     insta::assert_snapshot!("dry_run", account.redact(&dry.stdout));
     account.run("destroy").exits(3);
 
-    let left = account.run("destroy --yes").exits(1);
-    insta::assert_snapshot!("left", account.redact(&left.stdout));
-    let there = account.inventory();
-    assert!(there["buckets"] > 0 && there["distributions"] == 0, "{there:?}");
+    let refused = account.run("destroy --yes").exits(3);
+    for bucket in ["models-edge", "models-edge-replica-eu"] {
+        assert!(refused.stderr.contains(&format!("t{}-{bucket} (", account.number)), "{}", refused.stderr);
+    }
+    assert!(refused.stderr.contains("--empty-buckets"), "{}", refused.stderr);
+    assert_eq!(account.inventory(), whole(), "nothing was removed");
 
     account.run_bare(&format!("destroy --stack {STACK} --empty-buckets --yes")).exits(0);
     assert_eq!(account.inventory(), nothing());

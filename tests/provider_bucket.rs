@@ -114,3 +114,9 @@ async fn everything_that_others_set_is_seen() {
     let all = ["acceleration", "block_public_access", "encryption", "notifications", "versioning", "website"];
     assert_eq!(seen, all.map(str::to_owned).into());
 }
+
+#[tokio::test]
+async fn a_moved_bucket_gets_its_new_mark() {
+    let world = World::new(Artefacts::default()).await;
+    support::moves::moved(case(&world, "moved", "eu-central-1"), "tags.akidb:stack").await;
+}

@@ -157,6 +157,42 @@ async fn function_battery() {
 }
 
 #[tokio::test]
+async fn a_function_gives_up_its_variables_and_keeps_what_others_set() {
+    let (artefacts, first, _) = builds();
+    let world = World::new(artefacts).await;
+    let mut case = function_case(&world, "gateway", &exec_role(&world).await, &first);
+    case.spec["environment"] = json!({"OURS": "1", "MODE": "a"});
+    usable(&case).await;
+    let lambda = Lambda::new(&world.sdk);
+    let name = case.spec["name"].as_str().expect("a name").to_owned();
+    let variables =
+        [("OURS", "1"), ("MODE", "a"), ("THEIRS", "2")].map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let environment = aws_sdk_lambda::types::Environment::builder().set_variables(Some(variables.into())).build();
+    let disk = aws_sdk_lambda::types::EphemeralStorage::builder().size(1024).build().expect("a size");
+    let call = lambda.update_function_configuration().function_name(&name).environment(environment);
+    call.ephemeral_storage(disk).send().await.expect("update");
+    let found = case.read(None).await.expect("read").expect("found");
+    let seen: Vec<(&str, bool)> = found.extras.iter().map(|extra| (extra.path.as_str(), extra.theirs)).collect();
+    assert_eq!(seen, [("ephemeral_storage_mb", false), ("environment.THEIRS", false)]);
+    assert!(compare(Kind::Function, &case.spec, Some(&case.spec), &found.spec).is_empty(), "{found:#?}");
+    for (environment, left) in [(Some(json!({"MODE": "b"})), 2), (None, 1)] {
+        let found = case.read(None).await.expect("read").expect("found");
+        let mut to = case.spec.clone();
+        match environment {
+            Some(environment) => to["environment"] = environment,
+            None => drop(to.as_object_mut().expect("a spec").remove("environment")),
+        }
+        let fields = compare(Kind::Function, &to, Some(&case.spec), &found.spec);
+        assert!(!fields.is_empty(), "{to}");
+        case.update(&to, &found, &fields).await.expect("update");
+        let now = lambda.get_function_configuration().function_name(&name).send().await.expect("the function");
+        let held = now.environment.and_then(|environment| environment.variables).unwrap_or_default();
+        assert!(held.len() == left && held.contains_key("THEIRS") && !held.contains_key("OURS"), "{held:?}");
+        assert_eq!(now.ephemeral_storage.map(|disk| disk.size), Some(1024));
+    }
+}
+
+#[tokio::test]
 async fn function_of_somebody_else_is_refused() {
     let (artefacts, first, _) = builds();
     let world = World::new(artefacts).await;
@@ -217,6 +253,8 @@ async fn version_follows_the_code() {
     assert_ne!(one.id, two.id);
     assert!(two.id.ends_with(":2"), "{}", two.id);
     let old = version_case(&world, &function.spec, "aa");
+    // Wanted again, it is the one that is there, whatever code the function has now.
+    assert_eq!(old.create().await.expect("create").id, one.id);
     assert_eq!(old.read(None).await.expect("read").expect("the old one, too").id, one.id);
     assert_eq!(old.delete(&one.id).await.expect("delete"), Gone::Gone);
     let new = version_case(&world, &to, "bb");
@@ -264,4 +302,14 @@ async fn the_published_gateway_answers() {
     let mut good = embed;
     good["body"]["data"] = json!("eyJpbnB1dHMiOlsiYSJdfQ==");
     assert_eq!(invoke(&world, &version.id, good.clone()).await, good, "a valid request is passed on unchanged");
+}
+
+/// An address changes, the thing stays: only the mark is written, and a create whose answer was lost takes it up.
+#[tokio::test]
+async fn a_moved_role_and_function_get_their_new_mark() {
+    let (artefacts, first, _) = builds();
+    let world = World::new(artefacts).await;
+    support::moves::moved(role_case(&world, "moved"), "tags.akidb:stack").await;
+    let function = function_case(&world, "moved", &exec_role(&world).await, &first);
+    support::moves::moved(function, "tags.akidb:stack").await;
 }

@@ -384,3 +384,13 @@ async fn a_file_that_changed_since_it_was_hashed_is_refused() {
     let fault = object_case(&world, &bucket, "x", &sha256, 6).create().await.expect_err("changed");
     assert_eq!((fault.class, fault.code.as_str()), (Class::Refused, "FileChanged"));
 }
+
+#[tokio::test]
+async fn a_moved_object_and_policy_get_their_new_mark() {
+    let mut artefacts = Artefacts::default();
+    let sha256 = artefacts.add_bytes(b"one".to_vec());
+    let world = World::new(artefacts).await;
+    let bucket = bucket(&world, "moved", false).await;
+    support::moves::moved(object_case(&world, &bucket, "k", &sha256, 3), "metadata.akidb-stack").await;
+    support::moves::moved(policy_case(&world, &bucket, "s3:GetObject"), "Id").await;
+}

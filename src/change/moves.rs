@@ -108,7 +108,8 @@ impl Search<'_> {
             }
             let forced = self.desired.moved.get(address).filter(|to| groups.iter().any(|group| group.address == *to));
             let all = leaving.iter().next().filter(|(_, gone)| leaving.len() == 1 && gone.len() == keys.len());
-            let goal = forced.or(all.map(|(to, _)| *to));
+            // A set that another group wants goes there, whatever is said of the group.
+            let goal = all.map(|(to, _)| *to).or(forced.filter(|_| leaving.is_empty()));
             match goal.filter(|to| !self.remembered.resources.contains_key(*to)) {
                 Some(to) if !self.desired.resources.contains_key(address) => {
                     self.moves.addresses.insert(address.clone(), to.clone());

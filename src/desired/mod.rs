@@ -1,6 +1,7 @@
 //! [2] Plan to desired graph: one file for each area. Pure: no call, no clock, no file.
 
 mod cdn;
+mod content;
 mod edge;
 mod handler;
 pub mod jetson;

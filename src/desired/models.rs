@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use super::content::{self, Target};
 use super::{Builder, as_name, distribution, trust};
 use crate::plan::models::{ModelPlan, ModelsStep, PageStep, ReplicationPlan};
 use crate::plan::{Step, Work};
@@ -13,7 +14,7 @@ use crate::resource::object::ObjectSpec;
 use crate::resource::replication::{ReplicationRule, ReplicationSpec};
 use crate::resource::role::RoleSpec;
 use crate::resource::{Address, Kind, Level, Resource, link};
-use crate::template::{self, ModelLink, Page};
+use crate::template::ModelLink;
 
 /// Buckets with their models and replication.
 pub fn models(builder: &mut Builder<'_>, step: &Step, plan: &ModelsStep) {
@@ -37,6 +38,7 @@ pub fn models(builder: &mut Builder<'_>, step: &Step, plan: &ModelsStep) {
         let replication = sources.get(&model.bucket);
         put_model(builder, step, name, model, bucket, replication);
     }
+    own_files(builder, step, plan, &sources);
 }
 
 fn put_model(
@@ -85,6 +87,24 @@ fn put_model(
         .into_iter()
         .fold(after(spec.at(address), replication), |pointer, file| pointer.needing(file, Level::Usable));
     builder.add(step, &below, pointer);
+}
+
+/// Own files in the buckets of the step.
+fn own_files(builder: &mut Builder<'_>, step: &Step, plan: &ModelsStep, sources: &BTreeMap<String, Address>) {
+    for (name, files) in &plan.files {
+        let Some(bucket) = plan.buckets.get(name) else {
+            let known: Vec<&str> = plan.buckets.keys().map(String::as_str).collect();
+            let problem = format!("files go to bucket {name:?}, which is not in this step");
+            builder.complain(step, &format!("files.{name}"), problem, format!("use one of: {}", known.join(", ")));
+            continue;
+        };
+        let address = Address::new("models", Kind::Bucket, &as_name(name));
+        let stem = as_name(name);
+        let target = Target { address: &address, spec: bucket, stem: &stem, after: sources.get(name) };
+        for (key, file) in files {
+            content::add(builder, step, &format!("files.{name}.{key}"), &target, key, file);
+        }
+    }
 }
 
 /// An object before it has an address.
@@ -266,39 +286,14 @@ fn key_resource(key: Option<&str>, region: &str) -> String {
 pub fn page(builder: &mut Builder<'_>, step: &Step, plan: &PageStep) {
     let bucket = Address::new("page", Kind::Bucket, "site");
     builder.add(step, "bucket", Resource::new(bucket.clone(), Kind::Bucket, &plan.bucket));
-    let context =
-        Page { title: builder.plan.metadata.title.clone(), stack: builder.plan.stack.clone(), models: links(builder) };
+    let target = Target { address: &bucket, spec: &plan.bucket, stem: "", after: None };
     for (key, file) in &plan.files {
-        let text = match template::render(&file.template, &context) {
-            Ok(text) => text.into_bytes(),
-            Err(bad) => {
-                builder.complain(
-                    step,
-                    &format!("files.{key}"),
-                    bad.to_string(),
-                    "name a template that the tool carries",
-                );
-                continue;
-            }
-        };
-        let bytes = text.len() as u64;
-        let sha256 = builder.built.artefacts.add_bytes(text);
-        let spec = ObjectSpec {
-            bucket: link(&bucket, "name"),
-            region: plan.bucket.region.clone(),
-            key: key.clone(),
-            sha256,
-            bytes,
-            content_type: file.content_type.clone(),
-            cache_control: Some(file.cache_control.clone()),
-            metadata: BTreeMap::new(),
-        };
-        let address = Address::new("page", Kind::Object, &as_name(key));
-        builder.add(step, &format!("files.{key}"), Resource::new(address, Kind::Object, &spec));
+        content::add(builder, step, &format!("files.{key}"), &target, key, file);
     }
 }
 
-fn links(builder: &Builder<'_>) -> Vec<ModelLink> {
+/// The models of the plan, for a page.
+pub fn links(builder: &Builder<'_>) -> Vec<ModelLink> {
     let steps = builder.plan.in_force(builder.requested);
     let models =
         steps.filter_map(|step| if let Work::Models(models) = &step.work { Some(&models.models) } else { None });

@@ -1,12 +1,13 @@
 //! The files of this machine that a plan names: size and hash, read once when the plan is loaded.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use sha2::Digest;
 
+use super::content::{ContentPlan, files_below, fits};
 use super::work::Work;
 use super::{FileFacts, Plan, archive};
 use crate::plan::edge::CodePlan;
@@ -16,9 +17,22 @@ use crate::plan::jetson::{JetsonStep, artifact};
 /// `deploy` refuses.
 pub fn add(plan: &mut Plan) {
     let (mut paths, mut zips) = (Vec::new(), BTreeSet::new());
+    let mut folders = BTreeMap::new();
     for step in &plan.steps {
         match &step.work {
+            Work::Page(page) => {
+                let base = format!("{}.with.files", step.path);
+                page.files
+                    .iter()
+                    .for_each(|(key, one)| of_content(one, &format!("{base}.{key}"), &mut paths, &mut folders));
+            }
             Work::Models(models) => {
+                for (bucket, files) in &models.files {
+                    let base = format!("{}.with.files.{bucket}", step.path);
+                    files
+                        .iter()
+                        .for_each(|(key, one)| of_content(one, &format!("{base}.{key}"), &mut paths, &mut folders));
+                }
                 for (name, model) in &models.models {
                     let base = format!("{}.with.models.{name}.files", step.path);
                     paths
@@ -37,6 +51,7 @@ pub fn add(plan: &mut Plan) {
             _ => {}
         }
     }
+    plan.folders.extend(folders);
     for (path, origin) in paths {
         // Devices bring more files after the plan was read: what is hashed is not hashed again.
         if plan.files.contains_key(&path) {
@@ -46,6 +61,20 @@ pub fn add(plan: &mut Plan) {
         let archive = (zips.contains(&path) && facts.is_ok()).then(|| archive::read(Path::new(&path)));
         plan.files.insert(path.clone(), FileFacts { content: facts, archive, origin });
     }
+}
+
+/// What goes into a bucket: a file, or all that lie below a folder.
+fn of_content(
+    content: &ContentPlan,
+    origin: &str,
+    paths: &mut Vec<(String, String)>,
+    folders: &mut BTreeMap<String, Result<Vec<String>, String>>,
+) {
+    paths.extend(content.file.iter().map(|path| (path.clone(), origin.to_owned())));
+    let Some(folder) = &content.folder else { return };
+    let listed = folders.entry(folder.clone()).or_insert_with(|| files_below(Path::new(folder)));
+    let files = listed.iter().flatten().filter(|path| !content.exclude.iter().any(|pattern| fits(pattern, path)));
+    paths.extend(files.map(|path| (format!("{folder}/{path}"), origin.to_owned())));
 }
 
 /// What devices are brought: each with the place where the plan names it.

@@ -2,6 +2,7 @@
 
 mod archive;
 pub mod cdn;
+pub mod content;
 pub mod edge;
 mod files;
 mod inventory;
@@ -96,6 +97,8 @@ pub struct Plan {
     pub values: BTreeMap<String, Value>,
     /// The files it names, by path.
     pub files: BTreeMap<String, FileFacts>,
+    /// The folders it names, by path: the files below each, or why it cannot be read.
+    pub folders: BTreeMap<String, Result<Vec<String>, String>>,
     text: source::Text,
 }
 
@@ -118,6 +121,7 @@ impl Plan {
             criteria: head.criteria,
             values,
             files: BTreeMap::new(),
+            folders: BTreeMap::new(),
             text,
         }
     }

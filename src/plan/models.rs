@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::content::ContentPlan;
 use crate::resource::bucket::BucketSpec;
 
 /// Buckets, the models in them, and their replication.
@@ -19,6 +20,9 @@ pub struct ModelsStep {
     /// The models by name in the plan.
     #[serde(default)]
     pub models: BTreeMap<String, ModelPlan>,
+    /// Own files: by bucket (its name in the plan), then by key.
+    #[serde(default)]
+    pub files: BTreeMap<String, BTreeMap<String, ContentPlan>>,
 }
 
 /// One replication rule.
@@ -93,21 +97,8 @@ pub struct FilePlan {
 pub struct PageStep {
     /// The bucket.
     pub bucket: BucketSpec,
-    /// Its files by key; the text comes from the tool's templates.
-    pub files: BTreeMap<String, PageFile>,
-}
-
-/// One file of a page.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PageFile {
-    /// Name of the template.
-    pub template: String,
-    /// Media type.
-    pub content_type: String,
-    /// `Cache-Control`.
-    #[serde(default = "a_minute")]
-    pub cache_control: String,
+    /// Its files by key: from the tool's templates, or files and folders of this machine.
+    pub files: BTreeMap<String, ContentPlan>,
 }
 
 const fn yes() -> bool {

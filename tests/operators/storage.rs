@@ -1,13 +1,16 @@
 //! Buckets, roles, functions: unset, foreign data, rollback.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{self as s3, BucketVersioningStatus};
 
 use crate::stack::Stack;
-use crate::support::proxy::wait;
+use crate::support::cli::Output;
+use crate::support::local_aws;
+use crate::support::proxy::{Act, Proxy, Refusal, Which, wait};
 
 fn client(stack: &Stack) -> Client {
     Client::from_conf(aws_sdk_s3::config::Builder::from(&stack.sdk).force_path_style(true).build())
@@ -280,18 +283,77 @@ fn zip(stack: &Stack, text: &str) -> String {
     path.display().to_string()
 }
 
+/// A function with the zip of the stack.
+fn one_function(stack: &Stack, memory: u32) -> std::path::PathBuf {
+    let zip = stack.home.path().join("code.zip");
+    let steps = format!(
+        "  - title: e\n    id: e\n    kind: edge-function\n    with:\n      functions:\n        f:\n          name: f-{}\n          runtime: nodejs24.x\n          memory_mb: {memory}\n          timeout_seconds: 3\n          code: {{zip: {}}}\n",
+        stack.account,
+        zip.display()
+    );
+    stack.plan("plan.yaml", &steps)
+}
+
+/// A server that answers every request with these bytes.
+fn serving(bytes: Vec<u8>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for mut incoming in listener.incoming().flatten() {
+            let mut head = [0; 4096];
+            let _ = incoming.read(&mut head);
+            let _ = write!(incoming, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", bytes.len());
+            let _ = incoming.write_all(&bytes);
+        }
+    });
+    format!("http://{address}")
+}
+
+/// As at the edge of AWS: the earlier version cannot be deleted yet. Neither the zip nor a copy of it is on this machine any
+/// more, so its code comes from there, and the rollback goes back to that version's ARN.
+#[test]
+fn the_code_of_a_zip_comes_back_from_the_version_that_lambda_still_has() {
+    let stack = Stack::new();
+    let proxy = Proxy::start(&local_aws::endpoint());
+    let run = |words: &[&str]| -> Output { stack.run_at(proxy.url(), words) };
+    zip(&stack, "exports.handler = async () => 1");
+    let old = std::fs::read(stack.home.path().join("code.zip")).expect("the zip");
+    one_function(&stack, 128);
+    run(&["deploy", "--plan", "plan.yaml", "--yes"]).exits(0);
+    let lambda = aws_sdk_lambda::Client::new(&stack.sdk);
+    let name = format!("f-{}", stack.account);
+    let held = wait(lambda.get_function().function_name(&name).send()).expect("the function");
+    let location = held.code.and_then(|code| code.location).expect("a location");
+    let host: &'static str = location.split("/_").next().expect("a host").to_owned().leak();
+    let refusal = Refusal {
+        service: "lambda",
+        operation: "DeleteFunction",
+        status: 400,
+        code: "InvalidParameterValueException",
+        message: "Lambda was unable to delete it because it is a replicated function.",
+    };
+    let version = |call: &crate::support::proxy::Call| call.service == "lambda" && call.path.contains("Qualifier=");
+    proxy.on(move |call| call.method == "DELETE" && version(call), Which::Each, Act::Refuse(refusal));
+    zip(&stack, "exports.handler = async () => 2");
+    run(&["deploy", "--plan", "plan.yaml", "--yes"]).exits(2);
+    let kept = stack.home.path().join(".akidb-edge").join(stack.name()).join("artefacts");
+    std::fs::remove_dir_all(kept).expect("a copy was kept");
+    let from: &'static str = serving(old).leak();
+    proxy.on(move |call| call.method == "GET" && version(call), Which::Each, Act::Reword(host, from));
+    let back = run(&["rollback", "--stack", &stack.name(), "--yes"]);
+    let now = wait(lambda.get_function_configuration().function_name(&name).send()).expect("the function");
+    let first =
+        wait(lambda.get_function_configuration().function_name(&name).qualifier("1").send()).expect("version 1");
+    assert_eq!(now.code_sha256, first.code_sha256, "{}", back.all());
+    // The version in between cannot go yet either: a leftover.
+    let status = run(&["status", "--stack", &stack.name(), "--json"]).exits(2);
+    assert!(status.stdout.contains(&format!("function:{name}:1")), "{}", status.stdout);
+}
+
 #[test]
 fn the_code_of_a_zip_comes_back_although_the_file_is_another() {
     let stack = Stack::new();
-    let plan = |memory: u32| {
-        let zip = stack.home.path().join("code.zip");
-        let steps = format!(
-            "  - title: e\n    id: e\n    kind: edge-function\n    with:\n      functions:\n        f:\n          name: f-{}\n          runtime: nodejs24.x\n          memory_mb: {memory}\n          timeout_seconds: 3\n          code: {{zip: {}}}\n",
-            stack.account,
-            zip.display()
-        );
-        stack.plan("plan.yaml", &steps)
-    };
+    let plan = |memory: u32| one_function(&stack, memory);
     let lambda = aws_sdk_lambda::Client::new(&stack.sdk);
     let code = || {
         let answer = wait(lambda.get_function_configuration().function_name(format!("f-{}", stack.account)).send());
@@ -310,6 +372,22 @@ fn the_code_of_a_zip_comes_back_although_the_file_is_another() {
     assert!(said.stderr.contains("undoes revision 2") && said.stderr.contains("revision 1"), "{}", said.stderr);
     stack.run(&["rollback", "--stack", &stack.name(), "--yes"]).exits(0);
     assert_eq!(code(), first);
+}
+
+#[test]
+fn a_deploy_that_would_delete_a_bucket_with_data_does_nothing() {
+    let stack = Stack::new();
+    let more = "        c: {name: NAME, region: us-east-1}\n".replace("NAME", &format!("more-{}", stack.account));
+    stack.deploy(&stack.plan("two.yaml", &format!("{}{more}", one_bucket(&stack, &[])))).exits(0);
+    let s3 = client(&stack);
+    wait(s3.put_object().bucket(format!("more-{}", stack.account)).key("kept.txt").send()).expect("put");
+    let one = stack.plan("one.yaml", &one_bucket(&stack, &[EXPIRY]));
+    let refused = stack.deploy(&one).exits(3);
+    assert!(refused.stderr.contains("more-") && refused.stderr.contains("--empty-buckets"), "{}", refused.stderr);
+    assert_eq!(lifecycle(&stack), Vec::new(), "nothing was done");
+    let rolled = stack.run(&["rollback", "--stack", &stack.name(), "--to", "0", "--yes"]).exits(3);
+    assert!(rolled.stderr.contains("kept.txt"), "{}", rolled.stderr);
+    stack.run(&["deploy", "--plan", "one.yaml", "--dry-run"]).exits(2);
 }
 
 #[test]
@@ -338,4 +416,76 @@ fn kms_is_named_offline() {
     for part in ["kms%3ADecrypt", "kms%3AEncrypt", "kms%3AViaService"] {
         assert!(policy.contains(part) || policy.contains(&part.replace("%3A", ":")), "{part}: {policy}");
     }
+}
+
+#[test]
+fn own_files_follow_a_folder() {
+    let stack = Stack::new();
+    let write = |path: &str, text: &str| {
+        let path = stack.home.path().join(path);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
+        std::fs::write(path, text).expect("a file");
+    };
+    write("web/index.html", "<p>one</p>");
+    write("web/about/a b.html", "<p>about</p>");
+    write("web/app.map", "left out");
+    write("web/.hidden", "left out");
+    write("assets/app.js", "one()");
+    write("robots.txt", "User-agent: *");
+    let files = "      files:\n        b:\n          /: {folder: web, exclude: ['*.map'], rules: [{match: '*.html', cache_control: no-cache}]}\n          static: {folder: assets, hashed: true, manifest: assets.json}\n          robots.txt: {file: robots.txt, content_type: text/plain}\n";
+    let plan = stack.plan("files.yaml", &format!("{}{files}", one_bucket(&stack, &[])));
+    stack.deploy(&plan).exits(0);
+    let (s3, name) = (client(&stack), bucket(&stack));
+    let keys = || {
+        let listed = wait(s3.list_objects_v2().bucket(&name).send()).expect("a list");
+        listed.contents().iter().filter_map(|one| one.key().map(str::to_owned)).collect::<Vec<_>>()
+    };
+    let text = |key: &str| {
+        let answer = wait(s3.get_object().bucket(&name).key(key).send()).expect("an object");
+        let headers = format!("{} {}", answer.content_type().unwrap_or("-"), answer.cache_control().unwrap_or("-"));
+        let bytes = wait(answer.body.collect()).expect("the bytes").to_vec();
+        (String::from_utf8(bytes).expect("text"), headers)
+    };
+    let script = |keys: &[String]| keys.iter().find(|key| key.starts_with("static/app.")).cloned().expect("the script");
+    let first = keys();
+    let old = script(&first);
+    assert_eq!(first, ["about/a b.html", "assets.json", "index.html", "robots.txt", &old]);
+    assert_eq!(text("index.html"), ("<p>one</p>".into(), "text/html; charset=utf-8 no-cache".into()));
+    assert_eq!(text(&old).1, "text/javascript; charset=utf-8 public, max-age=31536000, immutable");
+    assert_eq!(text("assets.json").0, format!("{{\"app.js\":\"{old}\"}}"));
+    assert_eq!(text("robots.txt").1, "text/plain public, max-age=60");
+    assert!(stack.deploy(&plan).exits(0).stdout.contains("no changes"));
+    // Others put an object there; a file changes, one goes.
+    wait(s3.put_object().bucket(&name).key("theirs.txt").send()).expect("put");
+    write("web/index.html", "<p>two</p>");
+    write("assets/app.js", "two()");
+    std::fs::remove_file(stack.home.path().join("web/about/a b.html")).expect("removed");
+    stack.deploy(&plan).exits(0);
+    let second = keys();
+    let new = script(&second);
+    assert_eq!(second, ["assets.json", "index.html", "robots.txt", &new, "theirs.txt"]);
+    assert_ne!(new, old, "another content is another key");
+    assert_eq!(text("index.html").0, "<p>two</p>");
+    // The earlier files are overwritten on this machine: a rollback has kept them.
+    stack.run(&["rollback", "--stack", &stack.name(), "--yes"]).exits(0);
+    assert_eq!(text("index.html").0, "<p>one</p>");
+    assert_eq!(text(&old).0, "one()");
+    assert!(keys().contains(&"theirs.txt".to_owned()));
+    let refused = stack.run(&["destroy", "--stack", &stack.name(), "--yes"]).exits(3);
+    assert!(refused.stderr.contains("theirs.txt"), "{}", refused.stderr);
+    wait(s3.delete_object().bucket(&name).key("theirs.txt").send()).expect("deleted");
+    stack.run(&["destroy", "--stack", &stack.name(), "--yes"]).exits(0);
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_named() {
+    let stack = Stack::new();
+    let plan = |entry: &str| {
+        let steps = format!("{}      files:\n        b:\n          x: {entry}\n", one_bucket(&stack, &[]));
+        stack.plan("files.yaml", &steps)
+    };
+    let missing = stack.deploy(&plan("{folder: nowhere}")).exits(3);
+    assert!(missing.stderr.contains("nowhere"), "{}", missing.stderr);
+    let both = stack.deploy(&plan("{folder: nowhere, file: x}"));
+    assert!(both.code != 0 && both.stderr.contains("one of template, file, folder"), "{}", both.all());
 }

@@ -14,6 +14,7 @@ pub mod local_aws;
 pub mod matrix;
 #[cfg(feature = "serve")]
 pub mod model_user;
+pub mod moves;
 pub mod proxy;
 #[cfg(feature = "serve")]
 pub mod serve;

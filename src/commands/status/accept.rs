@@ -190,7 +190,8 @@ fn fact(seen: &Seen, one: &Drifted) -> Option<Fact> {
     }
     let mut attributes = record.attributes.clone();
     attributes.extend(found.attributes.clone());
-    let extras = accepted.clone().filter(|field| field.sort == Sort::Extra);
+    // A setting that the plan gave up is from now on something that nobody asked for.
+    let extras = accepted.clone().filter(|field| matches!(field.sort, Sort::Extra | Sort::Setting));
     let extras = extras.filter_map(|field| Some((field.path.clone(), field.real.clone()?)));
     let mut all: BTreeMap<String, Value> =
         attributes.get(ACCEPTED_EXTRAS).and_then(|held| serde::Deserialize::deserialize(held).ok()).unwrap_or_default();

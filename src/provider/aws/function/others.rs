@@ -14,7 +14,7 @@ fn extra(path: impl Into<String>, value: Value) -> Extra {
 
 /// What the plan has no words for, where it is not at Lambda's default.
 pub fn extras(held: &FunctionConfiguration, reserved: Option<i32>) -> Vec<Extra> {
-    let dead = held.dead_letter_config.as_ref().and_then(|to| to.target_arn.clone());
+    let dead = held.dead_letter_config.as_ref().and_then(|to| to.target_arn.clone()).filter(|to| !to.is_empty());
     let tracing = held.tracing_config.as_ref().and_then(|tracing| tracing.mode.as_ref());
     let tracing = tracing.filter(|mode| mode.as_str() == "Active");
     let disk = held.ephemeral_storage.as_ref().map(|disk| disk.size).filter(|megabytes| *megabytes != 512);
