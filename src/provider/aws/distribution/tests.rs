@@ -303,7 +303,7 @@ fn everything_that_was_asked_for_goes_back_to_the_default() {
     assert_eq!(read_back(&held, &before, None).1, Vec::<String>::new());
     let written = write::apply(held, &typed(&spec()), Some(&typed(&before))).expect("a configuration");
     let mut written = as_aws_answers(written);
-    let mut expected = as_aws_answers(as_aws_answers(fresh(&spec())));
+    let mut expected = as_aws_answers(fresh(&spec()));
     let order = |held: &mut cf::DistributionConfig| {
         held.origins.as_mut().expect("some").items.sort_by(|a, b| a.id.cmp(&b.id));
     };
