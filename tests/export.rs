@@ -65,6 +65,77 @@ fn hostile_texts_stay_texts() {
     assert!(!text(&export).contains("file("), "code came out of a text");
 }
 
+/// The state of week 13 with every setting of the distribution and of one policy.
+fn with_every_cloudfront_setting() -> Remembered {
+    let mut state = week13();
+    let mut set = |address: &str, settings: Value| {
+        let record = state.resources.get_mut(&address.parse().expect("an address")).expect("a record");
+        let spec = record.spec.as_object_mut().expect("a spec");
+        spec.extend(settings.as_object().expect("settings").clone());
+    };
+    set(
+        "cdn.distribution.main",
+        json!({
+            "custom_error_responses": [{"code": 404, "page": "/404.html", "response_code": 200, "min_ttl_seconds": 7}],
+            "geo_restriction": {"deny": ["KP"]},
+            "web_acl_id": "arn:aws:wafv2:us-east-1:000000000000:global/webacl/a/b",
+            "origins": [{"id": "page", "domain_name": "p.example.com", "headers": {"X-Key": "k"}, "shield": "eu-west-2",
+                         "connection_attempts": 2, "connection_timeout_seconds": 9, "custom": {"http_port": 80,
+                         "https_port": 443, "protocol": "https-only", "keepalive_timeout_seconds": 44}}],
+            "default_behaviour": {"target": "page", "viewer_protocol": "https-only", "methods": ["GET", "HEAD"],
+                                  "compress": true, "min_ttl": 0, "functions": [], "trusted_key_groups": ["K1"]},
+            "behaviours": [], "origin_groups": [],
+        }),
+    );
+    set(
+        "cdn.response-headers-policy.shared",
+        json!({
+            "hsts_seconds": 63_072_000, "hsts_include_subdomains": true, "hsts_preload": true, "nosniff": true,
+            "frame_options": "SAMEORIGIN", "referrer_policy": "no-referrer", "content_security_policy": "img-src 'self'",
+            "xss_protection": {"enabled": true, "block": true}, "server_timing_percent": 12.5, "remove": ["Server"],
+            "custom": {"X-Stack": "s"},
+            "cors": {"origins": ["https://a.example.com"], "methods": ["GET"], "headers": ["*"], "max_age_seconds": 5,
+                     "expose_headers": ["X-Shown"], "credentials": true},
+        }),
+    );
+    state
+}
+
+#[test]
+fn every_setting_of_cloudfront_is_said_in_both_languages() {
+    let state = with_every_cloudfront_setting();
+    let said = [text(&terraform::export(&state)), text(&cloudformation::export(&state))];
+    for all in &said {
+        for word in [
+            "/404.html",
+            "KP",
+            "global/webacl/a/b",
+            "X-Key",
+            "eu-west-2",
+            "44",
+            "K1",
+            "63072000",
+            "SAMEORIGIN",
+            "no-referrer",
+            "img-src 'self'",
+            "12.5",
+            "Server",
+            "X-Stack",
+            "X-Shown",
+        ] {
+            assert!(all.contains(word), "{word}\n{all}");
+        }
+    }
+    for word in ["blacklist", "origin_shield", "connection_attempts", "error_caching_min_ttl", "mode_block", "preload"]
+    {
+        assert!(said[0].contains(word), "{word}\n{}", said[0]);
+    }
+    for word in ["OriginShieldRegion", "ConnectionTimeout", "ErrorCachingMinTTL", "XSSProtection", "IncludeSubdomains"]
+    {
+        assert!(said[1].contains(word), "{word}\n{}", said[1]);
+    }
+}
+
 #[test]
 fn the_verb_writes_files_and_says_what_is_missing() {
     let account = Account::new();

@@ -2,11 +2,12 @@
 
 mod support;
 
-use akidb_edge::change::compare;
-use akidb_edge::resource::{Address, Artefacts, Kind, Level};
+use akidb_edge::change::{compare, differing};
+use akidb_edge::provider::Subject;
+use akidb_edge::resource::{Address, Artefacts, Attributes, Class, Kind, Level};
 use aws_sdk_cloudfront::types as cf;
 use serde_json::{Value, json};
-use support::battery::{Case, World};
+use support::battery::{Case, STACK, World};
 
 async fn world() -> World {
     World::new(Artefacts::default()).await
@@ -270,4 +271,50 @@ async fn nothing_is_extra_on_what_was_just_made_and_what_others_add_is() {
     names.sort_unstable();
     assert_eq!(names, ["X-Akidb-More", "X-Theirs"]);
     assert!(config.security_headers_config.is_some_and(|security| security.frame_options.is_some()));
+}
+
+#[tokio::test]
+async fn a_policy_that_the_plan_moved_gets_its_new_mark_and_nothing_else() {
+    let world = world().await;
+    let sdk = aws_sdk_cloudfront::Client::new(&world.sdk);
+    let long =
+        "a comment that is so long that the mark behind it leaves no room for all of it, whichever address it names";
+    let mut spec = cache_policy();
+    spec["comment"] = json!(long);
+    let former = case(&world, Kind::CachePolicy, spec.clone());
+    let made = former.create().await.expect("create");
+    let comment = async || {
+        let held = sdk.get_cache_policy().id(&made.id).send().await.expect("one").cache_policy;
+        held.and_then(|held| held.cache_policy_config).and_then(|config| config.comment).unwrap_or_default()
+    };
+    let address = Address::new("cdn", Kind::CachePolicy, "renamed-and-longer");
+    let (provider, none) = (world.provider(Kind::CachePolicy), Attributes::new());
+    let subject = Subject {
+        stack: STACK,
+        address: &address,
+        token: "",
+        spec: &spec,
+        id: Some(&made.id),
+        attributes: &none,
+        before: Some(&spec),
+        former: Some(&former.address),
+        thorough: false,
+        seen_absent: false,
+    };
+    let found = provider.read(&subject).await.expect("read").expect("there");
+    let fields = differing(STACK, Kind::CachePolicy, &spec, Some(&spec), &found);
+    assert_eq!(fields.iter().map(|field| field.path.as_str()).collect::<Vec<_>>(), ["comment mark"]);
+    provider.update(&subject, &found, &fields).await.expect("update");
+    assert!(comment().await.ends_with("cdn.cache-policy.renamed-and-longer)"), "{}", comment().await);
+    let found = provider.read(&Subject { former: None, ..subject }).await.expect("read").expect("there");
+    assert_eq!(found.owner, akidb_edge::resource::Owner::Ours);
+    // The other way round: a call to make it, whose answer was lost, went out under the former address.
+    let back = Subject { address: &former.address, former: Some(&address), id: None, before: None, ..subject };
+    let again = provider.create(&back).await.expect("made before");
+    assert_eq!(again.id, made.id);
+    assert!(comment().await.ends_with("cdn.cache-policy.one)"), "{}", comment().await);
+    // What is somebody else's stays refused.
+    let elsewhere = Address::new("cdn", Kind::CachePolicy, "elsewhere");
+    let other = Subject { address: &elsewhere, former: Some(&address), ..back };
+    assert_eq!(provider.create(&other).await.expect_err("not ours").class, Class::Exists);
 }

@@ -125,6 +125,8 @@ fn there_and_back(name: &str, without: &Value, with: &Value) {
     stack.deploy(&with).exits(0);
     let set = world(&stack);
     assert_ne!(set, bare, "{name}: the setting arrives");
+    // AWS fills in every default, and has lists in an order of its own.
+    by_hand(&stack, |held| *held = answers::as_aws_answers(held.clone()));
     let again = stack.deploy(&with).exits(0);
     assert!(again.all().contains("no changes"), "{name}: {}", again.all());
     stack.run(&["rollback", "--plan", &with.to_string_lossy(), "--yes"]).exits(0);
@@ -133,6 +135,7 @@ fn there_and_back(name: &str, without: &Value, with: &Value) {
     same(&format!("{name}: set again"), &world(&stack), &set);
     stack.deploy(&without).exits(0);
     same(&format!("{name}: given up"), &world(&stack), &bare);
+    by_hand(&stack, |held| *held = answers::as_aws_answers(held.clone()));
     let again = stack.deploy(&without).exits(0);
     assert!(again.all().contains("no changes"), "{name}: {}", again.all());
 }
@@ -209,4 +212,126 @@ fn the_table_has_every_optional_setting() {
             assert!(named.contains(name), "no row of the table sets {name} of {sort}");
         }
     }
+}
+
+#[test]
+fn lists_of_header_names_converge_in_any_order() {
+    let stack = Stack::new();
+    let with = patched(
+        base(&stack),
+        &json!({
+            "/origin_request_policies/own/headers": {"only": ["Origin", "Access-Control-Request-Method"]},
+            "/origin_request_policies/own/cookies": {"only": ["z", "a"]},
+            "/default_behaviour/origin_request_policy": "own",
+            "/default_behaviour/methods": ["OPTIONS", "HEAD", "GET"],
+        }),
+    );
+    let plan = plan(&stack, "unsorted.yaml", &with);
+    stack.deploy(&plan).exits(0);
+    let again = stack.deploy(&plan).exits(0);
+    assert!(again.all().contains("no changes") && !again.all().contains("changed outside"), "{}", again.all());
+}
+
+/// Changes the one distribution by hand.
+fn by_hand(stack: &Stack, change: impl FnOnce(&mut cf::DistributionConfig)) {
+    let cdn = Client::new(&stack.sdk);
+    let list = wait(cdn.list_distributions().send()).expect("a list").distribution_list.expect("a list");
+    let id = &list.items()[0].id;
+    let held = wait(cdn.get_distribution_config().id(id).send()).expect("one");
+    let mut config = held.distribution_config.expect("a configuration");
+    change(&mut config);
+    let call = cdn.update_distribution().id(id).set_if_match(held.e_tag).distribution_config(config);
+    wait(call.send()).expect("an update");
+}
+
+fn distribution(stack: &Stack) -> cf::DistributionConfig {
+    let mut held = None;
+    by_hand(stack, |config| held = Some(config.clone()));
+    held.expect("the configuration")
+}
+
+#[test]
+fn what_others_set_on_the_distribution_survives_our_updates_and_our_rollback() {
+    let stack = Stack::new();
+    let first = plan(&stack, "first.yaml", &base(&stack));
+    let second = patched(base(&stack), &json!({"/comment": "second", "/origins/a/path": "/v2"}));
+    let second = plan(&stack, "second.yaml", &second);
+    stack.deploy(&first).exits(0);
+    by_hand(&stack, |held| {
+        held.web_acl_id = Some("arn:aws:wafv2:us-east-1:000000000000:global/webacl/a/b".into());
+        held.default_root_object = Some("theirs.html".into());
+        let origins = held.origins.as_mut().expect("origins");
+        let header = cf::OriginCustomHeader::builder().header_name("X-Theirs").header_value("1").build();
+        let headers = cf::CustomHeaders::builder().quantity(1).items(header.expect("complete")).build();
+        origins.items[0].custom_headers = Some(headers.expect("complete"));
+        let mut theirs = origins.items[0].clone();
+        theirs.id = "theirs".into();
+        origins.items.push(theirs);
+        origins.quantity += 1;
+        let behaviours = held.cache_behaviors.as_mut().expect("behaviours");
+        let mut theirs = behaviours.items()[0].clone();
+        (theirs.path_pattern, theirs.target_origin_id) = ("/theirs/*".into(), "theirs".into());
+        behaviours.items.as_mut().expect("behaviours").insert(0, theirs);
+        behaviours.quantity += 1;
+    });
+    let by_others = distribution(&stack);
+    // Nothing of it is in the plan: it is left alone, and a deploy has nothing to do.
+    let none = stack.deploy(&first).exits(0);
+    assert!(none.all().contains("no changes"), "{}", none.all());
+    stack.deploy(&second).exits(0);
+    let after = distribution(&stack);
+    assert_eq!(after.comment, "second");
+    assert_eq!((&after.web_acl_id, &after.cache_behaviors), (&by_others.web_acl_id, &by_others.cache_behaviors));
+    stack.run(&["rollback", "--plan", &second.to_string_lossy(), "--yes"]).exits(0);
+    let mut back = distribution(&stack);
+    // The path is empty now, where nothing was said before.
+    back.origins.as_mut().expect("origins").items[0].origin_path = None;
+    assert_eq!(back, by_others);
+}
+
+#[test]
+fn an_access_control_that_signs_no_more_is_repaired_by_the_next_deploy() {
+    let stack = Stack::new();
+    let plan = plan(&stack, "s3.yaml", &patched(base(&stack), &json!({"/origins/b": {"bucket": "models.logs"}})));
+    stack.deploy(&plan).exits(0);
+    let cdn = Client::new(&stack.sdk);
+    let control = || {
+        let list = wait(cdn.list_origin_access_controls().send()).expect("a list").origin_access_control_list;
+        list.expect("a list").items()[0].clone()
+    };
+    let held = control();
+    let never = cf::OriginAccessControlConfig::builder()
+        .name(&held.name)
+        .description(&held.description)
+        .signing_protocol(cf::OriginAccessControlSigningProtocols::Sigv4)
+        .signing_behavior(cf::OriginAccessControlSigningBehaviors::Never)
+        .origin_access_control_origin_type(cf::OriginAccessControlOriginTypes::S3)
+        .build();
+    let tag = wait(cdn.get_origin_access_control().id(&held.id).send()).expect("one").e_tag;
+    let call = cdn.update_origin_access_control().id(&held.id).set_if_match(tag);
+    wait(call.origin_access_control_config(never.expect("complete")).send()).expect("an update");
+    let repaired = stack.deploy(&plan).exits(0);
+    assert!(repaired.all().contains("signing_behavior"), "{}", repaired.all());
+    assert_eq!(control().signing_behavior, cf::OriginAccessControlSigningBehaviors::Always);
+}
+
+#[test]
+fn the_static_site_deploys_converges_and_leaves_nothing() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/plans/examples/static-site.yaml");
+    let stack = Stack::new();
+    let prefix = format!("prefix={}", stack.name());
+    let valid = stack.run(&["validate", "plan", example, "--var", &prefix, "--json"]).exits(0).json();
+    assert_eq!((&valid["errors"], &valid["warnings"]), (&json!(0), &json!(0)), "{valid}");
+    let deploy = ["deploy", "--plan", example, "--yes", "--var", &prefix];
+    stack.run(&deploy).exits(0);
+    let again = stack.run(&deploy).exits(0);
+    assert!(again.all().contains("no changes"), "{}", again.all());
+    let held = distribution(&stack);
+    assert_eq!(held.custom_error_responses.map(|list| list.quantity), Some(2));
+    assert!(held.restrictions.is_some() && held.aliases.is_some_and(|list| list.quantity == 1));
+    let destroy = ["destroy", "--plan", example, "--yes", "--empty-buckets", "--var", &prefix];
+    stack.run(&destroy).exits(0);
+    assert_eq!(world(&stack), BTreeSet::new());
+    let names = aws_sdk_route53::Client::new(&stack.sdk);
+    assert!(wait(names.list_hosted_zones().send()).expect("zones").hosted_zones().is_empty());
 }

@@ -36,7 +36,7 @@ pub fn as_aws_answers(mut held: cf::DistributionConfig) -> cf::DistributionConfi
     held.connection_mode.get_or_insert(cf::ConnectionMode::Direct);
     let origins = held.origins.as_mut().expect("origins");
     origins.items.iter_mut().for_each(origin);
-    origins.items.reverse();
+    origins.items.sort_by(|a, b| b.id.cmp(&a.id));
     if let Some(one) = &mut held.default_cache_behavior {
         default_behaviour(one);
     }
@@ -81,7 +81,8 @@ macro_rules! behaviour {
                 let keys = || cf::QueryStringCacheKeys::builder().quantity(0).build().expect("complete");
                 forwarded.query_string_cache_keys.get_or_insert_with(keys);
             }
-            held.allowed_methods.as_mut().expect("methods").items.reverse();
+            let methods = &mut held.allowed_methods.as_mut().expect("methods").items;
+            methods.sort_by(|a, b| b.as_str().cmp(a.as_str()));
         }
     };
 }

@@ -63,7 +63,8 @@ pub async fn by_id(client: &Client, subject: &Subject<'_>, id: &str) -> Result<O
 }
 
 fn shares_alias(held: Option<&cf::Aliases>, wanted: &[String]) -> bool {
-    held.is_some_and(|held| held.items().iter().any(|alias| wanted.contains(alias)))
+    let is_wanted = |alias: &String| wanted.iter().any(|name| name.eq_ignore_ascii_case(alias));
+    held.is_some_and(|held| held.items().iter().any(is_wanted))
 }
 
 /// The distribution that was made with our token, else one with our tags, else one of somebody else that holds one of

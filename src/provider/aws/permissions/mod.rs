@@ -83,4 +83,21 @@ mod tests {
             assert!(grant.actions.is_sorted(), "{}: the actions are in order", grant.sid);
         }
     }
+
+    #[test]
+    fn a_web_acl_may_be_read_where_there_is_one() {
+        let arn = "arn:aws:wafv2:us-east-1:000000000000:global/webacl/a/b";
+        let granted = |spec: Value| {
+            let mut desired = Desired::new("prod");
+            let address = crate::resource::Address::new("cdn", Kind::Distribution, "main");
+            desired.add(Resource::new(address, Kind::Distribution, &spec));
+            let all = policy(&desired, "000000000000");
+            let statements = all["Statement"].as_array().cloned().unwrap_or_default();
+            statements.into_iter().find(|statement| statement["Sid"] == "WebAcl")
+        };
+        let statement = granted(json!({"web_acl_id": arn})).expect("granted");
+        assert_eq!((&statement["Action"], &statement["Resource"]), (&json!(["wafv2:GetWebACL"]), &json!([arn])));
+        assert_eq!(granted(json!({"web_acl_id": ""})), None);
+        assert_eq!(granted(json!({})), None);
+    }
 }
