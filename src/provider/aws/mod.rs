@@ -32,6 +32,7 @@ mod rules;
 mod shared;
 mod tag_changes;
 mod tags;
+mod validation;
 mod zone;
 
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub use clients::{Access, Clients, GLOBAL, Identity};
 pub use fault::of as fault_of;
 pub use permissions::policy as least_privilege;
 pub use rules::{RULES, Rule};
+pub use validation::CERTIFICATE_WAIT;
 
 use named::Named;
 
