@@ -65,6 +65,16 @@ pub struct Global {
     /// Route 53 requests a second; AWS allows 5 per account, 0 lifts the limit (for a local AWS)
     #[arg(long, value_name = "N", default_value_t = 5.0, env = "AKIDB_EDGE_ROUTE53_RATE", global = true, hide = true)]
     pub route53_rate: f64,
+    /// Seconds until the wait for a certificate ends that is not validated
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 900,
+        env = "AKIDB_EDGE_CERTIFICATE_WAIT",
+        global = true,
+        hide = true
+    )]
+    pub certificate_wait: u64,
     /// Seconds that a lease lives without a heartbeat
     #[arg(long, value_name = "SECONDS", default_value_t = 60, env = "AKIDB_EDGE_LEASE_TTL", global = true, hide = true,
           value_parser = clap::value_parser!(u64).range(1..=3600))]

@@ -5,7 +5,7 @@ use std::env;
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use crate::provider::aws::Access;
+use crate::provider::aws::{Access, CERTIFICATE_WAIT};
 use crate::provider::patience::Patience;
 
 /// Environment variables that set plan variables begin like this.
@@ -22,6 +22,8 @@ pub struct Session {
     pub access: Access,
     /// How long a service in trouble is tried.
     pub patience: Patience,
+    /// How long a certificate that is not validated is waited for.
+    pub certificate_wait: Duration,
     /// Plan variables from the environment.
     pub variables: BTreeMap<String, String>,
     /// Whether a person sees standard error as it comes.
@@ -51,6 +53,7 @@ impl Session {
                 route53_per_second: (route53_per_second > 0.0).then_some(route53_per_second),
             },
             patience: Patience::of(patience),
+            certificate_wait: CERTIFICATE_WAIT,
             variables: variables.collect(),
             terminal,
             can_ask: terminal && std::io::stdin().is_terminal(),
@@ -58,6 +61,14 @@ impl Session {
             again: std::iter::once("akidb-edge".to_owned()).chain(env::args().skip(1)).collect::<Vec<_>>().join(" "),
             width: console::Term::stdout().size_checked().map_or(u16::MAX, |(_, columns)| columns),
         }
+    }
+}
+
+impl Session {
+    /// The same, with another time that certificates are waited for.
+    #[must_use]
+    pub fn waiting_for_certificates(self, certificate_wait: Duration) -> Self {
+        Self { certificate_wait, ..self }
     }
 }
 

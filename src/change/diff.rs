@@ -158,6 +158,7 @@ impl View<'_> {
             None if resource.kind.on_a_machine() => "it is there already".to_owned(),
             None => "it carries this stack's mark, but the journal does not know it".to_owned(),
         });
+        let reason = reason.or_else(|| facts.when_replaced.filter(|_| action == Action::Replace).map(str::to_owned));
         Ok(Change { fields, risk, reason, ..start(resource, action, record, Some(found)) })
     }
 
@@ -326,6 +327,7 @@ fn risk(kind: Kind, action: Action, fields: &[FieldChange]) -> Risk {
     match action {
         Action::Delete | Action::Replace if facts.holds_data => Risk::DestroysData,
         Action::Delete => Risk::Disruptive,
+        Action::Replace if facts.when_replaced.is_some() => Risk::Disruptive,
         Action::Replace => Risk::Brief,
         Action::Move => Risk::Safe,
         Action::Update | Action::Adopt if fields.iter().any(|field| touches(facts.disruptive, &field.path)) => {

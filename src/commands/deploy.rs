@@ -15,7 +15,7 @@ use crate::exit::{self, Failure};
 use crate::ledger::Ledger;
 use crate::plan::Plan;
 use crate::report::{self, Terminal};
-use crate::resource::{Action, Address, Kind, Remembered};
+use crate::resource::{Address, Remembered};
 
 /// Make the stack what the plan says: show the difference, ask, do it. A second run has nothing to do.
 #[derive(Debug, clap::Args)]
@@ -188,7 +188,6 @@ async fn with_ledger(
     // The time that a person took to say yes is not the run's.
     let begun = if run.yes { begun } else { Instant::now() };
     let outcome = work.go(&changes, &purpose).await?;
-    say_name_servers(&outcome, ledger, context);
     Ok(asking::tell(&outcome, begun, &asked, context, &context.session.again))
 }
 
@@ -199,18 +198,5 @@ fn only_looks(run: &RunArgs, order: &Order) -> bool {
 fn say_what_is_in_force(order: &Order, remembered: &Remembered, context: &Context) {
     if let Some(fallback) = remembered.fallback.as_ref().filter(|_| order.fallback.is_none()) {
         context.voice.remark(&format!("the fallback {fallback} is in force; this run ends it"));
-    }
-}
-
-/// A new zone answers nobody until the registrar names its servers.
-fn say_name_servers(outcome: &crate::resource::Outcome, ledger: &Ledger, context: &Context) {
-    let state = ledger.remembered();
-    for done in outcome.done.iter().filter(|done| done.kind == Kind::Zone && done.action == Action::Create) {
-        let attributes = state.resources.get(&done.address).map(|record| &record.attributes);
-        let servers = attributes.and_then(|known| known.get("name_servers")).and_then(serde_json::Value::as_array);
-        let servers: Vec<&str> = servers.into_iter().flatten().filter_map(serde_json::Value::as_str).collect();
-        let zone =
-            attributes.and_then(|known| known.get("name")).and_then(serde_json::Value::as_str).unwrap_or_default();
-        context.voice.talk(&format!("{zone} is new: name its servers at the registrar: {}", servers.join(", ")));
     }
 }

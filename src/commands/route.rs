@@ -13,7 +13,7 @@ use crate::exit::{self, Failure};
 use crate::plan::{Plan, Work};
 use crate::report;
 use crate::resource::answer::{self, Question};
-use crate::resource::{Address, Kind};
+use crate::resource::{Address, Desired, Kind, places};
 
 /// Change or explain where names lead.
 #[derive(Debug, clap::Args)]
@@ -46,13 +46,13 @@ struct Changing {
 struct Explaining {
     #[command(flatten)]
     plan: PlanArgs,
-    /// A name below the zone, or a full one; all routed names when left out
+    /// A name below the zone, a full one, or @ for the zone itself; all routed names when left out
     #[arg(long)]
     name: Option<String>,
-    /// Continents (EU) or countries (JP) that ask
+    /// Continents (EU), countries (JP) or states (US-CA) that ask
     #[arg(long, value_delimiter = ',', default_value = "NA,SA,EU,AF,AS,OC")]
     from: Vec<String>,
-    /// Load balancers (or other targets) that are taken to be down
+    /// Load balancers by their names in the plan, regions, or other targets that are taken to be down
     #[arg(long, value_delimiter = ',', value_name = "TARGET")]
     down: Vec<String>,
     /// As it is after this step was asked for (a cutover)
@@ -115,22 +115,57 @@ fn groups(plan: &Plan, what: &str) -> Result<Vec<String>, Failure> {
 fn explain(args: &Explaining, context: &Context) -> Result<u8, Failure> {
     let plan = args.plan.load(&context.session)?;
     let requested: BTreeSet<String> = args.request.iter().cloned().collect();
+    if let Some(unknown) = requested.iter().find(|step| plan.step(step).is_none()) {
+        let steps: Vec<&str> = plan.steps.iter().filter(|step| step.on_request).map(|step| step.id.as_str()).collect();
+        return Err(Failure::refused(
+            format!("the plan has no step {unknown:?}"),
+            format!("the steps that wait to be asked for: {}", steps.join(", ")),
+        ));
+    }
     let built = desired::build(&plan, &requested)?;
     for finding in walk::findings(&plan, &built).iter().filter(|finding| finding.is_error()) {
         context.voice.remark(&finding.line());
     }
-    let answers: Vec<_> = answer::names(&built.desired, args.name.as_deref())
+    let names = answer::names(&built.desired, args.name.as_deref());
+    if names.is_empty() {
+        let known = answer::names(&built.desired, None);
+        let next = format!("leave --name out to see all of them: {}", known.join(", "));
+        return Err(Failure::refused("no record set of the plan has that name", next));
+    }
+    let down = places_and_targets(args, &built.desired)?;
+    let answers: Vec<_> = names
         .iter()
         .flat_map(|name| args.from.iter().map(move |from| (name, from)))
-        .map(|(name, from)| answer::answer(&built.desired, &Question { name, from, down: &args.down }))
+        .map(|(name, from)| answer::answer(&built.desired, &Question { name, from, down: &down }))
         .collect();
-    if answers.is_empty() {
-        return Err(Failure::refused("no record set of the plan has that name", "leave --name out to see all of them"));
-    }
     if context.global.json {
         context.voice.json("route-explain", &json!({"plan": plan.file, "down": args.down, "answers": answers}));
     } else {
         context.voice.data(&report::answers_table(&answers, context.session.width));
     }
     Ok(exit::DONE)
+}
+
+/// What is down, in the words of the record sets. Refuses places and targets that nobody knows.
+fn places_and_targets(args: &Explaining, desired: &Desired) -> Result<Vec<String>, Failure> {
+    if let Some(unknown) = args.from.iter().find(|from| !answer::is_place(from)) {
+        let known: Vec<&str> = places::continents().collect();
+        let next = format!(
+            "continents: {}; countries: two letters of ISO 3166-1, such as JP; states: such as US-CA",
+            known.join(", ")
+        );
+        return Err(Failure::refused(format!("Route 53 knows no place {unknown:?}"), next));
+    }
+    let mut all = Vec::new();
+    for word in &args.down {
+        let parts = answer::down(desired, word);
+        if parts.is_empty() {
+            let known: Vec<String> =
+                answer::targets(desired).into_iter().map(|(key, region)| format!("{key} ({region})")).collect();
+            let next = format!("load balancers with their regions: {}", known.join(", "));
+            return Err(Failure::refused(format!("no target of the plan is called {word:?}"), next));
+        }
+        all.extend(parts);
+    }
+    Ok(all)
 }

@@ -85,6 +85,7 @@ impl Listener for Terminal {
                 let id = super::outcome::shortened(id);
                 self.line(&format!("  {mark} {:<8}{address:<44} {:>8}  {id}", action.word(), duration(*took_ms)));
             }
+            Event::Notice { text, .. } => self.line(text),
             Event::Deferred { address, reason } => {
                 self.end(address);
                 self.line(&format!("  … later   {address}: {reason}"));

@@ -7,15 +7,17 @@
 
 use serde::Serialize;
 
-use super::records::{RecordSet, RecordsSpec};
-use super::{Desired, Kind};
+use super::load_balancer::LoadBalancerSpec;
+use super::records::{RecordSet, RecordsSpec, spelling};
+use super::zone::ZoneSpec;
+use super::{Desired, Kind, places};
 
 /// Who asks for what, and what is down.
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
     /// Full name.
     pub name: &'a str,
-    /// A continent code (two letters that are one), or a country.
+    /// A continent code (two letters that are one), a country, or a part of a country (`US-CA`).
     pub from: &'a str,
     /// Targets that are taken to be down: parts of their addresses or names.
     pub down: &'a [String],
@@ -34,53 +36,59 @@ pub struct Answer {
     pub because: Vec<String>,
 }
 
-const CONTINENTS: [&str; 7] = ["AF", "AN", "AS", "EU", "NA", "OC", "SA"];
-
-/// Countries that a person may name, with their continents (ISO 3166 and the continents of Route 53).
-const COUNTRIES: &[(&str, &str)] = &[
-    ("US", "NA"),
-    ("CA", "NA"),
-    ("MX", "NA"),
-    ("BR", "SA"),
-    ("AR", "SA"),
-    ("CL", "SA"),
-    ("GB", "EU"),
-    ("DE", "EU"),
-    ("FR", "EU"),
-    ("ES", "EU"),
-    ("IT", "EU"),
-    ("PL", "EU"),
-    ("SE", "EU"),
-    ("UA", "EU"),
-    ("ZA", "AF"),
-    ("NG", "AF"),
-    ("EG", "AF"),
-    ("KE", "AF"),
-    ("JP", "AS"),
-    ("KR", "AS"),
-    ("CN", "AS"),
-    ("IN", "AS"),
-    ("SG", "AS"),
-    ("AE", "AS"),
-    ("IL", "AS"),
-    ("TR", "AS"),
-    ("AU", "OC"),
-    ("NZ", "OC"),
-];
-
 fn sets(desired: &Desired) -> Vec<RecordSet> {
     let groups = desired.resources.values().filter(|resource| resource.kind == Kind::Records);
     groups.filter_map(|resource| resource.typed::<RecordsSpec>()).flat_map(|spec| spec.sets).collect()
 }
 
-/// The names that can be asked for: those with a routing policy and aliases, sorted; or those that `wanted` names.
+/// Whether Route 53 knows the place: a continent, a country, or a part of one (`US-CA`).
+pub fn is_place(from: &str) -> bool {
+    let from = from.to_uppercase();
+    match from.split_once('-') {
+        Some((country, part)) => places::has_part(country, part),
+        None => places::continents().any(|known| known == from) || places::continent_of(&from).is_some(),
+    }
+}
+
+/// What can be down: the load balancers by their names in the plan, and their regions.
+pub fn targets(desired: &Desired) -> Vec<(String, String)> {
+    let balancers = desired.resources.values().filter(|resource| resource.kind == Kind::LoadBalancer);
+    let named = balancers.filter_map(|resource| {
+        Some((resource.address.name().to_owned(), resource.typed::<LoadBalancerSpec>()?.region))
+    });
+    named.collect()
+}
+
+/// What a word for something that is down means: parts of the texts by which sets refer to it. Nothing when the plan has
+/// no such target.
+pub fn down(desired: &Desired, word: &str) -> Vec<String> {
+    let fits = |(key, region): &(String, String)| key.eq_ignore_ascii_case(word) || region.eq_ignore_ascii_case(word);
+    let of_key = |(key, _): (String, String)| ["load-balancer", "health-check"].map(|kind| format!(".{kind}.{key}#"));
+    let exact: Vec<String> = targets(desired).into_iter().filter(fits).flat_map(of_key).collect();
+    if !exact.is_empty() {
+        return exact;
+    }
+    let word = word.to_ascii_lowercase();
+    let said = |set: RecordSet| {
+        let alias = set.alias.map(|alias| alias.dns_name);
+        alias.into_iter().chain(set.health_check_id).chain(set.values).any(|text| text.contains(&word))
+    };
+    if sets(desired).into_iter().any(said) { vec![word] } else { Vec::new() }
+}
+
+/// The names that can be asked for: those with a routing policy and aliases, sorted; or those that `wanted` names: `@` is
+/// the zone itself.
 pub fn names(desired: &Desired, wanted: Option<&str>) -> Vec<String> {
     let all = sets(desired);
     // Names that only other names lead to are shown on the way, not apart.
     let led_to: Vec<&String> = all.iter().filter_map(|set| set.alias.as_ref()).map(|alias| &alias.dns_name).collect();
     let address = |set: &&RecordSet| matches!(set.record_type.as_str(), "A" | "AAAA");
-    let fits = |set: &&RecordSet| match wanted {
-        Some(wanted) => set.name == wanted || set.name.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('.')),
+    let zone = desired.resources.values().find(|resource| resource.kind == Kind::Zone);
+    let zone = zone.and_then(|resource| resource.typed::<ZoneSpec>()).map(|zone| spelling::name(&zone.name));
+    let spelled = wanted.map(spelling::name);
+    let fits = |set: &&RecordSet| match &spelled {
+        Some(apex) if apex == "@" => Some(&set.name) == zone.as_ref(),
+        Some(wanted) => set.name == *wanted || set.name.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('.')),
         // A plain alias to one load balancer answers everybody alike: nothing to explain.
         None => !led_to.contains(&&set.name) && (set.policy() != "simple" || leads_on(&all, set)),
     };
@@ -111,7 +119,11 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn at(&self, name: &str) -> Vec<&RecordSet> {
-        self.sets.iter().filter(|set| set.name == name && set.record_type == "A").collect()
+        let of = |kind: &str| -> Vec<&RecordSet> {
+            self.sets.iter().filter(|set| set.name == name && set.record_type == kind).collect()
+        };
+        let four = of("A");
+        if four.is_empty() { of("AAAA") } else { four }
     }
 
     fn name(&self, name: &str, because: &mut Vec<String>, depth: u8) -> Vec<String> {
@@ -128,6 +140,8 @@ impl Walk<'_> {
             "geolocation" => self.geolocation(name, &here, because, depth),
             "failover" => self.failover(name, &here, because, depth),
             "latency" => self.latency(name, &here, because, depth),
+            "weighted" => self.weighted(name, &here, because, depth),
+            "multivalue" => self.multivalue(name, &here, because, depth),
             _ => {
                 because.push(format!("{name}: the same answer for everybody"));
                 self.lead(first, because, depth)
@@ -137,22 +151,24 @@ impl Walk<'_> {
 
     fn geolocation(&self, name: &str, here: &[&RecordSet], because: &mut Vec<String>, depth: u8) -> Vec<String> {
         let from = self.question.from.to_uppercase();
-        let continent = if CONTINENTS.contains(&from.as_str()) {
-            Some(from.as_str())
-        } else {
-            COUNTRIES.iter().find(|(country, _)| *country == from).map(|(_, continent)| *continent)
-        };
-        let place = |country: Option<&str>, continent: Option<&str>| {
+        let (country, part) =
+            from.split_once('-').map_or((from.as_str(), None), |(country, part)| (country, Some(part)));
+        let is_continent = places::continents().any(|known| known == country);
+        let continent = if is_continent { Some(country) } else { places::continent_of(country) };
+        let country = Some(country).filter(|_| !is_continent);
+        let place = |continent: Option<&str>, country: Option<&str>, part: Option<&str>| {
             here.iter().copied().find(|set| {
-                let place = set.geolocation.as_ref();
-                place
-                    .is_some_and(|place| place.country.as_deref() == country && place.continent.as_deref() == continent)
+                set.geolocation.as_ref().is_some_and(|place| {
+                    let said = [&place.continent, &place.country, &place.subdivision].map(Option::as_deref);
+                    said == [continent, country, part]
+                })
             })
         };
         let candidates = [
-            place(Some(&from), None),
-            continent.and_then(|continent| place(None, Some(continent))),
-            place(Some("*"), None),
+            part.and_then(|part| place(None, country, Some(part))),
+            country.and_then(|country| place(None, Some(country), None)),
+            continent.and_then(|continent| place(Some(continent), None, None)),
+            place(None, Some("*"), None),
         ];
         let mut last = None;
         for set in candidates.into_iter().flatten() {
@@ -196,14 +212,42 @@ impl Walk<'_> {
     }
 
     fn latency(&self, name: &str, here: &[&RecordSet], because: &mut Vec<String>, depth: u8) -> Vec<String> {
-        let mut healthy: Vec<&RecordSet> = here.iter().copied().filter(|set| self.healthy(set, 0)).collect();
-        if healthy.is_empty() {
-            because.push(format!("{name}: nothing is healthy, so everything counts as healthy"));
-            healthy = here.to_vec();
-        }
+        let healthy = self.counting(name, here, because);
         let regions: Vec<&str> = healthy.iter().filter_map(|set| set.latency_region.as_deref()).collect();
         because.push(format!("{name}: network time decides between {}", regions.join(", ")));
         healthy.into_iter().flat_map(|set| self.lead(set, &mut Vec::new(), depth)).collect()
+    }
+
+    /// The sets that count: the healthy ones, or all when none is.
+    fn counting<'h>(&self, name: &str, here: &[&'h RecordSet], because: &mut Vec<String>) -> Vec<&'h RecordSet> {
+        let healthy: Vec<&RecordSet> = here.iter().copied().filter(|set| self.healthy(set, 0)).collect();
+        if healthy.is_empty() {
+            because.push(format!("{name}: nothing is healthy, so everything counts as healthy"));
+            return here.to_vec();
+        }
+        healthy
+    }
+
+    fn weighted(&self, name: &str, here: &[&RecordSet], because: &mut Vec<String>, depth: u8) -> Vec<String> {
+        let counting = self.counting(name, here, because);
+        // A weight of 0 answers nobody, unless all have it.
+        let some = counting.iter().any(|set| set.weight.unwrap_or_default() > 0);
+        let counting: Vec<&RecordSet> =
+            counting.into_iter().filter(|set| !some || set.weight.unwrap_or_default() > 0).collect();
+        let shares: Vec<String> = counting
+            .iter()
+            .map(|set| {
+                format!("{} {}", set.set_identifier.as_deref().unwrap_or_default(), set.weight.unwrap_or_default())
+            })
+            .collect();
+        because.push(format!("{name}: chance decides by weight between {}", shares.join(", ")));
+        counting.into_iter().flat_map(|set| self.lead(set, &mut Vec::new(), depth)).collect()
+    }
+
+    fn multivalue(&self, name: &str, here: &[&RecordSet], because: &mut Vec<String>, depth: u8) -> Vec<String> {
+        let counting = self.counting(name, here, because);
+        because.push(format!("{name}: up to eight of {} healthy sets are answered", counting.len()));
+        counting.into_iter().flat_map(|set| self.lead(set, &mut Vec::new(), depth)).collect()
     }
 
     fn lead(&self, set: &RecordSet, because: &mut Vec<String>, depth: u8) -> Vec<String> {

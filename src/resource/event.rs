@@ -50,6 +50,13 @@ pub enum Event {
         /// Milliseconds that it took.
         took_ms: u64,
     },
+    /// Something that a person must know or do, as soon as it is known.
+    Notice {
+        /// Its address.
+        address: Address,
+        /// What.
+        text: String,
+    },
     /// A step is put off to a later run.
     Deferred {
         /// Its address.

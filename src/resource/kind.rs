@@ -25,6 +25,8 @@ pub struct Facts {
     /// Where the stack's mark stands: the path that a lost mark is shown under. None where there is no room for one, or
     /// where it is a part of the settings.
     pub mark: Option<&'static str>,
+    /// What a replacement means for users, when they feel it.
+    pub when_replaced: Option<&'static str>,
     /// Deleting it destroys data.
     pub holds_data: bool,
     /// Only read, never made (a load balancer that somebody else owns).
@@ -44,6 +46,7 @@ const PLAIN: Facts = Facts {
     disruptive: &[],
     identity: &[],
     mark: Some("tags.akidb:stack"),
+    when_replaced: None,
     holds_data: false,
     lookup: false,
     waits_for_users: false,

@@ -3,6 +3,7 @@
 use aws_sdk_route53::types as dns;
 
 use crate::stack::Stack;
+use crate::support::cli::Output;
 use crate::support::local_aws;
 use crate::support::proxy::{Act, Call, Proxy, Which, wait};
 
@@ -304,4 +305,113 @@ fn records_are_grouped_as_the_user_likes_and_answer_together() {
     stack.deploy(&records(&stack, "groups.yaml", &groups[..groups.find("        proofs").expect("there")])).exits(0);
     assert_eq!(standing(&stack).len(), 3);
     stack.run(&["destroy", "--stack", &stack.name(), "--yes"]).exits(0);
+}
+
+const ZONE_AND_CERTIFICATE: &str = "  - title: z
+    id: z
+    kind: routing
+    with:
+      zone: {name: example.net}
+  - title: ce
+    id: ce
+    kind: certificates
+    with:
+      certificates:
+        c: {region: us-east-1, domain: example.net, alternative_names: [www.example.net]}\n";
+
+/// Deploys it until everything is everywhere, with certificates that the proxy says otherwise of.
+fn deploy_until_issued(stack: &Stack, proxy: &Proxy, plan: &std::path::Path) -> Output {
+    let plan = plan.to_string_lossy();
+    stack.run_at(proxy.url(), &["deploy", "--plan", &plan, "--yes", "--wait", "propagated", "--certificate-wait", "0"])
+}
+
+#[test]
+fn name_servers_are_told_before_the_wait_and_the_wait_ends_with_its_reason() {
+    let stack = Stack::new();
+    let proxy = Proxy::start(&local_aws::endpoint());
+    let pending = |body: &str| {
+        ["ISSUED", "SUCCESS"].iter().fold(body.to_owned(), |body, word| body.replace(word, "PENDING_VALIDATION"))
+    };
+    proxy.on(|call| call.is("acm", "DescribeCertificate"), Which::Each, Act::Rewrite(pending));
+    let plan = stack.plan("wait.yaml", ZONE_AND_CERTIFICATE);
+    let ended = deploy_until_issued(&stack, &proxy, &plan);
+    assert_eq!(ended.code, 1, "{ended:?}");
+    let servers = ended.stderr.find("example.net is new: name its servers at the registrar: ns-").expect("told");
+    let reason = ended.stderr.find("is PENDING_VALIDATION after").expect("the wait has an end");
+    assert!(servers < reason, "{}", ended.stderr);
+    let all = ended.all();
+    for told in ["the CNAME _", "www.example.net is not validated", "name servers", "run the same command again"] {
+        assert!(all.contains(told), "{told}\n{all}");
+    }
+    // The same command goes on, and makes no second certificate.
+    proxy.reset();
+    deploy_until_issued(&stack, &proxy, &plan).exits(0);
+    assert!(!proxy.take_mutating().iter().any(|call| call.operation == "RequestCertificate"));
+}
+
+#[test]
+fn a_certificate_that_failed_says_why() {
+    let stack = Stack::new();
+    let proxy = Proxy::start(&local_aws::endpoint());
+    let failed = |body: &str| body.replace("\"ISSUED\"", "\"FAILED\", \"FailureReason\": \"CAA_ERROR\"");
+    proxy.on(|call| call.is("acm", "DescribeCertificate"), Which::Each, Act::Rewrite(failed));
+    let ended = deploy_until_issued(&stack, &proxy, &stack.plan("wait.yaml", ZONE_AND_CERTIFICATE));
+    assert_ne!(ended.code, 0);
+    assert!(ended.all().contains("is FAILED: CAA_ERROR"), "{}", ended.all());
+}
+
+#[test]
+fn a_zone_that_is_replaced_is_told_as_the_outage_that_it_is() {
+    let stack = Stack::new();
+    let zone = |name: &str| {
+        stack.plan(
+            "zone.yaml",
+            &ZONE_AND_CERTIFICATE.lines().take(5).collect::<Vec<_>>().join("\n").replace("example.net", name),
+        )
+    };
+    stack.deploy(&zone("example.net")).exits(0);
+    let plan = zone("example.org").to_string_lossy().into_owned();
+    let shown = stack.run(&["deploy", "--plan", &plan, "--dry-run"]).exits(2).stdout;
+    assert!(shown.contains("risk: disruptive") && shown.contains("other name servers"), "{shown}");
+}
+
+#[test]
+fn explain_knows_the_zone_regions_and_places_and_refuses_others() {
+    let stack = Stack::new();
+    let steps = "  - title: z
+    id: z
+    kind: routing
+    with:
+      zone: {name: example.net}
+      load_balancers:
+        us: {region: us-east-1, name: a}
+        eu: {region: eu-central-1, name: b}
+      records:
+        apex:
+        - {name: '@', type: A, set_identifier: ca, geolocation: {country: US, subdivision: CA}, load_balancer: us}
+        - {name: '@', type: A, set_identifier: all, geolocation: {country: '*'}, load_balancer: eu}\n";
+    let plan = stack.plan("explain.yaml", steps).to_string_lossy().into_owned();
+    let explain = |words: &[&str]| {
+        let all: Vec<&str> = ["route", "explain", "--plan", &plan, "--json"].iter().chain(words).copied().collect();
+        stack.run_at("http://127.0.0.1:9", &all)
+    };
+    let answers = |words: &[&str]| explain(words).exits(0).json()["answers"][0]["answers"].clone();
+    let (us, eu) = (serde_json::json!(["load balancer us"]), serde_json::json!(["load balancer eu"]));
+    assert_eq!(answers(&["--name", "@", "--from", "US-CA"]), us);
+    assert_eq!(answers(&["--name", "@", "--from", "us"]), eu);
+    assert_eq!(answers(&["--name", "Example.net.", "--from", "US-CA"]), us);
+    // By region as well as by the plan's own name.
+    for down in ["us-east-1", "us"] {
+        assert_eq!(answers(&["--name", "@", "--from", "US-CA", "--down", down]), eu, "{down}");
+    }
+    for (words, known) in [
+        (["--from", "XX"], "continents: AF, AN, AS, EU, NA, OC, SA"),
+        (["--from", "US-ZZ"], "countries"),
+        (["--down", "eu-west-9"], "eu (eu-central-1), us (us-east-1)"),
+        (["--name", "nowhere"], "example.net"),
+        (["--request", "nothing"], "no step"),
+    ] {
+        let refused = explain(&words).exits(3);
+        assert!(refused.all().contains(known), "{words:?}\n{}", refused.all());
+    }
 }

@@ -33,6 +33,7 @@ pub struct Connection {
 pub async fn connect(session: &Session) -> Result<Connection, Failure> {
     let connecting = Clients::connect(&session.access);
     let clients = tokio::time::timeout(IDENTITY_WITHIN, connecting).await.map_err(|_| no_region())?;
+    clients.wait_for_certificates(session.certificate_wait);
     let region = clients.region().map(str::to_owned).ok_or_else(no_region)?;
     Ok(Connection {
         clients: Arc::new(clients),

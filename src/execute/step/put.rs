@@ -11,8 +11,8 @@ use crate::change::{compare, differing, mark};
 use crate::ledger::{Fact, Subject as Noted};
 use crate::provider::{Made, Provider, Settled, Subject};
 use crate::resource::{
-    ACCEPTED_EXTRAS, Action, Address, Attributes, Change, Class, Event, Fault, Found, Level, Owner, Record, Resource,
-    Standing, has_references, token,
+    ACCEPTED_EXTRAS, Action, Address, Attributes, Change, Class, Event, Fault, Found, Kind, Level, Owner, Record, Resource,
+    Standing, has_references, token, zone,
 };
 
 /// What a put works on.
@@ -109,10 +109,14 @@ pub async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
     if attributes != made.attributes {
         work.ledger.record(succeed(attributes.clone())).await?;
     }
+    let notice = zone::delegation(&attributes).filter(|_| change.kind == Kind::Zone && action == Action::Create);
     work.known.learn(&change.address, attributes);
     let took_ms = millis(begun);
     let (address, kind, id) = (change.address.clone(), change.kind, made.id.clone());
-    work.tell(Event::Finished { address, kind, action: change.action, id, took_ms });
+    work.tell(Event::Finished { address: address.clone(), kind, action: change.action, id, took_ms });
+    if let Some(text) = notice {
+        work.tell(Event::Notice { address, text });
+    }
     let done = Some((change.kind, change.action, took_ms));
     Ok(Ended { done, ..Ended::nothing(&change.address, &made.id) })
 }

@@ -15,6 +15,7 @@ use aws_sdk_acm::types::{
 use serde_json::{Value, json};
 
 use super::route53::{domain, tag_change};
+use super::validation::{Waits, overdue};
 use super::{Clients, fault_of, owned, tags};
 use crate::provider::{Gone, Made, Provider, Search, Settled, Subject};
 use crate::resource::certificate::CertificateSpec;
@@ -34,6 +35,7 @@ const KEY_TYPES: [KeyAlgorithm; 7] = [
 /// Certificates of the account, in any region.
 pub struct Certificates {
     clients: Arc<Clients>,
+    waits: Waits,
 }
 
 fn dotless(name: &str) -> &str {
@@ -184,19 +186,12 @@ async fn request(client: &Client, subject: &Subject<'_>, spec: &CertificateSpec)
     answer.certificate_arn.ok_or_else(|| Fault::unexpected("acm", "RequestCertificate", "the answer has no ARN"))
 }
 
-/// Why a certificate will never be issued, or that it may be yet.
-fn issued(arn: &str, detail: &CertificateDetail) -> Result<Settled, Fault> {
-    let status = detail.status.as_ref();
-    if status == Some(&CertificateStatus::Issued) {
-        return Ok(Settled::Ready(attributes(arn, detail)));
-    }
-    let word = status.map_or("no status yet", CertificateStatus::as_str);
-    if !is_dead(status) {
-        return Ok(Settled::NotYet(word.to_owned(), Duration::from_secs(2)));
-    }
+/// Why a certificate will never be issued.
+fn never(arn: &str, detail: &CertificateDetail) -> Option<Fault> {
+    let status = detail.status.as_ref().filter(|status| is_dead(Some(status)))?;
     let why = detail.failure_reason.as_ref().map_or("the service gives no reason", |reason| reason.as_str());
-    let words = format!("the certificate {arn} is {word}: {why}");
-    Err(Fault::new(Class::Refused, "acm", "DescribeCertificate", word, words).next(
+    let words = format!("the certificate {arn} is {}: {why}", status.as_str());
+    Some(Fault::new(Class::Refused, "acm", "DescribeCertificate", status.as_str(), words).next(
         "check that the domain is delegated to the zone that holds the validation records (and its CAA records), \
          delete this certificate, then run this again",
     ))
@@ -205,7 +200,7 @@ fn issued(arn: &str, detail: &CertificateDetail) -> Result<Settled, Fault> {
 impl Certificates {
     /// Certificates reached by `clients`.
     pub fn new(clients: &Arc<Clients>) -> Self {
-        Self { clients: Arc::clone(clients) }
+        Self { clients: Arc::clone(clients), waits: Waits::default() }
     }
 
     /// The client of the region that an ARN names, else of the plan's: after a change of region the old one is meant.
@@ -298,15 +293,27 @@ impl Provider for Certificates {
         let Some(arn) = subject.id.filter(|_| level != Level::Accepted) else {
             return Ok(Settled::Ready(Attributes::new()));
         };
-        let not_yet = |word: &str| Settled::NotYet(word.to_owned(), Duration::from_millis(500));
+        let begun = self.waits.since(arn);
+        let not_yet = |word: &str, pause| Settled::NotYet(word.to_owned(), Duration::from_millis(pause));
         let Some(detail) = describe(&self.at(&spec, subject.id), arn).await? else {
-            return Ok(not_yet("not shown yet"));
+            return Ok(not_yet("not shown yet", 500));
         };
-        if level == Level::Propagated {
-            return issued(arn, &detail);
-        }
         let known = attributes(arn, &detail);
-        let ready = known.contains_key("validation");
-        Ok(if ready { Settled::Ready(known) } else { not_yet("no validation records yet") })
+        let ready = match level {
+            Level::Propagated => detail.status == Some(CertificateStatus::Issued),
+            _ => known.contains_key("validation"),
+        };
+        if ready {
+            return Ok(Settled::Ready(known));
+        }
+        if let Some(fault) = never(arn, &detail) {
+            return Err(fault);
+        }
+        if begun >= self.clients.certificate_wait() {
+            return Err(overdue(&self.clients, arn, &detail, begun).await);
+        }
+        let word = detail.status.as_ref().map_or("no status yet", CertificateStatus::as_str);
+        let propagated = level == Level::Propagated;
+        Ok(if propagated { not_yet(word, 2_000) } else { not_yet("no validation records yet", 500) })
     }
 }

@@ -1,7 +1,7 @@
 //! SDK clients: one shared HTTP client and credential chain, one service client per region, made when first used.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -13,6 +13,7 @@ use aws_types::sdk_config::RequestChecksumCalculation;
 use super::gate::{Gate, Permission};
 use super::pace::Pace;
 use super::repeats;
+use super::validation::CERTIFICATE_WAIT;
 use crate::resource::{Class, Fault};
 
 /// CloudFront, Route 53, IAM and Lambda@Edge have their control plane here.
@@ -55,6 +56,7 @@ pub struct Clients {
     gate: Gate,
     /// The way past the gate, for the state itself.
     ungated: Option<SharedHttpClient>,
+    certificate_wait: OnceLock<Duration>,
 }
 
 /// A client that repeats harmless calls and keeps to the rate that its service takes.
@@ -125,7 +127,19 @@ impl Clients {
             custom_endpoint: access.endpoint.is_some(),
             gate: Gate::default(),
             ungated: None,
+            certificate_wait: OnceLock::new(),
         }
+    }
+
+    /// Certificates that are not validated are waited for so long.
+    pub fn wait_for_certificates(&self, within: Duration) {
+        // Said once, when the account is connected.
+        let _ = self.certificate_wait.set(within);
+    }
+
+    /// How long a certificate that is not validated is waited for.
+    pub fn certificate_wait(&self) -> Duration {
+        self.certificate_wait.get().copied().unwrap_or(CERTIFICATE_WAIT)
     }
 
     /// From now on every request is asked about first, but those about the state.

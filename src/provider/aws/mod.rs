@@ -34,6 +34,7 @@ mod shared;
 mod stated;
 mod tag_changes;
 mod tags;
+mod validation;
 mod zone;
 
 use std::sync::Arc;
@@ -42,6 +43,7 @@ pub use clients::{Access, Clients, GLOBAL, Identity};
 pub use fault::of as fault_of;
 pub use permissions::policy as least_privilege;
 pub use rules::{RULES, Rule};
+pub use validation::CERTIFICATE_WAIT;
 
 use named::Named;
 
