@@ -1,24 +1,13 @@
-//! Rules on headers that policies and origins list.
+//! Rules on headers that policies list.
 //!
-//! Sources: "Understand response headers policies", "Add custom headers to origin requests" (the list of headers that
-//! CloudFront cannot add) and "Quotas" of the CloudFront developer guide; aws-cdk issues 13408 and 15286 for Authorization
-//! and Accept-Encoding.
+//! Sources: "Understand response headers policies" and "Quotas" of the CloudFront developer guide; aws-cdk issues 13408 and
+//! 15286 for Authorization and Accept-Encoding.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
 use super::rule::{Notes, Rule, Seen, error};
-
-/// Headers with settings of their own in a response headers policy.
-const SECURITY: [(&str, &str); 6] = [
-    ("strict-transport-security", "hsts_seconds"),
-    ("x-content-type-options", "nosniff"),
-    ("content-security-policy", "security headers"),
-    ("referrer-policy", "security headers"),
-    ("x-frame-options", "security headers"),
-    ("x-xss-protection", "security headers"),
-];
 
 /// Headers of one connection, and those that CloudFront writes itself.
 const OWN: [&str; 17] = [
@@ -41,41 +30,7 @@ const OWN: [&str; 17] = [
     "x-real-ip",
 ];
 
-/// Headers that CloudFront does not add to a request to an origin.
-const NEVER_TO_ORIGIN: [&str; 23] = [
-    "cache-control",
-    "connection",
-    "content-length",
-    "cookie",
-    "host",
-    "if-match",
-    "if-modified-since",
-    "if-none-match",
-    "if-range",
-    "if-unmodified-since",
-    "max-forwards",
-    "pragma",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "range",
-    "request-range",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "via",
-    "x-real-ip",
-];
-
 pub(super) const RESPONSE: &[Rule<Value>] = &[
-    error(
-        "CP202-security-header",
-        "security and CORS headers stand in their own settings",
-        "InvalidArgument: The parameter CustomHeaders contains a header that is a security header and cannot be set as custom header",
-        "write it in its own setting",
-        security,
-    ),
     error(
         "CP203-connection-header",
         "no custom header is one of the connection, or one that CloudFront writes itself",
@@ -148,46 +103,8 @@ pub(super) const LISTED: &[Rule<Value>] = &[error(
     listed_twice,
 )];
 
-pub(super) const ORIGIN: &[Rule<Value>] = &[
-    error(
-        "CF217-origin-header",
-        "no header of an origin is one that CloudFront cannot add",
-        "InvalidArgument: The parameter HeaderName contains a header that is not allowed",
-        "choose a name of your own, for example X-Origin-Secret",
-        origin_header,
-    ),
-    error(
-        "CF218-origin-header-count",
-        "an origin has at most ten headers of its own",
-        "TooManyOriginCustomHeaders, unless the quota was raised",
-        "write at most ten",
-        |seen, notes| {
-            each_origin(
-                seen,
-                |path, headers, notes| {
-                    let count = headers.len();
-                    notes.add_if(count > 10, path, || format!("there are {count}"));
-                },
-                notes,
-            );
-        },
-    ),
-];
-
 fn custom<'s>(seen: &'s Seen<'_, Value>) -> Option<&'s Map<String, Value>> {
     seen.spec.get("custom")?.as_object()
-}
-
-fn security(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
-    for name in custom(seen).into_iter().flatten().map(|(name, _)| name) {
-        let lower = name.to_ascii_lowercase();
-        let own = SECURITY.iter().find(|(known, _)| *known == lower).map(|(_, setting)| *setting);
-        let setting = own.or_else(|| lower.starts_with("access-control-").then_some("cors"));
-        if let Some(setting) = setting {
-            let instead = format!("leave it out of custom and write it in {setting}");
-            notes.add_with(format!("custom.{name}"), format!("`{name}` has a setting of its own"), instead);
-        }
-    }
 }
 
 fn connection(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
@@ -255,38 +172,6 @@ fn listed_twice(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
     }
 }
 
-/// The headers that each origin is sent besides, a map by name.
-fn each_origin(
-    seen: &Seen<'_, Value>,
-    visit: impl Fn(String, &Map<String, Value>, &mut Notes<'_>),
-    notes: &mut Notes<'_>,
-) {
-    let origins = seen.spec.get("origins").and_then(Value::as_array);
-    for (at, origin) in origins.into_iter().flatten().enumerate() {
-        for field in ["headers", "custom_headers"] {
-            if let Some(headers) = origin.get(field).and_then(Value::as_object) {
-                visit(format!("origins.{at}.{field}"), headers, notes);
-            }
-        }
-    }
-}
-
-fn origin_header(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
-    each_origin(
-        seen,
-        |path, headers, notes| {
-            form(Some(headers), &path, notes);
-            for name in headers.keys() {
-                let lower = name.to_ascii_lowercase();
-                let never = NEVER_TO_ORIGIN.contains(&lower.as_str());
-                let never = never || lower.starts_with("x-amz-") || lower.starts_with("x-edge-");
-                notes.add_if(never, format!("{path}.{name}"), || format!("`{name}` cannot be added"));
-            }
-        },
-        notes,
-    );
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use serde_json::json;
@@ -300,8 +185,6 @@ pub(super) mod tests {
         let many: BTreeMap<String, &str> = (0..11).map(|at| (format!("X-{at}"), "v")).collect();
         let say = |rule, headers: Value| case(rule).set(SAY, "/custom", headers);
         vec![
-            say("CP202-security-header", json!({"X-Frame-Options": "DENY"})),
-            say("CP202-security-header", json!({"access-control-allow-origin": "*"})),
             say("CP203-connection-header", json!({"Keep-Alive": "timeout=5"})),
             say("CP203-connection-header", json!({"X-Amz-Cf-Id": "x"})),
             say("CP204-custom-header-count", json!(many)),
@@ -329,23 +212,5 @@ pub(super) mod tests {
             .set("cdn.origin-request-policy.api", "/headers", json!({"all-viewer-and": ["CloudFront-Viewer-Country"]}))
             .set("cdn.origin-request-policy.api", "/query_strings", json!({"only": ["a", "A"]}));
         assert_eq!(super::super::all(&case.desired, TODAY), []);
-    }
-
-    #[test]
-    fn headers_of_an_origin() {
-        let found = |headers: Value| {
-            let desired = good();
-            let scope = super::super::scope::Scope::new(&desired, TODAY);
-            let address = "cdn.distribution.main".parse().expect("an address");
-            let spec = json!({"origins": [{"id": "o", "headers": headers}]});
-            let mut out = Vec::new();
-            super::super::rule::apply(&Seen { scope: &scope, address: &address, spec }, ORIGIN, &mut out);
-            out.into_iter().map(|finding| finding.rule).collect::<Vec<_>>()
-        };
-        let many: BTreeMap<String, &str> = (0..11).map(|at| (format!("X-{at}"), "v")).collect();
-        assert_eq!(found(json!({"X-Origin-Secret": "x"})), Vec::<&str>::new());
-        assert_eq!(found(json!({"Host": "x"})), ["CF217-origin-header"]);
-        assert_eq!(found(json!({"x-amz-meta-a": "x"})), ["CF217-origin-header"]);
-        assert_eq!(found(json!(many)), ["CF218-origin-header-count"]);
     }
 }
