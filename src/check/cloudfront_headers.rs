@@ -6,6 +6,23 @@ use crate::resource::response_headers_policy::ResponseHeadersPolicySpec;
 
 type Spec<'a> = Seen<'a, ResponseHeadersPolicySpec>;
 
+/// Headers with settings of their own.
+const OWN_SETTING: [(&str, &str); 13] = [
+    ("access-control-allow-credentials", "cors.credentials"),
+    ("access-control-allow-headers", "cors.headers"),
+    ("access-control-allow-methods", "cors.methods"),
+    ("access-control-allow-origin", "cors.origins"),
+    ("access-control-expose-headers", "cors.expose_headers"),
+    ("access-control-max-age", "cors.max_age_seconds"),
+    ("content-security-policy", "content_security_policy"),
+    ("referrer-policy", "referrer_policy"),
+    ("server-timing", "server_timing_percent"),
+    ("strict-transport-security", "hsts_seconds"),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "frame_options"),
+    ("x-xss-protection", "xss_protection"),
+];
+
 /// Headers of the connection or of CloudFront itself.
 const NEVER_REMOVED: [&str; 14] = [
     "connection",
@@ -36,6 +53,13 @@ const REFERRER: [&str; 8] = [
 ];
 
 pub(super) const RULES: &[Rule<ResponseHeadersPolicySpec>] = &[
+    error(
+        "CP401-security-header-as-custom",
+        "a header with a setting of its own is not among the custom ones",
+        "InvalidArgument: The parameter CustomHeaders contains a security header: use the security headers configuration",
+        "use its own setting",
+        own_setting,
+    ),
     error(
         "CP402-security-header",
         "security headers have values that CloudFront knows",
@@ -86,6 +110,15 @@ pub(super) const RULES: &[Rule<ResponseHeadersPolicySpec>] = &[
         nothing,
     ),
 ];
+
+fn own_setting(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+    for header in seen.spec.custom.iter().flatten().map(|(header, _)| header) {
+        let own = OWN_SETTING.iter().find(|(name, _)| header.eq_ignore_ascii_case(name));
+        let Some((_, setting)) = own else { continue };
+        let problem = format!("`{header}` is among the custom headers");
+        notes.add_with(format!("custom.{header}"), problem, format!("write it under `{setting}`"));
+    }
+}
 
 fn security(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     let spec = &seen.spec;
@@ -162,8 +195,12 @@ pub(super) mod tests {
 
     pub(in super::super) fn cases() -> Vec<Case> {
         const SAY: &str = "cdn.response-headers-policy.api";
+        let custom = |header: &str| case("CP401-security-header-as-custom").set(SAY, "/custom", json!({header: "x"}));
         let set = |rule, field: &str, value| case(rule).set(SAY, &format!("/{field}"), value);
         vec![
+            custom("strict-transport-security"),
+            custom("X-Frame-Options"),
+            custom("Access-Control-Allow-Origin"),
             set("CP402-security-header", "frame_options", json!("deny")),
             set("CP402-security-header", "referrer_policy", json!("none")),
             set("CP402-security-header", "content_security_policy", json!(" ")),

@@ -56,7 +56,7 @@ pub(super) const RESPONSE: &[Rule<Value>] = &[
         "InvalidArgument: The parameter Access-Control-Allow-Headers is not valid",
         "write * (ALL for methods), or names",
         |seen, notes| {
-            for field in ["headers", "expose", "methods"] {
+            for field in ["headers", "expose_headers", "methods"] {
                 let list = seen.spec.get("cors").and_then(|cors| cors.get(field)).and_then(Value::as_array);
                 let names: Vec<&str> = list.into_iter().flatten().filter_map(Value::as_str).collect();
                 let part = names.iter().find(|name| name.contains('*') && **name != "*");

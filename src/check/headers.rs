@@ -1,24 +1,13 @@
-//! Rules on headers that policies and origins list.
+//! Rules on headers that policies list.
 //!
-//! Sources: "Understand response headers policies", "Add custom headers to origin requests" (the list of headers that
-//! CloudFront cannot add) and "Quotas" of the CloudFront developer guide; aws-cdk issues 13408 and 15286 for Authorization
-//! and Accept-Encoding.
+//! Sources: "Understand response headers policies" and "Quotas" of the CloudFront developer guide; aws-cdk issues 13408 and
+//! 15286 for Authorization and Accept-Encoding.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
 use super::rule::{Notes, Rule, Seen, error};
-
-/// Headers with settings of their own in a response headers policy.
-const SECURITY: [(&str, &str); 6] = [
-    ("strict-transport-security", "hsts_seconds"),
-    ("x-content-type-options", "nosniff"),
-    ("content-security-policy", "security headers"),
-    ("referrer-policy", "security headers"),
-    ("x-frame-options", "security headers"),
-    ("x-xss-protection", "security headers"),
-];
 
 /// Headers of one connection, and those that CloudFront writes itself.
 const OWN: [&str; 17] = [
@@ -42,13 +31,6 @@ const OWN: [&str; 17] = [
 ];
 
 pub(super) const RESPONSE: &[Rule<Value>] = &[
-    error(
-        "CP202-security-header",
-        "security and CORS headers stand in their own settings",
-        "InvalidArgument: The parameter CustomHeaders contains a header that is a security header and cannot be set as custom header",
-        "write it in its own setting",
-        security,
-    ),
     error(
         "CP203-connection-header",
         "no custom header is one of the connection, or one that CloudFront writes itself",
@@ -123,18 +105,6 @@ pub(super) const LISTED: &[Rule<Value>] = &[error(
 
 fn custom<'s>(seen: &'s Seen<'_, Value>) -> Option<&'s Map<String, Value>> {
     seen.spec.get("custom")?.as_object()
-}
-
-fn security(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
-    for name in custom(seen).into_iter().flatten().map(|(name, _)| name) {
-        let lower = name.to_ascii_lowercase();
-        let own = SECURITY.iter().find(|(known, _)| *known == lower).map(|(_, setting)| *setting);
-        let setting = own.or_else(|| lower.starts_with("access-control-").then_some("cors"));
-        if let Some(setting) = setting {
-            let instead = format!("leave it out of custom and write it in {setting}");
-            notes.add_with(format!("custom.{name}"), format!("`{name}` has a setting of its own"), instead);
-        }
-    }
 }
 
 fn connection(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
@@ -215,8 +185,6 @@ pub(super) mod tests {
         let many: BTreeMap<String, &str> = (0..11).map(|at| (format!("X-{at}"), "v")).collect();
         let say = |rule, headers: Value| case(rule).set(SAY, "/custom", headers);
         vec![
-            say("CP202-security-header", json!({"X-Frame-Options": "DENY"})),
-            say("CP202-security-header", json!({"access-control-allow-origin": "*"})),
             say("CP203-connection-header", json!({"Keep-Alive": "timeout=5"})),
             say("CP203-connection-header", json!({"X-Amz-Cf-Id": "x"})),
             say("CP204-custom-header-count", json!(many)),

@@ -143,6 +143,7 @@ pub fn all(desired: &Desired, today: Date) -> Vec<Finding> {
     run(&scope, Kind::Certificate, acm::RULES, &mut out);
     run_any(&scope, shapes::RULES, &mut out);
     shapes::beside(&mut out);
+    identity::second_places(&scope, &mut out);
     out.sort_by(|a, b| {
         (a.severity, &a.address, &a.path, a.rule, &a.problem)
             .cmp(&(b.severity, &b.address, &b.path, b.rule, &b.problem))
@@ -259,7 +260,6 @@ mod tests {
     #[test]
     fn every_rule_has_a_case_and_its_own_id() {
         let tried: BTreeSet<&str> = cases().into_iter().flat_map(|case| case.rules).collect();
-        // Tried in headers.rs on a spec of their own.
         let listed: Vec<&str> = catalogue().iter().map(|(id, _)| *id).collect();
         let unique: BTreeSet<&str> = listed.iter().copied().collect();
         assert_eq!(unique.len(), listed.len(), "an id stands twice");

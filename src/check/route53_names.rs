@@ -68,6 +68,13 @@ pub(super) const RULES: &[Rule<RecordsSpec>] = &[
         "nest: let the geolocation set alias <place>.<name>, a failover or latency set over several regions, and the default alias a latency set over all regions, each with evaluate_target_health: true",
         geolocation_trap,
     ),
+    error(
+        "R5209-set-owned-twice",
+        "a record set belongs to one group of records",
+        "each run would write what the other group wrote otherwise",
+        "keep the set in one group; sets of other types or identifiers at its name may stand in others",
+        owned_twice,
+    ),
     warning(
         "R5210-failover-without-health",
         "a failover primary has something that can fail",
@@ -294,6 +301,16 @@ fn geolocation_trap(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
+fn owned_twice(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+    let groups = seen.scope.each::<RecordsSpec>(Kind::Records);
+    for (other, spec) in groups.filter(|(other, spec)| *other < seen.address && spec.zone_id == seen.spec.zone_id) {
+        let theirs: BTreeSet<String> = spec.sets.iter().map(RecordSet::owned_key).collect();
+        for (path, set) in sets(&seen.spec).filter(|(_, set)| theirs.contains(&set.owned_key())) {
+            notes.add(path, format!("`{other}` holds {}, too", set.owned_key()));
+        }
+    }
+}
+
 fn failover_health(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     for (path, set) in sets(&seen.spec).filter(|(_, set)| set.failover.as_deref() == Some("PRIMARY")) {
         let watched =
@@ -356,6 +373,13 @@ pub(super) mod tests {
                 "/sets/2/alias",
                 direct("us"),
             ),
+            case("R5209-set-owned-twice")
+                .set(API, "/sets/2", json!({"name": "two.akidb.com", "type": "A", "ttl": 60, "values": ["192.0.2.1"]}))
+                .set(
+                    SHIFT,
+                    "/sets/0",
+                    json!({"name": "two.akidb.com", "type": "A", "ttl": 60, "values": ["192.0.2.2"]}),
+                ),
             case("R5210-failover-without-health").set(FAIL, "/sets/0/alias/evaluate_target_health", json!(false)),
             case("R5212-one-ttl").push(SHIFT, "/sets", json!({"name": "shift.akidb.com", "type": "A", "set_identifier": "b", "weight": 1, "ttl": 300, "values": ["192.0.2.2"]})),
             // In another group it is as wrong.

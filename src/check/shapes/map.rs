@@ -36,7 +36,9 @@ pub(super) fn groups(kind: Kind) -> &'static [Group] {
             ("query_strings", cdn::QUERIES),
             ("cookies", cdn::COOKIES),
         ],
-        Kind::ResponseHeadersPolicy => &[("", cdn::RESPONSE_POLICY), ("cors", cdn::RESPONSE_CORS)],
+        Kind::ResponseHeadersPolicy => {
+            &[("", cdn::RESPONSE_POLICY), ("cors", cdn::RESPONSE_CORS), ("xss_protection", cdn::XSS_PROTECTION)]
+        }
         Kind::Distribution => cdn::DISTRIBUTION,
         Kind::Monitoring => &[("", &[("distribution_id", NONE)])],
         Kind::Certificate => &[("", CERTIFICATE)],
@@ -67,6 +69,8 @@ const BUCKET: &[Row] = &[
     ("region", NONE),
     ("versioning", "s3.VersioningConfiguration.Status"),
     ("encryption", "s3.ServerSideEncryptionByDefault.SSEAlgorithm"),
+    ("kms_key", "s3.ServerSideEncryptionByDefault.KMSMasterKeyID"),
+    ("bucket_key", "s3.ServerSideEncryptionRule.BucketKeyEnabled"),
     ("block_public_access", "s3.PublicAccessBlockConfiguration.BlockPublicPolicy"),
     ("ownership", "s3.OwnershipControlsRule.ObjectOwnership"),
     ("cors", "s3.CORSConfiguration.CORSRules"),
@@ -90,6 +94,7 @@ const CORS: &[Row] = &[
 const LIFECYCLE: &[Row] = &[
     ("id", "s3.LifecycleRule.ID"),
     ("prefix", "s3.LifecycleRuleFilter.Prefix"),
+    ("enabled", "s3.LifecycleRule.Status"),
     ("expire_days", "s3.LifecycleExpiration.Days"),
     ("expire_old_versions_days", "s3.NoncurrentVersionExpiration.NoncurrentDays"),
     ("abort_uploads_days", "s3.AbortIncompleteMultipartUpload.DaysAfterInitiation"),
@@ -113,6 +118,8 @@ const REPLICATION_RULE: &[Row] = &[
     ("delete_markers", "s3.DeleteMarkerReplication.Status"),
     ("replica_modifications", "s3.ReplicaModifications.Status"),
     ("time_control_minutes", "s3.ReplicationTimeValue.Minutes"),
+    ("encrypted_objects", "s3.SseKmsEncryptedObjects.Status"),
+    ("replica_key", "s3.EncryptionConfiguration.ReplicaKmsKeyID"),
 ];
 
 const OBJECT: &[Row] = &[

@@ -5,6 +5,9 @@ use super::map::{Group, NONE, Row};
 pub(super) const ORIGIN_ACCESS: &[Row] = &[
     ("name", "cloudfront.OriginAccessControlConfig.Name"),
     ("description", "cloudfront.OriginAccessControlConfig.Description"),
+    ("signing_behavior", "cloudfront.OriginAccessControlConfig.SigningBehavior"),
+    ("signing_protocol", "cloudfront.OriginAccessControlConfig.SigningProtocol"),
+    ("origin_type", "cloudfront.OriginAccessControlConfig.OriginAccessControlOriginType"),
 ];
 
 pub(super) const CACHE_POLICY: &[Row] = &[
@@ -55,9 +58,23 @@ pub(super) const RESPONSE_POLICY: &[Row] = &[
     ("name", "cloudfront.ResponseHeadersPolicyConfig.Name"),
     ("comment", "cloudfront.ResponseHeadersPolicyConfig.Comment"),
     ("hsts_seconds", "cloudfront.ResponseHeadersPolicyStrictTransportSecurity.AccessControlMaxAgeSec"),
+    ("hsts_include_subdomains", "cloudfront.ResponseHeadersPolicyStrictTransportSecurity.IncludeSubdomains"),
+    ("hsts_preload", "cloudfront.ResponseHeadersPolicyStrictTransportSecurity.Preload"),
+    ("frame_options", "cloudfront.ResponseHeadersPolicyFrameOptions.FrameOption"),
+    ("referrer_policy", "cloudfront.ResponseHeadersPolicyReferrerPolicy.ReferrerPolicy"),
+    ("content_security_policy", "cloudfront.ResponseHeadersPolicyContentSecurityPolicy.ContentSecurityPolicy"),
+    ("server_timing_percent", "cloudfront.ResponseHeadersPolicyServerTimingHeadersConfig.SamplingRate"),
+    ("remove", "cloudfront.ResponseHeadersPolicyRemoveHeadersConfig.Items"),
+    ("remove.*", "cloudfront.ResponseHeadersPolicyRemoveHeader.Header"),
     ("nosniff", "cloudfront.ResponseHeadersPolicyContentTypeOptions.Override"),
     ("custom.~", "cloudfront.ResponseHeadersPolicyCustomHeader.Header"),
     ("custom.*", "cloudfront.ResponseHeadersPolicyCustomHeader.Value"),
+];
+
+pub(super) const XSS_PROTECTION: &[Row] = &[
+    ("enabled", "cloudfront.ResponseHeadersPolicyXSSProtection.Protection"),
+    ("block", "cloudfront.ResponseHeadersPolicyXSSProtection.ModeBlock"),
+    ("report_uri", "cloudfront.ResponseHeadersPolicyXSSProtection.ReportUri"),
 ];
 
 pub(super) const RESPONSE_CORS: &[Row] = &[
@@ -68,11 +85,16 @@ pub(super) const RESPONSE_CORS: &[Row] = &[
     ("headers", "cloudfront.ResponseHeadersPolicyAccessControlAllowHeaders.Items!"),
     ("headers.*", "cloudfront.ResponseHeadersPolicyAccessControlAllowHeaders.Items[]"),
     ("max_age_seconds", "cloudfront.ResponseHeadersPolicyCorsConfig.AccessControlMaxAgeSec"),
+    ("expose_headers", "cloudfront.ResponseHeadersPolicyAccessControlExposeHeaders.Items"),
+    ("expose_headers.*", "cloudfront.ResponseHeadersPolicyAccessControlExposeHeaders.Items[]"),
+    ("credentials", "cloudfront.ResponseHeadersPolicyCorsConfig.AccessControlAllowCredentials"),
 ];
 
 pub(super) const DISTRIBUTION: &[Group] = &[
     ("", CONFIG),
     ("certificate", CERTIFICATE),
+    ("custom_error_responses.*", ERROR_RESPONSE),
+    ("geo_restriction", GEO_RESTRICTION),
     ("origins.*", ORIGIN),
     ("origins.*.custom", CUSTOM_ORIGIN),
     ("origin_groups.*", ORIGIN_GROUP),
@@ -96,6 +118,8 @@ const CONFIG: &[Row] = &[
     ("origins", "cloudfront.Origins.Items"),
     ("origin_groups", "cloudfront.OriginGroups.Items"),
     ("behaviours", "cloudfront.CacheBehaviors.Items"),
+    ("custom_error_responses", "cloudfront.CustomErrorResponses.Items"),
+    ("web_acl_id", "cloudfront.DistributionConfig.WebACLId"),
     ("tags.~", "cloudfront.Tag.Key"),
     ("tags.*", "cloudfront.Tag.Value"),
 ];
@@ -106,11 +130,32 @@ const CERTIFICATE: &[Row] = &[
     ("minimum_protocol", "cloudfront.ViewerCertificate.MinimumProtocolVersion"),
 ];
 
+const ERROR_RESPONSE: &[Row] = &[
+    ("code", "cloudfront.CustomErrorResponse.ErrorCode"),
+    ("page", "cloudfront.CustomErrorResponse.ResponsePagePath"),
+    ("response_code", "cloudfront.CustomErrorResponse.ResponseCode"),
+    ("min_ttl_seconds", "cloudfront.CustomErrorResponse.ErrorCachingMinTTL"),
+];
+
+/// A word, or an object with one list.
+const GEO_RESTRICTION: &[Row] = &[
+    ("", NONE),
+    ("allow", "cloudfront.GeoRestriction.Items"),
+    ("allow.*", "cloudfront.GeoRestriction.Items[]"),
+    ("deny", "cloudfront.GeoRestriction.Items"),
+    ("deny.*", "cloudfront.GeoRestriction.Items[]"),
+];
+
 const ORIGIN: &[Row] = &[
     ("id", "cloudfront.Origin.Id"),
     ("domain_name", "cloudfront.Origin.DomainName"),
     ("path", "cloudfront.Origin.OriginPath"),
     ("origin_access_id", "cloudfront.Origin.OriginAccessControlId"),
+    ("headers.~", "cloudfront.OriginCustomHeader.HeaderName"),
+    ("headers.*", "cloudfront.OriginCustomHeader.HeaderValue"),
+    ("shield", "cloudfront.OriginShield.OriginShieldRegion"),
+    ("connection_attempts", "cloudfront.Origin.ConnectionAttempts"),
+    ("connection_timeout_seconds", "cloudfront.Origin.ConnectionTimeout"),
 ];
 
 const CUSTOM_ORIGIN: &[Row] = &[
@@ -118,6 +163,7 @@ const CUSTOM_ORIGIN: &[Row] = &[
     ("https_port", "cloudfront.CustomOriginConfig.HTTPSPort"),
     ("protocol", "cloudfront.CustomOriginConfig.OriginProtocolPolicy"),
     ("read_timeout_seconds", "cloudfront.CustomOriginConfig.OriginReadTimeout"),
+    ("keepalive_timeout_seconds", "cloudfront.CustomOriginConfig.OriginKeepaliveTimeout"),
 ];
 
 const ORIGIN_GROUP: &[Row] = &[
@@ -134,6 +180,8 @@ const BEHAVIOUR: &[Row] = &[
     ("methods", "cloudfront.AllowedMethods.Items!"),
     ("methods.*", "cloudfront.AllowedMethods.Items[]"),
     ("compress", "cloudfront.CacheBehavior.Compress"),
+    ("trusted_key_groups", "cloudfront.TrustedKeyGroups.Items"),
+    ("trusted_key_groups.*", "cloudfront.TrustedKeyGroups.Items[]"),
     ("cache_policy_id", "cloudfront.CacheBehavior.CachePolicyId"),
     ("min_ttl", "cloudfront.CacheBehavior.MinTTL"),
     ("origin_request_policy_id", "cloudfront.CacheBehavior.OriginRequestPolicyId"),

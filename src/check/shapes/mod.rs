@@ -101,7 +101,8 @@ fn visit(value: &Value, path: &str, place: String, found: &mut dyn FnMut(&str, O
 fn region(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
     super::policy::walk(&seen.spec, "", &mut |path, text| {
         let field = path.rsplit('.').next().unwrap_or_default();
-        let named = (field == "region" || field.ends_with("_region")) && !path.starts_with("tags.");
+        let named = field == "region" || field == "shield" || field.ends_with("_region");
+        let named = named && !path.starts_with("tags.");
         if named && !super::scope::is_open(text) && !is_region(text) {
             let near = nearest(text, regions()).unwrap_or("eu-central-1");
             notes.add_with(path, format!("`{text}` is no region of AWS"), format!("write {near}"));

@@ -138,6 +138,8 @@ fn every_granted_action_is_in_the_table() {
         "s3:GetReplicationConfiguration" => "getbucketreplication".to_owned(),
         "s3:PutReplicationConfiguration" => "putbucketreplication".to_owned(),
         "s3:GetBucketPublicAccessBlock" => "getpublicaccessblock".to_owned(),
+        "s3:GetAccelerateConfiguration" => "getbucketaccelerateconfiguration".to_owned(),
+        "s3:GetBucketNotification" => "getbucketnotificationconfiguration".to_owned(),
         "s3:PutBucketPublicAccessBlock" => "putpublicaccessblock".to_owned(),
         "s3:DeleteObjectVersion" => "deleteobject".to_owned(),
         "s3:GetObjectVersion" => "getobject".to_owned(),
@@ -175,9 +177,7 @@ fn paths<S: JsonSchema>() -> BTreeSet<String> {
             found.insert(path.to_owned());
             return visit(items, whole, &join("*"), found);
         }
-        if let Some(values) =
-            schema.get("additionalProperties").filter(|_| schema.get("type") == Some(&json!("object")))
-        {
+        if let Some(values) = schema.get("additionalProperties").filter(|values| **values != json!(false)) {
             found.insert(join("~"));
             return visit(values, whole, &join("*"), found);
         }
