@@ -110,7 +110,11 @@ impl Search<'_> {
             let all = leaving.iter().next().filter(|(_, gone)| leaving.len() == 1 && gone.len() == keys.len());
             // A set that another group wants goes there, whatever is said of the group.
             let goal = all.map(|(to, _)| *to).or(forced.filter(|_| leaving.is_empty()));
-            match goal.filter(|to| !self.remembered.resources.contains_key(*to)) {
+            // Two groups may become one: the second brings its sets to the first.
+            let free = |to: &&Address| {
+                !self.remembered.resources.contains_key(*to) && !self.moves.addresses.values().any(|taken| taken == *to)
+            };
+            match goal.filter(free) {
                 Some(to) if !self.desired.resources.contains_key(address) => {
                     self.moves.addresses.insert(address.clone(), to.clone());
                 }

@@ -90,6 +90,7 @@ fn groups_are_renamed_split_joined_and_swapped_without_a_call() {
     stays("split", &groups("r", &[("g", &[A, B])]), &groups("r", &[("g", &[A]), ("h", &[B])]));
     stays("split into new ones", &groups("r", &[("g", &[A, B])]), &groups("r", &[("x", &[A]), ("y", &[B])]));
     stays("joined", &groups("r", &[("g", &[A]), ("h", &[B])]), &groups("r", &[("h", &[A, B])]));
+    stays("joined in a new one", &groups("r", &[("g", &[A]), ("h", &[B])]), &groups("r", &[("i", &[A, B])]));
     stays("swapped", &groups("r", &[("g", &[A]), ("h", &[B, C])]), &groups("r", &[("g", &[B, C]), ("h", &[A])]));
 }
 

@@ -11,8 +11,8 @@ use crate::change::{compare, differing, mark};
 use crate::ledger::{Fact, Subject as Noted};
 use crate::provider::{Made, Provider, Settled, Subject};
 use crate::resource::{
-    ACCEPTED_EXTRAS, Action, Address, Attributes, Change, Class, Event, Fault, Found, Kind, Level, Owner, Record, Resource,
-    Standing, has_references, token, zone,
+    ACCEPTED_EXTRAS, Action, Address, Attributes, Change, Class, Event, Fault, Found, Kind, Level, Owner, Record,
+    Resource, Standing, has_references, token, zone,
 };
 
 /// What a put works on.
