@@ -473,25 +473,21 @@ fn cdn() -> BoxedStrategy<Vec<Value>> {
 }
 
 #[test]
-#[ignore = "until the lists of a bucket's settings are compared as sets"]
 fn buckets_converge() {
     converges(&models());
 }
 
 #[test]
-#[ignore = "until values are compared as Route 53 stores them"]
 fn records_converge() {
     converges(&routing(NAMES));
 }
 
 #[test]
-#[ignore = "until octal escapes are read"]
 fn escaped_names_converge() {
     converges(&routing(ESCAPED));
 }
 
 #[test]
-#[ignore = "until the lists of policies are compared as sets"]
 fn distributions_converge() {
     converges(&cdn());
 }

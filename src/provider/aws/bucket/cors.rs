@@ -23,7 +23,7 @@ impl<'a> Stated<'a> {
         let stated = self.now.is_some() || self.before.is_some();
         let marked = stated && rule.id().is_some_and(|id| id.starts_with(MARK));
         let plain = told(rule);
-        all_go || marked || [self.now, self.before].into_iter().flatten().flatten().any(|known| *known == plain)
+        all_go || marked || [self.now, self.before].into_iter().flatten().flatten().any(|known| same(known, &plain))
     }
 }
 
@@ -41,7 +41,23 @@ pub fn seen(held: &[s3::CorsRule], stated: Stated<'_>, extras: &mut Vec<Extra>) 
         value: serde_json::to_value(told(rule)).unwrap_or_default(),
         theirs: true,
     }));
-    (stated.now.is_some() || !ours.is_empty()).then(|| ours.into_iter().map(told).collect())
+    // The lists in a rule are sets: in another order they are what the plan says.
+    let spelled = |(at, rule): (usize, &s3::CorsRule)| {
+        let plain = told(rule);
+        let wanted = stated.now.and_then(|now| now.get(at)).filter(|wanted| same(wanted, &plain));
+        wanted.cloned().unwrap_or(plain)
+    };
+    (stated.now.is_some() || !ours.is_empty()).then(|| ours.into_iter().enumerate().map(spelled).collect())
+}
+
+fn same(one: &CorsRule, other: &CorsRule) -> bool {
+    let sorted = |list: &[String]| {
+        let mut list = list.to_vec();
+        list.sort();
+        list
+    };
+    let lists = |rule: &CorsRule| [&rule.origins, &rule.methods, &rule.headers, &rule.expose].map(|list| sorted(list));
+    one.max_age_seconds == other.max_age_seconds && lists(one) == lists(other)
 }
 
 /// Writes our rules into what is there. The last rule goes with the configuration.
