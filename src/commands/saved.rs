@@ -297,16 +297,34 @@ pub fn not_to_be_undone(changes: &Changes, at_hand: &BTreeSet<String>, global: &
         let after = change.after.as_ref().and_then(|resource| text(&resource.spec));
         (after.as_ref() != Some(&before) && !at_hand.contains(&before) && !kept(&before)).then_some(before)
     };
-    let functions = changes.acting().filter(|change| change.kind == Kind::Function);
-    let lost = functions.filter(|change| former(change, "code_sha256").is_some());
-    lost.map(|change| {
+    let lost = |kind: Kind, field: &'static str| {
+        changes.acting().filter(move |change| change.kind == kind).filter(move |change| former(change, field).is_some())
+    };
+    let code = lost(Kind::Function, "code_sha256").map(|change| {
         format!(
             "{}: its present code is not kept on this machine; a rollback takes it from a published version while Lambda \
              has one, and is refused after that: keep the zip",
             change.address
         )
-    })
-    .collect()
+    });
+    let content = lost(Kind::Object, "sha256").filter(|change| !keeps_versions(changes, change)).map(|change| {
+        format!(
+            "{}: its present content is kept neither on this machine (up to 64 MiB) nor by its bucket (no versions); a \
+             rollback needs the file",
+            change.address
+        )
+    });
+    code.chain(content).collect()
+}
+
+/// Whether the bucket of an object remembers what the object was.
+fn keeps_versions(changes: &Changes, object: &Change) -> bool {
+    let seen = |change: &Change, field: &str| change.found.as_ref()?.spec.get(field).cloned();
+    let bucket = seen(object, "bucket");
+    let buckets = changes.items.values().filter(|change| change.kind == Kind::Bucket);
+    buckets
+        .filter(|change| seen(change, "name") == bucket)
+        .any(|change| seen(change, "versioning") == Some(true.into()))
 }
 
 /// The bytes that were kept; one whose content is not what its name says is left out.

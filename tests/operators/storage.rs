@@ -390,6 +390,39 @@ fn a_deploy_that_would_delete_a_bucket_with_data_does_nothing() {
     stack.run(&["deploy", "--plan", "one.yaml", "--dry-run"]).exits(2);
 }
 
+/// S3 refuses to suspend versions while rules are there: the first run still succeeds.
+#[test]
+fn versions_and_replication_are_given_up_in_one_run() {
+    let stack = Stack::new();
+    stack.deploy(&stack.plan("with.yaml", &replicated(&stack, ""))).exits(0);
+    let proxy = Proxy::start(&local_aws::endpoint());
+    let refusal = Refusal {
+        service: "s3",
+        operation: "",
+        status: 409,
+        code: "InvalidBucketState",
+        message: "A replication configuration is present on this bucket, so the versioning state cannot be changed.",
+    };
+    let versioning = |call: &crate::support::proxy::Call| call.method == "PUT" && call.path.contains("versioning");
+    proxy.on(versioning, Which::First(1), Act::Refuse(refusal));
+    let plain = replicated(&stack, "").replace(", versioning: true", "");
+    let (plain, _) = plain.split_once("      replication:").expect("rules");
+    stack.plan("without.yaml", plain);
+    stack.run_at(proxy.url(), &["deploy", "--plan", "without.yaml", "--yes"]).exits(0);
+    let source = format!("rep-a-{}", stack.account);
+    let versioning = wait(client(&stack).get_bucket_versioning().bucket(&source).send()).expect("versioning");
+    assert_eq!(versioning.status, Some(BucketVersioningStatus::Suspended));
+}
+
+#[test]
+fn another_region_for_a_bucket_is_refused_before_anything_is_done() {
+    let stack = Stack::new();
+    stack.deploy(&stack.plan("here.yaml", &one_bucket(&stack, &[]))).exits(0);
+    let there = one_bucket(&stack, &[]).replace("us-east-1", "eu-central-1");
+    let refused = stack.deploy(&stack.plan("there.yaml", &there)).exits(3);
+    assert!(refused.stderr.contains("region cannot change under the same name"), "{}", refused.stderr);
+}
+
 #[test]
 fn kms_is_named_offline() {
     let stack = Stack::new();
