@@ -77,11 +77,11 @@ fn doomed(changes: &Changes) -> impl Iterator<Item = Doomed<'_>> {
 
 /// Keys of the stack's own objects in a bucket that go in the same run.
 fn going(changes: &Changes, bucket: &str) -> BTreeSet<String> {
+    let text = |spec: &Value, field: &str| spec.get(field).and_then(Value::as_str).map(str::to_owned);
     let objects = changes.items.values().filter(|change| change.kind == Kind::Object);
     let objects = objects.filter(|change| change.action == Action::Delete);
-    let text = |spec: &Value, field: &str| spec.get(field).and_then(Value::as_str).map(str::to_owned);
-    let inside = objects
-        .filter_map(|change| change.found.as_ref())
-        .filter(|found| text(&found.spec, "bucket").as_deref() == Some(bucket));
-    inside.filter_map(|found| text(&found.spec, "key")).collect()
+    let now = objects.filter_map(|change| change.found.as_ref()).map(|found| &found.spec);
+    let left = changes.leftovers.iter().filter(|left| left.kind == Kind::Object).map(|left| &left.spec);
+    let inside = now.chain(left).filter(|spec| text(spec, "bucket").as_deref() == Some(bucket));
+    inside.filter_map(|spec| text(spec, "key")).collect()
 }

@@ -206,14 +206,22 @@ fn a_replication_rule_gives_up_what_the_plan_gives_up_and_leaves_the_rules_of_ot
         answer.replication_configuration.expect("a configuration")
     };
     let before = rules().rules;
-    for setting in [", time_control_minutes: 15", ", replica_modifications: true", ", prefix: m/", ", enabled: false"] {
+    let key = "arn:aws:kms:eu-central-1:123456789012:key/0f7f42a4-6ff2-4e2f-8f0c-2f1a1a5b7a11";
+    for setting in [
+        ", time_control_minutes: 15",
+        ", replica_modifications: true",
+        ", prefix: m/",
+        ", enabled: false",
+        &format!(", encrypted_objects: true, replica_key: {key}"),
+    ] {
         stack.deploy(&stack.plan("with.yaml", &replicated(&stack, setting))).exits(0);
         assert_ne!(rules().rules, before, "{setting}");
         stack.run(&["rollback", "--stack", &stack.name(), "--yes"]).exits(0);
         let mut now = rules().rules;
         // Once said, the word stays, and says no.
-        if let Some(criteria) = now[0].source_selection_criteria.take().and_then(|all| all.replica_modifications) {
-            assert_eq!(criteria.status, s3::ReplicaModificationsStatus::Disabled);
+        if let Some(criteria) = now[0].source_selection_criteria.take() {
+            let back = criteria.replica_modifications.map(|back| back.status);
+            assert_eq!(back, Some(s3::ReplicaModificationsStatus::Disabled), "{setting}");
         }
         assert_eq!(now, before, "{setting} is rolled back");
     }
@@ -508,6 +516,55 @@ fn own_files_follow_a_folder() {
     assert!(refused.stderr.contains("theirs.txt"), "{}", refused.stderr);
     wait(s3.delete_object().bucket(&name).key("theirs.txt").send()).expect("deleted");
     stack.run(&["destroy", "--stack", &stack.name(), "--yes"]).exits(0);
+}
+
+/// Each setting of a function and of a file: without, with, without; and with, then rolled back.
+#[test]
+fn functions_and_files_give_up_what_the_plan_gives_up() {
+    let stack = Stack::new();
+    zip(&stack, "exports.handler = async () => 1; exports.other = async () => 2");
+    std::fs::write(stack.home.path().join("page.txt"), "text").expect("a file");
+    let lambda = aws_sdk_lambda::Client::new(&stack.sdk);
+    let s3 = client(&stack);
+    let plan = |name: &str, function: &str, file: &str| {
+        let zip = stack.home.path().join("code.zip").display().to_string();
+        let steps = format!(
+            "{}      files:\n        b:\n          page.txt: {{file: page.txt{file}}}\n  - title: e\n    id: e\n    kind: edge-function\n    with:\n      functions:\n        f: {{name: g-{}, runtime: nodejs24.x, memory_mb: 128, timeout_seconds: 3, code: {{zip: {zip}}}{function}}}\n",
+            one_bucket(&stack, &[]),
+            stack.account,
+        );
+        stack.plan(name, &steps)
+    };
+    let world = || {
+        let call = lambda.get_function_configuration().function_name(format!("g-{}", stack.account));
+        let held = wait(call.send()).expect("the function");
+        let head = wait(s3.head_object().bucket(bucket(&stack)).key("page.txt").send()).expect("the object");
+        format!(
+            "{:?} {:?} {:?} {:?}",
+            held.description.filter(|text| !text.is_empty()),
+            held.handler,
+            head.content_type,
+            head.cache_control
+        )
+    };
+    let without = plan("without.yaml", "", "");
+    stack.deploy(&without).exits(0);
+    let before = world();
+    for (function, file) in [
+        (", description: what it does", ""),
+        (", handler: index.other", ""),
+        ("", ", content_type: application/x-own"),
+        ("", ", cache_control: no-store"),
+    ] {
+        let with = plan("with.yaml", function, file);
+        stack.deploy(&with).exits(0);
+        assert_ne!(world(), before, "{function}{file} is set");
+        stack.deploy(&without).exits(0);
+        assert_eq!(world(), before, "{function}{file} is unset");
+        stack.deploy(&with).exits(0);
+        stack.run(&["rollback", "--stack", &stack.name(), "--yes"]).exits(0);
+        assert_eq!(world(), before, "{function}{file} is rolled back");
+    }
 }
 
 #[test]
