@@ -1,4 +1,4 @@
-//! Buckets that are to go and hold data: found before the first call, not half-way.
+//! What would stop a deletion half-way: data in buckets, policies of others on roles. Found before the first call.
 
 use std::collections::BTreeSet;
 
@@ -18,11 +18,13 @@ struct Doomed<'a> {
     spec: &'a Value,
 }
 
-/// Refuses a run that would delete a bucket with data in it, unless it may empty it. A run that only looks is told.
+/// Refuses a run that would delete a role with policies of others, or a bucket with data in it unless it may empty it. A run
+/// that only looks is told.
 ///
 /// # Errors
-/// Every such bucket by name, with one of the keys in it.
+/// Every such role and bucket by name, with what is in the way.
 pub async fn refuse(changes: &Changes, providers: &Providers, run: &RunArgs, context: &Context) -> Result<(), Failure> {
+    held_roles(changes, run, context)?;
     if run.empty_buckets {
         return Ok(());
     }
@@ -60,6 +62,31 @@ pub async fn refuse(changes: &Changes, providers: &Providers, run: &RunArgs, con
     Err(Failure::refused(
         format!("{problem}\nnothing was done"),
         "save what you need (aws s3 sync), then add --empty-buckets to delete every object and old version in them, too",
+    ))
+}
+
+/// AWS deletes a role only when nothing hangs on it; what others put there is theirs.
+fn held_roles(changes: &Changes, run: &RunArgs, context: &Context) -> Result<(), Failure> {
+    let going = changes.items.values().filter(|change| change.kind == Kind::Role && change.action == Action::Delete);
+    let held = going.filter_map(|change| {
+        let found = change.found.as_ref()?;
+        let paths = found.extras.iter().map(|extra| extra.path.as_str());
+        let policies = paths.filter_map(|path| path.strip_prefix("inline.").or_else(|| path.strip_prefix("managed.")));
+        let policies: Vec<&str> = policies.collect();
+        (!policies.is_empty()).then(|| format!("{} ({}): {}", found.id, change.address, policies.join(", ")))
+    });
+    let held: Vec<String> = held.collect();
+    if held.is_empty() {
+        return Ok(());
+    }
+    let problem = format!("others attached policies to roles that are to be deleted:\n  {}", held.join("\n  "));
+    if run.dry_run {
+        context.voice.remark(&format!("{problem}\n  the run would be refused"));
+        return Ok(());
+    }
+    Err(Failure::refused(
+        format!("{problem}\nnothing was done"),
+        "ask whose they are; detach or delete them (aws iam detach-role-policy, delete-role-policy), then run the same command again",
     ))
 }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Context;
 use super::asking::{self, Asked};
+use super::full;
 use super::walk::{self, Purpose, Run, RunArgs};
 use crate::change::Scope;
 use crate::cli::Global;
@@ -183,6 +184,7 @@ async fn with_ledger(
     if let Some(address) = first_other(&saved.changes, &changes) {
         return Err(stale(format!("{address} is not as it was")));
     }
+    full::refuse(&changes, &providers, run, context).await?;
     let header = Header {
         plan: Some(file.to_owned()),
         ..walk::header(connection, &identity, &saved.stack, None, &context.global)

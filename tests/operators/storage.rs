@@ -253,10 +253,12 @@ fn a_role_with_policies_of_others_is_not_touched_by_destroy() {
     let read = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess";
     wait(iam.attach_role_policy().role_name(&role).policy_arn(read).send()).expect("attach");
     stack.deploy(&stack.plan("plan.yaml", &replicated(&stack, ", enabled: false"))).exits(0);
-    let refused = stack.run(&["destroy", "--stack", &stack.name(), "--yes"]).exits(1);
+    let refused = stack.run(&["destroy", "--stack", &stack.name(), "--yes"]).exits(3);
     assert!(refused.all().contains(read) && refused.all().contains("detach-role-policy"), "{}", refused.all());
     let own = wait(iam.list_role_policies().role_name(&role).send()).expect("inline").policy_names;
     assert_eq!(own, ["replicate"], "its own policies are still there");
+    let source = format!("rep-a-{}", stack.account);
+    wait(client(&stack).get_bucket_replication().bucket(source).send()).expect("and so is all the rest");
     wait(iam.detach_role_policy().role_name(&role).policy_arn(read).send()).expect("detach");
     stack.run(&["destroy", "--stack", &stack.name(), "--yes"]).exits(0);
 }
@@ -565,6 +567,29 @@ fn functions_and_files_give_up_what_the_plan_gives_up() {
         stack.run(&["rollback", "--stack", &stack.name(), "--yes"]).exits(0);
         assert_eq!(world(), before, "{function}{file} is rolled back");
     }
+}
+
+#[test]
+fn a_page_may_be_a_folder() {
+    let stack = Stack::new();
+    std::fs::create_dir(stack.home.path().join("site")).expect("a folder");
+    for (name, text) in [("index.html", "<p>"), ("style.css", "p {}")] {
+        std::fs::write(stack.home.path().join("site").join(name), text).expect("a file");
+    }
+    let name = bucket(&stack);
+    let steps = format!(
+        "  - title: p\n    id: p\n    kind: page\n    with:\n      bucket: {{name: {name}, region: us-east-1, versioning: true}}\n      files:\n        /: {{folder: site, cache_control: no-cache}}\n"
+    );
+    let plan = stack.plan("page.yaml", &steps);
+    stack.deploy(&plan).exits(0);
+    let head = wait(client(&stack).head_object().bucket(&name).key("style.css").send()).expect("the object");
+    assert_eq!(head.content_type(), Some("text/css; charset=utf-8"));
+    assert!(stack.deploy(&plan).exits(0).stdout.contains("no changes"));
+    // A saved plan that would delete a bucket with old versions is refused like any other run.
+    let other = stack.plan("other.yaml", &one_bucket(&stack, &[]).replace(&name, &format!("other-{}", stack.account)));
+    stack.run(&["deploy", "--plan", &other.to_string_lossy(), "--out", "saved.plan.json"]).exits(2);
+    let refused = stack.run(&["deploy", "saved.plan.json", "--yes"]).exits(3);
+    assert!(refused.stderr.contains("--empty-buckets"), "{}", refused.stderr);
 }
 
 #[test]
