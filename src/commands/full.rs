@@ -1,4 +1,4 @@
-//! Buckets that are to go and hold data: found before the first call, not half-way.
+//! What would stop a deletion half-way: data in buckets, policies of others on roles. Found before the first call.
 
 use std::collections::BTreeSet;
 
@@ -18,11 +18,13 @@ struct Doomed<'a> {
     spec: &'a Value,
 }
 
-/// Refuses a run that would delete a bucket with data in it, unless it may empty it. A run that only looks is told.
+/// Refuses a run that would delete a role with policies of others, or a bucket with data in it unless it may empty it. A run
+/// that only looks is told.
 ///
 /// # Errors
-/// Every such bucket by name, with one of the keys in it.
+/// Every such role and bucket by name, with what is in the way.
 pub async fn refuse(changes: &Changes, providers: &Providers, run: &RunArgs, context: &Context) -> Result<(), Failure> {
+    held_roles(changes, run, context)?;
     if run.empty_buckets {
         return Ok(());
     }
@@ -63,6 +65,31 @@ pub async fn refuse(changes: &Changes, providers: &Providers, run: &RunArgs, con
     ))
 }
 
+/// AWS deletes a role only when nothing hangs on it; what others put there is theirs.
+fn held_roles(changes: &Changes, run: &RunArgs, context: &Context) -> Result<(), Failure> {
+    let going = changes.items.values().filter(|change| change.kind == Kind::Role && change.action == Action::Delete);
+    let held = going.filter_map(|change| {
+        let found = change.found.as_ref()?;
+        let paths = found.extras.iter().map(|extra| extra.path.as_str());
+        let policies = paths.filter_map(|path| path.strip_prefix("inline.").or_else(|| path.strip_prefix("managed.")));
+        let policies: Vec<&str> = policies.collect();
+        (!policies.is_empty()).then(|| format!("{} ({}): {}", found.id, change.address, policies.join(", ")))
+    });
+    let held: Vec<String> = held.collect();
+    if held.is_empty() {
+        return Ok(());
+    }
+    let problem = format!("others attached policies to roles that are to be deleted:\n  {}", held.join("\n  "));
+    if run.dry_run {
+        context.voice.remark(&format!("{problem}\n  the run would be refused"));
+        return Ok(());
+    }
+    Err(Failure::refused(
+        format!("{problem}\nnothing was done"),
+        "ask whose they are; detach or delete them (aws iam detach-role-policy, delete-role-policy), then run the same command again",
+    ))
+}
+
 /// What goes with this run, and what was left to go by an earlier one.
 fn doomed(changes: &Changes) -> impl Iterator<Item = Doomed<'_>> {
     let goes = |action: Action| matches!(action, Action::Delete | Action::Replace);
@@ -77,11 +104,11 @@ fn doomed(changes: &Changes) -> impl Iterator<Item = Doomed<'_>> {
 
 /// Keys of the stack's own objects in a bucket that go in the same run.
 fn going(changes: &Changes, bucket: &str) -> BTreeSet<String> {
+    let text = |spec: &Value, field: &str| spec.get(field).and_then(Value::as_str).map(str::to_owned);
     let objects = changes.items.values().filter(|change| change.kind == Kind::Object);
     let objects = objects.filter(|change| change.action == Action::Delete);
-    let text = |spec: &Value, field: &str| spec.get(field).and_then(Value::as_str).map(str::to_owned);
-    let inside = objects
-        .filter_map(|change| change.found.as_ref())
-        .filter(|found| text(&found.spec, "bucket").as_deref() == Some(bucket));
-    inside.filter_map(|found| text(&found.spec, "key")).collect()
+    let now = objects.filter_map(|change| change.found.as_ref()).map(|found| &found.spec);
+    let left = changes.leftovers.iter().filter(|left| left.kind == Kind::Object).map(|left| &left.spec);
+    let inside = now.chain(left).filter(|spec| text(spec, "bucket").as_deref() == Some(bucket));
+    inside.filter_map(|spec| text(spec, "key")).collect()
 }

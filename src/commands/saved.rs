@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Context;
 use super::asking::{self, Asked};
+use super::full;
 use super::walk::{self, Purpose, Run, RunArgs};
 use crate::change::Scope;
 use crate::cli::Global;
@@ -184,6 +185,7 @@ async fn with_ledger(
     if let Some(address) = first_other(&saved.changes, &changes) {
         return Err(stale(format!("{address} is not as it was")));
     }
+    full::refuse(&changes, &providers, run, context).await?;
     let header = Header {
         plan: Some(file.to_owned()),
         ..walk::header(connection, &identity, &saved.stack, None, &context.global)
@@ -298,16 +300,34 @@ pub fn not_to_be_undone(changes: &Changes, at_hand: &BTreeSet<String>, global: &
         let after = change.after.as_ref().and_then(|resource| text(&resource.spec));
         (after.as_ref() != Some(&before) && !at_hand.contains(&before) && !kept(&before)).then_some(before)
     };
-    let functions = changes.acting().filter(|change| change.kind == Kind::Function);
-    let lost = functions.filter(|change| former(change, "code_sha256").is_some());
-    lost.map(|change| {
+    let lost = |kind: Kind, field: &'static str| {
+        changes.acting().filter(move |change| change.kind == kind).filter(move |change| former(change, field).is_some())
+    };
+    let code = lost(Kind::Function, "code_sha256").map(|change| {
         format!(
             "{}: its present code is not kept on this machine; a rollback takes it from a published version while Lambda \
              has one, and is refused after that: keep the zip",
             change.address
         )
-    })
-    .collect()
+    });
+    let content = lost(Kind::Object, "sha256").filter(|change| !keeps_versions(changes, change)).map(|change| {
+        format!(
+            "{}: its present content is kept neither on this machine (up to 64 MiB) nor by its bucket (no versions); a \
+             rollback needs the file",
+            change.address
+        )
+    });
+    code.chain(content).collect()
+}
+
+/// Whether the bucket of an object remembers what the object was.
+fn keeps_versions(changes: &Changes, object: &Change) -> bool {
+    let seen = |change: &Change, field: &str| change.found.as_ref()?.spec.get(field).cloned();
+    let bucket = seen(object, "bucket");
+    let buckets = changes.items.values().filter(|change| change.kind == Kind::Bucket);
+    buckets
+        .filter(|change| seen(change, "name") == bucket)
+        .any(|change| seen(change, "versioning") == Some(true.into()))
 }
 
 /// The bytes that were kept; one whose content is not what its name says is left out.

@@ -206,14 +206,22 @@ fn a_replication_rule_gives_up_what_the_plan_gives_up_and_leaves_the_rules_of_ot
         answer.replication_configuration.expect("a configuration")
     };
     let before = rules().rules;
-    for setting in [", time_control_minutes: 15", ", replica_modifications: true", ", prefix: m/", ", enabled: false"] {
+    let key = "arn:aws:kms:eu-central-1:123456789012:key/0f7f42a4-6ff2-4e2f-8f0c-2f1a1a5b7a11";
+    for setting in [
+        ", time_control_minutes: 15",
+        ", replica_modifications: true",
+        ", prefix: m/",
+        ", enabled: false",
+        &format!(", encrypted_objects: true, replica_key: {key}"),
+    ] {
         stack.deploy(&stack.plan("with.yaml", &replicated(&stack, setting))).exits(0);
         assert_ne!(rules().rules, before, "{setting}");
         stack.run(&["rollback", "--stack", &stack.name(), "--yes"]).exits(0);
         let mut now = rules().rules;
         // Once said, the word stays, and says no.
-        if let Some(criteria) = now[0].source_selection_criteria.take().and_then(|all| all.replica_modifications) {
-            assert_eq!(criteria.status, s3::ReplicaModificationsStatus::Disabled);
+        if let Some(criteria) = now[0].source_selection_criteria.take() {
+            let back = criteria.replica_modifications.map(|back| back.status);
+            assert_eq!(back, Some(s3::ReplicaModificationsStatus::Disabled), "{setting}");
         }
         assert_eq!(now, before, "{setting} is rolled back");
     }
@@ -245,10 +253,12 @@ fn a_role_with_policies_of_others_is_not_touched_by_destroy() {
     let read = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess";
     wait(iam.attach_role_policy().role_name(&role).policy_arn(read).send()).expect("attach");
     stack.deploy(&stack.plan("plan.yaml", &replicated(&stack, ", enabled: false"))).exits(0);
-    let refused = stack.run(&["destroy", "--stack", &stack.name(), "--yes"]).exits(1);
+    let refused = stack.run(&["destroy", "--stack", &stack.name(), "--yes"]).exits(3);
     assert!(refused.all().contains(read) && refused.all().contains("detach-role-policy"), "{}", refused.all());
     let own = wait(iam.list_role_policies().role_name(&role).send()).expect("inline").policy_names;
     assert_eq!(own, ["replicate"], "its own policies are still there");
+    let source = format!("rep-a-{}", stack.account);
+    wait(client(&stack).get_bucket_replication().bucket(source).send()).expect("and so is all the rest");
     wait(iam.detach_role_policy().role_name(&role).policy_arn(read).send()).expect("detach");
     stack.run(&["destroy", "--stack", &stack.name(), "--yes"]).exits(0);
 }
@@ -390,6 +400,39 @@ fn a_deploy_that_would_delete_a_bucket_with_data_does_nothing() {
     stack.run(&["deploy", "--plan", "one.yaml", "--dry-run"]).exits(2);
 }
 
+/// S3 refuses to suspend versions while rules are there: the first run still succeeds.
+#[test]
+fn versions_and_replication_are_given_up_in_one_run() {
+    let stack = Stack::new();
+    stack.deploy(&stack.plan("with.yaml", &replicated(&stack, ""))).exits(0);
+    let proxy = Proxy::start(&local_aws::endpoint());
+    let refusal = Refusal {
+        service: "s3",
+        operation: "",
+        status: 409,
+        code: "InvalidBucketState",
+        message: "A replication configuration is present on this bucket, so the versioning state cannot be changed.",
+    };
+    let versioning = |call: &crate::support::proxy::Call| call.method == "PUT" && call.path.contains("versioning");
+    proxy.on(versioning, Which::First(1), Act::Refuse(refusal));
+    let plain = replicated(&stack, "").replace(", versioning: true", "");
+    let (plain, _) = plain.split_once("      replication:").expect("rules");
+    stack.plan("without.yaml", plain);
+    stack.run_at(proxy.url(), &["deploy", "--plan", "without.yaml", "--yes"]).exits(0);
+    let source = format!("rep-a-{}", stack.account);
+    let versioning = wait(client(&stack).get_bucket_versioning().bucket(&source).send()).expect("versioning");
+    assert_eq!(versioning.status, Some(BucketVersioningStatus::Suspended));
+}
+
+#[test]
+fn another_region_for_a_bucket_is_refused_before_anything_is_done() {
+    let stack = Stack::new();
+    stack.deploy(&stack.plan("here.yaml", &one_bucket(&stack, &[]))).exits(0);
+    let there = one_bucket(&stack, &[]).replace("us-east-1", "eu-central-1");
+    let refused = stack.deploy(&stack.plan("there.yaml", &there)).exits(3);
+    assert!(refused.stderr.contains("region cannot change under the same name"), "{}", refused.stderr);
+}
+
 #[test]
 fn kms_is_named_offline() {
     let stack = Stack::new();
@@ -475,6 +518,78 @@ fn own_files_follow_a_folder() {
     assert!(refused.stderr.contains("theirs.txt"), "{}", refused.stderr);
     wait(s3.delete_object().bucket(&name).key("theirs.txt").send()).expect("deleted");
     stack.run(&["destroy", "--stack", &stack.name(), "--yes"]).exits(0);
+}
+
+/// Each setting of a function and of a file: without, with, without; and with, then rolled back.
+#[test]
+fn functions_and_files_give_up_what_the_plan_gives_up() {
+    let stack = Stack::new();
+    zip(&stack, "exports.handler = async () => 1; exports.other = async () => 2");
+    std::fs::write(stack.home.path().join("page.txt"), "text").expect("a file");
+    let lambda = aws_sdk_lambda::Client::new(&stack.sdk);
+    let s3 = client(&stack);
+    let plan = |name: &str, function: &str, file: &str| {
+        let zip = stack.home.path().join("code.zip").display().to_string();
+        let steps = format!(
+            "{}      files:\n        b:\n          page.txt: {{file: page.txt{file}}}\n  - title: e\n    id: e\n    kind: edge-function\n    with:\n      functions:\n        f: {{name: g-{}, runtime: nodejs24.x, memory_mb: 128, timeout_seconds: 3, code: {{zip: {zip}}}{function}}}\n",
+            one_bucket(&stack, &[]),
+            stack.account,
+        );
+        stack.plan(name, &steps)
+    };
+    let world = || {
+        let call = lambda.get_function_configuration().function_name(format!("g-{}", stack.account));
+        let held = wait(call.send()).expect("the function");
+        let head = wait(s3.head_object().bucket(bucket(&stack)).key("page.txt").send()).expect("the object");
+        format!(
+            "{:?} {:?} {:?} {:?}",
+            held.description.filter(|text| !text.is_empty()),
+            held.handler,
+            head.content_type,
+            head.cache_control
+        )
+    };
+    let without = plan("without.yaml", "", "");
+    stack.deploy(&without).exits(0);
+    let before = world();
+    for (function, file) in [
+        (", description: what it does", ""),
+        (", handler: index.other", ""),
+        ("", ", content_type: application/x-own"),
+        ("", ", cache_control: no-store"),
+    ] {
+        let with = plan("with.yaml", function, file);
+        stack.deploy(&with).exits(0);
+        assert_ne!(world(), before, "{function}{file} is set");
+        stack.deploy(&without).exits(0);
+        assert_eq!(world(), before, "{function}{file} is unset");
+        stack.deploy(&with).exits(0);
+        stack.run(&["rollback", "--stack", &stack.name(), "--yes"]).exits(0);
+        assert_eq!(world(), before, "{function}{file} is rolled back");
+    }
+}
+
+#[test]
+fn a_page_may_be_a_folder() {
+    let stack = Stack::new();
+    std::fs::create_dir(stack.home.path().join("site")).expect("a folder");
+    for (name, text) in [("index.html", "<p>"), ("style.css", "p {}")] {
+        std::fs::write(stack.home.path().join("site").join(name), text).expect("a file");
+    }
+    let name = bucket(&stack);
+    let steps = format!(
+        "  - title: p\n    id: p\n    kind: page\n    with:\n      bucket: {{name: {name}, region: us-east-1, versioning: true}}\n      files:\n        /: {{folder: site, cache_control: no-cache}}\n"
+    );
+    let plan = stack.plan("page.yaml", &steps);
+    stack.deploy(&plan).exits(0);
+    let head = wait(client(&stack).head_object().bucket(&name).key("style.css").send()).expect("the object");
+    assert_eq!(head.content_type(), Some("text/css; charset=utf-8"));
+    assert!(stack.deploy(&plan).exits(0).stdout.contains("no changes"));
+    // A saved plan that would delete a bucket with old versions is refused like any other run.
+    let other = stack.plan("other.yaml", &one_bucket(&stack, &[]).replace(&name, &format!("other-{}", stack.account)));
+    stack.run(&["deploy", "--plan", &other.to_string_lossy(), "--out", "saved.plan.json"]).exits(2);
+    let refused = stack.run(&["deploy", "saved.plan.json", "--yes"]).exits(3);
+    assert!(refused.stderr.contains("--empty-buckets"), "{}", refused.stderr);
 }
 
 #[test]

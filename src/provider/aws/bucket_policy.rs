@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
+use super::bucket::home;
 use super::fault::{optional, taken};
 use super::{Clients, fault_of};
 use crate::provider::{Gone, Made, Provider, Subject};
@@ -28,7 +29,8 @@ impl BucketPolicies {
 impl Provider for BucketPolicies {
     async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
         let wanted: BucketPolicySpec = subject.typed()?;
-        let Some(held) = self.held(&wanted).await? else { return Ok(None) };
+        let region = home(subject, "bucket", wanted.region.clone());
+        let Some(held) = self.held(&BucketPolicySpec { region, ..wanted.clone() }).await? else { return Ok(None) };
         found(subject, &wanted, held).map(Some)
     }
 

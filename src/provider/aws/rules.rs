@@ -58,6 +58,8 @@ pub const RULES: &[Rule] = &[
     saying("lambda", "InvalidParameterValueException", "cannot be assumed by Lambda", Class::Retry),
     rule("s3", "ConditionalRequestConflict", Class::Retry),
     rule("s3", "OperationAborted", Class::Retry),
+    // The rules go in the same run.
+    saying("s3", "InvalidBucketState", "replication configuration", Class::Retry),
     // Held by something that a later run finds gone.
     saying("lambda", "InvalidParameterValueException", "replicated function", Class::Deferred),
     // Changed since it was read.

@@ -39,7 +39,9 @@ pub fn seen(
 ) -> Encryption {
     let by = held.and_then(|rule| rule.apply_server_side_encryption_by_default.as_ref());
     let algorithm = by.map_or(DEFAULT, |by| by.sse_algorithm.as_str()).to_owned();
+    // The console writes the key that AWS manages out; it is the default.
     let key = by.and_then(|by| by.kms_master_key_id.clone());
+    let key = key.filter(|key| now.key.is_some() || !key.ends_with("alias/aws/s3"));
     let on = held.and_then(|rule| rule.bucket_key_enabled).unwrap_or_default();
     let other = algorithm != DEFAULT;
     let mut extra = |path: &str, there: bool, value: serde_json::Value| {

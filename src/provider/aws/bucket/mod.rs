@@ -50,6 +50,13 @@ fn attributes(spec: &BucketSpec) -> Attributes {
     ])
 }
 
+/// The region in which an earlier run made it (or its bucket), as long as `field` names the same one.
+pub(super) fn home(subject: &Subject<'_>, field: &str, region: String) -> String {
+    let text = |value: Option<&serde_json::Value>| value.and_then(serde_json::Value::as_str).map(str::to_owned);
+    let same = |before: &&serde_json::Value| before.get(field) == subject.spec.get(field);
+    subject.before.filter(same).and_then(|before| text(before.get("region"))).unwrap_or(region)
+}
+
 /// What an earlier run asked for, as far as this version can read it.
 fn before(subject: &Subject<'_>) -> Option<BucketSpec> {
     subject.before.and_then(|before| serde_json::from_value(before.clone()).ok())
@@ -64,7 +71,9 @@ fn is_ours(subject: &Subject<'_>, found: &BTreeMap<String, String>) -> bool {
 #[async_trait]
 impl Provider for Buckets {
     async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
-        let wanted: BucketSpec = subject.typed()?;
+        let mut wanted: BucketSpec = subject.typed()?;
+        // A plan that names another region speaks of the bucket that is there: no region but its own would answer.
+        wanted.region = home(subject, "name", wanted.region);
         let client = self.clients.s3(&wanted.region);
         let tags = match read::tagging(&client, &wanted.name).await {
             Err(fault) if fault.code == "NoSuchBucket" => return Ok(None),

@@ -11,6 +11,7 @@ use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::types::MetadataDirective;
 
 use self::upload::Taken;
+use super::bucket::home;
 use super::fault::{not_at_hand, optional, taken};
 use super::{Clients, fault_of};
 use crate::provider::{Gone, Made, Provider, Subject};
@@ -41,7 +42,7 @@ impl Objects {
 impl Provider for Objects {
     async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
         let wanted: ObjectSpec = subject.typed()?;
-        let client = self.clients.s3(&wanted.region);
+        let client = self.clients.s3(&home(subject, "bucket", wanted.region.clone()));
         let held = head(&client, &wanted, None).await?;
         held.map(|held| found(subject, &wanted, held)).transpose()
     }

@@ -36,6 +36,18 @@ fn bucket_objects(facts: &Facts<'_>) -> Vec<String> {
     vec![format!("arn:aws:s3:::{}/*", facts.text("name"))]
 }
 
+/// Its KMS key; a policy takes no alias, so that stands for any key of the region.
+fn bucket_key(facts: &Facts<'_>) -> Vec<String> {
+    let Some(key) = facts.spec.get("kms_key").and_then(Value::as_str) else { return Vec::new() };
+    let any = || format!("arn:aws:kms:{}:{}:key/*", facts.text("region"), facts.account);
+    let own = |id: &str| format!("arn:aws:kms:{}:{}:key/{id}", facts.text("region"), facts.account);
+    match key {
+        arn if arn.starts_with("arn:") && arn.contains(":key/") => vec![arn.to_owned()],
+        id if !id.contains([':', '/']) => vec![own(id)],
+        _ => vec![any()],
+    }
+}
+
 fn bucket_of(facts: &Facts<'_>) -> Vec<String> {
     vec![format!("arn:aws:s3:::{}", facts.text("bucket"))]
 }
@@ -156,6 +168,8 @@ pub const GRANTS: &[Grant] = &[
         on: bucket_objects,
         actions: &["s3:DeleteObject", "s3:DeleteObjectVersion"],
     },
+    // Objects under a key of the user's own are written and copied with it.
+    Grant { kind: Kind::Bucket, sid: "BucketKeys", on: bucket_key, actions: &["kms:Decrypt", "kms:GenerateDataKey"] },
     Grant {
         kind: Kind::BucketPolicy,
         sid: "BucketPolicies",
@@ -172,7 +186,16 @@ pub const GRANTS: &[Grant] = &[
         kind: Kind::Object,
         sid: "Objects",
         on: objects_of,
-        actions: &["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"],
+        actions: &[
+            "s3:AbortMultipartUpload",
+            "s3:DeleteObject",
+            "s3:GetObject",
+            "s3:GetObjectTagging",
+            "s3:GetObjectVersion",
+            "s3:GetObjectVersionTagging",
+            "s3:PutObject",
+            "s3:PutObjectTagging",
+        ],
     },
     Grant {
         kind: Kind::Function,

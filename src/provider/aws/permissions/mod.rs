@@ -18,7 +18,10 @@ pub fn policy(desired: &Desired, account: &str) -> Value {
     for resource in desired.resources.values() {
         let facts = Facts { spec: literal(desired, resource), account };
         for grant in GRANTS.iter().filter(|grant| grant.kind == resource.kind) {
-            statements.entry(grant.sid).or_insert((grant.actions, BTreeSet::new())).1.extend((grant.on)(&facts));
+            let on = (grant.on)(&facts);
+            if !on.is_empty() {
+                statements.entry(grant.sid).or_insert((grant.actions, BTreeSet::new())).1.extend(on);
+            }
         }
     }
     let mut all: Vec<Value> = statements

@@ -10,6 +10,7 @@ use aws_sdk_s3::types as s3;
 use serde_json::Value;
 
 use self::rules::Stated;
+use super::bucket::home;
 use super::fault::{optional, taken, unbuilt};
 use super::{Clients, fault_of};
 use crate::provider::{Gone, Made, Provider, Subject};
@@ -32,7 +33,8 @@ impl Replications {
 impl Provider for Replications {
     async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
         let wanted: ReplicationSpec = subject.typed()?;
-        let Some(held) = self.held(&wanted).await? else { return Ok(None) };
+        let region = home(subject, "source", wanted.region.clone());
+        let Some(held) = self.held(&ReplicationSpec { region, ..wanted.clone() }).await? else { return Ok(None) };
         // Rules carry no mark. What the journal knows is ours whatever its role: the plan may be about to change it.
         let owner = if held.role == wanted.role_arn || subject.id.is_some() {
             Owner::Ours
