@@ -194,7 +194,8 @@ pub fn spec(config: cf::DistributionConfig, tags: BTreeMap<String, String>) -> R
         comment: config.comment,
         enabled: config.enabled,
         price_class: config.price_class.unwrap_or(cf::PriceClass::PriceClassAll).as_str().to_owned(),
-        http_version: Some(config.http_version.unwrap_or(cf::HttpVersion::Http2).as_str().to_owned()),
+        // CloudFront has answered it in capitals, too.
+        http_version: Some(config.http_version.unwrap_or(cf::HttpVersion::Http2).as_str().to_ascii_lowercase()),
         ipv6: Some(config.is_ipv6_enabled.unwrap_or_default()),
         aliases: Some(aliases),
         certificate: config.viewer_certificate.and_then(certificate),
