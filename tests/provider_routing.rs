@@ -419,8 +419,12 @@ async fn what_an_older_journal_asked_for_is_owned_and_nothing_else() {
     let (names, id) = (Attributes::from([("names".into(), json!(["a.demo.example.com"]))]), format!("{zone}/api"));
     let known = Subject { before: Some(&before), ..session.subject(Some(&id), &names) };
     assert_eq!(provider.read(&known).await.expect("read").expect("found").owner, Owner::Ours);
-    // Without what was asked for before, it stands otherwise than wanted and is nobody's.
-    let unknown = session.subject(Some(&id), &names);
+    // A group that no plan wants any more is read by what was asked for.
+    let going = session.subject(Some(&id), &names);
+    assert_eq!(provider.read(&going).await.expect("read").expect("found").owner, Owner::Ours);
+    // Nobody ever asked for it: it stands otherwise than wanted and is not ours.
+    let none = Attributes::new();
+    let unknown = session.subject(Some(&id), &none);
     let found = provider.read(&unknown).await.expect("read").expect("found");
     assert!(matches!(&found.owner, Owner::Contested(why) if why.contains("a.demo.example.com A")), "{:?}", found.owner);
 }

@@ -1,8 +1,10 @@
 //! Rules on health checks and zones.
 
+use std::collections::BTreeSet;
+
 use super::rule::{Notes, Rule, Seen, error};
 use super::scope::is_open;
-use crate::resource::health_check::HealthCheckSpec;
+use crate::resource::health_check::{CHECKER_REGIONS, HealthCheckSpec};
 use crate::resource::zone::ZoneSpec;
 
 type Spec<'a> = Seen<'a, HealthCheckSpec>;
@@ -50,6 +52,20 @@ pub(super) const RULES: &[Rule<HealthCheckSpec>] = &[
         "write a host name without scheme, port and path",
         host,
     ),
+    error(
+        "R5307-regions",
+        "a health check asks from at least three of Route 53's eight regions",
+        "InvalidInput: Value at 'healthCheckConfig.regions' failed to satisfy constraint (at least 3, or an enum value)",
+        "write three or more of ap-northeast-1, ap-southeast-1, ap-southeast-2, eu-west-1, sa-east-1, us-east-1, us-west-1, us-west-2; or leave `regions` out",
+        regions,
+    ),
+    error(
+        "R5308-search-string",
+        "the text that is searched for has 1 to 255 characters",
+        "InvalidInput: Value at 'healthCheckConfig.searchString' failed to satisfy constraint",
+        "write a shorter text, or leave `search_string` out",
+        search_string,
+    ),
 ];
 
 pub(super) const ZONE: &[Rule<ZoneSpec>] = &[error(
@@ -72,7 +88,23 @@ fn threshold(seen: &Spec<'_>, notes: &mut Notes<'_>) {
 
 fn protocol(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     let word = seen.spec.protocol.as_str();
-    notes.add_if(!["HTTP", "HTTPS"].contains(&word), "protocol", || format!("the protocol is `{word}`"));
+    let plain = word.strip_suffix("_STR_MATCH").filter(|_| seen.spec.search_string.is_some()).unwrap_or(word);
+    notes.add_if(!["HTTP", "HTTPS"].contains(&plain), "protocol", || format!("the protocol is `{word}`"));
+}
+
+fn regions(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+    let Some(regions) = &seen.spec.regions else { return };
+    let unique: BTreeSet<&String> = regions.iter().collect();
+    notes.add_if(unique.len() < 3, "regions", || format!("there are {} regions", unique.len()));
+    for (at, region) in regions.iter().enumerate().filter(|(_, one)| !CHECKER_REGIONS.contains(&one.as_str())) {
+        notes.add(format!("regions.{at}"), format!("Route 53 does not ask from `{region}`"));
+    }
+}
+
+fn search_string(seen: &Spec<'_>, notes: &mut Notes<'_>) {
+    let Some(text) = &seen.spec.search_string else { return };
+    let length = text.chars().count();
+    notes.add_if(!(1..=255).contains(&length), "search_string", || format!("it has {length} characters"));
 }
 
 fn port(seen: &Spec<'_>, notes: &mut Notes<'_>) {
@@ -115,6 +147,9 @@ pub(super) mod tests {
             case("R5304-port").set(CHECK, "/port", json!(0)),
             case("R5305-path").set(CHECK, "/path", json!("health")),
             case("R5306-host").set(CHECK, "/host", json!("https://a.example.com")),
+            case("R5307-regions").set(CHECK, "/regions", json!(["us-east-1", "eu-west-1"])),
+            case("R5307-regions").set(CHECK, "/regions", json!(["us-east-1", "eu-west-1", "eu-central-1"])),
+            case("R5308-search-string").set(CHECK, "/search_string", json!("x".repeat(256))),
             case("R5401-zone-name").set("routing.zone.spare", "/name", json!("Example.com.")),
         ]
     }

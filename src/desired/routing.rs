@@ -1,6 +1,6 @@
 //! Names: zone, load balancers, health checks, record sets, certificates, the cutover.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::record_groups::{at, geo_sets, group, latency_sets, to_distribution, written_out};
 use super::{Builder, as_name};
@@ -50,7 +50,8 @@ pub(super) fn full_name(builder: &Builder<'_>, name: &str) -> String {
 /// Everything that a routing step names.
 pub fn routing(builder: &mut Builder<'_>, step: &Step, plan: &RoutingStep) {
     if let Some(zone) = &plan.zone {
-        let spec = ZoneSpec { name: spelling::name(&zone.name), comment: zone.comment.clone(), tags: BTreeMap::new() };
+        let spec =
+            ZoneSpec { name: spelling::name(&zone.name), comment: zone.comment.clone(), tags: zone.tags.clone() };
         builder.add(step, "zone", Resource::new(zone_address(), Kind::Zone, &spec));
     }
     for (name, balancer) in &plan.load_balancers {
@@ -87,13 +88,21 @@ pub fn routing(builder: &mut Builder<'_>, step: &Step, plan: &RoutingStep) {
 fn health_check(builder: &mut Builder<'_>, step: &Step, name: &str, plan: &HealthCheckPlan) {
     let spec = HealthCheckSpec {
         name: format!("{}-{name}", builder.plan.stack),
-        protocol: plan.protocol.clone(),
+        protocol: if plan.search_string.is_some() {
+            format!("{}_STR_MATCH", plan.protocol)
+        } else {
+            plan.protocol.clone()
+        },
         host: full_name(builder, &plan.host),
         port: plan.port,
         path: plan.path.clone(),
         interval_seconds: plan.interval_seconds,
         failure_threshold: plan.failure_threshold,
-        tags: BTreeMap::new(),
+        search_string: plan.search_string.clone(),
+        inverted: plan.inverted,
+        disabled: plan.disabled,
+        regions: plan.regions.clone(),
+        tags: plan.tags.clone(),
     };
     let address = Address::new("routing", Kind::HealthCheck, &as_name(name));
     builder.add(step, &format!("health_checks.{name}"), Resource::new(address, Kind::HealthCheck, &spec));
@@ -122,7 +131,7 @@ pub fn certificates(builder: &mut Builder<'_>, step: &Step, plan: &CertificatesS
             region: certificate.region.clone(),
             domain: main.clone(),
             alternative_names,
-            tags: BTreeMap::new(),
+            tags: certificate.tags.clone(),
         };
         builder.add(step, &below, Resource::new(address, Kind::Certificate, &spec));
     }

@@ -40,7 +40,10 @@ pub struct ZonePlan {
     pub name: String,
     /// Comment.
     #[serde(default)]
-    pub comment: String,
+    pub comment: Option<String>,
+    /// Tags besides the tool's own.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
 }
 
 /// A health check.
@@ -64,6 +67,21 @@ pub struct HealthCheckPlan {
     /// Failures in a row until unhealthy.
     #[serde(default = "three")]
     pub failure_threshold: i32,
+    /// Text that must stand in the first 5,120 bytes of the answer.
+    #[serde(default)]
+    pub search_string: Option<String>,
+    /// Healthy counts as unhealthy, and the other way round.
+    #[serde(default)]
+    pub inverted: Option<bool>,
+    /// Nothing is asked, and it counts as healthy.
+    #[serde(default)]
+    pub disabled: Option<bool>,
+    /// Regions that ask, at least three; all of Route 53's when left out.
+    #[serde(default)]
+    pub regions: Option<Vec<String>>,
+    /// Tags besides the tool's own.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
 }
 
 /// Latency routing: the answer is the region that is nearest by network time.
@@ -170,6 +188,9 @@ pub struct CertificatePlan {
     /// Further names.
     #[serde(default)]
     pub alternative_names: Vec<String>,
+    /// Tags besides the tool's own.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
 }
 
 /// Sends a name to the distribution.

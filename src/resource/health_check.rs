@@ -13,7 +13,7 @@ use super::kind::{Facts, plain};
 pub struct HealthCheckSpec {
     /// Name shown in the console (a tag).
     pub name: String,
-    /// `HTTPS` or `HTTP`.
+    /// `HTTPS` or `HTTP`; with `_STR_MATCH` when the answer must hold a text. It cannot be changed later.
     pub protocol: String,
     /// Host that is asked.
     pub host: String,
@@ -25,10 +25,38 @@ pub struct HealthCheckSpec {
     pub interval_seconds: i32,
     /// Failures in a row until unhealthy, 1 to 10.
     pub failure_threshold: i32,
+    /// Text that must stand in the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search_string: Option<String>,
+    /// Healthy counts as unhealthy, and the other way round.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inverted: Option<bool>,
+    /// Nothing is asked, and it counts as healthy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled: Option<bool>,
+    /// Regions that ask; all when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regions: Option<Vec<String>>,
     /// Tags besides the tool's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
 }
 
-pub(super) const FACTS: Facts =
-    Facts { replace_on: &["protocol", "interval_seconds"], ..plain("health-check", "Route 53 health check") };
+/// Where Route 53 asks from (Route 53 API reference, "HealthCheckConfig").
+pub const CHECKER_REGIONS: [&str; 8] = [
+    "ap-northeast-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "eu-west-1",
+    "sa-east-1",
+    "us-east-1",
+    "us-west-1",
+    "us-west-2",
+];
+
+pub(super) const FACTS: Facts = Facts {
+    replace_on: &["protocol", "interval_seconds"],
+    exact: &["regions"],
+    unordered: &["regions"],
+    ..plain("health-check", "Route 53 health check")
+};

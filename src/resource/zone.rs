@@ -16,7 +16,8 @@ pub struct ZoneSpec {
     /// Domain name without the final dot.
     pub name: String,
     /// Comment.
-    pub comment: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
     /// Tags besides the tool's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,

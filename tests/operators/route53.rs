@@ -415,3 +415,52 @@ fn explain_knows_the_zone_regions_and_places_and_refuses_others() {
         assert!(refused.all().contains(known), "{words:?}\n{}", refused.all());
     }
 }
+
+/// The local AWS writes booleans as Python does.
+fn with_booleans(body: &str) -> String {
+    body.replace(">True<", ">true<").replace(">False<", ">false<")
+}
+
+#[test]
+fn settings_that_the_plan_gives_up_go_back_and_others_are_left_alone() {
+    let stack = Stack::new();
+    let proxy = Proxy::start(&local_aws::endpoint());
+    proxy.on(|call| call.service == "route53", Which::Each, Act::Rewrite(with_booleans));
+    let plan = |zone: &str, check: &str| {
+        let steps = format!(
+            "  - title: z\n    id: z\n    kind: routing\n    with:\n      zone: {{name: example.net{zone}}}\n      health_checks:\n        web: {{host: web{check}}}\n"
+        );
+        stack.plan("unset.yaml", &steps).to_string_lossy().into_owned()
+    };
+    let deploy = |plan: &str| stack.run_at(proxy.url(), &["deploy", "--plan", plan, "--yes"]).exits(0);
+    let look = || {
+        let checks = wait(route53(&stack).list_hosted_zones().send()).expect("zones").hosted_zones;
+        let comment = checks[0].config.as_ref().and_then(|config| config.comment.clone()).unwrap_or_default();
+        let tags = route53(&stack).list_tags_for_resource().resource_type(dns::TagResourceType::Hostedzone);
+        let tags = wait(tags.resource_id(checks[0].id.trim_start_matches("/hostedzone/")).send()).expect("tags");
+        let tags = tags.resource_tag_set.expect("a set").tags.unwrap_or_default();
+        let team = tags.iter().find(|tag| tag.key.as_deref() == Some("team")).and_then(|tag| tag.value.clone());
+        (comment, team)
+    };
+    deploy(&plan("", ""));
+    assert_eq!(look(), (String::new(), None));
+    let check = ", inverted: true, disabled: true";
+    let with = plan(", comment: ours, tags: {team: edge}", check);
+    deploy(&with);
+    assert_eq!(look(), ("ours".to_owned(), Some("edge".to_owned())));
+    assert!(deploy(&with).all().contains("no changes"));
+    let without = plan("", "");
+    proxy.take_calls();
+    let shown = stack.run_at(proxy.url(), &["deploy", "--plan", &without, "--dry-run"]).exits(2).stdout;
+    for path in ["comment", "inverted", "disabled", "tags.team"] {
+        assert!(shown.contains(path), "{path}\n{shown}");
+    }
+    deploy(&without);
+    assert_eq!(look(), (String::new(), None));
+    assert!(deploy(&without).all().contains("no changes"));
+    // What somebody else sets and no plan ever stated is left alone.
+    let id = zones(&stack)[0].clone();
+    wait(route53(&stack).update_hosted_zone_comment().id(id).comment("theirs").send()).expect("a comment");
+    assert!(deploy(&without).all().contains("no changes"));
+    assert_eq!(look().0, "theirs");
+}

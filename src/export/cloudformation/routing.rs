@@ -33,7 +33,8 @@ pub fn health_check(item: &Item<'_>) -> Said {
         "HealthCheckConfig": {
             "Type": spec.protocol, "FullyQualifiedDomainName": spec.host, "Port": spec.port,
             "ResourcePath": spec.path, "RequestInterval": spec.interval_seconds,
-            "FailureThreshold": spec.failure_threshold,
+            "FailureThreshold": spec.failure_threshold, "SearchString": spec.search_string,
+            "Inverted": spec.inverted, "Regions": spec.regions,
         },
         "HealthCheckTags": tags(item, &spec.tags),
     });

@@ -20,7 +20,10 @@ pub fn certificate(item: &Item<'_>) -> Said {
 
 pub fn zone(item: &Item<'_>) -> Said {
     let spec: ZoneSpec = item.typed()?;
-    let body = Body::new().set("name", spec.name).set("comment", spec.comment).set("tags", tags(item, &spec.tags));
+    let body = Body::new()
+        .set("name", spec.name)
+        .set("comment", spec.comment.unwrap_or_default())
+        .set("tags", tags(item, &spec.tags));
     Ok((vec![resource("aws_route53_zone", item, item.id, body).unread(&["force_destroy"])], Vec::new()))
 }
 
@@ -34,6 +37,10 @@ pub fn health_check(item: &Item<'_>) -> Said {
         .set("resource_path", spec.path)
         .set("request_interval", spec.interval_seconds)
         .set("failure_threshold", spec.failure_threshold)
+        .set_some("search_string", spec.search_string)
+        .set_some("invert_healthcheck", spec.inverted)
+        .set_some("disabled", spec.disabled)
+        .set_some("regions", spec.regions)
         .set("tags", tags(item, &spec.tags));
     Ok((vec![resource("aws_route53_health_check", item, item.id, body)], Vec::new()))
 }

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aws_sdk_route53::types::{HealthCheck, HealthCheckConfig, HealthCheckType, TagResourceType};
+use aws_sdk_route53::types::{HealthCheck, HealthCheckConfig, HealthCheckRegion, HealthCheckType, TagResourceType};
+use serde_json::Value;
 
 use super::route53::{read_tags, tag_change, write_tags};
 use super::shared::Shared;
 use super::{Clients, fault_of, owned, tags};
 use crate::provider::{Gone, Made, Provider, Search, Subject};
-use crate::resource::health_check::HealthCheckSpec;
-use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Owned, Owner};
+use crate::resource::health_check::{CHECKER_REGIONS, HealthCheckSpec};
+use crate::resource::{Attributes, Class, Extra, Fault, FieldChange, Found, Owned, Owner};
 
 /// The tag that the console shows as the name.
 const NAME_TAG: &str = "Name";
@@ -40,12 +41,41 @@ fn config_of(spec: &HealthCheckSpec) -> Result<HealthCheckConfig, Fault> {
         .resource_path(&spec.path)
         .request_interval(spec.interval_seconds)
         .failure_threshold(spec.failure_threshold)
+        .set_search_string(spec.search_string.clone())
+        .set_inverted(spec.inverted)
+        .set_disabled(spec.disabled)
+        .set_regions(regions_of(spec))
         .build()
         .map_err(|bad| Fault::unexpected("route53", "CreateHealthCheck", bad.to_string()))
 }
 
-fn spec_of(config: HealthCheckConfig, name: String, tags: BTreeMap<String, String>) -> HealthCheckSpec {
-    HealthCheckSpec {
+fn regions_of(spec: &HealthCheckSpec) -> Option<Vec<HealthCheckRegion>> {
+    let regions = spec.regions.as_ref().filter(|regions| !regions.is_empty())?;
+    Some(regions.iter().map(|region| HealthCheckRegion::from(region.as_str())).collect())
+}
+
+/// The settings that are there, with their defaults. What nobody asks for is left out of them and is an extra where it is
+/// not the default.
+fn spec_of(
+    config: HealthCheckConfig,
+    name: String,
+    tags: BTreeMap<String, String>,
+    asked: &Asked<'_>,
+) -> (HealthCheckSpec, Vec<Extra>) {
+    let mut regions: Vec<String> =
+        config.regions.unwrap_or_default().iter().map(|region| region.as_str().to_owned()).collect();
+    regions.sort_unstable();
+    let everywhere = regions.is_empty() || regions == CHECKER_REGIONS;
+    let (inverted, disabled) = (config.inverted.unwrap_or_default(), config.disabled.unwrap_or_default());
+    let mut extras = Vec::new();
+    let mut kept = |path: &str, value: Value, usual: bool| {
+        let shown = asked.by_plan(path) || (asked.before(path) && !usual);
+        if !shown && !usual {
+            extras.push(Extra { path: path.to_owned(), value, theirs: false });
+        }
+        shown
+    };
+    let spec = HealthCheckSpec {
         name,
         protocol: config.r#type.as_str().to_owned(),
         host: config.fully_qualified_domain_name.unwrap_or_default(),
@@ -53,7 +83,25 @@ fn spec_of(config: HealthCheckConfig, name: String, tags: BTreeMap<String, Strin
         path: config.resource_path.unwrap_or_default(),
         interval_seconds: config.request_interval.unwrap_or_default(),
         failure_threshold: config.failure_threshold.unwrap_or_default(),
+        search_string: config.search_string,
+        inverted: kept("inverted", inverted.into(), !inverted).then_some(inverted),
+        disabled: kept("disabled", disabled.into(), !disabled).then_some(disabled),
+        regions: kept("regions", regions.clone().into(), everywhere).then_some(regions),
         tags,
+    };
+    (spec, extras)
+}
+
+/// Who asks for which optional setting.
+struct Asked<'s>(&'s Subject<'s>);
+
+impl Asked<'_> {
+    fn by_plan(&self, path: &str) -> bool {
+        self.0.spec.get(path).is_some()
+    }
+
+    fn before(&self, path: &str) -> bool {
+        self.0.before.is_some_and(|before| before.get(path).is_some())
     }
 }
 
@@ -98,9 +146,17 @@ impl HealthChecks {
     }
 
     /// Everything that can be changed in place. No version is sent: the journal's lock keeps a second run away.
-    async fn settings(&self, id: &str, spec: &HealthCheckSpec) -> Result<(), Fault> {
+    /// `dropped` are settings that go back to their defaults; what is not stated and not dropped is left alone.
+    async fn settings(&self, id: &str, spec: &HealthCheckSpec, dropped: &[&str]) -> Result<(), Fault> {
+        let off = |path: &str| dropped.contains(&path).then_some(false);
+        let reset = dropped.contains(&"regions") || spec.regions.as_ref().is_some_and(Vec::is_empty);
+        let regions =
+            if reset { Some(CHECKER_REGIONS.map(HealthCheckRegion::from).to_vec()) } else { regions_of(spec) };
         let call = self.clients.route53().await.update_health_check().health_check_id(id);
         let call = call.fully_qualified_domain_name(&spec.host).port(spec.port).resource_path(&spec.path);
+        let call = call.set_search_string(spec.search_string.clone()).set_regions(regions);
+        let call = call.set_inverted(spec.inverted.or_else(|| off("inverted")));
+        let call = call.set_disabled(spec.disabled.or_else(|| off("disabled")));
         let answer = call.failure_threshold(spec.failure_threshold).send().await;
         self.list.forget();
         answer.map(drop).map_err(|bad| fault_of("route53", "UpdateHealthCheck", bad))
@@ -116,7 +172,7 @@ impl HealthChecks {
         if fixed != Some((spec.protocol.as_str(), Some(spec.interval_seconds))) {
             return Err(fault.next(format!("delete the health check {} first, then run this again", held.id)));
         }
-        self.settings(&held.id, spec).await?;
+        self.settings(&held.id, spec, &[]).await?;
         Ok(held.id)
     }
 }
@@ -142,10 +198,11 @@ impl Provider for HealthChecks {
         let config = check.health_check_config;
         let config =
             config.ok_or_else(|| Fault::unexpected("route53", "GetHealthCheck", "the answer has no settings"))?;
-        let spec = serde_json::to_value(spec_of(config, name, tags));
+        let (spec, extras) = spec_of(config, name, tags, &Asked(subject));
+        let spec = serde_json::to_value(spec);
         let spec = spec.map_err(|bad| Fault::unexpected("route53", "read", bad.to_string()))?;
         let Made { id, attributes } = made(check.id);
-        Ok(Some(Found { id, spec, attributes, owner, extras: Vec::new() }))
+        Ok(Some(Found { id, spec, attributes, owner, extras }))
     }
 
     async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
@@ -167,7 +224,8 @@ impl Provider for HealthChecks {
     async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
         let spec: HealthCheckSpec = subject.typed()?;
         if fields.iter().any(|field| field.path != "name" && !field.path.starts_with("tags")) {
-            self.settings(&found.id, &spec).await?;
+            let dropped = fields.iter().filter(|field| field.new.is_none()).map(|field| field.path.as_str());
+            self.settings(&found.id, &spec, &dropped.collect::<Vec<_>>()).await?;
         }
         let change = tag_change(subject, &spec.tags, fields);
         if change.is_some() || fields.iter().any(|field| field.path == "name") {
@@ -198,5 +256,58 @@ impl Provider for HealthChecks {
             Err(fault) if fault.class == Class::Missing => Ok(Gone::Gone),
             Err(fault) => Err(fault),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::resource::{Address, Kind};
+
+    fn held(regions: &[&str], inverted: bool) -> HealthCheckConfig {
+        let regions = regions.iter().map(|region| HealthCheckRegion::from(*region)).collect();
+        let built = HealthCheckConfig::builder().r#type(HealthCheckType::Https).inverted(inverted);
+        built.set_regions(Some(regions)).build().expect("a configuration")
+    }
+
+    /// What is shown of a check when the plan and an earlier run state these settings: regions, inverted, extras.
+    fn seen(
+        plan: &Value,
+        before: &Value,
+        config: HealthCheckConfig,
+    ) -> (Option<Vec<String>>, Option<bool>, Vec<String>) {
+        let (address, none) = (Address::new("routing", Kind::HealthCheck, "web"), Attributes::new());
+        let subject = Subject {
+            stack: "s",
+            address: &address,
+            token: "t",
+            spec: plan,
+            id: Some("id"),
+            attributes: &none,
+            before: Some(before),
+            former: None,
+            thorough: false,
+            seen_absent: false,
+        };
+        let (spec, extras) = spec_of(config, String::new(), BTreeMap::new(), &Asked(&subject));
+        (spec.regions, spec.inverted, extras.into_iter().map(|extra| extra.path).collect())
+    }
+
+    #[test]
+    fn settings_that_nobody_asked_for_are_extras_unless_they_are_the_default() {
+        let (none, three) = (json!({}), ["eu-west-1", "sa-east-1", "us-east-1"]);
+        let all = Some(three.map(str::to_owned).to_vec());
+        assert_eq!(seen(&none, &none, held(&[], false)), (None, None, vec![]));
+        assert_eq!(seen(&none, &none, held(&CHECKER_REGIONS, false)), (None, None, vec![]));
+        let extras = vec!["inverted".to_owned(), "regions".to_owned()];
+        assert_eq!(seen(&none, &none, held(&three, true)), (None, None, extras));
+        // Given up by the plan: shown, so that they go back; at their defaults there is nothing to do.
+        let before = json!({"regions": three, "inverted": true});
+        assert_eq!(seen(&none, &before, held(&three, true)), (all.clone(), Some(true), vec![]));
+        assert_eq!(seen(&none, &before, held(&CHECKER_REGIONS, false)), (None, None, vec![]));
+        let plan = json!({"regions": ["us-east-1", "eu-west-1", "sa-east-1"], "inverted": false});
+        assert_eq!(seen(&plan, &none, held(&three, true)), (all, Some(true), vec![]));
     }
 }

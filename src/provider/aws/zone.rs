@@ -120,6 +120,8 @@ impl Provider for Zones {
         let (zone, servers) = got;
         let attributes = attributes(&marked.id, &zone.name, servers.as_ref());
         let comment = zone.config.and_then(|config| config.comment).unwrap_or_default();
+        // No comment at all is what was asked for when nobody asks for one.
+        let comment = Some(comment).filter(|held| !held.is_empty() || wanted.comment.is_some());
         // Case means nothing in a domain name, so it is no difference.
         let name = if domain(&zone.name) == domain(&wanted.name) { wanted.name } else { domain(&zone.name) };
         let spec = ZoneSpec { name, comment, tags: marked.tags };
@@ -140,7 +142,8 @@ impl Provider for Zones {
             }
             None => {}
         }
-        let config = HostedZoneConfig::builder().comment(&spec.comment).private_zone(false).build();
+        let comment = spec.comment.clone().filter(|comment| !comment.is_empty());
+        let config = HostedZoneConfig::builder().set_comment(comment).private_zone(false).build();
         let call = self.clients.route53().await.create_hosted_zone().name(domain(&spec.name));
         let answer = call.caller_reference(subject.token).hosted_zone_config(config).send().await;
         let zone = match answer.map_err(|bad| fault_of("route53", "CreateHostedZone", bad)) {
@@ -159,7 +162,9 @@ impl Provider for Zones {
     async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
         let spec: ZoneSpec = subject.typed()?;
         if fields.iter().any(|field| field.path == "comment") {
-            let call = self.clients.route53().await.update_hosted_zone_comment().id(&found.id).comment(&spec.comment);
+            let call = self.clients.route53().await.update_hosted_zone_comment().id(&found.id);
+            // An empty one takes away the one that is there.
+            let call = call.comment(spec.comment.as_deref().unwrap_or_default());
             call.send().await.map_err(|bad| fault_of("route53", "UpdateHostedZoneComment", bad))?;
         }
         if let Some((add, remove)) = tag_change(subject, &spec.tags, fields) {

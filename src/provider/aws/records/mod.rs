@@ -143,11 +143,13 @@ impl<'s> Group<'s> {
     }
 
     /// The keys that are known to be the group's: those that it wrote, by the journal. A journal of an older version
-    /// knows the settings that were asked for.
+    /// knows the settings that were asked for; for a group that no plan wants any more, those are the spec.
     fn owned(&self) -> BTreeSet<String> {
         written(self.subject).unwrap_or_else(|| {
-            let before: Option<RecordsSpec> = self.subject.before.and_then(|spec| Deserialize::deserialize(spec).ok());
-            before.map(|before| keys(&before.sets)).unwrap_or_default()
+            let older = self.subject.attributes.contains_key("names").then_some(self.subject.spec);
+            let asked = self.subject.before.or(older);
+            let asked: Option<RecordsSpec> = asked.and_then(|spec| Deserialize::deserialize(spec).ok());
+            asked.map(|asked| keys(&asked.sets)).unwrap_or_default()
         })
     }
 
