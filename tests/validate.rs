@@ -2,7 +2,29 @@
 
 mod support;
 
-use support::cli::{bare, finish};
+use std::io::Write;
+use std::path::Path;
+
+use support::cli::{Output, bare, finish};
+
+/// `validate plan` of one step, in a folder.
+fn validate(folder: &Path, kind: &str, with: &str) -> Output {
+    let head =
+        "version: 1\nstack: small\nmetadata: {name: small, title: Small}\ndays:\n- day: 1\n  title: d\n  steps:\n";
+    let plan = format!("{head}  - {{id: one, title: one, kind: {kind}, with: {with}}}\n");
+    std::fs::write(folder.join("small.yaml"), plan).expect("a file");
+    finish(bare().current_dir(folder).args(["validate", "plan", "small.yaml"]))
+}
+
+/// A zip with these files, each with one line.
+fn zip(path: &Path, files: &[&str]) {
+    let mut zip = zip::ZipWriter::new(std::fs::File::create(path).expect("a file"));
+    for name in files {
+        zip.start_file(*name, zip::write::SimpleFileOptions::default()).expect("an entry");
+        zip.write_all(b"export const handler = async (event) => event;\n").expect("content");
+    }
+    zip.finish().expect("a zip");
+}
 
 #[test]
 fn a_plan_that_aws_would_refuse() {
@@ -47,4 +69,91 @@ fn a_plan_that_aws_would_refuse() {
         .output()
         .expect("the binary runs");
     assert_eq!(deploy.status.code(), Some(3));
+}
+
+#[test]
+fn two_resources_that_are_one_thing_are_named_with_both_lines() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let buckets =
+        "{buckets: {\n    a: {name: same-name, region: us-east-1},\n    b: {name: same-name, region: us-east-1}}}";
+    let said = validate(folder.path(), "models", buckets).exits(3).stdout;
+    assert!(said.contains("small.yaml:10:9 models.bucket.b name\n  small.yaml:9:9 models.bucket.a name\n"), "{said}");
+
+    let set = "{name: www, type: A, ttl: 60, values: [192.0.2.1]}";
+    let records = format!("{{zone: {{name: example.net}}, records: {{\n    one: [{set}],\n    two: [{set}]}}}}");
+    let said = validate(folder.path(), "routing", &records).exits(3).stdout;
+    assert!(said.contains("\n  small.yaml:10:") && said.contains("\n  small.yaml:9:"), "{said}");
+}
+
+#[test]
+fn a_zip_that_lambda_would_not_run() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let path = folder.path().join("code.zip");
+    let try_it = |runtime: &str| {
+        let function =
+            format!("{{name: f, runtime: {runtime}, memory_mb: 128, timeout_seconds: 5, code: {{zip: code.zip}}}}");
+        let with = format!("{{functions: {{f: {function}}}}}");
+        validate(folder.path(), "edge-function", &with)
+    };
+    zip(&path, &["index.mjs"]);
+    try_it("nodejs24.x").exits(0);
+    let said = try_it("python3.13").exits(3).all();
+    assert!(said.contains("small.yaml:8:") && said.contains("index.handler is not in the zip"), "{said}");
+
+    zip(&path, &["dist/index.mjs"]);
+    let said = try_it("nodejs24.x").exits(3).all();
+    assert!(said.contains("none of index.js, index.mjs, index.cjs is, but dist/index.mjs"), "{said}");
+
+    // 300 MB, as the zip's own directory says it.
+    zip(&path, &["index.mjs"]);
+    let mut bytes = std::fs::read(&path).expect("the zip");
+    let entry = bytes.windows(4).position(|at| at == b"PK\x01\x02").expect("a directory");
+    bytes[entry + 24..entry + 28].copy_from_slice(&300_000_000_u32.to_le_bytes());
+    std::fs::write(&path, bytes).expect("a file");
+    let said = try_it("nodejs24.x").exits(3).all();
+    assert!(said.contains("LA009-package-size") && said.contains("300000000 bytes"), "{said}");
+
+    std::fs::write(&path, "no zip").expect("a file");
+    let said = try_it("nodejs24.x").exits(3).all();
+    assert!(said.contains("code.zip cannot be read as a zip"), "{said}");
+}
+
+#[test]
+fn small_plans_that_aws_refuses() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let bucket = |more: &str| ("models", format!("{{buckets: {{b: {{name: demo-b, region: us-east-1{more}}}}}}}"));
+    let origin = "{o: {domain: origin.example.org, custom: {http_port: 80, https_port: 443, protocol: https-only}}}";
+    let cdn = |origins: &str, more: &str| {
+        let behaviour = "default_behaviour: {target: o, cache_policy: CachingOptimized, origin_request_policy: AllViewerExceptHostHeader}";
+        let rest = format!("price_class: PriceClass_100, origins: {origins}, {behaviour}{more}");
+        ("cdn", format!("{{prefix: demo, comment: x, {rest}}}"))
+    };
+    let many: Vec<String> = (0..101)
+        .map(|at| {
+            let id = if at == 0 { "o".to_owned() } else { format!("o{at}") };
+            format!(
+                "{id}: {{domain: o{at}.example.org, custom: {{http_port: 80, https_port: 443, protocol: https-only}}}}"
+            )
+        })
+        .collect();
+    let website = origin.replace("origin.example.org", "demo.s3-website-us-east-1.amazonaws.com");
+    let policy = |words: &str| format!(", origin_request_policies: {{p: {words}}}");
+    let cases = [
+        ("TG001", bucket(", tags: {'aws:name': x}")),
+        ("TG003", bucket(", tags: {cost: '50 %'}")),
+        ("CO001", bucket(", cors: [{origins: ['https://*.*.org'], methods: [GET]}]")),
+        ("CO002", bucket(", cors: [{origins: ['*'], methods: [GET], expose: ['*']}]")),
+        ("SH006", ("models", "{buckets: {b: {name: demo-b, region: eu-central-9}}}".to_owned())),
+        ("CP103", cdn(origin, &policy("{headers: {only: [Authorization]}}"))),
+        ("CP104", cdn(origin, &policy("{headers: {all-except: []}}"))),
+        ("CF215", cdn(&website, "")),
+        ("CF216", cdn(&format!("{{{}}}", many.join(", ")), "")),
+        ("SH004", cdn(origin, ", http_version: http4")),
+        ("SH002", ("routing", format!("{{zone: {{name: example.net, comment: {}}}}}", "x".repeat(257)))),
+    ];
+    for (rule, (kind, with)) in cases {
+        let said = validate(folder.path(), kind, &with);
+        assert!(said.code == 3 && said.stdout.contains(&format!("error {rule}-")), "{rule}: {}", said.all());
+        assert!(said.stdout.contains("small.yaml:"), "{rule}: {}", said.all());
+    }
 }

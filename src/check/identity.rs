@@ -47,8 +47,8 @@ fn twice(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
         let text = key.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(" ");
         // The same set twice in one group is the business of another rule.
         let Some(first) = held.get(&(own.kind, key)).filter(|first| first.address != *seen.address) else { continue };
-        let verb = if is_open(&text) { "refers to" } else { "is" };
-        notes.add_beside(path, format!("it {verb} `{text}`, and so does `{}`", first.address), first.clone());
+        let (verb, too) = if is_open(&text) { ("refers to", "does") } else { ("is", "is") };
+        notes.add_beside(path, format!("it {verb} `{text}`, and so {too} `{}`", first.address), first.clone());
     }
 }
 

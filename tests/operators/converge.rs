@@ -96,7 +96,6 @@ fn tame(value: &mut Value) {
             if items.iter().all(Value::is_string) {
                 items.sort_by_key(|item| item.as_str().unwrap_or_default().to_owned());
             }
-            // The members of a group have an order that counts, and a plan may write them in either.
         }
         Value::Object(fields) => fields.values_mut().for_each(tame),
         Value::String(text) => {
@@ -235,6 +234,31 @@ fn models() -> BoxedStrategy<Vec<Value>> {
         .boxed()
 }
 
+/// A page, and a function with its role.
+fn page_and_function() -> BoxedStrategy<Vec<Value>> {
+    let function = (
+        one_of(&["nodejs24.x", "nodejs22.x"]),
+        number(128..3_008),
+        number(1..31),
+        one_of(&["", "Says: hello, w\u{f6}rld"]),
+        one_of(&["index.handler"]),
+    );
+    let cache = one_of(&["public, max-age=60", "no-cache"]);
+    (bucket("page"), cache, function)
+        .prop_map(|(bucket, cache, (runtime, memory, seconds, description, handler))| {
+            let file = json!({"template": "browser/index.html", "content_type": "text/html; charset=utf-8",
+                "cache_control": cache});
+            let function = json!({"name": "chance-ACCOUNT-f", "runtime": runtime, "memory_mb": memory,
+                "timeout_seconds": seconds, "description": description, "handler": handler,
+                "code": {"template": "gateway"}});
+            vec![
+                step("page", json!({"bucket": bucket, "files": {"index.html": file}})),
+                step("edge-function", json!({"functions": {"f": function}})),
+            ]
+        })
+        .boxed()
+}
+
 /// A value of each type, in spellings that people write.
 fn record() -> BoxedStrategy<(&'static str, Value)> {
     let of = |kind: &'static str, values: BoxedStrategy<Value>| values.prop_map(move |values| (kind, values)).boxed();
@@ -367,6 +391,9 @@ fn response_policy() -> BoxedStrategy<Value> {
     });
     (maybe(cors), maybe(number(0..1_000_000)), whole(), custom)
         .prop_map(|(cors, hsts, nosniff, custom)| {
+            // A policy says something.
+            let silent = cors.is_none() && hsts.is_none() && custom.is_empty();
+            let nosniff = if silent { json!(true) } else { nosniff };
             settings(vec![
                 ("cors", cors),
                 ("hsts_seconds", hsts),
@@ -475,6 +502,11 @@ fn cdn() -> BoxedStrategy<Vec<Value>> {
 #[test]
 fn buckets_converge() {
     converges(&models());
+}
+
+#[test]
+fn pages_and_functions_converge() {
+    tame_converges(&page_and_function());
 }
 
 #[test]
