@@ -115,7 +115,7 @@ pub(super) fn bad_key_arn(key: &str, region: Option<&str>) -> Option<String> {
             let elsewhere = region.filter(|region| *region != held && !is_open(region));
             elsewhere.map(|region| format!("`{key}` is in {held}, the bucket in {region}"))
         }
-        _ => Some(format!("`{key}` is no ARN of a KMS key")),
+        _ => Some(format!("`{key}` is not the ARN of a KMS key")),
     }
 }
 
@@ -128,7 +128,8 @@ fn kms_key(seen: &Spec<'_>, notes: &mut Notes<'_>) {
         let named = key.strip_prefix("alias/").unwrap_or(key);
         let plain = named.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_-".contains(&b)) && !named.is_empty();
         let problem = problem.or_else(|| {
-            (!key.starts_with("arn:") && !plain).then(|| format!("`{key}` is no ARN, id or alias of a KMS key"))
+            (!key.starts_with("arn:") && !plain)
+                .then(|| format!("`{key}` is neither ARN nor id nor alias of a KMS key"))
         });
         if let Some(problem) = problem {
             notes.add("kms_key", problem);

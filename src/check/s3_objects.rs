@@ -74,7 +74,7 @@ pub(super) const POLICY: &[Rule<BucketPolicySpec>] = &[
     ),
     error(
         "S3205-cloudfront-needs-own-key",
-        "CloudFront reads no bucket under the key that AWS manages",
+        "a bucket that CloudFront reads is not under the AWS-managed KMS key",
         "accepted; CloudFront answers 403 for every object, for the policy of the key aws/s3 cannot be changed",
         "write encryption: AES256, or kms_key with a key of your own",
         managed_key,

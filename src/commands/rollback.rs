@@ -105,8 +105,8 @@ pub fn target(to: Option<u64>, ledger: &Ledger, now: &Remembered) -> Result<Reme
     Ok(ledger.remembered_at(to)?)
 }
 
-/// Names the runs that are undone, and the state that is gone back to. A run that changed nothing is no revision: what is
-/// undone may be older than the last deploy.
+/// Names the runs that are undone, and the state that is gone back to. A run that changed nothing is
+/// not in the journal: what is undone may be older than the last deploy.
 pub fn say_what_is_undone(now: &Remembered, target: &Remembered, context: &Context) {
     for run in now.runs.iter().rev().take_while(|run| run.revision > target.revision()) {
         let changes = report::counted(usize::try_from(run.changes).unwrap_or(usize::MAX), "change");
@@ -116,7 +116,7 @@ pub fn say_what_is_undone(now: &Remembered, target: &Remembered, context: &Conte
         || "goes back to before the first run".to_owned(),
         |run| format!("goes back to the state after revision {}: {} ({})", run.revision, run.command, run.at),
     );
-    context.voice.talk(&format!("{to}; runs that changed nothing are no revisions and are not undone"));
+    context.voice.talk(&format!("{to}; a run that changed nothing has no revision and is not undone"));
 }
 
 async fn undo(

@@ -103,7 +103,9 @@ fn walk(folder: &Path, below: &str, all: &mut Vec<String>) -> Result<(), String>
     for entry in fs::read_dir(folder).map_err(told)? {
         let entry = entry.map_err(told)?;
         let name = entry.file_name();
-        let Some(name) = name.to_str() else { return Err(format!("{}: a name is no UTF-8", entry.path().display())) };
+        let Some(name) = name.to_str() else {
+            return Err(format!("{}: the file name is not UTF-8", entry.path().display()));
+        };
         if name.starts_with('.') && name != ".well-known" {
             continue;
         }

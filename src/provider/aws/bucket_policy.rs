@@ -88,7 +88,7 @@ impl BucketPolicies {
     async fn held(&self, spec: &BucketPolicySpec) -> Result<Option<Value>, Fault> {
         let answer = self.clients.s3(&spec.region).get_bucket_policy().bucket(&spec.bucket).send().await;
         let answer = optional(answer.map_err(|bad| fault_of("s3", "GetBucketPolicy", bad)))?;
-        // What is no JSON stays text, so that it differs from the plan.
+        // A policy that is not JSON stays text, so that it differs from the plan.
         let parsed = |text: String| serde_json::from_str(&text).unwrap_or(Value::String(text));
         Ok(answer.and_then(|answer| answer.policy).map(parsed))
     }

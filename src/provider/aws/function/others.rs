@@ -12,7 +12,7 @@ fn extra(path: impl Into<String>, value: Value) -> Extra {
     Extra { path: path.into(), value, theirs: false }
 }
 
-/// What the plan has no words for, where it is not at Lambda's default.
+/// Settings that plans cannot state, where they differ from Lambda's default.
 pub fn extras(held: &FunctionConfiguration, reserved: Option<i32>) -> Vec<Extra> {
     let dead = held.dead_letter_config.as_ref().and_then(|to| to.target_arn.clone()).filter(|to| !to.is_empty());
     let tracing = held.tracing_config.as_ref().and_then(|tracing| tracing.mode.as_ref());
