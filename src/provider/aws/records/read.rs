@@ -63,7 +63,7 @@ fn is_built_in(set: &sdk::ResourceRecordSet, apex: Option<&str>) -> bool {
 }
 
 /// The sets under these keys that can be deleted, as the service has them; aliases before their targets.
-pub fn deletable<'l>(listed: &'l Listed, doomed: impl Fn(&RecordSet) -> bool) -> Vec<&'l sdk::ResourceRecordSet> {
+pub fn deletable(listed: &Listed, doomed: impl Fn(&RecordSet) -> bool) -> Vec<&sdk::ResourceRecordSet> {
     let apex = apex(listed);
     let mut sets: Vec<_> = listed.iter().filter(|set| !is_built_in(set, apex.as_deref())).collect();
     sets.retain(|set| doomed(&in_words(set)));
