@@ -168,10 +168,15 @@ impl View<'_> {
         let taken = found.is_some_and(|found| matches!(found.owner, Owner::Contested(_)));
         // Whatever led here (an earlier `--adopt`, an import): what the plan wants is not deleted under another address.
         let wanted_at = self.wanted_elsewhere(address, record);
-        let kept = found.is_none() || lookup || taken || wanted_at.is_some();
+        // A create that never ended may have been refused because somebody else was first. A bucket gets its mark in a call
+        // after its creation, and S3 deletes only an empty one.
+        let foreign = found.is_some_and(|found| matches!(found.owner, Owner::Foreign(_)));
+        let foreign = foreign && record.id.is_none() && record.kind != Kind::Bucket;
+        let kept = found.is_none() || lookup || taken || foreign || wanted_at.is_some();
         let action = if kept { Action::Forget } else { Action::Delete };
         let reason = match wanted_at {
             Some(other) => Some(format!("the plan wants the same {} as {other}", record.kind.facts().title)),
+            None if foreign => Some("it was never finished, and what stands there is not this stack's".to_owned()),
             None => taken.then(|| "it carries another stack's mark now: it is left alone".to_owned()),
         };
         Change {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::fields::{at_path, differing};
+use crate::resource::moves::owned;
 use crate::resource::{
     ACCEPTED_EXTRAS, Address, Attributes, Desired, DriftField, Drifted, Extra, FieldChange, Found, Happened, Kind,
     Observed, Owner, Record, Remedy, Remembered, Said, Sort, Standing, known, resolve,
@@ -61,8 +62,18 @@ impl Look<'_> {
             fields.extend(outputs(record, found));
         }
         fields.extend(others_tags(goal, &before, &found.spec));
-        fields.extend(found.extras.iter().map(|extra| also_there(extra, record)));
+        let others = found.extras.iter().filter(|extra| !self.is_of_another_group(address, extra));
+        fields.extend(others.map(|extra| also_there(extra, record)));
         fields
+    }
+
+    /// Whether an extra of a group of record sets belongs to another group of the stack: two groups may share a name.
+    fn is_of_another_group(&self, address: &Address, extra: &Extra) -> bool {
+        let Some(key) = extra.path.strip_prefix("sets.") else { return false };
+        let resolved =
+            |spec: &Value| resolve(spec, &|address, attribute| self.remembered.attribute(address, attribute));
+        let groups = self.remembered.resources.iter().filter(|(_, record)| record.kind == Kind::Records);
+        groups.filter(|(other, _)| *other != address).any(|(_, record)| owned(record, &resolved).contains(key))
     }
 
     fn setting(&self, field: FieldChange, kind: Kind, wanted: Option<&Value>, before: &Value) -> DriftField {

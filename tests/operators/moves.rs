@@ -12,8 +12,11 @@ use crate::support::proxy::{Act, Call, Proxy, Refusal, Which, wait};
 
 const ZONE: &str = "  - {id: zone, title: z, kind: routing, with: {zone: {name: example.net}}}\n";
 
+/// A record set: name, type, value.
+type Set = (&'static str, &'static str, &'static str);
+
 /// A step with groups of record sets: group, then name, type and value of each set.
-fn groups(step: &str, all: &[(&str, &[(&str, &str, &str)])]) -> String {
+fn groups(step: &str, all: &[(&str, &[Set])]) -> String {
     let mut text = format!("  - id: {step}\n    title: r\n    kind: routing\n    with:\n      records:\n");
     for (group, sets) in all {
         text.push_str(&format!("        {group}:\n"));
@@ -80,9 +83,9 @@ fn stays(name: &str, first: &str, second: &str) {
     stack.run(&["destroy", "--plan", &one.to_string_lossy(), "--yes"]).exits(0);
 }
 
-const A: (&str, &str, &str) = ("a", "A", "192.0.2.1");
-const B: (&str, &str, &str) = ("b", "A", "192.0.2.2");
-const C: (&str, &str, &str) = ("c", "A", "192.0.2.3");
+const A: Set = ("a", "A", "192.0.2.1");
+const B: Set = ("b", "A", "192.0.2.2");
+const C: Set = ("c", "A", "192.0.2.3");
 
 #[test]
 fn groups_are_renamed_split_joined_and_swapped_without_a_call() {
@@ -107,8 +110,7 @@ fn a_renamed_step_is_no_change() {
 #[test]
 fn a_record_that_moves_and_changes_is_one_transaction() {
     let (stack, proxy) = (Stack::new(), proxy());
-    let plan =
-        |name: &str, all: &[(&str, &[(&str, &str, &str)])]| stack.plan(name, &format!("{ZONE}{}", groups("r", all)));
+    let plan = |name: &str, all: &[(&str, &[Set])]| stack.plan(name, &format!("{ZONE}{}", groups("r", all)));
     let one = plan("one.yaml", &[("g", &[A, B]), ("h", &[C])]);
     deploy(&stack, &proxy, &one);
     // To an existing group with another value.
