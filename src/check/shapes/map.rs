@@ -190,6 +190,11 @@ const HEALTH_CHECK: &[Row] = &[
     ("path", "route53.HealthCheckConfig.ResourcePath"),
     ("interval_seconds", "route53.HealthCheckConfig.RequestInterval"),
     ("failure_threshold", "route53.HealthCheckConfig.FailureThreshold"),
+    ("inverted", "route53.HealthCheckConfig.Inverted"),
+    ("disabled", "route53.HealthCheckConfig.Disabled"),
+    ("regions", "route53.HealthCheckConfig.Regions"),
+    ("regions.*", "route53.HealthCheckConfig.Regions[]"),
+    ("search_string", "route53.HealthCheckConfig.SearchString"),
     ("tags.~", "route53.Tag.Key"),
     ("tags.*", "route53.Tag.Value"),
 ];

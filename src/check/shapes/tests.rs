@@ -143,6 +143,8 @@ fn every_granted_action_is_in_the_table() {
         "s3:PutBucketPublicAccessBlock" => "putpublicaccessblock".to_owned(),
         "s3:DeleteObjectVersion" => "deleteobject".to_owned(),
         "s3:GetObjectVersion" => "getobject".to_owned(),
+        // What a copy of an object carries along.
+        "s3:GetObjectTagging" | "s3:GetObjectVersionTagging" | "s3:PutObjectTagging" => "copyobject".to_owned(),
         "cloudfront:CreateDistribution" => "createdistributionwithtags".to_owned(),
         // What CloudFront does with the function's leave.
         "lambda:EnableReplication*" => "getfunction".to_owned(),
