@@ -5,21 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::fields::{differing, touches};
+use super::refusal::{Refusal, contested, foreign, not_there, same_name, unreadable};
 use crate::resource::{
     Action, Address, Change, Changes, Desired, FieldChange, Found, Kind, MovedFrom, Moves, Observed, Owner, Record,
     Remembered, Resource, Risk, Standing, has_references, identity, known, resolve,
 };
-
-/// Why nothing can be planned: all of it at once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// The address.
-    pub address: Address,
-    /// What is wrong.
-    pub problem: String,
-    /// What to do.
-    pub next_step: String,
-}
 
 /// What the difference is to look at.
 #[derive(Clone, Debug, Default)]
@@ -71,14 +61,6 @@ pub fn diff(
     view.follow_moves(&mut changes);
     changes.leftovers = remembered.leftovers.iter().filter(|left| scope.covers(&left.address)).cloned().collect();
     if refused.is_empty() { Ok(changes) } else { Err(refused) }
-}
-
-fn unreadable((address, fault): (&Address, &crate::resource::Fault)) -> Refusal {
-    Refusal {
-        address: address.clone(),
-        problem: format!("it could not be read: {fault}"),
-        next_step: fault.next_step.clone().unwrap_or_else(|| "run the command again".to_owned()),
-    }
 }
 
 /// Whether a create was begun and nobody knows what became of it.
@@ -318,15 +300,6 @@ fn cannot_stand_beside(kind: Kind, fields: &[FieldChange]) -> bool {
     facts.holds_data && !fields.iter().any(|field| touches(facts.identity, &field.path))
 }
 
-fn same_name(resource: &Resource, fields: &[FieldChange]) -> Refusal {
-    let changed: Vec<&str> = fields.iter().map(|field| field.path.as_str()).collect();
-    Refusal {
-        address: resource.address.clone(),
-        problem: format!("{} cannot change under the same name, and it holds data", changed.join(", ")),
-        next_step: "give the new one another name: it is made first, the old one goes after".to_owned(),
-    }
-}
-
 fn risk(kind: Kind, action: Action, fields: &[FieldChange]) -> Risk {
     let facts = kind.facts();
     match action {
@@ -340,31 +313,5 @@ fn risk(kind: Kind, action: Action, fields: &[FieldChange]) -> Risk {
         }
         Action::Update => Risk::Brief,
         _ => Risk::Safe,
-    }
-}
-
-fn not_there(resource: &Resource) -> Refusal {
-    Refusal {
-        address: resource.address.clone(),
-        problem: format!("no {} answers to {}", resource.kind.facts().title, resource.spec),
-        next_step: "make it, or correct its name or tags in the plan; with the local AWS: localstack/up seeds it"
-            .to_owned(),
-    }
-}
-
-fn foreign(resource: &Resource, found: &Found, why: &str) -> Refusal {
-    Refusal {
-        address: resource.address.clone(),
-        problem: format!("{} {} exists and is not this stack's: {why}", resource.kind.facts().title, found.id),
-        next_step: format!("choose another name, or take it up on purpose with --adopt {}", resource.address),
-    }
-}
-
-fn contested(resource: &Resource, found: &Found, why: &str) -> Refusal {
-    let title = resource.kind.facts().title;
-    Refusal {
-        address: resource.address.clone(),
-        problem: format!("{title} {} is contested: {why}", found.id),
-        next_step: format!("ask whose it is; if it is yours, take it on purpose with --adopt {}", resource.address),
     }
 }

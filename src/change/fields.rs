@@ -78,7 +78,7 @@ impl Walk {
             (Value::Array(wanted), Some(Value::Array(held))) if wanted.len() == held.len() => {
                 let before = remembered.and_then(Value::as_array);
                 for (at, (wanted, found)) in wanted.iter().zip(held).enumerate() {
-                    let before = before.and_then(|before| before.get(at));
+                    let before = before.and_then(|before| counterpart(before, wanted, at));
                     self.value(&join(path, &at.to_string()), wanted, before, Some(found));
                 }
             }
@@ -118,6 +118,16 @@ impl Walk {
             new: new.cloned(),
             drifted: remembered.is_some_and(|before| Some(before) != found),
         });
+    }
+}
+
+/// What an earlier run stated of a member of a list: the one with the same name, where members have names, else the one at
+/// its place.
+fn counterpart<'v>(before: &'v [Value], wanted: &Value, at: usize) -> Option<&'v Value> {
+    let name = ["id", "path", "code"].into_iter().find_map(|key| Some((key, wanted.get(key)?)));
+    match name {
+        Some((key, name)) => before.iter().find(|member| member.get(key) == Some(name)),
+        None => before.get(at),
     }
 }
 
@@ -213,6 +223,14 @@ mod tests {
         assert_eq!(paths(Kind::Distribution, &wanted, None, &moved), ["origins.0.domain_name"]);
         let more = json!({"origins": [{"id": "a", "domain_name": "x"}, {"id": "b"}]});
         assert_eq!(paths(Kind::Distribution, &wanted, None, &more), ["origins"]);
+    }
+
+    #[test]
+    fn members_with_names_are_compared_with_their_own_past() {
+        let wanted = json!({"origins": [{"id": "b"}]});
+        let before = json!({"origins": [{"id": "a"}, {"id": "b", "path": "/x"}]});
+        let found = json!({"origins": [{"id": "b", "path": "/x"}]});
+        assert_eq!(paths(Kind::Distribution, &wanted, Some(&before), &found), ["origins.0.path"]);
     }
 
     #[test]

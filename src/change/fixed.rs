@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::diff::{Refusal, Scope};
+use super::diff::Scope;
 use super::fields::at_path;
+use super::refusal::Refusal;
 use crate::resource::{Desired, Record, Remembered, Resource, has_references, resolve};
 
 /// Every setting of the plan that the service fixes for the life of something that holds data: it cannot be changed in

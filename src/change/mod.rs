@@ -6,10 +6,12 @@ mod fields;
 mod fixed;
 mod moves;
 mod order;
+mod refusal;
 
-pub use diff::{Refusal, Scope, diff};
+pub use diff::{Scope, diff};
 pub use drift::{drift, says_otherwise};
 pub use fields::{at_path, compare, differing, mark, touches, without};
 pub use fixed::fixed;
 pub use moves::moves;
 pub use order::{Node, Part, nodes};
+pub use refusal::Refusal;

@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod advice;
 mod cloudfront;
 mod converge;
 mod moves;

@@ -1,0 +1,57 @@
+//! Why nothing can be planned, in words: what stands in the way, and the next step.
+
+use crate::resource::{Address, Fault, FieldChange, Found, Resource};
+
+/// Why nothing can be planned: all of it at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The address.
+    pub address: Address,
+    /// What is wrong.
+    pub problem: String,
+    /// What to do.
+    pub next_step: String,
+}
+
+pub(super) fn unreadable((address, fault): (&Address, &Fault)) -> Refusal {
+    Refusal {
+        address: address.clone(),
+        problem: format!("it could not be read: {fault}"),
+        next_step: fault.next_step.clone().unwrap_or_else(|| "run the command again".to_owned()),
+    }
+}
+
+pub(super) fn same_name(resource: &Resource, fields: &[FieldChange]) -> Refusal {
+    let changed: Vec<&str> = fields.iter().map(|field| field.path.as_str()).collect();
+    Refusal {
+        address: resource.address.clone(),
+        problem: format!("{} cannot change under the same name, and it holds data", changed.join(", ")),
+        next_step: "give the new one another name: it is made first, the old one goes after".to_owned(),
+    }
+}
+
+pub(super) fn not_there(resource: &Resource) -> Refusal {
+    Refusal {
+        address: resource.address.clone(),
+        problem: format!("no {} answers to {}", resource.kind.facts().title, resource.spec),
+        next_step: "make it, or correct its name or tags in the plan; with the local AWS: localstack/up seeds it"
+            .to_owned(),
+    }
+}
+
+pub(super) fn foreign(resource: &Resource, found: &Found, why: &str) -> Refusal {
+    Refusal {
+        address: resource.address.clone(),
+        problem: format!("{} {} exists and is not this stack's: {why}", resource.kind.facts().title, found.id),
+        next_step: format!("choose another name, or take it up on purpose with --adopt {}", resource.address),
+    }
+}
+
+pub(super) fn contested(resource: &Resource, found: &Found, why: &str) -> Refusal {
+    let title = resource.kind.facts().title;
+    Refusal {
+        address: resource.address.clone(),
+        problem: format!("{title} {} is contested: {why}", found.id),
+        next_step: format!("ask whose it is; if it is yours, take it on purpose with --adopt {}", resource.address),
+    }
+}
