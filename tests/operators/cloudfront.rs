@@ -320,16 +320,26 @@ fn the_static_site_deploys_converges_and_leaves_nothing() {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/plans/examples/static-site.yaml");
     let stack = Stack::new();
     let prefix = format!("prefix={}", stack.name());
-    let valid = stack.run(&["validate", "plan", example, "--var", &prefix, "--json"]).exits(0).json();
+    let folder = concat!("folder=", env!("CARGO_MANIFEST_DIR"), "/plans/examples/site");
+    let valid = ["validate", "plan", example, "--var", &prefix, "--var", folder, "--json"];
+    let valid = stack.run(&valid).exits(0).json();
     assert_eq!((&valid["errors"], &valid["warnings"]), (&json!(0), &json!(0)), "{valid}");
-    let deploy = ["deploy", "--plan", example, "--yes", "--var", &prefix];
+    let deploy = ["deploy", "--plan", example, "--yes", "--var", &prefix, "--var", folder];
     stack.run(&deploy).exits(0);
     let again = stack.run(&deploy).exits(0);
     assert!(again.all().contains("no changes"), "{}", again.all());
     let held = distribution(&stack);
     assert_eq!(held.custom_error_responses.map(|list| list.quantity), Some(2));
     assert!(held.restrictions.is_some() && held.aliases.is_some_and(|list| list.quantity == 1));
-    let destroy = ["destroy", "--plan", example, "--yes", "--empty-buckets", "--var", &prefix];
+    let s3 = aws_sdk_s3::config::Builder::from(&stack.sdk).force_path_style(true).build();
+    let page = aws_sdk_s3::Client::from_conf(s3)
+        .get_object()
+        .bucket(format!("{}-pages", stack.name()))
+        .key("style.css")
+        .send();
+    let page = wait(page).expect("a file of the site");
+    assert_eq!(page.content_type(), Some("text/css; charset=utf-8"));
+    let destroy = ["destroy", "--plan", example, "--yes", "--empty-buckets", "--var", &prefix, "--var", folder];
     stack.run(&destroy).exits(0);
     assert_eq!(world(&stack), BTreeSet::new());
     let names = aws_sdk_route53::Client::new(&stack.sdk);
