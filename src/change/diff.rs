@@ -1,6 +1,7 @@
 //! The difference: what is wanted, what is remembered, what is there.
 
-use std::collections::BTreeSet;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -40,7 +41,7 @@ pub fn diff(
     observed: &Observed,
     scope: &Scope,
 ) -> Result<Changes, Vec<Refusal>> {
-    let view = View { desired, remembered, observed, scope };
+    let view = View { desired, remembered, observed, scope, wanted: OnceCell::new() };
     let mut changes = Changes { stack: desired.stack.clone(), ..Changes::default() };
     let mut refused: Vec<Refusal> =
         observed.faults().filter(|(address, _)| scope.covers(address)).map(unreadable).collect();
@@ -68,14 +69,19 @@ fn unanswered(record: Option<&Record>) -> bool {
     record.is_some_and(|record| record.standing == Standing::Creating && record.id.is_none())
 }
 
+/// Addresses by what stands behind them.
+type Identities<'a> = BTreeMap<(Kind, String), Vec<&'a Address>>;
+
 struct View<'a> {
     desired: &'a Desired,
     remembered: &'a Remembered,
     observed: &'a Observed,
     scope: &'a Scope,
+    /// What the plan wants, by identity, once it is asked for.
+    wanted: OnceCell<Identities<'a>>,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
     /// What is known now: seen first, remembered else.
     fn resolved(&self, spec: &Value) -> Value {
         resolve(spec, &|address, attribute| known(self.observed, self.remembered, address, attribute))
@@ -201,13 +207,25 @@ impl View<'_> {
     }
 
     /// The other address of the plan under which this very thing is wanted.
-    fn wanted_elsewhere(&self, address: &Address, record: &Record) -> Option<&Address> {
-        let own = identity(record.kind, &self.resolved(&record.spec))?;
-        let others =
-            self.desired.resources.values().filter(|other| other.kind == record.kind && other.address != *address);
-        let same = |other: &&Resource| identity(other.kind, &self.resolved(&other.spec)).as_ref() == Some(&own);
+    fn wanted_elsewhere(&self, address: &Address, record: &Record) -> Option<&'a Address> {
         // A health check may be wanted twice; then the journal knows two of them.
-        others.filter(|_| record.kind != Kind::HealthCheck).find(same).map(|other| &other.address)
+        if record.kind == Kind::HealthCheck {
+            return None;
+        }
+        let own = identity(record.kind, &self.resolved(&record.spec))?;
+        let others = self.wanted.get_or_init(|| self.identities()).get(&(record.kind, own))?;
+        others.iter().copied().find(|other| *other != address)
+    }
+
+    /// What the plan wants, by identity.
+    fn identities(&self) -> Identities<'a> {
+        let mut all = Identities::new();
+        for resource in self.desired.resources.values() {
+            if let Some(identity) = identity(resource.kind, &self.resolved(&resource.spec)) {
+                all.entry((resource.kind, identity)).or_default().push(&resource.address);
+            }
+        }
+        all
     }
 
     /// What refers to something that gets a new identity changes with it: the reference is open again.

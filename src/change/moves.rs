@@ -1,6 +1,6 @@
 //! Which resources only change their address: what the plan wants under a new one is what the journal knows under another.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde_json::Value;
 
@@ -154,28 +154,30 @@ fn zone_of(record: &Record) -> Option<String> {
 /// The other group that takes a set over: the one that wants this very set, else one that wants its name and type while
 /// the owner does not, else one that wants its name.
 fn taker<'d>(owner: &Address, zone: &str, key: &str, groups: &[Group<'d>]) -> Option<&'d Address> {
-    let mut parts = key.splitn(3, ' ');
-    let (name, record_type) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-    let closeness: [&dyn Fn(&String) -> bool; 3] =
-        [&|other| other == key, &|other| same_type(other, name, record_type), &|other| {
-            other.split(' ').next() == Some(name)
-        }];
+    let name = key.split(' ').next().unwrap_or_default();
+    let record_type = key.split(' ').nth(1).unwrap_or_default();
+    let of_type = format!("{name} {record_type}");
+    let closeness: [&dyn Fn(&Group<'d>) -> bool; 3] =
+        [&|group| group.keys.contains(key), &|group| group.wants(&of_type), &|group| group.wants(name)];
     for is_close in closeness {
-        let here: Vec<&Group<'d>> =
-            groups.iter().filter(|group| group.zone == zone && group.keys.iter().any(is_close)).collect();
-        if here.iter().any(|group| group.address == owner) {
+        let mut here = groups.iter().filter(|group| group.zone == zone && is_close(group)).peekable();
+        let first = here.peek().map(|group| group.address);
+        if here.any(|group| group.address == owner) {
             return None;
         }
-        if let Some(first) = here.first() {
-            return Some(first.address);
+        if first.is_some() {
+            return first;
         }
     }
     None
 }
 
-fn same_type(key: &str, name: &str, record_type: &str) -> bool {
-    let mut parts = key.splitn(3, ' ');
-    parts.next() == Some(name) && parts.next() == Some(record_type)
+impl Group<'_> {
+    /// Whether it wants a set whose key begins with these words. Keys are sorted, so only those are looked at.
+    fn wants(&self, words: &str) -> bool {
+        let begins = self.keys.range(words.to_owned()..).take_while(|key| key.starts_with(words));
+        begins.into_iter().any(|key| key[words.len()..].is_empty() || key[words.len()..].starts_with(' '))
+    }
 }
 
 /// Old address to new address: what the plan says, then what is recognized by its identity.
@@ -184,7 +186,7 @@ fn matched(
     wanted: &BTreeMap<&Address, Option<String>>,
     said: &BTreeMap<Address, Address>,
 ) -> BTreeMap<Address, Address> {
-    let mut moved: BTreeMap<Address, Address> = said
+    let moved: BTreeMap<Address, Address> = said
         .iter()
         .filter(|(from, to)| known.contains_key(from) && wanted.contains_key(to) && !wanted.contains_key(from))
         .filter(|(_, to)| !known.contains_key(to))
@@ -194,29 +196,35 @@ fn matched(
         let here = known.get(address).and_then(Option::as_ref);
         here.is_some() && here == wanted.get(address).and_then(Option::as_ref)
     };
-    for (to, identity) in wanted {
-        if identity.is_none() || stays(to) || moved.values().any(|goal| goal == *to) {
-            continue;
-        }
-        let same = |from: &&&Address| known[**from] == *identity && !stays(from) && !moved.contains_key(**from);
-        if let Some(from) = known.keys().find(same) {
-            moved.insert((*from).clone(), (*to).clone());
+    // Several may be alike (two health checks that ask the same): the first address of one goes to the first of the other.
+    let mut free: BTreeMap<&String, VecDeque<&Address>> = BTreeMap::new();
+    for (from, identity) in known.iter().filter(|(from, _)| !stays(from) && !moved.contains_key(**from)) {
+        if let Some(identity) = identity {
+            free.entry(identity).or_default().push_back(from);
         }
     }
-    moved
+    let taken: BTreeSet<Address> = moved.values().cloned().collect();
+    let open = wanted.iter().filter(|(to, _)| !stays(to) && !taken.contains(**to));
+    let found = open.filter_map(|(to, identity)| {
+        let from = free.get_mut(identity.as_ref()?)?.pop_front()?;
+        Some((from.clone(), (*to).clone()))
+    });
+    let found: Vec<(Address, Address)> = found.collect();
+    moved.into_iter().chain(found).collect()
 }
 
 /// What stands at a goal and does not move itself goes to the address at which the chain of moves began: nothing in the
 /// journal is overwritten.
 fn make_room(known: &BTreeMap<&Address, Option<String>>, moved: &mut BTreeMap<Address, Address>) {
+    let origin: BTreeMap<Address, Address> = moved.iter().map(|(from, to)| (to.clone(), from.clone())).collect();
     let driven_out: Vec<Address> =
         moved.values().filter(|to| known.contains_key(to) && !moved.contains_key(*to)).cloned().collect();
     for address in driven_out {
-        let mut start = address.clone();
-        while let Some((from, _)) = moved.iter().find(|(_, to)| **to == start) {
-            start.clone_from(from);
+        let mut start = &address;
+        while let Some(from) = origin.get(start) {
+            start = from;
         }
-        moved.insert(address, start);
+        moved.insert(address.clone(), start.clone());
     }
 }
 
