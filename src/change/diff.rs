@@ -59,6 +59,7 @@ pub fn diff(
         changes.items.insert(address.clone(), view.unwanted(address, record));
     }
     view.follow_replacements(&mut changes);
+    keep_roles_of_others(&mut changes);
     view.follow_moves(&mut changes);
     changes.leftovers = remembered.leftovers.iter().filter(|left| scope.covers(&left.address)).cloned().collect();
     if refused.is_empty() { Ok(changes) } else { Err(refused) }
@@ -112,9 +113,9 @@ impl<'a> View<'a> {
     fn present(&self, resource: &Resource, record: Option<&Record>, found: &Found) -> Result<Change, Refusal> {
         let facts = resource.kind.facts();
         let wanted = self.resolved(&resource.spec);
-        let before = record.map(|record| self.resolved(&record.spec));
+        let before = record.map(|record| self.resolved(&record.stated()));
         let mut fields = differing(&self.remembered.stack, resource.kind, &wanted, before.as_ref(), found);
-        if record.is_some_and(|record| record.standing != Standing::Present) {
+        if record.is_some_and(|record| record.standing != Standing::Present || record.pending.is_some()) {
             // What an earlier run was cut off in was changed by that run.
             fields.iter_mut().for_each(|field| field.drifted = false);
         }
@@ -136,7 +137,7 @@ impl<'a> View<'a> {
             }
             _ if replaces(resource.kind, &fields) => Action::Replace,
             _ if !known => Action::Adopt,
-            (_, true) => settled_action(record, resource),
+            (_, true) => settled_action(record),
             (_, false) => Action::Update,
         };
         let risk = risk(resource.kind, action, &fields);
@@ -160,10 +161,13 @@ impl<'a> View<'a> {
         // after its creation, and S3 deletes only an empty one.
         let foreign = found.is_some_and(|found| matches!(found.owner, Owner::Foreign(_)));
         let foreign = foreign && record.id.is_none() && record.kind != Kind::Bucket;
-        let kept = found.is_none() || lookup || taken || foreign || wanted_at.is_some();
+        let kept = found.is_none() || lookup || taken || foreign || record.is_taken_in() || wanted_at.is_some();
         let action = if kept { Action::Forget } else { Action::Delete };
         let reason = match wanted_at {
             Some(other) => Some(format!("the plan wants the same {} as {other}", record.kind.facts().title)),
+            None if record.is_taken_in() && found.is_some() => {
+                Some("it was taken in, not made by this stack: it stays as it is".to_owned())
+            }
             None if foreign => Some("it was never finished, and what stands there is not this stack's".to_owned()),
             None => taken.then(|| "it carries another stack's mark now: it is left alone".to_owned()),
         };
@@ -203,7 +207,7 @@ impl<'a> View<'a> {
     }
 
     fn is_kept_elsewhere(&self, resource: &Resource, record: Option<&Record>) -> bool {
-        record.is_some_and(|record| self.wanted_elsewhere(&resource.address, record).is_some())
+        record.is_some_and(|record| record.is_taken_in() || self.wanted_elsewhere(&resource.address, record).is_some())
     }
 
     /// The other address of the plan under which this very thing is wanted.
@@ -253,7 +257,7 @@ impl<'a> View<'a> {
                 if !has_references(&wanted) {
                     continue;
                 }
-                let before = change.before.as_ref().map(|record| self.resolved(&record.spec));
+                let before = change.before.as_ref().map(|record| self.resolved(&record.stated()));
                 let fields = differing(&self.remembered.stack, change.kind, &wanted, before.as_ref(), found);
                 let action = if replaces(change.kind, &fields) {
                     Action::Replace
@@ -279,16 +283,34 @@ impl<'a> View<'a> {
     }
 }
 
+/// Replication rules that others added use the role of the bucket's configuration: it stays with them.
+fn keep_roles_of_others(changes: &mut Changes) {
+    let rules = changes.items.values().filter(|change| {
+        let others = change.found.iter().flat_map(|found| &found.extras).any(|extra| extra.path.starts_with("rules"));
+        change.kind == Kind::Replication && change.action == Action::Delete && others
+    });
+    let roles: Vec<Address> =
+        rules.flat_map(|rule| rule.before.iter().flat_map(|record| record.needs.keys().cloned())).collect();
+    for role in roles {
+        if let Some(change) = changes.items.get_mut(&role)
+            && change.kind == Kind::Role
+            && change.action == Action::Delete
+        {
+            (change.action, change.risk) = (Action::Forget, Risk::Safe);
+            change.reason = Some("replication rules of others use it: it stays".to_owned());
+        }
+    }
+}
+
 /// Whether a change gives its address a new identity.
 fn renews(change: &Change) -> bool {
     matches!(change.action, Action::Replace | Action::Create)
 }
 
 /// Nothing differs: still, an unanswered update is written down as done, and settings said another way are remembered.
-fn settled_action(record: Option<&Record>, resource: &Resource) -> Action {
+fn settled_action(record: Option<&Record>) -> Action {
     match record {
-        Some(record) if record.standing == Standing::Present && record.spec == resource.spec => Action::Keep,
-        Some(record) if record.standing == Standing::Present => Action::Keep,
+        Some(record) if record.standing == Standing::Present && record.pending.is_none() => Action::Keep,
         _ => Action::Adopt,
     }
 }

@@ -78,7 +78,7 @@ impl Walk {
             (Value::Array(wanted), Some(Value::Array(held))) if wanted.len() == held.len() => {
                 let before = remembered.and_then(Value::as_array);
                 for (at, (wanted, found)) in wanted.iter().zip(held).enumerate() {
-                    let before = before.and_then(|before| counterpart(before, wanted, at));
+                    let before = before.and_then(|before| counterpart(before, found, at));
                     self.value(&join(path, &at.to_string()), wanted, before, Some(found));
                 }
             }
@@ -121,10 +121,10 @@ impl Walk {
     }
 }
 
-/// What an earlier run stated of a member of a list: the one with the same name, where members have names, else the one at
-/// its place.
-fn counterpart<'v>(before: &'v [Value], wanted: &Value, at: usize) -> Option<&'v Value> {
-    let name = ["id", "path", "code"].into_iter().find_map(|key| Some((key, wanted.get(key)?)));
+/// What an earlier run stated of the member that is there now: the one with the same name, where members have names, else
+/// the one at its place.
+fn counterpart<'v>(before: &'v [Value], found: &Value, at: usize) -> Option<&'v Value> {
+    let name = ["id", "path", "code"].into_iter().find_map(|key| Some((key, found.get(key)?)));
     match name {
         Some((key, name)) => before.iter().find(|member| member.get(key) == Some(name)),
         None => before.get(at),

@@ -13,5 +13,5 @@ pub use drift::{drift, says_otherwise};
 pub use fields::{at_path, compare, differing, mark, touches, without};
 pub use fixed::fixed;
 pub use moves::moves;
-pub use order::{Node, Part, nodes};
+pub use order::{Node, Part, leans_on, nodes};
 pub use refusal::Refusal;

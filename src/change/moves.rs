@@ -251,6 +251,7 @@ mod tests {
             attributes: serde::Deserialize::deserialize(attributes).expect("attributes"),
             step: String::new(),
             standing: Standing::Present,
+            pending: None,
             made_at: None,
         };
         state.resources.insert(address, record);

@@ -134,7 +134,8 @@ fn goes_after(changes: &Changes) -> Vec<(Key, Key)> {
     for part in [Part::Remove, Part::Put] {
         for change in &going {
             let users = changes.acting().filter(|other| other.address != change.address);
-            for user in users.filter(|other| leans_on(other, &change.address) && parts(other).contains(&part)) {
+            let leans = |other: &&Change| leans_on(changes, other, &change.address);
+            for user in users.filter(leans).filter(|other| parts(other).contains(&part)) {
                 pairs.push(((change.address.clone(), Part::Remove), (user.address.clone(), part)));
             }
         }
@@ -157,6 +158,14 @@ fn waits_for(nodes: &BTreeMap<Key, Node>, node: &Key, other: &Key) -> bool {
     false
 }
 
-fn leans_on(change: &Change, address: &Address) -> bool {
-    change.before.as_ref().is_some_and(|record| record.needs.contains_key(address))
+/// Whether something leans on what stands at an address. A published version of a function keeps the role of its function
+/// for as long as it exists.
+pub fn leans_on(changes: &Changes, user: &Change, address: &Address) -> bool {
+    let Some(record) = &user.before else { return false };
+    let needs = |change: &Change| change.before.as_ref().is_some_and(|record| record.needs.contains_key(address));
+    let through_function = || {
+        let functions = record.needs.keys().filter_map(|need| changes.items.get(need));
+        functions.filter(|change| change.kind == Kind::Function).any(needs)
+    };
+    record.needs.contains_key(address) || user.kind == Kind::FunctionVersion && through_function()
 }

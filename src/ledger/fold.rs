@@ -1,6 +1,8 @@
 //! The state is a fold over the journal: one transition for each fact, and what may not follow what.
 
-use crate::resource::{Action, Address, Attributes, Record, Remembered, RunSummary, Standing};
+use serde_json::Value;
+
+use crate::resource::{Action, Address, Attributes, Record, Remembered, RunSummary, Standing, unite};
 
 use super::entry::{Entry, Fact, Subject};
 
@@ -101,6 +103,7 @@ fn record(subject: &Subject, id: Option<&str>, attributes: &Attributes, standing
         needs: subject.needs.clone(),
         step: subject.step.clone(),
         standing,
+        pending: None,
         made_at: None,
     }
 }
@@ -115,7 +118,8 @@ fn intended(state: &mut Remembered, action: Action, subject: &Subject, id: Optio
     };
     // Until it is answered, the last known settings stay: an update may or may not have taken effect.
     let updated = match (standing, held) {
-        (Standing::Updating | Standing::Deleting, Some(held)) => Record { standing, ..held.clone() },
+        (Standing::Updating, Some(held)) => Record { standing, pending: pending(held, &subject.spec), ..held.clone() },
+        (Standing::Deleting, Some(held)) => Record { standing, ..held.clone() },
         (Standing::Deleting, None) => return,
         _ => {
             // What was begun at a former address and never answered is still looked for by what it was made with there.
@@ -125,6 +129,18 @@ fn intended(state: &mut Remembered, action: Action, subject: &Subject, id: Optio
         }
     };
     state.resources.insert(subject.address.clone(), updated);
+}
+
+/// What may be there besides the last known settings: an update that fails may have made some of its calls.
+fn pending(held: &Record, asked: &Value) -> Option<Value> {
+    match &held.pending {
+        Some(earlier) => {
+            let mut all = earlier.clone();
+            unite(&mut all, asked);
+            Some(all)
+        }
+        None => (held.spec != *asked).then(|| asked.clone()),
+    }
 }
 
 fn failed(state: &mut Remembered, action: Action, address: &Address) {

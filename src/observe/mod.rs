@@ -6,7 +6,10 @@ use futures::{StreamExt, future, stream};
 use serde_json::Value;
 
 use crate::provider::{Providers, Search, Subject};
-use crate::resource::{Address, Attributes, Desired, Fault, Found, Kind, Observed, Owned, Remembered, known, resolve};
+use crate::resource::moves::{OWNED_SETS, owned};
+use crate::resource::{
+    Address, Attributes, Desired, Fault, Found, Kind, Observed, Owned, Record, Remembered, known, resolve,
+};
 
 /// Reads at the same time at most.
 pub const AT_ONCE: usize = 24;
@@ -19,6 +22,8 @@ struct Question {
     /// The settings under which it was made, when it was: if the plan names it otherwise now, the old one is still
     /// what stands at this address.
     former: Option<Value>,
+    /// All settings that earlier runs may have asked for.
+    before: Option<Value>,
     id: Option<String>,
     token: String,
     /// The address at which it was made, when it has moved since.
@@ -32,6 +37,7 @@ impl Question {
         let lookup = |address: &str, attribute: &str| known(answers, remembered, address, attribute);
         self.spec = resolve(&self.spec, &lookup);
         self.former = self.former.as_ref().map(|former| resolve(former, &lookup));
+        self.before = self.before.as_ref().map(|before| resolve(before, &lookup));
     }
 }
 
@@ -92,10 +98,12 @@ fn questions(desired: &Desired, remembered: &Remembered) -> Vec<Question> {
             kind: resource.kind,
             spec: resource.spec.clone(),
             former: record.filter(|record| record.id.is_some()).map(|record| record.spec.clone()),
+            // A group of record sets that was never finished may have written some of them.
+            before: record.filter(|record| record.id.is_some() || record.kind == Kind::Records).map(Record::stated),
             id: record.and_then(|record| record.id.clone()),
             token: remembered.token(&resource.address),
             made_at: record.and_then(|record| record.made_at.as_ref()).map(|made| made.address.clone()),
-            attributes: record.map(|record| record.attributes.clone()).unwrap_or_default(),
+            attributes: record.map(|record| known_of(record, remembered)).unwrap_or_default(),
         });
     }
     for (address, record) in remembered.resources.iter().filter(|(address, _)| !desired.resources.contains_key(address))
@@ -105,13 +113,24 @@ fn questions(desired: &Desired, remembered: &Remembered) -> Vec<Question> {
             kind: record.kind,
             spec: record.spec.clone(),
             former: None,
+            before: Some(record.stated()),
             id: record.id.clone(),
             token: remembered.token(address),
             made_at: record.made_at.as_ref().map(|made| made.address.clone()),
-            attributes: record.attributes.clone(),
+            attributes: known_of(record, remembered),
         });
     }
     all
+}
+
+/// What a resource made known; a group of record sets owns what it may have written, too.
+fn known_of(record: &Record, remembered: &Remembered) -> Attributes {
+    let mut attributes = record.attributes.clone();
+    if record.kind == Kind::Records && record.pending.is_some() {
+        let resolved = |spec: &Value| resolve(spec, &|address, attribute| remembered.attribute(address, attribute));
+        attributes.insert(OWNED_SETS.to_owned(), serde_json::json!(owned(record, &resolved)));
+    }
+    attributes
 }
 
 /// Whether what identifies it is known: the fields that make its name.
@@ -142,7 +161,7 @@ async fn ask(
         spec: spec_to_ask_by(&question),
         id: question.id.as_deref(),
         attributes: &question.attributes,
-        before: question.former.as_ref(),
+        before: question.before.as_ref(),
         former: question.made_at.as_ref(),
         thorough,
         seen_absent: false,

@@ -95,6 +95,7 @@ impl Remembered {
         }
         for record in self.resources.values_mut() {
             rename_references(&mut record.spec, moves);
+            record.pending.iter_mut().for_each(|pending| rename_references(pending, moves));
             let renamed = |(need, level)| (moves.get(&need).cloned().unwrap_or(need), level);
             record.needs = std::mem::take(&mut record.needs).into_iter().map(renamed).collect();
         }
@@ -114,6 +115,7 @@ impl Remembered {
             spec: json!({"zone_id": from.spec.get("zone_id").cloned().unwrap_or_default(), "sets": []}),
             attributes: BTreeMap::new(),
             standing: Standing::Present,
+            pending: None,
             made_at: None,
             ..from.clone()
         };
@@ -164,12 +166,17 @@ pub fn key(set: &Value) -> Option<String> {
     (!set.name.contains("${")).then(|| set.owned_key())
 }
 
-/// What a group of record sets owns: what it wrote down, or, in journals of older versions, what it asked for.
+/// What a group of record sets owns: what it wrote down, or, in journals of older versions, what it asked for; and what an
+/// update asked for whose end is not known.
 pub fn owned(group: &Record, resolved: &dyn Fn(&Value) -> Value) -> BTreeSet<String> {
-    match group.attributes.get(OWNED_SETS).and_then(Value::as_array) {
+    let keys_of =
+        |spec: &Value| -> BTreeSet<String> { sets(spec).iter().filter_map(|set| key(&resolved(set))).collect() };
+    let mut all = match group.attributes.get(OWNED_SETS).and_then(Value::as_array) {
         Some(keys) => keys.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-        None => sets(&group.spec).iter().filter_map(|set| key(&resolved(set))).collect(),
-    }
+        None => keys_of(&group.spec),
+    };
+    all.extend(group.pending.iter().flat_map(keys_of));
+    all
 }
 
 /// Writes every reference to a moved address anew.
@@ -223,6 +230,7 @@ mod tests {
             needs,
             step: String::new(),
             standing: Standing::Present,
+            pending: None,
             made_at: None,
         }
     }

@@ -47,6 +47,9 @@ pub struct Found {
 /// The attribute of a remembered resource that holds the extras which were accepted: path to value.
 pub const ACCEPTED_EXTRAS: &str = "accepted_extras";
 
+/// The attribute of a remembered resource that existed before this stack took it in.
+pub const TAKEN_IN: &str = "taken_in";
+
 /// Something on a resource that no plan asked for. An update keeps it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Extra {

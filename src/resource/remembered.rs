@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Address, Attributes, Desired, Kind, Level, MadeAt, Resource};
+use super::{Address, Attributes, Desired, Kind, Level, MadeAt, Resource, TAKEN_IN};
 
 /// Where a remembered resource stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,9 +40,56 @@ pub struct Record {
     pub step: String,
     /// Where it stands.
     pub standing: Standing,
+    /// Settings that updates asked for which were not answered, or failed after some of their calls: they may be there. They
+    /// count as ours until an update succeeds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<Value>,
     /// Where it was made, when it has moved since and its marks have not been written again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_at: Option<MadeAt>,
+}
+
+impl Record {
+    /// Everything that this stack may have asked for: the settings of the last update that succeeded, and those of updates
+    /// after it whose end is not known.
+    pub fn stated(&self) -> Value {
+        let mut all = self.spec.clone();
+        if let Some(pending) = &self.pending {
+            unite(&mut all, pending);
+        }
+        all
+    }
+
+    /// Whether it existed before this stack took it in (`--adopt`, `state import`): it is never deleted with the stack.
+    pub fn is_taken_in(&self) -> bool {
+        self.attributes.get(TAKEN_IN) == Some(&Value::Bool(true))
+    }
+}
+
+/// Adds what `more` has and `all` lacks. Members of lists are told apart by their names, where they have any.
+pub(crate) fn unite(all: &mut Value, more: &Value) {
+    match (all, more) {
+        (Value::Object(all), Value::Object(more)) => {
+            for (key, value) in more {
+                match all.get_mut(key) {
+                    Some(held) => unite(held, value),
+                    None => drop(all.insert(key.clone(), value.clone())),
+                }
+            }
+        }
+        (Value::Array(all), Value::Array(more)) => {
+            for member in more {
+                let name = ["id", "path", "code", "Sid"].into_iter().find_map(|key| Some((key, member.get(key)?)));
+                let same = |held: &&mut Value| name.is_some_and(|(key, name)| held.get(key) == Some(name));
+                if let Some(held) = all.iter_mut().find(same) {
+                    unite(held, member);
+                } else if !all.contains(member) {
+                    all.push(member.clone());
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Something that is to go but would not yet: an old version, a replicated function.

@@ -7,6 +7,7 @@ mod support;
 mod advice;
 mod cloudfront;
 mod converge;
+mod interrupted;
 mod moves;
 mod rewrite;
 mod route53;

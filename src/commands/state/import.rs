@@ -15,7 +15,7 @@ use crate::provider::aws::Identity;
 use crate::report;
 use crate::resource::{
     Action, Address, Attributes, Changes, Desired, Ending, Found, Kind, Observed, Owner, Record, Remembered, Resource,
-    Standing, has_references, references, resolve,
+    Standing, TAKEN_IN, has_references, references, resolve,
 };
 
 /// What comes under which address.
@@ -137,6 +137,7 @@ fn supposed(
             needs: resource.needs.clone(),
             step: resource.step.clone(),
             standing: Standing::Present,
+            pending: None,
             made_at: None,
         };
         supposed.resources.insert(address.clone(), held);
@@ -235,6 +236,9 @@ fn elsewhere(given: &str, spec: &Value, identity: &Identity) -> Result<(), Failu
 fn fill(record: &mut Record, found: &Found) {
     record.spec = spoken_of(&record.spec, &found.spec);
     record.attributes.clone_from(&found.attributes);
+    if found.owner != Owner::Ours {
+        record.attributes.insert(TAKEN_IN.to_owned(), true.into());
+    }
     record.id = Some(found.id.clone());
 }
 

@@ -10,7 +10,7 @@ use crate::exit::Failure;
 use crate::ledger::{Fact, Ledger, Subject};
 use crate::provider::Providers;
 use crate::provider::aws::Identity;
-use crate::resource::{ACCEPTED_EXTRAS, Action, Change, Changes, Ending, Listener, Outcome, Remembered};
+use crate::resource::{ACCEPTED_EXTRAS, Action, Change, Changes, Ending, Listener, Outcome, Remembered, TAKEN_IN};
 use crate::session::Session;
 
 /// What a run is called in the journal, and what it puts in force.
@@ -99,8 +99,10 @@ pub fn learned(changes: &Changes, before: &Remembered) -> Vec<Fact> {
         };
         let mut attributes = found.attributes.clone();
         // What a person accepted is no word of the service's.
-        let accepted = before.attribute(change.address.as_str(), ACCEPTED_EXTRAS);
-        attributes.extend(accepted.map(|accepted| (ACCEPTED_EXTRAS.to_owned(), accepted)));
+        for said in [ACCEPTED_EXTRAS, TAKEN_IN] {
+            let value = before.attribute(change.address.as_str(), said);
+            attributes.extend(value.map(|value| (said.to_owned(), value)));
+        }
         (!known).then(|| Fact::Learned { subject, id: found.id.clone(), attributes })
     });
     news.collect()

@@ -12,7 +12,7 @@ use crate::ledger::{Fact, Subject as Noted};
 use crate::provider::{Made, Provider, Settled, Subject};
 use crate::resource::{
     ACCEPTED_EXTRAS, Action, Address, Attributes, Change, Class, Event, Fault, Found, Kind, Level, Owner, Record,
-    Resource, Standing, has_references, token, zone,
+    Resource, Standing, TAKEN_IN, has_references, token, zone,
 };
 
 /// What a put works on.
@@ -84,7 +84,7 @@ pub async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
     };
     let attributes = if renewed { Attributes::new() } else { work.known.of(&change.address) };
     let before = change.before.as_ref().filter(|record| !renewed && record.id.is_some());
-    let before = before.map(|record| work.resolved_before(&record.spec));
+    let before = before.map(|record| work.resolved_before(&record.stated()));
     let provider = work.providers.of(change.kind)?.as_ref();
     let former = change.before.as_ref().and_then(|record| record.made_at.as_ref()).map(|made| made.address.clone());
     let put = Put { work, provider, resource, spec, before, former, token, attributes };
@@ -92,7 +92,7 @@ pub async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
         (Some(found), Action::Update | Action::Adopt | Action::Move) => update(&put, found, change).await?,
         _ => create(&put, was_absent(change)).await?,
     };
-    let made = with_accepted_extras(made, change);
+    let made = with_what_people_said(made, change);
     let took_ms = millis(begun);
     let succeed = |attributes: Attributes| Fact::Succeeded {
         action,
@@ -121,11 +121,19 @@ pub async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
     Ok(Ended { done, ..Ended::nothing(&change.address, &made.id) })
 }
 
-/// What was accepted of a resource stays accepted while it is the same resource.
-fn with_accepted_extras(mut made: Made, change: &Change) -> Made {
+/// What people said of a resource stays true while it is the same resource: which extras were accepted, and that it existed
+/// before it was taken in.
+fn with_what_people_said(mut made: Made, change: &Change) -> Made {
     let before = change.before.as_ref().filter(|record| record.id.as_deref() == Some(&made.id));
-    if let Some(accepted) = before.and_then(|record| record.attributes.get(ACCEPTED_EXTRAS)) {
-        made.attributes.insert(ACCEPTED_EXTRAS.to_owned(), accepted.clone());
+    for said in [ACCEPTED_EXTRAS, TAKEN_IN] {
+        if let Some(value) = before.and_then(|record| record.attributes.get(said)) {
+            made.attributes.insert(said.to_owned(), value.clone());
+        }
+    }
+    let foreign = change.found.as_ref().is_some_and(|found| matches!(found.owner, Owner::Foreign(_)));
+    // A create that was never answered made it; what is on a device is put back as it was in another way.
+    if change.action == Action::Adopt && foreign && change.before.is_none() && !change.kind.on_a_machine() {
+        made.attributes.insert(TAKEN_IN.to_owned(), true.into());
     }
     made
 }
@@ -177,7 +185,7 @@ async fn marked_again(put: &Put<'_>, found: &Found) -> Result<Made, Fault> {
 
 async fn update(put: &Put<'_>, found: &Found, change: &Change) -> Result<Made, Fault> {
     let mut pauses = put.work.providers.patience.acting();
-    let before = change.before.as_ref().map(|record| put.work.resolved_before(&record.spec));
+    let before = change.before.as_ref().map(|record| put.work.resolved_before(&record.stated()));
     let mut now = found.clone();
     // References that were open when the difference was made are known by now: look again at what really differs.
     let (stack, kind) = (&put.work.changes.stack, put.resource.kind);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::{Ended, Problem, Work, again, give_up, millis};
+use crate::change::leans_on;
 use crate::ledger::{Fact, Subject as Noted};
 use crate::provider::{Gone, Subject};
 use crate::resource::{Action, Address, Change, Class, Event, Fault, Leftover};
@@ -39,7 +40,7 @@ fn old_self(work: &Work<'_>, change: &Change) -> Option<Leftover> {
 /// What is remembered to need `address`.
 fn leaning_on(work: &Work<'_>, address: &Address) -> BTreeSet<Address> {
     let others = work.changes.items.values().filter(|other| other.address != *address);
-    let leaning = others.filter(|other| other.before.as_ref().is_some_and(|record| record.needs.contains_key(address)));
+    let leaning = others.filter(|other| leans_on(work.changes, other, address));
     leaning.map(|other| other.address.clone()).collect()
 }
 
