@@ -203,6 +203,11 @@ async fn statements_of_others_stay_in_a_bucket_policy() {
     let policy = held().await.expect("a policy");
     assert_eq!((policy["Statement"].as_array().map(Vec::len), policy.get("Id")), (Some(1), None));
     assert_eq!(policy["Statement"][0]["Sid"], json!("Theirs"));
+    // Back again, as a rollback does it: theirs leaves room for ours.
+    assert_eq!(case.read(None).await.expect("read"), None);
+    case.create().await.expect("create beside theirs");
+    let policy = held().await.expect("a policy");
+    assert_eq!(policy["Statement"].as_array().map(Vec::len), Some(2));
 }
 
 fn replication_case<'w>(world: &'w World, source: &str, to: &[&str]) -> Case<'w> {

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::fields::{differing, touches};
-use super::refusal::{Refusal, contested, foreign, not_there, same_name, unreadable};
+use super::refusal::{Refusal, contested, divided, foreign, not_there, same_name, unreadable};
+use crate::resource::moves::{key, owned};
 use crate::resource::{
     Action, Address, Change, Changes, Desired, FieldChange, Found, Kind, MovedFrom, Moves, Observed, Owner, Record,
     Remembered, Resource, Risk, Standing, has_references, identity, known, resolve,
@@ -122,6 +123,10 @@ impl<'a> View<'a> {
         let known = record.is_some_and(|record| record.id.is_some());
         let action = match (&found.owner, fields.is_empty()) {
             _ if facts.lookup => Action::Keep,
+            (Owner::Foreign(_) | Owner::Contested(_), _) if self.sibling_in_the_way(resource, found).is_some() => {
+                let (key, other) = self.sibling_in_the_way(resource, found).unwrap_or_default();
+                return Err(divided(resource, &key, &other));
+            }
             (Owner::Foreign(why), _) if !known && !self.scope.adopt.contains(&resource.address) => {
                 return Err(foreign(resource, found, why));
             }
@@ -208,6 +213,34 @@ impl<'a> View<'a> {
 
     fn is_kept_elsewhere(&self, resource: &Resource, record: Option<&Record>) -> bool {
         record.is_some_and(|record| record.is_taken_in() || self.wanted_elsewhere(&resource.address, record).is_some())
+    }
+
+    /// A record set of another group of this stack that makes a wanted one impossible: it has the same name, and the same
+    /// type or one that stands alone. One change batch could turn it over, but each group has its own.
+    fn sibling_in_the_way(&self, resource: &Resource, found: &Found) -> Option<(String, String)> {
+        if resource.kind != Kind::Records {
+            return None;
+        }
+        let resolved = |spec: &Value| self.resolved(spec);
+        let wanted = resolved(&resource.spec);
+        let wanted: Vec<String> = wanted.get("sets")?.as_array()?.iter().filter_map(key).collect();
+        let clashes = |held: &str| {
+            let mut held = held.split(' ');
+            let (name, record_type) = (held.next(), held.next());
+            wanted.iter().any(|key| {
+                let mut parts = key.split(' ');
+                let same_name = parts.next() == name;
+                let other_type = parts.next();
+                same_name && (other_type == record_type || [other_type, record_type].contains(&Some("CNAME")))
+            })
+        };
+        let extras = found.extras.iter().filter_map(|extra| extra.path.strip_prefix("sets."));
+        extras.filter(|held| clashes(held)).find_map(|held| {
+            let groups = self.remembered.resources.iter().filter(|(_, record)| record.kind == Kind::Records);
+            let mut others = groups.filter(|(address, _)| **address != resource.address);
+            let owner = others.find(|(_, record)| owned(record, &resolved).contains(held))?;
+            Some((held.to_owned(), owner.0.to_string()))
+        })
     }
 
     /// The other address of the plan under which this very thing is wanted.

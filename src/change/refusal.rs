@@ -55,3 +55,17 @@ pub(super) fn contested(resource: &Resource, found: &Found, why: &str) -> Refusa
         next_step: format!("ask whose it is; if it is yours, take it on purpose with --adopt {}", resource.address),
     }
 }
+
+pub(super) fn divided(resource: &Resource, key: &str, other: &str) -> Refusal {
+    let name = key.split(' ').next().unwrap_or_default();
+    Refusal {
+        address: resource.address.clone(),
+        problem: format!(
+            "the record sets of {name} are divided between this group and {other} ({key}), and change their type or routing \
+             together: Route 53 takes that in one change batch only, and each group has a batch of its own"
+        ),
+        next_step: format!(
+            "put all record sets of {name} into one group and deploy; after that they can be divided again"
+        ),
+    }
+}

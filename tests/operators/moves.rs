@@ -393,3 +393,28 @@ proptest! {
         }
     }
 }
+
+/// Two groups cannot turn one name over together: that is said before any call, and the advice leads there.
+#[test]
+fn a_name_that_changes_its_routing_over_two_groups_is_refused_with_a_way_that_works() {
+    let set = |identifier: &str| {
+        format!(
+            "        - {{name: www, type: A, ttl: 60, values: [192.0.2.1], set_identifier: '{identifier}', weight: 1}}\n"
+        )
+    };
+    let records =
+        |text: &str| format!("{ZONE}  - id: r\n    title: r\n    kind: routing\n    with:\n      records:\n{text}");
+    let (stack, proxy) = (Stack::new(), proxy());
+    let simple = "        g:\n        - {name: www, type: A, ttl: 60, values: [192.0.2.1]}\n";
+    deploy(&stack, &proxy, &stack.plan("one.yaml", &records(simple)));
+    let two = records(&format!("        g:\n{}        n:\n{}", set("1"), set("2")));
+    let two = stack.plan("two.yaml", &two);
+    proxy.take_calls();
+    let refused = stack.run_at(proxy.url(), &["deploy", "--plan", &two.to_string_lossy(), "--yes"]).exits(3);
+    assert!(refused.stderr.contains("put all record sets of www.example.net into one group"), "{}", refused.stderr);
+    assert!(proxy.take_mutating().is_empty());
+    let together = records(&format!("        g:\n{}{}", set("1"), set("2")));
+    deploy(&stack, &proxy, &stack.plan("together.yaml", &together));
+    assert!(deploy(&stack, &proxy, &two).is_empty());
+    assert_eq!(sets(&stack).len(), 2);
+}

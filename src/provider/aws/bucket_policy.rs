@@ -31,14 +31,18 @@ impl Provider for BucketPolicies {
         let wanted: BucketPolicySpec = subject.typed()?;
         let region = home(subject, "bucket", wanted.region.clone());
         let Some(held) = self.held(&BucketPolicySpec { region, ..wanted.clone() }).await? else { return Ok(None) };
+        if subject.id.is_none() && has_room(&wanted, &held) {
+            return Ok(None);
+        }
         found(subject, &wanted, held).map(Some)
     }
 
     async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
         let spec: BucketPolicySpec = subject.typed()?;
-        // S3 replaces a policy without a word, so it is looked at first, unless this run just did.
-        let held = if subject.seen_absent { None } else { self.held(&spec).await? };
-        if let Some(Owner::Foreign(whose)) = held.as_ref().map(|held| owner(subject, held)) {
+        // S3 replaces a policy without a word, so it is looked at first: statements of others stay beside ours.
+        let held = self.held(&spec).await?;
+        let occupied = held.as_ref().filter(|held| !has_room(&spec, held));
+        if let Some(Owner::Foreign(whose)) = occupied.map(|held| owner(subject, held)) {
             let moved = subject.former.is_some_and(|address| {
                 held.as_ref().is_some_and(|held| owner(&Subject { address, ..*subject }, held) == Owner::Ours)
             });
@@ -122,6 +126,12 @@ fn statements(policy: &Value) -> Vec<Value> {
         Some(one) => vec![one.clone()],
         None => Vec::new(),
     }
+}
+
+/// Whether a policy of others has nothing of ours and no `Id`, so that our statements and mark can stand beside theirs.
+fn has_room(spec: &BucketPolicySpec, held: &Value) -> bool {
+    let ours = known(spec, None);
+    held.is_object() && held.get("Id").is_none() && !statements(held).iter().any(|one| is_among(&ours, one))
 }
 
 /// The statements that this plan or an earlier run asked for.
