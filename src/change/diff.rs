@@ -165,13 +165,21 @@ impl<'a> View<'a> {
         // A create that never ended may have been refused because somebody else was first. A bucket gets its mark in a call
         // after its creation, and S3 deletes only an empty one.
         let foreign = found.is_some_and(|found| matches!(found.owner, Owner::Foreign(_)));
+        let unmarked = foreign && record.id.is_some() && record.made_at.is_none();
+        // Data whose mark is gone may be what somebody else put in the place of ours.
+        let replaced = unmarked && matches!(record.kind, Kind::Bucket | Kind::Object);
         let foreign = foreign && record.id.is_none() && record.kind != Kind::Bucket;
+        let foreign = foreign || replaced;
         let kept = found.is_none() || lookup || taken || foreign || record.is_taken_in() || wanted_at.is_some();
         let action = if kept { Action::Forget } else { Action::Delete };
         let reason = match wanted_at {
             Some(other) => Some(format!("the plan wants the same {} as {other}", record.kind.facts().title)),
             None if record.is_taken_in() && found.is_some() => {
                 Some("it was taken in, not made by this stack: it stays as it is".to_owned())
+            }
+            None if replaced => {
+                let what = record.kind.facts().title;
+                Some(format!("the mark of this stack is gone from the {what}: it may be somebody else's, and stays"))
             }
             None if foreign => Some("it was never finished, and what stands there is not this stack's".to_owned()),
             None => taken.then(|| "it carries another stack's mark now: it is left alone".to_owned()),

@@ -140,3 +140,17 @@ fn records_of_others_are_taken_up_one_by_one() {
     stack.deploy(&stack.plan("zone.yaml", zone)).exits(0);
     assert_eq!(listed(), ["A 192.0.2.1", "TXT \"theirs\""], "what was taken in is let go, not deleted");
 }
+
+#[test]
+fn what_others_put_in_the_place_of_ours_is_not_deleted() {
+    let stack = Stack::new();
+    let name = format!("advice-{}", stack.account);
+    let plan = stack.plan("plan.yaml", &bucket("b", &name));
+    stack.deploy(&plan).exits(0);
+    let client = storage(&stack);
+    wait(client.delete_bucket().bucket(&name).send()).expect("deleted by somebody");
+    wait(client.create_bucket().bucket(&name).send()).expect("and made again by somebody else");
+    let destroyed = stack.run(&["destroy", "--plan", &plan.to_string_lossy(), "--yes", "--empty-buckets"]).exits(0);
+    assert!(destroyed.stdout.contains("it may be somebody else's, and stays"), "{}", destroyed.stdout);
+    wait(client.head_bucket().bucket(&name).send()).expect("their bucket");
+}
