@@ -167,7 +167,7 @@ fn removed(seen: &Spec<'_>, notes: &mut Notes<'_>) {
         let reserved = ["x-amz-cf-", "x-edge-"].iter().any(|start| lower.starts_with(start));
         let never = reserved || NEVER_REMOVED.contains(&lower.as_str());
         notes.add_if(never, format!("remove.{at}"), || format!("CloudFront does not remove `{name}`"));
-        notes.add_if(!is_header(name), format!("remove.{at}"), || format!("`{name}` is no name of a header"));
+        notes.add_if(!is_header(name), format!("remove.{at}"), || format!("`{name}` is not a header name"));
         let twice = names[..at].iter().any(|other| other.eq_ignore_ascii_case(name));
         notes.add_if(twice, format!("remove.{at}"), || format!("`{name}` stands twice"));
     }

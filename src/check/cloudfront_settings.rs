@@ -151,7 +151,7 @@ fn geo(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     notes.add_if(list.is_empty(), path.as_str(), || "the list is empty".to_owned());
     for (at, country) in list.iter().enumerate() {
         let formed = country.len() == 2 && country.bytes().all(|letter| letter.is_ascii_uppercase());
-        notes.add_if(!formed, format!("{path}.{at}"), || format!("`{country}` is no country code"));
+        notes.add_if(!formed, format!("{path}.{at}"), || format!("`{country}` is not a country code"));
         notes.add_if(list[..at].contains(country), format!("{path}.{at}"), || format!("`{country}` stands twice"));
     }
 }
@@ -181,7 +181,7 @@ fn origin_headers(seen: &Spec<'_>, notes: &mut Notes<'_>) {
             let reserved = ["x-amz-", "x-edge-"].iter().any(|start| lower.starts_with(start));
             let never = reserved || NEVER_ADDED.contains(&lower.as_str());
             notes.add_if(never, at.as_str(), || format!("CloudFront does not add `{name}`"));
-            notes.add_if(!is_header(name), at.as_str(), || format!("`{name}` is no name of a header"));
+            notes.add_if(!is_header(name), at.as_str(), || format!("`{name}` is not a header name"));
             let length = value.chars().count();
             let wrong = !is_open(value) && !(1..=1783).contains(&length);
             notes.add_if(wrong, at.as_str(), || format!("the value of `{name}` has {length} characters"));

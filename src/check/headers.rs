@@ -124,7 +124,7 @@ fn form(headers: Option<&Map<String, Value>>, at: &str, notes: &mut Notes<'_>) {
     let mut met = BTreeMap::new();
     for (name, value) in headers.into_iter().flatten() {
         let path = format!("{at}.{name}");
-        notes.add_if(!is_name(name), path.as_str(), || format!("`{name}` is no name of a header"));
+        notes.add_if(!is_name(name), path.as_str(), || format!("`{name}` is not a header name"));
         let text = value.as_str().unwrap_or_default();
         let wrong = text.len() > 1_783 || text.chars().any(char::is_control);
         notes.add_if(wrong, path.as_str(), || format!("the value of `{name}` has {} characters", text.len()));

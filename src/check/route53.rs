@@ -288,7 +288,7 @@ fn plain_letters(seen: &Spec<'_>, notes: &mut Notes<'_>) {
         let star = |(at, label): (usize, &Vec<u8>)| label.contains(&b'*') && (at > 0 || label.len() > 1);
         let path = format!("{path}.name");
         notes.add_if(labels.iter().enumerate().any(star), path.as_str(), || {
-            format!("the star in `{}` is no wildcard: it is not the whole first label", set.name)
+            format!("the star in `{}` is not a wildcard, because it is not the whole first label", set.name)
         });
         let foreign = labels.iter().flatten().any(|byte| !byte.is_ascii());
         notes.add_if(foreign, path, || format!("`{}` has letters that are not ASCII", set.name));
