@@ -327,7 +327,11 @@ impl<'a> View<'a> {
 /// Replication rules that others added use the role of the bucket's configuration: it stays with them.
 fn keep_roles_of_others(changes: &mut Changes) {
     let rules = changes.items.values().filter(|change| {
-        let others = change.found.iter().flat_map(|found| &found.extras).any(|extra| extra.path.starts_with("rules"));
+        let others = change
+            .found
+            .iter()
+            .flat_map(|found| &found.extras)
+            .any(|extra| extra.theirs && extra.path.starts_with("rules."));
         change.kind == Kind::Replication && change.action == Action::Delete && others
     });
     let roles: Vec<Address> =

@@ -169,3 +169,55 @@ pub fn leans_on(changes: &Changes, user: &Change, address: &Address) -> bool {
     };
     record.needs.contains_key(address) || user.kind == Kind::FunctionVersion && through_function()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::resource::{Record, Risk, Standing};
+
+    fn change(at: &str, action: Action, needs: &[&str]) -> (Address, Change) {
+        let address: Address = at.parse().expect("an address");
+        let kind = Kind::ALL.into_iter().find(|kind| kind.name() == address.kind_name()).expect("a kind");
+        let needs = needs.iter().map(|need| (need.parse().expect("an address"), Level::Usable)).collect();
+        let before = Record {
+            kind,
+            id: Some("x".to_owned()),
+            generation: 0,
+            spec: json!({}),
+            attributes: BTreeMap::new(),
+            needs,
+            step: String::new(),
+            standing: Standing::Present,
+            pending: None,
+            made_at: None,
+        };
+        let change = Change {
+            address: address.clone(),
+            kind,
+            action,
+            fields: Vec::new(),
+            moved_from: Vec::new(),
+            risk: Risk::Safe,
+            reason: None,
+            after: None,
+            before: Some(before),
+            found: None,
+        };
+        (address, change)
+    }
+
+    #[test]
+    fn a_role_goes_after_the_version_whose_function_had_it() {
+        let items = BTreeMap::from([
+            change("edge.role.f", Action::Delete, &[]),
+            change("edge.function.f", Action::Update, &["edge.role.f"]),
+            change("edge.function-version.f", Action::Replace, &["edge.function.f"]),
+        ]);
+        let nodes = nodes(&Changes { stack: "s".to_owned(), items, ..Changes::default() });
+        let role = nodes.iter().find(|node| node.address.as_str() == "edge.role.f").expect("the role");
+        let version = ("edge.function-version.f".parse().expect("an address"), Part::Remove);
+        assert!(role.after.contains_key(&version), "{:?}", role.after);
+    }
+}

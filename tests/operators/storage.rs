@@ -244,6 +244,26 @@ fn a_replication_rule_gives_up_what_the_plan_gives_up_and_leaves_the_rules_of_ot
     assert_eq!(rules().rules.iter().filter_map(|rule| rule.id()).collect::<Vec<_>>(), ["theirs"]);
 }
 
+/// The rules of a bucket share one role: those of others would stop copying without it.
+#[test]
+fn the_role_stays_with_the_rules_of_others() {
+    let stack = Stack::new();
+    stack.deploy(&stack.plan("with.yaml", &replicated(&stack, ""))).exits(0);
+    let source = format!("rep-a-{}", stack.account);
+    let answer = wait(client(&stack).get_bucket_replication().bucket(&source).send()).expect("replication");
+    let mut all = answer.replication_configuration.expect("a configuration");
+    let mut theirs = all.rules[0].clone();
+    (theirs.id, theirs.priority) = (Some("theirs".to_owned()), Some(7));
+    all.rules.push(theirs);
+    wait(client(&stack).put_bucket_replication().bucket(&source).replication_configuration(all).send()).expect("put");
+    let plain = replicated(&stack, "");
+    let (plain, _) = plain.split_once("      replication:").expect("rules");
+    let given_up = stack.deploy(&stack.plan("without.yaml", plain)).exits(0);
+    assert!(given_up.stdout.contains("replication rules of others use it"), "{}", given_up.stdout);
+    let role = format!("{}-replication-a", stack.name());
+    wait(aws_sdk_iam::Client::new(&stack.sdk).get_role().role_name(&role).send()).expect("the role");
+}
+
 #[test]
 fn a_role_with_policies_of_others_is_not_touched_by_destroy() {
     let stack = Stack::new();
