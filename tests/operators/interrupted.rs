@@ -46,13 +46,16 @@ fn zone(records: &str) -> String {
     format!("{zone}  - id: r\n    title: r\n    kind: routing\n    with:\n      records:\n        g:\n{records}")
 }
 
+/// A way back to the first plan.
+type Back<'a> = &'a dyn Fn(&Stack, &Path);
+
 /// Deploys the first plan, then the second one, which is cut; then goes back in both ways.
 fn goes_back(
     first: impl Fn(&Stack) -> String,
     second: impl Fn(&Stack) -> String,
     world: impl Fn(&Stack) -> Vec<String>,
 ) {
-    let backs: [&dyn Fn(&Stack, &Path); 2] =
+    let backs: [Back<'_>; 2] =
         [&|stack, _| drop(stack.run(&["rollback", "--stack", &stack.name(), "--yes"]).exits(0)), &|stack, one| {
             drop(stack.deploy(one).exits(0))
         }];
