@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::fields::{differing, touches};
+use super::others::{keep_roles_of_others, sibling_in_the_way};
 use super::refusal::{Refusal, contested, divided, foreign, not_there, same_name, unreadable};
-use crate::resource::moves::{key, owned};
 use crate::resource::{
     Action, Address, Change, Changes, Desired, FieldChange, Found, Kind, MovedFrom, Moves, Observed, Owner, Record,
     Remembered, Resource, Risk, Standing, has_references, identity, known, resolve,
@@ -123,8 +123,8 @@ impl<'a> View<'a> {
         let known = record.is_some_and(|record| record.id.is_some());
         let action = match (&found.owner, fields.is_empty()) {
             _ if facts.lookup => Action::Keep,
-            (Owner::Foreign(_) | Owner::Contested(_), _) if self.sibling_in_the_way(resource, found).is_some() => {
-                let (key, other) = self.sibling_in_the_way(resource, found).unwrap_or_default();
+            (Owner::Foreign(_) | Owner::Contested(_), _) if self.sibling(resource, found).is_some() => {
+                let (key, other) = self.sibling(resource, found).unwrap_or_default();
                 return Err(divided(resource, &key, &other));
             }
             (Owner::Foreign(why), _) if !known && !self.scope.adopt.contains(&resource.address) => {
@@ -223,32 +223,8 @@ impl<'a> View<'a> {
         record.is_some_and(|record| record.is_taken_in() || self.wanted_elsewhere(&resource.address, record).is_some())
     }
 
-    /// A record set of another group of this stack that makes a wanted one impossible: it has the same name, and the same
-    /// type or one that stands alone. One change batch could turn it over, but each group has its own.
-    fn sibling_in_the_way(&self, resource: &Resource, found: &Found) -> Option<(String, String)> {
-        if resource.kind != Kind::Records {
-            return None;
-        }
-        let resolved = |spec: &Value| self.resolved(spec);
-        let wanted = resolved(&resource.spec);
-        let wanted: Vec<String> = wanted.get("sets")?.as_array()?.iter().filter_map(key).collect();
-        let clashes = |held: &str| {
-            let mut held = held.split(' ');
-            let (name, record_type) = (held.next(), held.next());
-            wanted.iter().any(|key| {
-                let mut parts = key.split(' ');
-                let same_name = parts.next() == name;
-                let other_type = parts.next();
-                same_name && (other_type == record_type || [other_type, record_type].contains(&Some("CNAME")))
-            })
-        };
-        let extras = found.extras.iter().filter_map(|extra| extra.path.strip_prefix("sets."));
-        extras.filter(|held| clashes(held)).find_map(|held| {
-            let groups = self.remembered.resources.iter().filter(|(_, record)| record.kind == Kind::Records);
-            let mut others = groups.filter(|(address, _)| **address != resource.address);
-            let owner = others.find(|(_, record)| owned(record, &resolved).contains(held))?;
-            Some((held.to_owned(), owner.0.to_string()))
-        })
+    fn sibling(&self, resource: &Resource, found: &Found) -> Option<(String, String)> {
+        sibling_in_the_way(resource, found, self.remembered, &|spec| self.resolved(spec))
     }
 
     /// The other address of the plan under which this very thing is wanted.
@@ -320,29 +296,6 @@ impl<'a> View<'a> {
                     (change.action, change.fields) = (action, fields);
                 }
             }
-        }
-    }
-}
-
-/// Replication rules that others added use the role of the bucket's configuration: it stays with them.
-fn keep_roles_of_others(changes: &mut Changes) {
-    let rules = changes.items.values().filter(|change| {
-        let others = change
-            .found
-            .iter()
-            .flat_map(|found| &found.extras)
-            .any(|extra| extra.theirs && extra.path.starts_with("rules."));
-        change.kind == Kind::Replication && change.action == Action::Delete && others
-    });
-    let roles: Vec<Address> =
-        rules.flat_map(|rule| rule.before.iter().flat_map(|record| record.needs.keys().cloned())).collect();
-    for role in roles {
-        if let Some(change) = changes.items.get_mut(&role)
-            && change.kind == Kind::Role
-            && change.action == Action::Delete
-        {
-            (change.action, change.risk) = (Action::Forget, Risk::Safe);
-            change.reason = Some("replication rules of others use it: it stays".to_owned());
         }
     }
 }

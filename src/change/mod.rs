@@ -6,6 +6,7 @@ mod fields;
 mod fixed;
 mod moves;
 mod order;
+mod others;
 mod refusal;
 
 pub use diff::{Scope, diff};

@@ -136,7 +136,7 @@ fn hsts(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     let spec = &seen.spec;
     let fields = [("hsts_include_subdomains", spec.hsts_include_subdomains), ("hsts_preload", spec.hsts_preload)];
     for (field, _) in fields.into_iter().filter(|(_, set)| set.is_some() && spec.hsts_seconds.is_none()) {
-        notes.add(field, "there is no hsts_seconds");
+        notes.add(field, "hsts_seconds is missing");
     }
 }
 

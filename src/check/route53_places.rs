@@ -34,10 +34,12 @@ fn continent(seen: &Spec<'_>, notes: &mut Notes<'_>) {
         match place.continent.as_deref() {
             None => {}
             Some(code) if places::continents().any(|known| known == code) => {}
-            Some("*") => {
-                notes.add_with(path, "`*` is no continent", "the default place is country \"*\": write country: \"*\"")
-            }
-            Some(other) => notes.add(path, format!("`{other}` is no continent")),
+            Some("*") => notes.add_with(
+                path,
+                "`*` is not a continent code",
+                "the default place is country \"*\": write country: \"*\"",
+            ),
+            Some(other) => notes.add(path, format!("`{other}` is not a continent code")),
         }
     }
 }
@@ -56,7 +58,7 @@ fn place(seen: &Spec<'_>, notes: &mut Notes<'_>) {
                 notes.add(format!("{path}.country"), format!("Route 53 has no data about the country {code}"));
             }
             Some(code) if code != "*" && places::continent_of(code).is_none() => {
-                notes.add(format!("{path}.country"), format!("`{code}` is no country that Route 53 knows"));
+                notes.add(format!("{path}.country"), format!("Route 53 does not know the country code `{code}`"));
             }
             _ => {}
         }
@@ -64,7 +66,7 @@ fn place(seen: &Spec<'_>, notes: &mut Notes<'_>) {
             let country = country.unwrap_or("none");
             notes.add(
                 format!("{path}.subdivision"),
-                format!("`{part}` is no part of country {country} that Route 53 knows"),
+                format!("Route 53 does not know the subdivision `{part}` of country {country}"),
             );
         }
     }

@@ -105,7 +105,7 @@ fn region(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
         let named = named && !path.starts_with("tags.");
         if named && !super::scope::is_open(text) && !is_region(text) {
             let near = nearest(text, regions()).unwrap_or("eu-central-1");
-            notes.add_with(path, format!("`{text}` is no region of AWS"), format!("write {near}"));
+            notes.add_with(path, format!("`{text}` is not an AWS region"), format!("write {near}"));
         }
     });
 }
