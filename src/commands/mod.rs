@@ -36,6 +36,8 @@ pub struct Context {
     pub global: crate::cli::Global,
     /// Where words and data go.
     pub voice: Voice,
+    /// The lease that it took, if it did.
+    pub held: walk::Held,
 }
 
 /// Runs a verb.
@@ -46,23 +48,27 @@ pub async fn run(cli: Cli) -> Result<u8, (Failure, Context)> {
     let session = Session::read(cli.global.no_color, cli.global.route53_rate, Duration::from_secs(cli.global.patience));
     let session = session.waiting_for_certificates(Duration::from_secs(cli.global.certificate_wait));
     let voice = Voice::new(&session, &cli.global);
-    let context = Context { session, global: cli.global, voice };
-    let answer = match cli.verb {
-        Verb::Deploy(args) => deploy::run(args, &context).await,
-        Verb::Route(args) => route::run(args, &context).await,
-        Verb::Rollback(args) => rollback::run(args, &context).await,
-        Verb::Status(args) => status::run(args, &context).await,
-        Verb::Destroy(args) => destroy::run(args, &context).await,
-        Verb::State(args) => state::run(args, &context).await,
-        Verb::Validate(args) => validate::run(&args, &context),
-        Verb::Report(args) => report::run(args, &context).await,
-        Verb::Completions(args) => completions::run(&args),
-        Verb::Jetson(args) => jetson::run(args, &context).await,
-        #[cfg(feature = "serve")]
-        Verb::Serve(args) => serve::run(args, &context).await,
-        #[cfg(feature = "serve")]
-        Verb::Models(args) => models::run(args, &context).await,
-        Verb::KnownHost(args) => known_host::run(&args),
-    };
+    let context = Context { session, global: cli.global, voice, held: walk::Held::default() };
+    let answer = walk::unless_interrupted(&context, Box::pin(carry_out(cli.verb, &context))).await;
     answer.map_err(|failure| (failure, context))
+}
+
+async fn carry_out(verb: Verb, context: &Context) -> Result<u8, Failure> {
+    match verb {
+        Verb::Deploy(args) => deploy::run(args, context).await,
+        Verb::Route(args) => route::run(args, context).await,
+        Verb::Rollback(args) => rollback::run(args, context).await,
+        Verb::Status(args) => status::run(args, context).await,
+        Verb::Destroy(args) => destroy::run(args, context).await,
+        Verb::State(args) => state::run(args, context).await,
+        Verb::Validate(args) => validate::run(&args, context),
+        Verb::Report(args) => report::run(args, context).await,
+        Verb::Completions(args) => completions::run(&args),
+        Verb::Jetson(args) => jetson::run(args, context).await,
+        #[cfg(feature = "serve")]
+        Verb::Serve(args) => serve::run(args, context).await,
+        #[cfg(feature = "serve")]
+        Verb::Models(args) => models::run(args, context).await,
+        Verb::KnownHost(args) => known_host::run(&args),
+    }
 }
