@@ -52,7 +52,7 @@ impl Session {
             host: gethostname::gethostname().to_string_lossy().into_owned(),
             access: Access {
                 region: None,
-                endpoint: env::var("AWS_ENDPOINT_URL").ok().filter(|url| !url.is_empty()),
+                endpoint: None,
                 route53_per_second: (route53_per_second > 0.0).then_some(route53_per_second),
             },
             patience: Patience::of(patience),

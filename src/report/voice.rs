@@ -39,7 +39,7 @@ pub struct Header {
     pub caller: String,
     /// Region for calls that name none.
     pub region: String,
-    /// Endpoint: `AWS`, or the URL that stands in for it.
+    /// Endpoints in use: `AWS`, the URL that stands in for it, and each service with one of its own.
     pub endpoint: String,
     /// Where the journal lies.
     pub state: String,

@@ -269,7 +269,7 @@ pub fn header(
         account: identity.account.clone(),
         caller: identity.arn.clone(),
         region: connection.region.clone(),
-        endpoint: connection.endpoint.clone().unwrap_or_else(|| "AWS".to_owned()),
+        endpoint: connection.endpoint.clone(),
         state: global.state.clone(),
     }
 }
