@@ -5,15 +5,13 @@
 
 use std::process::ExitCode;
 
-use akidb_edge::cli::Cli;
-use akidb_edge::{commands, exit, report};
-use clap::Parser;
+use akidb_edge::{cli, commands, exit, report};
 
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| report::say(&exit::panic_words(panic))));
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(said) => return ExitCode::from(say(&said)),
+    let (cli, typed) = match cli::parse(std::env::args_os()) {
+        Ok(read) => read,
+        Err(said) => return ExitCode::from(commands::usage(&said)),
     };
     // Only tests ask for this, and only of a debug build: what is said then must hold no secret.
     assert!(!cfg!(debug_assertions) || std::env::var_os("AKIDB_EDGE_TEST_PANIC").is_none(), "a test asked for it");
@@ -30,17 +28,7 @@ fn main() -> ExitCode {
             return ExitCode::from(exit::ERROR);
         }
     };
-    let code = match runtime.block_on(commands::run(cli)) {
-        Ok(code) => code,
-        Err((failure, context)) => {
-            if context.voice.json {
-                let body = serde_json::json!({"exit": failure.code, "problem": failure.problem, "next_step": failure.next_step, "internal": failure.internal});
-                context.voice.json("error", &body);
-            }
-            context.voice.failure(&failure.to_string());
-            failure.code
-        }
-    };
+    let code = runtime.block_on(commands::run(cli, &typed));
     // What is still running (a question to an address that never answers) is not waited for.
     runtime.shutdown_background();
     ExitCode::from(delivered(code))
@@ -53,12 +41,4 @@ fn delivered(code: u8) -> u8 {
         "error: standard output could not be written: {why}\n  next: free space there, or write elsewhere"
     ));
     exit::ERROR
-}
-
-/// Prints what clap has to say: help and version are data, a wrong command line is an error. Clap's own code for that, 2,
-/// would read as "changes pending".
-fn say(said: &clap::Error) -> u8 {
-    // Nobody reads the other end: there is nobody to tell.
-    let _ = said.print();
-    if said.use_stderr() { exit::ERROR } else { exit::DONE }
 }

@@ -1,5 +1,7 @@
 //! The one printer: data goes to standard output, talk to standard error.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use console::Style;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -24,6 +26,15 @@ pub struct Voice {
     /// How much is said besides.
     pub verbose: u8,
     interrupts: Interrupts,
+    /// What goes to standard output at the end, with --json.
+    held: Arc<Mutex<Held>>,
+}
+
+/// The one document of a run, and the words that stand in for it when the verb has none of its own.
+#[derive(Debug, Default)]
+struct Held {
+    document: Option<Value>,
+    said: Vec<String>,
 }
 
 /// Whom the tool talks to.
@@ -47,11 +58,15 @@ pub struct Header {
 
 /// A JSON document, marked with its schema.
 pub fn document<T: Serialize>(name: &str, body: &T) -> String {
+    serde_json::to_string_pretty(&marked(name, body)).unwrap_or_default()
+}
+
+fn marked<T: Serialize>(name: &str, body: &T) -> Value {
     let mut document = json!({"schema": format!("akidb-edge/{name}/v{SCHEMA}")});
     if let (Some(all), Ok(Value::Object(fields))) = (document.as_object_mut(), serde_json::to_value(body)) {
         all.extend(fields);
     }
-    serde_json::to_string_pretty(&document).unwrap_or_default()
+    document
 }
 
 impl Voice {
@@ -63,6 +78,7 @@ impl Voice {
             colour: session.colour,
             verbose: global.verbose,
             interrupts: session.interrupts.clone(),
+            held: Arc::default(),
         }
     }
 
@@ -106,15 +122,39 @@ impl Voice {
     /// Data, on standard output; with --json only documents go there.
     pub fn data(&self, text: &str) {
         if self.json {
+            self.held(|held| held.said.push(text.trim_end().to_owned()));
             self.talk(text);
         } else {
             put(text.trim_end());
         }
     }
 
-    /// One JSON document on standard output, marked with its schema.
+    /// The JSON document of this run, marked with its schema. It is printed when the run has ended: there is only one.
     pub fn json<T: Serialize>(&self, name: &str, body: &T) {
-        put(&document(name, body));
+        self.held(|held| held.document = Some(marked(name, body)));
+    }
+
+    /// Prints the one JSON document of a run with its exit code; what went wrong after it was made is in it, too.
+    pub fn finish(&self, verb: &str, code: u8, error: Option<Value>) {
+        if !self.json {
+            return;
+        }
+        let (document, said) = self.held(|held| (held.document.take(), std::mem::take(&mut held.said)));
+        let mut document = match (document, error) {
+            (Some(mut document), Some(error)) => {
+                document["error"] = error;
+                document
+            }
+            (Some(document), None) => document,
+            (None, Some(error)) => marked("error", &error),
+            (None, None) => marked(verb, &json!({"said": said})),
+        };
+        document["exit"] = code.into();
+        put(&serde_json::to_string_pretty(&document).unwrap_or_default());
+    }
+
+    fn held<T>(&self, work: impl FnOnce(&mut Held) -> T) -> T {
+        work(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Asks for something that nobody must see; empty when there is no answer.

@@ -24,7 +24,7 @@ use crate::resource::{Address, Artefacts, Changes, Desired, Moves, Observed, Rem
 use crate::session::Session;
 
 pub use account::{Connection, connect};
-pub use arguments::{PlanArgs, RunArgs};
+pub use arguments::{EmptyArgs, PlanArgs, RunArgs};
 pub use leased::{Held, unless_interrupted, write};
 pub use running::{Purpose, Run, began, learned};
 
