@@ -60,6 +60,7 @@ const TABLE: &[Apart] = &[
         "name the plan: akidb-edge rollback --fallback NAME --plan PLAN"),
     apart("rollback", &["fallback"], &["adopt"], "a fallback changes only what this stack has", "leave --adopt out"),
     apart("status", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
+    apart("doctor", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
     apart("destroy", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
     apart("state", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
     apart("jetson rollback", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),

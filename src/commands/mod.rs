@@ -5,6 +5,7 @@ pub mod completions;
 pub mod compose;
 pub mod deploy;
 pub mod destroy;
+pub mod doctor;
 mod full;
 pub mod jetson;
 pub mod known_host;
@@ -67,6 +68,7 @@ async fn verb(verb: Verb, context: &Context) -> Result<u8, Failure> {
         Verb::Rollback(args) => rollback::run(args, context).await,
         Verb::Status(args) => status::run(args, context).await,
         Verb::Destroy(args) => destroy::run(args, context).await,
+        Verb::Doctor(args) => doctor::run(args, context).await,
         Verb::State(args) => state::run(args, context).await,
         Verb::Validate(args) => validate::run(&args, context),
         Verb::Report(args) => report::run(args, context).await,
