@@ -103,11 +103,11 @@ async fn comes_back(ground: &Ground) {
         ledger.record(intended).await.expect("recorded");
         ledger.record(succeeded(number)).await.expect("recorded");
     }
-    let (state, entries) = (ledger.remembered(), ledger.entries());
+    let (state, entries) = (ledger.remembered(), ledger.entries().await.expect("readable"));
     ledger.close().await.expect("closed");
     assert!(ground.store().lease().await.expect("readable").is_none(), "the lease was given back");
     let again = Ledger::read(ground.store(), STACK).await.expect("readable");
-    assert_eq!(again.entries(), entries);
+    assert_eq!(again.entries().await.expect("readable"), entries);
     assert_eq!(again.remembered(), state);
     let refused = again.record(began(2)).await.expect_err("opened for reading");
     assert!(matches!(refused, LedgerError::LeaseLost(_)), "{refused}");
@@ -120,10 +120,10 @@ async fn many_at_once(ground: &Ground) {
     for answer in futures::future::join_all(all).await {
         answer.expect("recorded");
     }
-    let entries = ledger.entries();
+    let entries = ledger.entries().await.expect("readable");
     ledger.close().await.expect("closed");
     let again = Ledger::read(ground.store(), STACK).await.expect("readable");
-    assert_eq!(again.entries(), entries, "all there, in order");
+    assert_eq!(again.entries().await.expect("readable"), entries, "all there, in order");
     assert_eq!(again.remembered().resources.len(), 100);
 }
 
@@ -170,7 +170,7 @@ async fn who_lost_the_lease_writes_no_more(ground: &Ground) {
     let held = ground.store().lease().await.expect("readable").expect("still held");
     assert_eq!(held.user, "other", "who lost it does not give it back");
     new.record(succeeded(2)).await.expect("the new holder goes on");
-    let facts = Ledger::read(ground.store(), STACK).await.expect("readable").entries().len();
+    let facts = Ledger::read(ground.store(), STACK).await.expect("readable").entries().await.expect("readable").len();
     assert_eq!(facts, 3);
 }
 
@@ -232,7 +232,7 @@ async fn what_cannot_be_read_is_refused_with_its_line(ground: &Ground) {
 async fn a_journal_of_each_format_is_read(ground: &Ground) {
     for format in 1..=FORMAT {
         ground.put(&treaty(format, "every-fact")).await;
-        let entries = Ledger::read(ground.store(), STACK).await.expect("readable").entries();
+        let entries = Ledger::read(ground.store(), STACK).await.expect("readable").entries().await.expect("readable");
         let facts: Vec<Fact> = entries.iter().map(|entry| entry.fact.clone()).collect();
         assert_eq!(facts, facts_of(format), "format {format}");
         let state = fold(STACK, &entries).expect("it folds");
@@ -293,10 +293,10 @@ async fn an_older_journal_goes_on_in_this_format_and_is_kept(ground: &Ground) {
         new.lines().count() == 2 && new.lines().all(|line| line.starts_with(&format!("{{\"v\":{FORMAT},"))),
         "{new}"
     );
-    let (expected, entries) = (ledger.remembered(), ledger.entries());
+    let (expected, entries) = (ledger.remembered(), ledger.entries().await.expect("readable"));
     ledger.close().await.expect("closed");
     let again = Ledger::read(ground.store(), STACK).await.expect("readable");
-    assert_eq!((again.remembered(), again.entries()), (expected, entries));
+    assert_eq!((again.remembered(), again.entries().await.expect("readable")), (expected, entries));
     // From the first line of format 2 on, the lines of format 1 are sealed, too.
     if let Ground::Directory(_) = ground {
         ground.put(&all.replacen("deploy cdn", "deploy cdm", 1)).await;
@@ -351,11 +351,11 @@ async fn an_unfinished_last_line_is_left_out_and_written_over() {
         let path = directory.path().join(STACK).join("journal.jsonl");
         std::fs::write(&path, [kept.as_bytes(), &rest].concat()).expect("written");
         let reader = Ledger::read(ground.store(), STACK).await.unwrap_or_else(|bad| panic!("{how}: {bad}"));
-        assert_eq!(reader.entries().len(), 2, "{how}");
+        assert_eq!(reader.entries().await.expect("readable").len(), 2, "{how}");
         let ledger = ground.open().await.unwrap_or_else(|bad| panic!("{how}: {bad}"));
         ledger.record(succeeded(9)).await.expect("recorded");
         ledger.close().await.expect("closed");
-        let entries = Ledger::read(ground.store(), STACK).await.expect("readable").entries();
+        let entries = Ledger::read(ground.store(), STACK).await.expect("readable").entries().await.expect("readable");
         assert_eq!(entries.len(), 3, "{how}");
         assert_eq!(entries[2].fact, succeeded(9), "{how}");
     }
@@ -377,7 +377,8 @@ async fn after_a_write_that_failed_nothing_is_written_that_would_leave_a_gap() {
     let broken = ledger.record(succeeded(2)).await.expect_err("entry 2 is missing");
     assert!(matches!(broken, LedgerError::Broken(_)), "{broken}");
     ledger.close().await.expect("closed");
-    let entries = Ledger::read(ground.store(), STACK).await.expect("readable, without a gap").entries();
+    let entries =
+        Ledger::read(ground.store(), STACK).await.expect("readable, without a gap").entries().await.expect("readable");
     assert_eq!(entries.len(), 1);
 }
 
@@ -492,7 +493,7 @@ async fn real_journals_of_format_1_fold_to_the_state_that_they_had() {
         ledger.record(began(state.revision() + 1)).await.expect("recorded");
         ledger.close().await.expect("closed");
         let again = Ledger::read(ground.store(), STACK).await.expect("readable");
-        assert_eq!(again.remembered_at(state.revision()).expect("it folds"), state, "{name}");
+        assert_eq!(again.remembered_at(state.revision()).await.expect("it folds"), state, "{name}");
     }
 }
 
@@ -529,6 +530,7 @@ fn every_fact() -> Vec<Fact> {
             command: "deploy cdn".into(),
             by: "me@here".into(),
             account: "123456789012".into(),
+            stack: String::new(),
             tool: "0.1.0".into(),
             requested: BTreeSet::from(["cutover".to_owned()]),
             fallback: None,
@@ -550,6 +552,7 @@ fn every_fact() -> Vec<Fact> {
             command: "rollback".into(),
             by: "me@here".into(),
             account: "123456789012".into(),
+            stack: String::new(),
             tool: "0.1.0".into(),
             requested: BTreeSet::new(),
             fallback: Some("dns-to-origin".into()),

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 
 use super::entry::Entry;
 use super::lease::Lease;
-use super::store::{LedgerError, Store};
+use super::store::{LedgerError, Loaded, Store};
 use super::text::{Reader, Tail};
 
 /// Nobody has the guard for longer than a write to the disk takes, unless it was stopped.
@@ -127,7 +127,7 @@ impl Store for FileStore {
         self.journal().display().to_string()
     }
 
-    async fn load(&self) -> Result<Vec<Entry>, LedgerError> {
+    async fn load(&self) -> Result<Loaded, LedgerError> {
         let path = self.journal();
         let bytes = match fs::read(&path) {
             Err(none) if none.kind() == io::ErrorKind::NotFound => Vec::new(),
@@ -136,7 +136,7 @@ impl Store for FileStore {
         let mut reader = Reader::default();
         reader.page(&self.place(), &bytes)?;
         self.ends_at(Some(reader.tail));
-        Ok(reader.entries)
+        Ok(Loaded { entries: reader.entries, ..Loaded::default() })
     }
 
     async fn append(&self, entries: &[Entry], lease: &Lease) -> Result<(), LedgerError> {

@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 
 use super::entry::Entry;
 use super::lease::Lease;
-use super::store::{LedgerError, Store};
+use super::store::{LedgerError, Loaded, Store};
 use super::text::{Reader, Tail};
 
 /// Tries of one call. Each write is on a condition, so that a second one after a lost answer does no harm: here the SDK tries
@@ -167,7 +167,7 @@ impl Store for S3Store {
         format!("s3://{}/{}/journal/", self.bucket, self.prefix)
     }
 
-    async fn load(&self) -> Result<Vec<Entry>, LedgerError> {
+    async fn load(&self) -> Result<Loaded, LedgerError> {
         let pages: Vec<(String, Vec<u8>)> =
             stream::iter(self.pages().await?.into_iter().map(|key| self.page(key))).buffered(16).try_collect().await?;
         let mut reader = Reader::default();
@@ -181,7 +181,7 @@ impl Store for S3Store {
             }
         }
         self.ends_at(reader.tail);
-        Ok(reader.entries)
+        Ok(Loaded { entries: reader.entries, ..Loaded::default() })
     }
 
     async fn append(&self, entries: &[Entry], _: &Lease) -> Result<(), LedgerError> {

@@ -6,7 +6,9 @@ use async_trait::async_trait;
 
 use super::entry::Entry;
 use super::fold::Contradiction;
+use super::history::Usual;
 use super::lease::Lease;
+use crate::resource::Remembered;
 
 /// What went wrong with a journal or its lease: what failed, why, and the next step.
 #[derive(Debug, thiserror::Error)]
@@ -82,14 +84,30 @@ pub enum LedgerError {
     },
 }
 
+/// What a store gives when it is opened.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    /// What the entries before `entries` come to; none: `entries` are all there are.
+    pub base: Option<Remembered>,
+    /// How long things took in the entries before.
+    pub usual: Usual,
+    /// Entries, oldest first.
+    pub entries: Vec<Entry>,
+}
+
 /// Keeps the entries of one stack and its lease.
 #[async_trait]
 pub trait Store: Send + Sync {
     /// Where it lies, for a person.
     fn place(&self) -> String;
 
-    /// All entries, oldest first. None yet is no error.
-    async fn load(&self) -> Result<Vec<Entry>, LedgerError>;
+    /// The state with the entries that lead to it. None yet is no error.
+    async fn load(&self) -> Result<Loaded, LedgerError>;
+
+    /// All entries, oldest first.
+    async fn history(&self) -> Result<Vec<Entry>, LedgerError> {
+        Ok(self.load().await?.entries)
+    }
 
     /// Adds entries; they are on disk (or in the bucket) when this returns.
     async fn append(&self, entries: &[Entry], lease: &Lease) -> Result<(), LedgerError>;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use akidb_edge::change::{Scope, diff};
 use akidb_edge::execute::{self, Options, Work};
-use akidb_edge::ledger::{Entry, Fact, FileStore, Lease, Ledger, LedgerError, Store};
+use akidb_edge::ledger::{Entry, Fact, FileStore, Lease, Ledger, LedgerError, Loaded, Store};
 use akidb_edge::observe;
 use akidb_edge::provider::{Gone, Made, Provider, Providers, Settled, Subject};
 use akidb_edge::resource::{
@@ -451,7 +451,7 @@ impl Store for MortalStore {
     fn place(&self) -> String {
         self.inner.place()
     }
-    async fn load(&self) -> Result<Vec<Entry>, LedgerError> {
+    async fn load(&self) -> Result<Loaded, LedgerError> {
         self.inner.load().await
     }
     async fn append(&self, entries: &[Entry], lease: &Lease) -> Result<(), LedgerError> {
@@ -619,6 +619,7 @@ pub fn began(revision: u64) -> Fact {
         command: "deploy".into(),
         by: "somebody@here".into(),
         account: "123456789012".into(),
+        stack: String::new(),
         tool: "0".into(),
         requested: BTreeSet::new(),
         fallback: None,
