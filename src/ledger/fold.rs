@@ -6,6 +6,10 @@ use crate::resource::{Action, Address, Attributes, Record, Remembered, RunSummar
 
 use super::entry::{Entry, Fact, Subject};
 
+/// The rules by which entries become a state. Whoever changes what the same entries come to raises it: checkpoints that were
+/// folded by other rules are folded again.
+pub const FOLD: u32 = 1;
+
 /// A journal that contradicts itself.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("entry {seq}: {problem}")]

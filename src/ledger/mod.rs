@@ -4,16 +4,18 @@
 //! process, the next run knows what was begun and never answered.
 
 mod entry;
+mod error;
 mod fence;
 mod file_store;
 mod fold;
 mod history;
 mod lease;
-mod s3_store;
+mod s3;
 mod seal;
 mod store;
 mod text;
 mod upgrade;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,13 +27,15 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 pub use entry::{Entry, FORMAT, Fact, Subject};
+pub use error::{Cause, LedgerError};
 pub use fence::Fence;
 pub use file_store::FileStore;
 pub use fold::{Contradiction, apply, fold, fold_from, fold_until};
 pub use history::Usual;
 pub use lease::{Lease, TIME_TO_LIVE};
-pub use s3_store::S3Store;
-pub use store::{LedgerError, Loaded, Store};
+pub use s3::{RETENTION, S3Store};
+pub use store::{Loaded, Store};
+pub use whole::{Lineage, Whole};
 
 use crate::resource::{Address, Kind, Remembered};
 
@@ -91,7 +95,11 @@ impl Ledger {
     }
 
     async fn open(store: Arc<dyn Store>, stack: &str, lease: Option<Lease>) -> Result<Self, LedgerError> {
-        let Loaded { base, mut usual, entries } = store.load().await?;
+        let loaded = match &lease {
+            Some(lease) => store.claim(lease).await?,
+            None => store.load().await?,
+        };
+        let Loaded { base, mut usual, entries } = loaded;
         let base = base.unwrap_or_else(|| Remembered::empty(stack));
         let state = fold_from(base.clone(), &entries)
             .map_err(|source| LedgerError::Contradicts { place: store.place(), source })?;
