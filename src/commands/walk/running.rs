@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use tokio::sync::watch;
-
 use crate::change::says_otherwise;
 use crate::execute::{self, Options, Work};
 use crate::exit::Failure;
@@ -54,7 +52,7 @@ impl Run<'_> {
         for learned in learned(changes, &self.ledger.remembered()) {
             self.ledger.record(learned).await?;
         }
-        let stop = interrupts();
+        let stop = self.session.interrupts.stop();
         let work =
             Work::new(changes, self.providers, self.ledger, self.listener, self.options, stop, &self.identity.account);
         let outcome = execute::run(&work).await?;
@@ -107,33 +105,4 @@ pub fn learned(changes: &Changes, before: &Remembered) -> Vec<Fact> {
         (!known).then(|| Fact::Learned { subject, id: found.id.clone(), attributes })
     });
     news.collect()
-}
-
-/// Becomes true at the first Ctrl-C or SIGTERM. A second one ends the process at once, as if it was killed: the journal
-/// knows what was under way.
-fn interrupts() -> watch::Receiver<bool> {
-    let (send, receive) = watch::channel(false);
-    tokio::spawn(async move {
-        interrupted().await;
-        // The receiver is gone when the run has ended: then there is nobody to tell.
-        let _ = send.send(true);
-        interrupted().await;
-        eprintln!("ended at once: the same command goes on from here");
-        end_at_once();
-    });
-    receive
-}
-
-#[expect(clippy::disallowed_methods, reason = "the user asked twice: nothing may hold the process up")]
-fn end_at_once() {
-    std::process::exit(130);
-}
-
-async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-    tokio::select! {
-        asked = tokio::signal::ctrl_c() => if asked.is_err() { std::future::pending::<()>().await },
-        _ = terminate.recv() => {}
-    }
 }
