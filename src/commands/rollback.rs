@@ -93,7 +93,7 @@ fn before_the_last(now: &Remembered) -> u64 {
 ///
 /// # Errors
 /// When there is no such revision.
-pub fn target(to: Option<u64>, ledger: &Ledger, now: &Remembered) -> Result<Remembered, Failure> {
+pub async fn target(to: Option<u64>, ledger: &Ledger, now: &Remembered) -> Result<Remembered, Failure> {
     let last = now.revision();
     if last == 0 {
         return Err(Failure::refused("there is nothing to undo: no run is in the journal", ""));
@@ -105,7 +105,7 @@ pub fn target(to: Option<u64>, ledger: &Ledger, now: &Remembered) -> Result<Reme
             "akidb-edge status lists the revisions",
         ));
     }
-    Ok(ledger.remembered_at(to)?)
+    Ok(ledger.remembered_at(to).await?)
 }
 
 /// Names the runs that are undone, and the state that is gone back to. A run that changed nothing is
@@ -132,9 +132,9 @@ async fn undo(
 ) -> Result<u8, Failure> {
     let begun = Instant::now();
     let now = ledger.remembered();
-    let aim = target(args.to, ledger, &now)?;
+    let aim = target(args.to, ledger, &now).await?;
     let mut desired = aim.as_desired();
-    desired.moved = ledger.moved_since(aim.revision());
+    desired.moved = ledger.moved_since(aim.revision()).await?;
     let mut artefacts = saved::kept_artefacts(&context.global, stack);
     artefacts.extend(plan_files(args, context)?);
     let at_hand: BTreeSet<String> = artefacts.iter().map(|(sha256, _, _)| sha256.to_owned()).collect();

@@ -6,6 +6,10 @@ use crate::resource::{Action, Address, Attributes, Record, Remembered, RunSummar
 
 use super::entry::{Entry, Fact, Subject};
 
+/// The rules by which entries become a state. Whoever changes what the same entries come to raises it: checkpoints that were
+/// folded by other rules are folded again.
+pub const FOLD: u32 = 1;
+
 /// A journal that contradicts itself.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("entry {seq}: {problem}")]
@@ -156,24 +160,36 @@ fn failed(state: &mut Remembered, action: Action, address: &Address) {
     }
 }
 
-/// The state after all of `entries`.
+/// The state after all of `entries`, from the first one on.
 ///
 /// # Errors
 /// When one of them cannot follow what came before.
 pub fn fold<'a>(stack: &str, entries: impl IntoIterator<Item = &'a Entry>) -> Result<Remembered, Contradiction> {
-    let mut state = Remembered::empty(stack);
+    fold_from(Remembered::empty(stack), entries)
+}
+
+/// The state after `entries`, which follow those that gave `base`.
+///
+/// # Errors
+/// When one of them cannot follow what came before.
+pub fn fold_from<'a>(
+    base: Remembered,
+    entries: impl IntoIterator<Item = &'a Entry>,
+) -> Result<Remembered, Contradiction> {
+    let mut state = base;
     for entry in entries {
         apply(&mut state, entry)?;
     }
     Ok(state)
 }
 
-/// The state as it was at the end of `revision` (0: before the first run).
+/// The state as it was at the end of `revision` (0: before the first run). `base` is the state before `entries`, at or before
+/// that end.
 ///
 /// # Errors
 /// When an entry cannot follow what came before.
-pub fn fold_until(stack: &str, entries: &[Entry], revision: u64) -> Result<Remembered, Contradiction> {
+pub fn fold_until(base: Remembered, entries: &[Entry], revision: u64) -> Result<Remembered, Contradiction> {
     let after = |entry: &&Entry| matches!(&entry.fact, Fact::RunBegan { revision: began, .. } if *began > revision);
     let end = entries.iter().position(|entry| after(&entry)).unwrap_or(entries.len());
-    fold(stack, &entries[..end])
+    fold_from(base, &entries[..end])
 }

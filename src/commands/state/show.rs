@@ -41,7 +41,7 @@ fn listing(state: &Remembered) -> serde_json::Value {
 
 /// The journal's entries.
 pub async fn journal(which: &Which, context: &Context) -> Result<u8, Failure> {
-    for entry in open(which, context).await?.entries() {
+    for entry in open(which, context).await?.entries().await? {
         report::put(&serde_json::to_string(&entry).unwrap_or_default());
     }
     Ok(exit::DONE)
