@@ -8,6 +8,7 @@ pub mod destroy;
 pub mod doctor;
 mod full;
 pub mod jetson;
+mod kept;
 pub mod known_host;
 #[cfg(feature = "serve")]
 pub mod models;
@@ -20,6 +21,7 @@ mod saved;
 pub mod serve;
 pub mod state;
 pub mod status;
+mod unknown;
 mod usage;
 pub mod validate;
 mod walk;
@@ -80,6 +82,18 @@ async fn verb(verb: Verb, context: &Context) -> Result<u8, Failure> {
         Verb::Models(args) => models::run(args, context).await,
         Verb::KnownHost(args) => known_host::run(&args),
     }
+}
+
+/// Refuses to write over a file that this program did not write.
+fn may_overwrite(file: &std::path::Path, force: bool, ours: impl Fn(&str) -> bool) -> Result<(), Failure> {
+    let Ok(bytes) = std::fs::read(file) else { return Ok(()) };
+    if force || bytes.is_empty() || std::str::from_utf8(&bytes).is_ok_and(ours) {
+        return Ok(());
+    }
+    Err(Failure::refused(
+        format!("{} is there, and akidb-edge did not write it: it was left alone", file.display()),
+        "name another place with --out, or add --force to overwrite it",
+    ))
 }
 
 /// What went wrong, in words and with --json as data; the one document of the run.

@@ -97,10 +97,14 @@ pub fn findings(plan: &Plan, built: &Built) -> Vec<Located> {
         path: String::new(),
         problem: format!("{path} cannot be read: {why}"),
         aws_says: "nothing: deploy stops before the first call".to_owned(),
-        instead: "make model fetches the models of week 13; or set the variable to where yours lie".to_owned(),
+        instead: THE_FILE.to_owned(),
     }));
     all
 }
+
+/// What helps when a file of the plan is not there.
+const THE_FILE: &str =
+    "put the file there, or let the plan name where it lies (--var NAME=FOLDER sets a variable of the plan)";
 
 /// Refuses a run whose files are not there.
 ///
@@ -110,10 +114,7 @@ pub fn need_files(built: &Built) -> Result<(), Failure> {
     let Some((path, _, why)) = built.missing.first() else { return Ok(()) };
     let more = built.missing.len() - 1;
     let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
-    Err(Failure::refused(
-        format!("the plan carries {path}, which cannot be read: {why}{more}"),
-        "make model fetches the models of week 13; or set the plan's variable to where yours lie",
-    ))
+    Err(Failure::refused(format!("the plan carries {path}, which cannot be read: {why}{more}"), THE_FILE))
 }
 
 /// The store of a stack's journal.
