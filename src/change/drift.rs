@@ -34,6 +34,7 @@ impl Look<'_> {
             happened: Happened::Changed,
             reason: None,
             wanted: self.desired.resources.contains_key(address),
+            origin: record.origin,
             fields: Vec::new(),
         };
         let Some(found) = seen else { return Some(Drifted { happened: Happened::Gone, ..drifted }) };

@@ -6,8 +6,10 @@ mod fields;
 mod fixed;
 mod moves;
 mod order;
+mod origin;
 mod others;
 mod refusal;
+mod unwanted;
 
 pub use diff::{Scope, diff};
 pub use drift::{drift, says_otherwise};
@@ -15,4 +17,5 @@ pub use fields::{at_path, compare, differing, mark, touches, without};
 pub use fixed::fixed;
 pub use moves::moves;
 pub use order::{Node, Part, leans_on, nodes};
+pub use origin::found_origin;
 pub use refusal::Refusal;

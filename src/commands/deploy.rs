@@ -124,7 +124,8 @@ async fn with_ledger(
     let mut built = walk::build(&order.plan, &requested, &context.voice)?;
     walk::need_files(&built)?;
     let (moves, remembered) = walk::moved(&built.desired, remembered);
-    let scope = Scope { only: order.chosen.addresses(&built, &remembered)?, adopt: order.adopt.clone(), moves };
+    let only = order.chosen.addresses(&built, &remembered)?;
+    let scope = Scope { only, adopt: order.adopt.clone(), moves, ..Scope::default() };
     walk::need_changeable(&built.desired, &remembered, &scope)?;
     let artefacts = std::mem::take(&mut built.artefacts);
     saved::keep_artefacts(&context.global, &built.desired, &artefacts, run.dry_run)?;

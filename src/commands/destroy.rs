@@ -1,5 +1,6 @@
 //! `destroy`: remove the stack.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::Context;
@@ -12,7 +13,7 @@ use crate::desired::Built;
 use crate::exit::Failure;
 use crate::ledger::Ledger;
 use crate::report::{self, Terminal};
-use crate::resource::{Artefacts, Desired};
+use crate::resource::{Action, Address, Artefacts, Change, Changes, Desired, Origin, Remembered};
 
 /// Remove the stack: in order, resumable; what will not go yet is left for a later run (exit code 2).
 #[derive(Debug, clap::Args)]
@@ -27,6 +28,9 @@ pub struct Args {
     /// Only these addresses
     #[arg(long, value_name = "ADDRESS")]
     target: Vec<String>,
+    /// Also delete this resource, which was imported and not made by the stack; by its whole address
+    #[arg(long, value_name = "ADDRESS")]
+    delete_imported: Vec<Address>,
 }
 
 /// Destroys.
@@ -41,7 +45,10 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     walk::no_devices(context, &stack, "uninstall").await?;
     let connection = walk::connect(&context.session).await?;
     let empty = if args.run.empty_buckets { " --empty-buckets" } else { "" };
-    let command = format!("destroy --stack {stack}{empty}");
+    let mut command = format!("destroy --stack {stack}{empty}");
+    for address in &args.delete_imported {
+        command.push_str(&format!(" --delete-imported {address}"));
+    }
     let ledger = walk::open(context, &connection, &stack, &command, args.run.dry_run).await?;
     let answer = remove(&args, &command, &stack, context, &connection, &ledger).await;
     walk::close(ledger, answer).await
@@ -59,9 +66,10 @@ async fn remove(
     let remembered = ledger.remembered();
     let built = Built { desired: Desired::new(stack), ..Built::default() };
     let choice = Choice { targets: args.target.clone(), exactly: true, ..Choice::default() };
-    let scope = Scope { only: choice.addresses(&built, &remembered)?, ..Scope::default() };
+    let delete_imported = imported(&args.delete_imported, &remembered)?;
+    let scope = Scope { only: choice.addresses(&built, &remembered)?, delete_imported, ..Scope::default() };
     let providers = walk::with_artefacts(connection, Artefacts::default());
-    let covers = |address: &crate::resource::Address| scope.only.as_ref().is_none_or(|only| only.contains(address));
+    let covers = |address: &Address| scope.only.as_ref().is_none_or(|only| only.contains(address));
     let (identity, observed) = connection.look(&built.desired, &remembered, &providers, covers).await?;
     let header = walk::header(connection, &identity, stack, None, &context.global);
     context.voice.header(&header);
@@ -69,6 +77,7 @@ async fn remove(
     if args.run.empty_buckets && !changes.is_empty() {
         context.voice.remark("all objects and old versions in the stack's buckets are deleted for good");
     }
+    say_what_stays(&changes, context);
     full::refuse(&changes, &providers, &args.run, context).await?;
     let asked = Asked { changes: &changes, built: &built, header: &header, only_looks: args.run.dry_run, whole: false };
     if let Some(code) = asking::confirm(&asked, &args.run, context)? {
@@ -91,6 +100,40 @@ async fn remove(
     let code = asking::tell(&outcome, begun, &asked, context, &context.session.again);
     say_what_is_left(ledger, context);
     Ok(code)
+}
+
+/// The imported resources that are to be deleted, each named by its whole address.
+fn imported(named: &[Address], remembered: &Remembered) -> Result<BTreeSet<Address>, Failure> {
+    for address in named {
+        let next = "akidb-edge state list shows the addresses and which of them were imported";
+        let Some(record) = remembered.resources.get(address) else {
+            return Err(Failure::refused(format!("--delete-imported {address}: the state has no {address}"), next));
+        };
+        if !record.is_imported() {
+            let problem = format!("--delete-imported {address}: it was not imported, a destroy deletes it anyway");
+            return Err(Failure::refused(problem, "leave the option out"));
+        }
+    }
+    Ok(named.iter().cloned().collect())
+}
+
+/// What a destroy leaves standing because the stack did not make it.
+fn say_what_stays(changes: &Changes, context: &Context) {
+    let stays = |change: &&Change| {
+        change.action == Action::Forget && change.found.is_some() && change.origin == Origin::Imported
+    };
+    let staying: Vec<String> = changes
+        .items
+        .values()
+        .filter(stays)
+        .map(|change| format!("{} ({})", change.address, change.found.as_ref().map_or("", |found| &found.id)))
+        .collect();
+    if !staying.is_empty() {
+        context.voice.remark(&format!(
+            "left: imported, not made by this stack: {}; --delete-imported ADDRESS deletes one of them in the same run",
+            staying.join(", ")
+        ));
+    }
 }
 
 /// A destroy that leaves something is partial, and its last line says so.

@@ -141,7 +141,7 @@ async fn undo(
     let header = walk::header(connection, &identity, stack, None, &context.global);
     context.voice.header(&header);
     say_what_is_undone(&now, &aim, context);
-    let scope = Scope { moves, ..Scope::default() };
+    let scope = Scope { moves, undo: true, ..Scope::default() };
     let changes = walk::difference(&desired, &now, &observed, &scope)?;
     full::refuse(&changes, &providers, &args.run, context).await?;
     for remark in cannot_be_undone(&changes, &at_hand, args.run.empty_buckets) {

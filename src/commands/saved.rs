@@ -172,7 +172,7 @@ async fn with_ledger(
     }
     let providers = walk::with_artefacts(connection, artefacts);
     let (moves, remembered) = walk::moved(&saved.desired, remembered);
-    let scope = Scope { only: saved.only.clone(), adopt: saved.adopt.clone(), moves };
+    let scope = Scope { only: saved.only.clone(), adopt: saved.adopt.clone(), moves, ..Scope::default() };
     let covers = |address: &Address| scope.only.as_ref().is_none_or(|only| only.contains(address));
     let (identity, observed) = connection.look(&saved.desired, &remembered, &providers, covers).await?;
     if identity.account != saved.account {

@@ -53,6 +53,8 @@ pub struct Item<'a> {
     pub spec: Value,
     /// What it makes known.
     pub attributes: &'a Attributes,
+    /// Whether it existed before the stack took it in.
+    pub imported: bool,
 }
 
 impl Item<'_> {
@@ -102,6 +104,7 @@ pub fn items<'a>(
             id: record.id.as_deref().unwrap_or_default(),
             spec: resolve(&record.spec, &known),
             attributes: &record.attributes,
+            imported: record.is_imported(),
         };
         if record.id.is_none() || record.standing != Standing::Present {
             notes.push(item.note("left out: its last change was never answered; run deploy first"));

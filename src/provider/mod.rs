@@ -119,8 +119,8 @@ pub trait Provider: Send + Sync {
         Ok(Vec::new())
     }
 
-    /// Something in it that would keep the service from deleting it, by name, once the objects with the keys `going` are
-    /// gone. None for what holds no data.
+    /// Something in it that would keep the service from deleting it, by name, once the objects (of a zone: the record sets)
+    /// with the keys `going` are gone. None for what holds no data.
     async fn data(&self, _subject: &Subject<'_>, _going: &BTreeSet<String>) -> Result<Option<String>, Fault> {
         Ok(None)
     }

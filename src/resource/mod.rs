@@ -64,4 +64,4 @@ pub use observed::{ACCEPTED_EXTRAS, Extra, Found, Observed, Owned, Owner, TAKEN_
 pub use outcome::{Done, Outcome};
 pub use reference::{ACCOUNT, Attributes, has_references, link, references, resolve};
 pub(crate) use remembered::unite;
-pub use remembered::{Ending, Leftover, Record, Remembered, RunSummary, Standing};
+pub use remembered::{Ending, Leftover, Origin, Record, Remembered, RunSummary, Standing};

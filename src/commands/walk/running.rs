@@ -1,6 +1,6 @@
 //! A run: from the first to the last line of its revision.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::sync::watch;
 
@@ -10,7 +10,8 @@ use crate::exit::Failure;
 use crate::ledger::{Fact, Ledger, Subject};
 use crate::provider::Providers;
 use crate::provider::aws::Identity;
-use crate::resource::{ACCEPTED_EXTRAS, Action, Change, Changes, Ending, Listener, Outcome, Remembered, TAKEN_IN};
+use crate::resource::records::earlier::EARLIER_SETS;
+use crate::resource::{ACCEPTED_EXTRAS, Action, Change, Changes, Ending, Listener, Outcome, Remembered};
 use crate::session::Session;
 
 /// What a run is called in the journal, and what it puts in force.
@@ -96,10 +97,12 @@ pub fn learned(changes: &Changes, before: &Remembered) -> Vec<Fact> {
             spec: resource.spec.clone(),
             needs: resource.needs.clone(),
             step: resource.step.clone(),
+            origin: None,
+            seen: BTreeMap::new(),
         };
         let mut attributes = found.attributes.clone();
         // What a person accepted is no word of the service's.
-        for said in [ACCEPTED_EXTRAS, TAKEN_IN] {
+        for said in [ACCEPTED_EXTRAS, EARLIER_SETS] {
             let value = before.attribute(change.address.as_str(), said);
             attributes.extend(value.map(|value| (said.to_owned(), value)));
         }
