@@ -46,7 +46,8 @@ impl View<'_> {
 
     /// The origin of what exists and the journal does not know.
     pub(super) fn found_origin(&self, resource: &Resource, found: &Found) -> Origin {
-        if matches!(found.owner, Owner::Foreign(_)) && resource.kind != Kind::Records {
+        let foreign = matches!(found.owner, Owner::Foreign(_)) && resource.kind != Kind::Records;
+        if foreign || found.says_imported() {
             return Origin::Imported;
         }
         match (resource.kind, self.origin_of_whole(resource)) {
@@ -72,6 +73,7 @@ impl View<'_> {
         }
         self.observed.found(address).map(|found| match found.owner {
             Owner::Foreign(_) => Origin::Imported,
+            _ if found.says_imported() => Origin::Imported,
             _ => Origin::Recovered,
         })
     }

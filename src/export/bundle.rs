@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::resource::cache_policy::Choice;
 use crate::resource::{
-    ADDRESS_TAG, Address, Attributes, Kind, Record, Remembered, STACK_TAG, Standing, has_references, resolve,
+    ADDRESS_TAG, Address, Attributes, IMPORTED, Kind, ORIGIN_TAG, Record, Remembered, STACK_TAG, Standing,
+    has_references, resolve,
 };
 
 /// One file of an export.
@@ -73,6 +74,9 @@ impl Item<'_> {
         let mut all = tags.clone();
         all.insert(STACK_TAG.to_owned(), self.stack.to_owned());
         all.insert(ADDRESS_TAG.to_owned(), self.address.to_string());
+        if self.imported {
+            all.insert(ORIGIN_TAG.to_owned(), IMPORTED.to_owned());
+        }
         all
     }
 

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use self::patience::Patience;
-use crate::resource::{Address, Attributes, Fault, FieldChange, Found, Kind, Level, Owned};
+use crate::resource::{Address, Attributes, Fault, FieldChange, Found, Kind, Level, Owned, TAKEN_IN};
 
 /// What a call is about. The spec has no open references, except in [`Provider::read`] of things that do not exist yet.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +42,11 @@ pub struct Subject<'a> {
 }
 
 impl Subject<'_> {
+    /// Whether it existed before this stack took it in: its mark says so.
+    pub fn is_imported(&self) -> bool {
+        self.attributes.get(TAKEN_IN) == Some(&Value::Bool(true))
+    }
+
     /// The typed spec.
     ///
     /// # Errors

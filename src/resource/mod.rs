@@ -58,7 +58,7 @@ pub use fault::{Class, Fault};
 pub use graph::{Desired, Level, Resource};
 pub use identity::{identity, identity_paths};
 pub use kind::{Facts, Kind};
-pub use mark::{ADDRESS_TAG, STACK_TAG, comment, marked, token};
+pub use mark::{ADDRESS_TAG, IMPORTED, IMPORTED_METADATA, ORIGIN_TAG, STACK_TAG, comment, marked, token};
 pub use moves::{MadeAt, Moves, SetMove};
 pub use observed::{ACCEPTED_EXTRAS, Extra, Found, Observed, Owned, Owner, TAKEN_IN, known};
 pub use outcome::{Done, Outcome};

@@ -13,7 +13,7 @@ use crate::provider::{Made, Provider, Settled, Subject};
 use crate::resource::records::earlier::{Earlier, before_change, coming_back, keep, kept, sets};
 use crate::resource::{
     ACCEPTED_EXTRAS, Action, Address, Attributes, Change, Class, Event, Fault, Found, Kind, Level, Origin, Owner,
-    Record, Resource, Standing, has_references, token, zone,
+    Record, Resource, Standing, TAKEN_IN, has_references, token, zone,
 };
 
 /// What a put works on.
@@ -91,6 +91,9 @@ pub async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
     };
     let mut attributes = if renewed { Attributes::new() } else { work.known.of(&change.address) };
     keep(&mut attributes, &earlier);
+    if change.origin == Origin::Imported {
+        attributes.insert(TAKEN_IN.to_owned(), true.into());
+    }
     let before = change.before.as_ref().filter(|record| !renewed && record.id.is_some());
     let before = before.map(|record| work.resolved_before(&record.stated()));
     let provider = work.providers.of(change.kind)?.as_ref();
