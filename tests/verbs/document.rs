@@ -8,8 +8,7 @@ use crate::support::cli::{Output, bare, finish};
 
 const ZONE: &str = "  - {id: zone, title: z, kind: routing, with: {zone: {name: example.net}}}\n";
 const RECORDS: &str = "  - id: r\n    title: r\n    kind: routing\n    with:\n      records:\n        web:\n        - {name: www, type: A, ttl: 60, values: [192.0.2.1]}\n";
-const BUCKET: &str =
-    "  - {id: m, title: m, kind: models, with: {buckets: {b: {name: NAME, region: us-east-1}}}}\n";
+const BUCKET: &str = "  - {id: m, title: m, kind: models, with: {buckets: {b: {name: NAME, region: us-east-1}}}}\n";
 /// A device that nothing answers for.
 const DEVICE: &str = "  - id: d\n    title: d\n    kind: jetson\n    with:\n      k3s: v1.30.4+k3s1\n      hosts:\n        one: {address: 127.0.0.1, port: 1, user: nobody}\n";
 
