@@ -45,6 +45,7 @@ pub struct Context {
 pub async fn run(cli: Cli) -> Result<u8, (Failure, Context)> {
     let session = Session::read(cli.global.no_color, cli.global.route53_rate, Duration::from_secs(cli.global.patience));
     let session = session.waiting_for_certificates(Duration::from_secs(cli.global.certificate_wait));
+    let session = session.quietly(cli.global.quiet);
     let voice = Voice::new(&session, &cli.global);
     let context = Context { session, global: cli.global, voice };
     let answer = match cli.verb {

@@ -16,7 +16,7 @@ pub use machines::names;
 pub use outcome::{answers_table, outcome_json, outcome_text, resources_table, rows_table};
 pub use story::{Judged, Story, StoryDay, StoryStep};
 pub use terminal::{Terminal, Transfers};
-pub use voice::{Header, Voice, document, put};
+pub use voice::{Header, Voice, ask_secret, document, put, remark};
 
 /// Milliseconds for people: `340 ms`, `2.4 s`, `3 min 20 s`.
 pub fn duration(ms: u64) -> String {

@@ -48,6 +48,17 @@ pub fn put(text: &str) {
     let _ = writeln!(out, "{text}").and_then(|()| out.flush());
 }
 
+/// Says on standard error what a run waits for.
+pub fn remark(text: &str) {
+    eprintln!("{text}");
+}
+
+/// Asks for something that nobody must see; empty when there is no answer.
+pub fn ask_secret(question: &str) -> String {
+    eprint!("{question}");
+    console::Term::stderr().read_secure_line().unwrap_or_default()
+}
+
 /// A JSON document, marked with its schema.
 pub fn document<T: Serialize>(name: &str, body: &T) -> String {
     let mut document = json!({"schema": format!("akidb-edge/{name}/v{SCHEMA}")});
@@ -116,8 +127,7 @@ impl Voice {
 
     /// Asks for something that nobody must see; empty when there is no answer.
     pub fn ask_secret(&self, question: &str) -> String {
-        eprint!("{question}");
-        console::Term::stderr().read_secure_line().unwrap_or_default()
+        ask_secret(question)
     }
 
     /// Asks a yes-or-no question; anything but yes is no.
