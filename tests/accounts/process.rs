@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::stand_in::{HOUR, after};
+use crate::support::local_aws;
+use crate::support::proxy::{Act, Proxy, Which};
 use crate::user::User;
 
 fn keys(user: &User, lasting: Duration) -> String {
@@ -35,11 +37,15 @@ fn a_quick_program_is_not_talked_about_and_runs_once() {
     assert_eq!(runs.lines().count(), 1, "one run gives all clients their credentials");
 }
 
-/// Credentials that are valid for less than the SDK's margin are got again for the calls that follow.
 #[test]
 fn credentials_that_end_in_the_middle_of_a_run_are_got_again() {
-    let user = User::new();
-    user.program("short", &format!("echo run >> runs\necho '{}'\n", keys(&user, Duration::from_secs(8))));
+    let proxy = Proxy::start(&local_aws::endpoint());
+    proxy.on(|call| call.service == "s3" && call.mutates(), Which::Each, Act::Delay(Duration::from_secs(3)));
+    let user = User::new().with("AWS_ENDPOINT_URL", proxy.url());
+    user.program(
+        "short",
+        "echo run >> runs\nend=$(date -u -d '+6 seconds' +%Y-%m-%dT%H:%M:%SZ)\necho '{\"Version\": 1, \"AccessKeyId\": \"ACCOUNT\", \"SecretAccessKey\": \"test\", \"SessionToken\": \"t\", \"Expiration\": \"'$end'\"}'\n",
+    );
     let user = user.config("[default]\ncredential_process = ./short\n");
     user.run(&["deploy", "--plan", "plan.yaml", "--yes"]).exits(0);
     let runs = std::fs::read_to_string(user.home.path().join("runs")).expect("runs");
@@ -57,7 +63,7 @@ fn what_a_program_does_wrong_is_named() {
         ("echo 'AKIA s3cret'", &["something else than the JSON of AWS", "line 1"]),
         ("echo '{\"Version\": \"s3cret\"}'", &["something else than the JSON of AWS"]),
         ("echo '{\"Version\": 2, \"AccessKeyId\": \"a\", \"SecretAccessKey\": \"s3cret\"}'", &["version 2"]),
-        ("echo '{\"Version\": 1, \"AccessKeyId\": \"a\\n\", \"SecretAccessKey\": \"s3cret\"}'", &["AccessKeyId"]),
+        ("echo '{\"Version\": 1, \"AccessKeyId\": \"a\\u000a\", \"SecretAccessKey\": \"s3cret\"}'", &["AccessKeyId"]),
         (
             "echo '{\"Version\": 1, \"AccessKeyId\": \"a\", \"SecretAccessKey\": \"s3cret\", \"Expiration\": \"2020-01-01T00:00:00Z\"}'",
             &["expired"],

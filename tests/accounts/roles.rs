@@ -1,5 +1,6 @@
 //! Profiles that assume a role.
 
+use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -7,7 +8,8 @@ use serde_json::json;
 use sha1::{Digest, Sha1};
 
 use crate::stand_in::{HOUR, StandIn, after, sts, sts_refusal, sts_reply};
-use crate::support::cli::{Output, finish};
+use crate::support::cli::Output;
+use crate::support::proxy::wait;
 use crate::user::User;
 
 const KEYS: &str = "[base]\naws_access_key_id = 000000000001\naws_secret_access_key = test\n";
@@ -130,11 +132,15 @@ fn at_a_terminal(user: &User, typed: &str) -> Output {
     }
     command.current_dir(user.home.path());
     let (reader, mut writer) = std::io::pipe().expect("a pipe");
-    std::io::Write::write_all(&mut writer, typed.as_bytes()).expect("typed");
-    command.stdin(Stdio::from(reader));
-    let output = finish(&mut command);
-    drop(writer);
-    output
+    let mut child = command.stdin(reader).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a terminal");
+    // What is typed before the question is thrown away by the terminal, so it is typed until the run ends.
+    while child.try_wait().expect("a process").is_none() {
+        drop(writer.write_all(typed.as_bytes()));
+        wait(tokio::time::sleep(Duration::from_millis(300)));
+    }
+    let output = child.wait_with_output().expect("its output");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    Output { stdout: text(output.stdout), stderr: text(output.stderr), code: output.status.code().unwrap_or(-1) }
 }
 
 #[test]

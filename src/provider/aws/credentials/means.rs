@@ -8,6 +8,7 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::time::SystemTimeSource;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
@@ -16,6 +17,9 @@ use crate::provider::aws::wire::Wire;
 
 /// Whoever waits longer is told what for.
 const PATIENT: Duration = Duration::from_secs(1);
+
+/// A code is asked for so long: then the call that needs it would be given up.
+const ANSWERED_WITHIN: Duration = Duration::from_mins(4);
 
 /// The person at the terminal, if there is one.
 pub struct Person {
@@ -66,6 +70,7 @@ impl Means {
             .behavior_version(BehaviorVersion::latest())
             .http_client(self.wire.shared())
             .region(Region::new(region.to_owned()))
+            .time_source(SystemTimeSource::new())
             .retry_config(RetryConfig::standard())
             .timeout_config(timeouts.build())
             .use_fips(self.account.fips)
@@ -98,7 +103,8 @@ impl Means {
     pub async fn code(&self, question: String) -> Option<String> {
         let person = self.person.clone();
         person.ask.as_ref()?;
-        let answer = tokio::task::spawn_blocking(move || person.ask.as_ref().map(|ask| ask(&question))).await;
+        let asking = tokio::task::spawn_blocking(move || person.ask.as_ref().map(|ask| ask(&question)));
+        let answer = tokio::time::timeout(ANSWERED_WITHIN, asking).await.ok()?;
         answer.ok().flatten().map(|code| code.trim().to_owned()).filter(|code| !code.is_empty())
     }
 }

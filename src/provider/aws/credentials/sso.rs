@@ -86,6 +86,8 @@ async fn renewed(sso: &Sso, session: &str, means: &Means) -> Result<String, Opti
     let provider = provider.region(Region::new(sso.region.clone())).build().await;
     let asked = means.waiting(&format!("a new token of SSO session {session}"), provider.provide_token()).await;
     match asked {
+        // Where the service refuses, the SDK goes on with the old one.
+        Ok(token) if token.expiration().is_some_and(|expiry| expiry <= SystemTime::now()) => Err(None),
         Ok(token) => Ok(token.token().to_owned()),
         Err(bad) => Err(fault::of_network("sso-oidc", "CreateToken", &bad)),
     }
