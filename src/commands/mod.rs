@@ -54,6 +54,7 @@ pub struct Context {
 pub async fn run(cli: Cli, typed: &ArgMatches) -> u8 {
     let session = Session::read(cli.global.no_color, cli.global.route53_rate, Duration::from_secs(cli.global.patience));
     let session = session.waiting_for_certificates(Duration::from_secs(cli.global.certificate_wait));
+    let session = session.quietly(cli.global.quiet);
     let voice = Voice::new(&session, &cli.global);
     let context = Context { session, global: cli.global, voice, held: walk::Held::default() };
     let answer = match compose::refuse(typed) {

@@ -56,6 +56,17 @@ pub struct Header {
     pub state: String,
 }
 
+/// Asks for something that nobody must see; empty when there is no answer, or when a signal came instead.
+pub fn ask_secret(interrupts: &Interrupts, question: &str) -> String {
+    say_open(question);
+    let echo = Echo::now();
+    let read = || console::Term::stderr().read_secure_line().unwrap_or_default();
+    interrupts.unless_asked(read).unwrap_or_else(|| {
+        echo.restore();
+        String::new()
+    })
+}
+
 /// A JSON document, marked with its schema.
 pub fn document<T: Serialize>(name: &str, body: &T) -> String {
     serde_json::to_string_pretty(&marked(name, body)).unwrap_or_default()
@@ -159,13 +170,7 @@ impl Voice {
 
     /// Asks for something that nobody must see; empty when there is no answer.
     pub fn ask_secret(&self, question: &str) -> String {
-        say_open(question);
-        let echo = Echo::now();
-        let read = || console::Term::stderr().read_secure_line().unwrap_or_default();
-        self.interrupts.unless_asked(read).unwrap_or_else(|| {
-            echo.restore();
-            String::new()
-        })
+        ask_secret(&self.interrupts, question)
     }
 
     /// Asks a yes-or-no question; anything but yes is no.
