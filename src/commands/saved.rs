@@ -298,7 +298,7 @@ fn first_other(saved: &Changes, now: &Changes) -> Option<Address> {
 }
 
 fn artefact_directory(global: &Global, stack: &str) -> Option<PathBuf> {
-    Some(Path::new(global.state.strip_prefix("file:")?).join(stack).join("artefacts"))
+    Some(walk::directory(global, stack)?.join("artefacts"))
 }
 
 /// Keeps beside a journal on disk what a later rollback needs and nobody else keeps: what was made in memory (pages,
