@@ -67,12 +67,17 @@ impl Place {
     }
 }
 
-/// The directory of a stack, when its journal is in one.
-pub fn directory(global: &Global, stack: &str) -> Option<PathBuf> {
-    match Place::of(&global.state) {
-        Ok(Place::Directory(directory)) => Some(directory.join(stack)),
+/// The directory that journals are kept in, when `state` is one.
+pub fn root(state: &str) -> Option<PathBuf> {
+    match Place::of(state) {
+        Ok(Place::Directory(directory)) => Some(directory),
         _ => None,
     }
+}
+
+/// The directory of a stack, when its journal is in one.
+pub fn directory(global: &Global, stack: &str) -> Option<PathBuf> {
+    Some(root(&global.state)?.join(stack))
 }
 
 /// Refuses a name that cannot be a stack's. It becomes part of paths and keys.

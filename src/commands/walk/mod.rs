@@ -24,7 +24,7 @@ use crate::resource::{Address, Artefacts, Changes, Desired, Moves, Observed, Rem
 
 pub use account::{Connection, connect};
 pub use arguments::{EmptyArgs, PlanArgs, RunArgs};
-pub use journal::{close, directory, open, store};
+pub use journal::{close, directory, open, root, store};
 pub use leased::{Held, unless_interrupted, write};
 pub use running::{Purpose, Run, began, learned};
 
@@ -97,10 +97,14 @@ pub fn findings(plan: &Plan, built: &Built) -> Vec<Located> {
         path: String::new(),
         problem: format!("{path} cannot be read: {why}"),
         aws_says: "nothing: deploy stops before the first call".to_owned(),
-        instead: "make model fetches the models of week 13; or set the variable to where yours lie".to_owned(),
+        instead: THE_FILE.to_owned(),
     }));
     all
 }
+
+/// What helps when a file of the plan is not there.
+const THE_FILE: &str =
+    "put the file there, or let the plan name where it lies (--var NAME=FOLDER sets a variable of the plan)";
 
 /// Refuses a run whose files are not there.
 ///
@@ -110,10 +114,7 @@ pub fn need_files(built: &Built) -> Result<(), Failure> {
     let Some((path, _, why)) = built.missing.first() else { return Ok(()) };
     let more = built.missing.len() - 1;
     let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
-    Err(Failure::refused(
-        format!("the plan carries {path}, which cannot be read: {why}{more}"),
-        "make model fetches the models of week 13; or set the plan's variable to where yours lie",
-    ))
+    Err(Failure::refused(format!("the plan carries {path}, which cannot be read: {why}{more}"), THE_FILE))
 }
 
 /// Refuses a stack that lives on devices: there is nothing to ask AWS about, and `jetson` has a verb for it.

@@ -45,7 +45,7 @@ use std::sync::Arc;
 pub use account::{ConnectionDescription, Described};
 pub use clients::{Access, Clients, GLOBAL, Identity};
 pub use fault::of as fault_of;
-pub use permissions::policy as least_privilege;
+pub use permissions::{Missing, Simulation, policy as least_privilege, simulate};
 pub use rules::{RULES, Rule};
 pub use validation::CERTIFICATE_WAIT;
 
