@@ -83,6 +83,8 @@ fn subject(number: usize) -> Subject {
         spec: json!({"name": format!("b{number}"), "tags": {"of": "${edge.role.reader#arn}"}}),
         needs: BTreeMap::from([("edge.role.reader".parse().expect("an address"), Level::Usable)]),
         step: "models".into(),
+        origin: None,
+        seen: Attributes::new(),
     }
 }
 
@@ -549,6 +551,8 @@ fn every_fact() -> Vec<Fact> {
         spec: json!({"name": "eu"}),
         needs: BTreeMap::new(),
         step: "routing".into(),
+        origin: None,
+        seen: Attributes::new(),
     };
     let renewed = Subject { generation: 1, ..subject(3) };
     vec![

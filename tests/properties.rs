@@ -106,6 +106,8 @@ fn journal() -> impl Strategy<Value = Vec<Entry>> {
                 spec: spec.clone(),
                 needs: BTreeMap::from([(self::address(0), Level::Usable)]),
                 step: "s".into(),
+                origin: None,
+                seen: Attributes::new(),
             };
             let action = [Action::Create, Action::Update, Action::Delete, Action::Adopt][number];
             facts.push(match what {

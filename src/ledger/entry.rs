@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::resource::{Action, Address, Attributes, Ending, Fault, Kind, Leftover, Level, Moves};
+use crate::resource::{Action, Address, Attributes, Ending, Fault, Kind, Leftover, Level, Moves, Origin};
 
 /// Version of the journal's format; a newer one is refused, an older one is upgraded as it is read.
 ///
@@ -53,6 +53,12 @@ pub struct Subject {
     /// The step that asked.
     #[serde(default)]
     pub step: String,
+    /// How it came into the state, where the fact says so; else it follows from what was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// When something is begun: what is known of it from the look before (the record sets that existed).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub seen: Attributes,
 }
 
 /// What happened.

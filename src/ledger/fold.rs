@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use crate::resource::{Action, Address, Attributes, Class, Fault, Record, Remembered, RunSummary, Standing, unite};
+use crate::resource::{
+    Action, Address, Attributes, Class, Fault, Origin, Record, Remembered, RunSummary, Standing, TAKEN_IN, unite,
+};
 
 use super::entry::{Entry, Fact, Subject};
 
@@ -43,7 +45,12 @@ pub fn apply(state: &mut Remembered, entry: &Entry) -> Result<(), Contradiction>
         Fact::Succeeded { subject, id, attributes, .. }
         | Fact::Learned { subject, id, attributes }
         | Fact::Accepted { subject, id, attributes, .. } => {
-            state.resources.insert(subject.address.clone(), record(subject, Some(id), attributes, Standing::Present));
+            let made = matches!(&entry.fact, Fact::Succeeded { action: Action::Create | Action::Replace, .. });
+            let origin = origin(state, subject, attributes, made);
+            let mut attributes = attributes.clone();
+            attributes.remove(TAKEN_IN);
+            let new = Record { origin, ..record(subject, Some(id), &attributes, Standing::Present) };
+            state.resources.insert(subject.address.clone(), new);
             // What was to go and is in use again (the same code, published again) does not go any more.
             state.leftovers.retain(|left| left.address != subject.address || left.id != *id);
         }
@@ -100,6 +107,24 @@ fn began(state: &mut Remembered, entry: &Entry) {
     }
 }
 
+/// How what a fact speaks of came into the state. Journals of older versions say so by an attribute, or not at all: then
+/// it follows from what was done.
+fn origin(state: &Remembered, subject: &Subject, attributes: &Attributes, made: bool) -> Origin {
+    let held = state.resources.get(&subject.address);
+    match subject.origin {
+        Some(origin) => origin,
+        None if attributes.get(TAKEN_IN) == Some(&Value::Bool(true)) => Origin::Imported,
+        None if made => Origin::Made,
+        None => held.map_or_else(|| taken_up(subject), |held| held.origin),
+    }
+}
+
+/// What existed and was not in the state is taken up by its mark. What is on a device is put back in another way.
+fn taken_up(subject: &Subject) -> Origin {
+    let plain = subject.kind.on_a_machine() || subject.kind.facts().lookup;
+    if plain { Origin::Made } else { Origin::Recovered }
+}
+
 fn record(subject: &Subject, id: Option<&str>, attributes: &Attributes, standing: Standing) -> Record {
     Record {
         kind: subject.kind,
@@ -112,12 +137,19 @@ fn record(subject: &Subject, id: Option<&str>, attributes: &Attributes, standing
         standing,
         pending: None,
         made_at: None,
+        origin: Origin::Made,
     }
 }
 
 fn intended(state: &mut Remembered, action: Action, subject: &Subject, id: Option<&str>) {
     let held = state.resources.get(&subject.address);
-    let attributes = held.map(|held| held.attributes.clone()).unwrap_or_default();
+    let mut attributes = held.map(|held| held.attributes.clone()).unwrap_or_default();
+    attributes.extend(subject.seen.clone());
+    let origin = match (subject.origin, action) {
+        (Some(origin), _) => origin,
+        (None, Action::Adopt) => taken_up(subject),
+        (None, _) => Origin::Made,
+    };
     let standing = match action {
         Action::Delete => Standing::Deleting,
         Action::Update | Action::Adopt | Action::Move => Standing::Updating,
@@ -125,14 +157,16 @@ fn intended(state: &mut Remembered, action: Action, subject: &Subject, id: Optio
     };
     // Until it is answered, the last known settings stay: an update may or may not have taken effect.
     let updated = match (standing, held) {
-        (Standing::Updating, Some(held)) => Record { standing, pending: pending(held, &subject.spec), ..held.clone() },
+        (Standing::Updating, Some(held)) => {
+            Record { standing, pending: pending(held, &subject.spec), attributes, ..held.clone() }
+        }
         (Standing::Deleting, Some(held)) => Record { standing, ..held.clone() },
         (Standing::Deleting, None) => return,
         _ => {
             // What was begun at a former address and never answered is still looked for by what it was made with there.
             let made_at =
                 held.filter(|held| held.generation == subject.generation).and_then(|held| held.made_at.clone());
-            Record { made_at, ..record(subject, id, &attributes, standing) }
+            Record { made_at, origin, ..record(subject, id, &attributes, standing) }
         }
     };
     state.resources.insert(subject.address.clone(), updated);
@@ -202,3 +236,7 @@ pub fn fold_until(base: Remembered, entries: &[Entry], revision: u64) -> Result<
     let end = entries.iter().position(|entry| after(&entry)).unwrap_or(entries.len());
     fold_from(base, &entries[..end])
 }
+
+#[cfg(test)]
+#[path = "fold_origins.rs"]
+mod origins;

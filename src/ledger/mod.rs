@@ -54,6 +54,8 @@ pub struct Ledger {
     fence: Arc<Fence>,
     /// An entry could not be written: a later one would leave a gap.
     broken: AtomicBool,
+    /// The entries before those that were read when it was opened, once somebody asked for them.
+    archived: tokio::sync::OnceCell<Vec<Entry>>,
     /// An entry was asked for: from here on a verb is brought to its end, not given up.
     begun: Arc<AtomicBool>,
 }
@@ -117,6 +119,7 @@ impl Ledger {
             heartbeat: None,
             fence: Arc::new(Fence::open()),
             broken: AtomicBool::default(),
+            archived: tokio::sync::OnceCell::new(),
             begun: Arc::default(),
         })
     }
@@ -183,10 +186,14 @@ impl Ledger {
         if before == 0 {
             return Ok(later);
         }
-        let mut all = self.store.history().await?;
-        all.retain(|entry| entry.seq <= before);
-        all.extend(later);
-        Ok(all)
+        // What was archived does not change any more.
+        let read = async || {
+            let mut archived = self.store.history().await?;
+            archived.retain(|entry| entry.seq <= before);
+            Ok::<_, LedgerError>(archived)
+        };
+        let archived = self.archived.get_or_try_init(read).await?;
+        Ok(archived.iter().cloned().chain(later).collect())
     }
 
     /// How long each kind took lately: the median in milliseconds.

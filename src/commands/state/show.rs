@@ -32,6 +32,7 @@ fn listing(state: &Remembered) -> serde_json::Value {
         .iter()
         .map(|(address, record)| {
             json!({"address": address, "kind": record.kind, "id": record.id, "standing": record.standing,
+                   "origin": record.origin,
                    "step": record.step, "attributes": record.attributes})
         })
         .collect();

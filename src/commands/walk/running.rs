@@ -1,6 +1,8 @@
 //! A run: from the first to the last line of its revision.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
 
 use crate::change::says_otherwise;
 use crate::execute::{self, Options, Work};
@@ -8,7 +10,8 @@ use crate::exit::Failure;
 use crate::ledger::{Fact, Ledger, Subject};
 use crate::provider::Providers;
 use crate::provider::aws::Identity;
-use crate::resource::{ACCEPTED_EXTRAS, Action, Change, Changes, Ending, Listener, Outcome, Remembered, TAKEN_IN};
+use crate::resource::records::earlier::{before_change, keep};
+use crate::resource::{ACCEPTED_EXTRAS, Action, Change, Changes, Ending, Kind, Listener, Outcome, Remembered, resolve};
 use crate::session::Session;
 
 /// What a run is called in the journal, and what it puts in force.
@@ -95,13 +98,17 @@ pub fn learned(changes: &Changes, before: &Remembered) -> Vec<Fact> {
             spec: resource.spec.clone(),
             needs: resource.needs.clone(),
             step: resource.step.clone(),
+            origin: None,
+            seen: BTreeMap::new(),
         };
         let mut attributes = found.attributes.clone();
-        // What a person accepted is no word of the service's.
-        for said in [ACCEPTED_EXTRAS, TAKEN_IN] {
-            let value = before.attribute(change.address.as_str(), said);
-            attributes.extend(value.map(|value| (said.to_owned(), value)));
+        let resolved = |spec: &Value| resolve(spec, &|address, name| before.attribute(address, name));
+        if change.kind == Kind::Records {
+            keep(&mut attributes, &before_change(before.resources.get(&change.address), found, &resolved));
         }
+        // What a person accepted is no word of the service's.
+        let accepted = before.attribute(change.address.as_str(), ACCEPTED_EXTRAS);
+        attributes.extend(accepted.map(|value| (ACCEPTED_EXTRAS.to_owned(), value)));
         (!known).then(|| Fact::Learned { subject, id: found.id.clone(), attributes })
     });
     news.collect()
