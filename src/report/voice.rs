@@ -138,9 +138,12 @@ impl Voice {
 
     /// Prints the one JSON document of a run with its exit code; what went wrong after it was made is in it, too.
     pub fn finish(&self, verb: &str, code: u8, error: Option<Value>) {
-        if !self.json {
-            return;
+        if self.json {
+            put(&serde_json::to_string_pretty(&self.last(verb, code, error)).unwrap_or_default());
         }
+    }
+
+    fn last(&self, verb: &str, code: u8, error: Option<Value>) -> Value {
         let (document, said) = self.held(|held| (held.document.take(), std::mem::take(&mut held.said)));
         let mut document = match (document, error) {
             (Some(mut document), Some(error)) => {
@@ -152,7 +155,7 @@ impl Voice {
             (None, None) => marked(verb, &json!({"said": said})),
         };
         document["exit"] = code.into();
-        put(&serde_json::to_string_pretty(&document).unwrap_or_default());
+        document
     }
 
     fn held<T>(&self, work: impl FnOnce(&mut Held) -> T) -> T {
@@ -171,5 +174,23 @@ impl Voice {
         let mut answer = String::new();
         let read = std::io::stdin().read_line(&mut answer);
         read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_wrong_after_the_outcome_is_in_its_document() {
+        let voice = Voice { json: true, quiet: true, colour: false, verbose: 0, held: Arc::default() };
+        voice.json("deploy", &json!({"outcome": "all of it"}));
+        let error = json!({"problem": "the lease cannot be given back", "next_step": ""});
+        let document = voice.last("deploy", 1, Some(error.clone()));
+        let schema = "akidb-edge/deploy/v1";
+        assert_eq!(document, json!({"schema": schema, "outcome": "all of it", "exit": 1, "error": error}));
+        voice.data("words");
+        let document = voice.last("state-unlock", 0, None);
+        assert_eq!(document, json!({"schema": "akidb-edge/state-unlock/v1", "said": ["words"], "exit": 0}));
     }
 }

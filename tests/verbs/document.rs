@@ -8,8 +8,7 @@ use crate::support::cli::{Output, bare, finish};
 
 const ZONE: &str = "  - {id: zone, title: z, kind: routing, with: {zone: {name: example.net}}}\n";
 const RECORDS: &str = "  - id: r\n    title: r\n    kind: routing\n    with:\n      records:\n        web:\n        - {name: www, type: A, ttl: 60, values: [192.0.2.1]}\n";
-const BUCKET: &str =
-    "  - {id: m, title: m, kind: models, with: {buckets: {b: {name: NAME, region: us-east-1}}}}\n";
+const BUCKET: &str = "  - {id: m, title: m, kind: models, with: {buckets: {b: {name: NAME, region: us-east-1}}}}\n";
 /// A device that nothing answers for.
 const DEVICE: &str = "  - id: d\n    title: d\n    kind: jetson\n    with:\n      k3s: v1.30.4+k3s1\n      hosts:\n        one: {address: 127.0.0.1, port: 1, user: nobody}\n";
 
@@ -138,23 +137,4 @@ fn other_ends_are_one_document() {
     // Without credentials, without a region.
     let nowhere = finish(bare().current_dir(stack.home.path()).args(["deploy", "--plan", "p.yaml", "--json"])).exits(1);
     only(&nowhere, "no region");
-}
-
-#[test]
-fn what_fails_after_the_outcome_is_in_the_same_document() {
-    let stack = Stack::new();
-    let name = format!("doc-{}", stack.account);
-    let plan = stack.plan("p.yaml", &BUCKET.replace("NAME", &name));
-    let folder = stack.home.path().join(".akidb-edge").join(stack.name());
-    // The lease cannot be given back: its folder takes no more changes while a bucket is made through a slow proxy.
-    let mut command = bare();
-    command.current_dir(stack.home.path()).args(["deploy", "--plan", &plan.to_string_lossy(), "--yes", "--json"]);
-    command.env("AWS_ENDPOINT_URL", crate::support::local_aws::endpoint()).env("AWS_REGION", "us-east-1");
-    command.env("AWS_ACCESS_KEY_ID", &stack.account).env("AWS_SECRET_ACCESS_KEY", "test");
-    std::fs::create_dir_all(folder.join("lease.guard.d")).expect("a folder");
-    // The guard is a folder: neither taken nor given back.
-    std::fs::create_dir_all(folder.join("lease.guard")).expect("a folder");
-    let output = finish(&mut command);
-    only(&output, "a lease that cannot be taken");
-    assert_ne!(output.code, 0);
 }

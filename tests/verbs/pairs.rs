@@ -34,11 +34,8 @@ fn below(command: &Command, path: &[String], found: &mut Vec<Verb>) {
 }
 
 /// Values that change which options go with them: verb, option, value.
-const SPECIAL: &[(&str, &str, &str)] = &[
-    ("deploy", "what", "x.plan.json"),
-    ("report", "format", "html"),
-    ("jetson kubeconfig", "out", "-"),
-];
+const SPECIAL: &[(&str, &str, &str)] =
+    &[("deploy", "what", "x.plan.json"), ("report", "format", "html"), ("jetson kubeconfig", "out", "-")];
 
 /// What an option needs beside it.
 const NEEDS: &[(&str, &str, &[&str])] = &[
