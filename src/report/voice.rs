@@ -131,9 +131,14 @@ impl Voice {
         }
     }
 
-    /// The JSON document of this run, marked with its schema. It is printed when the run has ended: there is only one.
+    /// A JSON document, marked with its schema. With --json it is that of this run and is printed when the run has ended:
+    /// there is only one.
     pub fn json<T: Serialize>(&self, name: &str, body: &T) {
-        self.held(|held| held.document = Some(marked(name, body)));
+        if self.json {
+            self.held(|held| held.document = Some(marked(name, body)));
+        } else {
+            put(&document(name, body));
+        }
     }
 
     /// Prints the one JSON document of a run with its exit code; what went wrong after it was made is in it, too.
