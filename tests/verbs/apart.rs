@@ -194,7 +194,7 @@ fn a_bucket_that_is_destroyed_takes_its_replication_along() {
     let stack = Stack::new();
     let (one, two) = (format!("a-{}", stack.account), format!("b-{}", stack.account));
     let step = format!(
-        "  - id: m\n    title: m\n    kind: models\n    with:\n      buckets:\n        a: {{name: {one}, region: us-east-1, versioning: true}}\n        b: {{name: {two}, region: eu-central-1, versioning: true}}\n      replication: [{{from: a, to: b}}]\n"
+        "  - id: m\n    title: m\n    kind: models\n    with:\n      buckets:\n        a: {{name: {one}, region: us-east-1, versioning: true}}\n        b: {{name: {two}, region: eu-central-1, versioning: true}}\n      replication: {{r: {{from: a, to: b, priority: 1, delete_markers: true}}}}\n"
     );
     stack.plan("p.yaml", &step);
     run(&stack, "deploy --plan p.yaml --yes").exits(0);
