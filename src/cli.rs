@@ -5,7 +5,7 @@ use clap::builder::styling::{AnsiColor, Style};
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    completions, deploy, destroy, jetson, known_host, report, rollback, route, state, status, validate,
+    completions, deploy, destroy, doctor, jetson, known_host, report, rollback, route, state, status, validate,
 };
 #[cfg(feature = "serve")]
 use crate::commands::{models, serve};
@@ -122,6 +122,8 @@ pub enum Verb {
     Status(status::Args),
     /// Remove the stack
     Destroy(destroy::Args),
+    /// Say who you are, through what, to where, and what stands in the way of a deploy
+    Doctor(doctor::Args),
     /// Look at the journal, free its lease, take the state out
     State(state::Args),
     /// Check things

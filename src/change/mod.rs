@@ -7,8 +7,10 @@ mod fields;
 mod fixed;
 mod moves;
 mod order;
+mod origin;
 mod others;
 mod refusal;
+mod unwanted;
 
 pub use dependents::{dependents, needs_by_name};
 pub use diff::{Scope, diff};
@@ -17,4 +19,5 @@ pub use fields::{at_path, compare, differing, mark, touches, without};
 pub use fixed::fixed;
 pub use moves::moves;
 pub use order::{Node, Part, leans_on, nodes};
+pub use origin::found_origin;
 pub use refusal::Refusal;

@@ -60,6 +60,7 @@ const TABLE: &[Apart] = &[
     apart("rollback", &["stack"], &["fallback"], "a fallback is made from a plan, which --stack does not name",
         "name the plan: akidb-edge rollback --fallback NAME --plan PLAN"),
     apart("status", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
+    apart("doctor", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
     apart("destroy", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
     apart("state", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
     apart("jetson rollback", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),

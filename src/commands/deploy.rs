@@ -151,7 +151,7 @@ async fn with_ledger(
     let mut built = walk::build(&order.plan, &requested, &context.voice)?;
     walk::need_files(&built)?;
     let Part { only, moves, remembered } = order.chosen.part(&built, remembered)?;
-    let scope = Scope { only, adopt: order.adopt.clone(), moves };
+    let scope = Scope { only, adopt: order.adopt.clone(), moves, ..Scope::default() };
     need_addresses(order, &built, &scope)?;
     walk::need_changeable(&built.desired, &remembered, &scope)?;
     let artefacts = std::mem::take(&mut built.artefacts);

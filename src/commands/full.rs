@@ -1,5 +1,7 @@
 //! What would stop a deletion half-way: data in buckets, policies of others on roles. Found before the first call.
 
+mod zones;
+
 use std::collections::BTreeSet;
 
 use serde_json::Value;
@@ -38,6 +40,7 @@ pub async fn refuse(
     context: &Context,
 ) -> Result<(), Failure> {
     held_roles(changes, run, context)?;
+    zones::refuse(changes, providers, run, context).await?;
     if run.empty_buckets {
         return Ok(());
     }

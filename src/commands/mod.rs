@@ -5,6 +5,7 @@ pub mod completions;
 pub mod compose;
 pub mod deploy;
 pub mod destroy;
+pub mod doctor;
 mod full;
 pub mod jetson;
 mod kept;
@@ -45,6 +46,8 @@ pub struct Context {
     pub global: crate::cli::Global,
     /// Where words and data go.
     pub voice: Voice,
+    /// The lease that it took, if it did.
+    pub held: walk::Held,
 }
 
 /// Runs a verb and gives its exit code. `typed` is the command line as it was read.
@@ -52,9 +55,9 @@ pub async fn run(cli: Cli, typed: &ArgMatches) -> u8 {
     let session = Session::read(cli.global.no_color, cli.global.route53_rate, Duration::from_secs(cli.global.patience));
     let session = session.waiting_for_certificates(Duration::from_secs(cli.global.certificate_wait));
     let voice = Voice::new(&session, &cli.global);
-    let context = Context { session, global: cli.global, voice };
+    let context = Context { session, global: cli.global, voice, held: walk::Held::default() };
     let answer = match compose::refuse(typed) {
-        Ok(()) => verb(cli.verb, &context).await,
+        Ok(()) => walk::unless_interrupted(&context, Box::pin(verb(cli.verb, &context))).await,
         Err(refused) => Err(refused),
     };
     conclude(&compose::verb(typed).join("-"), answer, &context)
@@ -67,6 +70,7 @@ async fn verb(verb: Verb, context: &Context) -> Result<u8, Failure> {
         Verb::Rollback(args) => rollback::run(args, context).await,
         Verb::Status(args) => status::run(args, context).await,
         Verb::Destroy(args) => destroy::run(args, context).await,
+        Verb::Doctor(args) => doctor::run(args, context).await,
         Verb::State(args) => state::run(args, context).await,
         Verb::Validate(args) => validate::run(&args, context),
         Verb::Report(args) => report::run(args, context).await,

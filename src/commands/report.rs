@@ -44,7 +44,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let plan = args.plan.load(&context.session)?;
     let store = walk::store(&context.global, &context.session, &plan.stack, None).await?;
     let ledger = Ledger::read(store, &plan.stack).await?;
-    let story = tell(&plan, &ledger.remembered(), &ledger.entries())?;
+    let story = tell(&plan, &ledger.remembered(), &ledger.entries().await?)?;
     let html = || story.html().map_err(|bad| Failure { internal: true, ..Failure::error(bad.to_string(), "") });
     let json = serde_json::to_string_pretty(&story).unwrap_or_default();
     match args.format {

@@ -100,11 +100,11 @@ fn before_the_last(runs: &[RunSummary]) -> u64 {
 
 /// The runs without the last ones that left the state as it was: they failed before they changed anything, and there is
 /// nothing of them to undo.
-fn with_effect<'r>(ledger: &Ledger, now: &'r Remembered) -> Result<&'r [RunSummary], Failure> {
+async fn with_effect<'r>(ledger: &Ledger, now: &'r Remembered) -> Result<&'r [RunSummary], Failure> {
     let mut runs = now.runs.as_slice();
     let mut after = now.clone();
     while let [earlier @ .., last] = runs {
-        let before = ledger.remembered_at(earlier.last().map_or(0, |run| run.revision))?;
+        let before = ledger.remembered_at(earlier.last().map_or(0, |run| run.revision)).await?;
         let same = before.resources == after.resources
             && before.leftovers == after.leftovers
             && before.requested == after.requested
@@ -153,12 +153,12 @@ async fn cut_off_before_it_began(
 ///
 /// # Errors
 /// When there is no such revision.
-pub fn target(to: Option<u64>, ledger: &Ledger, now: &Remembered) -> Result<Remembered, Failure> {
+pub async fn target(to: Option<u64>, ledger: &Ledger, now: &Remembered) -> Result<Remembered, Failure> {
     let last = now.revision();
     if last == 0 {
         return Err(Failure::refused("there is nothing to undo: no run is in the journal", ""));
     }
-    let runs = with_effect(ledger, now)?;
+    let runs = with_effect(ledger, now).await?;
     if to.is_none() && runs.is_empty() {
         return Err(Failure::refused("there is nothing to undo: no run changed anything", ""));
     }
@@ -169,7 +169,7 @@ pub fn target(to: Option<u64>, ledger: &Ledger, now: &Remembered) -> Result<Reme
             format!("akidb-edge status --stack {} lists the revisions", now.stack),
         ));
     }
-    Ok(ledger.remembered_at(to)?)
+    Ok(ledger.remembered_at(to).await?)
 }
 
 /// Names the runs that are undone, and the state that is gone back to. A run that changed nothing is
@@ -196,9 +196,9 @@ async fn undo(
 ) -> Result<u8, Failure> {
     let begun = Instant::now();
     let now = ledger.remembered();
-    let aim = target(args.to, ledger, &now)?;
+    let aim = target(args.to, ledger, &now).await?;
     let mut desired = aim.as_desired();
-    desired.moved = ledger.moved_since(aim.revision());
+    desired.moved = ledger.moved_since(aim.revision()).await?;
     let mut artefacts = kept::kept_artefacts(&context.global, stack);
     artefacts.extend(plan_files(args, context)?);
     let at_hand: BTreeSet<String> = artefacts.iter().map(|(sha256, _, _)| sha256.to_owned()).collect();
@@ -208,7 +208,7 @@ async fn undo(
     let header = walk::header(connection, &identity, stack, None, &context.global);
     context.voice.header(&header);
     say_what_is_undone(&now, &aim, context);
-    let scope = Scope { moves, adopt: args.adopt.iter().cloned().collect(), ..Scope::default() };
+    let scope = Scope { moves, undo: true, adopt: args.adopt.iter().cloned().collect(), ..Scope::default() };
     let changes = walk::difference(&desired, &now, &observed, &scope)?;
     full::refuse(&changes, &providers, &args.run, full::ADD, context).await?;
     for remark in cannot_be_undone(&changes, &at_hand, args.run.empty_buckets) {

@@ -220,7 +220,7 @@ async fn with_ledger(
     let providers = walk::with_artefacts(connection, artefacts);
     let moves = saved.changes.moves.clone();
     let remembered = remembered.moved(&moves);
-    let scope = Scope { only: saved.only.clone(), adopt: saved.adopt.clone(), moves };
+    let scope = Scope { only: saved.only.clone(), adopt: saved.adopt.clone(), moves, ..Scope::default() };
     let covers = |address: &Address| scope.only.as_ref().is_none_or(|only| only.contains(address));
     let (identity, observed) = connection.look(&saved.desired, &remembered, &providers, covers).await?;
     if identity.account != saved.account {

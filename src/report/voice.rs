@@ -6,7 +6,10 @@ use console::Style;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::echo::Echo;
+use super::output::{put, say, say_open};
 use crate::cli::Global;
+use crate::interrupts::Interrupts;
 use crate::session::Session;
 
 /// Version of every JSON document: it changes when a field changes its meaning or goes.
@@ -22,6 +25,7 @@ pub struct Voice {
     pub colour: bool,
     /// How much is said besides.
     pub verbose: u8,
+    interrupts: Interrupts,
     /// What goes to standard output at the end, with --json.
     held: Arc<Mutex<Held>>,
 }
@@ -46,17 +50,10 @@ pub struct Header {
     pub caller: String,
     /// Region for calls that name none.
     pub region: String,
-    /// Endpoint: `AWS`, or the URL that stands in for it.
+    /// Endpoints in use: `AWS`, the URL that stands in for it, and each service with one of its own.
     pub endpoint: String,
     /// Where the journal lies.
     pub state: String,
-}
-
-/// Writes a line to standard output. A reader that went away (`| head`) is no fault of ours.
-pub fn put(text: &str) {
-    use std::io::Write;
-    let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
 }
 
 /// A JSON document, marked with its schema.
@@ -80,6 +77,7 @@ impl Voice {
             quiet: global.quiet,
             colour: session.colour,
             verbose: global.verbose,
+            interrupts: session.interrupts.clone(),
             held: Arc::default(),
         }
     }
@@ -104,7 +102,7 @@ impl Voice {
     /// Something for a person, on standard error; nothing when quiet.
     pub fn talk(&self, text: &str) {
         if !self.quiet {
-            eprintln!("{text}");
+            say(text);
         }
     }
 
@@ -118,7 +116,7 @@ impl Voice {
     pub fn failure(&self, text: &str) {
         let style = Style::new().red().bold().for_stderr();
         let word = self.style(style).apply_to("error:").to_string();
-        eprintln!("{word} {text}");
+        say(&format!("{word} {text}"));
     }
 
     /// Data, on standard output; with --json only documents go there.
@@ -169,16 +167,24 @@ impl Voice {
 
     /// Asks for something that nobody must see; empty when there is no answer.
     pub fn ask_secret(&self, question: &str) -> String {
-        eprint!("{question}");
-        console::Term::stderr().read_secure_line().unwrap_or_default()
+        say_open(question);
+        let echo = Echo::now();
+        let read = || console::Term::stderr().read_secure_line().unwrap_or_default();
+        self.interrupts.unless_asked(read).unwrap_or_else(|| {
+            echo.restore();
+            String::new()
+        })
     }
 
     /// Asks a yes-or-no question; anything but yes is no.
     pub fn ask(&self, question: &str) -> bool {
-        eprint!("{question} [y/N] ");
-        let mut answer = String::new();
-        let read = std::io::stdin().read_line(&mut answer);
-        read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+        say_open(&format!("{question} [y/N] "));
+        let read = || {
+            let mut answer = String::new();
+            std::io::stdin().read_line(&mut answer).is_ok().then_some(answer)
+        };
+        let answer = self.interrupts.unless_asked(read).flatten();
+        answer.is_some_and(|answer| matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
     }
 }
 

@@ -34,7 +34,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let store = crate::commands::walk::store(&context.global, &context.session, &stack, None).await?;
     let ledger = Ledger::read(store, &stack).await?;
     let now = ledger.remembered();
-    let target = rollback::target(args.to, &ledger, &now)?;
+    let target = rollback::target(args.to, &ledger, &now).await?;
     rollback::say_what_is_undone(&now, &target, context);
     let mut artefacts = kept::kept_artefacts(&context.global, &stack);
     artefacts.extend(files(&args, context)?);
