@@ -5,6 +5,7 @@ use std::env;
 use std::io::IsTerminal;
 use std::time::Duration;
 
+use crate::interrupts::Interrupts;
 use crate::provider::aws::{Access, CERTIFICATE_WAIT};
 use crate::provider::patience::Patience;
 
@@ -34,6 +35,8 @@ pub struct Session {
     pub colour: bool,
     /// The command line, to say how to go on. It may hold values that nobody else should see: it is never written down.
     pub again: String,
+    /// Signals that ask the process to end.
+    pub interrupts: Interrupts,
     /// Width of the terminal in columns; as wide as can be when there is none.
     pub width: u16,
 }
@@ -49,7 +52,7 @@ impl Session {
             host: gethostname::gethostname().to_string_lossy().into_owned(),
             access: Access {
                 region: None,
-                endpoint: env::var("AWS_ENDPOINT_URL").ok().filter(|url| !url.is_empty()),
+                endpoint: None,
                 route53_per_second: (route53_per_second > 0.0).then_some(route53_per_second),
             },
             patience: Patience::of(patience),
@@ -59,6 +62,7 @@ impl Session {
             can_ask: terminal && std::io::stdin().is_terminal(),
             colour: terminal && !no_colour && env::var_os("NO_COLOR").is_none(),
             again: std::iter::once("akidb-edge".to_owned()).chain(env::args().skip(1)).collect::<Vec<_>>().join(" "),
+            interrupts: Interrupts::default(),
             width: console::Term::stdout().size_checked().map_or(u16::MAX, |(_, columns)| columns),
         }
     }

@@ -1,5 +1,6 @@
 //! [5] What stands between the world and the plan. Pure: no call, no clock.
 
+mod dependents;
 mod diff;
 mod drift;
 mod fields;
@@ -11,6 +12,7 @@ mod others;
 mod refusal;
 mod unwanted;
 
+pub use dependents::{dependents, needs_by_name};
 pub use diff::{Scope, diff};
 pub use drift::{drift, says_otherwise};
 pub use fields::{at_path, compare, differing, mark, touches, without};

@@ -1,19 +1,20 @@
 //! `destroy`: remove the stack.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::Context;
 use super::asking::{self, Asked};
 use super::full;
-use super::order::Choice;
-use super::walk::{self, PlanArgs, Purpose, Run, RunArgs};
-use crate::change::Scope;
+use super::imported;
+use super::order::{Choice, Part};
+use super::walk::{self, EmptyArgs, PlanArgs, Purpose, Run, RunArgs};
+use crate::change::{self, Scope};
 use crate::desired::Built;
 use crate::exit::Failure;
 use crate::ledger::Ledger;
 use crate::report::{self, Terminal};
-use crate::resource::{Action, Address, Artefacts, Change, Changes, Desired, Origin, Remembered};
+use crate::resource::{Address, Artefacts, Changes, Desired};
 
 /// Remove the stack: in order, resumable; what will not go yet is left for a later run (exit code 2).
 #[derive(Debug, clap::Args)]
@@ -25,7 +26,9 @@ pub struct Args {
     stack: Option<String>,
     #[command(flatten)]
     run: RunArgs,
-    /// Only these addresses
+    #[command(flatten)]
+    empty: EmptyArgs,
+    /// Only these addresses, and everything that needs them
     #[arg(long, value_name = "ADDRESS")]
     target: Vec<String>,
     /// Also delete this resource, which was imported and not made by the stack; by its whole address
@@ -37,7 +40,8 @@ pub struct Args {
 ///
 /// # Errors
 /// What failed, why, and the next step.
-pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
+pub async fn run(mut args: Args, context: &Context) -> Result<u8, Failure> {
+    args.run = args.run.emptying(args.empty);
     let stack = match &args.stack {
         Some(stack) => stack.clone(),
         None => args.plan.load(&context.session)?.stack,
@@ -66,19 +70,23 @@ async fn remove(
     let remembered = ledger.remembered();
     let built = Built { desired: Desired::new(stack), ..Built::default() };
     let choice = Choice { targets: args.target.clone(), exactly: true, ..Choice::default() };
-    let delete_imported = imported(&args.delete_imported, &remembered)?;
-    let scope = Scope { only: choice.addresses(&built, &remembered)?, delete_imported, ..Scope::default() };
+    let Part { only: named, remembered, .. } = choice.part(&built, change::needs_by_name(remembered))?;
+    let along = named.as_ref().map(|named| change::dependents(&remembered, named)).unwrap_or_default();
+    let only = named.map(|named| named.into_iter().chain(along.keys().cloned()).collect());
+    let delete_imported = imported::named(&args.delete_imported, &remembered)?;
+    let scope = Scope { only, delete_imported, ..Scope::default() };
     let providers = walk::with_artefacts(connection, Artefacts::default());
     let covers = |address: &Address| scope.only.as_ref().is_none_or(|only| only.contains(address));
     let (identity, observed) = connection.look(&built.desired, &remembered, &providers, covers).await?;
     let header = walk::header(connection, &identity, stack, None, &context.global);
     context.voice.header(&header);
-    let changes = walk::difference(&built.desired, &remembered, &observed, &scope)?;
+    let mut changes = walk::difference(&built.desired, &remembered, &observed, &scope)?;
+    say_why(&mut changes, &along);
     if args.run.empty_buckets && !changes.is_empty() {
         context.voice.remark("all objects and old versions in the stack's buckets are deleted for good");
     }
-    say_what_stays(&changes, context);
-    full::refuse(&changes, &providers, &args.run, context).await?;
+    imported::say_what_stays(&changes, context);
+    full::refuse(&changes, &providers, &args.run, full::ADD, context).await?;
     let asked = Asked { changes: &changes, built: &built, header: &header, only_looks: args.run.dry_run, whole: false };
     if let Some(code) = asking::confirm(&asked, &args.run, context)? {
         return Ok(code);
@@ -102,37 +110,13 @@ async fn remove(
     Ok(code)
 }
 
-/// The imported resources that are to be deleted, each named by its whole address.
-fn imported(named: &[Address], remembered: &Remembered) -> Result<BTreeSet<Address>, Failure> {
-    for address in named {
-        let next = "akidb-edge state list shows the addresses and which of them were imported";
-        let Some(record) = remembered.resources.get(address) else {
-            return Err(Failure::refused(format!("--delete-imported {address}: the state has no {address}"), next));
-        };
-        if !record.is_imported() {
-            let problem = format!("--delete-imported {address}: it was not imported, a destroy deletes it anyway");
-            return Err(Failure::refused(problem, "leave the option out"));
+/// What was not named and goes all the same: with the reason in its line.
+fn say_why(changes: &mut Changes, along: &BTreeMap<Address, Address>) {
+    for (address, need) in along {
+        if let Some(change) = changes.items.get_mut(address) {
+            let more = change.reason.take().map_or_else(String::new, |reason| format!("; {reason}"));
+            change.reason = Some(format!("it needs {need}, which goes{more}"));
         }
-    }
-    Ok(named.iter().cloned().collect())
-}
-
-/// What a destroy leaves standing because the stack did not make it.
-fn say_what_stays(changes: &Changes, context: &Context) {
-    let stays = |change: &&Change| {
-        change.action == Action::Forget && change.found.is_some() && change.origin == Origin::Imported
-    };
-    let staying: Vec<String> = changes
-        .items
-        .values()
-        .filter(stays)
-        .map(|change| format!("{} ({})", change.address, change.found.as_ref().map_or("", |found| &found.id)))
-        .collect();
-    if !staying.is_empty() {
-        context.voice.remark(&format!(
-            "left: imported, not made by this stack: {}; --delete-imported ADDRESS deletes one of them in the same run",
-            staying.join(", ")
-        ));
     }
 }
 

@@ -2,9 +2,11 @@
 
 mod asking;
 pub mod completions;
+pub mod compose;
 pub mod deploy;
 pub mod destroy;
 mod full;
+mod imported;
 pub mod jetson;
 pub mod known_host;
 #[cfg(feature = "serve")]
@@ -18,15 +20,21 @@ mod saved;
 pub mod serve;
 pub mod state;
 pub mod status;
+mod usage;
 pub mod validate;
 mod walk;
 
 use std::time::Duration;
 
+use clap::ArgMatches;
+use serde_json::json;
+
 use crate::cli::{Cli, Verb};
 use crate::exit::Failure;
 use crate::report::Voice;
 use crate::session::Session;
+
+pub use usage::usage;
 
 /// What every verb gets.
 pub struct Context {
@@ -36,33 +44,58 @@ pub struct Context {
     pub global: crate::cli::Global,
     /// Where words and data go.
     pub voice: Voice,
+    /// The lease that it took, if it did.
+    pub held: walk::Held,
 }
 
-/// Runs a verb.
-///
-/// # Errors
-/// What failed, why, and the next step.
-pub async fn run(cli: Cli) -> Result<u8, (Failure, Context)> {
+/// Runs a verb and gives its exit code. `typed` is the command line as it was read.
+pub async fn run(cli: Cli, typed: &ArgMatches) -> u8 {
     let session = Session::read(cli.global.no_color, cli.global.route53_rate, Duration::from_secs(cli.global.patience));
     let session = session.waiting_for_certificates(Duration::from_secs(cli.global.certificate_wait));
     let voice = Voice::new(&session, &cli.global);
-    let context = Context { session, global: cli.global, voice };
-    let answer = match cli.verb {
-        Verb::Deploy(args) => deploy::run(args, &context).await,
-        Verb::Route(args) => route::run(args, &context).await,
-        Verb::Rollback(args) => rollback::run(args, &context).await,
-        Verb::Status(args) => status::run(args, &context).await,
-        Verb::Destroy(args) => destroy::run(args, &context).await,
-        Verb::State(args) => state::run(args, &context).await,
-        Verb::Validate(args) => validate::run(&args, &context),
-        Verb::Report(args) => report::run(args, &context).await,
-        Verb::Completions(args) => completions::run(&args),
-        Verb::Jetson(args) => jetson::run(args, &context).await,
-        #[cfg(feature = "serve")]
-        Verb::Serve(args) => serve::run(args, &context).await,
-        #[cfg(feature = "serve")]
-        Verb::Models(args) => models::run(args, &context).await,
-        Verb::KnownHost(args) => known_host::run(&args),
+    let context = Context { session, global: cli.global, voice, held: walk::Held::default() };
+    let answer = match compose::refuse(typed) {
+        Ok(()) => walk::unless_interrupted(&context, Box::pin(verb(cli.verb, &context))).await,
+        Err(refused) => Err(refused),
     };
-    answer.map_err(|failure| (failure, context))
+    conclude(&compose::verb(typed).join("-"), answer, &context)
+}
+
+async fn verb(verb: Verb, context: &Context) -> Result<u8, Failure> {
+    match verb {
+        Verb::Deploy(args) => deploy::run(args, context).await,
+        Verb::Route(args) => route::run(args, context).await,
+        Verb::Rollback(args) => rollback::run(args, context).await,
+        Verb::Status(args) => status::run(args, context).await,
+        Verb::Destroy(args) => destroy::run(args, context).await,
+        Verb::State(args) => state::run(args, context).await,
+        Verb::Validate(args) => validate::run(&args, context),
+        Verb::Report(args) => report::run(args, context).await,
+        Verb::Completions(args) => completions::run(&args, context),
+        Verb::Jetson(args) => jetson::run(args, context).await,
+        #[cfg(feature = "serve")]
+        Verb::Serve(args) => serve::run(args, context).await,
+        #[cfg(feature = "serve")]
+        Verb::Models(args) => models::run(args, context).await,
+        Verb::KnownHost(args) => known_host::run(&args),
+    }
+}
+
+/// What went wrong, in words and with --json as data; the one document of the run.
+fn conclude(verb: &str, answer: Result<u8, Failure>, context: &Context) -> u8 {
+    match answer {
+        Ok(code) => {
+            context.voice.finish(verb, code, None);
+            code
+        }
+        Err(failure) => {
+            context.voice.finish(verb, failure.code, Some(data(&failure)));
+            context.voice.failure(&failure.to_string());
+            failure.code
+        }
+    }
+}
+
+fn data(failure: &Failure) -> serde_json::Value {
+    json!({"exit": failure.code, "problem": failure.problem, "next_step": failure.next_step, "internal": failure.internal})
 }

@@ -9,7 +9,7 @@ use super::deploy;
 use super::full;
 use super::order::{Choice, Order};
 use super::saved;
-use super::walk::{self, PlanArgs, Purpose, Run, RunArgs};
+use super::walk::{self, EmptyArgs, PlanArgs, Purpose, Run, RunArgs};
 use crate::change::Scope;
 use crate::desired::Built;
 use crate::exit::{self, Failure};
@@ -33,13 +33,16 @@ pub struct Args {
     fallback: Option<String>,
     #[command(flatten)]
     run: RunArgs,
+    #[command(flatten)]
+    empty: EmptyArgs,
 }
 
 /// Rolls back.
 ///
 /// # Errors
 /// What failed, why, and the next step.
-pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
+pub async fn run(mut args: Args, context: &Context) -> Result<u8, Failure> {
+    args.run = args.run.emptying(args.empty);
     if let Some(name) = &args.fallback {
         return fallback(name, &args, context).await;
     }
@@ -143,7 +146,7 @@ async fn undo(
     say_what_is_undone(&now, &aim, context);
     let scope = Scope { moves, undo: true, ..Scope::default() };
     let changes = walk::difference(&desired, &now, &observed, &scope)?;
-    full::refuse(&changes, &providers, &args.run, context).await?;
+    full::refuse(&changes, &providers, &args.run, full::ADD, context).await?;
     for remark in cannot_be_undone(&changes, &at_hand, args.run.empty_buckets) {
         context.voice.remark(&remark);
     }

@@ -44,6 +44,12 @@ pub struct SavedPlan {
     sequence: u64,
     only: Option<BTreeSet<Address>>,
     adopt: BTreeSet<Address>,
+    /// Where the journal lies; none in files of older versions.
+    #[serde(default)]
+    state: Option<String>,
+    /// The data in buckets that go may be deleted.
+    #[serde(default)]
+    empty_buckets: bool,
     desired: Desired,
     later: Vec<(String, String)>,
     waiting: Vec<String>,
@@ -71,12 +77,14 @@ pub struct Looked<'a> {
     pub made: &'a [Vec<u8>],
     /// The difference.
     pub changes: &'a Changes,
+    /// The data in buckets that go may be deleted.
+    pub empty_buckets: bool,
 }
 
 impl SavedPlan {
     /// What would be done now.
     pub fn new(looked: &Looked<'_>) -> Self {
-        let Looked { header, plan, purpose, remembered, built, scope, made, changes } = looked;
+        let Looked { header, plan, purpose, remembered, built, scope, made, changes, empty_buckets } = looked;
         let files = plan.files.iter().filter_map(|(path, facts)| {
             let (sha256, bytes) = facts.content.clone().ok()?;
             let path = fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path));
@@ -95,6 +103,8 @@ impl SavedPlan {
             sequence: remembered.sequence,
             only: scope.only.clone(),
             adopt: scope.adopt.clone(),
+            state: Some(place(&header.state)),
+            empty_buckets: *empty_buckets,
             desired: built.desired.clone(),
             later: built.later.clone(),
             waiting: built.waiting.clone(),
@@ -115,7 +125,7 @@ impl SavedPlan {
     }
 
     fn read(file: &str) -> Result<Self, Failure> {
-        let next = "make it again: akidb-edge deploy --plan … --out FILE.plan.json";
+        let next = AGAIN;
         let text = fs::read_to_string(file).map_err(|bad| Failure::refused(format!("{file}: {bad}"), next))?;
         let raw: serde_json::Value = serde_json::from_str(&text)
             .map_err(|bad| Failure::refused(format!("{file} is no saved plan: {bad}"), next))?;
@@ -125,13 +135,54 @@ impl SavedPlan {
         }
         serde_json::from_value(raw).map_err(|bad| Failure::refused(format!("{file} is no saved plan: {bad}"), next))
     }
+
+    /// Refuses a journal at another place than that of the saved plan.
+    fn need_place(&self, context: &Context) -> Result<(), Failure> {
+        let (there, here) = (self.state.clone().unwrap_or_default(), place(&context.global.state));
+        if there == here {
+            return Ok(());
+        }
+        if there.is_empty() {
+            return Err(stale("an older version made it, which did not write down where its journal lies"));
+        }
+        Err(Failure::refused(
+            format!("the saved plan is for the journal at {there}, this run would use {here}; nothing was done"),
+            format!(
+                "name its place with --state {there}, or make it again: akidb-edge deploy --plan PLAN --out FILE.plan.json"
+            ),
+        ))
+    }
 }
 
+/// What helps against a saved plan that cannot be carried out.
+const AGAIN: &str = "make it again: akidb-edge deploy --plan PLAN --out FILE.plan.json";
+
 fn stale(why: impl std::fmt::Display) -> Failure {
-    Failure::refused(
-        format!("the saved plan is stale: {why}; nothing was done"),
-        "make it again: akidb-edge deploy --plan … --out FILE.plan.json",
-    )
+    Failure::refused(format!("the saved plan is stale: {why}; nothing was done"), AGAIN)
+}
+
+/// Where a journal lies, the same from whatever folder it is named.
+fn place(state: &str) -> String {
+    let Some(directory) = state.strip_prefix("file:") else { return state.trim_end_matches('/').to_owned() };
+    let whole = std::path::absolute(directory).unwrap_or_else(|_| PathBuf::from(directory));
+    format!("file:{}", fs::canonicalize(&whole).unwrap_or(whole).display())
+}
+
+/// Refuses to write a saved plan over a file that is something else.
+///
+/// # Errors
+/// When there is such a file.
+pub fn may_write(file: &Path) -> Result<(), Failure> {
+    let Ok(text) = fs::read(file) else { return Ok(()) };
+    let raw: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+    let schema = raw.get("schema").and_then(serde_json::Value::as_str).unwrap_or_default();
+    if text.is_empty() || schema.starts_with("akidb-edge/plan/") {
+        return Ok(());
+    }
+    Err(Failure::refused(
+        format!("{} is there and is not a saved plan: it was left alone", file.display()),
+        "name another file with --out, or add --force to overwrite it",
+    ))
 }
 
 /// Does exactly what a saved plan says, if the world is still as it was.
@@ -140,6 +191,8 @@ fn stale(why: impl std::fmt::Display) -> Failure {
 /// When it is stale, and whatever a deploy may fail with.
 pub async fn apply(file: &str, run: &RunArgs, context: &Context) -> Result<u8, Failure> {
     let saved = SavedPlan::read(file)?;
+    saved.need_place(context)?;
+    let run = &RunArgs { empty_buckets: saved.empty_buckets, ..run.clone() };
     let connection = walk::connect(&context.session).await?;
     let ledger = walk::open(context, &connection, &saved.stack, &format!("deploy {file}"), false).await?;
     let answer = with_ledger(&saved, file, run, context, &connection, &ledger).await;
@@ -171,7 +224,8 @@ async fn with_ledger(
         artefacts.add_bytes(BASE64_STANDARD.decode(text).map_err(|bad| stale(format!("it is damaged: {bad}")))?);
     }
     let providers = walk::with_artefacts(connection, artefacts);
-    let (moves, remembered) = walk::moved(&saved.desired, remembered);
+    let moves = saved.changes.moves.clone();
+    let remembered = remembered.moved(&moves);
     let scope = Scope { only: saved.only.clone(), adopt: saved.adopt.clone(), moves, ..Scope::default() };
     let covers = |address: &Address| scope.only.as_ref().is_none_or(|only| only.contains(address));
     let (identity, observed) = connection.look(&saved.desired, &remembered, &providers, covers).await?;
@@ -181,15 +235,19 @@ async fn with_ledger(
             saved.account, identity.account
         )));
     }
-    let changes = walk::difference(&saved.desired, &remembered, &observed, &scope)?;
-    if let Some(address) = first_other(&saved.changes, &changes) {
-        return Err(stale(format!("{address} is not as it was")));
-    }
-    full::refuse(&changes, &providers, run, context).await?;
     let header = Header {
         plan: Some(file.to_owned()),
         ..walk::header(connection, &identity, &saved.stack, None, &context.global)
     };
+    if header.endpoint != saved.endpoint {
+        let why = format!("it is for the endpoint {}, this run would use {}", saved.endpoint, header.endpoint);
+        return Err(stale(why));
+    }
+    let changes = walk::difference(&saved.desired, &remembered, &observed, &scope)?;
+    if let Some(address) = first_other(&saved.changes, &changes) {
+        return Err(stale(format!("{address} is not as it was")));
+    }
+    full::refuse(&changes, &providers, run, full::SAVE_ANEW, context).await?;
     context.voice.header(&header);
     let built = Built {
         desired: saved.desired.clone(),

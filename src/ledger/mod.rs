@@ -48,6 +48,8 @@ pub struct Ledger {
     fence: Arc<Fence>,
     /// An entry could not be written: a later one would leave a gap.
     broken: AtomicBool,
+    /// An entry was asked for: from here on a verb is brought to its end, not given up.
+    begun: Arc<AtomicBool>,
 }
 
 struct Inner {
@@ -101,6 +103,7 @@ impl Ledger {
             heartbeat: None,
             fence: Arc::new(Fence::open()),
             broken: AtomicBool::default(),
+            begun: Arc::default(),
         })
     }
 
@@ -182,6 +185,7 @@ impl Ledger {
         let Some(lease) = &self.lease else {
             return Err(LedgerError::LeaseLost("the journal was opened for reading".to_owned()));
         };
+        self.begun.store(true, Ordering::Release);
         let seq = self.take(fact)?;
         // Facts of steps that run side by side share one write: the first to come here writes for all who wait.
         let _turn = self.writing.lock().await;
@@ -205,6 +209,11 @@ impl Ledger {
         }
         self.inner().written = batch.last().map_or(seq, |last| last.seq);
         Ok(())
+    }
+
+    /// Becomes true with the first entry that this process asks for.
+    pub fn begun(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.begun)
     }
 
     /// Asked before every call: whether the lease is still ours.

@@ -2,6 +2,7 @@
 
 pub mod aws;
 pub mod device;
+pub mod network;
 pub mod patience;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,9 +6,10 @@ use std::time::Duration;
 use crate::exit::Failure;
 use crate::observe;
 use crate::provider::Providers;
-use crate::provider::aws::{Clients, Identity};
+use crate::provider::aws::{Clients, ConnectionDescription, Identity};
+use crate::provider::network::CONFIGURATION;
 use crate::provider::patience::Patience;
-use crate::resource::{Address, Desired, Observed, Remembered};
+use crate::resource::{Address, Desired, Fault, Observed, Remembered};
 use crate::session::Session;
 
 /// Missing credentials end within this: the SDK's default chain asks an instance metadata address that may never answer.
@@ -20,37 +21,39 @@ pub struct Connection {
     pub clients: Arc<Clients>,
     /// Region and endpoint, for people.
     pub region: String,
-    /// Endpoint, when it is not AWS's own.
-    pub endpoint: Option<String>,
+    /// Endpoints in use, for people: `AWS`, or the URLs that stand in for it.
+    pub endpoint: String,
     /// How long a service in trouble is tried.
     pub patience: Patience,
 }
 
-/// Reads the SDK's configuration.
+/// Reads the configuration of the AWS CLI.
 ///
 /// # Errors
-/// When no region is configured.
+/// When a setting cannot be used, or no region is configured.
 pub async fn connect(session: &Session) -> Result<Connection, Failure> {
-    let connecting = Clients::connect(&session.access);
-    let clients = tokio::time::timeout(IDENTITY_WITHIN, connecting).await.map_err(|_| no_region())?;
+    let clients = Clients::connect(&session.access).await.map_err(configuration)?;
     clients.wait_for_certificates(session.certificate_wait);
-    let region = clients.region().map(str::to_owned).ok_or_else(no_region)?;
-    Ok(Connection {
-        clients: Arc::new(clients),
-        region,
-        endpoint: session.access.endpoint.clone(),
-        patience: session.patience.clone(),
-    })
+    let region = clients.region().map(str::to_owned).unwrap_or_default();
+    let endpoint = clients.description().map_or_else(|| "AWS".to_owned(), |described| described.endpoint);
+    Ok(Connection { clients: Arc::new(clients), region, endpoint, patience: session.patience.clone() })
 }
 
-fn no_region() -> Failure {
-    Failure::error(
-        "no AWS region is configured",
-        "set AWS_REGION, or region in ~/.aws/config; with the local AWS: eval \"$(localstack/up)\"",
-    )
+/// A fault of the configuration is said without the service and operation that it has for programs.
+fn configuration(fault: Fault) -> Failure {
+    if fault.service == CONFIGURATION {
+        Failure::error(fault.message, fault.next_step.unwrap_or_default())
+    } else {
+        fault.into()
+    }
 }
 
 impl Connection {
+    /// How the account is reached, for `doctor`: profile, source of the credentials, region, endpoints, proxies, authorities.
+    pub fn description(&self) -> Option<ConnectionDescription> {
+        self.clients.description()
+    }
+
     /// Who we are.
     ///
     /// # Errors

@@ -2,12 +2,12 @@
 
 mod account;
 mod arguments;
+mod leased;
 mod running;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::Context;
 use crate::change::{self, Refusal, Scope};
@@ -15,7 +15,7 @@ use crate::check::{self, Severity};
 use crate::cli::Global;
 use crate::desired::{self, Built};
 use crate::exit::Failure;
-use crate::ledger::{FORMAT, FileStore, Lease, Ledger, S3Store, Store};
+use crate::ledger::{FORMAT, FileStore, Ledger, S3Store, Store};
 use crate::plan::Plan;
 use crate::provider::Providers;
 use crate::provider::aws::{Identity, providers};
@@ -24,7 +24,8 @@ use crate::resource::{Address, Artefacts, Changes, Desired, Moves, Observed, Rem
 use crate::session::Session;
 
 pub use account::{Connection, connect};
-pub use arguments::{PlanArgs, RunArgs};
+pub use arguments::{EmptyArgs, PlanArgs, RunArgs};
+pub use leased::{Held, unless_interrupted, write};
 pub use running::{Purpose, Run, began, learned};
 
 /// The graph of a plan, as asked for.
@@ -184,9 +185,7 @@ pub async fn open(
     if only_looks {
         return Ok(Ledger::read(store, stack).await?);
     }
-    let lease = Lease::new(&context.session.user, &context.session.host, command);
-    let lease = lease.lasting(Duration::from_secs(context.global.lease_ttl));
-    let ledger = Ledger::write(store, stack, lease).await?;
+    let ledger = write(context, store, stack, command).await?;
     let fence = ledger.fence();
     connection.clients.ask_first(Box::new(move || fence.check()));
     if let Some((format, backup)) = ledger.older() {
@@ -270,7 +269,7 @@ pub fn header(
         account: identity.account.clone(),
         caller: identity.arn.clone(),
         region: connection.region.clone(),
-        endpoint: connection.endpoint.clone().unwrap_or_else(|| "AWS".to_owned()),
+        endpoint: connection.endpoint.clone(),
         state: global.state.clone(),
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use tokio::sync::watch;
 
 use crate::change::says_otherwise;
 use crate::execute::{self, Options, Work};
@@ -56,7 +55,7 @@ impl Run<'_> {
         for learned in learned(changes, &self.ledger.remembered()) {
             self.ledger.record(learned).await?;
         }
-        let stop = interrupts();
+        let stop = self.session.interrupts.stop();
         let work =
             Work::new(changes, self.providers, self.ledger, self.listener, self.options, stop, &self.identity.account);
         let outcome = execute::run(&work).await?;
@@ -112,33 +111,4 @@ pub fn learned(changes: &Changes, before: &Remembered) -> Vec<Fact> {
         (!known).then(|| Fact::Learned { subject, id: found.id.clone(), attributes })
     });
     news.collect()
-}
-
-/// Becomes true at the first Ctrl-C or SIGTERM. A second one ends the process at once, as if it was killed: the journal
-/// knows what was under way.
-fn interrupts() -> watch::Receiver<bool> {
-    let (send, receive) = watch::channel(false);
-    tokio::spawn(async move {
-        interrupted().await;
-        // The receiver is gone when the run has ended: then there is nobody to tell.
-        let _ = send.send(true);
-        interrupted().await;
-        eprintln!("ended at once: the same command goes on from here");
-        end_at_once();
-    });
-    receive
-}
-
-#[expect(clippy::disallowed_methods, reason = "the user asked twice: nothing may hold the process up")]
-fn end_at_once() {
-    std::process::exit(130);
-}
-
-async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-    tokio::select! {
-        asked = tokio::signal::ctrl_c() => if asked.is_err() { std::future::pending::<()>().await },
-        _ = terminate.recv() => {}
-    }
 }

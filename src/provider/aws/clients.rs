@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_smithy_http_client::tls;
+use aws_config::{Region, SdkConfig};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::sdk_config::RequestChecksumCalculation;
 
+use super::account::{ConnectionDescription, Endpoints, Service};
+use super::connect::Reached;
 use super::gate::{Gate, Permission};
 use super::pace::Pace;
 use super::repeats;
@@ -19,12 +19,12 @@ use crate::resource::{Class, Fault};
 /// CloudFront, Route 53, IAM and Lambda@Edge have their control plane here.
 pub const GLOBAL: &str = "us-east-1";
 
-/// How the account is reached: read once from the environment by the session.
+/// How the account is reached, beside what the environment and the configuration files say.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
-    /// Region for calls that name none.
+    /// Region for calls that name none; else the configured one.
     pub region: Option<String>,
-    /// Endpoint instead of AWS's own (`AWS_ENDPOINT_URL`).
+    /// One endpoint for all services; else the configured ones.
     pub endpoint: Option<String>,
     /// Route 53 requests a second for the whole process; none for no limit.
     pub route53_per_second: Option<f64>,
@@ -52,24 +52,28 @@ pub struct Clients {
     pub cloudfront: aws_sdk_cloudfront::Client,
     route53: aws_sdk_route53::Client,
     pace: Pace,
-    custom_endpoint: bool,
+    endpoints: Endpoints,
     gate: Gate,
     /// The way past the gate, for the state itself.
     ungated: Option<SharedHttpClient>,
+    /// What was read of the surroundings.
+    reached: Option<Reached>,
     certificate_wait: OnceLock<Duration>,
 }
 
-/// A client that repeats harmless calls and keeps to the rate that its service takes.
+/// A client that repeats harmless calls, keeps to the rate that its service takes, and goes to its service's endpoint.
 macro_rules! patient {
-    ($sdk:ident, $config:expr) => {
-        $sdk::Client::from_conf(patient!(@config $sdk, $config).build())
+    ($sdk:ident, $config:expr, $endpoints:expr, $service:expr) => {
+        $sdk::Client::from_conf(patient!(@config $sdk, $config, $endpoints, $service).build())
     };
-    (@config $sdk:ident, $config:expr) => {
-        $sdk::config::Builder::from($config)
+    (@config $sdk:ident, $config:expr, $endpoints:expr, $service:expr) => {{
+        let mut builder = $sdk::config::Builder::from($config)
             .retry_config(repeats::config())
             .retry_partition(repeats::rate(stringify!($sdk)))
-            .interceptor(repeats::OnceUnlessHarmless)
-    };
+            .interceptor(repeats::OnceUnlessHarmless);
+        builder.set_endpoint_url($endpoints.url($service));
+        builder
+    }};
 }
 
 /// Gives the cached client of a region, or makes it.
@@ -81,54 +85,49 @@ macro_rules! regional {
 }
 
 impl Clients {
-    /// Reads the SDK's standard configuration. No call is made.
-    pub async fn connect(access: &Access) -> Self {
-        let plain_http = access.endpoint.as_deref().is_some_and(|url| url.starts_with("http://"));
-        // A plain HTTP endpoint needs no certificate store; reading the system's costs tens of milliseconds.
-        let http = if plain_http {
-            aws_smithy_http_client::Builder::new().build_http()
-        } else {
-            aws_smithy_http_client::Builder::new()
-                .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-                .build_https()
-        };
-        let gate = Gate::default();
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(Duration::from_millis(2_500))
-            .operation_attempt_timeout(Duration::from_mins(5))
-            .read_timeout(Duration::from_secs(30))
-            .build();
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(gate.before(http.clone()))
-            .timeout_config(timeouts)
-            .retry_config(repeats::config());
-        if let Some(region) = &access.region {
-            loader = loader.region(Region::new(region.clone()));
-        }
-        if access.endpoint.is_some() {
-            loader = loader.request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
-        }
-        Self { gate, ungated: Some(http), ..Self::with_config(loader.load().await, access) }
-    }
-
     /// Takes a configuration that was read already.
     pub fn with_config(shared: SdkConfig, access: &Access) -> Self {
+        let endpoint = access.endpoint.as_deref().or_else(|| shared.endpoint_url());
+        let endpoints = endpoint.map(Endpoints::one).unwrap_or_default();
+        Self::of(shared, endpoints, access.route53_per_second)
+    }
+
+    /// The clients behind a gate, with a way past it.
+    pub(super) fn behind(
+        gate: Gate,
+        ungated: SharedHttpClient,
+        shared: SdkConfig,
+        reached: Reached,
+        access: &Access,
+    ) -> Self {
+        let clients = Self::of(shared, reached.account.endpoints.clone(), access.route53_per_second);
+        Self { gate, ungated: Some(ungated), reached: Some(reached), ..clients }
+    }
+
+    fn of(shared: SdkConfig, endpoints: Endpoints, route53_per_second: Option<f64>) -> Self {
         let at_global = shared.to_builder().region(Region::new(GLOBAL)).build();
         Self {
-            iam: patient!(aws_sdk_iam, &at_global),
-            cloudfront: patient!(aws_sdk_cloudfront, &at_global),
-            route53: patient!(aws_sdk_route53, &at_global),
+            iam: patient!(aws_sdk_iam, &at_global, endpoints, Service::Iam),
+            cloudfront: patient!(aws_sdk_cloudfront, &at_global, endpoints, Service::CloudFront),
+            route53: patient!(aws_sdk_route53, &at_global, endpoints, Service::Route53),
             shared,
             s3: Mutex::default(),
             lambda: Mutex::default(),
             acm: Mutex::default(),
             elb: Mutex::default(),
-            pace: Pace::new(access.route53_per_second),
-            custom_endpoint: access.endpoint.is_some(),
+            pace: Pace::new(route53_per_second),
+            endpoints,
             gate: Gate::default(),
             ungated: None,
+            reached: None,
             certificate_wait: OnceLock::new(),
         }
+    }
+
+    /// How the account is reached; none for clients that were made from a configuration of the SDK.
+    pub fn description(&self) -> Option<ConnectionDescription> {
+        let reached = self.reached.as_ref()?;
+        Some(reached.account.description(Some(&reached.region)))
     }
 
     /// Certificates that are not validated are waited for so long.
@@ -154,34 +153,48 @@ impl Clients {
     /// S3 in a region.
     pub fn s3(&self, region: &str) -> aws_sdk_s3::Client {
         regional!(self.s3, region, {
-            let config = patient!(@config aws_sdk_s3, &self.at(region)).force_path_style(self.custom_endpoint);
-            aws_sdk_s3::Client::from_conf(config.build())
+            let config = patient!(@config aws_sdk_s3, &self.at(region), self.endpoints, Service::S3);
+            aws_sdk_s3::Client::from_conf(self.addressed(config).build())
         })
     }
 
     /// S3 in a region, for the journal and its lease: who lost it must still be able to look who holds it.
     pub fn state_s3(&self, region: &str) -> aws_sdk_s3::Client {
-        let config = aws_sdk_s3::config::Builder::from(&self.at(region)).force_path_style(self.custom_endpoint);
+        let mut config = aws_sdk_s3::config::Builder::from(&self.at(region));
+        config.set_endpoint_url(self.endpoints.url(Service::S3));
         let config = match &self.ungated {
             Some(http) => config.http_client(http.clone()),
             None => config,
         };
-        aws_sdk_s3::Client::from_conf(config.build())
+        aws_sdk_s3::Client::from_conf(self.addressed(config).build())
+    }
+
+    /// What only AWS has is not asked of others: a host for each bucket, and checksums in trailers.
+    fn addressed(&self, config: aws_sdk_s3::config::Builder) -> aws_sdk_s3::config::Builder {
+        let config = config.force_path_style(self.endpoints.path_style());
+        let chosen = self.reached.as_ref().is_some_and(|reached| reached.account.chose_checksums());
+        if self.endpoints.foreign(Service::S3) && !chosen {
+            config.request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+        } else {
+            config
+        }
     }
 
     /// Lambda in a region.
     pub fn lambda(&self, region: &str) -> aws_sdk_lambda::Client {
-        regional!(self.lambda, region, patient!(aws_sdk_lambda, &self.at(region)))
+        regional!(self.lambda, region, patient!(aws_sdk_lambda, &self.at(region), self.endpoints, Service::Lambda))
     }
 
     /// ACM in a region.
     pub fn acm(&self, region: &str) -> aws_sdk_acm::Client {
-        regional!(self.acm, region, patient!(aws_sdk_acm, &self.at(region)))
+        regional!(self.acm, region, patient!(aws_sdk_acm, &self.at(region), self.endpoints, Service::Acm))
     }
 
     /// Elastic Load Balancing in a region.
     pub fn elb(&self, region: &str) -> aws_sdk_elasticloadbalancingv2::Client {
-        regional!(self.elb, region, patient!(aws_sdk_elasticloadbalancingv2, &self.at(region)))
+        regional!(self.elb, region, {
+            patient!(aws_sdk_elasticloadbalancingv2, &self.at(region), self.endpoints, Service::Elb)
+        })
     }
 
     /// Route 53, after waiting for a place under the account's request rate (5 a second, R53 "Limits").
@@ -198,7 +211,9 @@ impl Clients {
         let region = self.shared.region().map_or(GLOBAL, |region| region.as_ref());
         // One try: whoever asks has little time and tries again itself.
         let once = self.at(region).to_builder().retry_config(repeats::config().with_max_attempts(1)).build();
-        let sts = aws_sdk_sts::Client::new(&once);
+        let mut sts = aws_sdk_sts::config::Builder::from(&once);
+        sts.set_endpoint_url(self.endpoints.url(Service::Sts));
+        let sts = aws_sdk_sts::Client::from_conf(sts.build());
         let answer = sts.get_caller_identity().send().await;
         let answer = answer.map_err(|bad| super::fault::of("sts", "GetCallerIdentity", bad))?;
         match (answer.account, answer.arn) {

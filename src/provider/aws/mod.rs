@@ -1,11 +1,13 @@
 //! AWS by its SDK. Each file knows one kind; `clients` knows how to reach the account, `fault` what its errors mean.
 
+mod account;
 mod bucket;
 mod bucket_policy;
 mod cache_policy;
 mod certificate;
 mod clients;
 mod clock;
+mod connect;
 mod distribution;
 mod edit;
 mod fault;
@@ -35,10 +37,12 @@ mod stated;
 mod tag_changes;
 mod tags;
 mod validation;
+mod wire;
 mod zone;
 
 use std::sync::Arc;
 
+pub use account::{ConnectionDescription, Described};
 pub use clients::{Access, Clients, GLOBAL, Identity};
 pub use fault::of as fault_of;
 pub use permissions::policy as least_privilege;

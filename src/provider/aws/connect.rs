@@ -1,0 +1,68 @@
+//! From the surroundings to clients: everything that can be wrong before the first call is told here.
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region};
+use aws_smithy_types::timeout::TimeoutConfig;
+
+use super::account::{Account, Endpoints, Place};
+use super::clients::{Access, Clients};
+use super::gate::Gate;
+use super::repeats;
+use super::wire::Wire;
+use crate::provider::network::{Environment, wrong};
+use crate::resource::Fault;
+
+/// What was read, and the region that came of it.
+#[derive(Debug)]
+pub struct Reached {
+    /// The configuration.
+    pub account: Account,
+    /// The region for calls that name none.
+    pub region: Place,
+}
+
+impl Clients {
+    /// Reads the environment and the configuration files of the AWS CLI. No service is called; the instance metadata service
+    /// is asked for the region where nothing else names one.
+    ///
+    /// # Errors
+    /// The first setting that cannot be used, or no region.
+    pub async fn connect(access: &Access) -> Result<Self, Fault> {
+        let mut account = Account::read(Environment::of_process()).await?;
+        if let Some(url) = &access.endpoint {
+            account.endpoints = Endpoints::one(url);
+        }
+        let wire = Wire::new(account.proxies.clone(), account.bundle.clone());
+        let region = region(&account, access).await?;
+        let gate = Gate::default();
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_millis(2_500))
+            .operation_attempt_timeout(Duration::from_mins(5))
+            .read_timeout(Duration::from_secs(30))
+            .build();
+        let loader = aws_config::defaults(BehaviorVersion::latest())
+            .profile_name(&account.profiles.name)
+            .http_client(gate.before(wire.shared()))
+            .timeout_config(timeouts)
+            .retry_config(repeats::config())
+            .use_fips(account.fips)
+            .use_dual_stack(account.dual_stack)
+            .region(Region::new(region.name.clone()));
+        let shared = loader.load().await;
+        Ok(Self::behind(gate, wire.shared(), shared, Reached { account, region }, access))
+    }
+}
+
+async fn region(account: &Account, access: &Access) -> Result<Place, Fault> {
+    if let Some(name) = &access.region {
+        return Ok(Place { name: name.clone(), setting: "the caller".to_owned() });
+    }
+    account.region.clone().ok_or_else(|| {
+        wrong(
+            "NoRegion",
+            "no AWS region is configured",
+            "set AWS_REGION, or region in ~/.aws/config; with the local AWS: eval \"$(localstack/up)\"",
+        )
+    })
+}

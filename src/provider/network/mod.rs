@@ -1,0 +1,20 @@
+//! How this machine reaches others: proxies and certificate authorities, as the AWS CLI reads them. Used for AWS and for the
+//! model hub.
+
+mod environment;
+mod proxy;
+mod trust;
+
+pub use environment::Environment;
+pub use proxy::{Proxies, Proxy};
+pub use trust::{Bundle, TrustFault, system};
+
+use crate::resource::{Class, Fault};
+
+/// Service of the faults that are found in the configuration of this machine, before any call.
+pub const CONFIGURATION: &str = "configuration";
+
+/// A setting of this machine that cannot be used: the code, what is wrong, and what to do.
+pub fn wrong(code: &str, problem: impl Into<String>, next: impl Into<String>) -> Fault {
+    Fault::new(Class::Credentials, CONFIGURATION, "read", code, problem).next(next)
+}
