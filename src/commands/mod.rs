@@ -1,5 +1,6 @@
 //! The verbs. Each one parses, calls the rooms in order, and returns an exit code.
 
+mod again;
 mod asking;
 pub mod completions;
 pub mod compose;
