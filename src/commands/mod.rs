@@ -1,5 +1,6 @@
 //! The verbs. Each one parses, calls the rooms in order, and returns an exit code.
 
+mod again;
 mod asking;
 pub mod completions;
 pub mod compose;
@@ -7,6 +8,7 @@ pub mod deploy;
 pub mod destroy;
 pub mod doctor;
 mod full;
+mod imported;
 pub mod jetson;
 mod kept;
 pub mod known_host;
