@@ -2,10 +2,10 @@
 
 use clap::builder::Styles;
 use clap::builder::styling::{AnsiColor, Style};
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    completions, deploy, destroy, jetson, known_host, report, rollback, route, state, status, validate,
+    completions, deploy, destroy, doctor, jetson, known_host, report, rollback, route, state, status, validate,
 };
 #[cfg(feature = "serve")]
 use crate::commands::{models, serve};
@@ -31,11 +31,29 @@ pub struct Cli {
     pub global: Global,
 }
 
+/// Reads a command line, and keeps what was typed on it apart from what the environment says.
+///
+/// # Errors
+/// What clap has to say: a mistake, or help that was asked for.
+pub fn parse<T>(words: impl IntoIterator<Item = T>) -> Result<(Cli, ArgMatches), clap::Error>
+where
+    T: Into<std::ffi::OsString> + Clone,
+{
+    let mut command = Cli::command();
+    let matches = command.try_get_matches_from_mut(words)?;
+    let cli = Cli::from_arg_matches(&matches).map_err(|bad| bad.format(&mut command))?;
+    Ok((cli, matches))
+}
+
 const AFTER: &str = "\
 Exit codes: 0 done · 1 error · 2 changes pending or partly done · 3 refused by checks, nothing was done
 
 The account, region and endpoint are those of the AWS SDK's standard configuration: AWS_PROFILE, AWS_REGION,
 AWS_ENDPOINT_URL and so on. A local AWS for trying things out: eval \"$(localstack/up)\"";
+
+/// The flags of every verb, by the names of their fields.
+pub const GLOBAL: &[&str] =
+    &["json", "quiet", "no_color", "verbose", "state", "route53_rate", "certificate_wait", "lease_ttl", "patience"];
 
 /// Flags of every verb.
 #[derive(Clone, Debug, Args)]
@@ -104,6 +122,8 @@ pub enum Verb {
     Status(status::Args),
     /// Remove the stack
     Destroy(destroy::Args),
+    /// Say who you are, through what, to where, and what stands in the way of a deploy
+    Doctor(doctor::Args),
     /// Look at the journal, free its lease, take the state out
     State(state::Args),
     /// Check things

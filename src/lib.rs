@@ -24,6 +24,8 @@
 //! `ARCHITECTURE.md` says who may look at whom and why.
 
 #![forbid(unsafe_code)]
+// They end the process when nobody reads: `report::put` and `report::say` do not.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod resource;
 
@@ -60,4 +62,5 @@ pub mod serve;
 pub mod cli;
 pub mod commands;
 pub mod exit;
+pub mod interrupts;
 pub mod session;

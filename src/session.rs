@@ -5,6 +5,7 @@ use std::env;
 use std::io::IsTerminal;
 use std::time::Duration;
 
+use crate::interrupts::Interrupts;
 use crate::provider::aws::{Access, CERTIFICATE_WAIT};
 use crate::provider::patience::Patience;
 
@@ -36,6 +37,8 @@ pub struct Session {
     pub colour: bool,
     /// The command line, to say how to go on. It may hold values that nobody else should see: it is never written down.
     pub again: String,
+    /// Signals that ask the process to end.
+    pub interrupts: Interrupts,
     /// Width of the terminal in columns; as wide as can be when there is none.
     pub width: u16,
 }
@@ -62,6 +65,7 @@ impl Session {
             quiet: false,
             colour: terminal && !no_colour && env::var_os("NO_COLOR").is_none(),
             again: std::iter::once("akidb-edge".to_owned()).chain(env::args().skip(1)).collect::<Vec<_>>().join(" "),
+            interrupts: Interrupts::default(),
             width: console::Term::stdout().size_checked().map_or(u16::MAX, |(_, columns)| columns),
         }
     }

@@ -29,6 +29,7 @@ const TABLE: &[Room] = &[
     room("execute", &["resource", "ledger", "provider"], &["tokio"]),
     room("provider", &["resource"], &["aws", "tokio"]),
     room("report", &["resource"], &["comfy_table", "console"]),
+    room("interrupts", &[], &["tokio"]),
     room("inference", &[], &["tokio"]),
     room("serve", &["inference"], &["aws", "reqwest", "tokio"]),
     room("models", &["inference"], &["reqwest", "tokio"]),
@@ -56,10 +57,10 @@ const TABLE: &[Room] = &[
         ],
         &["clap", "tokio"],
     ),
-    room("session", &["resource"], &["console"]),
+    room("session", &["resource", "interrupts"], &["console"]),
     room("cli", &["commands"], &["clap"]),
     room("exit", &["resource"], &[]),
-    room("main", &["cli", "commands", "exit", "session"], &["clap", "tokio"]),
+    room("main", &["cli", "commands", "exit", "report", "session"], &["clap", "tokio"]),
 ];
 
 /// What one file may do besides, and why.
@@ -74,10 +75,11 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ),
     ("exit.rs", "ledger", "an exit code for each room's error is decided in one place"),
     ("exit.rs", "plan", "an exit code for each room's error is decided in one place"),
-    ("ledger/s3_store.rs", "aws", "the store of a journal in a bucket"),
+    ("ledger/s3/bucket.rs", "aws", "the calls that a journal in a bucket is made of"),
     ("report/story.rs", "template", "a page is a template"),
     ("report/terminal.rs", "indicatif", "the one place that draws progress"),
     ("report/voice.rs", "cli", "the voice is chosen by the global flags"),
+    ("report/voice.rs", "interrupts", "a question is given up at a signal"),
     ("report/voice.rs", "session", "and by what the streams are"),
     ("session.rs", "provider", "region and endpoint are read with the rest of the environment; plain fields"),
 ];

@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::fields::{differing, touches};
+use super::origin::{keep_needs_of_imported, origin_of};
 use super::others::{keep_roles_of_others, sibling_in_the_way};
-use super::refusal::{Refusal, contested, divided, foreign, not_there, same_name, unreadable};
+use super::refusal::{Refusal, contested, divided, foreign, not_there, same_name, unreadable, would_replace};
 use crate::resource::{
-    Action, Address, Change, Changes, Desired, FieldChange, Found, Kind, MovedFrom, Moves, Observed, Owner, Record,
-    Remembered, Resource, Risk, Standing, has_references, identity, known, resolve,
+    Action, Address, Change, Changes, Desired, FieldChange, Found, Kind, MovedFrom, Moves, Observed, Origin, Owner,
+    Record, Remembered, Resource, Risk, Standing, has_references, known, resolve,
 };
 
 /// What the difference is to look at.
@@ -20,6 +21,10 @@ pub struct Scope {
     pub only: Option<BTreeSet<Address>>,
     /// Foreign things at these addresses are taken up on purpose.
     pub adopt: BTreeSet<Address>,
+    /// Imported things at these addresses are deleted on purpose, when they are not wanted.
+    pub delete_imported: BTreeSet<Address>,
+    /// Runs are undone: what they only took in is forgotten, not deleted.
+    pub undo: bool,
     /// The moves that `remembered` has gone through already; the run writes them down first.
     pub moves: Moves,
 }
@@ -61,6 +66,7 @@ pub fn diff(
     }
     view.follow_replacements(&mut changes);
     keep_roles_of_others(&mut changes);
+    keep_needs_of_imported(&mut changes);
     view.follow_moves(&mut changes);
     changes.leftovers = remembered.leftovers.iter().filter(|left| scope.covers(&left.address)).cloned().collect();
     if refused.is_empty() { Ok(changes) } else { Err(refused) }
@@ -72,20 +78,20 @@ fn unanswered(record: Option<&Record>) -> bool {
 }
 
 /// Addresses by what stands behind them.
-type Identities<'a> = BTreeMap<(Kind, String), Vec<&'a Address>>;
+pub(super) type Identities<'a> = BTreeMap<(Kind, String), Vec<&'a Address>>;
 
-struct View<'a> {
-    desired: &'a Desired,
-    remembered: &'a Remembered,
-    observed: &'a Observed,
-    scope: &'a Scope,
+pub(super) struct View<'a> {
+    pub(super) desired: &'a Desired,
+    pub(super) remembered: &'a Remembered,
+    pub(super) observed: &'a Observed,
+    pub(super) scope: &'a Scope,
     /// What the plan wants, by identity, once it is asked for.
-    wanted: OnceCell<Identities<'a>>,
+    pub(super) wanted: OnceCell<Identities<'a>>,
 }
 
-impl<'a> View<'a> {
+impl View<'_> {
     /// What is known now: seen first, remembered else.
-    fn resolved(&self, spec: &Value) -> Value {
+    pub(super) fn resolved(&self, spec: &Value) -> Value {
         resolve(spec, &|address, attribute| known(self.observed, self.remembered, address, attribute))
     }
 
@@ -136,9 +142,16 @@ impl<'a> View<'a> {
             _ if replaces(resource.kind, &fields) && cannot_stand_beside(resource.kind, &fields) => {
                 return Err(same_name(resource, &fields));
             }
+            (Owner::Foreign(_), _) if !known && replaces(resource.kind, &fields) => {
+                return Err(would_replace(resource, found, &fields));
+            }
+            (Owner::Contested(_), _) if replaces(resource.kind, &fields) => {
+                return Err(would_replace(resource, found, &fields));
+            }
             _ if replaces(resource.kind, &fields) && self.is_kept_elsewhere(resource, record) => {
-                // The new one is made, and the old one stays: another address of the plan wants it.
-                return Ok(start(resource, Action::Create, record, None));
+                // The new one is made, and the old one stays: another address of the plan wants it, or it was imported.
+                let reason = record.filter(|record| record.is_imported()).map(|_| stays_beside(found));
+                return Ok(Change { reason, ..start(resource, Action::Create, record, None) });
             }
             _ if replaces(resource.kind, &fields) => Action::Replace,
             _ if !known => Action::Adopt,
@@ -153,49 +166,8 @@ impl<'a> View<'a> {
             None => "it carries this stack's mark, but the journal does not know it".to_owned(),
         });
         let reason = reason.or_else(|| facts.when_replaced.filter(|_| action == Action::Replace).map(str::to_owned));
-        Ok(Change { fields, risk, reason, ..start(resource, action, record, Some(found)) })
-    }
-
-    fn unwanted(&self, address: &Address, record: &Record) -> Change {
-        let found = self.observed.found(address);
-        let lookup = record.kind.facts().lookup;
-        let taken = found.is_some_and(|found| matches!(found.owner, Owner::Contested(_)));
-        // Whatever led here (an earlier `--adopt`, an import): what the plan wants is not deleted under another address.
-        let wanted_at = self.wanted_elsewhere(address, record);
-        // A create that never ended may have been refused because somebody else was first. A bucket gets its mark in a call
-        // after its creation, and S3 deletes only an empty one.
-        let foreign = found.is_some_and(|found| matches!(found.owner, Owner::Foreign(_)));
-        let unmarked = foreign && record.id.is_some() && record.made_at.is_none();
-        // Data whose mark is gone may be what somebody else put in the place of ours.
-        let replaced = unmarked && matches!(record.kind, Kind::Bucket | Kind::Object);
-        let foreign = foreign && record.id.is_none() && record.kind != Kind::Bucket;
-        let foreign = foreign || replaced;
-        let kept = found.is_none() || lookup || taken || foreign || record.is_taken_in() || wanted_at.is_some();
-        let action = if kept { Action::Forget } else { Action::Delete };
-        let reason = match wanted_at {
-            Some(other) => Some(format!("the plan wants the same {} as {other}", record.kind.facts().title)),
-            None if record.is_taken_in() && found.is_some() => {
-                Some("it was taken in, not made by this stack: it stays as it is".to_owned())
-            }
-            None if replaced => {
-                let what = record.kind.facts().title;
-                Some(format!("the mark of this stack is gone from the {what}: it may be somebody else's, and stays"))
-            }
-            None if foreign => Some("it was never finished, and what stands there is not this stack's".to_owned()),
-            None => taken.then(|| "it carries another stack's mark now: it is left alone".to_owned()),
-        };
-        Change {
-            address: address.clone(),
-            kind: record.kind,
-            action,
-            fields: Vec::new(),
-            moved_from: Vec::new(),
-            risk: risk(record.kind, action, &[]),
-            reason,
-            after: None,
-            before: Some(record.clone()),
-            found: found.cloned(),
-        }
+        let origin = self.origin(resource, action, record, found);
+        Ok(Change { fields, risk, reason, origin, ..start(resource, action, record, Some(found)) })
     }
 
     /// Says what came from where. What only changed its address, and the marks that name it, is a move.
@@ -220,33 +192,11 @@ impl<'a> View<'a> {
     }
 
     fn is_kept_elsewhere(&self, resource: &Resource, record: Option<&Record>) -> bool {
-        record.is_some_and(|record| record.is_taken_in() || self.wanted_elsewhere(&resource.address, record).is_some())
+        record.is_some_and(|record| record.is_imported() || self.wanted_elsewhere(&resource.address, record).is_some())
     }
 
     fn sibling(&self, resource: &Resource, found: &Found) -> Option<(String, String)> {
         sibling_in_the_way(resource, found, self.remembered, &|spec| self.resolved(spec))
-    }
-
-    /// The other address of the plan under which this very thing is wanted.
-    fn wanted_elsewhere(&self, address: &Address, record: &Record) -> Option<&'a Address> {
-        // A health check may be wanted twice; then the journal knows two of them.
-        if record.kind == Kind::HealthCheck {
-            return None;
-        }
-        let own = identity(record.kind, &self.resolved(&record.spec))?;
-        let others = self.wanted.get_or_init(|| self.identities()).get(&(record.kind, own))?;
-        others.iter().copied().find(|other| *other != address)
-    }
-
-    /// What the plan wants, by identity.
-    fn identities(&self) -> Identities<'a> {
-        let mut all = Identities::new();
-        for resource in self.desired.resources.values() {
-            if let Some(identity) = identity(resource.kind, &self.resolved(&resource.spec)) {
-                all.entry((resource.kind, identity)).or_default().push(&resource.address);
-            }
-        }
-        all
     }
 
     /// What refers to something that gets a new identity changes with it: the reference is open again.
@@ -276,7 +226,10 @@ impl<'a> View<'a> {
                 }
                 let before = change.before.as_ref().map(|record| self.resolved(&record.stated()));
                 let fields = differing(&self.remembered.stack, change.kind, &wanted, before.as_ref(), found);
-                let action = if replaces(change.kind, &fields) {
+                let renewed = replaces(change.kind, &fields);
+                let action = if renewed && stays_when_replaced(change) {
+                    Action::Create
+                } else if renewed {
                     Action::Replace
                 } else if change.action == Action::Adopt {
                     Action::Adopt
@@ -294,6 +247,13 @@ impl<'a> View<'a> {
                 if let Some(change) = changes.items.get_mut(&address) {
                     change.risk = risk(change.kind, action, &fields);
                     (change.action, change.fields) = (action, fields);
+                    if action == Action::Create {
+                        change.reason = change.found.take().as_ref().map(stays_beside);
+                        change.fields.clear();
+                    }
+                    if matches!(action, Action::Create | Action::Replace) {
+                        change.origin = Origin::Made;
+                    }
                 }
             }
         }
@@ -303,6 +263,16 @@ impl<'a> View<'a> {
 /// Whether a change gives its address a new identity.
 fn renews(change: &Change) -> bool {
     matches!(change.action, Action::Replace | Action::Create)
+}
+
+/// What existed before stays when something else takes its address.
+fn stays_when_replaced(change: &Change) -> bool {
+    let foreign = change.found.as_ref().is_some_and(|found| matches!(found.owner, Owner::Foreign(_)));
+    change.before.as_ref().map_or(foreign, Record::is_imported)
+}
+
+fn stays_beside(found: &Found) -> String {
+    format!("{} was imported, not made by this stack: it stays as it is and is forgotten; a new one is made", found.id)
 }
 
 /// Nothing differs: still, an unanswered update is written down as done, and settings said another way are remembered.
@@ -322,6 +292,7 @@ fn start(resource: &Resource, action: Action, record: Option<&Record>, found: Op
         moved_from: Vec::new(),
         risk: Risk::Safe,
         reason: None,
+        origin: if matches!(action, Action::Create | Action::Replace) { Origin::Made } else { origin_of(record) },
         after: Some(resource.clone()),
         before: record.cloned(),
         found: found.cloned(),
@@ -338,7 +309,7 @@ fn cannot_stand_beside(kind: Kind, fields: &[FieldChange]) -> bool {
     facts.holds_data && !fields.iter().any(|field| touches(facts.identity, &field.path))
 }
 
-fn risk(kind: Kind, action: Action, fields: &[FieldChange]) -> Risk {
+pub(super) fn risk(kind: Kind, action: Action, fields: &[FieldChange]) -> Risk {
     let facts = kind.facts();
     match action {
         Action::Delete | Action::Replace if facts.holds_data => Risk::DestroysData,

@@ -6,7 +6,7 @@ use super::fields::{at_path, differing};
 use crate::resource::moves::owned;
 use crate::resource::{
     ACCEPTED_EXTRAS, Address, Attributes, Desired, DriftField, Drifted, Extra, FieldChange, Found, Happened, Kind,
-    Observed, Owner, Record, Remedy, Remembered, Said, Sort, Standing, known, resolve,
+    ORIGIN_TAG, Observed, Owner, Record, Remedy, Remembered, Said, Sort, Standing, known, resolve,
 };
 
 /// Everything that is otherwise than remembered. `plan`: whether `desired` comes from a plan, and not from the journal.
@@ -34,6 +34,7 @@ impl Look<'_> {
             happened: Happened::Changed,
             reason: None,
             wanted: self.desired.resources.contains_key(address),
+            origin: record.origin,
             fields: Vec::new(),
         };
         let Some(found) = seen else { return Some(Drifted { happened: Happened::Gone, ..drifted }) };
@@ -62,7 +63,8 @@ impl Look<'_> {
             fields.extend(outputs(record, found));
         }
         fields.extend(others_tags(goal, &before, &found.spec));
-        let others = found.extras.iter().filter(|extra| !self.is_of_another_group(address, extra));
+        let others =
+            found.extras.iter().filter(|extra| !self.is_of_another_group(address, extra) && !extra.is_origin());
         fields.extend(others.map(|extra| also_there(extra, record)));
         fields
     }
@@ -137,7 +139,7 @@ fn also_there(extra: &Extra, record: &Record) -> DriftField {
 fn others_tags(goal: &Value, before: &Value, found: &Value) -> Vec<DriftField> {
     let asked = |key: &str| [goal, before].iter().any(|spec| spec.get("tags").is_some_and(|t| t.get(key).is_some()));
     let held = found.get("tags").and_then(Value::as_object).into_iter().flatten();
-    held.filter(|(key, _)| !asked(key))
+    held.filter(|(key, _)| !asked(key) && *key != ORIGIN_TAG)
         .map(|(key, value)| DriftField {
             path: format!("tags.{key}"),
             sort: Sort::Tag,

@@ -1,18 +1,23 @@
 //! [5] What stands between the world and the plan. Pure: no call, no clock.
 
+mod dependents;
 mod diff;
 mod drift;
 mod fields;
 mod fixed;
 mod moves;
 mod order;
+mod origin;
 mod others;
 mod refusal;
+mod unwanted;
 
+pub use dependents::{dependents, needs_by_name};
 pub use diff::{Scope, diff};
 pub use drift::{drift, says_otherwise};
 pub use fields::{at_path, compare, differing, mark, touches, without};
 pub use fixed::fixed;
 pub use moves::moves;
 pub use order::{Node, Part, leans_on, nodes};
+pub use origin::found_origin;
 pub use refusal::Refusal;

@@ -233,7 +233,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::resource::{Standing, references};
+    use crate::resource::{Origin, Standing, references};
 
     fn address(text: &str) -> Address {
         text.parse().expect("an address")
@@ -253,6 +253,7 @@ mod tests {
             standing: Standing::Present,
             pending: None,
             made_at: None,
+            origin: Origin::Made,
         };
         state.resources.insert(address, record);
     }

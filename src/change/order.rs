@@ -175,7 +175,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::resource::{Record, Risk, Standing};
+    use crate::resource::{Origin, Record, Risk, Standing};
 
     fn change(at: &str, action: Action, needs: &[&str]) -> (Address, Change) {
         let address: Address = at.parse().expect("an address");
@@ -192,6 +192,7 @@ mod tests {
             standing: Standing::Present,
             pending: None,
             made_at: None,
+            origin: Origin::Made,
         };
         let change = Change {
             address: address.clone(),
@@ -201,6 +202,7 @@ mod tests {
             moved_from: Vec::new(),
             risk: Risk::Safe,
             reason: None,
+            origin: Origin::Made,
             after: None,
             before: Some(before),
             found: None,

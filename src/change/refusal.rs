@@ -56,6 +56,21 @@ pub(super) fn contested(resource: &Resource, found: &Found, why: &str) -> Refusa
     }
 }
 
+/// A replacement would delete what is not this stack's.
+pub(super) fn would_replace(resource: &Resource, found: &Found, fields: &[FieldChange]) -> Refusal {
+    let changed: Vec<&str> = fields.iter().map(|field| field.path.as_str()).collect();
+    let title = resource.kind.facts().title;
+    Refusal {
+        address: resource.address.clone(),
+        problem: format!(
+            "{title} {} was not made by this stack, and {} cannot change in place: it would have to be replaced",
+            found.id,
+            changed.join(", ")
+        ),
+        next_step: "let the plan state what is there, or give the new one another name".to_owned(),
+    }
+}
+
 pub(super) fn divided(resource: &Resource, key: &str, other: &str) -> Refusal {
     let name = key.split(' ').next().unwrap_or_default();
     Refusal {

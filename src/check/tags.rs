@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::rule::{Notes, Rule, Seen, error};
 use super::scope::is_open;
-use crate::resource::{ADDRESS_TAG, Kind, STACK_TAG};
+use crate::resource::{ADDRESS_TAG, Kind, ORIGIN_TAG, STACK_TAG};
 
 pub(super) const RULES: &[Rule<Value>] = &[
     error(
@@ -68,7 +68,7 @@ fn each(seen: &Seen<'_, Value>, mut visit: impl FnMut(String, &str, &str)) {
 fn kept(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
     each(seen, |path, key, _| {
         let lower = key.to_ascii_lowercase();
-        let own = lower == STACK_TAG || lower == ADDRESS_TAG;
+        let own = [STACK_TAG, ADDRESS_TAG, ORIGIN_TAG].contains(&lower.as_str());
         notes.add_if(lower.starts_with("aws:") || own, path, || format!("the key is `{key}`"));
     });
 }

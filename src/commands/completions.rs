@@ -2,6 +2,7 @@
 
 use clap::CommandFactory;
 
+use super::Context;
 use crate::cli::Cli;
 use crate::exit::{self, Failure};
 use crate::report;
@@ -18,9 +19,14 @@ pub struct Args {
 ///
 /// # Errors
 /// None.
-pub fn run(args: &Args) -> Result<u8, Failure> {
+pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "akidb-edge", &mut text);
-    report::put(String::from_utf8_lossy(&text).trim_end());
+    let text = String::from_utf8_lossy(&text);
+    if context.voice.json {
+        context.voice.json("completions", &serde_json::json!({"shell": args.shell.to_string(), "text": text}));
+    } else {
+        report::put(text.trim_end());
+    }
     Ok(exit::DONE)
 }

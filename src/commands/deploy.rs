@@ -7,15 +7,17 @@ use std::time::Instant;
 use super::Context;
 use super::asking::{self, Asked};
 use super::full;
-use super::order::{Choice, Order};
+use super::kept;
+use super::order::{Choice, Order, Part};
 use super::saved::{self, SavedPlan};
-use super::walk::{self, PlanArgs, Purpose, Run, RunArgs};
+use super::walk::{self, EmptyArgs, PlanArgs, Purpose, Run, RunArgs};
 use crate::change::Scope;
+use crate::desired::Built;
 use crate::exit::{self, Failure};
 use crate::ledger::Ledger;
 use crate::plan::Plan;
 use crate::report::{self, Terminal};
-use crate::resource::{Address, Remembered};
+use crate::resource::{Address, Changes, Owner, Remembered};
 
 /// Make the stack what the plan says: show the difference, ask, do it. A second run has nothing to do.
 #[derive(Debug, clap::Args)]
@@ -27,10 +29,15 @@ pub struct Args {
     plan: PlanArgs,
     #[command(flatten)]
     run: RunArgs,
+    #[command(flatten)]
+    empty: EmptyArgs,
     /// Save what would be done to a file, for `deploy FILE.plan.json`; do nothing
     #[arg(long, value_name = "FILE.plan.json")]
     out: Option<PathBuf>,
-    /// Only these addresses, with what they need (a beginning or a pattern will do)
+    /// Overwrite the file of --out, even if it is not a saved plan
+    #[arg(long, requires = "out")]
+    force: bool,
+    /// Only these addresses, with what they need (a beginning or a pattern will do); they add up, and with AREA
     #[arg(long, value_name = "ADDRESS")]
     target: Vec<String>,
     /// Not these addresses, nor what needs them
@@ -55,6 +62,9 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     if let Some(file) = args.what.as_ref().filter(|what| what.ends_with(".json")) {
         return saved::apply(file, &args.run, context).await;
     }
+    if let Some(file) = &args.out {
+        saved::may_write(file, args.force)?;
+    }
     let plan = args.plan.load(&context.session)?;
     if args.print_iam_policy {
         return print_policy(&plan, context);
@@ -68,14 +78,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
             command.push_str(&format!(" --{flag} {value}"));
         }
     }
-    for step in &args.request {
-        if plan.step(step).is_none() {
-            return Err(Failure::refused(
-                format!("the plan has no step {step:?}"),
-                "akidb-edge status lists the steps that wait",
-            ));
-        }
-    }
+    need_requests(&plan, &args.request)?;
     let order = Order {
         plan,
         chosen: Choice { targets, excluded: args.exclude, ..Choice::default() },
@@ -85,7 +88,27 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         fallback: None,
         out: args.out,
     };
-    carry_out(order, &args.run, context).await
+    carry_out(order, &args.run.emptying(args.empty), context).await
+}
+
+/// Refuses steps that the plan does not have, and steps that do not wait to be asked for.
+///
+/// # Errors
+/// Which one, and the steps that wait.
+pub fn need_requests(plan: &Plan, requested: &[String]) -> Result<(), Failure> {
+    let Some(unknown) = requested.iter().find(|id| plan.step(id).is_none_or(|step| !step.on_request)) else {
+        return Ok(());
+    };
+    let waiting: Vec<&str> = plan.steps.iter().filter(|step| step.on_request).map(|step| step.id.as_str()).collect();
+    let next = match waiting.as_slice() {
+        [] => "leave --request out: no step of the plan waits to be asked for".to_owned(),
+        all => format!("the steps that wait to be asked for: {}", all.join(", ")),
+    };
+    let problem = match plan.step(unknown) {
+        None => format!("the plan has no step {unknown:?}"),
+        Some(_) => format!("step {unknown:?} does not wait to be asked for: every deploy carries it out"),
+    };
+    Err(Failure::refused(problem, next))
 }
 
 /// Prints what the tool must be allowed to do for this plan, steps on request included.
@@ -93,7 +116,11 @@ fn print_policy(plan: &Plan, context: &Context) -> Result<u8, Failure> {
     let every: BTreeSet<String> = plan.steps.iter().map(|step| step.id.clone()).collect();
     let built = walk::build(plan, &every, &context.voice)?;
     let policy = crate::provider::aws::least_privilege(&built.desired, "*");
-    report::put(&serde_json::to_string_pretty(&policy).unwrap_or_default());
+    if context.voice.json {
+        context.voice.json("iam-policy", &serde_json::json!({"policy": policy}));
+    } else {
+        report::put(&serde_json::to_string_pretty(&policy).unwrap_or_default());
+    }
     Ok(exit::DONE)
 }
 
@@ -123,13 +150,14 @@ async fn with_ledger(
         remembered.requested.iter().filter(known).chain(&order.request).cloned().collect();
     let mut built = walk::build(&order.plan, &requested, &context.voice)?;
     walk::need_files(&built)?;
-    let (moves, remembered) = walk::moved(&built.desired, remembered);
-    let scope = Scope { only: order.chosen.addresses(&built, &remembered)?, adopt: order.adopt.clone(), moves };
+    let Part { only, moves, remembered } = order.chosen.part(&built, remembered)?;
+    let scope = Scope { only, adopt: order.adopt.clone(), moves, ..Scope::default() };
+    need_addresses(order, &built, &scope)?;
     walk::need_changeable(&built.desired, &remembered, &scope)?;
     let artefacts = std::mem::take(&mut built.artefacts);
-    saved::keep_artefacts(&context.global, &built.desired, &artefacts, run.dry_run)?;
+    kept::keep_artefacts(&context.global, &built.desired, &artefacts, run.dry_run)?;
     let at_hand: BTreeSet<String> = artefacts.iter().map(|(sha256, _, _)| sha256.to_owned()).collect();
-    let made = if order.out.is_some() { saved::made_in_memory(&artefacts) } else { Vec::new() };
+    let made = if order.out.is_some() { kept::made_in_memory(&artefacts) } else { Vec::new() };
     let providers = walk::with_artefacts(connection, artefacts);
     let covers = |address: &Address| scope.only.as_ref().is_none_or(|only| only.contains(address));
     let (identity, observed) = connection.look(&built.desired, &remembered, &providers, covers).await?;
@@ -137,10 +165,10 @@ async fn with_ledger(
     context.voice.header(&header);
     say_what_is_in_force(order, &remembered, context);
     let changes = walk::difference(&built.desired, &remembered, &observed, &scope)?;
-    if order.out.is_none() {
-        full::refuse(&changes, &providers, run, context).await?;
-    }
-    for remark in saved::not_to_be_undone(&changes, &at_hand, &context.global, &order.plan.stack) {
+    say_what_is_not_adopted(&order.adopt, &changes, context);
+    let looking = RunArgs { dry_run: only_looks(run, order), ..run.clone() };
+    full::refuse(&changes, &providers, &looking, full::ADD, context).await?;
+    for remark in kept::not_to_be_undone(&changes, &at_hand, &context.global, &order.plan.stack) {
         context.voice.remark(&remark);
     }
     let purpose = Purpose { command: order.command.clone(), requested, fallback: order.fallback.clone() };
@@ -154,6 +182,7 @@ async fn with_ledger(
             scope: &scope,
             made: &made,
             changes: &changes,
+            empty_buckets: run.empty_buckets,
         });
         saved.write(file)?;
     }
@@ -193,6 +222,48 @@ async fn with_ledger(
 
 fn only_looks(run: &RunArgs, order: &Order) -> bool {
     run.dry_run || order.out.is_some()
+}
+
+/// Refuses what would silently be left out: a thing to take up, or a step, outside of what this run works on.
+fn need_addresses(order: &Order, built: &Built, scope: &Scope) -> Result<(), Failure> {
+    if let Some(unknown) = order.adopt.iter().find(|address| !built.desired.resources.contains_key(*address)) {
+        let like = |known: &&Address| known.area() == unknown.area() || known.kind_name() == unknown.kind_name();
+        let near: Vec<&str> = built.desired.resources.keys().filter(like).take(5).map(Address::as_str).collect();
+        let next = match near.as_slice() {
+            [] => "name an address that deploy --dry-run lists".to_owned(),
+            near => format!("name an address of the plan, such as {}", near.join(", ")),
+        };
+        return Err(Failure::refused(format!("the plan has no {unknown} to adopt anything for"), next));
+    }
+    if let Some(outside) = order.adopt.iter().find(|address| !scope.covers(address)) {
+        return Err(Failure::refused(
+            format!("--adopt {outside} is not among the addresses that this run works on"),
+            format!("add --target {outside}, or leave it out of --exclude"),
+        ));
+    }
+    for step in &order.request {
+        let mut own = built.by_step.get(step).into_iter().flatten();
+        if let Some(outside) = own.find(|address| !scope.covers(address)) {
+            return Err(Failure::refused(
+                format!("step {step} changes {outside}, which is not among the addresses that this run works on"),
+                format!("add --target {outside}, or leave it out of --exclude"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// `--adopt` of what is not there, or is this stack's already, takes nothing up: said, so that nobody believes it did.
+fn say_what_is_not_adopted(adopt: &BTreeSet<Address>, changes: &Changes, context: &Context) {
+    for address in adopt {
+        let found = changes.items.get(address).map(|change| change.found.as_ref());
+        let why = match found {
+            Some(Some(found)) if found.owner == Owner::Ours => "it is this stack's already",
+            Some(None) => "nothing is there yet",
+            _ => continue,
+        };
+        context.voice.remark(&format!("--adopt {address} takes nothing up: {why}"));
+    }
 }
 
 fn say_what_is_in_force(order: &Order, remembered: &Remembered, context: &Context) {

@@ -1,18 +1,20 @@
 //! `destroy`: remove the stack.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::Context;
 use super::asking::{self, Asked};
 use super::full;
-use super::order::Choice;
-use super::walk::{self, PlanArgs, Purpose, Run, RunArgs};
-use crate::change::Scope;
-use crate::desired::Built;
+use super::order::{Choice, Part};
+use super::unknown;
+use super::walk::{self, EmptyArgs, PlanArgs, Purpose, Run, RunArgs};
+use crate::change::{self, Scope};
+use crate::desired::{self, Built};
 use crate::exit::Failure;
 use crate::ledger::Ledger;
 use crate::report::{self, Terminal};
-use crate::resource::{Artefacts, Desired};
+use crate::resource::{Action, Address, Artefacts, Change, Changes, Desired, Origin, Remembered};
 
 /// Remove the stack: in order, resumable; what will not go yet is left for a later run (exit code 2).
 #[derive(Debug, clap::Args)]
@@ -24,24 +26,36 @@ pub struct Args {
     stack: Option<String>,
     #[command(flatten)]
     run: RunArgs,
-    /// Only these addresses
+    #[command(flatten)]
+    empty: EmptyArgs,
+    /// Only these addresses, and everything that needs them
     #[arg(long, value_name = "ADDRESS")]
     target: Vec<String>,
+    /// Also delete this resource, which was imported and not made by the stack; by its whole address
+    #[arg(long, value_name = "ADDRESS")]
+    delete_imported: Vec<Address>,
 }
 
 /// Destroys.
 ///
 /// # Errors
 /// What failed, why, and the next step.
-pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
-    let stack = match &args.stack {
-        Some(stack) => stack.clone(),
-        None => args.plan.load(&context.session)?.stack,
-    };
+pub async fn run(mut args: Args, context: &Context) -> Result<u8, Failure> {
+    args.run = args.run.emptying(args.empty);
+    let plan = if args.stack.is_none() { Some(args.plan.load(&context.session)?) } else { None };
+    let stack = args.stack.clone().or(plan.as_ref().map(|plan| plan.stack.clone())).unwrap_or_default();
     walk::no_devices(context, &stack, "uninstall").await?;
     let connection = walk::connect(&context.session).await?;
+    if unknown::known(&stack, context, &connection).await?.sequence == 0 {
+        let wanted = plan.as_ref().and_then(|plan| desired::build(plan, &BTreeSet::new()).ok());
+        let marked = unknown::marked(&stack, wanted.as_ref().map(|built| &built.desired), &connection).await?;
+        return Err(unknown::refusal(&stack, Some(&marked), context));
+    }
     let empty = if args.run.empty_buckets { " --empty-buckets" } else { "" };
-    let command = format!("destroy --stack {stack}{empty}");
+    let mut command = format!("destroy --stack {stack}{empty}");
+    for address in &args.delete_imported {
+        command.push_str(&format!(" --delete-imported {address}"));
+    }
     let ledger = walk::open(context, &connection, &stack, &command, args.run.dry_run).await?;
     let answer = remove(&args, &command, &stack, context, &connection, &ledger).await;
     walk::close(ledger, answer).await
@@ -59,17 +73,23 @@ async fn remove(
     let remembered = ledger.remembered();
     let built = Built { desired: Desired::new(stack), ..Built::default() };
     let choice = Choice { targets: args.target.clone(), exactly: true, ..Choice::default() };
-    let scope = Scope { only: choice.addresses(&built, &remembered)?, ..Scope::default() };
+    let Part { only: named, remembered, .. } = choice.part(&built, change::needs_by_name(remembered))?;
+    let along = named.as_ref().map(|named| change::dependents(&remembered, named)).unwrap_or_default();
+    let only = named.map(|named| named.into_iter().chain(along.keys().cloned()).collect());
+    let delete_imported = imported(&args.delete_imported, &remembered)?;
+    let scope = Scope { only, delete_imported, ..Scope::default() };
     let providers = walk::with_artefacts(connection, Artefacts::default());
-    let covers = |address: &crate::resource::Address| scope.only.as_ref().is_none_or(|only| only.contains(address));
+    let covers = |address: &Address| scope.only.as_ref().is_none_or(|only| only.contains(address));
     let (identity, observed) = connection.look(&built.desired, &remembered, &providers, covers).await?;
     let header = walk::header(connection, &identity, stack, None, &context.global);
     context.voice.header(&header);
-    let changes = walk::difference(&built.desired, &remembered, &observed, &scope)?;
+    let mut changes = walk::difference(&built.desired, &remembered, &observed, &scope)?;
+    say_why(&mut changes, &along);
     if args.run.empty_buckets && !changes.is_empty() {
         context.voice.remark("all objects and old versions in the stack's buckets are deleted for good");
     }
-    full::refuse(&changes, &providers, &args.run, context).await?;
+    say_what_stays(&changes, context);
+    full::refuse(&changes, &providers, &args.run, full::ADD, context).await?;
     let asked = Asked { changes: &changes, built: &built, header: &header, only_looks: args.run.dry_run, whole: false };
     if let Some(code) = asking::confirm(&asked, &args.run, context)? {
         return Ok(code);
@@ -91,6 +111,50 @@ async fn remove(
     let code = asking::tell(&outcome, begun, &asked, context, &context.session.again);
     say_what_is_left(ledger, context);
     Ok(code)
+}
+
+/// What was not named and goes all the same: with the reason in its line.
+fn say_why(changes: &mut Changes, along: &BTreeMap<Address, Address>) {
+    for (address, need) in along {
+        if let Some(change) = changes.items.get_mut(address) {
+            let more = change.reason.take().map_or_else(String::new, |reason| format!("; {reason}"));
+            change.reason = Some(format!("it needs {need}, which goes{more}"));
+        }
+    }
+}
+
+/// The imported resources that are to be deleted, each named by its whole address.
+fn imported(named: &[Address], remembered: &Remembered) -> Result<BTreeSet<Address>, Failure> {
+    for address in named {
+        let next = "akidb-edge state list shows the addresses and which of them were imported";
+        let Some(record) = remembered.resources.get(address) else {
+            return Err(Failure::refused(format!("--delete-imported {address}: the state has no {address}"), next));
+        };
+        if !record.is_imported() {
+            let problem = format!("--delete-imported {address}: it was not imported, a destroy deletes it anyway");
+            return Err(Failure::refused(problem, "leave the option out"));
+        }
+    }
+    Ok(named.iter().cloned().collect())
+}
+
+/// What a destroy leaves standing because the stack did not make it.
+fn say_what_stays(changes: &Changes, context: &Context) {
+    let stays = |change: &&Change| {
+        change.action == Action::Forget && change.found.is_some() && change.origin == Origin::Imported
+    };
+    let staying: Vec<String> = changes
+        .items
+        .values()
+        .filter(stays)
+        .map(|change| format!("{} ({})", change.address, change.found.as_ref().map_or("", |found| &found.id)))
+        .collect();
+    if !staying.is_empty() {
+        context.voice.remark(&format!(
+            "left: imported, not made by this stack: {}; --delete-imported ADDRESS deletes one of them in the same run",
+            staying.join(", ")
+        ));
+    }
 }
 
 /// A destroy that leaves something is partial, and its last line says so.

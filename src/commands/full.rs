@@ -1,5 +1,7 @@
 //! What would stop a deletion half-way: data in buckets, policies of others on roles. Found before the first call.
 
+mod zones;
+
 use std::collections::BTreeSet;
 
 use serde_json::Value;
@@ -9,6 +11,13 @@ use super::walk::RunArgs;
 use crate::exit::Failure;
 use crate::provider::{Providers, Subject};
 use crate::resource::{Action, Address, Attributes, Changes, Kind};
+
+/// How --empty-buckets is said on a command line.
+pub const ADD: &str =
+    "save what you need (aws s3 sync), then add --empty-buckets to delete every object and old version in them, too";
+/// How it is said of a saved plan.
+pub const SAVE_ANEW: &str = "save what you need (aws s3 sync), then make the saved plan again with --empty-buckets to \
+     delete every object and old version in them, too: akidb-edge deploy --plan PLAN --empty-buckets --out FILE.plan.json";
 
 /// One thing that is to go and may hold data.
 struct Doomed<'a> {
@@ -23,8 +32,15 @@ struct Doomed<'a> {
 ///
 /// # Errors
 /// Every such role and bucket by name, with what is in the way.
-pub async fn refuse(changes: &Changes, providers: &Providers, run: &RunArgs, context: &Context) -> Result<(), Failure> {
+pub async fn refuse(
+    changes: &Changes,
+    providers: &Providers,
+    run: &RunArgs,
+    how: &str,
+    context: &Context,
+) -> Result<(), Failure> {
     held_roles(changes, run, context)?;
+    zones::refuse(changes, providers, run, context).await?;
     if run.empty_buckets {
         return Ok(());
     }
@@ -59,10 +75,7 @@ pub async fn refuse(changes: &Changes, providers: &Providers, run: &RunArgs, con
         context.voice.remark(&format!("{problem}\n  the run would be refused without --empty-buckets"));
         return Ok(());
     }
-    Err(Failure::refused(
-        format!("{problem}\nnothing was done"),
-        "save what you need (aws s3 sync), then add --empty-buckets to delete every object and old version in them, too",
-    ))
+    Err(Failure::refused(format!("{problem}\nnothing was done"), how))
 }
 
 /// AWS deletes a role only when nothing hangs on it; what others put there is theirs.

@@ -2,10 +2,13 @@
 
 mod asking;
 pub mod completions;
+pub mod compose;
 pub mod deploy;
 pub mod destroy;
+pub mod doctor;
 mod full;
 pub mod jetson;
+mod kept;
 pub mod known_host;
 #[cfg(feature = "serve")]
 pub mod models;
@@ -18,15 +21,22 @@ mod saved;
 pub mod serve;
 pub mod state;
 pub mod status;
+mod unknown;
+mod usage;
 pub mod validate;
 mod walk;
 
 use std::time::Duration;
 
+use clap::ArgMatches;
+use serde_json::json;
+
 use crate::cli::{Cli, Verb};
 use crate::exit::Failure;
 use crate::report::Voice;
 use crate::session::Session;
+
+pub use usage::usage;
 
 /// What every verb gets.
 pub struct Context {
@@ -36,34 +46,72 @@ pub struct Context {
     pub global: crate::cli::Global,
     /// Where words and data go.
     pub voice: Voice,
+    /// The lease that it took, if it did.
+    pub held: walk::Held,
 }
 
-/// Runs a verb.
-///
-/// # Errors
-/// What failed, why, and the next step.
-pub async fn run(cli: Cli) -> Result<u8, (Failure, Context)> {
+/// Runs a verb and gives its exit code. `typed` is the command line as it was read.
+pub async fn run(cli: Cli, typed: &ArgMatches) -> u8 {
     let session = Session::read(cli.global.no_color, cli.global.route53_rate, Duration::from_secs(cli.global.patience));
     let session = session.waiting_for_certificates(Duration::from_secs(cli.global.certificate_wait));
     let session = session.quietly(cli.global.quiet);
     let voice = Voice::new(&session, &cli.global);
-    let context = Context { session, global: cli.global, voice };
-    let answer = match cli.verb {
-        Verb::Deploy(args) => deploy::run(args, &context).await,
-        Verb::Route(args) => route::run(args, &context).await,
-        Verb::Rollback(args) => rollback::run(args, &context).await,
-        Verb::Status(args) => status::run(args, &context).await,
-        Verb::Destroy(args) => destroy::run(args, &context).await,
-        Verb::State(args) => state::run(args, &context).await,
-        Verb::Validate(args) => validate::run(&args, &context),
-        Verb::Report(args) => report::run(args, &context).await,
-        Verb::Completions(args) => completions::run(&args),
-        Verb::Jetson(args) => jetson::run(args, &context).await,
-        #[cfg(feature = "serve")]
-        Verb::Serve(args) => serve::run(args, &context).await,
-        #[cfg(feature = "serve")]
-        Verb::Models(args) => models::run(args, &context).await,
-        Verb::KnownHost(args) => known_host::run(&args),
+    let context = Context { session, global: cli.global, voice, held: walk::Held::default() };
+    let answer = match compose::refuse(typed) {
+        Ok(()) => walk::unless_interrupted(&context, Box::pin(verb(cli.verb, &context))).await,
+        Err(refused) => Err(refused),
     };
-    answer.map_err(|failure| (failure, context))
+    conclude(&compose::verb(typed).join("-"), answer, &context)
+}
+
+async fn verb(verb: Verb, context: &Context) -> Result<u8, Failure> {
+    match verb {
+        Verb::Deploy(args) => deploy::run(args, context).await,
+        Verb::Route(args) => route::run(args, context).await,
+        Verb::Rollback(args) => rollback::run(args, context).await,
+        Verb::Status(args) => status::run(args, context).await,
+        Verb::Destroy(args) => destroy::run(args, context).await,
+        Verb::Doctor(args) => doctor::run(args, context).await,
+        Verb::State(args) => state::run(args, context).await,
+        Verb::Validate(args) => validate::run(&args, context),
+        Verb::Report(args) => report::run(args, context).await,
+        Verb::Completions(args) => completions::run(&args, context),
+        Verb::Jetson(args) => jetson::run(args, context).await,
+        #[cfg(feature = "serve")]
+        Verb::Serve(args) => serve::run(args, context).await,
+        #[cfg(feature = "serve")]
+        Verb::Models(args) => models::run(args, context).await,
+        Verb::KnownHost(args) => known_host::run(&args),
+    }
+}
+
+/// Refuses to write over a file that this program did not write.
+fn may_overwrite(file: &std::path::Path, force: bool, ours: impl Fn(&str) -> bool) -> Result<(), Failure> {
+    let Ok(bytes) = std::fs::read(file) else { return Ok(()) };
+    if force || bytes.is_empty() || std::str::from_utf8(&bytes).is_ok_and(ours) {
+        return Ok(());
+    }
+    Err(Failure::refused(
+        format!("{} is there, and akidb-edge did not write it: it was left alone", file.display()),
+        "name another place with --out, or add --force to overwrite it",
+    ))
+}
+
+/// What went wrong, in words and with --json as data; the one document of the run.
+fn conclude(verb: &str, answer: Result<u8, Failure>, context: &Context) -> u8 {
+    match answer {
+        Ok(code) => {
+            context.voice.finish(verb, code, None);
+            code
+        }
+        Err(failure) => {
+            context.voice.finish(verb, failure.code, Some(data(&failure)));
+            context.voice.failure(&failure.to_string());
+            failure.code
+        }
+    }
+}
+
+fn data(failure: &Failure) -> serde_json::Value {
+    json!({"exit": failure.code, "problem": failure.problem, "next_step": failure.next_step, "internal": failure.internal})
 }

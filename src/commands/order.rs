@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use crate::change;
 use crate::desired::Built;
 use crate::exit::Failure;
 use crate::plan::Plan;
-use crate::resource::{Address, Remembered};
+use crate::resource::{Address, Moves, Remembered};
 
 /// What a verb wants done, once its arguments are read.
 pub struct Order {
@@ -39,52 +40,129 @@ pub struct Choice {
     pub exactly: bool,
 }
 
+/// The part of the graph that a run works on.
+pub struct Part {
+    /// The addresses; none for all of them.
+    pub only: Option<BTreeSet<Address>>,
+    /// The moves among them.
+    pub moves: Moves,
+    /// The state after these moves.
+    pub remembered: Remembered,
+}
+
 impl Choice {
     /// Whether nothing narrows it down.
     pub fn is_everything(&self) -> bool {
         self.targets.is_empty() && self.steps.is_empty() && self.excluded.is_empty()
     }
 
-    /// The addresses; none for all of them.
+    /// The part of the graph that this is. What only changed its address is known under both.
     ///
     /// # Errors
-    /// When a target names nothing.
-    pub fn addresses(&self, built: &Built, remembered: &Remembered) -> Result<Option<BTreeSet<Address>>, Failure> {
+    /// When a target names nothing, or what moves together is only partly in it.
+    pub fn part(&self, built: &Built, remembered: Remembered) -> Result<Part, Failure> {
+        let all = change::moves(&built.desired, &remembered);
+        let after = remembered.clone().moved(&all);
+        let Some(mut chosen) = self.addresses(built, &after, &all)? else {
+            return Ok(Part { only: None, moves: all, remembered: after });
+        };
+        self.complete(&mut chosen, built, &all)?;
+        let moves = Moves {
+            addresses: all.addresses.into_iter().filter(|(_, to)| chosen.contains(to)).collect(),
+            sets: all.sets.into_iter().filter(|one| chosen.contains(&one.to)).collect(),
+        };
+        let remembered = remembered.moved(&moves);
+        Ok(Part { only: Some(chosen), moves, remembered })
+    }
+
+    /// The addresses that are chosen; none for all of them.
+    fn addresses(
+        &self,
+        built: &Built,
+        remembered: &Remembered,
+        moves: &Moves,
+    ) -> Result<Option<BTreeSet<Address>>, Failure> {
         if self.is_everything() {
             return Ok(None);
         }
         let every: BTreeSet<Address> =
             built.desired.resources.keys().chain(remembered.resources.keys()).cloned().collect();
+        let names = |address: &Address, pattern: &String| {
+            address.matches(pattern) || former(moves, address).any(|former| former.matches(pattern))
+        };
         for pattern in self.targets.iter().chain(&self.excluded) {
-            if !every.iter().any(|address| address.matches(pattern)) {
-                let areas: BTreeSet<&str> = every.iter().map(Address::area).collect();
-                let known = areas.into_iter().collect::<Vec<_>>().join(", ");
-                return Err(Failure::refused(
-                    format!("nothing in this plan or its state is called {pattern:?}"),
-                    format!("areas: {known}; akidb-edge status lists the addresses"),
-                ));
+            if !every.iter().any(|address| names(address, pattern)) {
+                return Err(nothing_called(pattern, &every, &built.desired.stack));
             }
         }
         let of_steps: BTreeSet<&Address> =
             self.steps.iter().filter_map(|step| built.by_step.get(step)).flatten().collect();
         let open = self.targets.is_empty() && self.steps.is_empty();
         let wanted = |address: &Address| {
-            open || of_steps.contains(address) || self.targets.iter().any(|pattern| address.matches(pattern))
+            open || of_steps.contains(address) || self.targets.iter().any(|pattern| names(address, pattern))
         };
         let mut chosen: BTreeSet<Address> = every.iter().filter(|address| wanted(address)).cloned().collect();
         if self.exactly {
             chosen.retain(|address| remembered.resources.contains_key(address));
             if chosen.is_empty() {
                 let problem = format!("nothing of {} is deployed", self.targets.join(", "));
-                return Err(Failure::refused(problem, "akidb-edge status shows what is there"));
+                let next = format!("akidb-edge status --stack {} shows what is there", built.desired.stack);
+                return Err(Failure::refused(problem, next));
             }
         } else {
             chosen.extend(built.desired.with_needs(wanted));
         }
-        let excluded = |address: &Address| self.excluded.iter().any(|pattern| address.matches(pattern));
+        let excluded = |address: &Address| self.excluded.iter().any(|pattern| names(address, pattern));
         chosen.retain(|address| {
             !excluded(address) && !built.desired.with_needs(|start| start == address).iter().any(excluded)
         });
         Ok(Some(chosen))
     }
+
+    /// Adds what has to move with what is chosen: an address that is to be free again, the other group of record sets.
+    fn complete(&self, chosen: &mut BTreeSet<Address>, built: &Built, moves: &Moves) -> Result<(), Failure> {
+        let whole = moves.addresses.iter().map(|(from, to)| (from, to, false));
+        let parts = moves.sets.iter().map(|one| (&one.from, &one.to, true));
+        let pairs: Vec<(&Address, &Address, bool)> = whole.chain(parts).collect();
+        loop {
+            let mut more = BTreeSet::new();
+            for (from, to, both) in &pairs {
+                if chosen.contains(*from) && !chosen.contains(*to) {
+                    more.insert((*to, *from));
+                }
+                if *both && chosen.contains(*to) && !chosen.contains(*from) {
+                    more.insert((*from, *to));
+                }
+            }
+            if more.is_empty() {
+                return Ok(());
+            }
+            for (address, because) in more {
+                let needed = built.desired.with_needs(|one| one == address);
+                let excluded = |address: &Address| self.excluded.iter().any(|pattern| address.matches(pattern));
+                if excluded(address) || needed.iter().any(excluded) {
+                    return Err(Failure::refused(
+                        format!("{because} and {address} change together, and only one of them is excluded"),
+                        format!("add --exclude {because}, or leave {address} in"),
+                    ));
+                }
+                chosen.insert(address.clone());
+                chosen.extend(needed);
+            }
+        }
+    }
+}
+
+/// The addresses from which all of something moves to `address`.
+fn former<'m>(moves: &'m Moves, address: &'m Address) -> impl Iterator<Item = &'m Address> {
+    moves.addresses.iter().filter(move |(_, to)| *to == address).map(|(from, _)| from)
+}
+
+fn nothing_called(pattern: &str, every: &BTreeSet<Address>, stack: &str) -> Failure {
+    let areas: BTreeSet<&str> = every.iter().map(Address::area).collect();
+    let known = areas.into_iter().collect::<Vec<_>>().join(", ");
+    Failure::refused(
+        format!("nothing in this plan or its state is called {pattern:?}"),
+        format!("areas: {known}; akidb-edge status --stack {stack} lists the addresses"),
+    )
 }

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::resource::cache_policy::Choice;
 use crate::resource::{
-    ADDRESS_TAG, Address, Attributes, Kind, Record, Remembered, STACK_TAG, Standing, has_references, resolve,
+    ADDRESS_TAG, Address, Attributes, IMPORTED, Kind, ORIGIN_TAG, Record, Remembered, STACK_TAG, Standing,
+    has_references, resolve,
 };
 
 /// One file of an export.
@@ -53,6 +54,8 @@ pub struct Item<'a> {
     pub spec: Value,
     /// What it makes known.
     pub attributes: &'a Attributes,
+    /// Whether it existed before the stack took it in.
+    pub imported: bool,
 }
 
 impl Item<'_> {
@@ -71,6 +74,9 @@ impl Item<'_> {
         let mut all = tags.clone();
         all.insert(STACK_TAG.to_owned(), self.stack.to_owned());
         all.insert(ADDRESS_TAG.to_owned(), self.address.to_string());
+        if self.imported {
+            all.insert(ORIGIN_TAG.to_owned(), IMPORTED.to_owned());
+        }
         all
     }
 
@@ -102,6 +108,7 @@ pub fn items<'a>(
             id: record.id.as_deref().unwrap_or_default(),
             spec: resolve(&record.spec, &known),
             attributes: &record.attributes,
+            imported: record.is_imported(),
         };
         if record.id.is_none() || record.standing != Standing::Present {
             notes.push(item.note("left out: its last change was never answered; run deploy first"));

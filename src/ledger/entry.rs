@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::resource::{Action, Address, Attributes, Ending, Fault, Kind, Leftover, Level, Moves};
+use crate::resource::{Action, Address, Attributes, Ending, Fault, Kind, Leftover, Level, Moves, Origin};
 
 /// Version of the journal's format; a newer one is refused, an older one is upgraded as it is read.
 ///
@@ -16,7 +16,8 @@ use crate::resource::{Action, Address, Attributes, Ending, Fault, Kind, Leftover
 /// | 1 | 0.1.0 | |
 /// | 2 | 0.1.0 | each line ends with a checksum over it and the lines before it |
 /// | 3 | 0.1.0 | resources move to other addresses (`moved`), groups of record sets name the sets that they own |
-pub const FORMAT: u32 = 3;
+/// | 4 | 0.1.0 | in a bucket, a head with checkpoints and archived segments takes the place of one object for each write |
+pub const FORMAT: u32 = 4;
 
 /// One entry. Entries are only ever added.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,6 +53,12 @@ pub struct Subject {
     /// The step that asked.
     #[serde(default)]
     pub step: String,
+    /// How it came into the state, where the fact says so; else it follows from what was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// When something is begun: what is known of it from the look before (the record sets that existed).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub seen: Attributes,
 }
 
 /// What happened.
@@ -68,6 +75,9 @@ pub enum Fact {
         by: String,
         /// The account it talks to.
         account: String,
+        /// The stack; entries of earlier versions do not say it.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        stack: String,
         /// Version of the tool.
         tool: String,
         /// The steps that are asked for by name, all of them.

@@ -2,9 +2,13 @@
 
 use serde_json::Value;
 
-use crate::resource::{Action, Address, Attributes, Record, Remembered, RunSummary, Standing, unite};
+use crate::resource::{Action, Address, Attributes, Origin, Record, Remembered, RunSummary, Standing, TAKEN_IN, unite};
 
 use super::entry::{Entry, Fact, Subject};
+
+/// The rules by which entries become a state. Whoever changes what the same entries come to raises it: checkpoints that were
+/// folded by other rules are folded again.
+pub const FOLD: u32 = 1;
 
 /// A journal that contradicts itself.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +40,12 @@ pub fn apply(state: &mut Remembered, entry: &Entry) -> Result<(), Contradiction>
         Fact::Succeeded { subject, id, attributes, .. }
         | Fact::Learned { subject, id, attributes }
         | Fact::Accepted { subject, id, attributes, .. } => {
-            state.resources.insert(subject.address.clone(), record(subject, Some(id), attributes, Standing::Present));
+            let made = matches!(&entry.fact, Fact::Succeeded { action: Action::Create | Action::Replace, .. });
+            let origin = origin(state, subject, attributes, made);
+            let mut attributes = attributes.clone();
+            attributes.remove(TAKEN_IN);
+            let new = Record { origin, ..record(subject, Some(id), &attributes, Standing::Present) };
+            state.resources.insert(subject.address.clone(), new);
             // What was to go and is in use again (the same code, published again) does not go any more.
             state.leftovers.retain(|left| left.address != subject.address || left.id != *id);
         }
@@ -93,6 +102,24 @@ fn began(state: &mut Remembered, entry: &Entry) {
     }
 }
 
+/// How what a fact speaks of came into the state. Journals of older versions say so by an attribute, or not at all: then
+/// it follows from what was done.
+fn origin(state: &Remembered, subject: &Subject, attributes: &Attributes, made: bool) -> Origin {
+    let held = state.resources.get(&subject.address);
+    match subject.origin {
+        Some(origin) => origin,
+        None if attributes.get(TAKEN_IN) == Some(&Value::Bool(true)) => Origin::Imported,
+        None if made => Origin::Made,
+        None => held.map_or_else(|| taken_up(subject), |held| held.origin),
+    }
+}
+
+/// What existed and was not in the state is taken up by its mark. What is on a device is put back in another way.
+fn taken_up(subject: &Subject) -> Origin {
+    let plain = subject.kind.on_a_machine() || subject.kind.facts().lookup;
+    if plain { Origin::Made } else { Origin::Recovered }
+}
+
 fn record(subject: &Subject, id: Option<&str>, attributes: &Attributes, standing: Standing) -> Record {
     Record {
         kind: subject.kind,
@@ -105,12 +132,19 @@ fn record(subject: &Subject, id: Option<&str>, attributes: &Attributes, standing
         standing,
         pending: None,
         made_at: None,
+        origin: Origin::Made,
     }
 }
 
 fn intended(state: &mut Remembered, action: Action, subject: &Subject, id: Option<&str>) {
     let held = state.resources.get(&subject.address);
-    let attributes = held.map(|held| held.attributes.clone()).unwrap_or_default();
+    let mut attributes = held.map(|held| held.attributes.clone()).unwrap_or_default();
+    attributes.extend(subject.seen.clone());
+    let origin = match (subject.origin, action) {
+        (Some(origin), _) => origin,
+        (None, Action::Adopt) => taken_up(subject),
+        (None, _) => Origin::Made,
+    };
     let standing = match action {
         Action::Delete => Standing::Deleting,
         Action::Update | Action::Adopt | Action::Move => Standing::Updating,
@@ -118,14 +152,16 @@ fn intended(state: &mut Remembered, action: Action, subject: &Subject, id: Optio
     };
     // Until it is answered, the last known settings stay: an update may or may not have taken effect.
     let updated = match (standing, held) {
-        (Standing::Updating, Some(held)) => Record { standing, pending: pending(held, &subject.spec), ..held.clone() },
+        (Standing::Updating, Some(held)) => {
+            Record { standing, pending: pending(held, &subject.spec), attributes, ..held.clone() }
+        }
         (Standing::Deleting, Some(held)) => Record { standing, ..held.clone() },
         (Standing::Deleting, None) => return,
         _ => {
             // What was begun at a former address and never answered is still looked for by what it was made with there.
             let made_at =
                 held.filter(|held| held.generation == subject.generation).and_then(|held| held.made_at.clone());
-            Record { made_at, ..record(subject, id, &attributes, standing) }
+            Record { made_at, origin, ..record(subject, id, &attributes, standing) }
         }
     };
     state.resources.insert(subject.address.clone(), updated);
@@ -156,24 +192,40 @@ fn failed(state: &mut Remembered, action: Action, address: &Address) {
     }
 }
 
-/// The state after all of `entries`.
+/// The state after all of `entries`, from the first one on.
 ///
 /// # Errors
 /// When one of them cannot follow what came before.
 pub fn fold<'a>(stack: &str, entries: impl IntoIterator<Item = &'a Entry>) -> Result<Remembered, Contradiction> {
-    let mut state = Remembered::empty(stack);
+    fold_from(Remembered::empty(stack), entries)
+}
+
+/// The state after `entries`, which follow those that gave `base`.
+///
+/// # Errors
+/// When one of them cannot follow what came before.
+pub fn fold_from<'a>(
+    base: Remembered,
+    entries: impl IntoIterator<Item = &'a Entry>,
+) -> Result<Remembered, Contradiction> {
+    let mut state = base;
     for entry in entries {
         apply(&mut state, entry)?;
     }
     Ok(state)
 }
 
-/// The state as it was at the end of `revision` (0: before the first run).
+/// The state as it was at the end of `revision` (0: before the first run). `base` is the state before `entries`, at or before
+/// that end.
 ///
 /// # Errors
 /// When an entry cannot follow what came before.
-pub fn fold_until(stack: &str, entries: &[Entry], revision: u64) -> Result<Remembered, Contradiction> {
+pub fn fold_until(base: Remembered, entries: &[Entry], revision: u64) -> Result<Remembered, Contradiction> {
     let after = |entry: &&Entry| matches!(&entry.fact, Fact::RunBegan { revision: began, .. } if *began > revision);
     let end = entries.iter().position(|entry| after(&entry)).unwrap_or(entries.len());
-    fold(stack, &entries[..end])
+    fold_from(base, &entries[..end])
 }
+
+#[cfg(test)]
+#[path = "fold_origins.rs"]
+mod origins;

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use self::patience::Patience;
-use crate::resource::{Address, Attributes, Fault, FieldChange, Found, Kind, Level, Owned};
+use crate::resource::{Address, Attributes, Fault, FieldChange, Found, Kind, Level, Owned, TAKEN_IN};
 
 /// What a call is about. The spec has no open references, except in [`Provider::read`] of things that do not exist yet.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +43,11 @@ pub struct Subject<'a> {
 }
 
 impl Subject<'_> {
+    /// Whether it existed before this stack took it in: its mark says so.
+    pub fn is_imported(&self) -> bool {
+        self.attributes.get(TAKEN_IN) == Some(&Value::Bool(true))
+    }
+
     /// The typed spec.
     ///
     /// # Errors
@@ -120,8 +125,8 @@ pub trait Provider: Send + Sync {
         Ok(Vec::new())
     }
 
-    /// Something in it that would keep the service from deleting it, by name, once the objects with the keys `going` are
-    /// gone. None for what holds no data.
+    /// Something in it that would keep the service from deleting it, by name, once the objects (of a zone: the record sets)
+    /// with the keys `going` are gone. None for what holds no data.
     async fn data(&self, _subject: &Subject<'_>, _going: &BTreeSet<String>) -> Result<Option<String>, Fault> {
         Ok(None)
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::counted;
 use super::machines::Groups;
-use crate::resource::{Action, Change, Changes, FieldChange, Level, MovedFrom, Risk};
+use crate::resource::{Action, Change, Changes, FieldChange, Level, MovedFrom, Origin, Risk};
 
 /// Longest value that is shown; the rest is cut.
 const LONGEST: usize = 90;
@@ -64,8 +64,17 @@ fn line(change: &Change, colour: bool, name: &str, label: &str) -> String {
         risk => format!("  [{}]", risk.words()),
     };
     let reason = change.reason.as_ref().map_or(String::new(), |reason| format!("  ({reason})"));
+    let imported = imported(change);
     let moved: String = change.moved_from.iter().map(|from| moved_line(change, from)).collect();
-    format!("  {mark} {:<8}{name:<40} {label}{risk}{reason}\n{moved}", change.action.word())
+    format!("  {mark} {:<8}{name:<40} {label}{risk}{imported}{reason}\n{moved}", change.action.word())
+}
+
+/// Whether it existed before this stack: then it is never deleted by the way.
+const fn imported(change: &Change) -> &'static str {
+    match change.origin {
+        Origin::Imported => "  [imported, not made by this stack]",
+        Origin::Made | Origin::Recovered => "",
+    }
 }
 
 /// What else is on a resource that is changed: it stays.
@@ -235,7 +244,7 @@ pub fn changes_json(changes: &Changes) -> Value {
         .map(|change| {
             json!({
                 "address": change.address, "kind": change.kind, "action": change.action, "risk": change.risk,
-                "reason": change.reason, "fields": change.fields, "moved_from": change.moved_from,
+                "reason": change.reason, "origin": change.origin, "fields": change.fields, "moved_from": change.moved_from,
                 "id": change.found.as_ref().map(|found| &found.id),
                 "step": change.after.as_ref().map(|resource| &resource.step),
             })

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::changes::pairs;
 use super::counted;
-use crate::resource::{DriftField, Drifted, Happened, Owned, Remedy, Said, Sort};
+use crate::resource::{DriftField, Drifted, Happened, Origin, Owned, Remedy, Said, Sort};
 
 /// Columns before a value.
 const INDENT: usize = 18;
@@ -17,7 +17,8 @@ pub fn drift_text(drift: &[Drifted], everything: bool, colour: bool, width: usiz
     for one in &shown {
         let name = Style::new().bold().force_styling(colour).apply_to(&one.address);
         let reason = one.reason.as_ref().map_or(String::new(), |why| format!(": {why}"));
-        text.push_str(&format!("{name}  {}{reason}\n", happened(one)));
+        let imported = if one.origin == Origin::Imported { "  [imported, not made by this stack]" } else { "" };
+        text.push_str(&format!("{name}  {}{reason}{imported}\n", happened(one)));
         for field in one.fields.iter().filter(|field| everything || field.remedy != Remedy::Leave) {
             text.push_str(&field_lines(field, width));
         }
@@ -60,6 +61,12 @@ fn next(one: &Drifted) -> String {
     let can_accept = one.fields.iter().any(|field| field.remedy == Remedy::Accept);
     let speaks = one.fields.iter().any(|field| field.remedy == Remedy::Deploy);
     match one.happened {
+        Happened::Gone if one.wanted && one.origin == Origin::Imported => {
+            format!(
+                "deploy creates a new one, which is this stack's own then; status --drift --accept {address} forgets it \
+                 until then"
+            )
+        }
         Happened::Gone if one.wanted => {
             format!("deploy makes it again; status --drift --accept {address} forgets it until then")
         }
@@ -68,6 +75,9 @@ fn next(one: &Drifted) -> String {
             format!("ask whose it is; deploy is refused, and takes it with --adopt {address}")
         }
         Happened::Changed if !one.counts() => "nothing: deploy leaves them alone".to_owned(),
+        Happened::Changed if !one.wanted && one.origin == Origin::Imported => {
+            "deploy forgets it: the plan does not want it any more, and this stack did not make it".to_owned()
+        }
         Happened::Changed if !one.wanted => "deploy deletes it: the plan does not want it any more".to_owned(),
         Happened::Changed if can_accept && speaks => {
             "deploy puts back what the plan says; what is also there stays, and can be accepted after that".to_owned()
@@ -141,7 +151,10 @@ pub fn unmanaged_text(owned: &[Owned]) -> String {
         let title = one.kind.facts().title;
         let address = one.address.as_ref().map_or_else(|| "ADDRESS".to_owned(), ToString::to_string);
         text.push_str(&format!("not in the journal: {title} {} carries this stack's mark\n", one.id));
-        text.push_str(&format!("  next  akidb-edge state import {address}={}, or delete it by hand\n", one.id));
+        text.push_str(&format!(
+            "  next  akidb-edge state import {address}={} --plan PLAN, or delete it by hand\n",
+            one.id
+        ));
     }
     text
 }
@@ -188,6 +201,7 @@ mod tests {
             happened: Happened::Changed,
             reason: None,
             wanted: true,
+            origin: Origin::Made,
             fields: vec![field],
         };
         insta::assert_snapshot!(drift_text(&[one], false, false, 100), @"

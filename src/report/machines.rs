@@ -131,7 +131,7 @@ fn what(change: &Change, machine: &str) -> String {
 mod tests {
     use super::super::changes_text;
     use super::*;
-    use crate::resource::{Level, Resource, Risk};
+    use crate::resource::{Level, Origin, Resource, Risk};
 
     fn create(host: &str, kind: Kind, what: &str, spec: Value) -> Change {
         let address = Address::new("jetson", kind, &format!("{host}-{what}"));
@@ -144,6 +144,7 @@ mod tests {
             moved_from: Vec::new(),
             risk: Risk::Safe,
             reason: None,
+            origin: Origin::Made,
             after: Some(after),
             before: None,
             found: None,

@@ -2,9 +2,11 @@
 
 mod changes;
 mod drift;
+mod echo;
 mod findings;
 mod machines;
 mod outcome;
+mod output;
 mod story;
 mod terminal;
 mod voice;
@@ -14,9 +16,10 @@ pub use drift::{drift_text, unmanaged_text};
 pub use findings::{Located, findings_text};
 pub use machines::names;
 pub use outcome::{answers_table, outcome_json, outcome_text, resources_table, rows_table};
+pub use output::{lost, put, say};
 pub use story::{Judged, Story, StoryDay, StoryStep};
 pub use terminal::{Terminal, Transfers};
-pub use voice::{Header, Voice, ask_secret, document, put, remark};
+pub use voice::{Header, Voice, ask_secret, document};
 
 /// Milliseconds for people: `340 ms`, `2.4 s`, `3 min 20 s`.
 pub fn duration(ms: u64) -> String {

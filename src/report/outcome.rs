@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{counted, duration};
 use crate::resource::answer::Answer;
-use crate::resource::{Address, Outcome, Remembered, Standing};
+use crate::resource::{Address, Origin, Outcome, Remembered, Standing};
 
 /// How a run went, in words.
 pub fn outcome_text(outcome: &Outcome, took_ms: u64, command: &str) -> String {
@@ -76,11 +76,13 @@ fn table(width: u16, header: &[&str]) -> Table {
     table
 }
 
-/// What the journal knows, as a table. The column of states is there when there is something to say in it.
+/// What the journal knows, as a table. The columns of origins and states are there when there is something to say in them.
 pub fn resources_table(state: &Remembered, width: u16) -> String {
     let unsettled = state.resources.values().any(|record| record.standing != Standing::Present);
-    let header = ["address", "id", "known as", "state"];
-    let mut table = table(width, if unsettled { &header } else { &header[..3] });
+    let all_made = state.resources.values().all(|record| record.origin == Origin::Made);
+    let columns = [("address", true), ("id", true), ("known as", true), ("origin", !all_made), ("state", unsettled)];
+    let header: Vec<&str> = columns.iter().filter(|(_, shown)| *shown).map(|(name, _)| *name).collect();
+    let mut table = table(width, &header);
     for (address, record) in &state.resources {
         let attribute = |name: &str| record.attributes.get(name).and_then(Value::as_str).map(str::to_owned);
         let known = ["domain_name", "dns_name", "version"].into_iter().find_map(attribute).unwrap_or_default();
@@ -92,6 +94,7 @@ pub fn resources_table(state: &Remembered, width: u16) -> String {
         };
         let id = shortened(record.id.as_deref().unwrap_or_default());
         let mut row = vec![address.to_string(), id, known];
+        row.extend((!all_made).then(|| record.origin.word().to_owned()));
         row.extend(unsettled.then(|| standing.to_owned()));
         table.add_row(row);
     }

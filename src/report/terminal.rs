@@ -8,6 +8,7 @@ use console::Style;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::duration;
+use super::output::say;
 use crate::resource::{Action, Address, Event, Listener};
 
 /// Shows events to a person.
@@ -34,7 +35,7 @@ impl Terminal {
         match &self.bars {
             _ if self.quiet => {}
             Some(bars) => drop(bars.println(text)),
-            None => eprintln!("{text}"),
+            None => say(text),
         }
     }
 
@@ -154,7 +155,7 @@ impl Transfers {
         match &self.bars {
             _ if self.quiet => {}
             Some(bars) => drop(bars.println(text)),
-            None => eprintln!("{text}"),
+            None => say(text),
         }
     }
 }

@@ -1,10 +1,15 @@
 //! The one printer: data goes to standard output, talk to standard error.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use console::Style;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::echo::Echo;
+use super::output::{put, say, say_open};
 use crate::cli::Global;
+use crate::interrupts::Interrupts;
 use crate::session::Session;
 
 /// Version of every JSON document: it changes when a field changes its meaning or goes.
@@ -20,6 +25,16 @@ pub struct Voice {
     pub colour: bool,
     /// How much is said besides.
     pub verbose: u8,
+    interrupts: Interrupts,
+    /// What goes to standard output at the end, with --json.
+    held: Arc<Mutex<Held>>,
+}
+
+/// The one document of a run, and the words that stand in for it when the verb has none of its own.
+#[derive(Debug, Default)]
+struct Held {
+    document: Option<Value>,
+    said: Vec<String>,
 }
 
 /// Whom the tool talks to.
@@ -41,37 +56,41 @@ pub struct Header {
     pub state: String,
 }
 
-/// Writes a line to standard output. A reader that went away (`| head`) is no fault of ours.
-pub fn put(text: &str) {
-    use std::io::Write;
-    let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
-}
-
-/// Says on standard error what a run waits for.
-pub fn remark(text: &str) {
-    eprintln!("{text}");
-}
-
 /// Asks for something that nobody must see; empty when there is no answer.
-pub fn ask_secret(question: &str) -> String {
-    eprint!("{question}");
-    console::Term::stderr().read_secure_line().unwrap_or_default()
+pub fn ask_secret(interrupts: &Interrupts, question: &str) -> String {
+    say_open(question);
+    let echo = Echo::now();
+    let read = || console::Term::stderr().read_secure_line().unwrap_or_default();
+    interrupts.unless_asked(read).unwrap_or_else(|| {
+        echo.restore();
+        String::new()
+    })
 }
 
 /// A JSON document, marked with its schema.
 pub fn document<T: Serialize>(name: &str, body: &T) -> String {
+    serde_json::to_string_pretty(&marked(name, body)).unwrap_or_default()
+}
+
+fn marked<T: Serialize>(name: &str, body: &T) -> Value {
     let mut document = json!({"schema": format!("akidb-edge/{name}/v{SCHEMA}")});
     if let (Some(all), Ok(Value::Object(fields))) = (document.as_object_mut(), serde_json::to_value(body)) {
         all.extend(fields);
     }
-    serde_json::to_string_pretty(&document).unwrap_or_default()
+    document
 }
 
 impl Voice {
     /// A voice for these surroundings.
     pub fn new(session: &Session, global: &Global) -> Self {
-        Self { json: global.json, quiet: global.quiet, colour: session.colour, verbose: global.verbose }
+        Self {
+            json: global.json,
+            quiet: global.quiet,
+            colour: session.colour,
+            verbose: global.verbose,
+            interrupts: session.interrupts.clone(),
+            held: Arc::default(),
+        }
     }
 
     fn style(&self, style: Style) -> Style {
@@ -94,7 +113,7 @@ impl Voice {
     /// Something for a person, on standard error; nothing when quiet.
     pub fn talk(&self, text: &str) {
         if !self.quiet {
-            eprintln!("{text}");
+            say(text);
         }
     }
 
@@ -108,33 +127,60 @@ impl Voice {
     pub fn failure(&self, text: &str) {
         let style = Style::new().red().bold().for_stderr();
         let word = self.style(style).apply_to("error:").to_string();
-        eprintln!("{word} {text}");
+        say(&format!("{word} {text}"));
     }
 
     /// Data, on standard output; with --json only documents go there.
     pub fn data(&self, text: &str) {
         if self.json {
+            self.held(|held| held.said.push(text.trim_end().to_owned()));
             self.talk(text);
         } else {
             put(text.trim_end());
         }
     }
 
-    /// One JSON document on standard output, marked with its schema.
+    /// The JSON document of this run, marked with its schema. It is printed when the run has ended: there is only one.
     pub fn json<T: Serialize>(&self, name: &str, body: &T) {
-        put(&document(name, body));
+        self.held(|held| held.document = Some(marked(name, body)));
+    }
+
+    /// Prints the one JSON document of a run with its exit code; what went wrong after it was made is in it, too.
+    pub fn finish(&self, verb: &str, code: u8, error: Option<Value>) {
+        if !self.json {
+            return;
+        }
+        let (document, said) = self.held(|held| (held.document.take(), std::mem::take(&mut held.said)));
+        let mut document = match (document, error) {
+            (Some(mut document), Some(error)) => {
+                document["error"] = error;
+                document
+            }
+            (Some(document), None) => document,
+            (None, Some(error)) => marked("error", &error),
+            (None, None) => marked(verb, &json!({"said": said})),
+        };
+        document["exit"] = code.into();
+        put(&serde_json::to_string_pretty(&document).unwrap_or_default());
+    }
+
+    fn held<T>(&self, work: impl FnOnce(&mut Held) -> T) -> T {
+        work(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Asks for something that nobody must see; empty when there is no answer.
     pub fn ask_secret(&self, question: &str) -> String {
-        ask_secret(question)
+        ask_secret(&self.interrupts, question)
     }
 
     /// Asks a yes-or-no question; anything but yes is no.
     pub fn ask(&self, question: &str) -> bool {
-        eprint!("{question} [y/N] ");
-        let mut answer = String::new();
-        let read = std::io::stdin().read_line(&mut answer);
-        read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+        say_open(&format!("{question} [y/N] "));
+        let read = || {
+            let mut answer = String::new();
+            std::io::stdin().read_line(&mut answer).is_ok().then_some(answer)
+        };
+        let answer = self.interrupts.unless_asked(read).flatten();
+        answer.is_some_and(|answer| matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
     }
 }

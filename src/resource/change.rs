@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Address, Found, Kind, Leftover, Level, Moves, Record, Resource};
+use super::{Address, Found, Kind, Leftover, Level, Moves, Origin, Record, Resource};
 
 /// What is to be done with one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -126,6 +126,9 @@ pub struct Change {
     pub moved_from: Vec<MovedFrom>,
     /// Why, when it is not obvious.
     pub reason: Option<String>,
+    /// How it came into the state; of what is new, how it comes there by this change.
+    #[serde(default)]
+    pub origin: Origin,
     /// What is wanted, with references.
     pub after: Option<Resource>,
     /// What is remembered.

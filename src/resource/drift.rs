@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Address, Kind};
+use super::{Address, Kind, Origin};
 
 /// What the plan says of a field.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -90,6 +90,8 @@ pub struct Drifted {
     pub reason: Option<String>,
     /// Whether the plan wants it.
     pub wanted: bool,
+    /// How it came into the state.
+    pub origin: Origin,
     /// The fields.
     pub fields: Vec<DriftField>,
 }

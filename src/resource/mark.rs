@@ -6,6 +6,12 @@ use super::{Address, artefact::sha256_hex};
 pub const STACK_TAG: &str = "akidb:stack";
 /// Tag key that carries the address.
 pub const ADDRESS_TAG: &str = "akidb:address";
+/// Tag key that says of a thing with this stack's mark that it existed before: a lost journal does not make it deletable.
+pub const ORIGIN_TAG: &str = "akidb:origin";
+/// The value of [`ORIGIN_TAG`].
+pub const IMPORTED: &str = "imported";
+/// Metadata of an imported object, and the word in the mark of an imported thing without tags.
+pub const IMPORTED_METADATA: &str = "akidb-origin";
 
 /// The idempotency token of one generation of one resource: the same call twice makes one thing.
 /// 32 hex digits of SHA-256 over stack, address and generation; fits the 64 characters of Route 53 references.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::records::RecordSet;
+use super::records::earlier::{Earlier, keep, kept};
 use super::{Address, Kind, Record, Remembered, Standing, token};
 
 /// Where a moved resource was made. Its marks may still say so until they are written again.
@@ -107,7 +108,7 @@ impl Remembered {
 
     fn move_sets(&mut self, one: &SetMove) {
         let Some(mut from) = self.resources.remove(&one.from) else { return };
-        let (going, staying) = self.split(&from, &one.keys);
+        let (moving, remaining) = self.split(&from, &one.keys);
         let zone = from.id.as_deref().and_then(|id| id.split_once('/')).map(|(zone, _)| zone.to_owned());
         let new = || Record {
             id: zone.map(|zone| format!("{zone}/{}", one.to.name())),
@@ -123,12 +124,18 @@ impl Remembered {
         to.needs.extend(from.needs.iter().map(|(need, level)| (need.clone(), *level)));
         to.needs.remove(&one.to);
         let mut held = sets(&to.spec);
-        held.extend(going);
+        held.extend(moving);
         let mut keys = owned(&to, &|spec| self.resolved(spec));
         keys.extend(one.keys.iter().cloned());
+        let (going, staying): (Earlier, Earlier) =
+            kept(&from.attributes).into_iter().partition(|(key, _)| one.keys.contains(key));
+        let mut earlier = kept(&to.attributes);
+        earlier.extend(going);
+        keep(&mut to.attributes, &earlier);
+        keep(&mut from.attributes, &staying);
         self.write(&mut to, held, &keys);
         let keys: BTreeSet<String> = owned(&from, &|spec| self.resolved(spec)).difference(&one.keys).cloned().collect();
-        self.write(&mut from, staying, &keys);
+        self.write(&mut from, remaining, &keys);
         self.resources.insert(one.to.clone(), to);
         if keys.is_empty() {
             self.generations.insert(one.from.clone(), from.generation + 1);
@@ -213,7 +220,7 @@ fn renamed(text: &str, moves: &BTreeMap<Address, Address>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resource::Level;
+    use crate::resource::{Level, Origin};
 
     fn address(text: &str) -> Address {
         text.parse().expect("an address")
@@ -232,6 +239,7 @@ mod tests {
             standing: Standing::Present,
             pending: None,
             made_at: None,
+            origin: Origin::Made,
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Address, Attributes, Fault, Kind, Remembered};
+use super::{Address, Attributes, Fault, IMPORTED, IMPORTED_METADATA, Kind, ORIGIN_TAG, Remembered};
 
 /// Whose a found resource is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,10 +44,26 @@ pub struct Found {
     pub extras: Vec<Extra>,
 }
 
+impl Found {
+    /// Whether its mark says that it was imported: it existed before the stack that marked it.
+    pub fn says_imported(&self) -> bool {
+        let tag = self.spec.get("tags").and_then(|tags| tags.get(ORIGIN_TAG));
+        tag.and_then(Value::as_str) == Some(IMPORTED) || self.extras.iter().any(Extra::is_origin)
+    }
+}
+
+impl Extra {
+    /// Whether it is the part of the mark that says how the thing came into its stack.
+    pub fn is_origin(&self) -> bool {
+        self.path == ORIGIN_TAG || self.path.strip_prefix("metadata.") == Some(IMPORTED_METADATA)
+    }
+}
+
 /// The attribute of a remembered resource that holds the extras which were accepted: path to value.
 pub const ACCEPTED_EXTRAS: &str = "accepted_extras";
 
-/// The attribute of a remembered resource that existed before this stack took it in.
+/// The attribute of a resource that existed before this stack took it in: in journals of older versions, and for providers
+/// that write marks.
 pub const TAKEN_IN: &str = "taken_in";
 
 /// Something on a resource that no plan asked for. An update keeps it.

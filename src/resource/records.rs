@@ -1,5 +1,6 @@
 //! Route 53 record sets, changed in one transaction.
 
+pub mod earlier;
 pub mod spelling;
 pub mod text;
 pub mod value;

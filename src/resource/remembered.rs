@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Address, Attributes, Desired, Kind, Level, MadeAt, Resource, TAKEN_IN};
+use super::{Address, Attributes, Desired, Kind, Level, MadeAt, Resource};
 
 /// Where a remembered resource stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,31 @@ pub enum Standing {
     Updating,
     /// A delete was begun and never answered.
     Deleting,
+}
+
+/// How a resource came into the state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// This stack created it.
+    #[default]
+    Made,
+    /// It carries the mark of this stack, and the journal did not know it: after a lost journal. A rollback forgets it, a
+    /// destroy deletes it.
+    Recovered,
+    /// It existed before this stack took it in (`--adopt`, `state import`). It is deleted only when it is named.
+    Imported,
+}
+
+impl Origin {
+    /// The word in a table.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Made => "made",
+            Self::Recovered => "recovered",
+            Self::Imported => "imported",
+        }
+    }
 }
 
 /// One remembered resource.
@@ -47,6 +72,9 @@ pub struct Record {
     /// Where it was made, when it has moved since and its marks have not been written again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_at: Option<MadeAt>,
+    /// How it came into the state.
+    #[serde(default)]
+    pub origin: Origin,
 }
 
 impl Record {
@@ -60,9 +88,9 @@ impl Record {
         all
     }
 
-    /// Whether it existed before this stack took it in (`--adopt`, `state import`): it is never deleted with the stack.
-    pub fn is_taken_in(&self) -> bool {
-        self.attributes.get(TAKEN_IN) == Some(&Value::Bool(true))
+    /// Whether it existed before this stack took it in: it is not deleted with the stack.
+    pub fn is_imported(&self) -> bool {
+        self.origin == Origin::Imported
     }
 }
 

@@ -73,7 +73,7 @@ fn a_bucket_of_others_is_taken_up_with_what_is_in_it() {
     // The plan gives it up: it was taken in, so it is let go, whatever the flags say.
     let other = stack.plan("none.yaml", &bucket("c", &format!("other-{}", stack.account)));
     let let_go = stack.run(&["deploy", "--plan", &other.to_string_lossy(), "--yes", "--empty-buckets"]).exits(0);
-    assert!(let_go.stdout.contains("taken in, not made by this stack"), "{}", let_go.stdout);
+    assert!(let_go.stdout.contains("[imported, not made by this stack]"), "{}", let_go.stdout);
     still_theirs(&stack, &name);
     // So it is by a rollback of the run that took it in.
     let again = Stack::of(stack.account.clone());
@@ -138,7 +138,7 @@ fn records_of_others_are_taken_up_one_by_one() {
     };
     assert_eq!(listed(), ["A 192.0.2.1", "TXT \"theirs\""]);
     stack.deploy(&stack.plan("zone.yaml", zone)).exits(0);
-    assert_eq!(listed(), ["A 192.0.2.1", "TXT \"theirs\""], "what was taken in is let go, not deleted");
+    assert_eq!(listed(), ["A 192.0.2.7", "TXT \"theirs\""], "what was taken over comes back as it was");
 }
 
 #[test]

@@ -13,4 +13,5 @@ mod rewrite;
 mod route53;
 mod stack;
 mod storage;
+mod taken_in;
 mod xml;

@@ -13,7 +13,7 @@ use crate::commands::walk::{self, Purpose, Run, RunArgs};
 use crate::desired::Built;
 use crate::desired::jetson::is_power;
 use crate::exit::{self, Failure};
-use crate::ledger::{Lease, Ledger};
+use crate::ledger::Ledger;
 use crate::observe;
 use crate::plan::Plan;
 use crate::provider::aws::Identity;
@@ -66,8 +66,7 @@ pub async fn carry_out(aim: Aim, access: &AccessArgs, run: &RunArgs, context: &C
     let ledger = if run.dry_run {
         Ledger::read(store, &aim.stack).await?
     } else {
-        let lease = Lease::new(&context.session.user, &context.session.host, &aim.command);
-        Ledger::write(store, &aim.stack, lease).await?
+        walk::write(context, store, &aim.stack, &aim.command).await?
     };
     let answer = with_ledger(aim, access, run, context, &ledger).await;
     walk::close(ledger, answer).await

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::identity;
-use crate::change::Scope;
+use crate::change::{self, Scope};
 use crate::commands::Context;
 use crate::commands::walk::{self, Connection, PlanArgs};
 use crate::exit::{self, Failure};
@@ -13,9 +13,10 @@ use crate::ledger::{Fact, Ledger, Subject};
 use crate::plan::Plan;
 use crate::provider::aws::Identity;
 use crate::report;
+use crate::resource::records::earlier::{before_change, keep};
 use crate::resource::{
-    Action, Address, Attributes, Changes, Desired, Ending, Found, Kind, Observed, Owner, Record, Remembered, Resource,
-    Standing, TAKEN_IN, has_references, references, resolve,
+    Action, Address, Attributes, Changes, Desired, Ending, Found, Kind, Observed, Origin, Owner, Record, Remembered,
+    Resource, Standing, has_references, references, resolve,
 };
 
 /// What comes under which address.
@@ -96,7 +97,8 @@ async fn with_ledger(
         };
         context.voice.data(&format!("{address} = {}{remark}", found.id));
         let record = after.resources.entry(address.clone());
-        record.and_modify(|record| fill(record, found));
+        let origin = change::found_origin(&built.desired, &remembered, &observed, address);
+        record.and_modify(|record| fill(record, found, origin));
     }
     let adopt = if args.adopt { pairs.keys().cloned().collect() } else { BTreeSet::new() };
     let scope = Scope { only: Some(pairs.keys().cloned().collect()), adopt, ..Scope::default() };
@@ -139,6 +141,7 @@ fn supposed(
             standing: Standing::Present,
             pending: None,
             made_at: None,
+            origin: Origin::Made,
         };
         supposed.resources.insert(address.clone(), held);
     }
@@ -233,11 +236,12 @@ fn elsewhere(given: &str, spec: &Value, identity: &Identity) -> Result<(), Failu
 
 /// What is remembered of it is what was there, as far as the plan speaks of it: a rollback to this revision brings it
 /// back, and what the plan leaves out stays alone.
-fn fill(record: &mut Record, found: &Found) {
+fn fill(record: &mut Record, found: &Found, origin: Origin) {
     record.spec = spoken_of(&record.spec, &found.spec);
     record.attributes.clone_from(&found.attributes);
-    if found.owner != Owner::Ours {
-        record.attributes.insert(TAKEN_IN.to_owned(), true.into());
+    record.origin = origin;
+    if record.kind == Kind::Records && origin != Origin::Recovered {
+        keep(&mut record.attributes, &before_change(None, found, &Value::clone));
     }
     record.id = Some(found.id.clone());
 }
@@ -312,6 +316,7 @@ async fn record(
         command: command.to_owned(),
         by: format!("{}@{}", context.session.user, context.session.host),
         account: identity.account.clone(),
+        stack: after.stack.clone(),
         tool: env!("CARGO_PKG_VERSION").to_owned(),
         requested: after.requested.clone(),
         fallback: after.fallback.clone(),
@@ -326,6 +331,8 @@ async fn record(
             spec: held.spec.clone(),
             needs: held.needs.clone(),
             step: held.step.clone(),
+            origin: Some(held.origin),
+            seen: Attributes::new(),
         };
         let id = held.id.clone().unwrap_or_default();
         ledger.record(Fact::Learned { subject, id, attributes: held.attributes.clone() }).await?;

@@ -206,6 +206,8 @@ fn fact(seen: &Seen, one: &Drifted) -> Option<Fact> {
         spec,
         needs: record.needs.clone(),
         step: record.step.clone(),
+        origin: None,
+        seen: BTreeMap::new(),
     };
     let paths = accepted.map(|field| field.path.clone()).collect();
     Some(Fact::Accepted { subject, id: found.id.clone(), attributes, paths })

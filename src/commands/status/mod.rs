@@ -68,6 +68,10 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     if state.revision() == 0 {
         voice.data(&format!("{stack}: nothing was deployed yet, by the journal {}", ledger.place()));
         tell_the_rest(&state, plan.as_ref(), context);
+        let others = super::unknown::stacks(context);
+        if !others.is_empty() {
+            voice.data(&format!("stacks with a state at {}: {}", context.global.state, others.join(", ")));
+        }
         return Ok(code);
     }
     voice.data(&format!(

@@ -38,10 +38,12 @@ fn person(session: &Session) -> Person {
     let quiet = session.quiet;
     let tell = move |text: &str| {
         if !quiet {
-            report::remark(text);
+            report::say(text);
         }
     };
-    let ask = session.can_ask.then(|| Box::new(report::ask_secret) as Box<dyn Fn(&str) -> String + Send + Sync>);
+    let interrupts = session.interrupts.clone();
+    let ask = move |question: &str| report::ask_secret(&interrupts, question);
+    let ask = session.can_ask.then(|| Box::new(ask) as Box<dyn Fn(&str) -> String + Send + Sync>);
     Person { tell: Box::new(tell), ask }
 }
 

@@ -77,15 +77,30 @@ pub struct RunArgs {
     /// When a run counts as done: every call accepted, everything usable, or everything everywhere
     #[arg(long, value_name = "LEVEL", default_value = "usable", value_parser = level)]
     pub wait: Level,
-    /// Also delete the data in buckets that go: every object and old version
-    #[arg(long)]
+    /// Set by the verbs that can delete a bucket.
+    #[arg(skip)]
     pub empty_buckets: bool,
     /// Steps at the same time at most
     #[arg(long, value_name = "N", default_value_t = 24)]
     pub at_once: usize,
 }
 
+/// For verbs that can delete a bucket.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct EmptyArgs {
+    /// Also delete the data in buckets that go: every object and old version
+    #[arg(long)]
+    pub empty_buckets: bool,
+}
+
 impl RunArgs {
+    /// The same, with what is said about the data in buckets.
+    #[must_use]
+    pub fn emptying(mut self, empty: EmptyArgs) -> Self {
+        self.empty_buckets = empty.empty_buckets;
+        self
+    }
+
     /// How the engine is to go.
     pub fn options(&self) -> Options {
         Options { at_once: self.at_once.max(1), wait: self.wait, empty_buckets: self.empty_buckets }

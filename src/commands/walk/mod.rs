@@ -2,12 +2,12 @@
 
 mod account;
 mod arguments;
+mod leased;
 mod running;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::Context;
 use crate::change::{self, Refusal, Scope};
@@ -15,7 +15,7 @@ use crate::check::{self, Severity};
 use crate::cli::Global;
 use crate::desired::{self, Built};
 use crate::exit::Failure;
-use crate::ledger::{FORMAT, FileStore, Lease, Ledger, S3Store, Store};
+use crate::ledger::{FORMAT, FileStore, Ledger, S3Store, Store};
 use crate::plan::Plan;
 use crate::provider::Providers;
 use crate::provider::aws::{Identity, providers};
@@ -24,7 +24,8 @@ use crate::resource::{Address, Artefacts, Changes, Desired, Moves, Observed, Rem
 use crate::session::Session;
 
 pub use account::{Connection, connect};
-pub use arguments::{PlanArgs, RunArgs};
+pub use arguments::{EmptyArgs, PlanArgs, RunArgs};
+pub use leased::{Held, unless_interrupted, write};
 pub use running::{Purpose, Run, began, learned};
 
 /// The graph of a plan, as asked for.
@@ -96,10 +97,14 @@ pub fn findings(plan: &Plan, built: &Built) -> Vec<Located> {
         path: String::new(),
         problem: format!("{path} cannot be read: {why}"),
         aws_says: "nothing: deploy stops before the first call".to_owned(),
-        instead: "make model fetches the models of week 13; or set the variable to where yours lie".to_owned(),
+        instead: THE_FILE.to_owned(),
     }));
     all
 }
+
+/// What helps when a file of the plan is not there.
+const THE_FILE: &str =
+    "put the file there, or let the plan name where it lies (--var NAME=FOLDER sets a variable of the plan)";
 
 /// Refuses a run whose files are not there.
 ///
@@ -109,10 +114,7 @@ pub fn need_files(built: &Built) -> Result<(), Failure> {
     let Some((path, _, why)) = built.missing.first() else { return Ok(()) };
     let more = built.missing.len() - 1;
     let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
-    Err(Failure::refused(
-        format!("the plan carries {path}, which cannot be read: {why}{more}"),
-        "make model fetches the models of week 13; or set the plan's variable to where yours lie",
-    ))
+    Err(Failure::refused(format!("the plan carries {path}, which cannot be read: {why}{more}"), THE_FILE))
 }
 
 /// The store of a stack's journal.
@@ -184,9 +186,7 @@ pub async fn open(
     if only_looks {
         return Ok(Ledger::read(store, stack).await?);
     }
-    let lease = Lease::new(&context.session.user, &context.session.host, command);
-    let lease = lease.lasting(Duration::from_secs(context.global.lease_ttl));
-    let ledger = Ledger::write(store, stack, lease).await?;
+    let ledger = write(context, store, stack, command).await?;
     let fence = ledger.fence();
     connection.clients.ask_first(Box::new(move || fence.check()));
     if let Some((format, backup)) = ledger.older() {

@@ -1,8 +1,8 @@
 //! A run: from the first to the last line of its revision.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use tokio::sync::watch;
+use serde_json::Value;
 
 use crate::change::says_otherwise;
 use crate::execute::{self, Options, Work};
@@ -10,7 +10,8 @@ use crate::exit::Failure;
 use crate::ledger::{Fact, Ledger, Subject};
 use crate::provider::Providers;
 use crate::provider::aws::Identity;
-use crate::resource::{ACCEPTED_EXTRAS, Action, Change, Changes, Ending, Listener, Outcome, Remembered, TAKEN_IN};
+use crate::resource::records::earlier::{before_change, keep};
+use crate::resource::{ACCEPTED_EXTRAS, Action, Change, Changes, Ending, Kind, Listener, Outcome, Remembered, resolve};
 use crate::session::Session;
 
 /// What a run is called in the journal, and what it puts in force.
@@ -54,7 +55,7 @@ impl Run<'_> {
         for learned in learned(changes, &self.ledger.remembered()) {
             self.ledger.record(learned).await?;
         }
-        let stop = interrupts();
+        let stop = self.session.interrupts.stop();
         let work =
             Work::new(changes, self.providers, self.ledger, self.listener, self.options, stop, &self.identity.account);
         let outcome = execute::run(&work).await?;
@@ -71,6 +72,7 @@ pub fn began(before: &Remembered, purpose: &Purpose, session: &Session, account:
         command: purpose.command.clone(),
         by: format!("{}@{}", session.user, session.host),
         account: account.to_owned(),
+        stack: before.stack.clone(),
         tool: env!("CARGO_PKG_VERSION").to_owned(),
         requested: purpose.requested.clone(),
         fallback: purpose.fallback.clone(),
@@ -96,43 +98,18 @@ pub fn learned(changes: &Changes, before: &Remembered) -> Vec<Fact> {
             spec: resource.spec.clone(),
             needs: resource.needs.clone(),
             step: resource.step.clone(),
+            origin: None,
+            seen: BTreeMap::new(),
         };
         let mut attributes = found.attributes.clone();
-        // What a person accepted is no word of the service's.
-        for said in [ACCEPTED_EXTRAS, TAKEN_IN] {
-            let value = before.attribute(change.address.as_str(), said);
-            attributes.extend(value.map(|value| (said.to_owned(), value)));
+        let resolved = |spec: &Value| resolve(spec, &|address, name| before.attribute(address, name));
+        if change.kind == Kind::Records {
+            keep(&mut attributes, &before_change(before.resources.get(&change.address), found, &resolved));
         }
+        // What a person accepted is no word of the service's.
+        let accepted = before.attribute(change.address.as_str(), ACCEPTED_EXTRAS);
+        attributes.extend(accepted.map(|value| (ACCEPTED_EXTRAS.to_owned(), value)));
         (!known).then(|| Fact::Learned { subject, id: found.id.clone(), attributes })
     });
     news.collect()
-}
-
-/// Becomes true at the first Ctrl-C or SIGTERM. A second one ends the process at once, as if it was killed: the journal
-/// knows what was under way.
-fn interrupts() -> watch::Receiver<bool> {
-    let (send, receive) = watch::channel(false);
-    tokio::spawn(async move {
-        interrupted().await;
-        // The receiver is gone when the run has ended: then there is nobody to tell.
-        let _ = send.send(true);
-        interrupted().await;
-        eprintln!("ended at once: the same command goes on from here");
-        end_at_once();
-    });
-    receive
-}
-
-#[expect(clippy::disallowed_methods, reason = "the user asked twice: nothing may hold the process up")]
-fn end_at_once() {
-    std::process::exit(130);
-}
-
-async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-    tokio::select! {
-        asked = tokio::signal::ctrl_c() => if asked.is_err() { std::future::pending::<()>().await },
-        _ = terminate.recv() => {}
-    }
 }

@@ -10,9 +10,10 @@ use super::{Ended, Problem, Work, millis};
 use crate::change::{compare, differing, mark};
 use crate::ledger::{Fact, Subject as Noted};
 use crate::provider::{Made, Provider, Settled, Subject};
+use crate::resource::records::earlier::{Earlier, before_change, coming_back, keep, kept, sets};
 use crate::resource::{
-    ACCEPTED_EXTRAS, Action, Address, Attributes, Change, Class, Event, Fault, Found, Kind, Level, Owner, Record,
-    Resource, Standing, TAKEN_IN, has_references, token, zone,
+    ACCEPTED_EXTRAS, Action, Address, Attributes, Change, Class, Event, Fault, Found, Kind, Level, Origin, Owner,
+    Record, Resource, Standing, TAKEN_IN, has_references, token, zone,
 };
 
 /// What a put works on.
@@ -74,15 +75,25 @@ pub async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
         spec: resource.spec.clone(),
         needs: resource.needs.clone(),
         step: resource.step.clone(),
+        origin: (action == Action::Adopt).then_some(change.origin),
+        seen: Attributes::new(),
     };
+    let earlier = earlier_sets(work, change, action);
     let id = change.found.as_ref().filter(|_| !renewed).map(|found| found.id.clone());
-    work.ledger.record(Fact::Intended { action, subject: noted.clone(), id: id.clone() }).await?;
+    let mut seen = Attributes::new();
+    keep(&mut seen, &earlier);
+    let intended = Noted { seen, ..noted.clone() };
+    work.ledger.record(Fact::Intended { action, subject: intended, id: id.clone() }).await?;
     let token = if gone || renewed {
         token(&work.changes.stack, &change.address, generation)
     } else {
         work.ledger.remembered().token(&change.address)
     };
-    let attributes = if renewed { Attributes::new() } else { work.known.of(&change.address) };
+    let mut attributes = if renewed { Attributes::new() } else { work.known.of(&change.address) };
+    keep(&mut attributes, &earlier);
+    if change.origin == Origin::Imported {
+        attributes.insert(TAKEN_IN.to_owned(), true.into());
+    }
     let before = change.before.as_ref().filter(|record| !renewed && record.id.is_some());
     let before = before.map(|record| work.resolved_before(&record.stated()));
     let provider = work.providers.of(change.kind)?.as_ref();
@@ -92,7 +103,11 @@ pub async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
         (Some(found), Action::Update | Action::Adopt | Action::Move) => update(&put, found, change).await?,
         _ => create(&put, was_absent(change)).await?,
     };
-    let made = with_what_people_said(made, change);
+    let mut made = with_what_people_said(made, change);
+    if change.kind == Kind::Records {
+        let (_, later) = coming_back(&earlier, &sets(&put.spec));
+        keep(&mut made.attributes, &later);
+    }
     let took_ms = millis(begun);
     let succeed = |attributes: Attributes| Fact::Succeeded {
         action,
@@ -121,19 +136,25 @@ pub async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
     Ok(Ended { done, ..Ended::nothing(&change.address, &made.id) })
 }
 
-/// What people said of a resource stays true while it is the same resource: which extras were accepted, and that it existed
-/// before it was taken in.
+/// The record sets that existed before this stack wrote to their group: those that are known, and those that this change
+/// takes over.
+fn earlier_sets(work: &Work<'_>, change: &Change, action: Action) -> Earlier {
+    let changes = matches!(action, Action::Update | Action::Adopt | Action::Move);
+    let Some(found) = change.found.as_ref().filter(|_| changes && change.kind == Kind::Records) else {
+        return Earlier::new();
+    };
+    match change.origin {
+        // It carries this stack's records: they were written by runs that the journal does not know any more.
+        Origin::Recovered => change.before.as_ref().map(|record| kept(&record.attributes)).unwrap_or_default(),
+        _ => before_change(change.before.as_ref(), found, &|spec| work.resolved_before(spec)),
+    }
+}
+
+/// What people said of a resource stays true while it is the same resource: which extras were accepted.
 fn with_what_people_said(mut made: Made, change: &Change) -> Made {
     let before = change.before.as_ref().filter(|record| record.id.as_deref() == Some(&made.id));
-    for said in [ACCEPTED_EXTRAS, TAKEN_IN] {
-        if let Some(value) = before.and_then(|record| record.attributes.get(said)) {
-            made.attributes.insert(said.to_owned(), value.clone());
-        }
-    }
-    let foreign = change.found.as_ref().is_some_and(|found| matches!(found.owner, Owner::Foreign(_)));
-    // A create that was never answered made it; what is on a device is put back as it was in another way.
-    if change.action == Action::Adopt && foreign && change.before.is_none() && !change.kind.on_a_machine() {
-        made.attributes.insert(TAKEN_IN.to_owned(), true.into());
+    if let Some(value) = before.and_then(|record| record.attributes.get(ACCEPTED_EXTRAS)) {
+        made.attributes.insert(ACCEPTED_EXTRAS.to_owned(), value.clone());
     }
     made
 }

@@ -7,7 +7,7 @@ use super::{Ended, Problem, Work, again, give_up, millis};
 use crate::change::leans_on;
 use crate::ledger::{Fact, Subject as Noted};
 use crate::provider::{Gone, Subject};
-use crate::resource::{Action, Address, Change, Class, Event, Fault, Leftover};
+use crate::resource::{Action, Address, Attributes, Change, Class, Event, Fault, Leftover};
 
 /// The old one leaves its address before the new one comes: whatever happens now, it will be deleted later.
 pub async fn set_aside(work: &Work<'_>, change: &Change) -> Result<(), Problem> {
@@ -72,6 +72,8 @@ pub async fn remove(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> 
             spec: record.spec.clone(),
             needs: record.needs.clone(),
             step: record.step.clone(),
+            origin: None,
+            seen: Attributes::new(),
         };
         work.ledger.record(Fact::Intended { action: Action::Delete, subject, id: Some(old.id.clone()) }).await?;
     }

@@ -28,6 +28,8 @@ struct Resource {
     identifier: Option<(&'static str, String)>,
     region: String,
     parameters: Vec<(&'static str, String)>,
+    /// It existed before the stack took it in.
+    imported: bool,
 }
 
 /// What one of ours becomes.
@@ -35,7 +37,8 @@ type Said = Result<(Resource, Vec<Note>), Note>;
 
 fn resource(kind: &'static str, identifier: (&'static str, &str), properties: Value) -> Resource {
     let identifier = Some((identifier.0, identifier.1.to_owned()));
-    Resource { kind, properties: stated(properties), identifier, region: GLOBAL.to_owned(), parameters: Vec::new() }
+    let properties = stated(properties);
+    Resource { kind, properties, identifier, region: GLOBAL.to_owned(), parameters: Vec::new(), imported: false }
 }
 
 /// One that CloudFormation makes, but does not take up.
@@ -90,7 +93,8 @@ pub fn export(state: &Remembered) -> Export {
     for item in &items {
         match said(item, &items) {
             Ok(None) => {}
-            Ok(Some((made, more))) => {
+            Ok(Some((mut made, more))) => {
+                made.imported = item.imported;
                 notes.extend(more);
                 let region = regions.entry(made.region.clone()).or_default();
                 let list = if made.identifier.is_some() { &mut region.imported } else { &mut region.made };
@@ -172,10 +176,13 @@ fn template(what: &str, resources: &BTreeMap<String, (String, Resource)>, notes:
             let key = if *parameter == "CodeBucket" { "S3Bucket" } else { "S3Key" };
             properties["Code"][key] = json!({"Ref": whole});
         }
-        let said = json!({
+        let mut said = json!({
             "Type": resource.kind, "DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain",
             "Metadata": {"akidb-edge": address}, "Properties": properties,
         });
+        if resource.imported {
+            said["Metadata"]["Origin"] = "imported into the stack, not made by it".into();
+        }
         all.insert(name.clone(), said);
     }
     let mut template = json!({"AWSTemplateFormatVersion": "2010-09-09", "Description": what, "Resources": all});

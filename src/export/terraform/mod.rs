@@ -32,6 +32,8 @@ struct Resource {
     region: Option<String>,
     /// Settings that cannot be read back: their values in the configuration are not compared.
     unread: &'static [&'static str],
+    /// It existed before the stack took it in.
+    imported: bool,
     body: Body,
 }
 
@@ -40,7 +42,15 @@ type Said = Result<(Vec<Resource>, Vec<Note>), Note>;
 
 /// A resource that is named as its address.
 fn resource(kind: &'static str, item: &Item<'_>, id: impl Into<String>, body: Body) -> Resource {
-    Resource { kind, label: label(item.address), id: id.into(), region: None, unread: &[], body }
+    Resource {
+        kind,
+        label: label(item.address),
+        id: id.into(),
+        region: None,
+        unread: &[],
+        imported: item.imported,
+        body,
+    }
 }
 
 impl Resource {
@@ -182,8 +192,15 @@ fn whole(resource: &Resource) -> Body {
     if let Some(region) = resource.region.as_deref().filter(|region| *region != GLOBAL) {
         body = Body::new().code("provider", &format!("aws.{}", part(region))).then(body);
     }
+    let mut settings = Body::new();
+    if resource.imported {
+        body = Body::new().remark("Imported into the stack, not made by it.").then(body);
+        settings = settings.code("prevent_destroy", "true");
+    }
     if !resource.unread.is_empty() {
-        let settings = Body::new().code("ignore_changes", &format!("[{}]", resource.unread.join(", ")));
+        settings = settings.code("ignore_changes", &format!("[{}]", resource.unread.join(", ")));
+    }
+    if resource.imported || !resource.unread.is_empty() {
         body = body.block("lifecycle", settings);
     }
     body

@@ -47,7 +47,7 @@ pub use account::{ConnectionDescription, Described};
 pub use clients::{Access, Clients, GLOBAL, Identity};
 pub use credentials::{Person, SERVICE as CREDENTIALS};
 pub use fault::of as fault_of;
-pub use permissions::policy as least_privilege;
+pub use permissions::{Missing, Simulation, policy as least_privilege, simulate};
 pub use rules::{RULES, Rule};
 pub use validation::CERTIFICATE_WAIT;
 

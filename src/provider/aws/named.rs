@@ -13,7 +13,10 @@ use super::Clients;
 use super::edit::taken;
 use super::stated;
 use crate::provider::{Gone, Made, Provider, Search, Subject};
-use crate::resource::{Address, Attributes, Class, Extra, Fault, FieldChange, Found, Kind, Owned, Owner, comment};
+use crate::resource::{
+    Address, Attributes, Class, Extra, Fault, FieldChange, Found, IMPORTED, Kind, ORIGIN_TAG, Owned, Owner, TAKEN_IN,
+    comment,
+};
 
 /// One page of a listing: ids with their configurations, and the marker of the next page.
 pub type Page<C> = (Vec<(String, C)>, Option<String>);
@@ -115,6 +118,14 @@ impl<A: Api> Named<A> {
 
 /// The text with the mark behind it.
 fn marked(subject: &Subject<'_>, text: &str, limit: usize) -> Result<String, Fault> {
+    if subject.is_imported() {
+        let room = limit.saturating_sub(IMPORTED.len() + 1);
+        let plain = crate::resource::marked(subject.stack, subject.address, text, room);
+        // Where there is no room for the word, the journal alone knows.
+        if let Some(text) = plain.as_deref().and_then(|text| text.strip_suffix(')')) {
+            return Ok(format!("{text} {IMPORTED})"));
+        }
+    }
     crate::resource::marked(subject.stack, subject.address, text, limit).ok_or_else(|| {
         let mark = comment(subject.stack, subject.address);
         let words = format!("stack name and address ({mark}) do not fit into a comment of {limit} characters");
@@ -133,9 +144,12 @@ fn unmarked(subject: &Subject<'_>, held: &str, wanted: &str, limit: usize) -> (O
         _ => Owner::Foreign(format!("its comment is {held:?}")),
     };
     // A text that had to be cut is no difference, also under the address that it had before the plan moved it.
-    let cut =
-        address.parse::<Address>().ok().and_then(|address| crate::resource::marked(stack, &address, wanted, limit));
-    let text = held.strip_suffix(&format!("(akidb-edge {stack} {address})")).unwrap_or(held);
+    let parsed = address.parse::<Address>().ok();
+    let known = Attributes::from([(TAKEN_IN.to_owned(), says_imported(held).into())]);
+    let cut = parsed.and_then(|address| {
+        marked(&Subject { stack, address: &address, attributes: &known, ..*subject }, wanted, limit).ok()
+    });
+    let text = held.rsplit_once("(akidb-edge ").map_or(held, |(text, _)| text);
     let text = if cut.as_deref() == Some(held) { wanted } else { text.strip_suffix(' ').unwrap_or(text) };
     (owner, text.to_owned())
 }
@@ -143,7 +157,13 @@ fn unmarked(subject: &Subject<'_>, held: &str, wanted: &str, limit: usize) -> (O
 /// The stack and the address that the mark in a comment names.
 fn read_mark(held: &str) -> Option<(&str, &str)> {
     let (_, mark) = held.strip_suffix(')')?.rsplit_once("(akidb-edge ")?;
-    mark.split_once(' ')
+    let (stack, address) = mark.split_once(' ')?;
+    Some((stack, address.strip_suffix(IMPORTED).map_or(address, str::trim_end)))
+}
+
+/// Whether the mark in a comment says that the thing was imported.
+fn says_imported(held: &str) -> bool {
+    read_mark(held).is_some() && held.ends_with(&format!(" {IMPORTED})"))
 }
 
 fn made(id: String) -> Made {
@@ -168,9 +188,11 @@ impl<A: Api> Provider for Named<A> {
         };
         let Some((id, config)) = hit else { return Ok(None) };
         let (owner, text) = unmarked(subject, A::text(&config), A::wanted_text(&wanted), A::LIMIT);
+        let imported = says_imported(A::text(&config));
         let others = A::others(&config);
         let (spec, mut extras) = stated::parted(subject, &A::spec(config, text), &A::usual())?;
         extras.extend(others.into_iter().map(|(path, value)| Extra { path, value, theirs: false }));
+        extras.extend(imported.then(|| Extra { path: ORIGIN_TAG.to_owned(), value: IMPORTED.into(), theirs: true }));
         Ok(Some(Found { attributes: attributes(&id), id, spec, owner, extras }))
     }
 

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 
 use crate::provider::Subject;
-use crate::resource::{ADDRESS_TAG, FieldChange, Found, Owner, STACK_TAG};
+use crate::resource::{ADDRESS_TAG, FieldChange, Found, IMPORTED, ORIGIN_TAG, Owner, STACK_TAG};
 
 /// The plan's tags with the tool's own.
 pub fn wanted(subject: &Subject<'_>, tags: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let mut all = tags.clone();
     all.insert(STACK_TAG.to_owned(), subject.stack.to_owned());
     all.insert(ADDRESS_TAG.to_owned(), subject.address.to_string());
+    if subject.is_imported() {
+        all.insert(ORIGIN_TAG.to_owned(), IMPORTED.to_owned());
+    }
     all
 }
 

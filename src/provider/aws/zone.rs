@@ -3,7 +3,7 @@
 //! The service takes any number of zones of one name, each with other name servers. So a zone is looked for before one
 //! is made, and a second one beside somebody else's is refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -175,6 +175,18 @@ impl Provider for Zones {
 
     async fn list_owned(&self, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
         owned::zones(&self.clients, search).await
+    }
+
+    async fn data(&self, subject: &Subject<'_>, going: &BTreeSet<String>) -> Result<Option<String>, Fault> {
+        let Some(id) = subject.id else { return Ok(None) };
+        let staying = match super::records::read::staying(&self.clients, bare(id), going).await {
+            Err(fault) if fault.class == Class::Missing => Vec::new(),
+            other => other?,
+        };
+        let named: Vec<&str> = staying.iter().take(5).map(String::as_str).collect();
+        let more = staying.len() - named.len();
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        Ok((!staying.is_empty()).then(|| format!("{}{more}", named.join(", "))))
     }
 
     async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {

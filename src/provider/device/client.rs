@@ -1,5 +1,6 @@
 //! The user's own OpenSSH client: its options, the pinned key, and what its refusals mean.
 
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use super::connection::Access;
@@ -25,6 +26,8 @@ pub fn command(host: &HostSpec, access: &Access) -> Result<(Command, Pin), Fault
 /// The client with the options that hold for every use.
 fn bare(host: &HostSpec, access: &Access) -> Command {
     let mut command = Command::new("ssh");
+    // Ctrl-C goes to the whole process group of the terminal: what is under way on a device is to be finished.
+    command.process_group(0);
     let strict = if access.accept_new { "StrictHostKeyChecking=accept-new" } else { "StrictHostKeyChecking=yes" };
     let every = (access.alive.as_secs() / 3).max(1);
     command.args(["-T", "-o", "BatchMode=yes", "-o", strict, "-o", "LogLevel=ERROR", "-o", "ServerAliveCountMax=3"]);

@@ -22,6 +22,8 @@ pub enum Act {
     Reword(&'static str, &'static str),
     /// It is forwarded; its answer comes as this function writes it again.
     Rewrite(fn(&str) -> String),
+    /// It waits until the proxy is reset, then it is forwarded; other calls go on meanwhile.
+    Pause,
     /// It waits for ever, and with it every later call; it does not take effect.
     HoldBefore,
     /// It takes effect, then waits for ever, and with it every later call.

@@ -59,6 +59,8 @@ struct State {
     frozen: bool,
     /// Nobody listens any more.
     vanished: bool,
+    /// Calls that wait for the next reset.
+    paused: usize,
 }
 
 #[derive(Default)]
@@ -66,6 +68,7 @@ struct Shared {
     state: Mutex<State>,
     changed: Condvar,
     listening: OnceLock<AbortHandle>,
+    resets: tokio::sync::watch::Sender<u64>,
 }
 
 impl Shared {
@@ -157,6 +160,14 @@ impl Proxy {
         state.chance = None;
         state.calls.clear();
         state.frozen = false;
+        self.shared.resets.send_modify(|resets| *resets += 1);
+    }
+
+    /// Waits until a call is paused; false when that does not happen in time.
+    pub fn paused_within(&self, span: Duration) -> bool {
+        let state = self.shared.state();
+        let waiting = |state: &mut State| state.paused == 0;
+        !self.shared.changed.wait_timeout_while(state, span, waiting).expect("no broken lock").1.timed_out()
     }
 
     /// Waits until a call is held and every other call has been answered; false when that does not happen in time.

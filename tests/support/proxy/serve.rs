@@ -61,6 +61,16 @@ impl Shared {
         state.frozen |= freeze;
         self.changed.notify_all();
     }
+
+    /// Waits for the next reset.
+    async fn pause(&self) {
+        let mut resets = self.resets.subscribe();
+        self.state().paused += 1;
+        self.changed.notify_all();
+        // The sender lives as long as `self`.
+        let _ = resets.changed().await;
+        self.state().paused -= 1;
+    }
 }
 
 /// Serves every connection until nobody is to listen any more.
@@ -92,6 +102,7 @@ async fn serve(client: TcpStream, target: &str, shared: &Shared) -> io::Result<(
                 client.get_mut().write_all(&refusal.answer(&request.head).bytes()).await?;
                 continue;
             }
+            Some(Act::Pause) => shared.pause().await,
             Some(Act::Delay(span)) => tokio::time::sleep(*span).await,
             _ => {}
         }

@@ -16,7 +16,9 @@ use super::fault::{not_at_hand, optional, taken};
 use super::{Clients, fault_of};
 use crate::provider::{Gone, Made, Provider, Subject};
 use crate::resource::object::ObjectSpec;
-use crate::resource::{Address, Artefacts, Attributes, Class, Extra, Fault, FieldChange, Found, Owner};
+use crate::resource::{
+    Address, Artefacts, Attributes, Class, Extra, Fault, FieldChange, Found, IMPORTED, IMPORTED_METADATA, Owner,
+};
 
 /// The largest object that S3 copies in one call (5 GB).
 const MOST_COPIED: u64 = 5_000_000_000;
@@ -129,6 +131,9 @@ fn metadata(subject: &Subject<'_>, spec: &ObjectSpec) -> HashMap<String, String>
     all.insert(SHA256.to_owned(), spec.sha256.clone());
     all.insert(STACK.to_owned(), subject.stack.to_owned());
     all.insert(ADDRESS.to_owned(), subject.address.to_string());
+    if subject.is_imported() {
+        all.insert(IMPORTED_METADATA.to_owned(), IMPORTED.to_owned());
+    }
     all
 }
 

@@ -3,9 +3,10 @@
 //! Record sets have no tags. A group owns the sets (name, type, set identifier) that the journal says it wrote; without
 //! it, those that stand exactly as wanted. Other sets at the same names are somebody else's and are left alone.
 
+mod away;
 mod batch;
 mod divide;
-mod read;
+pub(super) mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +15,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_route53::error::SdkError;
 use aws_sdk_route53::operation::change_resource_record_sets::ChangeResourceRecordSetsError;
-use aws_sdk_route53::types::{Change, ChangeAction, ChangeBatch, ChangeStatus, ResourceRecordSet};
+use aws_sdk_route53::types::{Change, ChangeBatch, ChangeStatus, ResourceRecordSet};
 use serde::Deserialize;
 
 use self::batch::{Act, Step};
@@ -22,6 +23,7 @@ use self::read::{Listed, Standing, Zone, same};
 use super::route53::{bare, domain};
 use super::{Clients, fault_of};
 use crate::provider::{Gone, Made, Provider, Settled, Subject};
+use crate::resource::records::earlier::{coming_back, conflict, kept};
 use crate::resource::records::{RecordSet, RecordsSpec};
 use crate::resource::{Attributes, Class, Extra, Fault, FieldChange, Found, Level, Owner, comment};
 
@@ -185,7 +187,7 @@ impl Group<'_> {
 
 /// The wanted sets that cannot stand beside these of others.
 fn impossible(wanted: &[RecordSet], others: &[RecordSet]) -> Vec<String> {
-    let reason = |other: &RecordSet| wanted.iter().find_map(|set| read::conflict(set, other));
+    let reason = |other: &RecordSet| wanted.iter().find_map(|set| conflict(set, other));
     others.iter().filter_map(|other| Some(format!("{} ({})", words(other), reason(other)?))).collect()
 }
 
@@ -290,9 +292,12 @@ impl Provider for Records {
         if !impossible.is_empty() {
             return Err(exists(&impossible));
         }
-        match self.apply(&group, &held.sets, &group.spec.sets).await {
+        // What existed before and is not wanted any more is not deleted: it comes back as it was.
+        let (mut goal, _) = coming_back(&kept(subject.attributes), &group.spec.sets);
+        goal.extend(group.spec.sets.iter().cloned());
+        match self.apply(&group, &held.sets, &goal).await {
             Err(fault) if fault.code == "InvalidChangeBatch" => {
-                self.explain(&group, &held.sets, fault).await.map(|()| group.made())
+                self.explain(&group, &held.sets, &goal, fault).await.map(|()| group.made())
             }
             other => other.map(|()| group.made()),
         }
@@ -307,7 +312,10 @@ impl Provider for Records {
             other => other?,
         };
         // As the service has them, so that nothing this program does not know of is lost in between.
-        let sent = self.take_away(&group, &group.doomed(&listed)).await;
+        let sent = match kept(subject.attributes) {
+            none if none.is_empty() => self.take_away(&group, &group.doomed(&listed)).await,
+            earlier => self.give_back(&group, &listed, &earlier).await,
+        };
         match sent {
             Ok(()) => Ok(Gone::Gone),
             Err(mut fault) => {
@@ -337,9 +345,15 @@ impl Provider for Records {
 impl Records {
     /// Why an update's batch was refused: because an earlier try did it already (no fault), because the records are
     /// not any more what they were when they were read (stale), or for the service's own reason.
-    async fn explain(&self, group: &Group<'_>, held: &[RecordSet], mut fault: Fault) -> Result<(), Fault> {
+    async fn explain(
+        &self,
+        group: &Group<'_>,
+        held: &[RecordSet],
+        goal: &[RecordSet],
+        mut fault: Fault,
+    ) -> Result<(), Fault> {
         let standing = self.now(group, held).await?.ours;
-        if same(&standing, &group.spec.sets) {
+        if same(&standing, goal) {
             return Ok(());
         }
         if !same(&standing, held) {
@@ -349,24 +363,12 @@ impl Records {
         Err(fault)
     }
 
-    /// Deletes these sets as the service has them.
-    async fn take_away(&self, group: &Group<'_>, doomed: &[&ResourceRecordSet]) -> Result<(), Fault> {
-        let told: Vec<RecordSet> = doomed.iter().map(|set| read::in_words(set)).collect();
-        let steps: Vec<Step<'_>> = told.iter().map(|set| Step { act: Act::Delete, set }).collect();
-        for batch in divide::batches(&steps)? {
-            let changes = batch.into_iter().map(|at| {
-                let set = batch::spelled(doomed[at].clone());
-                let change = Change::builder().action(ChangeAction::Delete).resource_record_set(set).build();
-                change.map_err(|bad| Fault::unexpected("route53", CHANGE, bad.to_string()))
-            });
-            self.send(group, changes.collect::<Result<_, _>>()?).await?;
-        }
-        Ok(())
-    }
-
     /// Changes what stands from `held` to `wanted`: in one batch, or in several when it is more than one takes.
     async fn apply(&self, group: &Group<'_>, held: &[RecordSet], wanted: &[RecordSet]) -> Result<(), Fault> {
         let mut steps = batch::steps(held, wanted);
+        if steps.is_empty() {
+            return Ok(());
+        }
         let bound_to_zone =
             |step: &Step<'_>| step.act == Act::Delete && ["NS", "SOA"].contains(&step.set.record_type.as_str());
         if steps.iter().any(bound_to_zone) {

@@ -73,6 +73,14 @@ pub fn deletable(listed: &Listed, doomed: impl Fn(&RecordSet) -> bool) -> Vec<&s
     sets
 }
 
+/// The sets that keep the service from deleting a zone once those under `going` are gone.
+pub async fn staying(clients: &Clients, zone: &str, going: &BTreeSet<String>) -> Result<Vec<String>, Fault> {
+    let listed = pages(clients, zone).await?;
+    let apex = apex(&listed);
+    let others = listed.iter().filter(|set| !is_built_in(set, apex.as_deref())).map(|set| in_words(set).owned_key());
+    Ok(others.filter(|key| !going.contains(key)).collect())
+}
+
 /// What stands in a zone, as one group sees it.
 #[derive(Debug, Default)]
 pub struct Standing {
@@ -106,28 +114,6 @@ pub fn standing(listed: &Listed, keys: &BTreeSet<String>, names: &BTreeSet<Strin
 pub fn belongs_to_zone(listed: &Listed, set: &RecordSet) -> bool {
     let built_in = matches!(set.record_type.as_str(), "SOA" | "NS");
     built_in && apex(listed).is_some_and(|apex| apex == domain(&set.name))
-}
-
-fn differing_ttls(one: &RecordSet, other: &RecordSet) -> bool {
-    matches!((one.ttl, other.ttl), (Some(one), Some(other)) if one != other)
-}
-
-/// Why a wanted set cannot stand where this one of others does.
-pub fn conflict(wanted: &RecordSet, other: &RecordSet) -> Option<&'static str> {
-    if domain(&wanted.name) != domain(&other.name) {
-        return None;
-    }
-    let same_type = wanted.record_type == other.record_type;
-    let cname = |set: &RecordSet| set.record_type == "CNAME";
-    match (wanted.policy(), other.policy()) {
-        _ if !same_type && (cname(wanted) || cname(other)) => Some("a CNAME stands alone at its name"),
-        (ours, theirs) if same_type && (ours == "simple") != (theirs == "simple") => {
-            Some("a simple set does not stand beside routed ones")
-        }
-        (ours, theirs) if same_type && ours != theirs => Some("sets of one name and type have one routing policy"),
-        ("weighted", _) if same_type && differing_ttls(wanted, other) => Some("weighted sets of one name have one TTL"),
-        _ => None,
-    }
 }
 
 /// Whether both are the same sets, whatever their order.

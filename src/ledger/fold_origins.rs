@@ -1,0 +1,111 @@
+//! How the fold tells what was made from what was taken in.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::super::entry::FORMAT;
+use super::*;
+use crate::resource::{Kind, Moves};
+
+fn at(text: &str) -> Address {
+    text.parse().expect("an address")
+}
+
+fn subject(address: &str) -> Subject {
+    Subject {
+        address: at(address),
+        kind: Kind::Bucket,
+        generation: 0,
+        spec: json!({"name": "b"}),
+        needs: BTreeMap::new(),
+        step: "m".into(),
+        origin: None,
+        seen: Attributes::new(),
+    }
+}
+
+fn known() -> Attributes {
+    Attributes::from([("name".to_owned(), json!("b"))])
+}
+
+fn intended(action: Action, id: Option<&str>) -> Fact {
+    Fact::Intended { action, subject: subject("m.bucket.a"), id: id.map(str::to_owned) }
+}
+
+fn succeeded(action: Action, subject: Subject, attributes: Attributes) -> Fact {
+    Fact::Succeeded { action, subject, id: "b".into(), attributes, took_ms: 1 }
+}
+
+fn learned(subject: Subject, attributes: Attributes) -> Fact {
+    Fact::Learned { subject, id: "b".into(), attributes }
+}
+
+fn after(facts: Vec<Fact>) -> Remembered {
+    let began = Fact::RunBegan {
+        revision: 1,
+        command: "deploy".into(),
+        by: "me@here".into(),
+        account: "1".into(),
+        tool: "0".into(),
+        requested: Default::default(),
+        fallback: None,
+    };
+    let (run, at) = (uuid::Uuid::nil(), jiff::Timestamp::UNIX_EPOCH);
+    let all = [began].into_iter().chain(facts).zip(1..);
+    let entries: Vec<Entry> = all.map(|(fact, seq)| Entry { v: FORMAT, seq, run, at, fact }).collect();
+    fold("s", &entries).expect("it folds")
+}
+
+fn origin_at(state: &Remembered, address: &str) -> Origin {
+    state.resources[&at(address)].origin
+}
+
+#[test]
+fn what_was_created_was_made_and_what_was_adopted_by_its_mark_was_found_again() {
+    let a = || subject("m.bucket.a");
+    let made = vec![intended(Action::Create, None), succeeded(Action::Create, a(), known())];
+    assert_eq!(origin_at(&after(made.clone()), "m.bucket.a"), Origin::Made);
+    let adopted = vec![intended(Action::Adopt, Some("b")), succeeded(Action::Adopt, a(), known())];
+    assert_eq!(origin_at(&after(adopted.clone()), "m.bucket.a"), Origin::Recovered);
+    assert_eq!(origin_at(&after(adopted[..1].to_vec()), "m.bucket.a"), Origin::Recovered, "cut off in between");
+    // The answer to its creation was lost: it was made.
+    let lost = vec![
+        intended(Action::Create, None),
+        intended(Action::Adopt, Some("b")),
+        succeeded(Action::Adopt, a(), known()),
+    ];
+    assert_eq!(origin_at(&after(lost), "m.bucket.a"), Origin::Made);
+    // It was gone, and another one was made.
+    let again = adopted.into_iter().chain(made).collect();
+    assert_eq!(origin_at(&after(again), "m.bucket.a"), Origin::Made);
+}
+
+#[test]
+fn an_imported_one_stays_imported_whatever_happens_to_it() {
+    let imported = || learned(Subject { origin: Some(Origin::Imported), ..subject("m.bucket.a") }, known());
+    let accepted =
+        Fact::Accepted { subject: subject("m.bucket.a"), id: "b".into(), attributes: known(), paths: vec![] };
+    let update = [intended(Action::Update, Some("b")), succeeded(Action::Update, subject("m.bucket.a"), known())];
+    for more in [update.to_vec(), vec![learned(subject("m.bucket.a"), known())], vec![accepted]] {
+        let facts = [imported()].into_iter().chain(more).collect();
+        assert_eq!(origin_at(&after(facts), "m.bucket.a"), Origin::Imported);
+    }
+    let moved = Moves { addresses: [(at("m.bucket.a"), at("m.bucket.z"))].into(), ..Moves::default() };
+    assert_eq!(origin_at(&after(vec![imported(), Fact::Moved(moved)]), "m.bucket.z"), Origin::Imported);
+}
+
+#[test]
+fn a_journal_of_an_older_version_says_it_by_an_attribute() {
+    let mut attributes = known();
+    attributes.insert(TAKEN_IN.to_owned(), true.into());
+    let older = vec![
+        intended(Action::Adopt, Some("b")),
+        succeeded(Action::Adopt, subject("m.bucket.a"), attributes),
+        learned(subject("m.bucket.b"), known()),
+    ];
+    let state = after(older);
+    assert_eq!(origin_at(&state, "m.bucket.a"), Origin::Imported);
+    assert_eq!(state.resources[&at("m.bucket.a")].attributes, known(), "it is said once");
+    assert_eq!(origin_at(&state, "m.bucket.b"), Origin::Recovered, "an import of what carries the mark");
+}

@@ -1,0 +1,11 @@
+//! Options that go together or are refused, one JSON document for every verb, and next steps that do what they say.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+#[path = "../operators/stack.rs"]
+mod stack;
+
+mod apart;
+mod document;
+mod pairs;
