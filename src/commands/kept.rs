@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::cli::Global;
 use crate::exit::Failure;
@@ -12,7 +12,7 @@ use crate::resource::{Artefacts, Change, Changes, Desired, Kind, Resource, Sourc
 const KEPT: u64 = 64 * 1024 * 1024;
 
 fn artefact_directory(global: &Global, stack: &str) -> Option<PathBuf> {
-    Some(Path::new(global.state.strip_prefix("file:")?).join(stack).join("artefacts"))
+    Some(super::walk::directory(global, stack)?.join("artefacts"))
 }
 
 /// Keeps beside a journal on disk what a later rollback needs and nobody else keeps: what was made in memory (pages,

@@ -160,8 +160,8 @@ fn stale(why: impl std::fmt::Display) -> Failure {
 
 /// Where a journal lies, the same from whatever folder it is named.
 fn place(state: &str) -> String {
-    let Some(directory) = state.strip_prefix("file:") else { return state.trim_end_matches('/').to_owned() };
-    let whole = std::path::absolute(directory).unwrap_or_else(|_| PathBuf::from(directory));
+    let Some(directory) = walk::root(state) else { return state.trim_end_matches('/').to_owned() };
+    let whole = std::path::absolute(&directory).unwrap_or(directory);
     format!("file:{}", fs::canonicalize(&whole).unwrap_or(whole).display())
 }
 

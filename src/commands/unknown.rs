@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 
 use super::Context;
 use super::walk::{self, Connection};
@@ -23,8 +22,8 @@ pub async fn known(stack: &str, context: &Context, connection: &Connection) -> R
 
 /// The stacks that have a journal at the place of the state, as far as that can be listed.
 pub fn stacks(context: &Context) -> Vec<String> {
-    let Some(directory) = context.global.state.strip_prefix("file:") else { return Vec::new() };
-    let all = fs::read_dir(Path::new(directory)).into_iter().flatten().flatten();
+    let Some(directory) = walk::root(&context.global.state) else { return Vec::new() };
+    let all = fs::read_dir(directory).into_iter().flatten().flatten();
     let with_journal = all.filter(|entry| entry.path().join("journal.jsonl").is_file());
     let mut names: Vec<String> = with_journal.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.sort();
@@ -33,10 +32,9 @@ pub fn stacks(context: &Context) -> Vec<String> {
 
 /// What is said of a stack without a journal: where it was looked for, and which stacks are there.
 pub fn words(stack: &str, context: &Context) -> String {
-    let place = context.global.state.strip_prefix("file:").map(|directory| {
-        let whole =
-            std::path::absolute(directory).map_or_else(|_| directory.to_owned(), |all| all.display().to_string());
-        format!("file:{whole}")
+    let place = walk::root(&context.global.state).map(|directory| {
+        let whole = std::path::absolute(&directory).unwrap_or(directory);
+        format!("file:{}", whole.display())
     });
     let place = place.unwrap_or_else(|| context.global.state.clone());
     let there = stacks(context);

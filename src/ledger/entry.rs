@@ -171,3 +171,21 @@ pub enum Fact {
         changes: u64,
     },
 }
+
+impl Fact {
+    /// The one address that it is about, if it is about one.
+    pub const fn address(&self) -> Option<&Address> {
+        match self {
+            Self::Learned { subject, .. }
+            | Self::Accepted { subject, .. }
+            | Self::Intended { subject, .. }
+            | Self::Succeeded { subject, .. } => Some(&subject.address),
+            Self::Removed { address, .. }
+            | Self::Cleared { address, .. }
+            | Self::Forgotten { address }
+            | Self::Failed { address, .. } => Some(address),
+            Self::SetAside(left) => Some(&left.address),
+            Self::RunBegan { .. } | Self::Moved(_) | Self::RunEnded { .. } => None,
+        }
+    }
+}

@@ -165,6 +165,10 @@ impl Store for FileStore {
     async fn replace(&self, whole: &Whole, lease: &Lease) -> Result<(), LedgerError> {
         let _guard = self.guard().await?;
         self.ours(lease)?;
+        if let Some(format) = self.known_tail().and_then(|tail| tail.older()).filter(|older| whole.tail.format > *older)
+        {
+            keep(&self.journal(), &self.backup(format))?;
+        }
         write_whole(&self.journal(), whole.text.as_bytes())?;
         self.ends_at(Some(whole.tail));
         Ok(())

@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use crate::resource::{Action, Address, Attributes, Origin, Record, Remembered, RunSummary, Standing, TAKEN_IN, unite};
+use crate::resource::{
+    Action, Address, Attributes, Class, Fault, Origin, Record, Remembered, RunSummary, Standing, TAKEN_IN, unite,
+};
 
 use super::entry::{Entry, Fact, Subject};
 
@@ -28,6 +30,9 @@ pub fn apply(state: &mut Remembered, entry: &Entry) -> Result<(), Contradiction>
     let wrong = |problem: String| Err(Contradiction { seq: entry.seq, problem });
     if entry.seq != state.sequence + 1 {
         return wrong(format!("it follows entry {}, so it should have number {}", state.sequence, state.sequence + 1));
+    }
+    if let Some(address) = entry.fact.address() {
+        state.refused.remove(address);
     }
     match &entry.fact {
         Fact::RunBegan { revision, .. } if *revision != state.revision() + 1 => {
@@ -67,7 +72,7 @@ pub fn apply(state: &mut Remembered, entry: &Entry) -> Result<(), Contradiction>
             state.leftovers.retain(|left| left.address != *address || left.id != *id);
         }
         Fact::Forgotten { address } => leave(state, address),
-        Fact::Failed { action, address, .. } => failed(state, *action, address),
+        Fact::Failed { action, address, fault } => failed(state, *action, address, fault),
         Fact::RunEnded { ending, changes } => {
             if let Some(run) = state.runs.last_mut() {
                 run.ending = Some(*ending);
@@ -179,9 +184,15 @@ fn pending(held: &Record, asked: &Value) -> Option<Value> {
     }
 }
 
-fn failed(state: &mut Remembered, action: Action, address: &Address) {
+fn failed(state: &mut Remembered, action: Action, address: &Address, fault: &Fault) {
     let Some(held) = state.resources.get_mut(address) else { return };
+    let refused = matches!(fault.class, Class::Denied | Class::Credentials);
+    if refused {
+        state.refused.insert(address.clone(), fault.code.clone());
+    }
     match (action, held.standing, &held.id) {
+        // A thing that is made by several calls may be there after the first: the next run looks.
+        (Action::Create, Standing::Creating, None) if refused => {}
         (Action::Create, Standing::Creating, None) => {
             if held.generation > 0 {
                 state.generations.insert(address.clone(), held.generation);

@@ -32,7 +32,7 @@ pub use fence::Fence;
 pub use file_store::FileStore;
 pub use fold::{Contradiction, apply, fold, fold_from, fold_until};
 pub use history::Usual;
-pub use lease::{Lease, TIME_TO_LIVE};
+pub use lease::{Holder, Lease, TIME_TO_LIVE};
 pub use s3::{RETENTION, S3Store};
 pub use store::{Loaded, Store};
 pub use whole::{Lineage, Whole};
@@ -54,6 +54,8 @@ pub struct Ledger {
     fence: Arc<Fence>,
     /// An entry could not be written: a later one would leave a gap.
     broken: AtomicBool,
+    /// The entries before those that were read when it was opened, once somebody asked for them.
+    archived: tokio::sync::OnceCell<Vec<Entry>>,
     /// An entry was asked for: from here on a verb is brought to its end, not given up.
     begun: Arc<AtomicBool>,
 }
@@ -117,6 +119,7 @@ impl Ledger {
             heartbeat: None,
             fence: Arc::new(Fence::open()),
             broken: AtomicBool::default(),
+            archived: tokio::sync::OnceCell::new(),
             begun: Arc::default(),
         })
     }
@@ -183,10 +186,14 @@ impl Ledger {
         if before == 0 {
             return Ok(later);
         }
-        let mut all = self.store.history().await?;
-        all.retain(|entry| entry.seq <= before);
-        all.extend(later);
-        Ok(all)
+        // What was archived does not change any more.
+        let read = async || {
+            let mut archived = self.store.history().await?;
+            archived.retain(|entry| entry.seq <= before);
+            Ok::<_, LedgerError>(archived)
+        };
+        let archived = self.archived.get_or_try_init(read).await?;
+        Ok(archived.iter().cloned().chain(later).collect())
     }
 
     /// How long each kind took lately: the median in milliseconds.
@@ -231,6 +238,34 @@ impl Ledger {
     /// Becomes true with the first entry that this process asks for.
     pub fn begun(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.begun)
+    }
+
+    /// All lines as they were written.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn text(&self) -> Result<String, LedgerError> {
+        self.store.text().await
+    }
+
+    /// Keeps the present journal beside it; gives the place.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn keep_aside(&self) -> Result<String, LedgerError> {
+        self.store.keep_aside().await
+    }
+
+    /// Puts another journal in the place of this one. What this ledger remembers is not true any more then: close it.
+    ///
+    /// # Errors
+    /// When the lease was lost or the store refused.
+    pub async fn replace(&self, whole: &Whole) -> Result<(), LedgerError> {
+        let Some(lease) = &self.lease else {
+            return Err(LedgerError::LeaseLost("the journal was opened for reading".to_owned()));
+        };
+        self.fence.check().map_err(LedgerError::LeaseLost)?;
+        self.store.replace(whole, lease).await
     }
 
     /// Asked before every call: whether the lease is still ours.

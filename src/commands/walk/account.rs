@@ -122,7 +122,7 @@ impl Connection {
                     "the journal of {} belongs to account {known}, these credentials are of {}",
                     desired.stack, identity.account
                 ),
-                "use the credentials of that account, or another --state",
+                "use the credentials of that account (AWS_PROFILE); another stack needs another name",
             ));
         }
         Ok((identity, observed))

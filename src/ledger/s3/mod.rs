@@ -63,8 +63,8 @@ impl S3Store {
 
     /// The same, reached through an endpoint that is not AWS's own.
     #[must_use]
-    pub fn through(self, endpoint: Option<&str>) -> Self {
-        Self { endpoint: endpoint.unwrap_or("AWS").to_owned(), ..self }
+    pub fn through(self, endpoint: &str) -> Self {
+        Self { endpoint: endpoint.to_owned(), ..self }
     }
 
     /// The same, with another time until unneeded objects are deleted.
@@ -180,6 +180,7 @@ impl Store for S3Store {
             Layout::Pages => Some(Pages { last: known.sequence(), since: now }),
             _ => known.base.as_ref().and_then(|base| base.pages.clone()),
         };
+        self.keep_older(&known).await?;
         let segments = self.keep(Segment::cut(&whole.text, 1)).await?;
         let contradicts = |source| LedgerError::Contradicts { place: self.place(), source };
         let base = self.nothing().after(&whole.entries, whole.tail).map_err(contradicts)?;

@@ -134,15 +134,19 @@ impl S3Store {
 
     /// The pages of an older layout as a checkpoint; they are kept as the journal of that format, too.
     async fn take_in(&self, known: &Known) -> Result<Checkpoint, LedgerError> {
-        if let Some(format) = known.tail.older() {
-            let copy = self.key(&format!("{}/{:020}.jsonl", backup(format), 1));
-            self.bucket.put(&copy, known.text.as_bytes(), &If::Always).await?;
-        }
+        self.keep_older(known).await?;
         let segments = self.keep(Segment::cut(&known.text, 1)).await?;
         let contradicts = |source| LedgerError::Contradicts { place: self.bucket.place(&self.key("")), source };
         let base = self.nothing().after(&known.entries, known.tail).map_err(contradicts)?;
         let pages = Some(Pages { last: base.sequence, since: jiff::Timestamp::now() });
         Ok(Checkpoint { segments, pages, ..base })
+    }
+
+    /// Keeps the journal of an older format, for the version that knows no newer one.
+    pub(super) async fn keep_older(&self, known: &Known) -> Result<(), LedgerError> {
+        let Some(format) = known.tail.older().filter(|_| known.layout == Layout::Pages) else { return Ok(()) };
+        let copy = self.key(&format!("{}/{:020}.jsonl", backup(format), 1));
+        self.bucket.put(&copy, known.text.as_bytes(), &If::Always).await.map(drop)
     }
 
     /// Says to older versions that they cannot read on.
