@@ -111,7 +111,7 @@ pub struct Global {
     #[arg(
         long,
         value_name = "SECONDS",
-        default_value_t = crate::ledger::RETENTION.as_secs(),
+        default_value_t = 604_800,
         env = "AKIDB_EDGE_JOURNAL_RETENTION",
         global = true,
         hide = true

@@ -64,9 +64,9 @@ fn who_reads_slowly_finds_what_took_its_place() {
 fn of_two_that_move_entries_at_once_one_gives_up() {
     let ground = Ground::new();
     wait(runs(&ground, 1));
-    // The first is about to put its checkpoint in force when the second takes over.
+    // Its first entry and the rest are two writes; then it is about to put its checkpoint in force when the second takes over.
     let heads = |call: &crate::support::proxy::Call| call.method == "PUT" && call.path.contains("head.jsonl");
-    ground.proxy.on(heads, Which::Nth(2), Act::Pause);
+    ground.proxy.on(heads, Which::Nth(3), Act::Pause);
     let store = ground.shared();
     let first = runtime().spawn(async move {
         let ledger = Ledger::write(store, STACK, mine()).await.expect("open");

@@ -27,9 +27,19 @@ pub struct Ground {
 
 impl Ground {
     pub fn new() -> Self {
+        Self::in_region(None)
+    }
+
+    /// With the bucket in a region of its own.
+    pub fn in_region(region: Option<&str>) -> Self {
         let account = Account::of(local_aws::account());
         let bucket = format!("journal-{}", account.number);
-        wait(account.s3().create_bucket().bucket(&bucket).send()).expect("a bucket");
+        let constraint = region.map(|region| {
+            let there = aws_sdk_s3::types::BucketLocationConstraint::from(region);
+            aws_sdk_s3::types::CreateBucketConfiguration::builder().location_constraint(there).build()
+        });
+        let create = account.s3().create_bucket().bucket(&bucket).set_create_bucket_configuration(constraint);
+        wait(create.send()).expect("a bucket");
         Self { account, bucket, proxy: Proxy::start(&local_aws::endpoint()) }
     }
 

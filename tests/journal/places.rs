@@ -22,7 +22,7 @@ fn a_bucket_in_another_region_is_found() {
         (Act::AnswerWith(301, &[], moved.to_owned()), 1),
     ];
     for (answer, more) in answers {
-        let ground = Ground::new();
+        let ground = Ground::in_region(Some("eu-central-1"));
         wait(runs(&ground, 1));
         ground.proxy.on(|call| of_bucket(call) && call.region == "us-east-1", Which::Each, answer.clone());
         let head = |call: &Call| call.method == "HEAD" && call.region == "us-east-1";
@@ -39,7 +39,7 @@ fn a_bucket_in_another_region_is_found() {
 
 #[test]
 fn the_region_may_be_part_of_the_place() {
-    let ground = Ground::new();
+    let ground = Ground::in_region(Some("eu-central-1"));
     wait(runs(&ground, 1));
     ground.proxy.take_calls();
     let place = format!("{}?region=eu-central-1", ground.place());

@@ -206,6 +206,12 @@ mod tests {
     }
 
     #[test]
+    fn the_default_time_is_the_one_that_is_documented() {
+        let cli = <crate::cli::Cli as clap::Parser>::try_parse_from(["akidb-edge", "status", "--stack", "x"]);
+        assert_eq!(cli.expect("a command line").global.journal_retention, crate::ledger::RETENTION.as_secs());
+    }
+
+    #[test]
     fn what_could_lead_elsewhere_is_no_name() {
         for name in
             ["", ".", "..", "../x", "a/b", "a\\b", "a b", "a\n", "\u{7}", "A", "a.b", "-devices", &"a".repeat(101)]
