@@ -123,7 +123,7 @@ impl Walk {
 
 /// What an earlier run stated of the member that is there now: the one with the same name, where members have names, else
 /// the one at its place.
-fn counterpart<'v>(before: &'v [Value], found: &Value, at: usize) -> Option<&'v Value> {
+pub fn counterpart<'v>(before: &'v [Value], found: &Value, at: usize) -> Option<&'v Value> {
     let name = ["id", "path", "code"].into_iter().find_map(|key| Some((key, found.get(key)?)));
     match name {
         Some((key, name)) => before.iter().find(|member| member.get(key) == Some(name)),

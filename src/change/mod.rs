@@ -15,7 +15,7 @@ mod unwanted;
 pub use dependents::{dependents, needs_by_name};
 pub use diff::{Scope, diff};
 pub use drift::{drift, says_otherwise};
-pub use fields::{at_path, compare, differing, mark, touches, without};
+pub use fields::{at_path, compare, counterpart, differing, mark, touches, without};
 pub use fixed::fixed;
 pub use moves::moves;
 pub use order::{Node, Part, leans_on, nodes};

@@ -68,7 +68,7 @@ const TABLE: &[Apart] = &[
     apart("jetson kubeconfig", &[STDOUT], &["json", "merge"], "standard output takes the kubeconfig alone",
         "name a file with --out, or leave the other option out"),
     apart("validate plan", &["file"], &["plan"], "both name the plan", "name it once"),
-    apart("report", &["format"], &["out"], "--format writes to standard output", "leave one of them out"),
+    apart("report", &["format"], &["out", "force"], "--format writes to standard output", "leave one of them out"),
     apart("report", &[TEXT], &["json"], "--json is one JSON document on standard output",
         "akidb-edge report --format json"),
     apart("models pull", &["offline"], &["endpoint"], "offline no hub is asked", "leave one of them out"),

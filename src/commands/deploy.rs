@@ -115,7 +115,7 @@ pub fn need_requests(plan: &Plan, requested: &[String]) -> Result<(), Failure> {
 fn print_policy(plan: &Plan, context: &Context) -> Result<u8, Failure> {
     let every: BTreeSet<String> = plan.steps.iter().map(|step| step.id.clone()).collect();
     let built = walk::build(plan, &every, &context.voice)?;
-    let policy = crate::provider::aws::least_privilege(&built.desired, "*");
+    let policy = super::doctor::needed(&built.desired, "*", &context.global.state);
     if context.voice.json {
         context.voice.json("iam-policy", &serde_json::json!({"policy": policy}));
     } else {

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::Context;
 use super::asking::{self, Asked};
 use super::full;
+use super::imported;
 use super::order::{Choice, Part};
 use super::unknown;
 use super::walk::{self, EmptyArgs, PlanArgs, Purpose, Run, RunArgs};
@@ -14,7 +15,7 @@ use crate::desired::{self, Built};
 use crate::exit::Failure;
 use crate::ledger::Ledger;
 use crate::report::{self, Terminal};
-use crate::resource::{Action, Address, Artefacts, Change, Changes, Desired, Origin, Remembered};
+use crate::resource::{Address, Artefacts, Changes, Desired};
 
 /// Remove the stack: in order, resumable; what will not go yet is left for a later run (exit code 2).
 #[derive(Debug, clap::Args)]
@@ -76,7 +77,7 @@ async fn remove(
     let Part { only: named, remembered, .. } = choice.part(&built, change::needs_by_name(remembered))?;
     let along = named.as_ref().map(|named| change::dependents(&remembered, named)).unwrap_or_default();
     let only = named.map(|named| named.into_iter().chain(along.keys().cloned()).collect());
-    let delete_imported = imported(&args.delete_imported, &remembered)?;
+    let delete_imported = imported::named(&args.delete_imported, &remembered)?;
     let scope = Scope { only, delete_imported, ..Scope::default() };
     let providers = walk::with_artefacts(connection, Artefacts::default());
     let covers = |address: &Address| scope.only.as_ref().is_none_or(|only| only.contains(address));
@@ -88,7 +89,7 @@ async fn remove(
     if args.run.empty_buckets && !changes.is_empty() {
         context.voice.remark("all objects and old versions in the stack's buckets are deleted for good");
     }
-    say_what_stays(&changes, context);
+    imported::say_what_stays(&changes, context);
     full::refuse(&changes, &providers, &args.run, full::ADD, context).await?;
     let asked = Asked { changes: &changes, built: &built, header: &header, only_looks: args.run.dry_run, whole: false };
     if let Some(code) = asking::confirm(&asked, &args.run, context)? {
@@ -120,40 +121,6 @@ fn say_why(changes: &mut Changes, along: &BTreeMap<Address, Address>) {
             let more = change.reason.take().map_or_else(String::new, |reason| format!("; {reason}"));
             change.reason = Some(format!("it needs {need}, which goes{more}"));
         }
-    }
-}
-
-/// The imported resources that are to be deleted, each named by its whole address.
-fn imported(named: &[Address], remembered: &Remembered) -> Result<BTreeSet<Address>, Failure> {
-    for address in named {
-        let next = "akidb-edge state list shows the addresses and which of them were imported";
-        let Some(record) = remembered.resources.get(address) else {
-            return Err(Failure::refused(format!("--delete-imported {address}: the state has no {address}"), next));
-        };
-        if !record.is_imported() {
-            let problem = format!("--delete-imported {address}: it was not imported, a destroy deletes it anyway");
-            return Err(Failure::refused(problem, "leave the option out"));
-        }
-    }
-    Ok(named.iter().cloned().collect())
-}
-
-/// What a destroy leaves standing because the stack did not make it.
-fn say_what_stays(changes: &Changes, context: &Context) {
-    let stays = |change: &&Change| {
-        change.action == Action::Forget && change.found.is_some() && change.origin == Origin::Imported
-    };
-    let staying: Vec<String> = changes
-        .items
-        .values()
-        .filter(stays)
-        .map(|change| format!("{} ({})", change.address, change.found.as_ref().map_or("", |found| &found.id)))
-        .collect();
-    if !staying.is_empty() {
-        context.voice.remark(&format!(
-            "left: imported, not made by this stack: {}; --delete-imported ADDRESS deletes one of them in the same run",
-            staying.join(", ")
-        ));
     }
 }
 

@@ -1,5 +1,6 @@
 //! The verbs. Each one parses, calls the rooms in order, and returns an exit code.
 
+mod again;
 mod asking;
 pub mod completions;
 pub mod compose;
@@ -7,6 +8,7 @@ pub mod deploy;
 pub mod destroy;
 pub mod doctor;
 mod full;
+mod imported;
 pub mod jetson;
 mod kept;
 pub mod known_host;
@@ -54,6 +56,7 @@ pub struct Context {
 pub async fn run(cli: Cli, typed: &ArgMatches) -> u8 {
     let session = Session::read(cli.global.no_color, cli.global.route53_rate, Duration::from_secs(cli.global.patience));
     let session = session.waiting_for_certificates(Duration::from_secs(cli.global.certificate_wait));
+    let session = session.quietly(cli.global.quiet);
     let voice = Voice::new(&session, &cli.global);
     let context = Context { session, global: cli.global, voice, held: walk::Held::default() };
     let answer = match compose::refuse(typed) {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::Context;
+use super::again;
 use super::asking::{self, Asked};
 use super::deploy;
 use super::full;
@@ -203,11 +204,16 @@ async fn undo(
     artefacts.extend(plan_files(args, context)?);
     let at_hand: BTreeSet<String> = artefacts.iter().map(|(sha256, _, _)| sha256.to_owned()).collect();
     let providers = walk::with_artefacts(connection, artefacts);
-    let (moves, now) = walk::moved(&desired, now);
+    let let_go = again::let_go_since(&ledger.entries().await?, aim.revision());
+    let (moves, mut now) = walk::moved(&desired, let_go.supposed(&aim, now));
     let (identity, observed) = connection.look(&desired, &now, &providers, |_| true).await?;
     let header = walk::header(connection, &identity, stack, None, &context.global);
     context.voice.header(&header);
     say_what_is_undone(&now, &aim, context);
+    for address in let_go.leave_out(&observed, &mut desired, &mut now)? {
+        let remark = format!("{address}: state forget let it go and it is not there any more: it is not made again");
+        context.voice.remark(&remark);
+    }
     let scope = Scope { moves, undo: true, adopt: args.adopt.iter().cloned().collect(), ..Scope::default() };
     let changes = walk::difference(&desired, &now, &observed, &scope)?;
     full::refuse(&changes, &providers, &args.run, full::ADD, context).await?;

@@ -138,22 +138,3 @@ fn other_ends_are_one_document() {
     let nowhere = finish(bare().current_dir(stack.home.path()).args(["deploy", "--plan", "p.yaml", "--json"])).exits(1);
     only(&nowhere, "no region");
 }
-
-#[test]
-fn what_fails_after_the_outcome_is_in_the_same_document() {
-    let stack = Stack::new();
-    let name = format!("doc-{}", stack.account);
-    let plan = stack.plan("p.yaml", &BUCKET.replace("NAME", &name));
-    let folder = stack.home.path().join(".akidb-edge").join(stack.name());
-    // The lease cannot be given back: its folder takes no more changes while a bucket is made through a slow proxy.
-    let mut command = bare();
-    command.current_dir(stack.home.path()).args(["deploy", "--plan", &plan.to_string_lossy(), "--yes", "--json"]);
-    command.env("AWS_ENDPOINT_URL", crate::support::local_aws::endpoint()).env("AWS_REGION", "us-east-1");
-    command.env("AWS_ACCESS_KEY_ID", &stack.account).env("AWS_SECRET_ACCESS_KEY", "test");
-    std::fs::create_dir_all(folder.join("lease.guard.d")).expect("a folder");
-    // The guard is a folder: neither taken nor given back.
-    std::fs::create_dir_all(folder.join("lease.guard")).expect("a folder");
-    let output = finish(&mut command);
-    only(&output, "a lease that cannot be taken");
-    assert_ne!(output.code, 0);
-}

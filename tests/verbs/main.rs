@@ -6,6 +6,8 @@ mod support;
 #[path = "../operators/stack.rs"]
 mod stack;
 
+mod advice;
 mod apart;
 mod document;
+mod next_steps;
 mod pairs;

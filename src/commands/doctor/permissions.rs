@@ -11,20 +11,15 @@ use crate::desired;
 use crate::exit::Failure;
 use crate::plan::Plan;
 use crate::provider::aws::{Identity, Missing, Simulation, least_privilege, simulate};
-use crate::resource::Class;
+use crate::resource::{Class, Desired};
 
 const NAME: &str = "permissions";
 /// Missing actions that are shown; all of them with -v and with --json.
 const SHOWN: usize = 12;
 
-/// The policy that a plan needs, its steps on request and the place of its state included.
-///
-/// # Errors
-/// When the plan cannot be built.
-pub fn needed(plan: &Plan, account: &str, state: &str) -> Result<Value, Failure> {
-    let every: BTreeSet<String> = plan.steps.iter().map(|step| step.id.clone()).collect();
-    let built = desired::build(plan, &every)?;
-    let mut policy = least_privilege(&built.desired, account);
+/// The policy that a graph needs, the place of its state included.
+pub fn needed(desired: &Desired, account: &str, state: &str) -> Value {
+    let mut policy = least_privilege(desired, account);
     if let (Some(all), Some(place)) = (policy["Statement"].as_array_mut(), state.strip_prefix("s3://")) {
         let place = place.split('?').next().unwrap_or(place);
         let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
@@ -41,12 +36,18 @@ pub fn needed(plan: &Plan, account: &str, state: &str) -> Result<Value, Failure>
                         "Resource": [format!("arn:aws:s3:::{bucket}/{below}")]}),
         );
     }
-    Ok(policy)
+    policy
+}
+
+/// The policy that a plan needs, its steps on request included.
+fn of_plan(plan: &Plan, account: &str, state: &str) -> Result<Value, Failure> {
+    let every: BTreeSet<String> = plan.steps.iter().map(|step| step.id.clone()).collect();
+    Ok(needed(&desired::build(plan, &every)?.desired, account, state))
 }
 
 /// Asks.
 pub async fn look(plan: &Plan, connection: &Connection, identity: &Identity, context: &Context) -> (Check, Value) {
-    let policy = match needed(plan, &identity.account, &context.global.state) {
+    let policy = match of_plan(plan, &identity.account, &context.global.state) {
         Ok(policy) => policy,
         Err(failure) => return (Check::failed(NAME, &failure), Value::Null),
     };

@@ -55,7 +55,9 @@ fn tell(verb: &str, went: &[(String, Option<Fault>)], context: &Context) -> u8 {
         code = exit::ERROR;
         fail(name, fault, context);
     }
-    context.voice.json(verb, &json!({"devices": went.iter().map(device).collect::<Vec<_>>()}));
+    if context.voice.json {
+        context.voice.json(verb, &json!({"devices": went.iter().map(device).collect::<Vec<_>>()}));
+    }
     code
 }
 

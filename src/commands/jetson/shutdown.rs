@@ -70,8 +70,10 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         }
         went.push((name.clone(), answer.err()));
     }
-    let devices_off = went.iter().map(device).collect::<Vec<_>>();
-    context.voice.json("jetson-shutdown", &json!({"devices": devices_off, "not_drained": failed}));
+    if context.voice.json {
+        let devices = went.iter().map(device).collect::<Vec<_>>();
+        context.voice.json("jetson-shutdown", &json!({"devices": devices, "not_drained": failed}));
+    }
     if clustered {
         let names = order.join(" ");
         context.voice.talk(&format!("when they are on again: akidb-edge jetson uncordon {names}"));

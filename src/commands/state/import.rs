@@ -1,9 +1,11 @@
 //! `state import`: what exists comes under the plan's addresses. Nothing is changed; the next deploy updates it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use super::given::{self, Given};
 use super::identity;
 use crate::change::{self, Scope};
 use crate::commands::Context;
@@ -13,7 +15,7 @@ use crate::ledger::{Fact, Ledger, Subject};
 use crate::plan::Plan;
 use crate::provider::aws::Identity;
 use crate::report;
-use crate::resource::records::earlier::{before_change, keep};
+use crate::resource::records::earlier::{Earlier, before_change, keep};
 use crate::resource::{
     Action, Address, Attributes, Changes, Desired, Ending, Found, Kind, Observed, Origin, Owner, Record, Remembered,
     Resource, Standing, has_references, references, resolve,
@@ -23,8 +25,11 @@ use crate::resource::{
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// An address of the plan and the ID of what exists
-    #[arg(value_name = "ADDRESS=ID", required = true)]
+    #[arg(value_name = "ADDRESS=ID", required_unless_present = "from")]
     pairs: Vec<String>,
+    /// Everything that a file names which state export wrote
+    #[arg(long, value_name = "FILE", conflicts_with = "pairs")]
+    from: Option<PathBuf>,
     #[command(flatten)]
     plan: PlanArgs,
     /// Do not ask
@@ -44,33 +49,21 @@ pub struct Args {
 /// What failed, why, and the next step.
 pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let plan = args.plan.load(&context.session)?;
-    let pairs = pairs(&args.pairs)?;
+    let (pairs, what) = match &args.from {
+        Some(file) => (given::from_file(file)?, format!("--from {}", file.display())),
+        None => (given::pairs(&args.pairs)?, args.pairs.join(" ")),
+    };
     let connection = walk::connect(&context.session).await?;
-    let command = format!("state import {}", args.pairs.join(" "));
+    let command = format!("state import {what}");
     let ledger = walk::open(context, &connection, &plan.stack, &command, args.dry_run).await?;
     let answer = with_ledger(&args, &plan, &pairs, context, &connection, &ledger, &command).await;
     walk::close(ledger, answer).await
 }
 
-fn pairs(given: &[String]) -> Result<BTreeMap<Address, String>, Failure> {
-    let mut pairs = BTreeMap::new();
-    for text in given {
-        let next = "write ADDRESS=ID, e.g. models.bucket.primary=akidb-models-edge";
-        let Some((address, id)) = text.split_once('=') else {
-            return Err(Failure::refused(format!("{text:?} is no ADDRESS=ID"), next));
-        };
-        let address: Address = address.parse().map_err(|bad| Failure::refused(format!("{bad}"), next))?;
-        if pairs.insert(address.clone(), id.to_owned()).is_some() {
-            return Err(Failure::refused(format!("{address} is named twice"), "name each address once"));
-        }
-    }
-    Ok(pairs)
-}
-
 async fn with_ledger(
     args: &Args,
     plan: &Plan,
-    pairs: &BTreeMap<Address, String>,
+    pairs: &given::All,
     context: &Context,
     connection: &Connection,
     ledger: &Ledger,
@@ -90,7 +83,7 @@ async fn with_ledger(
     context.voice.header(&walk::header(connection, &identity, &plan.stack, Some(plan), &context.global));
     let mut after = supposed.clone();
     for address in pairs.keys() {
-        let found = check(address, args, &built.desired, &supposed, &observed, &identity)?;
+        let found = check(address, &pairs[address].id, args, &built.desired, &supposed, &observed, &identity)?;
         let remark = match &found.owner {
             Owner::Ours => String::new(),
             Owner::Foreign(why) | Owner::Contested(why) => format!(" ({why})"),
@@ -98,7 +91,7 @@ async fn with_ledger(
         context.voice.data(&format!("{address} = {}{remark}", found.id));
         let record = after.resources.entry(address.clone());
         let origin = change::found_origin(&built.desired, &remembered, &observed, address);
-        record.and_modify(|record| fill(record, found, origin));
+        record.and_modify(|record| fill(record, found, origin, &pairs[address]));
     }
     let adopt = if args.adopt { pairs.keys().cloned().collect() } else { BTreeSet::new() };
     let scope = Scope { only: Some(pairs.keys().cloned().collect()), adopt, ..Scope::default() };
@@ -116,15 +109,20 @@ async fn with_ledger(
 }
 
 /// The journal as it would be if these were in it: then they are looked for by their IDs.
-fn supposed(
-    pairs: &BTreeMap<Address, String>,
-    desired: &Desired,
-    remembered: &Remembered,
-) -> Result<Remembered, Failure> {
+fn supposed(pairs: &given::All, desired: &Desired, remembered: &Remembered) -> Result<Remembered, Failure> {
     let mut supposed = remembered.clone();
     for (address, given) in pairs {
+        let given = &given.id;
         let Some(resource) = desired.resources.get(address) else { return Err(unknown(address, desired)) };
         let Some(id) = identity::normal(resource.kind, given) else { return Err(malformed(resource, given)) };
+        let twice = remembered
+            .resources
+            .iter()
+            .find(|(other, held)| held.kind == resource.kind && held.id.as_deref() == Some(&id) && *other != address);
+        if let Some((other, _)) = twice {
+            let problem = format!("{id} is in the state already, as {other}");
+            return Err(Failure::refused(problem, format!("akidb-edge state move {other} {address}")));
+        }
         if let Some(held) = remembered.resources.get(address) {
             let id = held.id.as_deref().unwrap_or("an ID that is not known yet");
             let problem = format!("{address} is in the state already: {id}");
@@ -178,6 +176,7 @@ fn malformed(resource: &Resource, given: &str) -> Failure {
 /// What was found under the ID, when it may be taken in.
 fn check<'o>(
     address: &Address,
+    given: &str,
     args: &Args,
     desired: &Desired,
     supposed: &Remembered,
@@ -187,7 +186,6 @@ fn check<'o>(
     let resource = &desired.resources[address];
     let title = resource.kind.facts().title;
     let id = supposed.resources[address].id.as_deref().unwrap_or_default();
-    let given = args.pairs.iter().find_map(|pair| pair.strip_prefix(&format!("{address}="))).unwrap_or(id);
     let known = |from: &str, name: &str| crate::resource::known(observed, supposed, from, name);
     let spec = resolve(&resource.spec, &known);
     elsewhere(given, &spec, identity)?;
@@ -236,21 +234,34 @@ fn elsewhere(given: &str, spec: &Value, identity: &Identity) -> Result<(), Failu
 
 /// What is remembered of it is what was there, as far as the plan speaks of it: a rollback to this revision brings it
 /// back, and what the plan leaves out stays alone.
-fn fill(record: &mut Record, found: &Found, origin: Origin) {
-    record.spec = spoken_of(&record.spec, &found.spec);
+fn fill(record: &mut Record, found: &Found, origin: Origin, given: &Given) {
+    record.spec = spoken_of(record.kind, "", &record.spec, &found.spec);
     record.attributes.clone_from(&found.attributes);
-    record.origin = origin;
-    if record.kind == Kind::Records && origin != Origin::Recovered {
-        keep(&mut record.attributes, &before_change(None, found, &Value::clone));
+    record.origin = given.origin.filter(|said| *said == Origin::Imported).unwrap_or(origin);
+    if record.kind == Kind::Records {
+        let all = if origin == Origin::Recovered { Earlier::new() } else { before_change(None, found, &Value::clone) };
+        keep(&mut record.attributes, &all.into_iter().chain(given.earlier.clone()).collect());
     }
     record.id = Some(found.id.clone());
 }
 
-fn spoken_of(plan: &Value, there: &Value) -> Value {
+fn spoken_of(kind: Kind, path: &str, plan: &Value, there: &Value) -> Value {
+    let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
     match (plan, there) {
+        // A text that is compared to the letter stays as it is.
+        _ if kind.facts().exact.contains(&path) => there.clone(),
         (Value::Object(plan), Value::Object(there)) => {
-            let both = plan.iter().filter_map(|(key, plan)| Some((key.clone(), spoken_of(plan, there.get(key)?))));
+            let both = plan
+                .iter()
+                .filter_map(|(key, plan)| Some((key.clone(), spoken_of(kind, &below(key), plan, there.get(key)?))));
             Value::Object(both.collect())
+        }
+        (Value::Array(plan), Value::Array(there)) => {
+            let member = |(at, one): (usize, &Value)| {
+                let same = change::counterpart(plan, one, at);
+                same.map_or_else(|| one.clone(), |plan| spoken_of(kind, &below(&at.to_string()), plan, one))
+            };
+            Value::Array(there.iter().enumerate().map(member).collect())
         }
         (_, there) => there.clone(),
     }
@@ -306,7 +317,7 @@ fn confirm(args: &Args, context: &Context) -> Result<(), Failure> {
 async fn record(
     ledger: &Ledger,
     after: &Remembered,
-    pairs: &BTreeMap<Address, String>,
+    pairs: &given::All,
     identity: &Identity,
     context: &Context,
     command: &str,

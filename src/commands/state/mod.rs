@@ -1,10 +1,15 @@
 //! `state`: look at the journal, free its lease, take the state out, take existing things in.
 
 mod export;
+pub mod forget;
+mod given;
 mod identity;
 mod import;
+mod list;
+mod move_;
 mod pull;
 mod push;
+mod revision;
 mod show;
 pub(crate) mod unlock;
 
@@ -12,6 +17,7 @@ use super::Context;
 use super::walk::{self, PlanArgs};
 use crate::exit::Failure;
 use crate::ledger::Ledger;
+use crate::plan::Plan;
 
 /// Look at the journal, free its lease, take the state out, take existing things in.
 #[derive(Debug, clap::Args)]
@@ -24,6 +30,12 @@ pub struct Args {
 enum What {
     /// Show the remembered resources with their attributes
     Show(Which),
+    /// List the addresses with kind, ID and origin
+    List(list::Args),
+    /// Let resources leave the journal; nothing is done to them
+    Forget(forget::Args),
+    /// Give a resource another address
+    Move(move_::Args),
     /// Take the lease away from a holder that is gone
     Unlock(unlock::Args),
     /// Write the state as JSON, as a Terraform configuration, or as CloudFormation templates
@@ -48,6 +60,12 @@ struct Which {
 }
 
 impl Which {
+    /// The plan, when one is named and the stack is not.
+    fn plan(&self, context: &Context) -> Result<Option<Plan>, Failure> {
+        let named = self.stack.is_none() && self.plan.plan.is_some();
+        named.then(|| self.plan.load(&context.session)).transpose()
+    }
+
     fn stack(&self, context: &Context) -> Result<String, Failure> {
         match &self.stack {
             Some(stack) => Ok(stack.clone()),
@@ -63,6 +81,9 @@ impl Which {
 pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     match args.what {
         What::Show(which) => show::state(&which, context).await,
+        What::List(args) => list::run(&args, context).await,
+        What::Forget(args) => forget::run(&args, context).await,
+        What::Move(args) => move_::run(&args, context).await,
         What::Export(args) => export::run(&args, context).await,
         What::Import(args) => import::run(args, context).await,
         What::Journal(which) => show::journal(&which, context).await,

@@ -195,7 +195,7 @@ pub fn header(
         account: identity.account.clone(),
         caller: identity.arn.clone(),
         region: connection.region.clone(),
-        endpoint: connection.endpoint.clone(),
+        endpoint: connection.description().map_or_else(|| "AWS".to_owned(), |described| described.endpoint),
         state: global.state.clone(),
     }
 }

@@ -75,7 +75,7 @@ pub async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
         spec: resource.spec.clone(),
         needs: resource.needs.clone(),
         step: resource.step.clone(),
-        origin: (action == Action::Adopt).then_some(change.origin),
+        origin: says_origin(work, change, action).then_some(change.origin),
         seen: Attributes::new(),
     };
     let earlier = earlier_sets(work, change, action);
@@ -134,6 +134,12 @@ pub async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
     }
     let done = Some((change.kind, change.action, took_ms));
     Ok(Ended { done, ..Ended::nothing(&change.address, &made.id) })
+}
+
+/// Whether the journal cannot tell by itself how it came into the state.
+fn says_origin(work: &Work<'_>, change: &Change, action: Action) -> bool {
+    let known = work.ledger.remembered().resources.contains_key(&change.address);
+    action == Action::Adopt || (action != Action::Create && !known)
 }
 
 /// The record sets that existed before this stack wrote to their group: those that are known, and those that this change

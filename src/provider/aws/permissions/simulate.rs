@@ -90,8 +90,8 @@ async fn role(clients: &Clients, identity: &Identity, name: &str) -> String {
 struct Question {
     actions: Vec<String>,
     resources: Vec<String>,
-    /// A condition key with its values.
-    context: Vec<(String, Vec<String>)>,
+    /// The value of a condition key.
+    context: Option<(String, String)>,
 }
 
 /// The questions for the statements of a policy.
@@ -101,15 +101,27 @@ fn questions(policy: &Value) -> Vec<Question> {
         // The simulator takes no wildcard in an action: `lambda:EnableReplication*` is the name of one, star and all.
         let actions = texts(&statement["Action"]).into_iter().map(|action| action.trim_end_matches('*').to_owned());
         let resources = texts(&statement["Resource"]);
-        let equal = statement.pointer("/Condition/StringEquals").and_then(Value::as_object);
-        let context = equal.into_iter().flatten().map(|(key, values)| (key.clone(), texts(values))).collect::<Vec<_>>();
         let (of_objects, others): (Vec<String>, Vec<String>) = actions.partition(|action| is_of_objects(action));
         let inside: Vec<String> = resources.iter().filter(|arn| !is_bucket(arn)).cloned().collect();
+        let contexts = contexts(statement);
         let pairs = [(of_objects, inside), (others, resources)];
-        pairs.map(|(actions, resources)| Question { actions, resources, context: context.clone() })
+        pairs.into_iter().flat_map(move |(actions, resources)| {
+            let question = Question { actions, resources, context: None };
+            contexts.clone().into_iter().map(move |context| Question { context, ..question.clone() })
+        })
     };
     let all = statements.into_iter().flatten().flat_map(of_statement);
     all.filter(|question| !question.actions.is_empty() && !question.resources.is_empty()).collect()
+}
+
+/// The values that a statement's condition takes, one for each question: a call carries one of them.
+fn contexts(statement: &Value) -> Vec<Option<(String, String)>> {
+    let equal = statement.pointer("/Condition/StringEquals").and_then(Value::as_object);
+    let each = |(key, values): (&String, &Value)| {
+        texts(values).into_iter().map(|value| Some((key.clone(), value))).collect::<Vec<_>>()
+    };
+    let all: Vec<_> = equal.into_iter().flatten().flat_map(each).collect();
+    if all.is_empty() { vec![None] } else { all }
 }
 
 /// One text or a list of them.
@@ -141,10 +153,9 @@ async fn ask(clients: &Clients, principal: &str, question: &Question) -> Result<
     for resource in &question.resources {
         call = call.resource_arns(resource);
     }
-    for (key, values) in &question.context {
-        let kind = ContextKeyTypeEnum::StringList;
-        let entry = ContextEntry::builder().context_key_name(key).context_key_type(kind);
-        call = call.context_entries(entry.set_context_key_values(Some(values.clone())).build());
+    if let Some((key, value)) = &question.context {
+        let entry = ContextEntry::builder().context_key_name(key).context_key_type(ContextKeyTypeEnum::String);
+        call = call.context_entries(entry.context_key_values(value).build());
     }
     let mut pages = call.into_paginator().send();
     let mut missing = Vec::new();
@@ -198,7 +209,7 @@ mod tests {
             {"Action": ["s3:PutObject", "s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:AbortMultipartUpload"],
              "Resource": ["arn:aws:s3:::b", "arn:aws:s3:::b/*"]},
             {"Action": ["lambda:EnableReplication*"], "Resource": ["*"]},
-            {"Action": "iam:PassRole", "Resource": ["r"], "Condition": {"StringEquals": {"iam:PassedToService": ["lambda.amazonaws.com"]}}},
+            {"Action": "iam:PassRole", "Resource": ["r"], "Condition": {"StringEquals": {"iam:PassedToService": ["a.amazonaws.com", "b.amazonaws.com"]}}},
         ]});
         let all = questions(&policy);
         let told: Vec<(String, String)> =
@@ -208,8 +219,10 @@ mod tests {
             ("s3:ListBucket s3:ListBucketMultipartUploads", "arn:aws:s3:::b arn:aws:s3:::b/*"),
             ("lambda:EnableReplication", "*"),
             ("iam:PassRole", "r"),
+            ("iam:PassRole", "r"),
         ];
         assert_eq!(told, wanted.map(|(actions, resources)| (actions.to_owned(), resources.to_owned())));
-        assert_eq!(all[3].context, [("iam:PassedToService".to_owned(), vec!["lambda.amazonaws.com".to_owned()])]);
+        let context = |service: &str| Some(("iam:PassedToService".to_owned(), format!("{service}.amazonaws.com")));
+        assert_eq!((&all[3].context, &all[4].context), (&context("a"), &context("b")));
     }
 }

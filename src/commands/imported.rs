@@ -1,0 +1,44 @@
+//! What was imported and a destroy leaves: named, or deleted because it is named.
+
+use std::collections::BTreeSet;
+
+use super::Context;
+use crate::exit::Failure;
+use crate::resource::{Action, Address, Change, Changes, Origin, Remembered};
+
+/// The imported resources that are to be deleted, each named by its whole address.
+///
+/// # Errors
+/// When one of them is not in the state, or was not imported.
+pub fn named(named: &[Address], remembered: &Remembered) -> Result<BTreeSet<Address>, Failure> {
+    for address in named {
+        let next = "akidb-edge state list shows the addresses and which of them were imported";
+        let Some(record) = remembered.resources.get(address) else {
+            return Err(Failure::refused(format!("--delete-imported {address}: the state has no {address}"), next));
+        };
+        if !record.is_imported() {
+            let problem = format!("--delete-imported {address}: it was not imported, a destroy deletes it anyway");
+            return Err(Failure::refused(problem, "leave the option out"));
+        }
+    }
+    Ok(named.iter().cloned().collect())
+}
+
+/// What a destroy leaves standing because the stack did not make it.
+pub fn say_what_stays(changes: &Changes, context: &Context) {
+    let stays = |change: &&Change| {
+        change.action == Action::Forget && change.found.is_some() && change.origin == Origin::Imported
+    };
+    let staying: Vec<String> = changes
+        .items
+        .values()
+        .filter(stays)
+        .map(|change| format!("{} ({})", change.address, change.found.as_ref().map_or("", |found| &found.id)))
+        .collect();
+    if !staying.is_empty() {
+        context.voice.remark(&format!(
+            "left: imported, not made by this stack: {}; --delete-imported ADDRESS deletes one of them in the same run",
+            staying.join(", ")
+        ));
+    }
+}

@@ -1,0 +1,129 @@
+//! `state forget`: resources leave the journal, and nothing is done to them.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::{Which, revision};
+use crate::commands::{Context, walk};
+use crate::exit::{self, Failure};
+use crate::ledger::{Fact, Ledger};
+use crate::report;
+use crate::resource::{Address, Record, Remembered};
+
+/// Which resources, and how.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Whole addresses
+    #[arg(value_name = "ADDRESS", required = true)]
+    addresses: Vec<Address>,
+    #[command(flatten)]
+    which: Which,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+    /// Show what would be forgotten, do nothing; exit code 2
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// How the command of such a revision begins.
+pub const COMMAND: &str = "state forget ";
+
+/// Forgets.
+///
+/// # Errors
+/// What failed, why, and the next step.
+pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
+    let stack = args.which.stack(context)?;
+    let named: BTreeSet<Address> = args.addresses.iter().cloned().collect();
+    let words: Vec<&str> = named.iter().map(Address::as_str).collect();
+    let command = format!("{COMMAND}{}", words.join(" "));
+    let ledger = revision::open(context, &stack, &command, args.dry_run).await?;
+    let answer = forget(args, &named, &command, context, &ledger).await;
+    walk::close(ledger, answer).await
+}
+
+async fn forget(
+    args: &Args,
+    named: &BTreeSet<Address>,
+    command: &str,
+    context: &Context,
+    ledger: &Ledger,
+) -> Result<u8, Failure> {
+    let state = ledger.remembered();
+    let held = held(named, &state)?;
+    refuse_needed(named, &state)?;
+    let voice = &context.voice;
+    for (address, record) in &held {
+        voice.data(&format!(
+            "{address}: {} {} ({}) leaves the state and stays as it is",
+            record.kind.facts().title,
+            record.id.as_deref().unwrap_or("without an ID: its creation was never answered"),
+            record.origin.word()
+        ));
+    }
+    voice.data(
+        "no call is made, and the mark (tags, comments) stays: a deploy of a plan that wants it adopts it again by that \
+         mark; a destroy or a rollback does not touch it",
+    );
+    let code = if args.dry_run { exit::PENDING } else { exit::DONE };
+    if !args.dry_run {
+        revision::confirm("Forget this?", args.yes, context)?;
+        let facts = held.iter().map(|(address, _)| Fact::Forgotten { address: (*address).clone() }).collect();
+        revision::record(ledger, &state, command, context, facts).await?;
+        let revision = ledger.remembered().revision();
+        voice.data(&format!("{} forgotten, as revision {revision}", report::counted(held.len(), "resource")));
+    }
+    if voice.json {
+        let forgotten = held.iter().map(|(address, record)| {
+            json!({"address": address, "kind": record.kind, "id": record.id, "origin": record.origin})
+        });
+        let forgotten: Vec<_> = forgotten.collect();
+        let body = json!({"stack": state.stack, "exit": code, "dry_run": args.dry_run, "forgotten": forgotten,
+                          "revision": ledger.remembered().revision()});
+        voice.json("forget", &body);
+    }
+    Ok(code)
+}
+
+fn held<'s>(named: &'s BTreeSet<Address>, state: &'s Remembered) -> Result<Vec<(&'s Address, &'s Record)>, Failure> {
+    let mut held = Vec::new();
+    for address in named {
+        let Some(record) = state.resources.get(address) else {
+            let problem = format!("the state of {} has no {address}; nothing was done", state.stack);
+            return Err(Failure::refused(problem, "akidb-edge state list shows the addresses"));
+        };
+        held.push((address, record));
+    }
+    Ok(held)
+}
+
+/// What stays in the state would refer to something that it does not know.
+fn refuse_needed(named: &BTreeSet<Address>, state: &Remembered) -> Result<(), Failure> {
+    let mut needing: Vec<String> = Vec::new();
+    let mut all = named.clone();
+    loop {
+        let staying = state.resources.iter().filter(|(address, _)| !all.contains(*address));
+        let more = staying.filter_map(|(address, record)| {
+            let need = record.needs.keys().find(|need| all.contains(*need))?;
+            Some((address.clone(), format!("{address} needs {need}")))
+        });
+        let more: Vec<(Address, String)> = more.collect();
+        if more.is_empty() {
+            break;
+        }
+        for (address, words) in more {
+            all.insert(address);
+            needing.push(words);
+        }
+    }
+    if needing.is_empty() {
+        return Ok(());
+    }
+    let words: Vec<&str> = all.iter().map(Address::as_str).collect();
+    Err(Failure::refused(
+        format!("others in the state need it; nothing was done\n  {}", needing.join("\n  ")),
+        format!("forget them, too: akidb-edge {COMMAND}{}", words.join(" ")),
+    ))
+}

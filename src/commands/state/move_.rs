@@ -1,0 +1,124 @@
+//! `state move`: a resource gets another address, beside what a plan says under `moved`.
+
+use serde_json::json;
+
+use super::{Which, revision};
+use crate::commands::{Context, walk};
+use crate::desired;
+use crate::exit::{self, Failure};
+use crate::ledger::{Fact, Ledger};
+use crate::plan::Plan;
+use crate::resource::{Address, Moves, Remembered};
+
+/// From where to where, and how.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The address that it has
+    #[arg(value_name = "FROM")]
+    from: Address,
+    /// The address that it gets
+    #[arg(value_name = "TO")]
+    to: Address,
+    #[command(flatten)]
+    which: Which,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+    /// Show what would move, do nothing; exit code 2
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Moves.
+///
+/// # Errors
+/// What failed, why, and the next step.
+pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
+    let plan = args.which.plan(context)?;
+    let stack = args.which.stack(context)?;
+    let command = format!("state move {} {}", args.from, args.to);
+    let ledger = revision::open(context, &stack, &command, args.dry_run).await?;
+    let answer = within(args, plan.as_ref(), &command, context, &ledger).await;
+    walk::close(ledger, answer).await
+}
+
+async fn within(
+    args: &Args,
+    plan: Option<&Plan>,
+    command: &str,
+    context: &Context,
+    ledger: &Ledger,
+) -> Result<u8, Failure> {
+    let (from, to) = (&args.from, &args.to);
+    let state = ledger.remembered();
+    refuse(from, to, &state)?;
+    let voice = &context.voice;
+    let id = state.resources[from].id.clone();
+    voice.data(&format!("{from} -> {to}: {}", id.as_deref().unwrap_or("without an ID")));
+    let following: Vec<&Address> = state
+        .resources
+        .iter()
+        .filter(|(address, record)| *address != from && record.needs.contains_key(from))
+        .map(|(address, _)| address)
+        .collect();
+    for address in &following {
+        voice.data(&format!("  {address} refers to it: the reference follows"));
+    }
+    let unwanted = plan.map(|plan| unwanted(plan, from, to, &state)).transpose()?.flatten();
+    if let Some(words) = &unwanted {
+        voice.remark(words);
+    }
+    let code = if args.dry_run { exit::PENDING } else { exit::DONE };
+    if !args.dry_run {
+        revision::confirm("Move it?", args.yes, context)?;
+        let moves = Moves { addresses: [(from.clone(), to.clone())].into(), ..Moves::default() };
+        revision::record(ledger, &state, command, context, vec![Fact::Moved(moves)]).await?;
+        voice.data(&format!("moved, as revision {}; the next deploy writes its mark", ledger.remembered().revision()));
+    }
+    if voice.json {
+        let body = json!({"stack": state.stack, "exit": code, "dry_run": args.dry_run, "from": from, "to": to, "id": id,
+                          "following": following, "remark": unwanted, "revision": ledger.remembered().revision()});
+        voice.json("move", &body);
+    }
+    Ok(code)
+}
+
+fn refuse(from: &Address, to: &Address, state: &Remembered) -> Result<(), Failure> {
+    let lists = "akidb-edge state list shows the addresses";
+    if !state.resources.contains_key(from) {
+        return Err(Failure::refused(format!("the state of {} has no {from}; nothing was done", state.stack), lists));
+    }
+    if from == to {
+        return Err(Failure::refused(format!("{from} is at {to} already; nothing was done"), "name another address"));
+    }
+    if from.kind_name() != to.kind_name() {
+        let problem =
+            format!("{from} is of kind {}, {to} of kind {}; nothing was done", from.kind_name(), to.kind_name());
+        return Err(Failure::refused(problem, "name an address of the same kind"));
+    }
+    if let Some(held) = state.resources.get(to) {
+        let id = held.id.as_deref().unwrap_or("something without an ID");
+        let problem = format!("{to} is taken: {id}; nothing was done");
+        return Err(Failure::refused(
+            problem,
+            format!("move that first, or let go of it: akidb-edge state forget {to}"),
+        ));
+    }
+    Ok(())
+}
+
+/// What the plan at hand makes of the new address.
+fn unwanted(plan: &Plan, from: &Address, to: &Address, state: &Remembered) -> Result<Option<String>, Failure> {
+    let wanted = desired::build(plan, &state.requested)?.desired;
+    if wanted.resources.contains_key(to) {
+        return Ok(None);
+    }
+    let then = if wanted.resources.contains_key(from) {
+        format!("it wants {from}: the next deploy moves it back")
+    } else if state.resources[from].is_imported() {
+        "the next deploy forgets it".to_owned()
+    } else {
+        "the next deploy deletes it".to_owned()
+    };
+    Ok(Some(format!("the plan does not want {to}; {then}")))
+}

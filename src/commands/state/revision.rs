@@ -1,0 +1,56 @@
+//! A revision in which nothing changes but what the journal knows: no call is made.
+
+use crate::commands::Context;
+use crate::commands::walk::{self, Purpose};
+use crate::exit::Failure;
+use crate::ledger::{Fact, Ledger};
+use crate::resource::{Ending, Remembered};
+
+/// The journal of a stack: under a lease, unless the verb only looks.
+///
+/// # Errors
+/// When somebody else holds the lease, or the journal cannot be read.
+pub async fn open(context: &Context, stack: &str, command: &str, only_looks: bool) -> Result<Ledger, Failure> {
+    let store = walk::store(&context.global, &context.session, stack, None).await?;
+    if only_looks {
+        return Ok(Ledger::read(store, stack).await?);
+    }
+    Ok(walk::write(context, store, stack, command).await?)
+}
+
+/// Asks, unless that was answered on the command line.
+///
+/// # Errors
+/// When nobody can be asked, or the answer is no.
+pub fn confirm(question: &str, yes: bool, context: &Context) -> Result<(), Failure> {
+    if yes {
+        return Ok(());
+    }
+    if !context.session.can_ask {
+        let next = "read what is above, then add --yes";
+        return Err(Failure::refused("nothing was done: nobody is there to say yes", next));
+    }
+    if context.voice.ask(question) { Ok(()) } else { Err(Failure::refused("nothing was done", "")) }
+}
+
+/// Writes these facts as a revision of their own.
+///
+/// # Errors
+/// When the journal cannot be written.
+pub async fn record(
+    ledger: &Ledger,
+    before: &Remembered,
+    command: &str,
+    context: &Context,
+    facts: Vec<Fact>,
+) -> Result<(), Failure> {
+    let purpose =
+        Purpose { command: command.to_owned(), requested: before.requested.clone(), fallback: before.fallback.clone() };
+    let account = before.account.clone().unwrap_or_default();
+    ledger.record(walk::began(before, &purpose, &context.session, &account)).await?;
+    for fact in facts {
+        ledger.record(fact).await?;
+    }
+    ledger.record(Fact::RunEnded { ending: Ending::Done, changes: 0 }).await?;
+    Ok(())
+}
