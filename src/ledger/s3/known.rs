@@ -80,7 +80,7 @@ pub(super) struct Mark {
 
 impl Mark {
     pub(super) fn new(head: bool) -> Self {
-        Self { v: FORMAT, see: "head.jsonl: written by a newer akidb-edge, use that one".to_owned(), head }
+        Self { v: FORMAT, see: "head.jsonl: written by a newer version: update akidb-edge".to_owned(), head }
     }
 
     /// The mark that a page is; none when it has entries.

@@ -160,7 +160,7 @@ impl S3Store {
         }
         match self.bucket.get(&key).await? {
             Some(there) if Mark::of(&there.bytes).is_some() => Ok(()),
-            _ => Err(LedgerError::LeaseLost("an older akidb-edge wrote to the journal".to_owned())),
+            _ => Err(LedgerError::LeaseLost("an older version wrote to the journal".to_owned())),
         }
     }
 
