@@ -80,7 +80,7 @@ pub struct Global {
     /// Say more: -v shows kept resources, -vv the requests
     #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "Global options")]
     pub verbose: u8,
-    /// Where the journal lies: file:DIRECTORY or s3://BUCKET/PREFIX[?region=REGION]
+    /// Where the journal lies: file:DIRECTORY or s3://BUCKET/PREFIX
     #[arg(
         long,
         value_name = "PLACE",
@@ -111,7 +111,7 @@ pub struct Global {
     #[arg(
         long,
         value_name = "SECONDS",
-        default_value_t = crate::ledger::RETENTION.as_secs(),
+        default_value_t = 604_800,
         env = "AKIDB_EDGE_JOURNAL_RETENTION",
         global = true,
         hide = true

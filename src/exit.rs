@@ -75,8 +75,7 @@ impl From<LedgerError> for Failure {
             LedgerError::Full { .. } | LedgerError::Broken(_) => FREE_SPACE,
             LedgerError::File { source, .. } if is_full(source) => FREE_SPACE,
             LedgerError::File { .. } => {
-                "give this user permission to read and write there (an earlier run may have been another user's), then run \
-                 the same command again"
+                "make that path one that this user may read and write, then run the same command again"
             }
             LedgerError::Bucket { cause, .. } => of_bucket(*cause),
             LedgerError::Unconditional { .. } => {
@@ -121,13 +120,13 @@ const fn of_bucket(cause: Cause) -> &'static str {
 }
 
 /// What to do about a damaged journal. Nothing that throws entries away.
-const DAMAGED: &str = "put an undamaged copy back: akidb-edge state push FILE --force (the damaged one is kept); a copy is what \
+const DAMAGED: &str = "put an undamaged copy back: akidb-edge state push FILE --stack STACK --force (the damaged one is kept); a copy is what \
      state pull wrote, a backup of the directory, or an earlier version of the object (aws s3api list-object-versions); \
      nothing was changed";
 
 /// What to do about an object that was deleted.
 const MISSING: &str = "restore it (aws s3api list-object-versions shows earlier versions in a bucket with versions), or put a \
-     copy of the journal back: akidb-edge state push FILE --force; nothing was changed";
+     copy of the journal back: akidb-edge state push FILE --stack STACK --force; nothing was changed";
 
 impl From<Problems> for Failure {
     fn from(problems: Problems) -> Self {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use akidb_edge::ledger::{S3Store, Store};
 use serde_json::Value;
 use support::cli::{Account, bare, finish, whole};
 use support::local_aws;
@@ -153,14 +154,8 @@ fn in_bucket(account: &Account, bucket: &str) -> Command {
 }
 
 fn journal_in(account: &Account, bucket: &str) -> String {
-    let s3 = account.s3();
-    let listed = wait(s3.list_objects_v2().bucket(bucket).prefix("edge/").send()).expect("listed");
-    let pages = listed.contents().iter().filter_map(|item| item.key().filter(|key| key.contains("/journal/")));
-    let text = pages.map(|key| {
-        let object = wait(s3.get_object().bucket(bucket).key(key).send()).expect("there");
-        String::from_utf8(wait(object.body.collect()).expect("read").to_vec()).expect("text")
-    });
-    text.collect()
+    let store = S3Store::new(account.s3(), bucket, "edge", support::cli::STACK, "here");
+    wait(store.text()).expect("readable")
 }
 
 #[test]
@@ -175,7 +170,7 @@ fn a_bucket_that_refuses_ends_the_run_and_the_next_one_goes_on() {
         let bucket = format!("state-{}", account.number);
         wait(account.s3().create_bucket().bucket(&bucket).send()).expect("a bucket");
         let puts = AtomicUsize::new(0);
-        let journal = |call: &Call| call.method == "PUT" && call.path.contains("/journal/");
+        let journal = |call: &Call| call.method == "PUT" && call.path.contains("/head.jsonl");
         let refused = move |call: &Call| journal(call) && puts.fetch_add(1, Ordering::Relaxed) + 1 >= from;
         let body = format!("<Error><Code>{code}</Code><Message>{words}</Message></Error>");
         proxy.on(refused, Which::Each, Act::Answer(status, body));

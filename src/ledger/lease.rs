@@ -77,10 +77,12 @@ impl Lease {
     pub fn holder(&self, this_host: &str) -> Holder {
         let known_here = self.host == this_host && self.kernel.is_some() && self.kernel == kernel();
         let dead_here = known_here && self.process_start.is_some() && process_start(self.pid) != self.process_start;
-        match dead_here {
-            true => Holder::Gone,
-            false if Timestamp::now() > self.expires => Holder::Expired,
-            false => Holder::Alive,
+        if dead_here {
+            Holder::Gone
+        } else if Timestamp::now() > self.expires {
+            Holder::Expired
+        } else {
+            Holder::Alive
         }
     }
 }

@@ -89,7 +89,8 @@ impl Ledger {
         let mut ledger = match Self::open(Arc::clone(&store), stack, Some(lease.clone())).await {
             Ok(ledger) => ledger,
             Err(bad) => {
-                store.release(&lease).await?;
+                // What was wrong first is what counts; a lease that cannot be given back ends by itself.
+                let _ = store.release(&lease).await;
                 return Err(bad);
             }
         };

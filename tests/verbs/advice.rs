@@ -18,6 +18,8 @@ const OF_OTHERS: &[&str] = &[
     "--disable-eviction",
     "--timeout",
     "--force",
+    "--bucket",
+    "--create-bucket-configuration",
     "--hosted-zone-id",
     "--no-block",
     "--now",

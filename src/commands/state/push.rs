@@ -37,10 +37,8 @@ struct Pushed {
 pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let stack = args.which.stack(context)?;
     let whole = read(args, &stack)?;
-    let connection = match context.global.state.starts_with("s3://") {
-        true => Some(walk::connect(&context.session).await?),
-        false => None,
-    };
+    let in_bucket = walk::root(&context.global.state).is_none();
+    let connection = if in_bucket { Some(walk::connect(&context.session).await?) } else { None };
     let store = walk::store(&context.global, &context.session, &stack, connection.as_ref()).await?;
     let account = whole.state.account.as_ref().filter(|account| !account.is_empty());
     if let (Some(connection), Some(account)) = (&connection, account) {

@@ -73,6 +73,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         if !others.is_empty() {
             voice.data(&format!("stacks with a state at {}: {}", context.global.state, others.join(", ")));
         }
+        tell_lease(lease.as_ref(), context);
         return Ok(code);
     }
     voice.data(&format!(
@@ -97,21 +98,20 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         ));
     }
     tell_the_rest(&state, plan.as_ref(), context);
-    if let Some(lease) = lease {
-        voice.data(&held(&lease, &context.session.host));
-    }
+    tell_lease(lease.as_ref(), context);
     Ok(code)
 }
 
 /// Who has the lease, or left it behind.
-fn held(lease: &Lease, this_host: &str) -> String {
+fn tell_lease(lease: Option<&Lease>, context: &Context) {
+    let Some(lease) = lease else { return };
     let who = format!("{}@{} ({})", lease.user, lease.host, lease.command);
     let next = "the next run takes it over";
-    match lease.holder(this_host) {
+    context.voice.data(&match lease.holder(&context.session.host) {
         Holder::Alive => format!("being changed by {who} since {:.0}", lease.since),
         Holder::Gone => format!("the lease of {who} was left behind: process {} is gone; {next}", lease.pid),
         Holder::Expired => format!("the lease of {who} ended at {:.0}; {next}", lease.expires),
-    }
+    });
 }
 
 fn tell_the_rest(state: &Remembered, plan: Option<&Plan>, context: &Context) {

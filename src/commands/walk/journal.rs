@@ -85,12 +85,14 @@ pub fn directory(global: &Global, stack: &str) -> Option<PathBuf> {
 /// # Errors
 /// When it is no name.
 fn stack_name(stack: &str) -> Result<(), Failure> {
-    if is_name(stack) && stack.len() <= LONGEST {
+    if is_name(stack) && !stack.starts_with('-') && stack.len() <= LONGEST {
         return Ok(());
     }
     Err(Failure::refused(
         format!("{stack:?} cannot be the name of a stack"),
-        format!("use lower-case letters, digits and dashes, {LONGEST} at most: the plan's `stack:` says the name"),
+        format!(
+            "use lower-case letters, digits and dashes, {LONGEST} at most and no dash at first: the plan's `stack:` says the name"
+        ),
     ))
 }
 
@@ -206,8 +208,16 @@ mod tests {
     }
 
     #[test]
+    fn the_default_time_is_the_one_that_is_documented() {
+        let cli = <crate::cli::Cli as clap::Parser>::try_parse_from(["akidb-edge", "status", "--stack", "x"]);
+        assert_eq!(cli.expect("a command line").global.journal_retention, crate::ledger::RETENTION.as_secs());
+    }
+
+    #[test]
     fn what_could_lead_elsewhere_is_no_name() {
-        for name in ["", ".", "..", "../x", "a/b", "a\\b", "a b", "a\n", "\u{7}", "A", "a.b", &"a".repeat(101)] {
+        for name in
+            ["", ".", "..", "../x", "a/b", "a\\b", "a b", "a\n", "\u{7}", "A", "a.b", "-devices", &"a".repeat(101)]
+        {
             assert!(stack_name(name).is_err(), "{name:?}");
         }
         assert!(stack_name("akidb-week13").is_ok());

@@ -80,7 +80,7 @@ pub(super) struct Mark {
 
 impl Mark {
     pub(super) fn new(head: bool) -> Self {
-        Self { v: FORMAT, see: "head.jsonl: written by a newer akidb-edge, use that one".to_owned(), head }
+        Self { v: FORMAT, see: "head.jsonl: written by a newer version: update akidb-edge".to_owned(), head }
     }
 
     /// The mark that a page is; none when it has entries.
@@ -106,13 +106,13 @@ impl S3Store {
 
     async fn read_once(&self) -> Result<Known, LedgerError> {
         match self.bucket.get(&self.head_key()).await? {
-            Some(object) => self.from_head(object).await,
-            None => self.from_pages().await,
+            Some(object) => self.read_head(object).await,
+            None => self.read_pages().await,
         }
     }
 
     /// Reads a head with its checkpoint.
-    pub(super) async fn from_head(&self, object: Object) -> Result<Known, LedgerError> {
+    pub(super) async fn read_head(&self, object: Object) -> Result<Known, LedgerError> {
         let place = self.bucket.place(&self.head_key());
         let head = Head::read(&place, &object.bytes)?;
         let base = match &head.header.checkpoint {
@@ -128,7 +128,7 @@ impl S3Store {
     }
 
     /// Reads the pages of formats 1 to 3.
-    async fn from_pages(&self) -> Result<Known, LedgerError> {
+    async fn read_pages(&self) -> Result<Known, LedgerError> {
         let mut reads = Vec::new();
         for object in self.bucket.list(&self.key("journal/")).await? {
             reads.push(self.page(object.key).boxed());
@@ -138,7 +138,7 @@ impl S3Store {
         if let Some(mark) = pages.iter().find_map(|(_, bytes)| Mark::of(bytes)) {
             // A head may have been written since we asked for it.
             if let Some(object) = self.bucket.get(&self.head_key()).await? {
-                return self.from_head(object).await;
+                return self.read_head(object).await;
             }
             if mark.head {
                 return Err(LedgerError::Missing { place: self.bucket.place(&self.head_key()) });

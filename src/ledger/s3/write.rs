@@ -90,7 +90,7 @@ impl S3Store {
             if there.bytes == body.as_bytes() {
                 return Ok(Arc::new(Known { layout: Layout::Head(there.etag), ..next }));
             }
-            let there = self.from_head(there).await?;
+            let there = self.read_head(there).await?;
             // Or it is how we left it before, by a write whose answer never came.
             let same = there.tail.chain == known.tail.chain;
             let ours = there.header.holder == holder || there.header.holder == known.header.holder;
@@ -160,7 +160,7 @@ impl S3Store {
         }
         match self.bucket.get(&key).await? {
             Some(there) if Mark::of(&there.bytes).is_some() => Ok(()),
-            _ => Err(LedgerError::LeaseLost("an older akidb-edge wrote to the journal".to_owned())),
+            _ => Err(LedgerError::LeaseLost("an older version wrote to the journal".to_owned())),
         }
     }
 
