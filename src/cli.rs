@@ -5,7 +5,7 @@ use clap::builder::styling::{AnsiColor, Style};
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    completions, deploy, destroy, jetson, known_host, report, rollback, route, state, status, validate,
+    completions, deploy, destroy, doctor, jetson, known_host, report, rollback, route, state, status, validate,
 };
 #[cfg(feature = "serve")]
 use crate::commands::{models, serve};
@@ -52,8 +52,18 @@ The account, region and endpoint are those of the AWS SDK's standard configurati
 AWS_ENDPOINT_URL and so on. A local AWS for trying things out: eval \"$(localstack/up)\"";
 
 /// The flags of every verb, by the names of their fields.
-pub const GLOBAL: &[&str] =
-    &["json", "quiet", "no_color", "verbose", "state", "route53_rate", "certificate_wait", "lease_ttl", "patience"];
+pub const GLOBAL: &[&str] = &[
+    "json",
+    "quiet",
+    "no_color",
+    "verbose",
+    "state",
+    "route53_rate",
+    "certificate_wait",
+    "lease_ttl",
+    "journal_retention",
+    "patience",
+];
 
 /// Flags of every verb.
 #[derive(Clone, Debug, Args)]
@@ -70,7 +80,7 @@ pub struct Global {
     /// Say more: -v shows kept resources, -vv the requests
     #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "Global options")]
     pub verbose: u8,
-    /// Where the journal lies: file:DIRECTORY or s3://BUCKET/PREFIX
+    /// Where the journal lies: file:DIRECTORY or s3://BUCKET/PREFIX[?region=REGION]
     #[arg(
         long,
         value_name = "PLACE",
@@ -97,6 +107,16 @@ pub struct Global {
     #[arg(long, value_name = "SECONDS", default_value_t = 60, env = "AKIDB_EDGE_LEASE_TTL", global = true, hide = true,
           value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub lease_ttl: u64,
+    /// Seconds that objects of a journal in a bucket are kept after others took their place
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = crate::ledger::RETENTION.as_secs(),
+        env = "AKIDB_EDGE_JOURNAL_RETENTION",
+        global = true,
+        hide = true
+    )]
+    pub journal_retention: u64,
     /// Seconds until a change is given up that a service in trouble does not take; a read is given up after a sixth
     #[arg(
         long,
@@ -122,6 +142,8 @@ pub enum Verb {
     Status(status::Args),
     /// Remove the stack
     Destroy(destroy::Args),
+    /// Say who you are, through what, to where, and what stands in the way of a deploy
+    Doctor(doctor::Args),
     /// Look at the journal, free its lease, take the state out
     State(state::Args),
     /// Check things

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::ledger::LedgerError;
+use crate::ledger::{Cause, LedgerError};
 use crate::plan::Problems;
 use crate::resource::Fault;
 
@@ -67,22 +67,67 @@ impl From<LedgerError> for Failure {
     fn from(bad: LedgerError) -> Self {
         let next_step = match &bad {
             LedgerError::Locked(_) => "wait until it ends; if its process is gone for good: akidb-edge state unlock",
-            LedgerError::Corrupt { .. } | LedgerError::Contradicts { .. } => {
-                "put the journal back from a backup; without one, cut it before that line (what the lines after it made is then \
-                 not known: name it with --adopt); nothing was changed"
-            }
-            LedgerError::Newer { .. } => "update akidb-edge, or name another --state; nothing was changed",
+            LedgerError::Corrupt { .. } | LedgerError::Contradicts { .. } => DAMAGED,
+            LedgerError::Missing { .. } => MISSING,
+            LedgerError::Newer { .. } => "update akidb-edge; nothing was changed",
             LedgerError::Guarded(_) => "let that process go on (kill -CONT) or end it, then run the same command again",
             LedgerError::LeaseLost(_) => "akidb-edge status shows what was done",
             LedgerError::Full { .. } | LedgerError::Broken(_) => FREE_SPACE,
             LedgerError::File { source, .. } if is_full(source) => FREE_SPACE,
-            LedgerError::File { .. } | LedgerError::Bucket { .. } => {
-                "make the place of the state one that this user may read and write, or name another with --state"
+            LedgerError::File { .. } => {
+                "give this user permission to read and write there (an earlier run may have been another user's), then run \
+                 the same command again"
+            }
+            LedgerError::Bucket { cause, .. } => of_bucket(*cause),
+            LedgerError::Unconditional { .. } => {
+                "keep the journal in a store that supports If-None-Match and If-Match on PutObject (Amazon S3 does), and \
+                 take it along: akidb-edge state pull, then state push; nothing was changed"
             }
         };
         Self::error(bad.to_string(), next_step)
     }
 }
+
+/// What to do when a bucket refuses. Never another place for the state: a run there would begin from nothing.
+const fn of_bucket(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Expired => "log in again (aws sso login, or new temporary credentials), then run the same command again",
+        Cause::Credentials => {
+            "log in (aws sso login), or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, then run the same \
+             command again"
+        }
+        Cause::Clock => "set the clock of this machine, then run the same command again",
+        Cause::NoBucket => {
+            "correct the name in --state; if this stack was deployed before, restore its bucket; for a first run make it: \
+             aws s3api create-bucket --bucket NAME (outside us-east-1: --create-bucket-configuration \
+             LocationConstraint=REGION)"
+        }
+        Cause::Name => "correct the name of the bucket in --state",
+        Cause::Denied => {
+            "grant s3:ListBucket on the bucket and s3:GetObject, s3:PutObject, s3:DeleteObject on its objects; where it is \
+             encrypted with a KMS key, kms:Decrypt and kms:GenerateDataKey on that key, too; then run the same command again"
+        }
+        Cause::Key => {
+            "grant kms:Decrypt and kms:GenerateDataKey on the key of the bucket, and enable the key if it is disabled; then \
+             run the same command again"
+        }
+        Cause::Archived => {
+            "restore the object (aws s3api restore-object), and take the journal out of the lifecycle rule that archives it"
+        }
+        Cause::Unreachable => "check the network, the proxy and AWS_ENDPOINT_URL, then run the same command again",
+        Cause::Busy => "run the same command again: it goes on from here",
+        Cause::Other => "correct what the service says, then run the same command again",
+    }
+}
+
+/// What to do about a damaged journal. Nothing that throws entries away.
+const DAMAGED: &str = "put an undamaged copy back: akidb-edge state push FILE --force (the damaged one is kept); a copy is what \
+     state pull wrote, a backup of the directory, or an earlier version of the object (aws s3api list-object-versions); \
+     nothing was changed";
+
+/// What to do about an object that was deleted.
+const MISSING: &str = "restore it (aws s3api list-object-versions shows earlier versions in a bucket with versions), or put a \
+     copy of the journal back: akidb-edge state push FILE --force; nothing was changed";
 
 impl From<Problems> for Failure {
     fn from(problems: Problems) -> Self {

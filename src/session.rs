@@ -31,6 +31,8 @@ pub struct Session {
     pub terminal: bool,
     /// Whether a person can answer a question.
     pub can_ask: bool,
+    /// Whether only failures are to be said.
+    pub quiet: bool,
     /// Whether colours are wanted.
     pub colour: bool,
     /// The command line, to say how to go on. It may hold values that nobody else should see: it is never written down.
@@ -60,6 +62,7 @@ impl Session {
             variables: variables.collect(),
             terminal,
             can_ask: terminal && std::io::stdin().is_terminal(),
+            quiet: false,
             colour: terminal && !no_colour && env::var_os("NO_COLOR").is_none(),
             again: std::iter::once("akidb-edge".to_owned()).chain(env::args().skip(1)).collect::<Vec<_>>().join(" "),
             interrupts: Interrupts::default(),
@@ -69,6 +72,12 @@ impl Session {
 }
 
 impl Session {
+    /// The same, saying only failures.
+    #[must_use]
+    pub fn quietly(self, quiet: bool) -> Self {
+        Self { quiet, ..self }
+    }
+
     /// The same, with another time that certificates are waited for.
     #[must_use]
     pub fn waiting_for_certificates(self, certificate_wait: Duration) -> Self {

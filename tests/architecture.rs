@@ -75,7 +75,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ),
     ("exit.rs", "ledger", "an exit code for each room's error is decided in one place"),
     ("exit.rs", "plan", "an exit code for each room's error is decided in one place"),
-    ("ledger/s3_store.rs", "aws", "the store of a journal in a bucket"),
+    ("ledger/s3/bucket.rs", "aws", "the calls that a journal in a bucket is made of"),
     ("report/story.rs", "template", "a page is a template"),
     ("report/terminal.rs", "indicatif", "the one place that draws progress"),
     ("report/voice.rs", "cli", "the voice is chosen by the global flags"),

@@ -7,7 +7,8 @@ use support::cli::{Account, STACK, nothing, whole};
 #[test]
 fn data_goes_only_on_the_word() {
     let account = Account::new();
-    account.run("destroy --yes").exits(0);
+    let none = account.run("destroy --yes").exits(3);
+    assert!(none.stderr.contains("no state of the stack"), "{}", none.stderr);
     account.run("deploy --yes").exits(0);
     let dry = account.run("destroy --dry-run").exits(2);
     insta::assert_snapshot!("dry_run", account.redact(&dry.stdout));

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use akidb_edge::change::compare;
 use akidb_edge::ledger::{Entry, FORMAT, Fact, Subject, apply, fold, fold_until};
 use akidb_edge::resource::{
-    Action, Address, Attributes, Class, Desired, Ending, Fault, Kind, Leftover, Level, Resource, has_references, link,
-    references, resolve,
+    Action, Address, Attributes, Class, Desired, Ending, Fault, Kind, Leftover, Level, Remembered, Resource,
+    has_references, link, references, resolve,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -155,8 +155,8 @@ proptest! {
             apply(&mut state, entry).expect("a legal entry");
         }
         prop_assert_eq!(&state, &whole);
-        prop_assert_eq!(&fold_until("fake", &entries, whole.revision()).expect("a legal journal"), &whole);
-        prop_assert_eq!(fold_until("fake", &entries, 0).expect("a legal journal").runs.len(), 0);
+        prop_assert_eq!(&fold_until(Remembered::empty("fake"), &entries, whole.revision()).expect("a legal journal"), &whole);
+        prop_assert_eq!(fold_until(Remembered::empty("fake"), &entries, 0).expect("a legal journal").runs.len(), 0);
     }
 
     #[test]

@@ -43,9 +43,10 @@ const PLAN: &[&str] = &["plan", "var", "var_file"];
 #[rustfmt::skip]
 const TABLE: &[Apart] = &[
     apart("", &["quiet"], &["verbose"], "one says less, the other more", "leave one of them out"),
-    apart("deploy", &[SAVED], &["plan", "var", "var_file", "target", "exclude", "adopt", "request", "empty_buckets"],
+    apart("deploy", &[SAVED], &["plan"], "a saved plan has its plan in it", "leave --plan out"),
+    apart("deploy", &[SAVED], &["var", "var_file", "target", "exclude", "adopt", "request", "empty_buckets"],
         "a saved plan is carried out exactly as it was saved",
-        "leave it out, or save the plan anew with it: akidb-edge deploy --plan PLAN --out FILE.plan.json"),
+        "leave {that} out, or save the plan anew with it: akidb-edge deploy --plan PLAN {that} … --out FILE.plan.json"),
     apart("deploy", &[SAVED], &["out"], "the plan is saved already", "leave --out out, or copy the file"),
     apart("deploy", &[SAVED], &["print_iam_policy"], "the policy is made from a plan, not from a saved one",
         "akidb-edge deploy --plan PLAN --print-iam-policy"),
@@ -54,12 +55,12 @@ const TABLE: &[Apart] = &[
         "the policy is that of the whole plan, and nothing is done", "leave one of them out"),
     apart("deploy", &["out"], &["yes", "wait", "at_once"],
         "--out saves the plan and does nothing else",
-        "say it when the saved plan is carried out: akidb-edge deploy FILE.plan.json"),
+        "say {that} when the saved plan is carried out: akidb-edge deploy FILE.plan.json {that}"),
     apart("rollback", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
     apart("rollback", &["stack"], &["fallback"], "a fallback is made from a plan, which --stack does not name",
         "name the plan: akidb-edge rollback --fallback NAME --plan PLAN"),
-    apart("rollback", &["fallback"], &["adopt"], "a fallback changes only what this stack has", "leave --adopt out"),
     apart("status", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
+    apart("doctor", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
     apart("destroy", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
     apart("state", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
     apart("jetson rollback", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
@@ -67,7 +68,7 @@ const TABLE: &[Apart] = &[
     apart("jetson kubeconfig", &[STDOUT], &["json", "merge"], "standard output takes the kubeconfig alone",
         "name a file with --out, or leave the other option out"),
     apart("validate plan", &["file"], &["plan"], "both name the plan", "name it once"),
-    apart("report", &["format"], &["out"], "--format writes to standard output", "leave one of them out"),
+    apart("report", &["format"], &["out", "force"], "--format writes to standard output", "leave one of them out"),
     apart("report", &[TEXT], &["json"], "--json is one JSON document on standard output",
         "akidb-edge report --format json"),
     apart("models pull", &["offline"], &["endpoint"], "offline no hub is asked", "leave one of them out"),
@@ -112,7 +113,7 @@ pub fn refuse(typed: &ArgMatches) -> Result<(), Failure> {
             if let (Some(this), Some(that)) = (given(this), given(that)) {
                 return Err(Failure::refused(
                     format!("{this} and {that} do not go together: {}; nothing was done", row.why),
-                    row.next,
+                    row.next.replace("{that}", &that),
                 ));
             }
         }

@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::Context;
 use super::asking::{self, Asked};
 use super::full;
+use super::kept;
 use super::order::{Choice, Order, Part};
 use super::saved::{self, SavedPlan};
 use super::walk::{self, EmptyArgs, PlanArgs, Purpose, Run, RunArgs};
@@ -61,8 +62,8 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     if let Some(file) = args.what.as_ref().filter(|what| what.ends_with(".json")) {
         return saved::apply(file, &args.run, context).await;
     }
-    if let Some(file) = args.out.as_ref().filter(|_| !args.force) {
-        saved::may_write(file)?;
+    if let Some(file) = &args.out {
+        saved::may_write(file, args.force)?;
     }
     let plan = args.plan.load(&context.session)?;
     if args.print_iam_policy {
@@ -114,7 +115,7 @@ pub fn need_requests(plan: &Plan, requested: &[String]) -> Result<(), Failure> {
 fn print_policy(plan: &Plan, context: &Context) -> Result<u8, Failure> {
     let every: BTreeSet<String> = plan.steps.iter().map(|step| step.id.clone()).collect();
     let built = walk::build(plan, &every, &context.voice)?;
-    let policy = crate::provider::aws::least_privilege(&built.desired, "*");
+    let policy = super::doctor::needed(&built.desired, "*", &context.global.state);
     if context.voice.json {
         context.voice.json("iam-policy", &serde_json::json!({"policy": policy}));
     } else {
@@ -154,9 +155,9 @@ async fn with_ledger(
     need_addresses(order, &built, &scope)?;
     walk::need_changeable(&built.desired, &remembered, &scope)?;
     let artefacts = std::mem::take(&mut built.artefacts);
-    saved::keep_artefacts(&context.global, &built.desired, &artefacts, run.dry_run)?;
+    kept::keep_artefacts(&context.global, &built.desired, &artefacts, run.dry_run)?;
     let at_hand: BTreeSet<String> = artefacts.iter().map(|(sha256, _, _)| sha256.to_owned()).collect();
-    let made = if order.out.is_some() { saved::made_in_memory(&artefacts) } else { Vec::new() };
+    let made = if order.out.is_some() { kept::made_in_memory(&artefacts) } else { Vec::new() };
     let providers = walk::with_artefacts(connection, artefacts);
     let covers = |address: &Address| scope.only.as_ref().is_none_or(|only| only.contains(address));
     let (identity, observed) = connection.look(&built.desired, &remembered, &providers, covers).await?;
@@ -167,7 +168,7 @@ async fn with_ledger(
     say_what_is_not_adopted(&order.adopt, &changes, context);
     let looking = RunArgs { dry_run: only_looks(run, order), ..run.clone() };
     full::refuse(&changes, &providers, &looking, full::ADD, context).await?;
-    for remark in saved::not_to_be_undone(&changes, &at_hand, &context.global, &order.plan.stack) {
+    for remark in kept::not_to_be_undone(&changes, &at_hand, &context.global, &order.plan.stack) {
         context.voice.remark(&remark);
     }
     let purpose = Purpose { command: order.command.clone(), requested, fallback: order.fallback.clone() };

@@ -8,9 +8,10 @@ use super::asking::{self, Asked};
 use super::full;
 use super::imported;
 use super::order::{Choice, Part};
+use super::unknown;
 use super::walk::{self, EmptyArgs, PlanArgs, Purpose, Run, RunArgs};
 use crate::change::{self, Scope};
-use crate::desired::Built;
+use crate::desired::{self, Built};
 use crate::exit::Failure;
 use crate::ledger::Ledger;
 use crate::report::{self, Terminal};
@@ -42,12 +43,15 @@ pub struct Args {
 /// What failed, why, and the next step.
 pub async fn run(mut args: Args, context: &Context) -> Result<u8, Failure> {
     args.run = args.run.emptying(args.empty);
-    let stack = match &args.stack {
-        Some(stack) => stack.clone(),
-        None => args.plan.load(&context.session)?.stack,
-    };
+    let plan = if args.stack.is_none() { Some(args.plan.load(&context.session)?) } else { None };
+    let stack = args.stack.clone().or(plan.as_ref().map(|plan| plan.stack.clone())).unwrap_or_default();
     walk::no_devices(context, &stack, "uninstall").await?;
     let connection = walk::connect(&context.session).await?;
+    if unknown::known(&stack, context, &connection).await?.sequence == 0 {
+        let wanted = plan.as_ref().and_then(|plan| desired::build(plan, &BTreeSet::new()).ok());
+        let marked = unknown::marked(&stack, wanted.as_ref().map(|built| &built.desired), &connection).await?;
+        return Err(unknown::refusal(&stack, Some(&marked), context));
+    }
     let empty = if args.run.empty_buckets { " --empty-buckets" } else { "" };
     let mut command = format!("destroy --stack {stack}{empty}");
     for address in &args.delete_imported {

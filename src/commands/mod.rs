@@ -6,9 +6,11 @@ pub mod completions;
 pub mod compose;
 pub mod deploy;
 pub mod destroy;
+pub mod doctor;
 mod full;
 mod imported;
 pub mod jetson;
+mod kept;
 pub mod known_host;
 #[cfg(feature = "serve")]
 pub mod models;
@@ -21,6 +23,7 @@ mod saved;
 pub mod serve;
 pub mod state;
 pub mod status;
+mod unknown;
 mod usage;
 pub mod validate;
 mod walk;
@@ -53,6 +56,7 @@ pub struct Context {
 pub async fn run(cli: Cli, typed: &ArgMatches) -> u8 {
     let session = Session::read(cli.global.no_color, cli.global.route53_rate, Duration::from_secs(cli.global.patience));
     let session = session.waiting_for_certificates(Duration::from_secs(cli.global.certificate_wait));
+    let session = session.quietly(cli.global.quiet);
     let voice = Voice::new(&session, &cli.global);
     let context = Context { session, global: cli.global, voice, held: walk::Held::default() };
     let answer = match compose::refuse(typed) {
@@ -69,6 +73,7 @@ async fn verb(verb: Verb, context: &Context) -> Result<u8, Failure> {
         Verb::Rollback(args) => rollback::run(args, context).await,
         Verb::Status(args) => status::run(args, context).await,
         Verb::Destroy(args) => destroy::run(args, context).await,
+        Verb::Doctor(args) => doctor::run(args, context).await,
         Verb::State(args) => state::run(args, context).await,
         Verb::Validate(args) => validate::run(&args, context),
         Verb::Report(args) => report::run(args, context).await,
@@ -80,6 +85,18 @@ async fn verb(verb: Verb, context: &Context) -> Result<u8, Failure> {
         Verb::Models(args) => models::run(args, context).await,
         Verb::KnownHost(args) => known_host::run(&args),
     }
+}
+
+/// Refuses to write over a file that this program did not write.
+fn may_overwrite(file: &std::path::Path, force: bool, ours: impl Fn(&str) -> bool) -> Result<(), Failure> {
+    let Ok(bytes) = std::fs::read(file) else { return Ok(()) };
+    if force || bytes.is_empty() || std::str::from_utf8(&bytes).is_ok_and(ours) {
+        return Ok(());
+    }
+    Err(Failure::refused(
+        format!("{} is there, and akidb-edge did not write it: it was left alone", file.display()),
+        "name another place with --out, or add --force to overwrite it",
+    ))
 }
 
 /// What went wrong, in words and with --json as data; the one document of the run.

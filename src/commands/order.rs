@@ -92,7 +92,7 @@ impl Choice {
         };
         for pattern in self.targets.iter().chain(&self.excluded) {
             if !every.iter().any(|address| names(address, pattern)) {
-                return Err(nothing_called(pattern, &every));
+                return Err(nothing_called(pattern, &every, &built.desired.stack));
             }
         }
         let of_steps: BTreeSet<&Address> =
@@ -106,7 +106,8 @@ impl Choice {
             chosen.retain(|address| remembered.resources.contains_key(address));
             if chosen.is_empty() {
                 let problem = format!("nothing of {} is deployed", self.targets.join(", "));
-                return Err(Failure::refused(problem, "akidb-edge status shows what is there"));
+                let next = format!("akidb-edge status --stack {} shows what is there", built.desired.stack);
+                return Err(Failure::refused(problem, next));
             }
         } else {
             chosen.extend(built.desired.with_needs(wanted));
@@ -157,11 +158,11 @@ fn former<'m>(moves: &'m Moves, address: &'m Address) -> impl Iterator<Item = &'
     moves.addresses.iter().filter(move |(_, to)| *to == address).map(|(from, _)| from)
 }
 
-fn nothing_called(pattern: &str, every: &BTreeSet<Address>) -> Failure {
+fn nothing_called(pattern: &str, every: &BTreeSet<Address>, stack: &str) -> Failure {
     let areas: BTreeSet<&str> = every.iter().map(Address::area).collect();
     let known = areas.into_iter().collect::<Vec<_>>().join(", ");
     Failure::refused(
         format!("nothing in this plan or its state is called {pattern:?}"),
-        format!("areas: {known}; akidb-edge status lists the addresses"),
+        format!("areas: {known}; akidb-edge status --stack {stack} lists the addresses"),
     )
 }

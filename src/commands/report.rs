@@ -21,6 +21,9 @@ pub struct Args {
     /// Directory for report.md, report.json and report.html
     #[arg(long, value_name = "DIRECTORY", default_value = "report")]
     out: PathBuf,
+    /// Overwrite files in the directory of --out, even if they are not reports
+    #[arg(long)]
+    force: bool,
     /// Only one format, to standard output
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -41,7 +44,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let plan = args.plan.load(&context.session)?;
     let store = walk::store(&context.global, &context.session, &plan.stack, None).await?;
     let ledger = Ledger::read(store, &plan.stack).await?;
-    let story = tell(&plan, &ledger.remembered(), &ledger.entries())?;
+    let story = tell(&plan, &ledger.remembered(), &ledger.entries().await?)?;
     let html = || story.html().map_err(|bad| Failure { internal: true, ..Failure::error(bad.to_string(), "") });
     let json = serde_json::to_string_pretty(&story).unwrap_or_default();
     match args.format {
@@ -49,6 +52,10 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         Some(Format::Html) => report::put(&html()?),
         Some(Format::Json) => context.voice.json("report", &story),
         None => {
+            let ours = |text: &str| text.contains("by akidb-edge ") || text.contains("\"criteria\"");
+            for name in ["report.md", "report.json", "report.html"] {
+                super::may_overwrite(&args.out.join(name), args.force, ours)?;
+            }
             fs::create_dir_all(&args.out)?;
             for (name, text) in [("report.md", story.markdown()), ("report.json", json), ("report.html", html()?)] {
                 let path = args.out.join(name);

@@ -8,15 +8,16 @@ use super::again;
 use super::asking::{self, Asked};
 use super::deploy;
 use super::full;
+use super::kept;
 use super::order::{Choice, Order};
-use super::saved;
+use super::unknown;
 use super::walk::{self, EmptyArgs, PlanArgs, Purpose, Run, RunArgs};
 use crate::change::Scope;
 use crate::desired::Built;
 use crate::exit::{self, Failure};
 use crate::ledger::Ledger;
 use crate::report::{self, Terminal};
-use crate::resource::{Action, Artefacts, Changes, Ending, Kind, Remembered, RunSummary};
+use crate::resource::{Action, Address, Artefacts, Changes, Ending, Kind, Remembered, RunSummary};
 
 /// Undo the last run; the same difference, question and journal as a deploy.
 #[derive(Debug, clap::Args)]
@@ -36,6 +37,9 @@ pub struct Args {
     run: RunArgs,
     #[command(flatten)]
     empty: EmptyArgs,
+    /// Take up a thing that exists and is not this stack's
+    #[arg(long, value_name = "ADDRESS")]
+    adopt: Vec<Address>,
 }
 
 /// Rolls back.
@@ -54,6 +58,11 @@ pub async fn run(mut args: Args, context: &Context) -> Result<u8, Failure> {
     };
     walk::no_devices(context, &stack, "rollback").await?;
     let connection = walk::connect(&context.session).await?;
+    let now = unknown::known(&stack, context, &connection).await?;
+    if now.sequence == 0 {
+        return Err(unknown::refusal(&stack, None, context));
+    }
+    cut_off_before_it_began(&args, &stack, &now, context, &connection).await?;
     let to = args.to.map_or(String::new(), |to| format!(" --to {to}"));
     let command = format!("rollback{to} --stack {stack}");
     let ledger = walk::open(context, &connection, &stack, &command, args.run.dry_run).await?;
@@ -70,7 +79,7 @@ async fn fallback(name: &str, args: &Args, context: &Context) -> Result<u8, Fail
         chosen: Choice { targets: fallback.only.clone(), exactly: true, ..Choice::default() },
         request: fallback.request.clone(),
         plan: changed,
-        adopt: BTreeSet::new(),
+        adopt: args.adopt.iter().cloned().collect(),
         command: format!("rollback --fallback {name} --plan {}", args.plan.plan.as_deref().unwrap_or_default()),
         fallback: Some(name.to_owned()),
         out: None,
@@ -80,33 +89,88 @@ async fn fallback(name: &str, args: &Args, context: &Context) -> Result<u8, Fail
 
 /// The revision that undoing the last run goes back to: the one before it that came to its end. Undoing that was itself
 /// cut short goes on to where it was going.
-fn before_the_last(now: &Remembered) -> u64 {
+fn before_the_last(runs: &[RunSummary]) -> u64 {
     let cut_short = |run: &RunSummary| {
         let rolls_back = run.command.starts_with("rollback --stack ") || run.command.starts_with("jetson rollback");
         run.ending != Some(Ending::Done) && rolls_back
     };
-    let mut earlier = now.runs.iter().rev().skip_while(|run| cut_short(run)).skip(1);
+    let mut earlier = runs.iter().rev().skip_while(|run| cut_short(run)).skip(1);
     // A run that was killed left no state that anybody wanted: the run after it did the rest of its work.
     earlier.find(|run| run.ending.is_some()).map_or(0, |run| run.revision)
+}
+
+/// The runs without the last ones that left the state as it was: they failed before they changed anything, and there is
+/// nothing of them to undo.
+async fn with_effect<'r>(ledger: &Ledger, now: &'r Remembered) -> Result<&'r [RunSummary], Failure> {
+    let mut runs = now.runs.as_slice();
+    let mut after = now.clone();
+    while let [earlier @ .., last] = runs {
+        let before = ledger.remembered_at(earlier.last().map_or(0, |run| run.revision)).await?;
+        let same = before.resources == after.resources
+            && before.leftovers == after.leftovers
+            && before.requested == after.requested
+            && before.fallback == after.fallback;
+        if !same || last.changes > 0 {
+            break;
+        }
+        (runs, after) = (earlier, before);
+    }
+    Ok(runs)
+}
+
+/// A command that was ended before its run began left a lease and no revision: whoever wants to undo that one would undo
+/// the run before it.
+async fn cut_off_before_it_began(
+    args: &Args,
+    stack: &str,
+    now: &Remembered,
+    context: &Context,
+    connection: &walk::Connection,
+) -> Result<(), Failure> {
+    let store = walk::store(&context.global, &context.session, stack, Some(connection)).await?;
+    let began = now.runs.last().and_then(|run| run.at.parse::<jiff::Timestamp>().ok());
+    let held = store.lease().await?.filter(|lease| began.is_none_or(|began| lease.since > began));
+    let Some(held) = held.filter(|_| args.to.is_none()) else { return Ok(()) };
+    let problem = format!(
+        "the last command, {} by {}@{}, was ended before it changed anything and has no revision; the last one that has is \
+         revision {}",
+        held.command,
+        held.user,
+        held.host,
+        now.revision()
+    );
+    let to = before_the_last(&now.runs);
+    if args.run.yes {
+        return Err(Failure::refused(
+            format!("{problem}: nothing was done"),
+            format!("to undo that revision: akidb-edge rollback --to {to} --stack {stack}"),
+        ));
+    }
+    context.voice.remark(&problem);
+    Ok(())
 }
 
 /// The state to go back to: what was before the last run that is still in force.
 ///
 /// # Errors
 /// When there is no such revision.
-pub fn target(to: Option<u64>, ledger: &Ledger, now: &Remembered) -> Result<Remembered, Failure> {
+pub async fn target(to: Option<u64>, ledger: &Ledger, now: &Remembered) -> Result<Remembered, Failure> {
     let last = now.revision();
     if last == 0 {
         return Err(Failure::refused("there is nothing to undo: no run is in the journal", ""));
     }
-    let to = to.unwrap_or_else(|| before_the_last(now));
+    let runs = with_effect(ledger, now).await?;
+    if to.is_none() && runs.is_empty() {
+        return Err(Failure::refused("there is nothing to undo: no run changed anything", ""));
+    }
+    let to = to.unwrap_or_else(|| before_the_last(runs));
     if to >= last {
         return Err(Failure::refused(
             format!("revision {to} is not before the last one, {last}"),
-            "akidb-edge status lists the revisions",
+            format!("akidb-edge status --stack {} lists the revisions", now.stack),
         ));
     }
-    Ok(ledger.remembered_at(to)?)
+    Ok(ledger.remembered_at(to).await?)
 }
 
 /// Names the runs that are undone, and the state that is gone back to. A run that changed nothing is
@@ -133,14 +197,14 @@ async fn undo(
 ) -> Result<u8, Failure> {
     let begun = Instant::now();
     let now = ledger.remembered();
-    let aim = target(args.to, ledger, &now)?;
+    let aim = target(args.to, ledger, &now).await?;
     let mut desired = aim.as_desired();
-    desired.moved = ledger.moved_since(aim.revision());
-    let mut artefacts = saved::kept_artefacts(&context.global, stack);
+    desired.moved = ledger.moved_since(aim.revision()).await?;
+    let mut artefacts = kept::kept_artefacts(&context.global, stack);
     artefacts.extend(plan_files(args, context)?);
     let at_hand: BTreeSet<String> = artefacts.iter().map(|(sha256, _, _)| sha256.to_owned()).collect();
     let providers = walk::with_artefacts(connection, artefacts);
-    let let_go = again::let_go_since(&ledger.entries(), aim.revision());
+    let let_go = again::let_go_since(&ledger.entries().await?, aim.revision());
     let (moves, mut now) = walk::moved(&desired, let_go.supposed(&aim, now));
     let (identity, observed) = connection.look(&desired, &now, &providers, |_| true).await?;
     let header = walk::header(connection, &identity, stack, None, &context.global);
@@ -150,7 +214,7 @@ async fn undo(
         let remark = format!("{address}: state forget let it go and it is not there any more: it is not made again");
         context.voice.remark(&remark);
     }
-    let scope = Scope { moves, undo: true, ..Scope::default() };
+    let scope = Scope { moves, undo: true, adopt: args.adopt.iter().cloned().collect(), ..Scope::default() };
     let changes = walk::difference(&desired, &now, &observed, &scope)?;
     full::refuse(&changes, &providers, &args.run, full::ADD, context).await?;
     for remark in cannot_be_undone(&changes, &at_hand, args.run.empty_buckets) {

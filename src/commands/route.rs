@@ -40,6 +40,9 @@ struct Changing {
     plan: PlanArgs,
     #[command(flatten)]
     run: RunArgs,
+    /// Take up a thing that exists and is not this stack's
+    #[arg(long, value_name = "ADDRESS")]
+    adopt: Vec<Address>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -81,7 +84,8 @@ async fn change(what: &str, changing: Changing, context: &Context) -> Result<u8,
     };
     let command = format!("route {what} --plan {}", changing.plan.plan.as_deref().unwrap_or_default());
     let chosen = Choice { targets, steps: request.clone(), ..Choice::default() };
-    let order = Order { plan, chosen, request, adopt: BTreeSet::new(), command, fallback: None, out: None };
+    let adopt = changing.adopt.into_iter().collect();
+    let order = Order { plan, chosen, request, adopt, command, fallback: None, out: None };
     deploy::carry_out(order, &changing.run, context).await
 }
 
@@ -114,14 +118,8 @@ fn groups(plan: &Plan, what: &str) -> Result<Vec<String>, Failure> {
 
 fn explain(args: &Explaining, context: &Context) -> Result<u8, Failure> {
     let plan = args.plan.load(&context.session)?;
+    deploy::need_requests(&plan, &args.request)?;
     let requested: BTreeSet<String> = args.request.iter().cloned().collect();
-    if let Some(unknown) = requested.iter().find(|step| plan.step(step).is_none()) {
-        let steps: Vec<&str> = plan.steps.iter().filter(|step| step.on_request).map(|step| step.id.as_str()).collect();
-        return Err(Failure::refused(
-            format!("the plan has no step {unknown:?}"),
-            format!("the steps that wait to be asked for: {}", steps.join(", ")),
-        ));
-    }
     let built = desired::build(&plan, &requested)?;
     for finding in walk::findings(&plan, &built).iter().filter(|finding| finding.is_error()) {
         context.voice.remark(&finding.line());

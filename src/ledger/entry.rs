@@ -16,7 +16,8 @@ use crate::resource::{Action, Address, Attributes, Ending, Fault, Kind, Leftover
 /// | 1 | 0.1.0 | |
 /// | 2 | 0.1.0 | each line ends with a checksum over it and the lines before it |
 /// | 3 | 0.1.0 | resources move to other addresses (`moved`), groups of record sets name the sets that they own |
-pub const FORMAT: u32 = 3;
+/// | 4 | 0.1.0 | in a bucket, a head with checkpoints and archived segments takes the place of one object for each write |
+pub const FORMAT: u32 = 4;
 
 /// One entry. Entries are only ever added.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -74,6 +75,9 @@ pub enum Fact {
         by: String,
         /// The account it talks to.
         account: String,
+        /// The stack; entries of earlier versions do not say it.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        stack: String,
         /// Version of the tool.
         tool: String,
         /// The steps that are asked for by name, all of them.
@@ -166,4 +170,22 @@ pub enum Fact {
         /// Calls that changed something.
         changes: u64,
     },
+}
+
+impl Fact {
+    /// The one address that it is about, if it is about one.
+    pub const fn address(&self) -> Option<&Address> {
+        match self {
+            Self::Learned { subject, .. }
+            | Self::Accepted { subject, .. }
+            | Self::Intended { subject, .. }
+            | Self::Succeeded { subject, .. } => Some(&subject.address),
+            Self::Removed { address, .. }
+            | Self::Cleared { address, .. }
+            | Self::Forgotten { address }
+            | Self::Failed { address, .. } => Some(address),
+            Self::SetAside(left) => Some(&left.address),
+            Self::RunBegan { .. } | Self::Moved(_) | Self::RunEnded { .. } => None,
+        }
+    }
 }

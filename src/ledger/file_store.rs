@@ -10,9 +10,11 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 
 use super::entry::Entry;
+use super::error::LedgerError;
 use super::lease::Lease;
-use super::store::{LedgerError, Store};
-use super::text::{Reader, Tail};
+use super::store::{Loaded, Store};
+use super::text::{Reader, Tail, whole_lines};
+use super::whole::Whole;
 
 /// Nobody has the guard for longer than a write to the disk takes, unless it was stopped.
 const GUARDED: Duration = Duration::from_secs(3);
@@ -51,6 +53,14 @@ impl FileStore {
 
     fn lease_file(&self) -> PathBuf {
         self.directory.join("lease.json")
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, LedgerError> {
+        let path = self.journal();
+        match fs::read(&path) {
+            Err(none) if none.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            read => read.map_err(|source| LedgerError::File { path, source }),
+        }
     }
 
     fn read_lease(&self) -> Result<Option<Lease>, LedgerError> {
@@ -127,16 +137,41 @@ impl Store for FileStore {
         self.journal().display().to_string()
     }
 
-    async fn load(&self) -> Result<Vec<Entry>, LedgerError> {
-        let path = self.journal();
-        let bytes = match fs::read(&path) {
-            Err(none) if none.kind() == io::ErrorKind::NotFound => Vec::new(),
-            read => read.map_err(|source| LedgerError::File { path, source })?,
-        };
+    async fn load(&self) -> Result<Loaded, LedgerError> {
+        let bytes = self.bytes()?;
         let mut reader = Reader::default();
         reader.page(&self.place(), &bytes)?;
         self.ends_at(Some(reader.tail));
-        Ok(reader.entries)
+        Ok(Loaded { entries: reader.entries, ..Loaded::default() })
+    }
+
+    async fn claim(&self, _: &Lease) -> Result<Loaded, LedgerError> {
+        // Each write looks at the lease under the guard.
+        self.load().await
+    }
+
+    async fn text(&self) -> Result<String, LedgerError> {
+        let bytes = self.bytes()?;
+        let rest = Reader::default().page(&self.place(), &bytes)?.len();
+        Ok(whole_lines(&bytes[..bytes.len() - rest]))
+    }
+
+    async fn keep_aside(&self) -> Result<String, LedgerError> {
+        let kept = self.directory.join(format!("journal.{:.0}.bak", jiff::Timestamp::now()));
+        keep(&self.journal(), &kept)?;
+        Ok(kept.display().to_string())
+    }
+
+    async fn replace(&self, whole: &Whole, lease: &Lease) -> Result<(), LedgerError> {
+        let _guard = self.guard().await?;
+        self.ours(lease)?;
+        if let Some(format) = self.known_tail().and_then(|tail| tail.older()).filter(|older| whole.tail.format > *older)
+        {
+            keep(&self.journal(), &self.backup(format))?;
+        }
+        write_whole(&self.journal(), whole.text.as_bytes())?;
+        self.ends_at(Some(whole.tail));
+        Ok(())
     }
 
     async fn append(&self, entries: &[Entry], lease: &Lease) -> Result<(), LedgerError> {
@@ -218,12 +253,16 @@ fn refused(path: &Path, needed: usize) -> impl Fn(io::Error) -> LedgerError + '_
 
 /// Keeps the journal as it is. It is on disk when this returns, as a whole or not at all.
 fn keep(journal: &Path, backup: &Path) -> Result<(), LedgerError> {
-    let bytes = fs::read(journal).map_err(refused(journal, 0))?;
-    let fault = refused(backup, bytes.len());
-    let mut draft = tempfile::NamedTempFile::new_in(backup.parent().unwrap_or(journal)).map_err(&fault)?;
-    draft.write_all(&bytes).map_err(&fault)?;
+    write_whole(backup, &fs::read(journal).map_err(refused(journal, 0))?)
+}
+
+/// Writes a file. It is on disk when this returns, as a whole or not at all.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), LedgerError> {
+    let fault = refused(path, bytes.len());
+    let mut draft = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(path)).map_err(&fault)?;
+    draft.write_all(bytes).map_err(&fault)?;
     draft.as_file().sync_data().map_err(&fault)?;
-    draft.persist(backup).map_err(|bad| fault(bad.error))?;
+    draft.persist(path).map_err(|bad| fault(bad.error))?;
     Ok(())
 }
 
@@ -231,7 +270,7 @@ fn keep(journal: &Path, backup: &Path) -> Result<(), LedgerError> {
 fn write_out(path: &Path, length: u64, text: &str) -> Result<(), LedgerError> {
     let fault = refused(path, text.len());
     let mut file = OpenOptions::new().create(true).append(true).read(true).open(path).map_err(&fault)?;
-    if whole_lines(&file, length).map_err(&fault)? {
+    if ends_at(&file, length).map_err(&fault)? {
         // What lies behind the last whole line was never finished: the next line must not run into it.
         file.set_len(length).map_err(&fault)?;
     } else {
@@ -247,7 +286,7 @@ fn write_out(path: &Path, length: u64, text: &str) -> Result<(), LedgerError> {
 }
 
 /// Whether the whole lines of a journal end at `length`, where we left it.
-fn whole_lines(file: &File, length: u64) -> io::Result<bool> {
+fn ends_at(file: &File, length: u64) -> io::Result<bool> {
     let now = file.metadata()?.len();
     let mut rest = vec![0; usize::try_from(now.saturating_sub(length)).unwrap_or(0)];
     file.read_exact_at(&mut rest, length)?;

@@ -2,9 +2,15 @@
 
 use serde_json::Value;
 
-use crate::resource::{Action, Address, Attributes, Origin, Record, Remembered, RunSummary, Standing, TAKEN_IN, unite};
+use crate::resource::{
+    Action, Address, Attributes, Class, Fault, Origin, Record, Remembered, RunSummary, Standing, TAKEN_IN, unite,
+};
 
 use super::entry::{Entry, Fact, Subject};
+
+/// The rules by which entries become a state. Whoever changes what the same entries come to raises it: checkpoints that were
+/// folded by other rules are folded again.
+pub const FOLD: u32 = 1;
 
 /// A journal that contradicts itself.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +30,9 @@ pub fn apply(state: &mut Remembered, entry: &Entry) -> Result<(), Contradiction>
     let wrong = |problem: String| Err(Contradiction { seq: entry.seq, problem });
     if entry.seq != state.sequence + 1 {
         return wrong(format!("it follows entry {}, so it should have number {}", state.sequence, state.sequence + 1));
+    }
+    if let Some(address) = entry.fact.address() {
+        state.refused.remove(address);
     }
     match &entry.fact {
         Fact::RunBegan { revision, .. } if *revision != state.revision() + 1 => {
@@ -63,7 +72,7 @@ pub fn apply(state: &mut Remembered, entry: &Entry) -> Result<(), Contradiction>
             state.leftovers.retain(|left| left.address != *address || left.id != *id);
         }
         Fact::Forgotten { address } => leave(state, address),
-        Fact::Failed { action, address, .. } => failed(state, *action, address),
+        Fact::Failed { action, address, fault } => failed(state, *action, address, fault),
         Fact::RunEnded { ending, changes } => {
             if let Some(run) = state.runs.last_mut() {
                 run.ending = Some(*ending);
@@ -175,9 +184,15 @@ fn pending(held: &Record, asked: &Value) -> Option<Value> {
     }
 }
 
-fn failed(state: &mut Remembered, action: Action, address: &Address) {
+fn failed(state: &mut Remembered, action: Action, address: &Address, fault: &Fault) {
     let Some(held) = state.resources.get_mut(address) else { return };
+    let refused = matches!(fault.class, Class::Denied | Class::Credentials);
+    if refused {
+        state.refused.insert(address.clone(), fault.code.clone());
+    }
     match (action, held.standing, &held.id) {
+        // A thing that is made by several calls may be there after the first: the next run looks.
+        (Action::Create, Standing::Creating, None) if refused => {}
         (Action::Create, Standing::Creating, None) => {
             if held.generation > 0 {
                 state.generations.insert(address.clone(), held.generation);
@@ -188,26 +203,38 @@ fn failed(state: &mut Remembered, action: Action, address: &Address) {
     }
 }
 
-/// The state after all of `entries`.
+/// The state after all of `entries`, from the first one on.
 ///
 /// # Errors
 /// When one of them cannot follow what came before.
 pub fn fold<'a>(stack: &str, entries: impl IntoIterator<Item = &'a Entry>) -> Result<Remembered, Contradiction> {
-    let mut state = Remembered::empty(stack);
+    fold_from(Remembered::empty(stack), entries)
+}
+
+/// The state after `entries`, which follow those that gave `base`.
+///
+/// # Errors
+/// When one of them cannot follow what came before.
+pub fn fold_from<'a>(
+    base: Remembered,
+    entries: impl IntoIterator<Item = &'a Entry>,
+) -> Result<Remembered, Contradiction> {
+    let mut state = base;
     for entry in entries {
         apply(&mut state, entry)?;
     }
     Ok(state)
 }
 
-/// The state as it was at the end of `revision` (0: before the first run).
+/// The state as it was at the end of `revision` (0: before the first run). `base` is the state before `entries`, at or before
+/// that end.
 ///
 /// # Errors
 /// When an entry cannot follow what came before.
-pub fn fold_until(stack: &str, entries: &[Entry], revision: u64) -> Result<Remembered, Contradiction> {
+pub fn fold_until(base: Remembered, entries: &[Entry], revision: u64) -> Result<Remembered, Contradiction> {
     let after = |entry: &&Entry| matches!(&entry.fact, Fact::RunBegan { revision: began, .. } if *began > revision);
     let end = entries.iter().position(|entry| after(&entry)).unwrap_or(entries.len());
-    fold(stack, &entries[..end])
+    fold_from(base, &entries[..end])
 }
 
 #[cfg(test)]

@@ -70,10 +70,31 @@ impl Lease {
 
     /// Whether it may be taken over: its time is up, or its process on this very machine is gone.
     pub fn is_stale(&self, this_host: &str) -> bool {
+        self.holder(this_host) != Holder::Alive
+    }
+
+    /// What can be said of its holder from this machine.
+    pub fn holder(&self, this_host: &str) -> Holder {
         let known_here = self.host == this_host && self.kernel.is_some() && self.kernel == kernel();
         let dead_here = known_here && self.process_start.is_some() && process_start(self.pid) != self.process_start;
-        dead_here || Timestamp::now() > self.expires
+        match dead_here {
+            true => Holder::Gone,
+            false if Timestamp::now() > self.expires => Holder::Expired,
+            false => Holder::Alive,
+        }
     }
+}
+
+/// The holder of a lease, as another process sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Holder {
+    /// It may be at work.
+    Alive,
+    /// Its process was on this machine and is gone.
+    Gone,
+    /// No heartbeat came in time.
+    Expired,
 }
 
 /// The same span for the wall clock.

@@ -4,15 +4,18 @@
 //! process, the next run knows what was begun and never answered.
 
 mod entry;
+mod error;
 mod fence;
 mod file_store;
 mod fold;
+mod history;
 mod lease;
-mod s3_store;
+mod s3;
 mod seal;
 mod store;
 mod text;
 mod upgrade;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,12 +27,15 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 pub use entry::{Entry, FORMAT, Fact, Subject};
+pub use error::{Cause, LedgerError};
 pub use fence::Fence;
 pub use file_store::FileStore;
-pub use fold::{Contradiction, apply, fold, fold_until};
-pub use lease::{Lease, TIME_TO_LIVE};
-pub use s3_store::S3Store;
-pub use store::{LedgerError, Store};
+pub use fold::{Contradiction, apply, fold, fold_from, fold_until};
+pub use history::Usual;
+pub use lease::{Holder, Lease, TIME_TO_LIVE};
+pub use s3::{RETENTION, S3Store};
+pub use store::{Loaded, Store};
+pub use whole::{Lineage, Whole};
 
 use crate::resource::{Address, Kind, Remembered};
 
@@ -48,12 +54,16 @@ pub struct Ledger {
     fence: Arc<Fence>,
     /// An entry could not be written: a later one would leave a gap.
     broken: AtomicBool,
+    /// The entries before those that were read when it was opened, once somebody asked for them.
+    archived: tokio::sync::OnceCell<Vec<Entry>>,
     /// An entry was asked for: from here on a verb is brought to its end, not given up.
     begun: Arc<AtomicBool>,
 }
 
 struct Inner {
-    stack: String,
+    /// What the entries before `entries` come to.
+    base: Remembered,
+    usual: Usual,
     state: Remembered,
     entries: Vec<Entry>,
     pending: Vec<Entry>,
@@ -89,11 +99,17 @@ impl Ledger {
     }
 
     async fn open(store: Arc<dyn Store>, stack: &str, lease: Option<Lease>) -> Result<Self, LedgerError> {
-        let entries = store.load().await?;
-        let state =
-            fold(stack, &entries).map_err(|source| LedgerError::Contradicts { place: store.place(), source })?;
+        let loaded = match &lease {
+            Some(lease) => store.claim(lease).await?,
+            None => store.load().await?,
+        };
+        let Loaded { base, mut usual, entries } = loaded;
+        let base = base.unwrap_or_else(|| Remembered::empty(stack));
+        let state = fold_from(base.clone(), &entries)
+            .map_err(|source| LedgerError::Contradicts { place: store.place(), source })?;
+        entries.iter().for_each(|entry| usual.note(entry));
         let written = state.sequence;
-        let inner = Inner { stack: stack.to_owned(), state, entries, pending: Vec::new(), written };
+        let inner = Inner { base, usual, state, entries, pending: Vec::new(), written };
         Ok(Self {
             store,
             inner: Mutex::new(inner),
@@ -103,6 +119,7 @@ impl Ledger {
             heartbeat: None,
             fence: Arc::new(Fence::open()),
             broken: AtomicBool::default(),
+            archived: tokio::sync::OnceCell::new(),
             begun: Arc::default(),
         })
     }
@@ -129,52 +146,59 @@ impl Ledger {
     /// The state at the end of an earlier revision.
     ///
     /// # Errors
-    /// When the journal contradicts itself.
-    pub fn remembered_at(&self, revision: u64) -> Result<Remembered, LedgerError> {
-        let inner = self.inner();
-        fold_until(&inner.stack, &inner.entries, revision)
+    /// When the journal contradicts itself, or its earlier entries cannot be read.
+    pub async fn remembered_at(&self, revision: u64) -> Result<Remembered, LedgerError> {
+        let (base, entries) = self.back_to(revision).await?;
+        fold_until(base, &entries, revision)
             .map_err(|source| LedgerError::Contradicts { place: self.store.place(), source })
     }
 
     /// What has moved since the end of a revision: the address that it has now, and the one that it had then.
-    pub fn moved_since(&self, revision: u64) -> BTreeMap<Address, Address> {
-        let mut now_to_then: BTreeMap<Address, Address> = BTreeMap::new();
-        let mut later = false;
-        for entry in &self.inner().entries {
-            match &entry.fact {
-                Fact::RunBegan { revision: began, .. } => later = *began > revision,
-                Fact::Moved(moves) if later => {
-                    let then = |from: &Address| now_to_then.get(from).cloned().unwrap_or_else(|| from.clone());
-                    let moved: Vec<_> = moves.addresses.iter().map(|(from, to)| (to.clone(), then(from))).collect();
-                    now_to_then.retain(|now, _| !moves.addresses.contains_key(now));
-                    now_to_then.extend(moved);
-                }
-                _ => {}
+    ///
+    /// # Errors
+    /// When earlier entries cannot be read.
+    pub async fn moved_since(&self, revision: u64) -> Result<BTreeMap<Address, Address>, LedgerError> {
+        Ok(history::moved_since(&self.back_to(revision).await?.1, revision))
+    }
+
+    /// A state at or before the end of a revision, and all entries after it. Only an early revision needs more than what was
+    /// read when the journal was opened.
+    async fn back_to(&self, revision: u64) -> Result<(Remembered, Vec<Entry>), LedgerError> {
+        let stack = {
+            let inner = self.inner();
+            if inner.base.revision() <= revision {
+                return Ok((inner.base.clone(), inner.entries.clone()));
             }
+            inner.base.stack.clone()
+        };
+        Ok((Remembered::empty(&stack), self.entries().await?))
+    }
+
+    /// All entries, oldest first.
+    ///
+    /// # Errors
+    /// When earlier entries cannot be read.
+    pub async fn entries(&self) -> Result<Vec<Entry>, LedgerError> {
+        let (before, later) = {
+            let inner = self.inner();
+            (inner.base.sequence, inner.entries.clone())
+        };
+        if before == 0 {
+            return Ok(later);
         }
-        now_to_then.retain(|now, then| now != then);
-        now_to_then
+        // What was archived does not change any more.
+        let read = async || {
+            let mut archived = self.store.history().await?;
+            archived.retain(|entry| entry.seq <= before);
+            Ok::<_, LedgerError>(archived)
+        };
+        let archived = self.archived.get_or_try_init(read).await?;
+        Ok(archived.iter().cloned().chain(later).collect())
     }
 
-    /// All entries.
-    pub fn entries(&self) -> Vec<Entry> {
-        self.inner().entries.clone()
-    }
-
-    /// How long each kind took before: the median in milliseconds.
+    /// How long each kind took lately: the median in milliseconds.
     pub fn usual_ms(&self) -> BTreeMap<Kind, u64> {
-        let mut all: BTreeMap<Kind, Vec<u64>> = BTreeMap::new();
-        for entry in &self.inner().entries {
-            if let Fact::Succeeded { subject, took_ms, .. } = &entry.fact {
-                all.entry(subject.kind).or_default().push(*took_ms);
-            }
-        }
-        all.into_iter()
-            .map(|(kind, mut took)| {
-                took.sort_unstable();
-                (kind, took[took.len() / 2])
-            })
-            .collect()
+        self.inner().usual.medians()
     }
 
     /// Writes a fact. When this returns, it is on disk.
@@ -216,6 +240,34 @@ impl Ledger {
         Arc::clone(&self.begun)
     }
 
+    /// All lines as they were written.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn text(&self) -> Result<String, LedgerError> {
+        self.store.text().await
+    }
+
+    /// Keeps the present journal beside it; gives the place.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn keep_aside(&self) -> Result<String, LedgerError> {
+        self.store.keep_aside().await
+    }
+
+    /// Puts another journal in the place of this one. What this ledger remembers is not true any more then: close it.
+    ///
+    /// # Errors
+    /// When the lease was lost or the store refused.
+    pub async fn replace(&self, whole: &Whole) -> Result<(), LedgerError> {
+        let Some(lease) = &self.lease else {
+            return Err(LedgerError::LeaseLost("the journal was opened for reading".to_owned()));
+        };
+        self.fence.check().map_err(LedgerError::LeaseLost)?;
+        self.store.replace(whole, lease).await
+    }
+
     /// Asked before every call: whether the lease is still ours.
     pub fn fence(&self) -> Arc<Fence> {
         Arc::clone(&self.fence)
@@ -242,6 +294,7 @@ impl Ledger {
         let entry = Entry { v: FORMAT, seq, run: self.run, at: Timestamp::now(), fact };
         fold::apply(&mut inner.state, &entry)
             .map_err(|source| LedgerError::Contradicts { place: self.store.place(), source })?;
+        inner.usual.note(&entry);
         inner.entries.push(entry.clone());
         inner.pending.push(entry);
         Ok(seq)

@@ -1,6 +1,7 @@
 //! The checksum that ends a line. It covers the line and every line before it: a byte that was changed, and a line that was
 //! added or taken out, are found at the line where they show. It guards against damage, not against somebody who means it.
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// How much of the digest a line shows, in hex digits.
@@ -9,8 +10,25 @@ const SHOWN: usize = 16;
 const OPENS: &str = ",\"sum\":\"";
 
 /// The digest over all lines so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Chain([u8; 32]);
+
+impl From<Chain> for String {
+    fn from(chain: Chain) -> Self {
+        hex::encode(chain.0)
+    }
+}
+
+impl TryFrom<String> for Chain {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let mut digest = [0; 32];
+        hex::decode_to_slice(&text, &mut digest).map_err(|bad| format!("{text:?} is no digest: {bad}"))?;
+        Ok(Self(digest))
+    }
+}
 
 impl Chain {
     /// One line further.
@@ -37,6 +55,11 @@ pub fn unseal(line: &str) -> Option<(String, &str)> {
     let rest = line.strip_suffix("\"}")?;
     let (open, sum) = rest.rsplit_once(OPENS)?;
     (sum.len() == SHOWN).then(|| (format!("{open}}}"), sum))
+}
+
+/// SHA-256 of a part of the journal, in hex digits.
+pub fn digest(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::entry::{Entry, FORMAT};
+use super::error::LedgerError;
 use super::seal::{Chain, seal, unseal};
-use super::store::LedgerError;
 use super::upgrade;
 
 /// The first format whose lines have a checksum.
@@ -17,8 +17,10 @@ pub struct Tail {
     pub chain: Chain,
     /// Format of the last line; 0 when there is none.
     pub format: u32,
-    /// Bytes of all whole lines.
+    /// Bytes of all whole lines, as they lie there.
     pub length: u64,
+    /// The last line lacks its end, though it is whole.
+    pub open: bool,
 }
 
 impl Tail {
@@ -29,7 +31,8 @@ impl Tail {
 
     /// Entries as lines that follow, and where the journal ends then.
     pub fn lines(self, entries: &[Entry]) -> (String, Self) {
-        let (mut text, mut chain) = (String::new(), self.chain);
+        let mut text = if self.open { "\n".to_owned() } else { String::new() };
+        let mut chain = self.chain;
         for entry in entries {
             // An entry is plain data with text keys: it always has a JSON form.
             let (line, after) = seal(&serde_json::to_string(entry).unwrap_or_default(), chain);
@@ -38,7 +41,7 @@ impl Tail {
             chain = after;
         }
         let length = self.length + text.len() as u64;
-        (text, Self { chain, format: FORMAT, length })
+        (text, Self { chain, format: FORMAT, length, open: false })
     }
 }
 
@@ -60,12 +63,30 @@ impl Reader {
     pub fn page<'b>(&mut self, place: &str, bytes: &'b [u8]) -> Result<&'b [u8], LedgerError> {
         let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let (whole, rest) = bytes.split_at(end);
-        for (raw, line) in whole.split_inclusive(|byte| *byte == b'\n').zip(1..) {
-            let entry = self.line(&raw[..raw.len() - 1]).map_err(|bad| bad.at(place, line))?;
-            self.entries.push(entry);
+        let mut number = 0;
+        for raw in whole.split_inclusive(|byte| *byte == b'\n') {
+            number += 1;
+            let line = bare(raw);
+            if !line.is_empty() {
+                let entry = self.line(line).map_err(|bad| bad.at(place, number))?;
+                self.entries.push(entry);
+            }
             self.tail.length += raw.len() as u64;
         }
-        Ok(rest)
+        // Some editors take away the end of the last line: with the right checksum it is an entry all the same.
+        let before = self.tail;
+        match self.line(bare(rest)) {
+            Ok(entry) if self.tail.format >= SEALED_SINCE => {
+                self.entries.push(entry);
+                self.tail.length += rest.len() as u64;
+                self.tail.open = true;
+                Ok(&[])
+            }
+            _ => {
+                self.tail = before;
+                Ok(if bare(rest).is_empty() { &[] } else { rest })
+            }
+        }
     }
 
     fn line(&mut self, raw: &[u8]) -> Result<Entry, Misfit> {
@@ -90,6 +111,17 @@ impl Reader {
             known => Ok(known),
         }
     }
+}
+
+/// A line without its end and what editors put around it: a carriage return, blanks, a byte order mark.
+fn bare(raw: &[u8]) -> &[u8] {
+    raw.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(raw).trim_ascii()
+}
+
+/// The lines of a journal as they were written: each ends with a line feed, and none is blank.
+pub fn whole_lines(bytes: &[u8]) -> String {
+    let lines = bytes.split(|byte| *byte == b'\n').map(bare).filter(|line| !line.is_empty());
+    lines.map(|line| String::from_utf8_lossy(line) + "\n").collect()
 }
 
 /// The chain after a line whose checksum is right.

@@ -151,7 +151,10 @@ pub fn unmanaged_text(owned: &[Owned]) -> String {
         let title = one.kind.facts().title;
         let address = one.address.as_ref().map_or_else(|| "ADDRESS".to_owned(), ToString::to_string);
         text.push_str(&format!("not in the journal: {title} {} carries this stack's mark\n", one.id));
-        text.push_str(&format!("  next  akidb-edge state import {address}={}, or delete it by hand\n", one.id));
+        text.push_str(&format!(
+            "  next  akidb-edge state import {address}={} --plan PLAN, or delete it by hand\n",
+            one.id
+        ));
     }
     text
 }

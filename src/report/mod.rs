@@ -19,7 +19,7 @@ pub use outcome::{answers_table, outcome_json, outcome_text, resources_table, ro
 pub use output::{lost, put, say};
 pub use story::{Judged, Story, StoryDay, StoryStep};
 pub use terminal::{Terminal, Transfers};
-pub use voice::{Header, Voice, document};
+pub use voice::{Header, Voice, ask_secret, document};
 
 /// Milliseconds for people: `340 ms`, `2.4 s`, `3 min 20 s`.
 pub fn duration(ms: u64) -> String {

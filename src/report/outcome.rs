@@ -78,7 +78,8 @@ fn table(width: u16, header: &[&str]) -> Table {
 
 /// What the journal knows, as a table. The columns of origins and states are there when there is something to say in them.
 pub fn resources_table(state: &Remembered, width: u16) -> String {
-    let unsettled = state.resources.values().any(|record| record.standing != Standing::Present);
+    let unsettled =
+        !state.refused.is_empty() || state.resources.values().any(|record| record.standing != Standing::Present);
     let all_made = state.resources.values().all(|record| record.origin == Origin::Made);
     let columns = [("address", true), ("id", true), ("known as", true), ("origin", !all_made), ("state", unsettled)];
     let header: Vec<&str> = columns.iter().filter(|(_, shown)| *shown).map(|(name, _)| *name).collect();
@@ -86,16 +87,18 @@ pub fn resources_table(state: &Remembered, width: u16) -> String {
     for (address, record) in &state.resources {
         let attribute = |name: &str| record.attributes.get(name).and_then(Value::as_str).map(str::to_owned);
         let known = ["domain_name", "dns_name", "version"].into_iter().find_map(attribute).unwrap_or_default();
-        let standing = match record.standing {
-            Standing::Present => "",
-            Standing::Creating => "create unanswered",
-            Standing::Updating => "update unanswered",
-            Standing::Deleting => "delete unanswered",
+        let standing = match (record.standing, state.refused.get(address)) {
+            (Standing::Creating, Some(code)) => format!("create refused ({code})"),
+            (Standing::Present, Some(code)) => format!("last change refused ({code})"),
+            (Standing::Present, None) => String::new(),
+            (Standing::Creating, None) => "create unanswered".to_owned(),
+            (Standing::Updating, _) => "update unanswered".to_owned(),
+            (Standing::Deleting, _) => "delete unanswered".to_owned(),
         };
         let id = shortened(record.id.as_deref().unwrap_or_default());
         let mut row = vec![address.to_string(), id, known];
         row.extend((!all_made).then(|| record.origin.word().to_owned()));
-        row.extend(unsettled.then(|| standing.to_owned()));
+        row.extend(unsettled.then_some(standing));
         table.add_row(row);
     }
     without_rules(&table)

@@ -56,6 +56,17 @@ pub struct Header {
     pub state: String,
 }
 
+/// Asks for something that nobody must see; empty when there is no answer, or when a signal came instead.
+pub fn ask_secret(interrupts: &Interrupts, question: &str) -> String {
+    say_open(question);
+    let echo = Echo::now();
+    let read = || console::Term::stderr().read_secure_line().unwrap_or_default();
+    interrupts.unless_asked(read).unwrap_or_else(|| {
+        echo.restore();
+        String::new()
+    })
+}
+
 /// A JSON document, marked with its schema.
 pub fn document<T: Serialize>(name: &str, body: &T) -> String {
     serde_json::to_string_pretty(&marked(name, body)).unwrap_or_default()
@@ -129,16 +140,24 @@ impl Voice {
         }
     }
 
-    /// The JSON document of this run, marked with its schema. It is printed when the run has ended: there is only one.
+    /// A JSON document, marked with its schema. With --json it is that of this run and is printed when the run has ended:
+    /// there is only one.
     pub fn json<T: Serialize>(&self, name: &str, body: &T) {
-        self.held(|held| held.document = Some(marked(name, body)));
+        if self.json {
+            self.held(|held| held.document = Some(marked(name, body)));
+        } else {
+            put(&document(name, body));
+        }
     }
 
     /// Prints the one JSON document of a run with its exit code; what went wrong after it was made is in it, too.
     pub fn finish(&self, verb: &str, code: u8, error: Option<Value>) {
-        if !self.json {
-            return;
+        if self.json {
+            put(&serde_json::to_string_pretty(&self.last(verb, code, error)).unwrap_or_default());
         }
+    }
+
+    fn last(&self, verb: &str, code: u8, error: Option<Value>) -> Value {
         let (document, said) = self.held(|held| (held.document.take(), std::mem::take(&mut held.said)));
         let mut document = match (document, error) {
             (Some(mut document), Some(error)) => {
@@ -150,7 +169,7 @@ impl Voice {
             (None, None) => marked(verb, &json!({"said": said})),
         };
         document["exit"] = code.into();
-        put(&serde_json::to_string_pretty(&document).unwrap_or_default());
+        document
     }
 
     fn held<T>(&self, work: impl FnOnce(&mut Held) -> T) -> T {
@@ -159,13 +178,7 @@ impl Voice {
 
     /// Asks for something that nobody must see; empty when there is no answer.
     pub fn ask_secret(&self, question: &str) -> String {
-        say_open(question);
-        let echo = Echo::now();
-        let read = || console::Term::stderr().read_secure_line().unwrap_or_default();
-        self.interrupts.unless_asked(read).unwrap_or_else(|| {
-            echo.restore();
-            String::new()
-        })
+        ask_secret(&self.interrupts, question)
     }
 
     /// Asks a yes-or-no question; anything but yes is no.
@@ -177,5 +190,23 @@ impl Voice {
         };
         let answer = self.interrupts.unless_asked(read).flatten();
         answer.is_some_and(|answer| matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_wrong_after_the_outcome_is_in_its_document() {
+        let voice = Voice { json: true, quiet: true, colour: false, verbose: 0, held: Arc::default() };
+        voice.json("deploy", &json!({"outcome": "all of it"}));
+        let error = json!({"problem": "the lease cannot be given back", "next_step": ""});
+        let document = voice.last("deploy", 1, Some(error.clone()));
+        let schema = "akidb-edge/deploy/v1";
+        assert_eq!(document, json!({"schema": schema, "outcome": "all of it", "exit": 1, "error": error}));
+        voice.data("words");
+        let document = voice.last("state-unlock", 0, None);
+        assert_eq!(document, json!({"schema": "akidb-edge/state-unlock/v1", "said": ["words"], "exit": 0}));
     }
 }

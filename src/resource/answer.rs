@@ -69,11 +69,15 @@ pub fn down(desired: &Desired, word: &str) -> Vec<String> {
         return exact;
     }
     let word = word.to_ascii_lowercase();
-    let said = |set: RecordSet| {
-        let alias = set.alias.map(|alias| alias.dns_name);
-        alias.into_iter().chain(set.health_check_id).chain(set.values).any(|text| text.contains(&word))
+    let named = |text: &String| {
+        let mut parts = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-');
+        !word.is_empty() && (*text == word || parts.any(|part| part == word))
     };
-    if sets(desired).into_iter().any(said) { vec![word] } else { Vec::new() }
+    let texts = |set: RecordSet| {
+        let alias = set.alias.map(|alias| alias.dns_name);
+        alias.into_iter().chain(set.health_check_id).chain(set.values)
+    };
+    sets(desired).into_iter().flat_map(texts).filter(named).collect()
 }
 
 /// The names that can be asked for: those with a routing policy and aliases, sorted; or those that `wanted` names: `@` is
@@ -170,7 +174,7 @@ impl Walk<'_> {
             continent.and_then(|continent| place(Some(continent), None, None)),
             place(None, Some("*"), None),
         ];
-        let mut last = None;
+        let mut first = None;
         for set in candidates.into_iter().flatten() {
             let identifier = set.set_identifier.as_deref().unwrap_or_default();
             if self.healthy(set, 0) {
@@ -178,9 +182,9 @@ impl Walk<'_> {
                 return self.lead(set, because, depth);
             }
             because.push(format!("{name}: the set {identifier} is unhealthy, the next larger place answers"));
-            last = Some(set);
+            first = first.or(Some(set));
         }
-        match last {
+        match first {
             Some(set) => {
                 because.push(format!("{name}: nothing is healthy, so everything counts as healthy"));
                 self.lead(set, because, depth)

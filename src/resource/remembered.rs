@@ -184,6 +184,10 @@ pub struct Remembered {
     /// saw once are never used again.
     #[serde(default)]
     pub generations: BTreeMap<Address, u32>,
+    /// Addresses whose last call was refused for want of permissions or credentials, with the service's code. What was made
+    /// by calls before that one may be there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub refused: BTreeMap<Address, String>,
     /// Steps that were asked for by name (a cutover) and stay in force.
     pub requested: BTreeSet<String>,
     /// Fallback in force, if any.

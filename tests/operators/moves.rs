@@ -232,7 +232,7 @@ fn a_saved_plan_moves_what_it_showed() {
     let one = stack.plan("one.yaml", &format!("{ZONE}{}", groups("r", &[("g", &[A, B])])));
     let two = stack.plan("two.yaml", &format!("{ZONE}{}", groups("r", &[("h", &[A, B])])));
     deploy(&stack, &proxy, &one);
-    stack.run(&["deploy", "--plan", &two.to_string_lossy(), "--out", "next.plan.json"]).exits(2);
+    stack.run_at(proxy.url(), &["deploy", "--plan", &two.to_string_lossy(), "--out", "next.plan.json"]).exits(2);
     proxy.take_calls();
     stack.run_at(proxy.url(), &["deploy", "next.plan.json", "--yes"]).exits(0);
     assert!(proxy.take_mutating().is_empty());

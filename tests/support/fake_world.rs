@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use akidb_edge::change::{Scope, diff};
 use akidb_edge::execute::{self, Options, Work};
-use akidb_edge::ledger::{Entry, Fact, FileStore, Lease, Ledger, LedgerError, Store};
+use akidb_edge::ledger::{Entry, Fact, FileStore, Lease, Ledger, LedgerError, Loaded, Store, Whole};
 use akidb_edge::observe;
 use akidb_edge::provider::{Gone, Made, Provider, Providers, Settled, Subject};
 use akidb_edge::resource::{
@@ -451,8 +451,20 @@ impl Store for MortalStore {
     fn place(&self) -> String {
         self.inner.place()
     }
-    async fn load(&self) -> Result<Vec<Entry>, LedgerError> {
+    async fn load(&self) -> Result<Loaded, LedgerError> {
         self.inner.load().await
+    }
+    async fn claim(&self, lease: &Lease) -> Result<Loaded, LedgerError> {
+        self.inner.claim(lease).await
+    }
+    async fn text(&self) -> Result<String, LedgerError> {
+        self.inner.text().await
+    }
+    async fn keep_aside(&self) -> Result<String, LedgerError> {
+        self.inner.keep_aside().await
+    }
+    async fn replace(&self, whole: &Whole, lease: &Lease) -> Result<(), LedgerError> {
+        self.inner.replace(whole, lease).await
     }
     async fn append(&self, entries: &[Entry], lease: &Lease) -> Result<(), LedgerError> {
         let dies = self.left.fetch_sub(1, Ordering::Relaxed) == 0;
@@ -619,6 +631,7 @@ pub fn began(revision: u64) -> Fact {
         command: "deploy".into(),
         by: "somebody@here".into(),
         account: "123456789012".into(),
+        stack: String::new(),
         tool: "0".into(),
         requested: BTreeSet::new(),
         fallback: None,

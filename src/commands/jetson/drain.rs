@@ -1,5 +1,7 @@
 //! `jetson drain` and `jetson uncordon`: pods leave a node, within their disruption budgets, and may come back.
 
+use serde_json::json;
+
 use super::devices::{Devices, DevicesArgs};
 use crate::commands::Context;
 use crate::exit::{self, Failure};
@@ -33,17 +35,35 @@ pub struct DrainArgs {
 pub async fn run(args: DrainArgs, context: &Context) -> Result<u8, Failure> {
     let devices = args.which.devices.load(&args.which.hosts, context)?;
     let undo = "akidb-edge jetson uncordon";
-    let mut code = exit::DONE;
+    let mut went = Vec::new();
     for name in &args.which.hosts {
-        match drain(&devices, name, args.timeout, false).await {
-            Ok(_) => context.voice.data(&format!("{name}: drained; {undo} {name} lets pods come back")),
-            Err(fault) => {
-                code = exit::ERROR;
-                fail(name, &fault, context);
-            }
+        let answer = drain(&devices, name, args.timeout, false).await;
+        if answer.is_ok() {
+            let plan = args.which.devices.plan_name();
+            context.voice.data(&format!("{name}: drained; {undo} {name} --plan {plan} lets pods come back"));
         }
+        went.push((name.clone(), answer.err()));
     }
-    Ok(code)
+    Ok(tell("jetson-drain", &went, context))
+}
+
+/// What failed in words, all of it as data; the exit code.
+fn tell(verb: &str, went: &[(String, Option<Fault>)], context: &Context) -> u8 {
+    let failed = went.iter().filter_map(|(name, fault)| Some((name, fault.as_ref()?)));
+    let mut code = exit::DONE;
+    for (name, fault) in failed {
+        code = exit::ERROR;
+        fail(name, fault, context);
+    }
+    if context.voice.json {
+        context.voice.json(verb, &json!({"devices": went.iter().map(device).collect::<Vec<_>>()}));
+    }
+    code
+}
+
+/// How it went with one device, as data.
+pub fn device((name, fault): &(String, Option<Fault>)) -> serde_json::Value {
+    json!({"name": name, "done": fault.is_none(), "fault": fault})
 }
 
 /// Lets pods come back.
@@ -52,17 +72,15 @@ pub async fn run(args: DrainArgs, context: &Context) -> Result<u8, Failure> {
 /// What failed, why, and the next step.
 pub async fn uncordon(args: Args, context: &Context) -> Result<u8, Failure> {
     let devices = args.devices.load(&args.hosts, context)?;
-    let mut code = exit::DONE;
+    let mut went = Vec::new();
     for name in &args.hosts {
-        match kubectl(&devices, "uncordon", &format!("uncordon {}", quoted(name))).await {
-            Ok(_) => context.voice.data(&format!("{name}: takes pods again")),
-            Err(fault) => {
-                code = exit::ERROR;
-                fail(name, &fault, context);
-            }
+        let answer = kubectl(&devices, "uncordon", &format!("uncordon {}", quoted(name))).await;
+        if answer.is_ok() {
+            context.voice.data(&format!("{name}: takes pods again"));
         }
+        went.push((name.clone(), answer.err()));
     }
-    Ok(code)
+    Ok(tell("jetson-uncordon", &went, context))
 }
 
 /// Cordons a node and moves its pods. `all_go`: no node stays, so that no budget can be kept; pods are ended in order.

@@ -5,7 +5,7 @@ use super::uninstall::WhichArgs;
 use super::walk::{self, Aim, Part};
 use crate::commands::Context;
 use crate::commands::walk::RunArgs;
-use crate::commands::{rollback, saved};
+use crate::commands::{kept, rollback};
 use crate::desired::Built;
 use crate::exit::Failure;
 use crate::ledger::Ledger;
@@ -34,9 +34,9 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let store = crate::commands::walk::store(&context.global, &context.session, &stack, None).await?;
     let ledger = Ledger::read(store, &stack).await?;
     let now = ledger.remembered();
-    let target = rollback::target(args.to, &ledger, &now)?;
+    let target = rollback::target(args.to, &ledger, &now).await?;
     rollback::say_what_is_undone(&now, &target, context);
-    let mut artefacts = saved::kept_artefacts(&context.global, &stack);
+    let mut artefacts = kept::kept_artefacts(&context.global, &stack);
     artefacts.extend(files(&args, context)?);
     let to = args.to.map_or(String::new(), |to| format!(" --to {to}"));
     let aim = Aim {

@@ -1,7 +1,9 @@
 //! `jetson shutdown`: pods leave first, then agents go off, the server last.
 
+use serde_json::json;
+
 use super::devices::{Devices, DevicesArgs};
-use super::drain::{drain, fail};
+use super::drain::{device, drain, fail};
 use crate::commands::Context;
 use crate::exit::{self, Failure};
 use crate::resource::{Class, Fault};
@@ -56,13 +58,21 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         }
     }
     let mut code = if failed.is_empty() { exit::DONE } else { exit::PENDING };
+    let mut went = Vec::new();
     for name in &order {
-        if let Err(fault) = off(&devices, name).await {
-            code = exit::ERROR;
-            fail(name, &fault, context);
-        } else {
-            context.voice.data(&format!("{name}: goes off"));
+        let answer = off(&devices, name).await;
+        match &answer {
+            Ok(()) => context.voice.data(&format!("{name}: goes off")),
+            Err(fault) => {
+                code = exit::ERROR;
+                fail(name, fault, context);
+            }
         }
+        went.push((name.clone(), answer.err()));
+    }
+    if context.voice.json {
+        let devices = went.iter().map(device).collect::<Vec<_>>();
+        context.voice.json("jetson-shutdown", &json!({"devices": devices, "not_drained": failed}));
     }
     if clustered {
         let names = order.join(" ");

@@ -7,7 +7,9 @@ use clap::builder::FalseyValueParser;
 
 use crate::exit::Failure;
 use crate::models::ModelsFault;
-use crate::models::hub::{ENDPOINT, Hub, Patience, Token};
+use crate::models::hub::{ENDPOINT, Hub, Network, Patience, Token};
+use crate::provider::network::{Bundle, Environment, Proxies};
+use crate::resource::Fault;
 
 /// Which hub.
 #[derive(Debug, clap::Args)]
@@ -24,10 +26,24 @@ impl HubArgs {
     /// The client.
     ///
     /// # Errors
-    /// When the endpoint or the token cannot be used.
+    /// When the endpoint, the token, a proxy or a bundle of authorities cannot be used.
     pub fn hub(&self) -> Result<Hub, Failure> {
-        Ok(Hub::new(&self.endpoint, token()?, Patience::default())?)
+        Ok(Hub::new(&self.endpoint, token()?, Patience::default(), network()?)?)
     }
+}
+
+/// The proxies and authorities that AWS is reached with, too.
+fn network() -> Result<Network, Failure> {
+    let environment = Environment::of_process();
+    let wrong = |fault: Fault| Failure::error(fault.message, fault.next_step.unwrap_or_default());
+    let proxies = Proxies::with_all_proxy(&environment).map_err(wrong)?;
+    let named = ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"];
+    let named = named.into_iter().find_map(|variable| Some((environment.get(variable)?, variable)));
+    let bundle =
+        named.map(|(file, variable)| Bundle::read(PathBuf::from(file), variable)).transpose().map_err(wrong)?;
+    let proxy =
+        move |scheme: &str, host: &str, port| Some(proxies.for_address(scheme, host, port)?.with_password().to_owned());
+    Ok(Network { proxy: Some(Box::new(proxy)), authorities: bundle.map(|bundle| bundle.pem.to_vec()) })
 }
 
 /// `HF_TOKEN`, else the file that the hub's own tools keep it in. There is no flag: command lines can be seen by others.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::{Which, open};
-use crate::commands::Context;
+use crate::commands::{Context, may_overwrite, saved};
 use crate::exit::{self, Failure};
 use crate::export::{self, Export};
 use crate::report;
@@ -21,6 +21,9 @@ pub struct Args {
     /// Write to this file (json) or into this directory (terraform, cloudformation) instead of standard output
     #[arg(long, value_name = "FILE|DIR")]
     out: Option<PathBuf>,
+    /// Overwrite what --out names, even if it is not an export
+    #[arg(long, requires = "out")]
+    force: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -49,7 +52,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         return Err(Failure::refused(problem, "deploy first, or name the right --stack and --state"));
     }
     let written = match &args.out {
-        Some(directory) => write_all(directory, &export)?,
+        Some(directory) => write_all(directory, &export, args.force)?,
         None => print(&export, context)?,
     };
     for file in &written {
@@ -69,6 +72,7 @@ fn json(args: &Args, body: &serde_json::Value, context: &Context) -> Result<u8, 
         context.voice.json("export", body);
         return Ok(exit::DONE);
     };
+    may_overwrite(file, args.force, |text| saved::has_schema(text, "akidb-edge/export/"))?;
     let text = report::document("export", body);
     std::fs::write(file, text + "\n").map_err(|bad| unwritable(file, &bad))?;
     context.voice.talk(&format!("wrote {}", file.display()));
@@ -76,7 +80,13 @@ fn json(args: &Args, body: &serde_json::Value, context: &Context) -> Result<u8, 
 }
 
 /// Every file below the directory, which is made when it is not there; what lies there under other names stays.
-fn write_all(directory: &Path, export: &Export) -> Result<Vec<String>, Failure> {
+fn write_all(directory: &Path, export: &Export, force: bool) -> Result<Vec<String>, Failure> {
+    // One of the files says who wrote them.
+    let text = |name: &str| std::fs::read_to_string(directory.join(name)).unwrap_or_default();
+    let ours = export.files.iter().any(|file| text(&file.name).contains("akidb-edge"));
+    for file in &export.files {
+        may_overwrite(&directory.join(&file.name), force, |_| ours)?;
+    }
     std::fs::create_dir_all(directory).map_err(|bad| unwritable(directory, &bad))?;
     let mut written = Vec::new();
     for file in &export.files {

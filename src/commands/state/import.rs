@@ -327,6 +327,7 @@ async fn record(
         command: command.to_owned(),
         by: format!("{}@{}", context.session.user, context.session.host),
         account: identity.account.clone(),
+        stack: after.stack.clone(),
         tool: env!("CARGO_PKG_VERSION").to_owned(),
         requested: after.requested.clone(),
         fallback: after.fallback.clone(),

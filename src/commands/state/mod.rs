@@ -7,9 +7,11 @@ mod identity;
 mod import;
 mod list;
 mod move_;
+mod pull;
+mod push;
 mod revision;
 mod show;
-mod unlock;
+pub(crate) mod unlock;
 
 use super::Context;
 use super::walk::{self, PlanArgs};
@@ -42,6 +44,10 @@ enum What {
     Import(import::Args),
     /// Write the journal's entries, one JSON object a line
     Journal(Which),
+    /// Write the journal as one file, as it was written: a backup, or the first half of a move
+    Pull(pull::Args),
+    /// Put a file in the place of the journal, if it goes on from it: the second half of a move
+    Push(push::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -81,6 +87,8 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         What::Export(args) => export::run(&args, context).await,
         What::Import(args) => import::run(args, context).await,
         What::Journal(which) => show::journal(&which, context).await,
+        What::Pull(args) => pull::run(&args, context).await,
+        What::Push(args) => push::run(&args, context).await,
         What::Unlock(args) => unlock::run(&args, context).await,
     }
 }

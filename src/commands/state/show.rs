@@ -42,7 +42,12 @@ fn listing(state: &Remembered) -> serde_json::Value {
 
 /// The journal's entries.
 pub async fn journal(which: &Which, context: &Context) -> Result<u8, Failure> {
-    for entry in open(which, context).await?.entries() {
+    let entries = open(which, context).await?.entries().await?;
+    if context.global.json {
+        context.voice.json("journal", &json!({"entries": entries}));
+        return Ok(exit::DONE);
+    }
+    for entry in entries {
         report::put(&serde_json::to_string(&entry).unwrap_or_default());
     }
     Ok(exit::DONE)

@@ -1,8 +1,11 @@
 //! `state unlock`: the lease of a holder that is gone.
 
+use serde_json::json;
+
 use super::Which;
 use crate::commands::{Context, walk};
 use crate::exit::{self, Failure};
+use crate::ledger::{Holder, Lease};
 
 /// Whose lease, and whether to ask.
 #[derive(Debug, clap::Args)]
@@ -14,19 +17,35 @@ pub struct Args {
     yes: bool,
 }
 
-/// Frees the lease.
+/// A lease as JSON documents have it.
+pub fn lease_document(lease: &Lease, this_host: &str) -> serde_json::Value {
+    json!({"user": lease.user, "host": lease.host, "process": lease.pid, "command": lease.command,
+           "since": lease.since, "expires": lease.expires, "holder": lease.holder(this_host)})
+}
+
+/// Frees the lease. Only a holder that may be alive is asked about: any other would be taken over by the next run.
 pub async fn run(unlock: &Args, context: &Context) -> Result<u8, Failure> {
     let stack = unlock.which.stack(context)?;
     let store = walk::store(&context.global, &context.session, &stack, None).await?;
+    let tell = |lease: Option<&Lease>, words: String| {
+        if context.global.json {
+            let held = lease.map(|lease| lease_document(lease, &context.session.host));
+            let document = json!({"stack": stack, "exit": exit::DONE, "unlocked": lease.is_some(), "lease": held});
+            context.voice.json("state-unlock", &document);
+        } else {
+            context.voice.data(&words);
+        }
+    };
     let Some(lease) = store.lease().await? else {
-        context.voice.data(&format!("{stack}: nobody holds the lease"));
+        tell(None, format!("{stack}: nobody holds the lease"));
         return Ok(exit::DONE);
     };
     let holder = format!(
         "{}@{} (process {}, {}) since {:.0}, until {:.0}",
         lease.user, lease.host, lease.pid, lease.command, lease.since, lease.expires
     );
-    if !unlock.yes {
+    let standing = lease.holder(&context.session.host);
+    if standing == Holder::Alive && !unlock.yes {
         if !context.session.can_ask {
             return Err(Failure::refused(
                 format!("{stack} is held by {holder}"),
@@ -38,8 +57,11 @@ pub async fn run(unlock: &Args, context: &Context) -> Result<u8, Failure> {
         }
     }
     store.break_lease().await?;
-    context.voice.data(&format!(
-        "{stack}: the lease of {holder} was taken away; if that process still lives, its next write is refused"
-    ));
+    let then = match standing {
+        Holder::Alive => "if that process is still running, its next write is refused",
+        Holder::Gone => "that process is gone",
+        Holder::Expired => "it had ended; if that process is still running, its next write is refused",
+    };
+    tell(Some(&lease), format!("{stack}: the lease of {holder} was taken away; {then}"));
     Ok(exit::DONE)
 }

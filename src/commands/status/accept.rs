@@ -81,7 +81,7 @@ fn choose<'d>(seen: &Seen, drifting: &[&'d Drifted], chosen: &[String]) -> Resul
     if let Some(nothing) = chosen.iter().find(|pattern| !drifting.iter().any(|one| one.address.matches(pattern))) {
         return Err(Failure::refused(
             format!("nothing at {nothing} is otherwise than remembered; nothing was done"),
-            "akidb-edge status --drift lists what is",
+            format!("akidb-edge status --stack {} --drift lists what is", seen.remembered.stack),
         ));
     }
     let mut taken: Vec<&Drifted> = drifting.iter().copied().filter(|one| named(one)).collect();

@@ -7,8 +7,9 @@ use serde_json::json;
 
 use super::Context;
 use super::walk::{self, PlanArgs};
+use crate::commands::state::unlock::lease_document;
 use crate::exit::{self, Failure};
-use crate::ledger::Ledger;
+use crate::ledger::{Holder, Lease, Ledger};
 use crate::plan::Plan;
 use crate::report;
 use crate::resource::{Remembered, Standing};
@@ -60,7 +61,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         state.leftovers.len() + state.resources.values().filter(|record| record.standing != Standing::Present).count();
     let code = if pending == 0 { exit::DONE } else { exit::PENDING };
     if context.global.json {
-        let held = lease.map(|lease| json!({"user": lease.user, "host": lease.host, "command": lease.command, "since": lease.since, "expires": lease.expires}));
+        let held = lease.map(|lease| lease_document(&lease, &context.session.host));
         context.voice.json("status", &json!({"stack": stack, "exit": code, "state": state, "lease": held}));
         return Ok(code);
     }
@@ -68,6 +69,10 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     if state.revision() == 0 {
         voice.data(&format!("{stack}: nothing was deployed yet, by the journal {}", ledger.place()));
         tell_the_rest(&state, plan.as_ref(), context);
+        let others = super::unknown::stacks(context);
+        if !others.is_empty() {
+            voice.data(&format!("stacks with a state at {}: {}", context.global.state, others.join(", ")));
+        }
         return Ok(code);
     }
     voice.data(&format!(
@@ -93,10 +98,20 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     }
     tell_the_rest(&state, plan.as_ref(), context);
     if let Some(lease) = lease {
-        voice
-            .data(&format!("being changed by {}@{} ({}) since {}", lease.user, lease.host, lease.command, lease.since));
+        voice.data(&held(&lease, &context.session.host));
     }
     Ok(code)
+}
+
+/// Who has the lease, or left it behind.
+fn held(lease: &Lease, this_host: &str) -> String {
+    let who = format!("{}@{} ({})", lease.user, lease.host, lease.command);
+    let next = "the next run takes it over";
+    match lease.holder(this_host) {
+        Holder::Alive => format!("being changed by {who} since {:.0}", lease.since),
+        Holder::Gone => format!("the lease of {who} was left behind: process {} is gone; {next}", lease.pid),
+        Holder::Expired => format!("the lease of {who} ended at {:.0}; {next}", lease.expires),
+    }
 }
 
 fn tell_the_rest(state: &Remembered, plan: Option<&Plan>, context: &Context) {

@@ -1,28 +1,23 @@
 //! The account that a run talks to: who we are in it, and one look at the world.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::exit::Failure;
 use crate::observe;
 use crate::provider::Providers;
-use crate::provider::aws::{Clients, ConnectionDescription, Identity};
+use crate::provider::aws::{CREDENTIALS, Clients, ConnectionDescription, Identity, Person};
 use crate::provider::network::CONFIGURATION;
 use crate::provider::patience::Patience;
+use crate::report;
 use crate::resource::{Address, Desired, Fault, Observed, Remembered};
 use crate::session::Session;
-
-/// Missing credentials end within this: the SDK's default chain asks an instance metadata address that may never answer.
-const IDENTITY_WITHIN: Duration = Duration::from_millis(2_700);
 
 /// A connection to the account.
 pub struct Connection {
     /// The clients.
     pub clients: Arc<Clients>,
-    /// Region and endpoint, for people.
+    /// Region for calls that name none.
     pub region: String,
-    /// Endpoints in use, for people: `AWS`, or the URLs that stand in for it.
-    pub endpoint: String,
     /// How long a service in trouble is tried.
     pub patience: Patience,
 }
@@ -32,16 +27,29 @@ pub struct Connection {
 /// # Errors
 /// When a setting cannot be used, or no region is configured.
 pub async fn connect(session: &Session) -> Result<Connection, Failure> {
-    let clients = Clients::connect(&session.access).await.map_err(configuration)?;
+    let clients = Clients::connect(&session.access, person(session)).await.map_err(without_service)?;
     clients.wait_for_certificates(session.certificate_wait);
     let region = clients.region().map(str::to_owned).unwrap_or_default();
-    let endpoint = clients.description().map_or_else(|| "AWS".to_owned(), |described| described.endpoint);
-    Ok(Connection { clients: Arc::new(clients), region, endpoint, patience: session.patience.clone() })
+    Ok(Connection { clients: Arc::new(clients), region, patience: session.patience.clone() })
 }
 
-/// A fault of the configuration is said without the service and operation that it has for programs.
-fn configuration(fault: Fault) -> Failure {
-    if fault.service == CONFIGURATION {
+/// Who is told what a run waits for, and asked for an MFA code.
+fn person(session: &Session) -> Person {
+    let quiet = session.quiet;
+    let tell = move |text: &str| {
+        if !quiet {
+            report::say(text);
+        }
+    };
+    let interrupts = session.interrupts.clone();
+    let ask = move |question: &str| report::ask_secret(&interrupts, question);
+    let ask = session.can_ask.then(|| Box::new(ask) as Box<dyn Fn(&str) -> String + Send + Sync>);
+    Person { tell: Box::new(tell), ask }
+}
+
+/// What is wrong on this machine is said without the service and operation that it has for programs.
+fn without_service(fault: Fault) -> Failure {
+    if fault.service == CONFIGURATION || fault.service == CREDENTIALS {
         Failure::error(fault.message, fault.next_step.unwrap_or_default())
     } else {
         fault.into()
@@ -59,17 +67,7 @@ impl Connection {
     /// # Errors
     /// Credentials missing, wrong or expired; endpoint unreachable.
     pub async fn identity(&self) -> Result<Identity, Failure> {
-        let asked = self.patience.first_reading(async || self.clients.identity().await);
-        tokio::pin!(asked);
-        match tokio::time::timeout(IDENTITY_WITHIN, &mut asked).await {
-            Ok(answer) => Ok(answer?),
-            // They are there: it is the service that is slow.
-            Err(_) if self.clients.has_credentials() => Ok(asked.await?),
-            Err(_) => Err(Failure::error(
-                "no AWS credentials were found",
-                "log in (aws sso login), or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; with the local AWS: eval \"$(localstack/up)\"",
-            )),
-        }
+        self.patience.first_reading(async || self.clients.identity().await).await.map_err(without_service)
     }
 
     /// Looks at the world and at who we are, at once.
@@ -124,7 +122,7 @@ impl Connection {
                     "the journal of {} belongs to account {known}, these credentials are of {}",
                     desired.stack, identity.account
                 ),
-                "use the credentials of that account, or another --state",
+                "use the credentials of that account (AWS_PROFILE); another stack needs another name",
             ));
         }
         Ok((identity, observed))

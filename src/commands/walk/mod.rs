@@ -2,11 +2,11 @@
 
 mod account;
 mod arguments;
+mod journal;
 mod leased;
 mod running;
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::Context;
@@ -15,16 +15,16 @@ use crate::check::{self, Severity};
 use crate::cli::Global;
 use crate::desired::{self, Built};
 use crate::exit::Failure;
-use crate::ledger::{FORMAT, FileStore, Ledger, S3Store, Store};
+use crate::ledger::Ledger;
 use crate::plan::Plan;
 use crate::provider::Providers;
 use crate::provider::aws::{Identity, providers};
 use crate::report::{self, Header, Located, Voice};
 use crate::resource::{Address, Artefacts, Changes, Desired, Moves, Observed, Remembered};
-use crate::session::Session;
 
 pub use account::{Connection, connect};
 pub use arguments::{EmptyArgs, PlanArgs, RunArgs};
+pub use journal::{close, directory, open, root, store};
 pub use leased::{Held, unless_interrupted, write};
 pub use running::{Purpose, Run, began, learned};
 
@@ -97,10 +97,14 @@ pub fn findings(plan: &Plan, built: &Built) -> Vec<Located> {
         path: String::new(),
         problem: format!("{path} cannot be read: {why}"),
         aws_says: "nothing: deploy stops before the first call".to_owned(),
-        instead: "make model fetches the models of week 13; or set the variable to where yours lie".to_owned(),
+        instead: THE_FILE.to_owned(),
     }));
     all
 }
+
+/// What helps when a file of the plan is not there.
+const THE_FILE: &str =
+    "put the file there, or let the plan name where it lies (--var NAME=FOLDER sets a variable of the plan)";
 
 /// Refuses a run whose files are not there.
 ///
@@ -110,44 +114,7 @@ pub fn need_files(built: &Built) -> Result<(), Failure> {
     let Some((path, _, why)) = built.missing.first() else { return Ok(()) };
     let more = built.missing.len() - 1;
     let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
-    Err(Failure::refused(
-        format!("the plan carries {path}, which cannot be read: {why}{more}"),
-        "make model fetches the models of week 13; or set the plan's variable to where yours lie",
-    ))
-}
-
-/// The store of a stack's journal.
-///
-/// # Errors
-/// When the place is malformed.
-pub async fn store(
-    global: &Global,
-    session: &Session,
-    stack: &str,
-    connection: Option<&Connection>,
-) -> Result<Arc<dyn Store>, Failure> {
-    let bad = || {
-        Failure::refused(
-            format!("--state {:?} is no place", global.state),
-            "write file:DIRECTORY or s3://BUCKET/PREFIX",
-        )
-    };
-    if let Some(directory) = global.state.strip_prefix("file:") {
-        return Ok(Arc::new(FileStore::new(Path::new(directory), stack, &session.host)));
-    }
-    let place = global.state.strip_prefix("s3://").ok_or_else(bad)?;
-    let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
-    if bucket.is_empty() {
-        return Err(bad());
-    }
-    let client = match connection {
-        Some(connection) => connection.clients.state_s3(&connection.region),
-        None => {
-            let connection = connect(session).await?;
-            connection.clients.state_s3(&connection.region)
-        }
-    };
-    Ok(Arc::new(S3Store::new(client, bucket, prefix, stack, &session.host)))
+    Err(Failure::refused(format!("the plan carries {path}, which cannot be read: {why}{more}"), THE_FILE))
 }
 
 /// Refuses a stack that lives on devices: there is nothing to ask AWS about, and `jetson` has a verb for it.
@@ -168,47 +135,6 @@ pub async fn no_devices(context: &Context, stack: &str, verb: &str) -> Result<()
         format!("{stack} is a stack of devices, not of an AWS account"),
         format!("akidb-edge jetson {verb} {which}"),
     ))
-}
-
-/// The journal of a stack: under a lease for a run that changes something, else for reading.
-///
-/// # Errors
-/// When somebody else holds the lease, or the journal cannot be read.
-pub async fn open(
-    context: &Context,
-    connection: &Connection,
-    stack: &str,
-    command: &str,
-    only_looks: bool,
-) -> Result<Ledger, Failure> {
-    let store = store(&context.global, &context.session, stack, Some(connection)).await?;
-    if only_looks {
-        return Ok(Ledger::read(store, stack).await?);
-    }
-    let ledger = write(context, store, stack, command).await?;
-    let fence = ledger.fence();
-    connection.clients.ask_first(Box::new(move || fence.check()));
-    if let Some((format, backup)) = ledger.older() {
-        let remark = format!(
-            "the journal has format {format} and goes on in format {FORMAT}; as it is now, it is kept at {backup}"
-        );
-        context.voice.remark(&remark);
-    }
-    Ok(ledger)
-}
-
-/// Gives the lease back, whatever came out; what came out counts first. What failed after the lease was lost failed
-/// because of that.
-///
-/// # Errors
-/// What came out, or why the lease could not be given back.
-pub async fn close(ledger: Ledger, answer: Result<u8, Failure>) -> Result<u8, Failure> {
-    let loss = if answer.is_err() { ledger.loss().await } else { None };
-    let answer = loss.map_or(answer, |lost| Err(lost.into()));
-    let closed = ledger.close().await;
-    let code = answer?;
-    closed?;
-    Ok(code)
 }
 
 /// The state as the plan addresses it: what only changed its address is known under the new one.
@@ -269,7 +195,7 @@ pub fn header(
         account: identity.account.clone(),
         caller: identity.arn.clone(),
         region: connection.region.clone(),
-        endpoint: connection.endpoint.clone(),
+        endpoint: connection.description().map_or_else(|| "AWS".to_owned(), |described| described.endpoint),
         state: global.state.clone(),
     }
 }

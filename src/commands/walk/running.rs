@@ -72,6 +72,7 @@ pub fn began(before: &Remembered, purpose: &Purpose, session: &Session, account:
         command: purpose.command.clone(),
         by: format!("{}@{}", session.user, session.host),
         account: account.to_owned(),
+        stack: before.stack.clone(),
         tool: env!("CARGO_PKG_VERSION").to_owned(),
         requested: purpose.requested.clone(),
         fallback: purpose.fallback.clone(),

@@ -68,11 +68,7 @@ async fn give_up(work: &Work<'_>, address: &Address, action: Action, fault: &Fau
         return Ok(());
     }
     work.tell(Event::Failed { address: address.clone(), action, fault: fault.clone() });
-    // A thing that is made by several calls may be there after the first: what is refused to the caller may have come later.
-    let may_be_there = matches!(
-        fault.class,
-        Class::Retry | Class::Unreachable | Class::Away | Class::Internal | Class::Credentials | Class::Denied
-    );
+    let may_be_there = matches!(fault.class, Class::Retry | Class::Unreachable | Class::Away | Class::Internal);
     if !may_be_there {
         work.ledger.record(Fact::Failed { action, address: address.clone(), fault: fault.clone() }).await?;
     }

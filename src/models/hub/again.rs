@@ -64,7 +64,7 @@ impl From<reqwest::Error> for Trouble {
         if why.contains("certificate") {
             return Self::Final(ModelsFault::Refused {
                 problem: format!("the hub's certificate is not accepted: {why}"),
-                next_step: "when a proxy of your network stands between, name its certificate with SSL_CERT_FILE"
+                next_step: "when a proxy of your network stands between, name its certificate authority (PEM) with AWS_CA_BUNDLE or SSL_CERT_FILE"
                     .to_owned(),
             });
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::redirect::{Attempt, Policy};
-use reqwest::{Client, RequestBuilder, Url};
+use reqwest::{Certificate, Client, ClientBuilder, Proxy, RequestBuilder, Url};
 
 use super::fault::ModelsFault;
 pub use again::Patience;
@@ -23,6 +23,15 @@ pub const ENDPOINT: &str = "https://huggingface.co";
 
 /// So long nothing may come before a connection counts as broken.
 const STALLED: Duration = Duration::from_secs(30);
+
+/// How the network is reached.
+#[derive(Default)]
+pub struct Network {
+    /// The proxy of an address: scheme, host and port; none when it is reached directly. Without it there is no proxy.
+    pub proxy: Option<Box<dyn Fn(&str, &str, Option<u16>) -> Option<String> + Send + Sync>>,
+    /// Authorities that are trusted besides those of the system, PEM.
+    pub authorities: Option<Vec<u8>>,
+}
 
 /// A hub.
 pub struct Hub {
@@ -39,20 +48,28 @@ impl Hub {
     ///
     /// # Errors
     /// When the endpoint is no address, or this machine has no certificates.
-    pub fn new(endpoint: &str, token: Option<Token>, patience: Patience) -> Result<Self, ModelsFault> {
+    pub fn new(
+        endpoint: &str,
+        token: Option<Token>,
+        patience: Patience,
+        network: Network,
+    ) -> Result<Self, ModelsFault> {
         let endpoint = address(endpoint)?;
         // There may be one already: the same one.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
+        let client = within(network, Client::builder())
+            .and_then(|builder| {
+                builder
             .user_agent(concat!("akidb-edge/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(Duration::from_secs(10))
             .read_timeout(STALLED)
             .redirect(Policy::custom(follow))
             .build()
+            })
             .map_err(|bad| ModelsFault::Refused {
                 problem: format!("no connection can be made: {}", again::words(&bad)),
                 next_step:
-                    "install the certificates of the system (ca-certificates), or name a file with SSL_CERT_FILE"
+                    "install the certificates of the system (ca-certificates), or name a file with AWS_CA_BUNDLE or SSL_CERT_FILE"
                         .to_owned(),
             })?;
         let safe = endpoint.scheme() == "https" || is_loopback(&endpoint);
@@ -83,6 +100,21 @@ impl Hub {
             Some(token) => request.header(AUTHORIZATION, token.clone()),
             None => request,
         }
+    }
+}
+
+/// Proxies and authorities of this network.
+fn within(network: Network, mut builder: ClientBuilder) -> reqwest::Result<ClientBuilder> {
+    builder = match network.proxy {
+        Some(proxy) => builder.proxy(Proxy::custom(move |url| {
+            let chosen = proxy(url.scheme(), url.host_str().unwrap_or_default(), url.port())?;
+            Url::parse(&chosen).ok()
+        })),
+        None => builder.no_proxy(),
+    };
+    match network.authorities {
+        Some(pem) => Ok(builder.tls_certs_merge(Certificate::from_pem_bundle(&pem)?)),
+        None => Ok(builder),
     }
 }
 
@@ -123,7 +155,7 @@ mod tests {
     use super::*;
 
     fn hub(endpoint: &str) -> Hub {
-        Hub::new(endpoint, Token::parse("hf_x").ok().flatten(), Patience::default()).expect("a hub")
+        Hub::new(endpoint, Token::parse("hf_x").ok().flatten(), Patience::default(), Network::default()).expect("a hub")
     }
 
     #[test]

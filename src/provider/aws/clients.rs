@@ -211,8 +211,12 @@ impl Clients {
         let region = self.shared.region().map_or(GLOBAL, |region| region.as_ref());
         // One try: whoever asks has little time and tries again itself.
         let once = self.at(region).to_builder().retry_config(repeats::config().with_max_attempts(1)).build();
-        let mut sts = aws_sdk_sts::config::Builder::from(&once);
-        sts.set_endpoint_url(self.endpoints.url(Service::Sts));
+        let (region, url) = match &self.reached {
+            Some(reached) => reached.account.sts(region),
+            None => (region.to_owned(), self.endpoints.url(Service::Sts)),
+        };
+        let mut sts = aws_sdk_sts::config::Builder::from(&once).region(Region::new(region));
+        sts.set_endpoint_url(url);
         let sts = aws_sdk_sts::Client::from_conf(sts.build());
         let answer = sts.get_caller_identity().send().await;
         let answer = answer.map_err(|bad| super::fault::of("sts", "GetCallerIdentity", bad))?;
@@ -226,11 +230,6 @@ impl Clients {
                 "the answer has no account",
             )),
         }
-    }
-
-    /// Whether credentials were found: a request has been signed.
-    pub fn has_credentials(&self) -> bool {
-        self.gate.saw_a_signature()
     }
 
     /// The region for calls that name none, as the SDK resolved it.

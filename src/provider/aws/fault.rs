@@ -1,13 +1,17 @@
 //! From an SDK error to a [`Fault`]. What may be done about it is said by the table of [`rules`](super::rules).
 
 use std::error::Error;
+use std::sync::OnceLock;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use jiff::Timestamp;
 
 use super::clock;
 use super::rules::class_of;
+use super::wire::ThroughProxy;
 use crate::provider::patience::NO_ANSWER;
 use crate::resource::{Address, Class, Fault};
 
@@ -41,9 +45,9 @@ where
                 "the answer cannot be read",
             )
         }
-        SdkError::TimeoutError(_) => unreachable_fault(service, operation, &chain(&error), Class::Retry),
-        SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => connection(service, operation, &error),
-        _ => Fault::unexpected(service, operation, chain(&error)),
+        SdkError::TimeoutError(_) => unreachable_fault(service, operation, &error, Class::Retry),
+        _ => of_connection(service, operation, &error)
+            .unwrap_or_else(|| Fault::unexpected(service, operation, chain(&error))),
     }
 }
 
@@ -90,35 +94,78 @@ pub fn taken(service: &str, operation: &str, code: &str, what: &str, whose: &str
         .next(format!("take it up with --adopt {address}, or choose another name"))
 }
 
-fn connection<E: Error + 'static>(service: &str, operation: &str, error: &SdkError<E, HttpResponse>) -> Fault {
-    let words = chain(error);
-    let lower = words.to_lowercase();
-    if lower.contains("credential") || lower.contains("sso") || lower.contains("token") {
-        // The chain tells of every place that it asked; the last cause says why the last one did not help.
-        let cause = last_cause(error);
-        let cause = cause.lines().next().unwrap_or_default().trim_end_matches('.');
-        let everywhere = "no credentials in the environment, the profile, SSO or instance metadata";
-        let nothing_else = cause.starts_with("no credentials found") || cause.is_empty();
-        let words = if nothing_else { everywhere.to_owned() } else { format!("{everywhere} ({cause})") };
-        return advise(Fault::new(Class::Credentials, service, operation, "NoCredentials", words));
+/// The fault of a request that got no answer, from the types in the chain of its error; none when it is another error.
+pub fn of_connection(service: &str, operation: &str, error: &(dyn Error + 'static)) -> Option<Fault> {
+    // The way to the service and the source of the credentials say themselves what is wrong.
+    if let Some(fault) = find::<Fault>(error) {
+        return Some(fault.clone());
     }
-    if lower.contains("region") {
-        return Fault::new(Class::Credentials, service, operation, "NoRegion", "no AWS region is configured")
-            .next("set AWS_REGION, or region in ~/.aws/config");
+    if find::<CredentialsError>(error).is_some() {
+        return Some(advise(Fault::new(Class::Credentials, service, operation, "NoCredentials", chain(error))));
     }
+    of_network(service, operation, error)
+}
+
+/// The same for whoever gives credentials: only what the network did.
+pub fn of_network(service: &str, operation: &str, error: &(dyn Error + 'static)) -> Option<Fault> {
+    if let Some(fault) = find::<Fault>(error) {
+        return Some(fault.clone());
+    }
+    if let Some(bad) = find::<rustls::Error>(error) {
+        return Some(untrusted(service, operation, error, bad));
+    }
+    let connector = find::<ConnectorError>(error)?;
     // A connection that never came about carried no call. One that broke may have ("connection closed before message
     // completed"), so the world is looked at before the call is repeated.
-    let never = ["refused", "(connect)", "connect timeout", "dns error"].iter().any(|words| lower.contains(words));
-    let class = if never { Class::Unreachable } else { Class::Retry };
-    unreachable_fault(service, operation, &words, class)
+    let never =
+        find::<hyper_util::client::legacy::Error>(error).is_some_and(hyper_util::client::legacy::Error::is_connect);
+    let class = if never || innermost_is_user(connector) { Class::Unreachable } else { Class::Retry };
+    Some(unreachable_fault(service, operation, error, class))
 }
 
-fn unreachable_fault(service: &str, operation: &str, words: &str, class: Class) -> Fault {
-    Fault::new(class, service, operation, NO_ANSWER, words)
-        .next("check AWS_ENDPOINT_URL and the network; with the local AWS: localstack/up")
+/// The caller's own doing: nothing was sent.
+fn innermost_is_user(connector: &ConnectorError) -> bool {
+    let inner = connector.source().and_then(|source| find::<ConnectorError>(source));
+    connector.is_user() || inner.is_some_and(ConnectorError::is_user)
 }
 
-const LOG_IN: &str = "log in again (aws sso login), or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; with the local AWS: eval \"$(localstack/up)\"";
+fn untrusted(service: &str, operation: &str, error: &(dyn Error + 'static), bad: &rustls::Error) -> Fault {
+    let certificate = matches!(bad, rustls::Error::InvalidCertificate(_));
+    let (code, why) = if certificate {
+        ("UntrustedCertificate", format!("its certificate is not accepted: {bad}"))
+    } else {
+        ("TlsFailed", format!("TLS failed: {bad}"))
+    };
+    let proxy = find::<ThroughProxy>(error).map_or_else(String::new, |through| format!("{through}: "));
+    Fault::new(Class::Unreachable, service, operation, code, format!("{proxy}{why}")).next(
+        "when a proxy of your network or an own endpoint answers here, name the file of its certificate authority (PEM) with AWS_CA_BUNDLE",
+    )
+}
+
+fn unreachable_fault(service: &str, operation: &str, error: &(dyn Error + 'static), class: Class) -> Fault {
+    let next = match find::<ThroughProxy>(error) {
+        Some(through) => {
+            format!("check {} and the proxy; hosts that need none go into NO_PROXY", through.proxy.variable)
+        }
+        None => "check AWS_ENDPOINT_URL and the network; with the local AWS: localstack/up".to_owned(),
+    };
+    Fault::new(class, service, operation, NO_ANSWER, chain(error)).next(next)
+}
+
+/// What to do where no credentials were found.
+pub const LOG_IN: &str = "log in again (aws sso login), or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; with the local AWS: eval \"$(localstack/up)\"";
+
+/// What to do when credentials are not accepted any more, once it is known where they come from.
+static RENEWAL: OnceLock<String> = OnceLock::new();
+
+/// From now on, this is the next step for credentials that are not accepted. The first one stays: a process has one account.
+pub fn renew_with(next: String) {
+    drop(RENEWAL.set(next));
+}
+
+fn log_in() -> &'static str {
+    RENEWAL.get().map_or(LOG_IN, String::as_str)
+}
 
 fn advise(fault: Fault) -> Fault {
     match fault.class {
@@ -127,9 +174,9 @@ fn advise(fault: Fault) -> Fault {
         }
         // A region that the account has not enabled knows none of its keys and answers the same.
         Class::Credentials if matches!(fault.code.as_str(), "InvalidClientTokenId" | "UnrecognizedClientException") => {
-            fault.next(format!("{LOG_IN}; if the same keys work in another region, enable this one for the account"))
+            fault.next(format!("{}; if the same keys work in another region, enable this one for the account", log_in()))
         }
-        Class::Credentials => fault.next(LOG_IN),
+        Class::Credentials => fault.next(log_in()),
         Class::Denied if fault.service == "s3" => fault.next(
             "names of buckets are global: if this one belongs to another account, choose other names (--var prefix=…); else give the caller this permission",
         ),
@@ -145,25 +192,24 @@ fn advise(fault: Fault) -> Fault {
     }
 }
 
-/// The error's words and those of its causes, outermost first.
-fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
-    let mut words = vec![error.to_string()];
-    let mut at = error.source();
-    while let Some(cause) = at {
-        words.push(cause.to_string());
-        at = cause.source();
-    }
-    words
+/// An error and its causes, outermost first. The error inside of an I/O error counts: `source` leaves it out.
+fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |at| {
+        let at: &'e (dyn Error + 'static) = *at;
+        let inner = at.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        inner.map(|inner| inner as &(dyn Error + 'static)).or_else(|| at.source())
+    })
 }
 
-fn last_cause(error: &(dyn Error + 'static)) -> String {
-    causes(error).pop().unwrap_or_default()
+/// The first cause of a type.
+fn find<'e, T: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e T> {
+    causes(error).find_map(|cause| cause.downcast_ref())
 }
 
 /// The causes in one line, each said once.
-fn chain(error: &(dyn Error + 'static)) -> String {
+pub fn chain(error: &(dyn Error + 'static)) -> String {
     let mut words: Vec<String> = Vec::new();
-    for text in causes(error) {
+    for text in causes(error).map(ToString::to_string) {
         if !words.iter().any(|said| said.contains(&text)) {
             words.push(text);
         }

@@ -1,7 +1,6 @@
 //! The last door before the wire: no request passes once its caller may not act any more.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use aws_smithy_runtime_api::client::http::{
@@ -21,8 +20,6 @@ pub struct Gate(Arc<Door>);
 #[derive(Default)]
 struct Door {
     permission: OnceLock<Permission>,
-    /// A signed request has come: there are credentials.
-    signed: AtomicBool,
 }
 
 impl Gate {
@@ -30,11 +27,6 @@ impl Gate {
     pub fn ask(&self, permission: Permission) {
         // A run has one lease: there is never a second one to ask.
         drop(self.0.permission.set(permission));
-    }
-
-    /// Whether a signed request has come by: whoever signs has found credentials.
-    pub fn saw_a_signature(&self) -> bool {
-        self.0.signed.load(Ordering::Relaxed)
     }
 
     /// The same client behind this gate.
@@ -64,9 +56,6 @@ impl HttpClient for Gated<SharedHttpClient> {
 
 impl HttpConnector for Gated<SharedHttpConnector> {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        if request.headers().get("authorization").is_some() {
-            self.gate.0.signed.store(true, Ordering::Relaxed);
-        }
         match self.gate.0.permission.get().map_or(Ok(()), |permission| permission()) {
             Ok(()) => self.inner.call(request),
             // "refused": nothing was sent, and trying again cannot help.

@@ -8,6 +8,7 @@ mod certificate;
 mod clients;
 mod clock;
 mod connect;
+mod credentials;
 mod distribution;
 mod edit;
 mod fault;
@@ -44,8 +45,9 @@ use std::sync::Arc;
 
 pub use account::{ConnectionDescription, Described};
 pub use clients::{Access, Clients, GLOBAL, Identity};
+pub use credentials::{Person, SERVICE as CREDENTIALS};
 pub use fault::of as fault_of;
-pub use permissions::policy as least_privilege;
+pub use permissions::{Missing, Simulation, policy as least_privilege, simulate};
 pub use rules::{RULES, Rule};
 pub use validation::CERTIFICATE_WAIT;
 

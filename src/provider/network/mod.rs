@@ -7,7 +7,7 @@ mod trust;
 
 pub use environment::Environment;
 pub use proxy::{Proxies, Proxy};
-pub use trust::{Bundle, TrustFault, system};
+pub use trust::{Bundle, system};
 
 use crate::resource::{Class, Fault};
 

@@ -69,6 +69,20 @@ impl Proxies {
         Ok(Self { https, http, no_proxy, exceptions })
     }
 
+    /// The same, with `ALL_PROXY` where nothing else is named: the AWS CLI does not know it, the hub's own tools do.
+    ///
+    /// # Errors
+    /// When a proxy is not a URL.
+    pub fn with_all_proxy(environment: &Environment) -> Result<Self, Fault> {
+        let mut proxies = Self::of(environment)?;
+        if either_case(environment, "all_proxy").is_some_and(|(_, url)| !url.starts_with("socks")) {
+            let all = proxy(environment, "all_proxy")?;
+            proxies.https = proxies.https.or_else(|| all.clone());
+            proxies.http = proxies.http.or(all);
+        }
+        Ok(proxies)
+    }
+
     /// The proxy for an address; none when it is reached directly.
     pub fn for_address(&self, scheme: &str, host: &str, port: Option<u16>) -> Option<&Proxy> {
         let proxy = if scheme == "https" { self.https.as_ref() } else { self.http.as_ref() }?;

@@ -1,6 +1,6 @@
 //! The certificate authorities that are trusted: a bundle that was named, or those of the system.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base64::Engine;
@@ -12,9 +12,6 @@ use serde::Serialize;
 
 use super::wrong;
 use crate::resource::Fault;
-
-/// What is wrong with the trusted authorities, for the place that cannot return a fault by itself.
-pub type TrustFault = Fault;
 
 /// A bundle of certificate authorities that somebody named.
 #[derive(Clone, Debug, Serialize)]
@@ -38,7 +35,7 @@ impl Bundle {
         let refused = |why: String| {
             wrong("InvalidCaBundle", format!("{setting} names {}, which {why}", file.display()), next.clone())
         };
-        let bytes = std::fs::read(&file).map_err(|bad| refused(format!("cannot be read: {bad}")))?;
+        let bytes = content(&file).map_err(|bad| refused(format!("cannot be read: {bad}")))?;
         let certificates = CertificateDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>();
         let certificates = certificates.map_err(|bad| refused(format!("is damaged: {bad}")))?;
         let pem = usable(certificates);
@@ -47,6 +44,22 @@ impl Bundle {
         }
         Ok(Self { file, setting: setting.to_owned(), pem: Arc::new(pem) })
     }
+}
+
+/// The bytes of a file, or of all files in a folder.
+fn content(place: &Path) -> std::io::Result<Vec<u8>> {
+    if !place.is_dir() {
+        return std::fs::read(place);
+    }
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(place)? {
+        // Folders of certificates hold links to files that are gone, too.
+        if let Ok(bytes) = std::fs::read(entry?.path()) {
+            all.extend(bytes);
+            all.push(b'\n');
+        }
+    }
+    Ok(all)
 }
 
 /// The authorities of the system, PEM: `SSL_CERT_FILE` and `SSL_CERT_DIR` first, else where the system keeps them.

@@ -16,6 +16,10 @@ pub enum Act {
     DropAfter,
     /// It is not forwarded; this is the answer.
     Answer(u16, String),
+    /// It is not forwarded; this is the answer, with these headers.
+    AnswerWith(u16, &'static [(&'static str, &'static str)], String),
+    /// It is forwarded without these headers (in lower case), as a service would take it that does not know them.
+    Without(&'static [&'static str]),
     /// It is not forwarded; the service refuses it in its own protocol.
     Refuse(Refusal),
     /// It is forwarded; in its answer the first words become the second.
@@ -35,7 +39,7 @@ pub enum Act {
 impl Act {
     /// Whether the call goes on to the local AWS.
     pub(super) const fn forwards(&self) -> bool {
-        !matches!(self, Self::DropBefore | Self::Answer(..) | Self::Refuse(_) | Self::HoldBefore | Self::Vanish)
+        !matches!(self, Self::DropBefore | Self::Answer(..) | Self::AnswerWith(..) | Self::Refuse(_) | Self::HoldBefore | Self::Vanish)
     }
 }
 

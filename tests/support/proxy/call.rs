@@ -11,6 +11,8 @@ pub struct Call {
     pub path: String,
     /// The service of the signature's scope, such as `cloudfront`.
     pub service: String,
+    /// The region of the signature's scope.
+    pub region: String,
     /// The operation: by its own word where the protocol has one, else by method and path.
     pub operation: String,
     /// The body of a change of record sets; empty for every other call.
@@ -22,14 +24,15 @@ impl Call {
     pub(super) fn of(request: &Message) -> Self {
         let mut words = request.head.split(' ').map(str::to_owned);
         let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let scope = header(&request.head, "authorization").and_then(|all| all.split('/').nth(3)).unwrap_or_default();
-        let service = scope.to_owned();
+        let scope = |part| header(&request.head, "authorization").and_then(|all| all.split('/').nth(part));
+        let service = scope(3).unwrap_or_default().to_owned();
+        let region = scope(2).unwrap_or_default().to_owned();
         let target = header(&request.head, "x-amz-target").and_then(|target| target.split('.').next_back());
         let body = String::from_utf8_lossy(&request.body);
         let action = body.split('&').find_map(|pair| pair.strip_prefix("Action="));
         let operation = target.or(action).map_or_else(|| by_path(&service, &method, &path), str::to_owned);
         let body = if operation == "ChangeResourceRecordSets" { body.into_owned() } else { String::new() };
-        Self { method, path, service, operation, body }
+        Self { method, path, service, region, operation, body }
     }
 
     /// Whether it changes something.

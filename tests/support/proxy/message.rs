@@ -41,6 +41,14 @@ impl Message {
         Self { head, body }
     }
 
+    /// The same without these headers.
+    pub fn without(self, names: &[&str]) -> Self {
+        let named = |line: &str| line.split_once(':').is_some_and(|(name, _)| names.contains(&name.to_lowercase().as_str()));
+        let lines = self.head.trim_end().split("\r\n").filter(|line| !named(line));
+        let head: String = lines.map(|line| format!("{line}\r\n")).collect();
+        Self { head: head + "\r\n", ..self }
+    }
+
     /// The same with other words in the body. Chunked bodies are not touched: the local AWS sends none where it counts.
     pub fn with(self, from: &str, to: &str) -> Self {
         self.rewritten(|body| body.replace(from, to))

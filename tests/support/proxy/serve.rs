@@ -98,6 +98,11 @@ async fn serve(client: TcpStream, target: &str, shared: &Shared) -> io::Result<(
                 client.get_mut().write_all(&answer.bytes()).await?;
                 continue;
             }
+            Some(Act::AnswerWith(status, headers, body)) => {
+                let answer = Message::own(*status, headers, body, &request.head);
+                client.get_mut().write_all(&answer.bytes()).await?;
+                continue;
+            }
             Some(Act::Refuse(refusal)) => {
                 client.get_mut().write_all(&refusal.answer(&request.head).bytes()).await?;
                 continue;
@@ -106,6 +111,7 @@ async fn serve(client: TcpStream, target: &str, shared: &Shared) -> io::Result<(
             Some(Act::Delay(span)) => tokio::time::sleep(*span).await,
             _ => {}
         }
+        let request = if let Some(Act::Without(names)) = &act { request.without(names) } else { request };
         let answer = forward(target, &request).await;
         shared.arrived(matches!(act, Some(Act::HoldAfter)));
         match act {

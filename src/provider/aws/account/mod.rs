@@ -15,13 +15,34 @@ pub use description::{ConnectionDescription, Described};
 pub use endpoints::{Endpoints, Service};
 pub use profiles::Profiles;
 pub use region::Place;
-pub use source::{Role, Source, Sso};
+pub use source::{Role, Source, Sso, program};
 
+use super::clients::GLOBAL;
 use crate::provider::network::{Bundle, Environment, Proxies};
 use crate::resource::Fault;
 
+/// The regions whose calls the one global address of STS takes.
+const LEGACY_STS: [&str; 16] = [
+    "ap-northeast-1",
+    "ap-south-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "aws-global",
+    "ca-central-1",
+    "eu-central-1",
+    "eu-north-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+];
+
 /// Everything that is known before the first call.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Account {
     /// The variables that it was read from.
     pub environment: Environment,
@@ -68,6 +89,15 @@ impl Account {
     pub fn chose_checksums(&self) -> bool {
         let variable = self.environment.get("AWS_REQUEST_CHECKSUM_CALCULATION");
         variable.or_else(|| self.profiles.get("request_checksum_calculation")).is_some()
+    }
+
+    /// The region and the endpoint of STS; none for AWS's own choice.
+    pub fn sts(&self, region: &str) -> (String, Option<String>) {
+        let named = self.endpoints.url(Service::Sts);
+        if named.is_none() && self.legacy_sts && !self.fips && !self.dual_stack && LEGACY_STS.contains(&region) {
+            return (GLOBAL.to_owned(), Some("https://sts.amazonaws.com".to_owned()));
+        }
+        (region.to_owned(), named)
     }
 
     /// What a person may want to know of it; the region may have been found later.

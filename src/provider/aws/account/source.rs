@@ -9,7 +9,7 @@ use crate::provider::network::{Environment, wrong};
 use crate::resource::Fault;
 
 /// A source of credentials.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Source {
     /// Keys, as they are.
     Keys {
@@ -54,7 +54,7 @@ pub enum Source {
 }
 
 /// A role to assume.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Role {
     /// Its ARN.
     pub arn: String,
@@ -73,7 +73,7 @@ pub struct Role {
 }
 
 /// A session of IAM Identity Center.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Sso {
     /// The profile.
     pub profile: String,

@@ -4,6 +4,7 @@
 //! (S3 names several actions otherwise than its operations). `sts:GetCallerIdentity` needs no permission.
 
 mod grants;
+mod simulate;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::resource::{Desired, Kind, Resource, resolve};
 use grants::{Facts, GRANTS};
+pub use simulate::{Missing, Simulation, simulate};
 
 /// The policy document for everything in `desired`. `account` is twelve digits, or `*` when it is not known.
 pub fn policy(desired: &Desired, account: &str) -> Value {

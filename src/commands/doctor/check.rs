@@ -1,0 +1,96 @@
+//! One thing that was looked at, and what came out.
+
+use console::Style;
+use serde::Serialize;
+
+use crate::exit::{self, Failure};
+use crate::resource::Fault;
+
+/// What came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// As it should be.
+    Good,
+    /// It was not looked at.
+    Skipped,
+    /// A deploy may work all the same.
+    Warning,
+    /// A deploy cannot work.
+    Failed,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, Serialize)]
+pub struct Check {
+    /// What, in one word or two.
+    pub name: &'static str,
+    /// What came out.
+    pub verdict: Verdict,
+    /// What was found; further lines belong to it.
+    pub found: String,
+    /// What to do about it.
+    pub next_step: Option<String>,
+}
+
+impl Check {
+    /// As it should be.
+    pub fn good(name: &'static str, found: impl Into<String>) -> Self {
+        Self { name, verdict: Verdict::Good, found: found.into(), next_step: None }
+    }
+
+    /// Not looked at, and why.
+    pub fn skipped(name: &'static str, why: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Skipped, ..Self::good(name, why) }
+    }
+
+    /// A deploy may work all the same.
+    pub fn warning(name: &'static str, found: impl Into<String>, next_step: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Warning, next_step: Some(next_step.into()), ..Self::good(name, found) }
+    }
+
+    /// A deploy cannot work.
+    pub fn failed(name: &'static str, failure: &Failure) -> Self {
+        let next_step = Some(failure.next_step.clone()).filter(|next| !next.is_empty());
+        Self { verdict: Verdict::Failed, next_step, ..Self::good(name, failure.problem.clone()) }
+    }
+
+    /// What a service said when it could not be looked at.
+    pub fn unknown(name: &'static str, what: &str, fault: &Fault, otherwise: &str) -> Self {
+        let next_step = fault.next_step.clone().unwrap_or_else(|| otherwise.to_owned());
+        Self::warning(name, format!("{what}: {fault}"), next_step)
+    }
+
+    fn text(&self, colour: bool) -> String {
+        let (mark, style) = match self.verdict {
+            Verdict::Good => ("✓", Style::new().green()),
+            Verdict::Skipped => ("-", Style::new().dim()),
+            Verdict::Warning => ("!", Style::new().yellow()),
+            Verdict::Failed => ("✗", Style::new().red()),
+        };
+        let mark = style.force_styling(colour).apply_to(mark);
+        let mut lines = self.found.lines();
+        let mut text = format!("{mark} {:<12}{}", self.name, lines.next().unwrap_or_default());
+        for line in lines {
+            text.push_str(&format!("\n{:14}{line}", ""));
+        }
+        if let Some(next) = &self.next_step {
+            text.push_str(&format!("\n{:14}next: {next}", ""));
+        }
+        text
+    }
+}
+
+/// All of them, for a person.
+pub fn text(checks: &[Check], colour: bool) -> String {
+    checks.iter().map(|check| check.text(colour)).collect::<Vec<_>>().join("\n")
+}
+
+/// The exit code: 1 when a deploy cannot work, 2 when something may be wrong.
+pub fn code(checks: &[Check]) -> u8 {
+    match checks.iter().map(|check| check.verdict).max() {
+        Some(Verdict::Failed) => exit::ERROR,
+        Some(Verdict::Warning) => exit::PENDING,
+        _ => exit::DONE,
+    }
+}

@@ -1,0 +1,134 @@
+//! `doctor`: who you are, through what, to where; which state is found where; which permissions a plan lacks. Changes nothing.
+
+mod check;
+mod permissions;
+mod state;
+
+use serde_json::{Value, json};
+
+use super::Context;
+use super::walk::{self, Connection, PlanArgs};
+use crate::exit::Failure;
+use crate::plan::Plan;
+use crate::provider::aws::{ConnectionDescription, Identity};
+use check::Check;
+
+pub use permissions::needed;
+
+/// Look for what stands in the way of a deploy: credentials, endpoints, proxy, state, permissions. Nothing is changed. Exit code 1:
+/// a deploy cannot work, 2: warnings.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    plan: PlanArgs,
+    /// Name of the stack, when no plan is at hand; permissions are not checked then
+    #[arg(long)]
+    stack: Option<String>,
+}
+
+/// Looks.
+///
+/// # Errors
+/// When the plan cannot be read.
+pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
+    let by_plan = args.stack.is_none() && args.plan.plan.is_some();
+    let plan = if by_plan { Some(args.plan.load(&context.session)?) } else { None };
+    let stack = args.stack.clone().or_else(|| plan.as_ref().map(|plan| plan.stack.clone()));
+    let mut checks = Vec::new();
+    let connection = match walk::connect(&context.session).await {
+        Ok(connection) => Some(connection),
+        Err(failure) => {
+            checks.push(Check::failed("connection", &failure));
+            None
+        }
+    };
+    let described = connection.as_ref().and_then(Connection::description);
+    checks.extend(described.iter().flat_map(through_what));
+    let identity = match &connection {
+        Some(connection) => who(connection, &mut checks).await,
+        None => None,
+    };
+    let found = match &stack {
+        Some(stack) => Some(state::look(stack, connection.as_ref(), identity.as_ref(), context).await),
+        None => None,
+    };
+    let (state_checks, state) = found.map_or_else(nothing_named, |found| (found.checks, found.data));
+    checks.extend(state_checks);
+    let (permitted, simulation) = may(plan.as_ref(), connection.as_ref(), identity.as_ref(), context).await;
+    checks.push(permitted);
+    let code = check::code(&checks);
+    if context.voice.json {
+        let caller = identity.map(|identity| json!({"account": identity.account, "arn": identity.arn}));
+        context.voice.json(
+            "doctor-account",
+            &json!({"exit": code, "checks": checks, "connection": described, "caller": caller, "state": state,
+                    "permissions": simulation}),
+        );
+    } else {
+        context.voice.data(&check::text(&checks, context.session.colour));
+    }
+    Ok(code)
+}
+
+fn nothing_named() -> (Vec<Check>, Value) {
+    (vec![Check::skipped("state", "not looked at: name a stack with --plan or --stack")], Value::Null)
+}
+
+/// Through what the account is reached.
+fn through_what(described: &ConnectionDescription) -> Vec<Check> {
+    let profile = described.profile.as_ref().map_or_else(String::new, |profile| format!(" (profile {profile})"));
+    let mut checks = vec![Check::good("credentials", format!("{}{profile}", described.credentials.source))];
+    if let Some(region) = &described.region {
+        checks.push(Check::good("region", format!("{} ({})", region.name, region.setting)));
+    }
+    let kinds = [(described.fips, "FIPS"), (described.dual_stack, "dual stack")];
+    let kinds: Vec<&str> = kinds.into_iter().filter_map(|(on, word)| on.then_some(word)).collect();
+    let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
+    checks.push(Check::good("endpoint", format!("{}{kinds}", described.endpoint)));
+    checks.extend(proxy(described));
+    if let Some(bundle) = &described.ca_bundle {
+        checks.push(Check::good("CA bundle", format!("{} ({})", bundle.file.display(), bundle.setting)));
+    }
+    checks
+}
+
+/// The proxies, and the hosts that are reached without one; none when there is no proxy.
+fn proxy(described: &ConnectionDescription) -> Option<Check> {
+    let proxies = &described.proxies;
+    let each = [("https", &proxies.https), ("http", &proxies.http)];
+    let mut lines: Vec<String> = each
+        .into_iter()
+        .filter_map(|(scheme, proxy)| Some((scheme, proxy.as_ref()?)))
+        .map(|(scheme, proxy)| format!("{} for {scheme} ({})", proxy.url, proxy.variable))
+        .collect();
+    let direct = proxies.no_proxy.as_ref().filter(|_| !lines.is_empty());
+    lines.extend(direct.map(|hosts| format!("not for {hosts} (NO_PROXY)")));
+    (!lines.is_empty()).then(|| Check::good("proxy", lines.join("\n")))
+}
+
+async fn who(connection: &Connection, checks: &mut Vec<Check>) -> Option<Identity> {
+    match connection.identity().await {
+        Ok(identity) => {
+            checks.push(Check::good("caller", format!("{}, account {}", identity.arn, identity.account)));
+            Some(identity)
+        }
+        Err(failure) => {
+            checks.push(Check::failed("caller", &failure));
+            None
+        }
+    }
+}
+
+/// What the caller may do of what the plan needs.
+async fn may(
+    plan: Option<&Plan>,
+    connection: Option<&Connection>,
+    identity: Option<&Identity>,
+    context: &Context,
+) -> (Check, Value) {
+    match (plan, connection, identity) {
+        (Some(plan), Some(connection), Some(identity)) => permissions::look(plan, connection, identity, context).await,
+        (Some(_), ..) => (Check::skipped("permissions", "not looked at: the caller is not known"), Value::Null),
+        (None, ..) => (Check::skipped("permissions", "not looked at: name a plan with --plan"), Value::Null),
+    }
+}

@@ -1,0 +1,131 @@
+//! Which state a deploy would go on from, and who else writes it.
+
+use serde_json::{Value, json};
+
+use super::check::Check;
+use crate::commands::Context;
+use crate::commands::walk::{self, Connection};
+use crate::exit::Failure;
+use crate::ledger::{Lease, Ledger};
+use crate::observe;
+use crate::provider::aws::{GLOBAL, Identity};
+use crate::report;
+use crate::resource::{Artefacts, Owned, Remembered};
+
+/// What was found.
+pub struct Found {
+    /// One or two checks.
+    pub checks: Vec<Check>,
+    /// The same for programs.
+    pub data: Value,
+}
+
+/// Looks at the journal of a stack, at its lease, and, when the journal knows nothing, at what carries the stack's mark all the
+/// same.
+pub async fn look(
+    stack: &str,
+    connection: Option<&Connection>,
+    identity: Option<&Identity>,
+    context: &Context,
+) -> Found {
+    match read(stack, connection, context).await {
+        Ok((place, state, lease)) => found(stack, &place, &state, lease, connection, identity, context).await,
+        Err(failure) => {
+            let data = json!({"stack": stack, "place": context.global.state, "problem": failure.problem});
+            Found { checks: vec![Check::failed("state", &failure)], data }
+        }
+    }
+}
+
+async fn read(
+    stack: &str,
+    connection: Option<&Connection>,
+    context: &Context,
+) -> Result<(String, Remembered, Option<Lease>), Failure> {
+    let store = walk::store(&context.global, &context.session, stack, connection).await?;
+    let lease = store.lease().await?;
+    let ledger = Ledger::read(store, stack).await?;
+    Ok((ledger.place(), ledger.remembered(), lease))
+}
+
+async fn found(
+    stack: &str,
+    place: &str,
+    state: &Remembered,
+    lease: Option<Lease>,
+    connection: Option<&Connection>,
+    identity: Option<&Identity>,
+    context: &Context,
+) -> Found {
+    let mut checks = vec![standing(stack, place, state, identity)];
+    let live = lease.as_ref().filter(|lease| !lease.is_stale(&context.session.host));
+    checks.push(match (live, &lease) {
+        (Some(lease), _) => Check::warning(
+            "lease",
+            format!(
+                "{stack} is being changed by {}@{} (`{}`) since {:.0}",
+                lease.user, lease.host, lease.command, lease.since
+            ),
+            "wait until it ends",
+        ),
+        (None, Some(lease)) => Check::good(
+            "lease",
+            format!("left by {}@{}, and stale: the next run takes it over", lease.user, lease.host),
+        ),
+        (None, None) => Check::good("lease", "free"),
+    });
+    let mut data = json!({"stack": stack, "place": place, "revision": state.revision(), "resources": state.resources.len(),
+                          "account": state.account, "lease": lease.as_ref().map(|lease| json!({
+                              "user": lease.user, "host": lease.host, "command": lease.command, "since": lease.since,
+                              "expires": lease.expires, "stale": lease.is_stale(&context.session.host)}))});
+    if state.resources.is_empty()
+        && let (Some(connection), Some(_)) = (connection, identity)
+    {
+        let marked = marked(state, connection).await;
+        data["marked"] = json!(marked);
+        checks.extend(lost(stack, place, &marked));
+    }
+    Found { checks, data }
+}
+
+fn standing(stack: &str, place: &str, state: &Remembered, identity: Option<&Identity>) -> Check {
+    if state.revision() == 0 {
+        return Check::good("state", format!("{place}: {stack} is not there yet: the first deploy begins it"));
+    }
+    let resources = report::counted(state.resources.len(), "resource");
+    let last = state
+        .runs
+        .last()
+        .map_or_else(String::new, |run| format!(", last `{}` at {} by {}", run.command, run.at, run.by));
+    let found = format!("{place}: revision {}, {resources}{last}", state.revision());
+    match (&state.account, identity) {
+        (Some(known), Some(identity)) if *known != identity.account && !known.is_empty() => {
+            let problem =
+                format!("{found}\nit belongs to account {known}, these credentials are of {}", identity.account);
+            Check::failed("state", &Failure::refused(problem, "use the credentials of that account (AWS_PROFILE)"))
+        }
+        _ => Check::good("state", found),
+    }
+}
+
+/// What carries the stack's mark and is not in its journal, in the regions that are known without a plan.
+async fn marked(state: &Remembered, connection: &Connection) -> Vec<Owned> {
+    let providers = walk::with_artefacts(connection, Artefacts::default());
+    let regions = [connection.region.clone(), GLOBAL.to_owned()].into();
+    observe::unmanaged(state, &regions, &providers).await.0
+}
+
+/// A journal that knows nothing while the account does: it lies elsewhere, or it is lost.
+fn lost(stack: &str, place: &str, marked: &[Owned]) -> Option<Check> {
+    let first: Vec<String> = marked.iter().take(3).map(|one| format!("{} {}", one.kind.name(), one.id)).collect();
+    let more = marked.len().saturating_sub(first.len());
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    (!marked.is_empty()).then(|| {
+        Check::warning(
+            "mark",
+            format!("{} of {stack} in this account, though {place} knows nothing of it: {}{more}",
+                report::counted(marked.len(), "resource"), first.join(", ")),
+            "name the place of its journal with --state; if it is lost, deploy with its plan takes what carries the mark in again",
+        )
+    })
+}

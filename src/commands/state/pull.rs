@@ -1,0 +1,116 @@
+//! `state pull`: the journal as one file, as it was written.
+
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::Which;
+use crate::commands::{Context, walk};
+use crate::exit::{self, Failure};
+use crate::ledger::{Lineage, Whole};
+use crate::report;
+
+/// Which journal, and where to.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    which: Which,
+    /// Write it to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// With --out: write over a file that is not an earlier copy of this journal
+    #[arg(long, requires = "out")]
+    force: bool,
+}
+
+/// Writes the journal.
+pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
+    let stack = args.which.stack(context)?;
+    if context.global.json && args.out.is_none() {
+        return Err(Failure::refused(
+            "the journal is not one JSON document: with --json it is not written to standard output",
+            "add --out FILE, or leave --json away",
+        ));
+    }
+    let store = walk::store(&context.global, &context.session, &stack, None).await?;
+    let text = store.text().await?;
+    let place = store.place();
+    let whole = Whole::read(&place, &stack, text.as_bytes())?;
+    if whole.entries.is_empty() {
+        return Err(Failure::refused(
+            format!("{stack} has no journal at {place}"),
+            "name the place where it was deployed from with --state",
+        ));
+    }
+    let Some(out) = &args.out else {
+        report::put(text.trim_end_matches('\n'));
+        return Ok(exit::DONE);
+    };
+    if !args.force {
+        need_ours(out, &stack, &whole)?;
+    }
+    write(out, text.as_bytes())?;
+    let artefacts = walk::directory(&context.global, &stack).map(|directory| directory.join("artefacts"));
+    let artefacts = artefacts.filter(|directory| directory.is_dir());
+    if context.global.json {
+        let document = json!({"stack": stack, "exit": exit::DONE, "from": place, "file": out, "entries": whole.entries.len(),
+                              "revision": whole.state.revision(), "artefacts": artefacts});
+        context.voice.json("state-pull", &document);
+        return Ok(exit::DONE);
+    }
+    let entries = entries(whole.entries.len());
+    context.voice.data(&format!(
+        "{stack}: {entries}, revision {}, from {place} to {}",
+        whole.state.revision(),
+        out.display()
+    ));
+    if let Some(artefacts) = artefacts {
+        context.voice.remark(&format!(
+            "{} is not part of the journal: it holds content that a rollback may need; copy it, too",
+            artefacts.display()
+        ));
+    }
+    Ok(exit::DONE)
+}
+
+/// So many entries, in words.
+pub fn entries(count: usize) -> String {
+    if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") }
+}
+
+/// Refuses to write over anything but an earlier copy of this journal.
+fn need_ours(out: &Path, stack: &str, whole: &Whole) -> Result<(), Failure> {
+    let foreign = |why: &str| {
+        Failure::refused(
+            format!("{} is there and {why}; nothing was written", out.display()),
+            "name another file, or add --force to write over it",
+        )
+    };
+    let bytes = match fs::read(out) {
+        Err(none) if none.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(bad) => return Err(foreign(&format!("cannot be read: {bad}"))),
+        Ok(bytes) => bytes,
+    };
+    let there = Whole::read(&out.display().to_string(), stack, &bytes).ok().filter(|there| !there.entries.is_empty());
+    let there = there.ok_or_else(|| foreign("is not a journal"))?;
+    match whole.follows(&there.text) {
+        Lineage::Same | Lineage::Ahead { .. } => Ok(()),
+        Lineage::Behind { by } => Err(foreign(&format!("has {} more than the journal", entries(by)))),
+        Lineage::Differs { line } => Err(foreign(&format!("is another journal: line {line} differs"))),
+    }
+}
+
+/// The file is there as a whole, or not at all.
+fn write(out: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let fault = |bad: std::io::Error| {
+        Failure::error(format!("{}: {bad}", out.display()), "name a file that can be written; the journal is as it was")
+    };
+    let mut draft = tempfile::NamedTempFile::new_in(folder).map_err(fault)?;
+    draft.write_all(bytes).map_err(fault)?;
+    draft.as_file().sync_data().map_err(fault)?;
+    draft.persist(out).map_err(|bad| fault(bad.error))?;
+    Ok(())
+}

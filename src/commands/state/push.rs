@@ -1,0 +1,172 @@
+//! `state push`: a file becomes the journal, if it goes on from the present one.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::Which;
+use super::pull::entries;
+use crate::commands::{Context, walk};
+use crate::exit::{self, Failure};
+use crate::ledger::{Lease, Ledger, LedgerError, Lineage, Store, Whole};
+
+/// Which file, and whose journal it becomes.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A journal, as `state pull` writes it
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    which: Which,
+    /// Also when entries of the present journal are missing in the file, or differ; the present one is kept beside it
+    #[arg(long)]
+    force: bool,
+}
+
+/// What became of it.
+#[derive(Default)]
+struct Pushed {
+    added: usize,
+    kept: Option<String>,
+}
+
+/// Puts the file in the place of the journal.
+pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
+    let stack = args.which.stack(context)?;
+    let whole = read(args, &stack)?;
+    let connection = match context.global.state.starts_with("s3://") {
+        true => Some(walk::connect(&context.session).await?),
+        false => None,
+    };
+    let store = walk::store(&context.global, &context.session, &stack, connection.as_ref()).await?;
+    let account = whole.state.account.as_ref().filter(|account| !account.is_empty());
+    if let (Some(connection), Some(account)) = (&connection, account) {
+        let identity = connection.identity().await?;
+        if identity.account != *account {
+            return Err(Failure::refused(
+                format!("the file is a journal of account {account}, these credentials are of {}", identity.account),
+                "use the credentials of that account; nothing was changed",
+            ));
+        }
+    }
+    let place = store.place();
+    let command = format!("state push --stack {stack}");
+    let pushed = match walk::write(context, Arc::clone(&store), &stack, &command).await {
+        Ok(ledger) => {
+            let mut pushed = Pushed::default();
+            let answer = put(&ledger, &whole, args, &stack).await.map(|done| {
+                pushed = done;
+                exit::DONE
+            });
+            walk::close(ledger, answer).await?;
+            pushed
+        }
+        Err(LedgerError::Corrupt { .. } | LedgerError::Contradicts { .. } | LedgerError::Missing { .. })
+            if args.force =>
+        {
+            over_a_damaged_one(store, &whole, context, &command).await?
+        }
+        Err(bad) => return Err(bad.into()),
+    };
+    tell(&pushed, &whole, &place, &stack, context);
+    Ok(exit::DONE)
+}
+
+/// The file, checked from its first line to its last.
+fn read(args: &Args, stack: &str) -> Result<Whole, Failure> {
+    let file = args.file.display().to_string();
+    let next = "name a file that state pull wrote, or the journal.jsonl of a directory; nothing was changed";
+    let bytes = fs::read(&args.file).map_err(|bad| Failure::refused(format!("{file}: {bad}"), next))?;
+    let whole = Whole::read(&file, stack, &bytes).map_err(|bad| match bad {
+        LedgerError::Newer { .. } => Failure::refused(bad.to_string(), "update akidb-edge; nothing was changed"),
+        bad => Failure::refused(format!("the file is not a whole journal: {bad}"), next),
+    })?;
+    if whole.entries.is_empty() {
+        return Err(Failure::refused(format!("{file} has no entries"), next));
+    }
+    match whole.stack() {
+        Some(other) if other != stack => Err(Failure::refused(
+            format!("{file} is the journal of the stack {other}, not of {stack}"),
+            format!("name the stack: --stack {other}; nothing was changed"),
+        )),
+        _ => Ok(whole),
+    }
+}
+
+async fn put(ledger: &Ledger, whole: &Whole, args: &Args, stack: &str) -> Result<Pushed, Failure> {
+    let present = ledger.text().await?;
+    let (file, place) = (args.file.display(), ledger.place());
+    let refused = |why: String| {
+        Failure::refused(
+            format!("{why}; nothing was changed"),
+            format!(
+                "akidb-edge state pull --stack {stack} --out FILE shows what is there; --force replaces it, and keeps the \
+                 present journal beside it"
+            ),
+        )
+    };
+    let now = ledger.remembered();
+    if let (Some(here), Some(other)) = (&now.account, &whole.state.account)
+        && here != other
+    {
+        return Err(Failure::refused(
+            format!("the journal {place} belongs to account {here}, {file} is of {other}; nothing was changed"),
+            "name the stack and the place that the file is of (--stack, --state)",
+        ));
+    }
+    let lineage = whole.follows(&present);
+    let added = match lineage {
+        Lineage::Same => return Ok(Pushed { added: 0, kept: None }),
+        Lineage::Ahead { by } => by,
+        Lineage::Behind { by } if !args.force => {
+            let by = entries(by);
+            return Err(refused(format!("{file} lacks the last {by} of the journal {place}")));
+        }
+        Lineage::Differs { line } if !args.force => {
+            return Err(refused(format!("{file} is another journal than {place}: line {line} differs")));
+        }
+        Lineage::Behind { .. } | Lineage::Differs { .. } => 0,
+    };
+    let kept = if added > 0 { None } else { Some(ledger.keep_aside().await?) };
+    ledger.replace(whole).await?;
+    Ok(Pushed { added, kept })
+}
+
+/// The present journal cannot be read: it is kept as it is, and the file takes its place.
+async fn over_a_damaged_one(
+    store: Arc<dyn Store>,
+    whole: &Whole,
+    context: &Context,
+    command: &str,
+) -> Result<Pushed, Failure> {
+    let lease = Lease::new(&context.session.user, &context.session.host, command);
+    let lease = lease.lasting(Duration::from_secs(context.global.lease_ttl));
+    store.acquire(&lease).await?;
+    let answer = async {
+        let kept = store.keep_aside().await?;
+        store.replace(whole, &lease).await?;
+        Ok::<_, LedgerError>(Pushed { added: 0, kept: Some(kept) })
+    };
+    let answer = answer.await;
+    store.release(&lease).await?;
+    Ok(answer?)
+}
+
+fn tell(pushed: &Pushed, whole: &Whole, place: &str, stack: &str, context: &Context) {
+    let (count, revision) = (whole.entries.len(), whole.state.revision());
+    if context.global.json {
+        let document = json!({"stack": stack, "exit": exit::DONE, "to": place, "entries": count, "added": pushed.added,
+                              "revision": revision, "kept": pushed.kept});
+        context.voice.json("state-push", &document);
+        return;
+    }
+    let what = match (&pushed.kept, pushed.added) {
+        (Some(kept), _) => format!("took the place of the one there, which is kept at {kept}"),
+        (None, 0) => "was there already".to_owned(),
+        (None, added) => format!("is there, with {} more than before", entries(added)),
+    };
+    context.voice.data(&format!("{stack}: the journal up to revision {revision} {what} ({place})"));
+}

@@ -1,0 +1,120 @@
+//! A stack of which the journal's place knows nothing: said, with what is there instead.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use super::Context;
+use super::walk::{self, Connection};
+use crate::exit::Failure;
+use crate::ledger::Ledger;
+use crate::observe;
+use crate::report;
+use crate::resource::{Artefacts, Desired, Owned, Remembered};
+
+/// What the journal knows of a stack; its sequence is 0 when there is none.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub async fn known(stack: &str, context: &Context, connection: &Connection) -> Result<Remembered, Failure> {
+    let store = walk::store(&context.global, &context.session, stack, Some(connection)).await?;
+    Ok(Ledger::read(store, stack).await?.remembered())
+}
+
+/// The stacks that have a journal at the place of the state, as far as that can be listed.
+pub fn stacks(context: &Context) -> Vec<String> {
+    let Some(directory) = walk::root(&context.global.state) else { return Vec::new() };
+    let all = fs::read_dir(directory).into_iter().flatten().flatten();
+    let with_journal = all.filter(|entry| entry.path().join("journal.jsonl").is_file());
+    let mut names: Vec<String> = with_journal.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    names
+}
+
+/// What is said of a stack without a journal: where it was looked for, and which stacks are there.
+pub fn words(stack: &str, context: &Context) -> String {
+    let place = walk::root(&context.global.state).map(|directory| {
+        let whole = std::path::absolute(&directory).unwrap_or(directory);
+        format!("file:{}", whole.display())
+    });
+    let place = place.unwrap_or_else(|| context.global.state.clone());
+    let there = stacks(context);
+    let there =
+        if there.is_empty() { String::new() } else { format!("; stacks with a state there: {}", there.join(", ")) };
+    format!("no state of the stack {stack} was found at {place}{there}")
+}
+
+/// The refusal, with what carries the stack's mark in the account.
+pub fn refusal(stack: &str, marked: Option<&[Owned]>, context: &Context) -> Failure {
+    let mut problem = format!("{}; nothing was done", words(stack, context));
+    let there = stacks(context);
+    let mut next = nearest(stack, &there).map_or_else(
+        || "name the place of its state with --state".to_owned(),
+        |name| format!("did you mean --stack {name}? Or name the place of its state with --state"),
+    );
+    match marked {
+        Some([]) => problem.push_str("\nnothing in the account carries its mark, as far as was looked"),
+        Some(all) => {
+            problem.push_str(&format!("\n{}", report::unmanaged_text(all).trim_end()));
+            next.push_str("; if that is lost, akidb-edge deploy --plan PLAN takes in again what carries its mark");
+        }
+        None => {}
+    }
+    Failure::refused(problem, next)
+}
+
+/// What carries the mark of a stack in the account, in the regions of its plan and in our own.
+pub async fn marked(stack: &str, wanted: Option<&Desired>, connection: &Connection) -> Result<Vec<Owned>, Failure> {
+    // Whoever we are not is told first.
+    connection.identity().await?;
+    let specs = wanted.into_iter().flat_map(|desired| desired.resources.values()).map(|resource| &resource.spec);
+    let regions: BTreeSet<String> = specs
+        .filter_map(|spec| spec.get("region")?.as_str().map(str::to_owned))
+        .filter(|region| !region.contains("${"))
+        .chain([connection.region.clone()])
+        .collect();
+    let providers = walk::with_artefacts(connection, Artefacts::default());
+    let (all, unlisted) = observe::unmanaged(&Remembered::empty(stack), &regions, &providers).await;
+    match unlisted.into_iter().next() {
+        Some((_, fault)) if all.is_empty() => Err(fault.into()),
+        _ => Ok(all),
+    }
+}
+
+/// The name that is nearest to one that was typed, if one is near.
+fn nearest<'n>(typed: &str, names: &'n [String]) -> Option<&'n String> {
+    let far = typed.chars().count() / 3;
+    names
+        .iter()
+        .map(|name| (distance(typed, name), name))
+        .filter(|(apart, _)| *apart <= far.max(1))
+        .min()
+        .map(|(_, name)| name)
+}
+
+/// How many letters are to be added, taken away or changed.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (at, letter) in one.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], at + 1);
+        for column in 0..other.len() {
+            let changed = diagonal + usize::from(letter != other[column]);
+            diagonal = row[column + 1];
+            row[column + 1] = changed.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_was_misspelt_is_found() {
+        let names = ["akidb-week13".to_owned(), "other".to_owned()];
+        assert_eq!(nearest("akidb-wek13", &names).map(String::as_str), Some("akidb-week13"));
+        assert_eq!(nearest("shop", &names), None);
+        assert_eq!((distance("", "abc"), distance("abc", "abc"), distance("kitten", "sitting")), (3, 0, 3));
+    }
+}

@@ -1,0 +1,213 @@
+//! Where a stack's journal is, and how it is opened and closed.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Connection, connect, write};
+use crate::cli::Global;
+use crate::commands::Context;
+use crate::exit::Failure;
+use crate::ledger::{FORMAT, FileStore, Ledger, S3Store, Store};
+use crate::resource::is_name;
+use crate::session::Session;
+
+/// A stack's name is part of file names, keys and names in AWS: longer ones leave no room for the rest.
+const LONGEST: usize = 100;
+
+/// Where journals are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    Directory(PathBuf),
+    Bucket { name: String, prefix: String, region: Option<String> },
+}
+
+impl Place {
+    /// Reads `--state`.
+    fn of(state: &str) -> Result<Self, Failure> {
+        if let Some(directory) = state.strip_prefix("file:") {
+            return Self::directory(state, directory);
+        }
+        let bad = |why: &str| {
+            let problem = format!("--state {state:?} cannot be used: {why}");
+            Failure::refused(problem, "write file:DIRECTORY or s3://BUCKET/PREFIX[?region=REGION]")
+        };
+        let place = state.strip_prefix("s3://").ok_or_else(|| bad("it begins with neither file: nor s3://"))?;
+        let (place, query) = place.split_once('?').unwrap_or((place, ""));
+        let (name, prefix) = place.split_once('/').unwrap_or((place, ""));
+        if name.is_empty() {
+            return Err(bad("it names no bucket"));
+        }
+        let mut region = None;
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            match pair.split_once('=') {
+                Some(("region", value)) if is_name(value) => region = Some(value.to_owned()),
+                Some(("region", value)) => return Err(bad(&format!("{value:?} is not a region"))),
+                _ => return Err(bad(&format!("{pair:?} is not a setting of it, only region=REGION is"))),
+            }
+        }
+        Ok(Self::Bucket { name: name.to_owned(), prefix: prefix.trim_matches('/').to_owned(), region })
+    }
+
+    fn directory(state: &str, directory: &str) -> Result<Self, Failure> {
+        let bad = |why: &str, next: &str| Failure::refused(format!("--state {state:?} cannot be used: {why}"), next);
+        if directory.is_empty() {
+            return Err(bad("it names no directory", "write file:DIRECTORY; file:. is the present one"));
+        }
+        let Some(rest) = directory.strip_prefix('~') else { return Ok(Self::Directory(directory.into())) };
+        if !(rest.is_empty() || rest.starts_with('/')) {
+            return Err(bad(
+                "the home directory of another user is not looked up",
+                "write its path; file:./~NAME is a directory of that name",
+            ));
+        }
+        let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
+        let home = home.ok_or_else(|| bad("this user has no home directory (HOME is not set)", "write the path"))?;
+        Ok(Self::Directory(home.join(rest.trim_start_matches('/'))))
+    }
+}
+
+/// The directory that journals are kept in, when `state` is one.
+pub fn root(state: &str) -> Option<PathBuf> {
+    match Place::of(state) {
+        Ok(Place::Directory(directory)) => Some(directory),
+        _ => None,
+    }
+}
+
+/// The directory of a stack, when its journal is in one.
+pub fn directory(global: &Global, stack: &str) -> Option<PathBuf> {
+    Some(root(&global.state)?.join(stack))
+}
+
+/// Refuses a name that cannot be a stack's. It becomes part of paths and keys.
+///
+/// # Errors
+/// When it is no name.
+fn stack_name(stack: &str) -> Result<(), Failure> {
+    if is_name(stack) && stack.len() <= LONGEST {
+        return Ok(());
+    }
+    Err(Failure::refused(
+        format!("{stack:?} cannot be the name of a stack"),
+        format!("use lower-case letters, digits and dashes, {LONGEST} at most: the plan's `stack:` says the name"),
+    ))
+}
+
+/// The store of a stack's journal.
+///
+/// # Errors
+/// When the place or the stack's name is malformed.
+pub async fn store(
+    global: &Global,
+    session: &Session,
+    stack: &str,
+    connection: Option<&Connection>,
+) -> Result<Arc<dyn Store>, Failure> {
+    stack_name(stack)?;
+    let (name, prefix, region) = match Place::of(&global.state)? {
+        Place::Directory(directory) => return Ok(Arc::new(FileStore::new(&directory, stack, &session.host))),
+        Place::Bucket { name, prefix, region } => (name, prefix, region),
+    };
+    let own;
+    let connection = match connection {
+        Some(connection) => connection,
+        None => {
+            own = connect(session).await?;
+            &own
+        }
+    };
+    let client = connection.clients.state_s3(region.as_deref().unwrap_or(&connection.region));
+    let store = S3Store::new(client, &name, &prefix, stack, &session.host).through(&connection.endpoint);
+    Ok(Arc::new(store.keeping(Duration::from_secs(global.journal_retention))))
+}
+
+/// The journal of a stack: under a lease for a run that changes something, else for reading.
+///
+/// # Errors
+/// When somebody else holds the lease, or the journal cannot be read.
+pub async fn open(
+    context: &Context,
+    connection: &Connection,
+    stack: &str,
+    command: &str,
+    only_looks: bool,
+) -> Result<Ledger, Failure> {
+    let store = store(&context.global, &context.session, stack, Some(connection)).await?;
+    if only_looks {
+        return Ok(Ledger::read(store, stack).await?);
+    }
+    let ledger = write(context, store, stack, command).await?;
+    let fence = ledger.fence();
+    connection.clients.ask_first(Box::new(move || fence.check()));
+    if let Some((format, backup)) = ledger.older() {
+        let remark = format!(
+            "the journal has format {format} and goes on in format {FORMAT}; as it is now, it is kept at {backup}"
+        );
+        context.voice.remark(&remark);
+    }
+    Ok(ledger)
+}
+
+/// Gives the lease back, whatever came out; what came out counts first. What failed after the lease was lost failed
+/// because of that.
+///
+/// # Errors
+/// What came out, or why the lease could not be given back.
+pub async fn close(ledger: Ledger, answer: Result<u8, Failure>) -> Result<u8, Failure> {
+    let loss = if answer.is_err() { ledger.loss().await } else { None };
+    let answer = loss.map_or(answer, |lost| Err(lost.into()));
+    let closed = ledger.close().await;
+    let code = answer?;
+    closed?;
+    Ok(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bucket(name: &str, prefix: &str, region: Option<&str>) -> Place {
+        Place::Bucket { name: name.to_owned(), prefix: prefix.to_owned(), region: region.map(str::to_owned) }
+    }
+
+    #[test]
+    fn places_are_read_or_refused() {
+        let read = |state: &str| Place::of(state).map_err(|bad| bad.problem);
+        assert_eq!(read("file:a/b"), Ok(Place::Directory("a/b".into())));
+        assert_eq!(read("s3://b"), Ok(bucket("b", "", None)));
+        assert_eq!(read("s3://b/p/q/"), Ok(bucket("b", "p/q", None)));
+        assert_eq!(read("s3://b/p?region=eu-central-1"), Ok(bucket("b", "p", Some("eu-central-1"))));
+        assert_eq!(read("s3://b?region=eu-central-1"), Ok(bucket("b", "", Some("eu-central-1"))));
+        let wrong = [
+            "file:",
+            "",
+            "b/p",
+            "s3://",
+            "s3:///p",
+            "s3://b?regin=x",
+            "s3://b?region=",
+            "s3://b?region",
+            "file:~root/x",
+        ];
+        for state in wrong {
+            assert!(read(state).is_err_and(|problem| problem.contains("cannot be used")), "{state}");
+        }
+    }
+
+    #[test]
+    fn a_tilde_is_the_home_directory() {
+        let home = std::env::home_dir().expect("whoever runs the tests has one");
+        assert_eq!(Place::of("file:~/x/y").ok(), Some(Place::Directory(home.join("x/y"))));
+        assert_eq!(Place::of("file:~").ok(), Some(Place::Directory(home)));
+        assert_eq!(Place::of("file:./~").ok(), Some(Place::Directory("./~".into())));
+    }
+
+    #[test]
+    fn what_could_lead_elsewhere_is_no_name() {
+        for name in ["", ".", "..", "../x", "a/b", "a\\b", "a b", "a\n", "\u{7}", "A", "a.b", &"a".repeat(101)] {
+            assert!(stack_name(name).is_err(), "{name:?}");
+        }
+        assert!(stack_name("akidb-week13").is_ok());
+    }
+}

@@ -1,0 +1,110 @@
+//! Credentials from their source: got when the first request is signed, and again before they expire.
+
+mod agents;
+mod cache;
+mod login;
+mod means;
+mod process;
+mod role;
+mod sso;
+
+use std::fmt;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, Result as Provided, future};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio::sync::Mutex;
+
+use super::account::Source;
+use crate::resource::{Class, Fault};
+
+pub use agents::region_of_instance;
+pub use means::{Means, Person};
+
+/// Service of the faults that are found while credentials are got.
+pub const SERVICE: &str = "credentials";
+
+/// The credentials of a run.
+pub struct Keyring {
+    source: Source,
+    means: Means,
+    kept: Mutex<Kept>,
+}
+
+/// What earlier tries came to.
+#[derive(Debug, Default)]
+struct Kept {
+    /// Credentials were got before.
+    got: bool,
+    /// Why there are none, when another try cannot help.
+    refused: Option<Fault>,
+}
+
+impl Keyring {
+    /// Nothing is got yet.
+    pub fn new(source: Source, means: Means) -> Self {
+        Self { source, means, kept: Mutex::default() }
+    }
+
+    async fn credentials(&self) -> Provided {
+        // Many requests begin at once: the source is asked once, and what it refused is not asked again.
+        let mut kept = self.kept.lock().await;
+        if let Some(fault) = &kept.refused {
+            return Err(CredentialsError::provider_error(fault.clone()));
+        }
+        let answer = got(&self.source, &self.means, kept.got).await;
+        match &answer {
+            Ok(_) => kept.got = true,
+            Err(fault) if !kept.got && !matches!(fault.class, Class::Retry | Class::Unreachable) => {
+                kept.refused = Some(fault.clone());
+            }
+            Err(_) => {}
+        }
+        answer.map_err(CredentialsError::provider_error)
+    }
+}
+
+// The SDK shows its providers in traces: command lines and keys do not belong there.
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Keyring({})", self.source)
+    }
+}
+
+impl ProvideCredentials for Keyring {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.credentials())
+    }
+}
+
+/// Gets credentials from a source. `again` is for a run that had some before.
+fn got<'a>(source: &'a Source, means: &'a Means, again: bool) -> BoxFuture<'a, Result<Credentials, Fault>> {
+    async move {
+        match source {
+            Source::Keys { keys, .. } => Ok(keys.clone()),
+            Source::Role(role) => {
+                let by = got(&role.by, means, again).await?;
+                role::assumed(role, by, means, again).await
+            }
+            Source::WebIdentity { arn, token, session, .. } => {
+                role::for_token(arn, token, session.as_deref(), source, means).await
+            }
+            Source::Sso(sso) => sso::credentials(sso, source, means).await,
+            Source::Login { arn, .. } => login::credentials(arn, source, means).await,
+            Source::Process { command, profile } => process::credentials(command, profile, means).await,
+            Source::Container => agents::of_container(source, means).await,
+            Source::Metadata => agents::of_instance(source, means).await,
+        }
+    }
+    .boxed()
+}
+
+/// There are no credentials, or not valid ones.
+fn refused(operation: &str, code: &str, problem: impl Into<String>, next: impl Into<String>) -> Fault {
+    Fault::new(Class::Credentials, SERVICE, operation, code, problem).next(next)
+}

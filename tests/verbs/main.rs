@@ -1,0 +1,13 @@
+//! Options that go together or are refused, one JSON document for every verb, and next steps that do what they say.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+#[path = "../operators/stack.rs"]
+mod stack;
+
+mod advice;
+mod apart;
+mod document;
+mod next_steps;
+mod pairs;
