@@ -39,7 +39,15 @@ pub enum Act {
 impl Act {
     /// Whether the call goes on to the local AWS.
     pub(super) const fn forwards(&self) -> bool {
-        !matches!(self, Self::DropBefore | Self::Answer(..) | Self::AnswerWith(..) | Self::Refuse(_) | Self::HoldBefore | Self::Vanish)
+        !matches!(
+            self,
+            Self::DropBefore
+                | Self::Answer(..)
+                | Self::AnswerWith(..)
+                | Self::Refuse(_)
+                | Self::HoldBefore
+                | Self::Vanish
+        )
     }
 }
 

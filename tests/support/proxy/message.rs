@@ -43,7 +43,8 @@ impl Message {
 
     /// The same without these headers.
     pub fn without(self, names: &[&str]) -> Self {
-        let named = |line: &str| line.split_once(':').is_some_and(|(name, _)| names.contains(&name.to_lowercase().as_str()));
+        let named =
+            |line: &str| line.split_once(':').is_some_and(|(name, _)| names.contains(&name.to_lowercase().as_str()));
         let lines = self.head.trim_end().split("\r\n").filter(|line| !named(line));
         let head: String = lines.map(|line| format!("{line}\r\n")).collect();
         Self { head: head + "\r\n", ..self }
