@@ -1,6 +1,6 @@
 //! `destroy`: remove the stack.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::Context;
