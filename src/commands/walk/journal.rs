@@ -118,7 +118,9 @@ pub async fn store(
         }
     };
     let client = connection.clients.state_s3(region.as_deref().unwrap_or(&connection.region));
-    let store = S3Store::new(client, &name, &prefix, stack, &session.host).through(&connection.endpoint);
+    let endpoint = connection.description().and_then(|described| Some(described.endpoints.get("s3")?.url.clone()));
+    let store = S3Store::new(client, &name, &prefix, stack, &session.host);
+    let store = store.through(endpoint.as_deref().unwrap_or("AWS"));
     Ok(Arc::new(store.keeping(Duration::from_secs(global.journal_retention))))
 }
 
