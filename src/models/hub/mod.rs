@@ -24,11 +24,14 @@ pub const ENDPOINT: &str = "https://huggingface.co";
 /// So long nothing may come before a connection counts as broken.
 const STALLED: Duration = Duration::from_secs(30);
 
+/// Chooses the proxy of an address, from its scheme, host and port; none when it is reached directly.
+pub type ProxyOf = dyn Fn(&str, &str, Option<u16>) -> Option<String> + Send + Sync;
+
 /// How the network is reached.
 #[derive(Default)]
 pub struct Network {
-    /// The proxy of an address: scheme, host and port; none when it is reached directly. Without it there is no proxy.
-    pub proxy: Option<Box<dyn Fn(&str, &str, Option<u16>) -> Option<String> + Send + Sync>>,
+    /// The proxy of each address. Without it there is no proxy.
+    pub proxy: Option<Box<ProxyOf>>,
     /// Authorities that are trusted besides those of the system, PEM.
     pub authorities: Option<Vec<u8>>,
 }
@@ -57,21 +60,17 @@ impl Hub {
         let endpoint = address(endpoint)?;
         // There may be one already: the same one.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = within(network, Client::builder())
-            .and_then(|builder| {
-                builder
+        let settings = Client::builder()
             .user_agent(concat!("akidb-edge/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(Duration::from_secs(10))
             .read_timeout(STALLED)
-            .redirect(Policy::custom(follow))
-            .build()
-            })
-            .map_err(|bad| ModelsFault::Refused {
-                problem: format!("no connection can be made: {}", again::words(&bad)),
-                next_step:
-                    "install the certificates of the system (ca-certificates), or name a file with AWS_CA_BUNDLE or SSL_CERT_FILE"
-                        .to_owned(),
-            })?;
+            .redirect(Policy::custom(follow));
+        let client = within(network, settings).and_then(ClientBuilder::build).map_err(|bad| ModelsFault::Refused {
+            problem: format!("no connection can be made: {}", again::words(&bad)),
+            next_step: "install the certificates of the system (ca-certificates), or name a file of authorities with \
+                        AWS_CA_BUNDLE or SSL_CERT_FILE"
+                .to_owned(),
+        })?;
         let safe = endpoint.scheme() == "https" || is_loopback(&endpoint);
         let token_kept_back = token.is_some() && !safe;
         let token = token.filter(|_| safe).map(|token| token.header());

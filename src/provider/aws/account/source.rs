@@ -148,7 +148,7 @@ fn sendable(setting: &str, value: &str) -> Result<(), Fault> {
     };
     Err(wrong(
         "InvalidCredentials",
-        format!("{setting} {why}: it is not a key of AWS"),
+        format!("{setting} {why}, which no AWS key has"),
         format!("set {setting} again, without it"),
     ))
 }

@@ -21,12 +21,15 @@ const PATIENT: Duration = Duration::from_secs(1);
 /// A code is asked for so long: then the call that needs it would be given up.
 const ANSWERED_WITHIN: Duration = Duration::from_mins(4);
 
+/// Asks for something that nobody must see.
+pub type Ask = dyn Fn(&str) -> String + Send + Sync;
+
 /// The person at the terminal, if there is one.
 pub struct Person {
     /// Says something.
     pub tell: Box<dyn Fn(&str) + Send + Sync>,
     /// Asks for something that nobody must see; none when nobody can answer.
-    pub ask: Option<Box<dyn Fn(&str) -> String + Send + Sync>>,
+    pub ask: Option<Box<Ask>>,
 }
 
 impl Person {
