@@ -146,6 +146,7 @@ mod tests {
             standing: Standing::Present,
             pending: None,
             made_at: None,
+            origin: crate::resource::Origin::Made,
         }
     }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::fields::{differing, touches};
 use super::origin::{keep_needs_of_imported, origin_of};
-use super::others::{keep_roles_of_others, sibling_in_the_way};
+use super::others::{keep_roles_of_others, sets_wanted_twice, sibling_in_the_way};
 use super::refusal::{Refusal, contested, divided, foreign, not_there, same_name, unreadable, would_replace};
 use crate::resource::{
     Action, Address, Change, Changes, Desired, FieldChange, Found, Kind, MovedFrom, Moves, Observed, Origin, Owner,
@@ -51,6 +51,7 @@ pub fn diff(
     let mut changes = Changes { stack: desired.stack.clone(), ..Changes::default() };
     let mut refused: Vec<Refusal> =
         observed.faults().filter(|(address, _)| scope.covers(address)).map(unreadable).collect();
+    refused.extend(sets_wanted_twice(desired, &|spec| view.resolved(spec)));
     for resource in desired.resources.values().filter(|resource| scope.covers(&resource.address)) {
         if observed.seen.get(&resource.address).is_some_and(Result::is_err) {
             continue;

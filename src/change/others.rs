@@ -1,9 +1,12 @@
 //! What a change must not take from others: from rules that use our role, and from the groups beside ours.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
+use super::refusal::{Refusal, wanted_twice};
 use crate::resource::moves::{key, owned};
-use crate::resource::{Action, Address, Changes, Found, Kind, Remembered, Resource, Risk};
+use crate::resource::{Action, Address, Changes, Desired, Found, Kind, Remembered, Resource, Risk};
 
 /// A record set of another group of this stack that makes a wanted one impossible: it has the same name, and the same
 /// type or one that stands alone. One change batch could turn it over, but each group has its own.
@@ -37,6 +40,26 @@ pub(super) fn sibling_in_the_way(
     })
 }
 
+/// Record sets that two groups of the plan want, now that it is known that their zones are the same: each run would turn
+/// them over.
+pub(super) fn sets_wanted_twice(desired: &Desired, resolved: &dyn Fn(&Value) -> Value) -> Vec<Refusal> {
+    let mut owners: BTreeMap<(String, String), &Address> = BTreeMap::new();
+    let mut refused = Vec::new();
+    for resource in desired.resources.values().filter(|resource| resource.kind == Kind::Records) {
+        let spec = resolved(&resource.spec);
+        let Some(zone) = spec.get("zone_id").and_then(Value::as_str).filter(|zone| !zone.contains("${")) else {
+            continue;
+        };
+        for key in spec.get("sets").and_then(Value::as_array).into_iter().flatten().filter_map(key) {
+            match owners.get(&(zone.to_owned(), key.clone())) {
+                Some(other) if **other != resource.address => refused.push(wanted_twice(resource, &key, other)),
+                _ => drop(owners.insert((zone.to_owned(), key), &resource.address)),
+            }
+        }
+    }
+    refused
+}
+
 /// Replication rules that others added use the role of the bucket's configuration: it stays with them.
 pub(super) fn keep_roles_of_others(changes: &mut Changes) {
     let rules = changes.items.values().filter(|change| {
@@ -57,5 +80,31 @@ pub(super) fn keep_roles_of_others(changes: &mut Changes) {
             (change.action, change.risk) = (Action::Forget, Risk::Safe);
             change.reason = Some("replication rules of others use it: it stays".to_owned());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_record_set_that_two_groups_want_in_one_zone_is_refused() {
+        let mut desired = Desired::new("s");
+        for (group, zone, name) in
+            [("g", "Z1", "www"), ("h", "${routing.zone.main#zone_id}", "WWW"), ("i", "Z1", "api")]
+        {
+            let set = json!({"name": format!("{name}.example.net"), "type": "A", "ttl": 60, "values": ["192.0.2.1"]});
+            let address = Address::new("routing", Kind::Records, group);
+            desired.add(Resource::new(address, Kind::Records, &json!({"zone_id": zone, "sets": [set]})));
+        }
+        assert!(sets_wanted_twice(&desired, &Value::clone).is_empty(), "the second zone is not known yet");
+        let resolved = |spec: &Value| {
+            crate::resource::resolve(spec, &|_, attribute| (attribute == "zone_id").then(|| "Z1".into()))
+        };
+        let refused = sets_wanted_twice(&desired, &resolved);
+        let told: Vec<&str> = refused.iter().map(|one| one.address.as_str()).collect();
+        assert_eq!(told, ["routing.records.h"]);
     }
 }

@@ -71,6 +71,14 @@ pub(super) fn would_replace(resource: &Resource, found: &Found, fields: &[FieldC
     }
 }
 
+pub(super) fn wanted_twice(resource: &Resource, key: &str, other: &Address) -> Refusal {
+    Refusal {
+        address: resource.address.clone(),
+        problem: format!("{other} wants the record set {key} in the same zone, too: each run would turn it over"),
+        next_step: format!("take it out of one of the two groups: {other} or {}", resource.address),
+    }
+}
+
 pub(super) fn divided(resource: &Resource, key: &str, other: &str) -> Refusal {
     let name = key.split(' ').next().unwrap_or_default();
     Refusal {

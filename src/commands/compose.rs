@@ -62,6 +62,7 @@ const TABLE: &[Apart] = &[
     apart("status", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
     apart("doctor", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
     apart("destroy", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
+    apart("doctor", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
     apart("state", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
     apart("jetson rollback", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
     apart("jetson uninstall", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),

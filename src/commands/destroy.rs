@@ -79,6 +79,7 @@ async fn remove(
     let only = named.map(|named| named.into_iter().chain(along.keys().cloned()).collect());
     let delete_imported = imported::named(&args.delete_imported, &remembered)?;
     let scope = Scope { only, delete_imported, ..Scope::default() };
+    need_in_scope(&scope)?;
     let providers = walk::with_artefacts(connection, Artefacts::default());
     let covers = |address: &Address| scope.only.as_ref().is_none_or(|only| only.contains(address));
     let (identity, observed) = connection.look(&built.desired, &remembered, &providers, covers).await?;
@@ -121,6 +122,17 @@ fn say_why(changes: &mut Changes, along: &BTreeMap<Address, Address>) {
             let more = change.reason.take().map_or_else(String::new, |reason| format!("; {reason}"));
             change.reason = Some(format!("it needs {need}, which goes{more}"));
         }
+    }
+}
+
+/// Refuses the name of an imported resource that this run does not reach.
+fn need_in_scope(scope: &Scope) -> Result<(), Failure> {
+    match scope.delete_imported.iter().find(|address| !scope.covers(address)) {
+        None => Ok(()),
+        Some(outside) => Err(Failure::refused(
+            format!("--delete-imported {outside} is not among the addresses that this run works on"),
+            format!("add --target {outside}"),
+        )),
     }
 }
 

@@ -43,6 +43,7 @@ fn learned(subject: Subject, attributes: Attributes) -> Fact {
 
 fn after(facts: Vec<Fact>) -> Remembered {
     let began = Fact::RunBegan {
+        stack: "s".into(),
         revision: 1,
         command: "deploy".into(),
         by: "me@here".into(),

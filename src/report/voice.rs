@@ -199,7 +199,14 @@ mod tests {
 
     #[test]
     fn what_goes_wrong_after_the_outcome_is_in_its_document() {
-        let voice = Voice { json: true, quiet: true, colour: false, verbose: 0, held: Arc::default() };
+        let voice = Voice {
+            json: true,
+            quiet: true,
+            colour: false,
+            verbose: 0,
+            interrupts: Interrupts::default(),
+            held: Arc::default(),
+        };
         voice.json("deploy", &json!({"outcome": "all of it"}));
         let error = json!({"problem": "the lease cannot be given back", "next_step": ""});
         let document = voice.last("deploy", 1, Some(error.clone()));

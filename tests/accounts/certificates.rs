@@ -66,3 +66,11 @@ fn services_with_and_without_tls_in_one_run() {
     let user = user.with("AWS_CA_BUNDLE", &bundle.to_string_lossy());
     user.run(&["deploy", "--plan", "plan.yaml", "--yes"]).exits(0);
 }
+
+/// Reading the authorities of the system takes tens of milliseconds: without TLS it is not done.
+#[test]
+fn plain_http_reads_no_authorities() {
+    let user = User::new().with_keys();
+    let empty = user.file("empty.pem", "").to_string_lossy().into_owned();
+    user.with("SSL_CERT_FILE", &empty).with("SSL_CERT_DIR", "/nonexistent").is_known();
+}

@@ -98,3 +98,17 @@ fn a_proxy_that_is_not_there() {
         "NO_PROXY",
     ]);
 }
+
+#[test]
+fn a_proxy_that_speaks_tls_itself() {
+    let (proxy, authority) = (Proxy::start(), Authority::new());
+    let secure = format!("https://{}", tls(&authority, &["127.0.0.1"], &proxy.url));
+    let inside = tls(&authority, &["127.0.0.1"], &local_aws::endpoint());
+    for endpoint in [local_aws::endpoint(), format!("https://{inside}")] {
+        let user = User::new().with_keys().with("AWS_ENDPOINT_URL", &endpoint);
+        let bundle = authority.file(user.home.path());
+        let user = user.with("AWS_CA_BUNDLE", &bundle.to_string_lossy());
+        user.with("HTTP_PROXY", &secure).with("HTTPS_PROXY", &secure).is_known();
+        assert!(!proxy.take().is_empty(), "{endpoint}");
+    }
+}

@@ -136,7 +136,7 @@ fn at_a_terminal(user: &User, typed: &str) -> Output {
     // What is typed before the question is thrown away by the terminal, so it is typed until the run ends.
     while child.try_wait().expect("a process").is_none() {
         drop(writer.write_all(typed.as_bytes()));
-        wait(tokio::time::sleep(Duration::from_millis(300)));
+        wait(async { tokio::time::sleep(Duration::from_millis(300)).await });
     }
     let output = child.wait_with_output().expect("its output");
     let text = |bytes| String::from_utf8(bytes).expect("text");

@@ -286,3 +286,62 @@ fn what_was_imported_and_deleted_outside_is_made_again_as_our_own() {
     theirs.verb("destroy", &[]).exits(0);
     assert!(!theirs.has_bucket(&theirs.bucket));
 }
+
+#[test]
+fn an_adoption_that_was_killed_is_still_one() {
+    use crate::support::local_aws;
+    use crate::support::proxy::{Act, Proxy, Refusal, Which};
+
+    let theirs = Theirs::new();
+    let step = format!("{}{ZONE}{}", bucket("b", &theirs.bucket, ", versioning: true"), records(WWW));
+    let plan = theirs.stack.plan("plan.yaml", &step);
+    let proxy = Proxy::start(&local_aws::endpoint());
+    let denied = Refusal::of("s3", 403, "AccessDenied", "not today");
+    proxy.on(|call| call.service == "s3" && call.mutates(), Which::Each, Act::Refuse(denied.clone()));
+    let denied = Refusal::of("route53", 403, "AccessDenied", "not today");
+    proxy.on(|call| call.operation == "ChangeResourceRecordSets", Which::Each, Act::Refuse(denied));
+    let words = ["deploy", "--plan", &plan.to_string_lossy(), "--yes"];
+    let adopt = ["--adopt", "models.bucket.b", "--adopt", "routing.zone.main", "--adopt", "routing.records.web"];
+    let all: Vec<&str> = words.iter().chain(&adopt).copied().collect();
+    theirs.stack.run_at(proxy.url(), &all).exits(1);
+    theirs.stack.run(&all).exits(0);
+    let imported = ["models.bucket.b imported", "routing.records.web imported", "routing.zone.main imported"];
+    assert_eq!(theirs.origins(), imported);
+    theirs.verb("destroy", &["--empty-buckets"]).exits(0);
+    theirs.all_stands();
+}
+
+#[test]
+fn a_lost_journal_does_not_make_imported_things_deletable() {
+    let theirs = Theirs::new();
+    let plan = theirs.plan("plan.yaml", "");
+    theirs.import(&plan);
+    theirs.stack.deploy(&plan).exits(0);
+    std::fs::remove_dir_all(theirs.stack.home.path().join(".akidb-edge")).expect("the journal is lost");
+    theirs.stack.deploy(&plan).exits(0);
+    let imported = ["models.bucket.b imported", "routing.records.web imported", "routing.zone.main imported"];
+    assert_eq!(theirs.origins(), imported);
+    theirs.verb("destroy", &["--empty-buckets"]).exits(0);
+    wait(theirs.s3().get_object().bucket(&theirs.bucket).key("data").send()).expect("the data");
+    assert_eq!(theirs.records().len(), 1, "{:?}", theirs.records());
+}
+
+#[test]
+fn what_is_put_into_an_imported_bucket_goes_and_what_was_there_stays() {
+    let theirs = Theirs::new();
+    let file = theirs.stack.file("page.html", "<p>ours</p>");
+    let step = format!(
+        "  - id: p\n    title: p\n    kind: page\n    with:\n      bucket: {{name: {}, region: us-east-1}}\n      files:\n        page.html: {}\n",
+        theirs.bucket,
+        file.display()
+    );
+    let plan = theirs.stack.plan("plan.yaml", &step);
+    let refused = theirs.stack.deploy(&plan).exits(3);
+    let at =
+        refused.stderr.split("--adopt ").nth(1).and_then(|rest| rest.split_whitespace().next()).expect("an address");
+    theirs.stack.run(&["deploy", "--plan", &plan.to_string_lossy(), "--yes", "--adopt", at]).exits(0);
+    let has = |key: &str| wait(theirs.s3().head_object().bucket(&theirs.bucket).key(key).send()).is_ok();
+    assert!(has("page.html") && has("data"));
+    theirs.verb("destroy", &["--empty-buckets"]).exits(0);
+    assert!(has("data") && !has("page.html"));
+}

@@ -46,8 +46,13 @@ pub fn account() -> String {
 pub fn seeded_account() -> String {
     let account = account();
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("localstack/up");
-    let answer = Command::new(script).args(["--port", &port(), "--account", &account]).output();
-    let answer = answer.expect("localstack/up runs");
+    let mut seed = Command::new(script);
+    seed.args(["--port", &port(), "--account", &account]);
+    if std::env::var_os("AKIDB_EDGE_TEST_ENDPOINT").is_some() {
+        // Whoever started it started it from a folder of their own.
+        seed.arg("--use-running");
+    }
+    let answer = seed.output().expect("localstack/up runs");
     assert!(answer.status.success(), "localstack/up: {}", String::from_utf8_lossy(&answer.stderr));
     account
 }

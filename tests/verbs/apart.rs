@@ -1,5 +1,6 @@
 //! What a saved plan has decided, what a target takes along, what a name that nobody knows leads to.
 
+use aws_sdk_route53::types as dns;
 use aws_sdk_s3::primitives::ByteStream;
 
 use crate::stack::Stack;
@@ -203,6 +204,34 @@ fn a_bucket_that_is_destroyed_takes_its_replication_along() {
     run(&stack, "destroy --plan p.yaml --target models.bucket.b --yes").exits(0);
     let rules = wait(storage(&stack).get_bucket_replication().bucket(&one).send());
     assert!(rules.is_err(), "{rules:?}");
+    assert!(exists(&stack, "a"));
+}
+
+#[test]
+fn what_an_imported_resource_needs_is_not_destroyed_without_its_name() {
+    let stack = Stack::new();
+    stack.plan("zone.yaml", ZONE);
+    stack.plan("p.yaml", &format!("{ZONE}{}", records("web")));
+    run(&stack, "deploy --plan zone.yaml --yes").exits(0);
+    let names = aws_sdk_route53::Client::new(&stack.sdk);
+    let zone = wait(names.list_hosted_zones().send()).expect("zones").hosted_zones()[0].id().to_owned();
+    let value = dns::ResourceRecord::builder().value("192.0.2.1").build().expect("a value");
+    let set = dns::ResourceRecordSet::builder().name("www.example.net").r#type(dns::RrType::A).ttl(60);
+    let set = set.resource_records(value).build().expect("a set");
+    let change = dns::Change::builder().action(dns::ChangeAction::Create).resource_record_set(set).build();
+    let batch = dns::ChangeBatch::builder().changes(change.expect("a change")).build().expect("a batch");
+    wait(names.change_resource_record_sets().hosted_zone_id(&zone).change_batch(batch).send()).expect("a record");
+    let id = zone.trim_start_matches("/hostedzone/");
+    run(&stack, &format!("state import routing.records.web={id}/web --plan p.yaml --yes --adopt")).exits(0);
+    let shown = run(&stack, "destroy --plan p.yaml --target routing.zone --dry-run").exits(2);
+    says(&shown, "routing.records.web stays and uses it");
+    says(&shown, "it needs routing.zone.main");
+    stack.plan("q.yaml", &format!("{ZONE}{}{}", records("web"), buckets(&stack, &["a"])));
+    run(&stack, "deploy --plan q.yaml --yes").exits(0);
+    let outside = run(&stack, "destroy --plan p.yaml --target models --delete-imported routing.records.web").exits(3);
+    says(&outside, "is not among the addresses that this run works on");
+    run(&stack, "destroy --plan p.yaml --target routing.zone --yes --delete-imported routing.records.web").exits(0);
+    assert!(wait(names.list_hosted_zones().send()).expect("zones").hosted_zones().is_empty());
     assert!(exists(&stack, "a"));
 }
 

@@ -56,9 +56,15 @@ fn value(arg: &Arg) -> String {
     if let Some(first) = arg.get_possible_values().first() {
         return first.get_name().to_owned();
     }
+    if arg.get_value_names().is_some_and(|names| names.iter().any(|name| name == "ADDRESS")) {
+        return "models.bucket.b".to_owned();
+    }
     match arg.get_id().as_str() {
         "wait" => "usable".to_owned(),
-        "adopt" => "models.bucket.b".to_owned(),
+<<<<<<< HEAD
+=======
+        "adopt" | "delete_imported" | "address" | "addresses" | "new_address" => "models.bucket.b".to_owned(),
+>>>>>>> h4
         "var" => "a=b".to_owned(),
         "pairs" => "models.bucket.b=name".to_owned(),
         "state" => "file:place".to_owned(),

@@ -25,7 +25,7 @@ use crate::resource::{
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// An address of the plan and the ID of what exists
-    #[arg(value_name = "ADDRESS=ID", required_unless_present = "from")]
+    #[arg(value_name = "ADDRESS=ID")]
     pairs: Vec<String>,
     /// Everything that a file names which state export wrote
     #[arg(long, value_name = "FILE", conflicts_with = "pairs")]
@@ -51,6 +51,10 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let plan = args.plan.load(&context.session)?;
     let (pairs, what) = match &args.from {
         Some(file) => (given::from_file(file)?, format!("--from {}", file.display())),
+        None if args.pairs.is_empty() => {
+            let next = "write ADDRESS=ID, or name a file of state export with --from FILE";
+            return Err(Failure::refused("nothing is named that could be taken in", next));
+        }
         None => (given::pairs(&args.pairs)?, args.pairs.join(" ")),
     };
     let connection = walk::connect(&context.session).await?;

@@ -15,10 +15,10 @@ use crate::resource::{Address, Moves, Remembered};
 pub struct Args {
     /// The address that it has
     #[arg(value_name = "FROM")]
-    from: Address,
+    address: Address,
     /// The address that it gets
     #[arg(value_name = "TO")]
-    to: Address,
+    new_address: Address,
     #[command(flatten)]
     which: Which,
     /// Do not ask
@@ -36,7 +36,7 @@ pub struct Args {
 pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let plan = args.which.plan(context)?;
     let stack = args.which.stack(context)?;
-    let command = format!("state move {} {}", args.from, args.to);
+    let command = format!("state move {} {}", args.address, args.new_address);
     let ledger = revision::open(context, &stack, &command, args.dry_run).await?;
     let answer = within(args, plan.as_ref(), &command, context, &ledger).await;
     walk::close(ledger, answer).await
@@ -49,7 +49,7 @@ async fn within(
     context: &Context,
     ledger: &Ledger,
 ) -> Result<u8, Failure> {
-    let (from, to) = (&args.from, &args.to);
+    let (from, to) = (&args.address, &args.new_address);
     let state = ledger.remembered();
     refuse(from, to, &state)?;
     let voice = &context.voice;
