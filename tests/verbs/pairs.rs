@@ -61,10 +61,7 @@ fn value(arg: &Arg) -> String {
     }
     match arg.get_id().as_str() {
         "wait" => "usable".to_owned(),
-<<<<<<< HEAD
-=======
         "adopt" | "delete_imported" | "address" | "addresses" | "new_address" => "models.bucket.b".to_owned(),
->>>>>>> h4
         "var" => "a=b".to_owned(),
         "pairs" => "models.bucket.b=name".to_owned(),
         "state" => "file:place".to_owned(),
