@@ -127,6 +127,13 @@ fn sources() -> Vec<Source> {
         while let Some(line) = lines.next() {
             if line.trim() == "#[cfg(test)]" {
                 let next = lines.peek().copied().unwrap_or_default();
+                if let Some(file) = next.strip_prefix("#[path = \"").and_then(|rest| rest.strip_suffix("\"]")) {
+                    tests_only.insert(path.with_file_name(file));
+                    // The attribute and the module.
+                    lines.next();
+                    lines.next();
+                    continue;
+                }
                 match next.strip_prefix("mod ").and_then(|rest| rest.strip_suffix(';')) {
                     Some(name) => {
                         tests_only.insert(path.with_file_name(format!("{name}.rs")));
