@@ -44,6 +44,7 @@ const NEEDS: &[(&str, &str, &[&str])] = &[
     ("status", "yes", &["drift", "accept"]),
     ("deploy", "force", &["out"]),
     ("state export", "force", &["out"]),
+    ("state pull", "force", &["out"]),
     ("jetson kubeconfig", "merge", &["out"]),
 ];
 
@@ -61,6 +62,7 @@ fn value(arg: &Arg) -> String {
     }
     match arg.get_id().as_str() {
         "wait" => "usable".to_owned(),
+        "address" | "new_address" => "models.bucket.b".to_owned(),
         "var" => "a=b".to_owned(),
         "pairs" => "models.bucket.b=name".to_owned(),
         "state" => "file:place".to_owned(),
