@@ -52,8 +52,6 @@ fn settings(stack: &Stack, name: &str, defaults: bool) -> std::path::PathBuf {
         "origin_request_policies": {"own": {"headers": {"only": ["X-B", "X-A"]}}},
         "response_headers_policies": {"own": {"remove": ["X-Powered-By"], "nosniff": true}},
     });
-    let mut check = json!({"host": "a.example.com", "protocol": "HTTPS", "port": 443, "path": "/",
-                           "interval_seconds": 30, "failure_threshold": 3});
     let mut zone = json!({"name": "example.net"});
     if defaults {
         extend(
@@ -64,13 +62,12 @@ fn settings(stack: &Stack, name: &str, defaults: bool) -> std::path::PathBuf {
         extend(&mut custom, json!({"read_timeout_seconds": 30, "keepalive_timeout_seconds": 5}));
         extend(&mut origin, json!({"connection_attempts": 3, "connection_timeout_seconds": 10, "path": ""}));
         extend(&mut cdn, json!({"http_version": "http2", "ipv6": false, "custom_error_responses": []}));
-        extend(&mut check, json!({"inverted": false, "disabled": false}));
         extend(&mut zone, json!({"comment": ""}));
     }
     origin["custom"] = custom;
     cdn["origins"] = json!({"a": origin});
     let routing = json!({
-        "zone": zone, "health_checks": {"main": check},
+        "zone": zone,
         "records": {"web": [{"name": "WWW", "type": "A", "ttl": 60, "values": ["192.0.2.2", "192.0.2.1"]},
                             {"name": "@", "type": "TXT", "ttl": 60, "values": ["v=spf1 -all"]}]},
     });

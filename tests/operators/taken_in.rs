@@ -331,7 +331,7 @@ fn what_is_put_into_an_imported_bucket_goes_and_what_was_there_stays() {
     let theirs = Theirs::new();
     let file = theirs.stack.file("page.html", "<p>ours</p>");
     let step = format!(
-        "  - id: p\n    title: p\n    kind: page\n    with:\n      bucket: {{name: {}, region: us-east-1}}\n      files:\n        page.html: {}\n",
+        "  - id: p\n    title: p\n    kind: page\n    with:\n      bucket: {{name: {}, region: us-east-1}}\n      files:\n        page.html: {{file: {}}}\n",
         theirs.bucket,
         file.display()
     );
