@@ -25,6 +25,9 @@ pub struct Scope {
     pub delete_imported: BTreeSet<Address>,
     /// Runs are undone: what they only took in is forgotten, not deleted.
     pub undo: bool,
+    /// How the resources that an undoing goes back to had come into the state: what was imported then is imported again, whatever
+    /// has taken its address since.
+    pub was: BTreeMap<Address, Origin>,
     /// The moves that `remembered` has gone through already; the run writes them down first.
     pub moves: Moves,
 }
@@ -66,6 +69,7 @@ pub fn diff(
         changes.items.insert(address.clone(), view.unwanted(address, record));
     }
     view.follow_replacements(&mut changes);
+    view.come_back(&mut changes);
     keep_roles_of_others(&mut changes);
     keep_needs_of_imported(&mut changes);
     view.follow_moves(&mut changes);
@@ -169,6 +173,16 @@ impl View<'_> {
         let reason = reason.or_else(|| facts.when_replaced.filter(|_| action == Action::Replace).map(str::to_owned));
         let origin = self.origin(resource, action, record, found);
         Ok(Change { fields, risk, reason, origin, ..start(resource, action, record, Some(found)) })
+    }
+
+    /// What an undoing brings back in the place of something else is what it was then: it was never made by this stack.
+    fn come_back(&self, changes: &mut Changes) {
+        let renewed = changes.items.values_mut().filter(|change| renews(change));
+        for change in renewed {
+            if let Some(origin) = self.scope.was.get(&change.address) {
+                change.origin = *origin;
+            }
+        }
     }
 
     /// Says what came from where. What only changed its address, and the marks that name it, is a move.

@@ -46,7 +46,7 @@ impl View<'_> {
 
     /// The origin of what exists and the journal does not know.
     pub(super) fn found_origin(&self, resource: &Resource, found: &Found) -> Origin {
-        let foreign = matches!(found.owner, Owner::Foreign(_)) && resource.kind != Kind::Records;
+        let foreign = matches!(found.owner, Owner::Foreign(_) | Owner::Contested(_)) && resource.kind != Kind::Records;
         if foreign || found.says_imported() {
             return Origin::Imported;
         }
@@ -72,7 +72,7 @@ impl View<'_> {
             return Some(record.origin);
         }
         self.observed.found(address).map(|found| match found.owner {
-            Owner::Foreign(_) => Origin::Imported,
+            Owner::Foreign(_) | Owner::Contested(_) => Origin::Imported,
             _ if found.says_imported() => Origin::Imported,
             _ => Origin::Recovered,
         })

@@ -87,10 +87,23 @@ async fn verb(verb: Verb, context: &Context) -> Result<u8, Failure> {
     }
 }
 
+/// A file of this size is not one that this program wrote.
+const LARGEST: u64 = 256 * 1024 * 1024;
+
+/// Whether there is something at a path that is written to and not replaced: a device, a pipe.
+fn is_stream(file: &std::path::Path) -> bool {
+    std::fs::metadata(file).is_ok_and(|facts| !facts.is_file() && !facts.is_dir())
+}
+
 /// Refuses to write over a file that this program did not write.
 fn may_overwrite(file: &std::path::Path, force: bool, ours: impl Fn(&str) -> bool) -> Result<(), Failure> {
-    let Ok(bytes) = std::fs::read(file) else { return Ok(()) };
-    if force || bytes.is_empty() || std::str::from_utf8(&bytes).is_ok_and(ours) {
+    let size = std::fs::metadata(file).map_or(0, |facts| facts.len());
+    if force || is_stream(file) {
+        return Ok(());
+    }
+    let bytes = if size > LARGEST { Ok(vec![0]) } else { std::fs::read(file) };
+    let Ok(bytes) = bytes else { return Ok(()) };
+    if bytes.is_empty() || std::str::from_utf8(&bytes).is_ok_and(ours) {
         return Ok(());
     }
     Err(Failure::refused(

@@ -17,7 +17,7 @@ use crate::desired::Built;
 use crate::exit::{self, Failure};
 use crate::ledger::Ledger;
 use crate::report::{self, Terminal};
-use crate::resource::{Action, Address, Artefacts, Changes, Ending, Kind, Remembered, RunSummary};
+use crate::resource::{Action, Address, Artefacts, Changes, Ending, Kind, Origin, Remembered, RunSummary};
 
 /// Undo the last run; the same difference, question and journal as a deploy.
 #[derive(Debug, clap::Args)]
@@ -214,7 +214,9 @@ async fn undo(
         let remark = format!("{address}: state forget let it go and it is not there any more: it is not made again");
         context.voice.remark(&remark);
     }
-    let scope = Scope { moves, undo: true, adopt: args.adopt.iter().cloned().collect(), ..Scope::default() };
+    let was = aim.resources.iter().map(|(address, record)| (address.clone(), record.origin));
+    let was = was.filter(|(_, origin)| *origin != Origin::Made).collect();
+    let scope = Scope { moves, undo: true, was, adopt: args.adopt.iter().cloned().collect(), ..Scope::default() };
     let changes = walk::difference(&desired, &now, &observed, &scope)?;
     full::refuse(&changes, &providers, &args.run, full::ADD, context).await?;
     for remark in cannot_be_undone(&changes, &at_hand, args.run.empty_buckets) {

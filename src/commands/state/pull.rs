@@ -88,6 +88,9 @@ fn need_ours(out: &Path, stack: &str, whole: &Whole) -> Result<(), Failure> {
             "name another file, or add --force to write over it",
         )
     };
+    if crate::commands::is_stream(out) {
+        return Ok(());
+    }
     let bytes = match fs::read(out) {
         Err(none) if none.kind() == ErrorKind::NotFound => return Ok(()),
         Err(bad) => return Err(foreign(&format!("cannot be read: {bad}"))),
@@ -108,6 +111,9 @@ fn write(out: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let fault = |bad: std::io::Error| {
         Failure::error(format!("{}: {bad}", out.display()), "name a file that can be written; the journal is as it was")
     };
+    if crate::commands::is_stream(out) {
+        return fs::write(out, bytes).map_err(fault);
+    }
     let mut draft = tempfile::NamedTempFile::new_in(folder).map_err(fault)?;
     draft.write_all(bytes).map_err(fault)?;
     draft.as_file().sync_data().map_err(fault)?;

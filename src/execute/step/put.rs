@@ -139,7 +139,8 @@ pub async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
 /// Whether the journal cannot tell by itself how it came into the state.
 fn says_origin(work: &Work<'_>, change: &Change, action: Action) -> bool {
     let known = work.ledger.remembered().resources.contains_key(&change.address);
-    action == Action::Adopt || (action != Action::Create && !known)
+    let comes_back = action == Action::Create && change.origin != Origin::Made;
+    action == Action::Adopt || comes_back || (action != Action::Create && !known)
 }
 
 /// The record sets that existed before this stack wrote to their group: those that are known, and those that this change

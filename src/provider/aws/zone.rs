@@ -147,13 +147,18 @@ impl Provider for Zones {
         let call = self.clients.route53().await.create_hosted_zone().name(domain(&spec.name));
         let answer = call.caller_reference(subject.token).hosted_zone_config(config).send().await;
         let zone = match answer.map_err(|bad| fault_of("route53", "CreateHostedZone", bad)) {
-            Ok(answer) => answer.hosted_zone.map(|zone| (bare(&zone.id).to_owned(), answer.delegation_set)),
+            Ok(answer) => answer.hosted_zone.map(|zone| (bare(&zone.id).to_owned(), zone.name, answer.delegation_set)),
             // Our reference, made by an earlier try, and the list does not show it yet.
             Err(fault) if fault.class == Class::Exists => return Err(not_yet("CreateHostedZone", &spec.name)),
             Err(fault) => return Err(fault),
         };
-        let (id, servers) =
+        let (id, name, servers) =
             zone.ok_or_else(|| Fault::unexpected("route53", "CreateHostedZone", "the answer has no zone"))?;
+        if domain(&name) != domain(&spec.name) {
+            let words = format!("the answer is the zone {name} ({id}), which an earlier run made with the same reference");
+            return Err(Fault::new(Class::Refused, "route53", "CreateHostedZone", "CallerReferenceInUse", words)
+                .next("the journal is older than that run: put its latest copy back (akidb-edge state push --help)"));
+        }
         let all = tags::wanted(subject, &spec.tags);
         write_tags(&self.clients, TagResourceType::Hostedzone, &id, all, &[]).await?;
         Ok(Made { attributes: attributes(&id, &spec.name, servers.as_ref()), id })

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use aws_credential_types::Credentials;
 use jiff::Timestamp;
 use serde::Deserialize;
+use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
 use super::means::Means;
@@ -14,8 +15,8 @@ use crate::provider::aws::account::program;
 use crate::resource::Fault;
 
 const OPERATION: &str = "credential_process";
-/// Of what a program says about its failure, so much is repeated.
-const MOST: usize = 300;
+/// Credentials are shorter than this, tokens included.
+const MOST: u64 = 64 * 1024;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -39,9 +40,9 @@ pub async fn credentials(command: &str, profile: &str, means: &Means) -> Result<
     );
     let bad = |code: &str, why: String| refused(OPERATION, code, format!("{name} {why}"), next.clone());
     let output = means.waiting(&name, run(command, means)).await;
-    let output = output.map_err(|bad_start| bad("ProcessFailed", format!("cannot be started: {bad_start}")))?;
+    let output = output.map_err(|bad_start| bad("ProcessFailed", format!("cannot be run: {bad_start}")))?;
     if !output.status.success() {
-        return Err(bad("ProcessFailed", format!("failed ({}){}", output.status, said(&output.stderr))));
+        return Err(bad("ProcessFailed", format!("failed ({})", output.status)));
     }
     // The words of the parser may quote a secret: only the place is said.
     let printed: Printed = serde_json::from_slice(&output.stdout).map_err(|wrong| {
@@ -71,26 +72,21 @@ pub async fn credentials(command: &str, profile: &str, means: &Means) -> Result<
     Ok(Credentials::new(id, secret, printed.session_token, expiry, "credential_process"))
 }
 
-/// With a terminal, the program may ask there. Without one, what it says is kept for the message.
+/// The program may ask on the terminal, and says there why it fails: what it prints on standard error goes to ours, and into no
+/// message, document or log.
 async fn run(command: &str, means: &Means) -> std::io::Result<Output> {
     let person = means.person.ask.is_some();
     let mut shell = Command::new("sh");
     shell.arg("-c").arg(command).stdout(Stdio::piped()).kill_on_drop(true);
     shell.stdin(if person { Stdio::inherit() } else { Stdio::null() });
-    shell.stderr(if person { Stdio::inherit() } else { Stdio::piped() });
-    shell.spawn()?.wait_with_output().await
-}
-
-fn said(stderr: &[u8]) -> String {
-    let text = String::from_utf8_lossy(stderr);
-    let last: String = text
-        .trim()
-        .lines()
-        .last()
-        .unwrap_or_default()
-        .chars()
-        .filter(|letter| !letter.is_control())
-        .take(MOST)
-        .collect();
-    if last.is_empty() { String::new() } else { format!(": {last}") }
+    let mut child = shell.spawn()?;
+    let mut stdout = Vec::new();
+    if let Some(pipe) = child.stdout.take() {
+        pipe.take(MOST).read_to_end(&mut stdout).await?;
+    }
+    if stdout.len() as u64 == MOST {
+        child.kill().await?;
+        return Err(std::io::Error::other(format!("it prints more than {MOST} bytes")));
+    }
+    Ok(Output { status: child.wait().await?, stdout, stderr: Vec::new() })
 }
