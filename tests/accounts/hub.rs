@@ -5,7 +5,7 @@ use crate::support::hub::{Hub, REPO};
 use crate::user::User;
 
 fn pull(user: &User, hub: &str) -> crate::support::cli::Output {
-    user.run(&["models", "pull", REPO, "--dir", "models", "--endpoint", hub])
+    user.run(&["models", "pull", REPO, "--endpoint", hub])
 }
 
 #[test]
