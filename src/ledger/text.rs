@@ -63,9 +63,7 @@ impl Reader {
     pub fn page<'b>(&mut self, place: &str, bytes: &'b [u8]) -> Result<&'b [u8], LedgerError> {
         let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let (whole, rest) = bytes.split_at(end);
-        let mut number = 0;
-        for raw in whole.split_inclusive(|byte| *byte == b'\n') {
-            number += 1;
+        for (raw, number) in whole.split_inclusive(|byte| *byte == b'\n').zip(1..) {
             let line = bare(raw);
             if !line.is_empty() {
                 let entry = self.line(line).map_err(|bad| bad.at(place, number))?;
