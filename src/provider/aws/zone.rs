@@ -155,7 +155,8 @@ impl Provider for Zones {
         let (id, name, servers) =
             zone.ok_or_else(|| Fault::unexpected("route53", "CreateHostedZone", "the answer has no zone"))?;
         if domain(&name) != domain(&spec.name) {
-            let words = format!("the answer is the zone {name} ({id}), which an earlier run made with the same reference");
+            let words =
+                format!("the answer is the zone {name} ({id}), which an earlier run made with the same reference");
             return Err(Fault::new(Class::Refused, "route53", "CreateHostedZone", "CallerReferenceInUse", words)
                 .next("the journal is older than that run: put its latest copy back (akidb-edge state push --help)"));
         }
