@@ -66,12 +66,14 @@ impl From<Fault> for Failure {
 impl From<LedgerError> for Failure {
     fn from(bad: LedgerError) -> Self {
         let next_step = match &bad {
-            LedgerError::Locked(_) => "wait until it ends; if its process is gone for good: akidb-edge state unlock",
+            LedgerError::Locked(_) => {
+                "wait until it ends; if its process is gone for good: akidb-edge state unlock --stack STACK"
+            }
             LedgerError::Corrupt { .. } | LedgerError::Contradicts { .. } => DAMAGED,
             LedgerError::Missing { .. } => MISSING,
             LedgerError::Newer { .. } => "update akidb-edge; nothing was changed",
             LedgerError::Guarded(_) => "let that process go on (kill -CONT) or end it, then run the same command again",
-            LedgerError::LeaseLost(_) => "akidb-edge status shows what was done",
+            LedgerError::LeaseLost(_) => "akidb-edge status --stack STACK shows what was done",
             LedgerError::Full { .. } | LedgerError::Broken(_) => FREE_SPACE,
             LedgerError::File { source, .. } if is_full(source) => FREE_SPACE,
             LedgerError::File { .. } => {

@@ -9,6 +9,7 @@ mod outcome;
 mod output;
 mod story;
 mod terminal;
+mod tick;
 mod voice;
 
 pub use changes::{changes_json, changes_text};
@@ -19,6 +20,7 @@ pub use outcome::{answers_table, outcome_json, outcome_text, resources_table, ro
 pub use output::{lost, put, say};
 pub use story::{Judged, Story, StoryDay, StoryStep};
 pub use terminal::{Terminal, Transfers};
+pub use tick::Tick;
 pub use voice::{Header, Voice, ask_secret, document};
 
 /// Milliseconds for people: `340 ms`, `2.4 s`, `3 min 20 s`.

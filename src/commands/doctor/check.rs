@@ -1,9 +1,9 @@
 //! One thing that was looked at, and what came out.
 
-use console::Style;
 use serde::Serialize;
 
 use crate::exit::{self, Failure};
+use crate::report::Tick;
 use crate::resource::Fault;
 
 /// What came out.
@@ -62,13 +62,13 @@ impl Check {
     }
 
     fn text(&self, colour: bool) -> String {
-        let (mark, style) = match self.verdict {
-            Verdict::Good => ("✓", Style::new().green()),
-            Verdict::Skipped => ("-", Style::new().dim()),
-            Verdict::Warning => ("!", Style::new().yellow()),
-            Verdict::Failed => ("✗", Style::new().red()),
+        let tick = match self.verdict {
+            Verdict::Good => Tick::Good,
+            Verdict::Skipped => Tick::Skipped,
+            Verdict::Warning => Tick::Warning,
+            Verdict::Failed => Tick::Failed,
         };
-        let mark = style.force_styling(colour).apply_to(mark);
+        let mark = tick.mark(colour);
         let mut lines = self.found.lines();
         let mut text = format!("{mark} {:<12}{}", self.name, lines.next().unwrap_or_default());
         for line in lines {
