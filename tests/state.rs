@@ -55,3 +55,20 @@ fn one_writer_at_a_time() {
     proxy.reset();
     account.run("deploy --yes").exits(0);
 }
+
+/// A device or a pipe is written to as it is: it is not read to see what is there, and not replaced.
+#[test]
+fn devices_behind_out_are_written_to() {
+    let account = Account::new();
+    account.run("deploy --yes").exits(0);
+    for verb in ["state export", "state pull"] {
+        let printed = account.run(&format!("{verb} --out /dev/stdout")).exits(0).stdout;
+        assert!(printed.contains("cdn.distribution.main"), "{verb}: {printed}");
+        for more in ["", " --force"] {
+            let full = account.run(&format!("{verb} --out /dev/full{more}")).exits(1);
+            assert!(full.stderr.contains("No space left"), "{verb}: {}", full.stderr);
+        }
+    }
+    let full = std::fs::metadata("/dev/full").expect("it is still there");
+    assert!(std::os::unix::fs::FileTypeExt::is_char_device(&full.file_type()));
+}

@@ -60,6 +60,7 @@ fn what_a_program_does_wrong_is_named() {
             &["credential_process ./bad of profile dev", "exit status: 3", "no session: log in"][..],
         ),
         ("echo '{\"Version\": 1, \"SecretAccessKey\": \"s3cret\"}'", &["something else than the JSON of AWS"]),
+        ("yes s3cret", &["prints more than 65536 bytes"]),
         ("echo 'AKIA s3cret'", &["something else than the JSON of AWS", "line 1"]),
         ("echo '{\"Version\": \"s3cret\"}'", &["something else than the JSON of AWS"]),
         ("echo '{\"Version\": 2, \"AccessKeyId\": \"a\", \"SecretAccessKey\": \"s3cret\"}'", &["version 2"]),
@@ -88,4 +89,13 @@ fn what_a_program_does_wrong_is_named() {
 fn a_program_that_is_not_there() {
     let user = User::new().config("[profile dev]\ncredential_process = ./nowhere\n").with("AWS_PROFILE", "dev");
     user.is_refused(&["credential_process ./nowhere of profile dev", "not found"]);
+}
+
+#[test]
+fn what_a_program_says_of_its_failure_is_in_no_document() {
+    let user = User::new();
+    user.program("bad", "echo s3cret >&2\nexit 3\n");
+    let user = user.config("[profile dev]\ncredential_process = ./bad\n").with("AWS_PROFILE", "dev");
+    let output = user.run(&["doctor", "--stack", "prod", "--json"]).exits(1);
+    assert!(output.stdout.contains("exit status: 3") && !output.stdout.contains("s3cret"), "{}", output.stdout);
 }

@@ -15,5 +15,6 @@ mod route53;
 mod stack;
 mod state_verbs;
 mod storage;
+mod taken_back;
 mod taken_in;
 mod xml;
