@@ -79,6 +79,19 @@ fn what_a_rollback_brings_back_in_the_place_of_another_was_imported() {
 }
 
 #[test]
+fn a_plan_that_goes_back_to_what_was_imported_finds_it_imported() {
+    let all = Buckets::new();
+    let plan = all.plan("plan.yaml", &all.theirs);
+    all.import(&plan, &[]);
+    all.stack.deploy(&plan).exits(0);
+    let own = format!("own-{}", all.stack.account);
+    all.stack.deploy(&all.plan("other.yaml", &own)).exits(0);
+    all.stack.run(&["deploy", "--plan", &plan.to_string_lossy(), "--empty-buckets", "--yes"]).exits(0);
+    assert_eq!(all.origin(), "imported");
+    all.destroyed();
+}
+
+#[test]
 fn what_carries_the_mark_of_another_stack_was_imported() {
     let all = Buckets::new();
     // Another stack makes it its own.

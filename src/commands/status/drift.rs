@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::super::walk;
+use super::super::{unknown, walk};
 use super::Context;
 use crate::change::{self, Scope};
 use crate::desired;
@@ -103,6 +103,9 @@ pub async fn run(plan: Option<&Plan>, stack: &str, context: &Context) -> Result<
     let store = walk::store(&context.global, &context.session, stack, Some(&connection)).await?;
     let ledger = Ledger::read(store, stack).await?;
     let seen = look(plan, &ledger, &connection, context).await?;
+    if plan.is_none() && seen.remembered.sequence == 0 && seen.unmanaged.is_empty() {
+        return Err(unknown::refusal(stack, Some(&[]), context));
+    }
     let voice = &context.voice;
     voice.header(&seen.header);
     for (kind, fault) in &seen.unlisted {

@@ -81,8 +81,8 @@ pub struct RunArgs {
     #[arg(skip)]
     pub empty_buckets: bool,
     /// Steps at the same time at most
-    #[arg(long, value_name = "N", default_value_t = 24)]
-    pub at_once: usize,
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..))]
+    pub at_once: u16,
 }
 
 /// For verbs that can delete a bucket.
@@ -103,7 +103,7 @@ impl RunArgs {
 
     /// How the engine is to go.
     pub fn options(&self) -> Options {
-        Options { at_once: self.at_once.max(1), wait: self.wait, empty_buckets: self.empty_buckets }
+        Options { at_once: usize::from(self.at_once), wait: self.wait, empty_buckets: self.empty_buckets }
     }
 }
 

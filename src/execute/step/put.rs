@@ -60,6 +60,7 @@ pub async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
         return Err(Fault::unexpected("akidb-edge", "resolve", problem).into());
     }
     let renewed = change.action == Action::Replace;
+    let origin = origin_at_new_name(work, change, resource, &spec).await?;
     let action = if renewed { Action::Create } else { change.action };
     if renewed {
         set_aside(work, change).await?;
@@ -75,7 +76,7 @@ pub async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
         spec: resource.spec.clone(),
         needs: resource.needs.clone(),
         step: resource.step.clone(),
-        origin: says_origin(work, change, action).then_some(change.origin),
+        origin: (origin != change.origin || says_origin(work, change, action)).then_some(origin),
         seen: Attributes::new(),
     };
     let earlier = earlier_sets(work, change, action);
@@ -91,7 +92,7 @@ pub async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
     };
     let mut attributes = if renewed { Attributes::new() } else { work.known.of(&change.address) };
     keep(&mut attributes, &earlier);
-    if change.origin == Origin::Imported {
+    if origin == Origin::Imported {
         attributes.insert(TAKEN_IN.to_owned(), true.into());
     }
     let before = change.before.as_ref().filter(|record| !renewed && record.id.is_some());
@@ -134,6 +135,29 @@ pub async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
     }
     let done = Some((change.kind, change.action, took_ms));
     Ok(Ended { done, ..Ended::nothing(&change.address, &made.id) })
+}
+
+/// The origin of what a change makes. Where it gets another name than before, something may be there already that carries this
+/// stack's mark: what says of itself that it was imported was not made.
+async fn origin_at_new_name(
+    work: &Work<'_>,
+    change: &Change,
+    resource: &Resource,
+    spec: &Value,
+) -> Result<Origin, Fault> {
+    let plain = change.kind.on_a_machine() || change.kind.facts().lookup;
+    let anew = change.action == Action::Replace || (change.action == Action::Create && !was_absent(change));
+    if plain || !anew || change.origin != Origin::Made {
+        return Ok(change.origin);
+    }
+    let provider = work.providers.of(change.kind)?.as_ref();
+    let (spec, token, attributes) = (spec.clone(), String::new(), Attributes::new());
+    let look = Put { work, provider, resource, spec, before: None, former: None, token, attributes };
+    let there = work.providers.patience.reading(async || provider.read(&look.subject(None)).await).await?;
+    let old = change.found.as_ref().map(|found| &found.id);
+    let old = old.or(change.before.as_ref().and_then(|record| record.id.as_ref()));
+    let imported = there.is_some_and(|there| there.says_imported() && Some(&there.id) != old);
+    Ok(if imported { Origin::Imported } else { Origin::Made })
 }
 
 /// Whether the journal cannot tell by itself how it came into the state.
