@@ -37,7 +37,10 @@ fn dies_at(ground: &Ground, number: usize, act: &Act) -> (usize, bool) {
     });
     let (ended, end) = std::sync::mpsc::channel();
     let abort = work.abort_handle();
-    runtime().spawn(async move { drop(ended.send(work.await.is_ok())) });
+    runtime().spawn(async move {
+        // Whoever waited may be gone.
+        let _ = ended.send(work.await.is_ok());
+    });
     loop {
         if ground.proxy.held_within(Duration::from_millis(20)) {
             abort.abort();
