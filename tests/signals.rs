@@ -217,7 +217,8 @@ fn what_was_started_to_ignore_hangups_goes_on() {
 fn a_run_that_was_suspended_for_a_moment_goes_on() {
     let (account, proxy) = (Account::new(), proxy());
     let child = held(&account, &proxy, 6);
-    signal(child.id(), "-TSTP");
+    // As Ctrl-Z does, which a process without a job control shell would not obey.
+    signal(child.id(), "-STOP");
     let stat = format!("/proc/{}/stat", child.id());
     let begun = Instant::now();
     while !fs::read_to_string(&stat).expect("its line").rsplit_once(')').is_some_and(|(_, rest)| rest.starts_with(" T"))

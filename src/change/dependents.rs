@@ -98,7 +98,11 @@ impl Names {
             let function = kind == Kind::FunctionVersion && self.function.as_deref() == Some(text);
             bucket || function || self.anywhere.iter().any(|name| name == text)
         };
-        any_text(spec, &text)
+        // The key of an object may read like the name of a bucket.
+        match (kind, spec.get("bucket")) {
+            (Kind::Object, Some(bucket)) => any_text(bucket, &text),
+            _ => any_text(spec, &text),
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use super::walk::{self, EmptyArgs, PlanArgs, Purpose, Run, RunArgs};
 use crate::change::Scope;
 use crate::desired::Built;
 use crate::exit::{self, Failure};
-use crate::ledger::Ledger;
+use crate::ledger::{Lease, Ledger};
 use crate::report::{self, Terminal};
 use crate::resource::{Action, Address, Artefacts, Changes, Ending, Kind, Origin, Remembered, RunSummary};
 
@@ -130,7 +130,9 @@ async fn cut_off_before_it_began(
     let store = walk::store(&context.global, &context.session, stack, Some(connection)).await?;
     let began = now.runs.last().and_then(|run| run.at.parse::<jiff::Timestamp>().ok());
     let held = store.lease().await?.filter(|lease| began.is_none_or(|began| lease.since > began));
-    let Some(held) = held.filter(|_| args.to.is_none()) else { return Ok(()) };
+    // The same command again is what was meant.
+    let other = |held: &Lease| args.to.is_none() && !held.command.starts_with("rollback --stack ");
+    let Some(held) = held.filter(other) else { return Ok(()) };
     let problem = format!(
         "the last command, {} by {}@{}, was ended before it changed anything and has no revision; the last one that has is \
          revision {}",

@@ -21,14 +21,16 @@ const OF_OTHERS: &[&str] = &[
     "--bucket",
     "--create-bucket-configuration",
     "--hosted-zone-id",
+    "--library",
     "--no-block",
+    "--query-gpu",
     "--now",
     "--version",
     "--help",
 ];
 
 /// Words after `akidb-edge` that are no verb: the program itself is meant.
-const PROSE: &[&str] = &["itself", "did", "asks", "nothing", "or", "prod", "use", "wrote", "week13"];
+const PROSE: &[&str] = &["itself", "did", "asks", "which", "nothing", "or", "prod", "use", "wrote", "week13"];
 
 fn files(directory: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).expect("a folder").flatten() {
