@@ -101,7 +101,7 @@ pub fn need_requests(plan: &Plan, requested: &[String]) -> Result<(), Failure> {
     };
     let waiting: Vec<&str> = plan.steps.iter().filter(|step| step.on_request).map(|step| step.id.as_str()).collect();
     let next = match waiting.as_slice() {
-        [] => "leave --request out: no step of the plan waits to be asked for".to_owned(),
+        [] => "leave --request out: the plan has no step on request".to_owned(),
         all => format!("the steps that wait to be asked for: {}", all.join(", ")),
     };
     let problem = match plan.step(unknown) {

@@ -65,7 +65,7 @@ pub fn from_file(path: &Path) -> Result<All, Failure> {
     let text = std::fs::read_to_string(path).map_err(|why| bad(why.to_string()))?;
     let document: Value = serde_json::from_str(&text).map_err(|why| bad(why.to_string()))?;
     let resources = document.get("state").unwrap_or(&document).get("resources").cloned();
-    let none = || bad("it is no document of state export: it has no resources".to_owned());
+    let none = || bad("it is not a document of state export: it has no resources".to_owned());
     let held: Vec<(Option<Address>, Value)> = match resources.ok_or_else(none)? {
         Value::Object(all) => all.into_iter().map(|(address, one)| (address.parse().ok(), one)).collect(),
         Value::Array(all) => all.into_iter().map(|one| (None, one)).collect(),
