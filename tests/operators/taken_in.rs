@@ -297,7 +297,7 @@ fn an_adoption_that_was_killed_is_still_one() {
     let plan = theirs.stack.plan("plan.yaml", &step);
     let proxy = Proxy::start(&local_aws::endpoint());
     let denied = Refusal::of("s3", 403, "AccessDenied", "not today");
-    proxy.on(|call| call.service == "s3" && call.mutates(), Which::Each, Act::Refuse(denied.clone()));
+    proxy.on(|call| call.service == "s3" && call.mutates(), Which::Each, Act::Refuse(denied));
     let denied = Refusal::of("route53", 403, "AccessDenied", "not today");
     proxy.on(|call| call.operation == "ChangeResourceRecordSets", Which::Each, Act::Refuse(denied));
     let words = ["deploy", "--plan", &plan.to_string_lossy(), "--yes"];

@@ -188,7 +188,7 @@ fn what_advice_names_exists() {
                     if own.is_empty() { anywhere(&root, option) } else { own.iter().any(|verb| has(verb, option)) };
                 // A text that names another verb is looked at above.
                 let elsewhere = words.iter().any(|word| root.find_subcommand(bare(word)).is_some());
-                if !there && !(elsewhere && anywhere(&root, option)) {
+                if !(there || elsewhere && anywhere(&root, option)) {
                     wrong.insert(format!("{name}: no {option}: {text:?}"));
                 }
             }

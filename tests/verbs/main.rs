@@ -4,6 +4,7 @@
 mod support;
 
 #[path = "../operators/stack.rs"]
+#[expect(dead_code, reason = "these tests use a part of it")]
 mod stack;
 
 mod advice;

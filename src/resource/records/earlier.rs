@@ -192,9 +192,26 @@ mod tests {
         let plain = |spec: &Value| spec.clone();
         let (a, was) = (set("a.example.net", "192.0.2.1"), set("a.example.net", "192.0.2.9"));
         let key = ["a.example.net A"];
-        assert!(!fate(&record(&[was.clone()], &key, &[was.clone()]), &found(&[was.clone()]), &plain).has_work);
-        assert!(fate(&record(&[a.clone()], &key, &[was.clone()]), &found(&[a.clone()]), &plain).has_work);
-        assert!(!fate(&record(&[a.clone()], &key, &[was]), &found(&[]), &plain).has_work, "others deleted it");
-        assert!(!fate(&record(&[a.clone()], &key, &[]), &found(&[a]), &plain).has_work);
+        assert!(
+            !fate(
+                &record(std::slice::from_ref(&was), &key, std::slice::from_ref(&was)),
+                &found(std::slice::from_ref(&was)),
+                &plain
+            )
+            .has_work
+        );
+        assert!(
+            fate(
+                &record(std::slice::from_ref(&a), &key, std::slice::from_ref(&was)),
+                &found(std::slice::from_ref(&a)),
+                &plain
+            )
+            .has_work
+        );
+        assert!(
+            !fate(&record(std::slice::from_ref(&a), &key, std::slice::from_ref(&was)), &found(&[]), &plain).has_work,
+            "others deleted it"
+        );
+        assert!(!fate(&record(std::slice::from_ref(&a), &key, &[]), &found(std::slice::from_ref(&a)), &plain).has_work);
     }
 }
