@@ -92,7 +92,7 @@ fn through_what(described: &ConnectionDescription) -> Vec<Check> {
     checks
 }
 
-/// The proxies, and the hosts that are reached without one; none when there is no proxy.
+/// The proxies in use, and the hosts that are reached directly. None without a proxy.
 fn proxy(described: &ConnectionDescription) -> Option<Check> {
     let proxies = &described.proxies;
     let each = [("https", &proxies.https), ("http", &proxies.http)];

@@ -58,7 +58,7 @@ struct Held {
 /// finds it.
 ///
 /// # Errors
-/// When the file cannot be read, or is no such document.
+/// When the file cannot be read, or is not such a document.
 pub fn from_file(path: &Path) -> Result<All, Failure> {
     let next = "write it with akidb-edge state export --out FILE";
     let bad = |why: String| Failure::refused(format!("{}: {why}", path.display()), next);

@@ -133,7 +133,7 @@ async fn put(ledger: &Ledger, whole: &Whole, args: &Args, stack: &str) -> Result
     Ok(Pushed { added, kept })
 }
 
-/// The present journal cannot be read: it is kept as it is, and the file takes its place.
+/// The present journal cannot be read: it is kept as it is, and the file replaces it.
 async fn over_a_damaged_one(
     store: Arc<dyn Store>,
     whole: &Whole,

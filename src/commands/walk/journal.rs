@@ -83,7 +83,7 @@ pub fn directory(global: &Global, stack: &str) -> Option<PathBuf> {
 /// Refuses a name that cannot be a stack's. It becomes part of paths and keys.
 ///
 /// # Errors
-/// When it is no name.
+/// When it cannot be used as a name.
 fn stack_name(stack: &str) -> Result<(), Failure> {
     if is_name(stack) && !stack.starts_with('-') && stack.len() <= LONGEST {
         return Ok(());

@@ -106,7 +106,7 @@ pub fn learned(changes: &Changes, before: &Remembered) -> Vec<Fact> {
         if change.kind == Kind::Records {
             keep(&mut attributes, &before_change(before.resources.get(&change.address), found, &resolved));
         }
-        // What a person accepted is no word of the service's.
+        // The service does not know what a person accepted.
         let accepted = before.attribute(change.address.as_str(), ACCEPTED_EXTRAS);
         attributes.extend(accepted.map(|value| (ACCEPTED_EXTRAS.to_owned(), value)));
         (!known).then(|| Fact::Learned { subject, id: found.id.clone(), attributes })
