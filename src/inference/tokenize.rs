@@ -4,6 +4,16 @@ use std::path::Path;
 
 use tokenizers::{Tokenizer, TruncationParams};
 
+/// Which end of a text that is too long is cut off.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Side {
+    /// The end, as all models were trained.
+    #[default]
+    End,
+    /// The beginning.
+    Beginning,
+}
+
 /// Token ids of one text, special tokens included, and whether it was cut.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Tokens {

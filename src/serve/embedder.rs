@@ -10,6 +10,7 @@ use super::trace::story::{self, Story};
 use crate::inference::engine::{Engine, Wish};
 use crate::inference::fault::{Code, EmbedFault};
 use crate::inference::registry::Registry;
+use crate::inference::tokenize::Side;
 
 /// What a client asks for.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +25,10 @@ pub struct Ask {
     pub normalise: Option<bool>,
     /// Cut what is too long; yes when it is not said.
     pub truncate: Option<bool>,
+    /// Which end of what is too long is cut off.
+    pub side: Side,
+    /// The prompt of the model that goes before each text; its default prompt when none is named.
+    pub prompt_name: Option<String>,
     /// Only the first numbers of each vector.
     pub dimensions: Option<usize>,
     /// When the client gives up.
@@ -140,6 +145,8 @@ impl Embedder {
         let wish = Wish {
             normalise: ask.normalise.unwrap_or(true),
             truncate: ask.truncate.unwrap_or(true),
+            side: ask.side,
+            prompt_name: ask.prompt_name.clone(),
             dimensions: ask.dimensions,
             deadline,
         };

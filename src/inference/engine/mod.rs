@@ -16,7 +16,7 @@ use crate::inference::pace::{Measured as Pace, Pace as Meter};
 use crate::inference::pooling::normalise;
 use crate::inference::queue::{Bounds, Budget, Depth, Item, Queue};
 use crate::inference::ticket::Ticket;
-use crate::inference::tokenize::{TextTokenizer, Tokens};
+use crate::inference::tokenize::{Side, TextTokenizer, Tokens};
 use crate::inference::trial;
 use crate::inference::worker::{self, Shared};
 
@@ -39,12 +39,16 @@ pub struct Settings {
 }
 
 /// What a request wants.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Wish {
     /// Make vectors one unit long.
     pub normalise: bool,
     /// Cut texts that are too long; otherwise they are refused.
     pub truncate: bool,
+    /// Which end of a text that is too long is cut off.
+    pub side: Side,
+    /// The prompt of the model that goes before each text; its default prompt when none is named.
+    pub prompt_name: Option<String>,
     /// Keep only so many numbers of each vector (for models that were trained for it).
     pub dimensions: Option<usize>,
     /// When the answer is of no use any more.
@@ -169,7 +173,7 @@ impl Engine {
     pub async fn embed(&self, texts: Vec<String>, wish: Wish) -> Result<Embedded, EmbedFault> {
         let began = Instant::now();
         let late = |_| Err(EmbedFault::new(Code::DeadlineExceeded, LATE));
-        let done = tokio::time::timeout_at(wish.deadline.into(), self.answer(texts, wish)).await.unwrap_or_else(late);
+        let done = tokio::time::timeout_at(wish.deadline.into(), self.answer(texts, &wish)).await.unwrap_or_else(late);
         if done.is_ok() {
             self.pace.add(began.elapsed());
         }
@@ -187,13 +191,13 @@ impl Engine {
     /// # Errors
     /// Another vector than at load (`INTERNAL`), or what a request may meet: no room, no time.
     pub async fn probe(&self, deadline: Instant) -> Result<f32, EmbedFault> {
-        let wish = Wish { normalise: false, truncate: true, dimensions: None, deadline };
-        let done = self.answer(vec![self.canary.text.clone()], wish).await?;
+        let wish = Wish { normalise: false, truncate: true, side: Side::End, prompt_name: None, dimensions: None, deadline };
+        let done = self.answer(vec![self.canary.text.clone()], &wish).await?;
         let fresh = done.vectors.first().map_or(&[][..], Vec::as_slice);
         self.canary.compare(fresh).map_err(|why| EmbedFault::new(Code::Internal, why))
     }
 
-    async fn answer(&self, texts: Vec<String>, wish: Wish) -> Result<Embedded, EmbedFault> {
+    async fn answer(&self, texts: Vec<String>, wish: &Wish) -> Result<Embedded, EmbedFault> {
         if let Some(wanted) = wish.dimensions.filter(|wanted| *wanted == 0 || *wanted > self.folder.dimension) {
             let message =
                 format!("dimensions is {wanted}, but the vectors of {} have {}", self.name(), self.folder.dimension);

@@ -43,7 +43,14 @@ fn hanging() -> (Engine, Arc<AtomicBool>, Sender<()>) {
 }
 
 fn within(limit: Duration) -> Wish {
-    Wish { normalise: true, truncate: false, dimensions: None, deadline: Instant::now() + limit }
+    Wish {
+        normalise: true,
+        truncate: false,
+        side: Side::End,
+        prompt_name: None,
+        dimensions: None,
+        deadline: Instant::now() + limit,
+    }
 }
 
 const LONG: Duration = Duration::from_secs(60);

@@ -11,6 +11,7 @@ use super::{Limits, Loader, Registry, Source, Status};
 use crate::inference::backend::{Backend, Output, Sessions};
 use crate::inference::batch::Batch;
 use crate::inference::engine::{Engine, Settings, Wish};
+use crate::inference::tokenize::Side;
 use crate::inference::event::Silence;
 use crate::inference::fault::Code;
 use crate::inference::folder::{FolderFault, ModelFolder, Variant};
@@ -106,7 +107,14 @@ async fn settles<const N: usize>(now: impl Fn() -> [String; N], wanted: [&str; N
 static UNTIL: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(later);
 
 async fn stamp(engine: &Engine) -> f32 {
-    let wish = Wish { normalise: false, truncate: true, dimensions: None, deadline: later() };
+    let wish = Wish {
+        normalise: false,
+        truncate: true,
+        side: Side::End,
+        prompt_name: None,
+        dimensions: None,
+        deadline: later(),
+    };
     engine.embed(vec!["a text".to_owned()], wish).await.unwrap().vectors[0][1]
 }
 

@@ -32,6 +32,7 @@ pub async fn answer(
         truncate: request.truncate,
         dimensions: request.dimensions.map(|count| usize::try_from(count).unwrap_or(usize::MAX)),
         time,
+        ..Ask::default()
     };
     Ok(response(embedder.embed(ask).await?, encoding, request_id))
 }

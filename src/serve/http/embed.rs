@@ -107,6 +107,7 @@ pub async fn post(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) 
         truncate: request.truncate,
         dimensions: request.dimensions,
         time: time(&headers)?,
+        ..Ask::default()
     };
     let reply = app.embedder.embed(ask).await?;
     let usage = Usage { total_tokens: reply.tokens, duration_ms: (reply.took.as_secs_f64() * 1e5).round() / 100.0 };
@@ -215,6 +216,7 @@ pub async fn get(
         truncate: query.truncate,
         dimensions: query.dimensions,
         time,
+        ..Ask::default()
     };
     let reply = app.embedder.embed(ask).await?;
     let usage = CacheableUsage { total_tokens: reply.tokens };
