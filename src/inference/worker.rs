@@ -7,7 +7,7 @@ use super::backend::Backend;
 use super::batch::Batch;
 use super::event::{BatchRun, Listener};
 use super::fault::{Code, EmbedFault};
-use super::pooling::{Pooling, pool};
+use super::head::Head;
 use super::queue::{Item, Queue, Work};
 
 /// What all workers of a model share.
@@ -20,10 +20,8 @@ pub struct Shared {
     pub alone: Option<Mutex<Box<dyn Backend>>>,
     /// Tokens from which that session is the faster one.
     pub alone_from: usize,
-    /// Numbers in a vector.
-    pub dimension: usize,
-    /// How they come about.
-    pub pooling: Pooling,
+    /// What makes vectors of a graph's output.
+    pub head: Head,
     /// Id that fills rows up.
     pub pad: u32,
     /// Who wants to know.
@@ -50,12 +48,15 @@ fn one(shared: &Shared, backend: &mut dyn Backend, work: Work, batch: &mut Batch
     items.sort_by_key(|item| std::cmp::Reverse(item.ids.len()));
     batch.fill(items.iter().map(|item| &*item.ids), shared.pad);
     let filled = Instant::now();
-    let mut pooled = Duration::ZERO;
+    batch.skips.clear();
+    batch.skips.extend(items.iter().map(|item| item.prompt));
+    let (mut pooled, mut made) = (Duration::ZERO, Ok(()));
     let ran = backend.run(batch, &mut |output| {
         let begin = Instant::now();
-        pool(output, batch, shared.dimension, shared.pooling, vectors);
+        made = shared.head.vectors(output, batch, vectors);
         pooled = begin.elapsed();
     });
+    let ran = ran.and(made);
     let inference = filled.elapsed().saturating_sub(pooled);
     let around = filled.duration_since(began) + pooled;
     let tokens = batch.tokens();

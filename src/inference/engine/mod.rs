@@ -12,8 +12,8 @@ use crate::inference::canary::{self, Canary, Question};
 use crate::inference::event::Listener;
 use crate::inference::fault::{Code, EmbedFault};
 use crate::inference::folder::{FolderFault, ModelFolder};
+use crate::inference::head::{Head, normalise};
 use crate::inference::pace::{Measured as Pace, Pace as Meter};
-use crate::inference::pooling::normalise;
 use crate::inference::queue::{Bounds, Budget, Depth, Item, Queue};
 use crate::inference::ticket::Ticket;
 use crate::inference::tokenize::{Side, TextTokenizer, Tokens};
@@ -98,16 +98,16 @@ impl Engine {
         listener: Arc<dyn Listener>,
     ) -> Result<Self, FolderFault> {
         let bad = |file: &std::path::Path, why: String| FolderFault::Bad { file: file.display().to_string(), why };
-        let tokenizer =
-            TextTokenizer::read(&folder.tokenizer, folder.longest).map_err(|why| bad(&folder.tokenizer, why))?;
+        let tokenizer = TextTokenizer::read(&folder).map_err(|why| bad(&folder.tokenizer, why))?;
         let ids = tokenizer.vocabulary();
-        if ids > folder.vocabulary {
-            let why = format!("it gives ids up to {}, but the graph knows {} only", ids - 1, folder.vocabulary);
+        if let Some(known) = folder.vocabulary.filter(|known| ids > *known) {
+            let why = format!("it gives ids up to {}, but the graph knows {known} only", ids - 1);
             return Err(bad(&folder.tokenizer, why));
         }
-        let measured =
-            trial::measure(&mut sessions, &folder, settings, tokenizer.pad()).map_err(|why| bad(&folder.graph, why))?;
-        let canary = sing(&mut sessions, &folder, &tokenizer)?;
+        let head = Head::read(&folder)?;
+        let measured = trial::measure(&mut sessions, &folder, &head, settings, tokenizer.pad())
+            .map_err(|why| bad(&folder.graph, why))?;
+        let canary = sing(&mut sessions, &folder, &head, &tokenizer)?;
         let workers = sessions.each.len();
         let queue = Queue::new(settings.bounds, measured.budget, workers, measured.speed * workers as f64);
         let shared = Arc::new(Shared {
@@ -115,8 +115,7 @@ impl Engine {
             queue,
             alone: sessions.alone.map(std::sync::Mutex::new),
             alone_from: measured.alone_from,
-            dimension: folder.dimension,
-            pooling: folder.pooling,
+            head,
             pad: tokenizer.pad(),
             listener,
         });
@@ -162,7 +161,7 @@ impl Engine {
     /// # Errors
     /// What the tokenizer said.
     pub fn tokenise(&self, text: &str) -> Result<Tokens, EmbedFault> {
-        self.tokenizer.encode(text).map_err(|why| EmbedFault::new(Code::InvalidRequest, why))
+        self.tokenizer.encode("", text, Side::End).map_err(|why| EmbedFault::new(Code::InvalidRequest, why))
     }
 
     /// Vectors for these texts, or a refusal when the deadline comes first: nobody reads a later answer, and a device that hangs
@@ -191,7 +190,8 @@ impl Engine {
     /// # Errors
     /// Another vector than at load (`INTERNAL`), or what a request may meet: no room, no time.
     pub async fn probe(&self, deadline: Instant) -> Result<f32, EmbedFault> {
-        let wish = Wish { normalise: false, truncate: true, side: Side::End, prompt_name: None, dimensions: None, deadline };
+        let wish =
+            Wish { normalise: false, truncate: true, side: Side::End, prompt_name: None, dimensions: None, deadline };
         let done = self.answer(vec![self.canary.text.clone()], &wish).await?;
         let fresh = done.vectors.first().map_or(&[][..], Vec::as_slice);
         self.canary.compare(fresh).map_err(|why| EmbedFault::new(Code::Internal, why))
@@ -205,7 +205,8 @@ impl Engine {
         }
         self.shared.queue.foresee(texts.iter().map(|text| self.guess.tokens(text.len())), wish.deadline)?;
         let (began, bytes) = (Instant::now(), texts.iter().map(String::len).sum());
-        let tokens = self.tokenise_all(texts, wish.truncate).await?;
+        let prompt = self.prompt(wish.prompt_name.as_deref())?;
+        let tokens = self.tokenise_all(texts, prompt, wish).await?;
         let tokenising = began.elapsed();
         if tokens.is_empty() {
             return Ok(Embedded { vectors: Vec::new(), tokens: 0, tokenising, waited: Duration::ZERO });
@@ -218,6 +219,7 @@ impl Engine {
         let since = Instant::now();
         let item = |(place, tokens): (usize, Tokens)| Item {
             ids: tokens.ids,
+            prompt: tokens.prompt,
             place,
             ticket: ticket.clone(),
             since,
@@ -237,12 +239,26 @@ impl Engine {
         Ok(Embedded { vectors, tokens: count, tokenising, waited })
     }
 
-    async fn tokenise_all(&self, texts: Vec<String>, truncate: bool) -> Result<Vec<Tokens>, EmbedFault> {
+    /// What goes before each text of a request.
+    fn prompt(&self, name: Option<&str>) -> Result<&str, EmbedFault> {
+        let prompts = &self.folder.prompts;
+        prompts.of(name).ok_or_else(|| {
+            let names: Vec<_> = prompts.names().collect();
+            let there =
+                if names.is_empty() { "it has none".to_owned() } else { format!("there are: {}", names.join(", ")) };
+            let message = format!("the model {} has no prompt {:?}; {there}", self.name(), name.unwrap_or_default());
+            EmbedFault::new(Code::InvalidRequest, message)
+        })
+    }
+
+    async fn tokenise_all(&self, texts: Vec<String>, prompt: &str, wish: &Wish) -> Result<Vec<Tokens>, EmbedFault> {
         let tokenizer = self.tokenizer.clone();
+        let (side, truncate) = (wish.side, wish.truncate);
         if texts.iter().map(String::len).sum::<usize>() <= INLINE_CHARACTERS {
-            return tokenise(&tokenizer, &texts, truncate);
+            return tokenise(&tokenizer, prompt, &texts, side, truncate);
         }
-        tokio::task::spawn_blocking(move || tokenise(&tokenizer, &texts, truncate))
+        let prompt = prompt.to_owned();
+        tokio::task::spawn_blocking(move || tokenise(&tokenizer, &prompt, &texts, side, truncate))
             .await
             .unwrap_or_else(|why| Err(EmbedFault::new(Code::Internal, format!("the tokenizer ended: {why}"))))
     }
@@ -262,15 +278,21 @@ impl Drop for Engine {
 }
 
 /// Every session embeds the canary: all have to agree with the folder and with each other.
-fn sing(sessions: &mut Sessions, folder: &ModelFolder, tokenizer: &TextTokenizer) -> Result<Canary, FolderFault> {
+fn sing(
+    sessions: &mut Sessions,
+    folder: &ModelFolder,
+    head: &Head,
+    tokenizer: &TextTokenizer,
+) -> Result<Canary, FolderFault> {
     let file = folder.root.join("canary.json");
     let bad = |file: &std::path::Path, why: String| FolderFault::Bad { file: file.display().to_string(), why };
     let question = Question::read(&file, folder.dimension).map_err(|why| bad(&file, why))?;
-    let tokens = tokenizer.encode(&question.text).map_err(|why| bad(&folder.tokenizer, why))?;
+    let prompt = folder.prompts.of(None).unwrap_or_default();
+    let tokens = tokenizer.encode(prompt, &question.text, Side::End).map_err(|why| bad(&folder.tokenizer, why))?;
     let mut first: Option<Canary> = None;
     for session in sessions.each.iter_mut().chain(&mut sessions.alone) {
-        let vector = canary::embed(session.as_mut(), &tokens.ids, tokenizer.pad(), folder)
-            .map_err(|why| bad(&folder.graph, why))?;
+        let vector =
+            canary::embed(session.as_mut(), &tokens, tokenizer.pad(), head).map_err(|why| bad(&folder.graph, why))?;
         match &first {
             None => {
                 question.check(&vector).map_err(|why| bad(&folder.graph, format!("the canary: {why}")))?;
@@ -282,10 +304,16 @@ fn sing(sessions: &mut Sessions, folder: &ModelFolder, tokenizer: &TextTokenizer
     first.ok_or_else(|| bad(&folder.graph, "there is no session".to_owned()))
 }
 
-fn tokenise(tokenizer: &TextTokenizer, texts: &[String], truncate: bool) -> Result<Vec<Tokens>, EmbedFault> {
+fn tokenise(
+    tokenizer: &TextTokenizer,
+    prompt: &str,
+    texts: &[String],
+    side: Side,
+    truncate: bool,
+) -> Result<Vec<Tokens>, EmbedFault> {
     let mut all = Vec::with_capacity(texts.len());
     for (place, text) in texts.iter().enumerate() {
-        let tokens = tokenizer.encode(text).map_err(|why| EmbedFault::new(Code::InvalidRequest, why))?;
+        let tokens = tokenizer.encode(prompt, text, side).map_err(|why| EmbedFault::new(Code::InvalidRequest, why))?;
         if tokens.cut && !truncate {
             let longest = tokenizer.longest();
             let message = format!(

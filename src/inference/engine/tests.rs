@@ -8,7 +8,7 @@ use super::*;
 use crate::inference::backend::{Backend, Output};
 use crate::inference::batch::Batch;
 use crate::inference::event::Silence;
-use crate::inference::folder::Variant;
+use crate::inference::folder::{Arithmetic, Variant};
 
 /// Answers at once until it is told to hang; then with the end of the channel.
 struct Hanging {
@@ -36,8 +36,8 @@ fn hanging() -> (Engine, Arc<AtomicBool>, Sender<()>) {
         batch_tokens: Some(512),
         candidates: &[64],
     };
-    let sessions = Sessions { each, alone: None, runs_on: "test".to_owned() };
-    let folder = ModelFolder::open(&root, Variant::Fp32).unwrap();
+    let sessions = Sessions { each, alone: None, arithmetic: Arithmetic::Exact, runs_on: "test".to_owned() };
+    let folder = ModelFolder::open(&root, &Variant::Fp32.into()).unwrap();
     let engine = Engine::start("tiny", folder, "1".to_owned(), sessions, &settings, Arc::new(Silence)).unwrap();
     (engine, hangs, begin)
 }

@@ -31,6 +31,8 @@ const SPEED_WEIGHT: f64 = 0.1;
 pub struct Item {
     /// Its token ids.
     pub ids: Box<[u32]>,
+    /// Tokens at its beginning that belong to a prompt.
+    pub prompt: usize,
     /// Its place in its request.
     pub place: usize,
     /// The request.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::health::Peer;
 use super::model_sync::origin::From as SyncFrom;
-use crate::inference::folder::Variant;
+use crate::inference::folder::Choice;
 use crate::inference::onnx::provider::Device;
 use crate::serve::admission::Rules;
 use crate::serve::connection::Heads;
@@ -101,8 +101,8 @@ pub struct Config {
     pub only: Option<PathBuf>,
     /// Numbers that the default model's vectors have to have.
     pub dimension: Option<usize>,
-    /// Which graph of a model's folder.
-    pub variant: Variant,
+    /// Which graph of a model's folder, and what its files do not say. A graph that is named is the default model's.
+    pub choice: Choice,
     /// What runs graphs.
     pub device: Device,
     /// When that cannot be had, the processor runs them.

@@ -53,6 +53,8 @@ pub const SETTINGS: &[Setting] = &[
     row("model-dimension", "AKIDB_MODEL_DIMENSION", One("N"), "", "Refuse to start when the model's vectors have another length"),
     row("embedding-provider", "AKIDB_EMBEDDING_PROVIDER", One("NAME"), "onnx", "What makes vectors: onnx"),
     row("variant", "AKIDB_MODEL_VARIANT", One("VARIANT"), "auto", "Which graph: auto, fp32 or int8"),
+    row("graph", "AKIDB_MODEL_GRAPH", One("FILE"), "", "The graph of the default model, by its path in its folder; it goes before --variant"),
+    row("pooling", "AKIDB_MODEL_POOLING", One("MODE"), "", "The pooling of models whose files do not say it: mean, cls, last-token, max, mean-sqrt-len or weighted-mean"),
     row("device", "AKIDB_ONNX_EXECUTION_PROVIDER", One("PROVIDER"), "cpu", "What runs the graph: cpu, cuda, tensorrt or openvino"),
     row("fallback", "AKIDB_FALLBACK", One("PROVIDER"), "", "What runs it when that cannot be had: cpu; otherwise the model is not loaded"),
     row("engine-cache", "AKIDB_TENSORRT_CACHE", One("FOLDER"), "", "Where TensorRT keeps its engines"),

@@ -39,7 +39,7 @@ fn one(app: &App, model: &Listed, default: &str) -> Value {
         "version": engine.map(|engine| &engine.hash),
         "version_name": model.source.version,
         "max_tokens": engine.map(|engine| engine.folder.longest),
-        "pooling": engine.map(|engine| engine.folder.pooling.name()),
+        "pooling": engine.map(|engine| engine.folder.pooling()),
         "variant": engine.map(|engine| engine.folder.variant.name()),
         "execution_provider": engine.map(|engine| &engine.runs_on),
         "pinned": model.pinned,
