@@ -25,8 +25,8 @@ pub struct Ask {
     pub normalise: Option<bool>,
     /// Cut what is too long; yes when it is not said.
     pub truncate: Option<bool>,
-    /// Which end of what is too long is cut off.
-    pub side: Side,
+    /// Which end of what is too long is cut off; as the model has it when it is not said.
+    pub side: Option<Side>,
     /// The prompt of the model that goes before each text; its default prompt when none is named.
     pub prompt_name: Option<String>,
     /// Only the first numbers of each vector.

@@ -45,8 +45,8 @@ pub struct Wish {
     pub normalise: bool,
     /// Cut texts that are too long; otherwise they are refused.
     pub truncate: bool,
-    /// Which end of a text that is too long is cut off.
-    pub side: Side,
+    /// Which end of a text that is too long is cut off; as the model has it when it is not said.
+    pub side: Option<Side>,
     /// The prompt of the model that goes before each text; its default prompt when none is named.
     pub prompt_name: Option<String>,
     /// Keep only so many numbers of each vector (for models that were trained for it).
@@ -161,7 +161,7 @@ impl Engine {
     /// # Errors
     /// What the tokenizer said.
     pub fn tokenise(&self, text: &str) -> Result<Tokens, EmbedFault> {
-        self.tokenizer.encode("", text, Side::End).map_err(|why| EmbedFault::new(Code::InvalidRequest, why))
+        self.tokenizer.encode("", text, self.folder.side).map_err(|why| EmbedFault::new(Code::InvalidRequest, why))
     }
 
     /// Vectors for these texts, or a refusal when the deadline comes first: nobody reads a later answer, and a device that hangs
@@ -190,8 +190,7 @@ impl Engine {
     /// # Errors
     /// Another vector than at load (`INTERNAL`), or what a request may meet: no room, no time.
     pub async fn probe(&self, deadline: Instant) -> Result<f32, EmbedFault> {
-        let wish =
-            Wish { normalise: false, truncate: true, side: Side::End, prompt_name: None, dimensions: None, deadline };
+        let wish = Wish { normalise: false, truncate: true, side: None, prompt_name: None, dimensions: None, deadline };
         let done = self.answer(vec![self.canary.text.clone()], &wish).await?;
         let fresh = done.vectors.first().map_or(&[][..], Vec::as_slice);
         self.canary.compare(fresh).map_err(|why| EmbedFault::new(Code::Internal, why))
@@ -229,7 +228,7 @@ impl Engine {
         drop(ticket);
         let (mut vectors, waited) = waiting.answer().await?;
         for vector in &mut vectors {
-            if let Some(wanted) = wish.dimensions {
+            if let Some(wanted) = wish.dimensions.or(self.folder.prompts.dimensions) {
                 vector.truncate(wanted);
             }
             if wish.normalise {
@@ -253,7 +252,7 @@ impl Engine {
 
     async fn tokenise_all(&self, texts: Vec<String>, prompt: &str, wish: &Wish) -> Result<Vec<Tokens>, EmbedFault> {
         let tokenizer = self.tokenizer.clone();
-        let (side, truncate) = (wish.side, wish.truncate);
+        let (side, truncate) = (wish.side.unwrap_or(self.folder.side), wish.truncate);
         if texts.iter().map(String::len).sum::<usize>() <= INLINE_CHARACTERS {
             return tokenise(&tokenizer, prompt, &texts, side, truncate);
         }
@@ -288,7 +287,7 @@ fn sing(
     let bad = |file: &std::path::Path, why: String| FolderFault::Bad { file: file.display().to_string(), why };
     let question = Question::read(&file, folder.dimension).map_err(|why| bad(&file, why))?;
     let prompt = folder.prompts.of(None).unwrap_or_default();
-    let tokens = tokenizer.encode(prompt, &question.text, Side::End).map_err(|why| bad(&folder.tokenizer, why))?;
+    let tokens = tokenizer.encode(prompt, &question.text, folder.side).map_err(|why| bad(&folder.tokenizer, why))?;
     let mut first: Option<Canary> = None;
     for session in sessions.each.iter_mut().chain(&mut sessions.alone) {
         let vector =

@@ -46,7 +46,7 @@ fn within(limit: Duration) -> Wish {
     Wish {
         normalise: true,
         truncate: false,
-        side: Side::End,
+        side: None,
         prompt_name: None,
         dimensions: None,
         deadline: Instant::now() + limit,

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::read::bad;
 use super::{FolderFault, ModelFolder, Modules, Step, Variant};
 use crate::inference::graph_file;
+use crate::inference::tokenize::Side;
 
 /// The way in which numbers are computed, where other ways give vectors that differ by more than 1e-4.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
@@ -74,6 +75,7 @@ impl ModelFolder {
         json!({
             "dimension": self.dimension,
             "longest": self.longest,
+            "side": self.side == Side::End,
             "lower_case": self.lower_case,
             "first_position": self.first_position,
             "pooling": pools,

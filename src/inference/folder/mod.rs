@@ -19,6 +19,7 @@ pub use modules::{Activation, Dense, Modules, Step};
 pub use pooling::{Pooling, Pools};
 pub use prompts::{FILE as PROMPTS_FILE, Prompts};
 
+use super::tokenize::Side;
 use length::Sentence;
 use read::{bad, missing, must};
 
@@ -79,6 +80,8 @@ pub struct ModelFolder {
     pub vocabulary: Option<usize>,
     /// Tokens of a text that are read, special tokens included.
     pub longest: usize,
+    /// Which end of a longer text is cut off, for requests that do not say.
+    pub side: Side,
     /// Whether texts are made lower case before the tokenizer's own rules.
     pub lower_case: bool,
     /// The id of the padding, when a file says it.
@@ -155,9 +158,11 @@ impl ModelFolder {
             Some(_) => width,
         };
         let sentence = Sentence::read(&inner)?;
+        let (longest, side) = length::longest(&inner, &config, &sentence)?;
         Ok(Self {
             dimension,
-            longest: length::longest(&inner, &config, &sentence)?,
+            longest,
+            side,
             lower_case: sentence.do_lower_case,
             prompts: Prompts::read(root)?,
             first_position: config.first_position(),

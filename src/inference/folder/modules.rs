@@ -112,6 +112,9 @@ impl Modules {
     }
 
     fn add(&mut self, folder: &Path, module: &Module) -> Result<(), FolderFault> {
+        if !module.kind.starts_with("sentence_transformers.") {
+            self.refuse(module, "it is code of the model's own, which is not run here");
+        }
         let pooled = self.pools.is_some();
         match module.class() {
             "Transformer" if !pooled => folder.clone_into(&mut self.inner),

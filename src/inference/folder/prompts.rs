@@ -1,4 +1,4 @@
-//! `config_sentence_transformers.json`: what goes before a text.
+//! `config_sentence_transformers.json`: what goes before a text, and how much of a vector is kept.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,13 +13,15 @@ pub const FILE: &str = "config_sentence_transformers.json";
 /// Names that every model has since sentence-transformers 5; without a text of their own they add nothing.
 const ALWAYS: [&str; 2] = ["query", "document"];
 
-/// The prompts of a model.
+/// What a model wants of every request that does not say otherwise.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
 pub struct Prompts {
     /// By name.
     named: BTreeMap<String, String>,
     /// The one for requests that name none.
     default: Option<String>,
+    /// Numbers of a vector that are kept, for requests that say nothing.
+    pub dimensions: Option<usize>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -28,6 +30,7 @@ struct File {
     model_type: Option<String>,
     prompts: Option<BTreeMap<String, Option<String>>>,
     default_prompt_name: Option<String>,
+    truncate_dim: Option<usize>,
 }
 
 impl Prompts {
@@ -43,7 +46,8 @@ impl Prompts {
         }
         let named: BTreeMap<_, _> =
             file.prompts.unwrap_or_default().into_iter().map(|(name, text)| (name, text.unwrap_or_default())).collect();
-        let prompts = Self { named, default: file.default_prompt_name };
+        let dimensions = file.truncate_dim.filter(|numbers| *numbers > 0);
+        let prompts = Self { named, default: file.default_prompt_name, dimensions };
         match &prompts.default {
             Some(name) if prompts.of(Some(name)).is_none() => {
                 let why = format!("default_prompt_name is {name:?}, and prompts has no text of that name");

@@ -78,7 +78,7 @@ const MEAN: (&str, &str) = ("1_Pooling/config.json", r#"{"pooling_mode": "mean",
 fn modules_are_read_in_their_order() {
     let dense = r#"{"in_features": 8, "out_features": 4, "bias": true, "activation_function": "torch.nn.modules.activation.Tanh"}"#;
     let list = modules(
-        r#", {"path": "2_Dense", "type": "sentence_transformers.models.Dense"}, {"path": "3_Normalize", "type": "x.Normalize"}"#,
+        r#", {"path": "2_Dense", "type": "sentence_transformers.models.Dense"}, {"path": "3_Normalize", "type": "sentence_transformers.models.Normalize"}"#,
     );
     let files = [("modules.json", list.as_str()), MEAN, ("2_Dense/config.json", dense)];
     let why = open(&files).unwrap_err();
@@ -95,7 +95,11 @@ fn modules_are_read_in_their_order() {
 
 #[test]
 fn what_is_not_applied_is_named() {
-    for (kind, path) in [("sentence_transformers.models.CNN", "2_CNN"), ("x.Router", ""), ("custom.Thing", "2_T")] {
+    for (kind, path) in [
+        ("sentence_transformers.models.CNN", "2_CNN"),
+        ("sentence_transformers.base.modules.router.Router", ""),
+        ("custom.Thing", "2_T"),
+    ] {
         let list = modules(&format!(r#", {{"path": "{path}", "type": "{kind}"}}"#));
         let opened = open(&[("modules.json", &list), MEAN]).unwrap();
         let why = opened.modules.unserved.unwrap();
@@ -106,7 +110,7 @@ fn what_is_not_applied_is_named() {
     std::fs::remove_file(folder.path().join("config.json")).unwrap();
     let why = ModelFolder::open(folder.path(), &Choice::default()).unwrap_err().to_string();
     assert!(why.contains("StaticEmbedding"), "{why}");
-    let list = modules(r#", {"path": "../other", "type": "x.Normalize"}"#);
+    let list = modules(r#", {"path": "../other", "type": "sentence_transformers.models.Normalize"}"#);
     assert!(open(&[("modules.json", &list), MEAN]).unwrap_err().contains("outside"));
 }
 
@@ -132,7 +136,7 @@ fn the_version_covers_all_that_changes_a_vector() {
         opened.version(Arithmetic::Exact).unwrap()
     };
     let plain = version(&[]);
-    let normalize = modules(r#", {"path": "2_N", "type": "x.Normalize"}"#);
+    let normalize = modules(r#", {"path": "2_N", "type": "sentence_transformers.models.Normalize"}"#);
     // `graph` with one initializer whose data lies in `data`.
     let graph = "\x3a\x14\x2a\x12\x6a\x10\x0a\x08location\x12\x04data";
     let external = [("model.onnx", graph), ("data", "one")];

@@ -15,7 +15,6 @@ use crate::inference::event::Silence;
 use crate::inference::fault::Code;
 use crate::inference::folder::{Arithmetic, FolderFault, ModelFolder, Variant};
 use crate::inference::queue::Bounds;
-use crate::inference::tokenize::Side;
 
 /// Answers with its version in the second number of each vector.
 struct Stamp(f32);
@@ -107,14 +106,8 @@ async fn settles<const N: usize>(now: impl Fn() -> [String; N], wanted: [&str; N
 static UNTIL: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(later);
 
 async fn stamp(engine: &Engine) -> f32 {
-    let wish = Wish {
-        normalise: false,
-        truncate: true,
-        side: Side::End,
-        prompt_name: None,
-        dimensions: None,
-        deadline: later(),
-    };
+    let wish =
+        Wish { normalise: false, truncate: true, side: None, prompt_name: None, dimensions: None, deadline: later() };
     engine.embed(vec!["a text".to_owned()], wish).await.unwrap().vectors[0][1]
 }
 
