@@ -1,6 +1,7 @@
 //! Text to token ids, with the model's own tokenizer.
 
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use tokenizers::{Tokenizer, TruncationParams};
 
@@ -29,6 +30,8 @@ pub struct Tokens {
 pub struct TextTokenizer {
     tokenizer: Tokenizer,
     longest: usize,
+    /// The same without a cut, made when it is asked for.
+    uncut: OnceLock<Arc<Tokenizer>>,
 }
 
 impl TextTokenizer {
@@ -42,12 +45,22 @@ impl TextTokenizer {
         let cut = TruncationParams { max_length: longest, ..TruncationParams::default() };
         tokenizer.with_truncation(Some(cut)).map_err(|bad| format!("a length of {longest} tokens: {bad}"))?;
         tokenizer.with_padding(None);
-        Ok(Self { tokenizer, longest })
+        Ok(Self { tokenizer, longest, uncut: OnceLock::new() })
     }
 
     /// Tokens that the model reads at most.
     pub fn longest(&self) -> usize {
         self.longest
+    }
+
+    /// The same tokenizer, which cuts nothing.
+    pub(super) fn uncut(&self) -> &Tokenizer {
+        self.uncut.get_or_init(|| {
+            let mut tokenizer = self.tokenizer.clone();
+            // Taking the cut away cannot fail.
+            let _ = tokenizer.with_truncation(None);
+            Arc::new(tokenizer)
+        })
     }
 
     /// One more than the highest id that it can give.
