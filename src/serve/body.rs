@@ -17,7 +17,7 @@ use super::problem::{Cause, Problem};
 /// Compressed bytes above which a body is inflated on a thread that may block.
 const INLINE: usize = 16 << 10;
 /// Bytes of a refused body that are read.
-const DRAINED: usize = 64 << 20;
+const DRAINED: usize = 256 << 20;
 /// Time for that.
 const DRAIN_TIME: Duration = Duration::from_secs(5);
 /// A client that sends nothing for so long waits for the answer.

@@ -89,7 +89,8 @@ impl Embedder {
     /// The model that is meant, by its own name: the default one when none is named. A name that nobody knows stays.
     pub fn model<'a>(&'a self, named: Option<&'a str>) -> Cow<'a, str> {
         let default = self.registry.default_model();
-        match named.filter(|name| !name.is_empty()) {
+        // Settings of clients often have a space behind a name, and no name has one.
+        match named.map(str::trim).filter(|name| !name.is_empty()) {
             None => default.into(),
             Some(name) if name == default || self.registry.look(name).is_some() => name.into(),
             Some(name) => self.aliases.model(name, &self.registry).map_or(name.into(), Cow::Owned),

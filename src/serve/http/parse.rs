@@ -29,7 +29,7 @@ impl Texts {
     /// # Errors
     /// There are none.
     pub fn some(self, field: &str) -> Result<Vec<String>, Refusal> {
-        if self.0.is_empty() { Err(empty(field)) } else { Ok(self.0) }
+        if self.0.is_empty() { Err(empty(field, "text")) } else { Ok(self.0) }
     }
 }
 
@@ -194,9 +194,9 @@ fn is_json(kind: &[u8]) -> bool {
     essence.is_empty() || essence.ends_with(b"/json") || essence.ends_with(b"+json")
 }
 
-/// A list without a text.
-pub fn empty(field: &str) -> Refusal {
-    let fault = EmbedFault::new(Code::InvalidRequest, format!("{field}: the list is empty; send at least one text"));
+/// A list that has nothing in it.
+pub fn empty(field: &str, what: &str) -> Refusal {
+    let fault = EmbedFault::new(Code::InvalidRequest, format!("{field}: the list is empty; send at least one {what}"));
     Problem::from(fault).of(Cause::Empty).into()
 }
 

@@ -128,7 +128,7 @@ pub async fn tokenize(State(app): State<Arc<App>>, headers: HeaderMap, body: Byt
 pub async fn decode(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Response, Refusal> {
     let Decode { ids: Ids(ids), skip_special_tokens } = json(&headers, &body)?;
     if ids.is_empty() || ids.iter().any(Vec::is_empty) {
-        return Err(empty("ids"));
+        return Err(empty("ids", "token id"));
     }
     within_batch(&app, ids.len())?;
     let engine = engine(&app, &headers).await?;

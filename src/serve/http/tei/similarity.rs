@@ -44,7 +44,7 @@ pub async fn compare(
 ) -> Result<Response, Refusal> {
     let Compared { source_sentence, sentences } = inputs;
     if sentences.is_empty() {
-        return Err(empty("inputs.sentences"));
+        return Err(empty("inputs.sentences", "text"));
     }
     within_batch(app, sentences.len() + 1)?;
     let Parameters { truncate, truncation_direction, prompt_name } = parameters;
