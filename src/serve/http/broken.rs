@@ -34,13 +34,15 @@ pub fn why(body: &[u8], line: usize, column: usize) -> Option<Broken> {
     let stopped = (lines.map(<[u8]>::len).sum::<usize>() + column).min(body.len());
     // Behind a half a reader looks at one more escape before it gives up.
     let half = halves(&body[..stopped]).last().filter(|(at, _)| stopped <= at + 12);
-    half.map(|(_, half)| Broken::Half(Some(half))).or_else(|| bytes(&body[..stopped]))
+    half.map(|(_, half)| Broken::Half(Some(half))).or_else(|| bytes(body, stopped))
 }
 
-/// What is no UTF-8 in the string at whose end a reader stopped: it looks at a string's bytes once it has all of them.
-fn bytes(read: &[u8]) -> Option<Broken> {
-    let inside = read.strip_suffix(b"\"").unwrap_or(read);
-    let string = &inside[inside.iter().rposition(|byte| *byte == b'"').map_or(0, |quote| quote + 1)..];
+/// What is no UTF-8 in the string in which a reader stopped, or behind it.
+fn bytes(body: &[u8], stopped: usize) -> Option<Broken> {
+    let quote = |bytes: &[u8]| bytes.iter().rposition(|byte| *byte == b'"');
+    let inside = body[..stopped].strip_suffix(b"\"").unwrap_or(&body[..stopped]);
+    let begins = &body[quote(inside).map_or(0, |quote| quote + 1)..];
+    let string = begins.split(|byte| *byte == b'"').next().unwrap_or_default();
     let at = std::str::from_utf8(string).err()?.valid_up_to();
     let half = matches!(string[at..], [0xed, 0xa0..=0xbf, ..]);
     Some(if half { Broken::Half(None) } else { Broken::NotUtf8(string[at]) })
