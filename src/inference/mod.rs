@@ -19,6 +19,7 @@ pub mod graph_file;
 pub mod head;
 pub mod onnx;
 pub mod pace;
+pub mod pieces;
 pub mod queue;
 pub mod registry;
 pub mod ticket;

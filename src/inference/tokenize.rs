@@ -1,6 +1,7 @@
 //! Text to token ids, with the model's own tokenizer.
 
 use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
 
 use tokenizers::normalizers::{NormalizerWrapper, Sequence, utils::Lowercase};
 use tokenizers::{Tokenizer, TruncationDirection, TruncationParams};
@@ -41,12 +42,14 @@ pub struct Tokens {
 pub struct TextTokenizer {
     /// It cuts the end.
     tokenizer: Tokenizer,
-    /// It cuts the beginning; nothing where the model reads texts of any length.
-    from_end: Tokenizer,
+    /// It cuts the beginning; made when it is asked for, since vocabularies are large.
+    from_end: OnceLock<Arc<Tokenizer>>,
     longest: usize,
     pad: u32,
     /// Tokens of each prompt.
     prompts: HashMap<String, usize>,
+    /// The same without a cut, made when it is asked for.
+    uncut: OnceLock<Arc<Tokenizer>>,
 }
 
 impl TextTokenizer {
@@ -62,11 +65,16 @@ impl TextTokenizer {
             lower_case(&mut tokenizer)?;
         }
         tokenizer.with_padding(None);
-        let mut from_end = tokenizer.clone();
         cut(&mut tokenizer, folder.longest, TruncationDirection::Right)?;
-        cut(&mut from_end, folder.longest, TruncationDirection::Left)?;
         let pad = folder.pad.unwrap_or_else(|| pad(&tokenizer));
-        let mut read = Self { tokenizer, from_end, longest: folder.longest, pad, prompts: HashMap::new() };
+        let mut read = Self {
+            tokenizer,
+            from_end: OnceLock::new(),
+            uncut: OnceLock::new(),
+            longest: folder.longest,
+            pad,
+            prompts: HashMap::new(),
+        };
         for prompt in folder.prompts.texts() {
             let tokens = read.prompt(prompt)?;
             read.prompts.insert(prompt.to_owned(), tokens);
@@ -77,6 +85,26 @@ impl TextTokenizer {
     /// Tokens that the model reads at most.
     pub fn longest(&self) -> usize {
         self.longest
+    }
+
+    /// The same tokenizer, which cuts nothing.
+    pub(super) fn uncut(&self) -> &Tokenizer {
+        self.uncut.get_or_init(|| {
+            let mut tokenizer = self.tokenizer.clone();
+            // Taking the cut away cannot fail.
+            let _ = tokenizer.with_truncation(None);
+            Arc::new(tokenizer)
+        })
+    }
+
+    /// The same tokenizer, which cuts the beginning.
+    fn from_end(&self) -> Result<&Tokenizer, String> {
+        if let Some(made) = self.from_end.get() {
+            return Ok(made);
+        }
+        let mut tokenizer = self.tokenizer.clone();
+        cut(&mut tokenizer, self.longest, TruncationDirection::Left)?;
+        Ok(self.from_end.get_or_init(|| Arc::new(tokenizer)))
     }
 
     /// One more than the highest id that it can give.
@@ -116,7 +144,7 @@ impl TextTokenizer {
 
     /// The ids, and how many were cut off.
     fn whole(&self, text: &str, side: Side) -> Result<(Tokens, usize), String> {
-        let tokenizer = if side == Side::End { &self.tokenizer } else { &self.from_end };
+        let tokenizer = if side == Side::End { &self.tokenizer } else { self.from_end()? };
         let encoding = tokenizer.encode_fast(text, true).map_err(|bad| bad.to_string())?;
         let over = encoding.get_overflowing().iter().map(|rest| rest.get_ids().len()).sum();
         Ok((Tokens { ids: encoding.get_ids().into(), prompt: 0, cut: over > 0 }, over))
@@ -128,11 +156,6 @@ impl TextTokenizer {
         let special = self.tokenizer.get_added_tokens_decoder();
         let ends = ids.last().is_some_and(|last| special.get(last).is_some_and(|token| token.special));
         Ok(ids.len() - usize::from(ends))
-    }
-
-    /// The tokenizer itself, for those who want its pieces.
-    pub(super) fn inner(&self) -> &Tokenizer {
-        &self.tokenizer
     }
 }
 
@@ -211,7 +234,7 @@ mod tests {
         let tokenizer = tokenizer("tiny");
         let text = format!("hello {}world", "the ".repeat(100));
         let [end, beginning] = [Side::End, Side::Beginning].map(|side| tokenizer.encode("", &text, side).unwrap().ids);
-        let id = |word: &str| tokenizer.inner().token_to_id(word).unwrap();
+        let id = |word: &str| tokenizer.uncut().token_to_id(word).unwrap();
         assert_eq!((end[1], beginning[beginning.len() - 2]), (id("hello"), id("world")));
         assert_eq!([end[0], end[end.len() - 1]], [beginning[0], beginning[beginning.len() - 1]], "special tokens stay");
     }

@@ -1,12 +1,15 @@
 //! What every transport translates to: texts in, vectors out, counted.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Metrics;
+use super::aliases::Aliases;
 use super::config::RequestLimits;
 use super::metrics::Request;
 use super::trace::story::{self, Story};
+use super::unwind::caught;
 use crate::inference::engine::{Engine, Wish};
 use crate::inference::fault::{Code, EmbedFault};
 use crate::inference::registry::Registry;
@@ -62,19 +65,36 @@ struct Times {
 /// Texts to vectors.
 pub struct Embedder {
     registry: Arc<Registry>,
+    aliases: Aliases,
     metrics: Arc<Metrics>,
     limits: RequestLimits,
 }
 
 impl Embedder {
     /// An embedder over these models.
-    pub fn new(registry: Arc<Registry>, metrics: Arc<Metrics>, limits: RequestLimits) -> Self {
-        Self { registry, metrics, limits }
+    pub fn new(registry: Arc<Registry>, aliases: Aliases, metrics: Arc<Metrics>, limits: RequestLimits) -> Self {
+        Self { registry, aliases, metrics, limits }
     }
 
     /// The models.
     pub fn registry(&self) -> &Arc<Registry> {
         &self.registry
+    }
+
+    /// Other names of the models.
+    pub fn aliases(&self) -> &Aliases {
+        &self.aliases
+    }
+
+    /// The model that is meant, by its own name: the default one when none is named. A name that nobody knows stays.
+    pub fn model<'a>(&'a self, named: Option<&'a str>) -> Cow<'a, str> {
+        let default = self.registry.default_model();
+        // Settings of clients often have a space behind a name, and no name has one.
+        match named.map(str::trim).filter(|name| !name.is_empty()) {
+            None => default.into(),
+            Some(name) if name == default || self.registry.look(name).is_some() => name.into(),
+            Some(name) => self.aliases.model(name, &self.registry).map_or(name.into(), Cow::Owned),
+        }
     }
 
     /// Loads the default model.
@@ -96,8 +116,8 @@ impl Embedder {
         version: Option<&str>,
         deadline: Instant,
     ) -> Result<Arc<Engine>, EmbedFault> {
-        let name = model.filter(|name| !name.is_empty()).unwrap_or(self.registry.default_model());
-        let engine = self.registry.engine(name, deadline).await?;
+        let name = self.model(model);
+        let engine = self.registry.engine(&name, deadline).await?;
         match version.filter(|wanted| !wanted.is_empty() && *wanted != "latest" && !engine.hash.starts_with(wanted)) {
             None => Ok(engine),
             Some(wanted) => {
@@ -115,10 +135,10 @@ impl Embedder {
         let began = Instant::now();
         let texts = std::mem::take(&mut ask.texts);
         let count = texts.len();
-        let named = ask.model.as_deref().filter(|name| !name.is_empty());
-        let model = named.unwrap_or(self.registry.default_model());
+        let named = ask.model.take();
+        let model = &*self.model(named.as_deref());
         let under_way = self.metrics.enter(model);
-        let answer = self.answer(&ask, texts, began).await;
+        let answer = caught(self.answer(model, &ask, texts, began)).await.and_then(|answer| answer);
         let took = began.elapsed();
         let times = answer.as_ref().map(|(_, times)| *times).unwrap_or_default();
         let code = answer.as_ref().err().map(|fault| fault.code);
@@ -138,10 +158,16 @@ impl Embedder {
         answer.map(|(reply, _)| Reply { took, ..reply })
     }
 
-    async fn answer(&self, ask: &Ask, texts: Vec<String>, began: Instant) -> Result<(Reply, Times), EmbedFault> {
+    async fn answer(
+        &self,
+        model: &str,
+        ask: &Ask,
+        texts: Vec<String>,
+        began: Instant,
+    ) -> Result<(Reply, Times), EmbedFault> {
         self.within_limits(&texts)?;
         let deadline = began + ask.time.unwrap_or(self.limits.time).min(self.limits.time);
-        let engine = self.engine(ask.model.as_deref(), ask.version.as_deref(), deadline).await?;
+        let engine = self.engine(Some(model), ask.version.as_deref(), deadline).await?;
         let wish = Wish {
             normalise: ask.normalise.unwrap_or(true),
             truncate: ask.truncate.unwrap_or(true),
@@ -163,6 +189,9 @@ impl Embedder {
     }
 
     fn within_limits(&self, texts: &[String]) -> Result<(), EmbedFault> {
+        if texts.is_empty() {
+            return Err(EmbedFault::new(Code::InvalidRequest, "the list of texts is empty; send at least one text"));
+        }
         if texts.len() > self.limits.texts {
             let message = format!(
                 "{} texts in one request; at most {} are taken: send several requests",

@@ -6,6 +6,7 @@ pub mod layers;
 mod resolve;
 pub mod setting;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -47,7 +48,7 @@ impl Default for RequestLimits {
     fn default() -> Self {
         Self {
             body: 8 << 20,
-            texts: 1024,
+            texts: 2048,
             text: 1 << 20,
             time: Duration::from_secs(30),
             queue_wait: Duration::from_secs(2),
@@ -97,6 +98,8 @@ pub struct Config {
     pub models: PathBuf,
     /// The model for requests that name none; it stays in memory.
     pub model: String,
+    /// Other names of models.
+    pub aliases: BTreeMap<String, String>,
     /// The folder of the only model, which then needs no store.
     pub only: Option<PathBuf>,
     /// Numbers that the default model's vectors have to have.

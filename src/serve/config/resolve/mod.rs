@@ -12,11 +12,12 @@ use crate::inference::folder::{Choice, Variant};
 use crate::inference::onnx::provider::Device;
 use crate::serve::admission::{Rules, cors};
 use crate::serve::connection::Heads;
-use crate::serve::health::Peer;
 use crate::serve::log::{Level, Shape};
 use crate::serve::pulse::Patience;
 use crate::serve::tls::TlsFiles;
 use crate::serve::trace::TraceSettings;
+
+mod pairs;
 
 /// Reads values one by one and remembers what is wrong.
 struct Reader<'a> {
@@ -55,6 +56,7 @@ pub fn attempt(layers: &Layers, cores: usize) -> (Config, Vec<Wrong>) {
         grpc,
         models,
         model,
+        aliases: read.aliases(),
         only,
         dimension: read.number_or("model-dimension"),
         choice,
@@ -268,16 +270,6 @@ impl Reader<'_> {
         self.layers.text("host").parse().unwrap_or(loopback)
     }
 
-    fn peers(&mut self) -> Vec<Peer> {
-        let texts: Vec<String> = self.layers.texts("peer").to_vec();
-        let parsed = texts.iter().map(|text| text.parse::<Peer>());
-        let (good, bad): (Vec<_>, Vec<_>) = parsed.partition(Result::is_ok);
-        for why in bad.into_iter().filter_map(Result::err) {
-            self.wrong("peer", why);
-        }
-        good.into_iter().filter_map(Result::ok).collect()
-    }
-
     fn traces(&mut self) -> TraceSettings {
         let share = |text: &str| {
             let share: Option<f64> = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
@@ -288,6 +280,7 @@ impl Reader<'_> {
             share: self.value("trace-sample", 0.1, share),
             region: self.layers.text("region").to_owned(),
             cluster: self.layers.text("cluster").to_owned(),
+            environment: Some(self.layers.text("environment").to_owned()).filter(|name| !name.is_empty()),
         }
     }
 

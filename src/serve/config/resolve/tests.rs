@@ -80,3 +80,17 @@ fn times_and_sizes() {
     assert_eq!([size("64KiB"), size("8MB"), size("9")], [Ok(65_536), Ok(8_000_000), Ok(9)]);
     assert!(size("").is_err() && size("0").is_err() && size("99999999999GiB").is_err() && size("1.5MiB").is_err());
 }
+
+#[test]
+fn aliases_are_pairs() {
+    let read = |text: &[&str]| {
+        let texts: Vec<String> = text.iter().map(|text| (*text).to_owned()).collect();
+        let flag = |name: &str| (name == "model-alias").then(|| texts.clone());
+        resolve(&Layers::read(flag, |_| None, None), 2).map(|config| config.aliases)
+    };
+    let known = read(&["text-embedding-3-small=tiny", "a/b=tiny", "a/b=tiny"]).unwrap();
+    assert_eq!(known, [("a/b", "tiny"), ("text-embedding-3-small", "tiny")].map(|(a, b)| (a.into(), b.into())).into());
+    for wrong in [&["tiny"][..], &["=tiny"], &["a="], &["a=b", "a=c"]] {
+        assert!(read(wrong).unwrap_err()[0].place.starts_with("model-alias"), "{wrong:?}");
+    }
+}
