@@ -241,6 +241,11 @@ impl Listener for Metrics {
         model.tokens.inc_by(batch.tokens as u64);
         model.padding.inc_by(batch.computed.saturating_sub(batch.tokens) as u64);
         model.dropped.inc_by(batch.skipped as u64);
+        model.not_finite.inc_by(batch.not_finite as u64);
+    }
+
+    fn broken(&self, model: &str, _: &str) {
+        self.model(model).broken.inc();
     }
 
     fn load(&self, model: &str, load: &Load) {

@@ -86,6 +86,8 @@ names! {
     TOKENS = Counter "akidb_tokens_processed_total" "Tokens of texts that were run, padding not included";
     PADDING = Counter "akidb_padding_tokens_total" "Tokens that were computed only to fill rows up";
     DROPPED = Counter "akidb_dropped_texts_total" "Texts that were dropped from the queue: nobody waited for them any more, or their time was up";
+    NOT_FINITE = Counter "akidb_not_finite_vectors_total" "Texts whose vector had NaN or an infinite number in it; their requests got NOT_FINITE";
+    BROKEN_BATCHES = Counter "akidb_broken_batches_total" "Batches that the model could not run, or whose run panicked; their requests got INTERNAL";
     CACHE_HITS = Counter "akidb_model_cache_hits_total" "Requests whose model was in memory";
     CACHE_MISSES = Counter "akidb_model_cache_misses_total" "Requests whose model had to be loaded first";
     CACHE_SIZE = Gauge "akidb_model_cache_size" "Models in memory";
