@@ -1,6 +1,6 @@
 //! A thread that takes batches from the queue and runs them.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -44,10 +44,10 @@ struct Buffers {
 /// Runs until the queue is stopped and empty. A panic ends the requests of its batch and no more.
 pub fn run(shared: &Shared, mut own: Box<dyn Backend>) {
     let mut buffers = Buffers::default();
-    while let Some(work) = shared.queue.take() {
-        // What was taken answers its requests when it is dropped. Sessions keep nothing from one run to the next; the buffers
-        // may be half filled, and are made anew.
-        let ended = catch_unwind(AssertUnwindSafe(|| with_session(shared, own.as_mut(), work, &mut buffers)));
+    while let Some(Work { items, alone, skipped, load }) = shared.queue.take() {
+        let mut taken = Taken { shared, items, load, alone, skipped, run: None, told: false };
+        // Sessions keep nothing from one run to the next; the buffers may be half filled, and are made anew.
+        let ended = catch_unwind(AssertUnwindSafe(|| with_session(own.as_mut(), &mut taken, &mut buffers)));
         if let Err(panic) = ended {
             buffers = Buffers::default();
             broken(shared, &format!("it panicked: {}", words(&*panic)));
@@ -67,27 +67,14 @@ fn broken(shared: &Shared, why: &str) {
     let _ = catch_unwind(AssertUnwindSafe(|| shared.listener.broken(&shared.model, why)));
 }
 
-fn with_session(shared: &Shared, own: &mut dyn Backend, work: Work, buffers: &mut Buffers) {
-    let pays = work.alone && work.load.total() >= shared.alone_from;
-    let alone = if pays { shared.alone.as_ref().and_then(|session| session.try_lock().ok()) } else { None };
-    match alone {
-        Some(mut session) => {
-            // A panic within must not poison the lock.
-            let ended = catch_unwind(AssertUnwindSafe(|| one(shared, session.as_mut(), true, work, buffers)));
-            drop(session);
-            if let Err(panic) = ended {
-                std::panic::resume_unwind(panic);
-            }
-        }
-        None => one(shared, own, false, work, buffers),
-    }
-}
-
-/// What a worker has taken: however its run ends, the queue hears of it and each of its requests gets an answer.
+/// What a worker has taken: however its run ends, the queue hears of it and each of its requests gets an answer, when it is
+/// dropped at the latest.
 struct Taken<'a> {
     shared: &'a Shared,
     items: Vec<Item>,
     load: Load,
+    alone: bool,
+    skipped: usize,
     run: Option<Run>,
     told: bool,
 }
@@ -110,14 +97,27 @@ impl Taken<'_> {
 
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
-        self.fail(&EmbedFault::new(Code::Internal, "a fault of the server while the model ran this batch; its log has more"));
+        let message = "a fault of the server while the model ran this batch; its log has more";
+        self.fail(&EmbedFault::new(Code::Internal, message));
     }
 }
 
-fn one(shared: &Shared, backend: &mut dyn Backend, all_cores: bool, work: Work, buffers: &mut Buffers) {
-    let began = Instant::now();
+fn with_session(own: &mut dyn Backend, taken: &mut Taken<'_>, buffers: &mut Buffers) {
+    let shared = taken.shared;
+    let pays = taken.alone && taken.load.total() >= shared.alone_from;
+    let alone = if pays { shared.alone.as_ref().and_then(|session| session.try_lock().ok()) } else { None };
+    let Some(mut session) = alone else { return one(own, false, taken, buffers) };
+    // A panic within must not poison the lock.
+    let ended = catch_unwind(AssertUnwindSafe(|| one(session.as_mut(), true, taken, buffers)));
+    drop(session);
+    if let Err(panic) = ended {
+        resume_unwind(panic);
+    }
+}
+
+fn one(backend: &mut dyn Backend, all_cores: bool, taken: &mut Taken<'_>, buffers: &mut Buffers) {
+    let (began, shared) = (Instant::now(), taken.shared);
     let Buffers { batch, vectors } = buffers;
-    let mut taken = Taken { shared, items: work.items, load: work.load, run: None, told: false };
     taken.items.sort_by_key(|item| std::cmp::Reverse(item.ids.len()));
     batch.fill(taken.items.iter().map(|item| &*item.ids), shared.pad);
     vectors.clear();
@@ -133,40 +133,42 @@ fn one(shared: &Shared, backend: &mut dyn Backend, all_cores: bool, work: Work, 
     let made = vectors.len();
     let ran = ran.and_then(|()| if made == batch.rows { Ok(()) } else { Err(format!("it gives {made} vectors")) });
     if let Err(why) = ran {
-        taken.fail(&EmbedFault::new(Code::Internal, format!("the model could not run this batch: {why}")));
-        return broken(shared, &why);
+        broken(shared, &why);
+        return taken.fail(&EmbedFault::new(Code::Internal, format!("the model could not run this batch: {why}")));
     }
     taken.run = Some(Run { rows: batch.rows, took: began.elapsed(), all_cores });
     taken.tell();
-    let waited = taken.items.iter().map(|item| began.duration_since(item.since)).max().unwrap_or_default();
-    let not_finite = answer(&mut taken.items, vectors, began);
-    if not_finite < batch.rows {
-        shared.soundness.good();
-    } else {
-        shared.soundness.bad("its vectors have NaN or infinite numbers in them");
-    }
     let run = BatchRun {
         rows: batch.rows,
         tokens: batch.tokens(),
         computed: batch.rows * batch.width,
         inference,
         around,
-        skipped: work.skipped,
-        not_finite,
-        waited,
+        skipped: taken.skipped,
+        not_finite: vectors.iter().filter(|vector| !is_finite(vector)).count(),
+        waited: taken.items.iter().map(|item| began.duration_since(item.since)).max().unwrap_or_default(),
     };
+    if run.not_finite < run.rows {
+        shared.soundness.good();
+    } else {
+        shared.soundness.bad("its vectors have NaN or infinite numbers in them");
+    }
+    answer(&mut taken.items, vectors, began);
     shared.listener.batch(&shared.model, &run);
 }
 
-/// Each text gets its vector, or its request a fault when the vector is not finite; how many such there were.
-fn answer(items: &mut Vec<Item>, vectors: &mut Vec<Vec<f32>>, began: Instant) -> usize {
-    let mut not_finite = 0;
+/// Without a branch in the loop: every vector passes here.
+fn is_finite(vector: &[f32]) -> bool {
+    vector.iter().fold(true, |finite, value| finite & value.is_finite())
+}
+
+/// Each text gets its vector, or its request a fault when the vector is not finite.
+fn answer(items: &mut Vec<Item>, vectors: &mut Vec<Vec<f32>>, began: Instant) {
     for (item, vector) in items.drain(..).zip(vectors.drain(..)) {
-        if vector.iter().fold(true, |finite, value| finite & value.is_finite()) {
+        if is_finite(&vector) {
             item.ticket.put(item.place, vector, began.duration_since(item.since));
             continue;
         }
-        not_finite += 1;
         let message = format!(
             "the model gives a vector with NaN or an infinite number in it for text {}: its weights are damaged or its arithmetic \
              overflows; leave that text out, or serve another model",
@@ -174,5 +176,4 @@ fn answer(items: &mut Vec<Item>, vectors: &mut Vec<Vec<f32>>, began: Instant) ->
         );
         item.ticket.fail(EmbedFault::new(Code::NotFinite, message));
     }
-    not_finite
 }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Metrics;
+use super::admission;
+use super::admission::slots::{Slot, Slots};
 use super::config::RequestLimits;
 use super::metrics::Request;
 use super::trace::story::{self, Story};
@@ -64,12 +66,21 @@ pub struct Embedder {
     registry: Arc<Registry>,
     metrics: Arc<Metrics>,
     limits: RequestLimits,
+    /// Bytes that are held, when they are bounded.
+    bytes: Option<Slots>,
 }
 
 impl Embedder {
     /// An embedder over these models.
     pub fn new(registry: Arc<Registry>, metrics: Arc<Metrics>, limits: RequestLimits) -> Self {
-        Self { registry, metrics, limits }
+        Self { registry, metrics, limits, bytes: None }
+    }
+
+    /// The same; the bytes of its texts are counted among these.
+    #[must_use]
+    pub fn within(mut self, bytes: Slots) -> Self {
+        self.bytes = Some(bytes);
+        self
     }
 
     /// The models.
@@ -140,6 +151,7 @@ impl Embedder {
 
     async fn answer(&self, ask: &Ask, texts: Vec<String>, began: Instant) -> Result<(Reply, Times), EmbedFault> {
         self.within_limits(&texts)?;
+        let _held = self.hold(&texts)?;
         let deadline = began + ask.time.unwrap_or(self.limits.time).min(self.limits.time);
         let engine = self.engine(ask.model.as_deref(), ask.version.as_deref(), deadline).await?;
         let wish = Wish {
@@ -160,6 +172,16 @@ impl Embedder {
             took: Duration::ZERO,
         };
         Ok((reply, Times { began: Some(ready), tokenising: done.tokenising, waited: done.waited }))
+    }
+
+    /// Counts the bytes of the texts while they are held: the gate knows only what the headers say.
+    fn hold(&self, texts: &[String]) -> Result<Option<Slot>, EmbedFault> {
+        let Some(bytes) = &self.bytes else { return Ok(None) };
+        let held = bytes.take_many(texts.iter().map(String::len).sum());
+        held.map(Some).ok_or_else(|| {
+            let message = admission::heavy(bytes).message;
+            EmbedFault::new(Code::Overloaded, message).again_after(Duration::from_secs(1))
+        })
     }
 
     fn within_limits(&self, texts: &[String]) -> Result<(), EmbedFault> {

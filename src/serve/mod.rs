@@ -35,6 +35,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
+use admission::slots::Slots;
 use catalogue::Catalogue;
 use health::Health;
 use listener::Options;
@@ -105,7 +106,7 @@ pub async fn run(config: Config) -> Result<Ended, ServeFault> {
     let stop = Stop::new();
     let metrics = Arc::new(Metrics::new());
     let (options, watched) = start::options(&config, &metrics, &stop)?;
-    let app = app(config, metrics).await?;
+    let app = app(config, metrics, options.gate.bytes().clone()).await?;
     let listening = listener::bind(app.config.http).await?;
     let calls = match app.config.grpc {
         Some(address) => Some(listener::bind(address).await?),
@@ -140,7 +141,7 @@ pub async fn run(config: Config) -> Result<Ended, ServeFault> {
 }
 
 /// Everything that handlers share, with the models known and none loaded.
-async fn app(config: Config, metrics: Arc<Metrics>) -> Result<Arc<App>, ServeFault> {
+async fn app(config: Config, metrics: Arc<Metrics>, bytes: Slots) -> Result<Arc<App>, ServeFault> {
     let log = Arc::new(Log::new(config.log_level, config.log_format, metrics.log_lines_dropped.clone()));
     let tracer = Tracer::new(&config.traces, &metrics, &log)?;
     let replica = config.metadata.as_deref().map(Replica::new);
@@ -153,7 +154,7 @@ async fn app(config: Config, metrics: Arc<Metrics>) -> Result<Arc<App>, ServeFau
         }
         None => None,
     };
-    let embedder = Embedder::new(registry, metrics.clone(), config.limits.clone());
+    let embedder = Embedder::new(registry, metrics.clone(), config.limits.clone()).within(bytes);
     let (health, hashes) = (Health::new(), offline::Hashes::default());
     let app = App { config, embedder, metrics, log, tracer, health, catalogue, sync, onnxruntime, hashes };
     opening::starting(&app);

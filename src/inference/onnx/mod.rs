@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::cache::VectorCache;
 use super::engine::{Engine, Settings};
 use super::event::Listener;
 use super::folder::{FolderFault, ModelFolder, Variant};
@@ -29,6 +30,8 @@ pub struct OnnxLoader {
     pub start: Start,
     /// How models are run.
     pub settings: Settings,
+    /// Vectors that were made before.
+    pub cache: Option<Arc<VectorCache>>,
     /// Who wants to know.
     pub listener: Arc<dyn Listener>,
 }
@@ -39,6 +42,7 @@ impl Loader for OnnxLoader {
         let hash = hash(&[&folder.graph, &folder.tokenizer])?;
         let sessions = open(&self.runtime, &folder, &self.start)?;
         Engine::start(name, folder, hash, sessions, &self.settings, self.listener.clone())
+            .map(|engine| engine.with_cache(self.cache.clone()))
     }
 }
 
