@@ -10,6 +10,7 @@
 
 pub mod backend;
 pub mod batch;
+pub mod cache;
 pub mod canary;
 pub mod engine;
 pub mod event;
@@ -22,6 +23,7 @@ pub mod pace;
 pub mod pieces;
 pub mod queue;
 pub mod registry;
+mod soundness;
 pub mod ticket;
 pub mod tokenize;
 mod trial;

@@ -1,5 +1,8 @@
 //! One loaded model: texts in, vectors out.
 
+mod cached;
+mod check;
+mod fresh;
 mod guess;
 
 use std::fmt;
@@ -8,22 +11,20 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::inference::backend::Sessions;
+use crate::inference::cache::VectorCache;
 use crate::inference::canary::{self, Canary, Question};
 use crate::inference::event::Listener;
 use crate::inference::fault::{Code, EmbedFault};
 use crate::inference::folder::{FolderFault, ModelFolder};
 use crate::inference::head::{Head, normalise};
 use crate::inference::pace::{Measured as Pace, Pace as Meter};
-use crate::inference::queue::{Bounds, Budget, Depth, Item, Queue};
-use crate::inference::ticket::Ticket;
+use crate::inference::queue::{Bounds, Budget, Depth, Queue};
+use crate::inference::soundness::Soundness;
 use crate::inference::tokenize::{Side, TextTokenizer, Tokens};
 use crate::inference::trial;
 use crate::inference::worker::{self, Shared};
 
 use guess::Guess;
-
-/// Characters of texts above which a request is tokenised on a thread that may block.
-const INLINE_CHARACTERS: usize = 8 * 1024;
 
 const LATE: &str = "its time ran out before the model had answered; send fewer texts or allow more";
 
@@ -72,7 +73,7 @@ pub struct Embedded {
 pub struct Engine {
     /// What its files say.
     pub folder: ModelFolder,
-    /// Hash of its graph and tokenizer, in hexadecimal: the same hash gives the same vectors.
+    /// Hash of everything that can change a vector, in hexadecimal: the same hash gives the same vectors.
     pub hash: String,
     /// What runs it: `cpu`, `cuda (NVIDIA H100)`.
     pub runs_on: String,
@@ -81,6 +82,8 @@ pub struct Engine {
     guess: Guess,
     tokenizer: Arc<TextTokenizer>,
     shared: Arc<Shared>,
+    /// Vectors that were made before, and this version's name in it.
+    cache: Option<(Arc<VectorCache>, u32)>,
 }
 
 impl Engine {
@@ -108,6 +111,7 @@ impl Engine {
         let measured = trial::measure(&mut sessions, &folder, &head, settings, tokenizer.pad())
             .map_err(|why| bad(&folder.graph, why))?;
         let canary = sing(&mut sessions, &folder, &head, &tokenizer)?;
+        check::finite(&mut sessions, &folder, &head, &tokenizer).map_err(|why| bad(&folder.graph, why))?;
         let workers = sessions.each.len();
         let queue = Queue::new(settings.bounds, measured.budget, workers, measured.speed * workers as f64);
         let shared = Arc::new(Shared {
@@ -117,6 +121,7 @@ impl Engine {
             alone_from: measured.alone_from,
             head,
             pad: tokenizer.pad(),
+            soundness: Soundness::default(),
             listener,
         });
         for (number, session) in sessions.each.into_iter().enumerate() {
@@ -128,17 +133,19 @@ impl Engine {
         }
         let (runs_on, pace, guess, tokenizer) =
             (sessions.runs_on, Meter::new(), Guess::new(tokenizer.longest()), Arc::new(tokenizer));
-        Ok(Self { folder, hash, runs_on, canary, pace, guess, tokenizer, shared })
+        Ok(Self { folder, hash, runs_on, canary, pace, guess, tokenizer, shared, cache: None })
+    }
+
+    /// The same with a place for vectors that were made before.
+    #[must_use]
+    pub fn with_cache(mut self, cache: Option<Arc<VectorCache>>) -> Self {
+        self.cache = cache.map(|cache| (cache.clone(), cache.version(&self.hash)));
+        self
     }
 
     /// Name of the model.
     pub fn name(&self) -> &str {
         &self.shared.model
-    }
-
-    /// Its tokenizer.
-    pub fn tokenizer(&self) -> &Arc<TextTokenizer> {
-        &self.tokenizer
     }
 
     /// What waits and runs.
@@ -176,7 +183,7 @@ impl Engine {
     /// A text that is too long, no room, no time.
     pub async fn embed(&self, texts: Vec<String>, wish: Wish) -> Result<Embedded, EmbedFault> {
         let began = Instant::now();
-        let late = |_| Err(EmbedFault::new(Code::DeadlineExceeded, LATE));
+        let late = |_| Err(self.late());
         let done = tokio::time::timeout_at(wish.deadline.into(), self.answer(texts, &wish)).await.unwrap_or_else(late);
         if done.is_ok() {
             self.pace.add(began.elapsed());
@@ -189,14 +196,25 @@ impl Engine {
         self.pace.measured()
     }
 
-    /// Embeds the canary again, through the queue like any other text: its cosine to the vector made at load. It waits for an
-    /// answer beyond the deadline, so that a caller can tell a queue that is full from a worker that hangs.
+    /// Why the model is not sound: batch after batch gave nothing usable. Nothing when it is.
+    pub fn unsound(&self) -> Option<String> {
+        self.shared.soundness.unsound()
+    }
+
+    /// Waits until the model is not sound any more.
+    pub async fn lost(&self) {
+        self.shared.soundness.lost().await;
+    }
+
+    /// Embeds the canary again, through the queue like any other text, and never from the cache: its cosine to the vector made
+    /// at load. It waits for an answer beyond the deadline, so that a caller can tell a queue that is full from a worker that
+    /// hangs.
     ///
     /// # Errors
     /// Another vector than at load (`INTERNAL`), or what a request may meet: no room, no time.
     pub async fn probe(&self, deadline: Instant) -> Result<f32, EmbedFault> {
         let wish = Wish { normalise: false, truncate: true, side: None, prompt_name: None, dimensions: None, deadline };
-        let done = self.answer(vec![self.canary.text.clone()], &wish).await?;
+        let done = self.fresh(vec![(0, self.canary.text.clone())], 1, &wish).await?;
         let fresh = done.vectors.first().map_or(&[][..], Vec::as_slice);
         self.canary.compare(fresh).map_err(|why| EmbedFault::new(Code::Internal, why))
     }
@@ -207,32 +225,8 @@ impl Engine {
                 format!("dimensions is {wanted}, but the vectors of {} have {}", self.name(), self.folder.dimension);
             return Err(EmbedFault::new(Code::InvalidRequest, message));
         }
-        self.shared.queue.foresee(texts.iter().map(|text| self.guess.tokens(text.len())), wish.deadline)?;
-        let (began, bytes) = (Instant::now(), texts.iter().map(String::len).sum());
-        let prompt = self.prompt(wish.prompt_name.as_deref())?;
-        let tokens = self.tokenise_all(texts, prompt, wish).await?;
-        let tokenising = began.elapsed();
-        if tokens.is_empty() {
-            return Ok(Embedded { vectors: Vec::new(), tokens: 0, tokenising, waited: Duration::ZERO });
-        }
-        let count = tokens.iter().map(|tokens| tokens.ids.len()).sum();
-        if !tokens.iter().any(|tokens| tokens.cut) {
-            self.guess.learn(tokens.len(), bytes, count);
-        }
-        let (ticket, waiting) = Ticket::open(tokens.len());
-        let since = Instant::now();
-        let item = |(place, tokens): (usize, Tokens)| Item {
-            ids: tokens.ids,
-            prompt: tokens.prompt,
-            place,
-            ticket: ticket.clone(),
-            since,
-            deadline: wish.deadline,
-        };
-        self.shared.queue.put(tokens.into_iter().enumerate().map(item).collect(), wish.deadline)?;
-        drop(ticket);
-        let (mut vectors, waited) = waiting.answer().await?;
-        for vector in &mut vectors {
+        let mut embedded = self.vectors(texts, wish).await?;
+        for vector in &mut embedded.vectors {
             if let Some(wanted) = wish.dimensions.or(self.folder.prompts.dimensions) {
                 vector.truncate(wanted);
             }
@@ -240,7 +234,7 @@ impl Engine {
                 normalise(vector);
             }
         }
-        Ok(Embedded { vectors, tokens: count, tokenising, waited })
+        Ok(embedded)
     }
 
     /// What goes before each text of a request.
@@ -255,16 +249,10 @@ impl Engine {
         })
     }
 
-    async fn tokenise_all(&self, texts: Vec<String>, prompt: &str, wish: &Wish) -> Result<Vec<Tokens>, EmbedFault> {
-        let tokenizer = self.tokenizer.clone();
-        let (side, truncate) = (wish.side.unwrap_or(self.folder.side), wish.truncate);
-        if texts.iter().map(String::len).sum::<usize>() <= INLINE_CHARACTERS {
-            return tokenise(&tokenizer, prompt, &texts, side, truncate);
-        }
-        let prompt = prompt.to_owned();
-        tokio::task::spawn_blocking(move || tokenise(&tokenizer, &prompt, &texts, side, truncate))
-            .await
-            .unwrap_or_else(|why| Err(EmbedFault::new(Code::Internal, format!("the tokenizer ended: {why}"))))
+    /// What a request hears whose time is over. When others are before it, asking again later helps.
+    fn late(&self) -> EmbedFault {
+        let (fault, wait) = (EmbedFault::new(Code::DeadlineExceeded, LATE), self.shared.queue.wait());
+        if wait.is_zero() { fault } else { fault.again_after(wait) }
     }
 }
 
@@ -293,10 +281,13 @@ fn sing(
     let question = Question::read(&file, folder.dimension).map_err(|why| bad(&file, why))?;
     let prompt = folder.prompts.of(None).unwrap_or_default();
     let tokens = tokenizer.encode(prompt, &question.text, folder.side).map_err(|why| bad(&folder.tokenizer, why))?;
+    if tokens.ids.is_empty() {
+        return Err(bad(&folder.tokenizer, format!("it gives no tokens for {:?}", question.text)));
+    }
     let mut first: Option<Canary> = None;
     for session in sessions.each.iter_mut().chain(&mut sessions.alone) {
-        let vector =
-            canary::embed(session.as_mut(), &tokens, tokenizer.pad(), head).map_err(|why| bad(&folder.graph, why))?;
+        let vector = canary::embed(session.as_mut(), &tokens, tokenizer.pad(), head)
+            .map_err(|why| bad(&folder.graph, why))?;
         match &first {
             None => {
                 question.check(&vector).map_err(|why| bad(&folder.graph, format!("the canary: {why}")))?;
@@ -306,28 +297,6 @@ fn sing(
         }
     }
     first.ok_or_else(|| bad(&folder.graph, "there is no session".to_owned()))
-}
-
-fn tokenise(
-    tokenizer: &TextTokenizer,
-    prompt: &str,
-    texts: &[String],
-    side: Side,
-    truncate: bool,
-) -> Result<Vec<Tokens>, EmbedFault> {
-    let mut all = Vec::with_capacity(texts.len());
-    for (place, text) in texts.iter().enumerate() {
-        let tokens = tokenizer.encode(prompt, text, side).map_err(|why| EmbedFault::new(Code::InvalidRequest, why))?;
-        if tokens.cut && !truncate {
-            let longest = tokenizer.longest();
-            let message = format!(
-                "text {place} has more than the {longest} tokens that the model reads; shorten it, or set truncate"
-            );
-            return Err(EmbedFault::new(Code::InputTooLong, message));
-        }
-        all.push(tokens);
-    }
-    Ok(all)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub use session::{Start, open};
 
 use std::sync::Arc;
 
+use super::cache::VectorCache;
 use super::engine::{Engine, Settings};
 use super::event::Listener;
 use super::folder::{Choice, FolderFault, ModelFolder};
@@ -29,6 +30,8 @@ pub struct OnnxLoader {
     pub start: Start,
     /// How models are run.
     pub settings: Settings,
+    /// Vectors that were made before.
+    pub cache: Option<Arc<VectorCache>>,
     /// Who wants to know.
     pub listener: Arc<dyn Listener>,
 }
@@ -42,5 +45,6 @@ impl Loader for OnnxLoader {
         let sessions = open(&self.runtime, &folder, &self.start)?;
         let version = folder.version(sessions.arithmetic)?;
         Engine::start(name, folder, version, sessions, &self.settings, self.listener.clone())
+            .map(|engine| engine.with_cache(self.cache.clone()))
     }
 }

@@ -38,6 +38,8 @@ pub struct RequestLimits {
     pub queue_wait: Duration,
     /// Tokens that may wait for one model.
     pub queue_tokens: usize,
+    /// Bytes of vectors that are kept; 0 for none.
+    pub vector_cache: usize,
     /// Memory of all loaded models, in bytes.
     pub model_bytes: u64,
     /// Loaded models.
@@ -51,8 +53,9 @@ impl Default for RequestLimits {
             texts: 2048,
             text: 1 << 20,
             time: Duration::from_secs(30),
-            queue_wait: Duration::from_secs(2),
+            queue_wait: Duration::from_millis(400),
             queue_tokens: 1 << 20,
+            vector_cache: 32 << 20,
             model_bytes: 8 << 30,
             models_loaded: 3,
         }

@@ -125,6 +125,11 @@ impl Reader<'_> {
         self.value(name, 1, size)
     }
 
+    /// A size, or 0 for nothing.
+    fn size_or_none(&mut self, name: &str) -> usize {
+        self.value(name, 0, |text| if text == "0" { Ok(0) } else { size(text) })
+    }
+
     fn time(&mut self, name: &str) -> Duration {
         self.value(name, Duration::ZERO, time)
     }
@@ -327,6 +332,7 @@ impl Reader<'_> {
             time: self.time_above_zero("request-time"),
             queue_wait: self.time_above_zero("queue-wait"),
             queue_tokens: self.number("queue-tokens"),
+            vector_cache: self.size_or_none("vector-cache"),
             model_bytes: u64::try_from(self.size("model-memory")).unwrap_or(u64::MAX),
             models_loaded: self.number("models-loaded"),
         }
@@ -342,6 +348,7 @@ impl Reader<'_> {
             body,
             body_time: self.time_above_zero("body-time"),
             in_flight: self.number("max-in-flight"),
+            bytes: self.size("max-bytes-under-way"),
             rate: self.rate("rate"),
             burst: self.rate("burst"),
             rate_by_address: self.rate("rate-by-address"),
