@@ -112,7 +112,9 @@ pub async fn tokenize(State(app): State<Arc<App>>, headers: HeaderMap, body: Byt
     let texts = inputs.some("inputs")?;
     within_batch(&app, texts.len())?;
     if let Some(name) = prompt_name {
-        return Err(invalid(format!("prompt_name: {name:?} is not put in front here; write the prompt before the text")));
+        return Err(invalid(format!(
+            "prompt_name: {name:?} is not put in front here; write the prompt before the text"
+        )));
     }
     let engine = engine(&app, &headers).await?;
     within_text(&texts, engine.folder.longest.saturating_mul(CHARACTERS), app.config.limits.text)?;
