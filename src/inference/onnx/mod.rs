@@ -4,6 +4,7 @@ pub mod gpu;
 pub mod library;
 pub mod provider;
 mod session;
+mod shared_weights;
 
 pub use library::Runtime;
 pub use session::{Start, open};
