@@ -8,7 +8,7 @@ use super::backend::Backend;
 use super::batch::Batch;
 use super::event::{BatchRun, Listener};
 use super::fault::{Code, EmbedFault};
-use super::pooling::{Pooling, pool};
+use super::head::Head;
 use super::queue::{Item, Load, Queue, Run, Work};
 use super::soundness::Soundness;
 
@@ -22,10 +22,8 @@ pub struct Shared {
     pub alone: Option<Mutex<Box<dyn Backend>>>,
     /// Tokens from which that session is the faster one.
     pub alone_from: usize,
-    /// Numbers in a vector.
-    pub dimension: usize,
-    /// How they come about.
-    pub pooling: Pooling,
+    /// What makes vectors of a graph's output.
+    pub head: Head,
     /// Id that fills rows up.
     pub pad: u32,
     /// Whether its vectors are usable.
@@ -122,16 +120,18 @@ fn one(backend: &mut dyn Backend, all_cores: bool, taken: &mut Taken<'_>, buffer
     batch.fill(taken.items.iter().map(|item| &*item.ids), shared.pad);
     vectors.clear();
     let filled = Instant::now();
-    let mut pooled = Duration::ZERO;
+    batch.skips.clear();
+    batch.skips.extend(taken.items.iter().map(|item| item.prompt));
+    let (mut pooled, mut pooling) = (Duration::ZERO, Ok(()));
     let ran = backend.run(batch, &mut |output| {
         let begin = Instant::now();
-        pool(output, batch, shared.dimension, shared.pooling, vectors);
+        pooling = shared.head.vectors(output, batch, vectors);
         pooled = begin.elapsed();
     });
     let inference = filled.elapsed().saturating_sub(pooled);
     let around = filled.duration_since(began) + pooled;
     let made = vectors.len();
-    let ran = ran.and_then(|()| if made == batch.rows { Ok(()) } else { Err(format!("it gives {made} vectors")) });
+    let ran = ran.and(pooling).and_then(|()| if made == batch.rows { Ok(()) } else { Err(format!("it gives {made} vectors")) });
     if let Err(why) = ran {
         broken(shared, &why);
         return taken.fail(&EmbedFault::new(Code::Internal, format!("the model could not run this batch: {why}")));

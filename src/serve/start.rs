@@ -89,7 +89,8 @@ pub fn registry(
     let listener = Arc::new(Ears { metrics: metrics.clone(), log: log.clone() });
     let loader = OnnxLoader {
         runtime,
-        variant: config.variant,
+        choice: config.choice.clone(),
+        default_model: config.model.clone(),
         start: sessions(config),
         settings: settings(config),
         cache,

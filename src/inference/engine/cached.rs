@@ -52,10 +52,11 @@ impl Engine {
         wish: &Wish,
         embedded: &mut Embedded,
     ) -> Result<Passage<'a>, EmbedFault> {
+        let side = wish.side.unwrap_or(self.folder.side);
         let prompt: Option<Arc<str>> = wish.prompt_name.as_deref().map(Arc::from);
         let mut passage = Passage::default();
         for (place, text) in texts.into_iter().enumerate() {
-            let key = cache.key(version, wish.side, prompt.as_ref(), &text);
+            let key = cache.key(version, side, prompt.as_ref(), &text);
             match key.map(|key| (cache.look(&key), key)) {
                 Some((Found::Known(known), _)) => self.take(place, &known, wish, embedded)?,
                 Some((Found::UnderWay, key)) => passage.joined.push(((place, text), key)),

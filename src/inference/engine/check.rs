@@ -1,10 +1,10 @@
-//! No vector that is not finite: tried at load with more than one text, and kept when vectors are made one unit long.
+//! No vector that is not finite: tried at load with more than one text.
 
 use crate::inference::backend::Sessions;
 use crate::inference::canary;
 use crate::inference::folder::ModelFolder;
-use crate::inference::pooling::normalise;
-use crate::inference::tokenize::TextTokenizer;
+use crate::inference::head::Head;
+use crate::inference::tokenize::{Side, TextTokenizer, Tokens};
 
 /// Texts of every kind: short, long, of many scripts, of signs alone.
 const TEXTS: [&str; 4] = [
@@ -26,17 +26,17 @@ const BAD_ROWS: usize = 1;
 ///
 /// # Errors
 /// A vector that is not finite, or what the runtime said.
-pub(super) fn finite(sessions: &mut Sessions, folder: &ModelFolder, tokenizer: &TextTokenizer) -> Result<(), String> {
+pub(super) fn finite(sessions: &mut Sessions, folder: &ModelFolder, head: &Head, tokenizer: &TextTokenizer) -> Result<(), String> {
     let Some(session) = sessions.each.first_mut() else { return Ok(()) };
     let mut is_finite = |ids: &[u32], what: &str| {
-        let vector = canary::embed(session.as_mut(), ids, tokenizer.pad(), folder)
+        let vector = canary::embed(session.as_mut(), &Tokens { ids: ids.into(), prompt: 0, cut: false }, tokenizer.pad(), head)
             .map_err(|why| format!("{what} cannot be run: {why}"))?;
         Ok::<bool, String>(vector.iter().all(|value| value.is_finite()))
     };
     let whole = "a text of full length";
     let mut texts: Vec<(String, Box<[u32]>)> = Vec::new();
     for text in TEXTS {
-        let ids = tokenizer.encode(text)?.ids;
+        let ids = tokenizer.encode("", text, Side::End)?.ids;
         if !ids.is_empty() {
             texts.push((format!("the text {text:?}"), ids));
         }
@@ -70,29 +70,9 @@ fn rows(vocabulary: usize) -> Vec<Vec<u32>> {
     (0..ROWS).map(|row| (0..WIDTH).map(|at| id(at * ROWS + row)).collect()).collect()
 }
 
-/// Makes a vector one unit long, also one whose squares are too large for 32 bits.
-pub(super) fn unit(vector: &mut [f32]) {
-    let squares: f32 = vector.iter().map(|value| value * value).sum();
-    if !squares.is_finite() {
-        let largest = vector.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
-        vector.iter_mut().for_each(|value| *value /= largest);
-    }
-    normalise(vector);
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{rows, unit};
-
-    #[test]
-    fn large_numbers_become_one_unit_long() {
-        let mut vector = [3e30, -4e30, 0.0];
-        unit(&mut vector);
-        assert!((vector[0] - 0.6).abs() < 1e-6 && (vector[1] + 0.8).abs() < 1e-6 && vector[2] == 0.0, "{vector:?}");
-        let mut usual = [3.0, 4.0];
-        unit(&mut usual);
-        assert_eq!(usual, [0.6, 0.8]);
-    }
+    use super::rows;
 
     #[test]
     fn rows_cover_the_vocabulary() {

@@ -10,7 +10,7 @@ use super::{Engine, Wish};
 use crate::inference::fault::{Code, EmbedFault};
 use crate::inference::queue::Item;
 use crate::inference::ticket::Ticket;
-use crate::inference::tokenize::{TextTokenizer, Tokens};
+use crate::inference::tokenize::{Side, TextTokenizer, Tokens};
 
 /// Characters of texts above which a request is tokenised on a thread that may block.
 const INLINE_CHARACTERS: usize = 8 * 1024;
@@ -46,7 +46,8 @@ impl Engine {
             return Err(refused);
         }
         let (began, bytes): (_, Vec<usize>) = (Instant::now(), bytes.collect());
-        let tokens = self.tokenise_all(texts, wish.truncate).await?;
+        let prompt = self.prompt(wish.prompt_name.as_deref())?;
+        let tokens = self.tokenise_all(texts, prompt, wish).await?;
         let tokenising = began.elapsed();
         if tokens.is_empty() {
             return Ok(Fresh { tokenising, ..Fresh::default() });
@@ -59,6 +60,7 @@ impl Engine {
         let since = Instant::now();
         let item = |(place, tokens): (usize, Tokens)| Item {
             ids: tokens.ids,
+            prompt: tokens.prompt,
             place,
             ticket: ticket.clone(),
             since,
@@ -70,15 +72,22 @@ impl Engine {
         Ok(Fresh { vectors, read, tokenising, waited })
     }
 
-    async fn tokenise_all(&self, texts: Vec<Placed>, truncate: bool) -> Result<Vec<(usize, Tokens)>, EmbedFault> {
+    async fn tokenise_all(
+        &self,
+        texts: Vec<Placed>,
+        prompt: &str,
+        wish: &Wish,
+    ) -> Result<Vec<(usize, Tokens)>, EmbedFault> {
         let tokenizer = self.tokenizer.clone();
+        let (side, truncate) = (wish.side.unwrap_or(self.folder.side), wish.truncate);
         if texts.iter().map(|(_, text)| text.len()).sum::<usize>() <= INLINE_CHARACTERS {
-            return tokenise(&tokenizer, &texts, truncate);
+            return tokenise(&tokenizer, prompt, &texts, side, truncate);
         }
         // It is never closed; without a permit it would only be less bounded.
         let permit = TOKENISING.acquire().await.ok();
+        let prompt = prompt.to_owned();
         let work = move || {
-            let tokens = tokenise(&tokenizer, &texts, truncate);
+            let tokens = tokenise(&tokenizer, &prompt, &texts, side, truncate);
             drop(permit);
             tokens
         };
@@ -88,9 +97,15 @@ impl Engine {
 }
 
 /// The tokens of each text. A tokenizer that panics ends the request, and no more.
-fn tokenise(tokenizer: &TextTokenizer, texts: &[Placed], truncate: bool) -> Result<Vec<(usize, Tokens)>, EmbedFault> {
+fn tokenise(
+    tokenizer: &TextTokenizer,
+    prompt: &str,
+    texts: &[Placed],
+    side: Side,
+    truncate: bool,
+) -> Result<Vec<(usize, Tokens)>, EmbedFault> {
     let one = |(place, text): &Placed| {
-        let encode = || tokenizer.encode(text);
+        let encode = || tokenizer.encode(prompt, text, side);
         let tokens = catch_unwind(AssertUnwindSafe(encode)).map_err(|_| {
             EmbedFault::new(Code::Internal, format!("the model's tokenizer panics at text {place}; leave that text out"))
         })?;

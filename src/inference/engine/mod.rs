@@ -16,6 +16,7 @@ use crate::inference::canary::{self, Canary, Question};
 use crate::inference::event::Listener;
 use crate::inference::fault::{Code, EmbedFault};
 use crate::inference::folder::{FolderFault, ModelFolder};
+use crate::inference::head::{Head, normalise};
 use crate::inference::pace::{Measured as Pace, Pace as Meter};
 use crate::inference::queue::{Bounds, Budget, Depth, Queue};
 use crate::inference::soundness::Soundness;
@@ -45,8 +46,8 @@ pub struct Wish {
     pub normalise: bool,
     /// Cut texts that are too long; otherwise they are refused.
     pub truncate: bool,
-    /// Which end of a text that is too long is cut off.
-    pub side: Side,
+    /// Which end of a text that is too long is cut off; as the model has it when it is not said.
+    pub side: Option<Side>,
     /// The prompt of the model that goes before each text; its default prompt when none is named.
     pub prompt_name: Option<String>,
     /// Keep only so many numbers of each vector (for models that were trained for it).
@@ -72,7 +73,7 @@ pub struct Embedded {
 pub struct Engine {
     /// What its files say.
     pub folder: ModelFolder,
-    /// Hash of its graph and tokenizer, in hexadecimal: the same hash gives the same vectors.
+    /// Hash of everything that can change a vector, in hexadecimal: the same hash gives the same vectors.
     pub hash: String,
     /// What runs it: `cpu`, `cuda (NVIDIA H100)`.
     pub runs_on: String,
@@ -100,17 +101,17 @@ impl Engine {
         listener: Arc<dyn Listener>,
     ) -> Result<Self, FolderFault> {
         let bad = |file: &std::path::Path, why: String| FolderFault::Bad { file: file.display().to_string(), why };
-        let tokenizer =
-            TextTokenizer::read(&folder.tokenizer, folder.longest).map_err(|why| bad(&folder.tokenizer, why))?;
+        let tokenizer = TextTokenizer::read(&folder).map_err(|why| bad(&folder.tokenizer, why))?;
         let ids = tokenizer.vocabulary();
-        if ids > folder.vocabulary {
-            let why = format!("it gives ids up to {}, but the graph knows {} only", ids - 1, folder.vocabulary);
+        if let Some(known) = folder.vocabulary.filter(|known| ids > *known) {
+            let why = format!("it gives ids up to {}, but the graph knows {known} only", ids - 1);
             return Err(bad(&folder.tokenizer, why));
         }
-        let measured =
-            trial::measure(&mut sessions, &folder, settings, tokenizer.pad()).map_err(|why| bad(&folder.graph, why))?;
-        let canary = sing(&mut sessions, &folder, &tokenizer)?;
-        check::finite(&mut sessions, &folder, &tokenizer).map_err(|why| bad(&folder.graph, why))?;
+        let head = Head::read(&folder)?;
+        let measured = trial::measure(&mut sessions, &folder, &head, settings, tokenizer.pad())
+            .map_err(|why| bad(&folder.graph, why))?;
+        let canary = sing(&mut sessions, &folder, &head, &tokenizer)?;
+        check::finite(&mut sessions, &folder, &head, &tokenizer).map_err(|why| bad(&folder.graph, why))?;
         let workers = sessions.each.len();
         let queue = Queue::new(settings.bounds, measured.budget, workers, measured.speed * workers as f64);
         let shared = Arc::new(Shared {
@@ -118,8 +119,7 @@ impl Engine {
             queue,
             alone: sessions.alone.map(std::sync::Mutex::new),
             alone_from: measured.alone_from,
-            dimension: folder.dimension,
-            pooling: folder.pooling,
+            head,
             pad: tokenizer.pad(),
             soundness: Soundness::default(),
             listener,
@@ -173,7 +173,7 @@ impl Engine {
     /// # Errors
     /// What the tokenizer said.
     pub fn tokenise(&self, text: &str) -> Result<Tokens, EmbedFault> {
-        self.tokenizer.encode(text).map_err(|why| EmbedFault::new(Code::InvalidRequest, why))
+        self.tokenizer.encode("", text, self.folder.side).map_err(|why| EmbedFault::new(Code::InvalidRequest, why))
     }
 
     /// Vectors for these texts, or a refusal when the deadline comes first: nobody reads a later answer, and a device that hangs
@@ -213,7 +213,7 @@ impl Engine {
     /// # Errors
     /// Another vector than at load (`INTERNAL`), or what a request may meet: no room, no time.
     pub async fn probe(&self, deadline: Instant) -> Result<f32, EmbedFault> {
-        let wish = Wish { normalise: false, truncate: true, side: Side::End, prompt_name: None, dimensions: None, deadline };
+        let wish = Wish { normalise: false, truncate: true, side: None, prompt_name: None, dimensions: None, deadline };
         let done = self.fresh(vec![(0, self.canary.text.clone())], 1, &wish).await?;
         let fresh = done.vectors.first().map_or(&[][..], Vec::as_slice);
         self.canary.compare(fresh).map_err(|why| EmbedFault::new(Code::Internal, why))
@@ -227,14 +227,26 @@ impl Engine {
         }
         let mut embedded = self.vectors(texts, wish).await?;
         for vector in &mut embedded.vectors {
-            if let Some(wanted) = wish.dimensions {
+            if let Some(wanted) = wish.dimensions.or(self.folder.prompts.dimensions) {
                 vector.truncate(wanted);
             }
             if wish.normalise {
-                check::unit(vector);
+                normalise(vector);
             }
         }
         Ok(embedded)
+    }
+
+    /// What goes before each text of a request.
+    fn prompt(&self, name: Option<&str>) -> Result<&str, EmbedFault> {
+        let prompts = &self.folder.prompts;
+        prompts.of(name).ok_or_else(|| {
+            let names: Vec<_> = prompts.names().collect();
+            let there =
+                if names.is_empty() { "it has none".to_owned() } else { format!("there are: {}", names.join(", ")) };
+            let message = format!("the model {} has no prompt {:?}; {there}", self.name(), name.unwrap_or_default());
+            EmbedFault::new(Code::InvalidRequest, message)
+        })
     }
 
     /// What a request hears whose time is over. When others are before it, asking again later helps.
@@ -258,17 +270,23 @@ impl Drop for Engine {
 }
 
 /// Every session embeds the canary: all have to agree with the folder and with each other.
-fn sing(sessions: &mut Sessions, folder: &ModelFolder, tokenizer: &TextTokenizer) -> Result<Canary, FolderFault> {
+fn sing(
+    sessions: &mut Sessions,
+    folder: &ModelFolder,
+    head: &Head,
+    tokenizer: &TextTokenizer,
+) -> Result<Canary, FolderFault> {
     let file = folder.root.join("canary.json");
     let bad = |file: &std::path::Path, why: String| FolderFault::Bad { file: file.display().to_string(), why };
     let question = Question::read(&file, folder.dimension).map_err(|why| bad(&file, why))?;
-    let tokens = tokenizer.encode(&question.text).map_err(|why| bad(&folder.tokenizer, why))?;
+    let prompt = folder.prompts.of(None).unwrap_or_default();
+    let tokens = tokenizer.encode(prompt, &question.text, folder.side).map_err(|why| bad(&folder.tokenizer, why))?;
     if tokens.ids.is_empty() {
         return Err(bad(&folder.tokenizer, format!("it gives no tokens for {:?}", question.text)));
     }
     let mut first: Option<Canary> = None;
     for session in sessions.each.iter_mut().chain(&mut sessions.alone) {
-        let vector = canary::embed(session.as_mut(), &tokens.ids, tokenizer.pad(), folder)
+        let vector = canary::embed(session.as_mut(), &tokens, tokenizer.pad(), head)
             .map_err(|why| bad(&folder.graph, why))?;
         match &first {
             None => {

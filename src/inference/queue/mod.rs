@@ -32,6 +32,8 @@ const CALM: Duration = Duration::from_millis(20);
 pub struct Item {
     /// Its token ids.
     pub ids: Box<[u32]>,
+    /// Tokens at its beginning that belong to a prompt.
+    pub prompt: usize,
     /// Its place in its request.
     pub place: usize,
     /// The request.

@@ -15,6 +15,7 @@ fn put(queue: &Queue, lengths: &[usize], limit: Duration) -> Result<Waiting, Emb
     let deadline = now + limit;
     let item = |(place, length): (usize, &usize)| Item {
         ids: vec![1; *length].into(),
+        prompt: 0,
         place,
         ticket: ticket.clone(),
         since: now,

@@ -141,7 +141,7 @@ impl Gate {
     /// No key or a wrong one, too many requests, or the server is stopping and was asked whether it is ready.
     pub fn admit(&self, request: &Parts, peer: IpAddr) -> Result<Pass, Problem> {
         let path = request.uri.path();
-        if path == "/ready" && self.stop.is_stopping() {
+        if matches!(path, "/ready" | "/ping") && self.stop.is_stopping() {
             return Err(stopping());
         }
         if self.is_open(path) {
@@ -171,7 +171,7 @@ impl Gate {
 
     fn is_open(&self, path: &str) -> bool {
         match path {
-            "/health" | "/ready" => true,
+            "/health" | "/ready" | "/ping" => true,
             "/metrics" => self.rules.metrics_open,
             path => path.starts_with("/grpc.health.v1.Health/"),
         }
