@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Metrics;
+use super::admission;
+use super::admission::slots::{Slot, Slots};
 use super::aliases::Aliases;
 use super::config::RequestLimits;
 use super::metrics::Request;
@@ -28,8 +30,8 @@ pub struct Ask {
     pub normalise: Option<bool>,
     /// Cut what is too long; yes when it is not said.
     pub truncate: Option<bool>,
-    /// Which end of what is too long is cut off.
-    pub side: Side,
+    /// Which end of what is too long is cut off; as the model has it when it is not said.
+    pub side: Option<Side>,
     /// The prompt of the model that goes before each text; its default prompt when none is named.
     pub prompt_name: Option<String>,
     /// Only the first numbers of each vector.
@@ -68,12 +70,21 @@ pub struct Embedder {
     aliases: Aliases,
     metrics: Arc<Metrics>,
     limits: RequestLimits,
+    /// Bytes that are held, when they are bounded.
+    bytes: Option<Slots>,
 }
 
 impl Embedder {
     /// An embedder over these models.
     pub fn new(registry: Arc<Registry>, aliases: Aliases, metrics: Arc<Metrics>, limits: RequestLimits) -> Self {
-        Self { registry, aliases, metrics, limits }
+        Self { registry, aliases, metrics, limits, bytes: None }
+    }
+
+    /// The same; the bytes of its texts are counted among these.
+    #[must_use]
+    pub fn within(mut self, bytes: Slots) -> Self {
+        self.bytes = Some(bytes);
+        self
     }
 
     /// The models.
@@ -166,6 +177,7 @@ impl Embedder {
         began: Instant,
     ) -> Result<(Reply, Times), EmbedFault> {
         self.within_limits(&texts)?;
+        let _held = self.hold(&texts)?;
         let deadline = began + ask.time.unwrap_or(self.limits.time).min(self.limits.time);
         let engine = self.engine(Some(model), ask.version.as_deref(), deadline).await?;
         let wish = Wish {
@@ -186,6 +198,16 @@ impl Embedder {
             took: Duration::ZERO,
         };
         Ok((reply, Times { began: Some(ready), tokenising: done.tokenising, waited: done.waited }))
+    }
+
+    /// Counts the bytes of the texts while they are held: the gate knows only what the headers say.
+    fn hold(&self, texts: &[String]) -> Result<Option<Slot>, EmbedFault> {
+        let Some(bytes) = &self.bytes else { return Ok(None) };
+        let held = bytes.take_many(texts.iter().map(String::len).sum());
+        held.map(Some).ok_or_else(|| {
+            let message = admission::heavy(bytes).message;
+            EmbedFault::new(Code::Overloaded, message).again_after(Duration::from_secs(1))
+        })
     }
 
     fn within_limits(&self, texts: &[String]) -> Result<(), EmbedFault> {

@@ -40,6 +40,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
+use admission::slots::Slots;
 use aliases::Aliases;
 use catalogue::Catalogue;
 use health::Health;
@@ -114,7 +115,7 @@ pub async fn run(config: Config) -> Result<Ended, ServeFault> {
     let stop = Stop::new();
     let metrics = Arc::new(Metrics::new());
     let (options, watched) = start::options(&config, &metrics, &stop)?;
-    let app = app(config, metrics).await?;
+    let app = app(config, metrics, options.gate.bytes().clone()).await?;
     let listening = listener::bind(app.config.http).await?;
     let calls = match app.config.grpc {
         Some(address) => Some(listener::bind(address).await?),
@@ -149,7 +150,7 @@ pub async fn run(config: Config) -> Result<Ended, ServeFault> {
 }
 
 /// Everything that handlers share, with the models known and none loaded.
-async fn app(config: Config, metrics: Arc<Metrics>) -> Result<Arc<App>, ServeFault> {
+async fn app(config: Config, metrics: Arc<Metrics>, bytes: Slots) -> Result<Arc<App>, ServeFault> {
     let log = Arc::new(Log::new(config.log_level, config.log_format, metrics.log_lines_dropped.clone()));
     let tracer = Tracer::new(&config.traces, &metrics, &log)?;
     let replica = config.metadata.as_deref().map(Replica::new);
@@ -163,7 +164,7 @@ async fn app(config: Config, metrics: Arc<Metrics>) -> Result<Arc<App>, ServeFau
         None => None,
     };
     let aliases = Aliases::new(config.aliases.clone());
-    let embedder = Embedder::new(registry, aliases, metrics.clone(), config.limits.clone());
+    let embedder = Embedder::new(registry, aliases, metrics.clone(), config.limits.clone()).within(bytes);
     let (health, hashes, parameters) = (Health::new(), offline::Hashes::default(), Parameters::default());
     let app = App { config, embedder, metrics, log, tracer, health, catalogue, sync, onnxruntime, hashes, parameters };
     unwind::tell(&app.log);

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use crate::inference::engine::Engine;
-use crate::inference::graph_parameters::count;
+use crate::inference::graph_file;
 
 /// A file as it was at some time.
 type Seen = (PathBuf, Option<SystemTime>);
@@ -25,7 +25,8 @@ impl Parameters {
         if let Some(known) = known {
             return known;
         }
-        let counted = tokio::task::spawn_blocking(move || count(&graph).ok()).await.ok().flatten();
+        let counted = tokio::task::spawn_blocking(move || graph_file::read(&graph).ok()).await.ok().flatten();
+        let counted = counted.map(|read| read.parameters);
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(seen, counted);
         counted
     }

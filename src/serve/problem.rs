@@ -243,7 +243,7 @@ fn status(code: Code) -> StatusCode {
         Code::Overloaded => StatusCode::TOO_MANY_REQUESTS,
         Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
         Code::ModelLoading | Code::ModelFailed | Code::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
-        Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        Code::NotFinite | Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

@@ -35,7 +35,11 @@ pub async fn answer(
         texts: request.inputs,
         normalise: request.normalize,
         truncate: request.truncate,
-        side: if direction == TruncationDirection::Left { Side::Beginning } else { Side::End },
+        side: match direction {
+            TruncationDirection::Left => Some(Side::Beginning),
+            TruncationDirection::Right => Some(Side::End),
+            TruncationDirection::Unspecified => None,
+        },
         prompt_name: request.prompt_name,
         dimensions: request.dimensions.map(|count| usize::try_from(count).unwrap_or(usize::MAX)),
         time,

@@ -145,7 +145,7 @@ struct Query {
     inputs: Vec<String>,
     normalise: Option<bool>,
     truncate: Option<bool>,
-    side: Side,
+    side: Option<Side>,
     prompt_name: Option<String>,
     dimensions: Option<usize>,
     encoding: Encoding,

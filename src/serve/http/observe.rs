@@ -49,7 +49,7 @@ async fn one(app: &App, model: &Listed, aliases: Vec<String>) -> Value {
         "version": engine.map(|engine| &engine.hash),
         "version_name": model.source.version,
         "max_tokens": engine.map(|engine| engine.folder.longest),
-        "pooling": engine.map(|engine| engine.folder.pooling.name()),
+        "pooling": engine.map(|engine| engine.folder.pooling()),
         "variant": engine.map(|engine| engine.folder.variant.name()),
         "execution_provider": engine.map(|engine| &engine.runs_on),
         "pinned": model.pinned,

@@ -200,15 +200,15 @@ pub fn empty(field: &str, what: &str) -> Refusal {
     Problem::from(fault).of(Cause::Empty).into()
 }
 
-/// Which end of a text that is too long is cut off, by the name of the side.
+/// Which end of a text that is too long is cut off, by the name of the side; nothing when it is not said.
 ///
 /// # Errors
 /// Another word.
-pub fn side(name: Option<&str>) -> Result<Side, Refusal> {
+pub fn side(name: Option<&str>) -> Result<Option<Side>, Refusal> {
     match name {
-        None => Ok(Side::End),
-        Some(name) if name.eq_ignore_ascii_case("right") => Ok(Side::End),
-        Some(name) if name.eq_ignore_ascii_case("left") => Ok(Side::Beginning),
+        None => Ok(None),
+        Some(name) if name.eq_ignore_ascii_case("right") => Ok(Some(Side::End)),
+        Some(name) if name.eq_ignore_ascii_case("left") => Ok(Some(Side::Beginning)),
         Some(name) => Err(invalid(format!("truncation_direction is left or right, not {name:?}"))),
     }
 }

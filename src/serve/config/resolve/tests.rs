@@ -1,4 +1,5 @@
 use super::*;
+use crate::inference::folder::Pooling;
 
 fn with(flags: &[(&str, &str)]) -> Result<Config, Vec<Wrong>> {
     let flag = |name: &str| flags.iter().find(|(known, _)| *known == name).map(|(_, text)| vec![(*text).to_owned()]);
@@ -60,8 +61,10 @@ fn what_is_said_nearer_wins() {
 fn a_graph_names_its_folder_and_its_variant() {
     let config = with(&[("model-path", "/m/tiny/onnx/model_int8.onnx")]).unwrap();
     assert_eq!((config.only, config.model.as_str()), (Some("/m/tiny".into()), "tiny"));
-    assert_eq!(config.variant, Variant::Int8);
-    assert!(with(&[("model-path", "/m/tiny/other.onnx")]).is_err());
+    assert_eq!(config.choice.graph.as_deref(), Some("onnx/model_int8.onnx"));
+    let config = with(&[("model-path", "/m/tiny/other.onnx"), ("pooling", "cls")]).unwrap();
+    assert_eq!((config.choice.graph.as_deref(), config.choice.pooling), (Some("other.onnx"), Some(Pooling::Cls)));
+    assert!(with(&[("pooling", "sum")]).unwrap_err()[0].why.contains("weighted-mean"));
 }
 
 #[test]
