@@ -51,10 +51,12 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::inference::folder::{Choice, ModelFolder};
 
     fn tiny() -> TextTokenizer {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/embedding/tiny/tokenizer.json");
-        TextTokenizer::read(&file, 8).unwrap()
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/embedding/tiny");
+        let folder = ModelFolder::open(&file, &Choice::default()).unwrap();
+        TextTokenizer::read(&ModelFolder { longest: 8, ..folder }).unwrap()
     }
 
     #[test]

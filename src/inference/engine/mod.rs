@@ -148,6 +148,11 @@ impl Engine {
         &self.shared.model
     }
 
+    /// Its tokenizer.
+    pub fn tokenizer(&self) -> &Arc<TextTokenizer> {
+        &self.tokenizer
+    }
+
     /// What waits and runs.
     pub fn depth(&self) -> Depth {
         self.shared.queue.depth()

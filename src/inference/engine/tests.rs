@@ -8,7 +8,7 @@ use super::*;
 use crate::inference::backend::{Backend, Output};
 use crate::inference::batch::Batch;
 use crate::inference::event::Silence;
-use crate::inference::folder::{Arithmetic, Variant};
+use crate::inference::folder::{Arithmetic, Choice, Variant};
 
 /// Answers at once until it is told to hang; then with the end of the channel.
 struct Hanging {
@@ -61,10 +61,10 @@ struct Odd {
 
 impl Odd {
     fn new() -> (Box<Self>, Arc<AtomicUsize>) {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/embedding/tiny/tokenizer.json");
-        let tokenizer = TextTokenizer::read(&root, 64).unwrap();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/embedding/tiny");
+        let tokenizer = TextTokenizer::read(&ModelFolder::open(&root, &Choice::default()).unwrap()).unwrap();
         let id = |word: &str| {
-            let ids = tokenizer.encode(word).unwrap().ids;
+            let ids = tokenizer.encode("", word, Side::End).unwrap().ids;
             assert_eq!(ids.len(), 3, "{word} is one word of the tiny model");
             i64::from(ids[1])
         };

@@ -25,7 +25,7 @@ pub async fn info(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
         "model_sha": hub.as_ref().and_then(|hub| hub.commit.as_ref()),
         "model_dtype": dtype,
         "served_model_name": name,
-        "model_type": {"embedding": {"pooling": engine.folder.pooling.name().replace('-', "_")}},
+        "model_type": {"embedding": {"pooling": engine.folder.pooling().replace('-', "_")}},
         "max_concurrent_requests": app.config.rules.in_flight,
         "max_input_length": engine.folder.longest,
         "max_batch_tokens": engine.budget().tokens,
