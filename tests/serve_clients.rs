@@ -624,13 +624,40 @@ fn curl_shows_why_it_was_refused() {
     }
 }
 
-/// The fixtures have no prompts, so that every name is one that nobody knows.
 #[test]
-#[ignore = "needs prompts in the engine"]
-fn an_unknown_prompt_is_refused_everywhere() {
-    let server = Server::start(&mut tiny());
+fn prompts_and_the_side_that_is_cut_mean_the_same_everywhere() {
+    let store = store(&[("tiny", "owner/tiny")]);
+    let prompts = json!({"prompts": {"query": "hello "}});
+    std::fs::write(store.path().join("tiny/config_sentence_transformers.json"), prompts.to_string()).unwrap();
+    let mut command = bare();
+    command.args(["serve", "--http", "127.0.0.1:0", "--grpc", "off", "--model", "tiny", "--models"]).arg(store.path());
+    let server = Server::start(command.arg("--onnxruntime").arg(onnxruntime()));
+    let ask = |path: &str, body: &Value| {
+        let (status, answer) = server.post(path, body);
+        assert_eq!(status, 200, "{path} {body}: {answer}");
+        let vector = [&answer["embeddings"][0], &answer["data"][0]["embedding"], &answer[0]];
+        vector.into_iter().find(|vector| vector.is_array()).unwrap().clone()
+    };
+    let last = format!("{}world world", "car ".repeat(60));
     for (path, key) in &TEXTS[..7] {
+        let with = ask(path, &json!({*key: "world", "prompt_name": "query"}));
+        assert_eq!(with, ask(path, &json!({*key: "hello world"})), "{path}");
         let (status, answer) = server.post(path, &json!({*key: "a", "prompt_name": "nobody"}));
-        assert!([400, 422].contains(&status), "{path}: {answer}");
+        assert!([400, 422].contains(&status) && answer.to_string().contains("nobody"), "{path}: {status} {answer}");
+        if *path != "/tokenize" {
+            let of = |side: Value| ask(path, &json!({*key: last, "truncate": true, "truncation_direction": side}));
+            assert_eq!((of(json!("Right")), of(json!("LEFT"))), (of(Value::Null), of(json!("left"))), "{path}");
+            assert_ne!(of(json!("right")), of(json!("left")), "{path}");
+        }
     }
+    let get = |query: &str| {
+        let answer = server.request("GET", &format!("/api/v1/embed?{query}"), &[], b"");
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        (answer.json()["embeddings"].clone(), answer.header("etag").unwrap().to_owned())
+    };
+    let (with, without) = (get("input=world&prompt_name=query"), get("input=world"));
+    assert_eq!(with.0, get("input=hello+world").0);
+    assert_ne!(with.1, without.1);
+    assert_eq!(server.get("/api/v1/embed?input=a&prompt_name=nobody").0, 400);
+    assert_eq!(server.get("/api/v1/embed?input=a&truncation_direction=up").0, 400);
 }
