@@ -1,6 +1,6 @@
 import asyncio
 
-from common import DIMENSION, LONG, TEXTS, TRUTH, URL, Checks, all_same, raised, same
+from common import DIMENSION, FITTING, LONG, TEXTS, TRUTH, URL, Checks, all_same, raised, same
 from huggingface_hub import AsyncInferenceClient, InferenceClient
 from huggingface_hub.errors import HfHubHTTPError
 
@@ -17,7 +17,7 @@ def _():
 
 @check("feature_extraction of a batch")
 def _():
-    all_same(client.feature_extraction(TEXTS))
+    all_same(client.feature_extraction(FITTING), FITTING)
 
 
 @check("normalize, truncate, truncation_direction")
@@ -70,8 +70,9 @@ if hasattr(client, "health_check"):
 
     @check("health_check, get_endpoint_info")
     def _():
-        assert client.health_check()
-        info = client.get_endpoint_info()
+        endpoint = InferenceClient(URL, provider="hf-inference")
+        assert endpoint.health_check()
+        info = endpoint.get_endpoint_info()
         assert info["model_id"] and info["max_input_length"] and info["version"], info
 
 
@@ -79,7 +80,7 @@ if hasattr(client, "health_check"):
 def _():
     async def many():
         async with AsyncInferenceClient(URL) as client:
-            return await asyncio.gather(*(client.feature_extraction(TEXTS) for _ in range(16)))
+            return await asyncio.gather(*(client.feature_extraction(TEXTS, truncate=True) for _ in range(16)))
 
     for vectors in asyncio.run(many()):
         all_same(vectors)
