@@ -87,11 +87,13 @@ async fn what_is_wrong_has_a_status_and_a_stable_code() {
     let cases = [
         (EmbedRequest { model: "nobody".to_owned(), ..texts(&["a"]) }, Code::NotFound, "MODEL_NOT_FOUND"),
         (EmbedRequest { version: "0000".to_owned(), ..texts(&["a"]) }, Code::NotFound, "MODEL_NOT_FOUND"),
+        (EmbedRequest { truncation_direction: 9, ..texts(&["a"]) }, Code::InvalidArgument, "INVALID_REQUEST"),
+        (texts(&[]), Code::InvalidArgument, "INVALID_REQUEST"),
         (EmbedRequest { encoding: 9, ..texts(&["a"]) }, Code::InvalidArgument, "INVALID_REQUEST"),
         (EmbedRequest { dimensions: Some(0), ..texts(&["a"]) }, Code::InvalidArgument, "INVALID_REQUEST"),
         (EmbedRequest { dimensions: Some(u32::MAX), ..texts(&["a"]) }, Code::InvalidArgument, "INVALID_REQUEST"),
         (EmbedRequest { truncate: Some(false), ..texts(&[&long]) }, Code::InvalidArgument, "INPUT_TOO_LONG"),
-        (texts(&vec!["a"; 1025]), Code::InvalidArgument, "INVALID_REQUEST"),
+        (texts(&vec!["a"; 2049]), Code::InvalidArgument, "INVALID_REQUEST"),
     ];
     for (request, status, name) in cases {
         let mut request = Request::new(request);
@@ -222,7 +224,13 @@ async fn models_and_health_are_told() {
     let tiny = of("tiny");
     assert_eq!((tiny.status.as_str(), tiny.dimension, tiny.max_tokens, tiny.default), ("loaded", 8, 32, true));
     assert!(tiny.version.len() >= 12 && tiny.runs_on.starts_with("cpu") && tiny.tokens_per_second.unwrap() > 0.0);
-    assert_eq!((tiny.params, tiny.latency_p95_ms, tiny.throughput_qps), (None, None, None));
+    assert_eq!((tiny.latency_p95_ms, tiny.throughput_qps), (None, None), "nobody has asked it yet");
+    client.embed(texts(&["a"])).await.unwrap();
+    let again = client.list_models(ListModelsRequest {}).await.unwrap().into_inner().models;
+    let asked = again.iter().find(|model| model.id == "tiny").unwrap();
+    assert!(asked.latency_p95_ms.unwrap() >= 1 && asked.throughput_qps.unwrap() >= 1, "{asked:?}");
+    assert!((500..100_000).contains(&asked.params.unwrap()), "{asked:?}");
+    assert_eq!(of("tiny-cls").params, None);
     let corrupt = of("tiny-corrupt");
     assert!(corrupt.status == "failed" && !corrupt.failure.is_empty() && corrupt.tokens_per_second.is_none());
     assert_eq!(of("tiny-cls").status, "available");
@@ -325,6 +333,19 @@ async fn rest_and_grpc_answer_side_by_side() {
     assert!(posted.iter().all(|vectors| close(&vectors[0])));
     let vectors = calls.await.unwrap();
     assert!(vectors.len() == 200 && vectors.iter().all(|vector| close(vector)));
+}
+
+#[tokio::test]
+async fn aliases_are_names_of_models() {
+    let alias = "sentence-transformers/tiny";
+    let mut command = tiny();
+    command.args(["--model-alias", &format!("{alias}=tiny")]);
+    let server = tokio::task::spawn_blocking(move || Server::start(&mut command)).await.unwrap();
+    let mut client = Client::new(channel(server.grpc.as_deref().unwrap()).await);
+    let answer = client.embed(EmbedRequest { model: alias.to_owned(), ..texts(&["a"]) }).await.unwrap().into_inner();
+    assert_eq!(answer.model, "tiny");
+    let models = client.list_models(ListModelsRequest {}).await.unwrap().into_inner().models;
+    assert_eq!(models.iter().find(|model| model.id == "tiny").unwrap().aliases, [alias]);
 }
 
 #[test]

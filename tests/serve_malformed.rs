@@ -40,7 +40,17 @@ impl Dice {
     }
 }
 
-const POSTS: [&str; 3] = ["/api/v1/embed", "/v1/embeddings", "/embed"];
+const POSTS: [&str; 9] = [
+    "/api/v1/embed",
+    "/v1/embeddings",
+    "/embed",
+    "/",
+    "/embeddings",
+    "/tokenize",
+    "/invocations",
+    "/similarity",
+    "/decode",
+];
 
 fn head(method: &str, path: &str, headers: &str) -> Vec<u8> {
     format!("{method} {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{headers}").into_bytes()
@@ -55,7 +65,7 @@ fn post(path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
 
 fn sensible(dice: &mut Dice) -> (&'static str, String) {
     let path = dice.one(&POSTS);
-    let key = if path == "/v1/embeddings" { "input" } else { "inputs" };
+    let key = if path.ends_with("/embeddings") { "input" } else { "inputs" };
     (path, json!({key: ["hello world", "errors", ""]}).to_string())
 }
 
@@ -218,6 +228,12 @@ fn wrong_values(dice: &mut Dice) -> Vec<u8> {
         json!(vec!["a"; 2000]),
     ];
     let keys = [
+        "ids",
+        "parameters",
+        "text",
+        "truncation_direction",
+        "add_special_tokens",
+        "skip_special_tokens",
         "input",
         "inputs",
         "texts",
@@ -257,6 +273,10 @@ fn strange_headers(dice: &mut Dice) -> Vec<u8> {
         "accept-encoding: bogus;q=9",
         "traceparent: 00-0-0-0",
         "x-tenant-id: \u{e9}",
+        "content-encoding: gzip",
+        "content-encoding: deflate",
+        "content-encoding: br",
+        "content-encoding: gzip, deflate",
         " folded: x",
         "no colon",
         "a\u{0}b: c",

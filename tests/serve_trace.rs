@@ -271,3 +271,26 @@ fn a_flood_of_refusals_does_not_flood_the_log() {
     let count = text.lines().find_map(|line| line.strip_prefix("akidb_log_lines_dropped_total ")).unwrap();
     assert_eq!(count.parse::<usize>().unwrap() + lines, 400, "every line is written or counted");
 }
+
+#[test]
+fn the_resource_says_where_the_server_is() {
+    let collector = Collector::start();
+    let mut command = tiny();
+    command.args(["--otlp", &collector.url, "--trace-sample", "1", "--region", "eu-central-1"]);
+    command.env("ENVIRONMENT", "staging").env("OTEL_RESOURCE_ATTRIBUTES", "team=search,cloud.region=elsewhere");
+    let server = Server::start(command.env_remove("OTEL_SERVICE_NAME"));
+    assert_eq!(embed(&server, &[]).status, 200);
+    collector.wait_for(1);
+    let heard = collector.heard.lock().unwrap();
+    let resource = heard[0].resource_spans[0].resource.clone().unwrap().attributes;
+    for (key, wanted) in [
+        ("deployment.environment", "staging"),
+        ("deployment.environment.name", "staging"),
+        ("service.name", "akidb-edge"),
+        ("team", "search"),
+        ("cloud.region", "elsewhere"),
+    ] {
+        assert_eq!(text(&resource, key), wanted, "{key}");
+    }
+    assert!(!text(&resource, "service.version").is_empty());
+}

@@ -125,7 +125,7 @@ async fn main() -> Result<(), Fault> {
     let metrics = Arc::new(Metrics::new());
     let log = Arc::new(Log::new(Level::Error, Shape::Json, metrics.log_lines_dropped.clone()));
     let (region, cluster) = ("eu-central-1".to_owned(), "bench".to_owned());
-    let settings = TraceSettings { collector: Some(collector()?), share: 0.1, region, cluster };
+    let settings = TraceSettings { collector: Some(collector()?), share: 0.1, region, cluster, environment: None };
     let tracer = Tracer::new(&settings, &metrics, &log)?;
     metrics.asked(MODEL, true);
     let nothing = steady(rate, time, || ()).await?;

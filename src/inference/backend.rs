@@ -1,6 +1,7 @@
 //! What runs a graph.
 
 use super::batch::Batch;
+use super::folder::Arithmetic;
 
 /// What a graph answers for a batch, as flat rows of 32-bit floats.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +27,8 @@ pub struct Sessions {
     pub each: Vec<Box<dyn Backend>>,
     /// One that uses all cores, for a request that is alone.
     pub alone: Option<Box<dyn Backend>>,
+    /// How they compute, as far as it changes vectors.
+    pub arithmetic: Arithmetic,
     /// What runs them, for people: `cpu`, `cuda (NVIDIA H100)`.
     pub runs_on: String,
 }

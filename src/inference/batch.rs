@@ -15,6 +15,8 @@ pub struct Batch {
     pub types: Vec<i64>,
     /// Tokens of each row.
     pub lengths: Vec<usize>,
+    /// Tokens at the beginning of each row that belong to a prompt: 0 after [`fill`](Self::fill).
+    pub skips: Vec<usize>,
 }
 
 impl Batch {
@@ -34,6 +36,8 @@ impl Batch {
             self.mask.resize(end, 0);
             self.lengths.push(text.len());
         }
+        self.skips.clear();
+        self.skips.resize(self.rows, 0);
         self.types.clear();
         self.types.resize(cells, 0);
     }

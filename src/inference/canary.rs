@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use super::backend::Backend;
 use super::batch::Batch;
-use super::folder::ModelFolder;
-use super::pooling::pool;
+use super::head::Head;
+use super::tokenize::Tokens;
 
 /// The text of a model whose folder names none.
 const TEXT: &str = "A canary sings in the mine: the air is good.";
@@ -115,10 +115,13 @@ impl Canary {
 ///
 /// # Errors
 /// What the runtime said.
-pub fn embed(backend: &mut dyn Backend, ids: &[u32], pad: u32, folder: &ModelFolder) -> Result<Vec<f32>, String> {
+pub fn embed(backend: &mut dyn Backend, tokens: &Tokens, pad: u32, head: &Head) -> Result<Vec<f32>, String> {
     let (mut batch, mut vectors) = (Batch::default(), Vec::new());
-    batch.fill(std::iter::once(ids), pad);
-    backend.run(&batch, &mut |output| pool(output, &batch, folder.dimension, folder.pooling, &mut vectors))?;
+    batch.fill(std::iter::once(&*tokens.ids), pad);
+    batch.skips[0] = tokens.prompt;
+    let mut made = Ok(());
+    backend.run(&batch, &mut |output| made = head.vectors(output, &batch, &mut vectors))?;
+    made?;
     vectors.pop().ok_or_else(|| "the graph gives no vector".to_owned())
 }
 

@@ -17,6 +17,8 @@ pub struct BatchRun {
     pub around: Duration,
     /// Texts that were dropped before it, because nobody waits for them or their time ran out.
     pub skipped: usize,
+    /// Texts whose vector is not finite: their requests failed.
+    pub not_finite: usize,
     /// Longest wait in the queue of a text in it.
     pub waited: Duration,
 }
@@ -36,6 +38,8 @@ pub struct Load {
 pub trait Listener: Send + Sync {
     /// A batch of a model was run.
     fn batch(&self, model: &str, batch: &BatchRun);
+    /// A batch of a model could not be run, or its run panicked: why.
+    fn broken(&self, model: &str, why: &str);
     /// A load of a model ended.
     fn load(&self, model: &str, load: &Load);
     /// A request asked for a model that was loaded (`hit`), or had to be loaded.
@@ -50,6 +54,7 @@ pub struct Silence;
 
 impl Listener for Silence {
     fn batch(&self, _: &str, _: &BatchRun) {}
+    fn broken(&self, _: &str, _: &str) {}
     fn load(&self, _: &str, _: &Load) {}
     fn asked(&self, _: &str, _: bool) {}
     fn unloaded(&self, _: &str) {}

@@ -22,6 +22,8 @@ pub enum Code {
     DeadlineExceeded,
     /// The server is stopping.
     ShuttingDown,
+    /// The model gives a vector with NaN or an infinite number in it for a text.
+    NotFinite,
     /// A fault of the server itself.
     Internal,
 }
@@ -38,6 +40,7 @@ impl Code {
             Self::Overloaded => "OVERLOADED",
             Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
             Self::ShuttingDown => "SHUTTING_DOWN",
+            Self::NotFinite => "NOT_FINITE",
             Self::Internal => "INTERNAL",
         }
     }

@@ -10,16 +10,20 @@
 
 pub mod backend;
 pub mod batch;
+pub mod cache;
 pub mod canary;
 pub mod engine;
 pub mod event;
 pub mod fault;
 pub mod folder;
+pub mod graph_file;
+pub mod head;
 pub mod onnx;
 pub mod pace;
-pub mod pooling;
+pub mod pieces;
 pub mod queue;
 pub mod registry;
+mod soundness;
 pub mod ticket;
 pub mod tokenize;
 mod trial;

@@ -16,7 +16,7 @@ pub type Answer = Result<(Vec<Vec<f32>>, Duration), EmbedFault>;
 pub struct Ticket {
     inner: Mutex<Inner>,
     missing: AtomicUsize,
-    gone: AtomicBool,
+    gone: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -26,21 +26,27 @@ struct Inner {
     answer: Option<oneshot::Sender<Answer>>,
 }
 
-/// The side that waits. Dropping it tells workers that nobody waits any more.
+/// The side that waits. Dropping it tells workers that nobody waits any more. It does not hold the ticket: when the last text of
+/// a request is dropped unanswered, whatever the reason, the sender goes with it and the wait ends.
 #[derive(Debug)]
 pub struct Waiting {
-    ticket: Arc<Ticket>,
+    gone: Arc<AtomicBool>,
     answer: oneshot::Receiver<Answer>,
 }
 
 impl Ticket {
     /// A ticket for so many texts.
     pub fn open(texts: usize) -> (Arc<Self>, Waiting) {
+        Self::part(texts, texts)
+    }
+
+    /// A ticket for a request of so many texts, of which so many are to be run; the others' places stay empty.
+    pub fn part(texts: usize, missing: usize) -> (Arc<Self>, Waiting) {
         let (sender, answer) = oneshot::channel();
         let inner = Inner { vectors: vec![Vec::new(); texts], waited: Duration::ZERO, answer: Some(sender) };
-        let ticket =
-            Arc::new(Self { inner: Mutex::new(inner), missing: AtomicUsize::new(texts), gone: AtomicBool::new(false) });
-        (ticket.clone(), Waiting { ticket, answer })
+        let gone = Arc::new(AtomicBool::new(false));
+        let ticket = Self { inner: Mutex::new(inner), missing: AtomicUsize::new(missing), gone: gone.clone() };
+        (Arc::new(ticket), Waiting { gone, answer })
     }
 
     /// Whether it is a request of so many texts.
@@ -91,6 +97,27 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.ticket.gone.store(true, Ordering::Relaxed);
+        self.gone.store(true, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_whose_texts_are_dropped_unanswered_is_told_so() {
+        let (ticket, waiting) = Ticket::open(2);
+        ticket.put(0, vec![1.0], Duration::ZERO);
+        drop(ticket);
+        assert_eq!(waiting.answer().await.unwrap_err().code, Code::Internal);
+    }
+
+    #[test]
+    fn a_ticket_knows_when_nobody_waits() {
+        let (ticket, waiting) = Ticket::open(1);
+        assert!(!ticket.gone());
+        drop(waiting);
+        assert!(ticket.gone());
     }
 }

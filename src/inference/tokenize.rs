@@ -1,11 +1,22 @@
 //! Text to token ids, with the model's own tokenizer.
 
-use std::path::Path;
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
 
-use tokenizers::{Tokenizer, TruncationParams};
+use tokenizers::normalizers::{NormalizerWrapper, Sequence, utils::Lowercase};
+use tokenizers::{Tokenizer, TruncationDirection, TruncationParams};
+
+use super::folder::ModelFolder;
+
+/// Bytes of a text that are looked at first, for each token that the model reads: most texts have fewer bytes to a token.
+const BYTES: usize = 16;
+/// So many times more are looked at when those gave too few tokens.
+const MORE: usize = 8;
+/// A part of a text stands for the whole when it has so many tokens more than are read: what follows can change its last ones.
+const MARGIN: usize = 32;
 
 /// Which end of a text that is too long is cut off.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum Side {
     /// The end, as all models were trained.
     #[default]
@@ -19,7 +30,9 @@ pub enum Side {
 pub struct Tokens {
     /// The ids.
     pub ids: Box<[u32]>,
-    /// Whether tokens were left out at the end.
+    /// Tokens at the beginning that belong to the prompt.
+    pub prompt: usize,
+    /// Whether tokens were left out.
     pub cut: bool,
 }
 
@@ -27,27 +40,71 @@ pub struct Tokens {
 /// padding to 128 and a cut at 128 baked in, while the model reads 256.
 #[derive(Clone)]
 pub struct TextTokenizer {
+    /// It cuts the end.
     tokenizer: Tokenizer,
+    /// It cuts the beginning; made when it is asked for, since vocabularies are large.
+    from_end: OnceLock<Arc<Tokenizer>>,
     longest: usize,
+    pad: u32,
+    /// Tokens of each prompt.
+    prompts: HashMap<String, usize>,
+    /// The same without a cut, made when it is asked for.
+    uncut: OnceLock<Arc<Tokenizer>>,
 }
 
 impl TextTokenizer {
-    /// Reads `tokenizer.json`. `longest` is the number of tokens that the model reads, special tokens included.
+    /// Reads the tokenizer of a model.
     ///
     /// # Errors
     /// What is wrong with the file.
-    pub fn read(file: &Path, longest: usize) -> Result<Self, String> {
+    pub fn read(folder: &ModelFolder) -> Result<Self, String> {
+        let file = &folder.tokenizer;
         let mut tokenizer =
-            Tokenizer::from_file(file).map_err(|bad| format!("{} is no tokenizer: {bad}", file.display()))?;
-        let cut = TruncationParams { max_length: longest, ..TruncationParams::default() };
-        tokenizer.with_truncation(Some(cut)).map_err(|bad| format!("a length of {longest} tokens: {bad}"))?;
+            Tokenizer::from_file(file).map_err(|bad| format!("{} is not a tokenizer: {bad}", file.display()))?;
+        if folder.lower_case {
+            lower_case(&mut tokenizer)?;
+        }
         tokenizer.with_padding(None);
-        Ok(Self { tokenizer, longest })
+        cut(&mut tokenizer, folder.longest, TruncationDirection::Right)?;
+        let pad = folder.pad.unwrap_or_else(|| pad(&tokenizer));
+        let mut read = Self {
+            tokenizer,
+            from_end: OnceLock::new(),
+            uncut: OnceLock::new(),
+            longest: folder.longest,
+            pad,
+            prompts: HashMap::new(),
+        };
+        for prompt in folder.prompts.texts() {
+            let tokens = read.prompt(prompt)?;
+            read.prompts.insert(prompt.to_owned(), tokens);
+        }
+        Ok(read)
     }
 
     /// Tokens that the model reads at most.
     pub fn longest(&self) -> usize {
         self.longest
+    }
+
+    /// The same tokenizer, which cuts nothing.
+    pub(super) fn uncut(&self) -> &Tokenizer {
+        self.uncut.get_or_init(|| {
+            let mut tokenizer = self.tokenizer.clone();
+            // Taking the cut away cannot fail.
+            let _ = tokenizer.with_truncation(None);
+            Arc::new(tokenizer)
+        })
+    }
+
+    /// The same tokenizer, which cuts the beginning.
+    fn from_end(&self) -> Result<&Tokenizer, String> {
+        if let Some(made) = self.from_end.get() {
+            return Ok(made);
+        }
+        let mut tokenizer = self.tokenizer.clone();
+        cut(&mut tokenizer, self.longest, TruncationDirection::Left)?;
+        Ok(self.from_end.get_or_init(|| Arc::new(tokenizer)))
     }
 
     /// One more than the highest id that it can give.
@@ -57,16 +114,128 @@ impl TextTokenizer {
 
     /// Id that fills rows up.
     pub fn pad(&self) -> u32 {
-        let names = ["[PAD]", "<pad>", "<|endoftext|>"];
-        names.iter().find_map(|name| self.tokenizer.token_to_id(name)).unwrap_or(0)
+        self.pad
     }
 
-    /// The ids of a text.
+    /// The ids of a text behind a prompt of the model; no prompt is an empty one.
     ///
     /// # Errors
     /// What the tokenizer said.
-    pub fn encode(&self, text: &str) -> Result<Tokens, String> {
-        let encoding = self.tokenizer.encode_fast(text, true).map_err(|bad| bad.to_string())?;
-        Ok(Tokens { ids: encoding.get_ids().into(), cut: !encoding.get_overflowing().is_empty() })
+    pub fn encode(&self, prompt: &str, text: &str, side: Side) -> Result<Tokens, String> {
+        if prompt.is_empty() {
+            return self.cut_early(text, side);
+        }
+        let tokens = self.cut_early(&format!("{prompt}{text}"), side)?;
+        Ok(Tokens { prompt: self.prompts.get(prompt).copied().unwrap_or(0), ..tokens })
+    }
+
+    /// The ids of a text of which no more is looked at than is needed: a tokenizer takes some fifty bytes for each of a text.
+    fn cut_early(&self, text: &str, side: Side) -> Result<Tokens, String> {
+        let mut bytes = self.longest.saturating_mul(BYTES);
+        while text.len() / 2 > bytes {
+            let (tokens, over) = self.whole(part(text, bytes, side), side)?;
+            if over >= MARGIN {
+                return Ok(tokens);
+            }
+            bytes = bytes.saturating_mul(MORE);
+        }
+        Ok(self.whole(text, side)?.0)
+    }
+
+    /// The ids, and how many were cut off.
+    fn whole(&self, text: &str, side: Side) -> Result<(Tokens, usize), String> {
+        let tokenizer = if side == Side::End { &self.tokenizer } else { self.from_end()? };
+        let encoding = tokenizer.encode_fast(text, true).map_err(|bad| bad.to_string())?;
+        let over = encoding.get_overflowing().iter().map(|rest| rest.get_ids().len()).sum();
+        Ok((Tokens { ids: encoding.get_ids().into(), prompt: 0, cut: over > 0 }, over))
+    }
+
+    /// Tokens of a prompt as sentence-transformers counts them: without the special token at its end.
+    fn prompt(&self, prompt: &str) -> Result<usize, String> {
+        let ids = self.whole(prompt, Side::End)?.0.ids;
+        let special = self.tokenizer.get_added_tokens_decoder();
+        let ends = ids.last().is_some_and(|last| special.get(last).is_some_and(|token| token.special));
+        Ok(ids.len() - usize::from(ends))
+    }
+}
+
+fn cut(tokenizer: &mut Tokenizer, longest: usize, direction: TruncationDirection) -> Result<(), String> {
+    let params = TruncationParams { max_length: longest, direction, ..TruncationParams::default() };
+    tokenizer.with_truncation(Some(params)).map_err(|bad| format!("a length of {longest} tokens: {bad}"))?;
+    Ok(())
+}
+
+fn pad(tokenizer: &Tokenizer) -> u32 {
+    let names = ["[PAD]", "<pad>", "<|endoftext|>"];
+    names.iter().find_map(|name| tokenizer.token_to_id(name)).unwrap_or(0)
+}
+
+/// The beginning or the end of a text, of about so many bytes.
+fn part(text: &str, bytes: usize, side: Side) -> &str {
+    match side {
+        Side::End => &text[..text.floor_char_boundary(bytes)],
+        Side::Beginning => &text[text.ceil_char_boundary(text.len() - bytes)..],
+    }
+}
+
+/// Makes texts lower case first, unless the tokenizer does so already (`do_lower_case` of sentence-transformers).
+fn lower_case(tokenizer: &mut Tokenizer) -> Result<(), String> {
+    let known = tokenizer.get_normalizer().cloned();
+    if known.as_ref().is_some_and(lowers) {
+        return Ok(());
+    }
+    let mut all = vec![NormalizerWrapper::Lowercase(Lowercase)];
+    match known {
+        Some(NormalizerWrapper::Sequence(sequence)) => all.extend(sequence),
+        other => all.extend(other),
+    }
+    tokenizer.with_normalizer(Some(Sequence::new(all))).map_err(|bad| bad.to_string())?;
+    Ok(())
+}
+
+fn lowers(normalizer: &NormalizerWrapper) -> bool {
+    match normalizer {
+        NormalizerWrapper::Lowercase(_) => true,
+        NormalizerWrapper::BertNormalizer(bert) => bert.lowercase,
+        NormalizerWrapper::Sequence(several) => several.as_ref().iter().any(lowers),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokenizer(name: &str) -> TextTokenizer {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/embedding").join(name);
+        TextTokenizer::read(&ModelFolder::open(&root, &Default::default()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_part_of_a_long_text_gives_what_the_whole_gives() {
+        let tokenizer = tokenizer("tiny");
+        let texts = [
+            "hello world ".repeat(50_000),
+            format!("{} hello world {}", " ".repeat(200_000), "the cache of an edge server ".repeat(10_000)),
+            format!("{} {}", "z".repeat(300_000), "errors ".repeat(40_000)),
+            "東京 🚀 ü".repeat(40_000),
+        ];
+        for text in &texts {
+            for side in [Side::End, Side::Beginning] {
+                let early = tokenizer.cut_early(text, side).unwrap();
+                assert_eq!(early, tokenizer.whole(text, side).unwrap().0);
+                assert!(early.cut && early.ids.len() == tokenizer.longest());
+            }
+        }
+    }
+
+    #[test]
+    fn either_end_is_cut() {
+        let tokenizer = tokenizer("tiny");
+        let text = format!("hello {}world", "the ".repeat(100));
+        let [end, beginning] = [Side::End, Side::Beginning].map(|side| tokenizer.encode("", &text, side).unwrap().ids);
+        let id = |word: &str| tokenizer.uncut().token_to_id(word).unwrap();
+        assert_eq!((end[1], beginning[beginning.len() - 2]), (id("hello"), id("world")));
+        assert_eq!([end[0], end[end.len() - 1]], [beginning[0], beginning[beginning.len() - 1]], "special tokens stay");
     }
 }

@@ -6,6 +6,7 @@ use super::backend::{Backend, Output, Sessions};
 use super::batch::Batch;
 use super::engine::Settings;
 use super::folder::ModelFolder;
+use super::head::Head;
 use super::queue::Budget;
 
 /// Lengths of a text at which the session that uses all cores is tried against a worker's.
@@ -31,10 +32,11 @@ pub(super) struct Measured {
 pub(super) fn measure(
     sessions: &mut Sessions,
     folder: &ModelFolder,
+    head: &Head,
     settings: &Settings,
     pad: u32,
 ) -> Result<Measured, String> {
-    let mut trial = Trial { batch: Batch::default(), dimension: folder.dimension, pad };
+    let mut trial = Trial { batch: Batch::default(), head, vectors: Vec::new(), pad };
     let width = folder.longest.min(128);
     for session in sessions.each.iter_mut().chain(&mut sessions.alone) {
         trial.time(session.as_mut(), 1, 8.min(width))?;
@@ -51,31 +53,30 @@ pub(super) fn measure(
     Ok(Measured { budget: Budget { tokens, overhead }, speed, alone_from })
 }
 
-struct Trial {
+struct Trial<'a> {
     batch: Batch,
-    dimension: usize,
+    head: &'a Head,
+    vectors: Vec<Vec<f32>>,
     pad: u32,
 }
 
-impl Trial {
+impl Trial<'_> {
     /// Seconds for a batch of so many rows of so many tokens.
     fn time(&mut self, session: &mut dyn Backend, rows: usize, width: usize) -> Result<f64, String> {
         let row = vec![self.pad; width];
         self.batch.fill(std::iter::repeat_n(row.as_slice(), rows), self.pad);
-        let mut length = 0;
+        let (mut made, mut width_of) = (Ok(()), 0);
         let begin = Instant::now();
         session.run(&self.batch, &mut |output| {
-            length = match output {
-                Output::Tokens(all) => all.len() / width,
-                Output::Pooled(all) => all.len(),
+            width_of = match output {
+                Output::Tokens(all) => all.len() / (rows * width),
+                Output::Pooled(all) => all.len() / rows,
             };
+            made = self.head.vectors(output, &self.batch, &mut self.vectors);
         })?;
         let took = begin.elapsed().as_secs_f64();
-        if length == rows * self.dimension {
-            return Ok(took);
-        }
-        let other = length / rows;
-        Err(format!("the graph gives vectors of {other} numbers, but config.json says {}", self.dimension))
+        let wrong = |_| format!("the graph gives vectors of {width_of} numbers, and config.json says another number");
+        made.map(|()| took).map_err(wrong)
     }
 
     /// What a batch of its own costs, in tokens.

@@ -1,5 +1,6 @@
 //! A thread that takes batches from the queue and runs them.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -7,8 +8,9 @@ use super::backend::Backend;
 use super::batch::Batch;
 use super::event::{BatchRun, Listener};
 use super::fault::{Code, EmbedFault};
-use super::pooling::{Pooling, pool};
-use super::queue::{Item, Queue, Work};
+use super::head::Head;
+use super::queue::{Item, Load, Queue, Run, Work};
+use super::soundness::Soundness;
 
 /// What all workers of a model share.
 pub struct Shared {
@@ -20,71 +22,160 @@ pub struct Shared {
     pub alone: Option<Mutex<Box<dyn Backend>>>,
     /// Tokens from which that session is the faster one.
     pub alone_from: usize,
-    /// Numbers in a vector.
-    pub dimension: usize,
-    /// How they come about.
-    pub pooling: Pooling,
+    /// What makes vectors of a graph's output.
+    pub head: Head,
     /// Id that fills rows up.
     pub pad: u32,
+    /// Whether its vectors are usable.
+    pub soundness: Soundness,
     /// Who wants to know.
     pub listener: Arc<dyn Listener>,
 }
 
-/// Runs until the queue is stopped and empty.
+/// What a worker keeps between batches.
+#[derive(Default)]
+struct Buffers {
+    batch: Batch,
+    vectors: Vec<Vec<f32>>,
+}
+
+/// Runs until the queue is stopped and empty. A panic ends the requests of its batch and no more.
 pub fn run(shared: &Shared, mut own: Box<dyn Backend>) {
-    let mut batch = Batch::default();
-    let mut vectors = Vec::new();
-    while let Some(work) = shared.queue.take() {
-        let pays = work.alone && work.items.iter().map(|item| item.ids.len()).sum::<usize>() >= shared.alone_from;
-        let alone = if pays { shared.alone.as_ref().and_then(|session| session.try_lock().ok()) } else { None };
-        match alone {
-            Some(mut session) => one(shared, session.as_mut(), work, &mut batch, &mut vectors),
-            None => one(shared, own.as_mut(), work, &mut batch, &mut vectors),
+    let mut buffers = Buffers::default();
+    while let Some(Work { items, alone, skipped, load }) = shared.queue.take() {
+        let mut taken = Taken { shared, items, load, alone, skipped, run: None, told: false };
+        // Sessions keep nothing from one run to the next; the buffers may be half filled, and are made anew.
+        let ended = catch_unwind(AssertUnwindSafe(|| with_session(own.as_mut(), &mut taken, &mut buffers)));
+        if let Err(panic) = ended {
+            buffers = Buffers::default();
+            broken(shared, &format!("it panicked: {}", words(&*panic)));
         }
     }
 }
 
-fn one(shared: &Shared, backend: &mut dyn Backend, work: Work, batch: &mut Batch, vectors: &mut Vec<Vec<f32>>) {
-    let began = Instant::now();
-    let mut items = work.items;
-    items.sort_by_key(|item| std::cmp::Reverse(item.ids.len()));
-    batch.fill(items.iter().map(|item| &*item.ids), shared.pad);
+/// What a panic said.
+fn words(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it does not say why")
+}
+
+/// A batch gave nothing. Whoever listens may panic, too.
+fn broken(shared: &Shared, why: &str) {
+    shared.soundness.bad(why);
+    let _ = catch_unwind(AssertUnwindSafe(|| shared.listener.broken(&shared.model, why)));
+}
+
+/// What a worker has taken: however its run ends, the queue hears of it and each of its requests gets an answer, when it is
+/// dropped at the latest.
+struct Taken<'a> {
+    shared: &'a Shared,
+    items: Vec<Item>,
+    load: Load,
+    alone: bool,
+    skipped: usize,
+    run: Option<Run>,
+    told: bool,
+}
+
+impl Taken<'_> {
+    /// The queue hears of it before its requests do: what they ask next finds a worker that is free.
+    fn tell(&mut self) {
+        if !std::mem::replace(&mut self.told, true) {
+            self.shared.queue.done(&self.load, self.run);
+        }
+    }
+
+    fn fail(&mut self, fault: &EmbedFault) {
+        self.tell();
+        for item in self.items.drain(..) {
+            item.ticket.fail(fault.clone());
+        }
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        let message = "a fault of the server while the model ran this batch; its log has more";
+        self.fail(&EmbedFault::new(Code::Internal, message));
+    }
+}
+
+fn with_session(own: &mut dyn Backend, taken: &mut Taken<'_>, buffers: &mut Buffers) {
+    let shared = taken.shared;
+    let pays = taken.alone && taken.load.total() >= shared.alone_from;
+    let alone = if pays { shared.alone.as_ref().and_then(|session| session.try_lock().ok()) } else { None };
+    let Some(mut session) = alone else { return one(own, false, taken, buffers) };
+    // A panic within must not poison the lock.
+    let ended = catch_unwind(AssertUnwindSafe(|| one(session.as_mut(), true, taken, buffers)));
+    drop(session);
+    if let Err(panic) = ended {
+        resume_unwind(panic);
+    }
+}
+
+fn one(backend: &mut dyn Backend, all_cores: bool, taken: &mut Taken<'_>, buffers: &mut Buffers) {
+    let (began, shared) = (Instant::now(), taken.shared);
+    let Buffers { batch, vectors } = buffers;
+    taken.items.sort_by_key(|item| std::cmp::Reverse(item.ids.len()));
+    batch.fill(taken.items.iter().map(|item| &*item.ids), shared.pad);
+    vectors.clear();
     let filled = Instant::now();
-    let mut pooled = Duration::ZERO;
+    batch.skips.clear();
+    batch.skips.extend(taken.items.iter().map(|item| item.prompt));
+    let (mut pooled, mut pooling) = (Duration::ZERO, Ok(()));
     let ran = backend.run(batch, &mut |output| {
         let begin = Instant::now();
-        pool(output, batch, shared.dimension, shared.pooling, vectors);
+        pooling = shared.head.vectors(output, batch, vectors);
         pooled = begin.elapsed();
     });
     let inference = filled.elapsed().saturating_sub(pooled);
     let around = filled.duration_since(began) + pooled;
-    let tokens = batch.tokens();
-    shared.queue.done(tokens, began.elapsed());
-    let waited = items.iter().map(|item| began.duration_since(item.since)).max().unwrap_or_default();
-    answer(items, ran, vectors, began);
+    let made = vectors.len();
+    let ran = ran
+        .and(pooling)
+        .and_then(|()| if made == batch.rows { Ok(()) } else { Err(format!("it gives {made} vectors")) });
+    if let Err(why) = ran {
+        broken(shared, &why);
+        return taken.fail(&EmbedFault::new(Code::Internal, format!("the model could not run this batch: {why}")));
+    }
+    taken.run = Some(Run { rows: batch.rows, took: began.elapsed(), all_cores });
+    taken.tell();
     let run = BatchRun {
         rows: batch.rows,
-        tokens,
+        tokens: batch.tokens(),
         computed: batch.rows * batch.width,
         inference,
         around,
-        skipped: work.skipped,
-        waited,
+        skipped: taken.skipped,
+        not_finite: vectors.iter().filter(|vector| !is_finite(vector)).count(),
+        waited: taken.items.iter().map(|item| began.duration_since(item.since)).max().unwrap_or_default(),
     };
+    if run.not_finite < run.rows {
+        shared.soundness.good();
+    } else {
+        shared.soundness.bad("its vectors have NaN or infinite numbers in them");
+    }
+    answer(&mut taken.items, vectors, began);
     shared.listener.batch(&shared.model, &run);
 }
 
-fn answer(items: Vec<Item>, ran: Result<(), String>, vectors: &mut Vec<Vec<f32>>, began: Instant) {
-    match ran {
-        Ok(()) => {
-            for (item, vector) in items.into_iter().zip(vectors.drain(..)) {
-                item.ticket.put(item.place, vector, began.duration_since(item.since));
-            }
+/// Without a branch in the loop: every vector passes here.
+fn is_finite(vector: &[f32]) -> bool {
+    vector.iter().fold(true, |finite, value| finite & value.is_finite())
+}
+
+/// Each text gets its vector, or its request a fault when the vector is not finite.
+fn answer(items: &mut Vec<Item>, vectors: &mut Vec<Vec<f32>>, began: Instant) {
+    for (item, vector) in items.drain(..).zip(vectors.drain(..)) {
+        if is_finite(&vector) {
+            item.ticket.put(item.place, vector, began.duration_since(item.since));
+            continue;
         }
-        Err(why) => {
-            for item in items {
-                item.ticket.fail(EmbedFault::new(Code::Internal, format!("the model could not run this batch: {why}")));
-            }
-        }
+        let message = format!(
+            "the model gives a vector with NaN or an infinite number in it for text {}: its weights are damaged or its arithmetic \
+             overflows; leave that text out, or serve another model",
+            item.place
+        );
+        item.ticket.fail(EmbedFault::new(Code::NotFinite, message));
     }
 }

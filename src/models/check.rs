@@ -22,8 +22,8 @@ pub struct Summary {
 /// # Errors
 /// What stands in the way.
 pub fn folder(path: &Path) -> Result<Summary, FolderFault> {
-    let any = ModelFolder::open(path, Variant::Auto)?;
-    let there = |variant: &Variant| ModelFolder::open(path, *variant).is_ok();
+    let any = ModelFolder::open(path, &Variant::Auto.into())?;
+    let there = |variant: &Variant| ModelFolder::open(path, &(*variant).into()).is_ok();
     let variants = [Variant::Fp32, Variant::Int8].into_iter().filter(there).collect();
     Ok(Summary { dimension: any.dimension, max_tokens: any.longest, variants })
 }

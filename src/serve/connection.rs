@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::door::Door;
+use super::linger::Lingering;
 use super::problem::Problem;
 use super::pulse::{Felt, Patience, Verdict};
 use super::tls::Tls;
@@ -75,7 +76,7 @@ where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let pulse = door.pulse.clone();
-    let stream = TokioIo::new(Felt::new(stream, pulse.clone()));
+    let stream = TokioIo::new(Lingering::new(Felt::new(stream, pulse.clone()), pulse.clone()));
     let mut connection = pin!(builder.serve_connection(stream, door));
     let mut look = pin!(sleep(patience.headers.min(patience.idle)));
     let (mut hushed, mut leaving) = (false, false);

@@ -10,13 +10,13 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::response::Response;
 use http::request::Parts;
-use http::{HeaderValue, Request, StatusCode, Version, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::{Body as _, Frame, Incoming, SizeHint};
+use http::{HeaderValue, Request, StatusCode, Uri, Version, header};
+use hyper::body::{Frame, Incoming, SizeHint};
 use tower::Service;
 
 use super::admission::Gate;
 use super::admission::slots::Slot;
+use super::body;
 use super::http::request::{RequestId, seal};
 use super::problem::{Problem, Words};
 use super::pulse::{Pulse, UnderWay};
@@ -64,6 +64,14 @@ impl hyper::body::Body for Guarded {
 
 type Answering = Pin<Box<dyn Future<Output = Result<Response<Guarded>, Infallible>> + Send>>;
 
+/// What the door answers.
+struct Answered {
+    response: Response,
+    slot: Option<Slot>,
+    /// The client may still be sending.
+    unread: bool,
+}
+
 impl hyper::service::Service<Request<Incoming>> for Door {
     type Response = Response<Guarded>;
     type Error = Infallible;
@@ -72,16 +80,20 @@ impl hyper::service::Service<Request<Incoming>> for Door {
     fn call(&self, request: Request<Incoming>) -> Answering {
         let http2 = request.version() == Version::HTTP_2;
         let under_way = self.pulse.begin(http2);
-        let (gate, router, peer) = (self.gate.clone(), self.router.clone(), self.peer);
+        let door = self.clone();
         Box::pin(async move {
-            let (parts, body) = request.into_parts();
+            let (mut parts, body) = request.into_parts();
+            let gate = door.gate.clone();
             let id = gate.ids.of(&parts.headers);
             let origin = gate.cors.origin(&parts.headers);
+            if let Some(tidy) = tidy(&parts.uri).filter(|_| !is_grpc(&parts)) {
+                parts.uri = tidy;
+            }
             let words = Words::of(parts.uri.path());
-            let (response, slot) = answer(&gate, router, parts, body, &id, peer).await;
+            let Answered { response, slot, unread } = door.answer(parts, body, &id).await;
             let mut response = seal(response, &id, words);
             gate.cors.allow(origin, response.headers_mut());
-            if !http2 && gate.stop().is_stopping() {
+            if !http2 && (unread || gate.stop().is_stopping()) {
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             Ok(response.map(|body| Guarded { body, _slot: slot, _under_way: under_way }))
@@ -89,66 +101,85 @@ impl hyper::service::Service<Request<Incoming>> for Door {
     }
 }
 
-async fn answer(
-    gate: &Gate,
-    mut router: Router,
-    mut parts: Parts,
-    body: Incoming,
-    id: &RequestId,
-    peer: IpAddr,
-) -> (Response, Option<Slot>) {
-    if let Some(preflight) = gate.cors.preflight(&parts) {
-        return (preflight, None);
+impl Door {
+    async fn answer(mut self, mut parts: Parts, mut body: Incoming, id: &RequestId) -> Answered {
+        if let Some(response) = self.gate.cors.preflight(&parts) {
+            return Answered { response, slot: None, unread: false };
+        }
+        let pass = match self.gate.admit(&parts, self.peer) {
+            Ok(pass) => pass,
+            Err(problem) => return self.refuse(&problem, &parts, body, id).await,
+        };
+        // gRPC reads message by message and counts them itself.
+        let body = if is_grpc(&parts) {
+            Body::new(body)
+        } else {
+            match body::whole(self.gate.rules(), &mut parts.headers, &mut body).await {
+                Ok(whole) => Body::from(whole),
+                Err(problem) => {
+                    drop(pass);
+                    return self.refuse(&problem, &parts, body, id).await;
+                }
+            }
+        };
+        parts.extensions.insert(id.clone());
+        parts.extensions.insert(pass.tenant);
+        let Ok(response) = self.router.call(Request::from_parts(parts, body)).await;
+        Answered { response, slot: pass.slot, unread: false }
     }
-    let (grpc, words) = (is_grpc(&parts), Words::of(parts.uri.path()));
-    let refuse = |problem: Problem| {
-        gate.count(&problem);
-        (if grpc { problem.grpc() } else { problem.rest(id.as_str(), words) }, None)
-    };
-    let pass = match gate.admit(&parts, peer) {
-        Ok(pass) => pass,
-        Err(problem) => return refuse(problem),
-    };
-    // gRPC reads message by message and counts them itself.
-    let body = if grpc { Ok(Body::new(body)) } else { whole(gate, &parts, body).await };
-    let body = match body {
-        Ok(body) => body,
-        Err(problem) => return refuse(problem),
-    };
-    parts.extensions.insert(id.clone());
-    parts.extensions.insert(pass.tenant);
-    let Ok(response) = router.call(Request::from_parts(parts, body)).await;
-    (response, pass.slot)
+
+    async fn refuse(&self, problem: &Problem, parts: &Parts, mut body: Incoming, id: &RequestId) -> Answered {
+        self.gate.count(problem);
+        // Clients of gRPC look at an answer while they send.
+        if is_grpc(parts) {
+            return Answered { response: problem.grpc(), slot: None, unread: false };
+        }
+        // A body that was too slow has had its time.
+        let late = problem.status == StatusCode::REQUEST_TIMEOUT;
+        let unread = late || !body::drain(&parts.headers, &mut body).await;
+        if unread {
+            self.pulse.leave_unread();
+        }
+        Answered { response: problem.rest(id.as_str(), Words::of(parts.uri.path())), slot: None, unread }
+    }
 }
 
 fn is_grpc(parts: &Parts) -> bool {
     parts.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
 }
 
-/// The whole body, within its size and its time.
-async fn whole(gate: &Gate, parts: &Parts, body: Incoming) -> Result<Body, Problem> {
-    if body.is_end_stream() {
-        return Ok(Body::empty());
+/// The address without doubled slashes and slashes at its end, which clients make of an address and a path; nothing when it has
+/// none.
+fn tidy(uri: &Uri) -> Option<Uri> {
+    let path = uri.path();
+    if !path.starts_with('/') || !(path.contains("//") || (path.len() > 1 && path.ends_with('/'))) {
+        return None;
     }
-    let rules = gate.rules();
-    let too_large = || {
-        let message = format!("the body has more than {} bytes: send fewer texts at a time", rules.body);
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message)
-    };
-    let said = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if said.is_some_and(|said| usize::try_from(said).is_ok_and(|said| said > rules.body)) {
-        return Err(too_large());
-    }
-    match tokio::time::timeout(rules.body_time, Limited::new(body, rules.body).collect()).await {
-        Ok(Ok(body)) => Ok(Body::from(body.to_bytes())),
-        Ok(Err(why)) if why.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => {
-            let message = "the body ended before it was whole, or is no HTTP";
-            Err(Problem::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message))
+    let words: Vec<&str> = path.split('/').filter(|word| !word.is_empty()).collect();
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(format!("/{}{query}", words.join("/")).parse().ok()?);
+    Uri::from_parts(parts).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slashes_too_many_are_left_out() {
+        let of = |text: &str| tidy(&text.parse().unwrap()).map(|uri| uri.to_string());
+        for (given, wanted) in [
+            ("/embed/", "/embed"),
+            ("//v1//embeddings/?a=b//", "/v1/embeddings?a=b//"),
+            ("/v1/models/a/b/", "/v1/models/a/b"),
+            ("//", "/"),
+            ("http://host:1/embed/", "http://host:1/embed"),
+        ] {
+            assert_eq!(of(given).as_deref(), Some(wanted), "{given}");
         }
-        Err(_) => {
-            let message = format!("the body was not whole within {} s", rules.body_time.as_secs_f64());
-            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", message))
+        for same in ["/", "/embed", "/a?b=//", "*", "http://host"] {
+            assert_eq!(of(same), None, "{same}");
         }
     }
 }

@@ -19,6 +19,13 @@ impl Listener for Ears {
         self.metrics.batch(model, batch);
     }
 
+    fn broken(&self, model: &str, why: &str) {
+        self.metrics.broken(model, why);
+        if self.log.admits() {
+            self.log.say(Level::Error, "a batch could not be run", &[("model", model.into()), ("why", why.into())]);
+        }
+    }
+
     fn load(&self, model: &str, load: &Load) {
         self.metrics.load(model, load);
         let (name, took) = (("model", model.into()), ("ms", (load.took.as_millis() as u64).into()));

@@ -1,12 +1,17 @@
 //! What every transport translates to: texts in, vectors out, counted.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Metrics;
+use super::admission;
+use super::admission::slots::{Slot, Slots};
+use super::aliases::Aliases;
 use super::config::RequestLimits;
 use super::metrics::Request;
 use super::trace::story::{self, Story};
+use super::unwind::caught;
 use crate::inference::engine::{Engine, Wish};
 use crate::inference::fault::{Code, EmbedFault};
 use crate::inference::registry::Registry;
@@ -25,8 +30,8 @@ pub struct Ask {
     pub normalise: Option<bool>,
     /// Cut what is too long; yes when it is not said.
     pub truncate: Option<bool>,
-    /// Which end of what is too long is cut off.
-    pub side: Side,
+    /// Which end of what is too long is cut off; as the model has it when it is not said.
+    pub side: Option<Side>,
     /// The prompt of the model that goes before each text; its default prompt when none is named.
     pub prompt_name: Option<String>,
     /// Only the first numbers of each vector.
@@ -62,19 +67,45 @@ struct Times {
 /// Texts to vectors.
 pub struct Embedder {
     registry: Arc<Registry>,
+    aliases: Aliases,
     metrics: Arc<Metrics>,
     limits: RequestLimits,
+    /// Bytes that are held, when they are bounded.
+    bytes: Option<Slots>,
 }
 
 impl Embedder {
     /// An embedder over these models.
-    pub fn new(registry: Arc<Registry>, metrics: Arc<Metrics>, limits: RequestLimits) -> Self {
-        Self { registry, metrics, limits }
+    pub fn new(registry: Arc<Registry>, aliases: Aliases, metrics: Arc<Metrics>, limits: RequestLimits) -> Self {
+        Self { registry, aliases, metrics, limits, bytes: None }
+    }
+
+    /// The same; the bytes of its texts are counted among these.
+    #[must_use]
+    pub fn within(mut self, bytes: Slots) -> Self {
+        self.bytes = Some(bytes);
+        self
     }
 
     /// The models.
     pub fn registry(&self) -> &Arc<Registry> {
         &self.registry
+    }
+
+    /// Other names of the models.
+    pub fn aliases(&self) -> &Aliases {
+        &self.aliases
+    }
+
+    /// The model that is meant, by its own name: the default one when none is named. A name that nobody knows stays.
+    pub fn model<'a>(&'a self, named: Option<&'a str>) -> Cow<'a, str> {
+        let default = self.registry.default_model();
+        // Settings of clients often have a space behind a name, and no name has one.
+        match named.map(str::trim).filter(|name| !name.is_empty()) {
+            None => default.into(),
+            Some(name) if name == default || self.registry.look(name).is_some() => name.into(),
+            Some(name) => self.aliases.model(name, &self.registry).map_or(name.into(), Cow::Owned),
+        }
     }
 
     /// Loads the default model.
@@ -96,8 +127,8 @@ impl Embedder {
         version: Option<&str>,
         deadline: Instant,
     ) -> Result<Arc<Engine>, EmbedFault> {
-        let name = model.filter(|name| !name.is_empty()).unwrap_or(self.registry.default_model());
-        let engine = self.registry.engine(name, deadline).await?;
+        let name = self.model(model);
+        let engine = self.registry.engine(&name, deadline).await?;
         match version.filter(|wanted| !wanted.is_empty() && *wanted != "latest" && !engine.hash.starts_with(wanted)) {
             None => Ok(engine),
             Some(wanted) => {
@@ -115,10 +146,10 @@ impl Embedder {
         let began = Instant::now();
         let texts = std::mem::take(&mut ask.texts);
         let count = texts.len();
-        let named = ask.model.as_deref().filter(|name| !name.is_empty());
-        let model = named.unwrap_or(self.registry.default_model());
+        let named = ask.model.take();
+        let model = &*self.model(named.as_deref());
         let under_way = self.metrics.enter(model);
-        let answer = self.answer(&ask, texts, began).await;
+        let answer = caught(self.answer(model, &ask, texts, began)).await.and_then(|answer| answer);
         let took = began.elapsed();
         let times = answer.as_ref().map(|(_, times)| *times).unwrap_or_default();
         let code = answer.as_ref().err().map(|fault| fault.code);
@@ -138,10 +169,17 @@ impl Embedder {
         answer.map(|(reply, _)| Reply { took, ..reply })
     }
 
-    async fn answer(&self, ask: &Ask, texts: Vec<String>, began: Instant) -> Result<(Reply, Times), EmbedFault> {
+    async fn answer(
+        &self,
+        model: &str,
+        ask: &Ask,
+        texts: Vec<String>,
+        began: Instant,
+    ) -> Result<(Reply, Times), EmbedFault> {
         self.within_limits(&texts)?;
+        let _held = self.hold(&texts)?;
         let deadline = began + ask.time.unwrap_or(self.limits.time).min(self.limits.time);
-        let engine = self.engine(ask.model.as_deref(), ask.version.as_deref(), deadline).await?;
+        let engine = self.engine(Some(model), ask.version.as_deref(), deadline).await?;
         let wish = Wish {
             normalise: ask.normalise.unwrap_or(true),
             truncate: ask.truncate.unwrap_or(true),
@@ -162,7 +200,20 @@ impl Embedder {
         Ok((reply, Times { began: Some(ready), tokenising: done.tokenising, waited: done.waited }))
     }
 
+    /// Counts the bytes of the texts while they are held: the gate knows only what the headers say.
+    fn hold(&self, texts: &[String]) -> Result<Option<Slot>, EmbedFault> {
+        let Some(bytes) = &self.bytes else { return Ok(None) };
+        let held = bytes.take_many(texts.iter().map(String::len).sum());
+        held.map(Some).ok_or_else(|| {
+            let message = admission::heavy(bytes).message;
+            EmbedFault::new(Code::Overloaded, message).again_after(Duration::from_secs(1))
+        })
+    }
+
     fn within_limits(&self, texts: &[String]) -> Result<(), EmbedFault> {
+        if texts.is_empty() {
+            return Err(EmbedFault::new(Code::InvalidRequest, "the list of texts is empty; send at least one text"));
+        }
         if texts.len() > self.limits.texts {
             let message = format!(
                 "{} texts in one request; at most {} are taken: send several requests",

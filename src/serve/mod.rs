@@ -7,6 +7,8 @@
 //! ```
 
 pub mod admission;
+mod aliases;
+mod body;
 mod catalogue;
 pub mod config;
 pub mod connection;
@@ -16,12 +18,14 @@ mod embedder;
 pub mod grpc;
 pub mod health;
 pub mod http;
+mod linger;
 mod listener;
 pub mod log;
 pub mod metrics;
 pub mod model_sync;
 mod offline;
 mod opening;
+mod parameters;
 mod problem;
 pub mod pulse;
 mod replica;
@@ -29,17 +33,21 @@ pub mod shutdown;
 mod start;
 pub mod tls;
 pub mod trace;
+mod unwind;
 mod watch;
 
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
+use admission::slots::Slots;
+use aliases::Aliases;
 use catalogue::Catalogue;
 use health::Health;
 use listener::Options;
 use log::Level;
 use model_sync::{ModelSync, origin::Origin};
+use parameters::Parameters;
 use replica::Replica;
 use shutdown::{Phase, Stop};
 use trace::Tracer;
@@ -95,6 +103,8 @@ pub struct App {
     pub onnxruntime: String,
     /// Hashes of the files that can be downloaded.
     pub hashes: offline::Hashes,
+    /// Parameters of graphs.
+    pub parameters: parameters::Parameters,
 }
 
 /// Serves until it is told to stop (SIGTERM, SIGINT), then finishes what was admitted.
@@ -105,7 +115,7 @@ pub async fn run(config: Config) -> Result<Ended, ServeFault> {
     let stop = Stop::new();
     let metrics = Arc::new(Metrics::new());
     let (options, watched) = start::options(&config, &metrics, &stop)?;
-    let app = app(config, metrics).await?;
+    let app = app(config, metrics, options.gate.bytes().clone()).await?;
     let listening = listener::bind(app.config.http).await?;
     let calls = match app.config.grpc {
         Some(address) => Some(listener::bind(address).await?),
@@ -140,7 +150,7 @@ pub async fn run(config: Config) -> Result<Ended, ServeFault> {
 }
 
 /// Everything that handlers share, with the models known and none loaded.
-async fn app(config: Config, metrics: Arc<Metrics>) -> Result<Arc<App>, ServeFault> {
+async fn app(config: Config, metrics: Arc<Metrics>, bytes: Slots) -> Result<Arc<App>, ServeFault> {
     let log = Arc::new(Log::new(config.log_level, config.log_format, metrics.log_lines_dropped.clone()));
     let tracer = Tracer::new(&config.traces, &metrics, &log)?;
     let replica = config.metadata.as_deref().map(Replica::new);
@@ -153,9 +163,11 @@ async fn app(config: Config, metrics: Arc<Metrics>) -> Result<Arc<App>, ServeFau
         }
         None => None,
     };
-    let embedder = Embedder::new(registry, metrics.clone(), config.limits.clone());
-    let (health, hashes) = (Health::new(), offline::Hashes::default());
-    let app = App { config, embedder, metrics, log, tracer, health, catalogue, sync, onnxruntime, hashes };
+    let aliases = Aliases::new(config.aliases.clone());
+    let embedder = Embedder::new(registry, aliases, metrics.clone(), config.limits.clone()).within(bytes);
+    let (health, hashes, parameters) = (Health::new(), offline::Hashes::default(), Parameters::default());
+    let app = App { config, embedder, metrics, log, tracer, health, catalogue, sync, onnxruntime, hashes, parameters };
+    unwind::tell(&app.log);
     opening::starting(&app);
     Ok(Arc::new(app))
 }

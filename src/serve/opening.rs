@@ -13,7 +13,7 @@ pub fn starting(app: &App) {
     let fields = [
         ("version", env!("CARGO_PKG_VERSION").into()),
         ("model", config.model.as_str().into()),
-        ("variant", config.variant.name().into()),
+        ("variant", config.choice.variant.name().into()),
         ("device", config.device.name().into()),
         ("workers", config.workers.into()),
         ("alone_threads", config.alone_threads.into()),

@@ -11,6 +11,24 @@ use serde::Serialize;
 
 use crate::inference::fault::{Code, EmbedFault};
 
+/// What kind of problem it is, where the status does not say it: text-embeddings-inference tells these apart.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Cause {
+    /// Nothing that its status does not say.
+    #[default]
+    Status,
+    /// What the engine said.
+    Engine(Code),
+    /// An empty list.
+    Empty,
+    /// More texts than a request may have.
+    Batch,
+    /// The body is in an encoding that is not read.
+    Encoding,
+    /// The model cannot do this.
+    Unable,
+}
+
 /// A refusal or a fault on its way out.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Problem {
@@ -22,6 +40,8 @@ pub struct Problem {
     pub message: Cow<'static, str>,
     /// When it is worth asking again.
     pub retry_after: Option<Duration>,
+    /// What kind it is.
+    pub cause: Cause,
 }
 
 /// Whose words an error is in.
@@ -31,12 +51,36 @@ pub enum Words {
     Own,
     /// OpenAI's: `error` is an object, and their clients show the `message` in it, and that one only.
     OpenAi,
+    /// Those of text-embeddings-inference: `error` is the message, `error_type` one of its kinds, and the status is its own.
+    Tei,
 }
+
+/// The addresses of text-embeddings-inference.
+const TEI: [&str; 13] = [
+    "/",
+    "/embed",
+    "/embed_all",
+    "/embed_sparse",
+    "/predict",
+    "/rerank",
+    "/similarity",
+    "/tokenize",
+    "/decode",
+    "/info",
+    "/ping",
+    "/invocations",
+    "/vertex",
+];
 
 impl Words {
     /// Of the address that was asked.
     pub fn of(path: &str) -> Self {
-        if path.starts_with("/v1/") { Self::OpenAi } else { Self::Own }
+        match path {
+            "/embeddings" => Self::OpenAi,
+            path if path.starts_with("/v1/") => Self::OpenAi,
+            path if TEI.contains(&path) => Self::Tei,
+            _ => Self::Own,
+        }
     }
 }
 
@@ -44,6 +88,8 @@ impl Words {
 #[derive(Debug, Serialize)]
 struct Envelope<'a> {
     error: Said<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_type: Option<&'static str>,
     code: &'a str,
     request_id: &'a str,
 }
@@ -58,7 +104,13 @@ enum Said<'a> {
 impl Problem {
     /// A problem that asking again does not mend.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, message: message.into(), retry_after: None }
+        Self { status, code, message: message.into(), retry_after: None, cause: Cause::Status }
+    }
+
+    /// The same, of this kind.
+    pub fn of(mut self, cause: Cause) -> Self {
+        self.cause = cause;
+        self
     }
 
     /// The same, with the time after which it is worth asking again.
@@ -84,22 +136,50 @@ impl Problem {
         Self::new(status, code, message)
     }
 
+    /// Its status in these words.
+    pub fn status_in(&self, words: Words) -> StatusCode {
+        if words == Words::Tei { self.tei().0 } else { self.status }
+    }
+
+    /// Status and `error_type`, as text-embeddings-inference 1.9 has them. The status of a batch that is too large is the one
+    /// that its description gives (413).
+    fn tei(&self) -> (StatusCode, &'static str) {
+        match self.cause {
+            Cause::Empty => (StatusCode::BAD_REQUEST, "Empty"),
+            Cause::Batch => (StatusCode::PAYLOAD_TOO_LARGE, "Validation"),
+            Cause::Engine(Code::InvalidRequest | Code::InputTooLong) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "Validation")
+            }
+            Cause::Engine(Code::Internal) | Cause::Unable => (StatusCode::FAILED_DEPENDENCY, "Backend"),
+            _ => match self.status {
+                status @ (StatusCode::TOO_MANY_REQUESTS | StatusCode::GATEWAY_TIMEOUT) => (status, "Overloaded"),
+                status @ StatusCode::SERVICE_UNAVAILABLE => (status, "Unhealthy"),
+                status if status.is_server_error() => (status, "Backend"),
+                status => (status, "Validation"),
+            },
+        }
+    }
+
     /// As REST says it: a status, `{error, code, request_id}`, and when to ask again.
     pub fn rest(&self, id: &str, words: Words) -> Response {
+        let error_type = (words == Words::Tei).then(|| self.tei().1);
         let error = match words {
-            Words::Own => Said::Own(&self.message),
+            Words::Own | Words::Tei => Said::Own(&self.message),
             Words::OpenAi => {
                 let r#type = if self.status.is_server_error() { "server_error" } else { "invalid_request_error" };
                 Said::OpenAi { message: &self.message, r#type, param: None, code: self.code }
             }
         };
-        let body = Envelope { error, code: self.code, request_id: id };
-        let mut response = (self.status, Json(body)).into_response();
+        let body = Envelope { error, error_type, code: self.code, request_id: id };
+        let mut response = (self.status_in(words), Json(body)).into_response();
         if let Some(seconds) = self.seconds() {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if self.cause == Cause::Encoding {
+            response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip, deflate"));
         }
         response
     }
@@ -110,6 +190,7 @@ impl Problem {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         headers.insert("grpc-status", grpc_status(self.status).into());
+        headers.insert("akidb-code", HeaderValue::from_static(self.code));
         if let Ok(message) = HeaderValue::from_str(&percent(&self.message)) {
             headers.insert("grpc-message", message);
         }
@@ -119,9 +200,11 @@ impl Problem {
         response
     }
 
-    /// Whole seconds, at least one.
+    /// Whole seconds, at least one. What passes by itself is worth asking again, also where nobody knows when.
     fn seconds(&self) -> Option<u64> {
-        self.retry_after.map(|pause| u64::try_from(pause.as_millis().div_ceil(1000)).unwrap_or(u64::MAX).max(1))
+        let passes = matches!(self.status.as_u16(), 429 | 503 | 504);
+        let pause = self.retry_after.or(passes.then_some(Duration::from_secs(1)))?;
+        Some(u64::try_from(pause.as_millis().div_ceil(1000)).unwrap_or(u64::MAX).max(1))
     }
 }
 
@@ -160,14 +243,15 @@ fn status(code: Code) -> StatusCode {
         Code::Overloaded => StatusCode::TOO_MANY_REQUESTS,
         Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
         Code::ModelLoading | Code::ModelFailed | Code::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
-        Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        Code::NotFinite | Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
 impl From<EmbedFault> for Problem {
     fn from(fault: EmbedFault) -> Self {
         let message = fault.message.into();
-        Self { status: status(fault.code), code: fault.code.name(), message, retry_after: fault.retry_after }
+        let (status, code, cause) = (status(fault.code), fault.code.name(), Cause::Engine(fault.code));
+        Self { status, code, message, retry_after: fault.retry_after, cause }
     }
 }
 
@@ -181,6 +265,39 @@ mod tests {
         assert_eq!(problem.rest("x", Words::Own).headers()[header::RETRY_AFTER], "2");
         let problem = problem.again_after(Duration::ZERO);
         assert_eq!(problem.grpc().headers()[header::RETRY_AFTER], "1");
+    }
+
+    #[test]
+    fn what_passes_by_itself_says_when_to_ask_again() {
+        for code in [Code::Overloaded, Code::DeadlineExceeded, Code::ModelLoading, Code::ShuttingDown] {
+            let problem = Problem::from(EmbedFault::new(code, "later"));
+            assert_eq!(problem.rest("x", Words::Own).headers()[header::RETRY_AFTER], "1", "{code:?}");
+        }
+        let problem = Problem::from(EmbedFault::new(Code::InvalidRequest, "never"));
+        assert!(!problem.rest("x", Words::Own).headers().contains_key(header::RETRY_AFTER));
+    }
+
+    #[test]
+    fn tei_has_statuses_of_its_own() {
+        let engine = |code| Problem::from(EmbedFault::new(code, "a"));
+        let invalid = engine(Code::InvalidRequest);
+        let cases = [
+            (invalid.clone(), 422, "Validation", 400),
+            (invalid.clone().of(Cause::Empty), 400, "Empty", 400),
+            (invalid.of(Cause::Batch), 413, "Validation", 400),
+            (engine(Code::InputTooLong), 422, "Validation", 413),
+            (engine(Code::Overloaded), 429, "Overloaded", 429),
+            (engine(Code::ModelLoading), 503, "Unhealthy", 503),
+            (engine(Code::Internal), 424, "Backend", 500),
+            (Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR), 500, "Backend", 500),
+            (Problem::of_status(StatusCode::UNAUTHORIZED), 401, "Validation", 401),
+        ];
+        for (problem, status, kind, own) in cases {
+            assert_eq!((problem.tei().0.as_u16(), problem.tei().1), (status, kind), "{problem:?}");
+            assert_eq!(problem.status_in(Words::OpenAi).as_u16(), own, "{problem:?}");
+        }
+        assert_eq!(Words::of("/v1/models/a/b"), Words::OpenAi);
+        assert_eq!((Words::of("/"), Words::of("/api/v1/embed")), (Words::Tei, Words::Own));
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub struct Pulse {
     moved: AtomicU64,
     /// Frames come between requests, so that bytes say nothing about a request's beginning.
     http2: AtomicBool,
+    /// A request was answered while its client may still have been sending.
+    unread: AtomicBool,
 }
 
 impl Pulse {
@@ -55,6 +57,7 @@ impl Pulse {
             head_since: AtomicU64::new(0),
             moved: AtomicU64::new(0),
             http2: AtomicBool::new(false),
+            unread: AtomicBool::new(false),
         }
     }
 
@@ -69,6 +72,16 @@ impl Pulse {
         self.http2.store(http2, Ordering::Relaxed);
         self.head_since.store(0, Ordering::Relaxed);
         UnderWay(self.clone())
+    }
+
+    /// A request is answered while its client may still be sending.
+    pub fn leave_unread(&self) {
+        self.unread.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that happened.
+    pub fn has_unread(&self) -> bool {
+        self.unread.load(Ordering::Relaxed)
     }
 
     /// Requests under way.

@@ -14,6 +14,7 @@ use super::shutdown::Stop;
 use super::tls::Tls;
 use super::watch::Watched;
 use super::{Log, Metrics, ServeFault};
+use crate::inference::cache::VectorCache;
 use crate::inference::engine::Settings;
 use crate::inference::onnx::library::HOW_TO_GET;
 use crate::inference::onnx::provider::Device;
@@ -81,12 +82,18 @@ pub fn registry(
     if let Some(cache) = config.engine_cache.clone().filter(|_| config.device == Device::TensorRt) {
         metrics.watch_engines(cache);
     }
+    let cache = VectorCache::new(config.limits.vector_cache);
+    if let Some(cache) = cache.clone() {
+        metrics.watch_vectors(cache);
+    }
     let listener = Arc::new(Ears { metrics: metrics.clone(), log: log.clone() });
     let loader = OnnxLoader {
         runtime,
-        variant: config.variant,
+        choice: config.choice.clone(),
+        default_model: config.model.clone(),
         start: sessions(config),
         settings: settings(config),
+        cache,
         listener: listener.clone(),
     };
     let limits = Limits { bytes: config.limits.model_bytes, models: config.limits.models_loaded, again: AGAIN };

@@ -1,5 +1,8 @@
 //! One loaded model: texts in, vectors out.
 
+mod cached;
+mod check;
+mod fresh;
 mod guess;
 
 use std::fmt;
@@ -8,22 +11,20 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::inference::backend::Sessions;
+use crate::inference::cache::VectorCache;
 use crate::inference::canary::{self, Canary, Question};
 use crate::inference::event::Listener;
 use crate::inference::fault::{Code, EmbedFault};
 use crate::inference::folder::{FolderFault, ModelFolder};
+use crate::inference::head::{Head, normalise};
 use crate::inference::pace::{Measured as Pace, Pace as Meter};
-use crate::inference::pooling::normalise;
-use crate::inference::queue::{Bounds, Budget, Depth, Item, Queue};
-use crate::inference::ticket::Ticket;
+use crate::inference::queue::{Bounds, Budget, Depth, Queue};
+use crate::inference::soundness::Soundness;
 use crate::inference::tokenize::{Side, TextTokenizer, Tokens};
 use crate::inference::trial;
 use crate::inference::worker::{self, Shared};
 
 use guess::Guess;
-
-/// Characters of texts above which a request is tokenised on a thread that may block.
-const INLINE_CHARACTERS: usize = 8 * 1024;
 
 const LATE: &str = "its time ran out before the model had answered; send fewer texts or allow more";
 
@@ -45,8 +46,8 @@ pub struct Wish {
     pub normalise: bool,
     /// Cut texts that are too long; otherwise they are refused.
     pub truncate: bool,
-    /// Which end of a text that is too long is cut off.
-    pub side: Side,
+    /// Which end of a text that is too long is cut off; as the model has it when it is not said.
+    pub side: Option<Side>,
     /// The prompt of the model that goes before each text; its default prompt when none is named.
     pub prompt_name: Option<String>,
     /// Keep only so many numbers of each vector (for models that were trained for it).
@@ -72,7 +73,7 @@ pub struct Embedded {
 pub struct Engine {
     /// What its files say.
     pub folder: ModelFolder,
-    /// Hash of its graph and tokenizer, in hexadecimal: the same hash gives the same vectors.
+    /// Hash of everything that can change a vector, in hexadecimal: the same hash gives the same vectors.
     pub hash: String,
     /// What runs it: `cpu`, `cuda (NVIDIA H100)`.
     pub runs_on: String,
@@ -81,6 +82,8 @@ pub struct Engine {
     guess: Guess,
     tokenizer: Arc<TextTokenizer>,
     shared: Arc<Shared>,
+    /// Vectors that were made before, and this version's name in it.
+    cache: Option<(Arc<VectorCache>, u32)>,
 }
 
 impl Engine {
@@ -98,16 +101,17 @@ impl Engine {
         listener: Arc<dyn Listener>,
     ) -> Result<Self, FolderFault> {
         let bad = |file: &std::path::Path, why: String| FolderFault::Bad { file: file.display().to_string(), why };
-        let tokenizer =
-            TextTokenizer::read(&folder.tokenizer, folder.longest).map_err(|why| bad(&folder.tokenizer, why))?;
+        let tokenizer = TextTokenizer::read(&folder).map_err(|why| bad(&folder.tokenizer, why))?;
         let ids = tokenizer.vocabulary();
-        if ids > folder.vocabulary {
-            let why = format!("it gives ids up to {}, but the graph knows {} only", ids - 1, folder.vocabulary);
+        if let Some(known) = folder.vocabulary.filter(|known| ids > *known) {
+            let why = format!("it gives ids up to {}, but the graph knows {known} only", ids - 1);
             return Err(bad(&folder.tokenizer, why));
         }
-        let measured =
-            trial::measure(&mut sessions, &folder, settings, tokenizer.pad()).map_err(|why| bad(&folder.graph, why))?;
-        let canary = sing(&mut sessions, &folder, &tokenizer)?;
+        let head = Head::read(&folder)?;
+        let measured = trial::measure(&mut sessions, &folder, &head, settings, tokenizer.pad())
+            .map_err(|why| bad(&folder.graph, why))?;
+        let canary = sing(&mut sessions, &folder, &head, &tokenizer)?;
+        check::finite(&mut sessions, &folder, &head, &tokenizer).map_err(|why| bad(&folder.graph, why))?;
         let workers = sessions.each.len();
         let queue = Queue::new(settings.bounds, measured.budget, workers, measured.speed * workers as f64);
         let shared = Arc::new(Shared {
@@ -115,9 +119,9 @@ impl Engine {
             queue,
             alone: sessions.alone.map(std::sync::Mutex::new),
             alone_from: measured.alone_from,
-            dimension: folder.dimension,
-            pooling: folder.pooling,
+            head,
             pad: tokenizer.pad(),
+            soundness: Soundness::default(),
             listener,
         });
         for (number, session) in sessions.each.into_iter().enumerate() {
@@ -129,12 +133,24 @@ impl Engine {
         }
         let (runs_on, pace, guess, tokenizer) =
             (sessions.runs_on, Meter::new(), Guess::new(tokenizer.longest()), Arc::new(tokenizer));
-        Ok(Self { folder, hash, runs_on, canary, pace, guess, tokenizer, shared })
+        Ok(Self { folder, hash, runs_on, canary, pace, guess, tokenizer, shared, cache: None })
+    }
+
+    /// The same with a place for vectors that were made before.
+    #[must_use]
+    pub fn with_cache(mut self, cache: Option<Arc<VectorCache>>) -> Self {
+        self.cache = cache.map(|cache| (cache.clone(), cache.version(&self.hash)));
+        self
     }
 
     /// Name of the model.
     pub fn name(&self) -> &str {
         &self.shared.model
+    }
+
+    /// Its tokenizer.
+    pub fn tokenizer(&self) -> &Arc<TextTokenizer> {
+        &self.tokenizer
     }
 
     /// What waits and runs.
@@ -162,7 +178,7 @@ impl Engine {
     /// # Errors
     /// What the tokenizer said.
     pub fn tokenise(&self, text: &str) -> Result<Tokens, EmbedFault> {
-        self.tokenizer.encode(text).map_err(|why| EmbedFault::new(Code::InvalidRequest, why))
+        self.tokenizer.encode("", text, self.folder.side).map_err(|why| EmbedFault::new(Code::InvalidRequest, why))
     }
 
     /// Vectors for these texts, or a refusal when the deadline comes first: nobody reads a later answer, and a device that hangs
@@ -172,7 +188,7 @@ impl Engine {
     /// A text that is too long, no room, no time.
     pub async fn embed(&self, texts: Vec<String>, wish: Wish) -> Result<Embedded, EmbedFault> {
         let began = Instant::now();
-        let late = |_| Err(EmbedFault::new(Code::DeadlineExceeded, LATE));
+        let late = |_| Err(self.late());
         let done = tokio::time::timeout_at(wish.deadline.into(), self.answer(texts, &wish)).await.unwrap_or_else(late);
         if done.is_ok() {
             self.pace.add(began.elapsed());
@@ -185,14 +201,25 @@ impl Engine {
         self.pace.measured()
     }
 
-    /// Embeds the canary again, through the queue like any other text: its cosine to the vector made at load. It waits for an
-    /// answer beyond the deadline, so that a caller can tell a queue that is full from a worker that hangs.
+    /// Why the model is not sound: batch after batch gave nothing usable. Nothing when it is.
+    pub fn unsound(&self) -> Option<String> {
+        self.shared.soundness.unsound()
+    }
+
+    /// Waits until the model is not sound any more.
+    pub async fn lost(&self) {
+        self.shared.soundness.lost().await;
+    }
+
+    /// Embeds the canary again, through the queue like any other text, and never from the cache: its cosine to the vector made
+    /// at load. It waits for an answer beyond the deadline, so that a caller can tell a queue that is full from a worker that
+    /// hangs.
     ///
     /// # Errors
     /// Another vector than at load (`INTERNAL`), or what a request may meet: no room, no time.
     pub async fn probe(&self, deadline: Instant) -> Result<f32, EmbedFault> {
-        let wish = Wish { normalise: false, truncate: true, side: Side::End, prompt_name: None, dimensions: None, deadline };
-        let done = self.answer(vec![self.canary.text.clone()], &wish).await?;
+        let wish = Wish { normalise: false, truncate: true, side: None, prompt_name: None, dimensions: None, deadline };
+        let done = self.fresh(vec![(0, self.canary.text.clone())], 1, &wish).await?;
         let fresh = done.vectors.first().map_or(&[][..], Vec::as_slice);
         self.canary.compare(fresh).map_err(|why| EmbedFault::new(Code::Internal, why))
     }
@@ -203,48 +230,34 @@ impl Engine {
                 format!("dimensions is {wanted}, but the vectors of {} have {}", self.name(), self.folder.dimension);
             return Err(EmbedFault::new(Code::InvalidRequest, message));
         }
-        self.shared.queue.foresee(texts.iter().map(|text| self.guess.tokens(text.len())), wish.deadline)?;
-        let (began, bytes) = (Instant::now(), texts.iter().map(String::len).sum());
-        let tokens = self.tokenise_all(texts, wish.truncate).await?;
-        let tokenising = began.elapsed();
-        if tokens.is_empty() {
-            return Ok(Embedded { vectors: Vec::new(), tokens: 0, tokenising, waited: Duration::ZERO });
-        }
-        let count = tokens.iter().map(|tokens| tokens.ids.len()).sum();
-        if !tokens.iter().any(|tokens| tokens.cut) {
-            self.guess.learn(tokens.len(), bytes, count);
-        }
-        let (ticket, waiting) = Ticket::open(tokens.len());
-        let since = Instant::now();
-        let item = |(place, tokens): (usize, Tokens)| Item {
-            ids: tokens.ids,
-            place,
-            ticket: ticket.clone(),
-            since,
-            deadline: wish.deadline,
-        };
-        self.shared.queue.put(tokens.into_iter().enumerate().map(item).collect(), wish.deadline)?;
-        drop(ticket);
-        let (mut vectors, waited) = waiting.answer().await?;
-        for vector in &mut vectors {
-            if let Some(wanted) = wish.dimensions {
+        let mut embedded = self.vectors(texts, wish).await?;
+        for vector in &mut embedded.vectors {
+            if let Some(wanted) = wish.dimensions.or(self.folder.prompts.dimensions) {
                 vector.truncate(wanted);
             }
             if wish.normalise {
                 normalise(vector);
             }
         }
-        Ok(Embedded { vectors, tokens: count, tokenising, waited })
+        Ok(embedded)
     }
 
-    async fn tokenise_all(&self, texts: Vec<String>, truncate: bool) -> Result<Vec<Tokens>, EmbedFault> {
-        let tokenizer = self.tokenizer.clone();
-        if texts.iter().map(String::len).sum::<usize>() <= INLINE_CHARACTERS {
-            return tokenise(&tokenizer, &texts, truncate);
-        }
-        tokio::task::spawn_blocking(move || tokenise(&tokenizer, &texts, truncate))
-            .await
-            .unwrap_or_else(|why| Err(EmbedFault::new(Code::Internal, format!("the tokenizer ended: {why}"))))
+    /// What goes before each text of a request.
+    fn prompt(&self, name: Option<&str>) -> Result<&str, EmbedFault> {
+        let prompts = &self.folder.prompts;
+        prompts.of(name).ok_or_else(|| {
+            let names: Vec<_> = prompts.names().collect();
+            let there =
+                if names.is_empty() { "it has none".to_owned() } else { format!("there are: {}", names.join(", ")) };
+            let message = format!("the model {} has no prompt {:?}; {there}", self.name(), name.unwrap_or_default());
+            EmbedFault::new(Code::InvalidRequest, message)
+        })
+    }
+
+    /// What a request hears whose time is over. When others are before it, asking again later helps.
+    fn late(&self) -> EmbedFault {
+        let (fault, wait) = (EmbedFault::new(Code::DeadlineExceeded, LATE), self.shared.queue.wait());
+        if wait.is_zero() { fault } else { fault.again_after(wait) }
     }
 }
 
@@ -262,15 +275,24 @@ impl Drop for Engine {
 }
 
 /// Every session embeds the canary: all have to agree with the folder and with each other.
-fn sing(sessions: &mut Sessions, folder: &ModelFolder, tokenizer: &TextTokenizer) -> Result<Canary, FolderFault> {
+fn sing(
+    sessions: &mut Sessions,
+    folder: &ModelFolder,
+    head: &Head,
+    tokenizer: &TextTokenizer,
+) -> Result<Canary, FolderFault> {
     let file = folder.root.join("canary.json");
     let bad = |file: &std::path::Path, why: String| FolderFault::Bad { file: file.display().to_string(), why };
     let question = Question::read(&file, folder.dimension).map_err(|why| bad(&file, why))?;
-    let tokens = tokenizer.encode(&question.text).map_err(|why| bad(&folder.tokenizer, why))?;
+    let prompt = folder.prompts.of(None).unwrap_or_default();
+    let tokens = tokenizer.encode(prompt, &question.text, folder.side).map_err(|why| bad(&folder.tokenizer, why))?;
+    if tokens.ids.is_empty() {
+        return Err(bad(&folder.tokenizer, format!("it gives no tokens for {:?}", question.text)));
+    }
     let mut first: Option<Canary> = None;
     for session in sessions.each.iter_mut().chain(&mut sessions.alone) {
-        let vector = canary::embed(session.as_mut(), &tokens.ids, tokenizer.pad(), folder)
-            .map_err(|why| bad(&folder.graph, why))?;
+        let vector =
+            canary::embed(session.as_mut(), &tokens, tokenizer.pad(), head).map_err(|why| bad(&folder.graph, why))?;
         match &first {
             None => {
                 question.check(&vector).map_err(|why| bad(&folder.graph, format!("the canary: {why}")))?;
@@ -280,22 +302,6 @@ fn sing(sessions: &mut Sessions, folder: &ModelFolder, tokenizer: &TextTokenizer
         }
     }
     first.ok_or_else(|| bad(&folder.graph, "there is no session".to_owned()))
-}
-
-fn tokenise(tokenizer: &TextTokenizer, texts: &[String], truncate: bool) -> Result<Vec<Tokens>, EmbedFault> {
-    let mut all = Vec::with_capacity(texts.len());
-    for (place, text) in texts.iter().enumerate() {
-        let tokens = tokenizer.encode(text).map_err(|why| EmbedFault::new(Code::InvalidRequest, why))?;
-        if tokens.cut && !truncate {
-            let longest = tokenizer.longest();
-            let message = format!(
-                "text {place} has more than the {longest} tokens that the model reads; shorten it, or set truncate"
-            );
-            return Err(EmbedFault::new(Code::InputTooLong, message));
-        }
-        all.push(tokens);
-    }
-    Ok(all)
 }
 
 #[cfg(test)]

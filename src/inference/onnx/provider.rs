@@ -7,7 +7,7 @@ use ort::ep::{self, ArbitrarilyConfigurableExecutionProvider, ExecutionProviderD
 
 use super::Start;
 use super::gpu::Gpu;
-use crate::inference::folder::{ModelFolder, Variant};
+use crate::inference::folder::{Arithmetic, ModelFolder, Variant};
 use crate::inference::queue::MOST_ROWS;
 
 /// An execution provider of ONNX Runtime.
@@ -43,6 +43,16 @@ impl Device {
     /// Which graph suits it: the INT8 graph is made for processors; GPUs and OpenVINO start from fp32 and choose their own precision.
     pub fn suits(self, wanted: Variant) -> Variant {
         if wanted == Variant::Auto && self != Self::Cpu { Variant::Fp32 } else { wanted }
+    }
+
+    /// How it computes, as far as vectors differ by more than 1e-4 from those of 32-bit floats.
+    pub fn arithmetic(self, variant: Variant) -> Arithmetic {
+        match self {
+            Self::Cpu => Arithmetic::of_processor(variant),
+            Self::Cuda => Arithmetic::Tf32,
+            Self::TensorRt => Arithmetic::Fp16,
+            Self::OpenVino => Arithmetic::Bf16,
+        }
     }
 
     /// Batch sizes in tokens that are tried at start. On a processor more than 512 never paid, and cost memory.

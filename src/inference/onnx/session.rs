@@ -2,16 +2,17 @@
 
 use std::path::PathBuf;
 
+use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
-use ort::session::{Session, SessionInputValue};
-use ort::value::TensorRef;
 
 use super::gpu::Gpu;
+use super::inputs::Inputs;
 use super::library::Runtime;
+use super::outputs::Chosen;
 use super::provider::Device;
 use crate::inference::backend::{Backend, Output, Sessions};
 use crate::inference::batch::Batch;
-use crate::inference::folder::{FolderFault, ModelFolder};
+use crate::inference::folder::{Arithmetic, FolderFault, ModelFolder};
 
 /// How sessions are made.
 #[derive(Clone, Debug)]
@@ -31,7 +32,7 @@ pub struct Start {
 impl Start {
     /// The folder of a model's engines: they fit this model, driver, TensorRT and GPU only.
     pub(super) fn engine_cache(&self, folder: &ModelFolder, gpu: Option<&Gpu>) -> Option<PathBuf> {
-        let hash = super::hash(&[&folder.graph]).ok()?;
+        let hash = folder.version(Arithmetic::Fp16).ok()?;
         let cache = self.cache.as_ref()?.join(format!("{}-{}", &hash[..16], gpu?.key()));
         std::fs::create_dir_all(&cache).ok()?;
         Some(cache)
@@ -75,7 +76,8 @@ fn on(runtime: &Runtime, folder: &ModelFolder, start: &Start) -> Result<Sessions
         let joined = workers.into_iter().map(|thread| thread.join().unwrap_or_else(|_| ended()));
         (joined.collect::<Result<Vec<_>, String>>(), alone)
     });
-    Ok(Sessions { each: each?, alone: alone?, runs_on: runs_on(start.device) })
+    let arithmetic = start.device.arithmetic(folder.variant);
+    Ok(Sessions { each: each?, alone: alone?, arithmetic, runs_on: runs_on(start.device) })
 }
 
 fn runs_on(device: Device) -> String {
@@ -85,35 +87,29 @@ fn runs_on(device: Device) -> String {
 
 struct GraphSession {
     session: Session,
-    types: bool,
-    output: String,
-    pooled: bool,
+    inputs: Inputs,
+    output: Chosen,
 }
 
 impl GraphSession {
     fn open(runtime: &Runtime, folder: &ModelFolder, start: &Start, threads: usize) -> Result<Self, String> {
         let session = session(runtime, folder, start, threads).map_err(|why| readable(&why.to_string()))?;
-        let inputs: Vec<&str> = session.inputs().iter().map(ort::value::Outlet::name).collect();
-        for wanted in ["input_ids", "attention_mask"] {
-            if !inputs.contains(&wanted) {
-                return Err(format!("it has no input {wanted}; its inputs are {}", inputs.join(", ")));
-            }
-        }
-        let known = ["input_ids", "attention_mask", "token_type_ids"];
-        if let Some(other) = inputs.iter().find(|name| !known.contains(name)) {
-            return Err(format!("it wants an input {other}, which a text does not have"));
-        }
-        let types = inputs.contains(&"token_type_ids");
-        let outputs: Vec<&str> = session.outputs().iter().map(ort::value::Outlet::name).collect();
-        let tokens = ["last_hidden_state", "token_embeddings"].into_iter().find(|name| outputs.contains(name));
-        let whole = ["sentence_embedding", "embedding"].into_iter().find(|name| outputs.contains(name));
-        let Some(output) = tokens.or(whole) else {
-            return Err(format!(
-                "it has no output last_hidden_state or sentence_embedding; its outputs are {}",
-                outputs.join(", ")
-            ));
-        };
-        Ok(Self { output: output.to_owned(), pooled: tokens.is_none(), types, session })
+        let inputs = Inputs::of(session.inputs(), folder.first_position)?;
+        let output = Chosen::of(session.outputs(), tokens(folder).as_ref().map(|()| ()).map_err(String::as_str))?;
+        Ok(Self { session, inputs, output })
+    }
+}
+
+/// Whether vectors of tokens can be made one of a text, or why not.
+fn tokens(folder: &ModelFolder) -> Result<(), String> {
+    if let Some(why) = &folder.modules.unserved {
+        return Err(format!("{why}; export a graph that holds it and gives sentence_embedding"));
+    }
+    match folder.modules.pools {
+        Some(_) => Ok(()),
+        None => Err("no file says how a text's vector comes from those of its tokens, and the graph gives no \
+                     sentence_embedding: say it with --pooling (mean, cls, last-token), as the model's card has it"
+            .to_owned()),
     }
 }
 
@@ -147,24 +143,16 @@ fn session(runtime: &Runtime, folder: &ModelFolder, start: &Start, threads: usiz
 fn inputs(runtime: &Runtime, folder: &ModelFolder) -> ort::Result<Vec<String>> {
     let builder = Session::builder(runtime.environment())?.with_optimization_level(GraphOptimizationLevel::Disable)?;
     let session = builder.with_intra_threads(1)?.commit_from_file(&folder.graph)?;
-    Ok(session.inputs().iter().map(|input| input.name().to_owned()).collect())
+    let declared = Inputs::of(session.inputs(), 0).map_err(ort::Error::new)?;
+    Ok(declared.of_tokens())
 }
 
 impl Backend for GraphSession {
     fn run(&mut self, batch: &Batch, read: &mut dyn FnMut(Output<'_>)) -> Result<(), String> {
-        let shape = [batch.rows, batch.width];
-        let tensor = |values| TensorRef::<i64>::from_array_view((shape, values)).map_err(|why| why.to_string());
-        let mut inputs: Vec<(&str, SessionInputValue<'_>)> = vec![
-            ("input_ids", tensor(batch.ids.as_slice())?.into()),
-            ("attention_mask", tensor(batch.mask.as_slice())?.into()),
-        ];
-        if self.types {
-            inputs.push(("token_type_ids", tensor(batch.types.as_slice())?.into()));
-        }
-        let outputs = self.session.run(inputs).map_err(|why| readable(&why.to_string()))?;
-        let value = outputs.get(&self.output).ok_or_else(|| format!("no output {}", self.output))?;
-        let (_, flat) = value.try_extract_tensor::<f32>().map_err(|why| why.to_string())?;
-        read(if self.pooled { Output::Pooled(flat) } else { Output::Tokens(flat) });
-        Ok(())
+        let text = |why: ort::Error| readable(&why.to_string());
+        let values = self.inputs.values(batch).map_err(text)?;
+        let outputs = self.session.run(values).map_err(text)?;
+        let value = outputs.get(&self.output.name).ok_or_else(|| format!("no output {}", self.output.name))?;
+        self.output.read(value, read)
     }
 }

@@ -2,14 +2,19 @@
 
 use std::time::{Duration, Instant};
 
+use super::speed::Load;
 use super::{CALM, Queue, State, nanos};
 use crate::inference::fault::{Code, EmbedFault};
+
+/// An idle server refuses only what needs so many times the request's time: an estimate may be wrong, and what is not run is
+/// not measured.
+const HOPELESS: f64 = 8.0;
 
 /// Tokens of a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Own {
     /// Of all of its texts.
-    pub all: usize,
+    pub all: Load,
     /// Of the longest: one worker runs it, however many there are.
     pub longest: usize,
 }
@@ -17,9 +22,10 @@ pub(super) struct Own {
 impl Own {
     /// Of texts with so many tokens.
     pub fn of(lengths: impl Iterator<Item = usize>) -> Self {
-        lengths.fold(Self { all: 0, longest: 0 }, |own, length| Self {
-            all: own.all + length,
-            longest: own.longest.max(length),
+        lengths.fold(Self { all: Load::default(), longest: 0 }, |mut own, length| {
+            own.all.add(length);
+            own.longest = own.longest.max(length);
+            own
         })
     }
 }
@@ -37,8 +43,14 @@ impl Queue {
         }
         let now = Instant::now();
         state.crowded = Some(now);
+        state.speeds.relax(now);
         let place = nanos(now.duration_since(self.began));
-        self.admit(&state, place, Own::of(lengths), deadline.saturating_duration_since(now))
+        self.admit(&state, place, &Own::of(lengths), deadline.saturating_duration_since(now)).map(drop)
+    }
+
+    /// Time until what is there now has run; zero when there is nothing.
+    pub fn wait(&self) -> Duration {
+        self.state().wait()
     }
 
     /// Whether a worker has nothing to do, and nothing waits for it.
@@ -46,33 +58,44 @@ impl Queue {
         state.busy < self.workers && state.pending.is_empty()
     }
 
-    /// Whether a request can be answered in time; what stands before it in line is looked at no further than needed.
-    pub(super) fn admit(&self, state: &State, place: u64, own: Own, left: Duration) -> Result<(), EmbedFault> {
-        let most = self.bounds.wait.min(left).as_secs_f64() * state.speed;
+    /// Whether a request can be answered in time, and the seconds until its first text is taken; what stands before it in line
+    /// is looked at no further than needed.
+    pub(super) fn admit(&self, state: &State, place: u64, own: &Own, left: Duration) -> Result<f64, EmbedFault> {
+        let speeds = &state.speeds;
+        let (all, left) = (speeds.seconds(&own.all), left.as_secs_f64());
         // A free worker begins at once, and may be faster than it was: when it is refused work, nobody learns that.
-        let free = self.has_free(state);
+        if self.has_free(state) {
+            return if all > left * HOPELESS { Err(never(own.all.total(), all)) } else { Ok(0.0) };
+        }
+        let most = self.bounds.wait.as_secs_f64().min(left);
+        let correction = speeds.correction();
         // What runs is half done, and one worker will run the longest text.
-        let (mut before, run) =
-            if free { (0, own.all) } else { (state.running / 2, own.all.max(own.longest * self.workers)) };
-        for (_, item) in state.pending.range(..=(place, u64::MAX)) {
-            before += item.ids.len();
-            if before as f64 > most {
+        let mut before = speeds.seconds(&state.running) / 2.0 * correction;
+        for (_, pending) in state.pending.range(..=(place, u64::MAX)) {
+            before += speeds.text(pending.item.ids.len()) * correction;
+            if before > most {
                 break;
             }
         }
-        let late = before as f64 > most;
-        let full = state.tokens > 0 && state.tokens + own.all > self.bounds.tokens;
-        let slow = (before + run) as f64 / state.speed > left.as_secs_f64();
-        if slow && state.busy == 0 && free {
-            return Err(never(own.all, own.all as f64 / state.speed));
+        let run = all.max(speeds.text(own.longest) * self.workers as f64);
+        let full = state.pending_tokens() > 0 && state.pending_tokens() + own.all.total() > self.bounds.tokens;
+        if before > most || full || before + run > left {
+            return Err(state.overloaded());
         }
-        if late || full || slow {
-            let wait = Duration::from_secs_f64((state.tokens + state.running) as f64 / state.speed);
-            let message =
-                format!("{} tokens wait already, about {} ms of work; ask again later", state.tokens, wait.as_millis());
-            return Err(EmbedFault::new(Code::Overloaded, message).again_after(wait.max(CALM)));
-        }
-        Ok(())
+        Ok(before)
+    }
+}
+
+impl State {
+    pub(super) fn wait(&self) -> Duration {
+        let seconds = self.speeds.seconds(&self.waiting) + self.speeds.seconds(&self.running);
+        Duration::try_from_secs_f64(seconds * self.speeds.correction()).unwrap_or(Duration::MAX)
+    }
+
+    fn overloaded(&self) -> EmbedFault {
+        let (tokens, wait) = (self.pending_tokens(), self.wait());
+        let message = format!("{tokens} tokens wait already, about {} ms of work; ask again later", wait.as_millis());
+        EmbedFault::new(Code::Overloaded, message).again_after(wait.max(CALM))
     }
 }
 

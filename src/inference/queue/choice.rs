@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Queue, State, Work};
+use super::{Load, Pending, Queue, State, Work};
 use crate::inference::fault::{Code, EmbedFault};
 
 /// Texts that are looked at for one batch, and so the most that it holds.
@@ -37,13 +37,21 @@ impl Queue {
         // Free workers share what there is: two half batches at the same time are sooner done than a whole one.
         let share = total.div_ceil(state.idle + 1);
         let chosen = group(first, window, self.budget, share);
-        let items: Vec<_> = chosen.iter().filter_map(|candidate| state.pending.remove(&candidate.key)).collect();
-        let tokens: usize = items.iter().map(|item| item.ids.len()).sum();
-        state.tokens = state.tokens.saturating_sub(tokens);
-        state.running += tokens;
+        let taken: Vec<_> = chosen.iter().filter_map(|candidate| state.pending.remove(&candidate.key)).collect();
+        let load = Load::of(taken.iter().map(|pending| pending.item.ids.len()));
+        state.waiting.without(&load);
+        state.running.with(&load);
+        let now = Instant::now();
+        let taken = taken.into_iter().map(|Pending { item, foreseen }| {
+            if let Some(foreseen) = foreseen {
+                state.speeds.waited(now.duration_since(item.since).as_secs_f64(), foreseen);
+            }
+            item
+        });
+        let items = taken.collect();
         let alone = state.calm() && state.pending.is_empty() && state.busy == 0;
         state.busy += 1;
-        Some(Work { items, alone, skipped })
+        Some(Work { items, alone, skipped, load })
     }
 
     /// The first in line; those that nobody waits for, or that are too late, are taken out.
@@ -52,12 +60,12 @@ impl Queue {
         let mut found: Vec<Candidate> = Vec::new();
         let mut dead = Vec::new();
         let mut tokens = 0;
-        let pace = state.speed / self.workers as f64;
-        for (key, item) in &state.pending {
+        for (key, Pending { item, .. }) in &state.pending {
             if item.ticket.gone() || item.deadline <= now {
                 dead.push(*key);
                 continue;
             }
+            let pace = state.speeds.rate(item.ids.len()) / self.workers as f64;
             let most = item.deadline.duration_since(now).as_secs_f64() * pace;
             found.push(Candidate { key: *key, tokens: item.ids.len(), most: most as usize });
             tokens += item.ids.len();
@@ -66,11 +74,12 @@ impl Queue {
             }
         }
         *skipped += dead.len();
-        for item in dead.iter().filter_map(|key| state.pending.remove(key)) {
-            state.tokens = state.tokens.saturating_sub(item.ids.len());
+        let wait = state.wait();
+        for Pending { item, .. } in dead.iter().filter_map(|key| state.pending.remove(key)) {
+            state.waiting.take(item.ids.len());
             let waited = now.duration_since(item.since).as_millis();
             let message = format!("its time ran out after {waited} ms in the queue");
-            item.ticket.fail(EmbedFault::new(Code::DeadlineExceeded, message));
+            item.ticket.fail(EmbedFault::new(Code::DeadlineExceeded, message).again_after(wait));
         }
         found
     }

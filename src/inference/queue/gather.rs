@@ -41,7 +41,7 @@ impl Company {
 impl State {
     /// Nothing: no worker waits for company; else whether it has enough.
     pub(super) fn enough(&self) -> Option<bool> {
-        self.company.wanted.map(|wanted| self.tokens >= wanted || self.stopped)
+        self.company.wanted.map(|wanted| self.pending_tokens() >= wanted || self.stopped)
     }
 }
 

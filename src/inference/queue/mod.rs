@@ -6,6 +6,7 @@
 mod admit;
 mod choice;
 mod gather;
+mod speed;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,22 +16,24 @@ use super::fault::{Code, EmbedFault};
 use super::ticket::Ticket;
 
 use admit::Own;
+use speed::{Ran, Speeds};
 
 pub use choice::{Budget, MOST_ROWS};
+pub use speed::Load;
 
 /// Share of the measured speed at which the texts of a large request take their places in line.
 const BULK_SHARE: f64 = 0.5;
 /// A request counts as alone only when none was beside another for this long: between the requests of many clients there are
 /// moments with one, and the session that uses all cores would take them from the next to come.
 const CALM: Duration = Duration::from_millis(20);
-/// Weight of a full batch in the measured speed.
-const SPEED_WEIGHT: f64 = 0.1;
 
 /// One text.
 #[derive(Debug)]
 pub struct Item {
     /// Its token ids.
     pub ids: Box<[u32]>,
+    /// Tokens at its beginning that belong to a prompt.
+    pub prompt: usize,
     /// Its place in its request.
     pub place: usize,
     /// The request.
@@ -50,6 +53,27 @@ pub struct Work {
     pub alone: bool,
     /// Texts that were dropped on the way.
     pub skipped: usize,
+    /// Its tokens, which the queue wants to hear of again when it has run.
+    pub load: Load,
+}
+
+/// How a batch ran.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    /// Texts.
+    pub rows: usize,
+    /// How long it took.
+    pub took: Duration,
+    /// It had all cores.
+    pub all_cores: bool,
+}
+
+/// A text that waits.
+#[derive(Debug)]
+struct Pending {
+    item: Item,
+    /// Seconds until it is taken, as foreseen when it came; nothing for those that stand behind others of their own request.
+    foreseen: Option<f64>,
 }
 
 /// How long texts may wait, and how many.
@@ -87,14 +111,13 @@ pub struct Queue {
 
 #[derive(Debug)]
 struct State {
-    pending: BTreeMap<(u64, u64), Item>,
-    tokens: usize,
-    running: usize,
+    pending: BTreeMap<(u64, u64), Pending>,
+    waiting: Load,
+    running: Load,
     busy: usize,
     idle: usize,
     count: u64,
-    /// Tokens a second of all workers together.
-    speed: f64,
+    speeds: Speeds,
     /// When two requests were last there at the same time.
     crowded: Option<Instant>,
     company: gather::Company,
@@ -106,6 +129,11 @@ impl State {
     fn calm(&self) -> bool {
         self.crowded.is_none_or(|at| at.elapsed() >= CALM)
     }
+
+    /// Tokens that wait.
+    fn pending_tokens(&self) -> usize {
+        self.waiting.total()
+    }
 }
 
 impl Queue {
@@ -113,12 +141,12 @@ impl Queue {
     pub fn new(bounds: Bounds, budget: Budget, workers: usize, speed: f64) -> Self {
         let state = State {
             pending: BTreeMap::new(),
-            tokens: 0,
-            running: 0,
+            waiting: Load::default(),
+            running: Load::default(),
             busy: 0,
             idle: 0,
             count: 0,
-            speed: speed.max(1.0),
+            speeds: Speeds::new(speed),
             crowded: None,
             company: gather::Company::default(),
             stopped: false,
@@ -151,12 +179,12 @@ impl Queue {
     /// What waits and runs.
     pub fn depth(&self) -> Depth {
         let state = self.state();
-        Depth { texts: state.pending.len(), tokens: state.tokens, busy: state.busy }
+        Depth { texts: state.pending.len(), tokens: state.pending_tokens(), busy: state.busy }
     }
 
     /// Measured tokens a second of all workers together.
     pub fn speed(&self) -> f64 {
-        self.state().speed
+        self.state().speeds.overall()
     }
 
     /// Takes the texts of a request in, or refuses all of them.
@@ -176,18 +204,18 @@ impl Queue {
         if several || state.busy > 0 || !state.pending.is_empty() {
             state.crowded = Some(now);
         }
-        self.admit(&state, place, own, deadline.saturating_duration_since(now))?;
+        state.speeds.relax(now);
+        let mut foreseen = Some(self.admit(&state, place, &own, deadline.saturating_duration_since(now))?);
         items.sort_by_key(|item| item.ids.len());
-        let step = 1e9 / (state.speed * BULK_SHARE);
-        let mut before = 0;
+        let mut before = 0.0;
         for item in items {
-            let at = place + (before as f64 * step) as u64;
-            before += item.ids.len();
+            let at = place + (before * 1e9) as u64;
+            before += state.speeds.text(item.ids.len()) / BULK_SHARE;
             state.count += 1;
             let count = state.count;
-            state.pending.insert((at, count), item);
+            state.pending.insert((at, count), Pending { item, foreseen: foreseen.take() });
         }
-        state.tokens += own.all;
+        state.waiting.with(&own.all);
         let enough = state.enough();
         drop(state);
         match enough {
@@ -224,15 +252,16 @@ impl Queue {
         }
     }
 
-    /// A worker has run so many tokens, padding left out, in this time; measures the speed.
-    pub fn done(&self, tokens: usize, took: Duration) {
+    /// A worker is done with what it took; `run` is nothing when it could not be run.
+    pub fn done(&self, load: &Load, run: Option<Run>) {
         let mut state = self.state();
-        state.busy -= 1;
-        state.running = state.running.saturating_sub(tokens);
+        state.busy = state.busy.saturating_sub(1);
+        state.running.without(load);
+        let Some(Run { rows, took, all_cores }) = run else { return };
+        let tokens = load.total();
         state.company.learn(tokens, took);
-        let measured = tokens as f64 / took.as_secs_f64().max(1e-6) * self.workers as f64;
-        let weight = SPEED_WEIGHT * (tokens as f64 / self.budget.tokens as f64).min(1.0);
-        state.speed += (measured - state.speed) * weight;
+        let beside = if all_cores { 1 } else { self.workers };
+        state.speeds.learn(&Ran { rows, tokens, took, beside, budget: self.budget.tokens }, Instant::now());
     }
 
     /// Takes nothing in any more; what waits is still run.

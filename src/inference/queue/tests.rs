@@ -15,6 +15,7 @@ fn put(queue: &Queue, lengths: &[usize], limit: Duration) -> Result<Waiting, Emb
     let deadline = now + limit;
     let item = |(place, length): (usize, &usize)| Item {
         ids: vec![1; *length].into(),
+        prompt: 0,
         place,
         ticket: ticket.clone(),
         since: now,
@@ -22,6 +23,12 @@ fn put(queue: &Queue, lengths: &[usize], limit: Duration) -> Result<Waiting, Emb
     };
     queue.put(lengths.iter().enumerate().map(item).collect(), deadline)?;
     Ok(waiting)
+}
+
+/// A worker has run a text of five tokens.
+fn done(queue: &Queue) {
+    let run = Run { rows: 1, took: Duration::from_millis(1), all_cores: false };
+    queue.done(&Load::of(std::iter::once(5)), Some(run));
 }
 
 const LONG: Duration = Duration::from_secs(60);
@@ -97,8 +104,38 @@ fn a_guess_refuses_what_has_no_chance_and_only_while_all_are_busy() {
 #[test]
 fn a_request_larger_than_its_time_is_told_so() {
     let fault = put(&queue(), &[1000], Duration::from_millis(100)).expect_err("a second of work");
-    assert_eq!(fault.code, Code::DeadlineExceeded);
+    assert_eq!((fault.code, fault.retry_after), (Code::DeadlineExceeded, None), "waiting does not help");
     assert!(fault.message.contains("1.0 s"), "{fault}");
+}
+
+#[test]
+fn an_idle_server_takes_what_an_estimate_alone_speaks_against() {
+    let queue = queue();
+    // Short queries, slowly: they say nothing of a queue of long texts.
+    for _ in 0..4000 {
+        let _one = put(&queue, &[10], LONG).unwrap();
+        let work = queue.take().unwrap();
+        let run = Run { rows: 1, took: Duration::from_secs(1), all_cores: false };
+        queue.done(&work.load, Some(run));
+    }
+    // At a thousand tokens a second it would take four times as long as it may: whoever has never run it does not know.
+    let _bulk = put(&queue, &[252; 500], Duration::from_secs(30)).expect("nothing else is there");
+    let fault = put(&queue, &[252; 500], Duration::from_secs(30)).expect_err("now there is");
+    assert_eq!(fault.code, Code::Overloaded);
+    assert!(fault.retry_after.unwrap() > Duration::from_secs(60), "{fault:?}");
+}
+
+#[test]
+fn a_batch_that_could_not_be_run_leaves_nothing_behind() {
+    let queue = queue();
+    let _first = put(&queue, &[40, 40], LONG).unwrap();
+    let work = queue.take().unwrap();
+    let speed = queue.speed();
+    queue.done(&work.load, None);
+    let _rest = queue.take().unwrap();
+    queue.done(&work.load, None);
+    assert_eq!((queue.depth(), queue.speed()), (Depth::default(), speed));
+    assert_eq!(queue.wait(), Duration::ZERO);
 }
 
 #[test]
@@ -138,13 +175,13 @@ async fn a_request_is_alone_when_none_was_beside_another_for_a_while() {
     let crowded = Instant::now();
     let _beside = put(&queue, &[5], LONG).unwrap();
     assert!(!queue.take().unwrap().alone, "the first one still runs");
-    queue.done(5, Duration::from_millis(1));
-    queue.done(5, Duration::from_millis(1));
+    done(&queue);
+    done(&queue);
     let _soon = put(&queue, &[5], LONG).unwrap();
     let alone = queue.take().unwrap().alone;
     // On a busy machine that moment may have passed.
     assert!(!alone || crowded.elapsed() >= CALM, "two were there a moment ago");
-    queue.done(5, Duration::from_millis(1));
+    done(&queue);
     tokio::time::sleep(CALM * 2).await;
     let _later = put(&queue, &[5], LONG).unwrap();
     assert!(queue.take().unwrap().alone);

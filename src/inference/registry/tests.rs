@@ -11,10 +11,9 @@ use super::{Limits, Loader, Registry, Source, Status};
 use crate::inference::backend::{Backend, Output, Sessions};
 use crate::inference::batch::Batch;
 use crate::inference::engine::{Engine, Settings, Wish};
-use crate::inference::tokenize::Side;
 use crate::inference::event::Silence;
 use crate::inference::fault::Code;
-use crate::inference::folder::{FolderFault, ModelFolder, Variant};
+use crate::inference::folder::{Arithmetic, FolderFault, ModelFolder, Variant};
 use crate::inference::queue::Bounds;
 
 /// Answers with its version in the second number of each vector.
@@ -63,10 +62,10 @@ impl Loader for Stand {
             return Err(FolderFault::Bad { file: "graph".to_owned(), why: "as asked".to_owned() });
         }
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/embedding/tiny");
-        let folder = ModelFolder::open(&root, Variant::Fp32)?;
+        let folder = ModelFolder::open(&root, &Variant::Fp32.into())?;
         let stamp = version.parse().unwrap_or(0.0);
         let each: Vec<Box<dyn Backend>> = vec![Box::new(Stamp(stamp))];
-        let sessions = Sessions { each, alone: None, runs_on: "test".to_owned() };
+        let sessions = Sessions { each, alone: None, arithmetic: Arithmetic::Exact, runs_on: "test".to_owned() };
         let bounds = Bounds { wait: Duration::from_secs(60), tokens: 1 << 20 };
         let settings = Settings { bounds, batch_tokens: Some(512), candidates: &[64] };
         Engine::start(name, folder, version, sessions, &settings, Arc::new(Silence))
@@ -107,14 +106,8 @@ async fn settles<const N: usize>(now: impl Fn() -> [String; N], wanted: [&str; N
 static UNTIL: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(later);
 
 async fn stamp(engine: &Engine) -> f32 {
-    let wish = Wish {
-        normalise: false,
-        truncate: true,
-        side: Side::End,
-        prompt_name: None,
-        dimensions: None,
-        deadline: later(),
-    };
+    let wish =
+        Wish { normalise: false, truncate: true, side: None, prompt_name: None, dimensions: None, deadline: later() };
     engine.embed(vec!["a text".to_owned()], wish).await.unwrap().vectors[0][1]
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, header};
 
 use super::http::request::{Ids, is_sane};
 use super::problem::Problem;
@@ -22,6 +22,9 @@ use keys::{Key, KeyRing};
 use rate::{ByAddress, Clock, Rate};
 use slots::{Slot, Slots};
 pub use tenant::{Tenant, Tenants};
+
+/// Bytes of a body whose length nobody says.
+const UNSAID: usize = 16 << 10;
 
 /// What the gate asks of a request.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -34,6 +37,8 @@ pub struct Rules {
     pub body_time: Duration,
     /// Requests at a time.
     pub in_flight: usize,
+    /// Bytes of all bodies and texts that are held at a time.
+    pub bytes: usize,
     /// Requests a second of a key that has no rate of its own; 0 for no limit.
     pub rate: u32,
     /// Requests that may come at once; 0 for those of one second.
@@ -51,6 +56,7 @@ impl Default for Rules {
             body: 8 << 20,
             body_time: Duration::from_secs(30),
             in_flight: 2048,
+            bytes: 128 << 20,
             rate: 0,
             burst: 0,
             rate_by_address: 0,
@@ -74,6 +80,7 @@ pub struct Gate {
     keys: Option<Arc<KeyRing>>,
     addresses: Option<ByAddress>,
     slots: Slots,
+    bytes: Slots,
     tenants: Tenants,
     clock: Clock,
     stop: Stop,
@@ -101,6 +108,7 @@ impl Gate {
         Self {
             addresses: Rate::new(rules.rate_by_address, burst(rules.rate_by_address, rules.burst)).map(ByAddress::new),
             slots: Slots::new(rules.in_flight),
+            bytes: Slots::new(rules.bytes),
             cors: Cors::new(&rules.origins),
             tenants: Tenants::new(),
             clock: Clock::new(),
@@ -117,6 +125,11 @@ impl Gate {
         &self.rules
     }
 
+    /// Bytes that are held: those of bodies, and of the texts in them.
+    pub fn bytes(&self) -> &Slots {
+        &self.bytes
+    }
+
     /// The end, as everybody sees it.
     pub fn stop(&self) -> &Stop {
         &self.stop
@@ -128,7 +141,7 @@ impl Gate {
     /// No key or a wrong one, too many requests, or the server is stopping and was asked whether it is ready.
     pub fn admit(&self, request: &Parts, peer: IpAddr) -> Result<Pass, Problem> {
         let path = request.uri.path();
-        if path == "/ready" && self.stop.is_stopping() {
+        if matches!(path, "/ready" | "/ping") && self.stop.is_stopping() {
             return Err(stopping());
         }
         if self.is_open(path) {
@@ -137,8 +150,9 @@ impl Gate {
         let key = self.key(&request.headers, peer)?;
         self.within_rate(key.as_deref(), peer)?;
         let Some(slot) = self.slots.take() else { return Err(self.full()) };
+        let Some(held) = self.bytes.take_many(self.length(request)) else { return Err(heavy(&self.bytes)) };
         let named = key.as_deref().and_then(|key| key.tenant.as_deref()).or_else(|| tenant(&request.headers));
-        Ok(Pass { tenant: self.tenants.of(named), slot: Some(slot) })
+        Ok(Pass { tenant: self.tenants.of(named), slot: Some(slot.and(held)) })
     }
 
     /// Tells whoever counts that a request was refused.
@@ -146,9 +160,18 @@ impl Gate {
         (self.refused)(problem.code);
     }
 
+    /// Bytes that a request's body will have. Where nothing is said a small one is expected: what it turns out to be is counted
+    /// when its texts are read.
+    fn length(&self, request: &Parts) -> usize {
+        let said = request.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        let unsaid = if request.method == Method::GET { 0 } else { UNSAID };
+        // What is too large is refused before it is read.
+        said.unwrap_or(unsaid).min(self.rules.body)
+    }
+
     fn is_open(&self, path: &str) -> bool {
         match path {
-            "/health" | "/ready" => true,
+            "/health" | "/ready" | "/ping" => true,
             "/metrics" => self.rules.metrics_open,
             path => path.starts_with("/grpc.health.v1.Health/"),
         }
@@ -191,6 +214,15 @@ impl Gate {
         let message = format!("{} requests are under way, which is the most; ask again later", self.rules.in_flight);
         Problem::new(StatusCode::TOO_MANY_REQUESTS, "OVERLOADED", message).again_after(Duration::from_secs(1))
     }
+}
+
+/// Too many bytes are held.
+pub fn heavy(bytes: &Slots) -> Problem {
+    let message = format!(
+        "requests with {} MiB together are under way, which is about the most; ask again later, or send fewer texts at a time",
+        bytes.taken() >> 20
+    );
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "OVERLOADED", message).again_after(Duration::from_secs(1))
 }
 
 fn burst(rate: u32, burst: u32) -> u32 {

@@ -1,4 +1,4 @@
-//! So many at a time: requests, connections.
+//! So many at a time: requests, connections, bytes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,24 +18,50 @@ impl Slots {
 
     /// Takes a place until the slot is dropped; nothing when there is none.
     pub fn take(&self) -> Option<Slot> {
-        let slot = Slot(self.taken.clone());
+        self.take_many(1)
+    }
+
+    /// Takes so many places until the slot is dropped; nothing when there are fewer. Whoever wants more than there are gets all
+    /// of them, when they are free: else it could never have any.
+    pub fn take_many(&self, count: usize) -> Option<Slot> {
+        let count = count.min(self.most);
+        let slot = Slot { taken: self.taken.clone(), count, beside: None };
         // The slot gives back what was taken too much.
-        (self.taken.fetch_add(1, Ordering::AcqRel) < self.most).then_some(slot)
+        let before = self.taken.fetch_add(count, Ordering::AcqRel);
+        before.checked_add(count).is_some_and(|after| after <= self.most).then_some(slot)
     }
 
     /// Places that are taken.
     pub fn taken(&self) -> usize {
         self.taken.load(Ordering::Acquire)
     }
+
+    /// Places that there are.
+    pub fn most(&self) -> usize {
+        self.most
+    }
 }
 
-/// A place that is taken.
+/// Places that are taken.
 #[derive(Debug)]
-pub struct Slot(Arc<AtomicUsize>);
+pub struct Slot {
+    taken: Arc<AtomicUsize>,
+    count: usize,
+    beside: Option<Box<Slot>>,
+}
+
+impl Slot {
+    /// Both, until both are dropped.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.beside = Some(Box::new(other));
+        self
+    }
+}
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+        self.taken.fetch_sub(self.count, Ordering::AcqRel);
     }
 }
 
@@ -51,5 +77,17 @@ mod tests {
         drop(first);
         assert_eq!(slots.taken(), 1);
         assert!(slots.take().is_some());
+    }
+
+    #[test]
+    fn many_places_are_taken_at_once() {
+        let slots = Slots::new(10);
+        let first = slots.take_many(6).unwrap();
+        assert!(slots.take_many(5).is_none() && slots.take_many(100).is_none());
+        let both = slots.take_many(4).unwrap().and(first);
+        assert_eq!(slots.taken(), 10);
+        drop(both);
+        assert_eq!(slots.taken(), 0);
+        assert!(slots.take_many(100).is_some(), "all of them, when they are free");
     }
 }

@@ -47,6 +47,26 @@ fn metrics_are_closed_unless_opened() {
 }
 
 #[test]
+fn bytes_are_counted_before_they_are_read() {
+    let gate = Gate::new(Rules { in_flight: 100, bytes: 10 << 20, ..Rules::default() }, None, Stop::new(), |_| ());
+    let send = |length: &'static str| {
+        let request = http::Request::post("/embed").header("content-length", length).body(()).unwrap();
+        gate.admit(&request.into_parts().0, PEER)
+    };
+    let first = send("7340032").unwrap();
+    let heavy = send("7340032").unwrap_err();
+    assert_eq!((heavy.code, heavy.retry_after), ("OVERLOADED", Some(Duration::from_secs(1))));
+    assert!(heavy.message.contains("7 MiB"), "{}", heavy.message);
+    send("1000").expect("a small one has room");
+    assert!(gate.admit(&ask("/health", &[]), PEER).is_ok());
+    drop(first);
+    let second = send("999999999999").expect("it is refused when it is read");
+    assert_eq!(gate.bytes().taken(), 8 << 20);
+    drop(second);
+    assert_eq!((gate.bytes().taken(), gate.slots.taken()), (0, 0));
+}
+
+#[test]
 fn places_are_given_back() {
     let gate = Gate::new(rules(), None, Stop::new(), |_| ());
     let (first, _second) = (gate.admit(&ask("/models", &[]), PEER), gate.admit(&ask("/models", &[]), PEER));

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::Config;
 use super::layers::Wrong;
-use crate::inference::folder::ModelFolder;
+use crate::inference::folder::{Choice, ModelFolder};
 use crate::inference::onnx::Runtime;
 use crate::inference::onnx::library::HOW_TO_GET;
 use crate::serve::admission::keys::KeyRing;
@@ -41,7 +41,8 @@ pub fn model(config: &Config) -> Result<(), String> {
             config.model
         ));
     }
-    let opened = ModelFolder::open(&folder, config.device.suits(config.variant)).map_err(|why| why.to_string())?;
+    let choice = Choice { variant: config.device.suits(config.choice.variant), ..config.choice.clone() };
+    let opened = ModelFolder::open(&folder, &choice).map_err(|why| why.to_string())?;
     match config.dimension {
         Some(wanted) if wanted != opened.dimension => Err(format!(
             "{} makes vectors of {} numbers, not {wanted}: correct --model-dimension, or name another model",

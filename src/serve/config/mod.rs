@@ -6,13 +6,14 @@ pub mod layers;
 mod resolve;
 pub mod setting;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::health::Peer;
 use super::model_sync::origin::From as SyncFrom;
-use crate::inference::folder::Variant;
+use crate::inference::folder::Choice;
 use crate::inference::onnx::provider::Device;
 use crate::serve::admission::Rules;
 use crate::serve::connection::Heads;
@@ -37,6 +38,8 @@ pub struct RequestLimits {
     pub queue_wait: Duration,
     /// Tokens that may wait for one model.
     pub queue_tokens: usize,
+    /// Bytes of vectors that are kept; 0 for none.
+    pub vector_cache: usize,
     /// Memory of all loaded models, in bytes.
     pub model_bytes: u64,
     /// Loaded models.
@@ -47,11 +50,12 @@ impl Default for RequestLimits {
     fn default() -> Self {
         Self {
             body: 8 << 20,
-            texts: 1024,
+            texts: 2048,
             text: 1 << 20,
             time: Duration::from_secs(30),
-            queue_wait: Duration::from_secs(2),
+            queue_wait: Duration::from_millis(400),
             queue_tokens: 1 << 20,
+            vector_cache: 32 << 20,
             model_bytes: 8 << 30,
             models_loaded: 3,
         }
@@ -97,12 +101,14 @@ pub struct Config {
     pub models: PathBuf,
     /// The model for requests that name none; it stays in memory.
     pub model: String,
+    /// Other names of models.
+    pub aliases: BTreeMap<String, String>,
     /// The folder of the only model, which then needs no store.
     pub only: Option<PathBuf>,
     /// Numbers that the default model's vectors have to have.
     pub dimension: Option<usize>,
-    /// Which graph of a model's folder.
-    pub variant: Variant,
+    /// Which graph of a model's folder, and what its files do not say. A graph that is named is the default model's.
+    pub choice: Choice,
     /// What runs graphs.
     pub device: Device,
     /// When that cannot be had, the processor runs them.

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::proto::{EmbedRequest, EmbedResponse, Encoding, Usage, Vector};
+use super::proto::{EmbedRequest, EmbedResponse, Encoding, TruncationDirection, Usage, Vector};
 use crate::inference::fault::{Code, EmbedFault};
+use crate::inference::tokenize::Side;
 use crate::serve::{Ask, Embedder, Reply};
 
 /// Vectors for a request. `time` is when the client gives up, `call` the name of the call that it came by.
@@ -22,6 +23,10 @@ pub async fn answer(
         let message = format!("encoding is 0 to {}, not {}", Encoding::Bytes as i32, request.encoding);
         EmbedFault::new(Code::InvalidRequest, message)
     })?;
+    let direction = TruncationDirection::try_from(request.truncation_direction).map_err(|_| {
+        let (most, given) = (TruncationDirection::Left as i32, request.truncation_direction);
+        EmbedFault::new(Code::InvalidRequest, format!("truncation_direction is 0 to {most}, not {given}"))
+    })?;
     let said = |text: String| Some(text).filter(|text| !text.is_empty());
     let request_id = said(request.request_id).unwrap_or_else(|| call.to_owned());
     let ask = Ask {
@@ -30,6 +35,12 @@ pub async fn answer(
         texts: request.inputs,
         normalise: request.normalize,
         truncate: request.truncate,
+        side: match direction {
+            TruncationDirection::Left => Some(Side::Beginning),
+            TruncationDirection::Right => Some(Side::End),
+            TruncationDirection::Unspecified => None,
+        },
+        prompt_name: request.prompt_name,
         dimensions: request.dimensions.map(|count| usize::try_from(count).unwrap_or(usize::MAX)),
         time,
         ..Ask::default()

@@ -1,6 +1,7 @@
 //! Faults as gRPC says them: a status, its stable code, and when to ask again.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Code as Grpc, Status};
@@ -20,13 +21,20 @@ fn grpc(code: Code) -> Grpc {
         Code::Overloaded => Grpc::ResourceExhausted,
         Code::DeadlineExceeded => Grpc::DeadlineExceeded,
         Code::ModelLoading | Code::ModelFailed | Code::ShuttingDown => Grpc::Unavailable,
-        Code::Internal => Grpc::Internal,
+        Code::NotFinite | Code::Internal => Grpc::Internal,
     }
+}
+
+/// When it is worth asking again. What passes by itself is, also where nobody knows when.
+fn pause(fault: &EmbedFault) -> Option<Duration> {
+    let passes =
+        matches!(fault.code, Code::Overloaded | Code::DeadlineExceeded | Code::ModelLoading | Code::ShuttingDown);
+    fault.retry_after.or(passes.then_some(Duration::from_secs(1)))
 }
 
 fn milliseconds(fault: &EmbedFault) -> Option<i64> {
     // Rounded up: who asks again a moment too early is refused again.
-    fault.retry_after.map(|pause| i64::try_from(pause.as_micros().div_ceil(1000)).unwrap_or(i64::MAX))
+    pause(fault).map(|pause| i64::try_from(pause.as_micros().div_ceil(1000)).unwrap_or(i64::MAX))
 }
 
 /// A fault as the end of a call.
@@ -34,8 +42,8 @@ pub fn status(fault: EmbedFault, request_id: &str) -> Status {
     let name = fault.code.name();
     let mut details = ErrorDetails::new();
     details.set_error_info(name, DOMAIN, HashMap::new());
-    if fault.retry_after.is_some() {
-        details.set_retry_info(fault.retry_after);
+    if let Some(pause) = pause(&fault) {
+        details.set_retry_info(Some(pause));
     }
     if !request_id.is_empty() {
         details.set_request_info(request_id, "");
@@ -60,8 +68,6 @@ pub fn message(fault: EmbedFault) -> EmbedError {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tonic_types::StatusExt;
 
     use super::*;
@@ -79,6 +85,13 @@ mod tests {
         assert_eq!(details.request_info().unwrap().request_id, "r1");
         let message = message(fault);
         assert_eq!((message.status, message.retry_after_ms), (8, Some(2)));
+    }
+
+    #[test]
+    fn what_passes_by_itself_says_so_without_a_time() {
+        let fault = EmbedFault::new(Code::DeadlineExceeded, "late");
+        assert_eq!(message(fault.clone()).retry_after_ms, Some(1000));
+        assert_eq!(status(fault, "").get_details_retry_info().unwrap().retry_delay, Some(Duration::from_secs(1)));
     }
 
     #[test]

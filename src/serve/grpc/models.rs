@@ -1,16 +1,28 @@
 //! The models, as messages.
 
 use super::proto::ModelInfo;
-use crate::inference::registry::{Listed, Registry, Status};
+use crate::inference::registry::{Listed, Status};
+use crate::serve::App;
 
 /// All models, by name.
-pub fn list(registry: &Registry) -> Vec<ModelInfo> {
-    registry.list().into_iter().map(info).collect()
+pub async fn list(app: &App) -> Vec<ModelInfo> {
+    let known = app.embedder.registry().list();
+    let aliases = app.embedder.aliases().of(&known);
+    let mut models = Vec::with_capacity(known.len());
+    for (model, aliases) in known.into_iter().zip(aliases) {
+        let params = match &model.engine {
+            Some(engine) => app.parameters.of(engine).await,
+            None => None,
+        };
+        models.push(ModelInfo { params: params.and_then(|count| i64::try_from(count).ok()), aliases, ..info(model) });
+    }
+    models
 }
 
 fn info(model: Listed) -> ModelInfo {
     let number = |value: usize| i32::try_from(value).unwrap_or(i32::MAX);
     let engine = model.engine.as_deref();
+    let pace = engine.and_then(|engine| engine.pace());
     let failure = match &model.status {
         Status::Failed(why) => why.clone(),
         _ => String::new(),
@@ -18,11 +30,12 @@ fn info(model: Listed) -> ModelInfo {
     ModelInfo {
         id: model.name.clone(),
         dimension: engine.map_or(0, |engine| number(engine.folder.dimension)),
-        // What is not known is not said.
+        // Its file is looked at by whoever lists it.
         params: None,
         memory_mb: i32::try_from(model.bytes >> 20).unwrap_or(i32::MAX),
-        latency_p95_ms: None,
-        throughput_qps: None,
+        // Rounded up: a model that answers within a millisecond is not said to need none.
+        latency_p95_ms: pace.map(|pace| i32::try_from(pace.p95.as_micros().div_ceil(1000)).unwrap_or(i32::MAX)),
+        throughput_qps: pace.map(|pace| pace.per_second.ceil() as i32),
         status: model.status.name().to_owned(),
         version: engine.map(|engine| engine.hash.clone()).unwrap_or_default(),
         max_tokens: engine.map_or(0, |engine| number(engine.folder.longest)),
@@ -31,5 +44,6 @@ fn info(model: Listed) -> ModelInfo {
         default: model.pinned,
         failure,
         name: model.name,
+        aliases: Vec::new(),
     }
 }

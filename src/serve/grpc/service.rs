@@ -57,6 +57,6 @@ impl EmbeddingService for Service {
     }
 
     async fn list_models(&self, _: Request<ListModelsRequest>) -> Result<Response<ListModelsResponse>, Status> {
-        Ok(Response::new(ListModelsResponse { models: models::list(self.app.embedder.registry()) }))
+        Ok(Response::new(ListModelsResponse { models: models::list(&self.app).await }))
     }
 }

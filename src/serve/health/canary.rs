@@ -25,7 +25,27 @@ pub async fn watch(app: Arc<App>) {
             _ => app.config.health_interval,
         };
         app.health.put(Kind::ModelCache, check);
-        tokio::time::sleep(pause).await;
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            // Not ready at once; the next look asks the model again.
+            () = lost(&app) => tokio::time::sleep(app.config.health_interval.min(LOOK)).await,
+        }
+    }
+}
+
+/// Waits until batch after batch of the default model gives nothing usable, and says so.
+async fn lost(app: &App) {
+    let registry = app.embedder.registry();
+    let Some(engine) = registry.look(registry.default_model()).and_then(|listed| listed.engine) else {
+        return std::future::pending().await;
+    };
+    loop {
+        engine.lost().await;
+        // A good batch may have come between.
+        if let Some(why) = engine.unsound() {
+            let detail = format!("{}: {why}", registry.default_model());
+            return app.health.put(Kind::ModelCache, Check::new(Outcome::Failed, detail));
+        }
     }
 }
 

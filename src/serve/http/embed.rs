@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::fault::Refusal;
-use super::parse::{Texts, invalid, json};
+use super::parse::{Texts, invalid, json, side};
 use super::percent;
+use crate::inference::tokenize::Side;
 use crate::serve::{App, Ask};
 
 /// So much of a version's hash means one version only.
@@ -38,13 +39,32 @@ pub enum Encoding {
 struct Request {
     model: Option<String>,
     version: Option<String>,
-    #[serde(alias = "texts")]
-    inputs: Texts,
+    inputs: Option<Texts>,
+    texts: Option<Texts>,
+    input: Option<Texts>,
+    text: Option<Texts>,
     normalize: Option<bool>,
     truncate: Option<bool>,
-    #[serde(default)]
-    encoding: Encoding,
+    truncation_direction: Option<String>,
+    prompt_name: Option<String>,
+    encoding: Option<Encoding>,
     dimensions: Option<usize>,
+}
+
+impl Request {
+    /// The texts, by whichever of their names.
+    fn texts(&mut self) -> Result<Vec<String>, Refusal> {
+        let names = ["inputs", "texts", "input", "text"];
+        let fields = [self.inputs.take(), self.texts.take(), self.input.take(), self.text.take()];
+        let mut given = names.into_iter().zip(fields).filter_map(|(name, texts)| Some((name, texts?)));
+        match (given.next(), given.next()) {
+            (Some((name, texts)), None) => texts.some(name),
+            (Some((one, _)), Some((other, _))) => {
+                Err(invalid(format!("the body: {one} and {other} are the same field; send one of them")))
+            }
+            (None, _) => Err(invalid("the body: inputs is missing; it is a text or a list of texts")),
+        }
+    }
 }
 
 /// Vectors in one of the encodings.
@@ -98,20 +118,22 @@ pub fn time(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
 
 /// Vectors for texts.
 pub async fn post(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Response, Refusal> {
-    let request: Request = json(&headers, &body)?;
+    let mut request: Request = json(&headers, &body)?;
     let ask = Ask {
+        texts: request.texts()?,
         model: request.model,
         version: request.version,
-        texts: request.inputs.0,
         normalise: request.normalize,
         truncate: request.truncate,
+        side: side(request.truncation_direction.as_deref())?,
+        prompt_name: request.prompt_name,
         dimensions: request.dimensions,
         time: time(&headers)?,
         ..Ask::default()
     };
     let reply = app.embedder.embed(ask).await?;
     let usage = Usage { total_tokens: reply.tokens, duration_ms: (reply.took.as_secs_f64() * 1e5).round() / 100.0 };
-    let embeddings = Vectors::of(reply.vectors, request.encoding);
+    let embeddings = Vectors::of(reply.vectors, request.encoding.unwrap_or_default());
     Ok(Json(Answer { embeddings, model: reply.model, version: reply.hash, usage }).into_response())
 }
 
@@ -123,6 +145,8 @@ struct Query {
     inputs: Vec<String>,
     normalise: Option<bool>,
     truncate: Option<bool>,
+    side: Option<Side>,
+    prompt_name: Option<String>,
     dimensions: Option<usize>,
     encoding: Encoding,
 }
@@ -144,6 +168,8 @@ fn query(text: &str) -> Result<Query, Refusal> {
             "version" => query.version = Some(value),
             "normalize" => query.normalise = Some(flag(&key, &value)?),
             "truncate" => query.truncate = Some(flag(&key, &value)?),
+            "truncation_direction" => query.side = side(Some(&value))?,
+            "prompt_name" => query.prompt_name = Some(value),
             "dimensions" => query.dimensions = Some(number(&key, &value)?),
             "encoding" if value == "float" => query.encoding = Encoding::Float,
             "encoding" if value == "base64" => query.encoding = Encoding::Base64,
@@ -158,7 +184,8 @@ fn query(text: &str) -> Result<Query, Refusal> {
     Ok(query)
 }
 
-const PARAMETERS: &str = "model, version, input, normalize, truncate, dimensions and encoding";
+const PARAMETERS: &str =
+    "model, version, input, normalize, truncate, truncation_direction, prompt_name, dimensions and encoding";
 
 fn flag(key: &str, value: &str) -> Result<bool, Refusal> {
     match value {
@@ -214,6 +241,8 @@ pub async fn get(
         texts: query.inputs,
         normalise: query.normalise,
         truncate: query.truncate,
+        side: query.side,
+        prompt_name: query.prompt_name,
         dimensions: query.dimensions,
         time,
         ..Ask::default()
@@ -228,8 +257,8 @@ pub async fn get(
 
 /// The question without the model that answers it.
 fn question(query: &Query) -> String {
-    let Query { normalise, truncate, dimensions, encoding, inputs, .. } = query;
-    format!("{normalise:?} {truncate:?} {dimensions:?} {encoding:?} {inputs:?}")
+    let Query { normalise, truncate, side, prompt_name, dimensions, encoding, inputs, .. } = query;
+    format!("{normalise:?} {truncate:?} {side:?} {prompt_name:?} {dimensions:?} {encoding:?} {inputs:?}")
 }
 
 /// A tag of the question and of the model that answers it.

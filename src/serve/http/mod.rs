@@ -1,10 +1,12 @@
 //! REST: bodies in and out. Each handler translates to one [`Ask`](super::Ask).
 
+mod broken;
 mod embed;
 mod fault;
 mod observe;
 mod offline;
 mod openai;
+mod openai_models;
 mod openapi;
 mod parse;
 pub mod passage;
@@ -28,7 +30,22 @@ pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/api/v1/embed", post(embed::post).get(embed::get))
         .route("/v1/embeddings", post(openai::post))
+        .route("/embeddings", post(openai::post))
+        .route("/v1/models", get(openai_models::list))
+        .route("/v1/models/{*id}", get(openai_models::one))
+        .route("/", post(tei::root).get(tei::ping))
         .route("/embed", post(tei::post))
+        .route("/similarity", post(tei::similarity))
+        .route("/tokenize", post(tei::tokenize))
+        .route("/decode", post(tei::decode))
+        .route("/embed_all", post(tei::embed_all))
+        .route("/embed_sparse", post(tei::embed_sparse))
+        .route("/predict", post(tei::predict))
+        .route("/rerank", post(tei::rerank))
+        .route("/info", get(tei::info))
+        .route("/ping", get(tei::ping))
+        .route("/invocations", post(tei::root))
+        .route("/vertex", post(tei::vertex))
         .route("/api/v1/models/offline", get(offline::list))
         .route("/api/v1/models/offline/{name}", get(offline::one))
         .route("/openapi.json", get(openapi::document))

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 
+use super::openai_models;
 use crate::inference::registry::{Listed, Status};
 use crate::serve::App;
 use crate::serve::health::Readiness;
@@ -15,35 +16,44 @@ use crate::serve::metrics::Format;
 
 /// The models and what they are doing. What was not measured is null.
 pub async fn models(State(app): State<Arc<App>>) -> Response {
-    let default = app.embedder.registry().default_model();
-    let models: Vec<_> = app.embedder.registry().list().iter().map(|model| one(&app, model, default)).collect();
-    Json(json!({"models": models})).into_response()
+    let known = app.embedder.registry().list();
+    let aliases = app.embedder.aliases().of(&known);
+    let mut models = Vec::with_capacity(known.len());
+    for (model, aliases) in known.iter().zip(aliases) {
+        models.push(one(&app, model, aliases).await);
+    }
+    // Clients of OpenAI's interface look here when their address has no /v1.
+    Json(json!({"models": models, "object": "list", "data": openai_models::names(&app)})).into_response()
 }
 
-fn one(app: &App, model: &Listed, default: &str) -> Value {
+async fn one(app: &App, model: &Listed, aliases: Vec<String>) -> Value {
     let engine = model.engine.as_ref();
     let pace = engine.and_then(|engine| engine.pace());
     let rounded = |value: f64| (value * 100.0).round() / 100.0;
     let told = app.sync.as_ref().map(|sync| sync.told(&model.name)).unwrap_or_default();
+    let params = match engine {
+        Some(engine) => app.parameters.of(engine).await,
+        None => None,
+    };
     let loaded = matches!(model.status, Status::Loaded);
     json!({
         "id": model.name,
         "name": model.name,
+        "aliases": aliases,
         "status": model.status.name(),
         "dimension": engine.map(|engine| engine.folder.dimension).or(model.source.dimension),
-        // No file of a model says it.
-        "params": Value::Null,
+        "params": params,
         "memory_mb": loaded.then(|| rounded(model.bytes as f64 / f64::from(1 << 20))),
         "latency_p95_ms": pace.map(|pace| rounded(pace.p95.as_secs_f64() * 1e3)),
         "throughput_qps": pace.map(|pace| rounded(pace.per_second)),
         "version": engine.map(|engine| &engine.hash),
         "version_name": model.source.version,
         "max_tokens": engine.map(|engine| engine.folder.longest),
-        "pooling": engine.map(|engine| engine.folder.pooling.name()),
+        "pooling": engine.map(|engine| engine.folder.pooling()),
         "variant": engine.map(|engine| engine.folder.variant.name()),
         "execution_provider": engine.map(|engine| &engine.runs_on),
         "pinned": model.pinned,
-        "default": model.name == default,
+        "default": model.name == app.embedder.registry().default_model(),
         "loaded_at": loaded.then(|| model.since.to_string()),
         "error": match &model.status { Status::Failed(why) => Some(why), _ => None },
         "last_synced_at": told.synced_at.map(|at| at.to_string()),
@@ -84,7 +94,8 @@ pub async fn ready(State(app): State<Arc<App>>) -> Response {
         Readiness::Failed(why) => ("failed", why),
         Readiness::Stopping => ("stopping", "the server was told to stop".to_owned()),
     };
-    (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"status": status, "reason": reason}))).into_response()
+    let again = [(header::RETRY_AFTER, "1")];
+    (StatusCode::SERVICE_UNAVAILABLE, again, Json(json!({"status": status, "reason": reason}))).into_response()
 }
 
 /// For Prometheus.

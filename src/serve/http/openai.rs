@@ -11,16 +11,21 @@ use serde::{Deserialize, Serialize};
 
 use super::embed::{Encoding, base64, time};
 use super::fault::Refusal;
-use super::parse::{Texts, json};
+use super::parse::{Texts, json, side};
 use crate::serve::{App, Ask};
 
-/// What clients send. Other fields, `user` among them, are not read.
+/// What clients send. Other fields, `user` among them, are not read. The last four are not OpenAI's: the other addresses have
+/// them, and clients can add them to a request.
 #[derive(Debug, Deserialize)]
 struct Request {
     input: Texts,
     model: Option<String>,
     encoding_format: Option<Encoding>,
     dimensions: Option<usize>,
+    normalize: Option<bool>,
+    truncate: Option<bool>,
+    truncation_direction: Option<String>,
+    prompt_name: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -56,7 +61,11 @@ pub async fn post(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) 
     let request: Request = json(&headers, &body)?;
     let ask = Ask {
         model: request.model,
-        texts: request.input.0,
+        texts: request.input.some("input")?,
+        normalise: request.normalize,
+        truncate: request.truncate,
+        side: side(request.truncation_direction.as_deref())?,
+        prompt_name: request.prompt_name,
         dimensions: request.dimensions,
         time: time(&headers)?,
         ..Ask::default()

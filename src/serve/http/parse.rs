@@ -4,18 +4,34 @@ use std::fmt;
 
 use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, Deserializer, Error, SeqAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use super::broken;
 use super::fault::Refusal;
 use crate::inference::fault::{Code, EmbedFault};
-use crate::serve::problem::Problem;
+use crate::inference::tokenize::Side;
+use crate::serve::problem::{Cause, Problem};
+
+/// What some programs write in front of UTF-8.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 
 const IDS: &str = "token ids are not taken, since they mean other words to each model: send the text itself \
                    (LangChain: check_embedding_ctx_length=False)";
 
-/// One text or several, never none.
+/// One text or several.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Texts(pub Vec<String>);
+
+impl Texts {
+    /// The texts of this field.
+    ///
+    /// # Errors
+    /// There are none.
+    pub fn some(self, field: &str) -> Result<Vec<String>, Refusal> {
+        if self.0.is_empty() { Err(empty(field, "text")) } else { Ok(self.0) }
+    }
+}
 
 impl<'de> Deserialize<'de> for Texts {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -45,10 +61,53 @@ impl<'de> Visitor<'de> for Several {
         while let Some(Text(text)) = list.next_element()? {
             texts.push(text);
         }
-        if texts.is_empty() {
-            return Err(A::Error::custom("the list is empty; send at least one text"));
-        }
         Ok(Texts(texts))
+    }
+}
+
+/// A text for which a similarity is wanted, and those that it is compared with.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+pub struct Compared {
+    /// The text.
+    pub source_sentence: String,
+    /// The others.
+    pub sentences: Vec<String>,
+}
+
+/// What may stand at an address that does both.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Inputs {
+    /// Texts to embed.
+    Texts(Texts),
+    /// Texts to compare.
+    Compared(Compared),
+}
+
+impl<'de> Deserialize<'de> for Inputs {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(Either)
+    }
+}
+
+struct Either;
+
+impl<'de> Visitor<'de> for Either {
+    type Value = Inputs;
+
+    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("a text, a list of texts, or source_sentence and sentences")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Inputs, E> {
+        Several.visit_str(text).map(Inputs::Texts)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Inputs, A::Error> {
+        Several.visit_seq(list).map(Inputs::Texts)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Inputs, A::Error> {
+        Compared::deserialize(MapAccessDeserializer::new(map)).map(Inputs::Compared)
     }
 }
 
@@ -100,25 +159,58 @@ pub fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, 
             format!("the body is {kind:?}, and application/json is taken: send it with content-type: application/json");
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message).into());
     }
+    let body = body.strip_prefix(MARK).unwrap_or(body);
     // serde would read a list as an object's fields in their order.
     if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
-        return Err(invalid("the body: a JSON object is wanted; /openapi.json describes it"));
+        let why = match body {
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it is UTF-16, and UTF-8 is read",
+            _ => "a JSON object is wanted; /openapi.json describes it",
+        };
+        return Err(invalid(format!("the body: {why}")));
     }
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|why| {
         let place = why.path().to_string();
         // A key that cannot be read has no name yet.
         let place = if [".", "?"].contains(&place.as_str()) { "the body" } else { &place };
-        invalid(format!("{place}: {}", why.inner()))
+        let inner = why.inner();
+        let said = if inner.is_data() { None } else { broken::why(body, inner.line(), inner.column()) };
+        let message = format!("{place}: {}", said.map_or_else(|| inner.to_string(), |said| said.to_string()));
+        refused(message, inner.is_data())
     })?;
-    reader.end().map_err(|why| invalid(format!("after the body: {why}")))?;
+    reader.end().map_err(|why| refused(format!("after the body: {why}"), false))?;
     Ok(value)
+}
+
+/// A body that is JSON and says nothing that can be done, or is no JSON.
+fn refused(message: String, is_json: bool) -> Refusal {
+    let cause = if is_json { Cause::Engine(Code::InvalidRequest) } else { Cause::Status };
+    Problem::from(EmbedFault::new(Code::InvalidRequest, message)).of(cause).into()
 }
 
 /// Whether a body of this kind is read as JSON; one that is not said is.
 fn is_json(kind: &[u8]) -> bool {
     let essence = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase();
     essence.is_empty() || essence.ends_with(b"/json") || essence.ends_with(b"+json")
+}
+
+/// A list that has nothing in it.
+pub fn empty(field: &str, what: &str) -> Refusal {
+    let fault = EmbedFault::new(Code::InvalidRequest, format!("{field}: the list is empty; send at least one {what}"));
+    Problem::from(fault).of(Cause::Empty).into()
+}
+
+/// Which end of a text that is too long is cut off, by the name of the side; nothing when it is not said.
+///
+/// # Errors
+/// Another word.
+pub fn side(name: Option<&str>) -> Result<Option<Side>, Refusal> {
+    match name {
+        None => Ok(None),
+        Some(name) if name.eq_ignore_ascii_case("right") => Ok(Some(Side::End)),
+        Some(name) if name.eq_ignore_ascii_case("left") => Ok(Some(Side::Beginning)),
+        Some(name) => Err(invalid(format!("truncation_direction is left or right, not {name:?}"))),
+    }
 }
 
 /// A request that makes no sense.
@@ -144,17 +236,21 @@ mod tests {
     fn one_text_or_several() {
         assert_eq!(read(r#"{"inputs": ""}"#).unwrap(), [""]);
         assert_eq!(read(r#"{"inputs": ["a", "\u00e9\u0000"]}"#).unwrap(), ["a", "é\0"]);
+        assert_eq!(read("\u{feff}{\"inputs\": \"\\ud83d\\ude80\"}").unwrap(), ["🚀"]);
     }
 
     #[test]
     fn what_is_wrong_is_said_with_its_place() {
         let said: Vec<String> = [
-            r#"{"inputs": []}"#,
             r#"{"inputs": [3, 4]}"#,
             r#"{"inputs": [[3, 4]]}"#,
             r#"{"inputs": ["a", null]}"#,
             r#"{"inputs": {"a": 1}}"#,
             r#"{"inputs": "\ud800"}"#,
+            r#"{"inputs": ["a", "b \ude80"]}"#,
+            r#"{"inputs": ["a", "\ud83d\n"]}"#,
+            r#"{"inputs": ["\ud83d\ud83d\ude80"]}"#,
+            r#"{"inputs": ["a", "\x", "\ud83d"]}"#,
             r#"{"inputs": "a", "inputs": "b"}"#,
             r#"{"inputs": "a"} x"#,
             r#"{}"#,
@@ -170,6 +266,32 @@ mod tests {
         .collect();
         insta::assert_snapshot!(said.join("\n"));
         assert!(read(&format!("{{\"inputs\": {}", "[".repeat(100_000))).unwrap_err().contains("inputs[0]"));
+    }
+
+    #[test]
+    fn an_address_may_do_both() {
+        #[derive(Debug, Deserialize)]
+        struct Body {
+            inputs: Inputs,
+        }
+        let read = |body: &str| json::<Body>(&HeaderMap::new(), body.as_bytes()).map(|body| body.inputs);
+        assert_eq!(read(r#"{"inputs": ["a"]}"#).unwrap(), Inputs::Texts(Texts(vec!["a".into()])));
+        let compared = Compared { source_sentence: "a".into(), sentences: vec!["b".into()] };
+        let both = read(r#"{"inputs": {"source_sentence": "a", "sentences": ["b"]}}"#).unwrap();
+        assert_eq!(both, Inputs::Compared(compared));
+        let why = read(r#"{"inputs": {"text": "a"}}"#).unwrap_err();
+        assert!(why.0.message.contains("source_sentence") && why.0.cause == Cause::Engine(Code::InvalidRequest));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_told_from_json_that_is_wrong() {
+        let read = |body: &[u8]| json::<Body>(&HeaderMap::new(), body).unwrap_err().0;
+        let half = read(b"{\"inputs\": [\"a\", \"\xed\xa0\xbd\"]}");
+        assert!(half.message.starts_with("inputs[1]: the text holds half of a surrogate pair"), "{half:?}");
+        let latin = read(b"{\"inputs\": [\"caf\xe9\"]}");
+        assert!(latin.message.starts_with("inputs[0]: the text is not UTF-8"), "{latin:?}");
+        assert!(read(b"\xff\xfe{\0").message.contains("UTF-16"));
+        assert_eq!(latin.cause, Cause::Status);
     }
 
     #[test]

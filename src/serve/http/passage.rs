@@ -5,16 +5,19 @@ use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
-use axum::response::Response;
-use http::{HeaderMap, HeaderName, Method};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderName, Method, header};
 
+use super::fault::Refusal;
 use super::request::RequestId;
 use crate::serve::App;
 use crate::serve::admission::Tenant;
 use crate::serve::log::Level;
 use crate::serve::metrics::GRPC;
+use crate::serve::problem::{Cause, Problem, Words};
 use crate::serve::trace::story::{self, Story};
 use crate::serve::trace::{Begun, TRACEPARENT, Whole};
+use crate::serve::unwind::caught;
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 /// The route of what no route took.
@@ -30,9 +33,13 @@ pub async fn pass(State(app): State<Arc<App>>, request: Request, next: Next) -> 
     let tenant = request.extensions().get::<Tenant>().cloned();
     let begun = app.tracer.begin(request.headers());
     let records = app.tracer.records(begun.as_ref());
+    let words = Words::of(request.uri().path());
+    let calls = request.headers().get(header::CONTENT_TYPE);
+    let calls = calls.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
     let all = records || app.log.wants(Level::Debug);
-    let (mut response, story) = story::listen(all, next.run(request)).await;
-    let (status, grpc) = (response.status().as_u16(), grpc_status(response.headers()));
+    let (mut response, story) = story::listen(all, whole(next.run(request), calls)).await;
+    let status = response.extensions().get::<Problem>().map_or(response.status(), |problem| problem.status_in(words));
+    let (status, grpc) = (status.as_u16(), grpc_status(response.headers()));
     app.metrics.response(route, grpc.map_or(status, |code| GRPC + code));
     if let Some(tenant) = tenant.filter(|tenant| &*tenant.0 != "none") {
         app.metrics.tenant(&tenant.0, status);
@@ -47,6 +54,17 @@ pub async fn pass(State(app): State<Arc<App>>, request: Request, next: Next) -> 
         response.headers_mut().insert(TRACEPARENT, value);
     }
     response
+}
+
+/// The answer of a route; a panic in it is a fault of this request alone, in the words of gRPC where it is one of its calls.
+async fn whole(answer: impl Future<Output = Response>, grpc: bool) -> Response {
+    match caught(answer).await {
+        Ok(response) => response,
+        Err(fault) => {
+            let problem = Problem::from(fault).of(Cause::Status);
+            if grpc { problem.grpc() } else { Refusal::from(problem).into_response() }
+        }
+    }
 }
 
 /// The status of a call of gRPC that failed at once; one that went well says so after its body.
@@ -88,5 +106,43 @@ impl Line<'_> {
         }
         fields.extend(self.begun.map(|begun| ("trace_id", format!("{:032x}", begun.place.trace).into())));
         app.log.say(level, "request", &fields);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::body::Body;
+    use axum::middleware::from_fn;
+    use axum::routing::post;
+    use http::StatusCode;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    /// A server one of whose routes panics, for clients of REST or of gRPC.
+    async fn ask(path: &str, grpc: bool) -> Response {
+        let around = move |request: Request, next: Next| async move { whole(next.run(request), grpc).await };
+        let broken = post(|| async {
+            if true {
+                panic!("a secret");
+            }
+        });
+        let router = Router::new().route("/broken", broken).route("/whole", post(|| async { "whole" }));
+        let router = router.layer(from_fn(around));
+        router.oneshot(Request::post(path).body(Body::empty()).unwrap()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer_to_the_request_that_it_happened_in() {
+        let response = ask("/broken", false).await;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let problem = response.extensions().get::<Problem>().unwrap();
+        assert_eq!((problem.code, problem.status_in(Words::Tei).as_u16()), ("INTERNAL", 500));
+        assert!(!problem.message.contains("secret"), "{problem:?}");
+        let response = ask("/broken", true).await;
+        assert_eq!((response.status().as_u16(), grpc_status(response.headers())), (200, Some(13)));
+        assert_eq!(response.headers()["akidb-code"], "INTERNAL");
+        assert_eq!(ask("/whole", false).await.status(), StatusCode::OK);
     }
 }

@@ -37,7 +37,7 @@ impl Ending {
         match code {
             Code::ModelNotFound | Code::InputTooLong | Code::InvalidRequest => Self::Invalid,
             Code::Overloaded | Code::ShuttingDown | Code::ModelLoading => Self::Refused,
-            Code::ModelFailed | Code::DeadlineExceeded | Code::Internal => Self::Error,
+            Code::ModelFailed | Code::DeadlineExceeded | Code::NotFinite | Code::Internal => Self::Error,
         }
     }
 

@@ -10,6 +10,7 @@ pub mod names;
 mod process;
 mod tally;
 mod text;
+mod vectors;
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -21,6 +22,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use crate::inference::cache::VectorCache;
 use crate::inference::event::{BatchRun, Listener, Load};
 use crate::inference::fault::Code;
 use crate::inference::registry::Listed;
@@ -75,6 +77,7 @@ pub struct Metrics {
     tenants: tally::Tenants,
     gpu: gpu::Gpu,
     engines: OnceLock<engines::Engines>,
+    vectors: OnceLock<Arc<VectorCache>>,
     /// Spans that the collector took.
     pub spans: Counter,
     /// Spans that were lost.
@@ -113,6 +116,7 @@ impl Metrics {
             tenants: tally::Tenants::new(),
             gpu: gpu::Gpu::new(),
             engines: OnceLock::new(),
+            vectors: OnceLock::new(),
             spans,
             spans_dropped,
             log_lines_dropped,
@@ -162,6 +166,11 @@ impl Metrics {
         let _ = self.engines.set(engines::Engines::new(cache));
     }
 
+    /// Tells what this cache of vectors does.
+    pub fn watch_vectors(&self, cache: Arc<VectorCache>) {
+        let _ = self.vectors.set(cache);
+    }
+
     /// All of it, with what these models are doing at this moment.
     pub fn text(&self, models: &[Listed], format: Format) -> String {
         let mut now = moment::registry(models);
@@ -169,6 +178,9 @@ impl Metrics {
         self.tenants.register(&mut now);
         if let Some(engines) = self.engines.get() {
             engines.register(&mut now);
+        }
+        if let Some(cache) = self.vectors.get() {
+            vectors::register(&mut now, &cache.counts());
         }
         text::write(&[&self.registry, &now], format)
     }
@@ -241,6 +253,11 @@ impl Listener for Metrics {
         model.tokens.inc_by(batch.tokens as u64);
         model.padding.inc_by(batch.computed.saturating_sub(batch.tokens) as u64);
         model.dropped.inc_by(batch.skipped as u64);
+        model.not_finite.inc_by(batch.not_finite as u64);
+    }
+
+    fn broken(&self, model: &str, _: &str) {
+        self.model(model).broken.inc();
     }
 
     fn load(&self, model: &str, load: &Load) {

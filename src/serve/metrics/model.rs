@@ -22,7 +22,7 @@ const TEXTS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.
 const TOKENS: &[f64] = &[16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0, 8192.0, 16_384.0, 32_768.0];
 
 /// Codes whose series are there from the beginning, so that a rate over them sees the first one.
-const CODES: [Code; 9] = [
+const CODES: [Code; 10] = [
     Code::ModelNotFound,
     Code::ModelLoading,
     Code::ModelFailed,
@@ -31,6 +31,7 @@ const CODES: [Code; 9] = [
     Code::Overloaded,
     Code::DeadlineExceeded,
     Code::ShuttingDown,
+    Code::NotFinite,
     Code::Internal,
 ];
 
@@ -58,7 +59,7 @@ pub struct Families {
     requests: Family<ByStatus, Counter>,
     refused: Family<ByCode, Counter>,
     histograms: [Histograms; 9],
-    counters: [Family<ByModel, Counter>; 7],
+    counters: [Family<ByModel, Counter>; 9],
 }
 
 impl Families {
@@ -97,6 +98,8 @@ impl Families {
             counter(&names::CACHE_MISSES),
             counter(&names::LOAD_FAILURES),
             counter(&names::UNLOADS),
+            counter(&names::NOT_FINITE),
+            counter(&names::BROKEN_BATCHES),
         ];
         Self { requests, refused, histograms, counters }
     }
@@ -108,7 +111,7 @@ impl Families {
         let code = |code: Code| ByCode { model: name.to_owned(), code: code.name() };
         let [latency, texts, tokenise, queue_wait, batch_size, batch_tokens, inference, overhead, load] =
             self.histograms.each_ref().map(|family| family.get_or_create_owned(&by));
-        let [tokens, padding, dropped, hits, misses, load_failures, unloads] =
+        let [tokens, padding, dropped, hits, misses, load_failures, unloads, not_finite, broken] =
             self.counters.each_ref().map(|family| family.get_or_create_owned(&by));
         ModelSeries {
             requests: Ending::ALL.map(|ending| self.requests.get_or_create_owned(&status(ending))),
@@ -129,6 +132,8 @@ impl Families {
             misses,
             load_failures,
             unloads,
+            not_finite,
+            broken,
         }
     }
 
@@ -142,7 +147,7 @@ impl Families {
 #[derive(Debug)]
 pub struct ModelSeries {
     requests: [Counter; 5],
-    refused: [(Code, Counter); 9],
+    refused: [(Code, Counter); 10],
     pub latency: Histogram,
     pub texts: Histogram,
     pub tokenise: Histogram,
@@ -159,6 +164,8 @@ pub struct ModelSeries {
     pub misses: Counter,
     pub load_failures: Counter,
     pub unloads: Counter,
+    pub not_finite: Counter,
+    pub broken: Counter,
 }
 
 impl ModelSeries {

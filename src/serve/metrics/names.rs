@@ -22,6 +22,8 @@ pub enum When {
     Gpu,
     /// Once TensorRT built an engine or took one from its cache.
     TensorRt,
+    /// Unless no vectors are kept.
+    Cache,
     /// Once a client was named by a tenant.
     Tenant,
     /// Once the gate refused a request.
@@ -86,9 +88,16 @@ names! {
     TOKENS = Counter "akidb_tokens_processed_total" "Tokens of texts that were run, padding not included";
     PADDING = Counter "akidb_padding_tokens_total" "Tokens that were computed only to fill rows up";
     DROPPED = Counter "akidb_dropped_texts_total" "Texts that were dropped from the queue: nobody waited for them any more, or their time was up";
+    NOT_FINITE = Counter "akidb_not_finite_vectors_total" "Texts whose vector had NaN or an infinite number in it; their requests got NOT_FINITE";
+    BROKEN_BATCHES = Counter "akidb_broken_batches_total" "Batches that the model could not run, or whose run panicked; their requests got INTERNAL";
     CACHE_HITS = Counter "akidb_model_cache_hits_total" "Requests whose model was in memory";
     CACHE_MISSES = Counter "akidb_model_cache_misses_total" "Requests whose model had to be loaded first";
     CACHE_SIZE = Gauge "akidb_model_cache_size" "Models in memory";
+    VECTOR_HITS = Counter "akidb_vector_cache_hits_total" "Texts whose vector was kept from before" Cache;
+    VECTOR_MISSES = Counter "akidb_vector_cache_misses_total" "Texts that had to be run" Cache;
+    VECTOR_SHARED = Counter "akidb_vector_cache_shared_total" "Texts that got the vector of the same text of another request, which was under way" Cache;
+    VECTOR_EVICTED = Counter "akidb_vector_cache_evicted_bytes_total" "Bytes of vectors and texts that were pushed out by others" Cache;
+    VECTOR_BYTES = Gauge "akidb_vector_cache_bytes" "Bytes of vectors and texts that are kept" Cache;
     LOAD = Histogram "akidb_model_load_seconds" "Time to load a model, of those loads that succeeded";
     LOAD_FAILURES = Counter "akidb_model_load_failures_total" "Loads of a model that failed";
     UNLOADS = Counter "akidb_model_unloads_total" "Models that left memory to make room";

@@ -15,6 +15,7 @@ fn batch() -> BatchRun {
         inference: Duration::from_millis(5),
         around: Duration::from_micros(50),
         skipped: 2,
+        not_finite: 1,
         waited: Duration::ZERO,
     }
 }
@@ -36,6 +37,7 @@ fn requests_and_batches_are_counted() {
     metrics.enter("m").end(&request("m", Some(Code::Overloaded)));
     drop(metrics.enter("m"));
     metrics.batch("m", &batch());
+    metrics.broken("m", "as asked");
     let text = text(&metrics);
     for (status, count) in [("success", 1), ("refused", 1), ("cancelled", 1), ("error", 0), ("invalid", 0)] {
         has(&text, &format!("akidb_embed_requests_total{{model=\"m\",status=\"{status}\"}} {count}"));
@@ -46,6 +48,8 @@ fn requests_and_batches_are_counted() {
     has(&text, "akidb_tokens_processed_total{model=\"m\"} 30");
     has(&text, "akidb_padding_tokens_total{model=\"m\"} 10");
     has(&text, "akidb_dropped_texts_total{model=\"m\"} 2");
+    has(&text, "akidb_not_finite_vectors_total{model=\"m\"} 1");
+    has(&text, "akidb_broken_batches_total{model=\"m\"} 1");
     has(&text, "akidb_model_cache_misses_total{model=\"m\"} 1");
     has(&text, "akidb_requests_in_flight 0");
 }

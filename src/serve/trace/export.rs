@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use opentelemetry::KeyValue;
 use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::resource::{EnvResourceDetector, TelemetryResourceDetector};
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::watch;
@@ -85,13 +86,28 @@ impl Outbox {
     }
 }
 
+/// Where spans come from. What OpenTelemetry's own variables say goes before everything else.
 fn resource(settings: &TraceSettings) -> Resource {
-    let about = [
+    let mut about = vec![
+        KeyValue::new("service.name", "akidb-edge"),
         KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
         KeyValue::new("cloud.region", settings.region.clone()),
         KeyValue::new("k8s.cluster.name", settings.cluster.clone()),
     ];
-    Resource::builder().with_service_name("akidb-edge").with_attributes(about).build()
+    if let Some(environment) = &settings.environment {
+        // The second is the name that the conventions have since 1.27; many collectors still look for the first.
+        about.extend(
+            ["deployment.environment", "deployment.environment.name"]
+                .map(|key| KeyValue::new(key, environment.clone())),
+        );
+    }
+    let resource = Resource::builder_empty().with_detector(Box::new(TelemetryResourceDetector)).with_attributes(about);
+    let resource = resource.with_detector(Box::new(EnvResourceDetector::new()));
+    // `OTEL_RESOURCE_ATTRIBUTES` may name the service, and `OTEL_SERVICE_NAME` goes before it.
+    match std::env::var("OTEL_SERVICE_NAME").ok().filter(|name| !name.is_empty()) {
+        Some(name) => resource.with_service_name(name).build(),
+        None => resource.build(),
+    }
 }
 
 struct Post {

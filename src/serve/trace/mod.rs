@@ -30,6 +30,8 @@ pub struct TraceSettings {
     pub region: String,
     /// Cluster of this server.
     pub cluster: String,
+    /// Environment of this server, when it is said.
+    pub environment: Option<String>,
 }
 
 /// Decides, and records.

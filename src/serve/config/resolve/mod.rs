@@ -8,15 +8,16 @@ use std::time::Duration;
 use super::amount::{size, time};
 use super::layers::{Layers, Origin, Wrong};
 use super::{Config, Connections, RequestLimits};
-use crate::inference::folder::Variant;
+use crate::inference::folder::{Choice, Variant};
 use crate::inference::onnx::provider::Device;
 use crate::serve::admission::{Rules, cors};
 use crate::serve::connection::Heads;
-use crate::serve::health::Peer;
 use crate::serve::log::{Level, Shape};
 use crate::serve::pulse::Patience;
 use crate::serve::tls::TlsFiles;
 use crate::serve::trace::TraceSettings;
+
+mod pairs;
 
 /// Reads values one by one and remembers what is wrong.
 struct Reader<'a> {
@@ -40,7 +41,7 @@ pub fn attempt(layers: &Layers, cores: usize) -> (Config, Vec<Wrong>) {
     let grpc = read.grpc();
     let device = read.value("device", Device::Cpu, |text| text.parse());
     let (models, model, only) = read.model();
-    let variant = read.variant();
+    let choice = read.choice();
     let tls = read.tls();
     let api_keys = read.path("api-keys");
     let guarded = api_keys.is_some() || tls.as_ref().is_some_and(|tls| tls.clients.is_some());
@@ -55,9 +56,10 @@ pub fn attempt(layers: &Layers, cores: usize) -> (Config, Vec<Wrong>) {
         grpc,
         models,
         model,
+        aliases: read.aliases(),
         only,
         dimension: read.number_or("model-dimension"),
-        variant,
+        choice,
         device,
         fallback: read.fallback(),
         engine_cache: read.path("engine-cache"),
@@ -121,6 +123,11 @@ impl Reader<'_> {
 
     fn size(&mut self, name: &str) -> usize {
         self.value(name, 1, size)
+    }
+
+    /// A size, or 0 for nothing.
+    fn size_or_none(&mut self, name: &str) -> usize {
+        self.value(name, 0, |text| if text == "0" { Ok(0) } else { size(text) })
     }
 
     fn time(&mut self, name: &str) -> Duration {
@@ -216,25 +223,22 @@ impl Reader<'_> {
         }
     }
 
-    /// The graph that is named by its file is the one that is served.
-    fn variant(&mut self) -> Variant {
-        let wanted = self.value("variant", Variant::Auto, |text| match text {
+    /// Which graph is served, and the pooling of models that do not say theirs.
+    fn choice(&mut self) -> Choice {
+        let variant = self.value("variant", Variant::Auto, |text| match text {
             "auto" => Ok(Variant::Auto),
             "fp32" => Ok(Variant::Fp32),
             "int8" => Ok(Variant::Int8),
             _ => Err(format!("{text:?} is not auto, fp32 or int8")),
         });
-        let graph = self.path("model-path").filter(|path| path.extension().is_some_and(|end| end == "onnx"));
-        match graph.as_deref().and_then(Path::file_name).and_then(|name| name.to_str()) {
-            None => wanted,
-            Some("model.onnx") => Variant::Fp32,
-            Some("model_int8.onnx" | "model_quantized.onnx") => Variant::Int8,
-            Some(name) => {
-                let why = format!("a graph is called model.onnx, model_int8.onnx or model_quantized.onnx, not {name}");
-                self.wrong("model-path", why);
-                wanted
-            }
-        }
+        // The graph that is named by its file is the one that is served.
+        let path = self.path("model-path").filter(|path| path.extension().is_some_and(|end| end == "onnx"));
+        let file = path.as_deref().and_then(|path| {
+            let name = path.file_name()?.to_string_lossy().into_owned();
+            Some(if path.parent()?.ends_with("onnx") { format!("onnx/{name}") } else { name })
+        });
+        let graph = Some(self.layers.text("graph").to_owned()).filter(|name| !name.is_empty()).or(file);
+        Choice { variant, graph, pooling: self.optional("pooling", str::parse) }
     }
 
     fn fallback(&mut self) -> bool {
@@ -271,16 +275,6 @@ impl Reader<'_> {
         self.layers.text("host").parse().unwrap_or(loopback)
     }
 
-    fn peers(&mut self) -> Vec<Peer> {
-        let texts: Vec<String> = self.layers.texts("peer").to_vec();
-        let parsed = texts.iter().map(|text| text.parse::<Peer>());
-        let (good, bad): (Vec<_>, Vec<_>) = parsed.partition(Result::is_ok);
-        for why in bad.into_iter().filter_map(Result::err) {
-            self.wrong("peer", why);
-        }
-        good.into_iter().filter_map(Result::ok).collect()
-    }
-
     fn traces(&mut self) -> TraceSettings {
         let share = |text: &str| {
             let share: Option<f64> = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
@@ -291,6 +285,7 @@ impl Reader<'_> {
             share: self.value("trace-sample", 0.1, share),
             region: self.layers.text("region").to_owned(),
             cluster: self.layers.text("cluster").to_owned(),
+            environment: Some(self.layers.text("environment").to_owned()).filter(|name| !name.is_empty()),
         }
     }
 
@@ -337,6 +332,7 @@ impl Reader<'_> {
             time: self.time_above_zero("request-time"),
             queue_wait: self.time_above_zero("queue-wait"),
             queue_tokens: self.number("queue-tokens"),
+            vector_cache: self.size_or_none("vector-cache"),
             model_bytes: u64::try_from(self.size("model-memory")).unwrap_or(u64::MAX),
             models_loaded: self.number("models-loaded"),
         }
@@ -352,6 +348,7 @@ impl Reader<'_> {
             body,
             body_time: self.time_above_zero("body-time"),
             in_flight: self.number("max-in-flight"),
+            bytes: self.size("max-bytes-under-way"),
             rate: self.rate("rate"),
             burst: self.rate("burst"),
             rate_by_address: self.rate("rate-by-address"),

@@ -1,4 +1,5 @@
 use super::*;
+use crate::inference::folder::Pooling;
 
 fn with(flags: &[(&str, &str)]) -> Result<Config, Vec<Wrong>> {
     let flag = |name: &str| flags.iter().find(|(known, _)| *known == name).map(|(_, text)| vec![(*text).to_owned()]);
@@ -60,8 +61,10 @@ fn what_is_said_nearer_wins() {
 fn a_graph_names_its_folder_and_its_variant() {
     let config = with(&[("model-path", "/m/tiny/onnx/model_int8.onnx")]).unwrap();
     assert_eq!((config.only, config.model.as_str()), (Some("/m/tiny".into()), "tiny"));
-    assert_eq!(config.variant, Variant::Int8);
-    assert!(with(&[("model-path", "/m/tiny/other.onnx")]).is_err());
+    assert_eq!(config.choice.graph.as_deref(), Some("onnx/model_int8.onnx"));
+    let config = with(&[("model-path", "/m/tiny/other.onnx"), ("pooling", "cls")]).unwrap();
+    assert_eq!((config.choice.graph.as_deref(), config.choice.pooling), (Some("other.onnx"), Some(Pooling::Cls)));
+    assert!(with(&[("pooling", "sum")]).unwrap_err()[0].why.contains("weighted-mean"));
 }
 
 #[test]
@@ -76,4 +79,18 @@ fn times_and_sizes() {
     );
     assert_eq!([size("64KiB"), size("8MB"), size("9")], [Ok(65_536), Ok(8_000_000), Ok(9)]);
     assert!(size("").is_err() && size("0").is_err() && size("99999999999GiB").is_err() && size("1.5MiB").is_err());
+}
+
+#[test]
+fn aliases_are_pairs() {
+    let read = |text: &[&str]| {
+        let texts: Vec<String> = text.iter().map(|text| (*text).to_owned()).collect();
+        let flag = |name: &str| (name == "model-alias").then(|| texts.clone());
+        resolve(&Layers::read(flag, |_| None, None), 2).map(|config| config.aliases)
+    };
+    let known = read(&["text-embedding-3-small=tiny", "a/b=tiny", "a/b=tiny"]).unwrap();
+    assert_eq!(known, [("a/b", "tiny"), ("text-embedding-3-small", "tiny")].map(|(a, b)| (a.into(), b.into())).into());
+    for wrong in [&["tiny"][..], &["=tiny"], &["a="], &["a=b", "a=c"]] {
+        assert!(read(wrong).unwrap_err()[0].place.starts_with("model-alias"), "{wrong:?}");
+    }
 }

@@ -1,0 +1,140 @@
+//! What was made before is not made again, and what is under way is made once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::fresh::{Fresh, Placed, too_long};
+use super::{Embedded, Engine, Wish};
+use crate::inference::cache::{Found, Key, Known, Own, VectorCache};
+use crate::inference::fault::EmbedFault;
+
+/// A request on its way through the cache.
+#[derive(Default)]
+struct Passage<'a> {
+    /// The texts to run, and what their vectors are for besides.
+    run: Vec<Placed>,
+    owned: Vec<Option<Own<'a>>>,
+    /// The texts that others run.
+    joined: Vec<(Placed, Key)>,
+}
+
+impl Engine {
+    /// Vectors of texts, as the model gives them.
+    pub(super) async fn vectors(&self, texts: Vec<String>, wish: &Wish) -> Result<Embedded, EmbedFault> {
+        let all = texts.len();
+        let mut embedded =
+            Embedded { vectors: Vec::new(), tokens: 0, tokenising: Duration::ZERO, waited: Duration::ZERO };
+        let Some((cache, version)) = self.cache.as_ref() else {
+            let fresh = self.fresh(texts.into_iter().enumerate().collect(), all, wish).await?;
+            embedded.vectors = fresh.vectors;
+            embedded.tokens = fresh.read.iter().map(|(_, tokens, _)| tokens).sum();
+            (embedded.tokenising, embedded.waited) = (fresh.tokenising, fresh.waited);
+            return Ok(embedded);
+        };
+        embedded.vectors.resize(all, Vec::new());
+        let mut passage = self.look(cache, *version, texts, wish, &mut embedded)?;
+        // Own texts first: nobody may wait for others while others wait for him.
+        self.run(std::mem::take(&mut passage.run), std::mem::take(&mut passage.owned), wish, &mut embedded).await?;
+        self.join(cache, passage.joined, wish, &mut embedded).await?;
+        Ok(embedded)
+    }
+
+    /// What is there, what is to be run, and what others run.
+    fn look<'a>(
+        &self,
+        cache: &'a Arc<VectorCache>,
+        version: u32,
+        texts: Vec<String>,
+        wish: &Wish,
+        embedded: &mut Embedded,
+    ) -> Result<Passage<'a>, EmbedFault> {
+        let side = wish.side.unwrap_or(self.folder.side);
+        let prompt: Option<Arc<str>> = wish.prompt_name.as_deref().map(Arc::from);
+        let mut passage = Passage::default();
+        for (place, text) in texts.into_iter().enumerate() {
+            let key = cache.key(version, side, prompt.as_ref(), &text);
+            match key.map(|key| (cache.look(&key), key)) {
+                Some((Found::Known(known), _)) => self.take(place, &known, wish, embedded)?,
+                Some((Found::UnderWay, key)) => passage.joined.push(((place, text), key)),
+                Some((Found::Own(own), _)) => {
+                    passage.run.push((place, text));
+                    passage.owned.push(Some(own));
+                }
+                None => {
+                    passage.run.push((place, text));
+                    passage.owned.push(None);
+                }
+            }
+        }
+        Ok(passage)
+    }
+
+    /// Puts a known vector into its place.
+    fn take(&self, place: usize, known: &Known, wish: &Wish, embedded: &mut Embedded) -> Result<(), EmbedFault> {
+        if known.cut && !wish.truncate {
+            return Err(too_long(place, self.tokenizer.longest()));
+        }
+        embedded.vectors[place] = known.vector.to_vec();
+        embedded.tokens += known.tokens;
+        Ok(())
+    }
+
+    /// Runs texts, and keeps what came of those that are owned.
+    async fn run(
+        &self,
+        texts: Vec<Placed>,
+        owned: Vec<Option<Own<'_>>>,
+        wish: &Wish,
+        embedded: &mut Embedded,
+    ) -> Result<(), EmbedFault> {
+        if texts.is_empty() {
+            return Ok(());
+        }
+        let Fresh { mut vectors, read, tokenising, waited } = self.fresh(texts, embedded.vectors.len(), wish).await?;
+        embedded.tokenising += tokenising;
+        embedded.waited = embedded.waited.max(waited);
+        for ((place, tokens, cut), own) in read.into_iter().zip(owned) {
+            let vector = std::mem::take(&mut vectors[place]);
+            if let Some(own) = own {
+                own.keep(Known { vector: vector.as_slice().into(), tokens, cut });
+            }
+            embedded.vectors[place] = vector;
+            embedded.tokens += tokens;
+        }
+        Ok(())
+    }
+
+    /// Waits for texts that others run; runs those themselves whose others gave up, or take long.
+    async fn join(
+        &self,
+        cache: &VectorCache,
+        mut texts: Vec<(Placed, Key)>,
+        wish: &Wish,
+        embedded: &mut Embedded,
+    ) -> Result<(), EmbedFault> {
+        while !texts.is_empty() {
+            let (mut run, mut owned, mut rest) = (Vec::new(), Vec::new(), Vec::new());
+            let mut late = false;
+            for ((place, text), key) in texts {
+                // Whoever has waited long for one waits for no other; and who has to run one does not keep others waiting.
+                let found = if late || !run.is_empty() { cache.look(&key) } else { cache.join(&key).await };
+                match found {
+                    Found::Known(known) => self.take(place, &known, wish, embedded)?,
+                    Found::Own(own) => {
+                        run.push((place, text));
+                        owned.push(Some(own));
+                    }
+                    Found::UnderWay if late || run.is_empty() => {
+                        late = true;
+                        run.push((place, text));
+                        owned.push(None);
+                    }
+                    Found::UnderWay => rest.push(((place, text), key)),
+                }
+            }
+            self.run(run, owned, wish, embedded).await?;
+            texts = rest;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,94 @@
+//! No vector that is not finite: tried at load with more than one text.
+
+use crate::inference::backend::Sessions;
+use crate::inference::canary;
+use crate::inference::folder::ModelFolder;
+use crate::inference::head::Head;
+use crate::inference::tokenize::{Side, TextTokenizer, Tokens};
+
+/// Texts of every kind: short, long, of many scripts, of signs alone.
+const TEXTS: [&str; 4] = [
+    "a",
+    "The quick brown fox jumps over the lazy dog, 3.14159 times; \"so what?\" (1) [2] {3} <4> & more @ home #5.",
+    "Ünïcödé: żółć, Ελληνικά, русский текст, 中文字符, 日本語テキスト, 한국어, العربية, עברית, हिन्दी, ไทย, 🙂👍🏽🏳️‍🌈",
+    "\u{0}\u{feff}\u{200b} \t\r\n ﷽ \u{10ffff}",
+];
+/// A text of full length is tried up to so many tokens: attention costs their square.
+const LONGEST: usize = 1024;
+/// Short rows of ids from all over the vocabulary.
+const ROWS: usize = 16;
+/// Ids of such a row.
+const WIDTH: usize = 8;
+/// So many of these rows may be bad: one damaged word ends the requests that hold it, and is no reason to refuse all others.
+const BAD_ROWS: usize = 1;
+
+/// Runs texts of many kinds once. Sessions of the same graph give the same: one is asked.
+///
+/// # Errors
+/// A vector that is not finite, or what the runtime said.
+pub(super) fn finite(
+    sessions: &mut Sessions,
+    folder: &ModelFolder,
+    head: &Head,
+    tokenizer: &TextTokenizer,
+) -> Result<(), String> {
+    let Some(session) = sessions.each.first_mut() else { return Ok(()) };
+    let mut is_finite = |ids: &[u32], what: &str| {
+        let vector =
+            canary::embed(session.as_mut(), &Tokens { ids: ids.into(), prompt: 0, cut: false }, tokenizer.pad(), head)
+                .map_err(|why| format!("{what} cannot be run: {why}"))?;
+        Ok::<bool, String>(vector.iter().all(|value| value.is_finite()))
+    };
+    let whole = "a text of full length";
+    let mut texts: Vec<(String, Box<[u32]>)> = Vec::new();
+    for text in TEXTS {
+        let ids = tokenizer.encode("", text, Side::End)?.ids;
+        if !ids.is_empty() {
+            texts.push((format!("the text {text:?}"), ids));
+        }
+    }
+    if let Some(words) = texts.get(1).map(|(_, ids)| ids.clone()) {
+        let length = folder.longest.min(LONGEST);
+        texts.push((whole.to_owned(), words.iter().copied().cycle().take(length).collect()));
+    }
+    for (what, ids) in &texts {
+        if !is_finite(ids, what)? {
+            return Err(format!(
+                "{what} gets a vector with NaN or infinite numbers in it: the weights are damaged or the arithmetic overflows; \
+                 pull the model again, or serve another graph of it"
+            ));
+        }
+    }
+    let mut bad = 0;
+    for row in rows(tokenizer.vocabulary()) {
+        bad += usize::from(!is_finite(&row, "a row of ids from all over the vocabulary")?);
+    }
+    if bad > BAD_ROWS {
+        return Err(format!(
+            "{bad} of {ROWS} rows of ids from all over the vocabulary get vectors with NaN or infinite numbers in them"
+        ));
+    }
+    Ok(())
+}
+
+/// Ids spread evenly over the vocabulary, in rows of neighbours far apart.
+fn rows(vocabulary: usize) -> Vec<Vec<u32>> {
+    let count = ROWS * WIDTH;
+    let id = |number: usize| u32::try_from(number * vocabulary / count).unwrap_or(0);
+    (0..ROWS).map(|row| (0..WIDTH).map(|at| id(at * ROWS + row)).collect()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rows;
+
+    #[test]
+    fn rows_cover_the_vocabulary() {
+        let mut ids: Vec<u32> = rows(30_522).concat();
+        assert_eq!(ids.len(), 128);
+        ids.sort_unstable();
+        ids.dedup();
+        assert!(ids.len() == 128 && ids[0] == 0 && ids[127] > 30_000 && ids[127] < 30_522);
+        assert!(rows(5).concat().iter().all(|id| *id < 5));
+    }
+}

@@ -1,0 +1,134 @@
+//! Texts to vectors by the model itself: tokenise, queue, wait.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Semaphore;
+
+use super::{Engine, Wish};
+use crate::inference::fault::{Code, EmbedFault};
+use crate::inference::queue::Item;
+use crate::inference::ticket::Ticket;
+use crate::inference::tokenize::{Side, TextTokenizer, Tokens};
+
+/// Characters of texts above which a request is tokenised on a thread that may block.
+const INLINE_CHARACTERS: usize = 8 * 1024;
+/// Long requests that are tokenised at a time, of all models: one a core. More would only hold more memory.
+static TOKENISING: LazyLock<Semaphore> =
+    LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)));
+
+/// Vectors as the model gives them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fresh {
+    /// By the places of the texts; empty where none was asked for.
+    pub vectors: Vec<Vec<f32>>,
+    /// Place of each text, its tokens, and whether it was cut.
+    pub read: Vec<(usize, usize, bool)>,
+    /// Time to tokenise.
+    pub tokenising: Duration,
+    /// Longest wait in the queue.
+    pub waited: Duration,
+}
+
+/// A text with its place in its request.
+pub(super) type Placed = (usize, String);
+
+impl Engine {
+    /// Vectors of these texts of a request that has `all` of them.
+    pub(super) async fn fresh(&self, texts: Vec<Placed>, all: usize, wish: &Wish) -> Result<Fresh, EmbedFault> {
+        let bytes = texts.iter().map(|(_, text)| text.len());
+        let guesses = bytes.clone().map(|bytes| self.guess.tokens(bytes));
+        let foreseen = self.shared.queue.foresee(guesses, wish.deadline);
+        if let Err(refused) = foreseen
+            && !self.guess.is_tried()
+        {
+            return Err(refused);
+        }
+        let (began, bytes): (_, Vec<usize>) = (Instant::now(), bytes.collect());
+        let prompt = self.prompt(wish.prompt_name.as_deref())?;
+        let tokens = self.tokenise_all(texts, prompt, wish).await?;
+        let tokenising = began.elapsed();
+        if tokens.is_empty() {
+            return Ok(Fresh { tokenising, ..Fresh::default() });
+        }
+        for (bytes, (_, tokens)) in bytes.into_iter().zip(&tokens).filter(|(_, (_, tokens))| !tokens.cut) {
+            self.guess.learn(bytes, tokens.ids.len());
+        }
+        let read = tokens.iter().map(|(place, tokens)| (*place, tokens.ids.len(), tokens.cut)).collect();
+        let (ticket, waiting) = Ticket::part(all, tokens.len());
+        let since = Instant::now();
+        let item = |(place, tokens): (usize, Tokens)| Item {
+            ids: tokens.ids,
+            prompt: tokens.prompt,
+            place,
+            ticket: ticket.clone(),
+            since,
+            deadline: wish.deadline,
+        };
+        self.shared.queue.put(tokens.into_iter().map(item).collect(), wish.deadline)?;
+        drop(ticket);
+        let (vectors, waited) = waiting.answer().await?;
+        Ok(Fresh { vectors, read, tokenising, waited })
+    }
+
+    async fn tokenise_all(
+        &self,
+        texts: Vec<Placed>,
+        prompt: &str,
+        wish: &Wish,
+    ) -> Result<Vec<(usize, Tokens)>, EmbedFault> {
+        let tokenizer = self.tokenizer.clone();
+        let (side, truncate) = (wish.side.unwrap_or(self.folder.side), wish.truncate);
+        if texts.iter().map(|(_, text)| text.len()).sum::<usize>() <= INLINE_CHARACTERS {
+            return tokenise(&tokenizer, prompt, &texts, side, truncate);
+        }
+        // It is never closed; without a permit it would only be less bounded.
+        let permit = TOKENISING.acquire().await.ok();
+        let prompt = prompt.to_owned();
+        let work = move || {
+            let tokens = tokenise(&tokenizer, &prompt, &texts, side, truncate);
+            drop(permit);
+            tokens
+        };
+        let ended = |why| Err(EmbedFault::new(Code::Internal, format!("the tokenizer ended: {why}")));
+        tokio::task::spawn_blocking(work).await.unwrap_or_else(ended)
+    }
+}
+
+/// The tokens of each text. A tokenizer that panics ends the request, and no more.
+fn tokenise(
+    tokenizer: &TextTokenizer,
+    prompt: &str,
+    texts: &[Placed],
+    side: Side,
+    truncate: bool,
+) -> Result<Vec<(usize, Tokens)>, EmbedFault> {
+    let one = |(place, text): &Placed| {
+        let encode = || tokenizer.encode(prompt, text, side);
+        let tokens = catch_unwind(AssertUnwindSafe(encode)).map_err(|_| {
+            EmbedFault::new(
+                Code::Internal,
+                format!("the model's tokenizer panics at text {place}; leave that text out"),
+            )
+        })?;
+        let tokens = tokens.map_err(|why| EmbedFault::new(Code::InvalidRequest, format!("text {place}: {why}")))?;
+        if tokens.ids.is_empty() {
+            let message =
+                format!("text {place} has no tokens: the model cannot read it; leave it out, or send other words");
+            return Err(EmbedFault::new(Code::InvalidRequest, message));
+        }
+        if tokens.cut && !truncate {
+            return Err(too_long(*place, tokenizer.longest()));
+        }
+        Ok((*place, tokens))
+    };
+    texts.iter().map(one).collect()
+}
+
+/// A text that has more tokens than the model reads, and may not be cut.
+pub(super) fn too_long(place: usize, longest: usize) -> EmbedFault {
+    let message =
+        format!("text {place} has more than the {longest} tokens that the model reads; shorten it, or set truncate");
+    EmbedFault::new(Code::InputTooLong, message)
+}

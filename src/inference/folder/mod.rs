@@ -1,0 +1,190 @@
+//! A folder that holds a model in the layout of sentence-transformers: what it says of itself, read once and checked.
+
+mod graph;
+mod identity;
+mod length;
+mod modules;
+mod pooling;
+mod prompts;
+mod read;
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+pub use graph::{FP32_GRAPHS, INT8_GRAPHS, Variant};
+pub use identity::Arithmetic;
+pub use length::SENTENCE_FILES;
+pub use modules::{Activation, Dense, Modules, Step};
+pub use pooling::{Pooling, Pools};
+pub use prompts::{FILE as PROMPTS_FILE, Prompts};
+
+use super::tokenize::Side;
+use length::Sentence;
+use read::{bad, missing, must};
+
+/// Why a folder cannot be used as a model.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum FolderFault {
+    /// A file is not there.
+    #[error("{file} is not there: {what}")]
+    Missing {
+        /// Its path.
+        file: String,
+        /// What it is for, or where to get it.
+        what: String,
+    },
+    /// A file cannot be read as what it should be.
+    #[error("{file}: {why}")]
+    Bad {
+        /// Its path.
+        file: String,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// What is said of a model besides its files.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Choice {
+    /// Which graph is wanted.
+    pub variant: Variant,
+    /// The graph's file, by its path in the folder; it goes before the variant.
+    pub graph: Option<String>,
+    /// The pooling, where no file of the model says it.
+    pub pooling: Option<Pooling>,
+}
+
+impl From<Variant> for Choice {
+    fn from(variant: Variant) -> Self {
+        Self { variant, ..Self::default() }
+    }
+}
+
+/// A model's files and what they say.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ModelFolder {
+    /// The folder.
+    pub root: PathBuf,
+    /// The graph.
+    pub graph: PathBuf,
+    /// Which one it is: never [`Variant::Auto`].
+    pub variant: Variant,
+    /// `tokenizer.json`.
+    pub tokenizer: PathBuf,
+    /// Numbers in a token's vector.
+    pub width: usize,
+    /// Numbers in a text's vector.
+    pub dimension: usize,
+    /// Token ids that the graph knows, when a file says it.
+    pub vocabulary: Option<usize>,
+    /// Tokens of a text that are read, special tokens included.
+    pub longest: usize,
+    /// Which end of a longer text is cut off, for requests that do not say.
+    pub side: Side,
+    /// Whether texts are made lower case before the tokenizer's own rules.
+    pub lower_case: bool,
+    /// The id of the padding, when a file says it.
+    pub pad: Option<u32>,
+    /// The first position of a text, for graphs that want positions as an input.
+    pub first_position: usize,
+    /// What happens to the output of the graph.
+    pub modules: Modules,
+    /// What goes before a text.
+    pub prompts: Prompts,
+}
+
+/// `config.json` of Transformers; families differ in the names.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Config {
+    hidden_size: Option<usize>,
+    dim: Option<usize>,
+    n_embd: Option<usize>,
+    d_model: Option<usize>,
+    vocab_size: Option<usize>,
+    max_position_embeddings: Option<i64>,
+    n_positions: Option<i64>,
+    pad_token_id: Option<u32>,
+    model_type: String,
+    text_config: Option<Box<Config>>,
+}
+
+impl Config {
+    /// The part that is about texts: models of several senses have it as a part of its own.
+    fn of_text(self) -> Self {
+        match self.text_config {
+            Some(text) if self.hidden_size.is_none() => *text,
+            _ => self,
+        }
+    }
+
+    fn width(&self) -> Option<usize> {
+        self.hidden_size.or(self.dim).or(self.n_embd).or(self.d_model)
+    }
+
+    /// Absolute positions. T5's are relative: its `n_positions` is not a limit.
+    fn positions(&self) -> Option<i64> {
+        let relative = ["t5", "umt5", "mt5"].contains(&self.model_type.as_str());
+        self.max_position_embeddings.or(self.n_positions.filter(|_| !relative))
+    }
+}
+
+impl ModelFolder {
+    /// Reads a folder.
+    ///
+    /// # Errors
+    /// The first file that is missing or says something that cannot be served.
+    pub fn open(root: &Path, choice: &Choice) -> Result<Self, FolderFault> {
+        let mut modules = Modules::read(root)?;
+        let inner = modules.inner.clone();
+        let file = inner.join("config.json");
+        if let Some(why) = modules.unserved.as_ref().filter(|_| !file.is_file()) {
+            return Err(bad(&root.join("modules.json"), format!("{why}; such a model cannot be served")));
+        }
+        let config = must::<Config>(&file, "it says how large the model is")?.of_text();
+        let (graph, variant) = graph::find(root, choice.variant, choice.graph.as_deref())?;
+        let tokenizer = inner.join("tokenizer.json");
+        if !tokenizer.is_file() {
+            return Err(missing(&tokenizer, NO_TOKENIZER));
+        }
+        if modules.pools.is_none() {
+            modules.pools = choice.pooling.map(Pools::one);
+        }
+        let width = config.width().or(modules.width).filter(|width| (1..=1 << 16).contains(width));
+        let width = width.ok_or_else(|| bad(&file, "hidden_size is missing: the numbers of a token's vector"))?;
+        let dimension = match modules.unserved {
+            None => modules.dimension(width).map_err(|why| bad(&root.join("modules.json"), why))?,
+            Some(_) => width,
+        };
+        let sentence = Sentence::read(&inner)?;
+        let (longest, side) = length::longest(&inner, &config, &sentence)?;
+        Ok(Self {
+            dimension,
+            longest,
+            side,
+            lower_case: sentence.do_lower_case,
+            prompts: Prompts::read(root)?,
+            first_position: config.first_position(),
+            vocabulary: config.vocab_size,
+            pad: config.pad_token_id,
+            root: root.to_owned(),
+            graph,
+            variant,
+            tokenizer,
+            width,
+            modules,
+        })
+    }
+
+    /// The pooling as it is shown; `graph` where the graph gives one vector for a text.
+    pub fn pooling(&self) -> String {
+        self.modules.pools.as_ref().map_or_else(|| "graph".to_owned(), Pools::name)
+    }
+}
+
+const NO_TOKENIZER: &str = "the model's tokenizer in the form of the tokenizers library; write it with python3 -c \"from \
+                            transformers import AutoTokenizer as t; t.from_pretrained('.').save_pretrained('.')\"";
+
+#[cfg(test)]
+mod tests;

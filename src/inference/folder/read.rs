@@ -1,0 +1,44 @@
+//! Files of a model's folder, read as JSON.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Component, Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+
+use super::FolderFault;
+
+/// A file that has to be there.
+pub(super) fn must<T: DeserializeOwned>(file: &Path, what: &str) -> Result<T, FolderFault> {
+    may(file)?.ok_or_else(|| missing(file, what))
+}
+
+/// A file that may be there.
+pub(super) fn may<T: DeserializeOwned>(file: &Path) -> Result<Option<T>, FolderFault> {
+    match fs::read(file) {
+        Ok(bytes) => {
+            // Editors of other systems begin files with a byte order mark.
+            let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+            serde_json::from_slice(text).map(Some).map_err(|why| bad(file, format!("not as expected: {why}")))
+        }
+        Err(why) if matches!(why.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(why) => Err(bad(file, why.to_string())),
+    }
+}
+
+pub(super) fn missing(file: &Path, what: &str) -> FolderFault {
+    FolderFault::Missing { file: file.display().to_string(), what: what.to_owned() }
+}
+
+pub(super) fn bad(file: &Path, why: impl Into<String>) -> FolderFault {
+    FolderFault::Bad { file: file.display().to_string(), why: why.into() }
+}
+
+/// A path that a file of the model names, inside of its folder.
+pub(super) fn inside(root: &Path, path: &str, named_in: &Path) -> Result<PathBuf, FolderFault> {
+    let stays = Path::new(path).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    if stays {
+        return Ok(root.join(path));
+    }
+    Err(bad(named_in, format!("it names {path:?}, which is outside of the model's folder")))
+}

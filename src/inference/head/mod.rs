@@ -1,0 +1,145 @@
+//! What follows the graph: pooling, and the layers behind it.
+
+mod layers;
+mod pooling;
+
+use super::backend::Output;
+use super::batch::Batch;
+use super::folder::{FolderFault, ModelFolder, Pools};
+
+use layers::Layer;
+
+/// The modules of a model, ready to run.
+pub struct Head {
+    /// Nothing where only the graph's own `sentence_embedding` can be served.
+    pools: Option<Pools>,
+    layers: Vec<Layer>,
+    width: usize,
+    dimension: usize,
+}
+
+impl Head {
+    /// Reads the weights of a folder's modules.
+    ///
+    /// # Errors
+    /// The file that cannot be used.
+    pub fn read(folder: &ModelFolder) -> Result<Self, FolderFault> {
+        let bad =
+            |(file, why): (std::path::PathBuf, String)| FolderFault::Bad { file: file.display().to_string(), why };
+        let layers = folder.modules.steps.iter().map(Layer::read).collect::<Result<_, _>>().map_err(bad)?;
+        let pools = folder.modules.pools.clone();
+        Ok(Self { pools, layers, width: folder.width, dimension: folder.dimension })
+    }
+
+    /// Numbers in a text's vector.
+    pub fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    /// The vectors of a batch, one for each row.
+    ///
+    /// # Errors
+    /// The graph gave another number of numbers than the folder says, or vectors of tokens where no pooling is known.
+    pub fn vectors(&self, output: Output<'_>, batch: &Batch, vectors: &mut Vec<Vec<f32>>) -> Result<(), String> {
+        vectors.clear();
+        let (all, each) = match output {
+            Output::Pooled(all) => (all, self.dimension),
+            Output::Tokens(all) => (all, batch.width * self.width),
+        };
+        if all.len() != batch.rows * each {
+            let (rows, columns) = (batch.rows, batch.width);
+            return Err(format!("the graph gave {} numbers for {rows} rows of {columns} tokens", all.len()));
+        }
+        if each == 0 {
+            return Err("a text of no tokens has no vector".to_owned());
+        }
+        for (row, numbers) in all.chunks_exact(each).enumerate() {
+            vectors.push(match output {
+                Output::Pooled(_) => numbers.to_vec(),
+                Output::Tokens(_) => self.vector(&numbers[..batch.lengths[row] * self.width], batch.skips[row])?,
+            });
+        }
+        Ok(())
+    }
+
+    /// The vector of one text, from those of its tokens.
+    fn vector(&self, tokens: &[f32], skip: usize) -> Result<Vec<f32>, String> {
+        let Some(pools) = &self.pools else { return Err("no pooling is known".to_owned()) };
+        if tokens.is_empty() {
+            return Err("a text of no tokens has no vector".to_owned());
+        }
+        let skip = if pools.include_prompt { 0 } else { skip };
+        let mut vector = Vec::with_capacity(self.width * pools.modes.len());
+        for mode in &pools.modes {
+            pooling::pool(tokens, self.width, skip, *mode, &mut vector);
+        }
+        Ok(self.layers.iter().fold(vector, |vector, layer| layer.apply(vector)))
+    }
+}
+
+/// Makes a vector one unit long (L2). A vector of zeros stays as it is.
+pub fn normalise(vector: &mut [f32]) {
+    // In 64 bits: the squares of large numbers do not fit into 32.
+    let length = vector.iter().map(|value| f64::from(*value) * f64::from(*value)).sum::<f64>().sqrt();
+    if length > 1e-12 {
+        let share = (1.0 / length) as f32;
+        vector.iter_mut().for_each(|value| *value *= share);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inference::folder::Pooling;
+
+    fn head(mode: Pooling) -> Head {
+        Head { pools: Some(Pools::one(mode)), layers: Vec::new(), width: 2, dimension: 2 }
+    }
+
+    fn batch() -> Batch {
+        let mut batch = Batch::default();
+        let texts: [&[u32]; 2] = [&[1, 2], &[3]];
+        batch.fill(texts.into_iter(), 0);
+        batch
+    }
+
+    #[test]
+    fn padding_counts_for_nothing() {
+        let hidden = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 99.0, 99.0];
+        let mut vectors = Vec::new();
+        for (mode, want) in [
+            (Pooling::Mean, [[2.0, 3.0], [5.0, 6.0]]),
+            (Pooling::Cls, [[1.0, 2.0], [5.0, 6.0]]),
+            (Pooling::LastToken, [[3.0, 4.0], [5.0, 6.0]]),
+            (Pooling::Max, [[3.0, 4.0], [5.0, 6.0]]),
+        ] {
+            head(mode).vectors(Output::Tokens(&hidden), &batch(), &mut vectors).unwrap();
+            assert_eq!(vectors, want, "{mode:?}");
+        }
+        head(Pooling::Mean).vectors(Output::Pooled(&hidden[..4]), &batch(), &mut vectors).unwrap();
+        assert_eq!(vectors, [[1.0, 2.0], [3.0, 4.0]]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_an_error() {
+        let mut vectors = Vec::new();
+        let why = head(Pooling::Cls).vectors(Output::Tokens(&[1.0; 7]), &batch(), &mut vectors).unwrap_err();
+        assert!(why.contains("7 numbers for 2 rows"), "{why}");
+        let mut empty = Batch::default();
+        empty.fill([&[][..]].into_iter(), 0);
+        assert!(head(Pooling::LastToken).vectors(Output::Tokens(&[]), &empty, &mut vectors).is_err());
+        let none = Head { pools: None, ..head(Pooling::Cls) };
+        assert!(none.vectors(Output::Tokens(&[1.0; 8]), &batch(), &mut vectors).is_err());
+    }
+
+    #[test]
+    fn vectors_become_one_unit_long() {
+        for mut vector in [[3.0, 4.0], [3e30, 4e30], [3e-6, 4e-6]] {
+            normalise(&mut vector);
+            assert!((vector[0] - 0.6).abs() < 1e-6 && (vector[1] - 0.8).abs() < 1e-6, "{vector:?}");
+        }
+        let mut zero = [0.0, 0.0];
+        normalise(&mut zero);
+        assert_eq!(zero, [0.0, 0.0]);
+    }
+}

@@ -1,0 +1,85 @@
+//! The tokens of a text as people look at them, and the way back from ids to a text.
+
+use tokenizers::Tokenizer;
+
+use super::tokenize::TextTokenizer;
+
+/// One token.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Piece {
+    /// Its id.
+    pub id: u32,
+    /// The part of the text that it stands for; its name when it is a special one.
+    pub text: String,
+    /// The tokenizer put it there.
+    pub special: bool,
+    /// From which byte of the text to which; nothing for a special one.
+    pub place: Option<(usize, usize)>,
+}
+
+impl TextTokenizer {
+    /// All tokens of a text, however long it is.
+    ///
+    /// # Errors
+    /// What the tokenizer said.
+    pub fn pieces(&self, text: &str, add_special_tokens: bool) -> Result<Vec<Piece>, String> {
+        let encoding = self.uncut().encode(text, add_special_tokens).map_err(|bad| bad.to_string())?;
+        let each = encoding.get_ids().iter().zip(encoding.get_tokens());
+        let rest = encoding.get_special_tokens_mask().iter().zip(encoding.get_offsets());
+        let piece = |((&id, name), (&special, &(from, to))): ((&u32, &String), (&u32, &(usize, usize)))| {
+            if special == 1 {
+                return Piece { id, text: name.clone(), special: true, place: None };
+            }
+            let bytes = text.as_bytes().get(from..to).unwrap_or_default();
+            Piece { id, text: String::from_utf8_lossy(bytes).into_owned(), special: false, place: Some((from, to)) }
+        };
+        Ok(each.zip(rest).map(piece).collect())
+    }
+
+    /// The text of ids. Those that the tokenizer does not know are left out.
+    ///
+    /// # Errors
+    /// What the tokenizer said.
+    pub fn decode(&self, ids: &[u32], skip_special_tokens: bool) -> Result<String, String> {
+        let tokenizer: &Tokenizer = self.uncut();
+        tokenizer.decode(ids, skip_special_tokens).map_err(|bad| bad.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::inference::folder::{Choice, ModelFolder};
+
+    fn tiny() -> TextTokenizer {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/embedding/tiny");
+        let folder = ModelFolder::open(&file, &Choice::default()).unwrap();
+        TextTokenizer::read(&ModelFolder { longest: 8, ..folder }).unwrap()
+    }
+
+    #[test]
+    fn tokens_have_their_place_in_the_text() {
+        let text = "Hello wörld ".repeat(9);
+        let pieces = tiny().pieces(&text, true).unwrap();
+        assert!(pieces.len() > 18, "all of them, although the model reads 8: {}", pieces.len());
+        assert!(pieces[0].special && pieces[0].place.is_none());
+        for piece in pieces.iter().filter(|piece| !piece.special) {
+            let (from, to) = piece.place.unwrap();
+            assert_eq!(&text[from..to], piece.text);
+        }
+        assert!(tiny().pieces(&text, false).unwrap().iter().all(|piece| !piece.special));
+        assert_eq!(tiny().pieces("", false).unwrap(), []);
+    }
+
+    #[test]
+    fn ids_become_the_text_again() {
+        let tokenizer = tiny();
+        let ids: Vec<u32> = tokenizer.pieces("hello world", true).unwrap().iter().map(|piece| piece.id).collect();
+        assert_eq!(tokenizer.decode(&ids, true).unwrap(), "hello world");
+        let special = tokenizer.decode(&ids, false).unwrap();
+        assert!(special.contains("hello world") && special != "hello world", "{special}");
+        assert_eq!(tokenizer.decode(&[u32::MAX], true).unwrap(), "");
+    }
+}

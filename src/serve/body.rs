@@ -1,0 +1,226 @@
+//! Bodies of requests: read within their size and their time, inflated within the same size, and read to their end when they
+//! are refused, since a client that is still sending may not look at an answer.
+
+use std::io::Read;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use http::{HeaderMap, StatusCode, header};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::admission::Rules;
+use super::problem::{Cause, Problem};
+
+/// Compressed bytes above which a body is inflated on a thread that may block.
+const INLINE: usize = 16 << 10;
+/// Bytes of a refused body that are read.
+const DRAINED: usize = 256 << 20;
+/// Time for that.
+const DRAIN_TIME: Duration = Duration::from_secs(5);
+/// A client that sends nothing for so long waits for the answer.
+const DRAIN_GAP: Duration = Duration::from_millis(500);
+
+/// How a body is compressed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Coding {
+    Gzip,
+    Deflate,
+}
+
+/// The whole body, inflated. What said that it was compressed is gone from the headers afterwards.
+///
+/// # Errors
+/// Too large, too slow, cut off, or compressed in a way that is not read.
+pub async fn whole(rules: &Rules, headers: &mut HeaderMap, body: &mut Incoming) -> Result<Bytes, Problem> {
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    let coding = coding(headers)?;
+    if length(headers).is_some_and(|said| said > rules.body) {
+        return Err(too_large(rules.body));
+    }
+    let bytes = timeout(rules.body_time, collect(body, rules.body)).await.unwrap_or_else(|_| {
+        let message = format!("the body was not whole within {} s", rules.body_time.as_secs_f64());
+        Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", message))
+    })?;
+    let Some(coding) = coding else { return Ok(bytes) };
+    headers.remove(header::CONTENT_ENCODING);
+    headers.remove(header::CONTENT_LENGTH);
+    let most = rules.body;
+    if bytes.len() <= INLINE {
+        return inflate(coding, &bytes, most);
+    }
+    let inflated = tokio::task::spawn_blocking(move || inflate(coding, &bytes, most)).await;
+    inflated.unwrap_or_else(|_| Err(Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR)))
+}
+
+/// Reads what is left of a refused body. Without that, a client that sends over HTTP/2 is told that its stream was reset, and
+/// one over HTTP/1 that its connection was: some (curl 7.88) then never show the answer. Whether the end was reached.
+pub async fn drain(headers: &HeaderMap, body: &mut Incoming) -> bool {
+    if body.is_end_stream() {
+        return true;
+    }
+    // Reading would tell the client to go on and send it.
+    let asks_first =
+        headers.get(header::EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+    if asks_first || length(headers).is_some_and(|said| said > DRAINED) {
+        return false;
+    }
+    let (end, mut left) = (Instant::now() + DRAIN_TIME, DRAINED);
+    loop {
+        let Ok(frame) = timeout_at(end.min(Instant::now() + DRAIN_GAP), body.frame()).await else { return false };
+        let Some(Ok(frame)) = frame else { return frame.is_none() };
+        match left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
+            Some(less) => left = less,
+            None => return false,
+        }
+    }
+}
+
+/// What the headers say of the body's size.
+fn length(headers: &HeaderMap) -> Option<usize> {
+    let said: u64 = headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()?;
+    Some(usize::try_from(said).unwrap_or(usize::MAX))
+}
+
+fn too_large(most: usize) -> Problem {
+    let message = format!("the body has more than {most} bytes: send fewer texts at a time");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message)
+}
+
+fn invalid(message: &'static str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message)
+}
+
+async fn collect(body: &mut Incoming, most: usize) -> Result<Bytes, Problem> {
+    let (mut parts, mut size) = (Vec::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| invalid("the body ended before it was whole, or is no HTTP"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        size += data.len();
+        if size > most {
+            return Err(too_large(most));
+        }
+        parts.push(data);
+    }
+    Ok(if parts.len() == 1 { parts.remove(0) } else { parts.concat().into() })
+}
+
+/// How the headers say that the body is compressed; nothing when it is not.
+fn coding(headers: &HeaderMap) -> Result<Option<Coding>, Problem> {
+    let unread = || {
+        let message =
+            "the body's content-encoding is not read here: gzip, deflate and identity are, one of them at a time";
+        Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_ENCODING", message).of(Cause::Encoding)
+    };
+    let mut found = None;
+    for value in headers.get_all(header::CONTENT_ENCODING) {
+        for name in value.as_bytes().split(|byte| *byte == b',') {
+            let coding = match name.trim_ascii().to_ascii_lowercase().as_slice() {
+                b"" | b"identity" => continue,
+                b"gzip" | b"x-gzip" => Coding::Gzip,
+                b"deflate" => Coding::Deflate,
+                _ => return Err(unread()),
+            };
+            if found.replace(coding).is_some() {
+                return Err(unread());
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Inflates up to `most` bytes, and no byte further than it takes to know that there are more.
+fn inflate(coding: Coding, bytes: &[u8], most: usize) -> Result<Bytes, Problem> {
+    let mut inflated = Vec::new();
+    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    let read = match coding {
+        Coding::Gzip => MultiGzDecoder::new(bytes).take(limit).read_to_end(&mut inflated),
+        Coding::Deflate if is_zlib(bytes) => ZlibDecoder::new(bytes).take(limit).read_to_end(&mut inflated),
+        // Some clients leave out the frame that the standard asks for.
+        Coding::Deflate => DeflateDecoder::new(bytes).take(limit).read_to_end(&mut inflated),
+    };
+    match read {
+        Ok(_) if inflated.len() > most => Err(too_large(most)),
+        Ok(_) => Ok(inflated.into()),
+        Err(_) => Err(invalid("the body cannot be inflated: it is not what its content-encoding says, or was cut off")),
+    }
+}
+
+/// The first two bytes of the frame of RFC 1950.
+fn is_zlib(bytes: &[u8]) -> bool {
+    match bytes {
+        [first, second, ..] => first & 0x0f == 8 && u16::from_be_bytes([*first, *second]).is_multiple_of(31),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+
+    use super::*;
+
+    const TEXT: &[u8] = br#"{"inputs": "hello hello hello hello"}"#;
+
+    fn headers(values: &[&str]) -> HeaderMap {
+        let pairs = values.iter().map(|value| (header::CONTENT_ENCODING, value.parse().unwrap()));
+        pairs.collect()
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn codings_are_read_from_the_header() {
+        for (values, wanted) in [
+            (&[][..], None),
+            (&["identity"], None),
+            (&["gzip"], Some(Coding::Gzip)),
+            (&["X-GZip , identity"], Some(Coding::Gzip)),
+            (&["deflate"], Some(Coding::Deflate)),
+        ] {
+            assert_eq!(coding(&headers(values)).unwrap(), wanted, "{values:?}");
+        }
+        for values in [&["br"][..], &["gzip, gzip"], &["gzip", "deflate"], &["zstd"]] {
+            let problem = coding(&headers(values)).unwrap_err();
+            assert_eq!((problem.status.as_u16(), problem.cause), (415, Cause::Encoding), "{values:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_compressed_comes_back() {
+        let mut zlib = ZlibEncoder::new(Vec::new(), Compression::default());
+        zlib.write_all(TEXT).unwrap();
+        let mut raw = DeflateEncoder::new(Vec::new(), Compression::default());
+        raw.write_all(TEXT).unwrap();
+        for (coding, bytes) in [
+            (Coding::Gzip, gzip(TEXT)),
+            (Coding::Gzip, [gzip(&TEXT[..9]), gzip(&TEXT[9..])].concat()),
+            (Coding::Deflate, zlib.finish().unwrap()),
+            (Coding::Deflate, raw.finish().unwrap()),
+        ] {
+            assert_eq!(inflate(coding, &bytes, TEXT.len()).unwrap(), TEXT);
+            assert_eq!(inflate(coding, &bytes, TEXT.len() - 1).unwrap_err().status, 413);
+        }
+    }
+
+    #[test]
+    fn a_bomb_is_refused_and_what_is_broken_too() {
+        let bomb = gzip(&vec![b' '; 64 << 20]);
+        assert!(bomb.len() < 100 << 10);
+        assert_eq!(inflate(Coding::Gzip, &bomb, 1 << 20).unwrap_err().status, 413);
+        for bytes in [&gzip(TEXT)[..20], b"not compressed", b"\x1f\x8b"] {
+            assert_eq!(inflate(Coding::Gzip, bytes, 1 << 20).unwrap_err().status, 400, "{bytes:?}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The shapes of text-embeddings-inference: `POST /embed`, and `POST /`, where its clients ask when they are given an address
+//! and nothing else.
+
+mod about;
+mod other;
+mod pieces;
+mod similarity;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+
+use super::embed::time;
+use super::fault::Refusal;
+use super::parse::{Inputs, Texts, json, side};
+use crate::inference::fault::{Code, EmbedFault};
+use crate::serve::problem::{Cause, Problem};
+use crate::serve::{App, Ask};
+
+pub use about::{info, ping};
+pub use other::{embed_all, embed_sparse, predict, rerank};
+pub use pieces::{decode, tokenize};
+pub use similarity::post as similarity;
+
+/// How texts are to be embedded; fields that nobody knows are not read, as there.
+#[derive(Clone, Debug, Default)]
+struct How {
+    normalize: Option<bool>,
+    truncate: Option<bool>,
+    truncation_direction: Option<String>,
+    prompt_name: Option<String>,
+    dimensions: Option<usize>,
+}
+
+impl How {
+    /// As there, a text that is too long is refused unless it may be cut.
+    fn ask(self, texts: Vec<String>, headers: &HeaderMap) -> Result<Ask, Refusal> {
+        Ok(Ask {
+            texts,
+            normalise: self.normalize,
+            truncate: Some(self.truncate.unwrap_or(false)),
+            side: side(self.truncation_direction.as_deref())?,
+            prompt_name: self.prompt_name,
+            dimensions: self.dimensions,
+            time: time(headers)?,
+            ..Ask::default()
+        })
+    }
+}
+
+/// What clients send: to `/embed` texts, to `/` also a text that is compared with others. Only the latter has parameters.
+#[derive(Debug, Deserialize)]
+struct Request<I, P = IgnoredAny> {
+    inputs: I,
+    parameters: Option<P>,
+    normalize: Option<bool>,
+    truncate: Option<bool>,
+    truncation_direction: Option<String>,
+    prompt_name: Option<String>,
+    dimensions: Option<usize>,
+}
+
+impl<I, P> Request<I, P> {
+    fn parts(self) -> (I, Option<P>, How) {
+        let Self { inputs, parameters, normalize, truncate, truncation_direction, prompt_name, dimensions } = self;
+        (inputs, parameters, How { normalize, truncate, truncation_direction, prompt_name, dimensions })
+    }
+}
+
+/// What Vertex AI sends.
+#[derive(Debug, Deserialize)]
+struct Vertex {
+    instances: Vec<Request<Texts>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Predictions {
+    predictions: Vec<Vec<Vec<f32>>>,
+}
+
+/// Vectors for texts, and nothing else.
+pub async fn post(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Response, Refusal> {
+    let (inputs, _, how) = json::<Request<Texts>>(&headers, &body)?.parts();
+    let vectors = embed(&app, inputs, how, &headers).await?;
+    Ok(Json(vectors).into_response())
+}
+
+/// Whatever may be asked of an address alone.
+pub async fn root(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Response, Refusal> {
+    let (inputs, parameters, how) = json::<Request<Inputs, similarity::Parameters>>(&headers, &body)?.parts();
+    match inputs {
+        Inputs::Texts(texts) => Ok(Json(embed(&app, texts, how, &headers).await?).into_response()),
+        Inputs::Compared(compared) => {
+            similarity::compare(&app, compared, parameters.unwrap_or_default(), &headers).await
+        }
+    }
+}
+
+/// Several requests in one.
+pub async fn vertex(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Response, Refusal> {
+    let Vertex { instances } = json(&headers, &body)?;
+    within_batch(&app, instances.iter().map(|request| request.inputs.0.len()).sum())?;
+    let each = instances.into_iter().map(|request| {
+        let (inputs, _, how) = request.parts();
+        embed(&app, inputs, how, &headers)
+    });
+    let predictions = futures::future::try_join_all(each).await?;
+    Ok(Json(Predictions { predictions }).into_response())
+}
+
+async fn embed(app: &App, inputs: Texts, how: How, headers: &HeaderMap) -> Result<Vec<Vec<f32>>, Refusal> {
+    let texts = inputs.some("inputs")?;
+    within_batch(app, texts.len())?;
+    Ok(app.embedder.embed(how.ask(texts, headers)?).await?.vectors)
+}
+
+/// Refuses more texts than a request may have.
+fn within_batch(app: &App, count: usize) -> Result<(), Refusal> {
+    let most = app.config.limits.texts;
+    if count <= most {
+        return Ok(());
+    }
+    let message = format!("batch size {count} > maximum allowed batch size {most}: send several requests");
+    Err(Problem::from(EmbedFault::new(Code::InvalidRequest, message)).of(Cause::Batch).into())
+}

@@ -1,0 +1,188 @@
+//! `POST /tokenize` and `POST /decode`: what the default model's tokenizer makes of texts, and of ids.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
+use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+
+use super::within_batch;
+use crate::inference::engine::Engine;
+use crate::inference::fault::{Code, EmbedFault};
+use crate::inference::pieces::Piece;
+use crate::inference::tokenize::TextTokenizer;
+use crate::serve::App;
+use crate::serve::http::embed::time;
+use crate::serve::http::fault::Refusal;
+use crate::serve::http::parse::{Texts, empty, invalid, json};
+
+/// Characters of a text for each token that the model reads; more are refused, as there.
+const CHARACTERS: usize = 250;
+/// Requests that are tokenized at the same time: their tokens are all in memory.
+static TURNS: Semaphore = Semaphore::const_new(4);
+
+/// What clients send to `/tokenize`.
+#[derive(Debug, Deserialize)]
+struct Tokenize {
+    inputs: Texts,
+    add_special_tokens: Option<bool>,
+    prompt_name: Option<String>,
+}
+
+/// What clients send to `/decode`.
+#[derive(Debug, Deserialize)]
+struct Decode {
+    ids: Ids,
+    skip_special_tokens: Option<bool>,
+}
+
+/// Ids of one text or of several.
+#[derive(Debug)]
+struct Ids(Vec<Vec<u32>>);
+
+impl<'de> Deserialize<'de> for Ids {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_seq(Lists)
+    }
+}
+
+/// The first element says which of the two a list is.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a token id or a list of them")]
+enum First {
+    Id(u32),
+    List(Vec<u32>),
+}
+
+struct Lists;
+
+impl<'de> Visitor<'de> for Lists {
+    type Value = Ids;
+
+    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("a list of token ids, or a list of such lists")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Ids, A::Error> {
+        match list.next_element()? {
+            None => Ok(Ids(Vec::new())),
+            Some(First::Id(first)) => {
+                let mut ids = vec![first];
+                while let Some(id) = list.next_element()? {
+                    ids.push(id);
+                }
+                Ok(Ids(vec![ids]))
+            }
+            Some(First::List(first)) => {
+                let mut lists = vec![first];
+                while let Some(ids) = list.next_element()? {
+                    lists.push(ids);
+                }
+                Ok(Ids(lists))
+            }
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Token {
+    id: u32,
+    text: String,
+    special: bool,
+    start: Option<usize>,
+    stop: Option<usize>,
+}
+
+impl From<Piece> for Token {
+    fn from(Piece { id, text, special, place }: Piece) -> Self {
+        Self { id, text, special, start: place.map(|place| place.0), stop: place.map(|place| place.1) }
+    }
+}
+
+/// The tokens of texts, all of them: nothing is cut.
+pub async fn tokenize(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Response, Refusal> {
+    let Tokenize { inputs, add_special_tokens, prompt_name } = json(&headers, &body)?;
+    let texts = inputs.some("inputs")?;
+    within_batch(&app, texts.len())?;
+    if let Some(name) = prompt_name {
+        return Err(invalid(format!(
+            "prompt_name: {name:?} is not put in front here; write the prompt before the text"
+        )));
+    }
+    let engine = engine(&app, &headers).await?;
+    within_text(&texts, engine.folder.longest.saturating_mul(CHARACTERS), app.config.limits.text)?;
+    let special = add_special_tokens.unwrap_or(true);
+    let tokens = off_thread(&engine, move |tokenizer| {
+        let each = texts.iter().map(|text| tokenizer.pieces(text, special));
+        each.map(|pieces| Ok(pieces?.into_iter().map(Token::from).collect::<Vec<_>>())).collect::<Result<Vec<_>, _>>()
+    });
+    Ok(Json(tokens.await?).into_response())
+}
+
+/// The texts of ids.
+pub async fn decode(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Response, Refusal> {
+    let Decode { ids: Ids(ids), skip_special_tokens } = json(&headers, &body)?;
+    if ids.is_empty() || ids.iter().any(Vec::is_empty) {
+        return Err(empty("ids", "token id"));
+    }
+    within_batch(&app, ids.len())?;
+    let engine = engine(&app, &headers).await?;
+    let skip = skip_special_tokens.unwrap_or(true);
+    let texts = off_thread(&engine, move |tokenizer| {
+        ids.iter().map(|ids| tokenizer.decode(ids, skip)).collect::<Result<Vec<_>, _>>()
+    });
+    Ok(Json(texts.await?).into_response())
+}
+
+async fn engine(app: &App, headers: &HeaderMap) -> Result<Arc<Engine>, Refusal> {
+    let most = app.config.limits.time;
+    let deadline = Instant::now() + time(headers)?.unwrap_or(most).min(most);
+    Ok(app.embedder.engine(None, None, deadline).await?)
+}
+
+/// Refuses texts whose tokens would fill the memory: `most` characters of one, `together` bytes of all.
+fn within_text(texts: &[String], most: usize, together: usize) -> Result<(), Refusal> {
+    if let Some(place) = texts.iter().position(|text| text.len() > most && text.chars().count() > most) {
+        let message = format!("text {place} has more than {most} characters: tokenize a shorter part of it");
+        return Err(EmbedFault::new(Code::InputTooLong, message).into());
+    }
+    if texts.iter().map(String::len).sum::<usize>() > together {
+        let message = format!("the texts have more than {together} bytes together: send several requests");
+        return Err(EmbedFault::new(Code::InputTooLong, message).into());
+    }
+    Ok(())
+}
+
+/// Work with a model's tokenizer, on a thread that may block.
+async fn off_thread<T: Send + 'static>(
+    engine: &Engine,
+    work: impl FnOnce(&TextTokenizer) -> Result<T, String> + Send + 'static,
+) -> Result<T, EmbedFault> {
+    let tokenizer = engine.tokenizer().clone();
+    // The semaphore is never closed.
+    let turn = TURNS.acquire().await;
+    let done = tokio::task::spawn_blocking(move || work(&tokenizer)).await;
+    drop(turn);
+    done.map_err(|why| EmbedFault::new(Code::Internal, format!("the tokenizer ended: {why}")))?
+        .map_err(|why| EmbedFault::new(Code::InvalidRequest, why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_bounded_one_by_one_and_together() {
+        let texts = ["üü".to_owned(), "abc".to_owned()];
+        assert!(within_text(&texts, 3, 7).is_ok());
+        assert_eq!(within_text(&texts, 2, 7).unwrap_err().0.code, "INPUT_TOO_LONG");
+        assert!(within_text(&texts, 3, 6).unwrap_err().0.message.contains("together"));
+    }
+}
