@@ -18,10 +18,12 @@ use support::serve::{Answer, Server, fixtures, onnxruntime, tiny};
 const JSON: (&str, &str) = ("content-type", "application/json");
 
 /// Every address that takes texts, and what it calls them.
-const TEXTS: [(&str, &str); 8] = [
+const TEXTS: [(&str, &str); 10] = [
     ("/api/v1/embed", "inputs"),
     ("/v1/embeddings", "input"),
     ("/embeddings", "input"),
+    ("/api/v1/embeddings", "input"),
+    ("/openai/deployments/tiny/embeddings?api-version=2024-10-21", "input"),
     ("/", "inputs"),
     ("/embed", "inputs"),
     ("/invocations", "inputs"),
@@ -261,7 +263,7 @@ fn models_are_known_by_their_repository_and_by_names_of_a_setting() {
 fn as_many_texts_as_openai_takes_are_taken_everywhere() {
     let server = Server::start(&mut tiny());
     let texts = vec!["a"; 2048];
-    for (path, key) in &TEXTS[..6] {
+    for (path, key) in &TEXTS[..8] {
         let (status, answer) = server.post(path, &json!({*key: texts}));
         assert_eq!(status, 200, "{path}: {answer}");
         let (status, answer) = server.post(path, &json!({*key: vec!["a"; 2049]}));
@@ -272,7 +274,7 @@ fn as_many_texts_as_openai_takes_are_taken_everywhere() {
 #[test]
 fn token_ids_are_refused_with_a_hint_everywhere() {
     let server = Server::start(&mut tiny());
-    for (path, key) in &TEXTS[..7] {
+    for (path, key) in &TEXTS[..9] {
         for ids in [json!([1, 2, 3]), json!([[1, 2], [3]])] {
             let answer = raw(&server, path, json!({*key: ids}).to_string().as_bytes());
             assert!([400, 422].contains(&answer.status), "{path}: {}", answer.text());
@@ -418,7 +420,7 @@ fn bodies_may_be_compressed_and_bombs_are_refused() {
 #[test]
 fn a_mark_of_utf_8_is_taken_and_half_a_character_is_named() {
     let server = Server::start(&mut tiny());
-    for (path, key) in &TEXTS[..6] {
+    for (path, key) in &TEXTS[..8] {
         let marked = format!("\u{feff}{{\"{key}\": \"hello\"}}");
         assert_eq!(raw(&server, path, marked.as_bytes()).status, 200, "{path}");
         for half in [r"cut \ud83d", r"\ude80 cut", r"\ud83d\n", r"\ud83d\ud83d\ude80"] {
@@ -474,6 +476,28 @@ fn guarded(more: &[&str]) -> (Server, tempfile::TempDir) {
     std::fs::write(folder.path().join("keys"), said.trim().split_once('\n').unwrap().1).unwrap();
     let server = Server::start_cold(tiny().arg("--api-keys").arg(folder.path().join("keys")).args(more));
     (server, folder)
+}
+
+#[test]
+fn a_key_may_come_in_the_headers_of_other_clients() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = finish(bare().args(["serve", "--new-api-key", "alice"])).exits(0).stdout;
+    let (key, line) = said.trim().split_once('\n').unwrap();
+    std::fs::write(folder.path().join("keys"), line).unwrap();
+    let server = Server::start(tiny().arg("--api-keys").arg(folder.path().join("keys")));
+    let path = "/openai/deployments/tiny/embeddings?api-version=2024-10-21";
+    for (name, value, status) in [
+        ("api-key", key, 200),
+        ("x-api-key", key, 200),
+        ("authorization", &format!("Bearer {key}"), 200),
+        ("authorization", key, 401),
+        ("api-key", "akidb_x", 401),
+    ] {
+        let answer = server.request("POST", path, &[JSON, (name, value)], br#"{"input": "a", "model": "ignored"}"#);
+        assert_eq!(answer.status, status, "{name}: {}", answer.text());
+    }
+    let cached = server.request("GET", "/api/v1/embed?input=a", &[("api-key", key)], b"");
+    assert_eq!((cached.status, cached.header("cache-control")), (200, Some("private, max-age=3600")));
 }
 
 /// A frame of HTTP/2.
@@ -639,7 +663,7 @@ fn prompts_and_the_side_that_is_cut_mean_the_same_everywhere() {
         vector.into_iter().find(|vector| vector.is_array()).unwrap().clone()
     };
     let last = format!("{}world world", "car ".repeat(60));
-    for (path, key) in &TEXTS[..7] {
+    for (path, key) in &TEXTS[..9] {
         let with = ask(path, &json!({*key: "world", "prompt_name": "query"}));
         assert_eq!(with, ask(path, &json!({*key: "hello world"})), "{path}");
         let (status, answer) = server.post(path, &json!({*key: "a", "prompt_name": "nobody"}));
