@@ -107,12 +107,36 @@ fn what_is_wrong_has_the_statuses_and_kinds_of_text_embeddings_inference() {
         ("/", json!({"inputs": long, "truncate": false}).to_string(), 422, "Validation", "INPUT_TOO_LONG"),
         ("/embed", json!({"inputs": 7}).to_string(), 422, "Validation", "INVALID_REQUEST"),
         ("/embed", json!({"inputs": "a", "dimensions": 9}).to_string(), 422, "Validation", "INVALID_REQUEST"),
-        ("/embed", json!({"inputs": "a", "truncation_direction": "up"}).to_string(), 422, "Validation", "INVALID_REQUEST"),
+        (
+            "/embed",
+            json!({"inputs": "a", "truncation_direction": "up"}).to_string(),
+            422,
+            "Validation",
+            "INVALID_REQUEST",
+        ),
         ("/embed", "{".to_owned(), 400, "Validation", "INVALID_REQUEST"),
         ("/embed", " ".repeat(5000), 413, "Validation", "BODY_TOO_LARGE"),
-        ("/vertex", json!({"instances": vec![json!({"inputs": ["a", "b"]}); 2]}).to_string(), 413, "Validation", "INVALID_REQUEST"),
-        ("/similarity", json!({"inputs": {"source_sentence": "a", "sentences": []}}).to_string(), 400, "Empty", "INVALID_REQUEST"),
-        ("/similarity", json!({"inputs": {"source_sentence": "a", "sentences": vec!["b"; 3]}}).to_string(), 413, "Validation", "INVALID_REQUEST"),
+        (
+            "/vertex",
+            json!({"instances": vec![json!({"inputs": ["a", "b"]}); 2]}).to_string(),
+            413,
+            "Validation",
+            "INVALID_REQUEST",
+        ),
+        (
+            "/similarity",
+            json!({"inputs": {"source_sentence": "a", "sentences": []}}).to_string(),
+            400,
+            "Empty",
+            "INVALID_REQUEST",
+        ),
+        (
+            "/similarity",
+            json!({"inputs": {"source_sentence": "a", "sentences": vec!["b"; 3]}}).to_string(),
+            413,
+            "Validation",
+            "INVALID_REQUEST",
+        ),
         ("/predict", json!({"inputs": "a"}).to_string(), 424, "Backend", "NOT_SUPPORTED"),
         ("/rerank", json!({"query": "a", "texts": ["b"]}).to_string(), 424, "Backend", "NOT_SUPPORTED"),
         ("/embed_sparse", json!({"inputs": "a"}).to_string(), 424, "Backend", "NOT_SUPPORTED"),
@@ -120,7 +144,11 @@ fn what_is_wrong_has_the_statuses_and_kinds_of_text_embeddings_inference() {
     ] {
         let answer = raw(&server, path, body.as_bytes());
         let said = answer.json();
-        assert_eq!((answer.status, said["error_type"].as_str(), said["code"].as_str()), (status, Some(kind), Some(code)), "{path} {body}: {said}");
+        assert_eq!(
+            (answer.status, said["error_type"].as_str(), said["code"].as_str()),
+            (status, Some(kind), Some(code)),
+            "{path} {body}: {said}"
+        );
         assert!(said["error"].is_string() && said["request_id"].as_str() == answer.header("x-request-id"), "{said}");
     }
     let own = server.post("/api/v1/embed", &json!({"inputs": long, "truncate": false}));
@@ -137,7 +165,17 @@ fn the_server_says_what_it_serves_as_others_do() {
     let info: Value = serde_json::from_str(&info).unwrap();
     assert_eq!((status, &info["model_type"]), (200, &json!({"embedding": {"pooling": "mean"}})), "{info}");
     assert_eq!((&info["max_client_batch_size"], &info["max_input_length"]), (&json!(2048), &json!(32)));
-    for field in ["model_id", "model_sha", "model_dtype", "served_model_name", "max_concurrent_requests", "max_batch_tokens", "auto_truncate", "tokenization_workers", "version"] {
+    for field in [
+        "model_id",
+        "model_sha",
+        "model_dtype",
+        "served_model_name",
+        "max_concurrent_requests",
+        "max_batch_tokens",
+        "auto_truncate",
+        "tokenization_workers",
+        "version",
+    ] {
         assert!(info.get(field).is_some(), "{field}: {info}");
     }
     for path in ["/ping", "/", "/ping/"] {
@@ -164,7 +202,8 @@ fn store(models: &[(&str, &str)]) -> tempfile::TempDir {
         let copied = Command::new("cp").arg("-r").arg(fixtures().join("tiny")).arg(store.path().join(name)).status();
         assert!(copied.unwrap().success());
         let source = json!({"kind": "hub", "repo": repo, "revision": "main", "commit": "c0ffee"});
-        let manifest = json!({"format": 1, "name": name, "source": source, "files": {}, "made": "2026-01-01T00:00:00Z"});
+        let manifest =
+            json!({"format": 1, "name": name, "source": source, "files": {}, "made": "2026-01-01T00:00:00Z"});
         std::fs::write(store.path().join(name).join("akidb-model.json"), manifest.to_string()).unwrap();
     }
     store
@@ -175,7 +214,14 @@ fn models_are_known_by_their_repository_and_by_names_of_a_setting() {
     let store = store(&[("tiny", "owner/tiny-v1"), ("second", "owner/tiny-v1"), ("text-embedding-3-small", "o/other")]);
     let mut command = bare();
     command.args(["serve", "--http", "127.0.0.1:0", "--grpc", "off", "--model", "tiny", "--models"]).arg(store.path());
-    command.args(["--model-alias", "gpt=second", "--model-alias", "text-embedding-3-small=tiny", "--model-alias", "gone=nobody"]);
+    command.args([
+        "--model-alias",
+        "gpt=second",
+        "--model-alias",
+        "text-embedding-3-small=tiny",
+        "--model-alias",
+        "gone=nobody",
+    ]);
     let server = Server::start(command.arg("--onnxruntime").arg(onnxruntime()));
     for (name, model) in [
         ("owner/tiny-v1", "tiny"),
@@ -197,11 +243,15 @@ fn models_are_known_by_their_repository_and_by_names_of_a_setting() {
         assert_eq!(server.post("/v1/embeddings", &json!({"input": "a", "model": unknown})).0, 404, "{unknown}");
     }
     let models: Value = serde_json::from_str(&server.get("/models").1).unwrap();
-    let of = |name: &str| models["models"].as_array().unwrap().iter().find(|model| model["id"] == name).unwrap().clone();
+    let of =
+        |name: &str| models["models"].as_array().unwrap().iter().find(|model| model["id"] == name).unwrap().clone();
     assert_eq!(of("tiny")["aliases"], json!(["owner/tiny-v1"]));
     assert_eq!(of("second")["aliases"], json!(["gpt"]));
     let one: Value = serde_json::from_str(&server.get("/v1/models/owner/tiny-v1").1).unwrap();
-    assert_eq!((&one["id"], &one["root"], &one["owned_by"]), (&json!("owner/tiny-v1"), &json!("tiny"), &json!("owner")));
+    assert_eq!(
+        (&one["id"], &one["root"], &one["owned_by"]),
+        (&json!("owner/tiny-v1"), &json!("tiny"), &json!("owner"))
+    );
     let info: Value = serde_json::from_str(&server.get("/info").1).unwrap();
     assert_eq!((&info["model_id"], &info["model_sha"]), (&json!("owner/tiny-v1"), &json!("c0ffee")));
     // A client's made-up names get no series of their own, aliases none beside their model's.
@@ -237,9 +287,42 @@ fn token_ids_are_refused_with_a_hint_everywhere() {
 fn null_is_the_same_as_nothing() {
     let server = Server::start(&mut tiny());
     for (path, key, fields) in [
-        ("/api/v1/embed", "inputs", &["texts", "input", "text", "model", "version", "normalize", "truncate", "truncation_direction", "prompt_name", "encoding", "dimensions"][..]),
-        ("/v1/embeddings", "input", &["model", "user", "encoding_format", "dimensions", "normalize", "truncate", "truncation_direction", "prompt_name"]),
-        ("/embed", "inputs", &["normalize", "truncate", "truncation_direction", "prompt_name", "dimensions", "parameters"]),
+        (
+            "/api/v1/embed",
+            "inputs",
+            &[
+                "texts",
+                "input",
+                "text",
+                "model",
+                "version",
+                "normalize",
+                "truncate",
+                "truncation_direction",
+                "prompt_name",
+                "encoding",
+                "dimensions",
+            ][..],
+        ),
+        (
+            "/v1/embeddings",
+            "input",
+            &[
+                "model",
+                "user",
+                "encoding_format",
+                "dimensions",
+                "normalize",
+                "truncate",
+                "truncation_direction",
+                "prompt_name",
+            ],
+        ),
+        (
+            "/embed",
+            "inputs",
+            &["normalize", "truncate", "truncation_direction", "prompt_name", "dimensions", "parameters"],
+        ),
         ("/", "inputs", &["normalize", "truncate", "truncation_direction", "prompt_name", "dimensions", "parameters"]),
         ("/tokenize", "inputs", &["add_special_tokens", "prompt_name"]),
         ("/decode", "ids", &["skip_special_tokens"]),
@@ -260,11 +343,15 @@ fn null_is_the_same_as_nothing() {
 fn texts_have_several_names_and_one_at_a_time() {
     let server = Server::start(&mut tiny());
     let wanted = server.post("/api/v1/embed", &json!({"inputs": "hello"})).1["embeddings"].clone();
-    for body in [json!({"text": "hello"}), json!({"texts": ["hello"]}), json!({"input": "hello"}), json!({"text": ["hello"]})] {
+    for body in
+        [json!({"text": "hello"}), json!({"texts": ["hello"]}), json!({"input": "hello"}), json!({"text": ["hello"]})]
+    {
         let (status, answer) = server.post("/api/v1/embed", &body);
         assert_eq!((status, &answer["embeddings"]), (200, &wanted), "{body}");
     }
-    for body in [json!({"text": "a", "texts": ["b"]}), json!({"inputs": "a", "text": "a"}), json!({"inputs": null}), json!({})] {
+    for body in
+        [json!({"text": "a", "texts": ["b"]}), json!({"inputs": "a", "text": "a"}), json!({"inputs": null}), json!({})]
+    {
         assert_eq!(server.post("/api/v1/embed", &body).0, 400, "{body}");
     }
 }
@@ -293,7 +380,12 @@ fn bodies_may_be_compressed_and_bombs_are_refused() {
     let many = json!({"inputs": vec!["hello world"; 1500]}).to_string();
     let mut zlib = ZlibEncoder::new(Vec::new(), Compression::default());
     zlib.write_all(many.as_bytes()).unwrap();
-    for (coding, body) in [("gzip", gzip(many.as_bytes())), ("x-gzip", gzip(many.as_bytes())), ("deflate", zlib.finish().unwrap()), ("identity", many.clone().into_bytes())] {
+    for (coding, body) in [
+        ("gzip", gzip(many.as_bytes())),
+        ("x-gzip", gzip(many.as_bytes())),
+        ("deflate", zlib.finish().unwrap()),
+        ("identity", many.clone().into_bytes()),
+    ] {
         for path in ["/api/v1/embed", "/embed"] {
             let answer = server.request("POST", path, &[JSON, ("content-encoding", coding)], &body);
             assert_eq!(answer.status, 200, "{coding}: {}", answer.text());
@@ -311,7 +403,12 @@ fn bodies_may_be_compressed_and_bombs_are_refused() {
     assert_eq!((answer.status, answer.json()["code"].as_str()), (413, Some("BODY_TOO_LARGE")));
     let after = resident();
     assert!(after < before + (32 << 10), "{before} -> {after} kB");
-    for (coding, body, status) in [("gzip", &b"{\"inputs\": \"a\"}"[..], 400), ("gzip", &gzip(b"{\"inputs\": \"a\"}")[..20], 400), ("br", b"x", 415), ("gzip, gzip", b"x", 415)] {
+    for (coding, body, status) in [
+        ("gzip", &b"{\"inputs\": \"a\"}"[..], 400),
+        ("gzip", &gzip(b"{\"inputs\": \"a\"}")[..20], 400),
+        ("br", b"x", 415),
+        ("gzip, gzip", b"x", 415),
+    ] {
         let answer = server.request("POST", "/api/v1/embed", &[JSON, ("content-encoding", coding)], body);
         assert_eq!(answer.status, status, "{coding}: {}", answer.text());
         let reads = answer.header("accept-encoding");
@@ -333,7 +430,10 @@ fn a_mark_of_utf_8_is_taken_and_half_a_character_is_named() {
             let answer = raw(&server, path, body.as_bytes());
             let said = answer.text();
             assert_eq!(answer.status, 400, "{path} {half}: {said}");
-            assert!(said.contains(&format!("{key}[137]")) && said.contains("half of a surrogate pair"), "{path} {half}: {said}");
+            assert!(
+                said.contains(&format!("{key}[137]")) && said.contains("half of a surrogate pair"),
+                "{path} {half}: {said}"
+            );
         }
     }
 }
@@ -363,7 +463,10 @@ fn parameters_are_counted_and_the_pace_is_told() {
     let params = tiny["params"].as_u64().unwrap();
     assert!((500..100_000).contains(&params), "{tiny}");
     assert!(tiny["latency_p95_ms"].as_f64().unwrap() > 0.0, "{tiny}");
-    assert_eq!(models["models"].as_array().unwrap().iter().find(|model| model["id"] == "tiny-cls").unwrap()["params"], Value::Null);
+    assert_eq!(
+        models["models"].as_array().unwrap().iter().find(|model| model["id"] == "tiny-cls").unwrap()["params"],
+        Value::Null
+    );
 }
 
 /// A server that asks for keys.
@@ -499,7 +602,8 @@ fn until_the_end(stream: &mut TcpStream) -> String {
 #[test]
 fn a_refused_body_over_http_1_is_read_and_one_that_waits_is_not_asked_for() {
     let (server, _keys) = guarded(&[]);
-    let head = |more: &str| format!("POST /embed HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n{more}\r\n\r\n");
+    let head =
+        |more: &str| format!("POST /embed HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n{more}\r\n\r\n");
     // The client sends all of it before it reads.
     let mut stream = TcpStream::connect(server.address()).unwrap();
     stream.write_all(head("connection: close\r\ncontent-length: 20000000").as_bytes()).unwrap();

@@ -6,6 +6,7 @@ pub mod library;
 mod outputs;
 pub mod provider;
 mod session;
+mod shared_weights;
 
 pub use library::Runtime;
 pub use session::{Start, open};

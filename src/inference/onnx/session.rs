@@ -10,6 +10,7 @@ use super::inputs::Inputs;
 use super::library::Runtime;
 use super::outputs::Chosen;
 use super::provider::Device;
+use super::shared_weights::SharedWeights;
 use crate::inference::backend::{Backend, Output, Sessions};
 use crate::inference::batch::Batch;
 use crate::inference::folder::{Arithmetic, FolderFault, ModelFolder};
@@ -64,8 +65,10 @@ pub fn open(runtime: &Runtime, folder: &ModelFolder, start: &Start) -> Result<Se
 }
 
 fn on(runtime: &Runtime, folder: &ModelFolder, start: &Start) -> Result<Sessions, String> {
+    // A device has weights of its own.
+    let shared = (start.device == Device::Cpu).then(|| SharedWeights::read(&folder.graph));
     let make = |threads: usize| -> Result<Box<dyn Backend>, String> {
-        Ok(Box::new(GraphSession::open(runtime, folder, start, threads)?))
+        Ok(Box::new(GraphSession::open(runtime, folder, start, threads, shared.as_ref())?))
     };
     let alone = start.device == Device::Cpu && start.threads > 1;
     let threads = if start.device == Device::OpenVino { start.threads } else { 1 };
@@ -92,8 +95,14 @@ struct GraphSession {
 }
 
 impl GraphSession {
-    fn open(runtime: &Runtime, folder: &ModelFolder, start: &Start, threads: usize) -> Result<Self, String> {
-        let session = session(runtime, folder, start, threads).map_err(|why| readable(&why.to_string()))?;
+    fn open(
+        runtime: &Runtime,
+        folder: &ModelFolder,
+        start: &Start,
+        threads: usize,
+        shared: Option<&SharedWeights>,
+    ) -> Result<Self, String> {
+        let session = session(runtime, folder, start, threads, shared).map_err(|why| readable(&why.to_string()))?;
         let inputs = Inputs::of(session.inputs(), folder.first_position)?;
         let output = Chosen::of(session.outputs(), tokens(folder).as_ref().map(|()| ()).map_err(String::as_str))?;
         Ok(Self { session, inputs, output })
@@ -118,7 +127,13 @@ fn readable(text: &str) -> String {
     text.lines().next().unwrap_or(text).chars().take(400).collect()
 }
 
-fn session(runtime: &Runtime, folder: &ModelFolder, start: &Start, threads: usize) -> ort::Result<Session> {
+fn session(
+    runtime: &Runtime,
+    folder: &ModelFolder,
+    start: &Start,
+    threads: usize,
+    shared: Option<&SharedWeights>,
+) -> ort::Result<Session> {
     let builder = Session::builder(runtime.environment())?
         .with_optimization_level(GraphOptimizationLevel::Level3)?
         .with_intra_threads(threads)?
@@ -136,6 +151,9 @@ fn session(runtime: &Runtime, folder: &ModelFolder, start: &Start, threads: usiz
             builder.with_execution_providers(device.providers(folder, start, &inputs))?
         }
     };
+    if let Some(shared) = shared {
+        builder = shared.give(builder)?;
+    }
     builder.commit_from_file(&folder.graph)
 }
 
