@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint prove bench model clean-local
+.PHONY: help demo test lint prove bench clients model clean-local
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ bench: ## Time deploys against the local AWS, devices over SSH, and the embeddin
 	@bench/run
 	@exporter/build && cargo build --release --locked --quiet && bench/serve/run
 	@if [ "$$(id -u)" = 0 ]; then bench/devices/run; else echo 'devices: skipped, isolated SSH hosts need root' >&2; fi
+
+clients: ## Run the real clients of other projects against the embedding server; print the table (installs 1.2 GB once)
+	@exporter/build && cargo build --release --locked --quiet && tests/clients/suite
 
 model: ## Fetch and export all-MiniLM-L6-v2 into models/, with ONNX Runtime in exporter/.venv (once)
 	@exporter/build

@@ -170,8 +170,10 @@ fn a_pooling_that_no_file_says_has_to_be_said() {
     let (status, answer) = server.post("/api/v1/embed", &json!({"model": "arch-bare", "inputs": "hello"}));
     assert_eq!(status, 503, "{answer}");
     assert!(answer["error"].as_str().unwrap().contains("--pooling"), "{answer}");
-    let mut command = serve::tiny();
-    let server = Server::start(command.args(["--model", "arch-qint8", "--graph", "onnx/model_qint8_avx512_vnni.onnx"]));
+    let folder = fixtures().join("arch-qint8");
+    let mut command = serve::bare();
+    command.arg("--model-path").arg(folder).args(["--graph", "onnx/model_qint8_avx512_vnni.onnx"]);
+    let server = Server::start(&mut command);
     let (status, answer) = server.post("/api/v1/embed", &json!({"inputs": "hello"}));
     assert_eq!((status, &answer["model"]), (200, &json!("arch-qint8")), "{answer}");
 }

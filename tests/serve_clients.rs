@@ -18,10 +18,12 @@ use support::serve::{Answer, Server, fixtures, onnxruntime, tiny};
 const JSON: (&str, &str) = ("content-type", "application/json");
 
 /// Every address that takes texts, and what it calls them.
-const TEXTS: [(&str, &str); 8] = [
+const TEXTS: [(&str, &str); 10] = [
     ("/api/v1/embed", "inputs"),
     ("/v1/embeddings", "input"),
     ("/embeddings", "input"),
+    ("/api/v1/embeddings", "input"),
+    ("/openai/deployments/tiny/embeddings?api-version=2024-10-21", "input"),
     ("/", "inputs"),
     ("/embed", "inputs"),
     ("/invocations", "inputs"),
@@ -105,12 +107,36 @@ fn what_is_wrong_has_the_statuses_and_kinds_of_text_embeddings_inference() {
         ("/", json!({"inputs": long, "truncate": false}).to_string(), 422, "Validation", "INPUT_TOO_LONG"),
         ("/embed", json!({"inputs": 7}).to_string(), 422, "Validation", "INVALID_REQUEST"),
         ("/embed", json!({"inputs": "a", "dimensions": 9}).to_string(), 422, "Validation", "INVALID_REQUEST"),
-        ("/embed", json!({"inputs": "a", "truncation_direction": "up"}).to_string(), 422, "Validation", "INVALID_REQUEST"),
+        (
+            "/embed",
+            json!({"inputs": "a", "truncation_direction": "up"}).to_string(),
+            422,
+            "Validation",
+            "INVALID_REQUEST",
+        ),
         ("/embed", "{".to_owned(), 400, "Validation", "INVALID_REQUEST"),
         ("/embed", " ".repeat(5000), 413, "Validation", "BODY_TOO_LARGE"),
-        ("/vertex", json!({"instances": vec![json!({"inputs": ["a", "b"]}); 2]}).to_string(), 413, "Validation", "INVALID_REQUEST"),
-        ("/similarity", json!({"inputs": {"source_sentence": "a", "sentences": []}}).to_string(), 400, "Empty", "INVALID_REQUEST"),
-        ("/similarity", json!({"inputs": {"source_sentence": "a", "sentences": vec!["b"; 3]}}).to_string(), 413, "Validation", "INVALID_REQUEST"),
+        (
+            "/vertex",
+            json!({"instances": vec![json!({"inputs": ["a", "b"]}); 2]}).to_string(),
+            413,
+            "Validation",
+            "INVALID_REQUEST",
+        ),
+        (
+            "/similarity",
+            json!({"inputs": {"source_sentence": "a", "sentences": []}}).to_string(),
+            400,
+            "Empty",
+            "INVALID_REQUEST",
+        ),
+        (
+            "/similarity",
+            json!({"inputs": {"source_sentence": "a", "sentences": vec!["b"; 3]}}).to_string(),
+            413,
+            "Validation",
+            "INVALID_REQUEST",
+        ),
         ("/predict", json!({"inputs": "a"}).to_string(), 424, "Backend", "NOT_SUPPORTED"),
         ("/rerank", json!({"query": "a", "texts": ["b"]}).to_string(), 424, "Backend", "NOT_SUPPORTED"),
         ("/embed_sparse", json!({"inputs": "a"}).to_string(), 424, "Backend", "NOT_SUPPORTED"),
@@ -118,7 +144,11 @@ fn what_is_wrong_has_the_statuses_and_kinds_of_text_embeddings_inference() {
     ] {
         let answer = raw(&server, path, body.as_bytes());
         let said = answer.json();
-        assert_eq!((answer.status, said["error_type"].as_str(), said["code"].as_str()), (status, Some(kind), Some(code)), "{path} {body}: {said}");
+        assert_eq!(
+            (answer.status, said["error_type"].as_str(), said["code"].as_str()),
+            (status, Some(kind), Some(code)),
+            "{path} {body}: {said}"
+        );
         assert!(said["error"].is_string() && said["request_id"].as_str() == answer.header("x-request-id"), "{said}");
     }
     let own = server.post("/api/v1/embed", &json!({"inputs": long, "truncate": false}));
@@ -135,7 +165,17 @@ fn the_server_says_what_it_serves_as_others_do() {
     let info: Value = serde_json::from_str(&info).unwrap();
     assert_eq!((status, &info["model_type"]), (200, &json!({"embedding": {"pooling": "mean"}})), "{info}");
     assert_eq!((&info["max_client_batch_size"], &info["max_input_length"]), (&json!(2048), &json!(32)));
-    for field in ["model_id", "model_sha", "model_dtype", "served_model_name", "max_concurrent_requests", "max_batch_tokens", "auto_truncate", "tokenization_workers", "version"] {
+    for field in [
+        "model_id",
+        "model_sha",
+        "model_dtype",
+        "served_model_name",
+        "max_concurrent_requests",
+        "max_batch_tokens",
+        "auto_truncate",
+        "tokenization_workers",
+        "version",
+    ] {
         assert!(info.get(field).is_some(), "{field}: {info}");
     }
     for path in ["/ping", "/", "/ping/"] {
@@ -162,7 +202,8 @@ fn store(models: &[(&str, &str)]) -> tempfile::TempDir {
         let copied = Command::new("cp").arg("-r").arg(fixtures().join("tiny")).arg(store.path().join(name)).status();
         assert!(copied.unwrap().success());
         let source = json!({"kind": "hub", "repo": repo, "revision": "main", "commit": "c0ffee"});
-        let manifest = json!({"format": 1, "name": name, "source": source, "files": {}, "made": "2026-01-01T00:00:00Z"});
+        let manifest =
+            json!({"format": 1, "name": name, "source": source, "files": {}, "made": "2026-01-01T00:00:00Z"});
         std::fs::write(store.path().join(name).join("akidb-model.json"), manifest.to_string()).unwrap();
     }
     store
@@ -173,7 +214,14 @@ fn models_are_known_by_their_repository_and_by_names_of_a_setting() {
     let store = store(&[("tiny", "owner/tiny-v1"), ("second", "owner/tiny-v1"), ("text-embedding-3-small", "o/other")]);
     let mut command = bare();
     command.args(["serve", "--http", "127.0.0.1:0", "--grpc", "off", "--model", "tiny", "--models"]).arg(store.path());
-    command.args(["--model-alias", "gpt=second", "--model-alias", "text-embedding-3-small=tiny", "--model-alias", "gone=nobody"]);
+    command.args([
+        "--model-alias",
+        "gpt=second",
+        "--model-alias",
+        "text-embedding-3-small=tiny",
+        "--model-alias",
+        "gone=nobody",
+    ]);
     let server = Server::start(command.arg("--onnxruntime").arg(onnxruntime()));
     for (name, model) in [
         ("owner/tiny-v1", "tiny"),
@@ -195,11 +243,15 @@ fn models_are_known_by_their_repository_and_by_names_of_a_setting() {
         assert_eq!(server.post("/v1/embeddings", &json!({"input": "a", "model": unknown})).0, 404, "{unknown}");
     }
     let models: Value = serde_json::from_str(&server.get("/models").1).unwrap();
-    let of = |name: &str| models["models"].as_array().unwrap().iter().find(|model| model["id"] == name).unwrap().clone();
+    let of =
+        |name: &str| models["models"].as_array().unwrap().iter().find(|model| model["id"] == name).unwrap().clone();
     assert_eq!(of("tiny")["aliases"], json!(["owner/tiny-v1"]));
     assert_eq!(of("second")["aliases"], json!(["gpt"]));
     let one: Value = serde_json::from_str(&server.get("/v1/models/owner/tiny-v1").1).unwrap();
-    assert_eq!((&one["id"], &one["root"], &one["owned_by"]), (&json!("owner/tiny-v1"), &json!("tiny"), &json!("owner")));
+    assert_eq!(
+        (&one["id"], &one["root"], &one["owned_by"]),
+        (&json!("owner/tiny-v1"), &json!("tiny"), &json!("owner"))
+    );
     let info: Value = serde_json::from_str(&server.get("/info").1).unwrap();
     assert_eq!((&info["model_id"], &info["model_sha"]), (&json!("owner/tiny-v1"), &json!("c0ffee")));
     // A client's made-up names get no series of their own, aliases none beside their model's.
@@ -211,7 +263,7 @@ fn models_are_known_by_their_repository_and_by_names_of_a_setting() {
 fn as_many_texts_as_openai_takes_are_taken_everywhere() {
     let server = Server::start(&mut tiny());
     let texts = vec!["a"; 2048];
-    for (path, key) in &TEXTS[..6] {
+    for (path, key) in &TEXTS[..8] {
         let (status, answer) = server.post(path, &json!({*key: texts}));
         assert_eq!(status, 200, "{path}: {answer}");
         let (status, answer) = server.post(path, &json!({*key: vec!["a"; 2049]}));
@@ -222,7 +274,7 @@ fn as_many_texts_as_openai_takes_are_taken_everywhere() {
 #[test]
 fn token_ids_are_refused_with_a_hint_everywhere() {
     let server = Server::start(&mut tiny());
-    for (path, key) in &TEXTS[..7] {
+    for (path, key) in &TEXTS[..9] {
         for ids in [json!([1, 2, 3]), json!([[1, 2], [3]])] {
             let answer = raw(&server, path, json!({*key: ids}).to_string().as_bytes());
             assert!([400, 422].contains(&answer.status), "{path}: {}", answer.text());
@@ -235,9 +287,42 @@ fn token_ids_are_refused_with_a_hint_everywhere() {
 fn null_is_the_same_as_nothing() {
     let server = Server::start(&mut tiny());
     for (path, key, fields) in [
-        ("/api/v1/embed", "inputs", &["texts", "input", "text", "model", "version", "normalize", "truncate", "truncation_direction", "prompt_name", "encoding", "dimensions"][..]),
-        ("/v1/embeddings", "input", &["model", "user", "encoding_format", "dimensions", "normalize", "truncate", "truncation_direction", "prompt_name"]),
-        ("/embed", "inputs", &["normalize", "truncate", "truncation_direction", "prompt_name", "dimensions", "parameters"]),
+        (
+            "/api/v1/embed",
+            "inputs",
+            &[
+                "texts",
+                "input",
+                "text",
+                "model",
+                "version",
+                "normalize",
+                "truncate",
+                "truncation_direction",
+                "prompt_name",
+                "encoding",
+                "dimensions",
+            ][..],
+        ),
+        (
+            "/v1/embeddings",
+            "input",
+            &[
+                "model",
+                "user",
+                "encoding_format",
+                "dimensions",
+                "normalize",
+                "truncate",
+                "truncation_direction",
+                "prompt_name",
+            ],
+        ),
+        (
+            "/embed",
+            "inputs",
+            &["normalize", "truncate", "truncation_direction", "prompt_name", "dimensions", "parameters"],
+        ),
         ("/", "inputs", &["normalize", "truncate", "truncation_direction", "prompt_name", "dimensions", "parameters"]),
         ("/tokenize", "inputs", &["add_special_tokens", "prompt_name"]),
         ("/decode", "ids", &["skip_special_tokens"]),
@@ -258,11 +343,15 @@ fn null_is_the_same_as_nothing() {
 fn texts_have_several_names_and_one_at_a_time() {
     let server = Server::start(&mut tiny());
     let wanted = server.post("/api/v1/embed", &json!({"inputs": "hello"})).1["embeddings"].clone();
-    for body in [json!({"text": "hello"}), json!({"texts": ["hello"]}), json!({"input": "hello"}), json!({"text": ["hello"]})] {
+    for body in
+        [json!({"text": "hello"}), json!({"texts": ["hello"]}), json!({"input": "hello"}), json!({"text": ["hello"]})]
+    {
         let (status, answer) = server.post("/api/v1/embed", &body);
         assert_eq!((status, &answer["embeddings"]), (200, &wanted), "{body}");
     }
-    for body in [json!({"text": "a", "texts": ["b"]}), json!({"inputs": "a", "text": "a"}), json!({"inputs": null}), json!({})] {
+    for body in
+        [json!({"text": "a", "texts": ["b"]}), json!({"inputs": "a", "text": "a"}), json!({"inputs": null}), json!({})]
+    {
         assert_eq!(server.post("/api/v1/embed", &body).0, 400, "{body}");
     }
 }
@@ -291,7 +380,12 @@ fn bodies_may_be_compressed_and_bombs_are_refused() {
     let many = json!({"inputs": vec!["hello world"; 1500]}).to_string();
     let mut zlib = ZlibEncoder::new(Vec::new(), Compression::default());
     zlib.write_all(many.as_bytes()).unwrap();
-    for (coding, body) in [("gzip", gzip(many.as_bytes())), ("x-gzip", gzip(many.as_bytes())), ("deflate", zlib.finish().unwrap()), ("identity", many.clone().into_bytes())] {
+    for (coding, body) in [
+        ("gzip", gzip(many.as_bytes())),
+        ("x-gzip", gzip(many.as_bytes())),
+        ("deflate", zlib.finish().unwrap()),
+        ("identity", many.clone().into_bytes()),
+    ] {
         for path in ["/api/v1/embed", "/embed"] {
             let answer = server.request("POST", path, &[JSON, ("content-encoding", coding)], &body);
             assert_eq!(answer.status, 200, "{coding}: {}", answer.text());
@@ -309,7 +403,12 @@ fn bodies_may_be_compressed_and_bombs_are_refused() {
     assert_eq!((answer.status, answer.json()["code"].as_str()), (413, Some("BODY_TOO_LARGE")));
     let after = resident();
     assert!(after < before + (32 << 10), "{before} -> {after} kB");
-    for (coding, body, status) in [("gzip", &b"{\"inputs\": \"a\"}"[..], 400), ("gzip", &gzip(b"{\"inputs\": \"a\"}")[..20], 400), ("br", b"x", 415), ("gzip, gzip", b"x", 415)] {
+    for (coding, body, status) in [
+        ("gzip", &b"{\"inputs\": \"a\"}"[..], 400),
+        ("gzip", &gzip(b"{\"inputs\": \"a\"}")[..20], 400),
+        ("br", b"x", 415),
+        ("gzip, gzip", b"x", 415),
+    ] {
         let answer = server.request("POST", "/api/v1/embed", &[JSON, ("content-encoding", coding)], body);
         assert_eq!(answer.status, status, "{coding}: {}", answer.text());
         let reads = answer.header("accept-encoding");
@@ -321,7 +420,7 @@ fn bodies_may_be_compressed_and_bombs_are_refused() {
 #[test]
 fn a_mark_of_utf_8_is_taken_and_half_a_character_is_named() {
     let server = Server::start(&mut tiny());
-    for (path, key) in &TEXTS[..6] {
+    for (path, key) in &TEXTS[..8] {
         let marked = format!("\u{feff}{{\"{key}\": \"hello\"}}");
         assert_eq!(raw(&server, path, marked.as_bytes()).status, 200, "{path}");
         for half in [r"cut \ud83d", r"\ude80 cut", r"\ud83d\n", r"\ud83d\ud83d\ude80"] {
@@ -331,7 +430,10 @@ fn a_mark_of_utf_8_is_taken_and_half_a_character_is_named() {
             let answer = raw(&server, path, body.as_bytes());
             let said = answer.text();
             assert_eq!(answer.status, 400, "{path} {half}: {said}");
-            assert!(said.contains(&format!("{key}[137]")) && said.contains("half of a surrogate pair"), "{path} {half}: {said}");
+            assert!(
+                said.contains(&format!("{key}[137]")) && said.contains("half of a surrogate pair"),
+                "{path} {half}: {said}"
+            );
         }
     }
 }
@@ -361,7 +463,10 @@ fn parameters_are_counted_and_the_pace_is_told() {
     let params = tiny["params"].as_u64().unwrap();
     assert!((500..100_000).contains(&params), "{tiny}");
     assert!(tiny["latency_p95_ms"].as_f64().unwrap() > 0.0, "{tiny}");
-    assert_eq!(models["models"].as_array().unwrap().iter().find(|model| model["id"] == "tiny-cls").unwrap()["params"], Value::Null);
+    assert_eq!(
+        models["models"].as_array().unwrap().iter().find(|model| model["id"] == "tiny-cls").unwrap()["params"],
+        Value::Null
+    );
 }
 
 /// A server that asks for keys.
@@ -371,6 +476,28 @@ fn guarded(more: &[&str]) -> (Server, tempfile::TempDir) {
     std::fs::write(folder.path().join("keys"), said.trim().split_once('\n').unwrap().1).unwrap();
     let server = Server::start_cold(tiny().arg("--api-keys").arg(folder.path().join("keys")).args(more));
     (server, folder)
+}
+
+#[test]
+fn a_key_may_come_in_the_headers_of_other_clients() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = finish(bare().args(["serve", "--new-api-key", "alice"])).exits(0).stdout;
+    let (key, line) = said.trim().split_once('\n').unwrap();
+    std::fs::write(folder.path().join("keys"), line).unwrap();
+    let server = Server::start(tiny().arg("--api-keys").arg(folder.path().join("keys")));
+    let path = "/openai/deployments/tiny/embeddings?api-version=2024-10-21";
+    for (name, value, status) in [
+        ("api-key", key, 200),
+        ("x-api-key", key, 200),
+        ("authorization", &format!("Bearer {key}"), 200),
+        ("authorization", key, 401),
+        ("api-key", "akidb_x", 401),
+    ] {
+        let answer = server.request("POST", path, &[JSON, (name, value)], br#"{"input": "a", "model": "ignored"}"#);
+        assert_eq!(answer.status, status, "{name}: {}", answer.text());
+    }
+    let cached = server.request("GET", "/api/v1/embed?input=a", &[("api-key", key)], b"");
+    assert_eq!((cached.status, cached.header("cache-control")), (200, Some("private, max-age=3600")));
 }
 
 /// A frame of HTTP/2.
@@ -475,7 +602,8 @@ fn until_the_end(stream: &mut TcpStream) -> String {
 #[test]
 fn a_refused_body_over_http_1_is_read_and_one_that_waits_is_not_asked_for() {
     let (server, _keys) = guarded(&[]);
-    let head = |more: &str| format!("POST /embed HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n{more}\r\n\r\n");
+    let head =
+        |more: &str| format!("POST /embed HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n{more}\r\n\r\n");
     // The client sends all of it before it reads.
     let mut stream = TcpStream::connect(server.address()).unwrap();
     stream.write_all(head("connection: close\r\ncontent-length: 20000000").as_bytes()).unwrap();
@@ -520,13 +648,40 @@ fn curl_shows_why_it_was_refused() {
     }
 }
 
-/// The fixtures have no prompts, so that every name is one that nobody knows.
 #[test]
-#[ignore = "needs prompts in the engine"]
-fn an_unknown_prompt_is_refused_everywhere() {
-    let server = Server::start(&mut tiny());
-    for (path, key) in &TEXTS[..7] {
+fn prompts_and_the_side_that_is_cut_mean_the_same_everywhere() {
+    let store = store(&[("tiny", "owner/tiny")]);
+    let prompts = json!({"prompts": {"query": "hello "}});
+    std::fs::write(store.path().join("tiny/config_sentence_transformers.json"), prompts.to_string()).unwrap();
+    let mut command = bare();
+    command.args(["serve", "--http", "127.0.0.1:0", "--grpc", "off", "--model", "tiny", "--models"]).arg(store.path());
+    let server = Server::start(command.arg("--onnxruntime").arg(onnxruntime()));
+    let ask = |path: &str, body: &Value| {
+        let (status, answer) = server.post(path, body);
+        assert_eq!(status, 200, "{path} {body}: {answer}");
+        let vector = [&answer["embeddings"][0], &answer["data"][0]["embedding"], &answer[0]];
+        vector.into_iter().find(|vector| vector.is_array()).unwrap().clone()
+    };
+    let last = format!("{}world world", "car ".repeat(60));
+    for (path, key) in &TEXTS[..9] {
+        let with = ask(path, &json!({*key: "world", "prompt_name": "query"}));
+        assert_eq!(with, ask(path, &json!({*key: "hello world"})), "{path}");
         let (status, answer) = server.post(path, &json!({*key: "a", "prompt_name": "nobody"}));
-        assert!([400, 422].contains(&status), "{path}: {answer}");
+        assert!([400, 422].contains(&status) && answer.to_string().contains("nobody"), "{path}: {status} {answer}");
+        if *path != "/tokenize" {
+            let of = |side: Value| ask(path, &json!({*key: last, "truncate": true, "truncation_direction": side}));
+            assert_eq!((of(json!("Right")), of(json!("LEFT"))), (of(Value::Null), of(json!("left"))), "{path}");
+            assert_ne!(of(json!("right")), of(json!("left")), "{path}");
+        }
     }
+    let get = |query: &str| {
+        let answer = server.request("GET", &format!("/api/v1/embed?{query}"), &[], b"");
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        (answer.json()["embeddings"].clone(), answer.header("etag").unwrap().to_owned())
+    };
+    let (with, without) = (get("input=world&prompt_name=query"), get("input=world"));
+    assert_eq!(with.0, get("input=hello+world").0);
+    assert_ne!(with.1, without.1);
+    assert_eq!(server.get("/api/v1/embed?input=a&prompt_name=nobody").0, 400);
+    assert_eq!(server.get("/api/v1/embed?input=a&truncation_direction=up").0, 400);
 }

@@ -40,8 +40,17 @@ impl Dice {
     }
 }
 
-const POSTS: [&str; 9] =
-    ["/api/v1/embed", "/v1/embeddings", "/embed", "/", "/embeddings", "/tokenize", "/invocations", "/similarity", "/decode"];
+const POSTS: [&str; 9] = [
+    "/api/v1/embed",
+    "/v1/embeddings",
+    "/embed",
+    "/",
+    "/embeddings",
+    "/tokenize",
+    "/invocations",
+    "/similarity",
+    "/decode",
+];
 
 fn head(method: &str, path: &str, headers: &str) -> Vec<u8> {
     format!("{method} {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{headers}").into_bytes()

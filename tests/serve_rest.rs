@@ -230,7 +230,12 @@ fn every_route_is_described_and_everything_described_is_a_route() {
     }
     assert_eq!(described, routes());
     for (method, path) in &described {
-        let answer = server.request(&method.to_uppercase(), &path.replace("{name}", "tiny").replace("{id}", "tiny"), &[], b"");
+<<<<<<< .merge_file_lrnUc4
+        let answer =
+            server.request(&method.to_uppercase(), &path.replace("{name}", "tiny").replace("{id}", "tiny"), &[], b"");
+=======
+        let answer = server.request(&method.to_uppercase(), &path.replace("{name}", "tiny").replace("{id}", "tiny").replace("{model}", "tiny"), &[], b"");
+>>>>>>> .merge_file_Pt13Fy
         assert!(![404, 405].contains(&answer.status), "{method} {path}: {}", answer.status);
     }
     let text = document.to_string();

@@ -117,6 +117,25 @@ def mpnet():
     return fill(hf.MPNetModel(hf.MPNetConfig(**numbers))), reader
 
 
+def albert():
+    """Embeddings narrower than the states, one layer's weights for all layers."""
+    vocabulary = scored(["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"])
+    reader = hf.AlbertTokenizer(vocab=vocabulary, model_max_length=512)
+    config = hf.AlbertConfig(**common(len(vocabulary), embedding_size=8, pad_token_id=0, bos_token_id=2, eos_token_id=3))
+    return fill(hf.AlbertModel(config)), reader
+
+
+def gemma3():
+    """As EmbeddingGemma: attention to both sides, <bos> and <eos> around the text."""
+    vocabulary, rules = merged(["<pad>", "<eos>", "<bos>", "<unk>"])
+    reader = byte_level(vocabulary, rules, ["<bos>", "$A", "<eos>"], bos_token="<bos>", eos_token="<eos>", pad_token="<pad>", unk_token="<unk>")
+    config = hf.Gemma3TextConfig(**common(len(vocabulary), num_key_value_heads=1, head_dim=8, pad_token_id=0, eos_token_id=1, bos_token_id=2,
+                                          sliding_window=8, query_pre_attn_scalar=8, use_bidirectional_attention=True,
+                                          layer_types=["sliding_attention", "full_attention"]))
+    config._attn_implementation = "eager"
+    return fill(hf.Gemma3TextModel(config)), reader
+
+
 def nomic():
     vocabulary = pieces(SPECIAL)
     reader = hf.BertTokenizer(vocab=vocabulary, model_max_length=8192)

@@ -221,6 +221,7 @@ def router(hidden):
 
 PROMPTS = {"query": "query: ", "passage": "search document: "}
 QWEN = {"query": "Instruct: search the garden\nQuery:", "document": ""}
+GEMMA = {"query": "task: search | query: ", "document": "title: none | text: ", "STS": "task: similarity | query: "}
 BY_NAME = ({"prompt_name": "query"}, {"prompt_name": "passage"})
 
 
@@ -250,6 +251,11 @@ CASES = [
          graph="optimum-past"),
     Case("arch-t5-dense", "t5", "`d_model`, encoder only; sentence-t5's layout: mean, 2_Dense without bias, Identity, 3_Normalize",
          projected("mean", 12, activation="Identity", bias=False), graph="t5-encoder"),
+    Case("arch-albert", "albert", "embeddings narrower than the states, sentence_albert_config.json", with_normalize(),
+         changes=(old, renamed("sentence_albert_config.json"))),
+    Case("arch-gemma3", "gemma3", "EmbeddingGemma: attention to both sides, 2_Dense, 3_Dense, 4_Normalize, prompts, no token_type_ids", gemma,
+         settings={"prompts": GEMMA}, variants=({"prompt_name": "query"}, {"prompt_name": "document"}, {"truncate_dim": 8, "normalize_embeddings": True}),
+         graph="torch-dynamo"),
     # What stands behind the transformer.
     Case("arch-pool-cls", "bert", "`\"pooling_mode\": \"cls\"`", pool("cls")),
     Case("arch-pool-max", "bert", "`\"pooling_mode\": \"max\"`", pool("max")),
@@ -291,6 +297,10 @@ CASES = [
          graph="sentence-transformers", file="model.onnx"),
     Case("arch-sentence-only", "bert", "sentence_embedding as the only output", with_normalize(), graph="sentence-transformers", edit="sentence-only"),
     Case("arch-external-data", "bert", "model.onnx with model.onnx_data", with_normalize(), edit="external", file="model.onnx"),
+    Case("arch-external-torch", "bert", "onnx/model.onnx with onnx/model.onnx.data, as torch's newer exporter names it", with_normalize(), graph="torch-dynamo-external"),
+    Case("arch-pooler", "bert", "outputs last_hidden_state and pooler_output: older exporters", with_normalize(), graph="torch-pooler"),
+    Case("arch-quantized", "bert", "only onnx/model_quantized.onnx, as transformers.js makes it", with_normalize(), edit="quantized",
+         file="onnx/model_quantized.onnx"),
     Case("arch-o3", "bert", "only onnx/model_O3.onnx", with_normalize(), edit="O3", file="onnx/model_O3.onnx"),
     Case("arch-optimized", "bert", "only model_optimized.onnx, in the root as optimum-cli leaves it", with_normalize(), edit="O2", file="model_optimized.onnx"),
     Case("arch-onnx-fp16", "bert", "only onnx/model_fp16.onnx, with fp32 output as transformers.js makes it", with_normalize(), edit="fp16-inside",

@@ -16,7 +16,7 @@ from folders import MADE_BY, lines
 
 TYPES = {"tensor(int64)": np.int64, "tensor(int32)": np.int32, "tensor(float)": np.float32, "tensor(float16)": np.float16}
 EXACT = 2e-5
-LOSSY = ("O2", "O3", "qint8", "fp16", "fp16-inside")
+LOSSY = ("O2", "O3", "qint8", "quantized", "fp16", "fp16-inside")
 
 
 def run(session, rows, padding=0, left=False):

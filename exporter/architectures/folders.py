@@ -13,6 +13,7 @@ from sentence_transformers.base.modules import Transformer
 
 import backbones
 from cases import CASES
+from tidy import tidy
 
 TEXTS = ["", " ", "hello world", "Hello, World!", "the cache of an edge server", "errors", "Straße über naïve", "東京 世界",
          "привет 🚀", "zzz\u0000\ufffd", "fast " * 100, '{"json": [1, 2.5, null]}']
@@ -89,26 +90,34 @@ def expected(case, folder):
     print(f"{case.name}: {len(main[0]['vector'])} numbers, alone against a batch {apart:.1e}, longest {model.max_seq_length}", file=sys.stderr)
 
 
-def graph(raw, path):
-    """By torch's own exporter, with optimum's names and axes: for architectures that optimum does not know."""
+def graph(raw, path, kind):
+    """By torch's own exporters, with optimum's names and axes: for architectures and outputs that optimum does not offer."""
     from transformers import AutoModel
 
+    inner = AutoModel.from_pretrained(raw, attn_implementation="eager").eval()
+    names = ["input_ids", "attention_mask", *(["token_type_ids"] if inner.config.model_type in ("bert", "nomic_bert") else [])]
+    outputs = ["last_hidden_state", *(["pooler_output"] if kind == "torch-pooler" else [])]
+
     class States(torch.nn.Module):
-        def __init__(self, inner):
+        def __init__(self):
             super().__init__()
             self.inner = inner
 
-        def forward(self, input_ids, attention_mask, token_type_ids):
-            return self.inner(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids).last_hidden_state
+        def forward(self, *given):
+            answer = self.inner(**dict(zip(names, given)))
+            return tuple(answer[name] for name in outputs)
 
-    inner = AutoModel.from_pretrained(raw, attn_implementation="eager").eval()
-    names = ["input_ids", "token_type_ids", "attention_mask"]
-    given = {name: torch.ones(2, 9, dtype=torch.int64) for name in names}
-    axes = {0: "batch_size", 1: "sequence_length"}
+    given = tuple(torch.zeros(2, 9, dtype=torch.int64) if name == "token_type_ids" else torch.ones(2, 9, dtype=torch.int64) for name in names)
     path.parent.mkdir(parents=True, exist_ok=True)
-    torch.onnx.export(States(inner), (given["input_ids"], given["attention_mask"], given["token_type_ids"] * 0), str(path),
-                      input_names=["input_ids", "attention_mask", "token_type_ids"], output_names=["last_hidden_state"],
-                      dynamic_axes={name: axes for name in [*names, "last_hidden_state"]}, opset_version=17, dynamo=False)
+    if kind.startswith("torch-dynamo"):
+        axes = {0: torch.export.Dim("batch_size", min=1, max=4096), 1: torch.export.Dim("sequence_length", min=1, max=backbones.POSITIONS)}
+        program = torch.onnx.export(States(), given, input_names=names, output_names=outputs, dynamic_shapes={"given": (axes,) * len(names)},
+                                    opset_version=18, dynamo=True, verbose=False)
+        program.save(str(path), external_data=kind.endswith("external"))
+        return
+    axes = {name: {0: "batch_size", 1: "sequence_length"} for name in [*names, "last_hidden_state"]} | {"pooler_output": {0: "batch_size"}}
+    torch.onnx.export(States(), given, str(path), input_names=names, output_names=outputs, opset_version=17, dynamo=False,
+                      dynamic_axes={name: shape for name, shape in axes.items() if name in [*names, *outputs]})
 
 
 def main(work, *only):
@@ -120,8 +129,9 @@ def main(work, *only):
         folder = write(case, work)
         if not case.refused:
             expected(case, folder)
-        if case.graph == "torch":
-            graph(work / "raw" / case.backbone, folder / case.file)
+        if case.graph and case.graph.startswith("torch"):
+            graph(work / "raw" / case.backbone, folder / case.file, case.graph)
+            tidy(folder / case.file)
         if case.late:
             shutil.copytree(folder, work / "late" / case.name, dirs_exist_ok=True)
         for change in case.late:

@@ -63,7 +63,9 @@ mod tests {
         assert_eq!(soundness.unsound(), None);
         soundness.bad("e");
         soundness.lost().await;
-        assert!(soundness.unsound().unwrap().contains("3 batches in a row") && soundness.unsound().unwrap().ends_with('e'));
+        assert!(
+            soundness.unsound().unwrap().contains("3 batches in a row") && soundness.unsound().unwrap().ends_with('e')
+        );
         soundness.good();
         assert_eq!(soundness.unsound(), None);
     }

@@ -132,7 +132,9 @@ fn one(backend: &mut dyn Backend, all_cores: bool, taken: &mut Taken<'_>, buffer
     let inference = filled.elapsed().saturating_sub(pooled);
     let around = filled.duration_since(began) + pooled;
     let made = vectors.len();
-    let ran = ran.and(pooling).and_then(|()| if made == batch.rows { Ok(()) } else { Err(format!("it gives {made} vectors")) });
+    let ran = ran
+        .and(pooling)
+        .and_then(|()| if made == batch.rows { Ok(()) } else { Err(format!("it gives {made} vectors")) });
     if let Err(why) = ran {
         broken(shared, &why);
         return taken.fail(&EmbedFault::new(Code::Internal, format!("the model could not run this batch: {why}")));

@@ -71,7 +71,8 @@ impl Aliases {
             }
         }
         let mut taken: Vec<String> = self.named.keys().cloned().collect();
-        let pinned_first = (0..models.len()).filter(|at| models[*at].pinned).chain((0..models.len()).filter(|at| !models[*at].pinned));
+        let pinned_first =
+            (0..models.len()).filter(|at| models[*at].pinned).chain((0..models.len()).filter(|at| !models[*at].pinned));
         for place in pinned_first {
             let Some(hub) = self.hub(&models[place]) else { continue };
             if !own(&hub.repo) && !taken.contains(&hub.repo) {

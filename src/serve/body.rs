@@ -64,7 +64,8 @@ pub async fn drain(headers: &HeaderMap, body: &mut Incoming) -> bool {
         return true;
     }
     // Reading would tell the client to go on and send it.
-    let asks_first = headers.get(header::EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+    let asks_first =
+        headers.get(header::EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
     if asks_first || length(headers).is_some_and(|said| said > DRAINED) {
         return false;
     }
@@ -111,7 +112,8 @@ async fn collect(body: &mut Incoming, most: usize) -> Result<Bytes, Problem> {
 /// How the headers say that the body is compressed; nothing when it is not.
 fn coding(headers: &HeaderMap) -> Result<Option<Coding>, Problem> {
     let unread = || {
-        let message = "the body's content-encoding is not read here: gzip, deflate and identity are, one of them at a time";
+        let message =
+            "the body's content-encoding is not read here: gzip, deflate and identity are, one of them at a time";
         Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_ENCODING", message).of(Cause::Encoding)
     };
     let mut found = None;

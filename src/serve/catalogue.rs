@@ -128,17 +128,22 @@ fn folders(store: &Path) -> std::io::Result<BTreeMap<String, Source>> {
     for entry in std::fs::read_dir(store)? {
         let folder = entry?.path();
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if !name.starts_with('.') && folder.join("config.json").is_file() {
+        if !name.starts_with('.') && is_model(&folder) {
             models.insert(name, Source { folder, ..Source::default() });
         }
     }
     Ok(models)
 }
 
+/// Whether a folder says that it is a model; some kinds have no `config.json` of their own.
+fn is_model(folder: &Path) -> bool {
+    ["config.json", "modules.json"].iter().any(|file| folder.join(file).is_file())
+}
+
 /// A folder of the store that holds a model; nothing that leads out of it.
 fn below(store: &Path, path: &Path) -> Option<PathBuf> {
     let inside = path.components().all(|part| matches!(part, Component::Normal(_)));
-    Some(store.join(path)).filter(|folder| inside && folder.join("config.json").is_file())
+    Some(store.join(path)).filter(|folder| inside && is_model(folder))
 }
 
 #[cfg(test)]

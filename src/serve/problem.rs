@@ -76,8 +76,8 @@ impl Words {
     /// Of the address that was asked.
     pub fn of(path: &str) -> Self {
         match path {
-            "/embeddings" => Self::OpenAi,
-            path if path.starts_with("/v1/") => Self::OpenAi,
+            "/embeddings" | "/api/v1/embeddings" => Self::OpenAi,
+            path if path.starts_with("/v1/") || path.starts_with("/openai/") => Self::OpenAi,
             path if TEI.contains(&path) => Self::Tei,
             _ => Self::Own,
         }

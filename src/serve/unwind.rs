@@ -17,7 +17,10 @@ use crate::inference::fault::{Code, EmbedFault};
 pub async fn caught<T>(future: impl Future<Output = T>) -> Result<T, EmbedFault> {
     // What it shares with other requests is behind locks that outlive a panic, or counts that are given back on drop.
     AssertUnwindSafe(future).catch_unwind().await.map_err(|_| {
-        EmbedFault::new(Code::Internal, "a fault of the server, which has only ended this request; its log has the rest")
+        EmbedFault::new(
+            Code::Internal,
+            "a fault of the server, which has only ended this request; its log has the rest",
+        )
     })
 }
 

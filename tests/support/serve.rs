@@ -52,13 +52,17 @@ pub struct Server {
     said: Arc<Mutex<String>>,
 }
 
+/// A command `serve` on free ports; which model is for flags that follow.
+pub fn bare() -> Command {
+    let mut command = cli::bare();
+    command.args(["serve", "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--onnxruntime"]).arg(onnxruntime());
+    command
+}
+
 /// A command `serve` for the tiny model, on a free port; more flags may follow.
 pub fn tiny() -> Command {
-    let mut command = cli::bare();
-    command
-        .args(["serve", "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--model", "tiny", "--models"])
-        .arg(fixtures());
-    command.arg("--onnxruntime").arg(onnxruntime());
+    let mut command = bare();
+    command.args(["--model", "tiny", "--models"]).arg(fixtures());
     command
 }
 

@@ -22,12 +22,8 @@ impl Engine {
     /// Vectors of texts, as the model gives them.
     pub(super) async fn vectors(&self, texts: Vec<String>, wish: &Wish) -> Result<Embedded, EmbedFault> {
         let all = texts.len();
-        let mut embedded = Embedded {
-            vectors: Vec::new(),
-            tokens: 0,
-            tokenising: Duration::ZERO,
-            waited: Duration::ZERO,
-        };
+        let mut embedded =
+            Embedded { vectors: Vec::new(), tokens: 0, tokenising: Duration::ZERO, waited: Duration::ZERO };
         let Some((cache, version)) = self.cache.as_ref() else {
             let fresh = self.fresh(texts.into_iter().enumerate().collect(), all, wish).await?;
             embedded.vectors = fresh.vectors;

@@ -26,11 +26,17 @@ const BAD_ROWS: usize = 1;
 ///
 /// # Errors
 /// A vector that is not finite, or what the runtime said.
-pub(super) fn finite(sessions: &mut Sessions, folder: &ModelFolder, head: &Head, tokenizer: &TextTokenizer) -> Result<(), String> {
+pub(super) fn finite(
+    sessions: &mut Sessions,
+    folder: &ModelFolder,
+    head: &Head,
+    tokenizer: &TextTokenizer,
+) -> Result<(), String> {
     let Some(session) = sessions.each.first_mut() else { return Ok(()) };
     let mut is_finite = |ids: &[u32], what: &str| {
-        let vector = canary::embed(session.as_mut(), &Tokens { ids: ids.into(), prompt: 0, cut: false }, tokenizer.pad(), head)
-            .map_err(|why| format!("{what} cannot be run: {why}"))?;
+        let vector =
+            canary::embed(session.as_mut(), &Tokens { ids: ids.into(), prompt: 0, cut: false }, tokenizer.pad(), head)
+                .map_err(|why| format!("{what} cannot be run: {why}"))?;
         Ok::<bool, String>(vector.iter().all(|value| value.is_finite()))
     };
     let whole = "a text of full length";
@@ -58,7 +64,9 @@ pub(super) fn finite(sessions: &mut Sessions, folder: &ModelFolder, head: &Head,
         bad += usize::from(!is_finite(&row, "a row of ids from all over the vocabulary")?);
     }
     if bad > BAD_ROWS {
-        return Err(format!("{bad} of {ROWS} rows of ids from all over the vocabulary get vectors with NaN or infinite numbers in them"));
+        return Err(format!(
+            "{bad} of {ROWS} rows of ids from all over the vocabulary get vectors with NaN or infinite numbers in them"
+        ));
     }
     Ok(())
 }

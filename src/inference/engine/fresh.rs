@@ -107,11 +107,15 @@ fn tokenise(
     let one = |(place, text): &Placed| {
         let encode = || tokenizer.encode(prompt, text, side);
         let tokens = catch_unwind(AssertUnwindSafe(encode)).map_err(|_| {
-            EmbedFault::new(Code::Internal, format!("the model's tokenizer panics at text {place}; leave that text out"))
+            EmbedFault::new(
+                Code::Internal,
+                format!("the model's tokenizer panics at text {place}; leave that text out"),
+            )
         })?;
         let tokens = tokens.map_err(|why| EmbedFault::new(Code::InvalidRequest, format!("text {place}: {why}")))?;
         if tokens.ids.is_empty() {
-            let message = format!("text {place} has no tokens: the model cannot read it; leave it out, or send other words");
+            let message =
+                format!("text {place} has no tokens: the model cannot read it; leave it out, or send other words");
             return Err(EmbedFault::new(Code::InvalidRequest, message));
         }
         if tokens.cut && !truncate {
@@ -124,6 +128,7 @@ fn tokenise(
 
 /// A text that has more tokens than the model reads, and may not be cut.
 pub(super) fn too_long(place: usize, longest: usize) -> EmbedFault {
-    let message = format!("text {place} has more than the {longest} tokens that the model reads; shorten it, or set truncate");
+    let message =
+        format!("text {place} has more than the {longest} tokens that the model reads; shorten it, or set truncate");
     EmbedFault::new(Code::InputTooLong, message)
 }

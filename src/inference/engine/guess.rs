@@ -27,11 +27,7 @@ pub struct Guess {
 impl Guess {
     /// Knows nothing yet. No text has more than `longest` tokens.
     pub fn new(longest: usize) -> Self {
-        Self {
-            ratios: [const { AtomicU32::new(0) }; CLASSES],
-            longest: longest.max(LEAST),
-            refused: AtomicU32::new(0),
-        }
+        Self { ratios: [const { AtomicU32::new(0) }; CLASSES], longest: longest.max(LEAST), refused: AtomicU32::new(0) }
     }
 
     fn ratio(&self, bytes: usize) -> &AtomicU32 {

@@ -291,8 +291,8 @@ fn sing(
     }
     let mut first: Option<Canary> = None;
     for session in sessions.each.iter_mut().chain(&mut sessions.alone) {
-        let vector = canary::embed(session.as_mut(), &tokens, tokenizer.pad(), head)
-            .map_err(|why| bad(&folder.graph, why))?;
+        let vector =
+            canary::embed(session.as_mut(), &tokens, tokenizer.pad(), head).map_err(|why| bad(&folder.graph, why))?;
         match &first {
             None => {
                 question.check(&vector).map_err(|why| bad(&folder.graph, format!("the canary: {why}")))?;

@@ -87,7 +87,8 @@ impl SharedWeights {
 
 /// The bytes of a tensor in a file beside the graph; nothing when they are not as they should be.
 fn external(tensor: &TensorProto, beside: &Path, files: &mut HashMap<String, Bytes>) -> Option<Bytes> {
-    let said = |key: &str| tensor.external_data.iter().find(|entry| entry.key.as_deref() == Some(key))?.value.as_deref();
+    let said =
+        |key: &str| tensor.external_data.iter().find(|entry| entry.key.as_deref() == Some(key))?.value.as_deref();
     let name = said("location")?;
     if !Path::new(name).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
         return None;

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 /// What a page may send.
 const HEADERS: HeaderValue = HeaderValue::from_static(
-    "authorization, content-type, x-request-id, x-request-timeout-ms, x-tenant, traceparent, tracestate",
+    "authorization, api-key, x-api-key, content-type, content-encoding, x-request-id, x-request-timeout-ms, x-tenant, traceparent, tracestate",
 );
 /// What a page may see besides.
 const EXPOSED: HeaderValue = HeaderValue::from_static("x-request-id, retry-after, etag");

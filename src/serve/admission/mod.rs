@@ -14,7 +14,7 @@ use std::time::Duration;
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, header};
 
-use super::http::request::{Ids, is_sane};
+use super::http::request::{Ids, KEYS, is_sane};
 use super::problem::Problem;
 use super::shutdown::Stop;
 use cors::Cors;
@@ -181,13 +181,17 @@ impl Gate {
     fn key(&self, headers: &HeaderMap, peer: IpAddr) -> Result<Option<Arc<Key>>, Problem> {
         let Some(keys) = &self.keys else { return Ok(None) };
         let shown = headers.get(header::AUTHORIZATION).map(|value| value.as_bytes());
-        if let Some(key) = shown.and_then(bearer).and_then(|token| keys.find(token)) {
+        let alone = || KEYS.iter().find_map(|name| headers.get(name)).map(|value| value.as_bytes());
+        let token = if shown.is_some() { shown.and_then(bearer) } else { alone() };
+        if let Some(key) = token.and_then(|token| keys.find(token)) {
             return Ok(Some(key));
         }
         // Whoever tries keys may do so only as often as whoever has none.
         self.within_rate(None, peer)?;
-        let message = if shown.is_some() {
+        let message = if token.is_some() {
             "the key is not known here: ask for a new one, or look for a typing error"
+        } else if shown.is_some() {
+            "the header authorization holds something else than `Bearer KEY`"
         } else {
             "a key is wanted: send the header `Authorization: Bearer KEY`"
         };

@@ -36,6 +36,11 @@ fn without_a_key_only_open_addresses_answer() {
     for wrong in ["Bearer ", "Bearer akidb_x", "Basic YTpi", "", &bearer[7..], &format!("{bearer}x")] {
         assert_eq!(gate.admit(&ask("/models", &[("authorization", wrong)]), PEER).unwrap_err().status, 401, "{wrong}");
     }
+    for name in ["api-key", "x-api-key"] {
+        assert!(gate.admit(&ask("/models", &[(name, &bearer[7..])]), PEER).is_ok(), "{name}");
+        let both = [("authorization", "Bearer x"), (name, &bearer[7..])];
+        assert_eq!(gate.admit(&ask("/models", &both), PEER).unwrap_err().status, 401, "{name}");
+    }
     let lower = bearer.replace("Bearer", "bearer");
     assert!(gate.admit(&ask("/models", &[("authorization", &lower)]), PEER).is_ok());
 }

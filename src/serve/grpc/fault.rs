@@ -27,7 +27,8 @@ fn grpc(code: Code) -> Grpc {
 
 /// When it is worth asking again. What passes by itself is, also where nobody knows when.
 fn pause(fault: &EmbedFault) -> Option<Duration> {
-    let passes = matches!(fault.code, Code::Overloaded | Code::DeadlineExceeded | Code::ModelLoading | Code::ShuttingDown);
+    let passes =
+        matches!(fault.code, Code::Overloaded | Code::DeadlineExceeded | Code::ModelLoading | Code::ShuttingDown);
     fault.retry_after.or(passes.then_some(Duration::from_secs(1)))
 }
 

@@ -23,7 +23,9 @@ impl fmt::Display for Broken {
                     ", which is no character: a cut in the middle of an emoji leaves one; cut between characters, or take it out",
                 )
             }
-            Self::NotUtf8(byte) => write!(f, "the text is not UTF-8 (it holds the byte 0x{byte:02x}): encode it as UTF-8"),
+            Self::NotUtf8(byte) => {
+                write!(f, "the text is not UTF-8 (it holds the byte 0x{byte:02x}): encode it as UTF-8")
+            }
         }
     }
 }

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use super::fault::Refusal;
 use super::parse::{Texts, invalid, json, side};
 use super::percent;
+use super::request::shows_key;
 use crate::inference::tokenize::Side;
 use crate::serve::{App, Ask};
 
@@ -229,7 +230,7 @@ pub async fn get(
     let named = query.version.as_deref().is_some_and(|version| version.len() >= NAMED && version != "latest");
     let age = if named { "max-age=31536000, immutable" } else { "max-age=3600" };
     // What needed a key is not for a cache that asks for none.
-    let whose = if headers.contains_key(header::AUTHORIZATION) { "private" } else { "public" };
+    let whose = if shows_key(&headers) { "private" } else { "public" };
     let caching = |tag: String| [(header::ETAG, tag), (header::CACHE_CONTROL, format!("{whose}, {age}"))];
     let tag = tagged(&engine.hash, &question);
     if headers.get(header::IF_NONE_MATCH).is_some_and(|known| matches(known.to_str().unwrap_or_default(), &tag)) {

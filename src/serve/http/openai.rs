@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
@@ -58,7 +58,21 @@ struct Answer {
 
 /// Vectors for texts.
 pub async fn post(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Response, Refusal> {
+    answer(&app, &headers, json(&headers, &body)?).await
+}
+
+/// The same where the address names the model, as Azure has it.
+pub async fn deployment(
+    State(app): State<Arc<App>>,
+    Path(model): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refusal> {
     let request: Request = json(&headers, &body)?;
+    answer(&app, &headers, Request { model: Some(model), ..request }).await
+}
+
+async fn answer(app: &App, headers: &HeaderMap, request: Request) -> Result<Response, Refusal> {
     let ask = Ask {
         model: request.model,
         texts: request.input.some("input")?,
@@ -67,7 +81,7 @@ pub async fn post(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) 
         side: side(request.truncation_direction.as_deref())?,
         prompt_name: request.prompt_name,
         dimensions: request.dimensions,
-        time: time(&headers)?,
+        time: time(headers)?,
         ..Ask::default()
     };
     let reply = app.embedder.embed(ask).await?;

@@ -14,6 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt, SeekFrom};
 
 use super::embed::matches;
 use super::fault::Refusal;
+use super::request::shows_key;
 use crate::inference::fault::{Code, EmbedFault};
 use crate::serve::offline::{Hashes, Stamp};
 use crate::serve::problem::Problem;
@@ -37,7 +38,7 @@ pub async fn file(path: &Path, hashes: &Hashes, method: &Method, headers: &Heade
     let hash = hashes.of(path, stamp).await.map_err(unreadable)?;
     let tag = format!("\"{hash}\"");
     // What needed a key is not for a cache that asks for none.
-    let whose = if headers.contains_key(header::AUTHORIZATION) { "private" } else { "public" };
+    let whose = if shows_key(headers) { "private" } else { "public" };
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     if text(header::IF_NONE_MATCH).is_some_and(|known| matches(known, &tag)) {
         return Ok(described(StatusCode::NOT_MODIFIED, path, &hash, whose).into_response());

@@ -10,6 +10,8 @@ use crate::serve::problem::{Problem, Words};
 
 /// The header of the id, in both directions.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Headers that hold a key alone, as clients of Azure and others send it; `authorization` goes before them.
+pub const KEYS: [HeaderName; 2] = [HeaderName::from_static("api-key"), HeaderName::from_static("x-api-key")];
 /// Longest id that is taken from a client.
 const LONGEST: usize = 64;
 
@@ -56,6 +58,11 @@ impl Default for Ids {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Whether a key is shown: what was answered to it is not for a cache that asks for none.
+pub fn shows_key(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::AUTHORIZATION) || KEYS.iter().any(|name| headers.contains_key(name))
 }
 
 /// At most 64 letters, digits, dots, dashes and underscores: safe in headers, logs and traces.

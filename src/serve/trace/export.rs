@@ -97,7 +97,8 @@ fn resource(settings: &TraceSettings) -> Resource {
     if let Some(environment) = &settings.environment {
         // The second is the name that the conventions have since 1.27; many collectors still look for the first.
         about.extend(
-            ["deployment.environment", "deployment.environment.name"].map(|key| KeyValue::new(key, environment.clone())),
+            ["deployment.environment", "deployment.environment.name"]
+                .map(|key| KeyValue::new(key, environment.clone())),
         );
     }
     let resource = Resource::builder_empty().with_detector(Box::new(TelemetryResourceDetector)).with_attributes(about);

@@ -9,7 +9,8 @@ impl Reader<'_> {
     pub(super) fn aliases(&mut self) -> BTreeMap<String, String> {
         let mut aliases = BTreeMap::new();
         for text in self.layers.texts("model-alias").to_vec() {
-            let Some((name, model)) = text.split_once('=').filter(|(name, model)| !name.is_empty() && !model.is_empty())
+            let Some((name, model)) =
+                text.split_once('=').filter(|(name, model)| !name.is_empty() && !model.is_empty())
             else {
                 self.wrong("model-alias", format!("{text:?} is no NAME=MODEL"));
                 continue;

@@ -96,7 +96,9 @@ pub async fn root(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) 
     let (inputs, parameters, how) = json::<Request<Inputs, similarity::Parameters>>(&headers, &body)?.parts();
     match inputs {
         Inputs::Texts(texts) => Ok(Json(embed(&app, texts, how, &headers).await?).into_response()),
-        Inputs::Compared(compared) => similarity::compare(&app, compared, parameters.unwrap_or_default(), &headers).await,
+        Inputs::Compared(compared) => {
+            similarity::compare(&app, compared, parameters.unwrap_or_default(), &headers).await
+        }
     }
 }
 

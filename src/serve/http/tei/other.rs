@@ -21,10 +21,14 @@ pub async fn rerank() -> Refusal {
 
 /// Sparse vectors.
 pub async fn embed_sparse() -> Refusal {
-    unable("`embed_sparse` needs a model with SPLADE pooling, and dense vectors are served here: POST /embed gives them")
+    unable(
+        "`embed_sparse` needs a model with SPLADE pooling, and dense vectors are served here: POST /embed gives them",
+    )
 }
 
 /// A vector for each token.
 pub async fn embed_all() -> Refusal {
-    unable("`embed_all` is not available: the vectors of a text's tokens are pooled where they are computed; POST /embed gives the text's")
+    unable(
+        "`embed_all` is not available: the vectors of a text's tokens are pooled where they are computed; POST /embed gives the text's",
+    )
 }

@@ -109,12 +109,16 @@ impl From<Piece> for Token {
 /// The tokens of texts, all of them: nothing is cut.
 pub async fn tokenize(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Response, Refusal> {
     let Tokenize { inputs, add_special_tokens, prompt_name } = json(&headers, &body)?;
-    let texts = inputs.some("inputs")?;
+    let mut texts = inputs.some("inputs")?;
     within_batch(&app, texts.len())?;
-    if let Some(name) = prompt_name {
-        return Err(invalid(format!("prompt_name: {name:?} is not put in front here; write the prompt before the text")));
-    }
     let engine = engine(&app, &headers).await?;
+    let prompt = engine.folder.prompts.of(prompt_name.as_deref()).ok_or_else(|| {
+        let name = prompt_name.as_deref().unwrap_or_default();
+        invalid(format!("prompt_name: the model {} has no prompt {name:?}", engine.name()))
+    })?;
+    if !prompt.is_empty() {
+        texts.iter_mut().for_each(|text| text.insert_str(0, prompt));
+    }
     within_text(&texts, engine.folder.longest.saturating_mul(CHARACTERS), app.config.limits.text)?;
     let special = add_special_tokens.unwrap_or(true);
     let tokens = off_thread(&engine, move |tokenizer| {
