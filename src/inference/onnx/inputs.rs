@@ -41,8 +41,11 @@ impl Inputs {
     /// One that a text does not have, or of a type that is not known here.
     pub(super) fn of(declared: &[Outlet], first_position: usize) -> Result<Self, String> {
         let names = || declared.iter().map(Outlet::name).collect::<Vec<_>>().join(", ");
-        if !declared.iter().any(|input| input.name() == "input_ids") {
-            return Err(format!("it has no input input_ids; its inputs are {}", names()));
+        // Without a mask a text's vector would depend on the padding, and so on what else is in its batch.
+        for wanted in ["input_ids", "attention_mask"] {
+            if !declared.iter().any(|input| input.name() == wanted) {
+                return Err(format!("it has no input {wanted}; its inputs are {}", names()));
+            }
         }
         let all = declared.iter().map(Input::of).collect::<Result<_, _>>()?;
         Ok(Self { all, first_position, positions: Vec::new() })
