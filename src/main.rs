@@ -7,6 +7,12 @@ use std::process::ExitCode;
 
 use akidb_edge::{cli, commands, exit, report};
 
+/// Memory that a burst of requests needed goes back to the system. What the C library's malloc is asked for, by ONNX Runtime,
+/// comes from here, too.
+#[cfg(feature = "serve")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| report::say(&exit::panic_words(panic))));
     let (cli, typed) = match cli::parse(std::env::args_os()) {

@@ -232,8 +232,12 @@ fn every_route_is_described_and_everything_described_is_a_route() {
     }
     assert_eq!(described, routes());
     for (method, path) in &described {
-        let asked = path.replace("{name}", "tiny").replace("{id}", "tiny").replace("{model}", "tiny");
-        let answer = server.request(&method.to_uppercase(), &asked, &[], b"");
+        let answer = server.request(
+            &method.to_uppercase(),
+            &path.replace("{name}", "tiny").replace("{id}", "tiny").replace("{model}", "tiny"),
+            &[],
+            b"",
+        );
         assert!(![404, 405].contains(&answer.status), "{method} {path}: {}", answer.status);
     }
     let text = document.to_string();

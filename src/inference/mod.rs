@@ -18,6 +18,7 @@ pub mod fault;
 pub mod folder;
 pub mod graph_file;
 pub mod head;
+mod lone;
 pub mod onnx;
 pub mod pace;
 pub mod pieces;

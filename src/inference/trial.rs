@@ -7,22 +7,25 @@ use super::batch::Batch;
 use super::engine::Settings;
 use super::folder::ModelFolder;
 use super::head::Head;
+use super::lone::Lone;
 use super::queue::Budget;
 
 /// Lengths of a text at which the session that uses all cores is tried against a worker's.
 const LENGTHS: [usize; 5] = [8, 16, 32, 64, 128];
-/// It has to be this much faster: while it runs, nobody else has a core.
-const FASTER: f64 = 0.9;
+/// Runs of each kind, of which the fastest counts.
+const SAMPLES: usize = 9;
+/// Seconds after which a kind is not run again.
+const ENOUGH: f64 = 0.1;
 
 /// What was measured.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Measured {
     /// How large a batch pays.
     pub budget: Budget,
     /// Tokens a second of one worker.
     pub speed: f64,
-    /// Tokens of a lone text from which the session that uses all cores is faster.
-    pub alone_from: usize,
+    /// Which session runs a lone text.
+    pub lone: Lone,
 }
 
 /// Runs every session, and times one: which batch size is fastest, and what a batch of its own costs.
@@ -45,12 +48,12 @@ pub(super) fn measure(
     let Some(session) = sessions.each.first_mut() else { return Err("there is no session".to_owned()) };
     let overhead = trial.overhead(session.as_mut(), 32.min(width))?;
     let (tokens, speed) = trial.batch(session.as_mut(), settings.candidates, width)?;
-    let alone_from = match &mut sessions.alone {
-        Some(alone) => trial.alone_from(session.as_mut(), alone.as_mut(), width)?,
-        None => usize::MAX,
+    let lone = match &mut sessions.alone {
+        Some(alone) => trial.lone(session.as_mut(), alone.as_mut(), width)?,
+        None => Lone::never(),
     };
     let tokens = settings.batch_tokens.unwrap_or(tokens).max(folder.longest);
-    Ok(Measured { budget: Budget { tokens, overhead }, speed, alone_from })
+    Ok(Measured { budget: Budget { tokens, overhead }, speed, lone })
 }
 
 struct Trial<'a> {
@@ -79,9 +82,22 @@ impl Trial<'_> {
         made.map(|()| took).map_err(wrong)
     }
 
+    /// The least seconds of several runs: what others do on the machine only ever makes a run longer. Long runs are not repeated.
+    fn least(&mut self, session: &mut dyn Backend, rows: usize, width: usize) -> Result<f64, String> {
+        let (mut least, mut spent) = (f64::INFINITY, 0.0);
+        for _ in 0..SAMPLES {
+            let took = self.time(session, rows, width)?;
+            (least, spent) = (least.min(took), spent + took);
+            if spent > ENOUGH {
+                break;
+            }
+        }
+        Ok(least)
+    }
+
     /// What a batch of its own costs, in tokens.
     fn overhead(&mut self, session: &mut dyn Backend, width: usize) -> Result<usize, String> {
-        let (one, eight) = (self.time(session, 1, width)?, self.time(session, 8, width)?);
+        let (one, eight) = (self.least(session, 1, width)?, self.least(session, 8, width)?);
         let each = ((eight - one) / (7 * width) as f64).max(1e-9);
         Ok(((one / each) as usize).saturating_sub(width).clamp(8, 256))
     }
@@ -91,7 +107,7 @@ impl Trial<'_> {
         let (mut tokens, mut speed) = (0, 0.0);
         for candidate in candidates {
             let rows = (candidate / width).max(1);
-            let measured = (rows * width) as f64 / self.time(session, rows, width)?;
+            let measured = (rows * width) as f64 / self.least(session, rows, width)?;
             // A larger batch keeps others waiting: it has to be worth it.
             if measured > speed * 1.05 {
                 (tokens, speed) = (rows * width, measured);
@@ -100,23 +116,20 @@ impl Trial<'_> {
         Ok((tokens, speed))
     }
 
-    /// The length of a text from which `alone` is the faster session.
-    fn alone_from(
-        &mut self,
-        session: &mut dyn Backend,
-        alone: &mut dyn Backend,
-        longest: usize,
-    ) -> Result<usize, String> {
+    /// Seconds of lone texts: of a worker's session, and of the one that uses all cores, in turn.
+    fn lone(&mut self, session: &mut dyn Backend, alone: &mut dyn Backend, longest: usize) -> Result<Lone, String> {
+        let mut times = Vec::new();
         for length in LENGTHS.into_iter().filter(|length| *length <= longest) {
-            let mut best = [f64::INFINITY; 2];
-            for _ in 0..3 {
-                best[0] = best[0].min(self.time(session, 1, length)?);
-                best[1] = best[1].min(self.time(alone, 1, length)?);
+            let (mut own, mut all, mut spent) = (f64::INFINITY, f64::INFINITY, 0.0);
+            for _ in 0..SAMPLES {
+                let pair = [self.time(session, 1, length)?, self.time(alone, 1, length)?];
+                (own, all, spent) = (own.min(pair[0]), all.min(pair[1]), spent + pair[0] + pair[1]);
+                if spent > ENOUGH {
+                    break;
+                }
             }
-            if best[1] < best[0] * FASTER {
-                return Ok(length);
-            }
+            times.push((length, own, all));
         }
-        Ok(usize::MAX)
+        Ok(Lone::measured(&times))
     }
 }

@@ -9,6 +9,7 @@ use super::batch::Batch;
 use super::event::{BatchRun, Listener};
 use super::fault::{Code, EmbedFault};
 use super::head::Head;
+use super::lone::Lone;
 use super::queue::{Item, Load, Queue, Run, Work};
 use super::soundness::Soundness;
 
@@ -20,8 +21,8 @@ pub struct Shared {
     pub queue: Queue,
     /// A session that uses all cores, for a request that is alone.
     pub alone: Option<Mutex<Box<dyn Backend>>>,
-    /// Tokens from which that session is the faster one.
-    pub alone_from: usize,
+    /// Whether it is the faster one.
+    pub lone: Lone,
     /// What makes vectors of a graph's output.
     pub head: Head,
     /// Id that fills rows up.
@@ -102,7 +103,7 @@ impl Drop for Taken<'_> {
 
 fn with_session(own: &mut dyn Backend, taken: &mut Taken<'_>, buffers: &mut Buffers) {
     let shared = taken.shared;
-    let pays = taken.alone && taken.load.total() >= shared.alone_from;
+    let pays = taken.alone && shared.lone.all_cores(taken.load.total());
     let alone = if pays { shared.alone.as_ref().and_then(|session| session.try_lock().ok()) } else { None };
     let Some(mut session) = alone else { return one(own, false, taken, buffers) };
     // A panic within must not poison the lock.
@@ -138,7 +139,11 @@ fn one(backend: &mut dyn Backend, all_cores: bool, taken: &mut Taken<'_>, buffer
         broken(shared, &why);
         return taken.fail(&EmbedFault::new(Code::Internal, format!("the model could not run this batch: {why}")));
     }
-    taken.run = Some(Run { rows: batch.rows, took: began.elapsed(), all_cores });
+    let took = began.elapsed();
+    taken.run = Some(Run { rows: batch.rows, took, all_cores });
+    if taken.alone {
+        shared.lone.learn(taken.load.total(), all_cores, took.as_secs_f64());
+    }
     taken.tell();
     let run = BatchRun {
         rows: batch.rows,

@@ -118,7 +118,7 @@ impl Engine {
             model: name.to_owned(),
             queue,
             alone: sessions.alone.map(std::sync::Mutex::new),
-            alone_from: measured.alone_from,
+            lone: measured.lone,
             head,
             pad: tokenizer.pad(),
             soundness: Soundness::default(),

@@ -19,7 +19,7 @@ use admit::Own;
 use speed::{Ran, Speeds};
 
 pub use choice::{Budget, MOST_ROWS};
-pub use speed::Load;
+pub use speed::{CLASSES, Load, class};
 
 /// Share of the measured speed at which the texts of a large request take their places in line.
 const BULK_SHARE: f64 = 0.5;

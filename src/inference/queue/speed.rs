@@ -23,7 +23,8 @@ const SHORT_WAIT: f64 = 0.001;
 /// The correction stays between these.
 const CORRECTION: (f64, f64) = (0.5, 8.0);
 
-fn class(tokens: usize) -> usize {
+/// The class of a text with so many tokens.
+pub fn class(tokens: usize) -> usize {
     let doublings = (tokens.max(SHORTEST) / SHORTEST).ilog2() as usize;
     doublings.min(CLASSES - 1)
 }
