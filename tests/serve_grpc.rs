@@ -185,6 +185,9 @@ async fn a_stream_answers_every_message_and_outlives_bad_ones() {
 async fn overload_is_an_answer_that_says_when_to_ask_again() {
     let mut command = tiny();
     command.args([
+        // The texts are all the same: each is to be run.
+        "--vector-cache",
+        "0",
         "--queue-wait",
         "1ms",
         "--queue-tokens",
