@@ -89,6 +89,11 @@ async fn what_is_wrong_has_a_status_and_a_stable_code() {
         (EmbedRequest { version: "0000".to_owned(), ..texts(&["a"]) }, Code::NotFound, "MODEL_NOT_FOUND"),
         (EmbedRequest { truncation_direction: 9, ..texts(&["a"]) }, Code::InvalidArgument, "INVALID_REQUEST"),
         (texts(&[]), Code::InvalidArgument, "INVALID_REQUEST"),
+        (
+            EmbedRequest { prompt_name: Some("nobody".to_owned()), ..texts(&["a"]) },
+            Code::InvalidArgument,
+            "INVALID_REQUEST",
+        ),
         (EmbedRequest { encoding: 9, ..texts(&["a"]) }, Code::InvalidArgument, "INVALID_REQUEST"),
         (EmbedRequest { dimensions: Some(0), ..texts(&["a"]) }, Code::InvalidArgument, "INVALID_REQUEST"),
         (EmbedRequest { dimensions: Some(u32::MAX), ..texts(&["a"]) }, Code::InvalidArgument, "INVALID_REQUEST"),
