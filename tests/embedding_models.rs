@@ -102,7 +102,8 @@ fn vectors_are_those_of_sentence_transformers() {
             let Some(body) = request(&folder, &case["options"]) else { continue };
             let texts: Vec<&Value> = case["texts"].as_array().unwrap().iter().map(|text| &text["text"]).collect();
             // A graph with one scale for a whole batch depends on what else is in it: each text alone.
-            let parts = if name(&folder) == "arch-qint8" { 1 } else { texts.len() };
+            let parts =
+                if ["arch-qint8", "arch-quantized"].contains(&name(&folder).as_str()) { 1 } else { texts.len() };
             for (at, part) in texts.chunks(parts).enumerate() {
                 let mut body = body.clone();
                 body["inputs"] = json!(part);

@@ -118,6 +118,8 @@ fn what_the_hub_does_not_have_is_said() {
     insta::assert_snapshot!("no_int8", user.redact(&user.run("pull tiny --variant int8").exits(1).stderr));
     user.hub.drop_file(GRAPH);
     insta::assert_snapshot!("no_graph", user.redact(&user.run("pull tiny").exits(1).stderr));
+    assert!(!user.path("").exists());
+    let user = User::new();
     user.hub.drop_file("1_Pooling/config.json");
     insta::assert_snapshot!("no_pooling", user.redact(&user.run("pull tiny").exits(1).stderr));
     assert!(!user.path("").exists());

@@ -89,6 +89,11 @@ async fn what_is_wrong_has_a_status_and_a_stable_code() {
         (EmbedRequest { version: "0000".to_owned(), ..texts(&["a"]) }, Code::NotFound, "MODEL_NOT_FOUND"),
         (EmbedRequest { truncation_direction: 9, ..texts(&["a"]) }, Code::InvalidArgument, "INVALID_REQUEST"),
         (texts(&[]), Code::InvalidArgument, "INVALID_REQUEST"),
+        (
+            EmbedRequest { prompt_name: Some("nobody".to_owned()), ..texts(&["a"]) },
+            Code::InvalidArgument,
+            "INVALID_REQUEST",
+        ),
         (EmbedRequest { encoding: 9, ..texts(&["a"]) }, Code::InvalidArgument, "INVALID_REQUEST"),
         (EmbedRequest { dimensions: Some(0), ..texts(&["a"]) }, Code::InvalidArgument, "INVALID_REQUEST"),
         (EmbedRequest { dimensions: Some(u32::MAX), ..texts(&["a"]) }, Code::InvalidArgument, "INVALID_REQUEST"),
@@ -180,6 +185,9 @@ async fn a_stream_answers_every_message_and_outlives_bad_ones() {
 async fn overload_is_an_answer_that_says_when_to_ask_again() {
     let mut command = tiny();
     command.args([
+        // The texts are all the same: each is to be run.
+        "--vector-cache",
+        "0",
         "--queue-wait",
         "1ms",
         "--queue-tokens",

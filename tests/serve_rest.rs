@@ -51,8 +51,10 @@ fn refusals_say_what_and_where() {
     insta::assert_snapshot!(said);
 }
 
-/// The beginning of a model's hash is another one when its files are.
+/// The beginning of a model's hash is another one when its files are, and more models may be there.
 fn without_hash(text: &str) -> String {
+    let text =
+        text.split_once("there are: ").map_or(text.to_owned(), |(before, _)| format!("{before}there are: [MODELS]"));
     let word = |word: &str| word.len() == 13 && word.trim_end_matches(',').bytes().all(|byte| byte.is_ascii_hexdigit());
     text.split(' ').map(|each| if word(each) { "[HASH]," } else { each }).collect::<Vec<_>>().join(" ")
 }
@@ -230,12 +232,12 @@ fn every_route_is_described_and_everything_described_is_a_route() {
     }
     assert_eq!(described, routes());
     for (method, path) in &described {
-<<<<<<< .merge_file_lrnUc4
-        let answer =
-            server.request(&method.to_uppercase(), &path.replace("{name}", "tiny").replace("{id}", "tiny"), &[], b"");
-=======
-        let answer = server.request(&method.to_uppercase(), &path.replace("{name}", "tiny").replace("{id}", "tiny").replace("{model}", "tiny"), &[], b"");
->>>>>>> .merge_file_Pt13Fy
+        let answer = server.request(
+            &method.to_uppercase(),
+            &path.replace("{name}", "tiny").replace("{id}", "tiny").replace("{model}", "tiny"),
+            &[],
+            b"",
+        );
         assert!(![404, 405].contains(&answer.status), "{method} {path}: {}", answer.status);
     }
     let text = document.to_string();

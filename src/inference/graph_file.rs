@@ -1,6 +1,6 @@
 //! What an `.onnx` file says of its weights, read without loading them: a message of Protocol Buffers, part by part.
 //!
-//! Field numbers are those of `onnx.proto3`: `ModelProto.graph` 7, `GraphProto.initializer` 5, `TensorProto.dims` 1 and
+//! Field numbers are those of `onnx.proto3`: `ModelProto.graph` 7, `GraphProto.initializer` 5 and `output` 12, `ValueInfoProto.name` 1, `TensorProto.dims` 1 and
 //! `TensorProto.external_data` 13, whose entries are pairs of `key` 1 and `value` 2.
 
 use std::fs::File;
@@ -15,6 +15,8 @@ const LONGEST_NAME: u64 = 4096;
 pub struct GraphFile {
     /// Numbers of all weights together.
     pub parameters: u64,
+    /// Names of its outputs.
+    pub outputs: Vec<String>,
     /// Files beside the graph that hold weights, each once, sorted.
     pub external: Vec<PathBuf>,
 }
@@ -33,6 +35,7 @@ pub fn read(graph: &Path) -> Result<GraphFile, String> {
     message.fields(end, &mut |message, field, length| match field {
         7 => message.fields(length, &mut |message, field, length| match field {
             5 => tensor(message, length, beside, &mut found),
+            12 => message.name(length).map(|name| found.outputs.extend(name)),
             _ => message.skip(length),
         }),
         _ => message.skip(length),
@@ -139,6 +142,16 @@ impl Message {
         Ok((key == "location").then_some(value))
     }
 
+    /// The name of a value.
+    fn name(&mut self, length: u64) -> Result<Option<String>, String> {
+        let mut name = None;
+        self.fields(length, &mut |message, field, length| match field {
+            1 => message.text(length).map(|text| name = Some(text)),
+            _ => message.skip(length),
+        })?;
+        Ok(name)
+    }
+
     fn text(&mut self, length: u64) -> Result<String, String> {
         if length > LONGEST_NAME {
             return Err(format!("a name of {length} bytes is too long"));
@@ -186,7 +199,8 @@ mod tests {
         let plain = [8, 5, 8, 2];
         let external =
             [plain.to_vec(), field(13, &entry("offset", "0")), field(13, &entry("location", location))].concat();
-        let initializers = [field(5, &packed), field(5, &external), field(2, b"name")].concat();
+        let initializers =
+            [field(5, &packed), field(5, &external), field(2, b"name"), field(12, &field(1, b"y"))].concat();
         [vec![8, 10], field(7, &initializers), field(2, b"made by hand")].concat()
     }
 
@@ -204,7 +218,10 @@ mod tests {
     #[test]
     fn weights_are_counted_and_their_files_named() {
         let found = read_bytes(&graph("model.onnx_data")).unwrap();
-        assert_eq!(found, GraphFile { parameters: 22, external: vec!["model.onnx_data".into()] });
+        assert_eq!(
+            found,
+            GraphFile { parameters: 22, outputs: vec!["y".to_owned()], external: vec!["model.onnx_data".into()] }
+        );
         assert!(read_bytes(&graph("../weights")).unwrap_err().contains("outside"));
     }
 

@@ -98,7 +98,10 @@ mod tests {
     #[test]
     fn what_was_measured_at_start_is_used() {
         let lone = Lone::measured(&[(8, 1.0, 0.95), (32, 2.0, 1.2), (128, 8.0, 4.5)]);
-        assert_eq!([9, 31, 32, 63, 200, 5000].map(|tokens| lone.all_cores(tokens)), [false, false, true, true, true, true]);
+        assert_eq!(
+            [9, 31, 32, 63, 200, 5000].map(|tokens| lone.all_cores(tokens)),
+            [false, false, true, true, true, true]
+        );
         assert!(!Lone::never().all_cores(1000));
     }
 

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::inference::folder::{FolderFault, ModelFolder, Variant};
+use crate::inference::folder::{FolderFault, ModelFolder, OF_TEXTS, Unpooled, Variant};
+use crate::inference::graph_file;
 
 /// What is known of a model that can be served.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -15,6 +16,8 @@ pub struct Summary {
     pub max_tokens: usize,
     /// Its graphs.
     pub variants: Vec<Variant>,
+    /// What has to be said when it is served, since no file says it.
+    pub condition: Option<String>,
 }
 
 /// Whether a folder can be served, and what it is then.
@@ -25,5 +28,22 @@ pub fn folder(path: &Path) -> Result<Summary, FolderFault> {
     let any = ModelFolder::open(path, &Variant::Auto.into())?;
     let there = |variant: &Variant| ModelFolder::open(path, &(*variant).into()).is_ok();
     let variants = [Variant::Fp32, Variant::Int8].into_iter().filter(there).collect();
-    Ok(Summary { dimension: any.dimension, max_tokens: any.longest, variants })
+    let condition = match any.pools() {
+        Err(why) if !gives_texts(&any)? => match why {
+            Unpooled::Module(_) => return Err(bad(&any, why.to_string())),
+            Unpooled::Unsaid => Some(why.to_string()),
+        },
+        _ => None,
+    };
+    Ok(Summary { dimension: any.dimension, max_tokens: any.longest, variants, condition })
+}
+
+/// Whether the graph itself gives vectors of texts.
+fn gives_texts(folder: &ModelFolder) -> Result<bool, FolderFault> {
+    let read = graph_file::read(&folder.graph).map_err(|why| bad(folder, why))?;
+    Ok(read.outputs.iter().any(|output| OF_TEXTS.contains(&output.as_str())))
+}
+
+fn bad(folder: &ModelFolder, why: String) -> FolderFault {
+    FolderFault::Bad { file: folder.graph.display().to_string(), why }
 }

@@ -51,6 +51,9 @@ pub struct Verdict {
     pub files: usize,
     /// What is wrong.
     pub bad: Vec<Bad>,
+    /// What has to be said when it is served, since no file says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
 }
 
 /// Looks at a model, and writes down when every hash was right.
@@ -81,7 +84,7 @@ pub fn verify(store: &Store, name: &ModelName) -> Result<Verdict, ModelsFault> {
         manifest.write(&folder)?;
     }
     let state = if right { State::Verified } else { State::Damaged };
-    Ok(Verdict { name: name.to_string(), state, files: manifest.files.len(), bad })
+    Ok(Verdict { name: name.to_string(), state, files: manifest.files.len(), bad, condition: condition(&folder) })
 }
 
 /// The files of a folder that are not as its manifest says.
@@ -173,11 +176,22 @@ fn unmanaged(folder: &Path, name: &ModelName) -> Result<Verdict, ModelsFault> {
         (true, Some(_)) => State::Verified,
         (true, None) => State::Unhashed,
     };
-    Ok(Verdict { name: name.to_string(), state, files: hashes.map_or(0, |hashes| hashes.len()), bad })
+    Ok(Verdict {
+        name: name.to_string(),
+        state,
+        files: hashes.map_or(0, |hashes| hashes.len()),
+        bad,
+        condition: condition(folder),
+    })
 }
 
 fn damaged(name: &ModelName, bad: Vec<Bad>) -> Verdict {
-    Verdict { name: name.to_string(), state: State::Damaged, files: 0, bad }
+    Verdict { name: name.to_string(), state: State::Damaged, files: 0, bad, condition: None }
+}
+
+/// What has to be said when a folder is served.
+fn condition(folder: &Path) -> Option<String> {
+    check::folder(folder).ok()?.condition
 }
 
 /// Why a folder cannot be served.

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::inference::folder::{FP32_GRAPHS, INT8_GRAPHS, Variant};
+use crate::inference::folder::{FP32_GRAPHS, INT8_GRAPHS, SENTENCE_FILES, Variant};
 
 /// What a model says of itself, its tokenizer in the forms that are in use.
 const SMALL: &[&str] = &[
     "config.json",
     "config_sentence_transformers.json",
-    "sentence_bert_config.json",
     "modules.json",
     "tokenizer.json",
     "tokenizer_config.json",
@@ -39,11 +38,6 @@ pub fn choose<'f>(all: &BTreeSet<&'f str>, variants: &[Variant]) -> Result<BTree
         }
     }
     let mut chosen: BTreeSet<&str> = all.iter().copied().filter(|path| is_small(path)).collect();
-    if !chosen.iter().any(|path| is_pooling(path)) {
-        let why = "there is no 1_Pooling/config.json (it says how a text's vector comes from those of its tokens; a \
-                   guess would give wrong vectors)";
-        return Err(Missing::File(why.to_owned()));
-    }
     for variant in variants {
         let Some(graph) = graph(all, *variant) else {
             return Err(Missing::Graph { variant: *variant, there: graphs(all) });
@@ -86,13 +80,16 @@ fn graphs(all: &BTreeSet<&str>) -> Vec<String> {
 }
 
 fn is_small(path: &str) -> bool {
-    SMALL.contains(&path) || is_pooling(path)
+    SMALL.contains(&path) || SENTENCE_FILES.contains(&path) || is_of_module(path)
 }
 
-/// `1_Pooling/config.json`.
-fn is_pooling(path: &str) -> bool {
-    let folder = path.strip_suffix("/config.json");
-    folder.is_some_and(|folder| folder.ends_with("Pooling") && !folder.contains('/'))
+/// A file of a module that `modules.json` names: `1_Pooling/config.json`, `2_Dense/model.safetensors`.
+fn is_of_module(path: &str) -> bool {
+    let Some((folder, file)) = path.split_once('/') else { return false };
+    let numbered = folder
+        .split_once('_')
+        .is_some_and(|(number, _)| !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()));
+    numbered && ["config.json", "model.safetensors"].contains(&file)
 }
 
 /// The graph itself, or weights that lie beside it: `model.onnx_data`, `model.onnx_data_1`, `model.onnx.data`.
@@ -153,7 +150,14 @@ mod tests {
 
     #[test]
     fn only_what_is_served_matters() {
-        for path in ["model_int8.onnx", "onnx/model.onnx_data", "config.json", "2_Pooling/config.json"] {
+        for path in [
+            "model_int8.onnx",
+            "onnx/model.onnx_data",
+            "config.json",
+            "2_Pooling/config.json",
+            "2_Dense/model.safetensors",
+            "sentence_roberta_config.json",
+        ] {
             assert!(matters(path), "{path}");
         }
         for path in ["README.md", "x/1_Pooling/config.json", "model.onnx_data/x", "akidb-model.json", "model.onnx.bak"]

@@ -9,13 +9,17 @@ use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::admission::Rules;
+use super::admission::slots::{Slot, Slots};
+use super::admission::{Rules, heavy};
 use super::problem::{Cause, Problem};
 
 /// Compressed bytes above which a body is inflated on a thread that may block.
 const INLINE: usize = 16 << 10;
+/// Bodies that are inflated at the same time: nobody knows how large they become before that.
+static TURNS: Semaphore = Semaphore::const_new(4);
 /// Bytes of a refused body that are read.
 const DRAINED: usize = 256 << 20;
 /// Time for that.
@@ -30,13 +34,34 @@ enum Coding {
     Deflate,
 }
 
-/// The whole body, inflated. What said that it was compressed is gone from the headers afterwards.
+/// A body that was read.
+#[derive(Debug)]
+pub struct Whole {
+    /// All of it, inflated.
+    pub bytes: Bytes,
+    /// What it takes beyond the bytes that came, among the bytes of all requests.
+    pub more: Option<Slot>,
+}
+
+impl From<Bytes> for Whole {
+    fn from(bytes: Bytes) -> Self {
+        Self { bytes, more: None }
+    }
+}
+
+/// The whole body, inflated. What said that it was compressed is gone from the headers afterwards. `held` are the bytes of all
+/// requests, which know of this one what came.
 ///
 /// # Errors
-/// Too large, too slow, cut off, or compressed in a way that is not read.
-pub async fn whole(rules: &Rules, headers: &mut HeaderMap, body: &mut Incoming) -> Result<Bytes, Problem> {
+/// Too large, too slow, cut off, or compressed in a way that is not read; no room for what it inflates to.
+pub async fn whole(
+    rules: &Rules,
+    held: &Slots,
+    headers: &mut HeaderMap,
+    body: &mut Incoming,
+) -> Result<Whole, Problem> {
     if body.is_end_stream() {
-        return Ok(Bytes::new());
+        return Ok(Bytes::new().into());
     }
     let coding = coding(headers)?;
     if length(headers).is_some_and(|said| said > rules.body) {
@@ -46,15 +71,30 @@ pub async fn whole(rules: &Rules, headers: &mut HeaderMap, body: &mut Incoming) 
         let message = format!("the body was not whole within {} s", rules.body_time.as_secs_f64());
         Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", message))
     })?;
-    let Some(coding) = coding else { return Ok(bytes) };
+    let Some(coding) = coding else { return Ok(bytes.into()) };
     headers.remove(header::CONTENT_ENCODING);
     headers.remove(header::CONTENT_LENGTH);
-    let most = rules.body;
-    if bytes.len() <= INLINE {
-        return inflate(coding, &bytes, most);
+    let (came, most) = (bytes.len(), rules.body);
+    // The semaphore is never closed.
+    let turn = TURNS.acquire().await;
+    let inflated = if came <= INLINE {
+        inflate(coding, &bytes, most)?
+    } else {
+        let inflated = tokio::task::spawn_blocking(move || inflate(coding, &bytes, most)).await;
+        inflated.unwrap_or_else(|_| Err(Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR)))?
+    };
+    let more = beyond(held, came, inflated.len())?;
+    drop(turn);
+    Ok(Whole { bytes: inflated, more })
+}
+
+/// Takes what a body became larger by, while it was inflated.
+fn beyond(held: &Slots, came: usize, inflated: usize) -> Result<Option<Slot>, Problem> {
+    let more = inflated.saturating_sub(came).min(held.most().saturating_sub(came));
+    if more == 0 {
+        return Ok(None);
     }
-    let inflated = tokio::task::spawn_blocking(move || inflate(coding, &bytes, most)).await;
-    inflated.unwrap_or_else(|_| Err(Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR)))
+    held.take_many(more).map(Some).ok_or_else(|| heavy(held))
 }
 
 /// Reads what is left of a refused body. Without that, a client that sends over HTTP/2 is told that its stream was reset, and
@@ -212,6 +252,22 @@ mod tests {
             assert_eq!(inflate(coding, &bytes, TEXT.len()).unwrap(), TEXT);
             assert_eq!(inflate(coding, &bytes, TEXT.len() - 1).unwrap_err().status, 413);
         }
+    }
+
+    #[test]
+    fn what_a_body_inflates_to_counts_among_the_bytes_of_all() {
+        let held = Slots::new(1000);
+        let came = held.take_many(100).unwrap();
+        let more = beyond(&held, 100, 700).unwrap();
+        assert_eq!((held.taken(), beyond(&held, 10, 500).unwrap_err().status.as_u16()), (700, 429));
+        assert!(beyond(&held, 100, 90).unwrap().is_none(), "what does not grow takes nothing");
+        drop((more, came));
+        let came = held.take_many(100).unwrap();
+        assert!(
+            beyond(&held, 100, 5000).unwrap().is_some(),
+            "alone, a body larger than all is let in, as without gzip"
+        );
+        drop(came);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use tower::Service;
 
 use super::admission::Gate;
 use super::admission::slots::Slot;
-use super::body;
+use super::body::{self, Whole};
 use super::http::request::{RequestId, seal};
 use super::problem::{Problem, Words};
 use super::pulse::{Pulse, UnderWay};
@@ -106,7 +106,7 @@ impl Door {
         if let Some(response) = self.gate.cors.preflight(&parts) {
             return Answered { response, slot: None, unread: false };
         }
-        let pass = match self.gate.admit(&parts, self.peer) {
+        let mut pass = match self.gate.admit(&parts, self.peer) {
             Ok(pass) => pass,
             Err(problem) => return self.refuse(&problem, &parts, body, id).await,
         };
@@ -114,8 +114,15 @@ impl Door {
         let body = if is_grpc(&parts) {
             Body::new(body)
         } else {
-            match body::whole(self.gate.rules(), &mut parts.headers, &mut body).await {
-                Ok(whole) => Body::from(whole),
+            match body::whole(self.gate.rules(), self.gate.bytes(), &mut parts.headers, &mut body).await {
+                Ok(Whole { bytes, more }) => {
+                    // An address that is open has no slot, and no use for a body.
+                    pass.slot = match (pass.slot, more) {
+                        (Some(slot), Some(more)) => Some(more.and(slot)),
+                        (slot, _) => slot,
+                    };
+                    Body::from(bytes)
+                }
                 Err(problem) => {
                     drop(pass);
                     return self.refuse(&problem, &parts, body, id).await;

@@ -200,9 +200,10 @@ impl Problem {
         response
     }
 
-    /// Whole seconds, at least one. What passes by itself is worth asking again, also where nobody knows when.
+    /// Whole seconds, at least one. What passes by itself is worth asking again, also where nobody knows when; whether time
+    /// that ran out does, the engine knows.
     fn seconds(&self) -> Option<u64> {
-        let passes = matches!(self.status.as_u16(), 429 | 503 | 504);
+        let passes = matches!(self.status.as_u16(), 429 | 503);
         let pause = self.retry_after.or(passes.then_some(Duration::from_secs(1)))?;
         Some(u64::try_from(pause.as_millis().div_ceil(1000)).unwrap_or(u64::MAX).max(1))
     }
@@ -269,10 +270,12 @@ mod tests {
 
     #[test]
     fn what_passes_by_itself_says_when_to_ask_again() {
-        for code in [Code::Overloaded, Code::DeadlineExceeded, Code::ModelLoading, Code::ShuttingDown] {
+        for code in [Code::Overloaded, Code::ModelLoading, Code::ShuttingDown] {
             let problem = Problem::from(EmbedFault::new(code, "later"));
             assert_eq!(problem.rest("x", Words::Own).headers()[header::RETRY_AFTER], "1", "{code:?}");
         }
+        let late = EmbedFault::new(Code::DeadlineExceeded, "late").again_after(Duration::from_secs(3));
+        assert_eq!(Problem::from(late).rest("x", Words::Own).headers()[header::RETRY_AFTER], "3");
         let problem = Problem::from(EmbedFault::new(Code::InvalidRequest, "never"));
         assert!(!problem.rest("x", Words::Own).headers().contains_key(header::RETRY_AFTER));
     }

@@ -44,6 +44,23 @@ pub enum FolderFault {
     },
 }
 
+/// Names of a graph's outputs with a vector for each text.
+pub const OF_TEXTS: [&str; 3] = ["sentence_embedding", "embedding", "embeddings"];
+
+/// Why the vectors of tokens cannot be made one of a text.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Unpooled {
+    /// A module that is not applied here.
+    #[error("{0}; export a graph that holds it and gives sentence_embedding")]
+    Module(String),
+    /// No file says it.
+    #[error(
+        "no file says how a text's vector comes from those of its tokens, and the graph gives no sentence_embedding: say it with \
+         --pooling (mean, cls, last-token), as the model's card has it"
+    )]
+    Unsaid,
+}
+
 /// What is said of a model besides its files.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Choice {
@@ -175,6 +192,19 @@ impl ModelFolder {
             width,
             modules,
         })
+    }
+
+    /// Whether the vectors of a graph's tokens can be made those of texts. Where they cannot, a graph that gives
+    /// [`OF_TEXTS`] can be served.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn pools(&self) -> Result<(), Unpooled> {
+        match (&self.modules.unserved, &self.modules.pools) {
+            (Some(module), _) => Err(Unpooled::Module(module.clone())),
+            (None, None) => Err(Unpooled::Unsaid),
+            (None, Some(_)) => Ok(()),
+        }
     }
 
     /// The pooling as it is shown; `graph` where the graph gives one vector for a text.

@@ -42,13 +42,14 @@ impl Head {
     /// The graph gave another number of numbers than the folder says, or vectors of tokens where no pooling is known.
     pub fn vectors(&self, output: Output<'_>, batch: &Batch, vectors: &mut Vec<Vec<f32>>) -> Result<(), String> {
         vectors.clear();
-        let (all, each) = match output {
-            Output::Pooled(all) => (all, self.dimension),
-            Output::Tokens(all) => (all, batch.width * self.width),
+        let (all, parts, wanted) = match output {
+            Output::Pooled(all) => (all, 1, self.dimension),
+            Output::Tokens(all) => (all, batch.width, self.width),
         };
-        if all.len() != batch.rows * each {
-            let (rows, columns) = (batch.rows, batch.width);
-            return Err(format!("the graph gave {} numbers for {rows} rows of {columns} tokens", all.len()));
+        let (cells, each) = (batch.rows * parts, parts * wanted);
+        if all.len() != cells * wanted {
+            let other = all.len() / cells.max(1);
+            return Err(format!("the graph gives vectors of {other} numbers, but config.json says {wanted}"));
         }
         if each == 0 {
             return Err("a text of no tokens has no vector".to_owned());
@@ -124,7 +125,7 @@ mod tests {
     fn what_does_not_fit_is_an_error() {
         let mut vectors = Vec::new();
         let why = head(Pooling::Cls).vectors(Output::Tokens(&[1.0; 7]), &batch(), &mut vectors).unwrap_err();
-        assert!(why.contains("7 numbers for 2 rows"), "{why}");
+        assert!(why.contains("vectors of 1 numbers, but config.json says 2"), "{why}");
         let mut empty = Batch::default();
         empty.fill([&[][..]].into_iter(), 0);
         assert!(head(Pooling::LastToken).vectors(Output::Tokens(&[]), &empty, &mut vectors).is_err());

@@ -4,11 +4,10 @@ use half::{bf16, f16};
 use ort::value::{DynValue, Outlet, TensorElementType, ValueType};
 
 use crate::inference::backend::Output;
+use crate::inference::folder::{OF_TEXTS, Unpooled};
 
 /// Names of outputs with a vector for each token.
 const OF_TOKENS: [&str; 3] = ["last_hidden_state", "token_embeddings", "hidden_states"];
-/// Names of outputs with a vector for each text.
-const OF_TEXTS: [&str; 3] = ["sentence_embedding", "embedding", "embeddings"];
 
 /// The output that is read.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -24,7 +23,7 @@ impl Chosen {
     ///
     /// # Errors
     /// There is none of the wanted kind.
-    pub(super) fn of(declared: &[Outlet], tokens: Result<(), &str>) -> Result<Self, String> {
+    pub(super) fn of(declared: &[Outlet], tokens: Result<(), Unpooled>) -> Result<Self, String> {
         let named = |names: &[&'static str]| {
             names.iter().copied().find(|name| declared.iter().any(|output| output.name() == *name))
         };
@@ -49,7 +48,7 @@ impl Chosen {
                     names.join(", ")
                 ))
             }
-            (Err(why), _) => Err(why.to_owned()),
+            (Err(why), _) => Err(why.to_string()),
         }
     }
 

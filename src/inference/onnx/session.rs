@@ -104,21 +104,8 @@ impl GraphSession {
     ) -> Result<Self, String> {
         let session = session(runtime, folder, start, threads, shared).map_err(|why| readable(&why.to_string()))?;
         let inputs = Inputs::of(session.inputs(), folder.first_position)?;
-        let output = Chosen::of(session.outputs(), tokens(folder).as_ref().map(|()| ()).map_err(String::as_str))?;
+        let output = Chosen::of(session.outputs(), folder.pools())?;
         Ok(Self { session, inputs, output })
-    }
-}
-
-/// Whether vectors of tokens can be made one of a text, or why not.
-fn tokens(folder: &ModelFolder) -> Result<(), String> {
-    if let Some(why) = &folder.modules.unserved {
-        return Err(format!("{why}; export a graph that holds it and gives sentence_embedding"));
-    }
-    match folder.modules.pools {
-        Some(_) => Ok(()),
-        None => Err("no file says how a text's vector comes from those of its tokens, and the graph gives no \
-                     sentence_embedding: say it with --pooling (mean, cls, last-token), as the model's card has it"
-            .to_owned()),
     }
 }
 

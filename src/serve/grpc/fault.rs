@@ -25,10 +25,10 @@ fn grpc(code: Code) -> Grpc {
     }
 }
 
-/// When it is worth asking again. What passes by itself is, also where nobody knows when.
+/// When it is worth asking again. What passes by itself is, also where nobody knows when; whether time
+/// that ran out does, the engine knows.
 fn pause(fault: &EmbedFault) -> Option<Duration> {
-    let passes =
-        matches!(fault.code, Code::Overloaded | Code::DeadlineExceeded | Code::ModelLoading | Code::ShuttingDown);
+    let passes = matches!(fault.code, Code::Overloaded | Code::ModelLoading | Code::ShuttingDown);
     fault.retry_after.or(passes.then_some(Duration::from_secs(1)))
 }
 
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn what_passes_by_itself_says_so_without_a_time() {
-        let fault = EmbedFault::new(Code::DeadlineExceeded, "late");
+        let fault = EmbedFault::new(Code::ModelLoading, "later");
         assert_eq!(message(fault.clone()).retry_after_ms, Some(1000));
         assert_eq!(status(fault, "").get_details_retry_info().unwrap().retry_delay, Some(Duration::from_secs(1)));
     }
