@@ -1,8 +1,9 @@
 //! What an `.onnx` file says of its weights, read without loading them: a message of Protocol Buffers, part by part.
 //!
-//! Field numbers are those of `onnx.proto3`: `ModelProto.graph` 7, `GraphProto.initializer` 5 and `output` 12, `ValueInfoProto.name` 1, `TensorProto.dims` 1 and
-//! `TensorProto.external_data` 13, whose entries are pairs of `key` 1 and `value` 2.
+//! Field numbers are those of `onnx.proto3`: `ModelProto.graph` 7, `GraphProto.initializer` 5 `input` 11 and `output` 12, `ValueInfoProto.name` 1, `TensorProto.dims` 1, `name` 8 and
+//! `external_data` 13, whose entries are pairs of `key` 1 and `value` 2.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Component, Path, PathBuf};
@@ -15,8 +16,12 @@ const LONGEST_NAME: u64 = 4096;
 pub struct GraphFile {
     /// Numbers of all weights together.
     pub parameters: u64,
+    /// Names of its inputs, without those that are weights.
+    pub inputs: Vec<String>,
     /// Names of its outputs.
     pub outputs: Vec<String>,
+    /// Names of its weights, while it is read: older exporters list them among the inputs.
+    weights: HashSet<String>,
     /// Files beside the graph that hold weights, each once, sorted.
     pub external: Vec<PathBuf>,
 }
@@ -35,11 +40,14 @@ pub fn read(graph: &Path) -> Result<GraphFile, String> {
     message.fields(end, &mut |message, field, length| match field {
         7 => message.fields(length, &mut |message, field, length| match field {
             5 => tensor(message, length, beside, &mut found),
+            11 => message.name(length).map(|name| found.inputs.extend(name)),
             12 => message.name(length).map(|name| found.outputs.extend(name)),
             _ => message.skip(length),
         }),
         _ => message.skip(length),
     })?;
+    let weights = std::mem::take(&mut found.weights);
+    found.inputs.retain(|input| !weights.contains(input));
     found.external.sort();
     found.external.dedup();
     Ok(found)
@@ -67,6 +75,7 @@ fn tensor(message: &mut Message, length: u64, beside: &Path, found: &mut GraphFi
             }
             Ok(())
         }
+        (8, Part::Length(length)) => message.text(length).map(|name| found.weights.extend([name])),
         (_, Part::Length(length)) => message.skip(length),
         (_, Part::Number(_)) => Ok(()),
     })?;
@@ -199,8 +208,14 @@ mod tests {
         let plain = [8, 5, 8, 2];
         let external =
             [plain.to_vec(), field(13, &entry("offset", "0")), field(13, &entry("location", location))].concat();
-        let initializers =
-            [field(5, &packed), field(5, &external), field(2, b"name"), field(12, &field(1, b"y"))].concat();
+        let initializers = [
+            field(5, &packed),
+            field(5, &external),
+            field(2, b"name"),
+            field(12, &field(1, b"y")),
+            field(11, &field(1, b"x")),
+        ]
+        .concat();
         [vec![8, 10], field(7, &initializers), field(2, b"made by hand")].concat()
     }
 
@@ -220,7 +235,13 @@ mod tests {
         let found = read_bytes(&graph("model.onnx_data")).unwrap();
         assert_eq!(
             found,
-            GraphFile { parameters: 22, outputs: vec!["y".to_owned()], external: vec!["model.onnx_data".into()] }
+            GraphFile {
+                parameters: 22,
+                inputs: vec!["x".to_owned()],
+                outputs: vec!["y".to_owned()],
+                external: vec!["model.onnx_data".into()],
+                ..GraphFile::default()
+            }
         );
         assert!(read_bytes(&graph("../weights")).unwrap_err().contains("outside"));
     }

@@ -4,8 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::inference::folder::{FolderFault, ModelFolder, OF_TEXTS, Unpooled, Variant};
-use crate::inference::graph_file;
+use crate::inference::folder::{FolderFault, ModelFolder, Unpooled, Unserved, Variant};
 
 /// What is known of a model that can be served.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -29,22 +28,10 @@ pub fn folder(path: &Path) -> Result<Summary, FolderFault> {
     let any = ModelFolder::open(path, &Variant::Auto.into())?;
     let there = |variant: &Variant| ModelFolder::open(path, &(*variant).into()).is_ok();
     let variants = [Variant::Fp32, Variant::Int8].into_iter().filter(there).collect();
-    let condition = match any.pools() {
-        Err(why) if !gives_texts(&any)? => match why {
-            Unpooled::Module(_) => return Err(bad(&any, why.to_string())),
-            Unpooled::Unsaid => Some(why.to_string()),
-        },
-        _ => None,
+    let condition = match any.served() {
+        Ok(()) => None,
+        Err(Unserved::Pooling(Unpooled::Unsaid)) => Some(Unpooled::Unsaid.to_string()),
+        Err(why) => return Err(FolderFault::Bad { file: any.graph.display().to_string(), why: why.to_string() }),
     };
     Ok(Summary { dimension: any.dimension, max_tokens: any.longest, variants, condition })
-}
-
-/// Whether the graph itself gives vectors of texts.
-fn gives_texts(folder: &ModelFolder) -> Result<bool, FolderFault> {
-    let read = graph_file::read(&folder.graph).map_err(|why| bad(folder, why))?;
-    Ok(read.outputs.iter().any(|output| OF_TEXTS.contains(&output.as_str())))
-}
-
-fn bad(folder: &ModelFolder, why: String) -> FolderFault {
-    FolderFault::Bad { file: folder.graph.display().to_string(), why }
 }

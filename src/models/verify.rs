@@ -37,7 +37,9 @@ pub enum State {
     Verified,
     /// It can be served; nothing says what its hashes are to be.
     Unhashed,
-    /// Something is wrong.
+    /// Its files are as they were, and cannot be served: what stands in the way is among what is wrong.
+    Unserved,
+    /// A file is not as it was.
     Damaged,
 }
 
@@ -79,16 +81,26 @@ pub fn verify(store: &Store, name: &ModelName) -> Result<Verdict, ModelsFault> {
     };
     let Some(mut manifest) = manifest else { return unmanaged(&folder, name) };
     let mut bad = bad_files(&folder, &manifest)?;
-    if bad.is_empty() {
-        bad.extend(unserved(&folder));
-    }
     let right = bad.is_empty();
     manifest.verified = right.then(Timestamp::now);
+    let unserved = if right { unserved(&folder) } else { None };
     if work.is_some() {
         manifest.write(&folder)?;
     }
-    let state = if right { State::Verified } else { State::Damaged };
-    Ok(Verdict { name: name.to_string(), state, files: manifest.files.len(), bad, version: version(&folder), condition: condition(&folder) })
+    let state = match (right, &unserved) {
+        (false, _) => State::Damaged,
+        (true, Some(_)) => State::Unserved,
+        (true, None) => State::Verified,
+    };
+    bad.extend(unserved);
+    Ok(Verdict {
+        name: name.to_string(),
+        state,
+        files: manifest.files.len(),
+        bad,
+        version: version(&folder),
+        condition: condition(&folder),
+    })
 }
 
 /// The files of a folder that are not as its manifest says.
@@ -174,12 +186,14 @@ fn unmanaged(folder: &Path, name: &ModelName) -> Result<Verdict, ModelsFault> {
         Err(fault) => return Ok(damaged(name, vec![Bad { file: EXPORT.to_owned(), why: fault.to_string() }])),
     };
     let mut bad = hashes.as_ref().map_or_else(Vec::new, |hashes| bad_exports(folder, hashes));
-    bad.extend(unserved(folder));
-    let state = match (bad.is_empty(), &hashes) {
-        (false, _) => State::Damaged,
-        (true, Some(_)) => State::Verified,
-        (true, None) => State::Unhashed,
+    let unserved = if bad.is_empty() { unserved(folder) } else { None };
+    let state = match (bad.is_empty(), &unserved, &hashes) {
+        (false, ..) => State::Damaged,
+        (true, Some(_), _) => State::Unserved,
+        (true, None, Some(_)) => State::Verified,
+        (true, None, None) => State::Unhashed,
     };
+    bad.extend(unserved);
     Ok(Verdict {
         name: name.to_string(),
         state,

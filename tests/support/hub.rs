@@ -86,10 +86,17 @@ impl Hub {
         self.state().files.insert(path.to_owned(), bytes.to_vec());
     }
 
-    /// A large file of bytes that follow no simple pattern.
+    /// A large graph: it says what goes in and out, and its remark is of bytes that follow no simple pattern.
     pub fn put_large(&self, path: &str, length: usize) {
+        let field = |number: u8, bytes: &[u8]| [&[number << 3 | 2, bytes.len() as u8], bytes].concat();
+        let named = |number: u8, name: &str| field(number, &field(1, name.as_bytes()));
+        let ends = [named(11, "input_ids"), named(11, "attention_mask"), named(12, "last_hidden_state")].concat();
+        let mut bytes = field(7, &ends);
+        // `ModelProto.doc_string`, with its length in three bytes.
+        let rest = length - bytes.len() - 4;
+        bytes.extend([6 << 3 | 2, rest as u8 | 0x80, (rest >> 7) as u8 | 0x80, (rest >> 14) as u8]);
         let seed = path.len();
-        let bytes: Vec<u8> = (0..length).map(|at| ((at * 2_654_435_761 + seed) >> 7) as u8).collect();
+        bytes.extend((0..rest).map(|at| ((at * 2_654_435_761 + seed) >> 7) as u8));
         self.put(path, &bytes);
         self.state().large.insert(path.to_owned());
     }

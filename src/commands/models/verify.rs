@@ -34,16 +34,30 @@ pub fn run(args: &Args, store: &Store, context: &Context) -> Result<u8, Failure>
     if verdicts.is_empty() {
         context.voice.talk(&format!("there is no model in {}", store.shown()));
     }
-    let damaged = verdicts.iter().filter(|verdict| verdict.state == State::Damaged).count();
-    if damaged == 0 {
+    let count = |state: State| verdicts.iter().filter(|verdict| verdict.state == state).count();
+    let (damaged, unserved) = (count(State::Damaged), count(State::Unserved));
+    if damaged + unserved == 0 {
         return Ok(exit::DONE);
     }
+    if damaged == 0 {
+        context.voice.failure(&format!(
+            "{} cannot be served\n  next: what is named above is to be changed in the model's folder; docs/serve-models.md says what \
+             is served",
+            models(unserved)
+        ));
+        return Ok(exit::ERROR);
+    }
     context.voice.failure(&format!(
-        "{} damaged\n  next: akidb-edge models pull NAME fetches again what is wrong; one that was imported: models remove \
+        "{} {} damaged\n  next: akidb-edge models pull NAME fetches again what is wrong; one that was imported: models remove \
          it, then import it again",
-        if damaged == 1 { "1 model is".to_owned() } else { format!("{damaged} models are") }
+        models(damaged),
+        if damaged == 1 { "is" } else { "are" }
     ));
     Ok(exit::ERROR)
+}
+
+fn models(count: usize) -> String {
+    counted(count, "model")
 }
 
 fn words(verdict: &Verdict) -> String {
@@ -51,6 +65,7 @@ fn words(verdict: &Verdict) -> String {
     let mut text = match verdict.state {
         State::Verified => format!("{}: {files}, every hash is right", verdict.name),
         State::Unhashed => format!("{}: can be served; it has no manifest, so no hash was compared", verdict.name),
+        State::Unserved => format!("{}: its files are as they were, and it cannot be served", verdict.name),
         State::Damaged => format!("{}: damaged", verdict.name),
     };
     if let Some(version) = &verdict.version {

@@ -48,7 +48,7 @@ impl Engine {
         wish: &Wish,
         embedded: &mut Embedded,
     ) -> Result<Passage<'a>, EmbedFault> {
-        let side = wish.side.unwrap_or(self.folder.side);
+        let side = wish.side.unwrap_or(self.tokenizer.side());
         let prompt: Option<Arc<str>> = wish.prompt_name.as_deref().map(Arc::from);
         let mut passage = Passage::default();
         for (place, text) in texts.into_iter().enumerate() {

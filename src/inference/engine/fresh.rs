@@ -79,7 +79,7 @@ impl Engine {
         wish: &Wish,
     ) -> Result<Vec<(usize, Tokens)>, EmbedFault> {
         let tokenizer = self.tokenizer.clone();
-        let (side, truncate) = (wish.side.unwrap_or(self.folder.side), wish.truncate);
+        let (side, truncate) = (wish.side.unwrap_or(self.tokenizer.side()), wish.truncate);
         if texts.iter().map(|(_, text)| text.len()).sum::<usize>() <= INLINE_CHARACTERS {
             return tokenise(&tokenizer, prompt, &texts, side, truncate);
         }

@@ -178,7 +178,7 @@ impl Engine {
     /// # Errors
     /// What the tokenizer said.
     pub fn tokenise(&self, text: &str) -> Result<Tokens, EmbedFault> {
-        self.tokenizer.encode("", text, self.folder.side).map_err(|why| EmbedFault::new(Code::InvalidRequest, why))
+        self.tokenizer.encode("", text, self.tokenizer.side()).map_err(|why| EmbedFault::new(Code::InvalidRequest, why))
     }
 
     /// Vectors for these texts, or a refusal when the deadline comes first: nobody reads a later answer, and a device that hangs
@@ -285,7 +285,8 @@ fn sing(
     let bad = |file: &std::path::Path, why: String| FolderFault::Bad { file: file.display().to_string(), why };
     let question = Question::read(&file, folder.dimension).map_err(|why| bad(&file, why))?;
     let prompt = folder.prompts.of(None).unwrap_or_default();
-    let tokens = tokenizer.encode(prompt, &question.text, folder.side).map_err(|why| bad(&folder.tokenizer, why))?;
+    let tokens =
+        tokenizer.encode(prompt, &question.text, tokenizer.side()).map_err(|why| bad(&folder.tokenizer, why))?;
     if tokens.ids.is_empty() {
         return Err(bad(&folder.tokenizer, format!("it gives no tokens for {:?}", question.text)));
     }

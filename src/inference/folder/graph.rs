@@ -56,12 +56,19 @@ impl Variant {
 }
 
 /// The graph that is named, else the best known name of the wanted kind, else the only graph that there is.
-pub(super) fn find(root: &Path, wanted: Variant, named: Option<&str>) -> Result<(PathBuf, Variant), FolderFault> {
+pub(super) fn find(
+    root: &Path,
+    inner: &Path,
+    wanted: Variant,
+    named: Option<&str>,
+) -> Result<(PathBuf, Variant), FolderFault> {
     if let Some(named) = named {
         return at(root, named);
     }
-    let int8 = || known(root, &INT8_GRAPHS).map(|path| (path, Variant::Int8));
-    let fp32 = || known(root, &FP32_GRAPHS).map(|path| (path, Variant::Fp32));
+    // Folders of older versions have the transformer in a folder of its own.
+    let known = |names: &[&str]| known(root, names).or_else(|| known(inner, names));
+    let int8 = || known(&INT8_GRAPHS).map(|path| (path, Variant::Int8));
+    let fp32 = || known(&FP32_GRAPHS).map(|path| (path, Variant::Fp32));
     let found = match wanted {
         Variant::Auto => int8().or_else(fp32),
         Variant::Int8 => int8(),
@@ -139,7 +146,9 @@ mod tests {
     fn found(graphs: &[&str], wanted: Variant, named: Option<&str>) -> Result<(String, Variant), String> {
         let folder = folder(graphs);
         let shown = |path: &Path| path.strip_prefix(folder.path()).unwrap().display().to_string();
-        find(folder.path(), wanted, named).map(|(path, kind)| (shown(&path), kind)).map_err(|why| why.to_string())
+        find(folder.path(), folder.path(), wanted, named)
+            .map(|(path, kind)| (shown(&path), kind))
+            .map_err(|why| why.to_string())
     }
 
     #[test]

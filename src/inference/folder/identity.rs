@@ -75,8 +75,8 @@ impl ModelFolder {
         json!({
             "dimension": self.dimension,
             "longest": self.longest,
-            "side": self.side == Side::End,
-            "lower_case": self.lower_case,
+            "cuts_the_beginning": self.spelling.side == Some(Side::Beginning),
+            "spelling": self.spelling,
             "first_position": self.first_position,
             "pooling": pools,
             "steps": steps.iter().map(described).collect::<Vec<_>>(),

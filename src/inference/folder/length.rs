@@ -5,8 +5,8 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::read::{bad, may};
+use super::spelling::TokenizerConfig;
 use super::{Config, FolderFault};
-use crate::inference::tokenize::Side;
 
 /// When no file says how long a text may be (T5 and others with relative positions).
 const UNSAID: usize = 512;
@@ -78,26 +78,23 @@ impl Config {
     }
 }
 
-/// Tokens that are read, and which end of a longer text is cut off: what sentence-transformers was told, else the tokenizer's word, never more than there are positions.
-pub(super) fn longest(root: &Path, config: &Config, sentence: &Sentence) -> Result<(usize, Side), FolderFault> {
-    #[derive(Default, Deserialize)]
-    struct TokenizerConfig {
-        model_max_length: Option<f64>,
-        truncation_side: Option<String>,
-    }
+/// Tokens that are read: what sentence-transformers was told, else the tokenizer's word, never more than there are positions.
+pub(super) fn longest(
+    root: &Path,
+    config: &Config,
+    sentence: &Sentence,
+    tokenizer: &TokenizerConfig,
+) -> Result<usize, FolderFault> {
     // XLNet writes -1 for no limit.
     let positions = config.positions().and_then(|positions| usize::try_from(positions).ok());
     let positions = positions.map(|positions| positions.saturating_sub(config.first_position()));
-    let tokenizer: TokenizerConfig = may(&root.join("tokenizer_config.json"))?.unwrap_or_default();
-    let left = tokenizer.truncation_side.as_deref() == Some("left");
-    let side = if left { Side::Beginning } else { Side::End };
     let tokenizer = tokenizer.model_max_length.filter(|length| *length >= 1.0 && *length < 1e6);
     let processor = sentence.processor_kwargs.as_ref().and_then(|processor| processor.model_max_length);
     let call = sentence.processing_kwargs.text.max_length.or(sentence.processing_kwargs.common.max_length);
     let said = call.or(sentence.max_seq_length).or(processor).or(tokenizer.map(|length| length as usize));
     let longest = said.or(positions).unwrap_or(UNSAID).min(positions.unwrap_or(usize::MAX));
     if (3..=1_000_000).contains(&longest) {
-        return Ok((longest, side));
+        return Ok(longest);
     }
     let why =
         format!("{longest} tokens cannot be the longest text; write max_seq_length into sentence_bert_config.json");

@@ -7,6 +7,7 @@ mod modules;
 mod pooling;
 mod prompts;
 mod read;
+mod spelling;
 
 use std::path::{Path, PathBuf};
 
@@ -18,10 +19,12 @@ pub use length::SENTENCE_FILES;
 pub use modules::{Activation, Dense, Modules, Step};
 pub use pooling::{Pooling, Pools};
 pub use prompts::{FILE as PROMPTS_FILE, Prompts};
+pub use spelling::Spelling;
 
-use super::tokenize::Side;
+use super::graph_file;
 use length::Sentence;
 use read::{bad, missing, must};
+use spelling::TokenizerConfig;
 
 /// Why a folder cannot be used as a model.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -61,6 +64,20 @@ pub enum Unpooled {
     Unsaid,
 }
 
+/// Inputs of a graph that a text has.
+const INPUTS: [&str; 5] = ["input_ids", "attention_mask", "token_type_ids", "position_ids", "use_cache_branch"];
+
+/// Why a folder cannot be served, though its files can be read.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Unserved {
+    /// The graph.
+    #[error("{0}")]
+    Graph(String),
+    /// What follows it.
+    #[error("{0}")]
+    Pooling(Unpooled),
+}
+
 /// What is said of a model besides its files.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Choice {
@@ -97,10 +114,8 @@ pub struct ModelFolder {
     pub vocabulary: Option<usize>,
     /// Tokens of a text that are read, special tokens included.
     pub longest: usize,
-    /// Which end of a longer text is cut off, for requests that do not say.
-    pub side: Side,
-    /// Whether texts are made lower case before the tokenizer's own rules.
-    pub lower_case: bool,
+    /// What goes before the rules of `tokenizer.json`.
+    pub spelling: Spelling,
     /// The id of the padding, when a file says it.
     pub pad: Option<u32>,
     /// The first position of a text, for graphs that want positions as an input.
@@ -160,7 +175,7 @@ impl ModelFolder {
             return Err(bad(&root.join("modules.json"), format!("{why}; such a model cannot be served")));
         }
         let config = must::<Config>(&file, "it says how large the model is")?.of_text();
-        let (graph, variant) = graph::find(root, choice.variant, choice.graph.as_deref())?;
+        let (graph, variant) = graph::find(root, &inner, choice.variant, choice.graph.as_deref())?;
         let tokenizer = inner.join("tokenizer.json");
         if !tokenizer.is_file() {
             return Err(missing(&tokenizer, NO_TOKENIZER));
@@ -175,12 +190,11 @@ impl ModelFolder {
             Some(_) => width,
         };
         let sentence = Sentence::read(&inner)?;
-        let (longest, side) = length::longest(&inner, &config, &sentence)?;
+        let tokenizer_config = TokenizerConfig::read(&inner)?;
         Ok(Self {
             dimension,
-            longest,
-            side,
-            lower_case: sentence.do_lower_case,
+            longest: length::longest(&inner, &config, &sentence, &tokenizer_config)?,
+            spelling: tokenizer_config.spelling(sentence.do_lower_case),
             prompts: Prompts::read(root)?,
             first_position: config.first_position(),
             vocabulary: config.vocab_size,
@@ -205,6 +219,28 @@ impl ModelFolder {
             (None, None) => Err(Unpooled::Unsaid),
             (None, Some(_)) => Ok(()),
         }
+    }
+
+    /// Whether the graph fits what the files say, as far as its own file tells without being run.
+    ///
+    /// # Errors
+    /// A graph that is damaged or wants other inputs, or vectors of tokens of which nothing makes one of a text.
+    pub fn served(&self) -> Result<(), Unserved> {
+        let read = graph_file::read(&self.graph).map_err(Unserved::Graph)?;
+        for wanted in ["input_ids", "attention_mask"] {
+            if !read.inputs.iter().any(|input| input == wanted) {
+                return Err(Unserved::Graph(format!(
+                    "it has no input {wanted}; its inputs are {}",
+                    read.inputs.join(", ")
+                )));
+            }
+        }
+        let known = |input: &str| INPUTS.contains(&input) || input.starts_with("past_key_values.");
+        if let Some(other) = read.inputs.iter().find(|input| !known(input)) {
+            return Err(Unserved::Graph(format!("it wants an input {other}, which a text does not have")));
+        }
+        let gives_texts = read.outputs.iter().any(|output| OF_TEXTS.contains(&output.as_str()));
+        self.pools().or_else(|why| if gives_texts { Ok(()) } else { Err(Unserved::Pooling(why)) })
     }
 
     /// The pooling as it is shown; `graph` where the graph gives one vector for a text.

@@ -47,7 +47,7 @@ fn the_longest_text_is_as_sentence_transformers_has_it() {
     let bert = r#"{"max_seq_length": 32, "do_lower_case": true}"#;
     for name in SENTENCE_FILES {
         let opened = open(&[(name, bert)]).unwrap();
-        assert_eq!((opened.longest, opened.lower_case), (32, true), "{name}");
+        assert_eq!((opened.longest, opened.spelling.lower_case), (32, true), "{name}");
     }
     assert_eq!(longest(&[]), 64);
     assert_eq!(longest(&[("sentence_bert_config.json", r#"{"max_seq_length": null}"#)]), 64);

@@ -43,6 +43,7 @@ pub fn model(config: &Config) -> Result<(), String> {
     }
     let choice = Choice { variant: config.device.suits(config.choice.variant), ..config.choice.clone() };
     let opened = ModelFolder::open(&folder, &choice).map_err(|why| why.to_string())?;
+    opened.served().map_err(|why| format!("{}: {why}", opened.graph.display()))?;
     match config.dimension {
         Some(wanted) if wanted != opened.dimension => Err(format!(
             "{} makes vectors of {} numbers, not {wanted}: correct --model-dimension, or name another model",

@@ -1,10 +1,11 @@
 //! Text to token ids, with the model's own tokenizer.
 
+mod spelling;
+
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use tokenizers::normalizers::{NormalizerWrapper, Sequence, utils::Lowercase};
-use tokenizers::{Tokenizer, TruncationDirection, TruncationParams};
+use tokenizers::{PostProcessor, Tokenizer, TruncationDirection, TruncationParams};
 
 use super::folder::ModelFolder;
 
@@ -43,6 +44,8 @@ pub struct TextTokenizer {
     /// It cuts the beginning; made when it is asked for, since vocabularies are large.
     from_end: OnceLock<Arc<Tokenizer>>,
     longest: usize,
+    /// Which end is cut off when a request does not say.
+    side: Side,
     pad: u32,
     /// Tokens of each prompt.
     prompts: HashMap<String, usize>,
@@ -59,9 +62,8 @@ impl TextTokenizer {
         let file = &folder.tokenizer;
         let mut tokenizer =
             Tokenizer::from_file(file).map_err(|bad| format!("{} is not a tokenizer: {bad}", file.display()))?;
-        if folder.lower_case {
-            lower_case(&mut tokenizer)?;
-        }
+        spelling::apply(&folder.spelling, &mut tokenizer)?;
+        let side = folder.spelling.side.unwrap_or_else(|| side(&tokenizer));
         tokenizer.with_padding(None);
         cut(&mut tokenizer, folder.longest, TruncationDirection::Right)?;
         let pad = folder.pad.unwrap_or_else(|| pad(&tokenizer));
@@ -70,6 +72,7 @@ impl TextTokenizer {
             from_end: OnceLock::new(),
             uncut: OnceLock::new(),
             longest: folder.longest,
+            side,
             pad,
             prompts: HashMap::new(),
         };
@@ -78,6 +81,11 @@ impl TextTokenizer {
             read.prompts.insert(prompt.to_owned(), tokens);
         }
         Ok(read)
+    }
+
+    /// Which end of a long text is cut off when a request does not say.
+    pub fn side(&self) -> Side {
+        self.side
     }
 
     /// Tokens that the model reads at most.
@@ -145,7 +153,20 @@ impl TextTokenizer {
     fn whole(&self, text: &str, side: Side) -> Result<Tokens, String> {
         let tokenizer = if side == Side::End { &self.tokenizer } else { self.from_end()? };
         let encoding = tokenizer.encode_fast(text, true).map_err(|bad| bad.to_string())?;
-        Ok(Tokens { ids: encoding.get_ids().into(), prompt: 0, cut: !encoding.get_overflowing().is_empty() })
+        let ids: Box<[u32]> = encoding.get_ids().into();
+        let cut = !encoding.get_overflowing().is_empty() || (ids.len() >= self.longest && self.goes_on(text)?);
+        Ok(Tokens { ids, prompt: 0, cut })
+    }
+
+    /// Whether a text that fills the model has more tokens. A tokenizer without special tokens stops when it has enough, and does
+    /// not tell.
+    fn goes_on(&self, text: &str) -> Result<bool, String> {
+        let special = self.tokenizer.get_post_processor().map_or(0, |post| post.added_tokens(false));
+        if special > 0 {
+            return Ok(false);
+        }
+        let encoding = self.uncut().encode_fast(text, true).map_err(|bad| bad.to_string())?;
+        Ok(encoding.get_ids().len() > self.longest)
     }
 
     /// Tokens of a prompt as sentence-transformers counts them: without the special token at its end.
@@ -154,6 +175,14 @@ impl TextTokenizer {
         let special = self.tokenizer.get_added_tokens_decoder();
         let ends = ids.last().is_some_and(|last| special.get(last).is_some_and(|token| token.special));
         Ok(ids.len() - usize::from(ends))
+    }
+}
+
+/// The end that the file itself cuts off.
+fn side(tokenizer: &Tokenizer) -> Side {
+    match tokenizer.get_truncation().map(|cut| cut.direction) {
+        Some(TruncationDirection::Left) => Side::Beginning,
+        _ => Side::End,
     }
 }
 
@@ -173,30 +202,6 @@ fn part(text: &str, bytes: usize, side: Side) -> &str {
     match side {
         Side::End => &text[..text.floor_char_boundary(bytes)],
         Side::Beginning => &text[text.ceil_char_boundary(text.len() - bytes)..],
-    }
-}
-
-/// Makes texts lower case first, unless the tokenizer does so already (`do_lower_case` of sentence-transformers).
-fn lower_case(tokenizer: &mut Tokenizer) -> Result<(), String> {
-    let known = tokenizer.get_normalizer().cloned();
-    if known.as_ref().is_some_and(lowers) {
-        return Ok(());
-    }
-    let mut all = vec![NormalizerWrapper::Lowercase(Lowercase)];
-    match known {
-        Some(NormalizerWrapper::Sequence(sequence)) => all.extend(sequence),
-        other => all.extend(other),
-    }
-    tokenizer.with_normalizer(Some(Sequence::new(all))).map_err(|bad| bad.to_string())?;
-    Ok(())
-}
-
-fn lowers(normalizer: &NormalizerWrapper) -> bool {
-    match normalizer {
-        NormalizerWrapper::Lowercase(_) => true,
-        NormalizerWrapper::BertNormalizer(bert) => bert.lowercase,
-        NormalizerWrapper::Sequence(several) => several.as_ref().iter().any(lowers),
-        _ => false,
     }
 }
 
