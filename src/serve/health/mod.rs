@@ -12,6 +12,11 @@ use serde_json::{Value, json};
 use super::App;
 pub use checks::Peer;
 
+/// How often memory is given back.
+const GIVE_BACK: Duration = Duration::from_secs(5);
+/// A piece that is large for the allocator.
+const PIECE: usize = 4 << 20;
+
 /// How a check ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Outcome {
@@ -196,7 +201,19 @@ pub fn watch(app: &Arc<App>) -> tokio::task::JoinSet<()> {
     tasks.spawn(checks::bucket(app.clone()));
     tasks.spawn(checks::gpu(app.clone()));
     tasks.spawn(checks::peers(app.clone()));
+    tasks.spawn(give_memory_back());
     tasks
+}
+
+/// Asks for a large piece of memory from time to time and lets it go, without touching it: the allocator gives what a burst has
+/// freed back to the system when a large piece is next freed, and a server that is idle afterwards frees none.
+async fn give_memory_back() {
+    let mut ticks = tokio::time::interval(GIVE_BACK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        drop(std::hint::black_box(Vec::<u8>::with_capacity(PIECE)));
+    }
 }
 
 #[cfg(test)]
