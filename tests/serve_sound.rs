@@ -80,9 +80,11 @@ fn a_word_without_numbers_fails_its_own_requests() {
         for _ in 0..3 {
             assert_eq!(ask(&server, &["garden"]).0, 500);
         }
-        until("it is ready though nothing works", Duration::from_secs(20), || server.get("/ready").0 == 503 || {
-            ask(&server, &["garden"]);
-            false
+        until("it is ready though nothing works", Duration::from_secs(20), || {
+            server.get("/ready").0 == 503 || {
+                ask(&server, &["garden"]);
+                false
+            }
         });
         until("a probe makes it ready again", Duration::from_secs(20), || server.get("/ready").0 == 200);
         let metrics = server.get("/metrics").1;
@@ -132,10 +134,12 @@ fn a_burst_of_large_texts_is_bounded_and_its_memory_comes_back() {
     let body = json!({"inputs": texts}).to_string();
     let answers: Vec<_> = std::thread::scope(|scope| {
         let clients: Vec<_> = (0..16)
-            .map(|_| scope.spawn(|| {
-                let kind = [("content-type", "application/json")];
-                server.request("POST", "/api/v1/embed", &kind, body.as_bytes())
-            }))
+            .map(|_| {
+                scope.spawn(|| {
+                    let kind = [("content-type", "application/json")];
+                    server.request("POST", "/api/v1/embed", &kind, body.as_bytes())
+                })
+            })
             .collect();
         clients.into_iter().map(|client| client.join().unwrap()).collect()
     });
@@ -147,7 +151,12 @@ fn a_burst_of_large_texts_is_bounded_and_its_memory_comes_back() {
     }
     let most = memory(&server, "VmHWM:");
     until("memory comes back", Duration::from_secs(60), || memory(&server, "VmRSS:") <= before + before / 5);
-    println!("{} served, {} refused; {before} kB, at most {most}, then {}", count(200), count(429), memory(&server, "VmRSS:"));
+    println!(
+        "{} served, {} refused; {before} kB, at most {most}, then {}",
+        count(200),
+        count(429),
+        memory(&server, "VmRSS:")
+    );
     assert!(most < before + (240 << 10), "{before} -> {most} kB");
 }
 
