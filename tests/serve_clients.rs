@@ -252,7 +252,7 @@ fn token_vectors_have_the_width_of_the_graph_and_only_some_graphs_give_them() {
         command.args(["serve", "--http", "127.0.0.1:0", "--grpc", "off", "--model", model, "--models"]);
         Server::start(command.arg(fixtures()).arg("--onnxruntime").arg(onnxruntime()))
     };
-    let server = with("arch-two-dense");
+    let server = with("arch-residual");
     let vector = server.post("/embed", &json!({"inputs": "hello world"})).1[0].as_array().unwrap().len();
     let tokens = of_tokens(&server, &json!({"inputs": "hello world"}));
     assert!(
