@@ -14,6 +14,13 @@ fn wait<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(work)
 }
 
+/// The real model without a cache of vectors: the same texts are sent again and again, and each is to be run.
+fn unkept() -> std::process::Command {
+    let mut command = serve::real();
+    command.args(["--vector-cache", "0"]);
+    command
+}
+
 /// Requests of about 128 tokens, each with a text of its own.
 fn long(headers: &[(&str, &str)]) -> Vec<Arc<[u8]>> {
     let text =
@@ -30,7 +37,7 @@ fn memory(server: &Server) -> u64 {
 
 /// Ten times what the server can do, each request with a deadline; unloaded and overloaded figures.
 fn overload(time: Duration) -> (Outcome, Outcome, u64, u64) {
-    let server = Server::start(&mut serve::real());
+    let server = Server::start(&mut unkept());
     let alone = wait(load::closed(server.address(), &long(&[]), 1, Duration::from_secs(3)));
     let full = wait(load::closed(server.address(), &long(&[]), 16, Duration::from_secs(3)));
     let capacity = full.count(200) as f64 / full.took.as_secs_f64();
@@ -82,7 +89,7 @@ fn ten_times_too_much_for_five_minutes() {
 
 #[test]
 fn single_texts_keep_their_time_beside_a_request_of_a_thousand() {
-    let server = Server::start(&mut serve::real());
+    let server = Server::start(&mut unkept());
     let single = [load::post("/api/v1/embed", &[], &json!({"inputs": "one short text"}).to_string())];
     let texts: Vec<String> = (0..1000).map(|number| format!("text {number} of a large request, a line long")).collect();
     let bulk = [load::post("/api/v1/embed", &[], &json!({"inputs": texts}).to_string())];
@@ -107,7 +114,7 @@ fn mixed() -> Vec<Arc<[u8]>> {
 
 #[test]
 fn memory_stays_where_it_is() {
-    let server = Server::start(&mut serve::real());
+    let server = Server::start(unkept().args(["--queue-wait", "10s"]));
     let mixed = mixed();
     wait(load::closed(server.address(), &mixed, 8, Duration::from_secs(4)));
     let before = memory(&server);
@@ -124,7 +131,7 @@ fn memory_stays_where_it_is() {
 fn memory_stays_where_it_is_for_an_hour() {
     // Of fewer there is no first quarter to compare with.
     let minutes = (seconds(3600) / 60).max(4);
-    let server = Server::start(&mut serve::real());
+    let server = Server::start(unkept().args(["--queue-wait", "10s"]));
     let mixed = mixed();
     let mut sizes = Vec::new();
     for minute in 1..=minutes {

@@ -7,7 +7,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use support::serve::{Server, fixtures, pause, tiny};
+use support::cli;
+use support::serve::{Server, fixtures, onnxruntime, pause, tiny};
 
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
@@ -30,8 +31,9 @@ fn store(fixture: &str) -> tempfile::TempDir {
 
 /// A command `serve` for such a store.
 fn of(store: &Path) -> std::process::Command {
-    let mut command = tiny();
-    command.arg("--models").arg(store);
+    let mut command = cli::bare();
+    command.args(["serve", "--http", "127.0.0.1:0", "--grpc", "off", "--model", "tiny", "--models"]).arg(store);
+    command.arg("--onnxruntime").arg(onnxruntime());
     command
 }
 

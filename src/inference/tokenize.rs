@@ -12,8 +12,6 @@ use super::folder::ModelFolder;
 const BYTES: usize = 16;
 /// So many times more are looked at when those gave too few tokens.
 const MORE: usize = 8;
-/// A part of a text stands for the whole when it has so many tokens more than are read: what follows can change its last ones.
-const MARGIN: usize = 32;
 
 /// Which end of a text that is too long is cut off.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -132,27 +130,27 @@ impl TextTokenizer {
     /// The ids of a text of which no more is looked at than is needed: a tokenizer takes some fifty bytes for each of a text.
     fn cut_early(&self, text: &str, side: Side) -> Result<Tokens, String> {
         let mut bytes = self.longest.saturating_mul(BYTES);
-        while text.len() / 2 > bytes {
-            let (tokens, over) = self.whole(part(text, bytes, side), side)?;
-            if over >= MARGIN {
+        while text.len() / 4 > bytes {
+            let tokens = self.whole(part(text, bytes, side), side)?;
+            // The tokenizer stops once it has enough, and so does not tell how much there is. What follows a part can change its
+            // last tokens: it stands for the whole when twice as much gives the same.
+            if tokens.cut && self.whole(part(text, bytes * 2, side), side)? == tokens {
                 return Ok(tokens);
             }
             bytes = bytes.saturating_mul(MORE);
         }
-        Ok(self.whole(text, side)?.0)
+        self.whole(text, side)
     }
 
-    /// The ids, and how many were cut off.
-    fn whole(&self, text: &str, side: Side) -> Result<(Tokens, usize), String> {
+    fn whole(&self, text: &str, side: Side) -> Result<Tokens, String> {
         let tokenizer = if side == Side::End { &self.tokenizer } else { self.from_end()? };
         let encoding = tokenizer.encode_fast(text, true).map_err(|bad| bad.to_string())?;
-        let over = encoding.get_overflowing().iter().map(|rest| rest.get_ids().len()).sum();
-        Ok((Tokens { ids: encoding.get_ids().into(), prompt: 0, cut: over > 0 }, over))
+        Ok(Tokens { ids: encoding.get_ids().into(), prompt: 0, cut: !encoding.get_overflowing().is_empty() })
     }
 
     /// Tokens of a prompt as sentence-transformers counts them: without the special token at its end.
     fn prompt(&self, prompt: &str) -> Result<usize, String> {
-        let ids = self.whole(prompt, Side::End)?.0.ids;
+        let ids = self.whole(prompt, Side::End)?.ids;
         let special = self.tokenizer.get_added_tokens_decoder();
         let ends = ids.last().is_some_and(|last| special.get(last).is_some_and(|token| token.special));
         Ok(ids.len() - usize::from(ends))
@@ -223,7 +221,7 @@ mod tests {
         for text in &texts {
             for side in [Side::End, Side::Beginning] {
                 let early = tokenizer.cut_early(text, side).unwrap();
-                assert_eq!(early, tokenizer.whole(text, side).unwrap().0);
+                assert_eq!(early, tokenizer.whole(text, side).unwrap());
                 assert!(early.cut && early.ids.len() == tokenizer.longest());
             }
         }

@@ -17,6 +17,7 @@ pub struct Summary {
     /// Its graphs.
     pub variants: Vec<Variant>,
     /// What has to be said when it is served, since no file says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
 }
 

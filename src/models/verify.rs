@@ -15,6 +15,7 @@ use super::name::{ModelName, stays_inside};
 use super::place::Work;
 use super::store::{Standing, Store};
 use super::{check, wanted};
+use crate::inference::folder::{Arithmetic, Choice, ModelFolder};
 
 /// Hashes of a folder that no manifest is in, written by who made it.
 pub const EXPORT: &str = "export.json";
@@ -51,6 +52,9 @@ pub struct Verdict {
     pub files: usize,
     /// What is wrong.
     pub bad: Vec<Bad>,
+    /// The version that a server on this machine's processor gives it; nothing when it cannot be served.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     /// What has to be said when it is served, since no file says it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
@@ -84,7 +88,7 @@ pub fn verify(store: &Store, name: &ModelName) -> Result<Verdict, ModelsFault> {
         manifest.write(&folder)?;
     }
     let state = if right { State::Verified } else { State::Damaged };
-    Ok(Verdict { name: name.to_string(), state, files: manifest.files.len(), bad, condition: condition(&folder) })
+    Ok(Verdict { name: name.to_string(), state, files: manifest.files.len(), bad, version: version(&folder), condition: condition(&folder) })
 }
 
 /// The files of a folder that are not as its manifest says.
@@ -181,12 +185,19 @@ fn unmanaged(folder: &Path, name: &ModelName) -> Result<Verdict, ModelsFault> {
         state,
         files: hashes.map_or(0, |hashes| hashes.len()),
         bad,
+        version: version(folder),
         condition: condition(folder),
     })
 }
 
 fn damaged(name: &ModelName, bad: Vec<Bad>) -> Verdict {
-    Verdict { name: name.to_string(), state: State::Damaged, files: 0, bad, condition: None }
+    Verdict { name: name.to_string(), state: State::Damaged, files: 0, bad, version: None, condition: None }
+}
+
+/// The version of what is served when nobody says which graph.
+fn version(folder: &Path) -> Option<String> {
+    let opened = ModelFolder::open(folder, &Choice::default()).ok()?;
+    opened.version(Arithmetic::of_processor(opened.variant)).ok()
 }
 
 /// What has to be said when a folder is served.

@@ -38,6 +38,12 @@ pub fn choose<'f>(all: &BTreeSet<&'f str>, variants: &[Variant]) -> Result<BTree
         }
     }
     let mut chosen: BTreeSet<&str> = all.iter().copied().filter(|path| is_small(path)).collect();
+    // Without modules.json it may be said when the model is served.
+    if all.contains("modules.json") && !chosen.iter().any(|path| path.ends_with("Pooling/config.json")) {
+        let why = "there is no 1_Pooling/config.json (it says how a text's vector comes from those of its tokens; a \
+                   guess would give wrong vectors)";
+        return Err(Missing::File(why.to_owned()));
+    }
     for variant in variants {
         let Some(graph) = graph(all, *variant) else {
             return Err(Missing::Graph { variant: *variant, there: graphs(all) });

@@ -53,6 +53,9 @@ fn words(verdict: &Verdict) -> String {
         State::Unhashed => format!("{}: can be served; it has no manifest, so no hash was compared", verdict.name),
         State::Damaged => format!("{}: damaged", verdict.name),
     };
+    if let Some(version) = &verdict.version {
+        text.push_str(&format!("\n  version {}", &version[..12]));
+    }
     if let Some(condition) = &verdict.condition {
         text.push_str(&format!("\n  {condition}"));
     }

@@ -10,6 +10,9 @@ use crate::inference::fault::{Code, EmbedFault};
 /// not measured.
 const HOPELESS: f64 = 8.0;
 
+/// Full batches that may wait for each worker however long they take: fewer are no queue, but what keeps a slow machine busy.
+const BATCHES: usize = 2;
+
 /// Tokens of a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Own {
@@ -67,7 +70,8 @@ impl Queue {
         if self.has_free(state) {
             return if all > left * HOPELESS { Err(never(own.all.total(), all)) } else { Ok(0.0) };
         }
-        let most = self.bounds.wait.as_secs_f64().min(left);
+        let crowd = state.pending_tokens() > BATCHES * self.budget.tokens * self.workers;
+        let most = if crowd { self.bounds.wait.as_secs_f64().min(left) } else { left };
         let correction = speeds.correction();
         // What runs is half done, and one worker will run the longest text.
         let mut before = speeds.seconds(&state.running) / 2.0 * correction;

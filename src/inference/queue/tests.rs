@@ -89,6 +89,19 @@ fn a_request_that_would_come_too_late_is_refused_with_the_time_to_wait() {
 }
 
 #[test]
+fn a_slow_machine_is_kept_busy() {
+    // A token a second: whatever waits, waits longer than it may.
+    let bounds = Bounds { wait: Duration::from_millis(400), ..BOUNDS };
+    let queue = Queue::new(bounds, BUDGET, 2, 1.0);
+    let far = Duration::from_secs(3600);
+    let _running: Vec<_> = (0..2).map(|_| (put(&queue, &[60], far).unwrap(), queue.take().unwrap())).collect();
+    let admitted = (0..20).filter_map(|_| put(&queue, &[60], far).ok()).collect::<Vec<_>>().len();
+    // Two batches of 64 tokens for each of two workers, and the one with which they are more.
+    assert_eq!(admitted, 5);
+    assert_eq!(put(&queue, &[1], Duration::from_secs(30)).expect_err("its own time counts").code, Code::Overloaded);
+}
+
+#[test]
 fn a_guess_refuses_what_has_no_chance_and_only_while_all_are_busy() {
     let queue = queue();
     let soon = || Instant::now() + Duration::from_secs(5);
