@@ -103,7 +103,10 @@ fn what_is_wrong_has_the_statuses_and_kinds_of_text_embeddings_inference() {
     for (path, body, status, kind, code) in [
         ("/embed", json!({"inputs": []}).to_string(), 400, "Empty", "INVALID_REQUEST"),
         ("/embed", json!({"inputs": vec!["a"; 4]}).to_string(), 413, "Validation", "INVALID_REQUEST"),
-        ("/embed", json!({"inputs": long}).to_string(), 422, "Validation", "INPUT_TOO_LONG"),
+        ("/embed", json!({"inputs": long, "truncate": false}).to_string(), 422, "Validation", "INPUT_TOO_LONG"),
+        ("/embed_all", json!({"inputs": long, "truncate": false}).to_string(), 422, "Validation", "INPUT_TOO_LONG"),
+        ("/embed_all", json!({"inputs": []}).to_string(), 400, "Empty", "INVALID_REQUEST"),
+        ("/embed_all", json!({"inputs": vec!["a"; 4]}).to_string(), 413, "Validation", "INVALID_REQUEST"),
         ("/", json!({"inputs": long, "truncate": false}).to_string(), 422, "Validation", "INPUT_TOO_LONG"),
         ("/embed", json!({"inputs": 7}).to_string(), 422, "Validation", "INVALID_REQUEST"),
         ("/embed", json!({"inputs": "a", "dimensions": 9}).to_string(), 422, "Validation", "INVALID_REQUEST"),
@@ -140,7 +143,6 @@ fn what_is_wrong_has_the_statuses_and_kinds_of_text_embeddings_inference() {
         ("/predict", json!({"inputs": "a"}).to_string(), 424, "Backend", "NOT_SUPPORTED"),
         ("/rerank", json!({"query": "a", "texts": ["b"]}).to_string(), 424, "Backend", "NOT_SUPPORTED"),
         ("/embed_sparse", json!({"inputs": "a"}).to_string(), 424, "Backend", "NOT_SUPPORTED"),
-        ("/embed_all", json!({"inputs": "a"}).to_string(), 424, "Backend", "NOT_SUPPORTED"),
     ] {
         let answer = raw(&server, path, body.as_bytes());
         let said = answer.json();
@@ -159,12 +161,142 @@ fn what_is_wrong_has_the_statuses_and_kinds_of_text_embeddings_inference() {
 }
 
 #[test]
+fn a_text_that_is_too_long_is_cut_unless_truncate_is_false() {
+    let server = Server::start(&mut tiny());
+    let long = "car ".repeat(100);
+    let pair = json!({"source_sentence": long, "sentences": ["a"]});
+    let bodies = [
+        ("/", json!({"inputs": long})),
+        ("/embed", json!({"inputs": long})),
+        ("/embed_all", json!({"inputs": long})),
+        ("/invocations", json!({"inputs": long})),
+        ("/similarity", json!({"inputs": pair, "parameters": {}})),
+        ("/", json!({"inputs": pair, "parameters": {}})),
+    ];
+    for (path, mut body) in bodies {
+        let parameters = if body["parameters"].is_object() { "/parameters" } else { "" };
+        let cut = server.post(path, &body);
+        assert_eq!(cut.0, 200, "{path}: {}", cut.1);
+        for truncate in [json!(null), json!(true), json!(false)] {
+            body.pointer_mut(parameters).unwrap()["truncate"] = truncate.clone();
+            let (status, answer) = server.post(path, &body);
+            if truncate == false {
+                assert_eq!((status, answer["code"].as_str()), (422, Some("INPUT_TOO_LONG")), "{path}: {answer}");
+            } else {
+                assert_eq!((status, &answer), (200, &cut.1), "{path} {truncate}");
+            }
+        }
+    }
+    let vertex =
+        |truncate: Value| server.post("/vertex", &json!({"instances": [{"inputs": long, "truncate": truncate}]}));
+    assert_eq!((vertex(Value::Null).0, vertex(json!(false)).0), (200, 422));
+}
+
+/// The vectors of the tokens of each text.
+fn of_tokens(server: &Server, body: &Value) -> Vec<Vec<Vec<f32>>> {
+    let (status, answer) = server.post("/embed_all", body);
+    assert_eq!(status, 200, "{answer}");
+    serde_json::from_value(answer).unwrap()
+}
+
+/// What a model with mean pooling makes of the vectors of a text's tokens.
+fn mean(tokens: &[Vec<f32>]) -> Vec<f32> {
+    let sum = |at: usize| tokens.iter().map(|token| f64::from(token[at])).sum::<f64>();
+    let sums: Vec<f64> = (0..tokens[0].len()).map(sum).collect();
+    let length = sums.iter().map(|value| value * value).sum::<f64>().sqrt();
+    sums.iter().map(|value| (value / length) as f32).collect()
+}
+
+#[track_caller]
+fn close(one: &[f32], other: &[f32], what: &str) {
+    assert_eq!(one.len(), other.len(), "{what}");
+    let far = one.iter().zip(other).map(|(one, other)| (one - other).abs()).fold(0.0, f32::max);
+    assert!(far < 1e-5, "{what} is off by {far}");
+}
+
+#[test]
+fn embed_all_gives_the_vectors_that_a_text_s_vector_is_made_of() {
+    let server = Server::start(&mut tiny());
+    let expected = std::fs::read(fixtures().join("tiny/expected.json")).unwrap();
+    let expected: Value = serde_json::from_slice(&expected).unwrap();
+    let expected = expected["texts"].as_array().unwrap();
+    let texts: Vec<&str> = expected.iter().map(|one| one["text"].as_str().unwrap()).collect();
+    let embed = || serde_json::from_value::<Vec<Vec<f32>>>(server.post("/embed", &json!({"inputs": texts})).1).unwrap();
+    let (before, all, after) = (embed(), of_tokens(&server, &json!({"inputs": texts})), embed());
+    assert_eq!((before.len(), all.len()), (texts.len(), texts.len()));
+    assert_eq!(before, after, "the cache holds none of tokens");
+    for ((one, tokens), vector) in expected.iter().zip(&all).zip(&before) {
+        let text = one["text"].as_str().unwrap();
+        assert_eq!(tokens.len(), one["ids"].as_array().unwrap().len(), "{text:?}");
+        let wanted: Vec<f32> = serde_json::from_value(one["vector"].clone()).unwrap();
+        close(&mean(tokens), &wanted, text);
+        close(&mean(tokens), vector, text);
+    }
+    let at = texts.iter().position(|text| *text == "hello world").unwrap();
+    for (alone, among) in of_tokens(&server, &json!({"inputs": "hello world"}))[0].iter().zip(&all[at]) {
+        close(alone, among, "a text alone");
+    }
+    let ends = format!("hello {}world", "car ".repeat(60));
+    let cut = |side: &str| of_tokens(&server, &json!({"inputs": ends, "truncation_direction": side})).remove(0);
+    let (right, left) = (cut("right"), cut("left"));
+    assert_eq!((right.len(), left.len()), (32, 32));
+    assert_ne!(right, left);
+    let metrics = server.get("/metrics").1;
+    assert!(metrics.lines().any(|line| line.contains(r#""/embed_all""#)), "{metrics}");
+}
+
+#[test]
+fn token_vectors_have_the_width_of_the_graph_and_only_some_graphs_give_them() {
+    let with = |model: &str| {
+        let mut command = bare();
+        command.args(["serve", "--http", "127.0.0.1:0", "--grpc", "off", "--model", model, "--models"]);
+        Server::start(command.arg(fixtures()).arg("--onnxruntime").arg(onnxruntime()))
+    };
+    let server = with("arch-residual");
+    let vector = server.post("/embed", &json!({"inputs": "hello world"})).1[0].as_array().unwrap().len();
+    let tokens = of_tokens(&server, &json!({"inputs": "hello world"}));
+    assert!(
+        tokens[0].iter().all(|token| token.len() == 16) && vector != 16,
+        "{vector} numbers behind the dense layers"
+    );
+    let server = with("arch-sentence-only");
+    for _ in 0..4 {
+        let (status, answer) = server.post("/embed_all", &json!({"inputs": ["hello", "world"]}));
+        let said = (answer["error_type"].as_str(), answer["code"].as_str());
+        assert_eq!((status, said), (424, (Some("Backend"), Some("NOT_SUPPORTED"))), "{answer}");
+        assert!(answer["error"].as_str().unwrap().contains("token vectors"), "{answer}");
+    }
+    assert_eq!(server.post("/embed", &json!({"inputs": "hello"})).0, 200);
+    assert_eq!(server.get("/ready").0, 200, "nothing is wrong with the model");
+}
+
+#[test]
+fn token_vectors_are_bounded_by_their_bytes() {
+    // 32 tokens of 8 numbers are 1 KiB, and half of the setting is for one answer.
+    let server = Server::start(tiny().args(["--max-bytes-under-way", "16KiB"]));
+    let long = "car ".repeat(60);
+    let ask = |texts: usize| server.post("/embed_all", &json!({"inputs": vec![&*long; texts]}));
+    for _ in 0..20 {
+        assert_eq!(ask(8).0, 200, "what was sent does not count any more");
+    }
+    let (status, answer) = ask(9);
+    assert_eq!((status, answer["code"].as_str()), (422, Some("INPUT_TOO_LONG")), "{answer}");
+    let error = answer["error"].as_str().unwrap();
+    assert!(
+        error.contains("9216 bytes") && error.contains("8192") && error.contains("--max-bytes-under-way"),
+        "{error}"
+    );
+    assert_eq!(server.post("/embed", &json!({"inputs": vec![&*long; 9]})).0, 200);
+}
+
+#[test]
 fn the_server_says_what_it_serves_as_others_do() {
     let server = Server::start(tiny().args(["--model-alias", "text-embedding-3-small=tiny"]));
     let (status, info) = server.get("/info");
     let info: Value = serde_json::from_str(&info).unwrap();
     assert_eq!((status, &info["model_type"]), (200, &json!({"embedding": {"pooling": "mean"}})), "{info}");
     assert_eq!((&info["max_client_batch_size"], &info["max_input_length"]), (&json!(2048), &json!(32)));
+    assert_eq!(info["auto_truncate"], json!(true));
     for field in [
         "model_id",
         "model_sha",
@@ -172,7 +304,6 @@ fn the_server_says_what_it_serves_as_others_do() {
         "served_model_name",
         "max_concurrent_requests",
         "max_batch_tokens",
-        "auto_truncate",
         "tokenization_workers",
         "version",
     ] {
@@ -323,6 +454,7 @@ fn null_is_the_same_as_nothing() {
             "inputs",
             &["normalize", "truncate", "truncation_direction", "prompt_name", "dimensions", "parameters"],
         ),
+        ("/embed_all", "inputs", &["truncate", "truncation_direction", "prompt_name", "normalize"]),
         ("/", "inputs", &["normalize", "truncate", "truncation_direction", "prompt_name", "dimensions", "parameters"]),
         ("/tokenize", "inputs", &["add_special_tokens", "prompt_name"]),
         ("/decode", "ids", &["skip_special_tokens"]),
@@ -671,6 +803,9 @@ fn prompts_and_the_side_that_is_cut_mean_the_same_everywhere() {
             assert_ne!(of(json!("right")), of(json!("left")), "{path}");
         }
     }
+    let tokens = |body: Value| of_tokens(&server, &body).remove(0);
+    let with = tokens(json!({"inputs": "world", "prompt_name": "query"}));
+    assert_eq!(with, tokens(json!({"inputs": "hello world"})), "a prompt's tokens have vectors, too");
     let get = |query: &str| {
         let answer = server.request("GET", &format!("/api/v1/embed?{query}"), &[], b"");
         assert_eq!(answer.status, 200, "{}", answer.text());

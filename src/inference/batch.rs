@@ -1,5 +1,15 @@
 //! A rectangle of token ids: texts of similar length, padded to the longest.
 
+/// Which vectors of a text are wanted.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Wanted {
+    /// One for the text: pooled, and through the layers behind that.
+    #[default]
+    Pooled,
+    /// One for each of its tokens, as the graph gives them.
+    Tokens,
+}
+
 /// Texts as the graph wants them, row by row.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
@@ -17,6 +27,8 @@ pub struct Batch {
     pub lengths: Vec<usize>,
     /// Tokens at the beginning of each row that belong to a prompt: 0 after [`fill`](Self::fill).
     pub skips: Vec<usize>,
+    /// What is wanted of each row: the pooled vector after [`fill`](Self::fill).
+    pub wanted: Vec<Wanted>,
 }
 
 impl Batch {
@@ -38,6 +50,8 @@ impl Batch {
         }
         self.skips.clear();
         self.skips.resize(self.rows, 0);
+        self.wanted.clear();
+        self.wanted.resize(self.rows, Wanted::Pooled);
         self.types.clear();
         self.types.resize(cells, 0);
     }

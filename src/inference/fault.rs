@@ -22,6 +22,8 @@ pub enum Code {
     DeadlineExceeded,
     /// The server is stopping.
     ShuttingDown,
+    /// The model cannot give what is asked for.
+    NotSupported,
     /// The model gives a vector with NaN or an infinite number in it for a text.
     NotFinite,
     /// A fault of the server itself.
@@ -40,6 +42,7 @@ impl Code {
             Self::Overloaded => "OVERLOADED",
             Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
             Self::ShuttingDown => "SHUTTING_DOWN",
+            Self::NotSupported => "NOT_SUPPORTED",
             Self::NotFinite => "NOT_FINITE",
             Self::Internal => "INTERNAL",
         }

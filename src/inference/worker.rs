@@ -4,8 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::backend::Backend;
-use super::batch::Batch;
+use super::backend::{Backend, Output};
+use super::batch::{Batch, Wanted};
 use super::event::{BatchRun, Listener};
 use super::fault::{Code, EmbedFault};
 use super::head::Head;
@@ -123,9 +123,12 @@ fn one(backend: &mut dyn Backend, all_cores: bool, taken: &mut Taken<'_>, buffer
     let filled = Instant::now();
     batch.skips.clear();
     batch.skips.extend(taken.items.iter().map(|item| item.prompt));
-    let (mut pooled, mut pooling) = (Duration::ZERO, Ok(()));
+    batch.wanted.clear();
+    batch.wanted.extend(taken.items.iter().map(|item| item.wanted));
+    let (mut pooled, mut pooling, mut of_tokens) = (Duration::ZERO, Ok(()), false);
     let ran = backend.run(batch, &mut |output| {
         let begin = Instant::now();
+        of_tokens = matches!(output, Output::Tokens(_));
         pooling = shared.head.vectors(output, batch, vectors);
         pooled = begin.elapsed();
     });
@@ -160,7 +163,7 @@ fn one(backend: &mut dyn Backend, all_cores: bool, taken: &mut Taken<'_>, buffer
     } else {
         shared.soundness.bad("its vectors have NaN or infinite numbers in them");
     }
-    answer(&mut taken.items, vectors, began);
+    answer(&mut taken.items, vectors, of_tokens, began);
     shared.listener.batch(&shared.model, &run);
 }
 
@@ -169,9 +172,16 @@ fn is_finite(vector: &[f32]) -> bool {
     vector.iter().fold(true, |finite, value| finite & value.is_finite())
 }
 
-/// Each text gets its vector, or its request a fault when the vector is not finite.
-fn answer(items: &mut Vec<Item>, vectors: &mut Vec<Vec<f32>>, began: Instant) {
+/// Each text gets its vectors, or its request a fault: when one is not finite, or those of tokens are wanted and the graph gives
+/// others.
+fn answer(items: &mut Vec<Item>, vectors: &mut Vec<Vec<f32>>, of_tokens: bool, began: Instant) {
     for (item, vector) in items.drain(..).zip(vectors.drain(..)) {
+        if item.wanted == Wanted::Tokens && !of_tokens {
+            let message = "this model's graph gives no token vectors: it pools them itself; POST /embed gives the text's vector, \
+                           and an export of the model with the output last_hidden_state gives both";
+            item.ticket.fail(EmbedFault::new(Code::NotSupported, message));
+            continue;
+        }
         if is_finite(&vector) {
             item.ticket.put(item.place, vector, began.duration_since(item.since));
             continue;

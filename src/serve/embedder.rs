@@ -12,6 +12,7 @@ use super::config::RequestLimits;
 use super::metrics::Request;
 use super::trace::story::{self, Story};
 use super::unwind::caught;
+use crate::inference::batch::Wanted;
 use crate::inference::engine::{Engine, Wish};
 use crate::inference::fault::{Code, EmbedFault};
 use crate::inference::registry::Registry;
@@ -55,6 +56,26 @@ pub struct Reply {
     pub took: Duration,
 }
 
+/// What it gets when it asks for the vectors of tokens.
+#[derive(Debug)]
+pub struct TokenReply {
+    /// In the order of the texts: for each those of its tokens, one after another.
+    pub vectors: Vec<Vec<f32>>,
+    /// Numbers of a token's vector.
+    pub width: usize,
+    /// Keeps their bytes counted until they are sent.
+    pub held: Option<Slot>,
+}
+
+/// What the engine gave.
+struct Done {
+    reply: Reply,
+    times: Times,
+    /// Numbers of a token's vector.
+    width: usize,
+    held: Option<Slot>,
+}
+
 /// Where the time of a request went.
 #[derive(Clone, Copy, Default)]
 struct Times {
@@ -64,6 +85,9 @@ struct Times {
     waited: Duration,
 }
 
+/// So many answers as large as they may be are held at a time.
+const ANSWER_SHARE: usize = 2;
+
 /// Texts to vectors.
 pub struct Embedder {
     registry: Arc<Registry>,
@@ -72,17 +96,20 @@ pub struct Embedder {
     limits: RequestLimits,
     /// Bytes that are held, when they are bounded.
     bytes: Option<Slots>,
+    /// Bytes of token vectors that are held: as many, and others, so that slow readers of them keep no request out.
+    answers: Option<Slots>,
 }
 
 impl Embedder {
     /// An embedder over these models.
     pub fn new(registry: Arc<Registry>, aliases: Aliases, metrics: Arc<Metrics>, limits: RequestLimits) -> Self {
-        Self { registry, aliases, metrics, limits, bytes: None }
+        Self { registry, aliases, metrics, limits, bytes: None, answers: None }
     }
 
-    /// The same; the bytes of its texts are counted among these.
+    /// The same; the bytes of its texts are counted among these, and those of token vectors are bounded by as many.
     #[must_use]
     pub fn within(mut self, bytes: Slots) -> Self {
+        self.answers = Some(Slots::new(bytes.most()));
         self.bytes = Some(bytes);
         self
     }
@@ -142,16 +169,29 @@ impl Embedder {
     ///
     /// # Errors
     /// Limits, an unknown model, no room, no time.
-    pub async fn embed(&self, mut ask: Ask) -> Result<Reply, EmbedFault> {
+    pub async fn embed(&self, ask: Ask) -> Result<Reply, EmbedFault> {
+        self.counted(ask, Wanted::Pooled).await.map(|done| done.reply)
+    }
+
+    /// A vector for each token of texts, as the graph gives it.
+    ///
+    /// # Errors
+    /// As [`embed`](Self::embed); more bytes than may be held; a graph that gives none.
+    pub async fn embed_tokens(&self, ask: Ask) -> Result<TokenReply, EmbedFault> {
+        let Done { reply, width, held, .. } = self.counted(ask, Wanted::Tokens).await?;
+        Ok(TokenReply { vectors: reply.vectors, width, held })
+    }
+
+    async fn counted(&self, mut ask: Ask, wanted: Wanted) -> Result<Done, EmbedFault> {
         let began = Instant::now();
         let texts = std::mem::take(&mut ask.texts);
         let count = texts.len();
         let named = ask.model.take();
         let model = &*self.model(named.as_deref());
         let under_way = self.metrics.enter(model);
-        let answer = caught(self.answer(model, &ask, texts, began)).await.and_then(|answer| answer);
+        let answer = caught(self.answer(model, &ask, texts, wanted, began)).await.and_then(|answer| answer);
         let took = began.elapsed();
-        let times = answer.as_ref().map(|(_, times)| *times).unwrap_or_default();
+        let times = answer.as_ref().map(|done| done.times).unwrap_or_default();
         let code = answer.as_ref().err().map(|fault| fault.code);
         let Times { tokenising, waited, .. } = times;
         under_way.end(&Request { model, code, texts: count, took, tokenising, waited });
@@ -159,14 +199,14 @@ impl Embedder {
             // A name that a client made up goes no further than to the client.
             model: if self.metrics.knows(model) { model } else { "unknown" }.to_owned(),
             texts: count,
-            tokens: answer.as_ref().map_or(0, |(reply, _)| reply.tokens),
+            tokens: answer.as_ref().map_or(0, |done| done.reply.tokens),
             code,
             began: times.began.unwrap_or(began),
             tokenising,
             waited,
             ended: began + took,
         });
-        answer.map(|(reply, _)| Reply { took, ..reply })
+        answer.map(|done| Done { reply: Reply { took, ..done.reply }, ..done })
     }
 
     async fn answer(
@@ -174,8 +214,9 @@ impl Embedder {
         model: &str,
         ask: &Ask,
         texts: Vec<String>,
+        wanted: Wanted,
         began: Instant,
-    ) -> Result<(Reply, Times), EmbedFault> {
+    ) -> Result<Done, EmbedFault> {
         self.within_limits(&texts)?;
         let _held = self.hold(&texts)?;
         let deadline = began + ask.time.unwrap_or(self.limits.time).min(self.limits.time);
@@ -189,7 +230,10 @@ impl Embedder {
             deadline,
         };
         let ready = Instant::now();
-        let done = engine.embed(texts, wish).await?;
+        let (done, held) = match wanted {
+            Wanted::Pooled => (engine.embed(texts, wish).await?, None),
+            Wanted::Tokens => engine.embed_tokens(texts, wish, |bytes| self.room(bytes)).await?,
+        };
         let reply = Reply {
             vectors: done.vectors,
             model: engine.name().to_owned(),
@@ -197,17 +241,28 @@ impl Embedder {
             tokens: done.tokens,
             took: Duration::ZERO,
         };
-        Ok((reply, Times { began: Some(ready), tokenising: done.tokenising, waited: done.waited }))
+        let times = Times { began: Some(ready), tokenising: done.tokenising, waited: done.waited };
+        Ok(Done { reply, times, width: engine.folder.width, held })
     }
 
     /// Counts the bytes of the texts while they are held: the gate knows only what the headers say.
     fn hold(&self, texts: &[String]) -> Result<Option<Slot>, EmbedFault> {
         let Some(bytes) = &self.bytes else { return Ok(None) };
-        let held = bytes.take_many(texts.iter().map(String::len).sum());
-        held.map(Some).ok_or_else(|| {
-            let message = admission::heavy(bytes).message;
-            EmbedFault::new(Code::Overloaded, message).again_after(Duration::from_secs(1))
-        })
+        take(bytes, texts.iter().map(String::len).sum())
+    }
+
+    /// Counts the bytes of an answer that is much larger than its request.
+    fn room(&self, wanted: usize) -> Result<Option<Slot>, EmbedFault> {
+        let Some(bytes) = &self.answers else { return Ok(None) };
+        let most = bytes.most() / ANSWER_SHARE;
+        if wanted > most {
+            let message = format!(
+                "the vectors of all tokens have {wanted} bytes; at most {most} are given, a part of --max-bytes-under-way: send fewer \
+                 texts at a time, or shorter ones"
+            );
+            return Err(EmbedFault::new(Code::InputTooLong, message));
+        }
+        take(bytes, wanted)
     }
 
     fn within_limits(&self, texts: &[String]) -> Result<(), EmbedFault> {
@@ -231,4 +286,12 @@ impl Embedder {
             }
         }
     }
+}
+
+/// Takes these bytes, or says when to ask again.
+fn take(bytes: &Slots, count: usize) -> Result<Option<Slot>, EmbedFault> {
+    bytes.take_many(count).map(Some).ok_or_else(|| {
+        let message = admission::heavy(bytes).message;
+        EmbedFault::new(Code::Overloaded, message).again_after(Duration::from_secs(1))
+    })
 }

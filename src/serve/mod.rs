@@ -53,7 +53,7 @@ use shutdown::{Phase, Stop};
 use trace::Tracer;
 
 pub use config::Config;
-pub use embedder::{Ask, Embedder, Reply};
+pub use embedder::{Ask, Embedder, Reply, TokenReply};
 pub use log::Log;
 pub use metrics::Metrics;
 pub use shutdown::Ended;

@@ -150,7 +150,9 @@ impl Problem {
             Cause::Engine(Code::InvalidRequest | Code::InputTooLong) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "Validation")
             }
-            Cause::Engine(Code::Internal) | Cause::Unable => (StatusCode::FAILED_DEPENDENCY, "Backend"),
+            Cause::Engine(Code::Internal | Code::NotSupported) | Cause::Unable => {
+                (StatusCode::FAILED_DEPENDENCY, "Backend")
+            }
             _ => match self.status {
                 status @ (StatusCode::TOO_MANY_REQUESTS | StatusCode::GATEWAY_TIMEOUT) => (status, "Overloaded"),
                 status @ StatusCode::SERVICE_UNAVAILABLE => (status, "Unhealthy"),
@@ -244,6 +246,7 @@ fn status(code: Code) -> StatusCode {
         Code::Overloaded => StatusCode::TOO_MANY_REQUESTS,
         Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
         Code::ModelLoading | Code::ModelFailed | Code::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+        Code::NotSupported => StatusCode::NOT_IMPLEMENTED,
         Code::NotFinite | Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -292,6 +295,7 @@ mod tests {
             (engine(Code::Overloaded), 429, "Overloaded", 429),
             (engine(Code::ModelLoading), 503, "Unhealthy", 503),
             (engine(Code::Internal), 424, "Backend", 500),
+            (engine(Code::NotSupported), 424, "Backend", 501),
             (Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR), 500, "Backend", 500),
             (Problem::of_status(StatusCode::UNAUTHORIZED), 401, "Validation", 401),
         ];

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
 use super::{Engine, Wish};
+use crate::inference::batch::Wanted;
 use crate::inference::fault::{Code, EmbedFault};
 use crate::inference::queue::Item;
 use crate::inference::ticket::Ticket;
@@ -21,7 +22,7 @@ static TOKENISING: LazyLock<Semaphore> =
 /// Vectors as the model gives them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fresh {
-    /// By the places of the texts; empty where none was asked for.
+    /// By the places of the texts; empty where none was asked for. Vectors of tokens are one after another.
     pub vectors: Vec<Vec<f32>>,
     /// Place of each text, its tokens, and whether it was cut.
     pub read: Vec<(usize, usize, bool)>,
@@ -31,12 +32,27 @@ pub(super) struct Fresh {
     pub waited: Duration,
 }
 
+/// Texts that were tokenised.
+#[derive(Debug)]
+pub(super) struct Read {
+    /// Each with its place.
+    pub tokens: Vec<(usize, Tokens)>,
+    /// Time that it took.
+    pub took: Duration,
+}
+
 /// A text with its place in its request.
 pub(super) type Placed = (usize, String);
 
 impl Engine {
     /// Vectors of these texts of a request that has `all` of them.
     pub(super) async fn fresh(&self, texts: Vec<Placed>, all: usize, wish: &Wish) -> Result<Fresh, EmbedFault> {
+        let read = self.read(texts, wish).await?;
+        self.run_read(read, all, Wanted::Pooled, wish).await
+    }
+
+    /// The tokens of texts; a request that has no chance to be run in time is refused before that.
+    pub(super) async fn read(&self, texts: Vec<Placed>, wish: &Wish) -> Result<Read, EmbedFault> {
         let bytes = texts.iter().map(|(_, text)| text.len());
         let guesses = bytes.clone().map(|bytes| self.guess.tokens(bytes));
         let foreseen = self.shared.queue.foresee(guesses, wish.deadline);
@@ -48,12 +64,24 @@ impl Engine {
         let (began, bytes): (_, Vec<usize>) = (Instant::now(), bytes.collect());
         let prompt = self.prompt(wish.prompt_name.as_deref())?;
         let tokens = self.tokenise_all(texts, prompt, wish).await?;
-        let tokenising = began.elapsed();
-        if tokens.is_empty() {
-            return Ok(Fresh { tokenising, ..Fresh::default() });
-        }
+        let took = began.elapsed();
         for (bytes, (_, tokens)) in bytes.into_iter().zip(&tokens).filter(|(_, (_, tokens))| !tokens.cut) {
             self.guess.learn(bytes, tokens.ids.len());
+        }
+        Ok(Read { tokens, took })
+    }
+
+    /// The vectors of what was tokenised, of a request that has `all` texts.
+    pub(super) async fn run_read(
+        &self,
+        read: Read,
+        all: usize,
+        wanted: Wanted,
+        wish: &Wish,
+    ) -> Result<Fresh, EmbedFault> {
+        let Read { tokens, took: tokenising } = read;
+        if tokens.is_empty() {
+            return Ok(Fresh { tokenising, ..Fresh::default() });
         }
         let read = tokens.iter().map(|(place, tokens)| (*place, tokens.ids.len(), tokens.cut)).collect();
         let (ticket, waiting) = Ticket::part(all, tokens.len());
@@ -61,6 +89,7 @@ impl Engine {
         let item = |(place, tokens): (usize, Tokens)| Item {
             ids: tokens.ids,
             prompt: tokens.prompt,
+            wanted,
             place,
             ticket: ticket.clone(),
             since,

@@ -4,6 +4,7 @@ mod cached;
 mod check;
 mod fresh;
 mod guess;
+mod tokens;
 
 use std::fmt;
 use std::sync::Arc;
@@ -187,9 +188,18 @@ impl Engine {
     /// # Errors
     /// A text that is too long, no room, no time.
     pub async fn embed(&self, texts: Vec<String>, wish: Wish) -> Result<Embedded, EmbedFault> {
+        self.in_time(wish.deadline, self.answer(texts, &wish)).await
+    }
+
+    /// What comes of `work` before the deadline; its time counts when it goes well.
+    async fn in_time<T>(
+        &self,
+        deadline: Instant,
+        work: impl Future<Output = Result<T, EmbedFault>>,
+    ) -> Result<T, EmbedFault> {
         let began = Instant::now();
         let late = |_| Err(self.late());
-        let done = tokio::time::timeout_at(wish.deadline.into(), self.answer(texts, &wish)).await.unwrap_or_else(late);
+        let done = tokio::time::timeout_at(deadline.into(), work).await.unwrap_or_else(late);
         if done.is_ok() {
             self.pace.add(began.elapsed());
         }

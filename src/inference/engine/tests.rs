@@ -271,3 +271,52 @@ async fn a_text_that_was_cut_is_refused_from_the_cache_too() {
     assert_eq!(run(), 1);
     assert_eq!(engine.embed(long, within(LONG)).await.unwrap_err().code, Code::InputTooLong);
 }
+
+/// Gives each token a vector of its id.
+struct Each(Arc<AtomicUsize>);
+
+impl Backend for Each {
+    fn run(&mut self, batch: &Batch, read: &mut dyn FnMut(Output<'_>)) -> Result<(), String> {
+        self.0.fetch_add(batch.rows, Ordering::Relaxed);
+        let vectors: Vec<f32> = batch.ids.iter().flat_map(|id| [*id as f32 + 1.0; 8]).collect();
+        read(Output::Tokens(&vectors));
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn token_vectors_share_batches_with_others_and_are_not_kept() {
+    let rows = Arc::new(AtomicUsize::new(0));
+    let engine = start(Box::new(Each(rows.clone()))).unwrap().with_cache(VectorCache::new(1 << 20));
+    let texts = || vec!["of".to_owned(), "the of the".to_owned()];
+    let before = rows.load(Ordering::Relaxed);
+    let tokens = || engine.embed_tokens(texts(), within(LONG), Ok);
+    let (one, pooled, two) = tokio::join!(tokens(), engine.embed(texts(), within(LONG)), tokens());
+    let ((one, room), pooled, (two, _)) = (one.unwrap(), pooled.unwrap(), two.unwrap());
+    assert_eq!(rows.load(Ordering::Relaxed) - before, 6, "each is run");
+    assert_eq!((room, one.tokens), (8 * 8 * 4, 8));
+    assert_eq!(one.vectors, two.vectors);
+    for (text, (flat, vector)) in texts().iter().zip(one.vectors.iter().zip(&pooled.vectors)) {
+        let ids = engine.tokenise(text).unwrap().ids;
+        let wanted: Vec<f32> = ids.iter().flat_map(|id| [*id as f32 + 1.0; 8]).collect();
+        assert_eq!(*flat, wanted, "as the graph gives them");
+        assert!(vector.len() == 8 && (vector[0] - 8.0_f32.sqrt().recip()).abs() < 1e-6, "{vector:?}");
+    }
+    let none = |bytes| Err::<(), _>(EmbedFault::new(Code::Overloaded, format!("{bytes} bytes")));
+    let before = rows.load(Ordering::Relaxed);
+    let fault = engine.embed_tokens(texts(), within(LONG), none).await.expect_err("there is no room");
+    assert!(fault.code == Code::Overloaded && fault.message == "256 bytes", "{fault}");
+    assert_eq!(rows.load(Ordering::Relaxed), before, "what has no room is not run");
+}
+
+#[tokio::test]
+async fn a_graph_that_pools_has_no_token_vectors_and_those_beside_get_theirs() {
+    let engine = start(Odd::new().0).unwrap();
+    let tokens = engine.embed_tokens(vec!["of".to_owned()], within(LONG), |_| Ok(()));
+    let (tokens, pooled) = tokio::join!(tokens, ask(&engine, &["of", "the"]));
+    assert_eq!(tokens.expect_err("it pools").code, Code::NotSupported);
+    assert_eq!(pooled.unwrap().vectors.len(), 2);
+    assert_eq!(engine.unsound(), None);
+    let fault = engine.embed_tokens(vec![BREAKS.to_owned()], within(LONG), |_| Ok(())).await.expect_err("it panics");
+    assert_eq!(fault.code, Code::Internal, "{fault}");
+}

@@ -4,7 +4,7 @@ mod layers;
 mod pooling;
 
 use super::backend::Output;
-use super::batch::Batch;
+use super::batch::{Batch, Wanted};
 use super::folder::{FolderFault, ModelFolder, Pools};
 
 use layers::Layer;
@@ -36,7 +36,8 @@ impl Head {
         self.dimension
     }
 
-    /// The vectors of a batch, one for each row.
+    /// The vectors of a batch, one for each row; where the vectors of its tokens are wanted, these one after another. A graph that
+    /// pools has none of tokens: then it is the vector of the text all the same.
     ///
     /// # Errors
     /// The graph gave another number of numbers than the folder says, or vectors of tokens where no pooling is known.
@@ -55,9 +56,11 @@ impl Head {
             return Err("a text of no tokens has no vector".to_owned());
         }
         for (row, numbers) in all.chunks_exact(each).enumerate() {
-            vectors.push(match output {
-                Output::Pooled(_) => numbers.to_vec(),
-                Output::Tokens(_) => self.vector(&numbers[..batch.lengths[row] * self.width], batch.skips[row])?,
+            let own = || &numbers[..batch.lengths[row] * self.width];
+            vectors.push(match (output, batch.wanted[row]) {
+                (Output::Pooled(_), _) => numbers.to_vec(),
+                (Output::Tokens(_), Wanted::Tokens) => own().to_vec(),
+                (Output::Tokens(_), Wanted::Pooled) => self.vector(own(), batch.skips[row])?,
             });
         }
         Ok(())
@@ -119,6 +122,20 @@ mod tests {
         }
         head(Pooling::Mean).vectors(Output::Pooled(&hidden[..4]), &batch(), &mut vectors).unwrap();
         assert_eq!(vectors, [[1.0, 2.0], [3.0, 4.0]]);
+    }
+
+    #[test]
+    fn vectors_of_tokens_are_those_of_the_graph() {
+        let hidden = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 99.0, 99.0];
+        let (mut batch, mut vectors) = (batch(), Vec::new());
+        batch.wanted[1] = Wanted::Tokens;
+        head(Pooling::Mean).vectors(Output::Tokens(&hidden), &batch, &mut vectors).unwrap();
+        assert_eq!(vectors, [[2.0, 3.0], [5.0, 6.0]], "padding is left out");
+        batch.wanted = vec![Wanted::Tokens, Wanted::Pooled];
+        head(Pooling::Mean).vectors(Output::Tokens(&hidden), &batch, &mut vectors).unwrap();
+        assert_eq!(vectors, [vec![1.0, 2.0, 3.0, 4.0], vec![5.0, 6.0]]);
+        batch.fill([&[1_u32][..]].into_iter(), 0);
+        assert_eq!(batch.wanted, [Wanted::Pooled], "the next batch begins anew");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::batch::Wanted;
 use super::fault::{Code, EmbedFault};
 use super::ticket::Ticket;
 
@@ -34,6 +35,8 @@ pub struct Item {
     pub ids: Box<[u32]>,
     /// Tokens at its beginning that belong to a prompt.
     pub prompt: usize,
+    /// Which of its vectors.
+    pub wanted: Wanted,
     /// Its place in its request.
     pub place: usize,
     /// The request.

@@ -16,6 +16,7 @@ fn put(queue: &Queue, lengths: &[usize], limit: Duration) -> Result<Waiting, Emb
     let item = |(place, length): (usize, &usize)| Item {
         ids: vec![1; *length].into(),
         prompt: 0,
+        wanted: Wanted::Pooled,
         place,
         ticket: ticket.clone(),
         since: now,

@@ -21,6 +21,7 @@ fn grpc(code: Code) -> Grpc {
         Code::Overloaded => Grpc::ResourceExhausted,
         Code::DeadlineExceeded => Grpc::DeadlineExceeded,
         Code::ModelLoading | Code::ModelFailed | Code::ShuttingDown => Grpc::Unavailable,
+        Code::NotSupported => Grpc::Unimplemented,
         Code::NotFinite | Code::Internal => Grpc::Internal,
     }
 }

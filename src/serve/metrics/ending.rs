@@ -35,7 +35,7 @@ impl Ending {
     /// What a code means.
     pub fn of_code(code: Code) -> Self {
         match code {
-            Code::ModelNotFound | Code::InputTooLong | Code::InvalidRequest => Self::Invalid,
+            Code::ModelNotFound | Code::InputTooLong | Code::InvalidRequest | Code::NotSupported => Self::Invalid,
             Code::Overloaded | Code::ShuttingDown | Code::ModelLoading => Self::Refused,
             Code::ModelFailed | Code::DeadlineExceeded | Code::NotFinite | Code::Internal => Self::Error,
         }

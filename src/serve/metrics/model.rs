@@ -22,7 +22,7 @@ const TEXTS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.
 const TOKENS: &[f64] = &[16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0, 8192.0, 16_384.0, 32_768.0];
 
 /// Codes whose series are there from the beginning, so that a rate over them sees the first one.
-const CODES: [Code; 10] = [
+const CODES: [Code; 11] = [
     Code::ModelNotFound,
     Code::ModelLoading,
     Code::ModelFailed,
@@ -31,6 +31,7 @@ const CODES: [Code; 10] = [
     Code::Overloaded,
     Code::DeadlineExceeded,
     Code::ShuttingDown,
+    Code::NotSupported,
     Code::NotFinite,
     Code::Internal,
 ];
@@ -147,7 +148,7 @@ impl Families {
 #[derive(Debug)]
 pub struct ModelSeries {
     requests: [Counter; 5],
-    refused: [(Code, Counter); 10],
+    refused: [(Code, Counter); 11],
     pub latency: Histogram,
     pub texts: Histogram,
     pub tokenise: Histogram,

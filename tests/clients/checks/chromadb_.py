@@ -4,24 +4,24 @@ os.environ["ANONYMIZED_TELEMETRY"] = "False"
 
 import chromadb
 from chromadb.utils.embedding_functions import HuggingFaceEmbeddingServer, OpenAIEmbeddingFunction
-from common import FITTING, MODEL, TEXTS, URL, Checks, all_same
+from common import MODEL, TEXTS, URL, Checks, all_same
 
 check = Checks("chromadb", "chromadb")
 
 
 @check("HuggingFaceEmbeddingServer")
 def _():
-    all_same(HuggingFaceEmbeddingServer(url=URL)(FITTING), FITTING)
+    all_same(HuggingFaceEmbeddingServer(url=URL)(TEXTS))
 
 
 @check("HuggingFaceEmbeddingServer at /embed")
 def _():
-    all_same(HuggingFaceEmbeddingServer(url=f"{URL}/embed")(FITTING), FITTING)
+    all_same(HuggingFaceEmbeddingServer(url=f"{URL}/embed")(TEXTS))
 
 
 @check("a collection finds each text by itself")
 def _():
-    texts = [text for text in FITTING if text]
+    texts = [text for text in TEXTS if text]
     collection = chromadb.EphemeralClient().create_collection("texts", embedding_function=HuggingFaceEmbeddingServer(url=URL))
     collection.add(ids=[str(at) for at in range(len(texts))], documents=texts)
     found = collection.query(query_texts=texts, n_results=1)

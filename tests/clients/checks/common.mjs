@@ -10,9 +10,6 @@ const truth = new Map(
 export const LONG = [...truth.keys()].find((text) => text.length > 400);
 export const TEXTS = ["hello world", "", "the cache of an edge server", "Straße über naïve", "東京 世界", LONG];
 
-// Where a client does not say `truncate`, the server refuses a text that is too long, as TEI did before 1.9.
-export const FITTING = TEXTS.filter((text) => text !== LONG);
-
 export function same(vector, text) {
   const wanted = truth.get(text);
   assert.equal(vector.length, wanted.length);

@@ -14,8 +14,6 @@ FIXTURE = ROOT / "tests/fixtures/embedding" / MODEL
 TRUTH = {one["text"]: one["vector"] for one in json.loads((FIXTURE / "expected.json").read_text())["texts"]}
 LONG = next(text for text in TRUTH if len(text) > 400)
 TEXTS = ["hello world", "", "the cache of an edge server", "Straße über naïve", "東京 世界", LONG]
-# Where a client does not say `truncate`, the server refuses a text that is too long, as TEI did before 1.9.
-FITTING = [text for text in TEXTS if text != LONG]
 DIMENSION = len(TRUTH[""])
 
 

@@ -1,6 +1,6 @@
 import asyncio
 
-from common import DIMENSION, FITTING, LONG, TEXTS, TRUTH, URL, Checks, all_same, raised, same
+from common import DIMENSION, LONG, TEXTS, TRUTH, URL, Checks, all_same, raised, same
 from huggingface_hub import AsyncInferenceClient, InferenceClient
 from huggingface_hub.errors import HfHubHTTPError
 
@@ -17,7 +17,7 @@ def _():
 
 @check("feature_extraction of a batch")
 def _():
-    all_same(client.feature_extraction(FITTING), FITTING)
+    all_same(client.feature_extraction(TEXTS))
 
 
 @check("normalize, truncate, truncation_direction")

@@ -1,6 +1,6 @@
 import asyncio
 
-from common import FITTING, TEXTS, URL, Checks, all_same, same
+from common import TEXTS, URL, Checks, all_same, same
 from huggingface_hub import AsyncInferenceClient, InferenceClient
 from langchain_huggingface import HuggingFaceEndpointEmbeddings
 
@@ -12,7 +12,7 @@ model.client, model.async_client = InferenceClient(URL), AsyncInferenceClient(UR
 
 @check("embed_documents")
 def _():
-    all_same(model.embed_documents(FITTING), FITTING)
+    all_same(model.embed_documents(TEXTS))
 
 
 @check("embed_query")
@@ -22,7 +22,7 @@ def _():
 
 @check("with asyncio")
 def _():
-    all_same(asyncio.run(model.aembed_documents(FITTING)), FITTING)
+    all_same(asyncio.run(model.aembed_documents(TEXTS)))
 
 
 @check("model_kwargs")

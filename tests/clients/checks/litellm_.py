@@ -5,7 +5,7 @@ os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 os.environ["HUGGINGFACE_API_KEY"] = "none"
 
 import litellm
-from common import FITTING, LONG, MODEL, TEXTS, URL, Checks, all_same, raised, same
+from common import LONG, MODEL, TEXTS, URL, Checks, all_same, raised, same
 
 check = Checks("litellm", "litellm")
 litellm.telemetry = False
@@ -20,12 +20,12 @@ def vectors(answer):
 
 @check("huggingface/: a batch")
 def _():
-    all_same(vectors(litellm.embedding(input=FITTING, **TEI)), FITTING)
+    all_same(vectors(litellm.embedding(input=TEXTS, **TEI)))
 
 
 @check("huggingface/: with asyncio")
 def _():
-    all_same(vectors(asyncio.run(litellm.aembedding(input=FITTING, **TEI))), FITTING)
+    all_same(vectors(asyncio.run(litellm.aembedding(input=TEXTS, **TEI))))
 
 
 @check("huggingface/: a text that is cut")

@@ -31,7 +31,7 @@ pub async fn info(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
         "max_batch_tokens": engine.budget().tokens,
         "max_batch_requests": Value::Null,
         "max_client_batch_size": app.config.limits.texts,
-        "auto_truncate": false,
+        "auto_truncate": true,
         "tokenization_workers": app.config.workers,
         "version": env!("CARGO_PKG_VERSION"),
         "sha": Value::Null,

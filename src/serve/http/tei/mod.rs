@@ -1,10 +1,11 @@
-//! The shapes of text-embeddings-inference: `POST /embed`, and `POST /`, where its clients ask when they are given an address
+//! The shapes of text-embeddings-inference 1.9: `POST /embed`, and `POST /`, where its clients ask when they are given an address
 //! and nothing else.
 
 mod about;
 mod other;
 mod pieces;
 mod similarity;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -24,9 +25,10 @@ use crate::serve::problem::{Cause, Problem};
 use crate::serve::{App, Ask};
 
 pub use about::{info, ping};
-pub use other::{embed_all, embed_sparse, predict, rerank};
+pub use other::{embed_sparse, predict, rerank};
 pub use pieces::{decode, tokenize};
 pub use similarity::post as similarity;
+pub use tokens::embed_all;
 
 /// How texts are to be embedded; fields that nobody knows are not read, as there.
 #[derive(Clone, Debug, Default)]
@@ -39,12 +41,12 @@ struct How {
 }
 
 impl How {
-    /// As there, a text that is too long is refused unless it may be cut.
+    /// As there since 1.9, a text that is too long is cut unless `truncate` is false.
     fn ask(self, texts: Vec<String>, headers: &HeaderMap) -> Result<Ask, Refusal> {
         Ok(Ask {
             texts,
             normalise: self.normalize,
-            truncate: Some(self.truncate.unwrap_or(false)),
+            truncate: self.truncate,
             side: side(self.truncation_direction.as_deref())?,
             prompt_name: self.prompt_name,
             dimensions: self.dimensions,

@@ -1,4 +1,4 @@
-//! What text-embeddings-inference does with models of other kinds, and what the engine does not give: refused as there.
+//! What text-embeddings-inference does with models of other kinds: refused as there.
 
 use http::StatusCode;
 
@@ -23,12 +23,5 @@ pub async fn rerank() -> Refusal {
 pub async fn embed_sparse() -> Refusal {
     unable(
         "`embed_sparse` needs a model with SPLADE pooling, and dense vectors are served here: POST /embed gives them",
-    )
-}
-
-/// A vector for each token.
-pub async fn embed_all() -> Refusal {
-    unable(
-        "`embed_all` is not available: the vectors of a text's tokens are pooled where they are computed; POST /embed gives the text's",
     )
 }

@@ -1,0 +1,31 @@
+//! A vector for each token of a text, as the graph gives it: not pooled, not normalised, and never from the cache.
+
+use super::{Embedded, Engine, Wish};
+use crate::inference::batch::Wanted;
+use crate::inference::fault::EmbedFault;
+
+impl Engine {
+    /// The vectors of these texts' tokens, special tokens and prompts included: for each text those of its tokens one after another,
+    /// [`width`](crate::inference::folder::ModelFolder::width) numbers each. They are many: before they are made, `room` is told
+    /// their bytes, and refuses them, or gives what the caller holds as long as it has them.
+    ///
+    /// # Errors
+    /// As [`embed`](Self::embed); there is no room; the graph gives vectors of whole texts only (`NOT_SUPPORTED`).
+    pub async fn embed_tokens<R>(
+        &self,
+        texts: Vec<String>,
+        wish: Wish,
+        room: impl FnOnce(usize) -> Result<R, EmbedFault>,
+    ) -> Result<(Embedded, R), EmbedFault> {
+        let work = async {
+            let all = texts.len();
+            let read = self.read(texts.into_iter().enumerate().collect(), &wish).await?;
+            let tokens = read.tokens.iter().map(|(_, tokens)| tokens.ids.len()).sum::<usize>();
+            let held = room(tokens.saturating_mul(self.folder.width).saturating_mul(size_of::<f32>()))?;
+            let fresh = self.run_read(read, all, Wanted::Tokens, &wish).await?;
+            let (vectors, tokenising, waited) = (fresh.vectors, fresh.tokenising, fresh.waited);
+            Ok((Embedded { vectors, tokens, tokenising, waited }, held))
+        };
+        self.in_time(wish.deadline, work).await
+    }
+}
