@@ -185,3 +185,42 @@ fn vectors_are_kept_and_counted() {
     assert_eq!(ask(&server, &["hello world"]).1["embeddings"][0], first["embeddings"][0]);
     assert!(!server.get("/metrics").1.contains("akidb_vector_cache"));
 }
+
+#[test]
+fn weights_that_are_cut_off_or_written_to_change_nothing_for_a_loaded_model() {
+    for fixture in ["arch-external-data", "arch-external-torch"] {
+        let store = store(fixture);
+        let data = std::fs::read_dir(store.path().join("tiny")).unwrap().map(|entry| entry.unwrap().path());
+        let data = data.into_iter().find(|path| path.to_string_lossy().contains("data")).expect("external data");
+        let server = Server::start(of(store.path()).args(["--vector-cache", "0"]));
+        let ask = |text: &str| {
+            let (status, answer) = server.post("/api/v1/embed", &json!({"inputs": text}));
+            assert_eq!(status, 200, "{fixture}: {answer}");
+            answer["embeddings"].clone()
+        };
+        let before = ask("hello world");
+        let length = std::fs::metadata(&data).unwrap().len() as usize;
+        std::fs::write(&data, vec![7; length]).unwrap();
+        assert_eq!(ask("hello world"), before, "{fixture}: written to in place");
+        std::fs::OpenOptions::new().write(true).open(&data).unwrap().set_len(0).unwrap();
+        for number in 0..50 {
+            ask(&format!("the cache of an edge server {number}"));
+        }
+        assert_eq!(ask("hello world"), before, "{fixture}: cut off");
+    }
+}
+
+#[test]
+fn files_that_are_not_plain_are_refused_and_hold_nobody() {
+    for file in ["config.json", "modules.json", "model.onnx", "tokenizer.json"] {
+        let store = store("tiny");
+        let path = store.path().join("tiny").join(file);
+        std::fs::remove_file(&path).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        let server = Server::start_cold(&mut of(store.path()));
+        let (status, answer) = server.post("/api/v1/embed", &json!({"inputs": "hello"}));
+        assert!((500..600).contains(&status), "{file}: {status} {answer}");
+        assert_eq!(server.get("/health").0, 200, "{file}");
+    }
+}

@@ -32,6 +32,10 @@ pub struct GraphFile {
 /// It cannot be read, is cut off, or names a file outside of its folder.
 pub fn read(graph: &Path) -> Result<GraphFile, String> {
     let text = |why: std::io::Error| why.to_string();
+    // A pipe would be waited for.
+    if !std::fs::metadata(graph).map_err(text)?.is_file() {
+        return Err("it is not a plain file".to_owned());
+    }
     let file = File::open(graph).map_err(text)?;
     let end = file.metadata().map_err(text)?.len();
     let mut message = Message { file: BufReader::with_capacity(1 << 16, file), at: 0 };

@@ -90,6 +90,7 @@ pub fn registry(
     let loader = OnnxLoader {
         runtime,
         choice: config.choice.clone(),
+        most: config.limits.model_bytes,
         default_model: config.model.clone(),
         start: sessions(config),
         settings: settings(config),

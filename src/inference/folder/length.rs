@@ -88,10 +88,9 @@ pub(super) fn longest(
     // XLNet writes -1 for no limit.
     let positions = config.positions().and_then(|positions| usize::try_from(positions).ok());
     let positions = positions.map(|positions| positions.saturating_sub(config.first_position()));
-    let tokenizer = tokenizer.model_max_length.filter(|length| *length >= 1.0 && *length < 1e6);
     let processor = sentence.processor_kwargs.as_ref().and_then(|processor| processor.model_max_length);
     let call = sentence.processing_kwargs.text.max_length.or(sentence.processing_kwargs.common.max_length);
-    let said = call.or(sentence.max_seq_length).or(processor).or(tokenizer.map(|length| length as usize));
+    let said = call.or(sentence.max_seq_length).or(processor).or(tokenizer.longest());
     let longest = said.or(positions).unwrap_or(UNSAID).min(positions.unwrap_or(usize::MAX));
     if (3..=1_000_000).contains(&longest) {
         return Ok(longest);

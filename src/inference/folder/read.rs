@@ -8,6 +8,9 @@ use serde::de::DeserializeOwned;
 
 use super::FolderFault;
 
+/// The small files of a model are no larger.
+const LARGEST: u64 = 16 << 20;
+
 /// A file that has to be there.
 pub(super) fn must<T: DeserializeOwned>(file: &Path, what: &str) -> Result<T, FolderFault> {
     may(file)?.ok_or_else(|| missing(file, what))
@@ -15,6 +18,14 @@ pub(super) fn must<T: DeserializeOwned>(file: &Path, what: &str) -> Result<T, Fo
 
 /// A file that may be there.
 pub(super) fn may<T: DeserializeOwned>(file: &Path) -> Result<Option<T>, FolderFault> {
+    match fs::metadata(file) {
+        // A pipe would be waited for, and a device read for ever.
+        Ok(about) if !about.is_file() => return Err(bad(file, "it is not a plain file")),
+        Ok(about) if about.len() > LARGEST => {
+            return Err(bad(file, format!("it has {} bytes; at most {LARGEST} are read", about.len())));
+        }
+        _ => {}
+    }
     match fs::read(file) {
         Ok(bytes) => {
             // Editors of other systems begin files with a byte order mark.

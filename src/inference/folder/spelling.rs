@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::FolderFault;
 use super::read::may;
@@ -29,8 +30,7 @@ pub struct Spelling {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct TokenizerConfig {
-    /// Some write 1e30 for no limit.
-    pub model_max_length: Option<f64>,
+    model_max_length: Value,
     tokenizer_class: Option<String>,
     do_lower_case: Option<bool>,
     strip_accents: Option<bool>,
@@ -43,6 +43,13 @@ impl TokenizerConfig {
     /// Reads the file; nothing said where it is not there.
     pub fn read(root: &Path) -> Result<Self, FolderFault> {
         Ok(may(&root.join("tokenizer_config.json"))?.unwrap_or_default())
+    }
+
+    /// The longest text, when it says one: some write 1e30 for no limit, or a number as a text.
+    pub fn longest(&self) -> Option<usize> {
+        let text = |text: &str| text.parse().ok();
+        let length = self.model_max_length.as_f64().or_else(|| text(self.model_max_length.as_str()?))?;
+        (1.0..1e6).contains(&length).then_some(length as usize)
     }
 
     /// What it says. Only classes that know a rule of their own go before `tokenizer.json`.

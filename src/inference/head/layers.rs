@@ -11,6 +11,9 @@ use crate::inference::folder::{Activation, Dense, Step};
 /// Added to the variance by PyTorch's `nn.LayerNorm`.
 const EPSILON: f32 = 1e-5;
 
+/// The weights of a layer are no larger.
+const LARGEST: u64 = 1 << 30;
+
 /// A layer with its weights.
 pub(super) enum Layer {
     Dense { weight: Vec<f32>, bias: Vec<f32>, residual: Residual, activation: Activation, from: usize },
@@ -91,6 +94,10 @@ impl Layer {
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, String> {
+    let about = std::fs::metadata(file).map_err(|why| why.to_string())?;
+    if !about.is_file() || about.len() > LARGEST {
+        return Err(format!("it is not a plain file of at most {LARGEST} bytes"));
+    }
     std::fs::read(file).map_err(|why| why.to_string())
 }
 

@@ -11,12 +11,14 @@ mod shared_weights;
 pub use library::Runtime;
 pub use session::{Start, open};
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::cache::VectorCache;
 use super::engine::{Engine, Settings};
 use super::event::Listener;
 use super::folder::{Choice, FolderFault, ModelFolder};
+use super::graph_file;
 use super::registry::{Loader, Source};
 
 /// Loads folders as sessions of ONNX Runtime.
@@ -27,6 +29,8 @@ pub struct OnnxLoader {
     pub choice: Choice,
     /// The model whose graph the choice may name.
     pub default_model: String,
+    /// Bytes that the weights of a model may have.
+    pub most: u64,
     /// How sessions are made.
     pub start: Start,
     /// How models are run.
@@ -43,9 +47,34 @@ impl Loader for OnnxLoader {
         let graph = self.choice.graph.clone().filter(|_| name == self.default_model);
         let wanted = Choice { variant, graph, ..self.choice };
         let folder = ModelFolder::open(&source.folder, &wanted)?;
+        self.fits(&folder)?;
         let sessions = open(&self.runtime, &folder, &self.start)?;
         let version = folder.version(sessions.arithmetic)?;
         Engine::start(name, folder, version, sessions, &self.settings, self.listener.clone())
             .map(|engine| engine.with_cache(self.cache.clone()))
+    }
+}
+
+impl OnnxLoader {
+    /// The graph and the files of its weights are plain files, and no larger than the memory of all models.
+    fn fits(&self, folder: &ModelFolder) -> Result<(), FolderFault> {
+        let bad = |file: &Path, why: String| FolderFault::Bad { file: file.display().to_string(), why };
+        let size = |file: &Path| match std::fs::metadata(file) {
+            Ok(about) if about.is_file() => Ok(about.len()),
+            Ok(_) => Err(bad(file, "it is not a plain file".to_owned())),
+            Err(why) => Err(bad(file, why.to_string())),
+        };
+        let mut all = size(&folder.graph)?;
+        for file in graph_file::read(&folder.graph).map_err(|why| bad(&folder.graph, why))?.external {
+            all = all.saturating_add(size(&file)?);
+        }
+        if all <= self.most {
+            return Ok(());
+        }
+        let most = self.most;
+        Err(bad(
+            &folder.graph,
+            format!("its weights have {all} bytes, and all models may have {most}: see --model-memory"),
+        ))
     }
 }

@@ -8,8 +8,9 @@ use std::path::{Component, Path};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use half::{bf16, f16};
 use ort::session::builder::{PrepackedWeights, SessionBuilder};
-use ort::value::{DynValue, Tensor};
+use ort::value::{DynValue, PrimitiveTensorElementType, Tensor};
 use prost::Message;
 
 /// Smaller tensors are not worth a share: optimizers look into them.
@@ -54,10 +55,17 @@ struct Entry {
 const FLOAT: i32 = 1;
 const UINT8: i32 = 2;
 const INT8: i32 = 3;
+const INT32: i32 = 6;
+const INT64: i32 = 7;
+const FLOAT16: i32 = 10;
+const DOUBLE: i32 = 11;
+const BFLOAT16: i32 = 16;
 
 /// Weights by name, and where they lie once they are packed.
 pub struct SharedWeights {
     weights: Vec<(String, Arc<DynValue>)>,
+    /// Those that lie in files beside the graph.
+    external: Vec<(String, Arc<DynValue>)>,
     packed: PrepackedWeights,
 }
 
@@ -68,18 +76,27 @@ impl SharedWeights {
         let tensors = weights.and_then(|model| model.graph).map(|graph| graph.initializer).unwrap_or_default();
         let mut files = HashMap::new();
         let beside = graph.parent().unwrap_or(Path::new("."));
-        let one = |tensor: TensorProto| {
-            let bytes = tensor.raw_data.clone().or_else(|| external(&tensor, beside, &mut files))?;
-            let value = value(&tensor, &bytes)?;
-            Some((tensor.name?, Arc::new(value)))
-        };
-        Self { weights: tensors.into_iter().filter_map(one).collect(), packed: PrepackedWeights::new() }
+        let mut read = Self { weights: Vec::new(), external: Vec::new(), packed: PrepackedWeights::new() };
+        for tensor in tensors {
+            let (bytes, least, to) = match tensor.raw_data.clone() {
+                Some(bytes) => (Some(bytes), SMALLEST, &mut read.weights),
+                // ONNX Runtime would map the file: the process would end when somebody cuts it off, and vectors would change when
+                // it is written to. So all of it is read, however small.
+                None => (external(&tensor, beside, &mut files), 0, &mut read.external),
+            };
+            let value = bytes.and_then(|bytes| value(&tensor, &bytes, least));
+            to.extend(tensor.name.zip(value.map(Arc::new)));
+        }
+        read
     }
 
     /// Gives them to a session that is to be made.
     pub fn give(&self, mut builder: SessionBuilder) -> ort::Result<SessionBuilder> {
         for (name, value) in &self.weights {
             builder = builder.with_initializer(name, value.clone())?;
+        }
+        for (name, value) in &self.external {
+            builder = builder.with_external_initializer(name, value.clone())?;
         }
         Ok(builder.with_prepacked_weights(&self.packed)?)
     }
@@ -102,28 +119,36 @@ fn external(tensor: &TensorProto, beside: &Path, files: &mut HashMap<String, Byt
     (offset <= end && end <= file.len()).then(|| file.slice(offset..end))
 }
 
-/// A tensor of a type that weights have; nothing for small ones, other types, and sizes that do not fit.
-fn value(tensor: &TensorProto, bytes: &[u8]) -> Option<DynValue> {
+/// A tensor of a type that weights have; nothing for smaller ones than `least` bytes, other types, and sizes that do not fit.
+fn value(tensor: &TensorProto, bytes: &[u8], least: usize) -> Option<DynValue> {
     let shape = tensor.dims.clone();
     let numbers = shape.iter().try_fold(1_usize, |all, one| all.checked_mul(usize::try_from(*one).ok()?))?;
-    let size = match tensor.data_type? {
-        FLOAT => 4,
+    let kind = tensor.data_type?;
+    let size = match kind {
         UINT8 | INT8 => 1,
+        FLOAT16 | BFLOAT16 => 2,
+        FLOAT | INT32 => 4,
+        INT64 | DOUBLE => 8,
         _ => return None,
     };
-    if bytes.len() < SMALLEST || numbers.checked_mul(size)? != bytes.len() {
+    if bytes.len() < least || bytes.is_empty() || numbers.checked_mul(size)? != bytes.len() {
         return None;
     }
-    match tensor.data_type? {
-        FLOAT => {
-            let (fours, _) = bytes.as_chunks::<4>();
-            let floats: Vec<f32> = fours.iter().map(|four| f32::from_le_bytes(*four)).collect();
-            Tensor::from_array((shape, floats)).ok().map(Tensor::into_dyn)
-        }
-        UINT8 => Tensor::from_array((shape, bytes.to_vec())).ok().map(Tensor::into_dyn),
-        _ => {
-            let signed: Vec<i8> = bytes.iter().map(|byte| byte.cast_signed()).collect();
-            Tensor::from_array((shape, signed)).ok().map(Tensor::into_dyn)
-        }
+    match kind {
+        FLOAT => made(shape, bytes.as_chunks().0.iter().map(|four| f32::from_le_bytes(*four))),
+        INT32 => made(shape, bytes.as_chunks().0.iter().map(|four| i32::from_le_bytes(*four))),
+        INT64 => made(shape, bytes.as_chunks().0.iter().map(|eight| i64::from_le_bytes(*eight))),
+        DOUBLE => made(shape, bytes.as_chunks().0.iter().map(|eight| f64::from_le_bytes(*eight))),
+        FLOAT16 => made(shape, bytes.as_chunks().0.iter().map(|two| f16::from_le_bytes(*two))),
+        BFLOAT16 => made(shape, bytes.as_chunks().0.iter().map(|two| bf16::from_le_bytes(*two))),
+        UINT8 => made(shape, bytes.iter().copied()),
+        _ => made(shape, bytes.iter().map(|byte| byte.cast_signed())),
     }
+}
+
+fn made<T>(shape: Vec<i64>, numbers: impl Iterator<Item = T>) -> Option<DynValue>
+where
+    T: PrimitiveTensorElementType + std::fmt::Debug + Clone + 'static,
+{
+    Tensor::from_array((shape, numbers.collect::<Vec<T>>())).ok().map(Tensor::into_dyn)
 }

@@ -3,6 +3,7 @@
 mod spelling;
 
 use std::collections::HashMap;
+use std::panic::catch_unwind;
 use std::sync::{Arc, OnceLock};
 
 use tokenizers::{PostProcessor, Tokenizer, TruncationDirection, TruncationParams};
@@ -13,6 +14,9 @@ use super::folder::ModelFolder;
 const BYTES: usize = 16;
 /// So many times more are looked at when those gave too few tokens.
 const MORE: usize = 8;
+
+/// A tokenizer's file is no larger; those with 250,000 pieces have 17 MB.
+const LARGEST: u64 = 512 << 20;
 
 /// Which end of a text that is too long is cut off.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -60,8 +64,14 @@ impl TextTokenizer {
     /// What is wrong with the file.
     pub fn read(folder: &ModelFolder) -> Result<Self, String> {
         let file = &folder.tokenizer;
-        let mut tokenizer =
-            Tokenizer::from_file(file).map_err(|bad| format!("{} is not a tokenizer: {bad}", file.display()))?;
+        let about = std::fs::metadata(file).map_err(|bad| format!("{}: {bad}", file.display()))?;
+        if !about.is_file() || about.len() > LARGEST {
+            return Err(format!("{} is not a plain file of at most {LARGEST} bytes", file.display()));
+        }
+        // The library panics on some files.
+        let read = catch_unwind(|| Tokenizer::from_file(file));
+        let read = read.map_err(|_| format!("{} is damaged: the tokenizers library panics on it", file.display()))?;
+        let mut tokenizer = read.map_err(|bad| format!("{} is not a tokenizer: {bad}", file.display()))?;
         spelling::apply(&folder.spelling, &mut tokenizer)?;
         let side = folder.spelling.side.unwrap_or_else(|| side(&tokenizer));
         tokenizer.with_padding(None);

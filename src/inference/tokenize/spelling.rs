@@ -60,7 +60,7 @@ mod tests {
         let mut tokenizer = Tokenizer::from_file(root.join("tokenizer.json")).unwrap();
         apply(spelling, &mut tokenizer).unwrap();
         tokenizer.with_padding(None);
-        tokenizer.encode_fast(text, false).unwrap().get_tokens().to_vec()
+        tokenizer.encode(text, false).unwrap().get_tokens().to_vec()
     }
 
     #[test]

@@ -30,5 +30,5 @@ pub fn size(text: &str) -> Result<usize, String> {
         let number: usize = text.strip_suffix(unit)?.trim().parse().ok()?;
         number.checked_mul(*bytes).filter(|bytes| *bytes > 0)
     });
-    parsed.ok_or_else(|| format!("{text:?} is no size above zero, such as 8MiB or 65536"))
+    parsed.ok_or_else(|| format!("{text:?} is not a size such as 65536, 8MiB or 2GiB, above zero"))
 }

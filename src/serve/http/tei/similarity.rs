@@ -51,6 +51,7 @@ pub async fn compare(
     let how = How { normalize: Some(true), truncate, truncation_direction, prompt_name, dimensions: None };
     let texts = std::iter::once(source_sentence).chain(sentences).collect();
     let vectors = app.embedder.embed(how.ask(texts, headers)?).await?.vectors;
-    let cosine = |other: &Vec<f32>| vectors[0].iter().zip(other).map(|(one, other)| one * other).sum::<f32>();
+    let cosine =
+        |other: &Vec<f32>| vectors[0].iter().zip(other).map(|(one, other)| one * other).sum::<f32>().clamp(-1.0, 1.0);
     Ok(Json(vectors.iter().skip(1).map(cosine).collect::<Vec<f32>>()).into_response())
 }
