@@ -132,8 +132,7 @@ fn one(kind: Kind, seed: u64, from: u64, to: u64, counts: &mut Counts) -> u64 {
             let _ = sender.send(String::from_utf8_lossy(&piece).into_owned());
         }
     });
-    let (mut next, mut whole) = (from, false);
-    let mut hangs = false;
+    let (mut next, mut whole, mut hangs, mut began) = (from, false, false, false);
     loop {
         match receiver.recv_timeout(HANGS) {
             Ok(line) if line.contains("@end") => whole = true,
@@ -141,7 +140,10 @@ fn one(kind: Kind, seed: u64, from: u64, to: u64, counts: &mut Counts) -> u64 {
                 let (count, place) = line[1..].split_once(' ').unwrap_or(("1", &line));
                 *counts.panics.entry(place.to_owned()).or_default() += count.parse::<u64>().unwrap_or(1);
             }
-            Ok(line) => next = told(kind, seed, &line, counts).unwrap_or(next),
+            Ok(line) => {
+                began |= line.contains('@');
+                next = told(kind, seed, &line, counts).unwrap_or(next);
+            }
             Err(RecvTimeoutError::Timeout) => {
                 hangs = true;
                 break;
@@ -157,8 +159,10 @@ fn one(kind: Kind, seed: u64, from: u64, to: u64, counts: &mut Counts) -> u64 {
         return to;
     }
     let what = if hangs { format!("no end after {HANGS:?}") } else { format!("the process ended: {status}") };
+    assert!(began, "no case was tried: {what}");
     counts.cases += 1;
     counts.found.push(format!("{} seed {seed} case {next}: {what}", kind.name()));
+    println!("FOUND {} seed {seed} case {next}: {what}", kind.name());
     next + 1
 }
 

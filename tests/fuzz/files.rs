@@ -61,7 +61,7 @@ const SEEDS: [&str; 22] = [
     "arch-albert",
     "arch-bert-dense",
     "arch-camembert",
-    "arch-dense-pickle",
+    "arch-two-dense",
     "arch-external-data",
     "arch-fp16",
     "arch-gemma3",
@@ -224,14 +224,6 @@ impl Files {
         let ended = ended(|| load(runtime, &copy.root));
         std::fs::write(&copy.folder.graph, &copy.files[&name]).expect("it can be written");
         ended
-    }
-
-    /// Writes the damaged graph of a case to a file, for whoever wants to look at it.
-    pub fn keep_graph(&self, dice: &mut Dice, file: &Path) -> String {
-        let copy = dice.one(&self.copies);
-        let name = copy.folder.graph.strip_prefix(&copy.root).expect("it is in it").to_string_lossy().into_owned();
-        std::fs::write(file, proto::mutate(&copy.files[&name], dice)).expect("it can be written");
-        copy.root.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 }
 
