@@ -65,6 +65,7 @@ impl TextTokenizer {
             lower_case(&mut tokenizer)?;
         }
         tokenizer.with_padding(None);
+        once(&tokenizer).map_err(|why| format!("{}: {why}", file.display()))?;
         cut(&mut tokenizer, folder.longest, TruncationDirection::Right)?;
         let pad = folder.pad.unwrap_or_else(|| pad(&tokenizer));
         let mut read = Self {
@@ -165,6 +166,23 @@ fn cut(tokenizer: &mut Tokenizer, longest: usize, direction: TruncationDirection
     Ok(())
 }
 
+/// Refuses a template that repeats the text. What is cut off is kept for each repetition, combined with that of all others: memory
+/// grows as a power of their number.
+fn once(tokenizer: &Tokenizer) -> Result<(), String> {
+    let said = serde_json::to_value(tokenizer.get_post_processor()).map_err(|why| why.to_string())?;
+    match repeats(&said) {
+        0 | 1 => Ok(()),
+        times => Err(format!("its post_processor puts a text {times} times into `single`; a text is wanted once")),
+    }
+}
+
+/// How often the template of a processor, or one of several in a row, has the text.
+fn repeats(processor: &serde_json::Value) -> usize {
+    let list = |key: &str| processor[key].as_array().into_iter().flatten();
+    let own = list("single").filter(|piece| piece.get("Sequence").is_some()).count();
+    list("processors").map(repeats).fold(own, usize::max)
+}
+
 fn pad(tokenizer: &Tokenizer) -> u32 {
     let names = ["[PAD]", "<pad>", "<|endoftext|>"];
     names.iter().find_map(|name| tokenizer.token_to_id(name)).unwrap_or(0)
@@ -226,6 +244,27 @@ mod tests {
                 assert_eq!(early, tokenizer.whole(text, side).unwrap().0);
                 assert!(early.cut && early.ids.len() == tokenizer.longest());
             }
+        }
+    }
+
+    #[test]
+    fn a_template_that_repeats_the_text_is_refused() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/embedding/tiny");
+        let folder = ModelFolder::open(&root, &Default::default()).unwrap();
+        let mut whole: serde_json::Value = serde_json::from_slice(&std::fs::read(&folder.tokenizer).unwrap()).unwrap();
+        let text = serde_json::json!({"Sequence": {"id": "A", "type_id": 0}});
+        let template = serde_json::json!({
+            "type": "TemplateProcessing", "single": vec![text; 30], "pair": [], "special_tokens": {},
+        });
+        let place = tempfile::tempdir().unwrap();
+        let tokenizer = place.path().join("tokenizer.json");
+        for processor in [template.clone(), serde_json::json!({"type": "Sequence", "processors": [template]})] {
+            whole["post_processor"] = processor;
+            std::fs::write(&tokenizer, whole.to_string()).unwrap();
+            let why = TextTokenizer::read(&ModelFolder { tokenizer: tokenizer.clone(), longest: 3, ..folder.clone() })
+                .err()
+                .expect("it is refused");
+            assert!(why.contains("30 times"), "{why}");
         }
     }
 

@@ -113,12 +113,12 @@ impl Files {
             bytes
         } else {
             let mut whole = copy.tokenizer.clone();
-            for _ in 0..=dice.below(3) {
-                if dice.once_in(3) {
-                    let key = *dice.one(&["model", "normalizer", "pre_tokenizer", "post_processor", "decoder"]);
-                    whole[key] = dice.one(&self.pool).clone();
-                } else {
-                    json::mutate(&mut whole, &self.pool, dice);
+            for _ in 0..=dice.below(2) {
+                let key = *dice.one(&["model", "normalizer", "pre_tokenizer", "post_processor", "decoder"]);
+                let part = dice.one(&self.pool);
+                match whole.get_mut(key) {
+                    Some(place) if fits(key, part) => *place = part.clone(),
+                    _ => json::mutate(&mut whole, &self.pool, dice),
                 }
             }
             json::text(&whole, dice)
@@ -281,6 +281,19 @@ fn weights(bytes: &[u8], dice: &mut Dice) -> Vec<u8> {
         whole.truncate(dice.below(whole.len()));
     }
     whole
+}
+
+/// Whether a part may stand there.
+fn fits(key: &str, part: &Value) -> bool {
+    let kinds: &[&str] = match key {
+        "model" => &["BPE", "Unigram", "WordLevel", "WordPiece"],
+        "normalizer" => &["Replace", "BertNormalizer", "Precompiled", "Prepend", "Strip", "NFKD", "StripAccents", "Nmt", "ByteLevel", "Sequence"],
+        "pre_tokenizer" => &["Split", "ByteLevel", "Metaspace", "CharDelimiterSplit", "Punctuation", "Digits", "FixedLength", "UnicodeScripts", "Whitespace", "WhitespaceSplit", "BertPreTokenizer", "Sequence"],
+        "post_processor" => &["BertProcessing", "RobertaProcessing", "TemplateProcessing", "ByteLevel", "Sequence"],
+        _ => &["WordPiece", "BPEDecoder", "CTC", "Fuse", "ByteFallback", "Strip", "Replace", "ByteLevel", "Metaspace", "Sequence"],
+    };
+    let is_model = part.get("vocab").is_some();
+    is_model == (key == "model") && part["type"].as_str().is_some_and(|kind| kinds.contains(&kind))
 }
 
 /// Parts of tokenizers that are right by themselves, and wrong where they come to stand.
