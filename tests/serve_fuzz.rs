@@ -66,7 +66,10 @@ fn bodies(seed: u64, cases: u64) {
     let (before, began) = (resident_kb(&server), Instant::now());
     let seen = send(&server, seed, cases);
     let (after, took) = (resident_kb(&server), began.elapsed().as_secs_f64());
-    println!("bodies: {cases} cases with seed {seed}, {:.0} a second, RSS {before} KiB before, {after} KiB after", cases as f64 / took);
+    println!(
+        "bodies: {cases} cases with seed {seed}, {:.0} a second, RSS {before} KiB before, {after} KiB after",
+        cases as f64 / took
+    );
     println!("bodies: {seen:?}");
     assert_eq!(seen.values().sum::<u64>(), cases, "an answer for each");
     assert!(after < before + GROWTH_KB, "{before} KiB before, {after} KiB after");
@@ -102,7 +105,10 @@ fn files(kind: Kind, seed: u64, cases: u64) {
     });
     let (rate, name) = (cases as f64 / began.elapsed().as_secs_f64(), kind.name());
     println!("{name}: {cases} cases with seed {seed}, {rate:.0} a second, at most {} KiB", all.peak_kb);
-    println!("{name}: {} worked, {} were refused, {} panicked within bounds: {:?}", all.good, all.refused, all.panicked, all.panics);
+    println!(
+        "{name}: {} worked, {} were refused, {} panicked within bounds: {:?}",
+        all.good, all.refused, all.panicked, all.panics
+    );
     assert_eq!(all.cases, cases);
     assert!(all.found.is_empty(), "{}", all.found.join("\n"));
     assert!(all.good > 0 && all.refused > 0, "{all:?}");

@@ -168,7 +168,8 @@ impl Bodies {
     fn request(&self, dice: &mut Dice) -> Vec<u8> {
         let (body, encoding) = self.body(dice);
         let mut head = if dice.once_in(40) {
-            let query: String = (0..dice.below(60)).map(|_| *dice.one(&['a', '%', '0', 'f', '=', '&', '+', ';', '?', '/'])).collect();
+            let query: String =
+                (0..dice.below(60)).map(|_| *dice.one(&['a', '%', '0', 'f', '=', '&', '+', ';', '?', '/'])).collect();
             format!("GET /api/v1/embed?input={query} HTTP/1.1\r\nhost: a\r\n")
         } else {
             format!("POST {} HTTP/1.1\r\nhost: a\r\n", dice.one(&PATHS))

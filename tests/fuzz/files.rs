@@ -10,12 +10,12 @@ use akidb_edge::inference::canary::Question;
 use akidb_edge::inference::engine::{Engine, Settings};
 use akidb_edge::inference::event::Silence;
 use akidb_edge::inference::folder::{Arithmetic, ModelFolder, Variant};
+use akidb_edge::inference::graph_file;
 use akidb_edge::inference::head::Head;
 use akidb_edge::inference::onnx::provider::Device;
 use akidb_edge::inference::onnx::{self, Runtime, Start};
 use akidb_edge::inference::queue::Bounds;
 use akidb_edge::inference::tokenize::{Side, TextTokenizer};
-use akidb_edge::inference::graph_file;
 use akidb_edge::models::check;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -287,10 +287,45 @@ fn weights(bytes: &[u8], dice: &mut Dice) -> Vec<u8> {
 fn fits(key: &str, part: &Value) -> bool {
     let kinds: &[&str] = match key {
         "model" => &["BPE", "Unigram", "WordLevel", "WordPiece"],
-        "normalizer" => &["Replace", "BertNormalizer", "Precompiled", "Prepend", "Strip", "NFKD", "StripAccents", "Nmt", "ByteLevel", "Sequence"],
-        "pre_tokenizer" => &["Split", "ByteLevel", "Metaspace", "CharDelimiterSplit", "Punctuation", "Digits", "FixedLength", "UnicodeScripts", "Whitespace", "WhitespaceSplit", "BertPreTokenizer", "Sequence"],
+        "normalizer" => &[
+            "Replace",
+            "BertNormalizer",
+            "Precompiled",
+            "Prepend",
+            "Strip",
+            "NFKD",
+            "StripAccents",
+            "Nmt",
+            "ByteLevel",
+            "Sequence",
+        ],
+        "pre_tokenizer" => &[
+            "Split",
+            "ByteLevel",
+            "Metaspace",
+            "CharDelimiterSplit",
+            "Punctuation",
+            "Digits",
+            "FixedLength",
+            "UnicodeScripts",
+            "Whitespace",
+            "WhitespaceSplit",
+            "BertPreTokenizer",
+            "Sequence",
+        ],
         "post_processor" => &["BertProcessing", "RobertaProcessing", "TemplateProcessing", "ByteLevel", "Sequence"],
-        _ => &["WordPiece", "BPEDecoder", "CTC", "Fuse", "ByteFallback", "Strip", "Replace", "ByteLevel", "Metaspace", "Sequence"],
+        _ => &[
+            "WordPiece",
+            "BPEDecoder",
+            "CTC",
+            "Fuse",
+            "ByteFallback",
+            "Strip",
+            "Replace",
+            "ByteLevel",
+            "Metaspace",
+            "Sequence",
+        ],
     };
     let is_model = part.get("vocab").is_some();
     is_model == (key == "model") && part["type"].as_str().is_some_and(|kind| kinds.contains(&kind))
@@ -299,8 +334,21 @@ fn fits(key: &str, part: &Value) -> bool {
 /// Parts of tokenizers that are right by themselves, and wrong where they come to stand.
 fn pool() -> Vec<Value> {
     let patterns = [
-        "", "(?=)", "(a+)+$", "(x*)*y", ".{0,60000}", "((a{100}){100}){10}", r"\p{L}*", "(?i)É", r"\b", "^", "$", "[", "(?<=a*)b",
-        r"(\w+)\1", " ",
+        "",
+        "(?=)",
+        "(a+)+$",
+        "(x*)*y",
+        ".{0,60000}",
+        "((a{100}){100}){10}",
+        r"\p{L}*",
+        "(?i)É",
+        r"\b",
+        "^",
+        "$",
+        "[",
+        "(?<=a*)b",
+        r"(\w+)\1",
+        " ",
     ];
     let mut pool: Vec<Value> = patterns.iter().map(|pattern| json!({"Regex": pattern})).collect();
     for pattern in patterns {
@@ -362,7 +410,12 @@ fn pool() -> Vec<Value> {
         json!({"strategy": {"Fixed": 1_u64 << 40}, "direction": "Right", "pad_to_multiple_of": 0, "pad_id": 0, "pad_type_id": 0, "pad_token": "x"}),
     ]);
     for depth in [3, 8, 16, 24, 40] {
-        for (kind, key) in [("Sequence", "normalizers"), ("Sequence", "pretokenizers"), ("Sequence", "decoders"), ("Sequence", "processors")] {
+        for (kind, key) in [
+            ("Sequence", "normalizers"),
+            ("Sequence", "pretokenizers"),
+            ("Sequence", "decoders"),
+            ("Sequence", "processors"),
+        ] {
             let mut nested = json!({"type": "NFC"});
             for _ in 0..depth {
                 nested = json!({"type": kind, key: [nested]});
@@ -380,14 +433,49 @@ fn many() -> Vec<Value> {
 
 fn odd_text(dice: &mut Dice) -> String {
     let parts = [
-        "hello", " ", "world", "the", "a", "aaaaaaaa", "b", "\u{0}", "\u{301}\u{301}", "é", "É", "ß", "İ", "ﷺ", "🏳️‍🌈", "中文", "ไทย",
-        "\u{200b}", "\u{feff}", "\r\n", "\t", "##", "[CLS]", "[SEP]", "</s>", "<s>", "<|endoftext|>", "▁", "'s", "3.14", "\u{10ffff}",
-        "\u{1f468}\u{200d}", "ا", "\u{fffd}", "!!!", "x",
+        "hello",
+        " ",
+        "world",
+        "the",
+        "a",
+        "aaaaaaaa",
+        "b",
+        "\u{0}",
+        "\u{301}\u{301}",
+        "é",
+        "É",
+        "ß",
+        "İ",
+        "ﷺ",
+        "🏳️‍🌈",
+        "中文",
+        "ไทย",
+        "\u{200b}",
+        "\u{feff}",
+        "\r\n",
+        "\t",
+        "##",
+        "[CLS]",
+        "[SEP]",
+        "</s>",
+        "<s>",
+        "<|endoftext|>",
+        "▁",
+        "'s",
+        "3.14",
+        "\u{10ffff}",
+        "\u{1f468}\u{200d}",
+        "ا",
+        "\u{fffd}",
+        "!!!",
+        "x",
     ];
     match dice.below(8) {
         0 => String::new(),
         1 => dice.one(&parts).repeat(1 + dice.below(2000)),
-        2 => (0..dice.below(200)).map(|_| char::from_u32(dice.roll() as u32 % 0x11_0000).unwrap_or('\u{fffd}')).collect(),
+        2 => {
+            (0..dice.below(200)).map(|_| char::from_u32(dice.roll() as u32 % 0x11_0000).unwrap_or('\u{fffd}')).collect()
+        }
         _ => (0..dice.below(30)).map(|_| *dice.one(&parts)).collect(),
     }
 }

@@ -82,7 +82,7 @@ pub fn mutate(whole: &mut Value, pool: &[Value], dice: &mut Dice) {
             *place = if dice.once_in(2) {
                 json!((known * factor) as i64)
             } else {
-                json!(known as i64 + dice.below(5) as i64 - 2)
+                json!((known as i64).saturating_add(dice.below(5) as i64 - 2))
             };
         }
         Value::String(text) if dice.once_in(2) => string(text, dice),

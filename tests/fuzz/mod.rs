@@ -6,4 +6,3 @@ mod dice;
 mod files;
 mod json;
 mod proto;
-

@@ -151,9 +151,34 @@ fn texts(message: &Message, into: &mut Vec<Vec<u8>>) {
 }
 
 const OPERATORS: [&str; 28] = [
-    "Reshape", "Gather", "ConstantOfShape", "Expand", "Tile", "Range", "Loop", "If", "Scan", "Slice", "Concat", "Split",
-    "Transpose", "Cast", "Resize", "Pad", "OneHot", "TopK", "NonZero", "ScatterND", "GatherND", "Einsum", "Where",
-    "Squeeze", "Shape", "MatMul", "Gemm", "LSTM",
+    "Reshape",
+    "Gather",
+    "ConstantOfShape",
+    "Expand",
+    "Tile",
+    "Range",
+    "Loop",
+    "If",
+    "Scan",
+    "Slice",
+    "Concat",
+    "Split",
+    "Transpose",
+    "Cast",
+    "Resize",
+    "Pad",
+    "OneHot",
+    "TopK",
+    "NonZero",
+    "ScatterND",
+    "GatherND",
+    "Einsum",
+    "Where",
+    "Squeeze",
+    "Shape",
+    "MatMul",
+    "Gemm",
+    "LSTM",
 ];
 
 fn change(message: &mut Message, texts: &[Vec<u8>], dice: &mut Dice) {
@@ -177,7 +202,24 @@ fn change(message: &mut Message, texts: &[Vec<u8>], dice: &mut Dice) {
 fn value(value: &mut Value, texts: &[Vec<u8>], dice: &mut Dice) {
     match value {
         Value::Number(number) => {
-            let odd = [0, 1, 2, 3, 7, 10, 11, 16, 127, 1 << 20, 1 << 31, 1 << 32, 1 << 40, i64::MAX as u64, 1 << 63, u64::MAX];
+            let odd = [
+                0,
+                1,
+                2,
+                3,
+                7,
+                10,
+                11,
+                16,
+                127,
+                1 << 20,
+                1 << 31,
+                1 << 32,
+                1 << 40,
+                i64::MAX as u64,
+                1 << 63,
+                u64::MAX,
+            ];
             *number = match dice.below(4) {
                 0 => number.wrapping_add(1),
                 1 => number.wrapping_sub(1),
