@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use tokenizers::normalizers::{NormalizerWrapper, Sequence, utils::Lowercase};
-use tokenizers::{Tokenizer, TruncationDirection, TruncationParams};
+use tokenizers::{PostProcessor, Tokenizer, TruncationDirection, TruncationParams};
 
 use super::folder::ModelFolder;
 
@@ -161,6 +161,11 @@ impl TextTokenizer {
 }
 
 fn cut(tokenizer: &mut Tokenizer, longest: usize, direction: TruncationDirection) -> Result<(), String> {
+    // The library subtracts one from the other without a look: below zero a text would never be cut.
+    let added = tokenizer.get_post_processor().map_or(0, |processor| processor.added_tokens(false));
+    if added >= longest {
+        return Err(format!("it adds {added} special tokens to each text, and the model reads {longest} tokens"));
+    }
     let params = TruncationParams { max_length: longest, direction, ..TruncationParams::default() };
     tokenizer.with_truncation(Some(params)).map_err(|bad| format!("a length of {longest} tokens: {bad}"))?;
     Ok(())
@@ -222,6 +227,8 @@ fn lowers(normalizer: &NormalizerWrapper) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn tokenizer(name: &str) -> TextTokenizer {
@@ -247,25 +254,39 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_template_that_repeats_the_text_is_refused() {
+    /// What the tiny model's tokenizer says with another post-processor, for a model that reads eight tokens.
+    fn refused(processor: &serde_json::Value) -> String {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/embedding/tiny");
         let folder = ModelFolder::open(&root, &Default::default()).unwrap();
         let mut whole: serde_json::Value = serde_json::from_slice(&std::fs::read(&folder.tokenizer).unwrap()).unwrap();
-        let text = serde_json::json!({"Sequence": {"id": "A", "type_id": 0}});
-        let template = serde_json::json!({
-            "type": "TemplateProcessing", "single": vec![text; 30], "pair": [], "special_tokens": {},
-        });
+        whole["post_processor"] = processor.clone();
         let place = tempfile::tempdir().unwrap();
         let tokenizer = place.path().join("tokenizer.json");
-        for processor in [template.clone(), serde_json::json!({"type": "Sequence", "processors": [template]})] {
-            whole["post_processor"] = processor;
-            std::fs::write(&tokenizer, whole.to_string()).unwrap();
-            let why = TextTokenizer::read(&ModelFolder { tokenizer: tokenizer.clone(), longest: 3, ..folder.clone() })
-                .err()
-                .expect("it is refused");
+        std::fs::write(&tokenizer, whole.to_string()).unwrap();
+        let read = TextTokenizer::read(&ModelFolder { tokenizer, longest: 8, ..folder });
+        read.err().expect("it is refused")
+    }
+
+    #[test]
+    fn a_template_that_repeats_the_text_is_refused() {
+        let text = json!({"Sequence": {"id": "A", "type_id": 0}});
+        let template =
+            json!({"type": "TemplateProcessing", "single": vec![text; 30], "pair": [], "special_tokens": {}});
+        let within = json!({"type": "Sequence", "processors": [template]});
+        for processor in [template, within] {
+            let why = refused(&processor);
             assert!(why.contains("30 times"), "{why}");
         }
+    }
+
+    #[test]
+    fn more_special_tokens_than_a_text_may_have_are_refused() {
+        let special = json!({"SpecialToken": {"id": "x", "type_id": 0}});
+        let tokens = json!({"x": {"id": "x", "ids": [1], "tokens": ["x"]}});
+        let template =
+            json!({"type": "TemplateProcessing", "single": vec![special; 9], "pair": [], "special_tokens": tokens});
+        let why = refused(&template);
+        assert!(why.contains("9 special tokens"), "{why}");
     }
 
     #[test]
