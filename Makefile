@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint prove bench clients model clean-local
+.PHONY: help demo test lint prove fuzz bench clients model clean-local
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ lint: ## Formatting and clippy, warnings are errors
 
 prove: ## Kill every command at each of its calls, and write the table of docs/reliability.md (many minutes)
 	@localstack/test --test kill -- --ignored --nocapture killed_everywhere
+
+fuzz: ## Send a million damaged bodies, tokenizers, folders and graphs to the embedding server; print what came of them (many minutes)
+	@exporter/build && cargo test --locked --test serve_fuzz -- --ignored --nocapture --exact a_million_cases_end_nothing
 
 bench: ## Time deploys against the local AWS, devices over SSH, and the embedding server; print the tables
 	@bench/run

@@ -4,6 +4,7 @@ mod memory;
 mod slot;
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -208,7 +209,13 @@ impl Registry {
     /// An engine, and what it took to make it.
     fn make(&self, name: &str, source: &Source) -> (Result<Arc<Engine>, FolderFault>, Load) {
         let (watch, began) = (Watch::begin(), Instant::now());
-        let loaded = self.loader.load(name, source).and_then(|engine| match source.dimension {
+        // What reads its files may panic at what is in them: this load has failed then, and the models after it are loaded.
+        let ended = catch_unwind(AssertUnwindSafe(|| self.loader.load(name, source)));
+        let broken = |_| {
+            let why = "loading it panics, so one of its files is damaged or not what it should be; the log says where";
+            Err(FolderFault::Bad { file: source.folder.display().to_string(), why: why.to_owned() })
+        };
+        let loaded = ended.unwrap_or_else(broken).and_then(|engine| match source.dimension {
             Some(said) if said != engine.folder.dimension => Err(FolderFault::Bad {
                 file: source.folder.display().to_string(),
                 why: format!(

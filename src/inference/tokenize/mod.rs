@@ -75,6 +75,7 @@ impl TextTokenizer {
         spelling::apply(&folder.spelling, &mut tokenizer)?;
         let side = folder.spelling.side.unwrap_or_else(|| side(&tokenizer));
         tokenizer.with_padding(None);
+        once(&tokenizer).map_err(|why| format!("{}: {why}", file.display()))?;
         cut(&mut tokenizer, folder.longest, TruncationDirection::Right)?;
         let pad = folder.pad.unwrap_or_else(|| pad(&tokenizer));
         let mut read = Self {
@@ -197,9 +198,31 @@ fn side(tokenizer: &Tokenizer) -> Side {
 }
 
 fn cut(tokenizer: &mut Tokenizer, longest: usize, direction: TruncationDirection) -> Result<(), String> {
+    // The library subtracts one from the other without a look: below zero a text would never be cut.
+    let added = tokenizer.get_post_processor().map_or(0, |processor| processor.added_tokens(false));
+    if added >= longest {
+        return Err(format!("it adds {added} special tokens to each text, and the model reads {longest} tokens"));
+    }
     let params = TruncationParams { max_length: longest, direction, ..TruncationParams::default() };
     tokenizer.with_truncation(Some(params)).map_err(|bad| format!("a length of {longest} tokens: {bad}"))?;
     Ok(())
+}
+
+/// Refuses a template that repeats the text. What is cut off is kept for each repetition, combined with that of all others: memory
+/// grows as a power of their number.
+fn once(tokenizer: &Tokenizer) -> Result<(), String> {
+    let said = serde_json::to_value(tokenizer.get_post_processor()).map_err(|why| why.to_string())?;
+    match repeats(&said) {
+        0 | 1 => Ok(()),
+        times => Err(format!("its post_processor puts a text {times} times into `single`; a text is wanted once")),
+    }
+}
+
+/// How often the template of a processor, or one of several in a row, has the text.
+fn repeats(processor: &serde_json::Value) -> usize {
+    let list = |key: &str| processor[key].as_array().into_iter().flatten();
+    let own = list("single").filter(|piece| piece.get("Sequence").is_some()).count();
+    list("processors").map(repeats).fold(own, usize::max)
 }
 
 fn pad(tokenizer: &Tokenizer) -> u32 {
@@ -217,6 +240,8 @@ fn part(text: &str, bytes: usize, side: Side) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn tokenizer(name: &str) -> TextTokenizer {
@@ -240,6 +265,41 @@ mod tests {
                 assert!(early.cut && early.ids.len() == tokenizer.longest());
             }
         }
+    }
+
+    /// What the tiny model's tokenizer says with another post-processor, for a model that reads eight tokens.
+    fn refused(processor: &serde_json::Value) -> String {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/embedding/tiny");
+        let folder = ModelFolder::open(&root, &Default::default()).unwrap();
+        let mut whole: serde_json::Value = serde_json::from_slice(&std::fs::read(&folder.tokenizer).unwrap()).unwrap();
+        whole["post_processor"] = processor.clone();
+        let place = tempfile::tempdir().unwrap();
+        let tokenizer = place.path().join("tokenizer.json");
+        std::fs::write(&tokenizer, whole.to_string()).unwrap();
+        let read = TextTokenizer::read(&ModelFolder { tokenizer, longest: 8, ..folder });
+        read.err().expect("it is refused")
+    }
+
+    #[test]
+    fn a_template_that_repeats_the_text_is_refused() {
+        let text = json!({"Sequence": {"id": "A", "type_id": 0}});
+        let template =
+            json!({"type": "TemplateProcessing", "single": vec![text; 30], "pair": [], "special_tokens": {}});
+        let within = json!({"type": "Sequence", "processors": [template]});
+        for processor in [template, within] {
+            let why = refused(&processor);
+            assert!(why.contains("30 times"), "{why}");
+        }
+    }
+
+    #[test]
+    fn more_special_tokens_than_a_text_may_have_are_refused() {
+        let special = json!({"SpecialToken": {"id": "x", "type_id": 0}});
+        let tokens = json!({"x": {"id": "x", "ids": [1], "tokens": ["x"]}});
+        let template =
+            json!({"type": "TemplateProcessing", "single": vec![special; 9], "pair": [], "special_tokens": tokens});
+        let why = refused(&template);
+        assert!(why.contains("9 special tokens"), "{why}");
     }
 
     #[test]
