@@ -126,7 +126,7 @@ impl Files {
         let path = copy.root.join("tokenizer.json");
         std::fs::write(&path, bytes).expect("it can be written");
         let mut folder = copy.folder.clone();
-        folder.lower_case |= dice.once_in(4);
+        folder.spelling.lower_case |= dice.once_in(4);
         folder.longest = *dice.one(&[3, 8, 256, folder.longest]);
         let ended = ended(|| {
             let tokenizer = TextTokenizer::read(&folder)?;

@@ -62,7 +62,10 @@ impl User {
         let words = text.split(' ').map(|word| if time(word) { "[TIME]              " } else { word });
         let text = words.collect::<Vec<_>>().join(" ");
         // It depends on the processor's arithmetic, too.
-        regex::Regex::new("version [0-9a-f]{12}").expect("a pattern").replace_all(&text, "version [VERSION]").into_owned()
+        regex::Regex::new("version [0-9a-f]{12}")
+            .expect("a pattern")
+            .replace_all(&text, "version [VERSION]")
+            .into_owned()
     }
 }
 

@@ -20,14 +20,17 @@ pub(super) struct Own {
     pub all: Load,
     /// Of the longest: one worker runs it, however many there are.
     pub longest: usize,
+    /// Its texts.
+    pub texts: usize,
 }
 
 impl Own {
     /// Of texts with so many tokens.
     pub fn of(lengths: impl Iterator<Item = usize>) -> Self {
-        lengths.fold(Self { all: Load::default(), longest: 0 }, |mut own, length| {
+        lengths.fold(Self { all: Load::default(), longest: 0, texts: 0 }, |mut own, length| {
             own.all.add(length);
             own.longest = own.longest.max(length);
+            own.texts += 1;
             own
         })
     }
@@ -83,7 +86,9 @@ impl Queue {
         }
         let run = all.max(speeds.text(own.longest) * self.workers as f64);
         let full = state.pending_tokens() > 0 && state.pending_tokens() + own.all.total() > self.bounds.tokens;
-        if before > most || full || before + run > left {
+        // Its first text is soon taken, but the others share with all that wait: it ends when those have run.
+        let shared = own.texts > 1 && crowd && state.wait().as_secs_f64() > most + all;
+        if before > most || full || shared || before + run > left {
             return Err(state.overloaded());
         }
         Ok(before)

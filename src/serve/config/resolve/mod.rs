@@ -343,12 +343,20 @@ impl Reader<'_> {
         for origin in origins.iter().filter(|origin| !cors::is_origin(origin)) {
             self.wrong("cors-origin", format!("{origin:?} is no origin, such as https://app.example.com"));
         }
+        let bytes = self.size("max-bytes-under-way");
+        // A body and the texts in it are held at the same time.
+        if bytes < body.saturating_mul(2) {
+            self.wrong(
+                "max-bytes-under-way",
+                format!("{bytes} bytes hold no body of --max-body, {body} bytes, and its texts: twice that is wanted"),
+            );
+        }
         Rules {
             metrics_open: self.switch("metrics-open").unwrap_or(http.ip().to_canonical().is_loopback()),
             body,
             body_time: self.time_above_zero("body-time"),
             in_flight: self.number("max-in-flight"),
-            bytes: self.size("max-bytes-under-way"),
+            bytes,
             rate: self.rate("rate"),
             burst: self.rate("burst"),
             rate_by_address: self.rate("rate-by-address"),
