@@ -73,7 +73,16 @@ fn count(metrics: &Metrics) {
     let request = Request { model: MODEL, code: None, texts: 1, took: 5 * part, tokenising: part, waited: part };
     metrics.enter(MODEL).end(&request);
     metrics.response("/api/v1/embed", 200);
-    let batch = BatchRun { rows: 1, tokens: 10, computed: 10, inference: part, around: part, skipped: 0, waited: part };
+    let batch = BatchRun {
+        rows: 1,
+        tokens: 10,
+        computed: 10,
+        inference: part,
+        around: part,
+        skipped: 0,
+        not_finite: 0,
+        waited: part,
+    };
     metrics.batch(MODEL, &batch);
 }
 
