@@ -101,7 +101,9 @@ fn folders_that_nobody_manages_are_shown_and_checked() {
     let run = user.run("verify made").exits(0);
     assert!(run.stdout.starts_with("made: 2 files, every hash is right\n  version "), "{}", run.stdout);
     user.run("import models/made --as own").exits(0);
-    fs::write(made.join("model.onnx"), "other").expect("a file");
+    let mut graph = fs::read(made.join("model.onnx")).expect("the graph");
+    *graph.last_mut().expect("a byte") ^= 1;
+    fs::write(made.join("model.onnx"), graph).expect("a file");
     let run = user.run("verify made").exits(1);
     assert!(run.stdout.contains("model.onnx has the SHA-256"), "{}", run.stdout);
     let run = user.run("import models/made --as third").exits(3);
