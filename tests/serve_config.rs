@@ -51,7 +51,7 @@ fn every_problem_is_told_at_once() {
         "4 things to correct",
         "did you mean max-texts?",
         "\"often\" is no whole number",
-        "no size above zero",
+        "is not a size",
         "vectors are made by onnx",
     ] {
         assert!(output.stderr.contains(words), "{words}\n{}", output.stderr);

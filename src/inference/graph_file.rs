@@ -20,6 +20,8 @@ pub struct GraphFile {
     pub inputs: Vec<String>,
     /// Names of its outputs.
     pub outputs: Vec<String>,
+    /// Whether constants of its nodes lie in such files, too.
+    pub constants: bool,
     /// Names of its weights, while it is read: older exporters list them among the inputs.
     weights: HashSet<String>,
     /// Files beside the graph that hold weights, each once, sorted.
@@ -43,6 +45,7 @@ pub fn read(graph: &Path) -> Result<GraphFile, String> {
     let beside = graph.parent().unwrap_or(Path::new("."));
     message.fields(end, &mut |message, field, length| match field {
         7 => message.fields(length, &mut |message, field, length| match field {
+            1 => node(message, length, beside, &mut found),
             5 => tensor(message, length, beside, &mut found),
             11 => message.name(length).map(|name| found.inputs.extend(name)),
             12 => message.name(length).map(|name| found.outputs.extend(name)),
@@ -55,6 +58,21 @@ pub fn read(graph: &Path) -> Result<GraphFile, String> {
     found.external.sort();
     found.external.dedup();
     Ok(found)
+}
+
+/// The tensors in a node's attributes: `NodeProto.attribute` 5, `AttributeProto.t` 5.
+fn node(message: &mut Message, length: u64, beside: &Path, found: &mut GraphFile) -> Result<(), String> {
+    let mut constants = GraphFile::default();
+    message.fields(length, &mut |message, field, length| match field {
+        5 => message.fields(length, &mut |message, field, length| match field {
+            5 => tensor(message, length, beside, &mut constants),
+            _ => message.skip(length),
+        }),
+        _ => message.skip(length),
+    })?;
+    found.constants |= !constants.external.is_empty();
+    found.external.append(&mut constants.external);
+    Ok(())
 }
 
 fn tensor(message: &mut Message, length: u64, beside: &Path, found: &mut GraphFile) -> Result<(), String> {

@@ -14,6 +14,7 @@ use super::shared_weights::SharedWeights;
 use crate::inference::backend::{Backend, Output, Sessions};
 use crate::inference::batch::Batch;
 use crate::inference::folder::{Arithmetic, FolderFault, ModelFolder};
+use crate::inference::graph_file;
 
 /// How sessions are made.
 #[derive(Clone, Debug)]
@@ -65,6 +66,34 @@ pub fn open(runtime: &Runtime, folder: &ModelFolder, start: &Start) -> Result<Se
 }
 
 fn on(runtime: &Runtime, folder: &ModelFolder, start: &Start) -> Result<Sessions, String> {
+    let own = own_files(folder)?;
+    let copied = own.as_ref().map(|(_, folder)| folder);
+    with_files(runtime, copied.unwrap_or(folder), start)
+}
+
+/// A copy of the graph and its files where constants of nodes lie in files: those are mapped by ONNX Runtime and cannot be given
+/// to it. The copy is taken away when the sessions are made; what is mapped stays.
+fn own_files(folder: &ModelFolder) -> Result<Option<(tempfile::TempDir, ModelFolder)>, String> {
+    let read = graph_file::read(&folder.graph)?;
+    if !read.constants {
+        return Ok(None);
+    }
+    let text = |why: std::io::Error| format!("its files cannot be copied: {why}");
+    let copy = tempfile::tempdir().map_err(text)?;
+    let beside = folder.graph.parent().unwrap_or(std::path::Path::new("."));
+    for file in read.external.iter().chain([&folder.graph]) {
+        let to = copy.path().join(file.strip_prefix(beside).unwrap_or(file));
+        if let Some(parent) = to.parent() {
+            std::fs::create_dir_all(parent).map_err(text)?;
+        }
+        std::fs::copy(file, to).map_err(text)?;
+    }
+    let name = folder.graph.file_name().unwrap_or_default();
+    let own = ModelFolder { graph: copy.path().join(name), ..folder.clone() };
+    Ok(Some((copy, own)))
+}
+
+fn with_files(runtime: &Runtime, folder: &ModelFolder, start: &Start) -> Result<Sessions, String> {
     // A device has weights of its own.
     let shared = (start.device == Device::Cpu).then(|| SharedWeights::read(&folder.graph));
     let make = |threads: usize| -> Result<Box<dyn Backend>, String> {
