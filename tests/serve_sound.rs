@@ -152,7 +152,10 @@ fn a_burst_of_large_texts_is_bounded_and_its_memory_comes_back() {
         assert!(refused.header("retry-after").is_some(), "{}", refused.text());
     }
     let most = memory(&server, "VmHWM:");
-    until("memory comes back", Duration::from_secs(60), || memory(&server, "VmRSS:") <= before + before / 5);
+    // A server with the tiny model is small: what the allocator and the threads of such a burst keep for the next one is more than a
+    // fifth of it. bench/serve/overload looks at the real model.
+    let back = before + before / 5 + 24 * 1024;
+    until("memory comes back", Duration::from_secs(60), || memory(&server, "VmRSS:") <= back);
     println!(
         "{} served, {} refused; {before} kB, at most {most}, then {}",
         count(200),
@@ -188,10 +191,10 @@ fn vectors_are_kept_and_counted() {
 
 #[test]
 fn weights_that_are_cut_off_or_written_to_change_nothing_for_a_loaded_model() {
-    for fixture in ["arch-external-data", "arch-external-torch"] {
+    for (fixture, data) in [("arch-external-data", "model.onnx_data"), ("arch-external-torch", "onnx/model.onnx.data")]
+    {
         let store = store(fixture);
-        let data = std::fs::read_dir(store.path().join("tiny")).unwrap().map(|entry| entry.unwrap().path());
-        let data = data.into_iter().find(|path| path.to_string_lossy().contains("data")).expect("external data");
+        let data = store.path().join("tiny").join(data);
         let server = Server::start(of(store.path()).args(["--vector-cache", "0"]));
         let ask = |text: &str| {
             let (status, answer) = server.post("/api/v1/embed", &json!({"inputs": text}));
