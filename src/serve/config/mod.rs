@@ -53,7 +53,7 @@ impl Default for RequestLimits {
             texts: 2048,
             text: 1 << 20,
             time: Duration::from_secs(30),
-            queue_wait: Duration::from_millis(400),
+            queue_wait: Duration::from_millis(330),
             queue_tokens: 1 << 20,
             vector_cache: 32 << 20,
             model_bytes: 8 << 30,

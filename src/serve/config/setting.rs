@@ -102,7 +102,7 @@ pub const SETTINGS: &[Setting] = &[
     row("header-time", "AKIDB_HEADER_TIME", One("TIME"), "10s", "Time for a request's headers to arrive"),
     row("body-time", "AKIDB_BODY_TIME", One("TIME"), "30s", "Time for its body to arrive"),
     row("idle-time", "AKIDB_IDLE_TIME", One("TIME"), "75s", "Time between the requests of a connection"),
-    row("queue-wait", "AKIDB_QUEUE_WAIT", One("TIME"), "400ms", "A request that would wait longer is refused"),
+    row("queue-wait", "AKIDB_QUEUE_WAIT", One("TIME"), "330ms", "A request that would wait longer is refused"),
     row("queue-tokens", "AKIDB_QUEUE_TOKENS", One("N"), "1048576", "Tokens that may wait for one model"),
     row("shutdown-time", "AKIDB_SHUTDOWN_TIME", One("TIME"), "30s", "Time for what was admitted, at the end"),
     row("drain-time", "AKIDB_DRAIN_TIME", One("TIME"), "0s", "Before that: readiness is gone, connections are still taken"),
