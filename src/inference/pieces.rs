@@ -26,14 +26,16 @@ impl TextTokenizer {
         let encoding = self.uncut().encode(text, add_special_tokens).map_err(|bad| bad.to_string())?;
         let each = encoding.get_ids().iter().zip(encoding.get_tokens());
         let rest = encoding.get_special_tokens_mask().iter().zip(encoding.get_offsets());
-        let piece = |((&id, name), (&special, &(from, to))): ((&u32, &String), (&u32, &(usize, usize)))| {
-            if special == 1 {
-                return Piece { id, text: name.clone(), special: true, place: None };
-            }
-            let bytes = text.as_bytes().get(from..to).unwrap_or_default();
-            Piece { id, text: String::from_utf8_lossy(bytes).into_owned(), special: false, place: Some((from, to)) }
-        };
-        Ok(each.zip(rest).map(piece).collect())
+        let mut pieces = Vec::with_capacity(encoding.len());
+        for ((&id, name), (&special, &(from, to))) in each.zip(rest) {
+            pieces.push(if special == 1 {
+                Piece { id, text: name.clone(), special: true, place: None }
+            } else {
+                let bytes = text.as_bytes().get(from..to).unwrap_or_default();
+                Piece { id, text: String::from_utf8_lossy(bytes).into_owned(), special: false, place: Some((from, to)) }
+            });
+        }
+        Ok(pieces)
     }
 
     /// The text of ids. Those that the tokenizer does not know are left out.

@@ -18,7 +18,7 @@ const LARGEST: u64 = 1 << 30;
 pub(super) enum Layer {
     Dense { weight: Vec<f32>, bias: Vec<f32>, residual: Residual, activation: Activation, from: usize },
     Normalize,
-    LayerNorm { weight: Vec<f32>, bias: Vec<f32> },
+    Norm { weight: Vec<f32>, bias: Vec<f32> },
 }
 
 /// What of a layer's input is added to its output.
@@ -61,7 +61,7 @@ impl Layer {
         let bytes = read(file)?;
         let file = SafeTensors::deserialize(&bytes).map_err(|why| why.to_string())?;
         let one = |name| tensor(&file, name, &[dimension]);
-        Ok(Self::LayerNorm { weight: one("norm.weight")?, bias: one("norm.bias")? })
+        Ok(Self::Norm { weight: one("norm.weight")?, bias: one("norm.bias")? })
     }
 
     /// What the layer makes of a vector.
@@ -71,7 +71,7 @@ impl Layer {
                 normalise(&mut vector);
                 vector
             }
-            Self::LayerNorm { weight, bias } => {
+            Self::Norm { weight, bias } => {
                 center(&mut vector);
                 for ((value, weight), bias) in vector.iter_mut().zip(weight).zip(bias) {
                     *value = *value * weight + bias;

@@ -115,7 +115,7 @@ impl TextTokenizer {
     }
 
     /// The same tokenizer, which cuts the beginning.
-    fn from_end(&self) -> Result<&Tokenizer, String> {
+    fn left_cut(&self) -> Result<&Tokenizer, String> {
         if let Some(made) = self.from_end.get() {
             return Ok(made);
         }
@@ -162,7 +162,7 @@ impl TextTokenizer {
     }
 
     fn whole(&self, text: &str, side: Side) -> Result<Tokens, String> {
-        let tokenizer = if side == Side::End { &self.tokenizer } else { self.from_end()? };
+        let tokenizer = if side == Side::End { &self.tokenizer } else { self.left_cut()? };
         let encoding = tokenizer.encode_fast(text, true).map_err(|bad| bad.to_string())?;
         let ids: Box<[u32]> = encoding.get_ids().into();
         let cut = !encoding.get_overflowing().is_empty() || (ids.len() >= self.longest && self.goes_on(text)?);

@@ -9,7 +9,7 @@ use crate::inference::folder::Spelling;
 /// Changes a tokenizer as Transformers does when it reads `tokenizer_config.json`, and as sentence-transformers does after that.
 pub(super) fn apply(spelling: &Spelling, tokenizer: &mut Tokenizer) -> Result<(), String> {
     if let Some(NormalizerWrapper::BertNormalizer(bert)) = tokenizer.get_normalizer() {
-        let mut bert = bert.clone();
+        let mut bert = *bert;
         bert.lowercase = spelling.lowercase.unwrap_or(bert.lowercase);
         bert.handle_chinese_chars = spelling.chinese.unwrap_or(bert.handle_chinese_chars);
         bert.strip_accents = spelling.strip_accents.or(bert.strip_accents);

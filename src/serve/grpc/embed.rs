@@ -43,7 +43,6 @@ pub async fn answer(
         prompt_name: request.prompt_name,
         dimensions: request.dimensions.map(|count| usize::try_from(count).unwrap_or(usize::MAX)),
         time,
-        ..Ask::default()
     };
     Ok(response(embedder.embed(ask).await?, encoding, request_id))
 }

@@ -130,7 +130,6 @@ pub async fn post(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) 
         prompt_name: request.prompt_name,
         dimensions: request.dimensions,
         time: time(&headers)?,
-        ..Ask::default()
     };
     let reply = app.embedder.embed(ask).await?;
     let usage = Usage { total_tokens: reply.tokens, duration_ms: (reply.took.as_secs_f64() * 1e5).round() / 100.0 };
@@ -246,7 +245,6 @@ pub async fn get(
         prompt_name: query.prompt_name,
         dimensions: query.dimensions,
         time,
-        ..Ask::default()
     };
     let reply = app.embedder.embed(ask).await?;
     let usage = CacheableUsage { total_tokens: reply.tokens };
