@@ -175,7 +175,8 @@ impl Bodies {
             format!("POST {} HTTP/1.1\r\nhost: a\r\n", dice.one(&PATHS))
         };
         for _ in 0..dice.below(3) {
-            head.push_str(dice.one(&HEADERS[..]));
+            let other: &&str = dice.one(&HEADERS[..]);
+            head.push_str(other);
             head.push_str("\r\n");
         }
         head.push_str(encoding);
