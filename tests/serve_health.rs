@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use support::cli;
-use support::serve::{Server, fixtures, onnxruntime};
+use support::serve::{Server, copy, fixtures, onnxruntime};
 
 fn health(server: &Server) -> Value {
     let answer = server.request("GET", "/health", &[], b"");
@@ -37,18 +37,6 @@ fn store(models: &[(&str, &str)]) -> tempfile::TempDir {
         copy(&fixtures().join(fixture), &store.path().join(name));
     }
     store
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let place = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &place);
-        } else {
-            std::fs::copy(entry.path(), place).unwrap();
-        }
-    }
 }
 
 fn of(store: &Path) -> std::process::Command {

@@ -8,19 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use support::cli;
-use support::serve::{Server, fixtures, onnxruntime, pause, tiny};
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let place = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &place);
-        } else {
-            std::fs::copy(entry.path(), place).unwrap();
-        }
-    }
-}
+use support::serve::{Server, copy, fixtures, onnxruntime, pause, tiny};
 
 /// A store whose model `tiny` is a copy of a fixture.
 fn store(fixture: &str) -> tempfile::TempDir {

@@ -52,6 +52,19 @@ pub struct Server {
     said: Arc<Mutex<String>>,
 }
 
+/// Copies a folder with everything in it.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let place = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &place);
+        } else {
+            std::fs::copy(entry.path(), place).unwrap();
+        }
+    }
+}
+
 /// A command `serve` on free ports; which model is for flags that follow.
 pub fn bare() -> Command {
     let mut command = cli::bare();

@@ -19,7 +19,7 @@ const LONGEST: usize = 1024;
 const ROWS: usize = 16;
 /// Ids of such a row.
 const WIDTH: usize = 8;
-/// So many of these rows may be bad: one damaged word ends the requests that hold it, and is no reason to refuse all others.
+/// Rows that may fail at load: one damaged token fails only the requests that contain it, so the model is still served.
 const BAD_ROWS: usize = 1;
 
 /// Runs texts of many kinds once. Sessions of the same graph give the same: one is asked.

@@ -10,7 +10,8 @@ impl Engine {
     /// their bytes, and refuses them, or gives what the caller holds as long as it has them.
     ///
     /// # Errors
-    /// As [`embed`](Self::embed); there is no room; the graph gives vectors of whole texts only (`NOT_SUPPORTED`).
+    /// As [`embed`](Self::embed); `OVERLOADED` when the answer exceeds the memory limit; `NOT_SUPPORTED` when the graph outputs
+    /// pooled vectors only.
     pub async fn embed_tokens<R>(
         &self,
         texts: Vec<String>,

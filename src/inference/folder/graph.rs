@@ -87,7 +87,7 @@ pub(super) fn find(
         several => Err(bad(
             root,
             format!(
-                "there is no graph of the kind {}; there are {}: name one with --graph FILE",
+                "no {} graph found; the folder has {}: name one with --graph FILE",
                 wanted.name(),
                 several.join(", ")
             ),

@@ -57,7 +57,7 @@ impl Prompts {
         }
     }
 
-    /// What goes before a text: the prompt of this name, or the default one; nothing when there is no such name.
+    /// The text of the prompt with this name, or of the default prompt; `None` when the name is unknown.
     pub fn of(&self, name: Option<&str>) -> Option<&str> {
         let Some(name) = name.or(self.default.as_deref()) else { return Some("") };
         let text = self.named.get(name).map(String::as_str);

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::FolderFault;
 
-/// The small files of a model are no larger.
+/// Maximum size in bytes of a JSON file of a model.
 const LARGEST: u64 = 16 << 20;
 
 /// A file that has to be there.

@@ -11,7 +11,7 @@ use crate::inference::folder::{Activation, Dense, Step};
 /// Added to the variance by PyTorch's `nn.LayerNorm`.
 const EPSILON: f32 = 1e-5;
 
-/// The weights of a layer are no larger.
+/// Maximum size in bytes of a layer's weights file.
 const LARGEST: u64 = 1 << 30;
 
 /// A layer with its weights.
