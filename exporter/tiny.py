@@ -130,6 +130,45 @@ def demanding(model):
     return model
 
 
+def behind(model, *nodes):
+    """The same graph with nodes between what it gave, then named `before`, and what it gives."""
+    given = model.graph.output[0].name
+    for node in model.graph.node:
+        node.output[:] = ["before" if name == given else name for name in node.output]
+    model.graph.node.extend(nodes)
+    model.graph.node.append(helper.make_node("Identity", ["after"], [given], name="given"))
+    return model
+
+
+def number(name, value):
+    return helper.make_tensor(name, TensorProto.INT64, [1], [value])
+
+
+def endless(model):
+    """A loop that has no end."""
+    inner = [helper.make_tensor_value_info("round", TensorProto.INT64, []), helper.make_tensor_value_info("go", TensorProto.BOOL, []),
+             helper.make_tensor_value_info("inner", TensorProto.FLOAT, None)]
+    outer = [helper.make_tensor_value_info("on", TensorProto.BOOL, []), helper.make_tensor_value_info("kept", TensorProto.FLOAT, None)]
+    body = helper.make_graph([helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Identity", ["inner"], ["kept"])],
+                             "body", inner, outer)
+    model.graph.initializer.append(helper.make_tensor("always", TensorProto.BOOL, [], [True]))
+    return behind(model, helper.make_node("Loop", ["", "always", "before"], ["after"], body=body, name="loop"))
+
+
+def greedy(model):
+    """A tensor of 1 GiB for each token."""
+    model.graph.initializer.extend([number("one", 1), number("two", 2), number("gib", 1 << 28)])
+    return behind(
+        model,
+        helper.make_node("Shape", ["input_ids"], ["shape"], name="shape"),
+        helper.make_node("Slice", ["shape", "one", "two"], ["tokens"], name="tokens"),
+        helper.make_node("Mul", ["tokens", "gib"], ["size"], name="size"),
+        helper.make_node("ConstantOfShape", ["size"], ["zeros"], name="zeros"),
+        helper.make_node("ReduceMax", ["zeros"], ["zero"], keepdims=0, name="zero"),
+        helper.make_node("Add", ["before", "zero"], ["after"], name="after"),
+    )
+
+
 def expected(folder, config, tensors):
     """The vectors of some texts by the reference, for a model that is in its folder."""
     reader = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -168,6 +207,8 @@ def main(goal):
         "tiny-wrong-dimension": files(plain, {**config, "hidden_size": HIDDEN + 4}, pieces),
         "tiny-missing-input": files(graph(without["attention_mask"]).SerializeToString(deterministic=True), config, pieces),
         "tiny-extra-input": files(demanding(graph()).SerializeToString(deterministic=True), config, pieces),
+        "tiny-endless": files(endless(graph()).SerializeToString(deterministic=True), config, pieces),
+        "tiny-greedy": files(greedy(graph()).SerializeToString(deterministic=True), config, pieces),
         "tiny-vocab-mismatch": files(plain, config, [*pieces, *(f"more{at}" for at in range(20))]),
         "tiny-corrupt": files(plain[: len(plain) * 2 // 3], config, pieces),
     }

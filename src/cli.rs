@@ -159,6 +159,10 @@ pub enum Verb {
     /// Answers OpenSSH's question about a host key
     #[command(hide = true)]
     KnownHost(known_host::Args),
+    /// Loads a model on trial, for a server that runs
+    #[cfg(feature = "serve")]
+    #[command(hide = true)]
+    TryModel,
     /// Write a report of what was done
     Report(report::Args),
     /// Print the completions for a shell

@@ -1,5 +1,5 @@
 //! No request and no file of a model ends the process: bodies against a server that runs; tokenizers, folders and graphs in
-//! processes of their own. Each case is made of a seed, its kind and its number, so that it can be made again.
+//! processes of their own; so plans, inventories, journals and what devices print. Each case is made of a seed, its kind and its number, so that it can be made again.
 //!
 //! `make fuzz` runs the long part: `AKIDB_EDGE_FUZZ_CASES` cases (1,000,000), from `AKIDB_EDGE_FUZZ_SEED` when it is set.
 #![cfg(feature = "serve")]
@@ -18,6 +18,8 @@ use support::serve::{Server, tiny};
 const SEED: u64 = 0x5eed;
 /// What may stay in memory after all requests: caches of the allocator, of each thread, and of vectors.
 const GROWTH_KB: u64 = 128 << 10;
+/// Parsers of text that others wrote, besides those of models.
+const PARSERS: [Kind; 4] = [Kind::Plan, Kind::Inventory, Kind::Journal, Kind::Device];
 /// Connections that send at the same time.
 const CONNECTIONS: u64 = 6;
 
@@ -134,6 +136,13 @@ fn some_damaged_graphs_end_nothing() {
     files(Kind::Graph, SEED, 60);
 }
 
+#[test]
+fn some_damaged_plans_journals_and_answers_of_devices_end_nothing() {
+    for kind in PARSERS {
+        files(kind, SEED, if kind == Kind::Plan { 200 } else { 600 });
+    }
+}
+
 /// What a child of the others runs; by itself it does nothing.
 #[test]
 #[ignore = "a part of the others"]
@@ -142,17 +151,32 @@ fn child_of_the_fuzz() {
     thread.spawn(child::child).unwrap().join().unwrap();
 }
 
+/// As many cases for each parser of what an operator's colleagues and devices write.
+#[test]
+#[ignore = "takes many minutes: make fuzz"]
+fn a_million_cases_for_each_parser() {
+    let (cases, seed) = ordered();
+    for kind in PARSERS {
+        files(kind, seed, cases);
+    }
+}
+
+/// How many cases, and of which seed: as the environment says.
+fn ordered() -> (u64, u64) {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let seed = number("AKIDB_EDGE_FUZZ_SEED").unwrap_or(now);
+    println!("seed {seed}: AKIDB_EDGE_FUZZ_SEED={seed} makes the same cases again");
+    (number("AKIDB_EDGE_FUZZ_CASES").unwrap_or(1_000_000), seed)
+}
+
 /// The long part: of ten cases seven are bodies, two folders, one a tokenizer; of two hundred one is a graph.
 #[test]
 #[ignore = "takes many minutes: make fuzz"]
 fn a_million_cases_end_nothing() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let cases = number("AKIDB_EDGE_FUZZ_CASES").unwrap_or(1_000_000);
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-    let seed = number("AKIDB_EDGE_FUZZ_SEED").unwrap_or(now);
+    let (cases, seed) = ordered();
     let only = std::env::var("AKIDB_EDGE_FUZZ_KIND").ok();
     let wants = |name: &str| only.as_deref().is_none_or(|only| only == name);
-    println!("seed {seed}: AKIDB_EDGE_FUZZ_SEED={seed} makes the same cases again");
     let graphs = cases / 200;
     let (tokenizers, folders) = (cases / 10, cases / 5);
     for (kind, cases) in [(Kind::Tokenizer, tokenizers), (Kind::Folder, folders), (Kind::Graph, graphs)] {

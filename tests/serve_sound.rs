@@ -1,6 +1,9 @@
 //! No wrong vector and no dead process: damaged weights, texts without tokens, bursts of large texts, and what is kept.
 #![cfg(feature = "serve")]
 
+#[path = "serve_sound/trial.rs"]
+mod trial;
+
 mod support;
 
 use std::path::Path;

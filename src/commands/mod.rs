@@ -23,6 +23,8 @@ mod saved;
 pub mod serve;
 pub mod state;
 pub mod status;
+#[cfg(feature = "serve")]
+pub mod try_model;
 mod unknown;
 mod usage;
 pub mod validate;
@@ -84,6 +86,8 @@ async fn verb(verb: Verb, context: &Context) -> Result<u8, Failure> {
         #[cfg(feature = "serve")]
         Verb::Models(args) => models::run(args, context).await,
         Verb::KnownHost(args) => known_host::run(&args),
+        #[cfg(feature = "serve")]
+        Verb::TryModel => try_model::run(),
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Sessions {
     pub each: Vec<Box<dyn Backend>>,
     /// One that uses all cores, for a request that is alone.
     pub alone: Option<Box<dyn Backend>>,
+    /// Texts of a batch at most: one where a text's vector would depend on the texts beside it.
+    pub rows: usize,
     /// How they compute, as far as it changes vectors.
     pub arithmetic: Arithmetic,
     /// What runs them, for people: `cpu`, `cuda (NVIDIA H100)`.

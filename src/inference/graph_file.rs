@@ -20,6 +20,9 @@ pub struct GraphFile {
     pub inputs: Vec<String>,
     /// Names of its outputs.
     pub outputs: Vec<String>,
+    /// Whether a node measures one scale over a whole tensor while it runs (`DynamicQuantizeLinear`): then the numbers of a text
+    /// depend on the texts beside it.
+    pub measures_scales: bool,
     /// Whether constants of its nodes lie in such files, too.
     pub constants: bool,
     /// Names of its weights, while it is read: older exporters list them among the inputs.
@@ -60,10 +63,12 @@ pub fn read(graph: &Path) -> Result<GraphFile, String> {
     Ok(found)
 }
 
-/// The tensors in a node's attributes: `NodeProto.attribute` 5, `AttributeProto.t` 5.
+/// A node's operator and the tensors in its attributes: `NodeProto.op_type` 4 and `attribute` 5, `AttributeProto.t` 5.
 fn node(message: &mut Message, length: u64, beside: &Path, found: &mut GraphFile) -> Result<(), String> {
     let mut constants = GraphFile::default();
     message.fields(length, &mut |message, field, length| match field {
+        // `DynamicQuantizeMatMul` and `DynamicQuantizeLSTM` of com.microsoft do the same.
+        4 => message.text(length).map(|operator| found.measures_scales |= operator.starts_with("DynamicQuantize")),
         5 => message.fields(length, &mut |message, field, length| match field {
             5 => tensor(message, length, beside, &mut constants),
             _ => message.skip(length),
@@ -287,6 +292,8 @@ mod tests {
     fn a_real_graph_is_read() {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/embedding/tiny/model.onnx");
         let found = read(&file).unwrap();
-        assert!(found.parameters > 1000 && found.external.is_empty(), "{found:?}");
+        assert!(found.parameters > 1000 && found.external.is_empty() && !found.measures_scales, "{found:?}");
+        let quantized = file.with_file_name("../arch-qint8/onnx/model_qint8_avx512_vnni.onnx");
+        assert!(read(&quantized).unwrap().measures_scales);
     }
 }

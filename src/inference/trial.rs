@@ -53,7 +53,7 @@ pub(super) fn measure(
         None => Lone::never(),
     };
     let tokens = settings.batch_tokens.unwrap_or(tokens).max(folder.longest);
-    Ok(Measured { budget: Budget { tokens, overhead }, speed, lone })
+    Ok(Measured { budget: Budget { tokens, rows: sessions.rows, overhead }, speed, lone })
 }
 
 struct Trial<'a> {

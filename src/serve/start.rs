@@ -18,10 +18,12 @@ use crate::inference::cache::VectorCache;
 use crate::inference::engine::Settings;
 use crate::inference::onnx::library::HOW_TO_GET;
 use crate::inference::onnx::provider::Device;
-use crate::inference::onnx::{OnnxLoader, Runtime, Start};
+use crate::inference::onnx::{OnnxLoader, Runtime, Start, TrialProcess};
 use crate::inference::queue::Bounds;
 use crate::inference::registry::{Limits, Registry, Source};
 
+/// The longest that one run of a graph may take.
+const RUN_TIME: Duration = Duration::from_secs(120);
 /// How long a model that could not be loaded is not tried again.
 const AGAIN: Duration = Duration::from_secs(30);
 
@@ -91,6 +93,7 @@ pub fn registry(
         runtime,
         choice: config.choice.clone(),
         most: config.limits.model_bytes,
+        trial: TrialProcess::of_this_program(),
         default_model: config.model.clone(),
         start: sessions(config),
         settings: settings(config),
@@ -116,5 +119,6 @@ fn sessions(config: &Config) -> Start {
         workers: config.workers,
         threads: config.alone_threads,
         cache: config.engine_cache.clone(),
+        run_time: RUN_TIME,
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::dice::Dice;
 use super::files::{self, Ended, Files};
+use super::parsers::Parsers;
 
 /// Says to the test binary what it is to run: `KIND SEED FROM TO`.
 const ORDER: &str = "AKIDB_EDGE_FUZZ_CHILD";
@@ -22,13 +23,18 @@ pub enum Kind {
     Tokenizer,
     Folder,
     Graph,
+    Plan,
+    Inventory,
+    Journal,
+    Device,
 }
 
 impl Kind {
-    pub const ALL: [Self; 3] = [Self::Tokenizer, Self::Folder, Self::Graph];
+    pub const ALL: [Self; 7] =
+        [Self::Tokenizer, Self::Folder, Self::Graph, Self::Plan, Self::Inventory, Self::Journal, Self::Device];
 
     pub fn name(self) -> &'static str {
-        ["tokenizer", "folder", "graph"][self as usize]
+        ["tokenizer", "folder", "graph", "plan", "inventory", "journal", "device"][self as usize]
     }
 }
 
@@ -67,17 +73,25 @@ pub fn child() {
     let mut words = order.split(' ');
     let mut next = || words.next().and_then(|word| word.parse::<u64>().ok()).expect("four numbers");
     let (kind, seed, from, to) = (next() as usize, next(), next(), next());
-    let mut files = Files::new();
+    let kind = Kind::ALL[kind];
+    let reads_models = matches!(kind, Kind::Tokenizer | Kind::Folder | Kind::Graph);
+    let mut files = reads_models.then(Files::new);
+    let parsers = (!reads_models).then(Parsers::new);
     files::count_panics();
     let mut out = std::io::stdout();
     for number in from..to {
         // Where a hang or the end of the process began.
         let _ = write!(out, "@{number}").and_then(|()| out.flush());
-        let mut dice = Dice::of(seed, kind, number);
-        let ended = match Kind::ALL[kind] {
-            Kind::Tokenizer => files.tokenizer(&mut dice),
-            Kind::Folder => files.folder(&mut dice),
-            Kind::Graph => files.graph(&mut dice),
+        let mut dice = Dice::of(seed, kind as usize, number);
+        let ended = match (kind, &mut files, &parsers) {
+            (Kind::Tokenizer, Some(files), _) => files.tokenizer(&mut dice),
+            (Kind::Folder, Some(files), _) => files.folder(&mut dice),
+            (Kind::Graph, Some(files), _) => files.graph(&mut dice),
+            (Kind::Plan, _, Some(parsers)) => parsers.plan(&mut dice),
+            (Kind::Inventory, _, Some(parsers)) => parsers.inventory(&mut dice),
+            (Kind::Journal, _, Some(parsers)) => parsers.journal(&mut dice),
+            (Kind::Device, _, Some(parsers)) => parsers.device(&mut dice),
+            _ => unreachable!("each kind has its files"),
         };
         let letter = match ended {
             Ended::Good => 'g',

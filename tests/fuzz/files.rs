@@ -46,7 +46,8 @@ pub fn count_panics() {
     }));
 }
 
-fn ended(run: impl FnOnce() -> Result<(), String>) -> Ended {
+/// Runs a case; a panic is one of its ends.
+pub fn ended(run: impl FnOnce() -> Result<(), String>) -> Ended {
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(Ok(())) => Ended::Good,
         Ok(Err(_)) => Ended::Refused,
@@ -231,7 +232,14 @@ impl Files {
 fn load(runtime: &Runtime, root: &Path) -> Result<(), String> {
     let text = |why: akidb_edge::inference::folder::FolderFault| why.to_string();
     let folder = ModelFolder::open(root, &Variant::Auto.into()).map_err(text)?;
-    let start = Start { device: Device::Cpu, fallback: false, workers: 1, threads: 1, cache: None };
+    let start = Start {
+        device: Device::Cpu,
+        fallback: false,
+        workers: 1,
+        threads: 1,
+        cache: None,
+        run_time: Duration::from_secs(5),
+    };
     let sessions = onnx::open(runtime, &folder, &start).map_err(text)?;
     let settings = Settings {
         bounds: Bounds { wait: Duration::from_secs(60), tokens: 1 << 20 },

@@ -5,4 +5,5 @@ pub mod child;
 mod dice;
 mod files;
 mod json;
+mod parsers;
 mod proto;

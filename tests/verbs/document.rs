@@ -73,6 +73,8 @@ const RUNS: &[(&str, &str, &str)] = &[
     ("jetson uninstall", "-", "--plan d.yaml --host two"),
     // Asked by OpenSSH, in OpenSSH's own words.
     ("known-host", "-", "-"),
+    // Asked by a server, which reads what it prints.
+    ("try-model", "-", "-"),
     ("models pull", "-", "all-MiniLM-L6-v2 --offline --models none"),
     ("models list", "--models none", "-"),
     ("models verify", "--models none", "nobody --models none"),

@@ -42,7 +42,8 @@ const SETTINGS: Settings = Settings {
 fn start(backend: Box<dyn Backend>) -> Result<Engine, FolderFault> {
     let each = vec![backend];
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/embedding/tiny");
-    let sessions = Sessions { each, alone: None, arithmetic: Arithmetic::Exact, runs_on: "test".to_owned() };
+    let sessions =
+        Sessions { each, alone: None, rows: usize::MAX, arithmetic: Arithmetic::Exact, runs_on: "test".to_owned() };
     let folder = ModelFolder::open(&root, &Variant::Fp32.into()).unwrap();
     Engine::start("tiny", folder, "1".to_owned(), sessions, &SETTINGS, Arc::new(Silence))
 }
@@ -211,8 +212,13 @@ async fn a_text_without_tokens_is_named() {
         serde_json::from_slice(&std::fs::read(root.join("tokenizer.json")).unwrap()).unwrap();
     tokenizer["post_processor"] = serde_json::Value::Null;
     std::fs::write(copy.path().join("tokenizer.json"), tokenizer.to_string()).unwrap();
-    let sessions =
-        Sessions { each: vec![Odd::new().0], alone: None, arithmetic: Arithmetic::Exact, runs_on: "test".to_owned() };
+    let sessions = Sessions {
+        each: vec![Odd::new().0],
+        alone: None,
+        rows: usize::MAX,
+        arithmetic: Arithmetic::Exact,
+        runs_on: "test".to_owned(),
+    };
     let folder = ModelFolder::open(copy.path(), &Variant::Fp32.into()).unwrap();
     let engine = Engine::start("tiny", folder, "1".to_owned(), sessions, &SETTINGS, Arc::new(Silence)).unwrap();
     let fault = ask(&engine, &["a", "", "b"]).await.expect_err("the second text has no tokens");

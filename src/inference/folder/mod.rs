@@ -11,7 +11,7 @@ mod spelling;
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub use graph::{FP32_GRAPHS, INT8_GRAPHS, Variant};
 pub use identity::Arithmetic;
@@ -27,7 +27,7 @@ use read::{bad, missing, must};
 use spelling::TokenizerConfig;
 
 /// Why a folder cannot be used as a model.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, thiserror::Error)]
 pub enum FolderFault {
     /// A file is not there.
     #[error("{file} is not there: {what}")]

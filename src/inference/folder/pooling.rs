@@ -9,7 +9,7 @@ use super::FolderFault;
 use super::read::{bad, may};
 
 /// One way to make a text's vector from those of its tokens, by its name in sentence-transformers.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Pooling {
     /// Mean over its tokens, padding left out.

@@ -119,7 +119,22 @@ impl Input {
         if !known {
             return Err(format!("its input {name} is of the type {ty}, which is not known here"));
         }
+        if !matches!(feed, Feed::Past(_) | Feed::UsesPast) {
+            of_any_size(name, shape)?;
+        }
         Ok(Self { name: name.to_owned(), feed, kind: *ty })
+    }
+}
+
+/// Texts and tokens: both differ from batch to batch.
+fn of_any_size(name: &str, shape: &[i64]) -> Result<(), String> {
+    match shape {
+        // Not every exporter declares a shape.
+        [] | [-1, -1] => Ok(()),
+        other => Err(format!(
+            "its input {name} has the fixed shape {other:?} (-1: any size), and texts come in any number and length: export the \
+             graph with dynamic axes for batch and sequence"
+        )),
     }
 }
 

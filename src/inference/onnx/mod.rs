@@ -5,14 +5,19 @@ mod inputs;
 pub mod library;
 mod outputs;
 pub mod provider;
+mod run_limit;
 mod session;
 mod shared_weights;
+mod trial_load;
 
 pub use library::Runtime;
 pub use session::{Start, open};
+pub use trial_load::{TrialLoad, TrialProcess, VERB as TRIAL_VERB};
 
 use std::path::Path;
 use std::sync::Arc;
+
+use provider::Device;
 
 use super::cache::VectorCache;
 use super::engine::{Engine, Settings};
@@ -31,6 +36,8 @@ pub struct OnnxLoader {
     pub default_model: String,
     /// Bytes that the weights of a model may have.
     pub most: u64,
+    /// Where models are loaded on trial.
+    pub trial: Option<TrialProcess>,
     /// How sessions are made.
     pub start: Start,
     /// How models are run.
@@ -43,21 +50,32 @@ pub struct OnnxLoader {
 
 impl Loader for OnnxLoader {
     fn load(&self, name: &str, source: &Source) -> Result<Engine, FolderFault> {
-        let variant = self.start.device.suits(self.choice.variant);
-        let graph = self.choice.graph.clone().filter(|_| name == self.default_model);
-        let wanted = Choice { variant, graph, ..self.choice };
-        let folder = ModelFolder::open(&source.folder, &wanted)?;
+        let folder = ModelFolder::open(&source.folder, &self.choice_for(name))?;
         self.fits(&folder)?;
         let sessions = open(&self.runtime, &folder, &self.start)?;
         let version = folder.version(sessions.arithmetic)?;
         Engine::start(name, folder, version, sessions, &self.settings, self.listener.clone())
             .map(|engine| engine.with_cache(self.cache.clone()))
     }
+
+    /// A processor's load. On a GPU the trial would need the memory of the device twice.
+    fn on_trial(&self, name: &str, source: &Source) -> Result<(), FolderFault> {
+        let Some(trial) = self.trial.as_ref().filter(|_| self.start.device == Device::Cpu) else { return Ok(()) };
+        let choice = self.choice_for(name);
+        let weights = self.fits(&ModelFolder::open(&source.folder, &choice)?)?;
+        trial.load(&TrialLoad::new(&source.folder, &choice, &self.runtime.file, weights))
+    }
 }
 
 impl OnnxLoader {
-    /// The graph and the files of its weights are plain files, and no larger than the memory of all models.
-    fn fits(&self, folder: &ModelFolder) -> Result<(), FolderFault> {
+    fn choice_for(&self, name: &str) -> Choice {
+        let variant = self.start.device.suits(self.choice.variant);
+        let graph = self.choice.graph.clone().filter(|_| name == self.default_model);
+        Choice { variant, graph, ..self.choice }
+    }
+
+    /// Bytes of the graph and the files of its weights: plain files, and no larger than the memory of all models.
+    fn fits(&self, folder: &ModelFolder) -> Result<u64, FolderFault> {
         let bad = |file: &Path, why: String| FolderFault::Bad { file: file.display().to_string(), why };
         let size = |file: &Path| match std::fs::metadata(file) {
             Ok(about) if about.is_file() => Ok(about.len()),
@@ -69,7 +87,7 @@ impl OnnxLoader {
             all = all.saturating_add(size(&file)?);
         }
         if all <= self.most {
-            return Ok(());
+            return Ok(all);
         }
         let most = self.most;
         Err(bad(

@@ -1,6 +1,7 @@
 //! Sessions of a graph: one for each worker, and one that uses all cores.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
@@ -10,11 +11,12 @@ use super::inputs::Inputs;
 use super::library::Runtime;
 use super::outputs::Chosen;
 use super::provider::Device;
+use super::run_limit::RunLimit;
 use super::shared_weights::SharedWeights;
 use crate::inference::backend::{Backend, Output, Sessions};
 use crate::inference::batch::Batch;
 use crate::inference::folder::{Arithmetic, FolderFault, ModelFolder};
-use crate::inference::graph_file;
+use crate::inference::graph_file::{self, GraphFile};
 
 /// How sessions are made.
 #[derive(Clone, Debug)]
@@ -29,6 +31,8 @@ pub struct Start {
     pub threads: usize,
     /// Where TensorRT keeps its engines.
     pub cache: Option<PathBuf>,
+    /// The longest that a run of the graph may take: a graph can have a loop without end.
+    pub run_time: Duration,
 }
 
 impl Start {
@@ -66,15 +70,16 @@ pub fn open(runtime: &Runtime, folder: &ModelFolder, start: &Start) -> Result<Se
 }
 
 fn on(runtime: &Runtime, folder: &ModelFolder, start: &Start) -> Result<Sessions, String> {
-    let own = own_files(folder)?;
+    let read = graph_file::read(&folder.graph)?;
+    let own = own_files(folder, &read)?;
     let copied = own.as_ref().map(|(_, folder)| folder);
-    with_files(runtime, copied.unwrap_or(folder), start)
+    let rows = if read.measures_scales { 1 } else { usize::MAX };
+    with_files(runtime, copied.unwrap_or(folder), start, rows)
 }
 
 /// A copy of the graph and its files where constants of nodes lie in files: those are mapped by ONNX Runtime and cannot be given
 /// to it. The copy is taken away when the sessions are made; what is mapped stays.
-fn own_files(folder: &ModelFolder) -> Result<Option<(tempfile::TempDir, ModelFolder)>, String> {
-    let read = graph_file::read(&folder.graph)?;
+fn own_files(folder: &ModelFolder, read: &GraphFile) -> Result<Option<(tempfile::TempDir, ModelFolder)>, String> {
     if !read.constants {
         return Ok(None);
     }
@@ -93,7 +98,7 @@ fn own_files(folder: &ModelFolder) -> Result<Option<(tempfile::TempDir, ModelFol
     Ok(Some((copy, own)))
 }
 
-fn with_files(runtime: &Runtime, folder: &ModelFolder, start: &Start) -> Result<Sessions, String> {
+fn with_files(runtime: &Runtime, folder: &ModelFolder, start: &Start, rows: usize) -> Result<Sessions, String> {
     // A device has weights of its own.
     let shared = (start.device == Device::Cpu).then(|| SharedWeights::read(&folder.graph));
     let make = |threads: usize| -> Result<Box<dyn Backend>, String> {
@@ -109,7 +114,7 @@ fn with_files(runtime: &Runtime, folder: &ModelFolder, start: &Start) -> Result<
         (joined.collect::<Result<Vec<_>, String>>(), alone)
     });
     let arithmetic = start.device.arithmetic(folder.variant);
-    Ok(Sessions { each: each?, alone: alone?, arithmetic, runs_on: runs_on(start.device) })
+    Ok(Sessions { each: each?, alone: alone?, rows, arithmetic, runs_on: runs_on(start.device) })
 }
 
 fn runs_on(device: Device) -> String {
@@ -121,6 +126,7 @@ struct GraphSession {
     session: Session,
     inputs: Inputs,
     output: Chosen,
+    limit: RunLimit,
 }
 
 impl GraphSession {
@@ -134,7 +140,8 @@ impl GraphSession {
         let session = session(runtime, folder, start, threads, shared).map_err(|why| readable(&why.to_string()))?;
         let inputs = Inputs::of(session.inputs(), folder.first_position)?;
         let output = Chosen::of(session.outputs(), folder.pools())?;
-        Ok(Self { session, inputs, output })
+        let limit = RunLimit::new(start.run_time).map_err(|why| why.to_string())?;
+        Ok(Self { session, inputs, output, limit })
     }
 }
 
@@ -185,7 +192,9 @@ impl Backend for GraphSession {
     fn run(&mut self, batch: &Batch, read: &mut dyn FnMut(Output<'_>)) -> Result<(), String> {
         let text = |why: ort::Error| readable(&why.to_string());
         let values = self.inputs.values(batch).map_err(text)?;
-        let outputs = self.session.run(values).map_err(text)?;
+        let running = self.limit.begin();
+        let outputs = self.session.run_with_options(values, running.options());
+        let outputs = outputs.map_err(|why| running.stopped().unwrap_or_else(|| text(why)))?;
         let value = outputs.get(&self.output.name).ok_or_else(|| format!("no output {}", self.output.name))?;
         self.output.read(value, read)
     }

@@ -13,6 +13,8 @@ pub const MOST_ROWS: usize = 256;
 pub struct Budget {
     /// Tokens of a batch, padding included.
     pub tokens: usize,
+    /// Texts of a batch at most.
+    pub rows: usize,
     /// What a batch of its own costs, in tokens: so much padding is worth a merge.
     pub overhead: usize,
 }
@@ -95,7 +97,7 @@ fn group(first: Candidate, mut window: Vec<Candidate>, budget: Budget, share: us
     loop {
         let rows = high - low;
         let width = window[high - 1].tokens;
-        if real >= share {
+        if real >= share || rows >= budget.rows {
             break;
         }
         let shorter = low.checked_sub(1).map(|next| (width - window[next].tokens, width, next));

@@ -2,7 +2,7 @@ use super::*;
 use crate::inference::ticket::Waiting;
 
 const BOUNDS: Bounds = Bounds { wait: Duration::from_secs(10), tokens: 100_000 };
-const BUDGET: Budget = Budget { tokens: 64, overhead: 8 };
+const BUDGET: Budget = Budget { tokens: 64, rows: usize::MAX, overhead: 8 };
 
 fn queue() -> Queue {
     Queue::new(BOUNDS, BUDGET, 1, 1000.0)
@@ -199,4 +199,13 @@ async fn a_request_is_alone_when_none_was_beside_another_for_a_while() {
     tokio::time::sleep(CALM * 2).await;
     let _later = put(&queue, &[5], LONG).unwrap();
     assert!(queue.take().unwrap().alone);
+}
+
+#[test]
+fn a_text_that_must_be_alone_is_alone() {
+    let queue = Queue::new(BOUNDS, Budget { rows: 1, ..BUDGET }, 1, 1000.0);
+    let _waiting = put(&queue, &[5, 5, 5], Duration::from_secs(60)).unwrap();
+    for _ in 0..3 {
+        assert_eq!(queue.take().unwrap().items.len(), 1);
+    }
 }

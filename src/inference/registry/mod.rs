@@ -35,6 +35,14 @@ pub trait Loader: Send + Sync {
     /// # Errors
     /// What is wrong with its files.
     fn load(&self, name: &str, source: &Source) -> Result<Engine, FolderFault>;
+
+    /// Loads it where nothing but the trial can be lost, before [`Loader::load`] does.
+    ///
+    /// # Errors
+    /// What is wrong with its files.
+    fn on_trial(&self, _name: &str, _source: &Source) -> Result<(), FolderFault> {
+        Ok(())
+    }
 }
 
 /// How much may be in memory.
@@ -197,7 +205,8 @@ impl Registry {
 
     /// Loads, and lets go of others when memory is short.
     fn load(&self, name: &str, turn: Turn) {
-        let (loaded, load) = self.make(name, &turn.source);
+        // The default model is what the server is there for: nothing is lost with it, and its start is not made longer.
+        let (loaded, load) = self.make(name, &turn.source, name != self.pinned);
         turn.end(match loaded {
             Ok(engine) => State::loaded(engine, load.bytes),
             Err(why) => State::failed(why.to_string()),
@@ -207,10 +216,15 @@ impl Registry {
     }
 
     /// An engine, and what it took to make it.
-    fn make(&self, name: &str, source: &Source) -> (Result<Arc<Engine>, FolderFault>, Load) {
+    fn make(&self, name: &str, source: &Source, on_trial: bool) -> (Result<Arc<Engine>, FolderFault>, Load) {
         let (watch, began) = (Watch::begin(), Instant::now());
         // What reads its files may panic at what is in them: this load has failed then, and the models after it are loaded.
-        let ended = catch_unwind(AssertUnwindSafe(|| self.loader.load(name, source)));
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            if on_trial {
+                self.loader.on_trial(name, source)?;
+            }
+            self.loader.load(name, source)
+        }));
         let broken = |_| {
             let why = "loading it panics, so one of its files is damaged or not what it should be; the log says where";
             Err(FolderFault::Bad { file: source.folder.display().to_string(), why: why.to_owned() })
@@ -260,7 +274,7 @@ impl Registry {
     /// # Errors
     /// The new one cannot be loaded: the old one stays.
     pub fn swap(&self, name: &str, source: Source) -> Result<Arc<Engine>, FolderFault> {
-        let (made, load) = self.make(name, &source);
+        let (made, load) = self.make(name, &source, true);
         self.listener.load(name, &load);
         let engine = made?;
         let slot = {

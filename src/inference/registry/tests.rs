@@ -65,7 +65,8 @@ impl Loader for Stand {
         let folder = ModelFolder::open(&root, &Variant::Fp32.into())?;
         let stamp = version.parse().unwrap_or(0.0);
         let each: Vec<Box<dyn Backend>> = vec![Box::new(Stamp(stamp))];
-        let sessions = Sessions { each, alone: None, arithmetic: Arithmetic::Exact, runs_on: "test".to_owned() };
+        let sessions =
+            Sessions { each, alone: None, rows: usize::MAX, arithmetic: Arithmetic::Exact, runs_on: "test".to_owned() };
         let bounds = Bounds { wait: Duration::from_secs(60), tokens: 1 << 20 };
         let settings = Settings { bounds, batch_tokens: Some(512), candidates: &[64] };
         Engine::start(name, folder, version, sessions, &settings, Arc::new(Silence))
