@@ -21,6 +21,7 @@ fn main() -> ExitCode {
     };
     // Only tests ask for this, and only of a debug build: what is said then must hold no secret.
     assert!(!cfg!(debug_assertions) || std::env::var_os("AKIDB_EDGE_TEST_PANIC").is_none(), "a test asked for it");
+    no_core_dumps();
     let level = if cli.global.verbose > 1 { "debug" } else { "error" };
     let log = tracing_subscriber::fmt().with_env_filter(level).with_writer(std::io::stderr).without_time();
     // A closed stream ends the talk, never the work.
@@ -38,6 +39,16 @@ fn main() -> ExitCode {
     // What is still running (a question to an address that never answers) is not waited for.
     runtime.shutdown_background();
     ExitCode::from(delivered(code))
+}
+
+/// The memory holds keys, passwords and texts of clients: it is in no core dump. A limit alone does not hold for a kernel that pipes
+/// dumps into a program (`core_pattern`, core(5)).
+fn no_core_dumps() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    // Neither can fail for a process's own; without them nothing else is different.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
 /// The exit code, once it is clear that what was printed has arrived: half a document is no success.

@@ -151,6 +151,22 @@ fn a_panic_tells_no_secret() {
     }
 }
 
+/// The memory of a run holds keys.
+#[test]
+fn no_run_leaves_a_core_dump() {
+    let proxy = Proxy::start(&local_aws::endpoint());
+    let account = Account::new().through(proxy.url());
+    proxy.on(Call::mutates, Which::Nth(4), Act::HoldBefore);
+    let mut command = account.planned("deploy --yes");
+    let mut running = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+    assert!(proxy.held_within(Duration::from_secs(20)), "it is in the middle of its work");
+    let limits = fs::read_to_string(format!("/proc/{}/limits", running.id())).expect("its limits");
+    running.kill().expect("it lives");
+    running.wait().expect("ended");
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a line");
+    assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
+}
+
 /// What parliament (an IAM policy linter) finds, as `SEVERITY ISSUE`. None where it is not installed.
 fn parliament(policy: &str, more: &[&str]) -> Option<BTreeSet<String>> {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("localstack/.venv/bin/parliament");

@@ -11,16 +11,16 @@ const BASE: u64 = 2 << 30;
 /// Copies of the weights that a load holds at most: the file, what the optimizers make of it, what is packed.
 const COPIES: u64 = 4;
 
-/// Bounds this process: memory, core dumps; it ends with the one that started it, and first when memory is short.
+/// Bounds this process's memory; it ends with the one that started it, and first when memory is short.
 pub fn apply(weights: u64) -> io::Result<()> {
     let most = most(weights, available());
     let to = |resource, bytes| setrlimit(resource, Rlimit { current: Some(bytes), maximum: Some(bytes) });
     to(Resource::Data, most)?;
-    to(Resource::Core, 0)?;
     #[cfg(target_os = "linux")]
     {
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-        // Everybody may raise his own.
+        // A process that leaves no core dumps may not write its own; this one holds nothing but a model.
+        rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::Dumpable)?;
         fs::write("/proc/self/oom_score_adj", "1000")?;
     }
     Ok(())
