@@ -83,6 +83,36 @@ fn links_of_a_cache_are_followed() {
 }
 
 #[test]
+fn a_link_that_leads_out_and_a_list_that_is_none_stay_out() {
+    let user = User::new();
+    let secret = user.home.path().join("secret");
+    fs::write(&secret, "uid=0(root) gid=0(root)\n").expect("a file");
+    for (number, (path, kind)) in [("vocab.txt", "link"), ("config.json", "link"), ("export.json", "link"), ("vocab.txt", "copy")]
+        .into_iter()
+        .enumerate()
+    {
+        let name = format!("mine{number}");
+        let source = folder(user.home.path(), &name, &user.hub);
+        let _ = fs::remove_file(source.join(path));
+        if kind == "link" {
+            std::os::unix::fs::symlink(&secret, source.join(path)).expect("a link");
+        } else {
+            fs::copy(&secret, source.join(path)).expect("a file");
+        }
+        let run = user.run(&format!("import {name}")).exits(3);
+        let wanted = if kind == "link" { "is a link that leads out of the folder" } else { "is not the list of tokens" };
+        assert!(run.stderr.contains(&format!("{path} {wanted}")), "{path}: {}", run.stderr);
+        assert!(!run.stderr.contains("uid=0"), "{}", run.stderr);
+        assert!(!user.store().join(&name).exists(), "{path}");
+    }
+    // The tokenizer's own list comes in.
+    let source = folder(user.home.path(), "own", &user.hub);
+    fs::write(source.join("vocab.txt"), "[PAD]\n[UNK]\n").expect("a file");
+    user.run("import own").exits(0);
+    assert!(user.store().join("own/vocab.txt").is_file());
+}
+
+#[test]
 fn folders_that_nobody_manages_are_shown_and_checked() {
     let user = User::new();
     let made = folder(&user.home.path().join("models"), "made", &user.hub);

@@ -12,6 +12,15 @@ use support::model_user::{User, of};
 const GRAPH: &str = "onnx/model.onnx";
 
 #[test]
+fn a_list_of_tokens_that_is_none_stays_out() {
+    let user = User::new();
+    user.hub.put("vocab.txt", b"uid=0(root) gid=0(root)\n");
+    let run = user.run("pull tiny").exits(3);
+    assert!(run.stderr.contains("vocab.txt is not the list of tokens"), "{}", run.stderr);
+    assert!(!user.path("vocab.txt").exists());
+}
+
+#[test]
 fn pulled_once_and_then_left_alone() {
     let user = User::new();
     let first = user.run("pull tiny").exits(0);

@@ -275,3 +275,150 @@ fn what_was_admitted_is_finished_and_a_second_signal_cuts() {
     assert_eq!(server.wait(), 1);
     assert!(server.said().contains("1 connections under way"), "{}", server.said());
 }
+
+/// Sends a body of so many bytes in pieces, and its end when it is wanted; the connection is there still.
+fn chunked(address: &str, head: &str, bytes: usize, piece: usize, end: bool) -> TcpStream {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    write!(stream, "POST {head}\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n").unwrap();
+    let one = format!("{piece:x}\r\n{}\r\n", "a".repeat(piece));
+    let many = one.repeat((64 << 10) / one.len() + 1);
+    let mut left = (bytes / piece) * one.len();
+    while left > 0 {
+        let part = left.min(many.len());
+        // A server that has answered may close.
+        if stream.write_all(&many.as_bytes()[..part]).is_err() {
+            return stream;
+        }
+        left -= part;
+    }
+    if end {
+        let _ = stream.write_all(b"0\r\n\r\n");
+    }
+    stream
+}
+
+/// Resident kilobytes at most so far.
+fn peak(server: &Server) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// Addresses of all kinds: our own, of others, of no method, of nobody.
+const ADDRESSES: [&str; 18] = [
+    "/api/v1/embed",
+    "/v1/embeddings",
+    "/openai/deployments/tiny/embeddings",
+    "/",
+    "/embed",
+    "/similarity",
+    "/tokenize",
+    "/decode",
+    "/embed_all",
+    "/predict",
+    "/rerank",
+    "/invocations",
+    "/vertex",
+    "/models",
+    "/info",
+    "/openapi.json",
+    "/nothing",
+    "/akidb.embedding.v1.EmbeddingService/Embed",
+];
+
+#[test]
+fn no_header_opens_the_limit_of_a_body_on_any_address() {
+    let server = Server::start(tiny().args(["--max-body", "64KiB"]));
+    let before = peak(&server);
+    for path in ADDRESSES {
+        for kind in ["application/grpc", "application/grpc+proto", "application/json"] {
+            let head = format!("{path} HTTP/1.1\r\ncontent-type: {kind}");
+            let said = rest(&mut chunked(server.address(), &head, 8 << 20, 8192, true));
+            assert!(said.starts_with("HTTP/1.1 413") && said.contains("BODY_TOO_LARGE"), "{path} {kind}: {said}");
+        }
+    }
+    // Nobody needs a key there: what is sent is not read at all.
+    for path in ["/health", "/ready", "/ping", "/metrics"] {
+        let head = format!("{path} HTTP/1.1\r\ncontent-type: application/grpc");
+        let said = rest(&mut chunked(server.address(), &head, 1 << 20, 8192, false));
+        assert!(said.is_empty() || said.starts_with("HTTP/1.1 405"), "{path}: {said}");
+    }
+    // On the other listener a call has one message, and no more.
+    let calls = server.grpc.as_deref().unwrap();
+    for path in ["/akidb.embedding.v1.EmbeddingService/Embed", "/grpc.health.v1.Health/Watch", "/embed", "/nothing"] {
+        let head = format!("{path} HTTP/1.1\r\ncontent-type: application/grpc");
+        let said = rest(&mut chunked(calls, &head, 8 << 20, 8192, true));
+        assert!(!said.contains("grpc-status: 0"), "{path}: {said}");
+    }
+    let after = peak(&server);
+    assert!(after < before + (32 << 10), "{before} -> {after} kB");
+    assert_eq!(server.get("/ready").0, 200);
+}
+
+#[test]
+fn no_header_opens_the_time_of_a_body() {
+    let server = Server::start(tiny().args(["--body-time", "1s"]));
+    let began = Instant::now();
+    let head = "/api/v1/embed HTTP/1.1\r\ncontent-type: application/grpc";
+    let said = rest(&mut chunked(server.address(), head, 100, 10, false));
+    assert!(said.starts_with("HTTP/1.1 408") && said.contains("REQUEST_TIMEOUT"), "{said}");
+    let calls = server.grpc.as_deref().unwrap();
+    for call in ["akidb.embedding.v1.EmbeddingService/Embed", "grpc.health.v1.Health/Watch"] {
+        let head = format!("/{call} HTTP/1.1\r\ncontent-type: application/grpc");
+        // The length of a message, of which nothing comes: its head is four bytes of the letter a.
+        let said = rest(&mut chunked(calls, &head, 4, 1, false));
+        assert!(said.contains("grpc-status: 4") && said.contains("REQUEST_TIMEOUT"), "{call}: {said}");
+    }
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+}
+
+/// How often a code was the reason of a refusal.
+fn refusals(server: &Server, code: &str) -> u64 {
+    let metrics = server.get("/metrics").1;
+    let line = format!("akidb_admission_refusals_total{{code=\"{code}\"}} ");
+    metrics.lines().find_map(|text| text.strip_prefix(&line)?.parse().ok()).unwrap_or(0)
+}
+
+#[test]
+fn bodies_that_never_end_have_a_budget_and_what_is_only_said_takes_nothing() {
+    let server = Server::start(tiny().args(["--max-bytes-under-way", "20MiB"]));
+    // Said, and not sent.
+    let silent: Vec<TcpStream> = (0..10)
+        .map(|_| {
+            let mut stream = connect(&server);
+            admitted(&mut stream, "content-type: application/json\r\nx-a: b");
+            stream
+        })
+        .collect();
+    drop(silent);
+    let before = peak(&server);
+    let head = "/api/v1/embed HTTP/1.1\r\ncontent-type: application/json";
+    let held: Vec<TcpStream> =
+        (0..20).map(|_| chunked(server.address(), head, 4 << 20, 8192, false)).collect();
+    let end = Instant::now() + Duration::from_secs(20);
+    while refusals(&server, "OVERLOADED") < 15 {
+        assert!(Instant::now() < end, "{} were refused", refusals(&server, "OVERLOADED"));
+    }
+    let after = peak(&server);
+    assert!(after < before + (64 << 10), "{before} -> {after} kB");
+    drop(held);
+    let large = format!("{{\"inputs\": \"{}\"}}", "a ".repeat(400_000));
+    let end = Instant::now() + Duration::from_secs(20);
+    while embed(&server, large.as_bytes()).status != 200 {
+        assert!(Instant::now() < end, "the places do not come back");
+    }
+}
+
+#[test]
+fn a_body_of_tiny_pieces_takes_no_more_than_its_bytes() {
+    let server = Server::start(&mut tiny());
+    assert_eq!(embed(&server, format!("{{\"inputs\": \"{}\"}}", "a ".repeat(300_000)).as_bytes()).status, 200);
+    let before = peak(&server);
+    let head = "/api/v1/embed HTTP/1.1\r\ncontent-type: application/json";
+    let said = rest(&mut chunked(server.address(), head, 512 << 10, 1, true));
+    assert!(said.starts_with("HTTP/1.1 400"), "{said}");
+    let after = peak(&server);
+    // Kept piece by piece they would take 16 MiB and more.
+    assert!(after < before + (10 << 10), "{before} -> {after} kB");
+}

@@ -223,6 +223,235 @@ fn mutual_tls_wants_a_certificate_of_its_authority() {
     assert!(get(&server, &authority.client(Some(&foreign.issue("client")), &[]), "/models").is_err());
 }
 
+/// Everything that comes back for a request in these words, until the server closes.
+fn said(address: &str, request: &str) -> String {
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut all = Vec::new();
+    let _ = stream.read_to_end(&mut all);
+    String::from_utf8_lossy(&all).into_owned()
+}
+
+#[test]
+fn a_request_names_its_server_once() {
+    let server = Server::start(&mut tiny());
+    for address in [server.address(), server.grpc.as_deref().unwrap()] {
+        for path in ["/health", "/models", "/nothing", "/grpc.health.v1.Health/Check"] {
+            let ask = |hosts: &str| said(address, &format!("GET {path} HTTP/1.1\r\n{hosts}connection: close\r\n\r\n"));
+            for bad in ["", "host: a\r\nhost: a\r\n", "host: a\r\nHost: b\r\n", "host: a b\r\n", "host: a@b\r\n", "host:\r\n"] {
+                let answer = ask(bad);
+                assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("INVALID_REQUEST"), "{path} {bad:?}: {answer}");
+            }
+            assert!(!ask("host: a\r\n").starts_with("HTTP/1.1 400"), "{path}");
+        }
+    }
+    let old = said(server.address(), "GET /health HTTP/1.0\r\n\r\n");
+    assert!(old.starts_with("HTTP/1.0 200"), "HTTP/1.0 had no such header: {old}");
+}
+
+/// A connection of HTTP/2, frame by frame: what no client library would send.
+struct Frames(std::net::TcpStream);
+
+impl Frames {
+    /// `window` are the bytes of an answer that this client takes.
+    fn open(address: &str, window: u32) -> Self {
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
+        let mut frames = Self(stream);
+        frames.send(4, 0, 0, &[&[0, 4], window.to_be_bytes().as_slice()].concat());
+        frames
+    }
+
+    fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
+        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        let head = [&length[1..], &[kind, flags], &stream.to_be_bytes()].concat();
+        self.0.write_all(&[head.as_slice(), payload].concat()).unwrap();
+    }
+
+    /// A GET of a path, with an authority and with a header `host`.
+    fn get(&mut self, stream: u32, path: &str, authority: &str, hosts: &[&str]) {
+        // Method GET and scheme http are in the table of the standard; the others are literals with a name from there.
+        let mut block = vec![0x82, 0x86];
+        literal(&mut block, &[0x04], path);
+        if !authority.is_empty() {
+            literal(&mut block, &[0x01], authority);
+        }
+        for host in hosts {
+            literal(&mut block, &[0x0f, 38 - 15], host);
+        }
+        self.send(1, 0x5, stream, &block);
+    }
+
+    /// The next answer's stream, and the first byte of its headers: 0x88 for status 200, 0x8c for 400.
+    fn answer(&mut self) -> (u32, u8) {
+        loop {
+            let mut head = [0; 9];
+            self.0.read_exact(&mut head).unwrap();
+            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+            let mut payload = vec![0; length];
+            self.0.read_exact(&mut payload).unwrap();
+            match head[3] {
+                1 => return (u32::from_be_bytes([head[5], head[6], head[7], head[8]]), payload[0]),
+                // Settings are to be acknowledged.
+                4 if head[4] == 0 => self.send(4, 1, 0, &[]),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// A header whose name has a number, with its value as it is.
+fn literal(block: &mut Vec<u8>, name: &[u8], value: &str) {
+    block.extend_from_slice(name);
+    match value.len().checked_sub(127) {
+        None => block.push(u8::try_from(value.len()).unwrap()),
+        Some(mut rest) => {
+            block.push(127);
+            while rest >= 128 {
+                block.push(u8::try_from(rest % 128).unwrap() | 128);
+                rest /= 128;
+            }
+            block.push(u8::try_from(rest).unwrap());
+        }
+    }
+    block.extend_from_slice(value.as_bytes());
+}
+
+#[test]
+fn a_header_of_http2_names_no_other_server() {
+    let server = Server::start(&mut tiny());
+    let status = |authority: &str, hosts: &[&str]| {
+        let mut frames = Frames::open(server.address(), 65_535);
+        frames.get(1, "/health", authority, hosts);
+        frames.answer()
+    };
+    assert_eq!(status("a", &[]), (1, 0x88));
+    assert_eq!(status("a", &["a"]), (1, 0x88));
+    assert_eq!(status("", &["a"]), (1, 0x88));
+    for (authority, hosts) in [("a", &["b"][..]), ("a", &["a", "a"]), ("", &["a", "b"]), ("", &[]), ("u@a", &[])] {
+        assert_eq!(status(authority, hosts), (1, 0x8c), "{authority:?} {hosts:?}");
+    }
+}
+
+#[test]
+fn answers_that_nobody_reads_have_a_budget() {
+    let server = Server::start(tiny().args(["--max-bytes-under-way", "2MiB", "--max-body", "1MiB"]));
+    // 1500 vectors of eight numbers are about 140 KiB of text.
+    let path = format!("/api/v1/embed?{}", vec!["input=a"; 1500].join("&"));
+    // One byte is taken, so that the server begins to send.
+    let mut frames = Frames::open(server.address(), 1);
+    let mut statuses = Vec::new();
+    for number in 0..40 {
+        frames.get(number * 2 + 1, &path, "a", &[]);
+        statuses.push(frames.answer().1);
+    }
+    let served = statuses.iter().filter(|status| **status == 0x88).count();
+    assert!((5..30).contains(&served), "{served} of 40 answers are held");
+    // They are not those of requests: others are answered, as far as there is room for their answers.
+    assert_eq!(server.get("/health").0, 200);
+    drop(frames);
+    let end = Instant::now() + Duration::from_secs(20);
+    while server.get(&path).0 != 200 {
+        assert!(Instant::now() < end, "the places do not come back");
+    }
+}
+
+#[test]
+fn refusals_that_nobody_reads_have_a_bound() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys");
+    std::fs::write(&file, new_key("alice").1).unwrap();
+    let server = Server::start(tiny().arg("--api-keys").arg(&file));
+    let mut frames = Frames::open(server.address(), 0);
+    for number in 0..200 {
+        frames.get(number * 2 + 1, "/models", "a", &[]);
+    }
+    // Those that have a place are answered, the others are reset.
+    let (mut told, mut reset) = (0, 0);
+    while told + reset < 200 {
+        let mut head = [0; 9];
+        frames.0.read_exact(&mut head).unwrap();
+        let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
+        frames.0.read_exact(&mut payload).unwrap();
+        match head[3] {
+            1 => told += 1,
+            3 => reset += 1,
+            _ => {}
+        }
+    }
+    assert!((1..=32).contains(&told), "{told} told, {reset} reset");
+    assert_eq!(server.get("/health").0, 200);
+}
+
+#[test]
+fn a_tenant_is_what_a_key_says_and_not_what_its_holder_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys");
+    let ((plain, line), (tenant, other)) = (new_key("alice"), new_key("bob"));
+    std::fs::write(&file, format!("{line}\n{other}:tenant=blue\n")).unwrap();
+    let server = Server::start(tiny().arg("--api-keys").arg(&file));
+    for key in [&plain, &tenant] {
+        let bearer = format!("Bearer {key}");
+        let answer = server.request("GET", "/models", &[("authorization", &bearer), ("x-tenant", "acme")], b"");
+        assert_eq!(answer.status, 200);
+    }
+    let metrics = server.get("/metrics").1;
+    assert!(metrics.contains(r#"tenant="blue""#) && !metrics.contains("acme"), "{metrics}");
+}
+
+#[test]
+fn what_was_answered_to_somebody_who_is_known_is_private() {
+    let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
+    write_pair(folder.path(), &authority.issue("localhost"));
+    std::fs::write(folder.path().join("ca.pem"), authority.certificate.pem()).unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let mut command = tiny();
+    command.args(["--tls-cert", &file("cert.pem"), "--tls-key", &file("key.pem"), "--tls-client-ca", &file("ca.pem")]);
+    let server = Server::start_cold(&mut command);
+    let known = authority.client(Some(&authority.issue("client")), &[b"http/1.1"]);
+    let paths = [
+        "/api/v1/embed?input=a",
+        "/api/v1/models/offline",
+        "/api/v1/models/offline/tiny",
+        "/models",
+        "/openapi.json",
+        "/nothing",
+    ];
+    for path in paths {
+        let answer = whole(&server, &known, path);
+        let head = answer.split("\r\n\r\n").next().unwrap().to_lowercase();
+        let line = head.lines().find(|line| line.starts_with("cache-control:")).unwrap_or("nothing");
+        assert!(line.contains("private") && !line.contains("public"), "{path}: {line}");
+    }
+    // Without certificates and keys nobody is known.
+    let server = Server::start(&mut tiny());
+    let answer = server.request("GET", "/api/v1/embed?input=a", &[], b"");
+    assert_eq!(answer.header("cache-control"), Some("public, max-age=3600"));
+}
+
+/// All of the answer to a GET over TLS.
+fn whole(server: &Server, config: &Arc<rustls::ClientConfig>, path: &str) -> String {
+    let mut session = rustls::ClientConnection::new(config.clone(), "localhost".try_into().unwrap()).unwrap();
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        let mut socket = std::net::TcpStream::connect(server.address()).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let mut stream = rustls::Stream::new(&mut session, &mut socket);
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+        let mut all = Vec::new();
+        let _ = stream.read_to_end(&mut all);
+        let all = String::from_utf8_lossy(&all).into_owned();
+        // The model may be loading still.
+        if !all.starts_with("HTTP/1.1 503") {
+            return all;
+        }
+        assert!(Instant::now() < end, "{all}");
+        session = rustls::ClientConnection::new(config.clone(), "localhost".try_into().unwrap()).unwrap();
+    }
+}
+
 #[test]
 fn http2_is_spoken_in_clear_text_by_prior_knowledge() {
     let server = Server::start(&mut tiny());

@@ -110,3 +110,71 @@ fn systemd_takes_the_unit() {
     let ours: Vec<_> = said.lines().filter(|line| line.contains("akidb-edge-serve")).collect();
     assert!(ours.is_empty(), "{}", ours.join("\n"));
 }
+
+/// Whether an image is named by its digest, or by a tag that is never given to another one: a version of three numbers, or a date.
+fn is_exact(image: &str) -> bool {
+    if let Some((_, digest)) = image.split_once("@sha256:") {
+        return digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+    }
+    let tag = image.rsplit('/').next().and_then(|name| name.split_once(':')).map_or("", |(_, tag)| tag);
+    tag.split('-').any(|part| {
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        (part.len() == 8 && digits(part)) || {
+            let numbers: Vec<&str> = part.trim_start_matches(['r', 'v']).split('.').collect();
+            numbers.len() >= 3 && numbers.iter().all(|number| digits(number))
+        }
+    })
+}
+
+#[test]
+fn every_image_is_named_exactly() {
+    for (image, exact) in [
+        ("debian:bookworm-20251229-slim", true),
+        ("nvidia/cuda:13.0.1-cudnn-runtime-ubuntu24.04", true),
+        ("localhost:5000/a:1.2.3", true),
+        ("rust:1.95-slim@sha256:abc", false),
+        ("debian:bookworm-slim", false),
+        ("ubuntu:24.04", false),
+        ("localstack/localstack:latest", false),
+        ("localhost:5000/a", false),
+    ] {
+        assert_eq!(is_exact(image), exact, "{image}");
+    }
+    let mut images = Vec::new();
+    for (name, text) in dockerfiles() {
+        let values = text.lines().filter_map(|line| line.strip_prefix("ARG ")?.split_once('='));
+        images.extend(values.filter(|(_, value)| value.contains(':')).map(|(_, value)| (name.clone(), value.to_owned())));
+        // Stages are built on these, on nothing, or on one another.
+        let stages: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("FROM ")).collect();
+        assert!(stages.iter().all(|stage| stage.starts_with("${") || stage.starts_with("scratch")), "{name}: {stages:?}");
+    }
+    for file in ["templates/docker/compose.yml", "localstack/docker-compose.yml"] {
+        let text = read(file);
+        let lines = text.lines().filter_map(|line| line.trim().strip_prefix("image: "));
+        let plain = |image: &str| image.split_once(":-").map_or(image, |(_, image)| image.trim_end_matches('}')).to_owned();
+        images.extend(lines.map(|image| (file.to_owned(), plain(image))));
+    }
+    assert!(images.len() >= 12, "{images:?}");
+    for (file, image) in images {
+        assert!(is_exact(&image), "{file}: {image} may be another image tomorrow");
+    }
+}
+
+#[test]
+fn the_bill_of_materials_has_every_crate_of_the_binary_with_its_hash() {
+    let done = Command::new(root().join("supply/sbom")).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let bill: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    let components = bill["components"].as_array().unwrap();
+    assert!(components.len() > 200, "{}", components.len());
+    for component in components {
+        assert_eq!(component["hashes"][0]["alg"], "SHA-256", "{component}");
+        assert!(component["licenses"][0]["expression"].is_string(), "{component}");
+    }
+    let names: BTreeSet<&str> = components.iter().filter_map(|component| component["name"].as_str()).collect();
+    for name in ["rustls", "tokio", "tonic", "ort"] {
+        assert!(names.contains(name), "{name}");
+    }
+    // What only tests use is not shipped.
+    assert!(!names.contains("insta"));
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::{Builder, as_name, handler, trust};
+use super::{Builder, as_name, boundary, handler, trust};
 use crate::plan::Step;
 use crate::plan::edge::{CodePlan, EdgeFunctionStep, FunctionPlan};
 use crate::resource::function::FunctionSpec;
@@ -85,6 +85,7 @@ fn add(builder: &mut Builder<'_>, step: &Step, name: &str, below: &str, plan: &F
         trust: trust(&["lambda.amazonaws.com", "edgelambda.amazonaws.com"]),
         inline: BTreeMap::from([("logs".to_owned(), logs_policy(&plan.name))]),
         managed: Vec::new(),
+        boundary: Some(boundary::LOGS.to_owned()),
         tags: BTreeMap::new(),
     };
     builder.add(step, below, Resource::new(role.clone(), Kind::Role, &spec));

@@ -1,5 +1,6 @@
 //! [2] Plan to desired graph: one file for each area. Pure: no call, no clock, no file.
 
+mod boundary;
 mod cdn;
 mod content;
 mod edge;
@@ -189,6 +190,14 @@ fn as_name(text: &str) -> String {
         text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
     let parts: Vec<&str> = dashed.split('-').filter(|part| !part.is_empty()).collect();
     if parts.is_empty() { "unnamed".to_owned() } else { parts.join("-") }
+}
+
+/// The same, for what these services do for this account alone: nobody else can make them use the role.
+fn trust_for_this_account(services: &[&str]) -> serde_json::Value {
+    let mut document = trust(services);
+    document["Statement"][0]["Condition"] =
+        serde_json::json!({"StringEquals": {"aws:SourceAccount": crate::resource::ACCOUNT}});
+    document
 }
 
 /// A document in which services say who may take a role on.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::content::{self, Target};
-use super::{Builder, as_name, distribution, trust};
+use super::{Builder, as_name, boundary, distribution, trust_for_this_account};
 use crate::plan::models::{ModelPlan, ModelsStep, PageStep, ReplicationPlan};
 use crate::plan::{Step, Work};
 use crate::resource::bucket::BucketSpec;
@@ -184,15 +184,18 @@ fn replicate(
     let role = Address::new("models", Kind::Role, &as_name(&format!("replication-{source}")));
     let destinations: Vec<&str> = rules.iter().map(|(_, to, _)| plan.buckets[to].name.as_str()).collect();
     let mut policy = replication_policy(&plan.buckets[source].name, &destinations);
+    let keys = kms_statements(plan, source, rules);
+    let boundary = if keys.is_empty() { boundary::OBJECTS } else { boundary::KEYS };
     if let Some(statements) = policy["Statement"].as_array_mut() {
-        statements.extend(kms_statements(plan, source, rules));
+        statements.extend(keys);
     }
     let spec = RoleSpec {
         name: format!("{}-replication-{}", builder.plan.stack, as_name(source)),
         description: format!("S3 replication out of {}", plan.buckets[source].name),
-        trust: trust(&["s3.amazonaws.com"]),
+        trust: trust_for_this_account(&["s3.amazonaws.com"]),
         inline: BTreeMap::from([("replicate".to_owned(), policy)]),
         managed: Vec::new(),
+        boundary: Some(boundary.to_owned()),
         tags: BTreeMap::new(),
     };
     builder.add(step, &below, Resource::new(role.clone(), Kind::Role, &spec));

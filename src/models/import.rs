@@ -4,25 +4,31 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use super::check;
 use super::digest::{self, Digest};
 use super::fault::ModelsFault;
-use super::manifest::{Manifest, Source};
+use super::inside::Inside;
+use super::manifest::{self, Manifest, Source};
 use super::name::ModelName;
 use super::place::{self, Work};
 use super::store::{Standing, Store};
 use super::verify::{self, EXPORT};
 use super::wanted::{self, Missing};
+use super::{check, vocabulary};
 use crate::inference::folder::Variant;
 
-/// Takes a folder in. Links in it are followed: a hub's cache consists of them.
+/// Takes a folder in. Links in it are followed as far as a hub's cache has them: within the folder and to the cache beside it.
 ///
 /// # Errors
-/// When it is no model, is there already, or the disk refuses.
+/// When it is no model, a link leads out of it, it is there already, or the disk refuses.
 pub fn import(store: &Store, from: &Path, name: &ModelName) -> Result<Manifest, ModelsFault> {
     let no_model = |why: String| ModelsFault::NoModel { path: from.display().to_string(), why };
+    // What cannot be looked at is told by who reads it.
+    let inside = Inside::of(from).ok();
+    if let Some(inside) = &inside {
+        all_inside(from, inside).map_err(no_model)?;
+    }
     check::folder(from).map_err(|fault| no_model(fault.to_string()))?;
-    let chosen = choose(from).map_err(no_model)?;
+    let (chosen, inside) = (choose(from).map_err(no_model)?, inside.map_or_else(|| Inside::of(from), Ok).map_err(no_model)?);
     let work = Work::begin(store, name)?;
     let what = match store.standing(name)? {
         Standing::Nothing => None,
@@ -33,7 +39,7 @@ pub fn import(store: &Store, from: &Path, name: &ModelName) -> Result<Manifest, 
         let what = what.to_owned();
         return Err(ModelsFault::Taken { name: name.to_string(), store: store.shown(), what });
     }
-    let made = make(from, name, chosen, &work);
+    let made = make(from, &inside, name, chosen, &work);
     if made.is_err() {
         // Half a copy is of no use, and may be what filled the disk. What went wrong is worth more than what this says.
         let _ = work.clear();
@@ -41,20 +47,35 @@ pub fn import(store: &Store, from: &Path, name: &ModelName) -> Result<Manifest, 
     made
 }
 
-fn make(from: &Path, name: &ModelName, chosen: BTreeSet<String>, work: &Work) -> Result<Manifest, ModelsFault> {
+fn make(
+    from: &Path,
+    inside: &Inside,
+    name: &ModelName,
+    chosen: BTreeSet<String>,
+    work: &Work,
+) -> Result<Manifest, ModelsFault> {
+    let no_model = |why: String| ModelsFault::NoModel { path: from.display().to_string(), why };
     let folder = work.folder()?;
     let mut files = BTreeMap::new();
     for path in chosen {
-        files.insert(path.clone(), copied(&from.join(&path), &folder.join(&path))?);
+        let real = inside.file(&path).map_err(no_model)?;
+        files.insert(path.clone(), copied(&real, &folder.join(&path))?);
     }
-    check::folder(&folder)
-        .map_err(|fault| ModelsFault::NoModel { path: from.display().to_string(), why: fault.to_string() })?;
+    vocabulary::check(&folder).map_err(no_model)?;
+    check::folder(&folder).map_err(|fault| no_model(fault.to_string()))?;
     let named = from.canonicalize().map_err(ModelsFault::file(from))?;
     let named = named.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let manifest = Manifest::new(name.as_str(), Source::Import { folder: named }, files);
     manifest.write(&folder)?;
     work.put()?;
     Ok(manifest)
+}
+
+/// Whether every file that would be read lies where it may.
+fn all_inside(from: &Path, inside: &Inside) -> Result<(), String> {
+    let all = verify::files(from).map_err(|fault| fault.to_string())?;
+    let read = |path: &&String| wanted::matters(path) || [EXPORT, manifest::FILE].contains(&path.as_str());
+    all.iter().filter(read).try_for_each(|path| inside.file(path).map(drop))
 }
 
 /// The files to take, when those that somebody wrote hashes down for are right.

@@ -17,6 +17,7 @@ pub mod event;
 pub mod fault;
 pub mod hub;
 pub mod import;
+mod inside;
 pub mod list;
 mod lock;
 pub mod manifest;
@@ -26,6 +27,7 @@ pub mod pull;
 pub mod remove;
 pub mod store;
 pub mod verify;
+mod vocabulary;
 pub mod wanted;
 
 pub use event::Event;

@@ -15,7 +15,7 @@ use super::name::{ModelName, Repo, is_commit};
 use super::place::{self, Work};
 use super::store::{Standing, Store};
 use super::wanted::{self, Missing};
-use super::{check, verify};
+use super::{check, verify, vocabulary};
 use crate::inference::folder::Variant;
 
 /// Files that come at the same time.
@@ -252,8 +252,9 @@ fn assemble(
         place::link(&file.place, &folder.join(path))?;
         files.insert(path.clone(), file.digest.clone());
     }
-    check::folder(&folder)
-        .map_err(|fault| ModelsFault::NoModel { path: wish.repo.to_string(), why: fault.to_string() })?;
+    let no_model = |why: String| ModelsFault::NoModel { path: wish.repo.to_string(), why };
+    vocabulary::check(&folder).map_err(no_model)?;
+    check::folder(&folder).map_err(|fault| no_model(fault.to_string()))?;
     let source =
         Source::Hub { repo: wish.repo.to_string(), revision: wish.revision.clone(), commit: listing.commit.clone() };
     let manifest = Manifest::new(wish.name.as_str(), source, files);

@@ -24,6 +24,9 @@ pub struct RoleSpec {
     /// ARNs of attached managed policies, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub managed: Vec<String>,
+    /// ARN of the managed policy that none of its policies can go beyond: its permissions boundary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boundary: Option<String>,
     /// Tags besides the tool's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,

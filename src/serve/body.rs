@@ -1,5 +1,5 @@
-//! Bodies of requests: read within their size and their time, inflated within the same size, and read to their end when they
-//! are refused, since a client that is still sending may not look at an answer.
+//! Bodies of requests: read within their size and their time, counted among the bytes of all requests as they come, inflated
+//! within the same size, and read to their end when they are refused, since a client that is still sending may not look at an answer.
 
 use std::io::Read;
 use std::time::Duration;
@@ -16,6 +16,8 @@ use super::admission::slots::{Slot, Slots};
 use super::admission::{Rules, heavy};
 use super::problem::{Cause, Problem};
 
+/// Bytes for which room is made at once; a client that says that it sends more may not do so.
+const FIRST: usize = 64 << 10;
 /// Compressed bytes above which a body is inflated on a thread that may block.
 const INLINE: usize = 16 << 10;
 /// Bodies that are inflated at the same time: nobody knows how large they become before that.
@@ -35,25 +37,19 @@ enum Coding {
 }
 
 /// A body that was read.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Whole {
     /// All of it, inflated.
     pub bytes: Bytes,
-    /// What it takes beyond the bytes that came, among the bytes of all requests.
-    pub more: Option<Slot>,
-}
-
-impl From<Bytes> for Whole {
-    fn from(bytes: Bytes) -> Self {
-        Self { bytes, more: None }
-    }
+    /// Its places among the bytes of all requests.
+    pub held: Option<Slot>,
 }
 
 /// The whole body, inflated. What said that it was compressed is gone from the headers afterwards. `held` are the bytes of all
-/// requests, which know of this one what came.
+/// requests.
 ///
 /// # Errors
-/// Too large, too slow, cut off, or compressed in a way that is not read; no room for what it inflates to.
+/// Too large, too slow, cut off, or compressed in a way that is not read; no room for it.
 pub async fn whole(
     rules: &Rules,
     held: &Slots,
@@ -61,17 +57,18 @@ pub async fn whole(
     body: &mut Incoming,
 ) -> Result<Whole, Problem> {
     if body.is_end_stream() {
-        return Ok(Bytes::new().into());
+        return Ok(Whole::default());
     }
     let coding = coding(headers)?;
     if length(headers).is_some_and(|said| said > rules.body) {
         return Err(too_large(rules.body));
     }
-    let bytes = timeout(rules.body_time, collect(body, rules.body)).await.unwrap_or_else(|_| {
-        let message = format!("the body was not whole within {} s", rules.body_time.as_secs_f64());
-        Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", message))
-    })?;
-    let Some(coding) = coding else { return Ok(bytes.into()) };
+    let Some(mut slot) = held.take_many(0) else { return Err(heavy(held)) };
+    let room = length(headers).unwrap_or(FIRST).min(FIRST);
+    let mut hold = |more| held.grow(&mut slot, more).then_some(()).ok_or_else(|| heavy(held));
+    let collected = collect(body, room, rules.body, &mut hold);
+    let bytes = timeout(rules.body_time, collected).await.unwrap_or_else(|_| Err(too_slow(rules.body_time)))?;
+    let Some(coding) = coding else { return Ok(Whole { bytes, held: Some(slot) }) };
     headers.remove(header::CONTENT_ENCODING);
     headers.remove(header::CONTENT_LENGTH);
     let (came, most) = (bytes.len(), rules.body);
@@ -85,7 +82,11 @@ pub async fn whole(
     };
     let more = beyond(held, came, inflated.len())?;
     drop(turn);
-    Ok(Whole { bytes: inflated, more })
+    let held = match more {
+        Some(more) => more.and(slot),
+        None => slot,
+    };
+    Ok(Whole { bytes: inflated, held: Some(held) })
 }
 
 /// Takes what a body became larger by, while it was inflated.
@@ -126,7 +127,14 @@ fn length(headers: &HeaderMap) -> Option<usize> {
     Some(usize::try_from(said).unwrap_or(usize::MAX))
 }
 
-fn too_large(most: usize) -> Problem {
+/// A body that did not come within its time.
+pub fn too_slow(time: Duration) -> Problem {
+    let message = format!("the body was not whole within {} s", time.as_secs_f64());
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", message)
+}
+
+/// A body with more bytes than are taken.
+pub fn too_large(most: usize) -> Problem {
     let message = format!("the body has more than {most} bytes: send fewer texts at a time");
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message)
 }
@@ -135,18 +143,25 @@ fn invalid(message: &'static str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message)
 }
 
-async fn collect(body: &mut Incoming, most: usize) -> Result<Bytes, Problem> {
-    let (mut parts, mut size) = (Vec::new(), 0);
+/// All bytes of a body, in one piece: kept as they came, each few of them would hold a buffer of the connection. `hold` counts
+/// them as they come.
+async fn collect<B: Body<Data = Bytes> + Unpin>(
+    body: &mut B,
+    room: usize,
+    most: usize,
+    hold: &mut impl FnMut(usize) -> Result<(), Problem>,
+) -> Result<Bytes, Problem> {
+    let mut whole = Vec::with_capacity(room);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| invalid("the body ended before it was whole, or is no HTTP"))?;
         let Ok(data) = frame.into_data() else { continue };
-        size += data.len();
-        if size > most {
+        if data.len() > most.saturating_sub(whole.len()) {
             return Err(too_large(most));
         }
-        parts.push(data);
+        hold(data.len())?;
+        whole.extend_from_slice(&data);
     }
-    Ok(if parts.len() == 1 { parts.remove(0) } else { parts.concat().into() })
+    Ok(whole.into())
 }
 
 /// How the headers say that the body is compressed; nothing when it is not.
@@ -278,5 +293,32 @@ mod tests {
         for bytes in [&gzip(TEXT)[..20], b"not compressed", b"\x1f\x8b"] {
             assert_eq!(inflate(Coding::Gzip, bytes, 1 << 20).unwrap_err().status, 400, "{bytes:?}");
         }
+    }
+
+    /// A body of so many pieces, one byte each.
+    fn pieces(count: usize) -> impl Body<Data = Bytes, Error = std::convert::Infallible> + Unpin {
+        let frames = (0..count).map(|_| Ok(hyper::body::Frame::data(Bytes::from_static(b"a"))));
+        http_body_util::StreamBody::new(futures::stream::iter(frames))
+    }
+
+    #[tokio::test]
+    async fn bytes_are_counted_as_they_come_and_no_further_than_there_is_room() {
+        let held = Slots::new(100);
+        let mut slots = Vec::new();
+        for (most, wanted) in [(1000, Ok(60)), (1000, Err(429)), (59, Err(413))] {
+            let mut slot = held.take_many(0).unwrap();
+            let mut hold = |more| held.grow(&mut slot, more).then_some(()).ok_or_else(|| heavy(&held));
+            let read = collect(&mut pieces(60), 8, most, &mut hold).await;
+            assert_eq!(read.map(|bytes| bytes.len()).map_err(|problem| problem.status.as_u16()), wanted);
+            // A refused body gives its places back.
+            if wanted.is_ok() {
+                assert_eq!(held.taken(), 60);
+                slots.push(slot);
+            } else {
+                drop(slot);
+                slots.clear();
+            }
+        }
+        assert_eq!(held.taken(), 0);
     }
 }

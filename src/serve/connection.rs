@@ -41,6 +41,14 @@ pub struct Heads {
 /// Serves HTTP on a stream.
 pub type Builder = auto::Builder<TokioExecutor>;
 
+/// Requests of a connection of HTTP/2 at a time.
+const STREAMS: u32 = 256;
+/// Bytes of a body that nobody reads yet, of a stream and of its connection; clients are held back by them.
+pub const STREAM_WINDOW: u32 = 256 << 10;
+const WINDOW: u32 = 512 << 10;
+/// Bytes of an answer of HTTP/2 that wait to be sent.
+pub const SEND_BUFFER: usize = 64 << 10;
+
 /// One for all connections of a listener.
 pub fn builder(heads: &Heads) -> Builder {
     let mut builder = auto::Builder::new(TokioExecutor::new());
@@ -48,7 +56,9 @@ pub fn builder(heads: &Heads) -> Builder {
     builder.http1().timer(TokioTimer::new()).header_read_timeout(None);
     builder.http1().max_buf_size(heads.bytes).max_headers(heads.count);
     let most = u32::try_from(heads.bytes).unwrap_or(u32::MAX);
-    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(1024).max_header_list_size(most);
+    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS).max_header_list_size(most);
+    builder.http2().initial_stream_window_size(STREAM_WINDOW).initial_connection_window_size(WINDOW);
+    builder.http2().max_send_buf_size(SEND_BUFFER);
     builder
 }
 

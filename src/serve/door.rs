@@ -1,23 +1,28 @@
 //! The door of a connection: each request gets an id, passes the gate, and is answered by the router.
 
-use std::convert::Infallible;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderValue, Request, StatusCode, Uri, Version, header};
-use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use tower::Service;
 
-use super::admission::Gate;
-use super::admission::slots::Slot;
+use super::admission::caller::Caller;
+use super::admission::kind::Kind;
+use super::admission::near::Near;
+use super::admission::slots::{Held, Slot};
+use super::admission::{Gate, Pass, heavy};
+use super::authority;
 use super::body::{self, Whole};
-use super::http::request::{RequestId, seal};
+use super::grpc::messages::Messages;
+use super::http::private;
+use super::http::request::{RequestId, seal, shows_key};
 use super::problem::{Problem, Words};
 use super::pulse::{Pulse, UnderWay};
 
@@ -30,16 +35,64 @@ pub struct Door {
     pub router: Router,
     /// The connection's pulse.
     pub pulse: Arc<Pulse>,
+    /// The connection's places among those that need no key.
+    pub near: Near,
     /// The other end.
     pub peer: IpAddr,
+    /// What the listener is.
+    pub manner: Manner,
 }
+
+/// How the requests of a listener are to be read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Manner {
+    /// Calls of gRPC come here; whatever a header says, they do not come anywhere else.
+    pub grpc: bool,
+    /// Every client has shown a certificate.
+    pub certified: bool,
+}
+
+/// A request that is not even told that it is refused: too many are being told. Its stream is reset, or its connection closed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("too many refusals are being told")]
+pub struct Crowded;
+
+/// Bytes of an answer that are handed on at a time: what is handed on is held by the connection and counted nowhere else.
+const PIECE: usize = 16 << 10;
+/// Answers up to this size are not counted among the bytes of all: their number is bounded.
+const SMALL: usize = 4 << 10;
 
 /// An answer's body; while it lives, its request is under way.
 #[derive(Debug)]
 pub struct Guarded {
     body: Body,
-    _slot: Option<Slot>,
+    /// What is left of the last piece.
+    rest: Bytes,
+    /// The end waits until all that went before was sent: HTTP/2 asks for more only then.
+    ends_late: bool,
+    _places: Places,
     _under_way: UnderWay,
+}
+
+impl Guarded {
+    fn piece(&mut self) -> Frame<Bytes> {
+        let size = self.rest.len().min(PIECE);
+        Frame::data(self.rest.split_to(size))
+    }
+}
+
+/// What an answer holds until it is sent.
+#[derive(Debug)]
+struct Places {
+    _request: Slot,
+    _bytes: Option<Slot>,
+    _vectors: Option<Held>,
+}
+
+impl From<Slot> for Places {
+    fn from(slot: Slot) -> Self {
+        Self { _request: slot, _bytes: None, _vectors: None }
+    }
 }
 
 impl hyper::body::Body for Guarded {
@@ -50,31 +103,49 @@ impl hyper::body::Body for Guarded {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        if !self.rest.is_empty() {
+            return Poll::Ready(Some(Ok(self.piece())));
+        }
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context)).transpose()?;
+        Poll::Ready(frame.map(|frame| {
+            Ok(match frame.into_data() {
+                Ok(data) => {
+                    self.rest = data;
+                    self.piece()
+                }
+                Err(other) => other,
+            })
+        }))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && !self.ends_late && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let (hint, rest) = (self.body.size_hint(), self.rest.len() as u64);
+        let mut all = SizeHint::new();
+        all.set_lower(hint.lower().saturating_add(rest));
+        if let Some(upper) = hint.upper() {
+            all.set_upper(upper.saturating_add(rest));
+        }
+        all
     }
 }
 
-type Answering = Pin<Box<dyn Future<Output = Result<Response<Guarded>, Infallible>> + Send>>;
+type Answering = Pin<Box<dyn Future<Output = Result<Response<Guarded>, Crowded>> + Send>>;
 
 /// What the door answers.
 struct Answered {
     response: Response,
-    slot: Option<Slot>,
+    places: Places,
     /// The client may still be sending.
     unread: bool,
 }
 
 impl hyper::service::Service<Request<Incoming>> for Door {
     type Response = Response<Guarded>;
-    type Error = Infallible;
+    type Error = Crowded;
     type Future = Answering;
 
     fn call(&self, request: Request<Incoming>) -> Answering {
@@ -86,60 +157,108 @@ impl hyper::service::Service<Request<Incoming>> for Door {
             let gate = door.gate.clone();
             let id = gate.ids.of(&parts.headers);
             let origin = gate.cors.origin(&parts.headers);
-            if let Some(tidy) = tidy(&parts.uri).filter(|_| !is_grpc(&parts)) {
+            if let Some(tidy) = tidy(&parts.uri).filter(|_| !door.manner.grpc) {
                 parts.uri = tidy;
             }
             let words = Words::of(parts.uri.path());
-            let Answered { response, slot, unread } = door.answer(parts, body, &id).await;
+            let personal = !door.manner.grpc && (door.manner.certified || shows_key(&parts.headers));
+            let Answered { response, places, unread } = door.answer(parts, body, &id).await?;
             let mut response = seal(response, &id, words);
+            if personal {
+                private::keep(response.headers_mut());
+            }
             gate.cors.allow(origin, response.headers_mut());
             if !http2 && (unread || gate.stop().is_stopping()) {
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok(response.map(|body| Guarded { body, _slot: slot, _under_way: under_way }))
+            Ok(response.map(|body| {
+                let ends_late = http2 && !body.is_end_stream();
+                Guarded { body, rest: Bytes::new(), ends_late, _places: places, _under_way: under_way }
+            }))
         })
     }
 }
 
 impl Door {
-    async fn answer(mut self, mut parts: Parts, mut body: Incoming, id: &RequestId) -> Answered {
-        if let Some(response) = self.gate.cors.preflight(&parts) {
-            return Answered { response, slot: None, unread: false };
+    async fn answer(mut self, mut parts: Parts, body: Incoming, id: &RequestId) -> Result<Answered, Crowded> {
+        if let Err(problem) = authority::check(&parts) {
+            return self.refuse(&problem, &parts, body, id).await;
         }
-        let mut pass = match self.gate.admit(&parts, self.peer) {
+        if let Some(response) = self.gate.cors.preflight(&parts) {
+            let places = self.gate.refusal(&self.near).ok_or(Crowded)?.into();
+            return Ok(Answered { response, places, unread: self.leave(&body) });
+        }
+        let mut pass = match self.gate.admit(&parts, self.peer, &self.near) {
             Ok(pass) => pass,
             Err(problem) => return self.refuse(&problem, &parts, body, id).await,
         };
-        // gRPC reads message by message and counts them itself.
-        let body = if is_grpc(&parts) {
-            Body::new(body)
-        } else {
-            match body::whole(self.gate.rules(), self.gate.bytes(), &mut parts.headers, &mut body).await {
-                Ok(Whole { bytes, more }) => {
-                    // An address that is open has no slot, and no use for a body.
-                    pass.slot = match (pass.slot, more) {
-                        (Some(slot), Some(more)) => Some(more.and(slot)),
-                        (slot, _) => slot,
-                    };
-                    Body::from(bytes)
-                }
-                Err(problem) => {
-                    drop(pass);
-                    return self.refuse(&problem, &parts, body, id).await;
-                }
+        let (body, unread) = match self.read(&mut pass, &mut parts, body).await {
+            Ok(read) => read,
+            Err((problem, body)) => {
+                drop(pass);
+                return self.refuse(&problem, &parts, body, id).await;
             }
         };
         parts.extensions.insert(id.clone());
         parts.extensions.insert(pass.tenant);
+        parts.extensions.insert(Caller::new(self.gate.clone(), pass.key, self.peer));
         let Ok(response) = self.router.call(Request::from_parts(parts, body)).await;
-        Answered { response, slot: pass.slot, unread: false }
+        Ok(self.held(response, pass.slot, unread))
     }
 
-    async fn refuse(&self, problem: &Problem, parts: &Parts, mut body: Incoming, id: &RequestId) -> Answered {
+    /// The body for those who answer, and whether the client may still be sending it.
+    async fn read(
+        &self,
+        pass: &mut Pass,
+        parts: &mut Parts,
+        mut body: Incoming,
+    ) -> Result<(Body, bool), (Problem, Incoming)> {
+        // gRPC reads message by message.
+        if self.manner.grpc {
+            let caller = Caller::new(self.gate.clone(), pass.key.clone(), self.peer);
+            return Ok((Body::new(Messages::new(body, pass.kind, caller)), false));
+        }
+        // Nobody needs a key there, and nobody reads what is sent.
+        if pass.kind == Kind::Open {
+            return Ok((Body::empty(), self.leave(&body)));
+        }
+        match body::whole(self.gate.rules(), self.gate.bytes(), &mut parts.headers, &mut body).await {
+            Ok(Whole { bytes, held }) => {
+                pass.more(held);
+                Ok((Body::from(bytes), false))
+            }
+            Err(problem) => Err((problem, body)),
+        }
+    }
+
+    /// An answer with what it holds until it is sent: its bytes count among those of all answers.
+    fn held(&self, mut response: Response, slot: Slot, unread: bool) -> Answered {
+        let vectors = response.extensions_mut().remove::<Held>();
+        let size = response.body().size_hint().exact().and_then(|size| usize::try_from(size).ok());
+        let answers = self.gate.answers();
+        let bytes = size.filter(|size| *size > SMALL).map(|size| answers.take_many(size));
+        if let Some(None) = bytes {
+            let problem = heavy(answers);
+            self.gate.count(&problem);
+            let mut refused = problem.rest("", Words::Own);
+            refused.extensions_mut().insert(problem);
+            return Answered { response: refused, places: slot.into(), unread };
+        }
+        Answered { response, places: Places { _request: slot, _bytes: bytes.flatten(), _vectors: vectors }, unread }
+    }
+
+    async fn refuse(
+        &self,
+        problem: &Problem,
+        parts: &Parts,
+        mut body: Incoming,
+        id: &RequestId,
+    ) -> Result<Answered, Crowded> {
         self.gate.count(problem);
+        let places = self.gate.refusal(&self.near).ok_or(Crowded)?.into();
         // Clients of gRPC look at an answer while they send.
-        if is_grpc(parts) {
-            return Answered { response: problem.grpc(), slot: None, unread: false };
+        if self.manner.grpc && is_grpc(parts) {
+            return Ok(Answered { response: problem.grpc(), places, unread: self.leave(&body) });
         }
         // A body that was too slow has had its time.
         let late = problem.status == StatusCode::REQUEST_TIMEOUT;
@@ -147,7 +266,16 @@ impl Door {
         if unread {
             self.pulse.leave_unread();
         }
-        Answered { response: problem.rest(id.as_str(), Words::of(parts.uri.path())), slot: None, unread }
+        Ok(Answered { response: problem.rest(id.as_str(), Words::of(parts.uri.path())), places, unread })
+    }
+
+    /// Leaves a body as it is; whether there is one.
+    fn leave(&self, body: &Incoming) -> bool {
+        let unread = !body.is_end_stream();
+        if unread {
+            self.pulse.leave_unread();
+        }
+        unread
     }
 }
 
@@ -172,6 +300,31 @@ fn tidy(uri: &Uri) -> Option<Uri> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn an_answer_goes_in_pieces_and_its_places_are_held_to_the_end() {
+        use http_body_util::BodyExt;
+        let slots = super::super::admission::slots::Slots::new(1);
+        let guarded = |size: usize, ends_late: bool| Guarded {
+            body: Body::from(vec![7; size]),
+            rest: Bytes::new(),
+            ends_late,
+            _places: slots.take().unwrap().into(),
+            _under_way: Arc::new(Pulse::new()).begin(true),
+        };
+        let mut large = guarded(PIECE * 2 + 5, true);
+        let mut sizes = Vec::new();
+        while let Some(frame) = large.frame().await {
+            sizes.push(frame.unwrap().into_data().unwrap().len());
+            assert!(!large.is_end_stream() && slots.taken() == 1);
+            let left = (PIECE * 2 + 5 - sizes.iter().sum::<usize>()) as u64;
+            assert_eq!(large.size_hint().exact(), Some(left));
+        }
+        assert_eq!(sizes, [PIECE, PIECE, 5]);
+        drop(large);
+        assert_eq!(slots.taken(), 0);
+        assert!(guarded(0, false).is_end_stream());
+    }
 
     #[test]
     fn slashes_too_many_are_left_out() {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Metrics;
-use super::admission;
 use super::admission::slots::{Slot, Slots};
+use super::admission::{self, Gate};
 use super::aliases::Aliases;
 use super::config::RequestLimits;
 use super::metrics::Request;
@@ -54,6 +54,8 @@ pub struct Reply {
     pub tokens: usize,
     /// Time from the request's arrival here to its answer.
     pub took: Duration,
+    /// Keeps the bytes of the vectors counted until they are sent.
+    pub held: Option<Arc<Slot>>,
 }
 
 /// What it gets when it asks for the vectors of tokens.
@@ -96,7 +98,7 @@ pub struct Embedder {
     limits: RequestLimits,
     /// Bytes that are held, when they are bounded.
     bytes: Option<Slots>,
-    /// Bytes of token vectors that are held: as many, and others, so that slow readers of them keep no request out.
+    /// Bytes of vectors that are held: as many, and others, so that slow readers of them keep no request out.
     answers: Option<Slots>,
 }
 
@@ -106,11 +108,11 @@ impl Embedder {
         Self { registry, aliases, metrics, limits, bytes: None, answers: None }
     }
 
-    /// The same; the bytes of its texts are counted among these, and those of token vectors are bounded by as many.
+    /// The same; the bytes of its texts and of its vectors are counted among those of this gate.
     #[must_use]
-    pub fn within(mut self, bytes: Slots) -> Self {
-        self.answers = Some(Slots::new(bytes.most()));
-        self.bytes = Some(bytes);
+    pub fn within(mut self, gate: &Gate) -> Self {
+        self.answers = Some(gate.answers().clone());
+        self.bytes = Some(gate.bytes().clone());
         self
     }
 
@@ -231,10 +233,18 @@ impl Embedder {
         };
         let ready = Instant::now();
         let (done, held) = match wanted {
-            Wanted::Pooled => (engine.embed(texts, wish).await?, None),
+            Wanted::Pooled => {
+                let held = self.shelf(texts.len(), ask.dimensions, engine.folder.dimension)?;
+                (engine.embed(texts, wish).await?, held)
+            }
             Wanted::Tokens => engine.embed_tokens(texts, wish, |bytes| self.room(bytes)).await?,
         };
+        let (held, shelf) = match wanted {
+            Wanted::Pooled => (None, held.map(Arc::new)),
+            Wanted::Tokens => (held, None),
+        };
         let reply = Reply {
+            held: shelf,
             vectors: done.vectors,
             model: engine.name().to_owned(),
             hash: engine.hash.clone(),
@@ -249,6 +259,14 @@ impl Embedder {
     fn hold(&self, texts: &[String]) -> Result<Option<Slot>, EmbedFault> {
         let Some(bytes) = &self.bytes else { return Ok(None) };
         take(bytes, texts.iter().map(String::len).sum())
+    }
+
+    /// Counts the bytes of so many vectors before they are made.
+    fn shelf(&self, texts: usize, wanted: Option<usize>, dimension: usize) -> Result<Option<Slot>, EmbedFault> {
+        let Some(bytes) = &self.answers else { return Ok(None) };
+        // What is no length of a vector is refused by who makes them.
+        let numbers = wanted.unwrap_or(dimension).min(dimension);
+        take(bytes, texts.saturating_mul(numbers).saturating_mul(size_of::<f32>()))
     }
 
     /// Counts the bytes of an answer that is much larger than its request.

@@ -9,9 +9,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::admission::Gate;
+use super::admission::near::Near;
 use super::admission::slots::Slots;
 use super::connection::{self, Heads, Hush};
-use super::door::Door;
+use super::door::{Door, Manner};
 use super::pulse::{Patience, Pulse};
 use super::shutdown::{Ended, Phase, Stop};
 use super::tls::Tls;
@@ -47,10 +48,13 @@ pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
         .map_err(|why| std::io::Error::new(why.kind(), format!("cannot listen on {address}: {why}")))
 }
 
-/// Serves connections until the server is to stop; then takes no more, and finishes what was admitted.
-pub async fn serve(listener: TcpListener, router: Router, options: Options, stop: Stop) -> Ended {
+/// Serves connections until the server is to stop; then takes no more, and finishes what was admitted. `grpc` says whether its router
+/// answers calls of gRPC.
+pub async fn serve(listener: TcpListener, router: Router, grpc: bool, options: Options, stop: Stop) -> Ended {
     let (hush, open) = watch::channel(Hush::No);
-    let house = House { builder: connection::builder(&options.heads), router, options, open };
+    let certified = options.tls.as_ref().is_some_and(|tls| tls.files().clients.is_some());
+    let manner = Manner { grpc, certified };
+    let house = House { builder: connection::builder(&options.heads), router, manner, options, open };
     tokio::select! {
         never = house.accept(&listener) => match never {},
         _ = stop.reached(Phase::Closing) => {}
@@ -89,6 +93,7 @@ async fn finish(hush: &watch::Sender<Hush>, last: Duration) -> Ended {
 struct House {
     builder: connection::Builder,
     router: Router,
+    manner: Manner,
     options: Options,
     open: watch::Receiver<Hush>,
 }
@@ -110,7 +115,8 @@ impl House {
         };
         let _ = stream.set_nodelay(true);
         let pulse = Arc::new(Pulse::new());
-        let door = Door { gate: self.options.gate.clone(), router: self.router.clone(), pulse, peer: peer.ip() };
+        let (gate, router, manner) = (self.options.gate.clone(), self.router.clone(), self.manner);
+        let door = Door { gate, router, pulse, near: Near::new(), peer: peer.ip(), manner };
         let (builder, tls, patience) = (self.builder.clone(), self.options.tls.clone(), self.options.patience);
         let hush = self.open.clone();
         tokio::spawn(async move {

@@ -8,6 +8,7 @@
 
 pub mod admission;
 mod aliases;
+mod authority;
 mod body;
 mod catalogue;
 pub mod config;
@@ -40,7 +41,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
-use admission::slots::Slots;
+use admission::Gate;
 use aliases::Aliases;
 use catalogue::Catalogue;
 use health::Health;
@@ -115,7 +116,7 @@ pub async fn run(config: Config) -> Result<Ended, ServeFault> {
     let stop = Stop::new();
     let metrics = Arc::new(Metrics::new());
     let (options, watched) = start::options(&config, &metrics, &stop)?;
-    let app = app(config, metrics, options.gate.bytes().clone()).await?;
+    let app = app(config, metrics, options.gate.clone()).await?;
     let listening = listener::bind(app.config.http).await?;
     let calls = match app.config.grpc {
         Some(address) => Some(listener::bind(address).await?),
@@ -135,7 +136,7 @@ pub async fn run(config: Config) -> Result<Ended, ServeFault> {
     let grpc = calls.as_ref().map(TcpListener::local_addr).transpose()?;
     opening::listening(&app, listening.local_addr()?, grpc);
     let (rest, calls, ()) = tokio::join!(
-        listener::serve(listening, http::router(app.clone()), options.clone(), stop.clone()),
+        listener::serve(listening, http::router(app.clone()), false, options.clone(), stop.clone()),
         serve_calls(calls, app.clone(), options, stop.clone()),
         // Readiness goes first.
         async {
@@ -150,7 +151,7 @@ pub async fn run(config: Config) -> Result<Ended, ServeFault> {
 }
 
 /// Everything that handlers share, with the models known and none loaded.
-async fn app(config: Config, metrics: Arc<Metrics>, bytes: Slots) -> Result<Arc<App>, ServeFault> {
+async fn app(config: Config, metrics: Arc<Metrics>, gate: Arc<Gate>) -> Result<Arc<App>, ServeFault> {
     let log = Arc::new(Log::new(config.log_level, config.log_format, metrics.log_lines_dropped.clone()));
     let tracer = Tracer::new(&config.traces, &metrics, &log)?;
     let replica = config.metadata.as_deref().map(Replica::new);
@@ -164,7 +165,7 @@ async fn app(config: Config, metrics: Arc<Metrics>, bytes: Slots) -> Result<Arc<
         None => None,
     };
     let aliases = Aliases::new(config.aliases.clone());
-    let embedder = Embedder::new(registry, aliases, metrics.clone(), config.limits.clone()).within(bytes);
+    let embedder = Embedder::new(registry, aliases, metrics.clone(), config.limits.clone()).within(&gate);
     let (health, hashes, parameters) = (Health::new(), offline::Hashes::default(), Parameters::default());
     let app = App { config, embedder, metrics, log, tracer, health, catalogue, sync, onnxruntime, hashes, parameters };
     unwind::tell(&app.log);
@@ -181,5 +182,5 @@ async fn serve_calls(
 ) -> Result<Ended, ServeFault> {
     let Some(calls) = calls else { return Ok(Ended::Done) };
     let router = grpc::router(app, &stop).map_err(|why| ServeFault::System(std::io::Error::other(why)))?;
-    Ok(listener::serve(calls, router, options, stop).await)
+    Ok(listener::serve(calls, router, true, options, stop).await)
 }

@@ -10,7 +10,9 @@ use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 
 /// What a model's files end with; nothing else of a folder is given out.
-const KINDS: [&str; 7] = ["onnx", "onnx_data", "json", "txt", "model", "md", "data"];
+const KINDS: [&str; 6] = ["onnx", "onnx_data", "json", "model", "md", "data"];
+/// Lists of tokens; any other text may be a person's notes.
+const LISTS: [&str; 2] = ["vocab.txt", "merges.txt"];
 /// Folders below a model's own.
 const DEEP: usize = 3;
 
@@ -68,12 +70,15 @@ fn walk(folder: &Path, prefix: &str, deep: usize, inside: &[&Path], found: &mut 
         // A link to a folder may lead round in circles.
         if about.is_dir() && deep > 0 && entry.file_type()?.is_dir() {
             walk(&path, &format!("{name}/"), deep - 1, inside, found)?;
-        } else if about.is_file() && KINDS.iter().any(|kind| own.rsplit_once('.').is_some_and(|(_, end)| end == *kind))
-        {
+        } else if about.is_file() && is_given_out(&own) {
             found.push(ModelFile { name, path, stamp: Stamp::of(&about) });
         }
     }
     Ok(())
+}
+
+fn is_given_out(name: &str) -> bool {
+    LISTS.contains(&name) || name.rsplit_once('.').is_some_and(|(_, end)| KINDS.contains(&end))
 }
 
 /// The graph that a download means when it names no file: INT8 where there is one.
@@ -142,7 +147,7 @@ mod tests {
         let folder = store.path().join("m");
         std::fs::create_dir_all(folder.join("1_Pooling")).unwrap();
         std::fs::write(store.path().join("secret.json"), "x").unwrap();
-        for name in ["model.onnx", "1_Pooling/config.json", ".hidden.json", "run.sh"] {
+        for name in ["model.onnx", "1_Pooling/config.json", ".hidden.json", "run.sh", "vocab.txt", "notes.txt"] {
             std::fs::write(folder.join(name), name).unwrap();
         }
         std::os::unix::fs::symlink("/etc", folder.join("out")).unwrap();
@@ -152,6 +157,7 @@ mod tests {
         assert!(found.iter().all(|file| !file.name.contains("out") && !file.name.contains("round")), "{found:?}");
         assert_eq!(graph(&found).unwrap().name, "model.onnx");
         assert!(found.iter().any(|file| file.name == "1_Pooling/config.json"));
+        assert!(found.iter().any(|file| file.name == "vocab.txt") && !found.iter().any(|file| file.name == "notes.txt"));
         assert!(!found.iter().any(|file| file.name.ends_with(".sh") || file.name.contains("hidden")));
     }
 

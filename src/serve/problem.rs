@@ -212,7 +212,7 @@ impl Problem {
 }
 
 /// The number of a status in gRPC.
-fn grpc_status(status: StatusCode) -> u16 {
+pub fn grpc_status(status: StatusCode) -> u16 {
     match status.as_u16() {
         400 | 413 => 3,
         401 => 16,

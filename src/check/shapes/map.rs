@@ -60,6 +60,7 @@ const ROLE: &[Row] = &[
     ("inline.*", NONE),
     ("managed", NONE),
     ("managed.*", "iam.AttachRolePolicyRequest.PolicyArn"),
+    ("boundary", "iam.CreateRoleRequest.PermissionsBoundary"),
     ("tags.~", "iam.Tag.Key"),
     ("tags.*", "iam.Tag.Value"),
 ];

@@ -13,7 +13,8 @@ pub fn role(item: &Item<'_>) -> Said {
         spec.inline.iter().map(|(name, document)| json!({"PolicyName": name, "PolicyDocument": document})).collect();
     let properties = json!({
         "RoleName": spec.name, "Description": spec.description, "AssumeRolePolicyDocument": spec.trust,
-        "Policies": inline, "ManagedPolicyArns": spec.managed, "Tags": tags(item, &spec.tags),
+        "Policies": inline, "ManagedPolicyArns": spec.managed, "PermissionsBoundary": spec.boundary,
+        "Tags": tags(item, &spec.tags),
     });
     Ok((resource("AWS::IAM::Role", ("RoleName", item.id), properties), Vec::new()))
 }

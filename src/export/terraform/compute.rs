@@ -11,6 +11,7 @@ pub fn role(item: &Item<'_>) -> Said {
         .set("name", spec.name.clone())
         .set("description", spec.description)
         .json("assume_role_policy", &spec.trust)
+        .set_some("permissions_boundary", spec.boundary.clone())
         .set("tags", tags(item, &spec.tags));
     let mut all = vec![resource("aws_iam_role", item, &spec.name, body).unread(&["force_detach_policies"])];
     let role = || Body::new().code("role", &format!("aws_iam_role.{}.name", super::label(item.address)));

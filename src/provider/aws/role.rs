@@ -47,6 +47,7 @@ impl Provider for Roles {
             .path("/")
             .description(&spec.description)
             .assume_role_policy_document(spec.trust.to_string())
+            .set_permissions_boundary(spec.boundary.clone())
             .set_tags(Some(iam_tags(tags::wanted(subject, &spec.tags))?));
         let attributes = match call.send().await.map_err(|bad| fault_of("iam", "CreateRole", bad)) {
             Ok(answer) => attributes(&spec.name, answer.role.map(|role| role.arn).unwrap_or_default()),
@@ -66,6 +67,10 @@ impl Provider for Roles {
         let client = &self.clients.iam;
         let held: RoleSpec = Subject { spec: &found.spec, ..*subject }.typed()?;
         let named = |top: &str| fields.iter().any(|field| field.path.split('.').next() == Some(top));
+        // Whoever may write policies only within a boundary has to have it first.
+        if named("boundary") {
+            bound(client, &spec).await?;
+        }
         let mut calls: Vec<Call<'_>> = Vec::new();
         if named("trust") {
             calls.push(trust(client, &spec).boxed());
@@ -196,7 +201,9 @@ async fn look(client: &Client, subject: &Subject<'_>, wanted: &RoleSpec) -> Resu
         other_inline.into_iter().map(|(policy, document)| extra(format!("inline.{policy}"), document)).collect();
     extras.extend(other_managed.into_iter().map(|arn| extra(format!("managed.{arn}"), true.into())));
     let boundary = role.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn);
-    extras.extend(boundary.map(|arn| extra("permissions_boundary".to_owned(), arn.into())));
+    let (boundary, other) =
+        if asked(&|spec| spec.boundary.is_some()) { (boundary, None) } else { (None, boundary) };
+    extras.extend(other.map(|arn| extra("permissions_boundary".to_owned(), arn.into())));
     let session = role.max_session_duration.filter(|seconds| *seconds != AN_HOUR);
     extras.extend(session.map(|seconds| extra(MAX_SESSION.to_owned(), seconds.into())));
     let spec = RoleSpec {
@@ -205,6 +212,7 @@ async fn look(client: &Client, subject: &Subject<'_>, wanted: &RoleSpec) -> Resu
         trust: document(role.assume_role_policy_document.as_deref().unwrap_or_default()),
         inline,
         managed,
+        boundary,
         tags,
     };
     let spec = serde_json::to_value(spec).map_err(|bad| Fault::unexpected("iam", "GetRole", bad.to_string()))?;
@@ -307,6 +315,16 @@ async fn attach(client: &Client, role: &str, arn: &str) -> Result<(), Fault> {
 async fn detach(client: &Client, role: &str, arn: &str) -> Result<(), Fault> {
     let answer = client.detach_role_policy().role_name(role).policy_arn(arn).send().await;
     optional(answer.map_err(|bad| fault_of("iam", "DetachRolePolicy", bad))).map(drop)
+}
+
+/// Sets the boundary, or takes it away.
+async fn bound(client: &Client, spec: &RoleSpec) -> Result<(), Fault> {
+    let Some(arn) = &spec.boundary else {
+        let answer = client.delete_role_permissions_boundary().role_name(&spec.name).send().await;
+        return optional(answer.map_err(|bad| fault_of("iam", "DeleteRolePermissionsBoundary", bad))).map(drop);
+    };
+    let call = client.put_role_permissions_boundary().role_name(&spec.name).permissions_boundary(arn);
+    call.send().await.map(drop).map_err(|bad| fault_of("iam", "PutRolePermissionsBoundary", bad))
 }
 
 async fn tag(client: &Client, role: &str, set: BTreeMap<String, String>) -> Result<(), Fault> {

@@ -1,7 +1,10 @@
 //! Who may ask, how often, and how many at a time. One gate stands before all transports; what it refuses costs next to nothing.
 
+pub mod caller;
 pub mod cors;
 pub mod keys;
+pub mod kind;
+pub mod near;
 pub mod rate;
 pub mod slots;
 pub mod tenant;
@@ -12,19 +15,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 
 use super::http::request::{Ids, KEYS, is_sane};
 use super::problem::Problem;
 use super::shutdown::Stop;
 use cors::Cors;
 use keys::{Key, KeyRing};
+use kind::Kind;
+use near::Near;
 use rate::{ByAddress, Clock, Rate};
 use slots::{Slot, Slots};
 pub use tenant::{Tenant, Tenants};
 
-/// Bytes of a body whose length nobody says.
-const UNSAID: usize = 16 << 10;
+/// Requests of open addresses at a time.
+pub const OPEN: usize = 2048;
+/// Refusals that are told at a time; a client that gets none finds its request reset.
+pub const REFUSALS: usize = 2048;
 
 /// What the gate asks of a request.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -37,8 +44,12 @@ pub struct Rules {
     pub body_time: Duration,
     /// Requests at a time.
     pub in_flight: usize,
-    /// Bytes of all bodies and texts that are held at a time.
+    /// Bytes of all bodies and texts that are held at a time; as many may be those of all answers.
     pub bytes: usize,
+    /// Streams of gRPC at a time: of messages, and of those who watch the health.
+    pub streams: usize,
+    /// The longest life of one.
+    pub stream_time: Duration,
     /// Requests a second of a key that has no rate of its own; 0 for no limit.
     pub rate: u32,
     /// Requests that may come at once; 0 for those of one second.
@@ -57,6 +68,8 @@ impl Default for Rules {
             body_time: Duration::from_secs(30),
             in_flight: 2048,
             bytes: 128 << 20,
+            streams: 512,
+            stream_time: Duration::from_secs(3600),
             rate: 0,
             burst: 0,
             rate_by_address: 0,
@@ -68,10 +81,21 @@ impl Default for Rules {
 /// What was let in.
 #[derive(Debug)]
 pub struct Pass {
-    /// Who asks.
+    /// Who asks, as a label.
     pub tenant: Tenant,
-    /// Its place among those under way; an open address needs none.
-    pub slot: Option<Slot>,
+    /// The key that was shown, when one is wanted.
+    pub key: Option<Arc<Key>>,
+    /// What it asks for.
+    pub kind: Kind,
+    /// Its place among those under way.
+    pub slot: Slot,
+}
+
+impl Pass {
+    /// Holds these places, too.
+    pub fn more(&mut self, places: Option<Slot>) {
+        self.slot.more(places);
+    }
 }
 
 /// The gate.
@@ -80,7 +104,12 @@ pub struct Gate {
     keys: Option<Arc<KeyRing>>,
     addresses: Option<ByAddress>,
     slots: Slots,
+    open: Slots,
+    refusals: Slots,
+    streams: Slots,
+    watches: Slots,
     bytes: Slots,
+    answers: Slots,
     tenants: Tenants,
     clock: Clock,
     stop: Stop,
@@ -108,7 +137,12 @@ impl Gate {
         Self {
             addresses: Rate::new(rules.rate_by_address, burst(rules.rate_by_address, rules.burst)).map(ByAddress::new),
             slots: Slots::new(rules.in_flight),
+            open: Slots::new(OPEN),
+            refusals: Slots::new(REFUSALS),
+            streams: Slots::new(rules.streams),
+            watches: Slots::new(rules.streams),
             bytes: Slots::new(rules.bytes),
+            answers: Slots::new(rules.bytes),
             cors: Cors::new(&rules.origins),
             tenants: Tenants::new(),
             clock: Clock::new(),
@@ -130,29 +164,63 @@ impl Gate {
         &self.bytes
     }
 
+    /// Bytes of answers that are held until they are sent: others than those, so that slow readers keep no request out.
+    pub fn answers(&self) -> &Slots {
+        &self.answers
+    }
+
+    /// A place for a refusal until it is sent; nothing when too many are being told, to all or over this connection.
+    pub fn refusal(&self, near: &Near) -> Option<Slot> {
+        Some(near.refusals.take()?.and(self.refusals.take()?))
+    }
+
     /// The end, as everybody sees it.
     pub fn stop(&self) -> &Stop {
         &self.stop
     }
 
-    /// Lets a request in by its headers.
+    /// Lets a request in by its headers. `near` are the places of its connection.
     ///
     /// # Errors
     /// No key or a wrong one, too many requests, or the server is stopping and was asked whether it is ready.
-    pub fn admit(&self, request: &Parts, peer: IpAddr) -> Result<Pass, Problem> {
+    pub fn admit(&self, request: &Parts, peer: IpAddr, near: &Near) -> Result<Pass, Problem> {
         let path = request.uri.path();
         if matches!(path, "/ready" | "/ping") && self.stop.is_stopping() {
             return Err(stopping());
         }
-        if self.is_open(path) {
-            return Ok(Pass { tenant: self.tenants.of(None), slot: None });
+        let kind = Kind::of(path, self.rules.metrics_open);
+        if kind.is_open() {
+            let slot = self.open_place(kind, near).ok_or_else(busy)?;
+            return Ok(Pass { tenant: self.tenants.of(None), key: None, kind, slot });
         }
         let key = self.key(&request.headers, peer)?;
         self.within_rate(key.as_deref(), peer)?;
-        let Some(slot) = self.slots.take() else { return Err(self.full()) };
-        let Some(held) = self.bytes.take_many(self.length(request)) else { return Err(heavy(&self.bytes)) };
-        let named = key.as_deref().and_then(|key| key.tenant.as_deref()).or_else(|| tenant(&request.headers));
-        Ok(Pass { tenant: self.tenants.of(named), slot: Some(slot.and(held)) })
+        let mut slot = self.place()?;
+        if kind.is_stream() {
+            slot = slot.and(self.streams.take().ok_or_else(|| self.streaming())?);
+        }
+        if self.says_too_much(&request.headers) {
+            return Err(heavy(&self.bytes));
+        }
+        let named = match &key {
+            Some(key) => key.tenant.as_deref(),
+            // What nobody vouches for is a label like any other, as long as nobody needs a key.
+            None => tenant(&request.headers),
+        };
+        Ok(Pass { tenant: self.tenants.of(named), key, kind, slot })
+    }
+
+    /// A place among all that are under way.
+    fn place(&self) -> Result<Slot, Problem> {
+        self.slots.take().ok_or_else(|| self.full())
+    }
+
+    /// A place for an address that needs no key: not among those of requests, but counted, too.
+    fn open_place(&self, kind: Kind, near: &Near) -> Option<Slot> {
+        match kind {
+            Kind::Watch => Some(near.watches.take()?.and(self.watches.take()?)),
+            _ => Some(near.open.take()?.and(self.open.take()?)),
+        }
     }
 
     /// Tells whoever counts that a request was refused.
@@ -160,21 +228,12 @@ impl Gate {
         (self.refused)(problem.code);
     }
 
-    /// Bytes that a request's body will have. Where nothing is said a small one is expected: what it turns out to be is counted
-    /// when its texts are read.
-    fn length(&self, request: &Parts) -> usize {
-        let said = request.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-        let unsaid = if request.method == Method::GET { 0 } else { UNSAID };
-        // What is too large is refused before it is read.
-        said.unwrap_or(unsaid).min(self.rules.body)
-    }
-
-    fn is_open(&self, path: &str) -> bool {
-        match path {
-            "/health" | "/ready" | "/ping" => true,
-            "/metrics" => self.rules.metrics_open,
-            path => path.starts_with("/grpc.health.v1.Health/"),
-        }
+    /// Whether a body is said to have more bytes than there is room for now. What is too large whenever it comes is refused when it
+    /// is read; all others take their room as their bytes come.
+    fn says_too_much(&self, headers: &HeaderMap) -> bool {
+        let said = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        let free = self.bytes.most().saturating_sub(self.bytes.taken());
+        said.is_some_and(|said| said <= self.rules.body && said > free)
     }
 
     /// The key that a request shows; nothing when none is wanted.
@@ -198,6 +257,14 @@ impl Gate {
         Err(Problem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message))
     }
 
+    /// The key as the file has it now.
+    fn still(&self, key: &Key) -> Result<Arc<Key>, Problem> {
+        self.keys.as_ref().and_then(|keys| keys.again(key)).ok_or_else(|| {
+            let message = "the key with which this was opened is not known any more: open another one with a new key";
+            Problem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message)
+        })
+    }
+
     fn within_rate(&self, key: Option<&Key>, peer: IpAddr) -> Result<(), Problem> {
         let taken = match key {
             Some(key) => {
@@ -214,6 +281,11 @@ impl Gate {
         })
     }
 
+    fn streaming(&self) -> Problem {
+        let message = format!("{} streams are open, which is the most; ask again later", self.rules.streams);
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, "OVERLOADED", message).again_after(Duration::from_secs(1))
+    }
+
     fn full(&self) -> Problem {
         let message = format!("{} requests are under way, which is the most; ask again later", self.rules.in_flight);
         Problem::new(StatusCode::TOO_MANY_REQUESTS, "OVERLOADED", message).again_after(Duration::from_secs(1))
@@ -226,6 +298,12 @@ pub fn heavy(bytes: &Slots) -> Problem {
         "requests with {} MiB together are under way, which is about the most; ask again later, or send fewer texts at a time",
         bytes.taken() >> 20
     );
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "OVERLOADED", message).again_after(Duration::from_secs(1))
+}
+
+/// Too many requests of an open address, of all clients or over this connection.
+fn busy() -> Problem {
+    let message = "too many requests of this address are under way; end some of them, or ask again later";
     Problem::new(StatusCode::TOO_MANY_REQUESTS, "OVERLOADED", message).again_after(Duration::from_secs(1))
 }
 

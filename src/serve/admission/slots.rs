@@ -31,6 +31,18 @@ impl Slots {
         before.checked_add(count).is_some_and(|after| after <= self.most).then_some(slot)
     }
 
+    /// Takes so many places more for a slot of these; nothing changes when there are fewer.
+    pub fn grow(&self, slot: &mut Slot, count: usize) -> bool {
+        let before = self.taken.fetch_add(count, Ordering::AcqRel);
+        let there = before.checked_add(count).is_some_and(|after| after <= self.most);
+        if there {
+            slot.count += count;
+        } else {
+            self.taken.fetch_sub(count, Ordering::AcqRel);
+        }
+        there
+    }
+
     /// Places that are taken.
     pub fn taken(&self) -> usize {
         self.taken.load(Ordering::Acquire)
@@ -54,10 +66,24 @@ impl Slot {
     /// Both, until both are dropped.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
-        self.beside = Some(Box::new(other));
+        self.more(Some(other));
         self
     }
+
+    /// The same for a slot that stays where it is.
+    pub fn more(&mut self, other: Option<Self>) {
+        let Some(other) = other else { return };
+        let other = match self.beside.take() {
+            Some(kept) => other.and(*kept),
+            None => other,
+        };
+        self.beside = Some(Box::new(other));
+    }
 }
+
+/// Places that an answer holds until it is sent, as an extension of it.
+#[derive(Clone, Debug)]
+pub struct Held(pub Arc<Slot>);
 
 impl Drop for Slot {
     fn drop(&mut self) {
@@ -89,5 +115,26 @@ mod tests {
         drop(both);
         assert_eq!(slots.taken(), 0);
         assert!(slots.take_many(100).is_some(), "all of them, when they are free");
+    }
+
+    #[test]
+    fn a_slot_grows_while_there_is_room() {
+        let slots = Slots::new(10);
+        let mut slot = slots.take_many(0).unwrap();
+        assert!(slots.grow(&mut slot, 6) && !slots.grow(&mut slot, 5) && !slots.grow(&mut slot, usize::MAX));
+        assert_eq!(slots.taken(), 6);
+        assert!(slots.grow(&mut slot, 4) && slots.take().is_none());
+        drop(slot);
+        assert_eq!(slots.taken(), 0);
+    }
+
+    #[test]
+    fn slots_of_several_kinds_are_held_together() {
+        let kinds = [Slots::new(1), Slots::new(1), Slots::new(1)];
+        let mut all = kinds.iter().map(|slots| slots.take().unwrap());
+        let held = all.next().unwrap().and(all.next().unwrap()).and(all.next().unwrap());
+        assert_eq!(kinds.each_ref().map(Slots::taken), [1, 1, 1]);
+        drop(held);
+        assert_eq!(kinds.each_ref().map(Slots::taken), [0, 0, 0]);
     }
 }

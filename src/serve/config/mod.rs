@@ -1,6 +1,7 @@
 //! The resolved configuration: plain fields, checked.
 
 mod amount;
+pub mod bounds;
 pub mod check;
 pub mod layers;
 mod resolve;
@@ -81,9 +82,9 @@ impl Default for Connections {
     fn default() -> Self {
         let (headers, idle, stalled) = (Duration::from_secs(10), Duration::from_secs(75), Duration::from_secs(105));
         Self {
-            most: 10_000,
+            most: 4096,
             patience: Patience { headers, idle, stalled },
-            heads: Heads { bytes: 64 << 10, count: 100 },
+            heads: Heads { bytes: 32 << 10, count: 100 },
             drain: Duration::ZERO,
             last: Duration::from_secs(30),
         }

@@ -1,5 +1,6 @@
 //! A request for vectors, translated; vectors are moved, not copied.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -7,9 +8,11 @@ use bytes::Bytes;
 use super::proto::{EmbedRequest, EmbedResponse, Encoding, TruncationDirection, Usage, Vector};
 use crate::inference::fault::{Code, EmbedFault};
 use crate::inference::tokenize::Side;
+use crate::serve::admission::slots::Slot;
 use crate::serve::{Ask, Embedder, Reply};
 
-/// Vectors for a request. `time` is when the client gives up, `call` the name of the call that it came by.
+/// Vectors for a request, and what keeps their bytes counted until they are sent. `time` is when the client gives up, `call` the
+/// name of the call that it came by.
 ///
 /// # Errors
 /// As [`Embedder::embed`], and an unknown encoding.
@@ -18,7 +21,7 @@ pub async fn answer(
     request: EmbedRequest,
     time: Option<Duration>,
     call: &str,
-) -> Result<EmbedResponse, EmbedFault> {
+) -> Result<(EmbedResponse, Option<Arc<Slot>>), EmbedFault> {
     let encoding = Encoding::try_from(request.encoding).map_err(|_| {
         let message = format!("encoding is 0 to {}, not {}", Encoding::Bytes as i32, request.encoding);
         EmbedFault::new(Code::InvalidRequest, message)
@@ -44,7 +47,9 @@ pub async fn answer(
         dimensions: request.dimensions.map(|count| usize::try_from(count).unwrap_or(usize::MAX)),
         time,
     };
-    Ok(response(embedder.embed(ask).await?, encoding, request_id))
+    let mut reply = embedder.embed(ask).await?;
+    let held = reply.held.take();
+    Ok((response(reply, encoding, request_id), held))
 }
 
 fn response(reply: Reply, encoding: Encoding, request_id: String) -> EmbedResponse {

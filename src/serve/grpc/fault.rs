@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use http::StatusCode;
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Code as Grpc, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use super::proto::EmbedError;
 use crate::inference::fault::{Code, EmbedFault};
+use crate::serve::problem::{Problem, grpc_status};
 
 /// Whose codes they are, in `google.rpc.ErrorInfo`.
 const DOMAIN: &str = "akidb";
@@ -34,8 +36,12 @@ fn pause(fault: &EmbedFault) -> Option<Duration> {
 }
 
 fn milliseconds(fault: &EmbedFault) -> Option<i64> {
-    // Rounded up: who asks again a moment too early is refused again.
-    pause(fault).map(|pause| i64::try_from(pause.as_micros().div_ceil(1000)).unwrap_or(i64::MAX))
+    pause(fault).map(whole_milliseconds)
+}
+
+/// Rounded up: who asks again a moment too early is refused again.
+fn whole_milliseconds(pause: Duration) -> i64 {
+    i64::try_from(pause.as_micros().div_ceil(1000)).unwrap_or(i64::MAX)
 }
 
 /// A fault as the end of a call.
@@ -55,6 +61,42 @@ pub fn status(fault: EmbedFault, request_id: &str) -> Status {
         metadata.insert("grpc-retry-pushback-ms", pause.into());
     }
     Status::with_error_details_and_metadata(grpc(fault.code), fault.message, details, metadata)
+}
+
+/// What the gate or the door refuses, as the end of a call.
+pub fn refused(problem: &Problem, request_id: &str) -> Status {
+    let mut details = ErrorDetails::new();
+    details.set_error_info(problem.code, DOMAIN, HashMap::new());
+    let mut metadata = MetadataMap::new();
+    metadata.insert("akidb-code", MetadataValue::from_static(problem.code));
+    if let Some(pause) = problem.retry_after {
+        details.set_retry_info(Some(pause));
+        metadata.insert("grpc-retry-pushback-ms", whole_milliseconds(pause).into());
+    }
+    if !request_id.is_empty() {
+        details.set_request_info(request_id, "");
+    }
+    let code = Grpc::from_i32(grpc_status(problem.status).into());
+    Status::with_error_details_and_metadata(code, problem.message.clone(), details, metadata)
+}
+
+/// The same as the answer to one message of a stream.
+pub fn told(problem: Problem) -> EmbedError {
+    EmbedError {
+        status: grpc_status(problem.status).into(),
+        code: problem.code.to_owned(),
+        retry_after_ms: problem.retry_after.map(whole_milliseconds),
+        message: problem.message.into_owned(),
+    }
+}
+
+/// A stream that has lived as long as one may.
+pub fn lived(time: Duration) -> Problem {
+    let message = format!(
+        "the stream has been open for {} s, which is the longest: open another one; what has no answer was not done",
+        time.as_secs_f64()
+    );
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "STREAM_ENDED", message)
 }
 
 /// A fault as the answer to one message of a stream.
@@ -102,5 +144,18 @@ mod tests {
         assert!(status.metadata().get("grpc-retry-pushback-ms").is_none());
         assert!(status.get_error_details().retry_info().is_none());
         assert!(status.get_error_details().request_info().is_none());
+    }
+
+    #[test]
+    fn a_refusal_has_the_code_of_the_gate() {
+        let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", "later");
+        let problem = problem.again_after(Duration::from_micros(1500));
+        let status = refused(&problem, "r1");
+        assert_eq!((status.code(), status.message()), (Grpc::ResourceExhausted, "later"));
+        assert_eq!(status.metadata().get("akidb-code").unwrap(), "RATE_LIMITED");
+        assert_eq!(status.metadata().get("grpc-retry-pushback-ms").unwrap(), "2");
+        let message = told(problem);
+        assert_eq!((message.status, message.code.as_str(), message.retry_after_ms), (8, "RATE_LIMITED", Some(2)));
+        assert_eq!(refused(&lived(Duration::from_secs(1)), "").code(), Grpc::Unavailable);
     }
 }

@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use futures::stream::{self, BoxStream, StreamExt};
+use futures::stream::{self, BoxStream, Stream, StreamExt};
 use tonic::{Request, Response, Status};
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_server::Health;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
+use super::fault;
 use super::proto::HealthResponse;
 use super::proto::embedding_service_server::SERVICE_NAME;
 use super::proto::health_response::Status as Word;
@@ -40,15 +41,15 @@ impl Standing {
         }
     }
 
-    /// The next change; nothing once the server stops and that was said.
-    async fn change(&self, service: &str, last: Option<ServingStatus>) -> Option<ServingStatus> {
+    /// The next change; nothing once the server stops and that was said, or `end` has come.
+    async fn change(&self, service: &str, last: Option<ServingStatus>, end: Instant) -> Option<ServingStatus> {
         loop {
             let stopping = self.stop.is_stopping();
             let now = self.of(service);
             if last != Some(now) {
                 return Some(now);
             }
-            if stopping {
+            if stopping || Instant::now() >= end {
                 return None;
             }
             tokio::select! {
@@ -73,12 +74,20 @@ impl Health for Standing {
 
     async fn watch(&self, request: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
         let service = request.into_inner().service;
-        let changes = stream::unfold((self.clone(), service, None), |(standing, service, last)| async move {
-            let now = standing.change(&service, last).await?;
+        let life = self.app.config.rules.stream_time;
+        let end = Instant::now() + life;
+        let changes = stream::unfold((self.clone(), service, None), move |(standing, service, last)| async move {
+            let now = standing.change(&service, last, end).await?;
             Some((Ok(said(now)), (standing, service, Some(now))))
         });
-        Ok(Response::new(changes.boxed()))
+        Ok(Response::new(changes.chain(over(self.stop.clone(), life)).boxed()))
     }
+}
+
+/// What a client hears that has watched as long as one may.
+fn over(stop: Stop, life: Duration) -> impl Stream<Item = Result<HealthCheckResponse, Status>> {
+    let end = async move { (!stop.is_stopping()).then(|| Err(fault::refused(&fault::lived(life), ""))) };
+    stream::once(end).filter_map(std::future::ready)
 }
 
 fn said(status: ServingStatus) -> HealthCheckResponse {

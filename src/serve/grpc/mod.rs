@@ -4,6 +4,7 @@ mod deadline;
 mod embed;
 mod fault;
 mod health;
+pub mod messages;
 mod models;
 pub mod proto;
 mod service;

@@ -13,6 +13,8 @@ use super::proto::{
 };
 use super::{deadline, embed, fault, health, models, stream};
 use crate::serve::App;
+use crate::serve::admission::caller::Caller;
+use crate::serve::admission::slots::Held;
 use crate::serve::http::request::RequestId;
 use crate::serve::shutdown::Stop;
 
@@ -37,7 +39,12 @@ impl EmbeddingService for Service {
         let id = if named.is_empty() { name(&extensions) } else { &named };
         let time = deadline::time(&metadata).map_err(|why| fault::status(why, id))?;
         let answer = embed::answer(&self.app.embedder, message, time, id).await;
-        answer.map(Response::new).map_err(|why| fault::status(why, id))
+        let (answer, held) = answer.map_err(|why| fault::status(why, id))?;
+        let mut response = Response::new(answer);
+        if let Some(held) = held {
+            response.extensions_mut().insert(Held(held));
+        }
+        Ok(response)
     }
 
     type EmbedStreamStream = BoxStream<'static, Result<EmbedStreamResponse, Status>>;
@@ -49,7 +56,9 @@ impl EmbeddingService for Service {
         let (metadata, extensions, messages) = request.into_parts();
         let time = deadline::time(&metadata).map_err(|why| fault::status(why, name(&extensions)))?;
         let deadline = time.and_then(|time| Instant::now().checked_add(time));
-        Ok(Response::new(stream::answers(self.app.clone(), self.stop.clone(), messages, deadline)))
+        let (app, stop) = (self.app.clone(), self.stop.clone());
+        let (caller, life) = (extensions.get::<Caller>().cloned(), app.config.rules.stream_time);
+        Ok(Response::new(stream::Open { app, stop, caller, deadline, life }.answers(messages)))
     }
 
     async fn health(&self, _: Request<HealthRequest>) -> Result<Response<HealthResponse>, Status> {

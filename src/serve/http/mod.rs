@@ -11,6 +11,7 @@ mod openapi;
 mod parse;
 pub mod passage;
 mod percent;
+pub mod private;
 mod ranged;
 pub mod request;
 mod tei;

@@ -1,6 +1,7 @@
 //! Bodies as they come.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
@@ -18,6 +19,9 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 
 const IDS: &str = "token ids are not taken, since they mean other words to each model: send the text itself \
                    (LangChain: check_embedding_ctx_length=False)";
+
+/// Elements of a list that are read. An element takes up to forty times its bytes, and no request may have so many.
+const ELEMENTS: usize = 1 << 17;
 
 /// One text or several.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -59,9 +63,42 @@ impl<'de> Visitor<'de> for Several {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Texts, A::Error> {
         let mut texts = Vec::new();
         while let Some(Text(text)) = list.next_element()? {
+            room(texts.len())?;
             texts.push(text);
         }
         Ok(Texts(texts))
+    }
+}
+
+/// Whether a list that has so many elements may have one more.
+pub fn room<E: Error>(count: usize) -> Result<(), E> {
+    if count < ELEMENTS {
+        return Ok(());
+    }
+    Err(E::custom(format!("a list has more than {ELEMENTS} elements: send several requests")))
+}
+
+/// A list that is no longer than is read.
+pub fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
+    from.deserialize_seq(Bounded(PhantomData))
+}
+
+struct Bounded<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Bounded<T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("a sequence")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+        let mut all = Vec::new();
+        while let Some(one) = list.next_element()? {
+            room(all.len())?;
+            all.push(one);
+        }
+        Ok(all)
     }
 }
 
@@ -71,6 +108,7 @@ pub struct Compared {
     /// The text.
     pub source_sentence: String,
     /// The others.
+    #[serde(deserialize_with = "list")]
     pub sentences: Vec<String>,
 }
 
@@ -237,6 +275,16 @@ mod tests {
         assert_eq!(read(r#"{"inputs": ""}"#).unwrap(), [""]);
         assert_eq!(read(r#"{"inputs": ["a", "\u00e9\u0000"]}"#).unwrap(), ["a", "é\0"]);
         assert_eq!(read("\u{feff}{\"inputs\": \"\\ud83d\\ude80\"}").unwrap(), ["🚀"]);
+    }
+
+    #[test]
+    fn a_list_is_read_no_further_than_a_request_may_be_long() {
+        let of = |count: usize| format!(r#"{{"inputs": [{}]}}"#, vec![r#""""#; count].join(","));
+        assert_eq!(read(&of(ELEMENTS)).unwrap().len(), ELEMENTS);
+        assert!(read(&of(ELEMENTS + 1)).unwrap_err().contains("more than 131072 elements"));
+        let compared = |count: usize| format!(r#"{{"source_sentence": "a", "sentences": [{}]}}"#, vec![r#""""#; count].join(","));
+        assert!(serde_json::from_str::<Compared>(&compared(3)).is_ok());
+        assert!(serde_json::from_str::<Compared>(&compared(ELEMENTS + 1)).is_err());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Which calls each kind needs: the table.
+//! Which calls each kind needs: the table. What is held to more than names is in `conditions`.
 
 use serde_json::Value;
 
@@ -114,16 +114,12 @@ pub const GRANTS: &[Grant] = &[
         sid: "Roles",
         on: role,
         actions: &[
-            "iam:AttachRolePolicy",
-            "iam:CreateRole",
             "iam:DeleteRole",
             "iam:DeleteRolePolicy",
-            "iam:DetachRolePolicy",
             "iam:GetRole",
             "iam:GetRolePolicy",
             "iam:ListAttachedRolePolicies",
             "iam:ListRolePolicies",
-            "iam:PutRolePolicy",
             "iam:TagRole",
             "iam:UntagRole",
             "iam:UpdateAssumeRolePolicy",
@@ -383,7 +379,7 @@ pub const GRANTS: &[Grant] = &[
         kind: Kind::Records,
         sid: "Records",
         on: |_| vec!["arn:aws:route53:::hostedzone/*".to_owned()],
-        actions: &["route53:ChangeResourceRecordSets", "route53:ListResourceRecordSets"],
+        actions: &["route53:ListResourceRecordSets"],
     },
     Grant {
         kind: Kind::Records,

@@ -3,6 +3,7 @@
 //! Source of the actions: the operations that the providers of this room call, by the Service Authorization Reference
 //! (S3 names several actions otherwise than its operations). `sts:GetCallerIdentity` needs no permission.
 
+mod conditions;
 mod grants;
 mod simulate;
 
@@ -31,6 +32,7 @@ pub fn policy(desired: &Desired, account: &str) -> Value {
         .filter(|(_, (_, on))| !on.is_empty())
         .map(|(sid, (actions, on))| json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": on}))
         .collect();
+    all.extend(conditions::statements(desired, account));
     all.extend(handed_over(desired, account));
     all.extend(service_linked_roles(desired, account));
     json!({"Version": "2012-10-17", "Statement": all})

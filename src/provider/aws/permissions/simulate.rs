@@ -110,17 +110,20 @@ fn questions(policy: &Value) -> Vec<Question> {
             contexts.clone().into_iter().map(move |context| Question { context, ..question.clone() })
         })
     };
-    let all = statements.into_iter().flatten().flat_map(of_statement);
+    // What is denied is not needed.
+    let allowed = statements.into_iter().flatten().filter(|statement| statement["Effect"] != "Deny");
+    let all = allowed.flat_map(of_statement);
     all.filter(|question| !question.actions.is_empty() && !question.resources.is_empty()).collect()
 }
 
 /// The values that a statement's condition takes, one for each question: a call carries one of them.
 fn contexts(statement: &Value) -> Vec<Option<(String, String)>> {
-    let equal = statement.pointer("/Condition/StringEquals").and_then(Value::as_object);
+    let operators = ["StringEquals", "ArnEquals", "ArnEqualsIfExists"];
+    let equal = operators.iter().filter_map(|operator| statement["Condition"][*operator].as_object());
     let each = |(key, values): (&String, &Value)| {
         texts(values).into_iter().map(|value| Some((key.clone(), value))).collect::<Vec<_>>()
     };
-    let all: Vec<_> = equal.into_iter().flatten().flat_map(each).collect();
+    let all: Vec<_> = equal.flatten().flat_map(each).collect();
     if all.is_empty() { vec![None] } else { all }
 }
 

@@ -357,6 +357,8 @@ impl Reader<'_> {
             body_time: self.time_above_zero("body-time"),
             in_flight: self.number("max-in-flight"),
             bytes,
+            streams: self.number("max-streams"),
+            stream_time: self.time_above_zero("stream-time"),
             rate: self.rate("rate"),
             burst: self.rate("burst"),
             rate_by_address: self.rate("rate-by-address"),

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::embed::time;
 use super::fault::Refusal;
-use super::parse::{Inputs, Texts, json, side};
+use super::parse::{Inputs, Texts, json, list, side};
 use crate::inference::fault::{Code, EmbedFault};
 use crate::serve::problem::{Cause, Problem};
 use crate::serve::{App, Ask};
@@ -78,6 +78,7 @@ impl<I, P> Request<I, P> {
 /// What Vertex AI sends.
 #[derive(Debug, Deserialize)]
 struct Vertex {
+    #[serde(deserialize_with = "list")]
     instances: Vec<Request<Texts>>,
 }
 

@@ -21,7 +21,7 @@ use crate::inference::tokenize::TextTokenizer;
 use crate::serve::App;
 use crate::serve::http::embed::time;
 use crate::serve::http::fault::Refusal;
-use crate::serve::http::parse::{Texts, empty, invalid, json};
+use crate::serve::http::parse::{Texts, empty, invalid, json, room};
 
 /// Characters of a text for each token that the model reads; more are refused, as there.
 const CHARACTERS: usize = 250;
@@ -83,6 +83,7 @@ impl<'de> Visitor<'de> for Lists {
             Some(First::List(first)) => {
                 let mut lists = vec![first];
                 while let Some(ids) = list.next_element()? {
+                    room(lists.len())?;
                     lists.push(ids);
                 }
                 Ok(Ids(lists))

@@ -1,0 +1,89 @@
+//! Links in a folder that comes from somebody else: followed within the folder, and to the files of the hub's cache beside it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Where a hub's cache keeps the bytes of all its snapshots.
+const BLOBS: &str = "blobs";
+
+/// A folder, and where links in it may lead to.
+#[derive(Clone, Debug)]
+pub struct Inside {
+    folder: PathBuf,
+    places: Vec<PathBuf>,
+}
+
+impl Inside {
+    /// This folder. A cache has it as `snapshots/COMMIT` beside `blobs`.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn of(folder: &Path) -> Result<Self, String> {
+        let real = folder.canonicalize().map_err(|why| why.to_string())?;
+        let above = real.ancestors().skip(1).take(2).map(|above| above.join(BLOBS));
+        // A link in the place of the cache would lead anywhere.
+        let blobs = above.filter(|blobs| fs::symlink_metadata(blobs).is_ok_and(|facts| facts.is_dir()));
+        let places = std::iter::once(real.clone()).chain(blobs).collect();
+        Ok(Self { folder: real, places })
+    }
+
+    /// Where a file of the folder really lies: a plain file, within the folder or its cache.
+    ///
+    /// # Errors
+    /// It is no plain file, or a link leads out.
+    pub fn file(&self, path: &str) -> Result<PathBuf, String> {
+        let real = self.folder.join(path).canonicalize().map_err(|why| format!("{path} cannot be read: {why}"))?;
+        if !self.places.iter().any(|place| real.starts_with(place)) {
+            return Err(format!(
+                "{path} is a link that leads out of the folder, to {}: put the file itself there",
+                real.display()
+            ));
+        }
+        match fs::metadata(&real) {
+            Ok(facts) if facts.is_file() => Ok(real),
+            Ok(_) => Err(format!("{path} is not a plain file")),
+            Err(why) => Err(format!("{path} cannot be read: {why}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn links_lead_within_the_folder_and_to_its_cache_and_nowhere_else() {
+        let home = tempfile::tempdir().unwrap();
+        let (snapshot, blobs) = (home.path().join("m/snapshots/c"), home.path().join("m/blobs"));
+        fs::create_dir_all(snapshot.join("sub")).unwrap();
+        fs::create_dir_all(&blobs).unwrap();
+        fs::write(blobs.join("abc"), "x").unwrap();
+        fs::write(snapshot.join("own"), "x").unwrap();
+        fs::write(home.path().join("secret"), "x").unwrap();
+        for (to, name) in [
+            ("../../blobs/abc", "cached"),
+            ("own", "again"),
+            ("../../../secret", "out"),
+            ("/etc/hostname", "far"),
+            ("../../../m/blobs/../../secret", "round"),
+            ("/etc", "etc"),
+            ("nowhere", "broken"),
+        ] {
+            symlink(to, snapshot.join(name)).unwrap();
+        }
+        let inside = Inside::of(&snapshot).unwrap();
+        for good in ["own", "cached", "again"] {
+            assert!(inside.file(good).is_ok(), "{good}");
+        }
+        for bad in ["out", "far", "round", "etc/hostname", "broken", "sub"] {
+            assert!(inside.file(bad).is_err(), "{bad}");
+        }
+        assert!(inside.file("out").unwrap_err().contains("secret"));
+        // A cache that is itself a link is none.
+        fs::rename(&blobs, home.path().join("elsewhere")).unwrap();
+        symlink(home.path().join("elsewhere"), &blobs).unwrap();
+        assert!(Inside::of(&snapshot).unwrap().file("cached").is_err());
+    }
+}

@@ -1,0 +1,57 @@
+//! Who opened a stream, asked again with each message: a key that was taken back, and a rate, hold for what still comes.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::Gate;
+use super::keys::Key;
+use super::slots::Slot;
+use crate::serve::problem::Problem;
+
+/// Who asks, as an extension of a request.
+#[derive(Clone)]
+pub struct Caller {
+    gate: Arc<Gate>,
+    key: Option<Arc<Key>>,
+    peer: IpAddr,
+}
+
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Caller").field("key", &self.key.as_ref().map(|key| &key.name)).finish_non_exhaustive()
+    }
+}
+
+impl Caller {
+    /// The caller that this gate let in with this key, at the other end.
+    pub fn new(gate: Arc<Gate>, key: Option<Arc<Key>>, peer: IpAddr) -> Self {
+        Self { gate, key, peer }
+    }
+
+    /// The gate that let it in.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Lets one more message in, as if it were a request of its own; it has a place until the slot is dropped.
+    ///
+    /// # Errors
+    /// The key is not known any more (401), too many messages in a second, or too many requests at a time (429).
+    pub fn again(&self) -> Result<Slot, Problem> {
+        let admitted = self.admitted();
+        if let Err(problem) = &admitted {
+            self.gate.count(problem);
+        }
+        admitted
+    }
+
+    fn admitted(&self) -> Result<Slot, Problem> {
+        let key = match &self.key {
+            Some(key) => Some(self.gate.still(key)?),
+            None => None,
+        };
+        self.gate.within_rate(key.as_deref(), self.peer)?;
+        self.gate.place()
+    }
+}
