@@ -141,7 +141,7 @@ fn held(line: &str) -> Option<String> {
 
 /// One line for a device that failed, and what helps.
 pub fn fail(name: &str, fault: &Fault, context: &Context) {
-    context.voice.data(&format!("{name}: {}", fault.message));
+    context.voice.data(&format!("{name}: {}", fault.message.text()));
     if let Some(next) = &fault.next_step {
         context.voice.data(&format!("  next: {next}"));
     }

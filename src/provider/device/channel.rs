@@ -247,7 +247,7 @@ impl Worker {
         let mut fault = lost("run");
         let said = self.connection.last_words();
         let said = said.lines().next_back().map_or_else(String::new, |last| format!(": {last}"));
-        fault.message = format!("the connection to {} was lost{said}", self.name);
+        fault.message = format!("the connection to {} was lost{said}", self.name).into();
         fault
     }
 }
