@@ -1,6 +1,7 @@
 //! `jetson kubeconfig`: the way into the cluster, in the user's own list of clusters.
 
 mod merge;
+mod taken;
 
 use std::fs;
 use std::io::Write;
@@ -50,7 +51,11 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     // What the file holds is never shown: only what is wrong with its shape.
     let address = devices.host(&server).map(|host| host.address.clone()).unwrap_or_default();
     let fetched = merge::named(&reply.output, &address, &name).map_err(|why| {
-        Failure::error(format!("{server}: {THERE} is no kubeconfig: {why}"), "look at it on the device")
+        Failure::error(
+            format!("{server}: {THERE} is not taken over: {why}; nothing was written"),
+            "only the authority, a client certificate, its key and the server's port are taken from a device: look at \
+             the file there, and at who changed it",
+        )
     })?;
     if args.out.as_deref() == Some(Path::new("-")) {
         crate::report::put(fetched.text.trim_end());
