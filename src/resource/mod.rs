@@ -48,6 +48,7 @@ pub mod response_headers_policy;
 pub mod role;
 pub mod service;
 pub mod untrusted;
+pub mod words;
 pub mod zone;
 
 pub use address::{Address, BadAddress, is_name};
@@ -67,3 +68,4 @@ pub use reference::{ACCOUNT, Attributes, has_references, link, references, resol
 pub(crate) use remembered::unite;
 pub use remembered::{Ending, Leftover, Origin, Record, Remembered, RunSummary, Standing};
 pub use untrusted::{Unfit, Untrusted};
+pub use words::{Sound, Wrong};

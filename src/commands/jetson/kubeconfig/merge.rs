@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::taken::taken;
 use crate::plan::yaml;
+use crate::provider::device::Taken;
 
 /// The lists of a kubeconfig.
 const LISTS: [&str; 3] = ["clusters", "contexts", "users"];
@@ -20,11 +20,7 @@ pub struct Fetched {
 }
 
 /// k3s calls everything `default` and writes an address of its own: name and address are set by who asks.
-///
-/// # Errors
-/// What of it is not taken, by the name of the field; never what it holds.
-pub fn named(text: &str, address: &str, name: &str) -> Result<Fetched, String> {
-    let taken = taken(text)?;
+pub fn named(taken: &Taken, address: &str, name: &str) -> Fetched {
     let address = if address.contains(':') { format!("[{address}]") } else { address.to_owned() };
     let cluster = json!({
         "certificate-authority-data": taken.authority,
@@ -41,7 +37,7 @@ pub fn named(text: &str, address: &str, name: &str) -> Result<Fetched, String> {
         text.push_str(&format!("{list}:\n{}", item(entry, "")));
     }
     text.push_str(&format!("current-context: {}\n", json!(name)));
-    Ok(Fetched { name: name.to_owned(), text, entries })
+    Fetched { name: name.to_owned(), text, entries }
 }
 
 /// An entry as an item of a block list. JSON is YAML: values need no other quotes.
@@ -146,13 +142,16 @@ fn without(lines: &[String], indent: &str, name: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::taken::tests::k3s;
     use super::*;
 
     const OWN: &str = "# my clusters\napiVersion: v1\nkind: Config\nclusters:\n  - name: prod # the real one\n    cluster: {server: 'https://prod:6443'}\n  - cluster:\n      server: https://old:6443\n    name: edge\ncontexts:\n  - name: prod\n    context: {cluster: prod, user: me}\ncurrent-context: prod\nusers:\n  - name: me\n    user:\n      token: abc\n";
 
+    fn taken() -> Taken {
+        Taken { authority: "QUJD".to_owned(), certificate: "REVG".to_owned(), key: "R0hJ".to_owned(), port: 6443 }
+    }
+
     fn fetched() -> Fetched {
-        named(&k3s(), "10.77.1.11", "edge").expect("a kubeconfig of k3s")
+        named(&taken(), "10.77.1.11", "edge")
     }
 
     #[test]
@@ -162,8 +161,7 @@ mod tests {
         assert_eq!(read["contexts"][0]["context"], json!({"cluster": "edge", "user": "edge"}));
         assert_eq!(read["users"][0]["user"].as_object().map(serde_json::Map::len), Some(2));
         assert_eq!(read["current-context"], "edge");
-        assert_eq!(named("a: 1", "x", "edge").unwrap_err(), "it has a, which is not taken from a device");
-        let six = named(&k3s(), "fd78::11", "edge").expect("a kubeconfig of k3s");
+        let six = named(&taken(), "fd78::11", "edge");
         assert!(six.text.contains("\"https://[fd78::11]:6443\""), "{}", six.text);
     }
 

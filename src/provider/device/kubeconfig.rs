@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-use crate::plan::yaml;
+use super::channel::Reply;
 
 /// k3s writes about 3 KB.
 const LONGEST: usize = 64 * 1024;
@@ -25,11 +25,21 @@ pub struct Taken {
     pub port: u16,
 }
 
+impl Taken {
+    /// From what a device answered to `cat` of its kubeconfig. `yaml` reads a document.
+    ///
+    /// # Errors
+    /// As [`taken`].
+    pub fn of(reply: &Reply, yaml: impl Fn(&str) -> Result<Value, String>) -> Result<Self, String> {
+        taken(&reply.output, yaml)
+    }
+}
+
 /// Reads it. Nothing of it is copied as it stands: what is not known is refused, and what is known is looked at.
 ///
 /// # Errors
 /// What is wrong, by the name of the field; never what a field holds.
-pub fn taken(text: &str) -> Result<Taken, String> {
+fn taken(text: &str, yaml: impl Fn(&str) -> Result<Value, String>) -> Result<Taken, String> {
     let read = yaml(plain(text)?).map_err(|_| "it is no YAML".to_owned())?;
     let top = ["apiVersion", "kind", "preferences", "current-context", "clusters", "contexts", "users"];
     let file = fields(&read, "", &top)?;
@@ -116,7 +126,8 @@ fn pem(map: &Map<String, Value>, field: &str, labels: &[&str]) -> Result<String,
     }
 }
 
-fn is_pem(pem: &str, labels: &[&str]) -> bool {
+/// Whether a text is PEM with one of these labels, and nothing besides.
+pub fn is_pem(pem: &str, labels: &[&str]) -> bool {
     let mut open: Option<&str> = None;
     let mut blocks = 0;
     for line in pem.lines() {
@@ -142,11 +153,15 @@ fn port(cluster: &Map<String, Value>) -> Result<u16, String> {
 }
 
 #[cfg(test)]
-pub mod tests {
+mod tests {
     use super::*;
 
+    fn taken(text: &str) -> Result<Taken, String> {
+        super::taken(text, crate::plan::yaml)
+    }
+
     /// A kubeconfig as k3s writes it.
-    pub fn k3s() -> String {
+    fn k3s() -> String {
         let of = |label: &str| STANDARD.encode(format!("-----BEGIN {label}-----\nQUJD\nREVG\n-----END {label}-----\n"));
         let (certificate, key) = (of("CERTIFICATE"), of("EC PRIVATE KEY"));
         format!(
@@ -167,7 +182,10 @@ pub mod tests {
         let user = "  user:\n";
         let cluster = "- cluster:\n";
         for (text, named) in [
-            (with(user, "    exec:\n      command: sh\n      apiVersion: client.authentication.k8s.io/v1\n"), "users[0].user.exec"),
+            (
+                with(user, "    exec:\n      command: sh\n      apiVersion: client.authentication.k8s.io/v1\n"),
+                "users[0].user.exec",
+            ),
             (with(user, "    auth-provider:\n      name: gcp\n"), "users[0].user.auth-provider"),
             (with(user, "    tokenFile: /home/me/.aws/credentials\n"), "users[0].user.tokenFile"),
             (with(user, "    token: abc\n"), "users[0].user.token"),
