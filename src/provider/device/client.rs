@@ -5,6 +5,7 @@ use std::process::Command;
 
 use super::connection::Access;
 use super::host_key;
+use super::script::last_words;
 use crate::resource::host::{HostKey, HostSpec};
 use crate::resource::{Class, Fault, Sound};
 
@@ -114,7 +115,9 @@ pub fn explain(host: &HostSpec, access: &Access, said: &str) -> Fault {
     if changed || said.contains("Host key verification failed") || said.contains("host key is known for") {
         return host_key::refused(host, changed, host_key::shown(host, &mut bare(host, access)).as_ref());
     }
-    let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("the connection ended").trim();
+    // A banner of the device may be among it.
+    let last = Some(last_words(said, 1)).filter(|last| !last.is_empty());
+    let last = last.unwrap_or_else(|| "the connection ended".to_owned());
     if said.contains("Permission denied") {
         return Fault::new(Class::Refused, "ssh", "connect", "LoginRefused", format!("{at}: {last}"))
             .next("add your key to the agent (ssh-add) and to the device (ssh-copy-id), or name it in ~/.ssh/config");

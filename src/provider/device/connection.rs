@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use super::client::{self, CONNECT_SECONDS};
+use super::script::last_words;
 use crate::resource::host::HostSpec;
 use crate::resource::{Class, Fault};
 
@@ -260,7 +261,7 @@ impl Connection {
         let until = Instant::now() + Duration::from_millis(300);
         while !matches!(self.hear(until), Err(Silence::Late | Silence::TooMuch)) && Instant::now() < until {}
         if self.said.contains("sudo:") || self.said.contains(ASKS) {
-            return sudo_refused(host, self.said.replace(ASKS, "").trim());
+            return sudo_refused(host, &last_words(&self.said.replace(ASKS, ""), 3));
         }
         client::explain(host, access, self.said.trim())
     }
@@ -356,3 +357,7 @@ fn sudo_refused(host: &HostSpec, why: &str) -> Fault {
     Fault::new(Class::Refused, "ssh", "sudo", "SudoRefused", format!("{}: {why}", host.name))
         .next("add --ask-sudo-password, or --sudo-password-fd N; or allow the user sudo without one")
 }
+
+#[cfg(test)]
+#[path = "connection_tests.rs"]
+mod tests;

@@ -22,11 +22,12 @@ impl Files {
         format!("{MEMORY}/before/{}", &sha256_hex(spec.path.as_bytes())[..16])
     }
 
-    /// Lines that keep a file which was there before us, once.
+    /// Lines that keep a file which was there before us, once; a link as a link.
     fn keep(spec: &FileSpec) -> String {
         let (path, before) = (quoted(&spec.path), quoted(&Self::before(spec)));
+        let (there, kept) = (Self::there(&path), Self::there(&before));
         format!(
-            "mkdir -p {MEMORY}/before\nif test -e {path} && ! test -e {before} && ! test -e {before}.none; then cp -p -- {path} {before}; fi\ntest -e {before} || : >{before}.none"
+            "mkdir -p {MEMORY}/before\nif {there} && ! {kept} && ! test -e {before}.none; then cp -pP -- {path} {before}; fi\n{kept} || : >{before}.none"
         )
     }
 
@@ -34,8 +35,14 @@ impl Files {
     fn bring_back(spec: &FileSpec) -> String {
         let (path, before) = (quoted(&spec.path), quoted(&Self::before(spec)));
         format!(
-            "if test -e {before}; then mv -fT -- {before} {path}; elif test -e {before}.none; then rm -f -- {path} {before}.none; fi"
+            "if {}; then mv -fT -- {before} {path}; elif test -e {before}.none; then rm -f -- {path} {before}.none; fi",
+            Self::there(&before)
         )
+    }
+
+    /// Whether something is there, be it a link to nowhere.
+    fn there(path: &str) -> String {
+        format!("{{ test -e {path} || test -L {path}; }}")
     }
 
     /// Lines that give `at` its owner and its mode; without one it keeps that of the file in whose place it comes.

@@ -106,7 +106,7 @@ impl<K: Shell> OnHost<K> {
     async fn made(&self, operation: &str, spec: &K::Spec, before: &str) -> Result<(), Fault> {
         let lines = format!("{before}\nakidb_edge_memory\n{}\necho; echo {LOOKED}\n{}", K::put(spec), K::look(spec));
         let output = self.must(operation, spec, &lines).await?;
-        let (said, looked) = output.rsplit_once(&format!("{LOOKED}\n")).unwrap_or((&output, ""));
+        let (said, looked) = output.rsplit_once(LOOKED).unwrap_or((&output, ""));
         let Some(missing) = missing(spec, K::found(spec, looked)) else { return Ok(()) };
         let words = format!(
             "{}: the command ended without an error, and {missing} is not as it was asked for: {}",
