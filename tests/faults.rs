@@ -315,7 +315,7 @@ fn every_refusal_has_its_class() {
     }
     for refusal in REFUSALS {
         let fault = met(*refusal);
-        let told = (fault.code.as_str(), fault.message.as_str());
+        let told = (fault.code.as_str(), fault.message.text());
         let wanted = RULES.iter().find(|rule| {
             (rule.service == refusal.service || rule.service == "*")
                 && rule.code == refusal.code
@@ -323,6 +323,6 @@ fn every_refusal_has_its_class() {
         });
         let by_status = if refusal.status == 404 { Class::Missing } else { Class::Refused };
         assert_eq!(fault.class, wanted.map_or(by_status, |rule| rule.class), "{refusal:?}");
-        assert_eq!(told, (refusal.code, refusal.message), "the service's words reach the user");
+        assert_eq!(told, (refusal.code, refusal.message.to_owned()), "the service's words reach the user");
     }
 }

@@ -39,6 +39,35 @@ fn nodes(lab: &Lab) -> Vec<String> {
     names
 }
 
+/// The registry asks for TLS under its own authority and for a login, which root of the nodes knows and nobody else.
+fn registry(lab: &Lab, kept: &str) {
+    let keys = "/var/lib/akidb-edge-registry";
+    let password = lab.inside("jetson-01", &format!("cat {keys}/password; find {keys} -perm /077"));
+    let password = password.trim();
+    assert_eq!(password.len(), 48, "{password}");
+    assert!(!kept.contains(password), "the login is in what was said or kept");
+    let authority = lab.inside("jetson-01", &format!("cat {keys}/authority/ca.crt"));
+    for host in ["jetson-01", "jetson-04"] {
+        let file = lab.inside(
+            host,
+            "stat -c %a:%U /etc/rancher/k3s/akidb-registries.yaml; cat /etc/rancher/k3s/akidb-registries.yaml",
+        );
+        assert!(file.starts_with("600:root\n") && file.contains(password), "{host}: {file}");
+        assert!(file.contains("\"https://10.77.") && !file.contains("http://") && !file.contains("insecure"), "{file}");
+        assert_eq!(lab.inside(host, "cat /etc/rancher/k3s/akidb-registry-ca.crt"), authority, "{host}");
+    }
+    let there = api(lab, "deployment registry --namespace kube-system");
+    let container = &there["spec"]["template"]["spec"]["containers"][0];
+    let environment = container["env"].to_string();
+    assert!(environment.contains("htpasswd") && environment.contains("/served/tls.key"), "{environment}");
+    assert!(container["image"].as_str().is_some_and(|image| image.contains("@sha256:")), "{container}");
+    // What others changed on a node is put right.
+    lab.inside("jetson-04", "sed -i s/https/http/ /etc/rancher/k3s/akidb-registries.yaml");
+    let mended = lab.run(DEPLOY).exits(0);
+    assert!(mended.stdout.contains("registry"), "{}", mended.all());
+    assert!(lab.inside("jetson-04", "cat /etc/rancher/k3s/akidb-registries.yaml").contains("\"https://10.77."));
+}
+
 /// Everything below a directory, as one text.
 fn everything(directory: &std::path::Path) -> String {
     let mut text = String::new();
@@ -56,7 +85,7 @@ fn everything(directory: &std::path::Path) -> String {
 fn five_devices_become_a_gpu_cluster_and_bare_again() {
     let Some(lab) = Lab::up("cluster", 5).map(prepared) else { return };
     // What is on a device before anything was done.
-    let bare = "ls -A /usr/local/bin /etc/rancher /var/lib/rancher /var/lib/akidb-edge /etc/apt/sources.list.d 2>/dev/null; ls /etc/systemd/system; dpkg-query -W";
+    let bare = "ls -A /usr/local/bin /etc/rancher /var/lib/rancher /var/lib/akidb-edge /var/lib/akidb-edge-registry /etc/apt/sources.list.d 2>/dev/null; ls /etc/systemd/system; dpkg-query -W";
     let before: Vec<String> = (1..=5).map(|at| lab.inside(&format!("jetson-0{at}"), bare)).collect();
 
     // One of five is dead: the others go on, and the end says so.
@@ -83,6 +112,7 @@ fn five_devices_become_a_gpu_cluster_and_bare_again() {
     assert_eq!(tokens, "");
     let kept = format!("{}{}{}{}", first.all(), second.all(), third.all(), everything(&lab.path("state")));
     assert!(!kept.contains("K10") && kept.contains("jetson.node.jetson-05"));
+    registry(&lab, &kept);
 
     // What others changed is seen and put right.
     lab.inside("jetson-01", "k3s kubectl label node jetson-02 tier-");

@@ -10,7 +10,7 @@ use support::cli::Output;
 use support::lab::Lab;
 
 /// More than enough for something to be seen.
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(180);
 
 /// Ten steps on every device.
 const TEN: &str = r#"
@@ -42,7 +42,7 @@ days:
 
 /// A laboratory with the plan of ten steps.
 fn lab(name: &str, hosts: usize) -> Option<Lab> {
-    let lab = Lab::up(name, hosts)?;
+    let lab = Lab::of_hosts(name, hosts)?;
     write_plan(&lab, "");
     Some(lab)
 }
@@ -199,7 +199,7 @@ fn one_dies_half_way_and_is_resumed() {
     fs::write(lab.path("ten.yaml"), plan).expect("a plan");
     let child = lab.start("jetson provision --plan ten.yaml --inventory hosts.yaml --host jetson-01 --yes");
     let begun = Instant::now();
-    while lab.inside("jetson-01", "ls /opt/akidb/large.akidb-edge-new 2>/dev/null; :").is_empty() {
+    while lab.inside("jetson-01", "ls /var/lib/akidb-edge/new-* 2>/dev/null; :").is_empty() {
         assert!(begun.elapsed() < SOON, "the upload begins");
     }
     lab.does("cut", &["jetson-01"]);
@@ -212,7 +212,8 @@ fn one_dies_half_way_and_is_resumed() {
     provision(&lab, "").exits(0);
     assert!(provision(&lab, "").exits(0).stdout.contains("no changes"));
     assert_eq!(
-        lab.inside("jetson-01", "stat -c %s /opt/akidb/large; ls /opt/akidb | grep -c new; :").trim(),
+        lab.inside("jetson-01", "stat -c %s /opt/akidb/large; ls /opt/akidb /var/lib/akidb-edge | grep -c new; :")
+            .trim(),
         "1048576\n0"
     );
 }
@@ -230,4 +231,89 @@ fn through_a_host_on_the_way() {
     assert!(!is_bare(&lab, "jetson-02"), "{from}");
     lab.does("cut", &["jetson-01"]);
     provision(&lab, "").exits(1);
+}
+
+/// Two steps: a package, and a file that only its owner may read.
+const SECRET: &str = r#"
+version: 1
+stack: secret
+metadata: {name: secret, title: A package and a secret}
+days:
+  - day: 1
+    title: Devices
+    steps:
+      - id: devices
+        title: A package and a secret
+        kind: jetson
+        with:
+          packages: {jq: ""}
+          files: {/opt/shared/secret: {text: "PASSWORD=canary\n", mode: "0600"}}
+"#;
+
+/// A user of the device lays links where root will write, and watches the directory of a file.
+#[test]
+fn nothing_is_written_through_the_links_of_others() {
+    let Some(lab) = lab("links", 1) else { return };
+    fs::write(lab.path("ten.yaml"), SECRET).expect("a plan");
+    lab.inside(
+        "jetson-01",
+        "echo whole >/etc/victim; for at in apt uninstall; do ln -s /etc/victim /tmp/.akidb-edge-$at; done\n\
+         install -d -o edge /opt/shared; ln -s /etc/victim /opt/shared/secret.akidb-edge-new\n\
+         ln -s /etc/victim /opt/shared/secret",
+    );
+    provision(&lab, "").exits(0);
+    let seen =
+        lab.inside("jetson-01", "cat /etc/victim; stat -c '%F %a' /opt/shared/secret; stat -c %a /var/lib/akidb-edge");
+    assert_eq!(seen, "whole\nregular file 600\n700\n");
+    lab.run("jetson uninstall --plan ten.yaml --yes").exits(0);
+    assert_eq!(lab.inside("jetson-01", "cat /etc/victim; readlink /opt/shared/secret"), "whole\n/etc/victim\n");
+}
+
+/// What root remembers there is run and moved into place: a directory that somebody else owns is not used.
+#[test]
+fn a_memory_that_is_not_roots_is_refused() {
+    let Some(lab) = lab("memory", 1) else { return };
+    lab.inside("jetson-01", "install -d -o edge /var/lib/akidb-edge");
+    let refused = provision(&lab, "").exits(1);
+    assert!(refused.all().contains("belongs to somebody else than root"), "{}", refused.all());
+    let there = lab.inside("jetson-01", "ls -A /var/lib/akidb-edge /opt; grep -c AKIDB /etc/environment; :");
+    assert!(!there.contains("akidb\n") && !there.contains("made"), "{there}");
+}
+
+/// apt ends well without having done anything, and its lists cannot be had.
+#[test]
+fn packages_count_only_when_they_are_there() {
+    let Some(lab) = lab("packages", 1) else { return };
+    lab.inside("jetson-01", "mkdir -p /opt/shared");
+    fs::write(lab.path("ten.yaml"), SECRET.replace("jq", "no-such-package")).expect("a plan");
+    let failed = provision(&lab, "").exits(1);
+    assert!(failed.all().contains("Unable to locate package"), "{}", failed.all());
+    lab.inside(
+        "jetson-01",
+        "printf '#!/bin/sh\\nexit 0\\n' >/usr/local/sbin/apt-get; chmod 755 /usr/local/sbin/apt-get",
+    );
+    fs::write(lab.path("ten.yaml"), SECRET).expect("a plan");
+    let failed = provision(&lab, "").exits(1);
+    assert!(failed.all().contains("and it is not as it was asked for"), "{}", failed.all());
+    lab.inside("jetson-01", "rm /usr/local/sbin/apt-get");
+    provision(&lab, "").exits(0);
+    assert!(provision(&lab, "").exits(0).stdout.contains("no changes"));
+}
+
+/// A disk that is full in the middle of a file leaves no part of it.
+#[test]
+fn no_part_of_a_file_is_left() {
+    let Some(lab) = lab("part", 1) else { return };
+    let large = lab.path("large.bin");
+    fs::File::create(&large).and_then(|file| file.set_len(40 << 20)).expect("a sparse file");
+    let plan = SECRET.replace("{text: \"PASSWORD=canary\\n\", mode", &format!("{{file: {}, mode", large.display()));
+    fs::write(lab.path("ten.yaml"), plan).expect("a plan");
+    lab.inside("jetson-01", "mkdir -p /opt/shared");
+    lab.does("fill", &["jetson-01", "--leave", "8000000"]);
+    let failed = provision(&lab, "").exits(1);
+    assert!(failed.all().contains("No space left") || failed.all().contains("disk is full"), "{}", failed.all());
+    assert_eq!(lab.inside("jetson-01", "find /opt/shared /var/lib/akidb-edge -size +1M"), "");
+    lab.does("empty", &["jetson-01"]);
+    provision(&lab, "").exits(0);
+    assert_eq!(lab.inside("jetson-01", "stat -c '%s %a' /opt/shared/secret"), "41943040 600\n");
 }

@@ -165,7 +165,7 @@ impl<'w, 'a> Board<'w, 'a> {
             Err(Problem::Fault(fault)) if fault.code == step::STOPPED => {
                 self.outcome
                     .skipped
-                    .push((key.0.clone(), format!("the run was stopped while it was {}", fault.message)));
+                    .push((key.0.clone(), format!("the run was stopped while it was {}", fault.message.line())));
                 self.lost.insert(key);
             }
             Err(Problem::Fault(fault)) => {

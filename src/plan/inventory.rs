@@ -1,6 +1,7 @@
 //! What a plan's devices bring along from outside of the plan: more devices from a file, artefacts with their hashes.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::Path;
 
 use super::jetson::{HostPlan, JetsonStep, artifact};
@@ -64,8 +65,22 @@ impl Plan {
     }
 }
 
+/// An inventory of thousands of devices, and the sums of thousands of files, are smaller.
+const LONGEST: u64 = 1 << 20;
+
+/// A file's text, when it is no longer than that.
+fn bounded(file: &str) -> Result<String, String> {
+    let mut text = String::new();
+    let read = std::fs::File::open(file).and_then(|open| open.take(LONGEST + 1).read_to_string(&mut text));
+    match read {
+        Err(bad) => Err(bad.to_string()),
+        Ok(read) if read as u64 > LONGEST => Err(format!("it is longer than {} KiB", LONGEST >> 10)),
+        Ok(_) => Ok(text),
+    }
+}
+
 fn hosts(file: &str) -> Result<BTreeMap<String, HostPlan>, String> {
-    let text = std::fs::read_to_string(file).map_err(|bad| bad.to_string())?;
+    let text = bounded(file)?;
     let mut value = yaml(&text)?;
     if let Some(below) = value.get("hosts") {
         value = below.clone();
@@ -77,7 +92,7 @@ fn hosts(file: &str) -> Result<BTreeMap<String, HostPlan>, String> {
 fn sums(plan: &JetsonStep) -> Option<Result<BTreeMap<String, String>, String>> {
     plan.artifacts.as_ref()?;
     let file = plan.at_hand(artifact::SUMS);
-    Some(std::fs::read_to_string(&file).map_err(|bad| format!("{file}: {bad}")).map(|text| {
+    Some(bounded(&file).map_err(|bad| format!("{file}: {bad}")).map(|text| {
         let pair = |line: &str| {
             let (sum, name) = line.split_once(char::is_whitespace)?;
             Some((name.trim_start_matches([' ', '*']).to_owned(), sum.to_owned()))
@@ -100,4 +115,18 @@ fn wrong(plan: &Plan, jetson: &JetsonStep, sums: &BTreeMap<String, String>) -> V
         }
     }
     wrong
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_end_is_not_read_to_its_end() {
+        assert_eq!(hosts("/dev/zero").map(drop), Err("it is longer than 1024 KiB".to_owned()));
+        let folder = tempfile::tempdir().expect("a directory");
+        let file = folder.path().join("hosts.yaml");
+        std::fs::write(&file, "a: {address: 192.0.2.1}\n").expect("a file");
+        assert_eq!(hosts(&file.display().to_string()).expect("hosts").len(), 1);
+    }
 }

@@ -176,6 +176,9 @@ pub struct ToolkitPlan {
     /// Where the repository's key is fetched when there are no artifacts.
     #[serde(default = "toolkit_key")]
     pub key_url: String,
+    /// SHA-256 (hex) of that key; must be there when `key_url` is. What comes with another one is not taken.
+    #[serde(default)]
+    pub key_sha256: Option<String>,
 }
 
 /// A k3s cluster on the devices.
@@ -184,6 +187,10 @@ pub struct ToolkitPlan {
 pub struct K3sPlan {
     /// Version, such as `v1.36.3+k3s1`.
     pub version: String,
+    /// SHA-256 (hex) of the k3s program of this version and of the devices' architecture; without it, the program is held
+    /// against the list of its release, which comes from the same place.
+    #[serde(default)]
+    pub sha256: Option<String>,
     /// Labels of every node, agents too.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
@@ -301,12 +308,18 @@ fn toolkit_repository() -> String {
     "deb [signed-by=/usr/share/keyrings/nvidia-container-toolkit-keyring.asc] https://nvidia.github.io/libnvidia-container/stable/deb/$(ARCH) /".to_owned()
 }
 
+/// Where NVIDIA serves the key of the toolkit's repository.
+pub const TOOLKIT_KEY_URL: &str = "https://nvidia.github.io/libnvidia-container/gpgkey";
+/// Its SHA-256: the key C95B 321B 61E8 8C18 09C4 F759 DDCA E044 F796 ECB0, armoured.
+pub const TOOLKIT_KEY_SHA256: &str = "c880576d6cf75a48e5027a871bac70fd0421ab07d2b55f30877b21f1c87959c9";
+
 fn toolkit_key() -> String {
-    "https://nvidia.github.io/libnvidia-container/gpgkey".to_owned()
+    TOOLKIT_KEY_URL.to_owned()
 }
 
 fn registry_image() -> String {
-    "docker.io/library/registry:2.8.3".to_owned()
+    "docker.io/library/registry:2.8.3@sha256:a3d8aaa63ed8681a604f1dea0aa03f100d5895b6a58ace528858a7b332415373"
+        .to_owned()
 }
 
 fn registry_port() -> u16 {
@@ -318,7 +331,8 @@ fn nvidia() -> String {
 }
 
 fn device_plugin() -> String {
-    "nvcr.io/nvidia/k8s-device-plugin:v0.20.0".to_owned()
+    "nvcr.io/nvidia/k8s-device-plugin:v0.20.0@sha256:a61ba9fd8efb82f3a79f877f7580e02c1e8e7593f62473644bc9c79e315c3312"
+        .to_owned()
 }
 
 fn passed() -> String {

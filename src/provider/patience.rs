@@ -119,7 +119,7 @@ impl Pauses {
     pub fn told(&self, mut fault: Fault) -> Fault {
         if self.attempt > 1 {
             let seconds = self.begun.elapsed().as_secs_f64();
-            fault.message.push_str(&format!(" ({} tries in {seconds:.0} s)", self.attempt));
+            fault.message = fault.message.and(&format!(" ({} tries in {seconds:.0} s)", self.attempt));
         }
         fault
     }

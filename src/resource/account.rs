@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::kind::{Facts, plain};
+use super::words::{self, Look, Sound, Wrong};
 
 /// A user or a group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -33,6 +34,20 @@ pub enum AccountKind {
     User,
     /// A system group.
     Group,
+}
+
+impl Sound for AccountSpec {
+    fn wrong(&self) -> Vec<Wrong> {
+        let mut look = Look::default();
+        look.must("name", &self.name, words::account(&self.name), words::ACCOUNT);
+        for group in &self.groups {
+            look.must("groups", group, words::account(group), words::ACCOUNT);
+        }
+        if let Some(shell) = &self.shell {
+            look.must("shell", shell, words::path(shell) && !shell.contains(':'), words::PATH);
+        }
+        look.done()
+    }
 }
 
 pub(super) const FACTS: Facts = Facts {

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Untrusted;
+use super::untrusted::line;
+
 /// What may be done about a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -32,7 +35,7 @@ pub enum Class {
 
 /// An answer that is no success: what failed, why, and the next step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("{service} {operation}: {code}: {message}")]
+#[error("{service} {operation}: {}: {}", line(.code), .message.text())]
 pub struct Fault {
     /// What may be done about it.
     pub class: Class,
@@ -43,7 +46,7 @@ pub struct Fault {
     /// The service's own code.
     pub code: String,
     /// The service's own words.
-    pub message: String,
+    pub message: Untrusted,
     /// What to do next, when that is known.
     pub next_step: Option<String>,
 }
@@ -55,7 +58,7 @@ impl Fault {
         service: &str,
         operation: &str,
         code: impl Into<String>,
-        message: impl Into<String>,
+        message: impl Into<Untrusted>,
     ) -> Self {
         Self {
             class,
@@ -75,7 +78,7 @@ impl Fault {
     }
 
     /// An answer of the service that lacks what its contract promises.
-    pub fn unexpected(service: &str, operation: &str, message: impl Into<String>) -> Self {
+    pub fn unexpected(service: &str, operation: &str, message: impl Into<Untrusted>) -> Self {
         Self::new(Class::Internal, service, operation, "UnexpectedAnswer", message)
     }
 }

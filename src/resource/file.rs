@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::kind::{Facts, plain};
+use super::words::{self, Look, Sound, Wrong};
 
 /// A path and what is to be there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -34,14 +35,52 @@ pub enum Content {
     Text(String),
     /// A file with the artefact of this SHA-256 (hex).
     Sha256(String),
-    /// A file that the machine fetches itself when it is not there.
+    /// A file that the machine fetches itself when it is not there. Only earlier journals have it: nothing says what it is.
     Url(String),
+    /// A file that the machine fetches itself, and that is this one or is not taken.
+    Fetched {
+        /// Where it is.
+        url: String,
+        /// Its SHA-256 (hex).
+        sha256: String,
+    },
     /// A directory.
     Directory,
     /// A symbolic link to this target.
     Link(String),
     /// A file with this line in it, wherever.
     Line(String),
+}
+
+impl Sound for FileSpec {
+    fn wrong(&self) -> Vec<Wrong> {
+        let mut look = Look::default();
+        look.must("path", &self.path, words::path(&self.path), words::PATH);
+        if let Some(mode) = &self.mode {
+            look.must("mode", mode, words::mode(mode), words::MODE);
+        }
+        for (field, name) in [("owner", &self.owner), ("group", &self.group)] {
+            if let Some(name) = name {
+                look.must(field, name, words::account(name), words::ACCOUNT);
+            }
+        }
+        match &self.content {
+            Content::Link(target) => {
+                look.must("link", target, !target.is_empty() && words::line(target), words::LINE);
+                let mode = self.mode.as_deref().unwrap_or_default();
+                look.must("mode", mode, mode.is_empty(), "leave it out: a link has the mode of what it leads to");
+            }
+            Content::Line(line) => look.must("lines", line, !line.is_empty() && words::line(line), words::LINE),
+            Content::Sha256(sum) => look.must("sha256", sum, words::sha256(sum), words::SHA256),
+            Content::Url(url) => look.must("url", url, words::url(url), words::URL),
+            Content::Fetched { url, sha256 } => {
+                look.must("url", url, words::url(url), words::URL);
+                look.must("sha256", sha256, words::sha256(sha256), words::SHA256);
+            }
+            Content::Text(_) | Content::Directory => {}
+        }
+        look.done()
+    }
 }
 
 pub(super) const FACTS: Facts =

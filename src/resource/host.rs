@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::kind::{Facts, plain};
+use super::words::{self, Look, Sound, Wrong};
 
 /// How a machine is reached. What is left out comes from the user's own SSH configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -30,4 +31,94 @@ pub struct HostSpec {
     pub jetpack: Option<String>,
 }
 
+/// A host key as a plan writes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostKey {
+    /// A fingerprint: `SHA256:` and 43 letters of base64.
+    Fingerprint(String),
+    /// A public key: type and base64, without a comment.
+    Public(String),
+}
+
+impl HostKey {
+    /// Reads one; none when it is neither.
+    pub fn read(text: &str) -> Option<Self> {
+        let text = text.trim_matches(' ');
+        if let Some(hash) = text.strip_prefix("SHA256:") {
+            // Some programs write the padding, too.
+            let hash = hash.strip_suffix('=').unwrap_or(hash);
+            return (hash.len() == 43 && base64(hash)).then(|| Self::Fingerprint(format!("SHA256:{hash}")));
+        }
+        let mut parts = text.splitn(3, ' ');
+        let (kind, key, comment) = (parts.next()?, parts.next()?, parts.next().unwrap_or_default());
+        let known = KEY_TYPES.contains(&kind) && key.len() >= 32 && base64(key.trim_end_matches('='));
+        (known && words::line(comment)).then(|| Self::Public(format!("{kind} {key}")))
+    }
+}
+
+/// Types of keys that OpenSSH's servers show. Certificates are other things: nobody pins one.
+const KEY_TYPES: [&str; 7] = [
+    "ssh-ed25519",
+    "ssh-rsa",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "sk-ssh-ed25519@openssh.com",
+    "sk-ecdsa-sha2-nistp256@openssh.com",
+];
+
+fn base64(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/')
+}
+
+/// What helps when a host key is none.
+const HOST_KEY: &str =
+    "write a fingerprint (SHA256: and 43 letters, as ssh-keygen -lf prints it) or a public key (ssh-ed25519 AAAA…)";
+
+impl Sound for HostSpec {
+    fn wrong(&self) -> Vec<Wrong> {
+        let mut look = Look::default();
+        look.must("name", &self.name, words::node(&self.name), words::NODE);
+        look.must("address", &self.address, words::address(&self.address), words::ADDRESS);
+        if let Some(user) = &self.user {
+            look.must("user", user, words::login(user), words::LOGIN);
+        }
+        if let Some(jump) = &self.jump {
+            look.must("jump", jump, words::jump(jump), words::JUMP);
+        }
+        if let Some(key) = &self.host_key {
+            look.must("host_key", key, HostKey::read(key).is_some(), HOST_KEY);
+        }
+        look.done()
+    }
+}
+
 pub(super) const FACTS: Facts = Facts { lookup: true, mark: None, ..plain("host", "machine") };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pin_is_a_fingerprint_or_a_key_and_nothing_else() {
+        let hash = "A1b+/".repeat(8) + "xyz";
+        let pin = HostKey::Fingerprint(format!("SHA256:{hash}"));
+        assert_eq!(HostKey::read(&format!("SHA256:{hash}")), Some(pin.clone()));
+        assert_eq!(HostKey::read(&format!("SHA256:{hash}=")), Some(pin));
+        let key = format!("ssh-ed25519 {}", "AAAAC3Nz".repeat(8));
+        assert_eq!(HostKey::read(&format!("{key} me@here")), Some(HostKey::Public(key.clone())));
+        for odd in [
+            "SHA256:abc".to_owned(),
+            format!("SHA256:{hash} --record /home/me/.bashrc"),
+            format!("SHA256:{hash}\n"),
+            format!("SHA256:{}", "-".repeat(43)),
+            format!("{key}\n* ssh-rsa {}", "A".repeat(64)),
+            format!("@cert-authority {key}"),
+            "ssh-ed25519 --record".to_owned(),
+            "MD5:aa".to_owned(),
+            String::new(),
+        ] {
+            assert_eq!(HostKey::read(&odd), None, "{odd:?}");
+        }
+    }
+}

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::kind::{Facts, plain};
+use super::words::{self, Look, Sound, Wrong};
 
 /// An image that was brought as an archive.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -17,6 +18,15 @@ pub struct ImageSpec {
     pub archive_sha256: String,
     /// Size of the archive in bytes.
     pub archive_bytes: u64,
+}
+
+impl Sound for ImageSpec {
+    fn wrong(&self) -> Vec<Wrong> {
+        let mut look = Look::default();
+        look.must("reference", &self.reference, words::image(&self.reference), words::IMAGE);
+        look.must("archive_sha256", &self.archive_sha256, words::sha256(&self.archive_sha256), words::SHA256);
+        look.done()
+    }
 }
 
 pub(super) const FACTS: Facts = Facts {

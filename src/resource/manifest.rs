@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::kind::{Facts, plain};
+use super::words::{self, Look, Sound, Wrong};
 
 /// An object, applied by the server with our field manager.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -39,6 +40,35 @@ pub enum Readiness {
     RolledOut,
     /// The job is complete and its log has this text.
     Logged(String),
+}
+
+impl Sound for ManifestSpec {
+    fn wrong(&self) -> Vec<Wrong> {
+        let mut look = Look::default();
+        look.must("kind", &self.kind, words::api(&self.kind), words::API);
+        look.must("api_version", &self.api_version, words::api(&self.api_version), words::API);
+        look.must("name", &self.name, words::object_name(&self.name), words::OBJECT_NAME);
+        if let Some(namespace) = &self.namespace {
+            look.must("namespace", namespace, words::label(namespace), words::OBJECT_NAME);
+        }
+        if let Readiness::Logged(text) = &self.ready {
+            look.must("proof_says", text, !text.is_empty() && words::line(text), words::LINE);
+        }
+        images(&self.object, &mut look);
+        look.done()
+    }
+}
+
+/// Every image that its containers run.
+fn images(value: &Value, look: &mut Look) {
+    match value {
+        Value::Object(fields) => fields.iter().for_each(|(key, value)| match (key.as_str(), value) {
+            ("image", Value::String(image)) => look.must("image", image, words::image(image), words::IMAGE),
+            (_, value) => images(value, look),
+        }),
+        Value::Array(items) => items.iter().for_each(|item| images(item, look)),
+        _ => {}
+    }
 }
 
 pub(super) const FACTS: Facts = Facts {

@@ -47,6 +47,8 @@ pub mod replication;
 pub mod response_headers_policy;
 pub mod role;
 pub mod service;
+pub mod untrusted;
+pub mod words;
 pub mod zone;
 
 pub use address::{Address, BadAddress, is_name};
@@ -65,3 +67,5 @@ pub use outcome::{Done, Outcome};
 pub use reference::{ACCOUNT, Attributes, has_references, link, references, resolve};
 pub(crate) use remembered::unite;
 pub use remembered::{Ending, Leftover, Origin, Record, Remembered, RunSummary, Standing};
+pub use untrusted::{Unfit, Untrusted};
+pub use words::{Sound, Wrong};

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::kind::{Facts, plain};
+use super::words::{self, Look, Sound, Wrong};
 
 /// A node: the server, or an agent that joins one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -33,7 +34,14 @@ pub struct NodeSpec {
     /// Where the installer and the k3s program lie on the machine when they were brought; none: fetched by the machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub installer: Option<String>,
-    /// A text that changes when k3s must be started again (a hash of its registries file).
+    /// SHA-256 (hex) of the k3s program; none: as its release says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program_sha256: Option<String>,
+    /// The cluster's registry, `ADDRESS:PORT`: the node may pull from it, with the login and the authority that are made on
+    /// the server's machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry: Option<String>,
+    /// A text that changes when k3s must be started again.
     #[serde(default)]
     pub restart_on: String,
 }
@@ -46,6 +54,41 @@ pub enum NodeRole {
     Server,
     /// Runs pods only.
     Agent,
+}
+
+impl Sound for NodeSpec {
+    fn wrong(&self) -> Vec<Wrong> {
+        let mut look = Look::default();
+        look.must("host", &self.host, words::node(&self.host), words::NODE);
+        look.must("server", &self.server, words::node(&self.server), words::NODE);
+        look.must("version", &self.version, words::k3s_version(&self.version), words::K3S_VERSION);
+        let url = self.server_url.strip_prefix("https://").and_then(|rest| rest.strip_suffix(":6443"));
+        let at = url.map(|host| host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host));
+        look.must("server_url", &self.server_url, at.is_some_and(words::address), words::ADDRESS);
+        for (key, value) in &self.labels {
+            look.must("labels", key, words::label_key(key), words::LABEL);
+            look.must(&format!("labels.{key}"), value, words::label_value(value), words::LABEL);
+        }
+        for taint in &self.taints {
+            look.must("taints", taint, words::taint(taint), words::TAINT);
+        }
+        for part in &self.disable {
+            look.must("disable", part, words::part(part), words::PART);
+        }
+        if let Some(installer) = &self.installer {
+            look.must("installer", installer, words::path(installer), words::PATH);
+        }
+        if let Some(sum) = &self.program_sha256 {
+            look.must("sha256", sum, words::sha256(sum), words::SHA256);
+        }
+        if let Some(at) = &self.registry {
+            let parts = at.rsplit_once(':').map(|(address, port)| (address.trim_matches(['[', ']']), port));
+            let fits = parts.is_some_and(|(address, port)| words::address(address) && port.parse::<u16>().is_ok());
+            look.must("registry", at, fits, words::ADDRESS);
+        }
+        look.must("restart_on", &self.restart_on, words::line(&self.restart_on), words::LINE);
+        look.done()
+    }
 }
 
 pub(super) const FACTS: Facts = Facts {

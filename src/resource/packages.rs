@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::kind::{Facts, plain};
+use super::words::{self, Look, Sound, Wrong};
 
 /// Packages that are to be installed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -18,6 +19,21 @@ pub struct PackagesSpec {
     /// Package files on the machine that are installed instead of asking a repository.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,
+}
+
+impl Sound for PackagesSpec {
+    fn wrong(&self) -> Vec<Wrong> {
+        let mut look = Look::default();
+        for (name, version) in &self.packages {
+            look.must("packages", name, words::package(name), words::PACKAGE);
+            let fits = version.is_empty() || words::package_version(version);
+            look.must(&format!("packages.{name}"), version, fits, words::PACKAGE_VERSION);
+        }
+        for file in &self.files {
+            look.must("files", file, words::path(file), words::PATH);
+        }
+        look.done()
+    }
 }
 
 pub(super) const FACTS: Facts = Facts {

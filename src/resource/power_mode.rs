@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::kind::{Facts, plain};
+use super::words::{self, Look, Sound, Wrong};
 
 /// The mode that is no mode of the device: a service follows the load.
 pub const AUTO: &str = "auto";
@@ -18,6 +19,14 @@ pub struct PowerModeSpec {
     pub host: String,
     /// Name as in `/etc/nvpmodel.conf`: `7W`, `15W`, `25W`, `MAXN_SUPER`; or `auto`.
     pub mode: String,
+}
+
+impl Sound for PowerModeSpec {
+    fn wrong(&self) -> Vec<Wrong> {
+        let mut look = Look::default();
+        look.must("power_mode", &self.mode, words::power_mode(&self.mode), words::POWER_MODE);
+        look.done()
+    }
 }
 
 pub(super) const FACTS: Facts = Facts {

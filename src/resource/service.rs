@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::kind::{Facts, plain};
+use super::words::{self, Look, Sound, Wrong};
 
 /// A unit, enabled and running.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -20,6 +21,15 @@ pub struct ServiceSpec {
     /// A text that changes when the unit must be started again (a hash of its files).
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub restart_on: String,
+}
+
+impl Sound for ServiceSpec {
+    fn wrong(&self) -> Vec<Wrong> {
+        let mut look = Look::default();
+        look.must("unit", &self.unit, words::unit(&self.unit), words::UNIT);
+        look.must("restart_on", &self.restart_on, words::line(&self.restart_on), words::LINE);
+        look.done()
+    }
 }
 
 pub(super) const FACTS: Facts =

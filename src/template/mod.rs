@@ -21,10 +21,6 @@ const TEXTS: &[(&str, &str)] = &[
     ("browser/index.html", include_str!("../../templates/browser/index.html")),
     ("jetson/adaptive-power.service", include_str!("../../templates/jetson/adaptive-power.service")),
     ("jetson/adaptive-power.sh", include_str!("../../templates/jetson/adaptive-power.sh")),
-    ("kubernetes/app.yaml", include_str!("../../templates/kubernetes/app.yaml")),
-    ("kubernetes/gpu.yaml", include_str!("../../templates/kubernetes/gpu.yaml")),
-    ("kubernetes/proof.yaml", include_str!("../../templates/kubernetes/proof.yaml")),
-    ("kubernetes/registry.yaml", include_str!("../../templates/kubernetes/registry.yaml")),
     ("reports/report.html", include_str!("../../templates/reports/report.html")),
 ];
 

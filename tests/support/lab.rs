@@ -23,10 +23,14 @@ fn script(path: &str) -> PathBuf {
 }
 
 /// Why there can be no laboratory here.
-fn hindrance() -> Option<String> {
+fn hindrance(kubernetes: bool) -> Option<String> {
     let id = Command::new("id").arg("-u").output().expect("id runs").stdout;
     if id != b"0\n" {
         return Some("needs root (namespaces); run the tests with sudo".to_owned());
+    }
+    if !kubernetes {
+        let missing = ["/usr/sbin/sshd", "/usr/bin/sudo"].into_iter().find(|program| !Path::new(program).exists());
+        return missing.map(|program| format!("{program} is not there; tests/lab/install does it"));
     }
     let built = Command::new(script("kubernetes/build")).arg("--check").output().expect("the script runs");
     if !built.status.success() {
@@ -38,13 +42,23 @@ fn hindrance() -> Option<String> {
 impl Lab {
     /// Starts one with so many hosts; none when the machine cannot have one, and says why.
     pub fn up(name: &str, hosts: usize) -> Option<Self> {
-        if let Some(why) = hindrance() {
+        Self::start_up(name, hosts, true)
+    }
+
+    /// The same without a control plane: SSH hosts alone.
+    pub fn of_hosts(name: &str, hosts: usize) -> Option<Self> {
+        Self::start_up(name, hosts, false)
+    }
+
+    fn start_up(name: &str, hosts: usize, kubernetes: bool) -> Option<Self> {
+        if let Some(why) = hindrance(kubernetes) {
             eprintln!("SKIPPED, no laboratory of SSH hosts: {why}");
             return None;
         }
         let name = format!("{name}-{}", std::process::id());
         let answer = Command::new(script("hosts/lab"))
             .args(["up", &name, "--hosts", &hosts.to_string()])
+            .args((!kubernetes).then_some("--no-kubernetes"))
             .output()
             .expect("the script runs");
         assert!(answer.status.success(), "lab up: {}", String::from_utf8_lossy(&answer.stderr));

@@ -186,7 +186,7 @@ impl Devices {
     pub fn say_who_is_away<'a>(&self, faults: impl Iterator<Item = &'a Fault>, context: &Context) {
         for fault in faults {
             let next = fault.next_step.as_ref().map_or_else(String::new, |next| format!("\n  next: {next}"));
-            context.voice.remark(&format!("{}{next}", fault.message));
+            context.voice.remark(&format!("{}{next}", fault.message.text()));
         }
     }
 }

@@ -7,9 +7,9 @@ use serde_json::json;
 use super::devices::{Devices, DevicesArgs};
 use crate::commands::Context;
 use crate::exit::{self, Failure};
-use crate::provider::device::{FACTS_SCRIPT, Facts, Finding, Severity, Wanted, diagnose};
+use crate::provider::device::{FACTS_SCRIPT, Facts, Finding, Reply, Severity, Wanted, diagnose};
 use crate::report;
-use crate::resource::Fault;
+use crate::resource::{Fault, Untrusted};
 
 /// Look for what stands in the way of a device, with the exact remedy. Exit code 1: provisioning cannot succeed, 2: warnings.
 #[derive(Debug, clap::Args)]
@@ -33,7 +33,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let mut seen: BTreeMap<String, Seen> = BTreeMap::new();
     for (name, answer) in devices.ask(FACTS_SCRIPT).await {
         let wanted = Wanted { now: answer.at, ..devices.wanted(&name) };
-        seen.insert(name, answer.reply.map(|reply| examined(&wanted, &reply.output)));
+        seen.insert(name, answer.reply.map(|reply| examined(&wanted, &reply)));
     }
     let code = code(&seen);
     if context.voice.json {
@@ -46,8 +46,8 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     Ok(code)
 }
 
-fn examined(wanted: &Wanted, printed: &str) -> (Facts, Vec<Finding>) {
-    let facts = Facts::read(printed);
+fn examined(wanted: &Wanted, reply: &Reply) -> (Facts, Vec<Finding>) {
+    let facts = Facts::of(reply);
     let found = diagnose(&facts, wanted);
     (facts, found)
 }
@@ -67,6 +67,7 @@ fn code(seen: &BTreeMap<String, Seen>) -> u8 {
 fn table(devices: &Devices, seen: &BTreeMap<String, Seen>, width: u16) -> String {
     let header = ["device", "role", "JetPack", "kernel", "mode", "°C", "disk free", "k3s", "problems"];
     let dash = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
+    let said = |text: &Untrusted| dash(&text.line());
     let rows = seen.iter().map(|(name, one)| {
         let Ok((facts, found)) = one else {
             let mut row = vec![name.clone(), dash(devices.role(name))];
@@ -80,11 +81,11 @@ fn table(devices: &Devices, seen: &BTreeMap<String, Seen>, width: u16) -> String
             name.clone(),
             dash(devices.role(name)),
             facts.jetpack().unwrap_or("-").to_owned(),
-            dash(&facts.kernel),
-            dash(&facts.power_mode),
+            said(&facts.kernel),
+            said(&facts.power_mode),
             hottest,
             format!("{} GiB", facts.disk_free_kib >> 20),
-            dash(&facts.k3s),
+            said(&facts.k3s),
             if count == 0 { "none".to_owned() } else { count.to_string() },
         ]
     });
@@ -100,7 +101,9 @@ fn findings(seen: &BTreeMap<String, Seen>) -> String {
             said.entry((word, problem.to_owned(), remedy.to_owned())).or_default().push(name.clone());
         };
         match one {
-            Err(fault) => add(0, &fault.message, fault.next_step.as_deref().unwrap_or("run the same command again")),
+            Err(fault) => {
+                add(0, &fault.message.text(), fault.next_step.as_deref().unwrap_or("run the same command again"))
+            }
             Ok((_, found)) => found.iter().for_each(|one| add(weight(one.severity), &one.problem, &one.remedy)),
         }
     }

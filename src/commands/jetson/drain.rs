@@ -6,7 +6,7 @@ use super::devices::{Devices, DevicesArgs};
 use crate::commands::Context;
 use crate::exit::{self, Failure};
 use crate::provider::device::quoted;
-use crate::resource::{Class, Fault};
+use crate::resource::{Class, Fault, Untrusted};
 
 /// Which nodes.
 #[derive(Debug, clap::Args)]
@@ -74,7 +74,7 @@ pub async fn uncordon(args: Args, context: &Context) -> Result<u8, Failure> {
     let devices = args.devices.load(&args.hosts, context)?;
     let mut went = Vec::new();
     for name in &args.hosts {
-        let answer = kubectl(&devices, "uncordon", &format!("uncordon {}", quoted(name))).await;
+        let answer = kubectl(&devices, "uncordon", &format!("uncordon -- {}", quoted(name))).await;
         if answer.is_ok() {
             context.voice.data(&format!("{name}: takes pods again"));
         }
@@ -87,10 +87,12 @@ pub async fn uncordon(args: Args, context: &Context) -> Result<u8, Failure> {
 ///
 /// # Errors
 /// Why pods are still there.
-pub async fn drain(devices: &Devices, name: &str, seconds: u32, all_go: bool) -> Result<String, Fault> {
+pub async fn drain(devices: &Devices, name: &str, seconds: u32, all_go: bool) -> Result<(), Fault> {
     let how = if all_go { " --disable-eviction" } else { "" };
-    let words =
-        format!("drain {} --ignore-daemonsets --delete-emptydir-data --force --timeout={seconds}s{how}", quoted(name));
+    let words = format!(
+        "drain --ignore-daemonsets --delete-emptydir-data --force --timeout={seconds}s{how} -- {}",
+        quoted(name)
+    );
     kubectl(devices, "drain", &words).await
 }
 
@@ -98,50 +100,51 @@ pub async fn drain(devices: &Devices, name: &str, seconds: u32, all_go: bool) ->
 ///
 /// # Errors
 /// What it says when it fails.
-pub async fn kubectl(devices: &Devices, operation: &str, words: &str) -> Result<String, Fault> {
+pub async fn kubectl(devices: &Devices, operation: &str, words: &str) -> Result<(), Fault> {
     let server =
         devices.server().map_err(|bad| Fault::new(Class::Refused, "kubectl", operation, "NoCluster", bad.problem))?;
     let reply = devices.fleet.run(server, format!("k3s kubectl {words}")).await?;
     if reply.code == 0 {
-        return Ok(reply.output);
+        return Ok(());
     }
-    let budget = reply.output.contains("disruption budget");
+    let said = reply.said();
+    let budget = said.contains("disruption budget");
     let next = if budget {
         "the budget of a workload keeps its pods here: give it more replicas or another node first, or a longer --timeout"
-    } else if reply.output.contains("not found") {
+    } else if said.contains("not found") {
         "akidb-edge jetson status shows the nodes; akidb-edge jetson provision lets a device join"
     } else {
         "akidb-edge jetson status shows the nodes; then run the same command again"
     };
-    Err(Fault::new(Class::Refused, "kubectl", operation, "Failed", reason(&reply.output)).next(next))
+    Err(Fault::new(Class::Refused, "kubectl", operation, "Failed", reason(&said)).next(next))
 }
 
-/// Why kubectl gave up: the pods that a budget holds, else its last error.
-fn reason(output: &str) -> String {
-    let mut held: Vec<String> = output.lines().filter_map(held).collect();
+/// Why kubectl gave up: the pods that a budget holds, else its last error. Longer words are cut off.
+fn reason(said: &Untrusted) -> String {
+    const LONGEST: usize = 400;
+    let mut held: Vec<String> = said.lines().filter_map(|line| held(&line)).take(20).collect();
     held.sort();
     held.dedup();
     if !held.is_empty() {
         return format!("disruption budgets hold {}", held.join(", "));
     }
-    let lines = || output.lines().map(str::trim).rev().filter(|line| !line.is_empty());
-    lines()
-        .find(|line| line.starts_with("error") || line.starts_with("Error"))
-        .or_else(|| lines().next())
-        .unwrap_or_default()
-        .to_owned()
+    let lines: Vec<Untrusted> = said.lines().map(|line| line.trim()).filter(|line| !line.is_empty()).collect();
+    let is_error = |line: &&Untrusted| line.starts_with("error") || line.starts_with("Error");
+    let last = lines.iter().rev().find(is_error).or_else(|| lines.last()).map(Untrusted::line).unwrap_or_default();
+    last.chars().take(LONGEST).collect()
 }
 
 /// `error when evicting pods/"NAME" -n "NAMESPACE" (…): Cannot evict pod as it would violate …` as `NAMESPACE/NAME`.
-fn held(line: &str) -> Option<String> {
+fn held(line: &Untrusted) -> Option<String> {
     line.contains("disruption budget").then_some(())?;
-    let quoted: Vec<&str> = line.split('"').collect();
-    Some(format!("{}/{}", quoted.get(3)?, quoted.get(1)?))
+    let (name, rest) = line.split_once('"')?.1.split_once('"')?;
+    let (namespace, _) = rest.split_once('"')?.1.split_once('"')?;
+    Some(format!("{}/{}", namespace.line(), name.line()))
 }
 
 /// One line for a device that failed, and what helps.
 pub fn fail(name: &str, fault: &Fault, context: &Context) {
-    context.voice.data(&format!("{name}: {}", fault.message));
+    context.voice.data(&format!("{name}: {}", fault.message.text()));
     if let Some(next) = &fault.next_step {
         context.voice.data(&format!("  next: {next}"));
     }
@@ -154,11 +157,12 @@ mod tests {
     #[test]
     fn what_kubectl_says_is_told_in_one_line() {
         let said = "node/jetson-01 already cordoned\nWarning: ignoring DaemonSet-managed Pods: kube-system/nvidia-device-plugin-x\nevicting pod akidb/akidb-edge-1\nerror when evicting pods/\"akidb-edge-1\" -n \"akidb\" (will retry after 5s): Cannot evict pod as it would violate the pod's disruption budget.\nevicting pod akidb/akidb-edge-1\nerror when evicting pods/\"akidb-edge-1\" -n \"akidb\" (will retry after 5s): Cannot evict pod as it would violate the pod's disruption budget.\nThere are pending pods in node \"jetson-01\" when an error occurred: global timeout reached: 6s";
-        assert_eq!(reason(said), "disruption budgets hold akidb/akidb-edge-1");
+        assert_eq!(reason(&said.into()), "disruption budgets hold akidb/akidb-edge-1");
         assert_eq!(
-            reason("Error from server (NotFound): nodes \"x\" not found\n"),
+            reason(&"Error from server (NotFound): nodes \"x\" not found\n".into()),
             "Error from server (NotFound): nodes \"x\" not found"
         );
-        assert_eq!(reason(""), "");
+        assert_eq!(reason(&"".into()), "");
+        assert_eq!(reason(&"\u{1b}[2Jerror".into()), "\\u{1b}[2Jerror");
     }
 }

@@ -8,6 +8,7 @@ use crate::desired::jetson;
 use crate::exit::Failure;
 use crate::plan::{Plan, Work};
 use crate::provider::device::{FACTS_SCRIPT, Facts};
+use crate::resource::Untrusted;
 
 /// Set the power mode by name; `auto` follows the load of the GPU.
 #[derive(Debug, clap::Args)]
@@ -63,9 +64,10 @@ async fn need_mode(mode: &str, devices: &Devices) -> Result<(), Failure> {
     let mut without = Vec::new();
     for (name, answer) in devices.ask(FACTS_SCRIPT).await {
         let Ok(reply) = answer.reply else { continue };
-        let known = Facts::read(&reply.output).power_modes;
-        if !known.iter().any(|one| one == mode) {
-            let list = if known.is_empty() { "none: is it a Jetson?".to_owned() } else { known.join(", ") };
+        let known = Facts::of(&reply).power_modes;
+        if !known.iter().any(|one| *one == *mode) {
+            let names = || known.iter().map(Untrusted::line).collect::<Vec<_>>().join(", ");
+            let list = if known.is_empty() { "none: is it a Jetson?".to_owned() } else { names() };
             without.push(format!("{name} has no power mode {mode:?}; it has {list}"));
         }
     }

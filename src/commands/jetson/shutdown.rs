@@ -97,7 +97,7 @@ async fn empty(devices: &Devices, order: &[String], seconds: u32, context: &Cont
     let mut failed = Vec::new();
     for name in order {
         match drain(devices, name, seconds, all_go).await {
-            Ok(_) => context.voice.data(&format!("{name}: drained")),
+            Ok(()) => context.voice.data(&format!("{name}: drained")),
             Err(fault) => {
                 fail(name, &fault, context);
                 failed.push(name.clone());
@@ -112,6 +112,6 @@ async fn off(devices: &Devices, name: &str) -> Result<(), Fault> {
     if reply.code == 0 {
         return Ok(());
     }
-    Err(Fault::new(Class::Refused, "shutdown", "run", "Failed", reply.output.trim().to_owned())
+    Err(Fault::new(Class::Refused, "shutdown", "run", "Failed", reply.last_words(3))
         .next("look at the device's console"))
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::devices::{Answer, Devices, DevicesArgs};
 use crate::commands::Context;
 use crate::exit::{self, Failure};
-use crate::provider::device::{FACTS_SCRIPT, Facts, LOAD_SCRIPT, Load, lines};
+use crate::provider::device::{FACTS_SCRIPT, Facts, LOAD_SCRIPT, Load, node_states};
 use crate::report;
 use crate::resource::Fault;
 
@@ -32,7 +32,7 @@ struct Row {
     name: String,
     role: &'static str,
     /// What the API says of its node: ready, not ready, cordoned; none when it is no node.
-    node: Option<String>,
+    node: Option<&'static str>,
     facts: Option<Facts>,
     load: Option<Load>,
     fault: Option<Fault>,
@@ -87,38 +87,21 @@ async fn look(devices: &Devices) -> Vec<Row> {
     let script = format!("{FACTS_SCRIPT}\n{LOAD_SCRIPT}");
     let (answers, nodes) = tokio::join!(devices.ask(&script), nodes(devices));
     let row = |(name, answer): (String, Answer)| {
-        let (role, node) = (devices.role(&name), nodes.get(&name).cloned());
+        let (role, node) = (devices.role(&name), nodes.get(&name).copied());
         match answer.reply {
             Err(fault) => Row { name, role, node, facts: None, load: None, fault: Some(fault) },
-            Ok(reply) => {
-                let load = lines(&reply.output).get("tegrastats").and_then(|line| Load::read(line));
-                Row { name, role, node, facts: Some(Facts::read(&reply.output)), load, fault: None }
-            }
+            Ok(reply) => Row { name, role, node, facts: Some(Facts::of(&reply)), load: Load::of(&reply), fault: None },
         }
     };
     answers.into_iter().map(row).collect()
 }
 
 /// What the API says of each node; nothing when there is no cluster or it cannot be asked.
-async fn nodes(devices: &Devices) -> BTreeMap<String, String> {
+async fn nodes(devices: &Devices) -> BTreeMap<String, &'static str> {
     let Ok(server) = devices.server() else { return BTreeMap::new() };
     let ask = "command -v k3s >/dev/null && k3s kubectl get nodes -o json --request-timeout=5s 2>/dev/null || :";
     let Ok(reply) = devices.fleet.run(server, ask).await else { return BTreeMap::new() };
-    let list: Value = serde_json::from_str(&reply.output).unwrap_or_default();
-    let items = list.get("items").and_then(Value::as_array).into_iter().flatten();
-    items.filter_map(|node| Some((node.pointer("/metadata/name")?.as_str()?.to_owned(), condition(node)))).collect()
-}
-
-fn condition(node: &Value) -> String {
-    let conditions = node.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
-    let ready = conditions.filter(|one| one["type"] == "Ready").any(|one| one["status"] == "True");
-    let cordoned = node.pointer("/spec/unschedulable").and_then(Value::as_bool).unwrap_or(false);
-    match (ready, cordoned) {
-        (true, false) => "ready",
-        (true, true) => "cordoned",
-        (false, _) => "not ready",
-    }
-    .to_owned()
+    node_states(&reply)
 }
 
 /// 1: a device did not answer; 2: a node is not ready.
@@ -126,7 +109,7 @@ fn code(rows: &[Row]) -> u8 {
     if rows.iter().any(|row| row.fault.is_some()) {
         return exit::ERROR;
     }
-    let well = |row: &Row| row.role.is_empty() || row.node.as_deref() == Some("ready");
+    let well = |row: &Row| row.role.is_empty() || row.node == Some("ready");
     if rows.iter().all(well) { exit::DONE } else { exit::PENDING }
 }
 
@@ -140,16 +123,16 @@ fn cells(row: &Row) -> Vec<String> {
     let or_dash = |text: Option<String>| text.filter(|text| !text.is_empty()).unwrap_or_else(|| "-".to_owned());
     let (facts, load) = (row.facts.as_ref(), row.load.as_ref());
     let percent = |value: Option<u8>| or_dash(value.map(|value| format!("{value} %")));
-    let k3s = facts.map_or_else(|| "no answer".to_owned(), |facts| facts.k3s.clone());
+    let k3s = facts.map_or_else(|| "no answer".to_owned(), |facts| facts.k3s.line());
     let zone = facts.and_then(|facts| facts.temperatures.values().max().map(|degrees| *degrees as f64));
     let ram = load.and_then(|load| Some((load.ram_used_mib? as f64 / 1024.0, load.ram_mib? as f64 / 1024.0)));
     vec![
         row.name.clone(),
         or_dash(Some(row.role.to_owned())),
-        or_dash(row.node.clone()),
+        or_dash(row.node.map(str::to_owned)),
         or_dash(Some(k3s)),
         or_dash(facts.and_then(|facts| facts.jetpack().map(str::to_owned))),
-        or_dash(facts.map(|facts| facts.power_mode.clone())),
+        or_dash(facts.map(|facts| facts.power_mode.line())),
         percent(load.and_then(|load| load.gpu_percent)),
         percent(load.and_then(|load| load.cpu_percent)),
         or_dash(load.and_then(Load::hottest).or(zone).map(|degrees| format!("{degrees:.0}"))),

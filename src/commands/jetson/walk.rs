@@ -173,7 +173,7 @@ fn header(aim: &Aim, context: &Context) -> Header {
 fn say_who_is_away(left: &LeftOut, context: &Context) {
     for fault in left.machines.values() {
         let next = fault.next_step.as_ref().map_or_else(String::new, |next| format!("\n  next: {next}"));
-        context.voice.remark(&format!("left out: {}{next}", fault.message));
+        context.voice.remark(&format!("left out: {}{next}", fault.message.text()));
     }
 }
 
@@ -188,8 +188,8 @@ fn say_how_each_went(aim: &Aim, remembered: &Remembered, outcome: &Outcome, left
         let done = outcome.done.iter().filter(|done| on(&done.address) == name).count();
         let skipped = outcome.skipped.iter().filter(|(address, _)| on(address) == name).count();
         let line = match (left.machines.get(&name), failed.first()) {
-            (Some(fault), _) => format!("away: {}", fault.message),
-            (_, Some((address, fault))) => format!("failed at {address}: {}", fault.message),
+            (Some(fault), _) => format!("away: {}", fault.message.line()),
+            (_, Some((address, fault))) => format!("failed at {address}: {}", fault.message.line()),
             _ if skipped > 0 => format!("{done} done, {skipped} left for a later run"),
             _ if done == 0 => "as it was".to_owned(),
             _ => format!("{done} done"),

@@ -4,14 +4,16 @@ use serde_json::{Value, json};
 
 use super::super::Builder;
 use super::cluster::{objects, ready};
-use super::{jetpack_label, server, target};
+use super::{complain, jetpack_label, server, target};
 use crate::plan::Step;
 use crate::plan::jetson::{JetsonAppStep, JetsonStep};
+use crate::resource::words::{self, Look};
 use crate::resource::{Address, Kind};
 
 /// The objects of an app.
 pub fn app(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, app: &JetsonAppStep) {
     let Some((first, _)) = server(plan) else { return };
+    check(builder, step, app);
     let environment: Vec<Value> =
         app.environment.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
     let mut node_selector = app.node_selector.clone();
@@ -26,7 +28,25 @@ pub fn app(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, app: &Jets
     // "Ready" is said only after a kernel ran on the GPU of the nodes.
     let proven: Vec<Address> =
         builder.built.desired.resources.keys().filter(|address| is_proof(address)).cloned().collect();
-    objects(builder, step, first, "kubernetes/app.yaml", &context, &proven, ready);
+    objects(builder, step, first, "app", &context, &proven, ready);
+}
+
+/// Complains of each word of an app that a cluster would not take for what it is.
+fn check(builder: &mut Builder<'_>, step: &Step, app: &JetsonAppStep) {
+    let mut look = Look::default();
+    look.must("namespace", &app.namespace, words::label(&app.namespace), words::OBJECT_NAME);
+    look.must("name", &app.name, words::label(&app.name), words::OBJECT_NAME);
+    look.must("image", &app.image, words::image(&app.image), words::IMAGE);
+    look.must("live_path", &app.live_path, words::url_path(&app.live_path), words::URL_PATH);
+    look.must("ready_path", &app.ready_path, words::url_path(&app.ready_path), words::URL_PATH);
+    for (key, value) in &app.node_selector {
+        let fits = words::label_key(key) && words::label_value(value);
+        look.must(&format!("node_selector.{key}"), &format!("{key}: {value}"), fits, words::LABEL);
+    }
+    for name in app.environment.keys() {
+        look.must(&format!("environment.{name}"), name, words::variable(name), words::VARIABLE);
+    }
+    complain(builder, step, "", look.done());
 }
 
 /// What the image must have been built for and on.

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::Builder;
 use super::devices::{brought, put};
+use super::objects::filled;
 use super::{labels, on, server};
 use crate::plan::Step;
 use crate::plan::jetson::{HostPlan, JetsonStep, K3sPlan, artifact};
@@ -11,15 +12,12 @@ use crate::resource::file::{Content, FileSpec};
 use crate::resource::image::ImageSpec;
 use crate::resource::manifest::{ManifestSpec, Readiness};
 use crate::resource::node::{NodeRole, NodeSpec};
-use crate::resource::{Address, Kind, Level, Resource, sha256_hex};
-use crate::template;
+use crate::resource::{Address, Kind, Level, Resource};
 
 /// Where the k3s program lies on a device.
 const PROGRAM: &str = "/usr/local/bin/k3s";
 /// Where its installer lies when it was brought.
 const INSTALLER: &str = "/var/lib/akidb-edge/k3s-install.sh";
-/// Which registries a node may pull from.
-const REGISTRIES: &str = "/etc/rancher/k3s/registries.yaml";
 
 /// The cluster of a step's devices.
 pub fn cluster(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep) {
@@ -30,12 +28,12 @@ pub fn cluster(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep) {
     }
     if let Some(registry) = &k3s.registry {
         let context = json!({"host": first, "image": registry.image, "port": registry.port});
-        objects(builder, step, first, "kubernetes/registry.yaml", &context, &[], |_| Readiness::RolledOut);
+        objects(builder, step, first, "registry", &context, &[], |_| Readiness::RolledOut);
     }
     let Some(gpu) = &plan.gpu else { return };
     let context = json!({"runtime_class": gpu.runtime_class, "device_plugin": gpu.device_plugin});
     // Not after every node: a daemon set comes to a node whenever that joins, and one device that is away holds up no other.
-    let plugin = objects(builder, step, first, "kubernetes/gpu.yaml", &context, &[], ready);
+    let plugin = objects(builder, step, first, "gpu", &context, &[], ready);
     let of_target = super::target(plan).map(|target| target.proof_image.to_owned());
     let Some(image) = gpu.proof_image.clone().or(of_target) else { return };
     for name in plan.hosts.keys() {
@@ -43,7 +41,7 @@ pub fn cluster(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep) {
         let mut after = plugin.clone();
         after.push(on(name, Kind::Node, ""));
         let says = |_: &str| Readiness::Logged(gpu.proof_says.clone());
-        objects(builder, step, first, "kubernetes/proof.yaml", &context, &after, says);
+        objects(builder, step, first, "proof", &context, &after, says);
     }
 }
 
@@ -58,26 +56,27 @@ pub fn ready(kind: &str) -> Readiness {
 fn node(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, k3s: &K3sPlan, name: &str, host: &HostPlan) {
     let Some((first, server)) = server(plan) else { return };
     let program = program(builder, step, plan, name);
-    let registries = registries(builder, step, plan, k3s, name);
     let role = if name == first { NodeRole::Server } else { NodeRole::Agent };
     let spec = NodeSpec {
         host: name.to_owned(),
         role,
         version: k3s.version.clone(),
         server: first.clone(),
-        server_url: format!("https://{}:6443", server.address),
+        server_url: format!("https://{}:6443", authority(&server.address)),
         labels: labels(plan, host),
         taints: Vec::new(),
         disable: if role == NodeRole::Server { disabled(plan, k3s) } else { Vec::new() },
+        program_sha256: k3s.sha256.clone(),
         installer: plan.artifacts.as_ref().map(|_| INSTALLER.to_owned()),
-        restart_on: registries.as_ref().map(|(_, hash)| hash.clone()).unwrap_or_default(),
+        registry: k3s.registry.as_ref().map(|registry| format!("{}:{}", authority(&server.address), registry.port)),
+        restart_on: String::new(),
     };
     let mut resource = Resource::new(on(name, Kind::Node, ""), Kind::Node, &spec);
     // k3s looks for the runtime once, when it starts.
     let toolkit = plan.toolkit.as_ref().map(|_| on(name, Kind::Packages, "toolkit"));
     let base = Some(on(name, Kind::Packages, "base"));
     let base = base.filter(|base| builder.built.desired.resources.contains_key(base));
-    for before in program.into_iter().chain(registries.map(|(file, _)| file)).chain(toolkit).chain(base) {
+    for before in program.into_iter().chain(toolkit).chain(base) {
         resource = resource.needing(before, Level::Usable);
     }
     if role == NodeRole::Agent {
@@ -85,6 +84,11 @@ fn node(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, k3s: &K3sPlan
             resource.needing(on(first, Kind::Node, ""), Level::Usable).needing(super::host(first), Level::Usable);
     }
     put(builder, step, "k3s", name, resource);
+}
+
+/// A machine's address as a part of a URL.
+fn authority(address: &str) -> String {
+    if address.contains(':') { format!("[{address}]") } else { address.to_owned() }
 }
 
 /// What the server does not bring: its own runtime classes would stand where ours is to be.
@@ -116,34 +120,6 @@ fn program(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, name: &str
     program.into_iter().chain(installer).collect()
 }
 
-fn registries(
-    builder: &mut Builder<'_>,
-    step: &Step,
-    plan: &JetsonStep,
-    k3s: &K3sPlan,
-    name: &str,
-) -> Option<(Address, String)> {
-    let registry = k3s.registry.as_ref()?;
-    let (_, first) = server(plan)?;
-    let at = format!("{}:{}", first.address, registry.port);
-    let text = format!("mirrors:\n  \"{at}\":\n    endpoint:\n      - \"http://{at}\"\n");
-    let hash = sha256_hex(text.as_bytes())[..16].to_owned();
-    let spec = FileSpec {
-        host: name.to_owned(),
-        path: REGISTRIES.to_owned(),
-        content: Content::Text(text),
-        mode: Some("0600".to_owned()),
-        owner: None,
-        group: None,
-    };
-    let directory =
-        FileSpec { path: "/etc/rancher/k3s".to_owned(), content: Content::Directory, mode: None, ..spec.clone() };
-    let above = Resource::new(on(name, Kind::File, "k3s-settings"), Kind::File, &directory);
-    let above = put(builder, step, "k3s.registry", name, above);
-    let resource = Resource::new(on(name, Kind::File, "k3s-registries"), Kind::File, &spec);
-    Some((put(builder, step, "k3s.registry", name, resource.needing(above, Level::Usable)), hash))
-}
-
 fn images(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, k3s: &K3sPlan, name: &str) {
     for (reference, archive) in &k3s.images {
         let path = plan.at_hand(archive);
@@ -172,31 +148,24 @@ pub fn objects(
     after: &[Address],
     ready: impl Fn(&str) -> Readiness,
 ) -> Vec<Address> {
-    let text = match template::render(name, context) {
-        Ok(text) => text,
+    let filled = match filled(name, context) {
+        Ok(filled) => filled,
         Err(bad) => {
-            builder.complain(step, "", bad.to_string(), "this is an error of the program: report it");
+            builder.complain(step, "", format!("{name}: {bad}"), "this is an error of the program: report it");
             return Vec::new();
         }
     };
     let mut made: Vec<Address> = Vec::new();
-    for document in text.split("\n---\n") {
-        match crate::plan::yaml(document) {
-            Ok(object) => {
-                let spec = manifest(server, object, &ready);
-                let what = format!("{}-{}", spec.kind, spec.name);
-                let address = Address::new("jetson", Kind::Manifest, &super::as_name(&what));
-                let mut resource =
-                    Resource::new(address, Kind::Manifest, &spec).needing(on(server, Kind::Node, ""), Level::Usable);
-                for before in after.iter().chain(made.iter().filter(|made| made.as_str().contains(".namespace-"))) {
-                    resource = resource.needing(before.clone(), Level::Usable);
-                }
-                made.push(put(builder, step, "", server, resource));
-            }
-            Err(bad) => {
-                builder.complain(step, "", format!("{name}: {bad}"), "this is an error of the program: report it")
-            }
+    for object in filled {
+        let spec = manifest(server, object, &ready);
+        let what = format!("{}-{}", spec.kind, spec.name);
+        let address = Address::new("jetson", Kind::Manifest, &super::as_name(&what));
+        let mut resource =
+            Resource::new(address, Kind::Manifest, &spec).needing(on(server, Kind::Node, ""), Level::Usable);
+        for before in after.iter().chain(made.iter().filter(|made| made.as_str().contains(".namespace-"))) {
+            resource = resource.needing(before.clone(), Level::Usable);
         }
+        made.push(put(builder, step, "", server, resource));
     }
     made
 }

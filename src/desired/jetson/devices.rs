@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::super::Builder;
-use super::{host, on, power, target};
+use super::{host, on, power, sound, target};
 use crate::plan::Step;
-use crate::plan::jetson::{HostPlan, JetsonStep, PathPlan, artifact};
+use crate::plan::jetson::{HostPlan, JetsonStep, PathPlan, TOOLKIT_KEY_SHA256, artifact};
 use crate::resource::account::{AccountKind, AccountSpec};
 use crate::resource::file::{Content, FileSpec};
 use crate::resource::host::HostSpec;
@@ -29,7 +29,9 @@ pub fn device(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, name: &
         jump: wanted.jump.clone(),
         jetpack: plan.jetpack.clone(),
     };
-    builder.add(step, &below, Resource::new(host(name), Kind::Host, &spec));
+    let resource = Resource::new(host(name), Kind::Host, &spec);
+    sound::resource(builder, step, &below, &resource);
+    builder.add(step, &below, resource);
     power::power(builder, step, plan, name, wanted);
     accounts(builder, step, plan, name);
     files(builder, step, plan, name);
@@ -42,6 +44,7 @@ pub fn device(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, name: &
 
 /// Adds something on a machine.
 pub fn put(builder: &mut Builder<'_>, step: &Step, below: &str, machine: &str, resource: Resource) -> Address {
+    sound::resource(builder, step, below, &resource);
     builder.add(step, below, resource.needing(host(machine), Level::Usable))
 }
 
@@ -182,7 +185,10 @@ fn packages(
 fn toolkit(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, name: &str) {
     let Some(toolkit) = &plan.toolkit else { return };
     let key = match &plan.artifacts {
-        None => Some(Content::Url(toolkit.key_url.clone())),
+        None => Some(Content::Fetched {
+            url: toolkit.key_url.clone(),
+            sha256: toolkit.key_sha256.clone().unwrap_or_else(|| TOOLKIT_KEY_SHA256.to_owned()),
+        }),
         Some(_) => brought(builder, step, "artifacts", &plan.at_hand(artifact::TOOLKIT_KEY)).map(Content::Sha256),
     };
     let Some(key) = key else { return };

@@ -3,11 +3,15 @@
 mod app;
 mod cluster;
 mod devices;
+mod objects;
 mod power;
+mod sound;
 
 use std::collections::BTreeMap;
 
 pub use power::is_power;
+
+use sound::complain;
 
 use super::{Builder, Built, as_name};
 use crate::plan::jetson::{HostPlan, JetsonStep, RolePlan};
@@ -47,6 +51,7 @@ pub fn build(plan: &Plan) -> Result<Built, Problems> {
         .collect();
     for (step, jetson) in &fleets {
         refuse_unknown_jetpack(&mut builder, step, jetson);
+        sound::settings(&mut builder, step, jetson);
         for (name, host) in &jetson.hosts {
             devices::device(&mut builder, step, jetson, name, host);
         }
@@ -63,6 +68,8 @@ pub fn build(plan: &Plan) -> Result<Built, Problems> {
     builder.moved(true);
     let mut problems = builder.problems;
     problems.sort_by_key(|problem| problem.place);
+    // What a plan says once for all devices is wrong once.
+    problems.dedup();
     if problems.is_empty() { Ok(builder.built) } else { Err(Problems(problems)) }
 }
 

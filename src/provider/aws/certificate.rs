@@ -279,7 +279,7 @@ impl Provider for Certificates {
             Ok(_) => Ok(Gone::Gone),
             Err(fault) if fault.class == Class::Missing => Ok(Gone::Gone),
             // A distribution that was just changed or deleted holds it for some minutes more.
-            Err(fault) if fault.code == "ResourceInUseException" => Ok(Gone::Deferred(fault.message)),
+            Err(fault) if fault.code == "ResourceInUseException" => Ok(Gone::Deferred(fault.message.text())),
             Err(fault) => Err(fault),
         }
     }

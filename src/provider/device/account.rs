@@ -24,11 +24,11 @@ impl Shell for Accounts {
     fn look(spec: &AccountSpec) -> String {
         let name = quoted(&spec.name);
         match spec.what {
-            AccountKind::Group => format!("if getent group {name} >/dev/null; then echo there=1; fi"),
+            AccountKind::Group => format!("if getent group -- {name} >/dev/null; then echo there=1; fi"),
             AccountKind::User => {
-                let groups = if spec.groups.is_empty() { "" } else { "printf groups=; id -Gn " };
+                let groups = if spec.groups.is_empty() { "" } else { "printf groups=; id -Gn -- " };
                 let who = if spec.groups.is_empty() { String::new() } else { name.clone() };
-                format!("printf passwd=; if getent passwd {name}; then echo there=1; {groups}{who}\nelse echo; fi")
+                format!("printf passwd=; if getent passwd -- {name}; then echo there=1; {groups}{who}\nelse echo; fi")
             }
         }
     }
@@ -53,18 +53,19 @@ impl Shell for Accounts {
     fn put(spec: &AccountSpec) -> String {
         let name = quoted(&spec.name);
         match spec.what {
-            AccountKind::Group => format!("getent group {name} >/dev/null || groupadd --system {name}"),
+            AccountKind::Group => format!("getent group -- {name} >/dev/null || groupadd --system -- {name}"),
             AccountKind::User => {
                 let shell = quoted(spec.shell.as_deref().unwrap_or("/usr/sbin/nologin"));
                 let groups: Vec<&str> = spec.groups.iter().map(String::as_str).collect();
+                let add = format!("useradd --system --shell {shell} --no-create-home");
                 let mut text = format!(
-                    "getent passwd {name} >/dev/null || useradd --system --shell {shell} --no-create-home $(getent group {name} >/dev/null && echo -g {name}) {name}\n"
+                    "if ! getent passwd -- {name} >/dev/null; then\n  if getent group -- {name} >/dev/null; then {add} --gid {name} -- {name}; else {add} -- {name}; fi\nfi\n"
                 );
                 if spec.shell.is_some() {
-                    text.push_str(&format!("usermod --shell {shell} {name}\n"));
+                    text.push_str(&format!("usermod --shell {shell} -- {name}\n"));
                 }
                 if !groups.is_empty() {
-                    text.push_str(&format!("usermod --append --groups {} {name}\n", quoted(&groups.join(","))));
+                    text.push_str(&format!("usermod --append --groups {} -- {name}\n", quoted(&groups.join(","))));
                 }
                 text
             }
@@ -74,8 +75,8 @@ impl Shell for Accounts {
     fn remove(spec: &AccountSpec) -> String {
         let name = quoted(&spec.name);
         match spec.what {
-            AccountKind::Group => format!("if getent group {name} >/dev/null; then groupdel {name}; fi"),
-            AccountKind::User => format!("if getent passwd {name} >/dev/null; then userdel {name}; fi"),
+            AccountKind::Group => format!("if getent group -- {name} >/dev/null; then groupdel -- {name}; fi"),
+            AccountKind::User => format!("if getent passwd -- {name} >/dev/null; then userdel -- {name}; fi"),
         }
     }
 }

@@ -6,25 +6,50 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::connection::{self, Access, Connection, Silence};
+use super::connection::{self, Access, Connection, LONGEST_REPLY, Silence};
+use super::script::last_words;
 use crate::resource::host::HostSpec;
-use crate::resource::{Class, Fault, Source};
+use crate::resource::{Class, Fault, Source, Untrusted, words};
 
 /// The longest that a script may take: packages and images are slow on a small device.
 const LONGEST: Duration = Duration::from_secs(30 * 60);
 /// Bytes of a file sent at once.
 const CHUNK: usize = 256 * 1024;
 
-/// What every script knows: the addresses that were made on this machine, one between each two line ends.
-const RECALL: &str = "akidb_edge_line='\n'\nakidb_edge_made=\"$akidb_edge_line$(cat /var/lib/akidb-edge/made 2>/dev/null)$akidb_edge_line\"\n";
+/// What every script knows: the addresses that were made on this machine, one between each two line ends; and how to make
+/// the directory of what is remembered. That is root's alone, or it is not used: scripts in it are run, and files moved to
+/// where the system reads them.
+const RECALL: &str = r#"akidb_edge_line='
+'
+akidb_edge_made="$akidb_edge_line$(cat /var/lib/akidb-edge/made 2>/dev/null)$akidb_edge_line"
+akidb_edge_memory() {
+  mkdir -p -m 0700 /var/lib/akidb-edge || exit 1
+  if test -L /var/lib/akidb-edge || test "$(stat -c %u /var/lib/akidb-edge)" != 0; then
+    echo "/var/lib/akidb-edge belongs to somebody else than root"; exit 1
+  fi
+  chmod 0700 /var/lib/akidb-edge
+}
+"#;
 
 /// What a script said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// Its exit status.
     pub code: i32,
-    /// Everything that it printed, errors in between.
-    pub output: String,
+    /// Everything that it printed, errors in between. Only this room reads it; all others see [`said`](Self::said).
+    pub(super) output: String,
+}
+
+impl Reply {
+    /// What it printed, to be shown.
+    pub fn said(&self) -> Untrusted {
+        Untrusted::from(self.output.trim())
+    }
+
+    /// Its last lines in one, to be shown: enough to say why.
+    pub fn last_words(&self, lines: usize) -> Untrusted {
+        last_words(&self.output, lines).into()
+    }
 }
 
 /// A file that goes to a machine.
@@ -87,6 +112,10 @@ impl Channel {
     /// When the connection is lost or the file cannot be written or read.
     pub async fn upload(&self, upload: Upload) -> Result<(), Fault> {
         let to = upload.to.clone();
+        if !words::path(&to) {
+            return Err(Fault::new(Class::Refused, "ssh", "upload", "BadPath", format!("{to:?} cannot be written"))
+                .next(words::PATH));
+        }
         let reply = self.ask(Task::Upload(upload)).await?;
         if reply.code == 0 {
             return Ok(());
@@ -178,10 +207,11 @@ impl Worker {
 
     /// Everything up to the mark.
     fn reply(&mut self, mark: &str, until: Instant) -> Result<Reply, Fault> {
-        let mut lines: Vec<String> = Vec::new();
+        let (mut lines, mut bytes): (Vec<String>, usize) = (Vec::new(), 0);
         loop {
             let line = self.connection.line(until).map_err(|silence| match silence {
                 Silence::Ended => self.gone(),
+                Silence::TooMuch => self.too_much(),
                 Silence::Late => Fault::new(
                     Class::Away,
                     "ssh",
@@ -195,8 +225,16 @@ impl Worker {
                 lines.pop_if(|last| last.is_empty());
                 return Ok(Reply { code: code.trim().parse().unwrap_or(-1), output: lines.join("\n") });
             }
+            bytes += line.len() + 1;
+            if bytes > LONGEST_REPLY {
+                return Err(self.too_much());
+            }
             lines.push(line);
         }
+    }
+
+    fn too_much(&self) -> Fault {
+        connection::too_much(&self.name, "as the answer to one question")
     }
 
     fn upload(&mut self, upload: &Upload) -> Result<Reply, Fault> {
@@ -213,7 +251,8 @@ impl Worker {
             }
         };
         let mark = self.mark();
-        let mut sent = self.connection.send(format!("put {size} {mark} {}\n", upload.to).as_bytes());
+        let head = format!("put {size} {mark} {}\n{}", upload.to.len(), upload.to);
+        let mut sent = self.connection.send(head.as_bytes());
         let (mut buffer, mut left) = (vec![0; CHUNK], size);
         while left > 0 && sent.is_ok() {
             let room = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
@@ -237,7 +276,9 @@ impl Worker {
         loop {
             match self.connection.line(until) {
                 Ok(line) if line == mark => return Ok(reply),
-                Ok(line) => reply.output = format!("{}{line}\n", reply.output),
+                Ok(line) if reply.output.len() + line.len() > LONGEST_REPLY => return Err(self.too_much()),
+                Ok(line) => reply.output.push_str(&format!("{line}\n")),
+                Err(Silence::TooMuch) => return Err(self.too_much()),
                 Err(_) => return Err(self.gone()),
             }
         }
@@ -247,7 +288,7 @@ impl Worker {
         let mut fault = lost("run");
         let said = self.connection.last_words();
         let said = said.lines().next_back().map_or_else(String::new, |last| format!(": {last}"));
-        fault.message = format!("the connection to {} was lost{said}", self.name);
+        fault.message = format!("the connection to {} was lost{said}", self.name).into();
         fault
     }
 }

@@ -5,8 +5,9 @@ use std::process::Command;
 
 use super::connection::Access;
 use super::host_key;
-use crate::resource::host::HostSpec;
-use crate::resource::{Class, Fault};
+use super::script::last_words;
+use crate::resource::host::{HostKey, HostSpec};
+use crate::resource::{Class, Fault, Sound};
 
 /// A device that does not answer within this is not there.
 pub const CONNECT_SECONDS: u64 = 10;
@@ -14,8 +15,12 @@ pub const CONNECT_SECONDS: u64 = 10;
 /// The client with its options, short of the host's name. The pin must live as long as the client.
 ///
 /// # Errors
-/// When the plan's host key is no key.
+/// When ssh would take a part of how the host is reached for something else, such as an option.
 pub fn command(host: &HostSpec, access: &Access) -> Result<(Command, Pin), Fault> {
+    if let Some(wrong) = host.wrong().into_iter().next() {
+        let words = format!("{:?}: {}: {}", host.name, wrong.field, wrong.problem);
+        return Err(Fault::new(Class::Refused, "ssh", "connect", "Unsound", words).next(wrong.next_step));
+    }
     let pin = pinned(host)?;
     let mut command = bare(host, access);
     keep(&mut command, access);
@@ -51,7 +56,8 @@ fn bare(host: &HostSpec, access: &Access) -> Command {
 fn keep(command: &mut Command, access: &Access) {
     if let (Some(sockets), false) = (&access.sockets, access.keep.is_zero()) {
         command.args(["-o", "ControlMaster=auto", "-o", &format!("ControlPersist={}", access.keep.as_secs())]);
-        command.args(["-o", &format!("ControlPath={}/%C", sockets.display())]);
+        let socket = option_word(&sockets.join("HASH").display().to_string()).replace("HASH\"", "%C\"");
+        command.args(["-o", &format!("ControlPath={socket}")]);
     }
 }
 
@@ -66,20 +72,23 @@ pub enum Pin {
 }
 
 fn pinned(host: &HostSpec) -> Result<Pin, Fault> {
-    let Some(text) = host.host_key.as_deref().map(str::trim) else { return Ok(Pin::None) };
-    let bad = |why: String| {
-        Fault::new(Class::Refused, "ssh", "connect", "HostKeyMalformed", why)
-            .next("write a fingerprint (SHA256:…) or a public key (ssh-ed25519 AAAA…)")
+    let key = match host.host_key.as_deref().and_then(HostKey::read) {
+        None => return Ok(Pin::None),
+        Some(HostKey::Fingerprint(pin)) => return Ok(Pin::Fingerprint(pin)),
+        Some(HostKey::Public(key)) => key,
     };
-    if text.starts_with("SHA256:") {
-        return Ok(Pin::Fingerprint(text.to_owned()));
-    }
-    if text.split_whitespace().count() < 2 {
-        return Err(bad(format!("the host key of {} is neither a fingerprint nor a public key: {text}", host.name)));
-    }
-    let file = tempfile::NamedTempFile::new().map_err(|why| bad(why.to_string()))?;
-    std::fs::write(file.path(), format!("* {text}\n")).map_err(|why| bad(why.to_string()))?;
+    let bad = |why: std::io::Error| {
+        Fault::new(Class::Refused, "ssh", "connect", "NoPlace", format!("the host key of {}: {why}", host.name))
+            .next("look at the free space of $TMPDIR")
+    };
+    let file = tempfile::NamedTempFile::new().map_err(bad)?;
+    std::fs::write(file.path(), format!("* {key}\n")).map_err(bad)?;
     Ok(Pin::File(file))
+}
+
+/// A word of an option that ssh splits into words and in which `%` means something.
+pub fn option_word(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%"))
 }
 
 impl Pin {
@@ -88,11 +97,12 @@ impl Pin {
             Self::None => return,
             Self::Fingerprint(pin) => {
                 let program = std::env::current_exe().unwrap_or_else(|_| "akidb-edge".into());
-                let ask = format!("KnownHostsCommand={} known-host --pin {pin} %I %H %t %f %K", program.display());
+                let program = option_word(&program.display().to_string());
+                let ask = format!("KnownHostsCommand={program} known-host --pin {pin} %I %H %t %f %K");
                 command.args(["-o", &ask]);
                 "none".to_owned()
             }
-            Self::File(file) => file.path().display().to_string(),
+            Self::File(file) => option_word(&file.path().display().to_string()),
         };
         command.args(["-o", &format!("UserKnownHostsFile={file}"), "-o", "GlobalKnownHostsFile=none"]);
     }
@@ -105,7 +115,9 @@ pub fn explain(host: &HostSpec, access: &Access, said: &str) -> Fault {
     if changed || said.contains("Host key verification failed") || said.contains("host key is known for") {
         return host_key::refused(host, changed, host_key::shown(host, &mut bare(host, access)).as_ref());
     }
-    let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("the connection ended").trim();
+    // A banner of the device may be among it.
+    let last = Some(last_words(said, 1)).filter(|last| !last.is_empty());
+    let last = last.unwrap_or_else(|| "the connection ended".to_owned());
     if said.contains("Permission denied") {
         return Fault::new(Class::Refused, "ssh", "connect", "LoginRefused", format!("{at}: {last}"))
             .next("add your key to the agent (ssh-add) and to the device (ssh-copy-id), or name it in ~/.ssh/config");
@@ -113,4 +125,38 @@ pub fn explain(host: &HostSpec, access: &Access, said: &str) -> Fault {
     Fault::new(Class::Away, "ssh", "connect", "Unreachable", format!("{at} cannot be reached: {last}")).next(
         "is it switched on, on this network, with sshd? The other devices go on; run the same command again later",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host() -> HostSpec {
+        let text = r#"{"name": "one", "address": "10.0.0.1"}"#;
+        serde_json::from_str(text).expect("a host")
+    }
+
+    #[test]
+    fn nothing_of_a_host_becomes_an_option() {
+        let option = "-oProxyCommand=touch /tmp/x".to_owned();
+        let hosts = [
+            HostSpec { address: option.clone(), ..host() },
+            HostSpec { user: Some(option.clone()), ..host() },
+            HostSpec { jump: Some(format!("a,{option}")), ..host() },
+            HostSpec { jump: Some("%h;id".to_owned()), ..host() },
+            HostSpec { host_key: Some("SHA256:abc --record /tmp/x".to_owned()), ..host() },
+            HostSpec { host_key: Some(format!("ssh-ed25519 {}\n* x y", "A".repeat(64))), ..host() },
+            HostSpec { name: "-x".to_owned(), ..host() },
+        ];
+        for odd in hosts {
+            let fault = command(&odd, &Access::default()).err().unwrap_or_else(|| panic!("taken: {odd:?}"));
+            assert_eq!((fault.code.as_str(), fault.class), ("Unsound", Class::Refused));
+        }
+        assert!(command(&host(), &Access::default()).is_ok());
+    }
+
+    #[test]
+    fn a_path_with_blanks_is_one_word_of_an_option() {
+        assert_eq!(option_word(r#"/a b/100%/"x"\"#), r#""/a b/100%%/\"x\"\\""#);
+    }
 }

@@ -3,10 +3,12 @@
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use super::client::{self, CONNECT_SECONDS};
+use super::script::last_words;
 use crate::resource::host::HostSpec;
 use crate::resource::{Class, Fault};
 
@@ -18,16 +20,33 @@ const ASKS: &str = "[akidb-edge asks for the sudo password]";
 const SUDO_WITHIN: Duration = Duration::from_secs(20);
 
 /// The loop on the far side. Scripts come on standard input and lie in a directory of root alone, so that nothing of
-/// them shows in a process list. Its text has no single quote, so that it can be quoted.
-const LOOP: &str = r#"d=$(mktemp -d /run/akidb-edge.XXXXXX 2>/dev/null || mktemp -d) || exit 70
+/// them shows in a process list; what a script writes for itself goes there, too (`$akidb_edge_run`), never to a place
+/// where others can write. A path comes as so many bytes: none of them can be a part of the frame. What cannot be
+/// written whole is taken away again. Its text has no single quote, so that it can be quoted.
+const LOOP: &str = r#"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+LC_ALL=C.UTF-8
+d=$(mktemp -d /run/akidb-edge.XXXXXX 2>/dev/null || mktemp -d) || exit 70
 trap "rm -rf $d" EXIT
 trap "exit 1" HUP TERM PIPE
+akidb_edge_run=$d
+export PATH LC_ALL akidb_edge_run
 umask 022
 echo akidb-edge-ready
-while read -r what n mark path; do case $what in
+while read -r what n mark length; do case $what in
 run) head -c "$n" >"$d/s"; sh "$d/s" </dev/null 2>&1; rm -f "$d/s"; echo "$mark";;
-put) rm -f "$d/ok"; head -c "$n" | { cat >"$path" && : >"$d/ok" || cat >/dev/null; } 2>"$d/e"; if test -e "$d/ok"; then echo "$mark 0"; else echo "$mark 1"; cat "$d/e"; fi; echo "$mark";;
+put) p=$(head -c "$length"; echo x); p=${p%x}; rm -f -- "$d/ok" "$p"
+head -c "$n" | { umask 077; cat >"$p" && test "$(wc -c <"$p")" -eq "$n" && : >"$d/ok" || { rm -f -- "$p"; cat >/dev/null; }; } 2>"$d/e"
+if test -e "$d/ok"; then echo "$mark 0"; else echo "$mark 1"; cat "$d/e"; fi; echo "$mark";;
 esac; done"#;
+
+/// What may have come and not been read yet, in bytes: a device that sends more talks without being asked.
+const MOST_WAITING: usize = 32 << 20;
+/// The longest line and the longest answer to one script, in bytes. All objects of a large cluster are a few MiB.
+pub const LONGEST_REPLY: usize = 16 << 20;
+/// What ssh, sudo, a login shell and a banner may say before the loop runs, in bytes.
+const MOST_SAID: usize = 64 << 10;
+/// A part of what is sent is taken within this, or the far side reads no more.
+const SENT_WITHIN: Duration = Duration::from_secs(120);
 
 /// How machines are reached: what the user said once for all of them.
 #[derive(Clone, Debug)]
@@ -78,11 +97,16 @@ impl std::fmt::Debug for Password {
 
 /// An open connection.
 pub struct Connection {
-    child: Child,
+    child: Arc<Mutex<Child>>,
     input: Option<ChildStdin>,
     heard: mpsc::Receiver<Heard>,
-    /// Output that is not read yet.
+    /// Bytes that came and were not taken from `heard` yet.
+    waiting: Arc<AtomicUsize>,
+    /// Until when the part that is being sent must be taken; none: nothing is being sent.
+    guard: mpsc::Sender<Option<Instant>>,
+    /// Output that is not read yet, from `at` on.
     pending: Vec<u8>,
+    at: usize,
     /// What the client and sudo said.
     said: String,
 }
@@ -91,6 +115,8 @@ pub struct Connection {
 enum Heard {
     Output(Vec<u8>),
     Errors(Vec<u8>),
+    /// More than may wait: nothing after it is read.
+    TooMuch,
     End,
 }
 
@@ -101,6 +127,8 @@ pub enum Silence {
     Ended,
     /// The time is up.
     Late,
+    /// More came than any answer has.
+    TooMuch,
 }
 
 impl Connection {
@@ -113,35 +141,49 @@ impl Connection {
                 .next("install OpenSSH's client (Debian: apt-get install openssh-client)")
         })?;
         let (tell, heard) = mpsc::channel();
-        let input = child.stdin.take();
+        let (waiting, input) = (Arc::new(AtomicUsize::new(0)), child.stdin.take());
         if let (Some(output), Some(errors)) = (child.stdout.take(), child.stderr.take()) {
-            let also = tell.clone();
-            std::thread::spawn(move || listen(output, &tell, Heard::Output, true));
-            std::thread::spawn(move || listen(errors, &also, Heard::Errors, false));
+            let (also, too) = (tell.clone(), Arc::clone(&waiting));
+            let known = Arc::clone(&waiting);
+            std::thread::spawn(move || listen(output, &tell, &known, Heard::Output, true));
+            std::thread::spawn(move || listen(errors, &also, &too, Heard::Errors, false));
         }
-        Ok(Self { child, input, heard, pending: Vec::new(), said: String::new() })
+        let (child, (guard, orders)) = (Arc::new(Mutex::new(child)), mpsc::channel());
+        let guarded = Arc::clone(&child);
+        std::thread::spawn(move || watch(&orders, &guarded));
+        Ok(Self { child, input, heard, waiting, guard, pending: Vec::new(), at: 0, said: String::new() })
     }
 
-    /// Sends bytes.
+    /// Sends bytes; a far side that does not take them in time is given up.
     ///
     /// # Errors
     /// When the connection is gone.
     pub fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         let input = self.input.as_mut().ok_or(std::io::ErrorKind::BrokenPipe)?;
-        input.write_all(bytes)?;
-        input.flush()
+        // Without its watcher a part may be sent without a limit: no reason not to send it.
+        let _ = self.guard.send(Some(Instant::now() + SENT_WITHIN));
+        let sent = input.write_all(bytes).and_then(|()| input.flush());
+        let _ = self.guard.send(None);
+        sent
     }
 
     /// The next line of output, without its end.
     ///
     /// # Errors
-    /// When it does not come.
+    /// When it does not come, or is longer than any answer.
     pub fn line(&mut self, until: Instant) -> Result<String, Silence> {
+        let mut looked = self.at;
         loop {
-            if let Some(end) = self.pending.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.pending.drain(..=end).collect();
-                return Ok(String::from_utf8_lossy(&line[..end]).into_owned());
+            if let Some(end) = self.pending[looked..].iter().position(|byte| *byte == b'\n') {
+                let line = String::from_utf8_lossy(&self.pending[self.at..looked + end]).into_owned();
+                self.at = looked + end + 1;
+                return Ok(line);
             }
+            if self.pending.len() - self.at > LONGEST_REPLY {
+                return Err(Silence::TooMuch);
+            }
+            self.pending.drain(..std::mem::take(&mut self.at));
+            looked = self.pending.len();
             self.hear(until)?;
         }
     }
@@ -149,8 +191,18 @@ impl Connection {
     /// Takes in the next thing that comes.
     fn hear(&mut self, until: Instant) -> Result<(), Silence> {
         match self.heard.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(Heard::Output(bytes)) => self.pending.extend(bytes),
-            Ok(Heard::Errors(bytes)) => self.said.push_str(&String::from_utf8_lossy(&bytes)),
+            Ok(Heard::Output(bytes)) => {
+                self.waiting.fetch_sub(bytes.len(), Ordering::Relaxed);
+                self.pending.extend(bytes);
+            }
+            Ok(Heard::Errors(bytes)) => {
+                self.waiting.fetch_sub(bytes.len(), Ordering::Relaxed);
+                if self.said.len() + bytes.len() > MOST_SAID {
+                    return Err(Silence::TooMuch);
+                }
+                self.said.push_str(&String::from_utf8_lossy(&bytes));
+            }
+            Ok(Heard::TooMuch) => return Err(Silence::TooMuch),
             Ok(Heard::End) | Err(mpsc::RecvTimeoutError::Disconnected) => return Err(Silence::Ended),
             Err(mpsc::RecvTimeoutError::Timeout) => return Err(Silence::Late),
         }
@@ -167,8 +219,7 @@ impl Connection {
     fn greet(&mut self, access: &Access, host: &HostSpec) -> Result<(), Fault> {
         let (mut until, mut answered) = (Instant::now() + Duration::from_secs(4 * CONNECT_SECONDS), false);
         loop {
-            if self.pending.starts_with(READY.as_bytes()) || contains_line(&self.pending, READY) {
-                while self.line(until).is_ok_and(|line| line != READY) {}
+            if self.is_ready(until) {
                 return Ok(());
             }
             match (self.said.matches(ASKS).count(), &access.sudo) {
@@ -180,9 +231,14 @@ impl Connection {
                 (2.., _) => return Err(sudo_refused(host, "the sudo password is wrong")),
                 _ => {}
             }
-            match self.hear(until) {
+            let heard = match self.pending.len() > MOST_SAID {
+                true => Err(Silence::TooMuch),
+                false => self.hear(until),
+            };
+            match heard {
                 Ok(()) => {}
                 Err(Silence::Ended) => return Err(self.explain_the_end(access, host)),
+                Err(Silence::TooMuch) => return Err(too_much(&host.name, "before it let anybody in")),
                 Err(Silence::Late) => {
                     let words = format!("{} took the connection and then said nothing", host.name);
                     return Err(Fault::new(Class::Away, "ssh", "connect", "Silent", words)
@@ -192,12 +248,20 @@ impl Connection {
         }
     }
 
+    /// Whether the loop's word came. What came before it is dropped with it.
+    fn is_ready(&mut self, until: Instant) -> bool {
+        contains_line(&self.pending, READY) && {
+            while self.line(until).is_ok_and(|line| line != READY) {}
+            true
+        }
+    }
+
     fn explain_the_end(&mut self, access: &Access, host: &HostSpec) -> Fault {
         // What was said last may come after the end of the output.
         let until = Instant::now() + Duration::from_millis(300);
-        while self.hear(until) != Err(Silence::Late) && Instant::now() < until {}
+        while !matches!(self.hear(until), Err(Silence::Late | Silence::TooMuch)) && Instant::now() < until {}
         if self.said.contains("sudo:") || self.said.contains(ASKS) {
-            return sudo_refused(host, self.said.replace(ASKS, "").trim());
+            return sudo_refused(host, &last_words(&self.said.replace(ASKS, ""), 3));
         }
         client::explain(host, access, self.said.trim())
     }
@@ -207,8 +271,7 @@ impl Drop for Connection {
     fn drop(&mut self) {
         // The end of its input ends the loop. A client that is gone already is as good as one that was ended.
         self.input = None;
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        end(&self.child);
     }
 }
 
@@ -219,7 +282,7 @@ impl Drop for Connection {
 pub fn open(host: &HostSpec, access: &Access) -> Result<Connection, Fault> {
     // A file with a key must be there until the connection stands.
     let (mut command, _pin) = client::command(host, access)?;
-    command.arg(&host.address).arg(far_side(access.sudo.is_some()));
+    command.arg("--").arg(&host.address).arg(far_side(access.sudo.is_some()));
     let mut connection = Connection::start(command)?;
     connection.greet(access, host)?;
     Ok(connection)
@@ -235,11 +298,20 @@ fn contains_line(bytes: &[u8], line: &str) -> bool {
     String::from_utf8_lossy(bytes).split_inclusive('\n').any(|known| known.strip_suffix('\n') == Some(line))
 }
 
-/// Passes on what comes, as it comes: sudo's question ends without a line's end.
-fn listen(mut from: impl Read, tell: &mpsc::Sender<Heard>, name: fn(Vec<u8>) -> Heard, ends: bool) {
+/// Passes on what comes, as it comes: sudo's question ends without a line's end. Nothing more is read from one that talks
+/// without being asked: the pipe closes, and the client ends.
+fn listen(
+    mut from: impl Read,
+    tell: &mpsc::Sender<Heard>,
+    waiting: &AtomicUsize,
+    name: fn(Vec<u8>) -> Heard,
+    ends: bool,
+) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(read @ 1..) = from.read(&mut buffer) {
-        if tell.send(name(buffer[..read].to_vec())).is_err() {
+        let too_much = waiting.fetch_add(read, Ordering::Relaxed) + read > MOST_WAITING;
+        let heard = if too_much { Heard::TooMuch } else { name(buffer[..read].to_vec()) };
+        if tell.send(heard).is_err() || too_much {
             return;
         }
     }
@@ -249,8 +321,43 @@ fn listen(mut from: impl Read, tell: &mpsc::Sender<Heard>, name: fn(Vec<u8>) -> 
     }
 }
 
+/// Ends the client when a part of what is sent is not taken in time.
+fn watch(orders: &mpsc::Receiver<Option<Instant>>, child: &Mutex<Child>) {
+    let mut until: Option<Instant> = None;
+    loop {
+        let order = match until {
+            None => orders.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected),
+            Some(at) => orders.recv_timeout(at.saturating_duration_since(Instant::now())),
+        };
+        match order {
+            Ok(next) => until = next,
+            Err(mpsc::RecvTimeoutError::Timeout) => return end(child),
+            Err(mpsc::RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// A client that is gone already is as good as one that was ended.
+fn end(child: &Mutex<Child>) {
+    let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+/// The device sent more than any answer has.
+pub fn too_much(name: &str, when: &str) -> Fault {
+    let words = format!("{name} sent more than {} MiB {when}: the connection was closed", LONGEST_REPLY >> 20);
+    Fault::new(Class::Away, "ssh", "run", "TooMuch", words).next(
+        "something answers there that is not what it should be: look at the device, then run the same command again",
+    )
+}
+
 fn sudo_refused(host: &HostSpec, why: &str) -> Fault {
     let why = if why.contains("password is required") { "sudo wants a password" } else { why };
     Fault::new(Class::Refused, "ssh", "sudo", "SudoRefused", format!("{}: {why}", host.name))
         .next("add --ask-sudo-password, or --sudo-password-fd N; or allow the user sudo without one")
 }
+
+#[cfg(test)]
+#[path = "connection_tests.rs"]
+mod tests;

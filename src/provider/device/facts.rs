@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::channel::Reply;
 use super::script::lines;
+use crate::resource::{Untrusted, words};
 
 /// Prints facts as `key=value` lines. Everything in it may be missing on a device.
 pub const SCRIPT: &str = r#"
@@ -59,21 +61,29 @@ const RELEASES: &[(&str, &str)] = &[
     ("39.2", "7.2"),
 ];
 
-/// What is known of a device. Empty texts and zeros where the device does not say.
+/// What k3s needs of a kernel.
+const MODULES: &str = "br_netfilter overlay nf_conntrack ip_tables iptable_nat nf_tables xt_comment xt_multiport vxlan";
+/// Packages and units that a rule asks about.
+const PACKAGES: &str = "nvidia-container-toolkit containerd docker.io nvidia-l4t-core nvidia-jetpack";
+const UNITS: &str = "k3s k3s-agent docker akidb-adaptive-power";
+/// More sensors than any board has.
+const MOST_SENSORS: usize = 64;
+
+/// What is known of a device, as it says itself. Empty texts and zeros where it does not say. Names are our own words.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Facts {
     /// Host name.
-    pub hostname: String,
+    pub hostname: Untrusted,
     /// Such as `aarch64`.
-    pub architecture: String,
+    pub architecture: Untrusted,
     /// Kernel release.
-    pub kernel: String,
+    pub kernel: Untrusted,
     /// Distribution.
-    pub os: String,
+    pub os: Untrusted,
     /// Board.
-    pub model: String,
+    pub model: Untrusted,
     /// Release of Linux for Tegra, such as `36.4.3`; empty on other machines.
-    pub l4t: String,
+    pub l4t: Untrusted,
     /// Memory in KiB.
     pub memory_kib: u64,
     /// Memory that can be had, in KiB.
@@ -85,85 +95,106 @@ pub struct Facts {
     /// Free space on the root file system in KiB.
     pub disk_free_kib: u64,
     /// Where the root file system lies.
-    pub root_device: String,
+    pub root_device: Untrusted,
     /// Whether there is an NVMe.
     pub nvme: bool,
     /// Kernel modules that k3s needs, and whether each can be had.
     pub modules: BTreeMap<String, bool>,
     /// `nf_tables`, `legacy`, or empty when there are no iptables.
-    pub iptables: String,
+    pub iptables: &'static str,
     /// Rules in the legacy tables and in those of nftables.
     pub rules: (u64, u64),
     /// Power mode.
-    pub power_mode: String,
+    pub power_mode: Untrusted,
     /// Power modes that the device has.
-    pub power_modes: Vec<String>,
-    /// Temperatures in °C by zone.
+    pub power_modes: Vec<Untrusted>,
+    /// Temperatures in °C by zone; a zone's name is letters, digits, `-` and `_`.
     pub temperatures: BTreeMap<String, i64>,
     /// Version of CUDA.
-    pub cuda: String,
+    pub cuda: Untrusted,
     /// Packages that matter, with their versions.
-    pub packages: BTreeMap<String, String>,
+    pub packages: BTreeMap<String, Untrusted>,
     /// Version of k3s.
-    pub k3s: String,
+    pub k3s: Untrusted,
     /// Whether k3s found NVIDIA's runtime when it started.
     pub k3s_nvidia: bool,
     /// Units that matter and how they are.
-    pub units: BTreeMap<String, String>,
+    pub units: BTreeMap<String, Untrusted>,
     /// Seconds since 1970 by the device's clock.
     pub clock: i64,
 }
 
 impl Facts {
+    /// From what a device answered to [`SCRIPT`].
+    pub fn of(reply: &Reply) -> Self {
+        Self::read(&reply.output)
+    }
+
     /// From what [`SCRIPT`] printed.
     pub fn read(printed: &str) -> Self {
         let seen = lines(printed);
-        let text = |key: &str| seen.get(key).copied().unwrap_or_default().trim().to_owned();
-        let number = |key: &str| text(key).parse().unwrap_or(0);
-        let group = |prefix: &str| -> BTreeMap<String, String> {
-            let named = seen.iter().filter_map(|(key, value)| Some((key.strip_prefix(prefix)?, *value)));
-            named.map(|(key, value)| (key.to_owned(), value.trim().to_owned())).collect()
+        let raw = |key: &str| short(seen.get(key).copied().unwrap_or_default().trim());
+        let text = |key: &str| Untrusted::from(raw(key));
+        let number = |key: &str| raw(key).parse().unwrap_or(0);
+        // Names are asked for one by one: what else a device names is nothing that we know.
+        let group = |prefix: &str, names: &'static str| {
+            let said =
+                names.split(' ').filter_map(|name| Some((name.to_owned(), *seen.get(&*format!("{prefix}{name}"))?)));
+            said.collect::<Vec<(String, &str)>>()
         };
-        let iptables = text("iptables");
+        let texts =
+            |all: Vec<(String, &str)>| all.into_iter().map(|(name, value)| (name, value.trim().into())).collect();
+        let iptables = raw("iptables").split(['(', ')']).nth(1).unwrap_or_default();
         Self {
             hostname: text("hostname"),
             architecture: text("architecture"),
             kernel: text("kernel"),
             os: text("os"),
             model: text("model"),
-            l4t: l4t(&text("l4t_line")).unwrap_or_default(),
+            l4t: l4t(raw("l4t_line")).unwrap_or_default().into(),
             memory_kib: number("memory_kib"),
             memory_free_kib: number("memory_free_kib"),
             swap_kib: number("swap_kib"),
             disk_kib: number("disk_kib"),
             disk_free_kib: number("disk_free_kib"),
             root_device: text("root_device"),
-            nvme: text("nvme") == "1",
-            modules: group("module_").into_iter().map(|(name, there)| (name, there == "1")).collect(),
-            iptables: iptables.split(['(', ')']).nth(1).unwrap_or_default().to_owned(),
+            nvme: raw("nvme") == "1",
+            modules: group("module_", MODULES).into_iter().map(|(name, there)| (name, there.trim() == "1")).collect(),
+            iptables: ["nf_tables", "legacy"].into_iter().find(|known| *known == iptables).unwrap_or_default(),
             rules: (number("rules_legacy"), number("rules_nft")),
             power_mode: text("nvpmodel"),
-            power_modes: text("power_modes").split_whitespace().map(str::to_owned).collect(),
-            temperatures: group("thermal_")
-                .into_iter()
-                .filter_map(|(zone, milli)| Some((zone, milli.parse::<i64>().ok()? / 1000)))
-                .collect(),
+            power_modes: raw("power_modes").split_whitespace().take(MOST_SENSORS).map(Untrusted::from).collect(),
+            temperatures: temperatures(&seen),
             cuda: text("cuda"),
-            packages: group("package_"),
+            packages: texts(group("package_", PACKAGES)),
             k3s: text("k3s"),
-            k3s_nvidia: text("k3s_nvidia") == "1",
-            units: group("unit_"),
-            clock: text("clock").parse().unwrap_or(0),
+            k3s_nvidia: raw("k3s_nvidia") == "1",
+            units: texts(group("unit_", UNITS)),
+            clock: raw("clock").parse().unwrap_or(0),
         }
     }
 
     /// The JetPack of this release; none when it is no Jetson or not known.
     pub fn jetpack(&self) -> Option<&'static str> {
-        let found = RELEASES.iter().rev().find(|(release, _)| {
-            self.l4t == *release || self.l4t.strip_prefix(release).is_some_and(|rest| rest.starts_with('.'))
-        });
+        let found = RELEASES
+            .iter()
+            .rev()
+            .find(|(release, _)| self.l4t == *release || self.l4t.starts_with(&format!("{release}.")));
         found.map(|(_, jetpack)| *jetpack)
     }
+}
+
+/// The beginning of a fact: it is remembered.
+fn short(text: &str) -> &str {
+    const LONGEST: usize = 256;
+    text.char_indices().nth(LONGEST).map_or(text, |(end, _)| &text[..end])
+}
+
+/// Degrees by zone.
+fn temperatures(seen: &BTreeMap<&str, &str>) -> BTreeMap<String, i64> {
+    let zone = |key: &str| key.strip_prefix("thermal_").filter(|zone| words::power_mode(zone)).map(str::to_owned);
+    let all = seen.iter().filter_map(|(key, milli)| Some((zone(key)?, milli.trim().parse::<i64>().ok()? / 1000)));
+    all.take(MOST_SENSORS).collect()
 }
 
 /// The releases that are known, for messages.
@@ -191,7 +222,7 @@ mod tests {
     fn releases_are_read_and_known() {
         let line = "# R36 (release), REVISION: 4.3, GCID: 38968081, BOARD: generic, EABI: aarch64";
         assert_eq!(l4t(line).as_deref(), Some("36.4.3"));
-        let facts = |l4t: &str| Facts { l4t: l4t.to_owned(), ..Facts::default() };
+        let facts = |l4t: &str| Facts { l4t: l4t.into(), ..Facts::default() };
         assert_eq!(facts("36.4.3").jetpack(), Some("6.2"));
         assert_eq!(facts("36.5.1").jetpack(), Some("6.2.2"));
         assert_eq!(facts("39.2.0").jetpack(), Some("7.2"));
@@ -208,6 +239,19 @@ mod tests {
         assert_eq!(facts.iptables, "nf_tables");
         assert_eq!(facts.temperatures.get("gpu-thermal"), Some(&48));
         assert_eq!(facts.power_modes, ["15W", "25W"]);
-        assert_eq!(facts.packages.get("nvidia-container-toolkit").map(String::as_str), Some("1.17.4-1"));
+        assert_eq!(facts.packages.get("nvidia-container-toolkit"), Some(&"1.17.4-1".into()));
+    }
+
+    #[test]
+    fn a_device_names_nothing_that_we_do_not_know() {
+        let facts = Facts::read(
+            "module_\u{1b}[2J=0\npackage_x\u{202e}=1\nunit_\u{7}=active\nthermal_\u{1b}]0;x=99000\nthermal_gpu=50000\niptables=x (\u{1b}[2J)\nclock=-9223372036854775808\nmodel=a\u{9b}2J\n",
+        );
+        assert!(facts.modules.is_empty() && facts.packages.is_empty() && facts.units.is_empty(), "{facts:?}");
+        assert_eq!(facts.temperatures, BTreeMap::from([("gpu".to_owned(), 50)]));
+        assert_eq!((facts.iptables, facts.model.line().as_str()), ("", "a\\u{9b}2J"));
+        let many: String = (0..10_000).map(|at| format!("thermal_z{at}=1000\n")).collect();
+        assert_eq!(Facts::read(&many).temperatures.len(), MOST_SENSORS);
+        assert!(Facts::read(&format!("kernel={}", "é".repeat(1 << 20))).kernel.len() < 1000);
     }
 }

@@ -11,9 +11,10 @@ use crate::resource::sha256_hex;
 pub struct Files;
 
 impl Files {
-    /// Where an artefact waits until it is moved to its place.
+    /// Where new content waits until it is moved to its place: where nobody but root can write, or a link that somebody put
+    /// there in time would be written through.
     fn waiting(spec: &FileSpec) -> String {
-        format!("{}.akidb-edge-new", spec.path)
+        format!("{MEMORY}/new-{}", &sha256_hex(spec.path.as_bytes())[..16])
     }
 
     /// Where the file lies that was there before us.
@@ -21,11 +22,12 @@ impl Files {
         format!("{MEMORY}/before/{}", &sha256_hex(spec.path.as_bytes())[..16])
     }
 
-    /// Lines that keep a file which was there before us, once.
+    /// Lines that keep a file which was there before us, once; a link as a link.
     fn keep(spec: &FileSpec) -> String {
         let (path, before) = (quoted(&spec.path), quoted(&Self::before(spec)));
+        let (there, kept) = (Self::there(&path), Self::there(&before));
         format!(
-            "if test -e {path} && ! test -e {before} && ! test -e {before}.none; then mkdir -p {MEMORY}/before; cp -p {path} {before}; fi\ntest -e {before} || {{ mkdir -p {MEMORY}/before; : >{before}.none; }}"
+            "mkdir -p {MEMORY}/before\nif {there} && ! {kept} && ! test -e {before}.none; then cp -pP -- {path} {before}; fi\n{kept} || : >{before}.none"
         )
     }
 
@@ -33,22 +35,56 @@ impl Files {
     fn bring_back(spec: &FileSpec) -> String {
         let (path, before) = (quoted(&spec.path), quoted(&Self::before(spec)));
         format!(
-            "if test -e {before}; then mv -f {before} {path}; elif test -e {before}.none; then rm -f {path} {before}.none; fi"
+            "if {}; then mv -fT -- {before} {path}; elif test -e {before}.none; then rm -f -- {path} {before}.none; fi",
+            Self::there(&before)
         )
     }
 
-    fn rights(spec: &FileSpec) -> String {
+    /// Whether something is there, be it a link to nowhere.
+    fn there(path: &str) -> String {
+        format!("{{ test -e {path} || test -L {path}; }}")
+    }
+
+    /// Lines that give `at` its owner and its mode; without one it keeps that of the file in whose place it comes.
+    fn rights(spec: &FileSpec, at: &str) -> String {
         let path = quoted(&spec.path);
-        let mut text = String::new();
-        if let Some(mode) = &spec.mode {
-            text.push_str(&format!("chmod {} {path}\n", quoted(mode)));
-        }
-        if spec.owner.is_some() || spec.group.is_some() {
-            let owner = spec.owner.as_deref().unwrap_or_default();
-            let group = spec.group.as_ref().map_or_else(String::new, |group| format!(":{group}"));
-            text.push_str(&format!("chown {} {path}\n", quoted(&format!("{owner}{group}"))));
-        }
+        let mut text = Self::owners(spec, "chown", at);
+        // After the owner: a change of owner takes some bits away.
+        text.push_str(&match &spec.mode {
+            Some(mode) => format!("chmod {} -- {at}\n", quoted(mode)),
+            None if at == path => String::new(),
+            None => format!("if test -f {path} && ! test -L {path}; then chmod --reference={path} -- {at}; else chmod 0644 -- {at}; fi\n"),
+        });
         text
+    }
+
+    fn owners(spec: &FileSpec, chown: &str, at: &str) -> String {
+        if spec.owner.is_none() && spec.group.is_none() {
+            return String::new();
+        }
+        let owner = spec.owner.as_deref().unwrap_or_default();
+        let group = spec.group.as_ref().map_or_else(String::new, |group| format!(":{group}"));
+        format!("{chown} {} -- {at}\n", quoted(&format!("{owner}{group}")))
+    }
+
+    /// Lines that write new content, with its rights, and then move it to its place: at no moment is it readable for more
+    /// people than at the end.
+    fn replace(spec: &FileSpec, write: &str) -> String {
+        let (path, new) = (quoted(&spec.path), quoted(&Self::waiting(spec)));
+        format!("{}\n{write}\n{}mv -fT -- {new} {path}\n", Self::keep(spec), Self::rights(spec, &new))
+    }
+
+    /// Whether a file has a line. The line comes on standard input: an argument would show in a list of processes.
+    fn has(line: &str, path: &str) -> String {
+        format!("printf '%s\\n' {} | grep -qxF -f - -- {path}", quoted(line))
+    }
+
+    /// Lines that fetch a file, and take it only when it is the right one.
+    fn fetch(url: &str, sha256: &str, new: &str) -> String {
+        let (url, sum) = (quoted(url), quoted(sha256));
+        format!(
+            "rm -f -- {new}\n(umask 077; if command -v curl >/dev/null; then curl -fsSL --proto '=https' --max-filesize 104857600 --retry 3 --connect-timeout 20 -o {new} -- {url}; else wget -q --https-only -O {new} -- {url}; fi)\ntest \"$(sha256sum <{new} | cut -c-64)\" = {sum} || {{ rm -f -- {new}; echo the file that was fetched has another hash; exit 1; }}"
+        )
     }
 }
 
@@ -70,14 +106,16 @@ impl Shell for Files {
     fn look(spec: &FileSpec) -> String {
         let path = quoted(&spec.path);
         let what = match &spec.content {
-            Content::Line(line) => format!("if grep -qxF {} {path} 2>/dev/null; then echo line=1; fi", quoted(line)),
-            Content::Text(_) | Content::Sha256(_) => {
+            Content::Line(line) => format!("if {} 2>/dev/null; then echo line=1; fi", Self::has(line, &path)),
+            Content::Text(_) | Content::Sha256(_) | Content::Fetched { .. } => {
                 format!("if test -f {path}; then printf sha256=; sha256sum <{path}; fi")
             }
             Content::Directory | Content::Link(_) | Content::Url(_) => String::new(),
         };
+        // Who owns a link is asked of the link, all else of what is behind it.
+        let follow = if matches!(spec.content, Content::Link(_)) { "" } else { " -L" };
         format!(
-            "p={path}\nif test -L \"$p\"; then echo type=link; echo \"target=$(readlink \"$p\")\"\nelif test -d \"$p\"; then echo type=directory\nelif test -e \"$p\"; then echo type=file; fi\nif test -e \"$p\"; then stat -L --printf=\"mode=%a\\nowner=%U\\ngroup=%G\\n\" \"$p\"; fi\n{what}"
+            "p={path}\nif test -L \"$p\"; then echo type=link; echo \"target=$(readlink -- \"$p\")\"\nelif test -d \"$p\"; then echo type=directory\nelif test -e \"$p\"; then echo type=file; fi\nif test -e \"$p\"; then stat{follow} --printf=\"mode=%a\\nowner=%U\\ngroup=%G\\n\" -- \"$p\"; fi\n{what}"
         )
     }
 
@@ -93,12 +131,19 @@ impl Shell for Files {
             (_, "link") => Content::Link((*seen.get("target")?).to_owned()),
             (_, "directory") => Content::Directory,
             (Content::Url(url), _) => Content::Url(url.clone()),
+            (Content::Fetched { url, .. }, _) => {
+                Content::Fetched { url: url.clone(), sha256: sha256.unwrap_or_default().to_owned() }
+            }
             (Content::Text(text), _) if sha256 == Some(sha256_hex(text.as_bytes()).as_str()) => {
                 Content::Text(text.clone())
             }
             _ => Content::Sha256(sha256.unwrap_or_default().to_owned()),
         };
-        let mode = seen.get("mode").map(|mode| format!("{mode:0>4}"));
+        let padded = |mode: &str| format!("{mode:0>4}");
+        let mode = seen.get("mode").map(|mode| padded(mode));
+        // 755 and 0755 are the same mode.
+        let same = spec.mode.clone().filter(|wanted| mode.as_deref() == Some(&padded(wanted)));
+        let mode = same.or(mode);
         let mut found = json!({"host": spec.host, "path": spec.path, "content": content});
         for (field, value) in [
             ("mode", mode),
@@ -113,47 +158,51 @@ impl Shell for Files {
     }
 
     fn put(spec: &FileSpec) -> String {
-        let path = quoted(&spec.path);
-        let new = quoted(&Self::waiting(spec));
-        let make = match &spec.content {
-            Content::Directory => format!("mkdir -p {path}\n"),
-            Content::Link(target) => format!("ln -sfn {} {path}\n", quoted(target)),
-            Content::Line(line) => {
-                format!("grep -qxF {line} {path} 2>/dev/null || printf '%s\\n' {line} >>{path}\n", line = quoted(line))
+        let (path, new) = (quoted(&spec.path), quoted(&Self::waiting(spec)));
+        match &spec.content {
+            Content::Directory => format!("mkdir -p -- {path}\n{}", Self::rights(spec, &path)),
+            Content::Link(target) => {
+                format!("ln -sfn -- {} {path}\n{}", quoted(target), Self::owners(spec, "chown -h", &path))
             }
+            Content::Line(line) => format!(
+                "{} 2>/dev/null || printf '%s\\n' {} >>{path}\n{}",
+                Self::has(line, &path),
+                quoted(line),
+                Self::rights(spec, &path)
+            ),
             Content::Text(text) => {
-                format!("{}\nprintf %s {} >{new}\nmv -f {new} {path}\n", Self::keep(spec), quoted(text))
+                Self::replace(spec, &format!("rm -f -- {new}\n(umask 077; printf %s {} >{new})", quoted(text)))
             }
-            Content::Url(url) => format!(
-                "{}\nif command -v curl >/dev/null; then curl -fsSL --retry 3 --connect-timeout 20 -o {new} {url}; else wget -q -O {new} {url}; fi\nmv -f {new} {path}\n",
-                Self::keep(spec),
-                url = quoted(url)
+            Content::Fetched { url, sha256 } => Self::replace(spec, &Self::fetch(url, sha256, &new)),
+            Content::Url(_) => "echo an earlier version fetched this file without a hash; exit 1".to_owned(),
+            Content::Sha256(sha256) => Self::replace(
+                spec,
+                &format!(
+                    "test \"$(sha256sum <{new} | cut -c-64)\" = {} || {{ echo the file that came has another hash; exit 1; }}",
+                    quoted(sha256)
+                ),
             ),
-            Content::Sha256(sha256) => format!(
-                "{}\ntest \"$(sha256sum <{new} | cut -c-64)\" = {sha256} || {{ echo the file that came has another hash; exit 1; }}\nmv -f {new} {path}\n",
-                Self::keep(spec)
-            ),
-        };
-        make + &Self::rights(spec)
+        }
     }
 
     fn remove(spec: &FileSpec) -> String {
-        let path = quoted(&spec.path);
+        let (path, new) = (quoted(&spec.path), quoted(&Self::waiting(spec)));
         match &spec.content {
             // What others put in it stays.
-            Content::Directory => format!("rmdir {path} 2>/dev/null || :"),
-            Content::Link(_) => format!("if test -L {path}; then rm -f {path}; fi"),
+            Content::Directory => format!("rmdir -- {path} 2>/dev/null || :"),
+            Content::Link(_) => format!("if test -L {path}; then rm -f -- {path}; fi"),
+            // The file itself stays where it is: others may hold it open, or have mounted something there.
             Content::Line(line) => format!(
-                "if test -e {path}; then grep -vxF {} {path} >{path}.akidb-edge-new || :; cat {path}.akidb-edge-new >{path}; rm -f {path}.akidb-edge-new; fi",
+                "if test -e {path}; then akidb_edge_memory; printf '%s\\n' {} | grep -avxF -f - -- {path} >{new} || test $? = 1; cat {new} >{path}; rm -f -- {new}; fi",
                 quoted(line)
             ),
-            Content::Text(_) | Content::Sha256(_) | Content::Url(_) => Self::bring_back(spec),
+            Content::Text(_) | Content::Sha256(_) | Content::Url(_) | Content::Fetched { .. } => Self::bring_back(spec),
         }
     }
 
     fn restore(spec: &FileSpec) -> String {
         match &spec.content {
-            Content::Text(_) | Content::Sha256(_) | Content::Url(_) => Self::bring_back(spec),
+            Content::Text(_) | Content::Sha256(_) | Content::Url(_) | Content::Fetched { .. } => Self::bring_back(spec),
             _ => ":".to_owned(),
         }
     }
@@ -161,5 +210,16 @@ impl Shell for Files {
     fn artefact(spec: &FileSpec) -> Option<(String, String)> {
         let Content::Sha256(sha256) = &spec.content else { return None };
         Some((sha256.clone(), Self::waiting(spec)))
+    }
+
+    fn remedy(words: &str) -> Option<String> {
+        let text = if words.contains("without a hash") {
+            "run akidb-edge jetson provision: it says which file it must be"
+        } else if words.contains("that was fetched has another hash") {
+            "nothing of it was used: compare it with what its publisher says, then write its key_sha256 into the plan, or bring it with --artifacts"
+        } else {
+            return None;
+        };
+        Some(text.to_owned())
     }
 }

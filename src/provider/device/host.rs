@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde_json::json;
 
 use super::Fleet;
 use super::facts::{self, Facts};
@@ -39,7 +40,7 @@ fn fits(spec: &HostSpec, facts: &Facts) -> Result<(), Fault> {
             Ok(())
         }
         Some(there) => refuse(
-            format!("{} has JetPack {there} (L4T {}), the plan is for {wanted}", spec.name, facts.l4t),
+            format!("{} has JetPack {there} (L4T {}), the plan is for {wanted}", spec.name, facts.l4t.line()),
             "flash it anew, or change `jetpack` in the plan: base image and ONNX Runtime depend on it".to_owned(),
         ),
         None if facts.l4t.is_empty() => refuse(
@@ -47,7 +48,7 @@ fn fits(spec: &HostSpec, facts: &Facts) -> Result<(), Fault> {
             "leave `jetpack` out of the plan for other machines".to_owned(),
         ),
         None => refuse(
-            format!("{} has L4T {}, which is not known", spec.name, facts.l4t),
+            format!("{} has L4T {}, which is not known", spec.name, facts.l4t.line()),
             format!("known: {}", facts::known_releases()),
         ),
     }
@@ -58,11 +59,11 @@ impl Provider for Hosts {
     async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
         let spec: HostSpec = subject.typed()?;
         let reply = self.fleet.run(&spec.name, facts::KEY_FACTS).await?;
-        let facts = Facts::read(&reply.output);
+        let facts = Facts::of(&reply);
         fits(&spec, &facts)?;
         let attributes = Attributes::from([
-            ("architecture".into(), facts.architecture.clone().into()),
-            ("l4t".into(), facts.l4t.clone().into()),
+            ("architecture".into(), json!(facts.architecture)),
+            ("l4t".into(), json!(facts.l4t)),
             ("jetpack".into(), facts.jetpack().unwrap_or_default().into()),
         ]);
         Ok(Some(Found {

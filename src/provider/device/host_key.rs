@@ -1,7 +1,8 @@
 //! Host keys: strict, and when one is refused, what it was and what to do.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
+use super::client::option_word;
 use crate::resource::host::HostSpec;
 use crate::resource::{Class, Fault};
 
@@ -34,10 +35,12 @@ fn line(shown: &Shown) -> String {
 pub fn shown(host: &HostSpec, connect: &mut Command) -> Option<Shown> {
     let file = tempfile::NamedTempFile::new().ok()?;
     let program = std::env::current_exe().ok()?;
+    let word = |path: &std::path::Path| option_word(&path.display().to_string());
     let record =
-        format!("KnownHostsCommand={} known-host --record {} %I %H %t %f %K", program.display(), file.path().display());
+        format!("KnownHostsCommand={} known-host --record {} %I %H %t %f %K", word(&program), word(file.path()));
+    connect.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     // The answer is always no: the connection ends where it ended before.
-    drop(connect.args(["-o", &record, &host.address, "true"]).output());
+    drop(connect.args(["-o", &record, "--", &host.address, "true"]).status());
     let text = std::fs::read_to_string(file.path()).ok()?;
     text.lines().rev().find_map(read)
 }

@@ -50,7 +50,7 @@ impl Shell for Images {
     fn look(spec: &ImageSpec) -> String {
         // Without a k3s that runs there are no images.
         format!(
-            "if k3s ctr -n k8s.io images ls -q 2>/dev/null | grep -qxF {}; then echo there=1; echo archive=$(cat {} 2>/dev/null || :); fi",
+            "if k3s ctr -n k8s.io images ls -q 2>/dev/null | grep -qxF -- {}; then echo there=1; echo archive=$(cat {} 2>/dev/null || :); fi",
             quoted(&whole(&spec.reference)),
             quoted(&Self::came_from(spec))
         )
@@ -68,7 +68,7 @@ impl Shell for Images {
     fn put(spec: &ImageSpec) -> String {
         let (archive, whole) = (quoted(&Self::waiting(spec)), quoted(&whole(&spec.reference)));
         format!(
-            "trap 'rm -f '{archive} EXIT\ntest \"$(sha256sum <{archive} | cut -c-64)\" = {sum} || {{ echo the archive that came has another hash; exit 1; }}\nk3s ctr -n k8s.io images import {archive}\nk3s ctr -n k8s.io images ls -q | grep -qxF {whole} || {{ echo the archive has no image called {whole}; exit 1; }}\nprintf %s {sum} >{from}",
+            "trap 'rm -f -- '{archive} EXIT\ntest \"$(sha256sum <{archive} | cut -c-64)\" = {sum} || {{ echo the archive that came has another hash; exit 1; }}\nk3s ctr -n k8s.io images import -- {archive}\nk3s ctr -n k8s.io images ls -q | grep -qxF -- {whole} || {{ echo the archive has no image called {whole}; exit 1; }}\nprintf %s {sum} >{from}",
             sum = quoted(&spec.archive_sha256),
             from = quoted(&Self::came_from(spec)),
         )
@@ -76,7 +76,7 @@ impl Shell for Images {
 
     fn remove(spec: &ImageSpec) -> String {
         format!(
-            "rm -f {}\nif systemctl is-active --quiet k3s || systemctl is-active --quiet k3s-agent; then k3s ctr -n k8s.io images rm {}; fi",
+            "rm -f -- {}\nif systemctl is-active --quiet k3s || systemctl is-active --quiet k3s-agent; then k3s ctr -n k8s.io images rm {}; fi",
             quoted(&Self::came_from(spec)),
             quoted(&whole(&spec.reference))
         )

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::Fleet;
+use super::channel::Reply;
+use super::readiness::node_is_ready;
 use super::script::quoted;
 use super::together::{Answer, Together};
 use crate::resource::manifest::ManifestSpec;
@@ -250,6 +252,21 @@ pub fn items(printed: &str) -> Vec<Value> {
     }
 }
 
+/// What the API says of each node, in words of our own: by name.
+pub fn node_states(reply: &Reply) -> BTreeMap<String, &'static str> {
+    let named = |node: &Value| Some((node.pointer("/metadata/name")?.as_str()?.to_owned(), state(node)));
+    items(&reply.output).iter().filter_map(named).collect()
+}
+
+fn state(node: &Value) -> &'static str {
+    let cordoned = node.pointer("/spec/unschedulable").and_then(Value::as_bool).unwrap_or(false);
+    match (node_is_ready(node), cordoned) {
+        (true, false) => "ready",
+        (true, true) => "cordoned",
+        (false, _) => "not ready",
+    }
+}
+
 /// Whether both say the same object.
 fn same(one: &Value, other: &Value) -> bool {
     ["/apiVersion", "/kind", "/metadata/name", "/metadata/namespace"]
@@ -283,15 +300,15 @@ pub fn refused(operation: &str, said: &str) -> Fault {
     Fault::new(Class::Refused, "kubectl", operation, "Refused", words).next(next)
 }
 
-/// `KIND.GROUP NAME -n NAMESPACE`, quoted: the arguments that name an object.
+/// `--namespace NAMESPACE -- KIND.GROUP NAME`, quoted: the last arguments of a command about one object.
 pub fn naming(spec: &ManifestSpec) -> String {
     let kind = match spec.api_version.split_once('/') {
         Some((group, version)) => format!("{}.{version}.{group}", spec.kind),
         None => spec.kind.clone(),
     };
     let namespace =
-        spec.namespace.as_ref().map_or_else(String::new, |namespace| format!(" --namespace {}", quoted(namespace)));
-    format!("{} {}{namespace}", quoted(&kind), quoted(&spec.name))
+        spec.namespace.as_ref().map_or_else(String::new, |namespace| format!("--namespace {} ", quoted(namespace)));
+    format!("{namespace}-- {} {}", quoted(&kind), quoted(&spec.name))
 }
 
 #[cfg(test)]

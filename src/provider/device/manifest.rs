@@ -8,11 +8,12 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::kubectl::{Kubectl, MANAGER, Seen, items, naming};
+use super::on_host::sound;
 use super::readiness::{self, Verdict};
 use super::script::quoted;
 use crate::provider::{Gone, Made, Provider, Settled, Subject};
 use crate::resource::manifest::{ManifestSpec, Readiness};
-use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Level, Owner};
+use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Level, Owner, words};
 
 /// What takes longer than this is asked for its reasons.
 const LOOK_CLOSER: Duration = Duration::from_secs(3);
@@ -45,7 +46,7 @@ impl Manifests {
 
     /// A job cannot be changed: the next one takes its place.
     async fn renew(&self, subject: &Subject<'_>, spec: &ManifestSpec) -> Result<Made, Fault> {
-        let arguments = format!("delete {} --ignore-not-found --cascade=foreground --timeout=60s 2>&1", naming(spec));
+        let arguments = format!("delete --ignore-not-found --cascade=foreground --timeout=60s {} 2>&1", naming(spec));
         self.kubectl.must(&spec.host, &arguments, None).await?;
         let (code, said) = self.kubectl.apply(&spec.host, wanted(subject, spec), false).await?;
         self.applied(subject, spec, code, &said)
@@ -85,8 +86,11 @@ impl Manifests {
 
     async fn log(&self, spec: &ManifestSpec) -> Result<String, Fault> {
         let namespace = spec.namespace.as_deref().unwrap_or("default");
-        let arguments =
-            format!("logs --namespace {} {} --tail=40 2>&1", quoted(namespace), quoted(&format!("job/{}", spec.name)));
+        let arguments = format!(
+            "logs --namespace {} --tail=40 -- {} 2>&1",
+            quoted(namespace),
+            quoted(&format!("job/{}", spec.name))
+        );
         Ok(self.kubectl.run(&spec.host, &arguments, None).await?.1)
     }
 
@@ -94,7 +98,7 @@ impl Manifests {
     async fn prove(&self, spec: &ManifestSpec, text: &str) -> Result<(), Fault> {
         readiness::judge_log(spec, text, &self.log(spec).await?)?;
         let note = quoted(&format!("{}={text}", readiness::PROVEN));
-        let arguments = format!("annotate {} --overwrite {note} 2>&1", naming(spec));
+        let arguments = format!("annotate --overwrite {} {note} 2>&1", naming(spec));
         self.kubectl.must(&spec.host, &arguments, None).await.map(drop)
     }
 
@@ -194,10 +198,10 @@ fn found(spec: &ManifestSpec, seen: &Seen) -> Value {
 #[async_trait]
 impl Provider for Manifests {
     async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
-        let spec: ManifestSpec = subject.typed()?;
+        let spec: ManifestSpec = sound(subject, "kubectl")?;
         let Some(seen) = self.kubectl.look(&spec, wanted(subject, &spec)).await? else { return Ok(None) };
-        let attributes =
-            Attributes::from([("uid".to_owned(), seen.now.pointer("/metadata/uid").cloned().unwrap_or_default())]);
+        let uid = seen.now.pointer("/metadata/uid").and_then(Value::as_str).filter(|uid| words::object_name(uid));
+        let attributes = Attributes::from([("uid".to_owned(), json!(uid))]);
         Ok(Some(Found {
             id: id(&spec),
             spec: found(&spec, &seen),
@@ -208,7 +212,7 @@ impl Provider for Manifests {
     }
 
     async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
-        let spec: ManifestSpec = subject.typed()?;
+        let spec: ManifestSpec = sound(subject, "kubectl")?;
         let there = if subject.seen_absent { None } else { self.kubectl.look(&spec, wanted(subject, &spec)).await? };
         if let Some(Owner::Foreign(why)) = there.map(|seen| owner(subject, &seen.now)) {
             return Err(Fault::new(Class::Exists, "kubectl", "apply", "Foreign", format!("{}: {why}", id(&spec)))
@@ -218,7 +222,7 @@ impl Provider for Manifests {
     }
 
     async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
-        let spec: ManifestSpec = subject.typed()?;
+        let spec: ManifestSpec = sound(subject, "kubectl")?;
         if matches!(spec.ready, Readiness::Logged(_)) && fields.iter().any(|field| field.path.starts_with("ready")) {
             // A proof that failed is not run again by applying it once more.
             return self.renew(subject, &spec).await;
@@ -229,9 +233,9 @@ impl Provider for Manifests {
     }
 
     async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
-        let spec: ManifestSpec = subject.typed()?;
+        let spec: ManifestSpec = sound(subject, "kubectl")?;
         // Short tries: others have something to ask on this machine, too.
-        let arguments = format!("delete {} --ignore-not-found --timeout=1s 2>&1", naming(&spec));
+        let arguments = format!("delete --ignore-not-found --timeout=1s {} 2>&1", naming(&spec));
         let (code, said) = self.kubectl.run(&spec.host, &arguments, None).await?;
         if code == 0 || said.contains("no matches for kind") {
             return Ok(Gone::Gone);
@@ -244,7 +248,7 @@ impl Provider for Manifests {
     }
 
     async fn settled(&self, subject: &Subject<'_>, _level: Level) -> Result<Settled, Fault> {
-        let spec: ManifestSpec = subject.typed()?;
+        let spec: ManifestSpec = sound(subject, "kubectl")?;
         if spec.ready == Readiness::Taken {
             return Ok(Settled::Ready(Attributes::new()));
         }

@@ -10,12 +10,13 @@ use serde_json::{Value, json};
 use super::Fleet;
 use super::kubectl::Kubectl;
 use super::node_script as text;
-use super::on_host::{forget, general_remedy, is_ours, recall, remember};
+use super::on_host::{forget, general_remedy, is_ours, recall, remember, sound};
 use super::readiness::node_is_ready;
-use super::script::{lines, quoted};
+use super::registry::{self, Pull};
+use super::script::{last_words, lines, quoted};
 use crate::provider::{Gone, Made, Provider, Settled, Subject};
 use crate::resource::node::{NodeRole, NodeSpec};
-use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Level, Owner};
+use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Level, Owner, words};
 
 /// A node that joined is Ready within this, or something is wrong.
 const READY_WITHIN: Duration = Duration::from_secs(180);
@@ -52,9 +53,7 @@ impl Nodes {
             return Ok(reply.output);
         }
         let said = reply.output.trim();
-        let tail: Vec<&str> = said.lines().rev().take(5).collect();
-        let tail: Vec<&str> = tail.into_iter().rev().collect();
-        let words = format!("{host}: {} (exit status {})", tail.join(" / "), reply.code);
+        let words = format!("{host}: {} (exit status {})", last_words(said, 5), reply.code);
         let next = text::remedy(said).or_else(|| general_remedy(said));
         let next = next.unwrap_or("correct it on the device, then run the same command again");
         Err(Fault::new(Class::Refused, "k3s", operation, "Failed", words).next(next))
@@ -62,20 +61,33 @@ impl Nodes {
 
     /// Installs and starts k3s; an agent joins by a token made for this alone.
     async fn join(&self, operation: &str, spec: &NodeSpec) -> Result<(), Fault> {
+        let pull = self.pull(spec).await?;
         if spec.role == NodeRole::Server {
-            return self.must(operation, &spec.host, &text::install(spec, None)).await.map(drop);
+            return self.must(operation, &spec.host, &text::install(spec, None, pull.as_ref())).await.map(drop);
         }
         let make = format!("k3s token create --ttl 10m --description {}", quoted(&format!("join of {}", spec.host)));
         let printed = self.must("token create", &spec.server, &make).await?;
-        let Some(token) = printed.lines().rev().find(|line| line.starts_with("K10")).map(str::trim) else {
+        let Some((token, id)) = printed.lines().rev().find_map(token) else {
             return Err(Fault::unexpected("k3s", "token create", "no token in what it printed"));
         };
-        let joined = self.must(operation, &spec.host, &text::install(spec, Some(token))).await;
-        let id = token.rsplit("::").next().and_then(|secret| secret.split('.').next()).unwrap_or_default();
+        let joined = self.must(operation, &spec.host, &text::install(spec, Some(token), pull.as_ref())).await;
         // It has done its work. When this fails it ends by itself in ten minutes.
         let deleted = self.fleet.run(&spec.server, format!("k3s token delete {}", quoted(id))).await;
         joined?;
         deleted.map(drop)
+    }
+
+    /// How the node may pull from the cluster's registry; the server's machine makes what that takes.
+    async fn pull(&self, spec: &NodeSpec) -> Result<Option<Pull>, Fault> {
+        let Some(at) = &spec.registry else { return Ok(None) };
+        let address = at.rsplit_once(':').map_or(at.as_str(), |(address, _)| address).trim_matches(['[', ']']);
+        let printed = self.must("registry", &spec.server, &registry::make(address)).await?;
+        match Pull::of(&printed) {
+            Some(pull) => Ok(Some(pull)),
+            None => {
+                Err(Fault::unexpected("k3s", "registry", "no login and authority in what the server's machine printed"))
+            }
+        }
     }
 
     /// The node as the API knows it.
@@ -93,14 +105,14 @@ impl Nodes {
     async fn drain(&self, spec: &NodeSpec) -> Result<(), Fault> {
         let name = quoted(&spec.host);
         let arguments = format!(
-            "drain {name} --ignore-daemonsets --delete-emptydir-data --force --timeout={DRAIN_TRY_SECONDS}s 2>&1"
+            "drain --ignore-daemonsets --delete-emptydir-data --force --timeout={DRAIN_TRY_SECONDS}s -- {name} 2>&1"
         );
         let (code, said) = self.kubectl.run(&spec.server, &arguments, None).await?;
         if code == 0 || said.contains("not found") {
             return Ok(());
         }
-        let words: Vec<&str> = said.lines().rev().take(2).collect();
-        Err(Fault::new(Class::Retry, "k3s", "drain", "PodsStay", format!("{}: {}", spec.host, words.join(" / ")))
+        let words = format!("{}: {}", spec.host, last_words(&said, 2));
+        Err(Fault::new(Class::Retry, "k3s", "drain", "PodsStay", words)
             .next("a disruption budget holds its pods: take fewer replicas or allow one less, then run the same command again"))
     }
 
@@ -125,18 +137,18 @@ impl Nodes {
     async fn upgrade_agent(&self, spec: &NodeSpec) -> Result<(), Fault> {
         let name = quoted(&spec.host);
         // When this is cut off half-way, the next run sees it and goes on.
-        self.kubectl(spec, &format!("annotate node {name} --overwrite {UPGRADING}=yes")).await?;
+        self.kubectl(spec, &format!("annotate --overwrite -- node {name} {UPGRADING}=yes")).await?;
         let begun = Instant::now();
         while let Err(fault) = self.drain(spec).await {
             if fault.class != Class::Retry || begun.elapsed() > DRAINED_WITHIN {
-                self.kubectl(spec, &format!("uncordon {name}")).await?;
+                self.kubectl(spec, &format!("uncordon -- {name}")).await?;
                 return Err(fault);
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
         self.join("upgrade", spec).await?;
-        self.kubectl(spec, &format!("uncordon {name}")).await?;
-        self.kubectl(spec, &format!("annotate node {name} {UPGRADING}-")).await
+        self.kubectl(spec, &format!("uncordon -- {name}")).await?;
+        self.kubectl(spec, &format!("annotate -- node {name} {UPGRADING}-")).await
     }
 
     /// Labels and taints, which k3s gives to a new node only.
@@ -154,7 +166,7 @@ impl Nodes {
             words.extend(spec.labels.iter().map(|(key, value)| quoted(&format!("{key}={value}"))));
         }
         if !words.is_empty() {
-            self.kubectl(spec, &format!("label node {name} --overwrite {}", words.join(" "))).await?;
+            self.kubectl(spec, &format!("label --overwrite -- node {name} {}", words.join(" "))).await?;
         }
         if !fields.iter().any(|field| field.path.starts_with("taints")) {
             return Ok(());
@@ -162,7 +174,7 @@ impl Nodes {
         let there = self.node(spec).await?.map(|node| taints(&node)).unwrap_or_default();
         let gone = there.iter().filter(|taint| !spec.taints.contains(taint)).map(|taint| quoted(&format!("{taint}-")));
         let words: Vec<String> = spec.taints.iter().map(|taint| quoted(taint)).chain(gone).collect();
-        self.kubectl(spec, &format!("taint node {name} --overwrite {}", words.join(" "))).await
+        self.kubectl(spec, &format!("taint --overwrite -- node {name} {}", words.join(" "))).await
     }
 
     fn since(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Instant>> {
@@ -177,7 +189,18 @@ fn taints(node: &Value) -> Vec<String> {
     let text = |taint: &Value, field: &str| taint.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
     all.filter(|taint| !text(taint, "key").starts_with("node.kubernetes.io/"))
         .map(|taint| format!("{}={}:{}", text(taint, "key"), text(taint, "value"), text(taint, "effect")))
+        .filter(|taint| words::taint(taint))
         .collect()
+}
+
+/// A join token and its id, in the form that k3s gives them: `K10`, the hash of the authority, `::`, id and secret.
+fn token(line: &str) -> Option<(&str, &str)> {
+    let token = line.trim();
+    let (hash, secret) = token.strip_prefix("K10")?.split_once("::")?;
+    let (id, secret) = secret.split_once('.')?;
+    let plain =
+        |text: &str| !text.is_empty() && text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    (words::sha256(hash) && plain(id) && plain(secret)).then_some((token, id))
 }
 
 /// The settings as they are, from what the machine printed and what the API says.
@@ -198,8 +221,13 @@ fn found(spec: &NodeSpec, printed: &str, node: Option<&Value>) -> Option<Value> 
         "disable": text("disable").split_whitespace().collect::<Vec<_>>(),
         "restart_on": started,
     });
-    if let Some(installer) = &spec.installer {
-        all["installer"] = installer.clone().into();
+    if let Some(at) = &spec.registry {
+        all["registry"] = if text("registry") == at { at.clone() } else { "(not set up)".to_owned() }.into();
+    }
+    for (field, value) in [("installer", &spec.installer), ("program_sha256", &spec.program_sha256)] {
+        if let Some(value) = value {
+            all[field] = value.clone().into();
+        }
     }
     Some(all)
 }
@@ -207,7 +235,7 @@ fn found(spec: &NodeSpec, printed: &str, node: Option<&Value>) -> Option<Value> 
 #[async_trait]
 impl Provider for Nodes {
     async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
-        let spec: NodeSpec = subject.typed()?;
+        let spec: NodeSpec = sound(subject, "k3s")?;
         let printed = self.must("look", &spec.host, &format!("{}\n{}", text::look(), recall(subject))).await?;
         if !printed.lines().any(|line| line.starts_with("unit=")) {
             return Ok(None);
@@ -227,7 +255,7 @@ impl Provider for Nodes {
     }
 
     async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
-        let spec: NodeSpec = subject.typed()?;
+        let spec: NodeSpec = sound(subject, "k3s")?;
         if !subject.seen_absent
             && let Some(Found { owner: Owner::Foreign(why), .. }) = self.read(subject).await?
         {
@@ -241,7 +269,7 @@ impl Provider for Nodes {
     }
 
     async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
-        let spec: NodeSpec = subject.typed()?;
+        let spec: NodeSpec = sound(subject, "k3s")?;
         self.must("remember", &spec.host, &remember(subject)).await?;
         let changed = |names: &[&str]| fields.iter().any(|field| names.iter().any(|name| field.path.starts_with(name)));
         let joined = found.attributes.get("joined").and_then(Value::as_bool) == Some(true);
@@ -249,7 +277,7 @@ impl Provider for Nodes {
             self.join("join", &spec).await?;
         } else if changed(&["version"]) {
             self.upgrade(&spec).await?;
-        } else if changed(&["disable", "server_url", "installer"]) {
+        } else if changed(&["disable", "server_url", "installer", "program_sha256", "registry"]) {
             self.join("install", &spec).await?;
         } else if changed(&["restart_on"]) {
             self.must("restart", &spec.host, &text::restart(&spec)).await?;
@@ -262,12 +290,12 @@ impl Provider for Nodes {
     }
 
     async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
-        let spec: NodeSpec = subject.typed()?;
+        let spec: NodeSpec = sound(subject, "k3s")?;
         if spec.role == NodeRole::Agent {
             match self.node(&spec).await {
                 Ok(Some(_)) => {
                     self.drain(&spec).await?;
-                    self.kubectl(&spec, &format!("delete node {} --ignore-not-found", quoted(&spec.host))).await?;
+                    self.kubectl(&spec, &format!("delete --ignore-not-found -- node {}", quoted(&spec.host))).await?;
                 }
                 // Nothing there knows it. A server that is away keeps a node that is down until it goes itself.
                 Ok(None) => {}
@@ -286,7 +314,7 @@ impl Provider for Nodes {
     }
 
     async fn settled(&self, subject: &Subject<'_>, _level: Level) -> Result<Settled, Fault> {
-        let spec: NodeSpec = subject.typed()?;
+        let spec: NodeSpec = sound(subject, "k3s")?;
         let node = self.node(&spec).await?;
         if node.as_ref().is_some_and(node_is_ready) {
             return Ok(Settled::Ready(Attributes::from([
@@ -308,6 +336,20 @@ impl Provider for Nodes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_has_one_form() {
+        let good = format!("K10{}::abc123.0123456789abcdef", "a".repeat(64));
+        assert_eq!(token(&format!(" {good}\n")), Some((good.as_str(), "abc123")));
+        for odd in [
+            "K10x::a.b".to_owned(),
+            format!("{good}' ; id; '"),
+            good.replace("abc123", "--all"),
+            good.replace("::", ":"),
+        ] {
+            assert_eq!(token(&odd), None, "{odd}");
+        }
+    }
 
     #[test]
     fn a_unit_that_does_not_run_differs() {

@@ -1,11 +1,18 @@
 //! What is done on a machine to make it a node: POSIX shell, every value quoted.
 
 use super::on_host::MEMORY;
+use super::registry::{self, Pull};
 use super::script::quoted;
 use crate::resource::node::{NodeRole, NodeSpec};
 
-/// Where the installer comes from when it was not brought.
-const INSTALLER_URL: &str = "https://get.k3s.io";
+/// Where the installer comes from when it was not brought: what get.k3s.io serves, as it is at the tag v1.36.3+k3s1. It
+/// installs any version, and holds the k3s program against the hashes of its release.
+const INSTALLER_URL: &str =
+    "https://raw.githubusercontent.com/k3s-io/k3s/5aed4d7beddeb3e67120da477c876ac9efd70318/install.sh";
+/// Its SHA-256: it is run as root.
+const INSTALLER_SHA256: &str = "46177d4c99440b4c0311b67233823a8e8a2fc09693f6c89af1a7161e152fbfad";
+/// Where the k3s program lies.
+const PROGRAM: &str = "/usr/local/bin/k3s";
 /// k3s is given so many seconds to say that it runs.
 const START_SECONDS: u32 = 240;
 
@@ -29,13 +36,15 @@ pub fn look() -> String {
   echo disable=$(grep -o -- '--disable=[a-z-]*' $f | cut -d= -f2 | tr '\n' ' ')
 done
 if command -v k3s >/dev/null 2>&1; then echo version=$(k3s --version 2>/dev/null | awk 'NR == 1 {{print $3}}'); fi
-echo started=$(cat {MEMORY}/started.k3s 2>/dev/null || :)"#
+echo started=$(cat {MEMORY}/started.k3s 2>/dev/null || :)
+{}"#,
+        registry::look()
     )
 }
 
-/// Installs k3s in this role and starts it. `token` is for an agent that joins. Safe to run again; a k3s that runs is
-/// started anew.
-pub fn install(spec: &NodeSpec, token: Option<&str>) -> String {
+/// Installs k3s in this role and starts it. `token` is for an agent that joins, `pull` for a node of a cluster with a
+/// registry. Safe to run again; a k3s that runs is started anew.
+pub fn install(spec: &NodeSpec, token: Option<&str>, pull: Option<&Pull>) -> String {
     let other = match spec.role {
         NodeRole::Server => NodeRole::Agent,
         NodeRole::Agent => NodeRole::Server,
@@ -44,6 +53,10 @@ pub fn install(spec: &NodeSpec, token: Option<&str>) -> String {
         "if test -e /etc/systemd/system/{}.service; then echo \"this machine has another role in a cluster already\"; exit 1; fi\n",
         unit(other)
     );
+    text.push_str("akidb_edge_memory\n");
+    if let (Some(pull), Some(at)) = (pull, &spec.registry) {
+        text.push_str(&pull.admit(at));
+    }
     text.push_str(&format!("export INSTALL_K3S_VERSION={}\n", quoted(&spec.version)));
     text.push_str(&format!("export INSTALL_K3S_EXEC={}\n", quoted(&command(spec))));
     // Started below, so that a start that fails is told apart from an installation that does.
@@ -58,10 +71,16 @@ pub fn install(spec: &NodeSpec, token: Option<&str>) -> String {
     match &spec.installer {
         Some(path) => text.push_str(&format!("INSTALL_K3S_SKIP_DOWNLOAD=true sh {}\n", quoted(path))),
         None => text.push_str(&format!(
-            "i=$(mktemp); trap 'rm -f \"$i\"' EXIT\ncurl -fsSL --retry 3 --connect-timeout 20 -o \"$i\" {INSTALLER_URL}\nsh \"$i\"\n"
+            "i=\"$akidb_edge_run/k3s-install.sh\"\ncurl -fsSL --proto '=https' --retry 3 --connect-timeout 20 -o \"$i\" -- {INSTALLER_URL}\ntest \"$(sha256sum <\"$i\" | cut -c-64)\" = {INSTALLER_SHA256} || {{ echo the installer that came has another hash; exit 1; }}\nsh \"$i\"\n"
         )),
     }
     text.push_str("unset K3S_TOKEN\n");
+    if let Some(sum) = &spec.program_sha256 {
+        text.push_str(&format!(
+            "test \"$(sha256sum <{PROGRAM} | cut -c-64)\" = {} || {{ rm -f {PROGRAM}; echo the k3s program that came has another hash; exit 1; }}\n",
+            quoted(sum)
+        ));
+    }
     text + &restart(spec)
 }
 
@@ -69,7 +88,7 @@ pub fn install(spec: &NodeSpec, token: Option<&str>) -> String {
 pub fn restart(spec: &NodeSpec) -> String {
     let unit = unit(spec.role);
     format!(
-        "timeout {START_SECONDS} systemctl restart {unit} || {{ echo \"{unit} does not start\"; journalctl -u {unit} -n 4 --no-pager -o cat 2>/dev/null || :; exit 1; }}\nmkdir -p {MEMORY}; printf %s {} >{MEMORY}/started.k3s",
+        "timeout {START_SECONDS} systemctl restart {unit} || {{ echo \"{unit} does not start\"; journalctl -u {unit} -n 4 --no-pager -o cat 2>/dev/null || :; exit 1; }}\nakidb_edge_memory; printf %s {} >{MEMORY}/started.k3s",
         quoted(&spec.restart_on)
     )
 }
@@ -83,6 +102,9 @@ fn command(spec: &NodeSpec) -> String {
     words.push(format!("--node-name={}", spec.host));
     words.extend(spec.labels.iter().map(|(key, value)| format!("--node-label={key}={value}")));
     words.extend(spec.taints.iter().map(|taint| format!("--node-taint={taint}")));
+    if spec.registry.is_some() {
+        words.push(format!("--private-registry={}", registry::REGISTRIES));
+    }
     if spec.role == NodeRole::Server {
         words.push("--write-kubeconfig-mode=0600".to_owned());
         words.extend(spec.disable.iter().map(|part| format!("--disable={part}")));
@@ -97,13 +119,16 @@ pub fn uninstall(role: NodeRole) -> String {
         NodeRole::Agent => "/usr/local/bin/k3s-agent-uninstall.sh",
     };
     format!(
-        "if test -x {script}; then {script} >/tmp/.akidb-edge-uninstall 2>&1 || {{ tail -n 5 /tmp/.akidb-edge-uninstall; rm -f /tmp/.akidb-edge-uninstall; exit 1; }}; fi\nrm -f /tmp/.akidb-edge-uninstall /etc/rancher/node/password {MEMORY}/started.k3s\nrmdir /etc/rancher/node /etc/rancher /var/lib/rancher 2>/dev/null || :"
+        "log=\"$akidb_edge_run/uninstall\"\nif test -x {script}; then {script} >\"$log\" 2>&1 || {{ tail -n 5 \"$log\"; exit 1; }}; fi\nrm -f /etc/rancher/node/password {MEMORY}/started.k3s\n{}rmdir /etc/rancher/node /etc/rancher /var/lib/rancher 2>/dev/null || :",
+        registry::dismiss()
     )
 }
 
 /// What helps, by what was said.
 pub fn remedy(said: &str) -> Option<&'static str> {
-    let text = if said.contains("another role") {
+    let text = if said.contains("certificate and login are made with it") {
+        "install it there: apt-get install openssl perl"
+    } else if said.contains("another role") {
         "take it down first (jetson uninstall), then run the same command again"
     } else if said.contains("not authorized") || said.contains("token CA hash") {
         "the server did not take the join token: are the clocks of the devices right (10 minutes), and is this the plan's server?"
@@ -111,6 +136,8 @@ pub fn remedy(said: &str) -> Option<&'static str> {
         "another device had this node name: k3s kubectl delete node NAME on the server, then run the same command again"
     } else if said.contains("Failed to validate connection") || said.contains("connection refused") {
         "the agent cannot reach the server: is port 6443 of the server open for the devices?"
+    } else if said.contains("has another hash") {
+        "nothing of it was run: compare it with the release on GitHub, or bring k3s and its installer with --artifacts"
     } else if said.contains("Download failed") || said.contains("curl:") {
         "the device cannot fetch k3s: look at its network, or bring everything with --artifacts"
     } else if said.contains("does not start") {
@@ -138,20 +165,42 @@ mod tests {
             taints: Vec::new(),
             disable: Vec::new(),
             installer: Some("/var/lib/akidb-edge/k3s-install.sh".into()),
+            program_sha256: None,
+            registry: None,
             restart_on: String::new(),
         }
     }
 
     #[test]
     fn values_are_quoted_twice() {
-        let text = install(&agent(), None);
+        let text = install(&agent(), None, None);
         assert!(text.contains(r#"'\''--node-label=tier=edge'\''\'\'''\''s'\''"#), "{text}");
         assert!(!text.contains("K3S_TOKEN="));
     }
 
     #[test]
+    fn what_is_fetched_is_held_against_its_hash_before_it_runs() {
+        let text = install(&NodeSpec { installer: None, ..agent() }, None, None);
+        let (fetch, check, run) = (text.find(INSTALLER_URL), text.find(INSTALLER_SHA256), text.find("sh \"$i\""));
+        assert!(fetch.is_some() && fetch < check && check < run, "{text}");
+        let pinned = install(&NodeSpec { program_sha256: Some("a".repeat(64)), ..agent() }, None, None);
+        let (check, start) = (pinned.find(&"a".repeat(64)), pinned.find("systemctl restart"));
+        assert!(check.is_some() && check < start, "{pinned}");
+    }
+
+    #[test]
+    fn nothing_is_written_where_others_can_write() {
+        for role in [NodeRole::Server, NodeRole::Agent] {
+            let node = NodeSpec { installer: None, role, ..agent() };
+            for text in [install(&node, None, None), uninstall(role), restart(&node), look()] {
+                assert!(!text.contains("/tmp") && !text.contains("mktemp"), "{text}");
+            }
+        }
+    }
+
+    #[test]
     fn a_token_is_in_the_environment_alone() {
-        let text = install(&agent(), Some("K10secret"));
+        let text = install(&agent(), Some("K10secret"), None);
         let lines: Vec<&str> = text.lines().filter(|line| line.contains("K10secret")).collect();
         assert_eq!(lines, ["export K3S_TOKEN='K10secret'"]);
     }

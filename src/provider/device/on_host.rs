@@ -4,22 +4,27 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Fleet;
 use super::channel::Upload;
-use super::script::quoted;
+use super::script::{last_words, quoted};
 use crate::provider::{Gone, Made, Provider, Subject};
-use crate::resource::{Artefacts, Attributes, Class, Fault, FieldChange, Found, Owner};
+use crate::resource::{Artefacts, Attributes, Class, Fault, FieldChange, Found, Owner, Sound};
 
 /// Where a machine remembers what we made on it, and what was there before.
 pub const MEMORY: &str = "/var/lib/akidb-edge";
 
-/// One kind, in shell lines. Scripts run with `set -eu`; their values are quoted.
+/// Stands before what is looked at after something was made.
+const LOOKED: &str = "akidb-edge-looks-again";
+
+/// One kind, in shell lines. Scripts run with `set -eu`; their values are quoted, and stand behind `--` where a program
+/// reads options.
 pub trait Shell: Send + Sync + 'static {
     /// Its settings.
-    type Spec: DeserializeOwned + Send + Sync;
+    type Spec: DeserializeOwned + Serialize + Sound + Send + Sync;
     /// The program that a fault names.
     const SERVICE: &'static str;
     /// It knows by itself what of it is ours, or brings back what was there before: it is asked to go, whoever made it.
@@ -71,9 +76,7 @@ impl<K: Shell> OnHost<K> {
             return Ok(reply.output);
         }
         let said = reply.output.trim();
-        let last: Vec<&str> = said.lines().rev().take(3).collect();
-        let last: Vec<&str> = last.into_iter().rev().collect();
-        let words = format!("{}: {} (exit status {})", K::host(spec), last.join(" / "), reply.code);
+        let words = format!("{}: {} (exit status {})", K::host(spec), last_words(said, 3), reply.code);
         let fault = Fault::new(Class::Refused, K::SERVICE, operation, "Failed", words);
         let remedy = K::remedy(said).or_else(|| general_remedy(said).map(str::to_owned));
         Err(fault
@@ -88,16 +91,51 @@ impl<K: Shell> OnHost<K> {
                 .next("name the directory with --artifacts"));
         };
         // The first thing that comes to a bare device may lie there until it is put to its place.
-        self.must("upload", spec, &format!("mkdir -p {MEMORY}")).await?;
+        self.must("upload", spec, "akidb_edge_memory").await?;
         self.fleet.upload(K::host(spec), Upload { from, to }).await
     }
 
     async fn put(&self, operation: &str, subject: &Subject<'_>) -> Result<Made, Fault> {
-        let spec: K::Spec = subject.typed()?;
+        let spec: K::Spec = sound(subject, K::SERVICE)?;
         self.bring(&spec).await?;
-        self.must(operation, &spec, &format!("{}\n{}", remember(subject), K::put(&spec))).await?;
+        self.made(operation, &spec, &remember(subject)).await?;
         Ok(Made { id: K::id(&spec), attributes: subject.attributes.clone() })
     }
+
+    /// Makes it, and looks: a program that ended well may have done something else than it was asked for.
+    async fn made(&self, operation: &str, spec: &K::Spec, before: &str) -> Result<(), Fault> {
+        let lines = format!("{before}\nakidb_edge_memory\n{}\necho; echo {LOOKED}\n{}", K::put(spec), K::look(spec));
+        let output = self.must(operation, spec, &lines).await?;
+        let (said, looked) = output.rsplit_once(LOOKED).unwrap_or((&output, ""));
+        let Some(missing) = missing(spec, K::found(spec, looked)) else { return Ok(()) };
+        let words = format!(
+            "{}: the command ended without an error, and {missing} is not as it was asked for: {}",
+            K::host(spec),
+            last_words(said, 2)
+        );
+        Err(Fault::new(Class::Refused, K::SERVICE, operation, "NotDone", words)
+            .next("look at it on the device, then run the same command again"))
+    }
+}
+
+/// The first setting that is not there as it was asked for.
+fn missing<S: Serialize>(spec: &S, found: Option<Value>) -> Option<String> {
+    let Some(found) = found else { return Some("it".to_owned()) };
+    let wanted = serde_json::to_value(spec).unwrap_or_default();
+    let differs = |(key, value): &(&String, &Value)| found.get(key.as_str()) != Some(*value);
+    wanted.as_object().into_iter().flatten().find(differs).map(|(key, _)| key.clone())
+}
+
+/// The settings of a subject, when nothing in them would be taken for something else by a machine. The plan was checked
+/// already; what comes from a journal is checked here.
+///
+/// # Errors
+/// What cannot be sent, and what may stand there.
+pub(super) fn sound<S: DeserializeOwned + Sound>(subject: &Subject<'_>, service: &str) -> Result<S, Fault> {
+    let spec: S = subject.typed()?;
+    let Some(wrong) = spec.wrong().into_iter().next() else { return Ok(spec) };
+    let words = format!("{}: {}: {}", subject.address, wrong.field, wrong.problem);
+    Err(Fault::new(Class::Refused, service, "check", "Unsound", words).next(wrong.next_step))
 }
 
 /// What helps, whatever failed.
@@ -113,7 +151,7 @@ pub(super) fn general_remedy(said: &str) -> Option<&'static str> {
 /// Notes on the machine that this address is ours, before it is made: a destroy takes away only what we brought.
 pub(super) fn remember(subject: &Subject<'_>) -> String {
     let name = quoted(&format!("{}/{}", subject.stack, subject.address));
-    format!("mkdir -p {MEMORY}; grep -qxF {name} {MEMORY}/made 2>/dev/null || echo {name} >>{MEMORY}/made")
+    format!("akidb_edge_memory; grep -qxF -- {name} {MEMORY}/made 2>/dev/null || printf '%s\\n' {name} >>{MEMORY}/made")
 }
 
 /// Prints whether this address is ours.
@@ -127,14 +165,14 @@ pub(super) fn recall(subject: &Subject<'_>) -> String {
 pub(super) fn forget(subject: &Subject<'_>) -> String {
     let name = quoted(&format!("{}/{}", subject.stack, subject.address));
     format!(
-        "if test -e {MEMORY}/made; then grep -vxF {name} {MEMORY}/made >{MEMORY}/made.new || :; mv {MEMORY}/made.new {MEMORY}/made; test -s {MEMORY}/made || rm -f {MEMORY}/made; rmdir {MEMORY}/before {MEMORY} 2>/dev/null || :; fi"
+        "if test -e {MEMORY}/made; then grep -vxF -- {name} {MEMORY}/made >{MEMORY}/made.new || :; mv {MEMORY}/made.new {MEMORY}/made; test -s {MEMORY}/made || rm -f {MEMORY}/made; rmdir {MEMORY}/before {MEMORY} 2>/dev/null || :; fi"
     )
 }
 
 #[async_trait]
 impl<K: Shell> Provider for OnHost<K> {
     async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
-        let spec: K::Spec = subject.typed()?;
+        let spec: K::Spec = sound(subject, K::SERVICE)?;
         let printed = self.must("look", &spec, &format!("{}\n{}", K::look(&spec), recall(subject))).await?;
         let Some(there) = K::found(&spec, &printed) else { return Ok(None) };
         // What was there before us is made right, too; it is not taken away when we go.
@@ -149,14 +187,14 @@ impl<K: Shell> Provider for OnHost<K> {
     }
 
     async fn update(&self, subject: &Subject<'_>, found: &Found, _fields: &[FieldChange]) -> Result<Made, Fault> {
-        let spec: K::Spec = subject.typed()?;
+        let spec: K::Spec = sound(subject, K::SERVICE)?;
         self.bring(&spec).await?;
-        self.must("update", &spec, &K::put(&spec)).await?;
+        self.made("update", &spec, ":").await?;
         Ok(Made { id: found.id.clone(), attributes: found.attributes.clone() })
     }
 
     async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
-        let spec: K::Spec = subject.typed()?;
+        let spec: K::Spec = sound(subject, K::SERVICE)?;
         let ours = if K::ASKED_ALWAYS { "ours=1".to_owned() } else { is_ours(subject) };
         let lines = format!(
             "{ours}\nif test \"${{ours:-}}\" = 1; then\n{}\nelse\n{}\nfi\n{}",
@@ -172,5 +210,5 @@ impl<K: Shell> Provider for OnHost<K> {
 /// Sets the variable `ours`.
 pub(super) fn is_ours(subject: &Subject<'_>) -> String {
     let name = quoted(&format!("{}/{}", subject.stack, subject.address));
-    format!("ours=; if grep -qxF {name} {MEMORY}/made 2>/dev/null; then ours=1; fi")
+    format!("ours=; if grep -qxF -- {name} {MEMORY}/made 2>/dev/null; then ours=1; fi")
 }

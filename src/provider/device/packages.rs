@@ -15,7 +15,7 @@ impl DebianPackages {
     /// Lines that note which packages are not there: those go when we go.
     fn note_missing(spec: &PackagesSpec) -> String {
         format!(
-            "mkdir -p {MEMORY}; for p in {}; do dpkg-query -W -f='${{db:Status-Abbrev}}' \"$p\" 2>/dev/null | grep -q ^ii || : >{MEMORY}/package.$p; done",
+            "for p in {}; do dpkg-query -W -f='${{db:Status-Abbrev}}' -- \"$p\" 2>/dev/null | grep -q '^.i' || : >{MEMORY}/package.$p; done",
             Self::names(spec)
         )
     }
@@ -42,7 +42,7 @@ impl Shell for DebianPackages {
     fn look(spec: &PackagesSpec) -> String {
         // dpkg-query fails for names that it never heard of, and still prints the others.
         format!(
-            "dpkg-query -W -f='${{db:Status-Abbrev}} ${{Package}} ${{Version}}\\n' {} 2>/dev/null || :",
+            "dpkg-query -W -f='${{db:Status-Abbrev}} ${{Package}} ${{Version}}\\n' -- {} 2>/dev/null || :",
             Self::names(spec)
         )
     }
@@ -51,7 +51,9 @@ impl Shell for DebianPackages {
         let mut held: BTreeMap<&str, &str> = BTreeMap::new();
         for line in printed.lines() {
             let mut words = line.split_whitespace();
-            if let (Some("ii"), Some(name), Some(version)) = (words.next(), words.next(), words.next())
+            // The second letter says how it is; the first what somebody wants (`hi`: held by the user, and installed).
+            if let (Some(state), Some(name), Some(version)) = (words.next(), words.next(), words.next())
+                && state.chars().nth(1) == Some('i')
                 && let Some(wanted) = spec.packages.get(name)
             {
                 held.insert(name, if wanted.is_empty() { "" } else { version });
@@ -73,23 +75,24 @@ impl Shell for DebianPackages {
         let note = Self::note_missing(spec);
         if !spec.files.is_empty() {
             let files: Vec<String> = spec.files.iter().map(|file| quoted(file)).collect();
-            return format!("{note}\n{apt} --no-download install {}", files.join(" "));
+            return format!("{note}\n{apt} --no-download install -- {}", files.join(" "));
         }
         let wanted: Vec<String> = spec
             .packages
             .iter()
             .map(|(name, version)| quoted(&if version.is_empty() { name.clone() } else { format!("{name}={version}") }))
             .collect();
-        let install = format!("{apt} --allow-downgrades install {}", wanted.join(" "));
-        // The lists of a new device are empty or old: ask for them only when the packages are not known.
+        let install = format!("{apt} --allow-downgrades install -- {}", wanted.join(" "));
+        // The lists of a new device are empty or old: ask for them only when the packages are not known. One list of
+        // several that cannot be had need not be the one that counts: what counts is whether they are installed then.
         format!(
-            "{note}\n{install} >/tmp/.akidb-edge-apt 2>&1 || {{ {apt} update && {install}; }}\nrm -f /tmp/.akidb-edge-apt"
+            "{note}\nlog=\"$akidb_edge_run/apt\"\nif ! {install} >\"$log\" 2>&1; then\n  {apt} update >\"$log\" 2>&1 || {{ echo 'apt-get update failed:'; grep -a '^[EW]:' \"$log\" | tail -n 3 || :; }}\n  {install}\nfi"
         )
     }
 
     fn remove(spec: &PackagesSpec) -> String {
         format!(
-            "gone=; for p in {}; do if test -e {MEMORY}/package.$p; then gone=\"$gone $p\"; fi; done\nif test -n \"$gone\"; then DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120 remove $gone; for p in $gone; do rm -f {MEMORY}/package.$p; done; fi",
+            "gone=; for p in {}; do if test -e {MEMORY}/package.$p; then gone=\"$gone $p\"; fi; done\nif test -n \"$gone\"; then DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120 remove -- $gone; for p in $gone; do rm -f {MEMORY}/package.$p; done; fi",
             Self::names(spec)
         )
     }
@@ -97,6 +100,8 @@ impl Shell for DebianPackages {
     fn remedy(words: &str) -> Option<String> {
         let text = if words.contains("Could not get lock") || words.contains("lock-frontend") {
             "another apt runs on the device (unattended-upgrades?): wait for it, then run the same command again"
+        } else if words.contains("apt-get update failed") {
+            "apt cannot fetch its lists: look at the device's network and at what apt-get update says there, or bring the packages with --artifacts"
         } else if words.contains("Unable to locate package") || words.contains("has no installation candidate") {
             "the device's repositories do not have it: look at /etc/apt/sources.list.d and the network, or bring the packages with --artifacts"
         } else {

@@ -15,12 +15,12 @@ const FOLLOWS: &str = "/var/lib/akidb-edge/power-mode.auto";
 
 /// Sets the mode `$wanted`. Ids differ per board and release: the device's own table says which one has this name. Some
 /// changes ask for a restart of the device; the answer is no, and the mode stays as it was.
-const SET: &str = r#"if ! nvpmodel -q | grep -qxF "NV Power Mode: $wanted"; then
+const SET: &str = r#"if ! nvpmodel -q | grep -qxF -- "NV Power Mode: $wanted"; then
 modes=$(sed -n 's/^< *POWER_MODEL  *ID=\([0-9]*\)  *NAME=\([^ >]*\).*/\1 \2/p' /etc/nvpmodel.conf)
 id=$(printf '%s\n' "$modes" | while read -r id name; do if test "$name" = "$wanted"; then echo "$id"; fi; done | head -n 1)
 if test -z "$id"; then echo "no power mode $wanted in /etc/nvpmodel.conf; known: $(printf '%s\n' "$modes" | cut -d' ' -f2 | tr '\n' ' ')"; exit 1; fi
 said=$(echo no | nvpmodel -m "$id" 2>&1) || :
-if ! nvpmodel -q | grep -qxF "NV Power Mode: $wanted"; then
+if ! nvpmodel -q | grep -qxF -- "NV Power Mode: $wanted"; then
   case "$said" in *[Rr]eboot*) echo "mode $wanted (nvpmodel -m $id): reboot required";; *) echo "nvpmodel -m $id: $said";; esac
   exit 1
 fi
@@ -54,14 +54,13 @@ impl Shell for PowerModes {
     const ASKED_ALWAYS: bool = true;
 
     fn put(spec: &PowerModeSpec) -> String {
-        let keep =
-            format!("mkdir -p {MEMORY}\ntest -e {BEFORE} || nvpmodel -q | sed -n 's/^NV Power Mode: *//p' >{BEFORE}");
+        let keep = format!("test -e {BEFORE} || nvpmodel -q | sed -n 's/^NV Power Mode: *//p' >{BEFORE}");
         if spec.mode == AUTO {
             return format!("{keep}\n: >{FOLLOWS}");
         }
         // Whoever follows the load would change the mode again before it is taken away.
         format!(
-            "{keep}\nif test -e {FOLLOWS}; then systemctl stop {ADAPTIVE_SERVICE} 2>/dev/null || :; fi\nwanted={}\n{SET}\nrm -f {FOLLOWS}",
+            "{keep}\nif test -e {FOLLOWS}; then systemctl stop -- {ADAPTIVE_SERVICE} 2>/dev/null || :; fi\nwanted={}\n{SET}\nrm -f {FOLLOWS}",
             quoted(&spec.mode)
         )
     }

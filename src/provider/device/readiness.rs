@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::script::last_words;
 use crate::resource::manifest::{ManifestSpec, Readiness};
+use crate::resource::untrusted::line;
 use crate::resource::{Class, Fault};
 
 /// Images come over slow lines to small devices.
@@ -88,7 +90,7 @@ pub fn rollout(object: &Value) -> Verdict {
         ("/spec/replicas", "/status/updatedReplicas", "/status/availableReplicas")
     };
     let (wanted, newest, usable) = (number(object, wanted), number(object, newest), number(object, usable));
-    let old = if daemons { 0 } else { number(object, "/status/replicas") - newest };
+    let old = if daemons { 0 } else { number(object, "/status/replicas").saturating_sub(newest) };
     if newest >= wanted && usable >= wanted && old <= 0 && (!daemons || wanted > 0) {
         return Verdict::Ready;
     }
@@ -104,7 +106,7 @@ pub fn only_on(object: &Value, pods: &[Value], silent: &[String]) -> bool {
     let usable = pods.iter().filter(|pod| condition(pod, "Ready").is_some() && !silent.contains(&on(pod))).count();
     let wanted = number(object, "/status/desiredNumberScheduled");
     let silent = i64::try_from(silent.len()).unwrap_or(i64::MAX);
-    i64::try_from(usable).unwrap_or(0) >= wanted - silent && usable > 0
+    i64::try_from(usable).unwrap_or(0) >= wanted.saturating_sub(silent) && usable > 0
 }
 
 /// A job: complete, failed, or running.
@@ -113,7 +115,7 @@ pub fn job(object: &Value) -> Verdict {
         return Verdict::Ready;
     }
     match condition(object, "Failed") {
-        Some((reason, message)) => Verdict::Failed(format!("{reason}: {message}")),
+        Some((reason, message)) => Verdict::Failed(shown(&format!("{reason}: {message}"))),
         None if number(object, "/status/active") > 0 => Verdict::NotYet("its pod has not ended".to_owned()),
         None => Verdict::NotYet("no pod yet".to_owned()),
     }
@@ -127,9 +129,20 @@ pub fn told(state: &str, pods: &[Value]) -> String {
     }
     let reasons: Vec<String> = reasons
         .into_iter()
+        .take(MOST_REASONS)
         .map(|(reason, pods)| if pods == 1 { reason } else { format!("{pods} pods: {reason}") })
         .collect();
     if reasons.is_empty() { state.to_owned() } else { format!("{state}; {}", reasons.join("; ")) }
+}
+
+/// More of them say nothing new.
+const MOST_REASONS: usize = 5;
+
+/// A cluster's own words, fit to be shown: in one line, and not more than a line.
+fn shown(words: &str) -> String {
+    const LONGEST: usize = 300;
+    let few: String = words.chars().take(LONGEST).collect();
+    line(&few).into_owned()
 }
 
 /// Why a pod does not run: it has no node, or a container waits.
@@ -139,12 +152,12 @@ fn holds_back(pod: &Value) -> Option<String> {
     let homeless = conditions.filter(|one| one.get("type").and_then(Value::as_str) == Some("PodScheduled"));
     let homeless = homeless.filter(|one| one.get("status").and_then(Value::as_str) == Some("False"));
     if let Some(message) = homeless.filter_map(|one| one.get("message")?.as_str()).next() {
-        return Some(format!("Pending: {}", message.split(". preemption").next().unwrap_or(message)));
+        return Some(shown(&format!("Pending: {}", message.split(". preemption").next().unwrap_or(message))));
     }
     let containers = pod.pointer("/status/containerStatuses").and_then(Value::as_array).into_iter().flatten();
     let waits = containers.filter_map(|one| one.pointer("/state/waiting/reason")?.as_str()).next();
     match (waits, phase) {
-        (Some(reason), _) => Some(reason.to_owned()),
+        (Some(reason), _) => Some(shown(reason)),
         (None, Some("Pending")) => Some("Pending: its containers are being made".to_owned()),
         _ => None,
     }
@@ -165,9 +178,9 @@ const GPU: &str = "the GPU is not seen by pods of this node. Was nvidia-containe
 
 /// The fault of a job that failed, with the end of its log.
 pub fn failed(spec: &ManifestSpec, why: &str, log: &str) -> Fault {
-    let tail: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).rev().take(3).collect();
-    let tail: Vec<&str> = tail.into_iter().rev().collect();
-    let said = if tail.is_empty() { String::new() } else { format!("; log: {}", tail.join(" / ")) };
+    let told: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
+    let tail = last_words(&told.join("\n"), 3);
+    let said = if tail.is_empty() { String::new() } else { format!("; log: {tail}") };
     let words = format!("{} failed: {why}{said}", spec.name);
     Fault::new(Class::Refused, "kubernetes", "job", "JobFailed", words).next(GPU)
 }
@@ -205,6 +218,17 @@ mod tests {
         let mut unseen = deployment(3, 3, 3, 3);
         unseen["status"]["observedGeneration"] = 1.into();
         assert!(matches!(rollout(&unseen), Verdict::NotYet(_)));
+    }
+
+    #[test]
+    fn what_a_cluster_says_is_shown_in_few_letters() {
+        let reason = format!("\u{1b}]52;c;x\u{7}{}", "x".repeat(1 << 20));
+        let pod = json!({"status": {"containerStatuses": [{"state": {"waiting": {"reason": reason}}}]}});
+        let said = told("1 of 2 available", &[pod]);
+        assert!(said.len() < 1000 && !said.contains(['\u{1b}', '\u{7}']), "{} bytes", said.len());
+        let failed = json!({"status": {"conditions": [{"type": "Failed", "status": "True", "message": reason}]}});
+        let Verdict::Failed(why) = job(&failed) else { panic!("it failed") };
+        assert!(why.len() < 1000 && !why.contains('\u{1b}'), "{} bytes", why.len());
     }
 
     #[test]

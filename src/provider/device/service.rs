@@ -31,7 +31,7 @@ impl Shell for Services {
     fn look(spec: &ServiceSpec) -> String {
         let unit = quoted(&spec.unit);
         format!(
-            "echo enabled=$(systemctl is-enabled {unit} 2>/dev/null || :)\necho active=$(systemctl is-active {unit} 2>/dev/null || :)\necho started=$(cat {} 2>/dev/null || :)",
+            "echo enabled=$(systemctl is-enabled -- {unit} 2>/dev/null || :)\necho active=$(systemctl is-active -- {unit} 2>/dev/null || :)\necho started=$(cat {} 2>/dev/null || :)",
             Self::started_for(spec)
         )
     }
@@ -56,19 +56,17 @@ impl Shell for Services {
         let restart = quoted(&spec.restart_on);
         let run = if spec.active {
             format!(
-                "if systemctl is-active --quiet {unit} && test \"$(cat {started} 2>/dev/null || :)\" = {restart}; then :; else systemctl restart {unit}; fi"
+                "if systemctl is-active --quiet -- {unit} && test \"$(cat {started} 2>/dev/null || :)\" = {restart}; then :; else systemctl restart -- {unit}; fi"
             )
         } else {
-            format!("systemctl stop {unit}")
+            format!("systemctl stop -- {unit}")
         };
-        format!(
-            "systemctl daemon-reload\nsystemctl {enable} {unit}\n{run}\nmkdir -p {MEMORY}; printf %s {restart} >{started}"
-        )
+        format!("systemctl daemon-reload\nsystemctl {enable} -- {unit}\n{run}\nprintf %s {restart} >{started}")
     }
 
     fn remove(spec: &ServiceSpec) -> String {
         let unit = quoted(&spec.unit);
-        format!("systemctl disable {unit} || :\nsystemctl stop {unit} || :\nrm -f {}", Self::started_for(spec))
+        format!("systemctl disable -- {unit} || :\nsystemctl stop -- {unit} || :\nrm -f {}", Self::started_for(spec))
     }
 
     fn remedy(words: &str) -> Option<String> {

@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::channel::Reply;
+use super::script::lines;
+use crate::resource::words;
+
 /// Prints one line of it. It runs until it is stopped.
 pub const SCRIPT: &str = r#"
 if command -v tegrastats >/dev/null 2>&1; then
@@ -15,6 +19,9 @@ fi
 
 /// Sensors of parts that are switched off say -256.
 const NO_SENSOR: f64 = -200.0;
+
+/// More than any board has.
+const MOST_CPUS: usize = 1024;
 
 /// What a device is busy with.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -34,19 +41,24 @@ pub struct Load {
 }
 
 impl Load {
+    /// From what a device answered to [`SCRIPT`]; none when it did not say.
+    pub fn of(reply: &Reply) -> Option<Self> {
+        lines(&reply.output).get("tegrastats").and_then(|line| Self::read(line))
+    }
+
     /// From one line; none when it is no line of tegrastats.
     pub fn read(line: &str) -> Option<Self> {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let after = |name: &str| words.iter().position(|word| *word == name).and_then(|at| words.get(at + 1)).copied();
-        let (used, all) = after("RAM")?.trim_end_matches("MB").split_once('/')?;
+        let all: Vec<&str> = line.split_whitespace().collect();
+        let after = |name: &str| all.iter().position(|word| *word == name).and_then(|at| all.get(at + 1)).copied();
+        let (used, most) = after("RAM")?.trim_end_matches("MB").split_once('/')?;
         // Boards name the rail of the whole device in three ways.
         let power = ["VDD_IN", "VIN", "VIN_SYS_5V0"].into_iter().find_map(after);
         Some(Self {
             gpu_percent: after("GR3D_FREQ").or_else(|| after("GR3D")).and_then(percent),
             cpu_percent: after("CPU").and_then(cpus),
             ram_used_mib: used.parse().ok(),
-            ram_mib: all.parse().ok(),
-            temperatures: words.iter().filter_map(|word| temperature(word)).collect(),
+            ram_mib: most.parse().ok(),
+            temperatures: all.iter().filter_map(|word| temperature(word)).take(MOST_CPUS).collect(),
             power_mw: power.and_then(|value| value.split("mW").next()?.parse().ok()),
         })
     }
@@ -65,7 +77,7 @@ fn percent(field: &str) -> Option<u8> {
 /// `[2%@729,off,0%@729]` or `[2%,off]@729`.
 fn cpus(field: &str) -> Option<u8> {
     let inside = field.strip_prefix('[')?.split(']').next()?;
-    let on: Vec<u32> = inside.split(',').filter_map(percent).map(u32::from).collect();
+    let on: Vec<u32> = inside.split(',').take(MOST_CPUS).filter_map(percent).map(u32::from).collect();
     let count = u32::try_from(on.len()).ok().filter(|count| *count > 0)?;
     u8::try_from(on.iter().sum::<u32>() / count).ok()
 }
@@ -74,7 +86,8 @@ fn cpus(field: &str) -> Option<u8> {
 fn temperature(word: &str) -> Option<(String, f64)> {
     let (name, value) = word.split_once('@')?;
     let degrees: f64 = value.split('/').next()?.strip_suffix('C')?.parse().ok()?;
-    (degrees > NO_SENSOR).then(|| (name.to_lowercase(), degrees))
+    // A name is letters and digits: it is shown.
+    (degrees > NO_SENSOR && degrees.is_finite() && words::power_mode(name)).then(|| (name.to_lowercase(), degrees))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::plan::yaml;
+use crate::provider::device::Taken;
 
 /// The lists of a kubeconfig.
 const LISTS: [&str; 3] = ["clusters", "contexts", "users"];
@@ -18,21 +19,14 @@ pub struct Fetched {
     entries: [Value; 3],
 }
 
-/// k3s calls everything `default` and writes an address of its own: name and address are set.
-///
-/// # Errors
-/// What is wrong with its shape; never what it holds.
-pub fn named(text: &str, address: &str, name: &str) -> Result<Fetched, String> {
-    let read = yaml(text).map_err(|_| "it is no YAML".to_owned())?;
-    let inner = |list: &str, field: &str| {
-        let found = read.pointer(&format!("/{list}/0/{field}")).cloned();
-        found.ok_or_else(|| format!("it has no {list} with {field}"))
-    };
-    let (mut cluster, user) = (inner("clusters", "cluster")?, inner("users", "user")?);
-    let server = cluster.get("server").and_then(Value::as_str).ok_or("its cluster has no server")?;
-    let port = server.rsplit(':').next().filter(|port| port.parse::<u16>().is_ok()).unwrap_or("6443");
+/// k3s calls everything `default` and writes an address of its own: name and address are set by who asks.
+pub fn named(taken: &Taken, address: &str, name: &str) -> Fetched {
     let address = if address.contains(':') { format!("[{address}]") } else { address.to_owned() };
-    cluster["server"] = json!(format!("https://{address}:{port}"));
+    let cluster = json!({
+        "certificate-authority-data": taken.authority,
+        "server": format!("https://{address}:{}", taken.port),
+    });
+    let user = json!({"client-certificate-data": taken.certificate, "client-key-data": taken.key});
     let entries = [
         json!({"name": name, "cluster": cluster}),
         json!({"name": name, "context": {"cluster": name, "user": name}}),
@@ -43,7 +37,7 @@ pub fn named(text: &str, address: &str, name: &str) -> Result<Fetched, String> {
         text.push_str(&format!("{list}:\n{}", item(entry, "")));
     }
     text.push_str(&format!("current-context: {}\n", json!(name)));
-    Ok(Fetched { name: name.to_owned(), text, entries })
+    Fetched { name: name.to_owned(), text, entries }
 }
 
 /// An entry as an item of a block list. JSON is YAML: values need no other quotes.
@@ -150,12 +144,14 @@ fn without(lines: &[String], indent: &str, name: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    const K3S: &str = "apiVersion: v1\nclusters:\n- cluster:\n    certificate-authority-data: QUJD\n    server: https://127.0.0.1:6443\n  name: default\ncontexts:\n- context:\n    cluster: default\n    user: default\n  name: default\ncurrent-context: default\nkind: Config\npreferences: {}\nusers:\n- name: default\n  user:\n    client-certificate-data: REVG\n    client-key-data: R0hJ\n";
-
     const OWN: &str = "# my clusters\napiVersion: v1\nkind: Config\nclusters:\n  - name: prod # the real one\n    cluster: {server: 'https://prod:6443'}\n  - cluster:\n      server: https://old:6443\n    name: edge\ncontexts:\n  - name: prod\n    context: {cluster: prod, user: me}\ncurrent-context: prod\nusers:\n  - name: me\n    user:\n      token: abc\n";
 
+    fn taken() -> Taken {
+        Taken { authority: "QUJD".to_owned(), certificate: "REVG".to_owned(), key: "R0hJ".to_owned(), port: 6443 }
+    }
+
     fn fetched() -> Fetched {
-        named(K3S, "10.77.1.11", "edge").expect("a kubeconfig of k3s")
+        named(&taken(), "10.77.1.11", "edge")
     }
 
     #[test]
@@ -163,9 +159,10 @@ mod tests {
         let read = yaml(&fetched().text).expect("YAML");
         assert_eq!(read["clusters"][0]["cluster"]["server"], "https://10.77.1.11:6443");
         assert_eq!(read["contexts"][0]["context"], json!({"cluster": "edge", "user": "edge"}));
-        assert_eq!(read["users"][0]["user"]["client-key-data"], "R0hJ");
+        assert_eq!(read["users"][0]["user"].as_object().map(serde_json::Map::len), Some(2));
         assert_eq!(read["current-context"], "edge");
-        assert_eq!(named("a: 1", "x", "edge").unwrap_err(), "it has no clusters with cluster");
+        let six = named(&taken(), "fd78::11", "edge");
+        assert!(six.text.contains("\"https://[fd78::11]:6443\""), "{}", six.text);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::devices::DevicesArgs;
 use crate::commands::Context;
 use crate::exit::{self, Failure};
+use crate::provider::device::Taken;
 
 /// Fetch the cluster's credentials and merge them into ~/.kube/config (or the first file of $KUBECONFIG).
 #[derive(Debug, clap::Args)]
@@ -49,9 +50,14 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     }
     // What the file holds is never shown: only what is wrong with its shape.
     let address = devices.host(&server).map(|host| host.address.clone()).unwrap_or_default();
-    let fetched = merge::named(&reply.output, &address, &name).map_err(|why| {
-        Failure::error(format!("{server}: {THERE} is no kubeconfig: {why}"), "look at it on the device")
+    let taken = Taken::of(&reply, crate::plan::yaml).map_err(|why| {
+        Failure::error(
+            format!("{server}: {THERE} is not taken over: {why}; nothing was written"),
+            "only the authority, a client certificate, its key and the server's port are taken from a device: look at \
+             the file there, and at who changed it",
+        )
     })?;
+    let fetched = merge::named(&taken, &address, &name);
     if args.out.as_deref() == Some(Path::new("-")) {
         crate::report::put(fetched.text.trim_end());
         return Ok(exit::DONE);

@@ -18,7 +18,7 @@ use futures::future::BoxFuture;
 use tokio::sync::Mutex;
 
 use super::account::Source;
-use crate::resource::{Class, Fault};
+use crate::resource::{Class, Fault, Untrusted};
 
 pub use agents::region_of_instance;
 pub use means::{Means, Person};
@@ -105,6 +105,6 @@ fn got<'a>(source: &'a Source, means: &'a Means, again: bool) -> BoxFuture<'a, R
 }
 
 /// There are no credentials, or not valid ones.
-fn refused(operation: &str, code: &str, problem: impl Into<String>, next: impl Into<String>) -> Fault {
+fn refused(operation: &str, code: &str, problem: impl Into<Untrusted>, next: impl Into<String>) -> Fault {
     Fault::new(Class::Credentials, SERVICE, operation, code, problem).next(next)
 }

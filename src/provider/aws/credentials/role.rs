@@ -65,8 +65,12 @@ fn explained(mut fault: Fault, role: &Role, means: &Means) -> Fault {
         Class::Denied => {
             fault.message = format!(
                 "role {} of profile {} cannot be assumed with {}: {}",
-                role.arn, role.profile, role.by, fault.message
-            );
+                role.arn,
+                role.profile,
+                role.by,
+                fault.message.text()
+            )
+            .into();
             let mfa = if role.mfa.is_some() { ", and that the MFA code is the current one" } else { "" };
             fault.class = Class::Credentials;
             fault.next(format!("check the trust policy of the role, and role_arn, external_id and mfa_serial of profile {} in {config}{mfa}", role.profile))
@@ -74,8 +78,12 @@ fn explained(mut fault: Fault, role: &Role, means: &Means) -> Fault {
         Class::Credentials => {
             fault.message = format!(
                 "role {} of profile {}: {} are not accepted: {}",
-                role.arn, role.profile, role.by, fault.message
-            );
+                role.arn,
+                role.profile,
+                role.by,
+                fault.message.text()
+            )
+            .into();
             fault.next(role.by.renewal(&means.account.environment))
         }
         _ => fault,
@@ -116,7 +124,7 @@ pub async fn for_token(
         if matches!(fault.class, Class::Retry | Class::Unreachable) {
             return fault;
         }
-        let problem = format!("{source}: {}: {}", fault.code, fault.message);
+        let problem = format!("{source}: {}: {}", fault.code, fault.message.text());
         refused(operation, &fault.code, problem, source.renewal(&means.account.environment))
     })?;
     keys(answer.credentials, operation)

@@ -126,7 +126,7 @@ impl Provider for Distributions {
         match write::remove(self.client(), &id).await {
             Err(fault) if fault.class == Class::Missing => Ok(Gone::Gone),
             Err(fault) if fault.code == "DistributionNotDisabled" || fault.code.ends_with("InUse") => {
-                Ok(Gone::Deferred(fault.message))
+                Ok(Gone::Deferred(fault.message.text()))
             }
             other => other,
         }

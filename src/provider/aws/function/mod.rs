@@ -127,7 +127,7 @@ pub fn standing(
 /// Every other fault.
 pub fn gone(answer: Result<(), Fault>) -> Result<Gone, Fault> {
     match answer {
-        Err(fault) if fault.class == Class::Deferred => Ok(Gone::Deferred(fault.message)),
+        Err(fault) if fault.class == Class::Deferred => Ok(Gone::Deferred(fault.message.text())),
         other => optional(other).map(|_| Gone::Gone),
     }
 }

@@ -109,7 +109,7 @@ fn refusal(
     };
     let mut fault = fault_of("route53", CHANGE, error);
     if !words.is_empty() {
-        fault.message = words;
+        fault.message = words.into();
     }
     fault
 }

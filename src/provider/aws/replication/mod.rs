@@ -111,7 +111,7 @@ impl Replications {
 }
 
 fn advised(spec: &ReplicationSpec, fault: Fault) -> Fault {
-    if fault.message.to_lowercase().contains("versioning") {
+    if fault.message.text().to_lowercase().contains("versioning") {
         let all = destinations(spec).join(", ");
         return fault.next(format!("turn versioning on in {} and in its destinations ({all}) first", spec.source));
     }

@@ -2,7 +2,7 @@
 
 use super::{Severity, Wanted};
 use crate::provider::device::facts::{Facts, known_releases};
-use crate::resource::jetpack;
+use crate::resource::{Untrusted, jetpack};
 
 /// What a rule says: problem and remedy.
 pub type Said = Option<(String, String)>;
@@ -44,12 +44,13 @@ fn release(facts: &Facts, wanted: &Wanted) -> Said {
             "it is no Jetson: /etc/nv_tegra_release is not there",
             "leave `jetpack` out of the plan for other machines, or flash the device (NVIDIA SDK Manager)",
         ),
-        None => {
-            say(format!("L4T {} is not known", facts.l4t), format!("flash a release that is: {}", known_releases()))
-        }
+        None => say(
+            format!("L4T {} is not known", facts.l4t.line()),
+            format!("flash a release that is: {}", known_releases()),
+        ),
         Some(there) if there == plan || there.strip_prefix(plan).is_some_and(|rest| rest.starts_with('.')) => None,
         Some(there) => say(
-            format!("JetPack {there} (L4T {}), the plan is for {plan}", facts.l4t),
+            format!("JetPack {there} (L4T {}), the plan is for {plan}", facts.l4t.line()),
             match jetpack::target(there) {
                 Some(_) => {
                     format!("flash JetPack {plan} (NVIDIA SDK Manager), or write jetpack: \"{there}\" in the plan")
@@ -91,7 +92,7 @@ fn modules(facts: &Facts, wanted: &Wanted) -> Said {
     }
     let settings: Vec<String> = missing.iter().map(|name| format!("{}=m", setting(name))).collect();
     say(
-        format!("the kernel {} cannot load {}, which k3s needs", facts.kernel, missing.join(", ")),
+        format!("the kernel {} cannot load {}, which k3s needs", facts.kernel.line(), missing.join(", ")),
         format!(
             "sudo apt-get install --reinstall nvidia-l4t-kernel; if they are still missing, build the kernel of this release with {} (NVIDIA's guide, Kernel Customization)",
             settings.join(" ")
@@ -141,7 +142,7 @@ fn disk(facts: &Facts, from_gib: u64, below_gib: u64) -> Said {
 
 fn root_on_sd(facts: &Facts, _wanted: &Wanted) -> Said {
     facts.root_device.starts_with("/dev/mmcblk").then_some(())?;
-    let problem = format!("the system runs from an SD card ({}): slow, and it wears out", facts.root_device);
+    let problem = format!("the system runs from an SD card ({}): slow, and it wears out", facts.root_device.line());
     if facts.nvme {
         return say(
             problem,
@@ -161,12 +162,12 @@ fn memory(facts: &Facts, _wanted: &Wanted) -> Said {
 }
 
 fn clock(facts: &Facts, wanted: &Wanted, from: i64, below: i64) -> Said {
-    let skew = facts.clock - wanted.now;
-    let within = facts.clock > 0 && skew.abs() >= from && skew.abs() < below;
+    let skew = facts.clock.saturating_sub(wanted.now);
+    let within = facts.clock > 0 && skew.saturating_abs() >= from && skew.saturating_abs() < below;
     within.then_some(())?;
     let way = if skew < 0 { "behind" } else { "ahead of" };
     say(
-        format!("its clock is {} s {way} this machine's: certificates and tokens are refused", skew.abs()),
+        format!("its clock is {} s {way} this machine's: certificates and tokens are refused", skew.saturating_abs()),
         "sudo timedatectl set-ntp true; without a network: sudo date -u -s @$(date +%s), with the seconds of this machine",
     )
 }
@@ -188,27 +189,27 @@ fn hot(facts: &Facts, wanted: &Wanted) -> Said {
 
 fn power_mode_unknown(facts: &Facts, wanted: &Wanted) -> Said {
     let mode = wanted.power_mode.as_deref().filter(|mode| *mode != "auto")?;
-    (!facts.power_modes.iter().any(|known| known == mode)).then_some(())?;
+    (!facts.power_modes.iter().any(|known| *known == *mode)).then_some(())?;
     say(
         format!("the plan wants power mode {mode}, which this device does not have"),
-        format!("write one of: {}", facts.power_modes.join(", ")),
+        format!("write one of: {}", facts.power_modes.iter().map(Untrusted::line).collect::<Vec<_>>().join(", ")),
     )
 }
 
 fn power_mode(facts: &Facts, wanted: &Wanted) -> Said {
     let mode = wanted.power_mode.as_deref().filter(|mode| *mode != "auto")?;
-    (facts.power_mode != mode && facts.power_modes.iter().any(|known| known == mode)).then_some(())?;
+    (facts.power_mode != mode && facts.power_modes.iter().any(|known| *known == *mode)).then_some(())?;
     say(
-        format!("power mode {}, the plan wants {mode}", facts.power_mode),
+        format!("power mode {}, the plan wants {mode}", facts.power_mode.line()),
         format!("akidb-edge jetson power --mode {mode} --host {}", wanted.host),
     )
 }
 
 fn adaptive_power(facts: &Facts, wanted: &Wanted) -> Said {
-    let follows = facts.units.get("akidb-adaptive-power").is_some_and(|state| state == "active");
+    let follows = facts.units.get("akidb-adaptive-power").is_some_and(|state| *state == "active");
     (wanted.power_mode.as_deref() == Some("auto") && !follows).then_some(())?;
     say(
-        format!("the plan wants power mode auto; nothing follows the load, mode {} stays", facts.power_mode),
+        format!("the plan wants power mode auto; nothing follows the load, mode {} stays", facts.power_mode.line()),
         format!("akidb-edge jetson power --mode auto --host {}", wanted.host),
     )
 }
@@ -216,11 +217,14 @@ fn adaptive_power(facts: &Facts, wanted: &Wanted) -> Said {
 fn k3s_version(facts: &Facts, wanted: &Wanted) -> Said {
     let version = wanted.k3s.as_deref()?;
     (!facts.k3s.is_empty() && facts.k3s != version).then_some(())?;
-    say(format!("k3s {}, the plan wants {version}", facts.k3s), "akidb-edge jetson provision brings the plan's version")
+    say(
+        format!("k3s {}, the plan wants {version}", facts.k3s.line()),
+        "akidb-edge jetson provision brings the plan's version",
+    )
 }
 
 fn running(facts: &Facts) -> bool {
-    ["k3s", "k3s-agent"].iter().any(|unit| facts.units.get(*unit).is_some_and(|state| state == "active"))
+    ["k3s", "k3s-agent"].iter().any(|unit| facts.units.get(*unit).is_some_and(|state| *state == "active"))
 }
 
 fn k3s_down(facts: &Facts, wanted: &Wanted) -> Said {
@@ -251,7 +255,7 @@ fn toolkit_after_k3s(facts: &Facts, _wanted: &Wanted) -> Said {
 
 fn docker(facts: &Facts, wanted: &Wanted) -> Said {
     wanted.k3s.as_ref()?;
-    let there = facts.packages.contains_key("docker.io") || facts.units.get("docker").is_some_and(|is| is == "active");
+    let there = facts.packages.contains_key("docker.io") || facts.units.get("docker").is_some_and(|is| *is == "active");
     there.then_some(())?;
     say(
         "Docker is installed; k3s has a containerd of its own and does not use it",

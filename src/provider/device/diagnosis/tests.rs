@@ -4,25 +4,25 @@ use super::*;
 /// A device with nothing to say about.
 fn sound() -> Facts {
     Facts {
-        l4t: "36.4.3".to_owned(),
-        kernel: "5.15.148-tegra".to_owned(),
+        l4t: "36.4.3".into(),
+        kernel: "5.15.148-tegra".into(),
         memory_kib: 7_800_000,
         memory_free_kib: 6_000_000,
         disk_kib: 400 << 20,
         disk_free_kib: 300 << 20,
-        root_device: "/dev/nvme0n1p1".to_owned(),
+        root_device: "/dev/nvme0n1p1".into(),
         nvme: true,
         modules: ["br_netfilter", "overlay", "ip_tables", "nf_tables", "vxlan", "xt_comment"]
             .map(|name| (name.to_owned(), true))
             .into(),
-        iptables: "nf_tables".to_owned(),
-        power_mode: "15W".to_owned(),
-        power_modes: vec!["15W".to_owned(), "25W".to_owned()],
+        iptables: "nf_tables",
+        power_mode: "15W".into(),
+        power_modes: vec!["15W".into(), "25W".into()],
         temperatures: [("gpu-thermal".to_owned(), 48)].into(),
-        packages: [(TOOLKIT.to_owned(), "1.17.4-1".to_owned())].into(),
-        k3s: "v1.36.3+k3s1".to_owned(),
+        packages: [(TOOLKIT.to_owned(), "1.17.4-1".into())].into(),
+        k3s: "v1.36.3+k3s1".into(),
         k3s_nvidia: true,
-        units: [("k3s".to_owned(), "active".to_owned())].into(),
+        units: [("k3s".to_owned(), "active".into())].into(),
         clock: 1_000_000,
         ..Facts::default()
     }
@@ -55,9 +55,9 @@ fn a_sound_device_has_no_finding() {
 
 #[test]
 fn each_rule_speaks_for_itself() {
-    assert_eq!(rules(|facts| facts.l4t = "35.4.1".to_owned()), ["jetpack"]);
-    assert_eq!(rules(|facts| facts.l4t = String::new()), ["jetpack"]);
-    assert_eq!(rules(|facts| facts.l4t = "39.2.0".to_owned()), ["jetpack"]);
+    assert_eq!(rules(|facts| facts.l4t = "35.4.1".into()), ["jetpack"]);
+    assert_eq!(rules(|facts| facts.l4t = "".into()), ["jetpack"]);
+    assert_eq!(rules(|facts| facts.l4t = "39.2.0".into()), ["jetpack"]);
     assert_eq!(
         rules(|facts| {
             facts.modules.insert("vxlan".to_owned(), false);
@@ -73,7 +73,7 @@ fn each_rule_speaks_for_itself() {
     assert_eq!(rules(|facts| facts.rules = (3, 40)), ["iptables-both"]);
     assert_eq!(rules(|facts| facts.disk_free_kib = 1 << 20), ["disk-full"]);
     assert_eq!(rules(|facts| facts.disk_free_kib = 9 << 20), ["disk-low"]);
-    assert_eq!(rules(|facts| facts.root_device = "/dev/mmcblk0p1".to_owned()), ["root-on-sd"]);
+    assert_eq!(rules(|facts| facts.root_device = "/dev/mmcblk0p1".into()), ["root-on-sd"]);
     assert_eq!(rules(|facts| facts.memory_free_kib = 500_000), ["memory"]);
     assert_eq!(rules(|facts| facts.clock -= 400), ["clock-wrong"]);
     assert_eq!(rules(|facts| facts.clock += 20), ["clock-skew"]);
@@ -83,14 +83,20 @@ fn each_rule_speaks_for_itself() {
         }),
         ["hot"]
     );
-    assert_eq!(rules(|facts| facts.power_modes = vec!["10W".to_owned()]), ["power-mode-unknown"]);
-    assert_eq!(rules(|facts| facts.power_mode = "25W".to_owned()), ["power-mode"]);
-    assert_eq!(rules(|facts| facts.k3s = "v1.30.0+k3s1".to_owned()), ["k3s-version"]);
+    assert_eq!(rules(|facts| facts.power_modes = vec!["10W".into()]), ["power-mode-unknown"]);
+    assert_eq!(rules(|facts| facts.power_mode = "25W".into()), ["power-mode"]);
+    assert_eq!(rules(|facts| facts.k3s = "v1.30.0+k3s1".into()), ["k3s-version"]);
     assert_eq!(rules(|facts| facts.units = Default::default()), ["k3s-down"]);
     assert_eq!(rules(|facts| facts.packages = Default::default()), ["toolkit-missing"]);
     assert_eq!(rules(|facts| facts.k3s_nvidia = false), ["toolkit-after-k3s"]);
-    assert_eq!(rules(|facts| drop(facts.packages.insert("docker.io".to_owned(), "27".to_owned()))), ["docker"]);
+    assert_eq!(rules(|facts| drop(facts.packages.insert("docker.io".to_owned(), "27".into()))), ["docker"]);
     assert_eq!(rules(|facts| facts.swap_kib = 3_900_000), ["swap"]);
+}
+
+#[test]
+fn a_clock_beyond_all_bounds_is_a_wrong_clock() {
+    assert_eq!(rules(|facts| facts.clock = i64::MAX), ["clock-wrong"]);
+    assert_eq!(rules(|facts| facts.clock = i64::MIN), Vec::<&str>::new());
 }
 
 #[test]
@@ -98,7 +104,7 @@ fn auto_needs_somebody_who_follows() {
     let auto = Wanted { power_mode: Some("auto".to_owned()), ..wanted() };
     assert_eq!(diagnose(&sound(), &auto)[0].rule, "adaptive-power");
     let mut facts = sound();
-    facts.units.insert("akidb-adaptive-power".to_owned(), "active".to_owned());
+    facts.units.insert("akidb-adaptive-power".to_owned(), "active".into());
     assert_eq!(diagnose(&facts, &auto), Vec::new());
 }
 
@@ -106,7 +112,7 @@ fn auto_needs_somebody_who_follows() {
 fn the_worst_comes_first_and_legacy_needs_its_own_modules() {
     let mut facts = sound();
     (facts.swap_kib, facts.clock) = (1_000, facts.clock + 20);
-    facts.iptables = "legacy".to_owned();
+    facts.iptables = "legacy";
     facts.modules.insert("ip_tables".to_owned(), false);
     let found = diagnose(&facts, &wanted());
     let rules: Vec<&str> = found.iter().map(|finding| finding.rule).collect();

@@ -1,0 +1,111 @@
+//! Every word of a plan's devices is looked at where the plan says it, before anything is connected.
+
+use super::super::Builder;
+use crate::plan::Step;
+use crate::plan::jetson::{JetsonStep, TOOLKIT_KEY_URL};
+use crate::resource::account::AccountSpec;
+use crate::resource::file::FileSpec;
+use crate::resource::host::HostSpec;
+use crate::resource::image::ImageSpec;
+use crate::resource::manifest::ManifestSpec;
+use crate::resource::node::NodeSpec;
+use crate::resource::packages::PackagesSpec;
+use crate::resource::power_mode::PowerModeSpec;
+use crate::resource::service::ServiceSpec;
+use crate::resource::words::{self, Look};
+use crate::resource::{Kind, Resource, Sound, Wrong};
+
+/// Complains of what is wrong, each at its own line of the plan.
+pub fn complain(builder: &mut Builder<'_>, step: &Step, below: &str, wrong: Vec<Wrong>) {
+    for Wrong { field, problem, next_step } in wrong {
+        let path = if below.is_empty() { field.clone() } else { format!("{below}.{field}") };
+        builder.complain(step, &path, format!("{field}: {problem}"), next_step);
+    }
+}
+
+/// Complains of a resource.
+pub fn resource(builder: &mut Builder<'_>, step: &Step, below: &str, resource: &Resource) {
+    complain(builder, step, below, wrong(resource));
+}
+
+fn wrong(resource: &Resource) -> Vec<Wrong> {
+    fn of<S: Sound + serde::de::DeserializeOwned>(resource: &Resource) -> Vec<Wrong> {
+        resource.typed::<S>().map(|spec| spec.wrong()).unwrap_or_default()
+    }
+    match resource.kind {
+        Kind::Host => of::<HostSpec>(resource),
+        Kind::File => of::<FileSpec>(resource),
+        Kind::Account => of::<AccountSpec>(resource),
+        Kind::Packages => of::<PackagesSpec>(resource),
+        Kind::Service => of::<ServiceSpec>(resource),
+        Kind::PowerMode => of::<PowerModeSpec>(resource),
+        Kind::Node => of::<NodeSpec>(resource),
+        Kind::Image => of::<ImageSpec>(resource),
+        Kind::Manifest => of::<ManifestSpec>(resource),
+        _ => Vec::new(),
+    }
+}
+
+/// Complains of what stands in the plan alone: toolkit, registry, GPU.
+pub fn settings(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep) {
+    let mut look = Look::default();
+    if let Some(toolkit) = &plan.toolkit {
+        let version = &toolkit.version;
+        let fits = version.is_empty() || words::package_version(version);
+        look.must("toolkit.version", version, fits, words::PACKAGE_VERSION);
+        look.must("toolkit.repository", &toolkit.repository, repository(&toolkit.repository), REPOSITORY);
+        look.must("toolkit.key_url", &toolkit.key_url, words::url(&toolkit.key_url), words::URL);
+        let sum = toolkit.key_sha256.as_deref().unwrap_or_default();
+        let known = toolkit.key_url == TOOLKIT_KEY_URL && sum.is_empty();
+        look.must("toolkit.key_sha256", sum, known || words::sha256(sum), KEY_SHA256);
+    }
+    if let Some(registry) = plan.k3s.as_ref().and_then(|k3s| k3s.registry.as_ref()) {
+        look.must("k3s.registry.image", &registry.image, words::image(&registry.image), words::IMAGE);
+    }
+    if let Some(gpu) = &plan.gpu {
+        look.must("gpu.runtime_class", &gpu.runtime_class, words::object_name(&gpu.runtime_class), words::OBJECT_NAME);
+        look.must("gpu.device_plugin", &gpu.device_plugin, words::image(&gpu.device_plugin), words::IMAGE);
+        if let Some(image) = &gpu.proof_image {
+            look.must("gpu.proof_image", image, words::image(image), words::IMAGE);
+        }
+        look.must("gpu.proof_says", &gpu.proof_says, says(&gpu.proof_says), words::LINE);
+    }
+    complain(builder, step, "", look.done());
+}
+
+fn says(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 200 && words::line(text)
+}
+
+/// One line of apt, over HTTPS, whose packages are signed by a key of its own.
+fn repository(text: &str) -> bool {
+    let options = text.strip_prefix("deb [").and_then(|rest| rest.split_once("] "));
+    let Some((options, place)) = options else { return false };
+    let known = |option: &str| option.starts_with("signed-by=/") || option.starts_with("arch=");
+    let signed = options.contains("signed-by=/") && options.split(' ').all(known);
+    signed && place.starts_with("https://") && words::line(text) && !text.contains('\t')
+}
+
+const REPOSITORY: &str = "write one line: deb [signed-by=/usr/share/keyrings/…] https://…; without signed-by, or with trusted=yes, anybody on the way could be the repository";
+const KEY_SHA256: &str =
+    "write what sha256sum prints for the key of that repository: it decides which packages are installed as root";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repository_is_signed() {
+        assert!(repository("deb [signed-by=/usr/share/keyrings/x.asc] https://a.b/deb/$(ARCH) /"));
+        for odd in [
+            "deb https://a.b/deb /",
+            "deb [trusted=yes] https://a.b/deb /",
+            "deb [signed-by=/k trusted=yes] https://a.b/deb /",
+            "deb [signed-by=/k] http://a.b/deb /",
+            "deb [signed-by=/k] https://a.b/deb /\ndeb [trusted=yes] http://c /",
+            "",
+        ] {
+            assert!(!repository(odd), "{odd:?}");
+        }
+    }
+}

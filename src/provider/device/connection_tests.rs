@@ -1,0 +1,77 @@
+//! The loop of the far side, run here: what it takes for a script, a path and a file.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::LOOP;
+
+/// Runs the loop over these frames; what it said. `/run` is a directory of the test.
+fn looped(folder: &Path, frames: &[u8]) -> String {
+    let text = LOOP.replace("/run/akidb-edge.", &format!("{}/akidb-edge.", folder.display()));
+    let mut shell = Command::new("sh")
+        .args(["-c", &text])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("sh runs");
+    shell.stdin.take().expect("a pipe").write_all(frames).expect("it reads");
+    let output = shell.wait_with_output().expect("it ends");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+fn put(path: &Path, bytes: &[u8], claimed: usize) -> Vec<u8> {
+    let path = path.as_os_str().as_encoded_bytes();
+    let mut frame = format!("put {claimed} mark {}\n", path.len()).into_bytes();
+    frame.extend_from_slice(path);
+    frame.extend_from_slice(bytes);
+    frame
+}
+
+fn run(script: &str) -> Vec<u8> {
+    format!("run {} mark -\n{script}", script.len()).into_bytes()
+}
+
+/// What lies in a directory.
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .expect("a directory")
+        .flatten()
+        .map(|file| file.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_path_is_so_many_bytes_and_no_part_of_the_frame() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let odd = folder.path().join("a b\nrun 9 mark -\ntouch x $(id) 'y' ");
+    let said = looped(folder.path(), &[put(&odd, b"hello\nworld", 11), run("echo goes on")].concat());
+    assert_eq!(said, "akidb-edge-ready\nmark 0\nmark\ngoes on\nmark\n");
+    assert_eq!(std::fs::read(&odd).expect("the file"), b"hello\nworld");
+    assert_eq!(names(folder.path()).len(), 1, "nothing else is left: {:?}", names(folder.path()));
+}
+
+#[test]
+fn a_file_that_is_not_whole_is_not_left() {
+    let folder = tempfile::tempdir().expect("a directory");
+    // The connection ends in the middle.
+    let said = looped(folder.path(), &put(&folder.path().join("half"), b"hello", 100));
+    assert!(said.contains("mark 1\n"), "{said}");
+    // It cannot be written: its bytes are no frames.
+    let nowhere = folder.path().join("nowhere/x");
+    let said = looped(folder.path(), &[put(&nowhere, b"run 1 mark -\nx", 14), run("echo goes on")].concat());
+    assert!(said.contains("mark 1\n") && said.ends_with("mark\ngoes on\nmark\n"), "{said}");
+    assert_eq!(names(folder.path()), Vec::<String>::new());
+}
+
+#[test]
+fn scripts_have_a_directory_of_their_own_and_a_path_of_the_system() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let said = looped(folder.path(), &run("stat -c %a \"$akidb_edge_run\"; echo $PATH; cat"));
+    let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    assert_eq!(said, format!("akidb-edge-ready\n700\n{path}\nmark\n"));
+    assert_eq!(names(folder.path()), Vec::<String>::new(), "it goes with the connection");
+}

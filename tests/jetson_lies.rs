@@ -1,0 +1,287 @@
+//! Devices that lie: a stand-in for ssh plays a device that answers what it wants. Needs no laboratory and no root.
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use support::cli::{Output, bare, finish};
+
+/// Plays ssh, its login and the loop behind it. ANSWER and GREETING are shell lines.
+const SSH: &str = r#"#!/bin/sh
+answer() {
+ANSWER
+}
+printf '%s\n' "$@" >>"$LIAR/arguments"
+GREETING
+echo akidb-edge-ready
+while read -r what n mark length; do
+  script=$(head -c "$n")
+  printf '%s\n' "$script" >>"$LIAR/scripts"
+  times=$(printf '%s\n' "$script" | grep -c '^code=')
+  while [ "$times" -gt 0 ]; do answer; printf '\n%s 0\n' "$mark"; times=$((times - 1)); done
+  echo "$mark"
+done
+"#;
+
+const PLAN: &str = "
+version: 1
+stack: lie
+metadata: {name: lie, title: One device}
+days:
+  - day: 1
+    title: Devices
+    steps:
+      - id: devices
+        title: One device
+        kind: jetson
+        with:
+";
+
+/// A device that lies.
+struct Liar {
+    directory: TempDir,
+}
+
+impl Liar {
+    /// It answers with these shell lines.
+    fn new(answer: &str) -> Self {
+        Self::greeting("", answer)
+    }
+
+    /// It says something before it lets anybody in.
+    fn greeting(greeting: &str, answer: &str) -> Self {
+        let liar = Self { directory: tempfile::tempdir().expect("a directory") };
+        let ssh = SSH.replace("ANSWER", if answer.is_empty() { ":" } else { answer }).replace("GREETING", greeting);
+        fs::create_dir(liar.path("bin")).expect("a directory");
+        fs::write(liar.path("bin/ssh"), ssh).expect("a file");
+        fs::set_permissions(liar.path("bin/ssh"), fs::Permissions::from_mode(0o755)).expect("a mode");
+        liar.plan("          hosts: {one: {address: 192.0.2.1}}\n          k3s: {version: v1.36.3+k3s1}\n");
+        liar
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// The settings of its step.
+    fn plan(&self, with: &str) {
+        fs::write(self.path("plan.yaml"), format!("{PLAN}{with}")).expect("a plan");
+    }
+
+    /// Runs the binary in 3 GiB of addresses: what an answer without end needs more than.
+    fn run(&self, words: &str) -> Output {
+        let program = bare();
+        let mut command = Command::new("sh");
+        command.arg("-c").arg("ulimit -v 3145728; exec \"$0\" \"$@\"").arg(program.get_program());
+        for (key, value) in program.get_envs() {
+            match value {
+                Some(value) => command.env(key, value),
+                None => command.env_remove(key),
+            };
+        }
+        let path = std::env::var("PATH").unwrap_or_default();
+        command
+            .current_dir(self.directory.path())
+            .env("PATH", format!("{}:{path}", self.path("bin").display()))
+            .env("LIAR", self.directory.path())
+            .env("HOME", self.directory.path())
+            .env_remove("KUBECONFIG")
+            .stdin(std::process::Stdio::null())
+            .args(words.split(' '))
+            .args(["--plan", "plan.yaml", "--keep-connections", "0", "--state"])
+            .arg(format!("file:{}", self.path("state").display()));
+        finish(&mut command)
+    }
+
+    /// What ssh was called with.
+    fn arguments(&self) -> String {
+        fs::read_to_string(self.path("arguments")).unwrap_or_default()
+    }
+}
+
+/// k3s's own file in the shape that it has, with more below the user and the cluster.
+fn kubeconfig(user: &str, cluster: &str) -> String {
+    // "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n", and the same of a key.
+    let certificate = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tClFVSkQKLS0tLS1FTkQgQ0VSVElGSUNBVEUtLS0tLQo=";
+    let key = "LS0tLS1CRUdJTiBFQyBQUklWQVRFIEtFWS0tLS0tClFVSkQKLS0tLS1FTkQgRUMgUFJJVkFURSBLRVktLS0tLQo=";
+    format!(
+        "cat <<'END'\napiVersion: v1\nclusters:\n- cluster:\n    certificate-authority-data: {certificate}\n    server: https://127.0.0.1:6443\n{cluster}  name: default\ncontexts:\n- context:\n    cluster: default\n    user: default\n  name: default\ncurrent-context: default\nkind: Config\npreferences: {{}}\nusers:\n- name: default\n  user:\n    client-certificate-data: {certificate}\n    client-key-data: {key}\n{user}END"
+    )
+}
+
+const OWN: &str = "apiVersion: v1\nkind: Config\nclusters: []\ncontexts: []\ncurrent-context: ''\nusers: []\n";
+
+#[test]
+fn a_kubeconfig_with_a_command_in_it_reaches_no_file() {
+    let exec = "    exec:\n      apiVersion: client.authentication.k8s.io/v1\n      command: /tmp/pwned\n";
+    for (user, cluster, named) in [
+        (exec, "", "users[0].user.exec"),
+        ("", "    proxy-url: http://192.0.2.9:3128\n", "clusters[0].cluster.proxy-url"),
+        ("", "    insecure-skip-tls-verify: true\n", "clusters[0].cluster.insecure-skip-tls-verify"),
+        ("    tokenFile: /etc/shadow\n", "", "users[0].user.tokenFile"),
+    ] {
+        let liar = Liar::new(&kubeconfig(user, cluster));
+        let refused = liar.run("jetson kubeconfig").exits(1);
+        assert!(refused.stderr.contains(named), "{}", refused.all());
+        assert!(!liar.path(".kube/config").exists(), "{named}");
+
+        fs::create_dir(liar.path(".kube")).expect("a directory");
+        fs::write(liar.path(".kube/config"), OWN).expect("a file");
+        liar.run("jetson kubeconfig").exits(1);
+        liar.run("jetson kubeconfig --out other.yaml").exits(1);
+        let shown = liar.run("jetson kubeconfig --out -").exits(1);
+        assert_eq!(fs::read_to_string(liar.path(".kube/config")).expect("the file"), OWN, "{named}");
+        assert!(!liar.path("other.yaml").exists() && shown.stdout.is_empty(), "{}", shown.all());
+    }
+}
+
+#[test]
+fn an_honest_kubeconfig_is_taken_with_the_address_of_the_plan() {
+    let liar = Liar::new(&kubeconfig("", ""));
+    liar.run("jetson kubeconfig").exits(0);
+    let taken = fs::read_to_string(liar.path(".kube/config")).expect("the file");
+    assert!(taken.contains("\"https://192.0.2.1:6443\"") && taken.contains("client-key-data"), "{taken}");
+}
+
+#[test]
+fn an_answer_without_end_is_cut_off() {
+    let line = "head -c 100000 /dev/zero | tr '\\0' x; echo";
+    for (greeting, answer) in [
+        ("", "yes 'another line of an answer that never ends'"),
+        ("", "cat /dev/zero | tr '\\0' x"),
+        ("", &format!("while :; do {line}; done")),
+        ("", "yes >&2"),
+        ("yes", ""),
+        ("yes >&2", ""),
+        ("cat /dev/zero | tr '\\0' x", ""),
+    ] {
+        for verb in ["jetson doctor", "jetson kubeconfig"] {
+            let liar = Liar::greeting(greeting, answer);
+            let cut = liar.run(verb).exits(1);
+            let said = cut.all();
+            assert!(said.contains("one sent more than 16 MiB"), "{verb}: {greeting:?} {answer:?}\n{said}");
+            assert!(said.len() < 4000, "nothing of it is passed on: {} bytes", said.len());
+        }
+    }
+}
+
+#[test]
+fn a_long_answer_that_is_refused_is_told_in_few_words() {
+    // A command that fails with a line of 8 MiB.
+    let liar = Liar::new("head -c 8000000 /dev/zero | tr '\\0' x; echo; printf '\\n%s 1\\n' \"$mark\"");
+    liar.plan("          hosts: {one: {address: 192.0.2.1}}\n          groups: [akidb]\n");
+    let failed = liar.run("jetson provision --yes");
+    assert_ne!(failed.code, 0, "{}", failed.code);
+    assert!(failed.all().len() < 20_000, "{} bytes", failed.all().len());
+}
+
+#[test]
+fn what_a_device_says_it_did_is_looked_at() {
+    // Every command ends well, and nothing is ever there.
+    let liar = Liar::new("");
+    for with in [
+        "groups: [akidb]",
+        "users: {akidb: {shell: /bin/sh}}",
+        "packages: {jq: \"\"}",
+        "files: {/opt/x: {text: hello}}",
+        "files: {/opt/x: {directory: true}}",
+        "lines: {/etc/hosts: [10.0.0.1 a]}",
+        "power_mode: 15W",
+    ] {
+        liar.plan(&format!("          hosts: {{one: {{address: 192.0.2.1}}}}\n          {with}\n"));
+        let failed = liar.run("jetson provision --yes").exits(1);
+        assert!(failed.all().contains("is not as it was asked for"), "{with}\n{}", failed.all());
+    }
+}
+
+#[test]
+fn the_address_stands_behind_two_dashes() {
+    let liar = Liar::new("");
+    liar.run("jetson doctor");
+    let arguments = liar.arguments();
+    let words: Vec<&str> = arguments.lines().collect();
+    let at = words.iter().position(|word| *word == "192.0.2.1").expect("the address");
+    assert_eq!(words[at - 1], "--", "{arguments}");
+}
+
+/// What would be an option, a second line, a second document or another path: refused with its line, and ssh never starts.
+#[test]
+fn words_that_mean_something_else_are_refused_with_their_line() {
+    let host = |fields: &str| format!("          hosts: {{one: {{address: 192.0.2.1, {fields}}}}}\n");
+    let key = "A".repeat(43);
+    let step = |line: &str| format!("          hosts: {{one: {{address: 192.0.2.1}}}}\n          {line}\n");
+    let k3s = |line: &str| step(&format!("k3s: {{version: v1.36.3+k3s1, {line}}}"));
+    let gpu = |line: &str| format!("{}          gpu: {{{line}}}\n", k3s("labels: {}"));
+    let cases = [
+        ("address", "          hosts: {one: {address: \"-oProxyCommand=touch x\"}}\n".to_owned()),
+        ("address", "          hosts: {one: {address: \"a b\"}}\n".to_owned()),
+        ("name", "          hosts: {\"-one\": {address: 192.0.2.1}}\n".to_owned()),
+        ("name", "          hosts: {Jetson_01: {address: 192.0.2.1}}\n".to_owned()),
+        ("user", host("user: \"-oProxyCommand=touch x\"")),
+        ("user", host("user: \"a;id\"")),
+        ("jump", host("jump: \"-oProxyCommand=touch x\"")),
+        ("jump", host("jump: \"gate,-J\"")),
+        ("host_key", host(&format!("host_key: \"SHA256:{key} --record x\""))),
+        ("host_key", host("host_key: \"SHA256:abc\"")),
+        ("host_key", host("host_key: \"ssh-ed25519 AAAA\\n* ssh-rsa BBBB\"")),
+        ("packages", step("packages: {\"-oDpkg::Pre-Invoke::=touch x\": \"\"}")),
+        ("packages", step("packages: {jq: \"1 -oX=y\"}")),
+        ("name", step("groups: [\"-h\"]")),
+        ("name", step("users: {\"--root=/\": {}}")),
+        ("groups", step("users: {akidb: {groups: [\"-G\"]}}")),
+        ("shell", step("users: {akidb: {shell: \"sh\\nx\"}}")),
+        ("path", step("files: {opt/x: {text: a}}")),
+        ("path", step("files: {/opt/../etc/x: {text: a}}")),
+        ("mode", step("files: {/opt/x: {text: a, mode: \"u+s\"}}")),
+        ("owner", step("files: {/opt/x: {text: a, owner: \"--reference=/x\"}}")),
+        ("link", step("files: {/opt/x: {link: \"a\\nb\"}}")),
+        ("lines", step("lines: {/etc/hosts: [\"a\\nb\"]}")),
+        ("power_mode", step("power_mode: \"15W\\\"; id\"")),
+        ("toolkit.version", step("toolkit: {version: \"1 -oX\"}")),
+        ("toolkit.repository", step("toolkit: {repository: \"deb [trusted=yes] https://x /\"}")),
+        ("toolkit.key_url", step(&format!("toolkit: {{key_url: \"http://x/k\", key_sha256: \"{}\"}}", "a".repeat(64)))),
+        ("toolkit.key_sha256", step("toolkit: {key_url: \"https://example.com/key\"}")),
+        ("version", step("k3s: {version: \"v1 --token=x\"}")),
+        ("sha256", k3s("sha256: abc")),
+        ("labels", k3s("labels: {tier: \"a' --token=x\"}")),
+        ("disable", k3s("disable: [\"traefik --token=x\"]")),
+        ("k3s.registry.image", k3s("registry: {image: \"x\\\"\\n  privileged: true\"}")),
+        (
+            "gpu.device_plugin",
+            gpu("device_plugin: \"x\\\"\\n          securityContext:\\n            privileged: true\""),
+        ),
+        ("gpu.runtime_class", gpu("runtime_class: \"nvidia\\nhandler: runc\"")),
+        ("gpu.proof_image", gpu("proof_image: \"a b\"")),
+        ("gpu.proof_says", gpu("proof_says: \"\"")),
+    ];
+    let app = |line: &str| {
+        format!(
+            "{}      - id: app\n        title: App\n        kind: jetson-app\n        with:\n          name: app\n          image: akidb/rest:v1\n          {line}\n",
+            k3s("labels: {}")
+        )
+        .replace("          name: app\n", if line.starts_with("name:") { "" } else { "          name: app\n" })
+        .replace("          image: akidb/rest:v1\n", if line.starts_with("image:") { "" } else { "          image: akidb/rest:v1\n" })
+    };
+    let apps = [
+        ("image", app("image: \"x\\\"\\n          securityContext:\\n            privileged: true\"")),
+        ("name", app("name: \"a\\nb\"")),
+        ("namespace", app("namespace: \"kube-system\\\"\"")),
+        ("live_path", app("live_path: \"health\"")),
+        ("node_selector", app("node_selector: {\"a b\": c}")),
+        ("environment", app("environment: {\"A=B\": c}")),
+    ];
+    for (field, with) in cases.into_iter().chain(apps) {
+        let liar = Liar::new("");
+        liar.plan(&with);
+        let refused = liar.run("jetson deploy --dry-run").exits(3);
+        let said = refused.stderr;
+        assert!(said.contains(field) && said.contains("plan.yaml:"), "{field}\n{with}\n{said}");
+        assert!(!said.contains("plan.yaml:1:"), "its own line is named: {said}");
+        assert_eq!(liar.arguments(), "", "ssh was started: {with}");
+    }
+}
