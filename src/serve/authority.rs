@@ -17,12 +17,13 @@ pub fn check(request: &Parts) -> Result<(), Problem> {
     if other.is_some() {
         return Err(invalid("the header host is there twice: send it once"));
     }
-    let named = match host {
-        Some(host) => Some(host.to_str().ok().and_then(plain).ok_or_else(|| {
-            invalid("the header host is no host with an optional port, such as example.com:8080")
-        })?),
-        None => None,
-    };
+    let named =
+        match host {
+            Some(host) => Some(host.to_str().ok().and_then(plain).ok_or_else(|| {
+                invalid("the header host is no host with an optional port, such as example.com:8080")
+            })?),
+            None => None,
+        };
     let meant = request.uri.authority();
     match (request.version, named, meant) {
         (Version::HTTP_2, Some(named), Some(meant)) if !named.eq_ignore_ascii_case(meant.as_str()) => {

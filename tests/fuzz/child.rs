@@ -27,14 +27,39 @@ pub enum Kind {
     Inventory,
     Journal,
     Device,
+    Kubeconfig,
+    Listing,
+    Pointer,
 }
 
 impl Kind {
-    pub const ALL: [Self; 7] =
-        [Self::Tokenizer, Self::Folder, Self::Graph, Self::Plan, Self::Inventory, Self::Journal, Self::Device];
+    pub const ALL: [Self; 10] = [
+        Self::Tokenizer,
+        Self::Folder,
+        Self::Graph,
+        Self::Plan,
+        Self::Inventory,
+        Self::Journal,
+        Self::Device,
+        Self::Kubeconfig,
+        Self::Listing,
+        Self::Pointer,
+    ];
 
     pub fn name(self) -> &'static str {
-        ["tokenizer", "folder", "graph", "plan", "inventory", "journal", "device"][self as usize]
+        let names = [
+            "tokenizer",
+            "folder",
+            "graph",
+            "plan",
+            "inventory",
+            "journal",
+            "device",
+            "kubeconfig",
+            "listing",
+            "pointer",
+        ];
+        names[self as usize]
     }
 }
 
@@ -91,6 +116,9 @@ pub fn child() {
             (Kind::Inventory, _, Some(parsers)) => parsers.inventory(&mut dice),
             (Kind::Journal, _, Some(parsers)) => parsers.journal(&mut dice),
             (Kind::Device, _, Some(parsers)) => parsers.device(&mut dice),
+            (Kind::Kubeconfig, _, Some(parsers)) => parsers.kubeconfig(&mut dice),
+            (Kind::Listing, _, Some(parsers)) => parsers.listing(&mut dice),
+            (Kind::Pointer, _, Some(parsers)) => parsers.pointer(&mut dice),
             _ => unreachable!("each kind has its files"),
         };
         let letter = match ended {

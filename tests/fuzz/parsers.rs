@@ -2,13 +2,16 @@
 //! child process: see `child`.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Component, Path};
 
 use akidb_edge::check;
 use akidb_edge::desired::build;
 use akidb_edge::ledger::Whole;
+use akidb_edge::models::hub::Listing;
+use akidb_edge::models::name::Repo;
 use akidb_edge::plan::{self, Settings, parse};
-use akidb_edge::provider::device::{Facts, Load};
+use akidb_edge::provider::device::{Facts, Load, Taken};
+use akidb_edge::serve::model_sync::wanted::{Entry, Wanted};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -74,6 +77,24 @@ const FACTS: &str = "hostname=edge-1\narchitecture=aarch64\nkernel=5.15.148-tegr
     swap_kib=0\ndisk_kib=60000000\ndisk_free_kib=30000000\nnvme=1\nmodule_overlay=1\niptables=iptables v1.8.7 (nf_tables)\n\
     rules_legacy=0\nrules_nft=12\nnvpmodel=NV Power Mode: 15W\npower_modes=15W 25W MAXN\nthermal_cpu=45312\nk3s=v1.36.1+k3s1\n\
     k3s_nvidia=1\nunit_k3s=active\nclock=1790000000\n";
+
+/// As k3s writes it, with keys that are none.
+const KUBECONFIG: &str = "apiVersion: v1\nclusters:\n- cluster:\n    certificate-authority-data: \
+    LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSQotLS0tLUVORCBDRVJUSUZJQ0FURS0tLS0tCg==\n    server: https://127.0.0.1:6443\n  \
+    name: default\ncontexts:\n- context:\n    cluster: default\n    user: default\n  name: default\ncurrent-context: \
+    default\nkind: Config\npreferences: {}\nusers:\n- name: default\n  user:\n    client-certificate-data: \
+    LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSQotLS0tLUVORCBDRVJUSUZJQ0FURS0tLS0tCg==\n    client-key-data: \
+    LS0tLS1CRUdJTiBFQyBQUklWQVRFIEtFWS0tLS0tCk1JSQotLS0tLUVORCBFQyBQUklWQVRFIEtFWS0tLS0tCg==\n";
+
+/// What a hub answers for a revision.
+const LISTING: &str = r#"{"sha":"0123456789abcdef0123456789abcdef01234567","siblings":[{"rfilename":"config.json","size":612,
+    "blobId":"0123456789abcdef0123456789abcdef01234567"},{"rfilename":"onnx/model.onnx","size":90,"lfs":{"size":90,
+    "sha256":"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}}]}"#;
+
+/// `current.json` of model sync.
+const POINTER: &str = r#"{"version":"one","root":"one","files":[{"path":"model.onnx","size":20,
+    "sha256":"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"},{"path":"1_Pooling/config.json","size":5,
+    "sha256":"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}]}"#;
 
 /// What all cases of a process share.
 pub struct Parsers {
@@ -165,6 +186,41 @@ impl Parsers {
             let facts = Facts::read(&facts);
             let _ = (facts.jetpack(), format!("{facts:?}"));
             Load::read(&load).map(|load| drop((load.hottest(), load))).ok_or_else(|| "no line of it".to_owned())
+        })
+    }
+}
+
+impl Parsers {
+    /// A kubeconfig of a device that lies, taken and merged into the operator's own.
+    pub fn kubeconfig(&self, dice: &mut Dice) -> Ended {
+        let text = damaged_yaml(KUBECONFIG, dice);
+        ended(|| Taken::read(&text, plan::yaml).map(drop))
+    }
+
+    /// What a hub says is in a repository.
+    pub fn listing(&self, dice: &mut Dice) -> Ended {
+        let text = damaged_json(LISTING, dice);
+        let repo = Repo { owner: "owner".to_owned(), name: "name".to_owned() };
+        ended(|| {
+            let listing = Listing::read(text.as_bytes(), &repo, "main").map_err(|why| why.to_string())?;
+            let remotes = listing.paths().into_iter().map(|path| listing.remote(path).map(drop));
+            remotes.collect::<Result<(), _>>().map_err(|why| why.to_string())
+        })
+    }
+
+    /// What a bucket of models says is the newest version.
+    pub fn pointer(&self, dice: &mut Dice) -> Ended {
+        let text = damaged_json(POINTER, dice);
+        let listed = [("tiny/one/model.onnx", 20), ("tiny/one/1_Pooling/config.json", 5), ("tiny/model.onnx", 20)];
+        let listed = listed.map(|(path, size)| Entry { path: path.to_owned(), size, etag: "e".to_owned() });
+        ended(|| {
+            let wanted = Wanted::pointed("tiny", text.as_bytes(), &listed)?;
+            let leads_out = wanted
+                .files
+                .iter()
+                .any(|file| !file.place.components().all(|part| matches!(part, Component::Normal(_))));
+            assert!(!leads_out && !wanted.id.contains('/'), "{wanted:?}");
+            Ok(())
         })
     }
 }

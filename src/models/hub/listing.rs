@@ -33,6 +33,14 @@ pub struct Listing {
 }
 
 impl Listing {
+    /// From the hub's answer to a question for this revision.
+    ///
+    /// # Errors
+    /// It is not as expected, names another commit, or a file outside of the model's folder.
+    pub fn read(bytes: &[u8], repo: &Repo, revision: &str) -> Result<Self, ModelsFault> {
+        read(bytes, repo, revision)
+    }
+
     /// The paths of all files.
     pub fn paths(&self) -> BTreeSet<&str> {
         self.files.keys().map(String::as_str).collect()

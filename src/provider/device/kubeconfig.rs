@@ -29,9 +29,17 @@ impl Taken {
     /// From what a device answered to `cat` of its kubeconfig. `yaml` reads a document.
     ///
     /// # Errors
-    /// As [`taken`].
+    /// As [`read`](Self::read).
     pub fn of(reply: &Reply, yaml: impl Fn(&str) -> Result<Value, String>) -> Result<Self, String> {
         taken(&reply.output, yaml)
+    }
+
+    /// From the text of a kubeconfig. Nothing of it is copied as it stands.
+    ///
+    /// # Errors
+    /// What is wrong, by the name of the field; never what a field holds.
+    pub fn read(text: &str, yaml: impl Fn(&str) -> Result<Value, String>) -> Result<Self, String> {
+        taken(text, yaml)
     }
 }
 

@@ -9,7 +9,7 @@
 pub mod origin;
 mod stage;
 pub mod store;
-mod wanted;
+pub mod wanted;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
