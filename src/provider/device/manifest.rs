@@ -198,7 +198,7 @@ fn found(spec: &ManifestSpec, seen: &Seen) -> Value {
 #[async_trait]
 impl Provider for Manifests {
     async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
-        let spec: ManifestSpec = sound(subject, "kubectl")?;
+        let spec: ManifestSpec = subject.typed()?;
         let Some(seen) = self.kubectl.look(&spec, wanted(subject, &spec)).await? else { return Ok(None) };
         let uid = seen.now.pointer("/metadata/uid").and_then(Value::as_str).filter(|uid| words::object_name(uid));
         let attributes = Attributes::from([("uid".to_owned(), json!(uid))]);
@@ -233,7 +233,7 @@ impl Provider for Manifests {
     }
 
     async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
-        let spec: ManifestSpec = sound(subject, "kubectl")?;
+        let spec: ManifestSpec = subject.typed()?;
         // Short tries: others have something to ask on this machine, too.
         let arguments = format!("delete --ignore-not-found --timeout=1s {} 2>&1", naming(&spec));
         let (code, said) = self.kubectl.run(&spec.host, &arguments, None).await?;
@@ -248,7 +248,7 @@ impl Provider for Manifests {
     }
 
     async fn settled(&self, subject: &Subject<'_>, _level: Level) -> Result<Settled, Fault> {
-        let spec: ManifestSpec = sound(subject, "kubectl")?;
+        let spec: ManifestSpec = subject.typed()?;
         if spec.ready == Readiness::Taken {
             return Ok(Settled::Ready(Attributes::new()));
         }

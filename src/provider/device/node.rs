@@ -235,7 +235,7 @@ fn found(spec: &NodeSpec, printed: &str, node: Option<&Value>) -> Option<Value> 
 #[async_trait]
 impl Provider for Nodes {
     async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
-        let spec: NodeSpec = sound(subject, "k3s")?;
+        let spec: NodeSpec = subject.typed()?;
         let printed = self.must("look", &spec.host, &format!("{}\n{}", text::look(), recall(subject))).await?;
         if !printed.lines().any(|line| line.starts_with("unit=")) {
             return Ok(None);
@@ -290,7 +290,7 @@ impl Provider for Nodes {
     }
 
     async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
-        let spec: NodeSpec = sound(subject, "k3s")?;
+        let spec: NodeSpec = subject.typed()?;
         if spec.role == NodeRole::Agent {
             match self.node(&spec).await {
                 Ok(Some(_)) => {
@@ -314,7 +314,7 @@ impl Provider for Nodes {
     }
 
     async fn settled(&self, subject: &Subject<'_>, _level: Level) -> Result<Settled, Fault> {
-        let spec: NodeSpec = sound(subject, "k3s")?;
+        let spec: NodeSpec = subject.typed()?;
         let node = self.node(&spec).await?;
         if node.as_ref().is_some_and(node_is_ready) {
             return Ok(Settled::Ready(Attributes::from([

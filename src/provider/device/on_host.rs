@@ -126,8 +126,9 @@ fn missing<S: Serialize>(spec: &S, found: Option<Value>) -> Option<String> {
     wanted.as_object().into_iter().flatten().find(differs).map(|(key, _)| key.clone())
 }
 
-/// The settings of a subject, when nothing in them would be taken for something else by a machine. The plan was checked
-/// already; what comes from a journal is checked here.
+/// The settings of something that is to be made, when nothing in them would be taken for something else by a machine. The
+/// plan was checked already; what comes from a journal is checked here. What an earlier version made is still read and
+/// taken away: quoted and behind `--` it does no harm.
 ///
 /// # Errors
 /// What cannot be sent, and what may stand there.
@@ -172,7 +173,7 @@ pub(super) fn forget(subject: &Subject<'_>) -> String {
 #[async_trait]
 impl<K: Shell> Provider for OnHost<K> {
     async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
-        let spec: K::Spec = sound(subject, K::SERVICE)?;
+        let spec: K::Spec = subject.typed()?;
         let printed = self.must("look", &spec, &format!("{}\n{}", K::look(&spec), recall(subject))).await?;
         let Some(there) = K::found(&spec, &printed) else { return Ok(None) };
         // What was there before us is made right, too; it is not taken away when we go.
@@ -194,7 +195,7 @@ impl<K: Shell> Provider for OnHost<K> {
     }
 
     async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
-        let spec: K::Spec = sound(subject, K::SERVICE)?;
+        let spec: K::Spec = subject.typed()?;
         let ours = if K::ASKED_ALWAYS { "ours=1".to_owned() } else { is_ours(subject) };
         let lines = format!(
             "{ours}\nif test \"${{ours:-}}\" = 1; then\n{}\nelse\n{}\nfi\n{}",
