@@ -100,7 +100,9 @@ fn findings(seen: &BTreeMap<String, Seen>) -> String {
             said.entry((word, problem.to_owned(), remedy.to_owned())).or_default().push(name.clone());
         };
         match one {
-            Err(fault) => add(0, &fault.message.text(), fault.next_step.as_deref().unwrap_or("run the same command again")),
+            Err(fault) => {
+                add(0, &fault.message.text(), fault.next_step.as_deref().unwrap_or("run the same command again"))
+            }
             Ok((_, found)) => found.iter().for_each(|one| add(weight(one.severity), &one.problem, &one.remedy)),
         }
     }
