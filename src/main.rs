@@ -22,7 +22,11 @@ fn main() -> ExitCode {
     // Only tests ask for this, and only of a debug build: what is said then must hold no secret.
     assert!(!cfg!(debug_assertions) || std::env::var_os("AKIDB_EDGE_TEST_PANIC").is_none(), "a test asked for it");
     let level = if cli.global.verbose > 1 { "debug" } else { "error" };
-    let log = tracing_subscriber::fmt().with_env_filter(level).with_writer(std::io::stderr).without_time();
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(level)
+        .with_ansi(false)
+        .with_writer(report::Log::default)
+        .without_time();
     // A closed stream ends the talk, never the work.
     log.log_internal_errors(false).init();
     // Two threads: the engine is one task, the other thread moves bytes and waits for the disk.

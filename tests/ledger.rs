@@ -3,12 +3,14 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use akidb_edge::ledger::{Entry, FORMAT, Fact, FileStore, Lease, Ledger, LedgerError, S3Store, Store, Subject, fold};
 use akidb_edge::resource::{
-    Action, Address, Artefacts, Attributes, Class, Ending, Fault, Kind, Leftover, Level, Moves,
+    Action, Address, Artefacts, Attributes, Class, Ending, Fault, Kind, Leftover, Level, Moves, sha256_hex,
 };
 use aws_sdk_s3::Client;
 use jiff::{SignedDuration, Timestamp};
@@ -58,6 +60,24 @@ impl Ground {
                 let key = format!("edge/{STACK}/journal/{:020}.jsonl", 1);
                 let body = text.as_bytes().to_vec().into();
                 client.put_object().bucket(name).key(key).body(body).send().await.expect("written");
+            }
+        }
+    }
+
+    /// Deletes what is kept apart from the journal.
+    async fn lose_contents(&self) {
+        match self {
+            Self::Directory(directory) => {
+                std::fs::remove_dir_all(directory.path().join(STACK).join("content")).expect("it is there");
+            }
+            Self::Bucket(client, name) => {
+                let prefix = format!("edge/{STACK}/content/");
+                let listed = client.list_objects_v2().bucket(name).prefix(prefix).send().await.expect("listed");
+                assert!(!listed.contents().is_empty(), "contents lie below it");
+                for object in listed.contents() {
+                    let key = object.key().expect("a key");
+                    client.delete_object().bucket(name).key(key).send().await.expect("deleted");
+                }
             }
         }
     }
@@ -310,6 +330,80 @@ async fn an_older_journal_goes_on_in_this_format_and_is_kept(ground: &Ground) {
     }
 }
 
+/// A file on a device with a password in it.
+fn with_content(text: &str) -> Subject {
+    let address = Address::new("jetson", Kind::File, "a-etc-x");
+    let spec = json!({"host": "a", "path": "/etc/x", "content": {"text": text}, "mode": "0600"});
+    Subject { address, kind: Kind::File, spec, needs: BTreeMap::new(), ..subject(0) }
+}
+
+async fn contents_lie_apart(ground: &Ground) {
+    const TEXT: &str = "PASSWORD=journal-canary-51c2\n";
+    let ledger = ground.open().await.expect("open");
+    ledger.record(began(1)).await.expect("recorded");
+    let (subject, id) = (with_content(TEXT), "a:/etc/x".to_owned());
+    let intended = Fact::Intended { action: Action::Create, subject: subject.clone(), id: None };
+    ledger.record(intended).await.expect("recorded");
+    let succeeded = Fact::Succeeded { action: Action::Create, subject, attributes: Attributes::new(), id, took_ms: 1 };
+    ledger.record(succeeded).await.expect("recorded");
+    let (state, entries) = (ledger.remembered(), ledger.entries().await.expect("readable"));
+    // What a saved plan holds is kept in the same way.
+    let mut saved = json!({"after": {"content": {"text": "saved-canary-51c2"}}});
+    let whole = saved.clone();
+    ledger.keep_apart(&mut saved).await.expect("kept");
+    assert!(!saved.to_string().contains("canary"), "{saved}");
+    ledger.bring_back(&mut saved).await.expect("brought back");
+    assert_eq!(saved, whole);
+    ledger.close().await.expect("closed");
+    let text = ground.store().text().await.expect("readable");
+    assert!(!text.contains("canary"), "{text}");
+    let again = Ledger::read(ground.store(), STACK).await.expect("readable");
+    assert_eq!(again.remembered(), state, "a rollback finds the content");
+    assert_eq!(again.entries().await.expect("readable"), entries);
+
+    ground.lose_contents().await;
+    let again = Ledger::read(ground.store(), STACK).await.expect("readable");
+    let spec = &again.remembered().resources[&Address::new("jetson", Kind::File, "a-etc-x")].spec;
+    assert_eq!(spec["content"], json!({"sha256": sha256_hex(TEXT.as_bytes())}), "its hash is still known");
+}
+
+#[tokio::test]
+async fn a_journal_is_for_its_user_alone() {
+    let ground = Ground::directory();
+    let Ground::Directory(directory) = &ground else { return };
+    let root = directory.path().join("state");
+    let store = || Arc::new(FileStore::new(&root, STACK, HERE));
+    let stack = root.join(STACK);
+    // An earlier version left it open to all.
+    std::fs::create_dir_all(stack.join("artefacts")).expect("folders");
+    for name in ["journal.jsonl", "journal.v3.bak"] {
+        std::fs::write(stack.join(name), "").expect("a file");
+        std::fs::set_permissions(stack.join(name), Permissions::from_mode(0o644)).expect("its mode");
+    }
+    std::fs::set_permissions(&stack, Permissions::from_mode(0o755)).expect("its mode");
+    let ledger = Ledger::write(store(), STACK, mine()).await.expect("open");
+    ledger.record(began(1)).await.expect("recorded");
+    let intended = Fact::Intended { action: Action::Create, subject: with_content("text of a file"), id: None };
+    ledger.record(intended).await.expect("recorded");
+    all_private(&stack);
+    ledger.close().await.expect("closed");
+    let fresh = directory.path().join("fresh");
+    let ledger = Ledger::write(Arc::new(FileStore::new(&fresh, STACK, HERE)), STACK, mine()).await.expect("open");
+    ledger.record(began(1)).await.expect("recorded");
+    all_private(&fresh);
+    ledger.close().await.expect("closed");
+}
+
+/// Files are 0600, folders 0700.
+fn all_private(path: &std::path::Path) {
+    let facts = std::fs::metadata(path).expect("it is there");
+    let wanted = if facts.is_dir() { 0o700 } else { 0o600 };
+    assert_eq!(facts.permissions().mode() & 0o777, wanted, "{}", path.display());
+    if facts.is_dir() {
+        std::fs::read_dir(path).expect("a folder").for_each(|entry| all_private(&entry.expect("an entry").path()));
+    }
+}
+
 macro_rules! on_both {
     ($($name:ident),+ $(,)?) => {
         mod directory {
@@ -323,6 +417,7 @@ macro_rules! on_both {
 
 on_both!(
     comes_back,
+    contents_lie_apart,
     many_at_once,
     one_writer,
     the_dead_and_the_expired_are_taken_over,

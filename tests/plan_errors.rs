@@ -1,9 +1,13 @@
 //! What the tool says about plans that are wrong: the file, the place, the reason, what to do.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 
-use akidb_edge::desired::build;
-use akidb_edge::plan::{Settings, load};
+use akidb_edge::desired::{Built, build, jetson};
+use akidb_edge::plan::{LARGEST, Plan, Problems, Settings, load};
+use akidb_edge::resource::untrusted::is_hidden;
 
 /// All that is said about `tests/fixtures/plans/NAME.yaml`.
 fn said(name: &str, settings: &Settings) -> String {
@@ -63,4 +67,185 @@ fn variables_from_outside() {
 #[test]
 fn a_file_that_is_not_there() {
     insta::assert_snapshot!(said("nowhere", &Settings::default()));
+}
+
+/// A plan of one step in a folder.
+fn plan_of(folder: &Path, kind: &str, with: &str) -> PathBuf {
+    let head =
+        "version: 1\nstack: small\nmetadata: {name: small, title: Small}\ndays:\n- day: 1\n  title: d\n  steps:\n";
+    let file = folder.join("small.yaml");
+    fs::write(&file, format!("{head}  - {{id: one, title: one, kind: {kind}, with: {with}}}\n")).expect("a file");
+    file
+}
+
+fn loaded(file: &Path, settings: &Settings) -> Result<Plan, Problems> {
+    load(&file.display().to_string(), settings)
+}
+
+fn with(name: &str, value: &str) -> Settings {
+    Settings { variables: BTreeMap::from([(name.to_owned(), value.to_owned())]), ..Settings::default() }
+}
+
+#[track_caller]
+fn refused(file: &Path, settings: &Settings, words: &str) -> Problems {
+    let problems = loaded(file, settings).expect_err("the plan is refused");
+    let said = problems.to_string();
+    assert!(said.contains(words), "{words:?} in {said}");
+    assert!(problems.0.iter().all(|problem| problem.place.line > 0 && problem.place.column > 0), "{said}");
+    assert!(!said.chars().any(|letter| is_hidden(letter) && letter != '\n'), "{said:?}");
+    problems
+}
+
+#[test]
+fn what_cannot_be_seen_is_refused_with_its_place() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    // The way of a change that is not seen in the preview: carriage return, erase the line, one line up.
+    let file = plan_of(here, "jetson", r#"{files: {"/etc/cron.d/z\r\e[2K\e[1A": {text: "* * * * * root sh"}}}"#);
+    let problems = refused(&file, &Settings::default(), r"/etc/cron.d/z\r\u{1b}[2K\u{1b}[1A");
+    assert_eq!((problems.0.len(), problems.0[0].place.line), (1, 8));
+    for with in [
+        r#"{files: {/etc/x: {link: "/etc/\u202Ey"}}}"#,
+        r#"{files: {/etc/x: {file: "a\u200B"}}}"#,
+        r#"{packages: {"curl\u0085": ""}}"#,
+        r#"{groups: ["a\u007F"]}"#,
+        r#"{lines: {/etc/x: ["a\nb"]}}"#,
+        r#"{inventory: "\u2066x"}"#,
+        r#"{hosts: {a: {address: "${jetson.node.b#address}\u009B2J"}}}"#,
+    ] {
+        refused(&plan_of(here, "jetson", with), &Settings::default(), "cannot be seen");
+    }
+    // What a variable brings is looked at where it is used.
+    let text = fs::read_to_string(plan_of(here, "jetson", "{files: {/etc/x: {link: '${var.to}'}}}")).expect("the plan");
+    let file = here.join("small.yaml");
+    fs::write(&file, text.replacen("days:", "variables: {to: {}}\ndays:", 1)).expect("a file");
+    refused(&file, &with("to", "a\u{1b}[8m"), "cannot be seen");
+    assert!(loaded(&file, &with("to", "/etc/y")).is_ok());
+}
+
+#[test]
+fn a_plan_reads_only_below_its_own_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    for made in ["plan", "plan/www", "secret"] {
+        fs::create_dir(at(made)).expect("a folder");
+    }
+    fs::write(at("secret/credentials"), "aws_secret_access_key").expect("a file");
+    fs::write(at("plan/www/index.html"), "<p>").expect("a file");
+    symlink(at("secret/credentials"), at("plan/www/id")).expect("a link");
+    symlink(at("secret"), at("plan/more")).expect("a link");
+    let here = PathBuf::from(at("plan"));
+    let page = |files: String| format!("{{bucket: {{name: b, region: us-east-1}}, files: {files}}}");
+    let model = |path: String| {
+        format!("{{buckets: {{}}, models: {{m: {{bucket: b, name: m, files: {{x: {{path: {path}}}}}}}}}}}")
+    };
+    let function = "{name: f, runtime: nodejs24.x, memory_mb: 128, timeout_seconds: 5, code: {zip: ";
+    for (kind, with) in [
+        ("jetson", format!("{{files: {{/srv/www/index: {{file: {}}}}}}}", at("plan/../secret/credentials"))),
+        ("jetson", format!("{{files: {{/srv/www/index: {{file: {}}}}}}}", at("plan/www/id"))),
+        ("jetson", format!("{{inventory: {}}}", at("secret/credentials"))),
+        ("jetson", format!("{{artifacts: {}, k3s: {{version: v1.36.3+k3s1}}}}", at("secret"))),
+        ("jetson", format!("{{k3s: {{version: v1.36.3+k3s1, images: {{a: {}}}}}}}", at("secret/credentials"))),
+        ("page", page(format!("{{index.html: {{file: {}}}}}", at("plan/more/credentials")))),
+        ("page", page(format!("{{/: {{folder: {}}}}}", at("secret")))),
+        ("page", page(format!("{{/: {{folder: {}}}}}", at("plan/www")))),
+        ("models", model(at("secret/credentials"))),
+        ("edge-function", format!("{{functions: {{f: {function}{}}}}}}}}}", at("secret/credentials"))),
+    ] {
+        let problems = refused(&plan_of(&here, kind, &with), &Settings::default(), "outside of the plan's folder");
+        assert!(problems.to_string().contains("--allow-files-outside"), "{problems}");
+        let allowed = Settings { outside: true, ..Settings::default() };
+        let plan = loaded(&here.join("small.yaml"), &allowed);
+        assert!(plan.is_ok(), "{with}: {:?}", plan.err());
+    }
+    let within =
+        plan_of(&here, "jetson", &format!("{{files: {{/srv/www/index: {{file: {}}}}}}}", at("plan/www/index.html")));
+    let plan = loaded(&within, &Settings::default()).expect("it reads below its folder");
+    assert!(plan.files.values().all(|facts| facts.content.is_ok()), "{:?}", plan.files);
+    let sources = |built: Built| -> Vec<String> {
+        built.desired.resources.into_values().flat_map(|resource| resource.sources).collect()
+    };
+    let text = fs::read_to_string(&within).expect("the plan").replace("{files:", "{hosts: {a: {address: a}}, files:");
+    fs::write(&within, text).expect("a file");
+    let built = jetson::build(&loaded(&within, &Settings::default()).expect("a plan")).expect("a graph");
+    assert_eq!(sources(built), [at("plan/www/index.html")], "the preview says what is sent");
+    let site = page(format!("{{index.html: {{file: {}}}}}", at("plan/www/index.html")));
+    let site = loaded(&plan_of(&here, "page", &site), &Settings::default()).expect("a plan");
+    assert_eq!(sources(build(&site, &BTreeSet::new()).expect("a graph")), [at("plan/www/index.html")]);
+    let text = format!("{{files: {{/srv/www/index: {{file: {}}}}}}}", at("plan/www/index.html"));
+    let within = plan_of(&here, "jetson", &text);
+    // What the user names is the user's word.
+    let text = fs::read_to_string(&within).expect("the plan").replacen("days:", "variables: {dir: {}}\ndays:", 1);
+    fs::write(&within, text.replace(&at("plan/www/index.html"), "'${var.dir}/credentials'")).expect("a file");
+    assert!(loaded(&within, &with("dir", &at("secret"))).is_ok());
+    let text = fs::read_to_string(&within)
+        .expect("the plan")
+        .replace("{dir: {}}", &format!("{{dir: {{default: {}}}}}", at("secret")));
+    fs::write(&within, text).expect("a file");
+    refused(&within, &Settings::default(), "outside of the plan's folder");
+}
+
+#[test]
+fn files_without_an_end_are_not_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let pipe = here.join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+    assert!(made.success());
+    let allowed = Settings { outside: true, ..Settings::default() };
+    for path in [Path::new("/dev/zero"), &pipe] {
+        let plan = plan_of(here, "jetson", &format!("{{files: {{/x: {{file: {}}}}}}}", path.display()));
+        let plan = loaded(&plan, &allowed).expect("what cannot be read is told later");
+        let facts = plan.files.values().next().expect("a file");
+        assert_eq!(facts.content, Err("it is not a regular file".to_owned()));
+    }
+    for with in [format!("{{inventory: {}}}", pipe.display()), "{inventory: /dev/zero}".to_owned()] {
+        refused(&plan_of(here, "jetson", &with), &allowed, "is not a regular file of 4 MiB");
+    }
+    let long = here.join("long.yaml");
+    fs::File::create(&long).expect("a file").set_len(LARGEST + 1).expect("its length");
+    refused(&long, &Settings::default(), "it is larger than 4 MiB");
+    refused(Path::new("/dev/zero.yaml/../zero"), &Settings::default(), "the plan cannot be read");
+}
+
+#[test]
+fn links_in_a_circle_come_to_an_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir(folder.path().join("www")).expect("a folder");
+    for name in ["a", "b"] {
+        symlink(".", folder.path().join("www").join(name)).expect("a link");
+    }
+    let www = folder.path().join("www").display().to_string();
+    let with = format!("{{bucket: {{name: b, region: us-east-1}}, files: {{/: {{folder: {www}}}}}}}");
+    let plan = loaded(&plan_of(folder.path(), "page", &with), &Settings::default()).expect("it is told later");
+    let listed = plan.folders.get(&www).expect("the folder");
+    assert!(listed.as_ref().is_err_and(|why| why.contains("symbolic links") || why.contains("too deep")), "{listed:?}");
+}
+
+#[test]
+fn a_plan_that_grows_or_nests_without_end_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = plan_of(folder.path(), "jetson", "{files: {/x: {text: 'TEXT'}}}");
+    let text = fs::read_to_string(&file).expect("the plan").replacen("days:", "variables: {v: {}}\ndays:", 1);
+    fs::write(&file, text.replace("TEXT", &"${var.v}".repeat(20_000))).expect("a file");
+    let problems = refused(&file, &with("v", &"x".repeat(100_000)), "longer than 16 MiB from here on");
+    assert_eq!(problems.0[0].place.line, 9);
+    for text in [format!("{}x", "- ".repeat(50_000)), format!("{}x", "? ".repeat(50_000)), "[".repeat(50_000)] {
+        fs::write(&file, text).expect("a file");
+        refused(&file, &Settings::default(), "this is no plan file");
+    }
+}
+
+#[test]
+fn a_sensitive_variable_is_a_text_that_can_be_told_from_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = plan_of(folder.path(), "jetson", "{}");
+    let text = fs::read_to_string(&file).expect("the plan");
+    for (declared, value, words) in [
+        ("{sensitive: true}", "short", "has less than 8 bytes"),
+        ("{sensitive: true, type: integer}", "1234567890", "is sensitive and no text"),
+    ] {
+        fs::write(&file, text.replacen("days:", &format!("variables: {{v: {declared}}}\ndays:"), 1)).expect("a file");
+        refused(&file, &with("v", value), words);
+    }
 }

@@ -5,14 +5,17 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use akidb_edge::resource::untrusted::is_hidden;
+use aws_sdk_route53::types::RrType;
 use serde_json::Value;
 use support::cli::{Account, bare, finish};
 use support::local_aws;
-use support::proxy::{Act, Call, Proxy, Which};
+use support::proxy::{Act, Call, Proxy, Which, wait};
 
 const CANARY: &str = "canary-f3a9c1-never-shown";
 /// The same in base64, as saved plans hold bytes, at each of the three places that it can have within a group of bytes.
@@ -148,6 +151,117 @@ fn a_panic_tells_no_secret() {
         assert!(![0, 2, 3].contains(&output.code), "it ends as a failure: {}", output.all());
         assert!(output.stderr.contains("this is a fault of akidb-edge itself"), "{}", output.stderr);
         assert!(!holds(output.all().as_bytes()), "{}", output.all());
+    }
+}
+
+/// A zone with a text record that has a sensitive variable in it.
+const SENSITIVE: &str = "version: 1
+stack: sensitive
+metadata: {name: s, title: S}
+variables:
+  token: {sensitive: true}
+days:
+- day: 1
+  title: d
+  steps:
+  - id: names
+    title: t
+    kind: routing
+    with:
+      zone: {name: canary.example.com}
+      records:
+        proof:
+        - {name: proof, type: TXT, ttl: 60, values: [\"token=${var.token}\"]}
+";
+
+/// The values of the text record, as Route 53 has them.
+fn proofs(account: &Account) -> String {
+    let names = aws_sdk_route53::Client::new(&account.sdk);
+    let zones = wait(names.list_hosted_zones().send()).expect("zones");
+    let zone = zones.hosted_zones().iter().find(|zone| zone.name() == "canary.example.com.").expect("the zone");
+    let sets = wait(names.list_resource_record_sets().hosted_zone_id(zone.id()).send()).expect("sets");
+    let of_type = sets.resource_record_sets().iter().filter(|set| *set.r#type() == RrType::Txt);
+    of_type.flat_map(|set| set.resource_records()).map(|record| record.value().to_owned()).collect()
+}
+
+#[test]
+fn a_sensitive_variable_is_kept_apart_and_shown_nowhere() {
+    const OTHER: &str = "another-value-of-the-token";
+    let account = Account::new();
+    fs::write(account.path("sensitive.yaml"), SENSITIVE).expect("a file");
+    let run = |words: &str, token: &str| {
+        let mut command = account.command(words);
+        let output = finish(command.env("AKIDB_EDGE_VAR_token", token));
+        assert!([0, 2].contains(&output.code), "{words}: {}", output.all());
+        assert!(!holds(output.all().as_bytes()) && !output.all().contains(OTHER), "{words} tells it: {}", output.all());
+        output
+    };
+    run("deploy --plan sensitive.yaml --out saved.plan.json -vv", CANARY);
+    // The saved plan has it from beside the journal.
+    run("deploy saved.plan.json --yes -vv", OTHER);
+    assert!(proofs(&account).contains(CANARY), "{}", proofs(&account));
+    run("deploy --plan sensitive.yaml --yes --json", CANARY).exits(0);
+    let changed = run("deploy --plan sensitive.yaml --dry-run", OTHER).exits(2);
+    assert!(changed.stdout.contains("(sensitive)"), "{}", changed.stdout);
+    run("deploy --plan sensitive.yaml --yes -vv", OTHER);
+    assert!(proofs(&account).contains(OTHER));
+    for words in [
+        "status --drift --plan sensitive.yaml --json",
+        "status --stack sensitive -vv",
+        "state show --stack sensitive --json",
+        "state journal --stack sensitive",
+        "state export --stack sensitive",
+        "state export --stack sensitive --out export",
+        "state pull --stack sensitive --out pulled.jsonl",
+        "report --plan sensitive.yaml",
+    ] {
+        run(words, OTHER);
+    }
+    // A rollback needs neither the plan nor the variable.
+    run("rollback --stack sensitive --yes -vv", OTHER);
+    assert!(proofs(&account).contains(CANARY), "{}", proofs(&account));
+    run("destroy --stack sensitive --yes -vv", OTHER);
+    let apart = account.path("state/sensitive/content");
+    let kept: Vec<PathBuf> = fs::read_dir(&apart).expect("kept").map(|entry| entry.expect("one").path()).collect();
+    assert!(kept.iter().any(|file| holds(&fs::read(file).expect("a file"))), "it is kept there, for rollbacks");
+    nowhere_below(account.directory.path(), &kept);
+    for path in kept.iter().chain([&account.path("saved.plan.json"), &account.path("state/sensitive/journal.jsonl")]) {
+        let mode = fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{}", path.display());
+    }
+}
+
+#[test]
+fn a_log_does_not_say_which_key_signs() {
+    let account = Account::of(local_aws::account());
+    // The client of S3 writes the identity that it signs with into its log.
+    let output = finish(&mut account.command("status --stack none --state s3://no-such-bucket-anywhere/x -vv"));
+    assert!(output.stderr.contains("access_key_id: \"(hidden)"), "the log speaks of it: {}", output.stderr);
+    assert!(!output.stderr.contains(&format!("access_key_id: \"{}", account.number)));
+    assert!(!output.stderr.contains(&format!("Credential={}", account.number)));
+}
+
+/// What a service says reaches the terminal, the report and the log as text: it moves no cursor and fills no clipboard.
+#[test]
+fn words_of_a_service_do_nothing_to_a_terminal() {
+    let proxy = Proxy::start(&local_aws::endpoint());
+    let account = Account::new().through(proxy.url());
+    let said = r#"{"__type":"LimitExceededException","message":"no\u001b]52;c;cm0gLXJm\u0007\u009b2J\u202e\r\u001b[1A\n  done: 3 changes"}"#;
+    proxy.on(|call| call.is("acm", "RequestCertificate"), Which::Each, Act::Answer(400, said.to_owned()));
+    for words in
+        ["deploy --yes", "deploy --yes --json", "deploy --yes -vv", "state journal --stack akidb-week13", "report"]
+    {
+        let mut command = if words.contains("--stack") { account.command(words) } else { account.planned(words) };
+        let output = finish(&mut command);
+        let shown = if words == "report" {
+            fs::read_to_string(account.path("report/report.md")).expect("a report")
+        } else {
+            output.all()
+        };
+        let odd = shown.chars().find(|letter| is_hidden(*letter) && !matches!(letter, '\n' | '\t'));
+        assert_eq!(odd, None, "{words}: {shown:?}");
+        assert!(!shown.lines().any(|line| line.starts_with("  done: 3")), "no line of ours: {shown}");
+        assert!(words == "report" || shown.contains("]52;c;"), "it is shown as text: {shown}");
     }
 }
 

@@ -38,13 +38,14 @@ const BY_NAME: (&str, &str) = (
     "leave --stack out, or name only the stack",
 );
 
-const PLAN: &[&str] = &["plan", "var", "var_file"];
+const PLAN: &[&str] = &["plan", "var", "var_file", "allow_files_outside"];
 
 #[rustfmt::skip]
 const TABLE: &[Apart] = &[
     apart("", &["quiet"], &["verbose"], "one says less, the other more", "leave one of them out"),
     apart("deploy", &[SAVED], &["plan"], "a saved plan has its plan in it", "leave --plan out"),
-    apart("deploy", &[SAVED], &["var", "var_file", "target", "exclude", "adopt", "request", "empty_buckets"],
+    apart("deploy", &[SAVED],
+        &["var", "var_file", "allow_files_outside", "target", "exclude", "adopt", "request", "empty_buckets"],
         "a saved plan is carried out exactly as it was saved",
         "leave {that} out, or save the plan anew with it: akidb-edge deploy --plan PLAN {that} … --out FILE.plan.json"),
     apart("deploy", &[SAVED], &["out"], "the plan is saved already", "leave --out out, or copy the file"),

@@ -119,7 +119,7 @@ fn print_policy(plan: &Plan, context: &Context) -> Result<u8, Failure> {
     if context.voice.json {
         context.voice.json("iam-policy", &serde_json::json!({"policy": policy}));
     } else {
-        report::put(&serde_json::to_string_pretty(&policy).unwrap_or_default());
+        report::put_json(&serde_json::to_string_pretty(&policy).unwrap_or_default());
     }
     Ok(exit::DONE)
 }
@@ -184,7 +184,7 @@ async fn with_ledger(
             changes: &changes,
             empty_buckets: run.empty_buckets,
         });
-        saved.write(file)?;
+        saved.write(file, ledger).await?;
     }
     let asked = Asked {
         changes: &changes,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 
 use crate::cli::Global;
@@ -28,7 +29,7 @@ pub fn keep_artefacts(global: &Global, desired: &Desired, artefacts: &Artefacts,
         if bytes > KEPT || file.exists() {
             continue;
         }
-        fs::create_dir_all(&directory)?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
         let mut draft = tempfile::NamedTempFile::new_in(&directory)?;
         match source {
             Source::Memory(bytes) => std::io::Write::write_all(&mut draft, bytes)?,

@@ -95,6 +95,17 @@ fn is_stream(file: &std::path::Path) -> bool {
     std::fs::metadata(file).is_ok_and(|facts| !facts.is_file() && !facts.is_dir())
 }
 
+/// Writes a file that only this user may read, as a whole or not at all.
+fn write_private(file: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
+    if is_stream(file) {
+        return std::fs::write(file, bytes);
+    }
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut draft = tempfile::NamedTempFile::new_in(folder.unwrap_or(std::path::Path::new(".")))?;
+    std::io::Write::write_all(&mut draft, bytes)?;
+    draft.persist(file).map(drop).map_err(|bad| bad.error)
+}
+
 /// Refuses to write over a file that this program did not write.
 fn may_overwrite(file: &std::path::Path, force: bool, ours: impl Fn(&str) -> bool) -> Result<(), Failure> {
     let size = std::fs::metadata(file).map_or(0, |facts| facts.len());

@@ -11,7 +11,7 @@ use crate::exit::{self, Failure};
 use crate::ledger::{Entry, Fact, Ledger};
 use crate::plan::{Criterion, Plan, Work};
 use crate::report::{self, Judged, Story, StoryDay, StoryStep, duration};
-use crate::resource::{Address, Remembered, Standing};
+use crate::resource::{Address, Remembered, Standing, sensitive};
 
 /// Write a report: Markdown, JSON and one HTML page that needs nothing else.
 #[derive(Debug, clap::Args)]
@@ -46,7 +46,9 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let ledger = Ledger::read(store, &plan.stack).await?;
     let story = tell(&plan, &ledger.remembered(), &ledger.entries().await?)?;
     let html = || story.html().map_err(|bad| Failure { internal: true, ..Failure::error(bad.to_string(), "") });
-    let json = serde_json::to_string_pretty(&story).unwrap_or_default();
+    let mut json = serde_json::to_value(&story).unwrap_or_default();
+    sensitive::hide(&mut json);
+    let json = serde_json::to_string_pretty(&json).unwrap_or_default();
     match args.format {
         Some(Format::Markdown) => report::put(&story.markdown()),
         Some(Format::Html) => report::put(&html()?),
@@ -59,7 +61,8 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
             fs::create_dir_all(&args.out)?;
             for (name, text) in [("report.md", story.markdown()), ("report.json", json), ("report.html", html()?)] {
                 let path = args.out.join(name);
-                fs::write(&path, text).map_err(|bad| {
+                let text = if name == "report.json" { report::in_json(&text) } else { report::printable(&text) };
+                fs::write(&path, text.as_bytes()).map_err(|bad| {
                     Failure::error(format!("{}: {bad}", path.display()), "name another directory with --out")
                 })?;
                 context.voice.talk(&format!("wrote {}", path.display()));

@@ -111,14 +111,23 @@ impl SavedPlan {
         }
     }
 
-    /// Writes it.
+    /// Writes it, for this user alone. The contents of files and sensitive values are kept beside the journal.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn write(&self, file: &Path) -> Result<(), Failure> {
-        let text = serde_json::to_string_pretty(self).unwrap_or_default();
-        fs::write(file, text)
+    pub async fn write(&self, file: &Path, ledger: &Ledger) -> Result<(), Failure> {
+        let mut data = serde_json::to_value(self).unwrap_or_default();
+        ledger.keep_apart(&mut data).await?;
+        let text = serde_json::to_string_pretty(&data).unwrap_or_default();
+        super::write_private(file, text.as_bytes())
             .map_err(|bad| Failure::error(format!("{}: {bad}", file.display()), "name a file that can be written"))
+    }
+
+    /// The same with what was kept beside the journal.
+    async fn whole(&self, file: &str, ledger: &Ledger) -> Result<Self, Failure> {
+        let mut data = serde_json::to_value(self).unwrap_or_default();
+        ledger.bring_back(&mut data).await?;
+        serde_json::from_value(data).map_err(|bad| Failure::refused(format!("{file} is no saved plan: {bad}"), AGAIN))
     }
 
     fn read(file: &str) -> Result<Self, Failure> {
@@ -189,7 +198,10 @@ pub async fn apply(file: &str, run: &RunArgs, context: &Context) -> Result<u8, F
     let run = &RunArgs { empty_buckets: saved.empty_buckets, ..run.clone() };
     let connection = walk::connect(&context.session).await?;
     let ledger = walk::open(context, &connection, &saved.stack, &format!("deploy {file}"), false).await?;
-    let answer = with_ledger(&saved, file, run, context, &connection, &ledger).await;
+    let answer = match saved.whole(file, &ledger).await {
+        Ok(saved) => with_ledger(&saved, file, run, context, &connection, &ledger).await,
+        Err(lost) => Err(lost),
+    };
     walk::close(ledger, answer).await
 }
 

@@ -20,12 +20,12 @@ pub fn usage(said: &clap::Error) -> u8 {
     }
     let text = said.render().to_string();
     if code == exit::DONE {
-        report::put(&report::document("help", &json!({"exit": code, "text": text.trim_end()})));
+        report::put_json(&report::document("help", &json!({"exit": code, "text": text.trim_end()})));
         return code;
     }
     let (problem, next_step) = (problem(said, &text), format!("akidb-edge {}--help", verb(&words)));
     let body = json!({"exit": code, "problem": problem, "next_step": next_step, "internal": false});
-    report::put(&report::document("error", &body));
+    report::put_json(&report::document("error", &body));
     let _ = said.print();
     code
 }

@@ -10,10 +10,13 @@ mod record_groups;
 mod routing;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde_json::Value;
 
 use crate::plan::{Plan, Problem, Problems, Step, Work};
 use crate::resource::records::RecordsSpec;
-use crate::resource::{Address, Artefacts, Desired, Kind, Level, Resource, link};
+use crate::resource::{Address, Artefacts, Desired, Kind, Level, Resource, Source, link};
 
 /// What a plan wants, with the bytes that it carries and what it cannot have yet.
 #[derive(Clone, Debug, Default)]
@@ -78,6 +81,7 @@ pub fn build(plan: &Plan, requested: &BTreeSet<String>) -> Result<Built, Problem
             Work::Later(later) => builder.built.later.push((step.id.clone(), later.verb.clone())),
         }
     }
+    builder.name_sources();
     routing::cutovers(&mut builder);
     record_groups::order_groups(&mut builder);
     builder.order_steps();
@@ -124,6 +128,22 @@ impl Builder<'_> {
         let address = self.built.desired.add(resource.from_step(&step.id, origin));
         self.built.by_step.entry(step.id.clone()).or_default().insert(address.clone());
         address
+    }
+
+    /// Says of each resource which files of this machine its hashes stand for. Of what goes into a bucket, those are left out
+    /// that the user named by a variable.
+    fn name_sources(&mut self) {
+        let Built { desired, artefacts, .. } = &mut self.built;
+        for resource in desired.resources.values_mut() {
+            let mut texts = Vec::new();
+            texts_of(&resource.spec, &mut texts);
+            let known = |path: &Path| !resource.kind.on_a_machine() && self.plan.is_named_by_the_user(path);
+            let files = texts.into_iter().filter_map(|text| match artefacts.get(text)? {
+                Source::File(path) if !known(path) => Some(path.display().to_string()),
+                _ => None,
+            });
+            resource.sources = files.collect();
+        }
     }
 
     fn complain(&mut self, step: &Step, below: &str, problem: impl Into<String>, next_step: impl Into<String>) {
@@ -175,6 +195,16 @@ impl Builder<'_> {
                 }
             }
         }
+    }
+}
+
+/// All texts of a tree of data.
+fn texts_of<'v>(value: &'v Value, texts: &mut Vec<&'v str>) {
+    match value {
+        Value::String(text) => texts.push(text),
+        Value::Array(items) => items.iter().for_each(|item| texts_of(item, texts)),
+        Value::Object(fields) => fields.values().for_each(|field| texts_of(field, texts)),
+        _ => {}
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -55,6 +55,29 @@ impl FileStore {
         self.directory.join("lease.json")
     }
 
+    /// Makes the folder of the stack, for this user alone. One of an earlier version is closed to others, too; the folder
+    /// above it may be one of the user.
+    fn make_private(&self) -> Result<(), LedgerError> {
+        let fault = |source| LedgerError::File { path: self.directory.clone(), source };
+        private_folder(&self.directory).map_err(fault)?;
+        let inside = fs::read_dir(&self.directory).map_err(fault)?.flatten();
+        for path in inside.map(|entry| entry.path()).chain([self.directory.clone()]) {
+            // A draft of somebody who writes at the same time may be gone by now.
+            let Ok(facts) = fs::symlink_metadata(&path) else { continue };
+            let (mode, ours) = (facts.permissions().mode(), if facts.is_dir() { 0o700 } else { 0o600 });
+            if !facts.is_symlink() && mode & 0o077 != 0 {
+                // What belongs to somebody else is theirs to close.
+                let _ = fs::set_permissions(&path, fs::Permissions::from_mode(ours));
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a content lies that is kept apart from the journal.
+    fn content(&self, sha256: &str) -> PathBuf {
+        self.directory.join("content").join(sha256)
+    }
+
     fn bytes(&self) -> Result<Vec<u8>, LedgerError> {
         let path = self.journal();
         match fs::read(&path) {
@@ -87,7 +110,8 @@ impl FileStore {
     /// Makes look-and-write one step among processes of this machine; the kernel frees it with the process.
     fn guard_file(&self) -> Result<File, LedgerError> {
         let path = self.directory.join("lease.guard");
-        File::create(&path).map_err(|source| LedgerError::File { path, source })
+        let file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&path);
+        file.map_err(|source| LedgerError::File { path, source })
     }
 
     /// The guard, or none when another process has it now.
@@ -150,6 +174,26 @@ impl Store for FileStore {
         self.load().await
     }
 
+    async fn keep(&self, sha256: &str, bytes: &[u8]) -> Result<(), LedgerError> {
+        let path = self.content(sha256);
+        // One that was damaged is written again.
+        if fs::read(&path).is_ok_and(|there| there == bytes) {
+            return Ok(());
+        }
+        let folder = path.parent().unwrap_or(&self.directory);
+        private_folder(folder).map_err(|source| LedgerError::File { path: folder.to_owned(), source })?;
+        write_whole(&path, bytes)
+    }
+
+    async fn kept(&self, sha256: &str) -> Result<Option<Vec<u8>>, LedgerError> {
+        let path = self.content(sha256);
+        match fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(none) if none.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(LedgerError::File { path, source }),
+        }
+    }
+
     async fn text(&self) -> Result<String, LedgerError> {
         let bytes = self.bytes()?;
         let rest = Reader::default().page(&self.place(), &bytes)?.len();
@@ -209,9 +253,7 @@ impl Store for FileStore {
     }
 
     async fn acquire(&self, lease: &Lease) -> Result<(), LedgerError> {
-        let path = self.lease_file();
-        let fault = |source| LedgerError::File { path: path.clone(), source };
-        fs::create_dir_all(&self.directory).map_err(fault)?;
+        self.make_private()?;
         let _guard = self.guard().await?;
         match self.read_lease()? {
             Some(held) if !held.is_stale(&self.host) => Err(LedgerError::Locked(Box::new(held))),
@@ -239,6 +281,11 @@ impl Store for FileStore {
         let _guard = self.guard().await;
         self.remove_lease()
     }
+}
+
+/// Makes a folder, and those above it, for this user alone.
+fn private_folder(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// What the file system said of `path`; `needed` bytes were to be added.
@@ -269,7 +316,7 @@ fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), LedgerError> {
 /// Adds `text` to the journal, which has `length` bytes of whole lines; it is on disk when this returns.
 fn write_out(path: &Path, length: u64, text: &str) -> Result<(), LedgerError> {
     let fault = refused(path, text.len());
-    let mut file = OpenOptions::new().create(true).append(true).read(true).open(path).map_err(&fault)?;
+    let mut file = OpenOptions::new().create(true).append(true).read(true).mode(0o600).open(path).map_err(&fault)?;
     if ends_at(&file, length).map_err(&fault)? {
         // What lies behind the last whole line was never finished: the next line must not run into it.
         file.set_len(length).map_err(&fault)?;

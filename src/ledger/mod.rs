@@ -3,12 +3,14 @@
 //! An entry is written and on disk before the call that it announces, and another after the answer: whatever kills the
 //! process, the next run knows what was begun and never answered.
 
+mod apart;
 mod entry;
 mod error;
 mod fence;
 mod file_store;
 mod fold;
 mod history;
+mod kept;
 mod lease;
 mod s3;
 mod seal;
@@ -17,7 +19,7 @@ mod text;
 mod upgrade;
 mod whole;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -26,6 +28,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use apart::contents;
 pub use entry::{Entry, FORMAT, Fact, Subject};
 pub use error::{Cause, LedgerError};
 pub use fence::Fence;
@@ -56,6 +59,8 @@ pub struct Ledger {
     broken: AtomicBool,
     /// The entries before those that were read when it was opened, once somebody asked for them.
     archived: tokio::sync::OnceCell<Vec<Entry>>,
+    /// What was kept apart by this process already.
+    kept: Mutex<BTreeSet<String>>,
     /// An entry was asked for: from here on a verb is brought to its end, not given up.
     begun: Arc<AtomicBool>,
 }
@@ -104,7 +109,9 @@ impl Ledger {
             Some(lease) => store.claim(lease).await?,
             None => store.load().await?,
         };
-        let Loaded { base, mut usual, entries } = loaded;
+        let Loaded { mut base, mut usual, mut entries } = loaded;
+        let contents = contents(&*store, &kept::all_named(base.as_mut(), &mut entries)).await?;
+        kept::open_all(base.as_mut(), &mut entries, &contents);
         let base = base.unwrap_or_else(|| Remembered::empty(stack));
         let state = fold_from(base.clone(), &entries)
             .map_err(|source| LedgerError::Contradicts { place: store.place(), source })?;
@@ -121,6 +128,7 @@ impl Ledger {
             fence: Arc::new(Fence::open()),
             broken: AtomicBool::default(),
             archived: tokio::sync::OnceCell::new(),
+            kept: Mutex::default(),
             begun: Arc::default(),
         })
     }
@@ -191,6 +199,8 @@ impl Ledger {
         let read = async || {
             let mut archived = self.store.history().await?;
             archived.retain(|entry| entry.seq <= before);
+            let contents = contents(&*self.store, &kept::all_named(None, &mut archived)).await?;
+            kept::open_all(None, &mut archived, &contents);
             Ok::<_, LedgerError>(archived)
         };
         let archived = self.archived.get_or_try_init(read).await?;
@@ -225,7 +235,7 @@ impl Ledger {
         if self.broken.load(Ordering::Acquire) {
             return Err(LedgerError::Broken(self.store.place()));
         }
-        if let Err(bad) = self.store.append(&batch, lease).await {
+        if let Err(bad) = self.append(&batch, lease).await {
             self.broken.store(true, Ordering::Release);
             if let LedgerError::LeaseLost(why) = &bad {
                 self.fence.close(why);

@@ -40,6 +40,16 @@ pub trait Store: Send + Sync {
     /// Adds entries; they are on disk (or in the bucket) when this returns.
     async fn append(&self, entries: &[Entry], lease: &Lease) -> Result<(), LedgerError>;
 
+    /// Keeps a content apart from the journal, readable for the same user only. It is there when this returns.
+    async fn keep(&self, _sha256: &str, _bytes: &[u8]) -> Result<(), LedgerError> {
+        Ok(())
+    }
+
+    /// A content that was kept apart; none when it is not there.
+    async fn kept(&self, _sha256: &str) -> Result<Option<Vec<u8>>, LedgerError> {
+        Ok(None)
+    }
+
     /// All lines as they were written.
     async fn text(&self) -> Result<String, LedgerError>;
 

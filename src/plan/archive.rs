@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
 
+use super::bounds::MOST_FILES;
+
 /// What a zip holds.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Archive {
@@ -20,6 +22,9 @@ pub struct Archive {
 pub fn read(path: &Path) -> Result<Archive, String> {
     let file = File::open(path).map_err(|bad| bad.to_string())?;
     let mut archive = zip::ZipArchive::new(file).map_err(|bad| bad.to_string())?;
+    if archive.len() > MOST_FILES {
+        return Err(format!("it has more than {MOST_FILES} entries"));
+    }
     let mut found = Archive::default();
     for at in 0..archive.len() {
         let entry = archive.by_index_raw(at).map_err(|bad| bad.to_string())?;

@@ -6,6 +6,8 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::bounds::MOST_FILES;
+
 /// What stands under a key, or under the keys that begin with it: a template of the tool, a file, or a folder.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -89,12 +91,14 @@ pub fn media_type(name: &str) -> String {
 /// What cannot be read, and why.
 pub fn files_below(folder: &Path) -> Result<Vec<String>, String> {
     let mut all = Vec::new();
-    walk(folder, "", &mut all)?;
+    let mut left = MOST_FILES;
+    walk(folder, "", &mut left, &mut all)?;
     all.sort();
     Ok(all)
 }
 
-fn walk(folder: &Path, below: &str, all: &mut Vec<String>) -> Result<(), String> {
+/// `left` says how many entries may still come: links can lead to the same folders again and again.
+fn walk(folder: &Path, below: &str, left: &mut usize, all: &mut Vec<String>) -> Result<(), String> {
     // Deeper than this, a link leads in a circle.
     if below.matches('/').count() > 64 {
         return Err(format!("{}: the folders are nested too deep", folder.display()));
@@ -102,6 +106,9 @@ fn walk(folder: &Path, below: &str, all: &mut Vec<String>) -> Result<(), String>
     let told = |bad: std::io::Error| format!("{}: {bad}", folder.display());
     for entry in fs::read_dir(folder).map_err(told)? {
         let entry = entry.map_err(told)?;
+        *left = left.checked_sub(1).ok_or_else(|| {
+            format!("{}: more than {MOST_FILES} files and folders, or links in a circle", folder.display())
+        })?;
         let name = entry.file_name();
         let Some(name) = name.to_str() else {
             return Err(format!("{}: the file name is not UTF-8", entry.path().display()));
@@ -112,7 +119,7 @@ fn walk(folder: &Path, below: &str, all: &mut Vec<String>) -> Result<(), String>
         let path = format!("{below}{name}");
         let kind = fs::metadata(entry.path()).map_err(|bad| format!("{}: {bad}", entry.path().display()))?;
         if kind.is_dir() {
-            walk(&entry.path(), &format!("{path}/"), all)?;
+            walk(&entry.path(), &format!("{path}/"), left, all)?;
         } else if kind.is_file() {
             all.push(path);
         }
@@ -142,6 +149,17 @@ mod tests {
         {
             assert!(!fits(pattern, path), "{pattern} {path}");
         }
+    }
+
+    #[test]
+    fn a_folder_has_an_end() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in ["a", "b", "c"] {
+            fs::write(folder.path().join(name), "x").expect("a file");
+        }
+        assert_eq!(walk(folder.path(), "", &mut 3, &mut Vec::new()), Ok(()));
+        let refused = walk(folder.path(), "", &mut 2, &mut Vec::new());
+        assert!(refused.is_err_and(|why| why.contains("more than 100000 files")), "one is too many");
     }
 
     #[test]

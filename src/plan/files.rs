@@ -7,50 +7,108 @@ use std::path::Path;
 
 use sha2::Digest;
 
+use super::bounds::{LARGEST, need_file};
 use super::content::{ContentPlan, files_below, fits};
+use super::reach::Reach;
 use super::work::Work;
-use super::{FileFacts, Plan, archive};
+use super::{FileFacts, Plan, Problem, archive};
 use crate::plan::edge::CodePlan;
 use crate::plan::jetson::{JetsonStep, artifact};
 
-/// Hashes every file that the plan names. One that cannot be read is remembered as missing: `validate plan` warns of it,
-/// `deploy` refuses.
-pub fn add(plan: &mut Plan) {
-    let (mut paths, mut zips) = (Vec::new(), BTreeSet::new());
-    let mut folders = BTreeMap::new();
-    for step in &plan.steps {
-        match &step.work {
-            Work::Page(page) => {
-                let base = format!("{}.with.files", step.path);
-                page.files
-                    .iter()
-                    .for_each(|(key, one)| of_content(one, &format!("{base}.{key}"), &mut paths, &mut folders));
-            }
-            Work::Models(models) => {
-                for (bucket, files) in &models.files {
-                    let base = format!("{}.with.files.{bucket}", step.path);
-                    files
-                        .iter()
-                        .for_each(|(key, one)| of_content(one, &format!("{base}.{key}"), &mut paths, &mut folders));
-                }
-                for (name, model) in &models.models {
-                    let base = format!("{}.with.models.{name}.files", step.path);
-                    paths
-                        .extend(model.files.iter().map(|(file, facts)| (facts.path.clone(), format!("{base}.{file}"))));
-                }
-            }
-            Work::EdgeFunction(edge) => {
-                for (name, function) in &edge.functions {
-                    if let CodePlan::Zip(path) = &function.code {
-                        zips.insert(path.clone());
-                        paths.push((path.clone(), format!("{}.with.functions.{name}.code", step.path)));
+/// Hashes every file that the plan names, if it may: gives those that it may not read. One that cannot be read is remembered as
+/// missing: `validate plan` warns of it, `deploy` refuses.
+pub fn read(plan: &mut Plan) -> Vec<Problem> {
+    let named = Named::of(plan);
+    let mut outside = Vec::new();
+    for (path, origin) in named.paths.iter().chain(&named.texts) {
+        outside.extend(plan.reach.check(path).err().map(|why| not_ours(plan, origin, why)));
+    }
+    for (path, origin) in &named.texts {
+        outside.extend(oversized(path).map(|why| misfit(plan, origin, why)));
+    }
+    if outside.is_empty() {
+        add(plan);
+    }
+    outside
+}
+
+fn misfit(plan: &Plan, origin: &str, problem: String) -> Problem {
+    let next_step = "name another file".to_owned();
+    Problem { file: plan.file.clone(), place: plan.place(origin), problem, next_step }
+}
+
+fn not_ours(plan: &Plan, origin: &str, problem: String) -> Problem {
+    let next_step = "move it there, name its place with --var, or allow it: --allow-files-outside".to_owned();
+    Problem { next_step, ..misfit(plan, origin, problem) }
+}
+
+/// What is wrong with a file that is read as a whole; none when it is not there, which is told later.
+fn oversized(path: &str) -> Option<String> {
+    let facts = std::fs::metadata(path).ok()?;
+    let sound = facts.is_file() && facts.len() <= LARGEST;
+    (!sound).then(|| format!("{path} is not a regular file of {} MiB at most", LARGEST >> 20))
+}
+
+/// What the plan names.
+#[derive(Default)]
+struct Named {
+    /// Files that are hashed: path, and where the plan names it.
+    paths: Vec<(String, String)>,
+    /// Files that are read as texts.
+    texts: Vec<(String, String)>,
+    zips: BTreeSet<String>,
+    folders: BTreeMap<String, Result<Vec<String>, String>>,
+}
+
+impl Named {
+    fn of(plan: &Plan) -> Self {
+        let mut named = Self::default();
+        let (paths, zips, folders) = (&mut named.paths, &mut named.zips, &mut named.folders);
+        let reach = &plan.reach;
+        for step in &plan.steps {
+            let base = format!("{}.with", step.path);
+            match &step.work {
+                Work::Page(page) => {
+                    for (key, one) in &page.files {
+                        of_content(one, &format!("{base}.files.{key}"), reach, paths, folders);
                     }
                 }
+                Work::Models(models) => {
+                    for (bucket, files) in &models.files {
+                        for (key, one) in files {
+                            of_content(one, &format!("{base}.files.{bucket}.{key}"), reach, paths, folders);
+                        }
+                    }
+                    for (name, model) in &models.models {
+                        let base = format!("{base}.models.{name}.files");
+                        let files = model.files.iter();
+                        paths.extend(files.map(|(file, facts)| (facts.path.clone(), format!("{base}.{file}"))));
+                    }
+                }
+                Work::EdgeFunction(edge) => {
+                    for (name, function) in &edge.functions {
+                        if let CodePlan::Zip(path) = &function.code {
+                            zips.insert(path.clone());
+                            paths.push((path.clone(), format!("{base}.functions.{name}.code")));
+                        }
+                    }
+                }
+                Work::Jetson(jetson) => {
+                    paths.extend(of_devices(jetson, &step.path));
+                    let sums = jetson.artifacts.as_ref().map(|_| jetson.at_hand(artifact::SUMS));
+                    let inventory = jetson.inventory.iter().map(|file| (file.clone(), format!("{base}.inventory")));
+                    named.texts.extend(inventory.chain(sums.map(|file| (file, format!("{base}.artifacts")))));
+                }
+                _ => {}
             }
-            Work::Jetson(jetson) => paths.extend(of_devices(jetson, &step.path)),
-            _ => {}
         }
+        named
     }
+}
+
+/// Hashes every file that the plan and those who brought devices to it name.
+pub fn add(plan: &mut Plan) {
+    let Named { paths, zips, folders, .. } = Named::of(plan);
     plan.folders.extend(folders);
     for (path, origin) in paths {
         // Devices bring more files after the plan was read: what is hashed is not hashed again.
@@ -67,11 +125,17 @@ pub fn add(plan: &mut Plan) {
 fn of_content(
     content: &ContentPlan,
     origin: &str,
+    reach: &Reach,
     paths: &mut Vec<(String, String)>,
     folders: &mut BTreeMap<String, Result<Vec<String>, String>>,
 ) {
     paths.extend(content.file.iter().map(|path| (path.clone(), origin.to_owned())));
     let Some(folder) = &content.folder else { return };
+    // A folder that may not be read is not listed either: it is told by its own path.
+    if reach.check(folder).is_err() {
+        paths.push((folder.clone(), origin.to_owned()));
+        return;
+    }
     let listed = folders.entry(folder.clone()).or_insert_with(|| files_below(Path::new(folder)));
     let files = listed.iter().flatten().filter(|path| !content.exclude.iter().any(|pattern| fits(pattern, path)));
     paths.extend(files.map(|path| (format!("{folder}/{path}"), origin.to_owned())));
@@ -102,6 +166,7 @@ fn of_devices(plan: &JetsonStep, step: &str) -> Vec<(String, String)> {
 /// # Errors
 /// When the file cannot be read.
 pub fn hash(path: &Path) -> io::Result<(String, u64)> {
+    need_file(path)?;
     let mut file = File::open(path)?;
     let mut hasher = sha2::Sha256::new();
     let mut buffer = vec![0; 256 * 1024];

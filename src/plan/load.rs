@@ -1,25 +1,28 @@
 //! [1] File to plan: read, fill in, check the shape. Every problem at once, each with its place.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::bounds::{LONGEST_FILLED, read_text};
 use super::problem::{Problem, Problems};
+use super::reach::Reach;
 use super::schema::PlanFile;
 use super::source::{Place, Text, join};
+use super::variables::Unfilled;
 use super::work::{Work, typed};
-use super::{BUILT_IN, Plan, Settings, Step, files, variables};
-use crate::resource::is_name;
+use super::{BUILT_IN, Plan, Settings, Step, files, hidden, variables};
+use crate::resource::sensitive::{SHORTEST, keep_secret};
+use crate::resource::{Untrusted, is_name};
 
 /// Finds the text of a plan: a file, `plans/NAME.yaml` below the working directory, or one that the tool carries.
 fn find(name: &str) -> Result<(String, String), Problem> {
     let is_path = name.contains('/') || Path::new(name).extension().is_some_and(|ext| ext == "yaml" || ext == "yml");
     let near = format!("plans/{name}.yaml");
     let file = if is_path { name } else { &near };
-    match fs::read_to_string(file) {
+    match read_text(Path::new(file)) {
         Ok(text) => return Ok((file.to_owned(), text)),
         Err(bad) if is_path || bad.kind() != std::io::ErrorKind::NotFound => {
             return Err(lost(file, format!("the plan cannot be read: {bad}")));
@@ -55,8 +58,8 @@ pub fn load(name: &str, settings: &Settings) -> Result<Plan, Problems> {
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn parse(file: &str, text: &str, settings: &Settings) -> Result<Plan, Problems> {
-    let text = Text::parse(text).map_err(|bad| {
+pub fn parse(file: &str, source: &str, settings: &Settings) -> Result<Plan, Problems> {
+    let text = Text::parse(source).map_err(|bad| {
         Problems(vec![Problem {
             file: file.to_owned(),
             place: bad.place,
@@ -64,7 +67,7 @@ pub fn parse(file: &str, text: &str, settings: &Settings) -> Result<Plan, Proble
             next_step: "correct the YAML; an editor with plans/schema.json shows it while you type".to_owned(),
         }])
     })?;
-    let mut reader = Reader { file, text: &text, problems: Vec::new() };
+    let mut reader = Reader { file, source, text: &text, problems: Vec::new() };
     let plan = reader.plan(settings);
     match plan {
         Some(plan) if reader.problems.is_empty() => Ok(plan),
@@ -77,6 +80,8 @@ pub fn parse(file: &str, text: &str, settings: &Settings) -> Result<Plan, Proble
 
 struct Reader<'a> {
     file: &'a str,
+    /// As it was read.
+    source: &'a str,
     text: &'a Text,
     problems: Vec<Problem>,
 }
@@ -104,11 +109,27 @@ impl Reader<'_> {
         self.complain(&path, format!("{shown}: {problem}"), next);
     }
 
-    fn plan(&mut self, settings: &Settings) -> Option<Plan> {
-        let values = self.values(settings)?;
-        let filled = match variables::fill(&without_variables(&self.text.value), &values) {
-            Ok(filled) => filled,
-            Err(unknown) => {
+    /// Complains about what a reader would not see.
+    fn all_is_visible(&mut self, value: &Value) -> Option<()> {
+        let hidden = hidden::found(value);
+        for (path, problem) in &hidden {
+            self.complain(path, problem.clone(), "take them out: they would hide from you what the plan does");
+        }
+        hidden.is_empty().then_some(())
+    }
+
+    fn filled(&mut self, values: &BTreeMap<String, Value>) -> Option<Value> {
+        match variables::fill(&without_variables(&self.text.value), values) {
+            Ok(filled) => return Some(filled),
+            Err(Unfilled::TooLong(path)) => self.complain(
+                &path,
+                format!(
+                    "with its variables filled in, the plan is longer than {} MiB from here on",
+                    LONGEST_FILLED >> 20
+                ),
+                "set shorter values, or name them less often",
+            ),
+            Err(Unfilled::Unknown(unknown)) => {
                 for (path, name) in unknown {
                     let known: Vec<&str> = values.keys().map(String::as_str).collect();
                     self.complain(
@@ -117,9 +138,17 @@ impl Reader<'_> {
                         format!("declare it under variables, or use one of: {}", known.join(", ")),
                     );
                 }
-                return None;
             }
-        };
+        }
+        None
+    }
+
+    fn plan(&mut self, settings: &Settings) -> Option<Plan> {
+        let text = self.text;
+        self.all_is_visible(&text.value)?;
+        let values = self.values(settings)?;
+        let filled = self.filled(&values)?;
+        self.all_is_visible(&filled)?;
         let head: PlanFile<Value> = typed(&filled).map_err(|misfit| self.misfit("", misfit)).ok()?;
         if head.version != 1 {
             self.complain(
@@ -142,8 +171,19 @@ impl Reader<'_> {
             let misfits = plan.fallbacks.keys().filter_map(|name| plan.with_fallback(name).err());
             self.problems.extend(misfits.flat_map(|problems| problems.0));
         }
-        files::add(&mut plan);
+        plan.reach = self.reach(settings);
+        let outside = files::read(&mut plan);
+        self.problems.extend(outside);
         Some(plan)
+    }
+
+    /// Where the plan may read. What the tool carries may read where the user works.
+    fn reach(&self, settings: &Settings) -> Reach {
+        let given = settings.environment.iter().chain(&settings.variables).map(|(_, value)| value.clone());
+        if settings.outside || BUILT_IN.iter().any(|(_, text)| *text == self.source) {
+            return Reach::anywhere(given);
+        }
+        Reach::of(Path::new(self.file), given)
     }
 
     /// The value of every variable: defaults, then the environment, then what the command line says.
@@ -163,6 +203,10 @@ impl Reader<'_> {
         for (name, variable) in &declared {
             let said = settings.variables.get(name).or_else(|| settings.environment.get(name));
             let path = join("variables", name);
+            if variable.sensitive {
+                let default = variable.default.as_ref().and_then(Value::as_str);
+                self.keep_secret(&path, name, variable, said.map(String::as_str).or(default));
+            }
             match (said, &variable.default) {
                 (Some(text), _) => match variables::of_type(name, variable, text) {
                     Ok(value) => drop(values.insert(name.clone(), value)),
@@ -182,6 +226,22 @@ impl Reader<'_> {
             }
         }
         Some(values)
+    }
+
+    /// A sensitive value is left out of everything that is said from here on.
+    fn keep_secret(&mut self, path: &str, name: &str, variable: &super::Variable, value: Option<&str>) {
+        if variable.kind != super::VariableType::String {
+            self.complain(path, format!("variable {name} is sensitive and no text"), "make it one: type: string");
+        }
+        match value {
+            Some(value) if value.len() < SHORTEST => self.complain(
+                path,
+                format!("the value of the sensitive variable {name} has less than {SHORTEST} bytes"),
+                "choose a longer one: such a short value cannot be told from other words in what is printed",
+            ),
+            Some(value) => keep_secret(value),
+            None => {}
+        }
     }
 
     fn steps(&mut self, head: &PlanFile<Value>) -> Vec<Step> {
@@ -214,7 +274,7 @@ impl Reader<'_> {
         #[serde(deny_unknown_fields)]
         struct Head {
             id: String,
-            title: String,
+            title: Untrusted,
             #[serde(default)]
             needs: BTreeSet<String>,
             #[serde(default)]

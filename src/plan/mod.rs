@@ -1,15 +1,19 @@
 //! [1] The plan file: what a person may ask for. Reads files, knows no cloud and no clock.
 
 mod archive;
+mod bounds;
 pub mod cdn;
 pub mod content;
+mod depth;
 pub mod edge;
 mod files;
+mod hidden;
 mod inventory;
 pub mod jetson;
 mod load;
 pub mod models;
 mod problem;
+mod reach;
 pub mod routing;
 mod schema;
 mod source;
@@ -17,10 +21,14 @@ mod variables;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde_json::Value;
 
+use crate::resource::Untrusted;
+
 pub use archive::Archive;
+pub use bounds::{LARGEST, read_text};
 pub use files::hash;
 pub use load::{load, parse};
 pub use problem::{Problem, Problems};
@@ -38,6 +46,8 @@ pub struct Settings {
     pub variables: BTreeMap<String, String>,
     /// `AKIDB_EDGE_VAR_*`, without the beginning.
     pub environment: BTreeMap<String, String>,
+    /// Files outside of the plan's own folder may be read, too.
+    pub outside: bool,
 }
 
 /// One step of a plan.
@@ -48,7 +58,7 @@ pub struct Step {
     /// Its day.
     pub day: u32,
     /// What it does, for people.
-    pub title: String,
+    pub title: Untrusted,
     /// Steps before it.
     pub needs: BTreeSet<String>,
     /// Done only when asked for by name.
@@ -84,7 +94,7 @@ pub struct Plan {
     /// Name of the stack.
     pub stack: String,
     /// Titles of the days.
-    pub days: BTreeMap<u32, String>,
+    pub days: BTreeMap<u32, Untrusted>,
     /// The steps in order.
     pub steps: Vec<Step>,
     /// What has another address now.
@@ -100,6 +110,7 @@ pub struct Plan {
     /// The folders it names, by path: the files below each, or why it cannot be read.
     pub folders: BTreeMap<String, Result<Vec<String>, String>>,
     text: source::Text,
+    reach: reach::Reach,
 }
 
 impl Plan {
@@ -123,12 +134,18 @@ impl Plan {
             files: BTreeMap::new(),
             folders: BTreeMap::new(),
             text,
+            reach: reach::Reach::default(),
         }
     }
 
     /// Where the value at a dotted path stands in the file.
     pub fn place(&self, path: &str) -> Place {
         self.text.place(path)
+    }
+
+    /// Whether the user named the place of a file, by a variable that was set from outside.
+    pub fn is_named_by_the_user(&self, file: &Path) -> bool {
+        self.reach.is_named(file)
     }
 
     /// A step by its name.
@@ -196,13 +213,16 @@ fn put(value: &mut Value, path: &str, new: &Value) {
     }
 }
 
-/// Plain data from one YAML document.
+/// Plain data from one YAML document, without anything hidden in it.
 ///
 /// # Errors
-/// What is no YAML, with its line.
+/// What is no YAML or cannot be seen, with its line.
 pub fn yaml(text: &str) -> Result<Value, String> {
-    let read = source::Text::parse(text);
-    read.map(|read| read.value).map_err(|bad| format!("line {}: {}", bad.place.line, bad.problem))
+    let read = source::Text::parse(text).map_err(|bad| format!("line {}: {}", bad.place.line, bad.problem))?;
+    match hidden::found(&read.value).first() {
+        Some((path, problem)) => Err(format!("line {}: {problem}", read.place(path).line)),
+        None => Ok(read.value),
+    }
 }
 
 /// The JSON Schema of plan files.

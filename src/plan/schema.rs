@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::work::Work;
-use crate::resource::Address;
+use crate::resource::{Address, Untrusted};
 
 /// A plan: what a stack is to be, day by day.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -53,13 +53,13 @@ pub struct Metadata {
     /// Short name.
     pub name: String,
     /// Title for people.
-    pub title: String,
+    pub title: Untrusted,
     /// Week of the roadmap.
     #[serde(default)]
     pub week: Option<u32>,
     /// What it is for.
     #[serde(default)]
-    pub description: String,
+    pub description: Untrusted,
 }
 
 /// A variable: `${var.name}` stands for its value. Set by `--var name=value`, `--var-file`, `AKIDB_EDGE_VAR_name`.
@@ -71,7 +71,11 @@ pub struct Variable {
     pub kind: VariableType,
     /// What it is for.
     #[serde(default)]
-    pub description: String,
+    pub description: Untrusted,
+    /// Its value is shown and written down nowhere: not in the preview, the journal, a saved plan or a report. It is a text
+    /// of at least 8 bytes.
+    #[serde(default)]
+    pub sensitive: bool,
     /// Its value when nobody sets it; without one it must be set.
     #[serde(default)]
     pub default: Option<Value>,
@@ -97,7 +101,7 @@ pub struct Day<S = StepFile> {
     /// Number of the day, from 1.
     pub day: u32,
     /// Its title.
-    pub title: String,
+    pub title: Untrusted,
     /// What is done on it.
     pub steps: Vec<S>,
 }
@@ -109,7 +113,7 @@ pub struct StepFile {
     /// Name of the step, unique in the plan.
     pub id: String,
     /// What it does, for people.
-    pub title: String,
+    pub title: Untrusted,
     /// Steps that come before it.
     #[serde(default)]
     pub needs: BTreeSet<String>,
@@ -126,10 +130,10 @@ pub struct StepFile {
 #[serde(deny_unknown_fields)]
 pub struct Fallback {
     /// What it does, for people.
-    pub title: String,
+    pub title: Untrusted,
     /// When to use it.
     #[serde(default)]
-    pub when: String,
+    pub when: Untrusted,
     /// Steps that it puts in force, as if they had been asked for.
     #[serde(default)]
     pub request: BTreeSet<String>,
@@ -162,7 +166,7 @@ pub struct Criterion {
     /// Name, unique in the plan.
     pub id: String,
     /// For people.
-    pub title: String,
+    pub title: Untrusted,
     /// What is measured, e.g. `resources.present` or `latency.p95`.
     pub measure: String,
     /// Which of the measured things count (an address pattern, a region).
@@ -176,7 +180,7 @@ pub struct Criterion {
     pub unit: String,
     /// What of the source plan was corrected, in one line.
     #[serde(default)]
-    pub note: Option<String>,
+    pub note: Option<Untrusted>,
 }
 
 /// How a value is compared with a threshold.

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
 use serde_json::{Map, Value};
 
+use super::bounds::DEEPEST;
+use super::depth::too_deep;
+
 /// A place in a file: line and column, both from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
@@ -38,6 +41,9 @@ impl Text {
     /// # Errors
     /// With the place of the first thing that is no YAML.
     pub fn parse(text: &str) -> Result<Self, BadText> {
+        if let Some(place) = too_deep(text) {
+            return Err(BadText { place, problem: format!("lists and mappings stand deeper than {DEEPEST} levels") });
+        }
         let documents = MarkedYaml::load_from_str(text).map_err(|bad| BadText {
             place: Place { line: bad.marker().line(), column: bad.marker().col() + 1 },
             problem: bad.info().to_owned(),

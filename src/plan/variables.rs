@@ -4,65 +4,91 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::bounds::LONGEST_FILLED;
 use super::schema::{Variable, VariableType};
+use super::source::join;
+
+/// Why a plan could not be filled in.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Unfilled {
+    /// The path and name of each variable that is not declared.
+    Unknown(Vec<(String, String)>),
+    /// The path where all texts together became longer than [`LONGEST_FILLED`].
+    TooLong(String),
+}
 
 /// Replaces `${var.NAME}` everywhere below `value`. A text that is nothing but one variable takes the variable's type.
 ///
 /// # Errors
-/// The path and name of each variable that is not declared.
-pub fn fill(value: &Value, values: &BTreeMap<String, Value>) -> Result<Value, Vec<(String, String)>> {
-    let mut unknown = Vec::new();
-    let filled = walk("", value, values, &mut unknown);
-    if unknown.is_empty() { Ok(filled) } else { Err(unknown) }
+/// When variables are not declared, or the plan becomes too long.
+pub fn fill(value: &Value, values: &BTreeMap<String, Value>) -> Result<Value, Unfilled> {
+    let mut filler = Filler { values, unknown: Vec::new(), left: LONGEST_FILLED };
+    let filled = filler.walk("", value).map_err(Unfilled::TooLong)?;
+    if filler.unknown.is_empty() { Ok(filled) } else { Err(Unfilled::Unknown(filler.unknown)) }
 }
 
-fn walk(path: &str, value: &Value, values: &BTreeMap<String, Value>, unknown: &mut Vec<(String, String)>) -> Value {
-    match value {
-        Value::String(text) => fill_text(path, text, values, unknown),
-        Value::Array(items) => {
-            let items = items.iter().enumerate();
-            Value::Array(
-                items
-                    .map(|(at, item)| walk(&super::source::join(path, &at.to_string()), item, values, unknown))
-                    .collect(),
-            )
-        }
-        Value::Object(fields) => {
-            let mut map = Map::new();
-            for (key, item) in fields {
-                map.insert(key.clone(), walk(&super::source::join(path, key), item, values, unknown));
-            }
-            Value::Object(map)
-        }
-        other => other.clone(),
-    }
+struct Filler<'v> {
+    values: &'v BTreeMap<String, Value>,
+    unknown: Vec<(String, String)>,
+    /// Bytes that may still be written.
+    left: usize,
 }
 
-fn fill_text(path: &str, text: &str, values: &BTreeMap<String, Value>, unknown: &mut Vec<(String, String)>) -> Value {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(start) = rest.find("${var.") {
-        let Some(length) = rest[start..].find('}') else { break };
-        let name = &rest[start + 6..start + length];
-        match values.get(name) {
-            Some(value) if start == 0 && length + 1 == text.len() && out.is_empty() => return value.clone(),
-            Some(Value::String(value)) => {
-                out.push_str(&rest[..start]);
-                out.push_str(value);
+impl Filler<'_> {
+    /// The same with its variables filled in, or the path at which it became too long.
+    fn walk(&mut self, path: &str, value: &Value) -> Result<Value, String> {
+        Ok(match value {
+            Value::String(text) => self.text(path, text)?,
+            Value::Array(items) => {
+                let items = items.iter().enumerate().map(|(at, item)| self.walk(&join(path, &at.to_string()), item));
+                Value::Array(items.collect::<Result<_, _>>()?)
             }
-            Some(value) => {
-                out.push_str(&rest[..start]);
-                out.push_str(&value.to_string());
+            Value::Object(fields) => {
+                let mut map = Map::new();
+                for (key, item) in fields {
+                    map.insert(key.clone(), self.walk(&join(path, key), item)?);
+                }
+                Value::Object(map)
             }
-            None => {
-                unknown.push((path.to_owned(), name.to_owned()));
-                out.push_str(&rest[..=start + length]);
-            }
-        }
-        rest = &rest[start + length + 1..];
+            other => other.clone(),
+        })
     }
-    out.push_str(rest);
-    Value::String(out)
+
+    fn text(&mut self, path: &str, text: &str) -> Result<Value, String> {
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some(start) = rest.find("${var.") {
+            let Some(length) = rest[start..].find('}') else { break };
+            let name = &rest[start + 6..start + length];
+            let value = self.values.get(name);
+            if let Some(value) = value.filter(|_| start == 0 && length + 1 == text.len() && out.is_empty()) {
+                self.take(path, value.as_str().map_or(0, str::len))?;
+                return Ok(value.clone());
+            }
+            let (before, token) = (&rest[..start], &rest[start..=start + length]);
+            let put = match value {
+                Some(Value::String(value)) => value.clone(),
+                Some(value) => value.to_string(),
+                None => {
+                    self.unknown.push((path.to_owned(), name.to_owned()));
+                    token.to_owned()
+                }
+            };
+            self.take(path, before.len() + put.len())?;
+            out.push_str(before);
+            out.push_str(&put);
+            rest = &rest[start + length + 1..];
+        }
+        self.take(path, rest.len())?;
+        out.push_str(rest);
+        Ok(Value::String(out))
+    }
+
+    /// Counts bytes before they are written.
+    fn take(&mut self, path: &str, bytes: usize) -> Result<(), String> {
+        self.left = self.left.checked_sub(bytes).ok_or_else(|| path.to_owned())?;
+        Ok(())
+    }
 }
 
 /// The value of a variable from text, by its declared type.
@@ -98,4 +124,29 @@ fn wrong(name: &str, declared: &Variable, said: &str) -> String {
         VariableType::Boolean => "true or false",
     };
     format!("variable {name} is {kind}, not {said}")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn texts_and_whole_values_are_filled_in() {
+        let values = BTreeMap::from([("a".to_owned(), json!("x")), ("n".to_owned(), json!(7))]);
+        let filled = fill(&json!({"k": ["${var.a}/${var.n}", "${var.n}", "${HOME} ${var."]}), &values);
+        assert_eq!(filled, Ok(json!({"k": ["x/7", 7, "${HOME} ${var."]})));
+        let unknown = fill(&json!({"k": "${var.b}"}), &values);
+        assert_eq!(unknown, Err(Unfilled::Unknown(vec![("k".to_owned(), "b".to_owned())])));
+    }
+
+    #[test]
+    fn a_plan_that_grows_without_end_is_refused_where_it_does() {
+        let values = BTreeMap::from([("v".to_owned(), json!("x".repeat(280_000)))]);
+        let plan = json!({"a": "small", "b": ["${var.v} ".repeat(10_000)]});
+        assert_eq!(fill(&plan, &values), Err(Unfilled::TooLong("b.0".to_owned())));
+        let many: Vec<&str> = std::iter::repeat_n("${var.v}", 10_000).collect();
+        assert!(matches!(fill(&json!({"b": many}), &values), Err(Unfilled::TooLong(_))), "whole values count, too");
+    }
 }

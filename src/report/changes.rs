@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::counted;
 use super::machines::Groups;
-use crate::resource::{Action, Change, Changes, FieldChange, Level, MovedFrom, Origin, Risk};
+use crate::resource::{Action, Change, Changes, FieldChange, Level, MovedFrom, Origin, Risk, sensitive, untrusted};
 
 /// Longest value that is shown; the rest is cut.
 const LONGEST: usize = 90;
@@ -39,7 +39,7 @@ pub fn changes_text(changes: &Changes, everything: bool, colour: bool, wait: Lev
         }
     }
     for left in &changes.leftovers {
-        text.push_str(&format!("  - {}  left over: {}\n", left.address, left.reason));
+        text.push_str(&format!("  - {}  left over: {}\n", left.address, untrusted::line(&left.reason)));
     }
     text.push_str(&summary(changes, wait));
     text
@@ -63,10 +63,18 @@ fn line(change: &Change, colour: bool, name: &str, label: &str) -> String {
         Risk::DestroysData => style(colour, Style::new().red().bold(), &format!("  [{}]", change.risk.words())),
         risk => format!("  [{}]", risk.words()),
     };
-    let reason = change.reason.as_ref().map_or(String::new(), |reason| format!("  ({reason})"));
+    let reason = change.reason.as_ref().map_or(String::new(), |reason| format!("  ({})", untrusted::line(reason)));
     let imported = imported(change);
     let moved: String = change.moved_from.iter().map(|from| moved_line(change, from)).collect();
-    format!("  {mark} {:<8}{name:<40} {label}{risk}{imported}{reason}\n{moved}", change.action.word())
+    let sources = sources(change);
+    format!("  {mark} {:<8}{name:<40} {label}{risk}{imported}{reason}\n{sources}{moved}", change.action.word())
+}
+
+/// The files of this machine that are sent there.
+fn sources(change: &Change) -> String {
+    let sends = matches!(change.action, Action::Create | Action::Update | Action::Replace | Action::Adopt);
+    let files = change.after.iter().filter(|_| sends).flat_map(|resource| &resource.sources);
+    files.map(|file| format!("        from {}\n", untrusted::line(file))).collect()
 }
 
 /// Whether it existed before this stack: then it is never deleted by the way.
@@ -99,7 +107,7 @@ fn moved_line(change: &Change, from: &MovedFrom) -> String {
     if from.sets.len() > sets.len() {
         sets.push(&more);
     }
-    format!("        moved from {} to {}: {}\n", from.address, change.address, sets.join(", "))
+    format!("        moved from {} to {}: {}\n", from.address, change.address, untrusted::line(&sets.join(", ")))
 }
 
 /// What a person knows the thing by.
@@ -120,8 +128,9 @@ fn record_names(spec: &Value) -> Option<String> {
     names.sort_by_key(|name| (name.len(), *name));
     names.dedup();
     let first = names.iter().find(|name| !name.contains("${"))?;
+    let first = untrusted::line(first);
     let more = names.len() - 1;
-    Some(if more == 0 { (*first).to_owned() } else { format!("{first} and {}", counted(more, "more name")) })
+    Some(if more == 0 { first.into_owned() } else { format!("{first} and {}", counted(more, "more name")) })
 }
 
 fn field_line(field: &FieldChange) -> String {
@@ -132,6 +141,7 @@ fn field_line(field: &FieldChange) -> String {
     {
         return list_lines(&field.path, drift, old, new);
     }
+    let field = &without_contents(field);
     let (old, new) = (show(&field.old, "(not set)"), show(&field.new, "(default)"));
     if old.len() + new.len() < 70 {
         format!("        {}: {old} -> {new}{drift}\n", field.path)
@@ -140,12 +150,23 @@ fn field_line(field: &FieldChange) -> String {
     }
 }
 
+/// The same with hashes for the contents of files, and without sensitive values.
+fn without_contents(field: &FieldChange) -> FieldChange {
+    let mut data = serde_json::to_value(field).unwrap_or_default();
+    sensitive::hide(&mut data);
+    let side = |name: &str| data.get(name).filter(|value| !value.is_null()).cloned();
+    FieldChange { old: side("old"), new: side("new"), ..field.clone() }
+}
+
 /// A list of things: those that go and those that come, one on each line.
 fn list_lines(path: &str, drift: &str, old: &[Value], new: &[Value]) -> String {
     let mut text = format!("        {path}:{drift}\n");
     for (mark, here, there) in [("-", old, new), ("+", new, old)] {
+        // Two sensitive values look alike when they are shown, so what differs is found before.
         for item in here.iter().filter(|item| !there.contains(item)) {
-            text.push_str(&format!("          {mark} {}\n", pairs(item)));
+            let mut item = item.clone();
+            sensitive::hide(&mut item);
+            text.push_str(&format!("          {mark} {}\n", pairs(&item)));
         }
     }
     text
@@ -173,7 +194,7 @@ pub(super) fn pairs(value: &Value) -> String {
     let rank = |key: &str| names.iter().position(|first| *first == key).unwrap_or(names.len());
     all.sort_by_key(|(key, _)| rank(key));
     let words = all.into_iter().map(|(key, value)| if rank(&key) < 3 { value } else { format!("{key}={value}") });
-    words.collect::<Vec<_>>().join(" ")
+    untrusted::line(&words.collect::<Vec<_>>().join(" ")).into_owned()
 }
 
 fn shown(value: &Value) -> String {
@@ -185,7 +206,9 @@ fn shown(value: &Value) -> String {
     }
 }
 
+/// In one line: a value of several lines would look like lines of the preview.
 fn cut(text: &str) -> String {
+    let text = &*untrusted::line(text);
     if text.chars().count() <= LONGEST {
         return text.to_owned();
     }
@@ -247,8 +270,83 @@ pub fn changes_json(changes: &Changes) -> Value {
                 "reason": change.reason, "origin": change.origin, "fields": change.fields, "moved_from": change.moved_from,
                 "id": change.found.as_ref().map(|found| &found.id),
                 "step": change.after.as_ref().map(|resource| &resource.step),
+                "sources": change.after.as_ref().map(|resource| &resource.sources),
             })
         })
         .collect();
     json!({"changes": items, "counts": changes.counts(), "kept": changes.items.len() - changes.acting().count(), "leftovers": changes.leftovers})
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::resource::{Address, Kind, Resource};
+
+    fn change(action: Action, fields: Vec<FieldChange>) -> Changes {
+        let address = Address::new("jetson", Kind::File, "a-srv-www-index");
+        let spec = json!({"host": "a", "path": "/srv/www/index", "content": {"text": "PASSWORD=preview-canary"}});
+        let mut after = Resource::new(address.clone(), Kind::File, &spec);
+        after.sources = vec!["../secret/\u{1b}[2Kcredentials".to_owned()];
+        let (kind, risk, origin) = (Kind::File, Risk::Safe, Origin::Made);
+        let change = Change {
+            address: address.clone(),
+            kind,
+            action,
+            fields,
+            risk,
+            moved_from: Vec::new(),
+            reason: None,
+            origin,
+            after: Some(after),
+            before: None,
+            found: None,
+        };
+        Changes { stack: "s".to_owned(), items: [(address, change)].into(), ..Changes::default() }
+    }
+
+    #[test]
+    fn a_value_of_several_lines_is_no_line_of_the_preview() {
+        let field = |old: Value, new: Value| FieldChange {
+            path: "description".to_owned(),
+            old: Some(old),
+            new: Some(new),
+            drifted: false,
+        };
+        let forged = "x\n\nno changes: 3 resources as the plan wants\n";
+        let sets = |text: &str| json!([{"name": "a", "value": text}]);
+        let fields = vec![field(json!("x"), json!(forged)), field(sets("x"), sets(forged))];
+        let text = changes_text(&change(Action::Update, fields), false, false, Level::Usable);
+        assert!(!text.lines().any(|line| line.starts_with("no changes")), "{text}");
+        assert_eq!(text.matches("\\n\\nno changes").count(), 2, "{text}");
+    }
+
+    #[test]
+    fn what_is_sent_is_named_and_what_is_in_it_is_not_shown() {
+        let created = changes_text(&change(Action::Create, Vec::new()), false, false, Level::Usable);
+        assert!(created.contains("/srv/www/index\n        from ../secret/\\u{1b}[2Kcredentials\n"), "{created}");
+        let side = |value: Value| Some(value);
+        let fields = vec![
+            FieldChange {
+                path: "content".to_owned(),
+                old: side(json!({"text": "PASSWORD=preview-canary"})),
+                new: side(json!({"text": "OTHER=preview-canary"})),
+                drifted: false,
+            },
+            FieldChange {
+                path: "content.text".to_owned(),
+                old: side(json!("PASSWORD=preview-canary")),
+                new: None,
+                drifted: true,
+            },
+        ];
+        let changes = change(Action::Update, fields);
+        let text = changes_text(&changes, false, false, Level::Usable);
+        let hash = crate::resource::sha256_hex(b"PASSWORD=preview-canary");
+        assert!(!text.contains("canary") && text.contains(&hash), "{text}");
+        let document = crate::report::document("test", &changes_json(&changes));
+        assert!(!document.contains("canary") && document.contains(&hash), "{document}");
+        assert!(document.contains("\"sources\""), "{document}");
+    }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::changes::pairs;
 use super::counted;
-use crate::resource::{DriftField, Drifted, Happened, Origin, Owned, Remedy, Said, Sort};
+use crate::resource::{DriftField, Drifted, Happened, Origin, Owned, Remedy, Said, Sort, sensitive, untrusted};
 
 /// Columns before a value.
 const INDENT: usize = 18;
@@ -16,7 +16,7 @@ pub fn drift_text(drift: &[Drifted], everything: bool, colour: bool, width: usiz
     let mut text = String::new();
     for one in &shown {
         let name = Style::new().bold().force_styling(colour).apply_to(&one.address);
-        let reason = one.reason.as_ref().map_or(String::new(), |why| format!(": {why}"));
+        let reason = one.reason.as_ref().map_or(String::new(), |why| format!(": {}", untrusted::line(why)));
         let imported = if one.origin == Origin::Imported { "  [imported, not made by this stack]" } else { "" };
         text.push_str(&format!("{name}  {}{reason}{imported}\n", happened(one)));
         for field in one.fields.iter().filter(|field| everything || field.remedy != Remedy::Leave) {
@@ -41,7 +41,11 @@ fn also_there(drift: &[Drifted]) -> String {
         let extras = one.fields.iter().filter(|field| field.sort == Sort::Extra && field.remedy == Remedy::Leave);
         let paths: Vec<&str> = extras.map(|field| field.path.as_str()).collect();
         if !paths.is_empty() {
-            text.push_str(&format!("also there, left alone: {}: {}\n", one.address, paths.join(", ")));
+            text.push_str(&format!(
+                "also there, left alone: {}: {}\n",
+                one.address,
+                untrusted::line(&paths.join(", "))
+            ));
         }
     }
     text
@@ -99,17 +103,18 @@ fn field_lines(field: &DriftField, width: usize) -> String {
         Said::Value(value) => Some(value),
         Said::Silent | Said::NoPlan => None,
     };
-    let all = [plan, field.remembered.as_ref(), field.real.as_ref()];
-    let mut text = format!("  {}{sort}\n", field.path);
+    let [plan, remembered, real] = [plan, field.remembered.as_ref(), field.real.as_ref()]
+        .map(|value| value.map(|value| shown(&field.path, value)));
+    let (plan, remembered, real) = (plan.as_ref(), remembered.as_ref(), real.as_ref());
+    let all = [plan, remembered, real];
+    let mut text = format!("  {}{sort}\n", untrusted::line(&field.path));
     let silent = match field.plan {
         Said::NoPlan => "(no plan at hand)",
         _ => "(silent)",
     };
-    for (label, value, none) in [
-        ("plan", plan, silent),
-        ("remembered", field.remembered.as_ref(), "(not set)"),
-        ("real", field.real.as_ref(), "(not set)"),
-    ] {
+    for (label, value, none) in
+        [("plan", plan, silent), ("remembered", remembered, "(not set)"), ("real", real, "(not set)")]
+    {
         let mut label = label;
         for line in value.map_or_else(|| vec![none.to_owned()], |value| lines(value, &all)) {
             let room = width.saturating_sub(INDENT).max(20);
@@ -118,6 +123,13 @@ fn field_lines(field: &DriftField, width: usize) -> String {
         }
     }
     text
+}
+
+/// A value with hashes for the contents of files, and without sensitive values.
+fn shown(path: &str, value: &Value) -> Value {
+    let mut data = serde_json::json!({"path": path, "real": value});
+    sensitive::hide(&mut data);
+    data["real"].take()
 }
 
 /// A value in lines: of a list of things, those that not all three have; they say what is different.
@@ -138,6 +150,7 @@ fn lines(value: &Value, all: &[Option<&Value>]) -> Vec<String> {
 }
 
 fn cut(text: &str, room: usize) -> String {
+    let text = &*untrusted::line(text);
     if text.chars().count() <= room {
         return text.to_owned();
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::resource::Address;
+use crate::resource::{Address, untrusted};
 
 /// A finding and where the plan says it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -37,7 +37,7 @@ impl Located {
     /// In one line.
     pub fn line(&self) -> String {
         let also = self.also.as_ref().map_or(String::new(), |also| format!("; the other: {also}"));
-        format!("{}: {} ({}{also})", self.at, self.problem, self.rule)
+        format!("{}: {} ({}{also})", self.at, untrusted::line(&self.problem), self.rule)
     }
 }
 
@@ -51,7 +51,12 @@ pub fn findings_text(findings: &[Located]) -> String {
         let also = finding.also.as_ref().map_or(String::new(), |also| format!("\n  {also}"));
         text.push_str(&format!(
             "{} {}\n  {}{address}{path}{also}\n  {}\n  AWS:     {}\n  instead: {}\n\n",
-            finding.severity, finding.rule, finding.at, finding.problem, finding.aws_says, finding.instead
+            finding.severity,
+            finding.rule,
+            finding.at,
+            untrusted::line(&finding.problem),
+            finding.aws_says,
+            untrusted::line(&finding.instead)
         ));
     }
     text

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::resource::untrusted::line;
 use crate::resource::{Action, Address, Change, Changes, Kind};
 
 /// From so many names on that count up, the first and the last stand for all.
@@ -34,7 +35,7 @@ impl Groups {
             let Some((machine, essence)) = essence(change) else { continue };
             let group = groups.by_essence.entry(essence).or_insert_with(|| Group {
                 first: change.address.clone(),
-                what: what(change, &machine),
+                what: line(&what(change, &machine)).into_owned(),
                 title: change.kind.facts().title,
                 machines: Vec::new(),
             });

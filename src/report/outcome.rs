@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{counted, duration};
 use crate::resource::answer::Answer;
+use crate::resource::untrusted::line;
 use crate::resource::{Address, Origin, Outcome, Remembered, Standing};
 
 /// How a run went, in words.
@@ -96,7 +97,7 @@ pub fn resources_table(state: &Remembered, width: u16) -> String {
             (Standing::Deleting, _) => "delete unanswered".to_owned(),
         };
         let id = shortened(record.id.as_deref().unwrap_or_default());
-        let mut row = vec![address.to_string(), id, known];
+        let mut row = vec![address.to_string(), line(&id).into_owned(), line(&known).into_owned()];
         row.extend((!all_made).then(|| record.origin.word().to_owned()));
         row.extend(unsettled.then_some(standing));
         table.add_row(row);
@@ -128,7 +129,7 @@ pub fn answers_table(answers: &[Answer], width: u16) -> String {
 pub fn rows_table(header: &[&str], rows: &[Vec<String>], width: u16) -> String {
     let mut table = table(width, header);
     for row in rows {
-        table.add_row(row);
+        table.add_row(row.iter().map(|cell| line(cell)));
     }
     without_rules(&table)
 }

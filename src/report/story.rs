@@ -3,7 +3,8 @@
 
 use serde::Serialize;
 
-use crate::resource::RunSummary;
+use crate::resource::untrusted::{line, markdown};
+use crate::resource::{RunSummary, Untrusted};
 use crate::template::{self, BadTemplate};
 
 /// One criterion with what was measured.
@@ -14,7 +15,7 @@ pub struct Judged {
     /// Its name.
     pub id: String,
     /// For people.
-    pub title: String,
+    pub title: Untrusted,
     /// What is wanted, e.g. `≤ 25 ms`.
     pub wanted: String,
     /// What was measured; none when nothing was.
@@ -24,7 +25,7 @@ pub struct Judged {
     /// How it was measured, or what would measure it.
     pub how: String,
     /// What of the source plan was corrected.
-    pub note: Option<String>,
+    pub note: Option<Untrusted>,
 }
 
 /// One step of a day.
@@ -33,7 +34,7 @@ pub struct StoryStep {
     /// Its name.
     pub id: String,
     /// For people.
-    pub title: String,
+    pub title: Untrusted,
     /// `done`, `partly`, `not begun`, `waits to be asked for`, `not available yet`.
     pub state: String,
     /// Resources that are present, and wanted.
@@ -52,7 +53,7 @@ pub struct StoryDay {
     /// Its number.
     pub day: u32,
     /// Its title.
-    pub title: String,
+    pub title: Untrusted,
     /// Its steps.
     pub steps: Vec<StoryStep>,
 }
@@ -61,7 +62,7 @@ pub struct StoryDay {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Story {
     /// Title of the plan.
-    pub title: String,
+    pub title: Untrusted,
     /// Name of the stack.
     pub stack: String,
     /// Plan file.
@@ -85,56 +86,62 @@ pub struct Story {
 }
 
 impl Story {
-    /// As Markdown.
+    /// As Markdown. What comes from the plan, the journal and services is text in it, never markup.
     pub fn markdown(&self) -> String {
+        let (stack, plan) = (code(&self.stack), code(&self.plan));
         let mut text = format!(
-            "# {}\n\nStack `{}`, plan `{}`, account {}, made {} by akidb-edge {}.\n",
-            self.title, self.stack, self.plan, self.account, self.made_at, self.tool
+            "# {}\n\nStack {stack}, plan {plan}, account {}, made {} by akidb-edge {}.\n",
+            self.title.markdown(),
+            markdown(&self.account),
+            self.made_at,
+            self.tool
         );
         if let Some(fallback) = &self.fallback {
-            text.push_str(&format!("\n**The fallback `{fallback}` is in force.**\n"));
+            text.push_str(&format!("\n**The fallback {} is in force.**\n", code(fallback)));
         }
-        for day in &self.days {
-            text.push_str(&format!(
-                "\n## Day {}: {}\n\n| step | state | resources | calls took |\n|---|---|---|---|\n",
-                day.day, day.title
-            ));
-            for step in &day.steps {
-                text.push_str(&format!(
-                    "| {} (`{}`) | {} | {} of {} | {} |\n",
-                    step.title, step.id, step.state, step.present, step.wanted, step.took
-                ));
-            }
+        self.days.iter().for_each(|day| text.push_str(&day.markdown()));
+        text.push_str(&self.criteria_markdown());
+        text.push_str(&self.runs_markdown());
+        for (address, reason) in &self.leftovers {
+            text.push_str(&format!("\nLeft for a later run: {}: {}\n", code(address), markdown(reason)));
         }
-        text.push_str("\n## Criteria\n\n| priority | criterion | wanted | measured | verdict | how |\n|---|---|---|---|---|---|\n");
+        text
+    }
+
+    fn criteria_markdown(&self) -> String {
+        let mut text = String::from(
+            "\n## Criteria\n\n| priority | criterion | wanted | measured | verdict | how |\n|---|---|---|---|---|---|\n",
+        );
         for one in &self.criteria {
-            let measured = one.measured.as_deref().unwrap_or("–");
+            let title = one.title.markdown();
+            let measured = one.measured.as_deref().map_or("–".to_owned(), markdown);
+            let (wanted, how) = (markdown(&one.wanted), markdown(&one.how));
             text.push_str(&format!(
-                "| {} | {} | {} | {measured} | {} | {} |\n",
-                one.priority, one.title, one.wanted, one.verdict, one.how
+                "| {} | {title} | {wanted} | {measured} | {} | {how} |\n",
+                one.priority, one.verdict
             ));
         }
-        let notes: Vec<&Judged> = self.criteria.iter().filter(|one| one.note.is_some()).collect();
-        if !notes.is_empty() {
+        let mut notes = self.criteria.iter().filter_map(|one| Some((&one.title, one.note.as_ref()?))).peekable();
+        if notes.peek().is_some() {
             text.push_str("\n## Corrections of the source plan\n\n");
-            for one in notes {
-                text.push_str(&format!("- {}: {}\n", one.title, one.note.as_deref().unwrap_or_default()));
-            }
         }
-        text.push_str(
+        notes.for_each(|(title, note)| text.push_str(&format!("- {}: {}\n", title.markdown(), note.markdown())));
+        text
+    }
+
+    fn runs_markdown(&self) -> String {
+        let mut text = String::from(
             "\n## Runs\n\n| revision | command | by | began | ended | changes |\n|---|---|---|---|---|---|\n",
         );
         for run in &self.runs {
             let ending = run
                 .ending
                 .map_or("was killed, or still runs".to_owned(), |ending| format!("{ending:?}").to_lowercase());
+            let (command, by) = (code(&run.command), markdown(&run.by));
             text.push_str(&format!(
-                "| {} | `{}` | {} | {} | {ending} | {} |\n",
-                run.revision, run.command, run.by, run.at, run.changes
+                "| {} | {command} | {by} | {} | {ending} | {} |\n",
+                run.revision, run.at, run.changes
             ));
-        }
-        for (address, reason) in &self.leftovers {
-            text.push_str(&format!("\nLeft for a later run: `{address}`: {reason}\n"));
         }
         text
     }
@@ -145,5 +152,72 @@ impl Story {
     /// When the template cannot be filled in.
     pub fn html(&self) -> Result<String, BadTemplate> {
         template::render("reports/report.html", self)
+    }
+}
+
+impl StoryDay {
+    fn markdown(&self) -> String {
+        let mut text = format!(
+            "\n## Day {}: {}\n\n| step | state | resources | calls took |\n|---|---|---|---|\n",
+            self.day,
+            self.title.markdown()
+        );
+        for step in &self.steps {
+            let (title, id) = (step.title.markdown(), code(&step.id));
+            text.push_str(&format!(
+                "| {title} ({id}) | {} | {} of {} | {} |\n",
+                markdown(&step.state),
+                step.present,
+                step.wanted,
+                step.took
+            ));
+        }
+        text
+    }
+}
+
+/// A text as code, also in a table: nothing ends the code or the cell early.
+fn code(text: &str) -> String {
+    format!("`{}`", line(text).replace('`', "'").replace('|', "\\|"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::untrusted::is_hidden;
+
+    #[test]
+    fn a_title_is_no_markup_and_hides_nothing() {
+        let hostile = "x\u{1b}]52;c;eA==\u{7}\u{202e} | [y](http://z) <img src=q>\n# z `";
+        let story = Story {
+            title: hostile.into(),
+            stack: "s".to_owned(),
+            plan: hostile.to_owned(),
+            account: hostile.to_owned(),
+            made_at: String::new(),
+            tool: String::new(),
+            fallback: Some(hostile.to_owned()),
+            days: vec![StoryDay { day: 1, title: hostile.into(), steps: Vec::new() }],
+            criteria: vec![Judged {
+                priority: "P0",
+                id: "a".to_owned(),
+                title: hostile.into(),
+                wanted: hostile.to_owned(),
+                measured: Some(hostile.to_owned()),
+                verdict: "met",
+                how: hostile.to_owned(),
+                note: Some(hostile.into()),
+            }],
+            runs: Vec::new(),
+            leftovers: vec![("a".to_owned(), hostile.to_owned())],
+        };
+        let text = story.markdown();
+        assert!(!text.chars().any(|letter| is_hidden(letter) && letter != '\n'), "{text:?}");
+        let row = text.lines().find(|line| line.starts_with("| P0")).expect("a row");
+        assert_eq!(row.replace("\\|", "").matches('|').count(), 7, "{row}");
+        let bare = text.replace(&code(hostile), "").replace("\\[", "").replace("\\<", "");
+        for markup in ["[y", "<img", "\n# z"] {
+            assert!(!bare.contains(markup), "{markup} in {text}");
+        }
     }
 }

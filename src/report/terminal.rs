@@ -8,7 +8,8 @@ use console::Style;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::duration;
-use super::output::say;
+use super::output::{printable, say};
+use crate::resource::untrusted::line;
 use crate::resource::{Action, Address, Event, Listener};
 
 /// Shows events to a person.
@@ -34,7 +35,7 @@ impl Terminal {
     fn line(&self, text: &str) {
         match &self.bars {
             _ if self.quiet => {}
-            Some(bars) => drop(bars.println(text)),
+            Some(bars) => drop(bars.println(printable(text))),
             None => say(text),
         }
     }
@@ -70,10 +71,10 @@ impl Listener for Terminal {
             Event::Waiting { address, state } => {
                 let running = self.running();
                 match running.get(address) {
-                    Some(bar) => bar.set_message(format!("… {state}")),
+                    Some(bar) => bar.set_message(printable(&line(&format!("… {state}"))).into_owned()),
                     None => {
                         drop(running);
-                        self.line(&format!("  … {address}: {state}"));
+                        self.line(&format!("  … {address}: {}", line(state)));
                     }
                 }
             }
@@ -127,7 +128,7 @@ impl Transfers {
         let form = "  {prefix:<44} {bar:24} {bytes:>10} of {total_bytes:<10} {bytes_per_sec:>12} {eta:>4}";
         let style = ProgressStyle::with_template(form).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = bars.add(ProgressBar::new(size).with_style(style).with_position(here));
-        bar.set_prefix(file.to_owned());
+        bar.set_prefix(printable(&line(file)).into_owned());
         bar.reset_eta();
         if let Some(old) = self.running().insert(file.to_owned(), bar) {
             old.finish_and_clear();
@@ -154,7 +155,7 @@ impl Transfers {
     pub fn line(&self, text: &str) {
         match &self.bars {
             _ if self.quiet => {}
-            Some(bars) => drop(bars.println(text)),
+            Some(bars) => drop(bars.println(printable(text))),
             None => say(text),
         }
     }

@@ -7,9 +7,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::echo::Echo;
-use super::output::{put, say, say_open};
+use super::output::{put, put_json, say, say_open, styled};
 use crate::cli::Global;
 use crate::interrupts::Interrupts;
+use crate::resource::sensitive::hide;
 use crate::session::Session;
 
 /// Version of every JSON document: it changes when a field changes its meaning or goes.
@@ -67,7 +68,7 @@ pub fn ask_secret(interrupts: &Interrupts, question: &str) -> String {
     })
 }
 
-/// A JSON document, marked with its schema.
+/// A JSON document, marked with its schema, without sensitive values and the contents of files.
 pub fn document<T: Serialize>(name: &str, body: &T) -> String {
     serde_json::to_string_pretty(&marked(name, body)).unwrap_or_default()
 }
@@ -77,12 +78,14 @@ fn marked<T: Serialize>(name: &str, body: &T) -> Value {
     if let (Some(all), Ok(Value::Object(fields))) = (document.as_object_mut(), serde_json::to_value(body)) {
         all.extend(fields);
     }
+    hide(&mut document);
     document
 }
 
 impl Voice {
     /// A voice for these surroundings.
     pub fn new(session: &Session, global: &Global) -> Self {
+        styled(session.colour);
         Self {
             json: global.json,
             quiet: global.quiet,
@@ -146,14 +149,14 @@ impl Voice {
         if self.json {
             self.held(|held| held.document = Some(marked(name, body)));
         } else {
-            put(&document(name, body));
+            put_json(&document(name, body));
         }
     }
 
     /// Prints the one JSON document of a run with its exit code; what went wrong after it was made is in it, too.
     pub fn finish(&self, verb: &str, code: u8, error: Option<Value>) {
         if self.json {
-            put(&serde_json::to_string_pretty(&self.last(verb, code, error)).unwrap_or_default());
+            put_json(&serde_json::to_string_pretty(&self.last(verb, code, error)).unwrap_or_default());
         }
     }
 

@@ -34,6 +34,9 @@ pub struct Resource {
     pub step: String,
     /// Path in the plan file, for messages (`days.0.steps.1.with.buckets.primary`).
     pub origin: String,
+    /// Files of this machine that its content comes from, as the plan names them: for whoever looks at what will be done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<String>,
 }
 
 impl Resource {
@@ -44,7 +47,7 @@ impl Resource {
     pub fn new<S: Serialize>(address: Address, kind: Kind, spec: &S) -> Self {
         let spec = serde_json::to_value(spec).expect("a spec is plain data");
         let needs = references(&spec).into_iter().map(|need| (need, Level::Usable)).collect();
-        Self { address, kind, spec, needs, step: String::new(), origin: String::new() }
+        Self { address, kind, spec, needs, step: String::new(), origin: String::new(), sources: Vec::new() }
     }
 
     /// Says which step asked and where it stands in the plan.

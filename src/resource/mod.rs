@@ -46,6 +46,7 @@ pub mod records;
 pub mod replication;
 pub mod response_headers_policy;
 pub mod role;
+pub mod sensitive;
 pub mod service;
 pub mod untrusted;
 pub mod words;

@@ -226,6 +226,7 @@ impl Remembered {
                     needs: record.needs.clone(),
                     step: record.step.clone(),
                     origin: String::new(),
+                    sources: Vec::new(),
                 },
             );
         }

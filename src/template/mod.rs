@@ -6,6 +6,8 @@ use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 use zip::write::SimpleFileOptions;
 
+use crate::resource::Untrusted;
+
 /// A template that cannot be filled in.
 #[derive(Debug, thiserror::Error)]
 #[error("template {name}: {problem}")]
@@ -41,7 +43,7 @@ pub struct ModelLink {
 #[derive(Clone, Debug, Serialize)]
 pub struct Page {
     /// Title.
-    pub title: String,
+    pub title: Untrusted,
     /// Name of the stack.
     pub stack: String,
     /// The models.

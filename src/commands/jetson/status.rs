@@ -60,14 +60,14 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         every.tick().await;
         let rows = look(&devices).await;
         if context.voice.json {
-            report::put(
+            report::put_json(
                 &json!({"schema": "akidb-edge/devices/v1", "at": now(), "exit": code(&rows), "devices": rows})
                     .to_string(),
             );
         } else {
             if context.session.terminal {
                 // Home, and everything below is cleared.
-                report::put("\u{1b}[H\u{1b}[2J");
+                report::clear();
             }
             report::put(&format!("{}  every {} s, Ctrl-C ends it", now(), seconds.max(1)));
             show(&rows, context);

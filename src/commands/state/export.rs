@@ -9,6 +9,7 @@ use crate::commands::{Context, may_overwrite, saved};
 use crate::exit::{self, Failure};
 use crate::export::{self, Export};
 use crate::report;
+use crate::resource::sensitive;
 
 /// What to write, and where.
 #[derive(Debug, clap::Args)]
@@ -91,7 +92,7 @@ fn write_all(directory: &Path, export: &Export, force: bool) -> Result<Vec<Strin
     let mut written = Vec::new();
     for file in &export.files {
         let path = directory.join(&file.name);
-        std::fs::write(&path, &file.text).map_err(|bad| unwritable(&path, &bad))?;
+        std::fs::write(&path, sensitive::hidden(&file.text).as_bytes()).map_err(|bad| unwritable(&path, &bad))?;
         written.push(path.display().to_string());
     }
     Ok(written)

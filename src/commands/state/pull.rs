@@ -45,7 +45,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         ));
     }
     let Some(out) = &args.out else {
-        report::put(text.trim_end_matches('\n'));
+        report::put_exactly(text.trim_end_matches('\n'));
         return Ok(exit::DONE);
     };
     if !args.force {
@@ -70,6 +70,14 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         context.voice.remark(&format!(
             "{} is not part of the journal: it holds content that a rollback may need; copy it, too",
             artefacts.display()
+        ));
+    }
+    let content = walk::directory(&context.global, &stack).map(|directory| directory.join("content"));
+    if let Some(content) = content.filter(|directory| directory.is_dir()) {
+        context.voice.remark(&format!(
+            "{} is not part of the journal: it holds contents of files and sensitive values that a rollback may need; \
+             copy it, too, and let nobody else read it",
+            content.display()
         ));
     }
     Ok(exit::DONE)

@@ -6,7 +6,7 @@ use super::{Which, open};
 use crate::commands::Context;
 use crate::exit::{self, Failure};
 use crate::report;
-use crate::resource::Remembered;
+use crate::resource::{Remembered, sensitive, untrusted};
 
 /// The remembered resources.
 pub async fn state(which: &Which, context: &Context) -> Result<u8, Failure> {
@@ -20,7 +20,7 @@ pub async fn state(which: &Which, context: &Context) -> Result<u8, Failure> {
         context.voice.data(&format!("\n{address}"));
         for (name, value) in &record.attributes {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            context.voice.data(&format!("  {name} = {value}"));
+            context.voice.data(&format!("  {name} = {}", untrusted::line(&value)));
         }
     }
     Ok(exit::DONE)
@@ -48,7 +48,9 @@ pub async fn journal(which: &Which, context: &Context) -> Result<u8, Failure> {
         return Ok(exit::DONE);
     }
     for entry in entries {
-        report::put(&serde_json::to_string(&entry).unwrap_or_default());
+        let mut entry = serde_json::to_value(&entry).unwrap_or_default();
+        sensitive::hide(&mut entry);
+        report::put_json(&entry.to_string());
     }
     Ok(exit::DONE)
 }

@@ -124,6 +124,6 @@ fn tell_the_rest(state: &Remembered, plan: Option<&Plan>, context: &Context) {
     }
     let steps = plan.into_iter().flat_map(|plan| &plan.steps);
     for step in steps.filter(|step| step.on_request && !state.requested.contains(&step.id)) {
-        voice.data(&format!("waits to be asked for: step {} ({})", step.id, step.title));
+        voice.data(&format!("waits to be asked for: step {} ({})", step.id, step.title.line()));
     }
 }

@@ -21,6 +21,9 @@ pub struct PlanArgs {
     /// Set variables from a file of NAME: VALUE lines
     #[arg(long, value_name = "FILE")]
     pub var_file: Vec<PathBuf>,
+    /// Let the plan read files outside of its own folder, too
+    #[arg(long)]
+    pub allow_files_outside: bool,
 }
 
 impl PlanArgs {
@@ -32,14 +35,18 @@ impl PlanArgs {
         let Some(name) = &self.plan else {
             return Err(Failure::refused("no plan is named", "add --plan week13, or --plan FILE"));
         };
-        let settings = Settings { variables: self.variables()?, environment: session.variables.clone() };
+        let settings = Settings {
+            variables: self.variables()?,
+            environment: session.variables.clone(),
+            outside: self.allow_files_outside,
+        };
         Ok(plan::load(name, &settings)?)
     }
 
     fn variables(&self) -> Result<BTreeMap<String, String>, Failure> {
         let mut all = BTreeMap::new();
         for file in &self.var_file {
-            let text = std::fs::read_to_string(file).map_err(|bad| {
+            let text = plan::read_text(file).map_err(|bad| {
                 Failure::refused(format!("{}: {bad}", file.display()), "name a file that can be read")
             })?;
             for (at, line) in text

@@ -65,6 +65,7 @@ pub fn build(plan: &Plan) -> Result<Built, Problems> {
             }
         }
     }
+    builder.name_sources();
     builder.moved(true);
     let mut problems = builder.problems;
     problems.sort_by_key(|problem| problem.place);

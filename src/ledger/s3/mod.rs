@@ -92,6 +92,11 @@ impl S3Store {
         self.key(&format!("journal/{first:020}.jsonl"))
     }
 
+    /// A content that is kept apart from the journal.
+    fn content_key(&self, sha256: &str) -> String {
+        self.key(&format!("content/{sha256}"))
+    }
+
     fn known(&self) -> Option<Arc<Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -132,6 +137,15 @@ impl Store for S3Store {
 
     async fn history(&self) -> Result<Vec<Entry>, LedgerError> {
         Ok(self.whole().await?.1)
+    }
+
+    async fn keep(&self, sha256: &str, bytes: &[u8]) -> Result<(), LedgerError> {
+        // The name says what the content is: one that is there already stays.
+        self.bucket.put(&self.content_key(sha256), bytes, &If::New).await.map(drop)
+    }
+
+    async fn kept(&self, sha256: &str) -> Result<Option<Vec<u8>>, LedgerError> {
+        Ok(self.bucket.get(&self.content_key(sha256)).await?.map(|object| object.bytes))
     }
 
     async fn text(&self) -> Result<String, LedgerError> {

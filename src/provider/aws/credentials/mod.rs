@@ -18,6 +18,7 @@ use futures::future::BoxFuture;
 use tokio::sync::Mutex;
 
 use super::account::Source;
+use crate::resource::sensitive::keep_from_logs;
 use crate::resource::{Class, Fault, Untrusted};
 
 pub use agents::region_of_instance;
@@ -85,7 +86,7 @@ impl ProvideCredentials for Keyring {
 /// Gets credentials from a source. `again` is for a run that had some before.
 fn got<'a>(source: &'a Source, means: &'a Means, again: bool) -> BoxFuture<'a, Result<Credentials, Fault>> {
     async move {
-        match source {
+        let answer = match source {
             Source::Keys { keys, .. } => Ok(keys.clone()),
             Source::Role(role) => {
                 let by = got(&role.by, means, again).await?;
@@ -99,7 +100,9 @@ fn got<'a>(source: &'a Source, means: &'a Means, again: bool) -> BoxFuture<'a, R
             Source::Process { command, profile } => process::credentials(command, profile, means).await,
             Source::Container => agents::of_container(source, means).await,
             Source::Metadata => agents::of_instance(source, means).await,
-        }
+        };
+        answer.iter().for_each(|credentials| keep_from_logs(credentials.access_key_id()));
+        answer
     }
     .boxed()
 }

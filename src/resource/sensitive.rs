@@ -1,0 +1,215 @@
+//! Values that nobody else may see: what a plan's `sensitive` variables hold. Whoever prints or writes something down takes
+//! them out here; the process keeps one list of them, since everything that is printed goes through one place, too.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::{PoisonError, RwLock};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::Value;
+
+use super::sha256_hex;
+
+/// What stands in the place of a sensitive value.
+pub const HIDDEN: &str = "(sensitive)";
+
+/// Bytes that a sensitive value has at least: a shorter one could not be told from other words.
+pub const SHORTEST: usize = 8;
+
+/// Lines of a sensitive value that are shorter than this are no secret of their own (`}`).
+const SHORTEST_LINE: usize = 12;
+
+static KNOWN: RwLock<Known> = RwLock::new(Known { values: BTreeSet::new(), forms: Vec::new(), logs: BTreeSet::new() });
+
+struct Known {
+    values: BTreeSet<String>,
+    /// The forms in which they may be printed, the longest first.
+    forms: Vec<String>,
+    /// What is left out of logs, and of nothing else.
+    logs: BTreeSet<String>,
+}
+
+/// From now on this value is shown and written down nowhere. One that is shorter than [`SHORTEST`] is not taken.
+pub fn keep_secret(value: &str) {
+    if value.len() < SHORTEST {
+        return;
+    }
+    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    if known.values.insert(value.to_owned()) {
+        known.forms.extend(forms(value));
+        known.forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
+        known.forms.dedup();
+    }
+}
+
+/// From now on this word is left out of logs: it is no secret, but says who somebody is (an access key id).
+pub fn keep_from_logs(word: &str) {
+    if word.len() >= SHORTEST {
+        KNOWN.write().unwrap_or_else(PoisonError::into_inner).logs.insert(word.to_owned());
+    }
+}
+
+/// A value as it stands in texts, in JSON and in base64, and its lines.
+fn forms(value: &str) -> Vec<String> {
+    let json = Value::from(value).to_string();
+    let lines = value.lines().map(str::trim).filter(|line| line.len() >= SHORTEST_LINE && line.len() < value.len());
+    let whole = [value.to_owned(), json.trim_matches('"').to_owned(), BASE64_STANDARD.encode(value)];
+    whole.into_iter().chain(lines.map(str::to_owned)).collect()
+}
+
+/// A text without sensitive values.
+pub fn hidden(text: &str) -> Cow<'_, str> {
+    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+    replaced(text, known.forms.iter())
+}
+
+/// A line of a log: without sensitive values, and without words that logs do not hold.
+pub fn hidden_from_logs(text: &str) -> Cow<'_, str> {
+    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+    replaced(text, known.forms.iter().chain(&known.logs))
+}
+
+fn replaced<'t, 'k>(text: &'t str, words: impl Iterator<Item = &'k String>) -> Cow<'t, str> {
+    let mut out = Cow::Borrowed(text);
+    for word in words {
+        if out.contains(word.as_str()) {
+            out = Cow::Owned(out.replace(word.as_str(), HIDDEN));
+        }
+    }
+    out
+}
+
+/// Takes sensitive values and the contents of files out of data that is shown: `{"text": …}` becomes `{"sha256": …}`.
+pub fn hide(value: &mut Value) {
+    replace(value, &mut |part| match part {
+        Part::Content(text) => Some(Content::Hash(sha256_hex(text.as_bytes()))),
+        Part::Text(text) => match hidden(text) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(text) => Some(Content::Text(text)),
+        },
+    });
+}
+
+/// The sensitive values in a text.
+pub fn found_in(text: &str) -> Vec<String> {
+    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+    let mut found: Vec<String> = known.values.iter().filter(|value| text.contains(value.as_str())).cloned().collect();
+    found.sort_by_key(|value| std::cmp::Reverse(value.len()));
+    found
+}
+
+/// A text in a tree of data.
+pub enum Part<'v> {
+    /// The content of a file on a device: a text, or a line that is put into one.
+    Content(&'v str),
+    /// Any other text.
+    Text(&'v str),
+}
+
+/// What takes its place.
+pub enum Content {
+    /// Another text.
+    Text(String),
+    /// A hash of it.
+    Hash(String),
+}
+
+/// The sides of a difference.
+const SIDES: [&str; 4] = ["old", "new", "remembered", "real"];
+
+/// One side of a difference between contents.
+fn replace_side(side: &mut Value, change: &mut dyn FnMut(Part<'_>) -> Option<Content>) {
+    let Value::String(text) = side else { return };
+    match change(Part::Content(text)) {
+        Some(Content::Text(new)) => *text = new,
+        Some(Content::Hash(new)) => *text = format!("SHA-256 {new}"),
+        None => {}
+    }
+}
+
+/// Visits the texts of a tree of data and puts what `change` gives in their places.
+pub fn replace(value: &mut Value, change: &mut dyn FnMut(Part<'_>) -> Option<Content>) {
+    match value {
+        Value::String(text) => match change(Part::Text(text)) {
+            Some(Content::Text(new) | Content::Hash(new)) => *text = new,
+            None => {}
+        },
+        Value::Array(items) => items.iter_mut().for_each(|item| replace(item, change)),
+        Value::Object(fields) => {
+            // A difference names the setting by its path.
+            let of_content = fields.get("path").is_some_and(|path| path == "content.text");
+            let only = fields.len() == 1;
+            let mut hashed = None;
+            if let Some(Value::Object(said)) = fields.get_mut("plan").filter(|_| of_content) {
+                said.get_mut("value").into_iter().for_each(|value| replace_side(value, change));
+            }
+            for (key, field) in fields.iter_mut() {
+                if of_content && SIDES.contains(&key.as_str()) {
+                    replace_side(field, change);
+                    continue;
+                }
+                match field {
+                    Value::String(text) if only && key == "text" => match change(Part::Content(text)) {
+                        Some(Content::Text(new)) => *text = new,
+                        Some(Content::Hash(new)) => hashed = Some(new),
+                        None => {}
+                    },
+                    other => replace(other, change),
+                }
+            }
+            if let Some(sha256) = hashed {
+                fields.clear();
+                fields.insert("sha256".to_owned(), sha256.into());
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_sensitive_value_is_hidden_in_each_of_its_forms() {
+        let secret = "s3cr3t-\"quoted\"\nwith a second line";
+        keep_secret(secret);
+        let document = json!({"a": secret, "list": [format!("x{secret}y")]});
+        for text in [
+            format!("before {secret} behind"),
+            document.to_string(),
+            format!("token={}", BASE64_STANDARD.encode(secret)),
+            "the device said: with a second line".to_owned(),
+        ] {
+            let shown = hidden(&text);
+            assert!(shown.contains(HIDDEN) && !shown.contains("second") && !shown.contains("s3cr3t"), "{shown}");
+        }
+        let mut shown = document;
+        hide(&mut shown);
+        assert_eq!(shown, json!({"a": HIDDEN, "list": ["x(sensitive)y"]}));
+        assert_eq!(found_in(&format!("a {secret}")), [secret]);
+    }
+
+    #[test]
+    fn what_is_left_out_of_logs_is_shown_elsewhere() {
+        keep_from_logs("AKIDLOGSONLY1");
+        assert_eq!(hidden_from_logs("Credential=AKIDLOGSONLY1/2026"), "Credential=(sensitive)/2026");
+        assert_eq!(hidden("AKIDLOGSONLY1"), "AKIDLOGSONLY1");
+    }
+
+    #[test]
+    fn the_content_of_a_file_is_shown_by_its_hash() {
+        let hash = sha256_hex(b"PASSWORD=x");
+        let mut shown = json!({"path": "/etc/x", "content": {"text": "PASSWORD=x"},
+                               "fields": [{"path": "content.text", "old": "PASSWORD=x", "new": null, "drifted": false}]});
+        hide(&mut shown);
+        assert_eq!(
+            shown,
+            json!({"path": "/etc/x", "content": {"sha256": hash},
+                   "fields": [{"path": "content.text", "old": format!("SHA-256 {hash}"), "new": null, "drifted": false}]})
+        );
+    }
+}
