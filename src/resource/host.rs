@@ -71,7 +71,7 @@ fn base64(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/')
 }
 
-/// What helps when a host key is none.
+/// The next step for a host key that does not fit.
 const HOST_KEY: &str =
     "write a fingerprint (SHA256: and 43 letters, as ssh-keygen -lf prints it) or a public key (ssh-ed25519 AAAA…)";
 

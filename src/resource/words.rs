@@ -62,7 +62,7 @@ pub fn address(text: &str) -> bool {
     made_of(text, 253, |c| word(c) || c == ':' || c == '_', |c| word(c) || "._:%-".contains(c))
 }
 
-/// What helps when it is none.
+/// The next step for one that does not fit.
 pub const ADDRESS: &str = "write a host name, an IP address (IPv6 without brackets) or a Host of ~/.ssh/config; user and port have fields of their own";
 
 /// A user that logs in over SSH.
@@ -70,7 +70,7 @@ pub fn login(text: &str) -> bool {
     made_of(text, 255, |c| word(c) || c == '_', |c| word(c) || "_.@+-".contains(c))
 }
 
-/// What helps when it is none.
+/// The next step for one that does not fit.
 pub const LOGIN: &str = "write the user's name: letters, digits, and . _ - + @ inside";
 
 /// Hosts on the way, as for `ssh -J`: `[user@]host[:port]`, several with commas.
@@ -89,7 +89,7 @@ fn hop(text: &str) -> bool {
     user.is_none_or(login) && host && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port != 0))
 }
 
-/// What helps when it is none.
+/// The next step for one that does not fit.
 pub const JUMP: &str = "write [USER@]HOST[:PORT], several with commas; IPv6 as [fd00::1]:22";
 
 /// The name of a machine in a plan: it becomes the name of its node.
@@ -97,7 +97,7 @@ pub fn node(text: &str) -> bool {
     made_of(text, 63, small, |c| small(c) || c == '-' || c == '.') && text.ends_with(small) && !text.contains("..")
 }
 
-/// What helps when it is none.
+/// The next step for one that does not fit.
 pub const NODE: &str =
     "write small letters, digits and dashes, such as jetson-01: it becomes the name of a Kubernetes node";
 
@@ -106,7 +106,7 @@ pub fn package(text: &str) -> bool {
     made_of(text, 128, small, |c| small(c) || "+-.".contains(c)) && text.len() > 1
 }
 
-/// What helps when it is none.
+/// The next step for one that does not fit.
 pub const PACKAGE: &str = "write the name of a Debian package: small letters, digits, and + - . inside";
 
 /// The version of a Debian package.
@@ -114,7 +114,7 @@ pub fn package_version(text: &str) -> bool {
     made_of(text, 128, word, |c| word(c) || ".+-~:".contains(c))
 }
 
-/// What helps when it is none.
+/// The next step for one that does not fit.
 pub const PACKAGE_VERSION: &str = "write a version as apt-cache policy prints it, or \"\" for any";
 
 /// A system user or group.
@@ -124,7 +124,7 @@ pub fn account(text: &str) -> bool {
     made_of(bare, 31, first, |c| small(c) || c == '_' || c == '-')
 }
 
-/// What helps when it is none.
+/// The next step for one that does not fit.
 pub const ACCOUNT: &str = "write a name of at most 31 small letters, digits, _ and -, beginning with a letter";
 
 /// A path on a machine, written in full.
@@ -137,7 +137,7 @@ pub fn path(text: &str) -> bool {
         && text == text.trim_end()
 }
 
-/// What helps when it is none.
+/// The next step for one that does not fit.
 pub const PATH: &str = "write an absolute path in full, without .., // or a / at its end";
 
 /// The mode of a file in octal digits.
@@ -145,7 +145,7 @@ pub fn mode(text: &str) -> bool {
     matches!(text.len(), 3 | 4) && text.chars().all(|c| ('0'..='7').contains(&c))
 }
 
-/// What helps when it is none.
+/// The next step for one that does not fit.
 pub const MODE: &str = "write three or four octal digits in quotes, such as \"0644\"";
 
 /// One line of text.
@@ -153,7 +153,7 @@ pub fn line(text: &str) -> bool {
     text.chars().all(|c| c == '\t' || !is_hidden(c))
 }
 
-/// What helps when it is none.
+/// The next step for one that does not fit.
 pub const LINE: &str = "write one line, without characters that cannot be seen";
 
 /// A SHA-256 in hex.
@@ -161,7 +161,7 @@ pub fn sha256(text: &str) -> bool {
     text.len() == 64 && text.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c))
 }
 
-/// What helps when it is none.
+/// The next step for one that does not fit.
 pub const SHA256: &str = "write the 64 hex digits that sha256sum prints";
 
 /// Where something is fetched: HTTPS, since what comes is used as root.
@@ -170,7 +170,7 @@ pub fn url(text: &str) -> bool {
     made_of(rest, 2000, word, |c| c.is_ascii_graphic() && !"\"'`\\<>^{|}".contains(c))
 }
 
-/// What helps when it is none.
+/// The next step for one that does not fit.
 pub const URL: &str = "write https://HOST/PATH";
 
 /// A name of a Kubernetes object: one or several labels of DNS.
@@ -178,7 +178,7 @@ pub fn object_name(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(label)
 }
 
-/// What helps when it is none.
+/// The next step for one that does not fit.
 pub const OBJECT_NAME: &str = "write small letters, digits and dashes, such as akidb-rest";
 
 /// A label of DNS, as names of namespaces and services are.
@@ -191,7 +191,7 @@ pub fn api(text: &str) -> bool {
     made_of(text, 253, word, |c| word(c) || "./-".contains(c))
 }
 
-/// What helps when it is none.
+/// The next step for one that does not fit.
 pub const API: &str = "write it as kubectl api-resources does";
 
 /// The key of a Kubernetes label or annotation.
@@ -205,7 +205,7 @@ pub fn label_value(text: &str) -> bool {
     text.is_empty() || made_of(text, 63, word, |c| word(c) || "_.-".contains(c)) && text.ends_with(word)
 }
 
-/// What helps when it is none.
+/// The next step for one that does not fit.
 pub const LABEL: &str = "write letters and digits, with . _ - between them; at most 63";
 
 /// A taint: `key=value:NoSchedule`.
@@ -215,7 +215,7 @@ pub fn taint(text: &str) -> bool {
     label_key(key) && label_value(value) && ["NoSchedule", "PreferNoSchedule", "NoExecute"].contains(&effect)
 }
 
-/// What helps when it is none.
+/// The next step for one that does not fit.
 pub const TAINT: &str = "write KEY=VALUE:NoSchedule, PreferNoSchedule or NoExecute";
 
 /// A container image: `[REGISTRY[:PORT]/]NAME[:TAG][@sha256:HEX]`.
@@ -225,7 +225,7 @@ pub fn image(text: &str) -> bool {
     digest && text.len() <= 512 && made_of(name, 400, word, |c| word(c) || "._:/-".contains(c)) && name.ends_with(word)
 }
 
-/// What helps when it is none.
+/// The next step for one that does not fit.
 pub const IMAGE: &str = "write [REGISTRY[:PORT]/]NAME:TAG, or NAME@sha256:DIGEST";
 
 /// A variable of a container's environment.
@@ -233,7 +233,7 @@ pub fn variable(text: &str) -> bool {
     made_of(text, 253, |c| c.is_ascii_alphabetic() || c == '_', |c| word(c) || "_.-".contains(c))
 }
 
-/// What helps when it is none.
+/// The next step for one that does not fit.
 pub const VARIABLE: &str = "write letters, digits and _, beginning with a letter";
 
 /// A path of HTTP, as a probe asks for it.
@@ -241,7 +241,7 @@ pub fn url_path(text: &str) -> bool {
     text.len() <= 1000 && text.starts_with('/') && text.chars().all(|c| c.is_ascii_graphic() && !"\"'\\`".contains(c))
 }
 
-/// What helps when it is none.
+/// The next step for one that does not fit.
 pub const URL_PATH: &str = "write a path such as /health";
 
 /// A version of k3s.
@@ -250,7 +250,7 @@ pub fn k3s_version(text: &str) -> bool {
     made_of(numbers, 63, |c| c.is_ascii_digit(), |c| word(c) || ".+-".contains(c))
 }
 
-/// What helps when it is none.
+/// The next step for one that does not fit.
 pub const K3S_VERSION: &str = "write a release of k3s such as v1.36.3+k3s1";
 
 /// A word of small letters, digits and dashes: a part of k3s.
@@ -258,7 +258,7 @@ pub fn part(text: &str) -> bool {
     made_of(text, 63, small, |c| small(c) || c == '-')
 }
 
-/// What helps when it is none.
+/// The next step for one that does not fit.
 pub const PART: &str = "write a part such as traefik or servicelb";
 
 /// A systemd unit.
@@ -266,7 +266,7 @@ pub fn unit(text: &str) -> bool {
     made_of(text, 200, word, |c| word(c) || "_.@:-".contains(c))
 }
 
-/// What helps when it is none.
+/// The next step for one that does not fit.
 pub const UNIT: &str = "write the name of a unit such as akidb.service";
 
 /// The name of a power mode.
@@ -274,7 +274,7 @@ pub fn power_mode(text: &str) -> bool {
     made_of(text, 64, word, |c| word(c) || "_.-".contains(c))
 }
 
-/// What helps when it is none.
+/// The next step for one that does not fit.
 pub const POWER_MODE: &str = "write the name of a mode such as 15W, or auto";
 
 #[cfg(test)]

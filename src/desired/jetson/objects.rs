@@ -16,10 +16,10 @@ const TEMPLATES: [(&str, &str); 4] = [
 /// The objects of a template with the values of `context`.
 ///
 /// # Errors
-/// When there is no such template, it is no YAML, or the context lacks a value.
+/// When no template has this name, it is not YAML, or the context lacks a value.
 pub fn filled(name: &str, context: &Value) -> Result<Vec<Value>, String> {
     let known = TEMPLATES.iter().find(|(known, _)| *known == name);
-    let (_, text) = known.ok_or_else(|| format!("there is no template called {name}"))?;
+    let (_, text) = known.ok_or_else(|| format!("no template is called {name}"))?;
     let one = |document: &str| {
         let mut object = yaml(document)?;
         fill(&mut object, context)?;
@@ -45,7 +45,7 @@ fn fill(value: &mut Value, context: &Value) -> Result<(), String> {
 /// What a scalar becomes; none when it names no value. `{{ name }}` alone becomes the value of whatever type, within a text
 /// it becomes a part of that text.
 fn replaced(text: &str, context: &Value) -> Result<Option<Value>, String> {
-    let named = |name: &str| context.get(name).ok_or_else(|| format!("there is no value called {name}"));
+    let named = |name: &str| context.get(name).ok_or_else(|| format!("no value is called {name}"));
     let Some((before, rest)) = text.split_once("{{ ") else { return Ok(None) };
     let (name, mut rest) = rest.split_once(" }}").ok_or("a {{ without its }}")?;
     if before.is_empty() && rest.is_empty() {

@@ -39,7 +39,7 @@ head -c "$n" | { umask 077; cat >"$p" && test "$(wc -c <"$p")" -eq "$n" && : >"$
 if test -e "$d/ok"; then echo "$mark 0"; else echo "$mark 1"; cat "$d/e"; fi; echo "$mark";;
 esac; done"#;
 
-/// What may have come and not been read yet, in bytes: a device that sends more talks without being asked.
+/// What may have come and not been read yet, in bytes. No answer to a question is larger.
 const MOST_WAITING: usize = 32 << 20;
 /// The longest line and the longest answer to one script, in bytes. All objects of a large cluster are a few MiB.
 pub const LONGEST_REPLY: usize = 16 << 20;
@@ -298,8 +298,8 @@ fn contains_line(bytes: &[u8], line: &str) -> bool {
     String::from_utf8_lossy(bytes).split_inclusive('\n').any(|known| known.strip_suffix('\n') == Some(line))
 }
 
-/// Passes on what comes, as it comes: sudo's question ends without a line's end. Nothing more is read from one that talks
-/// without being asked: the pipe closes, and the client ends.
+/// Passes on what comes, as it comes: sudo's question ends without a line's end. When too much waits, nothing more is
+/// read: the pipe closes, and the client ends.
 fn listen(
     mut from: impl Read,
     tell: &mpsc::Sender<Heard>,

@@ -48,7 +48,7 @@ impl Taken {
 /// # Errors
 /// What is wrong, by the name of the field; never what a field holds.
 fn taken(text: &str, yaml: impl Fn(&str) -> Result<Value, String>) -> Result<Taken, String> {
-    let read = yaml(plain(text)?).map_err(|_| "it is no YAML".to_owned())?;
+    let read = yaml(plain(text)?).map_err(|_| "it is not YAML".to_owned())?;
     let top = ["apiVersion", "kind", "preferences", "current-context", "clusters", "contexts", "users"];
     let file = fields(&read, "", &top)?;
     says(file, "apiVersion", "v1")?;
@@ -67,7 +67,7 @@ fn taken(text: &str, yaml: impl Fn(&str) -> Result<Value, String>) -> Result<Tak
     })
 }
 
-/// Only lines of the form `- key: value`, in few levels and with plain values: nothing in it deceives or exhausts a parser.
+/// Only lines of the form `- key: value`, in few levels and with plain values: so a parser cannot run out of memory or stack.
 fn plain(text: &str) -> Result<&str, String> {
     if text.len() > LONGEST {
         return Err(format!("it has {} bytes, more than {LONGEST}", text.len()));
@@ -89,7 +89,7 @@ fn plain(text: &str) -> Result<&str, String> {
 
 /// The fields of a map, all of which must be known.
 fn fields<'v>(value: &'v Value, at: &str, known: &[&str]) -> Result<&'v Map<String, Value>, String> {
-    let map = value.as_object().ok_or_else(|| format!("{} is no map", if at.is_empty() { "it" } else { at }))?;
+    let map = value.as_object().ok_or_else(|| format!("{} is not a map", if at.is_empty() { "it" } else { at }))?;
     match map.keys().find(|key| !known.contains(&key.as_str())) {
         Some(other) => Err(format!("it has {at}{}{other}, which is not taken from a device", dot(at))),
         None => Ok(map),
