@@ -87,9 +87,10 @@ fn a_link_that_leads_out_and_a_list_that_is_none_stay_out() {
     let user = User::new();
     let secret = user.home.path().join("secret");
     fs::write(&secret, "uid=0(root) gid=0(root)\n").expect("a file");
-    for (number, (path, kind)) in [("vocab.txt", "link"), ("config.json", "link"), ("export.json", "link"), ("vocab.txt", "copy")]
-        .into_iter()
-        .enumerate()
+    for (number, (path, kind)) in
+        [("vocab.txt", "link"), ("config.json", "link"), ("export.json", "link"), ("vocab.txt", "copy")]
+            .into_iter()
+            .enumerate()
     {
         let name = format!("mine{number}");
         let source = folder(user.home.path(), &name, &user.hub);
@@ -100,7 +101,8 @@ fn a_link_that_leads_out_and_a_list_that_is_none_stay_out() {
             fs::copy(&secret, source.join(path)).expect("a file");
         }
         let run = user.run(&format!("import {name}")).exits(3);
-        let wanted = if kind == "link" { "is a link that leads out of the folder" } else { "is not the list of tokens" };
+        let wanted =
+            if kind == "link" { "is a link that leads out of the folder" } else { "is not the list of tokens" };
         assert!(run.stderr.contains(&format!("{path} {wanted}")), "{path}: {}", run.stderr);
         assert!(!run.stderr.contains("uid=0"), "{}", run.stderr);
         assert!(!user.store().join(&name).exists(), "{path}");

@@ -212,13 +212,16 @@ fn printed_policy() -> Value {
         fs::write(models.path().join(name), "x").expect("a file");
     }
     let directory = format!("model_dir={}", models.path().display());
-    let printed = finish(bare().args(["deploy", "--print-iam-policy", "--plan", "week13", "--var", &directory])).exits(0);
+    let printed =
+        finish(bare().args(["deploy", "--print-iam-policy", "--plan", "week13", "--var", &directory])).exits(0);
     serde_json::from_str(&printed.stdout).expect("a policy")
 }
 
 /// One text or a list of them.
 fn texts(value: &Value) -> Vec<&str> {
-    value.as_str().map_or_else(|| value.as_array().into_iter().flatten().filter_map(Value::as_str).collect(), |one| vec![one])
+    value
+        .as_str()
+        .map_or_else(|| value.as_array().into_iter().flatten().filter_map(Value::as_str).collect(), |one| vec![one])
 }
 
 /// Whether a pattern with stars takes a text.
@@ -311,7 +314,8 @@ fn the_policy_that_is_asked_for_reaches_nothing_of_others() {
     let tag = |stack| [("aws:ResourceTag/akidb:stack", stack)];
     let any = |kind: &str| {
         let found = policy["Statement"].as_array().expect("statements").iter().flat_map(|one| texts(&one["Resource"]));
-        let pattern = found.into_iter().find(|arn| arn.contains(kind)).unwrap_or_else(|| panic!("no {kind}")).to_owned();
+        let pattern =
+            found.into_iter().find(|arn| arn.contains(kind)).unwrap_or_else(|| panic!("no {kind}")).to_owned();
         pattern.replace(":*", ":1").replace("/*", "/x")
     };
     for (action, on) in [
@@ -332,7 +336,10 @@ fn the_policy_that_is_asked_for_reaches_nothing_of_others() {
 
 #[test]
 fn services_use_the_roles_of_the_plan_for_this_account_alone() {
-    let graph = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots/plan_week13__the_same_plan_wants_the_same.snap"));
+    let graph = fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/snapshots/plan_week13__the_same_plan_wants_the_same.snap"
+    ));
     let graph = graph.expect("the graph of week 13");
     let roles: Vec<&str> = graph.lines().filter(|line| line.contains("sts:AssumeRole")).collect();
     assert!(roles.len() >= 2, "{roles:?}");

@@ -387,7 +387,11 @@ async fn streams_and_watches_are_counted() {
         match client.embed_stream(messages).await {
             Ok(answers) => streams.push((sender, answers)),
             Err(fault) => {
-                assert_eq!((number, fault.code(), code(&fault)), (12, Code::ResourceExhausted, "OVERLOADED"), "{fault}");
+                assert_eq!(
+                    (number, fault.code(), code(&fault)),
+                    (12, Code::ResourceExhausted, "OVERLOADED"),
+                    "{fault}"
+                );
             }
         }
     }

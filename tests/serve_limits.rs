@@ -394,8 +394,7 @@ fn bodies_that_never_end_have_a_budget_and_what_is_only_said_takes_nothing() {
     drop(silent);
     let before = peak(&server);
     let head = "/api/v1/embed HTTP/1.1\r\ncontent-type: application/json";
-    let held: Vec<TcpStream> =
-        (0..20).map(|_| chunked(server.address(), head, 4 << 20, 8192, false)).collect();
+    let held: Vec<TcpStream> = (0..20).map(|_| chunked(server.address(), head, 4 << 20, 8192, false)).collect();
     let end = Instant::now() + Duration::from_secs(20);
     while refusals(&server, "OVERLOADED") < 15 {
         assert!(Instant::now() < end, "{} were refused", refusals(&server, "OVERLOADED"));

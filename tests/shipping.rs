@@ -143,15 +143,20 @@ fn every_image_is_named_exactly() {
     let mut images = Vec::new();
     for (name, text) in dockerfiles() {
         let values = text.lines().filter_map(|line| line.strip_prefix("ARG ")?.split_once('='));
-        images.extend(values.filter(|(_, value)| value.contains(':')).map(|(_, value)| (name.clone(), value.to_owned())));
+        images
+            .extend(values.filter(|(_, value)| value.contains(':')).map(|(_, value)| (name.clone(), value.to_owned())));
         // Stages are built on these, on nothing, or on one another.
         let stages: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("FROM ")).collect();
-        assert!(stages.iter().all(|stage| stage.starts_with("${") || stage.starts_with("scratch")), "{name}: {stages:?}");
+        assert!(
+            stages.iter().all(|stage| stage.starts_with("${") || stage.starts_with("scratch")),
+            "{name}: {stages:?}"
+        );
     }
     for file in ["templates/docker/compose.yml", "localstack/docker-compose.yml"] {
         let text = read(file);
         let lines = text.lines().filter_map(|line| line.trim().strip_prefix("image: "));
-        let plain = |image: &str| image.split_once(":-").map_or(image, |(_, image)| image.trim_end_matches('}')).to_owned();
+        let plain =
+            |image: &str| image.split_once(":-").map_or(image, |(_, image)| image.trim_end_matches('}')).to_owned();
         images.extend(lines.map(|image| (file.to_owned(), plain(image))));
     }
     assert!(images.len() >= 12, "{images:?}");

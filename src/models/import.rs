@@ -28,7 +28,8 @@ pub fn import(store: &Store, from: &Path, name: &ModelName) -> Result<Manifest, 
         all_inside(from, inside).map_err(no_model)?;
     }
     check::folder(from).map_err(|fault| no_model(fault.to_string()))?;
-    let (chosen, inside) = (choose(from).map_err(no_model)?, inside.map_or_else(|| Inside::of(from), Ok).map_err(no_model)?);
+    let (chosen, inside) =
+        (choose(from).map_err(no_model)?, inside.map_or_else(|| Inside::of(from), Ok).map_err(no_model)?);
     let work = Work::begin(store, name)?;
     let what = match store.standing(name)? {
         Standing::Nothing => None,

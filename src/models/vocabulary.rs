@@ -68,7 +68,9 @@ fn known(tokenizer: &Value) -> HashSet<String> {
     match &tokenizer["model"]["vocab"] {
         Value::Object(tokens) => known.extend(tokens.keys().cloned()),
         // Unigram: tokens with their scores.
-        Value::Array(tokens) => known.extend(tokens.iter().filter_map(|token| Some(token.get(0)?.as_str()?.to_owned()))),
+        Value::Array(tokens) => {
+            known.extend(tokens.iter().filter_map(|token| Some(token.get(0)?.as_str()?.to_owned())))
+        }
         _ => {}
     }
     let added = tokenizer["added_tokens"].as_array().into_iter().flatten();

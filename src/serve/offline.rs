@@ -157,7 +157,9 @@ mod tests {
         assert!(found.iter().all(|file| !file.name.contains("out") && !file.name.contains("round")), "{found:?}");
         assert_eq!(graph(&found).unwrap().name, "model.onnx");
         assert!(found.iter().any(|file| file.name == "1_Pooling/config.json"));
-        assert!(found.iter().any(|file| file.name == "vocab.txt") && !found.iter().any(|file| file.name == "notes.txt"));
+        assert!(
+            found.iter().any(|file| file.name == "vocab.txt") && !found.iter().any(|file| file.name == "notes.txt")
+        );
         assert!(!found.iter().any(|file| file.name.ends_with(".sh") || file.name.contains("hidden")));
     }
 

@@ -201,8 +201,7 @@ async fn look(client: &Client, subject: &Subject<'_>, wanted: &RoleSpec) -> Resu
         other_inline.into_iter().map(|(policy, document)| extra(format!("inline.{policy}"), document)).collect();
     extras.extend(other_managed.into_iter().map(|arn| extra(format!("managed.{arn}"), true.into())));
     let boundary = role.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn);
-    let (boundary, other) =
-        if asked(&|spec| spec.boundary.is_some()) { (boundary, None) } else { (None, boundary) };
+    let (boundary, other) = if asked(&|spec| spec.boundary.is_some()) { (boundary, None) } else { (None, boundary) };
     extras.extend(other.map(|arn| extra("permissions_boundary".to_owned(), arn.into())));
     let session = role.max_session_duration.filter(|seconds| *seconds != AN_HOUR);
     extras.extend(session.map(|seconds| extra(MAX_SESSION.to_owned(), seconds.into())));

@@ -50,7 +50,8 @@ mod tests {
     const GIB: usize = 1 << 30;
 
     fn config(settings: &[(&str, &str)]) -> Config {
-        let flag = |name: &str| settings.iter().find(|(known, _)| *known == name).map(|(_, text)| vec![(*text).to_owned()]);
+        let flag =
+            |name: &str| settings.iter().find(|(known, _)| *known == name).map(|(_, text)| vec![(*text).to_owned()]);
         resolve(&Layers::read(flag, |_| None, None), 4).unwrap()
     }
 

@@ -78,7 +78,7 @@ pub fn room<E: Error>(count: usize) -> Result<(), E> {
     Err(E::custom(format!("a list has more than {ELEMENTS} elements: send several requests")))
 }
 
-/// A list that is no longer than is read.
+/// A list, as far as lists are read.
 pub fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
     from.deserialize_seq(Bounded(PhantomData))
 }
@@ -282,7 +282,8 @@ mod tests {
         let of = |count: usize| format!(r#"{{"inputs": [{}]}}"#, vec![r#""""#; count].join(","));
         assert_eq!(read(&of(ELEMENTS)).unwrap().len(), ELEMENTS);
         assert!(read(&of(ELEMENTS + 1)).unwrap_err().contains("more than 131072 elements"));
-        let compared = |count: usize| format!(r#"{{"source_sentence": "a", "sentences": [{}]}}"#, vec![r#""""#; count].join(","));
+        let compared =
+            |count: usize| format!(r#"{{"source_sentence": "a", "sentences": [{}]}}"#, vec![r#""""#; count].join(","));
         assert!(serde_json::from_str::<Compared>(&compared(3)).is_ok());
         assert!(serde_json::from_str::<Compared>(&compared(ELEMENTS + 1)).is_err());
     }

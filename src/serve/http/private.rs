@@ -8,7 +8,8 @@ pub fn keep(headers: &mut HeaderMap) {
     let words = said.split(',').map(str::trim).filter(|word| !word.is_empty());
     let is = |word: &str, name: &str| word.split('=').next().is_some_and(|word| word.eq_ignore_ascii_case(name));
     // What is for shared caches alone makes no sense any more.
-    let kept: Vec<&str> = words.filter(|word| !["public", "private", "s-maxage"].iter().any(|name| is(word, name))).collect();
+    let kept: Vec<&str> =
+        words.filter(|word| !["public", "private", "s-maxage"].iter().any(|name| is(word, name))).collect();
     if kept.iter().any(|word| is(word, "no-store")) {
         return;
     }

@@ -113,11 +113,13 @@ fn own_records(desired: &Desired) -> Option<Value> {
 /// Patterns of all names; nothing when one is not known before the run.
 fn record_names(desired: &Desired) -> Option<BTreeSet<String>> {
     let of = |kind: Kind| desired.resources.values().filter(move |resource| resource.kind == kind);
-    let zones: BTreeSet<String> = of(Kind::Zone).filter_map(|zone| Some(normal(zone.spec.get("name")?.as_str()?))).collect();
+    let zones: BTreeSet<String> =
+        of(Kind::Zone).filter_map(|zone| Some(normal(zone.spec.get("name")?.as_str()?))).collect();
     let sets = of(Kind::Records).filter_map(|group| group.spec.get("sets")?.as_array()).flatten();
     let names: BTreeSet<String> = sets.filter_map(|set| Some(normal(set.get("name")?.as_str()?))).collect();
     // Those that certificates want lie in the zones of the plan.
-    let (unknown, known): (BTreeSet<String>, BTreeSet<String>) = names.into_iter().partition(|name| name.contains("${"));
+    let (unknown, known): (BTreeSet<String>, BTreeSet<String>) =
+        names.into_iter().partition(|name| name.contains("${"));
     if !unknown.is_empty() && zones.is_empty() {
         return None;
     }
@@ -157,7 +159,8 @@ mod tests {
 
     #[test]
     fn a_role_gets_policies_only_within_its_boundary() {
-        let all = statements(&graph(&[role("a", json!({"boundary": "B1"})), role("b", json!({"boundary": "B2"}))]), "1");
+        let all =
+            statements(&graph(&[role("a", json!({"boundary": "B1"})), role("b", json!({"boundary": "B2"}))]), "1");
         assert_eq!(sids(&all), ["GiveRoles1", "OnlyBounded1", "GiveRoles2", "OnlyBounded2"]);
         assert_eq!(all[0]["Resource"], json!(["arn:aws:iam::1:role/a"]));
         assert_eq!(all[1]["Condition"]["ArnNotEquals"], json!({"iam:PermissionsBoundary": "B1"}));
@@ -177,7 +180,8 @@ mod tests {
     fn records_are_those_of_the_zones_and_of_the_plan() {
         let sets = |names: &[&str]| json!({"zone_id": "z", "sets": names.iter().map(|name| json!({"name": name})).collect::<Vec<_>>()});
         let zone = (Kind::Zone, "z", json!({"name": "Example.com."}));
-        let names = |all: &[(Kind, &str, Value)]| record_names(&graph(all)).map(|names| names.into_iter().collect::<Vec<_>>());
+        let names =
+            |all: &[(Kind, &str, Value)]| record_names(&graph(all)).map(|names| names.into_iter().collect::<Vec<_>>());
         let records = (Kind::Records, "r", sets(&["a.example.com", "*.other.org", "${x#name}"]));
         let wanted = ["*.example.com", "\\052.other.org", "example.com"].map(str::to_owned);
         assert_eq!(names(&[zone, records.clone()]), Some(wanted.to_vec()));
