@@ -30,7 +30,7 @@ impl Inside {
     /// Where a file of the folder really lies: a plain file, within the folder or its cache.
     ///
     /// # Errors
-    /// It is no plain file, or a link leads out.
+    /// It is something else than a plain file, or a link leads out.
     pub fn file(&self, path: &str) -> Result<PathBuf, String> {
         let real = self.folder.join(path).canonicalize().map_err(|why| format!("{path} cannot be read: {why}"))?;
         if !self.places.iter().any(|place| real.starts_with(place)) {

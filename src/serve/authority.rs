@@ -10,27 +10,26 @@ use super::problem::Problem;
 /// Whether a request says exactly once which server it means.
 ///
 /// # Errors
-/// Status 400: it says so twice, not at all, or in a way that is no host.
+/// Status 400: it says so twice, not at all, or with something else than a host.
 pub fn check(request: &Parts) -> Result<(), Problem> {
     let mut hosts = request.headers.get_all(header::HOST).iter();
     let (host, other) = (hosts.next(), hosts.next());
     if other.is_some() {
         return Err(invalid("the header host is there twice: send it once"));
     }
-    let named =
-        match host {
-            Some(host) => Some(host.to_str().ok().and_then(plain).ok_or_else(|| {
-                invalid("the header host is no host with an optional port, such as example.com:8080")
-            })?),
-            None => None,
-        };
+    let named = match host {
+        Some(host) => Some(host.to_str().ok().and_then(plain).ok_or_else(|| {
+            invalid("the header host has to name a host and at most a port, such as example.com:8080")
+        })?),
+        None => None,
+    };
     let meant = request.uri.authority();
     match (request.version, named, meant) {
         (Version::HTTP_2, Some(named), Some(meant)) if !named.eq_ignore_ascii_case(meant.as_str()) => {
             Err(invalid("the header host and the pseudo-header :authority name different servers: send one of them"))
         }
         (Version::HTTP_2, None, Some(meant)) if plain(meant.as_str()).is_none() => {
-            Err(invalid("the pseudo-header :authority is no host with an optional port"))
+            Err(invalid("the pseudo-header :authority has to name a host and at most a port"))
         }
         (Version::HTTP_2, None, None) => Err(invalid("the pseudo-header :authority is missing")),
         // HTTP/1.0 had none.

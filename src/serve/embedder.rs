@@ -264,7 +264,7 @@ impl Embedder {
     /// Counts the bytes of so many vectors before they are made.
     fn shelf(&self, texts: usize, wanted: Option<usize>, dimension: usize) -> Result<Option<Slot>, EmbedFault> {
         let Some(bytes) = &self.answers else { return Ok(None) };
-        // What is no length of a vector is refused by who makes them.
+        // Who makes the vectors refuses a length that they cannot have.
         let numbers = wanted.unwrap_or(dimension).min(dimension);
         take(bytes, texts.saturating_mul(numbers).saturating_mul(size_of::<f32>()))
     }

@@ -4,8 +4,8 @@ use super::slots::Slots;
 
 /// Requests of open addresses of a connection at a time.
 const OPEN: usize = 32;
-/// Refusals that a connection is told at a time.
-const REFUSALS: usize = 32;
+/// Refusals that a connection is told at a time: a client that does not read them takes no more.
+pub const REFUSALS: usize = 128;
 /// Watches of the health of a connection: a client needs one for each service that it calls.
 pub const WATCHES: usize = 8;
 

@@ -90,8 +90,8 @@ fn open_addresses_have_places_of_their_own_in_all_and_for_each_connection() {
     let health: Vec<_> = (0..100).filter_map(|_| gate.admit(&ask("/health", &[]), PEER, &near).ok()).collect();
     assert_eq!(health.len(), 32);
     assert!(gate.admit(&ask("/health", &[]), PEER, &Near::new()).is_ok());
-    let told: Vec<_> = (0..100).filter_map(|_| gate.refusal(&near)).collect();
-    assert_eq!(told.len(), 32);
+    let told: Vec<_> = (0..500).filter_map(|_| gate.refusal(&near)).collect();
+    assert_eq!(told.len(), near::REFUSALS);
     drop((health, told));
     assert_eq!((gate.open.taken(), gate.refusals.taken(), gate.watches.taken()), (0, 0, 0));
 }

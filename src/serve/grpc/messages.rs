@@ -99,7 +99,7 @@ impl Flow {
         Self { caller, kind, head: [0; HEAD], have: 0, left: 0, total: 0, messages: 0, held: None }
     }
 
-    /// Bytes of a call that is no stream, with the head of its message.
+    /// Bytes of a call with a single message, with the head of that.
     fn most(&self) -> usize {
         HEAD + if self.kind.is_open() { OPEN } else { self.caller.gate().rules().body }
     }

@@ -78,7 +78,7 @@ pub fn room<E: Error>(count: usize) -> Result<(), E> {
     Err(E::custom(format!("a list has more than {ELEMENTS} elements: send several requests")))
 }
 
-/// A list that is no longer than is read.
+/// A list, as far as lists are read.
 pub fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
     from.deserialize_seq(Bounded(PhantomData))
 }
