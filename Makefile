@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint prove fuzz bench clients model clean-local
+.PHONY: help demo test lint prove fuzz bench clients model sbom clean-local
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ clients: ## Run the real clients of other projects against the embedding server;
 
 model: ## Fetch and export all-MiniLM-L6-v2 into models/, with ONNX Runtime in exporter/.venv (once)
 	@exporter/build
+
+sbom: ## Write a bill of materials (CycloneDX) of the binary to akidb-edge.cdx.json
+	@supply/sbom > akidb-edge.cdx.json && echo akidb-edge.cdx.json
 
 clean-local: ## Stop every local AWS that was started from here
 	@localstack/down --all
