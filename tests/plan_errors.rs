@@ -130,7 +130,9 @@ fn a_plan_reads_only_below_its_own_folder() {
     for made in ["plan", "plan/www", "secret"] {
         fs::create_dir(at(made)).expect("a folder");
     }
-    fs::write(at("secret/credentials"), "aws_secret_access_key").expect("a file");
+    for name in ["secret/credentials", "secret/SHA256SUMS"] {
+        fs::write(at(name), "aws_secret_access_key").expect("a file");
+    }
     fs::write(at("plan/www/index.html"), "<p>").expect("a file");
     symlink(at("secret/credentials"), at("plan/www/id")).expect("a link");
     symlink(at("secret"), at("plan/more")).expect("a link");
