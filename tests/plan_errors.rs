@@ -130,7 +130,9 @@ fn a_plan_reads_only_below_its_own_folder() {
     for made in ["plan", "plan/www", "secret"] {
         fs::create_dir(at(made)).expect("a folder");
     }
-    fs::write(at("secret/credentials"), "aws_secret_access_key").expect("a file");
+    for name in ["secret/credentials", "secret/SHA256SUMS"] {
+        fs::write(at(name), "aws_secret_access_key").expect("a file");
+    }
     fs::write(at("plan/www/index.html"), "<p>").expect("a file");
     symlink(at("secret/credentials"), at("plan/www/id")).expect("a link");
     symlink(at("secret"), at("plan/more")).expect("a link");
@@ -174,7 +176,7 @@ fn a_plan_reads_only_below_its_own_folder() {
     assert_eq!(sources(build(&site, &BTreeSet::new()).expect("a graph")), [at("plan/www/index.html")]);
     let text = format!("{{files: {{/srv/www/index: {{file: {}}}}}}}", at("plan/www/index.html"));
     let within = plan_of(&here, "jetson", &text);
-    // What the user names is the user's word.
+    // A place that the user names may be read.
     let text = fs::read_to_string(&within).expect("the plan").replacen("days:", "variables: {dir: {}}\ndays:", 1);
     fs::write(&within, text.replace(&at("plan/www/index.html"), "'${var.dir}/credentials'")).expect("a file");
     assert!(loaded(&within, &with("dir", &at("secret"))).is_ok());
@@ -243,7 +245,7 @@ fn a_sensitive_variable_is_a_text_that_can_be_told_from_others() {
     let text = fs::read_to_string(&file).expect("the plan");
     for (declared, value, words) in [
         ("{sensitive: true}", "short", "has less than 8 bytes"),
-        ("{sensitive: true, type: integer}", "1234567890", "is sensitive and no text"),
+        ("{sensitive: true, type: integer}", "1234567890", "is sensitive, so it must be a text"),
     ] {
         fs::write(&file, text.replacen("days:", &format!("variables: {{v: {declared}}}\ndays:"), 1)).expect("a file");
         refused(&file, &with("v", value), words);

@@ -12,6 +12,9 @@ use super::store::Store;
 use super::{Ledger, kept};
 use crate::resource::sha256_hex;
 
+/// Contents that are read at the same time.
+const AT_ONCE: usize = 16;
+
 impl Ledger {
     /// Writes entries without what nobody should read in them; that is kept apart before.
     pub(super) async fn append(&self, batch: &[Entry], lease: &Lease) -> Result<(), LedgerError> {
@@ -65,9 +68,14 @@ impl Ledger {
 /// What was kept apart under these hashes, as far as it is there and still what its hash says.
 pub(super) async fn contents(store: &dyn Store, hashes: &BTreeSet<String>) -> Result<kept::Contents, LedgerError> {
     let mut contents = kept::Contents::new();
-    for hash in hashes {
-        let bytes = store.kept(hash).await?.filter(|bytes| sha256_hex(bytes) == *hash);
-        contents.extend(bytes.and_then(|bytes| Some((hash.clone(), String::from_utf8(bytes).ok()?))));
+    let hashes: Vec<&String> = hashes.iter().collect();
+    // A bucket answers many at once.
+    for some in hashes.chunks(AT_ONCE) {
+        let read = futures::future::join_all(some.iter().map(|hash| store.kept(hash))).await;
+        for (hash, bytes) in some.iter().zip(read) {
+            let bytes = bytes?.filter(|bytes| sha256_hex(bytes) == **hash);
+            contents.extend(bytes.and_then(|bytes| Some(((*hash).clone(), String::from_utf8(bytes).ok()?))));
+        }
     }
     Ok(contents)
 }

@@ -20,7 +20,7 @@ pub const DEEPEST: usize = 64;
 /// A text file that a plan consists of.
 ///
 /// # Errors
-/// When it cannot be read, is no text, or is larger than [`LARGEST`].
+/// When it cannot be read, is not UTF-8, or is larger than [`LARGEST`].
 pub fn read_text(path: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
     File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;

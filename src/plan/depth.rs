@@ -50,7 +50,7 @@ impl Levels {
 pub fn too_deep(text: &str) -> Option<Place> {
     let mut levels = Levels::default();
     for event in Parser::new_from_str(text) {
-        // What is no YAML is told by whoever reads it.
+        // Invalid YAML is reported by the reader.
         let (event, span) = event.ok()?;
         levels.note(&event);
         if levels.all() > DEEPEST {

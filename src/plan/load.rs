@@ -231,7 +231,11 @@ impl Reader<'_> {
     /// A sensitive value is left out of everything that is said from here on.
     fn keep_secret(&mut self, path: &str, name: &str, variable: &super::Variable, value: Option<&str>) {
         if variable.kind != super::VariableType::String {
-            self.complain(path, format!("variable {name} is sensitive and no text"), "make it one: type: string");
+            self.complain(
+                path,
+                format!("variable {name} is sensitive, so it must be a text"),
+                "make it one: type: string",
+            );
         }
         match value {
             Some(value) if value.len() < SHORTEST => self.complain(

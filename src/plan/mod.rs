@@ -216,7 +216,7 @@ fn put(value: &mut Value, path: &str, new: &Value) {
 /// Plain data from one YAML document, without anything hidden in it.
 ///
 /// # Errors
-/// What is no YAML or cannot be seen, with its line.
+/// What is invalid YAML or cannot be seen, with its line.
 pub fn yaml(text: &str) -> Result<Value, String> {
     let read = source::Text::parse(text).map_err(|bad| format!("line {}: {}", bad.place.line, bad.problem))?;
     match hidden::found(&read.value).first() {

@@ -17,7 +17,7 @@ pub const HIDDEN: &str = "(sensitive)";
 /// Bytes that a sensitive value has at least: a shorter one could not be told from other words.
 pub const SHORTEST: usize = 8;
 
-/// Lines of a sensitive value that are shorter than this are no secret of their own (`}`).
+/// Shorter lines of a sensitive value are not hidden on their own (`}`).
 const SHORTEST_LINE: usize = 12;
 
 static KNOWN: RwLock<Known> = RwLock::new(Known { values: BTreeSet::new(), forms: Vec::new(), logs: BTreeSet::new() });
@@ -43,7 +43,7 @@ pub fn keep_secret(value: &str) {
     }
 }
 
-/// From now on this word is left out of logs: it is no secret, but says who somebody is (an access key id).
+/// From now on this word is left out of logs, and of nothing else: an access key id.
 pub fn keep_from_logs(word: &str) {
     if word.len() >= SHORTEST {
         KNOWN.write().unwrap_or_else(PoisonError::into_inner).logs.insert(word.to_owned());

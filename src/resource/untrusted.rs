@@ -31,7 +31,7 @@ pub struct Unfit {
 }
 
 impl Untrusted {
-    /// What bytes say; those that are no UTF-8 become U+FFFD.
+    /// What bytes say; invalid UTF-8 becomes U+FFFD.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         Self(String::from_utf8_lossy(bytes).into_owned())
     }
@@ -97,7 +97,7 @@ impl Untrusted {
     /// When it would lead elsewhere, is too long, or holds control characters.
     pub fn file_name(&self) -> Result<&str, Unfit> {
         match self.0.as_str() {
-            "" | "." | ".." => Err(self.unfit("is no name of a file")),
+            "" | "." | ".." => Err(self.unfit("cannot be the name of a file")),
             name if name.contains(['/', '\\']) => Err(self.unfit("is a path, not a name of a file")),
             name if name.len() > LONGEST_NAME => Err(self.unfit("is too long for a name of a file")),
             _ => self.visible(),
@@ -110,7 +110,7 @@ impl Untrusted {
     /// When it is relative, holds `..`, or holds control characters.
     pub fn absolute_path(&self) -> Result<&str, Unfit> {
         if !self.0.starts_with('/') {
-            return Err(self.unfit("is no absolute path"));
+            return Err(self.unfit("is not an absolute path"));
         }
         if self.0.split('/').any(|part| part == "..") {
             return Err(self.unfit("leads up (`..`)"));
@@ -118,7 +118,7 @@ impl Untrusted {
         self.visible()
     }
 
-    /// For a value of another type (a number, an address): what is left of it is no text.
+    /// For a value of another type, such as a number.
     pub fn parsed<T: FromStr>(&self) -> Option<T> {
         self.0.trim().parse().ok()
     }
