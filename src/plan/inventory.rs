@@ -1,9 +1,9 @@
 //! What a plan's devices bring along from outside of the plan: more devices from a file, artefacts with their hashes.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::Path;
 
+use super::bounds::read_text;
 use super::jetson::{HostPlan, JetsonStep, artifact};
 use super::work::{Work, typed};
 use super::{Plan, Problem, Problems, files, yaml};
@@ -65,22 +65,8 @@ impl Plan {
     }
 }
 
-/// An inventory of thousands of devices, and the sums of thousands of files, are smaller.
-const LONGEST: u64 = 1 << 20;
-
-/// A file's text, when it is no longer than that.
-fn bounded(file: &str) -> Result<String, String> {
-    let mut text = String::new();
-    let read = std::fs::File::open(file).and_then(|open| open.take(LONGEST + 1).read_to_string(&mut text));
-    match read {
-        Err(bad) => Err(bad.to_string()),
-        Ok(read) if read as u64 > LONGEST => Err(format!("it is longer than {} KiB", LONGEST >> 10)),
-        Ok(_) => Ok(text),
-    }
-}
-
 fn hosts(file: &str) -> Result<BTreeMap<String, HostPlan>, String> {
-    let text = bounded(file)?;
+    let text = read_text(Path::new(file)).map_err(|bad| bad.to_string())?;
     let mut value = yaml(&text)?;
     if let Some(below) = value.get("hosts") {
         value = below.clone();
@@ -92,7 +78,7 @@ fn hosts(file: &str) -> Result<BTreeMap<String, HostPlan>, String> {
 fn sums(plan: &JetsonStep) -> Option<Result<BTreeMap<String, String>, String>> {
     plan.artifacts.as_ref()?;
     let file = plan.at_hand(artifact::SUMS);
-    Some(bounded(&file).map_err(|bad| format!("{file}: {bad}")).map(|text| {
+    Some(read_text(Path::new(&file)).map_err(|bad| format!("{file}: {bad}")).map(|text| {
         let pair = |line: &str| {
             let (sum, name) = line.split_once(char::is_whitespace)?;
             Some((name.trim_start_matches([' ', '*']).to_owned(), sum.to_owned()))
@@ -123,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_file_without_end_is_not_read_to_its_end() {
-        assert_eq!(hosts("/dev/zero").map(drop), Err("it is longer than 1024 KiB".to_owned()));
+        assert_eq!(hosts("/dev/zero").map(drop), Err("it is larger than 4 MiB".to_owned()));
         let folder = tempfile::tempdir().expect("a directory");
         let file = folder.path().join("hosts.yaml");
         std::fs::write(&file, "a: {address: 192.0.2.1}\n").expect("a file");
