@@ -9,6 +9,8 @@ use std::time::Instant;
 use prometheus_client::metrics::counter::Counter;
 use serde_json::Value;
 
+use crate::resource::untrusted::is_hidden;
+
 /// Lines about requests in a second; the others are counted.
 const LINES_A_SECOND: u64 = 20;
 
@@ -147,18 +149,39 @@ impl Log {
                 for (name, value) in fields {
                     let _ = write!(line, ",{}:{value}", Value::from(*name));
                 }
-                line.push_str("}\n");
+                line.push('}');
             }
             Shape::Text => {
                 let _ = write!(line, "{time:.3} {:<5} {message}", level.name());
                 for (name, value) in fields {
                     let _ = write!(line, "  {name}={value}");
                 }
-                line.push('\n');
             }
         }
+        let mut line = visible(line, self.shape);
+        line.push('\n');
         line
     }
+}
+
+/// What clients and model files say moves no cursor of whoever reads the log: what is hidden is written out, in JSON as JSON does.
+fn visible(line: String, shape: Shape) -> String {
+    if !line.chars().any(is_hidden) {
+        return line;
+    }
+    let mut shown = String::with_capacity(line.len() + 16);
+    for letter in line.chars() {
+        match shape {
+            _ if !is_hidden(letter) => shown.push(letter),
+            Shape::Text => shown.extend(letter.escape_default()),
+            Shape::Json => {
+                for unit in letter.encode_utf16(&mut [0; 2]) {
+                    let _ = write!(shown, "\\u{unit:04x}");
+                }
+            }
+        }
+    }
+    shown
 }
 
 #[cfg(test)]
@@ -187,6 +210,19 @@ mod tests {
         assert!(log.wants(Level::Error) && log.wants(Level::Info) && !log.wants(Level::Debug));
         assert_eq!("debug".parse(), Ok(Level::Debug));
         assert!("loud".parse::<Level>().is_err());
+    }
+
+    #[test]
+    fn nothing_hidden_reaches_a_terminal() {
+        let said = "a\u{1b}]52;c;x\u{7}\u{9b}2J\u{202e}\n\u{e0041}\u{7f}";
+        for shape in [Shape::Json, Shape::Text] {
+            let line = log(shape).line(Level::Warn, said, &[("model", said.into())]);
+            assert!(!line.trim_end_matches('\n').chars().any(is_hidden), "{line:?}");
+            assert_eq!(line.matches('\n').count(), 1);
+        }
+        let line = log(Shape::Json).line(Level::Warn, said, &[("model", said.into())]);
+        let read: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!((read["message"].as_str(), read["model"].as_str()), (Some(said), Some(said)));
     }
 
     #[test]
