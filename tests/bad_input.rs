@@ -93,6 +93,54 @@ fn permission(account: &Account, stderr: &str, code: Option<i32>) {
 }
 
 /// Saves a plan, changes something, and applies it: refused, and nothing is made.
+/// Its preview shows little of what is made: whoever sends a saved plan back could have changed the rest.
+#[test]
+fn a_saved_plan_that_was_changed_is_refused() {
+    let account = Account::new();
+    account.run("deploy edge --out saved.plan.json").exits(2);
+    let file = account.path("saved.plan.json");
+    let honest = fs::read_to_string(&file).expect("a plan");
+    let before = account.inventory();
+    let changes: [fn(&mut serde_json::Value); 3] = [
+        |plan| plan["empty_buckets"] = true.into(),
+        |plan| plan["files"] = serde_json::json!([["0".repeat(64), "/etc/hostname", 3]]),
+        |plan| drop(plan.as_object_mut().expect("a map").remove("code")),
+    ];
+    for change in changes {
+        let mut plan: serde_json::Value = serde_json::from_str(&honest).expect("JSON");
+        change(&mut plan);
+        fs::write(&file, plan.to_string()).expect("a file");
+        for words in ["deploy saved.plan.json --dry-run", "deploy saved.plan.json --yes"] {
+            let output = account.run_bare(words).exits(3);
+            assert!(output.stderr.contains("it was changed after it was made"), "{}", output.stderr);
+        }
+    }
+    assert_eq!(account.inventory(), before, "nothing was done");
+    fs::write(&file, honest).expect("a file");
+    account.run_bare("deploy saved.plan.json --yes").exits(0);
+}
+
+/// A device in the place of a file would be read until the memory is gone.
+#[test]
+fn files_without_an_end_are_refused() {
+    let account = Account::new();
+    account.run("deploy edge --yes").exits(0);
+    let plan = account.path("zero.plan.json");
+    std::os::unix::fs::symlink("/dev/zero", &plan).expect("a link");
+    for words in ["deploy zero.plan.json --yes", "state push /dev/zero --stack akidb-week13"] {
+        let output = account.run_bare(words).exits(3);
+        assert!(output.stderr.contains("it has more than 256 MiB"), "{words}: {}", output.all());
+    }
+    let journal = account.state().join("journal.jsonl");
+    let kept = journal.with_extension("kept");
+    fs::rename(&journal, &kept).expect("moved");
+    std::os::unix::fs::symlink("/dev/zero", &journal).expect("a link");
+    let output = account.run("status").exits(1);
+    assert!(output.stderr.contains("it is not a plain file"), "{}", output.all());
+    fs::remove_file(&journal).expect("removed");
+    fs::rename(&kept, &journal).expect("moved back");
+}
+
 #[test]
 fn a_saved_plan_that_is_stale() {
     let account = Account::new();
@@ -108,15 +156,17 @@ fn a_saved_plan_that_is_stale() {
     for (name, text) in [
         ("not_json", "no plan".to_owned()),
         ("other_format", saved.replacen("akidb-edge/plan/v1", "akidb-edge/plan/v9", 1)),
-        (
-            "other_account",
-            saved.replace(&format!("\"account\": \"{}\"", account.number), "\"account\": \"111122223333\""),
-        ),
     ] {
         fs::write(account.path("saved.plan.json"), text).expect("a file");
         refused(name);
     }
     fs::write(account.path("saved.plan.json"), &saved).expect("a file");
+
+    // Whoever applies it is of another account.
+    let mut command = account.command("deploy saved.plan.json --yes");
+    let output = finish(command.env("AWS_ACCESS_KEY_ID", "111122223333")).exits(3);
+    insta::assert_snapshot!("saved_other_account", account.redact(&output.stderr));
+    assert_eq!(account.inventory(), before, "nothing was done");
 
     // The world changed: what would be made is there already.
     let bucket = format!("t{}-wasm-demo", account.number);

@@ -484,3 +484,25 @@ fn services_use_the_roles_of_the_plan_for_this_account_alone() {
         assert!(spec["boundary"].as_str().is_some_and(|arn| arn.starts_with("arn:aws:iam::aws:policy/")), "{spec:#}");
     }
 }
+
+/// In a text of DNS quotes are escaped and long values divided, and names are in small letters: what is kept apart is none of these.
+#[test]
+fn a_sensitive_value_that_would_be_written_in_another_form_is_refused() {
+    let account = Account::new();
+    fs::write(account.path("sensitive.yaml"), SENSITIVE).expect("a file");
+    let named = SENSITIVE
+        .replace("name: proof, type: TXT", "name: \"${var.token}\", type: TXT")
+        .replace("token=${var.token}", "x");
+    fs::write(account.path("named.yaml"), named).expect("a file");
+    let long = format!("{CANARY}-{}", "k".repeat(280));
+    for (plan, value) in [
+        ("sensitive.yaml", format!("\"{CANARY}\\ \u{e9}")),
+        ("sensitive.yaml", long),
+        ("named.yaml", "Canary-F3A9c1-Never-Shown".to_owned()),
+    ] {
+        let mut command = account.command(&format!("deploy --plan {plan} --dry-run -vv"));
+        let output = finish(command.env("AKIDB_EDGE_VAR_token", &value)).exits(3);
+        assert!(output.stderr.contains("could not be kept out of the journal"), "{}", output.all());
+        assert!(!output.all().to_lowercase().contains("canary-f3a9c1"), "{}", output.all());
+    }
+}

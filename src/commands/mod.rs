@@ -110,6 +110,17 @@ fn write_private(file: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
     draft.persist(file).map(drop).map_err(|bad| bad.error)
 }
 
+/// A file of this program, which is no larger than [`LARGEST`]: a device would be read without end.
+fn read_bounded(file: &std::path::Path) -> std::io::Result<Vec<u8>> {
+    use std::io::Read;
+    let mut bytes = Vec::new();
+    std::fs::File::open(file)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > LARGEST {
+        true => Err(std::io::Error::other(format!("it has more than {} MiB", LARGEST >> 20))),
+        false => Ok(bytes),
+    }
+}
+
 /// Refuses to write over a file that this program did not write.
 fn may_overwrite(file: &std::path::Path, force: bool, ours: impl Fn(&str) -> bool) -> Result<(), Failure> {
     let size = std::fs::metadata(file).map_or(0, |facts| facts.len());

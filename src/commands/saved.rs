@@ -39,6 +39,9 @@ pub struct SavedPlan {
     fallback: Option<String>,
     /// Number of the journal's last entry when it was made.
     sequence: u64,
+    /// Code over all the rest, by the key beside the journal; none in files of older versions.
+    #[serde(default)]
+    code: String,
     only: Option<BTreeSet<Address>>,
     adopt: BTreeSet<Address>,
     /// Where the journal lies; none in files of older versions.
@@ -98,6 +101,7 @@ impl SavedPlan {
             requested: purpose.requested.clone(),
             fallback: purpose.fallback.clone(),
             sequence: remembered.sequence,
+            code: String::new(),
             only: scope.only.clone(),
             adopt: scope.adopt.clone(),
             state: Some(place(&header.state)),
@@ -118,6 +122,7 @@ impl SavedPlan {
     pub async fn write(&self, file: &Path, ledger: &Ledger) -> Result<(), Failure> {
         let mut data = serde_json::to_value(self).unwrap_or_default();
         ledger.keep_apart(&mut data).await?;
+        data["code"] = ledger.code_of(&coded(&data)).await?.into();
         let text = serde_json::to_string_pretty(&data).unwrap_or_default();
         super::write_private(file, text.as_bytes())
             .map_err(|bad| Failure::error(format!("{}: {bad}", file.display()), "name a file that can be written"))
@@ -126,14 +131,19 @@ impl SavedPlan {
     /// The same with what was kept beside the journal.
     async fn whole(&self, file: &str, ledger: &Ledger) -> Result<Self, Failure> {
         let mut data = serde_json::to_value(self).unwrap_or_default();
+        // Its preview shows little of what is made, and contents come back by their hashes: nothing in it may be another's.
+        if !ledger.is_code_of(&coded(&data), &self.code).await? {
+            return Err(stale("it was changed after it was made, or made beside another journal"));
+        }
         ledger.bring_back(&mut data).await?;
         serde_json::from_value(data).map_err(|bad| Failure::refused(format!("{file} is no saved plan: {bad}"), AGAIN))
     }
 
     fn read(file: &str) -> Result<Self, Failure> {
         let next = AGAIN;
-        let text = fs::read_to_string(file).map_err(|bad| Failure::refused(format!("{file}: {bad}"), next))?;
-        let raw: serde_json::Value = serde_json::from_str(&text)
+        let text =
+            super::read_bounded(Path::new(file)).map_err(|bad| Failure::refused(format!("{file}: {bad}"), next))?;
+        let raw: serde_json::Value = serde_json::from_slice(&text)
             .map_err(|bad| Failure::refused(format!("{file} is no saved plan: {bad}"), next))?;
         let found = raw.get("schema").and_then(serde_json::Value::as_str).unwrap_or("none");
         if found != FORMAT {
@@ -158,6 +168,15 @@ impl SavedPlan {
             ),
         ))
     }
+}
+
+/// What the code of a saved plan is over.
+fn coded(data: &serde_json::Value) -> Vec<u8> {
+    let mut data = data.clone();
+    if let Some(fields) = data.as_object_mut() {
+        fields.remove("code");
+    }
+    data.to_string().into_bytes()
 }
 
 /// What helps against a saved plan that cannot be carried out.

@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use crate::plan::{Plan, Problem, Problems, Step, Work};
 use crate::resource::records::RecordsSpec;
+use crate::resource::sensitive::{found_in, is_altered};
 use crate::resource::{Address, Artefacts, Desired, Kind, Level, Resource, Source, link};
 
 /// What a plan wants, with the bytes that it carries and what it cannot have yet.
@@ -98,6 +99,7 @@ pub fn build(plan: &Plan, requested: &BTreeSet<String>) -> Result<Built, Problem
             builder.built.later.push((step.id.clone(), later.verb.clone()));
         }
     }
+    builder.refuse_altered();
     let mut problems = builder.problems;
     problems.sort_by_key(|problem| problem.place);
     // A name that is used at several places of the graph may stand at one of the plan.
@@ -116,6 +118,31 @@ struct Builder<'p> {
 }
 
 impl Builder<'_> {
+    /// A sensitive value that is not itself any more could be kept apart from nothing that is written down.
+    fn refuse_altered(&mut self) {
+        let names = |resource: &Resource| {
+            ["name", "bucket", "key"].iter().any(|field| {
+                resource.spec.get(field).and_then(Value::as_str).is_some_and(|name| !found_in(name).is_empty())
+            })
+        };
+        // Names become ids, which are in the journal and in logs of AWS.
+        let altered = self.built.desired.resources.values();
+        let altered = altered.filter(|resource| is_altered(&resource.spec) || names(resource));
+        let problems = altered.map(|resource| Problem {
+            file: self.plan.file.clone(),
+            place: self.plan.place("variables"),
+            problem: format!(
+                "the value of a sensitive variable is divided, escaped, in other letters or part of a name in {}, so that it could \
+                 not be kept out of the journal",
+                resource.address
+            ),
+            next_step: "use a value of letters, digits and signs without quotes that is short enough to stay whole there (255 bytes \
+                        in a text of DNS), and not in a name"
+                .to_owned(),
+        });
+        self.problems.extend(problems.collect::<Vec<_>>());
+    }
+
     /// Adds a resource of a step; `below` is where its settings stand below the step's `with`.
     fn add(&mut self, step: &Step, below: &str, resource: Resource) -> Address {
         let origin =

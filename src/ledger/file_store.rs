@@ -80,7 +80,7 @@ impl FileStore {
 
     fn bytes(&self) -> Result<Vec<u8>, LedgerError> {
         let path = self.journal();
-        match fs::read(&path) {
+        match plain(&path).and_then(|()| fs::read(&path)) {
             Err(none) if none.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             read => read.map_err(|source| LedgerError::File { path, source }),
         }
@@ -88,7 +88,7 @@ impl FileStore {
 
     fn read_lease(&self) -> Result<Option<Lease>, LedgerError> {
         let path = self.lease_file();
-        match fs::read_to_string(&path) {
+        match plain(&path).and_then(|()| fs::read_to_string(&path)) {
             Err(none) if none.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(LedgerError::File { path, source }),
             // A lease that cannot be read was cut off while it was written: nobody can hold it.
@@ -280,6 +280,14 @@ impl Store for FileStore {
         // A person asked for it: a holder that is stopped in the middle of a write does not stand in the way.
         let _guard = self.guard().await;
         self.remove_lease()
+    }
+}
+
+/// Refuses what is no file: a device would be read without end, and a pipe would be waited for.
+fn plain(path: &Path) -> io::Result<()> {
+    match fs::metadata(path)? {
+        facts if facts.is_file() || facts.is_dir() => Ok(()),
+        _ => Err(io::Error::other("it is not a plain file")),
     }
 }
 

@@ -4,6 +4,7 @@
 //! process, the next run knows what was begun and never answered.
 
 mod apart;
+mod authentic;
 mod entry;
 mod error;
 mod fence;

@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
+use super::records::text::quoted;
 use super::sha256_hex;
 
 /// What stands in the place of a sensitive value.
@@ -61,13 +62,70 @@ fn forms(value: &str) -> Vec<String> {
 /// A text without sensitive values.
 pub fn hidden(text: &str) -> Cow<'_, str> {
     let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
-    replaced(text, known.forms.iter())
+    without_parts(replaced(text, known.forms.iter()), &known.values)
 }
 
 /// A line of a log: without sensitive values, and without words that logs do not hold.
 pub fn hidden_from_logs(text: &str) -> Cow<'_, str> {
     let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
-    replaced(text, known.forms.iter().chain(&known.logs))
+    without_parts(replaced(text, known.forms.iter().chain(&known.logs)), &known.values)
+}
+
+/// Bytes of a value that are hidden without the rest of it: where a text was cut or divided.
+const PART: usize = 16;
+
+fn without_parts<'t>(text: Cow<'t, str>, values: &BTreeSet<String>) -> Cow<'t, str> {
+    values.iter().filter(|value| value.len() > PART).fold(text, |text, value| {
+        let windows: BTreeSet<&[u8]> = value.as_bytes().windows(PART).collect();
+        let mut out = String::new();
+        let mut kept = 0;
+        let mut at = 0;
+        while at + PART <= text.len() {
+            let held = |end: usize| windows.contains(&text.as_bytes()[end - PART..end]);
+            if !held(at + PART) {
+                at += 1;
+                continue;
+            }
+            let (mut begin, mut end) = (at, at + PART);
+            while end < text.len() && held(end + 1) {
+                end += 1;
+            }
+            while !text.is_char_boundary(begin) {
+                begin += 1;
+            }
+            while !text.is_char_boundary(end) {
+                end += 1;
+            }
+            out.push_str(&text[kept..begin]);
+            out.push_str(HIDDEN);
+            (kept, at) = (end, end);
+        }
+        if kept == 0 { text } else { Cow::Owned(out + &text[kept..]) }
+    })
+}
+
+/// Whether a sensitive value is in these data in another form than its own, so that it could not be taken out of them: divided
+/// or escaped as texts of DNS are, or in other letters as names are.
+pub fn is_altered(data: &Value) -> bool {
+    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+    !known.values.is_empty() && texts(data).iter().any(|text| known.values.iter().any(|value| altered(text, value)))
+}
+
+fn altered(text: &str, value: &str) -> bool {
+    let rest = text.replace(value, "").to_ascii_lowercase();
+    let (value, escaped) = (value.to_ascii_lowercase(), quoted(value.as_bytes()).to_ascii_lowercase());
+    let part = value.len().clamp(SHORTEST_LINE, PART);
+    let in_parts = value.as_bytes().windows(part).filter_map(|part| std::str::from_utf8(part).ok());
+    in_parts.into_iter().any(|part| rest.contains(part)) || rest.contains(escaped.trim_matches('"'))
+}
+
+fn texts(data: &Value) -> Vec<&str> {
+    match data {
+        Value::String(text) => vec![text],
+        Value::Array(items) => items.iter().flat_map(texts).collect(),
+        Value::Object(fields) => fields.values().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
 }
 
 fn replaced<'t, 'k>(text: &'t str, words: impl Iterator<Item = &'k String>) -> Cow<'t, str> {
@@ -191,6 +249,19 @@ mod tests {
         hide(&mut shown);
         assert_eq!(shown, json!({"a": HIDDEN, "list": ["x(sensitive)y"]}));
         assert_eq!(found_in(&format!("a {secret}")), [secret]);
+    }
+
+    #[test]
+    fn a_part_of_a_sensitive_value_is_hidden_and_another_form_is_known() {
+        let secret = "part-of-Q8w7e6r5t4z3u2i1o0p-to-the-end";
+        keep_secret(secret);
+        assert_eq!(hidden(&format!("cut: `{}…`", &secret[..24])), "cut: `(sensitive)…`");
+        assert_eq!(hidden(&format!("\"{}\" \"{}\"", &secret[..18], &secret[18..])), "\"(sensitive)\" \"(sensitive)\"");
+        assert!(!is_altered(&json!({"value": format!("\"token={secret}\"")})));
+        assert!(is_altered(&json!({"values": [format!("\"{}\" \"{}\"", &secret[..18], &secret[18..])]})));
+        assert!(is_altered(&json!({"name": secret.to_lowercase()})));
+        keep_secret("q\"<&>\u{e9}\\z-other");
+        assert!(is_altered(&json!(quoted("tok=q\"<&>\u{e9}\\z-other".as_bytes()))));
     }
 
     #[test]

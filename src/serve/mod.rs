@@ -16,6 +16,7 @@ pub mod connection;
 mod door;
 mod ears;
 mod embedder;
+mod files;
 pub mod grpc;
 pub mod health;
 pub mod http;

@@ -12,6 +12,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::files::read_text;
+
 /// The files of TLS.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TlsFiles {
@@ -73,7 +75,9 @@ impl Tls {
 fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let chain = certificates(&files.certificate)?;
-    let key = PrivateKeyDer::from_pem_file(&files.key)
+    let text = read_text(&files.key)
+        .map_err(|why| format!("{}: no private key in PEM can be read: {why}", files.key.display()))?;
+    let key = PrivateKeyDer::from_pem_slice(text.as_bytes())
         .map_err(|why| format!("{}: no private key in PEM can be read: {why}", files.key.display()))?;
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
@@ -99,7 +103,9 @@ fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, String> {
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let bad =
         |why: rustls::pki_types::pem::Error| format!("{}: no certificate in PEM can be read: {why}", file.display());
-    let all = CertificateDer::pem_file_iter(file).map_err(bad)?.collect::<Result<Vec<_>, _>>().map_err(bad)?;
+    let text =
+        read_text(file).map_err(|why| format!("{}: no certificate in PEM can be read: {why}", file.display()))?;
+    let all = CertificateDer::pem_slice_iter(text.as_bytes()).collect::<Result<Vec<_>, _>>().map_err(bad)?;
     if all.is_empty() {
         return Err(format!("{}: it holds no certificate in PEM", file.display()));
     }

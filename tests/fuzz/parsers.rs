@@ -80,11 +80,11 @@ const FACTS: &str = "hostname=edge-1\narchitecture=aarch64\nkernel=5.15.148-tegr
 
 /// As k3s writes it, with keys that are none.
 const KUBECONFIG: &str = "apiVersion: v1\nclusters:\n- cluster:\n    certificate-authority-data: \
-    LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSQotLS0tLUVORCBDRVJUSUZJQ0FURS0tLS0tCg==\n    server: https://127.0.0.1:6443\n  \
+    LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCkFBQUEKLS0tLS1FTkQgQ0VSVElGSUNBVEUtLS0tLQo=\n    server: https://127.0.0.1:6443\n  \
     name: default\ncontexts:\n- context:\n    cluster: default\n    user: default\n  name: default\ncurrent-context: \
     default\nkind: Config\npreferences: {}\nusers:\n- name: default\n  user:\n    client-certificate-data: \
-    LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSQotLS0tLUVORCBDRVJUSUZJQ0FURS0tLS0tCg==\n    client-key-data: \
-    LS0tLS1CRUdJTiBFQyBQUklWQVRFIEtFWS0tLS0tCk1JSQotLS0tLUVORCBFQyBQUklWQVRFIEtFWS0tLS0tCg==\n";
+    LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCkFBQUEKLS0tLS1FTkQgQ0VSVElGSUNBVEUtLS0tLQo=\n    client-key-data: \
+    LS0tLS1CRUdJTiBFQyBQUklWQVRFIEtFWS0tLS0tCkFBQUEKLS0tLS1FTkQgRUMgUFJJVkFURSBLRVktLS0tLQo=\n";
 
 /// What a hub answers for a revision.
 const LISTING: &str = r#"{"sha":"0123456789abcdef0123456789abcdef01234567","siblings":[{"rfilename":"config.json","size":612,

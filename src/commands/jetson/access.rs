@@ -1,5 +1,6 @@
 //! How devices are reached: flags that every verb of `jetson` has.
 
+use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,9 @@ use crate::exit::Failure;
 use crate::provider::device::{Access, Fleet, Password};
 use crate::resource::host::HostSpec;
 use crate::resource::{Desired, Kind, Remembered};
+
+/// Bytes of a password that are read.
+const LONGEST_PASSWORD: u64 = 4096;
 
 /// A device that says nothing for so long is gone.
 const ALIVE_SECONDS: u64 = 15;
@@ -62,7 +66,9 @@ impl AccessArgs {
 
     fn password(&self, context: &Context) -> Result<Option<Password>, Failure> {
         if let Some(number) = self.sudo_password_fd {
-            let text = std::fs::read_to_string(format!("/dev/fd/{number}")).map_err(|bad| {
+            let mut text = String::new();
+            let opened = std::fs::File::open(format!("/dev/fd/{number}"));
+            opened.and_then(|fd| fd.take(LONGEST_PASSWORD).read_to_string(&mut text)).map_err(|bad| {
                 Failure::refused(
                     format!("file descriptor {number} cannot be read: {bad}"),
                     "write --sudo-password-fd 3 3< <(pass show jetson), or --ask-sudo-password",

@@ -9,6 +9,7 @@ use crate::commands::{Context, may_overwrite, saved};
 use crate::exit::{self, Failure};
 use crate::export::{self, Export};
 use crate::report;
+use crate::resource::Untrusted;
 use crate::resource::sensitive;
 
 /// What to write, and where.
@@ -82,6 +83,15 @@ fn json(args: &Args, body: &serde_json::Value, context: &Context) -> Result<u8, 
 
 /// Every file below the directory, which is made when it is not there; what lies there under other names stays.
 fn write_all(directory: &Path, export: &Export, force: bool) -> Result<Vec<String>, Failure> {
+    // Names of regions are in them, and those are the journal's.
+    for file in &export.files {
+        Untrusted::from(&file.name).file_name().map_err(|bad| {
+            Failure::refused(
+                format!("a file of this export would be called {bad}; nothing was written"),
+                "look at the regions of akidb-edge state show: somebody edited the journal",
+            )
+        })?;
+    }
     // One of the files says who wrote them.
     let text = |name: &str| std::fs::read_to_string(directory.join(name)).unwrap_or_default();
     let ours = export.files.iter().any(|file| text(&file.name).contains("akidb-edge"));

@@ -62,8 +62,8 @@ struct Held {
 pub fn from_file(path: &Path) -> Result<All, Failure> {
     let next = "write it with akidb-edge state export --out FILE";
     let bad = |why: String| Failure::refused(format!("{}: {why}", path.display()), next);
-    let text = std::fs::read_to_string(path).map_err(|why| bad(why.to_string()))?;
-    let document: Value = serde_json::from_str(&text).map_err(|why| bad(why.to_string()))?;
+    let text = crate::commands::read_bounded(path).map_err(|why| bad(why.to_string()))?;
+    let document: Value = serde_json::from_slice(&text).map_err(|why| bad(why.to_string()))?;
     let resources = document.get("state").unwrap_or(&document).get("resources").cloned();
     let none = || bad("it is not a document of state export: it has no resources".to_owned());
     let held: Vec<(Option<Address>, Value)> = match resources.ok_or_else(none)? {

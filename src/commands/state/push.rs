@@ -1,6 +1,5 @@
 //! `state push`: a file becomes the journal, if it goes on from the present one.
 
-use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,7 +76,8 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
 fn read(args: &Args, stack: &str) -> Result<Whole, Failure> {
     let file = args.file.display().to_string();
     let next = "name a file that state pull wrote, or the journal.jsonl of a directory; nothing was changed";
-    let bytes = fs::read(&args.file).map_err(|bad| Failure::refused(format!("{file}: {bad}"), next))?;
+    let bytes =
+        crate::commands::read_bounded(&args.file).map_err(|bad| Failure::refused(format!("{file}: {bad}"), next))?;
     let whole = Whole::read(&file, stack, &bytes).map_err(|bad| match bad {
         LedgerError::Newer { .. } => Failure::refused(bad.to_string(), "update akidb-edge; nothing was changed"),
         bad => Failure::refused(format!("the file is not a whole journal: {bad}"), next),

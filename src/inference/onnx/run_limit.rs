@@ -1,7 +1,7 @@
 //! A run of a graph that takes too long is stopped: a loop in a graph may have no end.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Every session of the process. A thread looks at them as long as one is there.
 static SESSIONS: Mutex<Vec<Weak<Watched>>> = Mutex::new(Vec::new());
+/// Another session is there: its limit may be shorter.
+static MORE: Condvar = Condvar::new();
 
 /// A session's run, as the watching thread sees it.
 struct Watched {
@@ -48,6 +50,7 @@ impl RunLimit {
             thread::Builder::new().name("run-limit".to_owned()).spawn(watch).map_err(ort::Error::wrap)?;
         }
         sessions.push(Arc::downgrade(&watched));
+        MORE.notify_all();
         Ok(Self(watched))
     }
 
@@ -83,8 +86,8 @@ impl Drop for Running<'_> {
 }
 
 fn watch() {
+    let mut sessions = SESSIONS.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
-        let mut sessions = SESSIONS.lock().unwrap_or_else(PoisonError::into_inner);
         sessions.retain(|session| session.strong_count() > 0);
         if sessions.is_empty() {
             return;
@@ -97,7 +100,6 @@ fn watch() {
                 let _ = watched.options.terminate();
             }
         }
-        drop(sessions);
-        thread::sleep(pause);
+        sessions = MORE.wait_timeout(sessions, pause).unwrap_or_else(PoisonError::into_inner).0;
     }
 }

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::rate::Bucket;
+use crate::serve::files::read_text;
 use crate::serve::http::request::is_sane;
 
 /// A key, known by its hash.
@@ -103,7 +104,7 @@ fn by_hash(keys: Vec<Key>) -> Table {
 }
 
 fn read(file: &Path) -> Result<Vec<Key>, String> {
-    let text = std::fs::read_to_string(file).map_err(|why| format!("{}: {why}", file.display()))?;
+    let text = read_text(file).map_err(|why| format!("{}: {why}", file.display()))?;
     parse(&text).map_err(|why| format!("{}, {why}", file.display()))
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
+use crate::serve::files::read_text;
+
 use super::setting::{Kind, SETTINGS, Setting, find, nearest};
 
 /// Where a value comes from; the later one wins.
@@ -113,7 +115,7 @@ impl Layers {
 
     fn file(&mut self, file: &Path) -> BTreeMap<&'static str, Vec<String>> {
         let place = file.display().to_string();
-        let table = std::fs::read_to_string(file)
+        let table = read_text(file)
             .map_err(|why| why.to_string())
             .and_then(|text| text.parse::<toml::Table>().map_err(|why| why.to_string()));
         let table = match table {

@@ -87,7 +87,9 @@ impl Origin {
                 let folder = folder.clone();
                 let walked = tokio::task::spawn_blocking(move || {
                     let mut found = Vec::new();
-                    walk(&folder, "", &mut found).map(|()| found).map_err(|why| format!("{}: {why}", folder.display()))
+                    let whole = folder.canonicalize();
+                    let walked = whole.and_then(|whole| walk(&whole, "", 0, &mut found));
+                    walked.map(|()| found).map_err(|why| format!("{}: {why}", folder.display()))
                 });
                 walked.await.map_err(|why| why.to_string())?
             }
@@ -122,7 +124,11 @@ impl Origin {
         }
         match self {
             Self::Folder(folder) => {
-                tokio::fs::read(folder.join(&entry.path)).await.map_err(|why| format!("{}: {why}", entry.path))
+                let bad = |why: std::io::Error| format!("{}: {why}", entry.path);
+                let file = tokio::fs::File::open(folder.join(&entry.path)).await.map_err(bad)?;
+                let mut bytes = Vec::new();
+                file.take(LONGEST).read_to_end(&mut bytes).await.map_err(bad)?;
+                Ok(bytes)
             }
             Self::Bucket(client, bucket, prefix) => {
                 let get =
@@ -148,7 +154,7 @@ impl Origin {
                 loop {
                     match file.read(&mut bytes).await.map_err(bad)? {
                         0 => return Ok(()),
-                        count => part.put(&bytes[..count]).await?,
+                        count => part.put(within(entry, part.size, &bytes[..count])?).await?,
                     }
                 }
             }
@@ -158,7 +164,8 @@ impl Origin {
                 let get = if part.size > 0 { get.range(format!("bytes={}-", part.size)) } else { get };
                 let mut body = get.send().await.map_err(|why| said(&why))?.body;
                 while let Some(bytes) = body.next().await {
-                    part.put(&bytes.map_err(|why| format!("{}: {why}", entry.path))?).await?;
+                    let bytes = bytes.map_err(|why| format!("{}: {why}", entry.path))?;
+                    part.put(within(entry, part.size, &bytes)?).await?;
                 }
                 Ok(())
             }
@@ -215,17 +222,39 @@ where
     }
 }
 
-fn walk(root: &Path, below: &str, found: &mut Vec<Entry>) -> std::io::Result<()> {
+/// Bytes that come next, when the file is no longer than it was listed.
+fn within<'b>(entry: &Entry, there: u64, bytes: &'b [u8]) -> Result<&'b [u8], String> {
+    match there.saturating_add(bytes.len() as u64) <= entry.size {
+        true => Ok(bytes),
+        false => Err(format!("{} is longer than the {} bytes that were listed", entry.path, entry.size)),
+    }
+}
+
+/// Folders within folders of a source.
+const DEEPEST: usize = 8;
+/// Files of a source.
+const MOST_FILES: usize = 100_000;
+
+/// The files of a folder whose own path has no links. A link that leads out of it is passed over: what is brought is given to
+/// everybody who downloads a model. So is what is no plain file.
+fn walk(root: &Path, below: &str, deep: usize, found: &mut Vec<Entry>) -> std::io::Result<()> {
     use std::os::unix::fs::MetadataExt;
+    if deep > DEEPEST || found.len() > MOST_FILES {
+        let why = format!("it has more than {DEEPEST} folders within each other, or more than {MOST_FILES} files");
+        return Err(std::io::Error::other(why));
+    }
     let mut entries = std::fs::read_dir(root.join(below))?.collect::<std::io::Result<Vec<_>>>()?;
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
         let name = entry.file_name().to_string_lossy().into_owned();
         let path = if below.is_empty() { name } else { format!("{below}/{name}") };
         let Ok(file) = std::fs::metadata(entry.path()) else { continue };
+        if !entry.path().canonicalize().is_ok_and(|whole| whole.starts_with(root)) {
+            continue;
+        }
         if file.is_dir() {
-            walk(root, &path, found)?;
-        } else {
+            walk(root, &path, deep + 1, found)?;
+        } else if file.is_file() {
             let etag = format!("{}-{}-{}.{}", file.ino(), file.len(), file.mtime(), file.mtime_nsec());
             found.push(Entry { path, size: file.len(), etag });
         }
@@ -235,7 +264,27 @@ fn walk(root: &Path, below: &str, found: &mut Vec<Entry>) -> std::io::Result<()>
 
 #[cfg(test)]
 mod tests {
-    use super::From;
+    use super::{From, Origin};
+
+    #[tokio::test]
+    async fn what_leads_out_of_a_folder_is_not_listed() {
+        let (source, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::fs::create_dir(source.path().join("tiny")).unwrap();
+        std::fs::write(source.path().join("tiny/config.json"), "{}").unwrap();
+        std::fs::write(other.path().join("secret"), "x").unwrap();
+        let link = |to: &std::path::Path, name: &str| std::os::unix::fs::symlink(to, source.path().join(name)).unwrap();
+        link(&other.path().join("secret"), "tiny/vocab.txt");
+        link(other.path(), "other");
+        link(std::path::Path::new("/dev/zero"), "tiny/current.json");
+        link(std::path::Path::new("config.json"), "tiny/same.json");
+        let listed = Origin::Folder(source.path().to_owned()).list().await.unwrap();
+        let paths: Vec<&str> = listed.iter().map(|entry| entry.path.as_str()).collect();
+        assert_eq!(paths, ["tiny/config.json", "tiny/same.json"]);
+        link(source.path(), "tiny/loop");
+        assert!(
+            Origin::Folder(source.path().to_owned()).list().await.unwrap_err().contains("folders within each other")
+        );
+    }
 
     #[test]
     fn places_are_read_and_said_alike() {
