@@ -110,7 +110,7 @@ fn write_private(file: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
     draft.persist(file).map(drop).map_err(|bad| bad.error)
 }
 
-/// A file of this program, which is no larger than [`LARGEST`]: a device would be read without end.
+/// Reads a file of at most [`LARGEST`] bytes. Without the limit, a device such as /dev/zero would be read until memory runs out.
 fn read_bounded(file: &std::path::Path) -> std::io::Result<Vec<u8>> {
     use std::io::Read;
     let mut bytes = Vec::new();

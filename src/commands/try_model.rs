@@ -6,7 +6,7 @@ use crate::exit::{self, Failure};
 use crate::inference::onnx::TrialLoad;
 use crate::report;
 
-/// What is to be loaded is read as JSON, and is no longer than that.
+/// Maximum size in bytes of the JSON document on standard input.
 const LONGEST: u64 = 64 << 10;
 
 /// Loads it. What is wrong with it is printed as JSON.

@@ -283,7 +283,7 @@ impl Store for FileStore {
     }
 }
 
-/// Refuses what is no file: a device would be read without end, and a pipe would be waited for.
+/// Refuses devices and pipes: reading a device may never end, and reading a pipe blocks.
 fn plain(path: &Path) -> io::Result<()> {
     match fs::metadata(path)? {
         facts if facts.is_file() || facts.is_dir() => Ok(()),
