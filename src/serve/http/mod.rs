@@ -3,6 +3,7 @@
 mod broken;
 mod embed;
 mod fault;
+mod misfit;
 mod observe;
 mod offline;
 mod openai;
