@@ -18,11 +18,12 @@ use support::serve::{Answer, Server, fixtures, onnxruntime, tiny};
 const JSON: (&str, &str) = ("content-type", "application/json");
 
 /// Every address that takes texts, and what it calls them.
-const TEXTS: [(&str, &str); 10] = [
+const TEXTS: [(&str, &str); 11] = [
     ("/api/v1/embed", "inputs"),
     ("/v1/embeddings", "input"),
     ("/embeddings", "input"),
     ("/api/v1/embeddings", "input"),
+    ("/openai/v1/embeddings", "input"),
     ("/openai/deployments/tiny/embeddings?api-version=2024-10-21", "input"),
     ("/", "inputs"),
     ("/embed", "inputs"),
@@ -51,6 +52,7 @@ fn every_address_of_text_embeddings_inference_answers_as_there() {
     let instances = json!([{"inputs": "hello world"}, {"inputs": ["errors"], "truncate": true}]);
     let predictions = ask("/vertex", json!({"instances": instances}));
     assert_eq!(predictions["predictions"], json!([[vectors[0]], [vectors[1]]]));
+    assert_eq!(ask("/vertex", json!({"instances": []})), json!({"predictions": []}), "as there");
     let pair = json!({"source_sentence": "hello world", "sentences": ["hello world", "errors"]});
     let close: Vec<f64> = serde_json::from_value(ask("/similarity", json!({"inputs": pair}))).unwrap();
     let dot = |one: &Value, other: &Value| {
@@ -312,7 +314,7 @@ fn the_server_says_what_it_serves_as_others_do() {
     for path in ["/ping", "/", "/ping/"] {
         assert_eq!(server.get(path).0, 200, "{path}");
     }
-    for path in ["/v1/models", "/models"] {
+    for path in ["/v1/models", "/openai/v1/models", "/models"] {
         let list: Value = serde_json::from_str(&server.get(path).1).unwrap();
         assert_eq!(list["object"], "list");
         let ids: Vec<&str> = list["data"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
@@ -321,9 +323,13 @@ fn the_server_says_what_it_serves_as_others_do() {
     let one: Value = serde_json::from_str(&server.get("/v1/models/tiny").1).unwrap();
     assert_eq!((&one["id"], &one["object"]), (&json!("tiny"), &json!("model")));
     assert!(one["created"].is_i64() && one["owned_by"].is_string(), "{one}");
-    let (status, missing) = server.get("/v1/models/a/b");
-    let missing: Value = serde_json::from_str(&missing).unwrap();
-    assert_eq!((status, missing["error"]["code"].as_str()), (404, Some("MODEL_NOT_FOUND")), "{missing}");
+    let below: Value = serde_json::from_str(&server.get("/openai/v1/models/tiny").1).unwrap();
+    assert_eq!(below, one);
+    for path in ["/v1/models/a/b", "/openai/v1/models/a/b"] {
+        let (status, missing) = server.get(path);
+        let missing: Value = serde_json::from_str(&missing).unwrap();
+        assert_eq!((status, missing["error"]["code"].as_str()), (404, Some("MODEL_NOT_FOUND")), "{missing}");
+    }
 }
 
 /// A store with copies of the tiny model under these names, each with a manifest that names a repository.
@@ -394,7 +400,7 @@ fn models_are_known_by_their_repository_and_by_names_of_a_setting() {
 fn as_many_texts_as_openai_takes_are_taken_everywhere() {
     let server = Server::start(&mut tiny());
     let texts = vec!["a"; 2048];
-    for (path, key) in &TEXTS[..8] {
+    for (path, key) in &TEXTS[..9] {
         let (status, answer) = server.post(path, &json!({*key: texts}));
         assert_eq!(status, 200, "{path}: {answer}");
         let (status, answer) = server.post(path, &json!({*key: vec!["a"; 2049]}));
@@ -405,7 +411,7 @@ fn as_many_texts_as_openai_takes_are_taken_everywhere() {
 #[test]
 fn token_ids_are_refused_with_a_hint_everywhere() {
     let server = Server::start(&mut tiny());
-    for (path, key) in &TEXTS[..9] {
+    for (path, key) in &TEXTS[..10] {
         for ids in [json!([1, 2, 3]), json!([[1, 2], [3]])] {
             let answer = raw(&server, path, json!({*key: ids}).to_string().as_bytes());
             assert!([400, 422].contains(&answer.status), "{path}: {}", answer.text());
@@ -492,7 +498,7 @@ fn texts_have_several_names_and_one_at_a_time() {
 fn openai_s_address_cuts_only_what_may_be_cut() {
     let server = Server::start(&mut tiny());
     let long = "car ".repeat(100);
-    for path in ["/v1/embeddings", "/embeddings"] {
+    for path in ["/v1/embeddings", "/embeddings", "/openai/v1/embeddings"] {
         assert_eq!(server.post(path, &json!({"input": long})).0, 200);
         let (status, answer) = server.post(path, &json!({"input": ["a", long], "truncate": false}));
         assert_eq!((status, answer["error"]["code"].as_str()), (413, Some("INPUT_TOO_LONG")), "{answer}");
@@ -552,7 +558,7 @@ fn bodies_may_be_compressed_and_bombs_are_refused() {
 #[test]
 fn a_mark_of_utf_8_is_taken_and_half_a_character_is_named() {
     let server = Server::start(&mut tiny());
-    for (path, key) in &TEXTS[..8] {
+    for (path, key) in &TEXTS[..9] {
         let marked = format!("\u{feff}{{\"{key}\": \"hello\"}}");
         assert_eq!(raw(&server, path, marked.as_bytes()).status, 200, "{path}");
         for half in [r"cut \ud83d", r"\ude80 cut", r"\ud83d\n", r"\ud83d\ud83d\ude80"] {
@@ -792,7 +798,7 @@ fn prompts_and_the_side_that_is_cut_mean_the_same_everywhere() {
         vector.into_iter().find(|vector| vector.is_array()).unwrap().clone()
     };
     let last = format!("{}world world", "car ".repeat(60));
-    for (path, key) in &TEXTS[..9] {
+    for (path, key) in &TEXTS[..10] {
         let with = ask(path, &json!({*key: "world", "prompt_name": "query"}));
         assert_eq!(with, ask(path, &json!({*key: "hello world"})), "{path}");
         let (status, answer) = server.post(path, &json!({*key: "a", "prompt_name": "nobody"}));
