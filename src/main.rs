@@ -30,8 +30,8 @@ fn main() -> ExitCode {
         .without_time();
     // A closed stream ends the talk, never the work.
     log.log_internal_errors(false).init();
-    // Two threads: the engine is one task, the other thread moves bytes and waits for the disk.
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads(cores)).enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(bad) => {
@@ -43,6 +43,13 @@ fn main() -> ExitCode {
     // What is still running (a question to an address that never answers) is not waited for.
     runtime.shutdown_background();
     ExitCode::from(delivered(code))
+}
+
+/// How many threads run tasks on a machine with so many cores. For a deploy two are enough: the engine is one task, the
+/// other thread moves bytes and waits for the disk. `serve` reads HTTP and JSON on them and makes the tokens of short texts;
+/// half of the cores is enough for that, since they mostly wait for a model, whose workers have a thread for each core.
+fn threads(cores: usize) -> usize {
+    (cores / 2).clamp(2, 16)
 }
 
 /// The memory holds keys, passwords and texts of clients: it is in no core dump. A limit alone does not hold for a kernel that pipes
@@ -62,4 +69,16 @@ fn delivered(code: u8) -> u8 {
         "error: standard output could not be written: {why}\n  next: free space there, or write elsewhere"
     ));
     exit::ERROR
+}
+
+#[cfg(test)]
+mod tests {
+    use super::threads;
+
+    #[test]
+    fn threads_are_half_of_the_cores_within_bounds() {
+        for (cores, wanted) in [(1, 2), (2, 2), (4, 2), (5, 2), (6, 3), (16, 8), (32, 16), (128, 16)] {
+            assert_eq!(threads(cores), wanted, "{cores} cores");
+        }
+    }
 }

@@ -334,6 +334,11 @@ fn check(answer: &[u8], about: &str) -> Option<u16> {
                 && body["request_id"].is_string(),
             "{about}: {body}"
         );
+        // A client's developer knows JSON, and not the language that the server is written in.
+        let said = body["error"].as_str().or(body["error"]["message"].as_str()).unwrap_or_default();
+        for foreign in ["invalid type", "invalid value", ", expected ", "struct ", "usize", "u32", " at line "] {
+            assert!(!said.contains(foreign), "{about}: {said}");
+        }
     }
     Some(status)
 }

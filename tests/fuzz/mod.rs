@@ -2,8 +2,10 @@
 
 pub mod bodies;
 pub mod child;
+mod copies;
 mod dice;
 mod files;
 mod json;
 mod parsers;
+mod parts;
 mod proto;

@@ -32,11 +32,16 @@ impl fmt::Display for Broken {
 
 /// The reason for which a reader stopped at a line and a column, both from 1; nothing when it is none of these.
 pub fn why(body: &[u8], line: usize, column: usize) -> Option<Broken> {
-    let lines = body.split_inclusive(|byte| *byte == b'\n').take(line.saturating_sub(1));
-    let stopped = (lines.map(<[u8]>::len).sum::<usize>() + column).min(body.len());
+    let stopped = stopped(body, line, column);
     // Behind a half a reader looks at one more escape before it gives up.
     let half = halves(&body[..stopped]).last().filter(|(at, _)| stopped <= at + 12);
     half.map(|(_, half)| Broken::Half(Some(half))).or_else(|| bytes(body, stopped))
+}
+
+/// The bytes in front of the place where a reader stopped, with the byte that it stopped at.
+pub fn stopped(body: &[u8], line: usize, column: usize) -> usize {
+    let lines = body.split_inclusive(|byte| *byte == b'\n').take(line.saturating_sub(1));
+    (lines.map(<[u8]>::len).sum::<usize>() + column).min(body.len())
 }
 
 /// What is no UTF-8 in the string in which a reader stopped, or behind it.

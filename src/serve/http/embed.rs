@@ -1,5 +1,6 @@
 //! `POST /api/v1/embed`, and the cacheable `GET`.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, StatusCode, header};
+use serde::de::{Deserializer, Error, Unexpected, Visitor};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -24,14 +26,38 @@ use crate::serve::{App, Ask};
 const NAMED: usize = 12;
 
 /// How vectors are written.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default)]
 pub enum Encoding {
     /// Lists of numbers.
     #[default]
     Float,
     /// 32-bit floats, little endian, in base64.
     Base64,
+}
+
+impl<'de> Deserialize<'de> for Encoding {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_str(Name)
+    }
+}
+
+/// Of an encoding.
+struct Name;
+
+impl Visitor<'_> for Name {
+    type Value = Encoding;
+
+    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str(r#""float" or "base64""#)
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<Encoding, E> {
+        match name {
+            "float" => Ok(Encoding::Float),
+            "base64" => Ok(Encoding::Base64),
+            other => Err(E::invalid_value(Unexpected::Str(other), &self)),
+        }
+    }
 }
 
 /// What `POST /api/v1/embed` takes.

@@ -3,6 +3,7 @@
 mod broken;
 mod embed;
 mod fault;
+mod misfit;
 mod observe;
 mod offline;
 mod openai;
@@ -33,9 +34,12 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/v1/embeddings", post(openai::post))
         .route("/embeddings", post(openai::post))
         .route("/api/v1/embeddings", post(openai::post))
+        .route("/openai/v1/embeddings", post(openai::post))
         .route("/openai/deployments/{model}/embeddings", post(openai::deployment))
         .route("/v1/models", get(openai_models::list))
         .route("/v1/models/{*id}", get(openai_models::one))
+        .route("/openai/v1/models", get(openai_models::list))
+        .route("/openai/v1/models/{*id}", get(openai_models::one))
         .route("/", post(tei::root).get(tei::ping))
         .route("/embed", post(tei::post))
         .route("/similarity", post(tei::similarity))

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::broken;
 use super::fault::Refusal;
+use super::misfit;
 use crate::inference::fault::{Code, EmbedFault};
 use crate::inference::tokenize::Side;
 use crate::serve::problem::{Cause, Problem};
@@ -89,7 +89,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Bounded<T> {
     type Value = Vec<T>;
 
     fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.write_str("a sequence")
+        to.write_str("a list")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
@@ -110,6 +110,25 @@ pub struct Compared {
     /// The others.
     #[serde(deserialize_with = "list")]
     pub sentences: Vec<String>,
+}
+
+/// A text and those that it is compared with, as an object: serde would read a list as the object's fields in their order.
+pub fn compared<'de, D: Deserializer<'de>>(from: D) -> Result<Compared, D::Error> {
+    from.deserialize_map(Pair)
+}
+
+struct Pair;
+
+impl<'de> Visitor<'de> for Pair {
+    type Value = Compared;
+
+    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("an object with source_sentence and sentences")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Compared, A::Error> {
+        Compared::deserialize(MapAccessDeserializer::new(map))
+    }
 }
 
 /// What may stand at an address that does both.
@@ -133,7 +152,7 @@ impl<'de> Visitor<'de> for Either {
     type Value = Inputs;
 
     fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.write_str("a text, a list of texts, or source_sentence and sentences")
+        to.write_str("a text, a list of texts, or an object with source_sentence and sentences")
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Inputs, E> {
@@ -145,7 +164,7 @@ impl<'de> Visitor<'de> for Either {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Inputs, A::Error> {
-        Compared::deserialize(MapAccessDeserializer::new(map)).map(Inputs::Compared)
+        Pair.visit_map(map).map(Inputs::Compared)
     }
 }
 
@@ -184,7 +203,7 @@ impl<'de> Visitor<'de> for One {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Text, A::Error> {
-        Err(A::Error::custom(format!("a list in the list is no text; {IDS}")))
+        Err(A::Error::custom(format!("a list in the list is not a text; {IDS}")))
     }
 }
 
@@ -198,29 +217,28 @@ pub fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, 
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message).into());
     }
     let body = body.strip_prefix(MARK).unwrap_or(body);
-    // serde would read a list as an object's fields in their order.
-    if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
-        let why = match body {
-            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it is UTF-16, and UTF-8 is read",
-            _ => "a JSON object is wanted; /openapi.json describes it",
-        };
-        return Err(invalid(format!("the body: {why}")));
-    }
+    is_object(body)?;
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|why| {
-        let place = why.path().to_string();
-        // A key that cannot be read has no name yet.
-        let place = if [".", "?"].contains(&place.as_str()) { "the body" } else { &place };
-        let inner = why.inner();
-        let said = if inner.is_data() { None } else { broken::why(body, inner.line(), inner.column()) };
-        let message = format!("{place}: {}", said.map_or_else(|| inner.to_string(), |said| said.to_string()));
-        refused(message, inner.is_data())
+        let (path, inner) = (why.path().to_string(), why.inner());
+        refused(misfit::words(&path, inner, body), inner.is_data())
     })?;
-    reader.end().map_err(|why| refused(format!("after the body: {why}"), false))?;
+    reader.end().map_err(|why| refused(misfit::words(".", &why, body), false))?;
     Ok(value)
 }
 
-/// A body that is JSON and says nothing that can be done, or is no JSON.
+/// Whether a body begins as an object does: serde would read a list as an object's fields in their order.
+fn is_object(body: &[u8]) -> Result<(), Refusal> {
+    const WANTED: &str = "a JSON object is wanted; /openapi.json describes it";
+    match body.trim_ascii_start() {
+        [b'{', ..] => Ok(()),
+        [] => Err(refused(format!("the body is empty: {WANTED}"), false)),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Err(invalid("the body: it is UTF-16, and UTF-8 is read")),
+        _ => Err(invalid(format!("the body: {WANTED}"))),
+    }
+}
+
+/// A body that is JSON and says nothing that can be done, or is not JSON.
 fn refused(message: String, is_json: bool) -> Refusal {
     let cause = if is_json { Cause::Engine(Code::InvalidRequest) } else { Cause::Status };
     Problem::from(EmbedFault::new(Code::InvalidRequest, message)).of(cause).into()
@@ -302,6 +320,8 @@ mod tests {
             r#"{"inputs": ["a", "\x", "\ud83d"]}"#,
             r#"{"inputs": "a", "inputs": "b"}"#,
             r#"{"inputs": "a"} x"#,
+            r#"{"inputs": true}"#,
+            r#"{"inputs": "a" "b"}"#,
             r#"{}"#,
             "",
             "[]",
@@ -329,7 +349,13 @@ mod tests {
         let both = read(r#"{"inputs": {"source_sentence": "a", "sentences": ["b"]}}"#).unwrap();
         assert_eq!(both, Inputs::Compared(compared));
         let why = read(r#"{"inputs": {"text": "a"}}"#).unwrap_err();
-        assert!(why.0.message.contains("source_sentence") && why.0.cause == Cause::Engine(Code::InvalidRequest));
+        assert_eq!(why.0.message, "inputs.source_sentence is missing; /openapi.json describes the body");
+        assert_eq!(why.0.cause, Cause::Engine(Code::InvalidRequest));
+        let why = read(r#"{"inputs": {"source_sentence": "a", "sentences": ["b", 3]}}"#).unwrap_err();
+        assert_eq!(why.0.message, "inputs.sentences[1] must be a string, not 3");
+        let why = read(r#"{"inputs": 3}"#).unwrap_err();
+        let wanted = "a text, a list of texts, or an object with source_sentence and sentences";
+        assert_eq!(why.0.message, format!("inputs must be {wanted}, not 3"));
     }
 
     #[test]

@@ -9,7 +9,8 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
-use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{Deserializer, Error, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
@@ -54,11 +55,34 @@ impl<'de> Deserialize<'de> for Ids {
 }
 
 /// The first element says which of the two a list is.
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "a token id or a list of them")]
 enum First {
     Id(u32),
     List(Vec<u32>),
+}
+
+impl<'de> Deserialize<'de> for First {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(IdOrList)
+    }
+}
+
+struct IdOrList;
+
+impl<'de> Visitor<'de> for IdOrList {
+    type Value = First;
+
+    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("a token id or a list of token ids")
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<First, E> {
+        let id = u32::try_from(number).map_err(|_| E::invalid_value(Unexpected::Unsigned(number), &self))?;
+        Ok(First::Id(id))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<First, A::Error> {
+        Vec::<u32>::deserialize(SeqAccessDeserializer::new(list)).map(First::List)
+    }
 }
 
 struct Lists;
@@ -180,6 +204,24 @@ async fn off_thread<T: Send + 'static>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_that_do_not_fit_are_told_in_words_of_json() {
+        let read = |body: &str| json::<Decode>(&HeaderMap::new(), body.as_bytes()).map(|body| body.ids.0);
+        assert_eq!(read(r#"{"ids": [1, 2]}"#).unwrap(), [[1_u32, 2]]);
+        assert_eq!(read(r#"{"ids": [[1], []]}"#).unwrap(), [vec![1_u32], vec![]]);
+        for (ids, said) in [
+            (r#""hello""#, r#"ids must be a list of token ids, or a list of such lists, not the string "hello""#),
+            (r#"["hello"]"#, r#"ids[0] must be a token id or a list of token ids, not the string "hello""#),
+            ("[-1]", "ids[0] must be a token id or a list of token ids, not -1"),
+            ("[4294967296]", "ids[0] must be a token id or a list of token ids, not 4294967296"),
+            ("[1, 1.5]", "ids[1] must be a whole number from 0 to 4294967295, not 1.5"),
+            ("[[1], 2]", "ids[1] must be a list, not 2"),
+            ("[[1, null]]", "ids[0][1] must be a whole number from 0 to 4294967295, not null"),
+        ] {
+            assert_eq!(read(&format!(r#"{{"ids": {ids}}}"#)).unwrap_err().0.message, said, "{ids}");
+        }
+    }
 
     #[test]
     fn texts_are_bounded_one_by_one_and_together() {

@@ -12,11 +12,12 @@ use serde::Deserialize;
 use super::{How, within_batch};
 use crate::serve::App;
 use crate::serve::http::fault::Refusal;
-use crate::serve::http::parse::{Compared, empty, json};
+use crate::serve::http::parse::{Compared, compared, empty, json};
 
 /// What clients send.
 #[derive(Debug, Deserialize)]
 struct Request {
+    #[serde(deserialize_with = "compared")]
     inputs: Compared,
     parameters: Option<Parameters>,
 }
