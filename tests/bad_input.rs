@@ -120,6 +120,39 @@ fn a_saved_plan_that_was_changed_is_refused() {
     account.run_bare("deploy saved.plan.json --yes").exits(0);
 }
 
+/// The checksums guard against damage, not against somebody who writes them again.
+#[test]
+fn a_region_of_an_edited_journal_is_refused_and_named() {
+    let account = Account::new();
+    account.run("deploy edge --yes").exits(0);
+    let before = account.inventory();
+    let journal = account.state().join("journal.jsonl");
+    let text = fs::read_to_string(&journal).expect("a journal");
+    let edited = text.replace("\"region\":\"us-east-1\"", "\"region\":\"us-east-1\\u0001\"");
+    assert_ne!(text, edited, "the journal names a region");
+    fs::write(&journal, resealed(&edited)).expect("a file");
+    for words in ["deploy edge --yes", "destroy --yes"] {
+        let output = account.run(words);
+        assert!(matches!(output.code, 1..=3), "{words}: {} {}", output.code, output.all());
+        let said = output.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains("which is not the name of an AWS region"), "{words}: {}", output.all());
+        assert!(said.contains("in the journal is"), "{words}: {}", output.all());
+        assert!(!output.all().contains('\u{1}'), "{words}: {}", output.all());
+    }
+    assert_eq!(account.inventory(), before, "nothing was done");
+}
+
+/// The journal with right checksums, after a test changed its words.
+fn resealed(text: &str) -> String {
+    let mut before = [0; 32];
+    let lines = text.lines().map(|line| {
+        let body = format!("{}}}", line.rsplit_once(",\"sum\"").expect("sealed").0);
+        before = <sha2::Sha256 as sha2::Digest>::digest([&before[..], body.as_bytes()].concat()).into();
+        format!("{},\"sum\":\"{}\"}}\n", &body[..body.len() - 1], hex::encode(&before[..8]))
+    });
+    lines.collect()
+}
+
 /// A device in the place of a file would be read until the memory is gone.
 #[test]
 fn files_without_an_end_are_refused() {

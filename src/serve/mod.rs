@@ -160,7 +160,10 @@ async fn app(config: Config, metrics: Arc<Metrics>, gate: Arc<Gate>) -> Result<A
     let (registry, onnxruntime) = start::registry(&config, &catalogue, &metrics, &log)?;
     let sync = match &config.sync {
         Some(from) => {
-            let (origin, interval) = (Origin::open(from).await, config.sync_interval);
+            let origin = Origin::open(from).await;
+            let origin =
+                origin.map_err(|why| ServeFault::refused(why, "set AWS_REGION to a region such as us-east-1"))?;
+            let interval = config.sync_interval;
             Some(Arc::new(ModelSync::new(origin, catalogue.clone(), registry.clone(), metrics.clone(), interval)))
         }
         None => None,
