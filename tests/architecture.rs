@@ -18,7 +18,7 @@ const fn room(name: &'static str, rooms: &'static [&'static str], crates: &'stat
 /// Every room. `aws` stands for all crates of the SDK.
 const TABLE: &[Room] = &[
     room("resource", &[], &[]),
-    room("plan", &["resource"], &[]),
+    room("plan", &["resource", "files"], &[]),
     room("template", &["resource"], &[]),
     room("desired", &["resource", "plan", "template"], &[]),
     room("check", &["resource"], &[]),
@@ -30,9 +30,10 @@ const TABLE: &[Room] = &[
     room("provider", &["resource"], &["aws", "tokio"]),
     room("report", &["resource"], &["comfy_table", "console"]),
     room("interrupts", &[], &["tokio"]),
-    room("inference", &[], &["tokio"]),
-    room("serve", &["inference"], &["aws", "reqwest", "tokio"]),
-    room("models", &["inference"], &["reqwest", "tokio"]),
+    room("files", &[], &[]),
+    room("inference", &["files"], &["tokio"]),
+    room("serve", &["inference", "files"], &["aws", "reqwest", "tokio"]),
+    room("models", &["inference", "files"], &["reqwest", "tokio"]),
     room(
         "commands",
         &[
@@ -54,6 +55,7 @@ const TABLE: &[Room] = &[
             "inference",
             "models",
             "serve",
+            "files",
         ],
         &["clap", "tokio"],
     ),

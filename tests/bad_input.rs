@@ -162,8 +162,12 @@ fn files_without_an_end_are_refused() {
     std::os::unix::fs::symlink("/dev/zero", &plan).expect("a link");
     for words in ["deploy zero.plan.json --yes", "state push /dev/zero --stack akidb-week13"] {
         let output = account.run_bare(words).exits(3);
-        assert!(output.stderr.contains("it has more than 256 MiB"), "{words}: {}", output.all());
+        assert!(output.stderr.contains("it is not a regular file"), "{words}: {}", output.all());
     }
+    let large = account.path("large.plan.json");
+    fs::File::create(large).expect("a file").set_len(20 << 30).expect("its length");
+    let output = account.run_bare("deploy large.plan.json --yes").exits(3);
+    assert!(output.stderr.contains("it is larger than 256 MiB"), "{}", output.all());
     let journal = account.state().join("journal.jsonl");
     let kept = journal.with_extension("kept");
     fs::rename(&journal, &kept).expect("moved");
@@ -172,6 +176,30 @@ fn files_without_an_end_are_refused() {
     assert!(output.stderr.contains("it is not a plain file"), "{}", output.all());
     fs::remove_file(&journal).expect("removed");
     fs::rename(&kept, &journal).expect("moved back");
+}
+
+/// Nobody writes into the pipe: whoever opened it as a file would wait for ever.
+#[test]
+fn pipes_in_the_place_of_files_hold_nobody() {
+    let folder = tempfile::tempdir().expect("a directory");
+    for name in ["pipe", "pipe.yaml", "pipe.plan.json"] {
+        let made = std::process::Command::new("mkfifo").arg(folder.path().join(name)).status().expect("mkfifo");
+        assert!(made.success());
+    }
+    for words in [
+        "validate plan pipe.yaml",
+        "validate plan week13 --var-file pipe",
+        "validate plan week13 --var-file /dev/zero",
+        "jetson status --plan week13 --inventory pipe",
+        "deploy pipe.plan.json --yes",
+        "state push pipe --stack akidb-week13",
+    ] {
+        let mut command = support::cli::bare();
+        command.current_dir(folder.path()).args(words.split_whitespace());
+        command.env("AWS_REGION", "us-east-1").env("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
+        let output = finish(command.env("AWS_ACCESS_KEY_ID", "x").env("AWS_SECRET_ACCESS_KEY", "y")).exits(3);
+        assert!(output.stderr.contains("it is not a regular file"), "{words}: {}", output.all());
+    }
 }
 
 #[test]

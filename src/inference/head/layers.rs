@@ -6,6 +6,7 @@ use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors};
 
 use super::normalise;
+use crate::files;
 use crate::inference::folder::{Activation, Dense, Step};
 
 /// Added to the variance by PyTorch's `nn.LayerNorm`.
@@ -94,11 +95,7 @@ impl Layer {
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, String> {
-    let about = std::fs::metadata(file).map_err(|why| why.to_string())?;
-    if !about.is_file() || about.len() > LARGEST {
-        return Err(format!("it is not a plain file of at most {LARGEST} bytes"));
-    }
-    std::fs::read(file).map_err(|why| why.to_string())
+    files::read(file, LARGEST).map_err(|why| why.to_string())
 }
 
 /// The numbers of a tensor as 32-bit floats.
