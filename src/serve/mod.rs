@@ -31,6 +31,7 @@ mod parameters;
 mod problem;
 pub mod pulse;
 mod replica;
+mod shown;
 pub mod shutdown;
 mod start;
 pub mod tls;
