@@ -55,6 +55,16 @@ fn keys_open_and_change_without_a_restart() {
     std::fs::write(&file, format!("{next}\n")).unwrap();
     until(&server, &new, 200);
     assert_eq!(models(&server, &old).status, 401);
+    // A file that is gone keeps them, and that is told; one that stays empty takes them all back.
+    std::fs::remove_file(&file).unwrap();
+    server.wait_for("No such file");
+    assert_eq!(models(&server, &new).status, 200);
+    std::fs::write(&file, "# nobody\n").unwrap();
+    until(&server, &new, 401);
+    server.wait_for("whoever needs one is refused");
+    assert_eq!((server.get("/health").0, server.get("/ready").0), (200, 200));
+    std::fs::write(&file, format!("{next}\n")).unwrap();
+    until(&server, &new, 200);
     // Nobody sees a key.
     let arguments = std::fs::read(format!("/proc/{}/cmdline", server.pid())).unwrap();
     let check = finish(tiny().arg("--api-keys").arg(&file).arg("--check")).exits(0).all();

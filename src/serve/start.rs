@@ -12,7 +12,7 @@ use super::ears::Ears;
 use super::listener::Options;
 use super::shutdown::Stop;
 use super::tls::Tls;
-use super::watch::Watched;
+use super::watch::{Look, Watched};
 use super::{Log, Metrics, ServeFault};
 use crate::inference::cache::VectorCache;
 use crate::inference::engine::Settings;
@@ -38,12 +38,12 @@ pub fn options(config: &Config, metrics: &Arc<Metrics>, stop: &Stop) -> Result<(
     let mut watched = Vec::new();
     if let Some(keys) = keys.clone() {
         let files = vec![keys.file().to_owned()];
-        let reload = Box::new(move || keys.reload().map(|count| format!("{count} keys")));
+        let reload = Box::new(move || keys.reload());
         watched.push(Watched { what: "API keys", files, reload });
     }
     if let Some(tls) = tls.clone() {
         let files = tls.files().paths();
-        let reload = Box::new(move || tls.reload().map(|()| "for new connections".to_owned()));
+        let reload = Box::new(move || Look::from(tls.reload().map(|()| "for new connections".to_owned())));
         watched.push(Watched { what: "TLS certificates", files, reload });
     }
     let metrics = metrics.clone();
