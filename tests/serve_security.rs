@@ -105,6 +105,31 @@ fn every_error_has_the_envelope_and_the_id() {
 }
 
 #[test]
+fn what_a_client_made_up_comes_back_short_and_visible() {
+    let server = Server::start(&mut tiny());
+    let long = "y".repeat(1 << 20);
+    let odd = "a\u{202e}b\u{200b}";
+    for (path, body) in [
+        ("/api/v1/embed", json!({"inputs": "a", long.as_str(): 1})),
+        ("/api/v1/embed", json!({"inputs": "a", odd: 1})),
+        ("/api/v1/embed", json!({"inputs": "a", "model": long})),
+        ("/api/v1/embed", json!({"inputs": "a", "model": odd})),
+        ("/api/v1/embed", json!({"inputs": "a", "version": long})),
+        ("/api/v1/embed", json!({"inputs": "a", "prompt_name": long})),
+        ("/api/v1/embed", json!({"inputs": "a", "normalize": long})),
+        ("/api/v1/embed", json!({"inputs": "a", "truncation_direction": long})),
+        ("/v1/embeddings", json!({"input": "a", "model": long})),
+        ("/tokenize", json!({"inputs": "a", "prompt_name": long})),
+    ] {
+        let answer = server.request("POST", path, &[], body.to_string().as_bytes());
+        assert!((400..500).contains(&answer.status), "{path}: {}", answer.status);
+        let said = answer.text();
+        assert!(said.len() < 1000, "{path}: {} bytes", said.len());
+        assert!(!said.contains(['\u{202e}', '\u{200b}']), "{path}: {said}");
+    }
+}
+
+#[test]
 fn other_origins_are_let_in_by_name_only() {
     let page = [("origin", "https://app.example"), ("access-control-request-method", "POST")];
     let closed = Server::start(&mut tiny());

@@ -10,7 +10,7 @@ use serde::de::{DeserializeOwned, Deserializer, Error, MapAccess, SeqAccess, Vis
 
 use super::broken;
 use super::fault::Refusal;
-use crate::inference::fault::{Code, EmbedFault};
+use crate::inference::fault::{Code, EmbedFault, beginning};
 use crate::inference::tokenize::Side;
 use crate::serve::problem::{Cause, Problem};
 
@@ -193,6 +193,7 @@ pub fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, 
     let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
     if !is_json(kind) {
         let kind = String::from_utf8_lossy(kind);
+        let kind = beginning(&kind);
         let message =
             format!("the body is {kind:?}, and application/json is taken: send it with content-type: application/json");
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message).into());
@@ -210,14 +211,28 @@ pub fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, 
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|why| {
         let place = why.path().to_string();
         // A key that cannot be read has no name yet.
-        let place = if [".", "?"].contains(&place.as_str()) { "the body" } else { &place };
+        let place = if [".", "?"].contains(&place.as_str()) { "the body".into() } else { beginning(&place) };
         let inner = why.inner();
         let said = if inner.is_data() { None } else { broken::why(body, inner.line(), inner.column()) };
-        let message = format!("{place}: {}", said.map_or_else(|| inner.to_string(), |said| said.to_string()));
+        let message = format!("{place}: {}", said.map_or_else(|| told(&inner.to_string()), |said| said.to_string()));
         refused(message, inner.is_data())
     })?;
     reader.end().map_err(|why| refused(format!("after the body: {why}"), false))?;
     Ok(value)
+}
+
+/// The reader's own words with the beginning of what the client sent: it stands in them whole, a name or a text of megabytes, too.
+fn told(words: &str) -> String {
+    let around = [("`", "`, expected "), ("`", "`, there are no fields"), ("string \"", "\", expected ")];
+    for (open, close) in around {
+        let from = words.find(open).map(|at| at + open.len());
+        if let (Some(from), Some(to)) = (from, words.rfind(close))
+            && from <= to
+        {
+            return format!("{}{}{}", &words[..from], beginning(&words[from..to]), &words[to..]);
+        }
+    }
+    words.to_owned()
 }
 
 /// A body that is JSON and says nothing that can be done, or is no JSON.
@@ -247,7 +262,7 @@ pub fn side(name: Option<&str>) -> Result<Option<Side>, Refusal> {
         None => Ok(None),
         Some(name) if name.eq_ignore_ascii_case("right") => Ok(Some(Side::End)),
         Some(name) if name.eq_ignore_ascii_case("left") => Ok(Some(Side::Beginning)),
-        Some(name) => Err(invalid(format!("truncation_direction is left or right, not {name:?}"))),
+        Some(name) => Err(invalid(format!("truncation_direction is left or right, not {:?}", beginning(name)))),
     }
 }
 
@@ -315,6 +330,29 @@ mod tests {
         .collect();
         insta::assert_snapshot!(said.join("\n"));
         assert!(read(&format!("{{\"inputs\": {}", "[".repeat(100_000))).unwrap_err().contains("inputs[0]"));
+    }
+
+    #[test]
+    fn of_what_a_client_made_up_the_beginning_is_repeated() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Strict {
+            #[serde(rename = "normalize")]
+            _normalize: Option<bool>,
+        }
+        let read = |body: &str| json::<Strict>(&HeaderMap::new(), body.as_bytes()).unwrap_err().0.message.into_owned();
+        let long = "x".repeat(1 << 20);
+        let field = read(&format!("{{\"{long}\": 1}}"));
+        assert!(field.contains(&format!("unknown field `{}…`, expected `normalize`", "x".repeat(60))), "{field}");
+        let value = read(&format!("{{\"normalize\": \"{long}\"}}"));
+        assert!(
+            value.starts_with("normalize: invalid type: string \"xxx") && value.contains("…\", expected"),
+            "{value}"
+        );
+        assert!(field.len() < 300 && value.len() < 300);
+        assert_eq!(told("missing field `a` at line 1 column 2"), "missing field `a` at line 1 column 2");
+        let backticks = read(&format!("{{\"{}\": 1}}", "`, expected ".repeat(100_000)));
+        assert!(backticks.len() < 300, "{}", backticks.len());
     }
 
     #[test]
