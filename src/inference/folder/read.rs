@@ -6,10 +6,8 @@ use std::path::{Component, Path, PathBuf};
 use serde::de::DeserializeOwned;
 
 use super::FolderFault;
+use super::bounds::SETTINGS;
 use crate::files;
-
-/// Maximum size in bytes of a JSON file of a model.
-const LARGEST: u64 = 16 << 20;
 
 /// A file that has to be there.
 pub(super) fn must<T: DeserializeOwned>(file: &Path, what: &str) -> Result<T, FolderFault> {
@@ -18,7 +16,7 @@ pub(super) fn must<T: DeserializeOwned>(file: &Path, what: &str) -> Result<T, Fo
 
 /// A file that may be there.
 pub(super) fn may<T: DeserializeOwned>(file: &Path) -> Result<Option<T>, FolderFault> {
-    match files::read(file, LARGEST) {
+    match files::read(file, SETTINGS) {
         Ok(bytes) => {
             // Editors of other systems begin files with a byte order mark.
             let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);

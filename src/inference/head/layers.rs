@@ -7,13 +7,11 @@ use safetensors::{Dtype, SafeTensors};
 
 use super::normalise;
 use crate::files;
+use crate::inference::folder::bounds::LAYER;
 use crate::inference::folder::{Activation, Dense, Step};
 
 /// Added to the variance by PyTorch's `nn.LayerNorm`.
 const EPSILON: f32 = 1e-5;
-
-/// Maximum size in bytes of a layer's weights file.
-const LARGEST: u64 = 1 << 30;
 
 /// A layer with its weights.
 pub(super) enum Layer {
@@ -95,7 +93,7 @@ impl Layer {
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, String> {
-    files::read(file, LARGEST).map_err(|why| why.to_string())
+    files::read(file, LAYER).map_err(|why| why.to_string())
 }
 
 /// The numbers of a tensor as 32-bit floats.
