@@ -271,6 +271,11 @@ fn said(address: &str, request: &str) -> String {
 #[test]
 fn a_request_names_its_server_once() {
     let server = Server::start(&mut tiny());
+    // A refusal is told, and nobody's cursor moves.
+    let odd = said(server.address(), "GET /models HTTP/1.1\r\nhost: a\u{202e}b\r\nconnection: close\r\n\r\n");
+    assert!(odd.starts_with("HTTP/1.1 400"), "{odd}");
+    server.wait_for("request refused: the header host has to name a host");
+    assert!(server.said().contains("a\\u") && !server.said().contains('\u{202e}'), "{}", server.said());
     for address in [server.address(), server.grpc.as_deref().unwrap()] {
         for path in ["/health", "/models", "/nothing", "/grpc.health.v1.Health/Check"] {
             let ask = |hosts: &str| said(address, &format!("GET {path} HTTP/1.1\r\n{hosts}connection: close\r\n\r\n"));

@@ -117,8 +117,9 @@ pub struct App {
 pub async fn run(config: Config) -> Result<Ended, ServeFault> {
     let stop = Stop::new();
     let metrics = Arc::new(Metrics::new());
-    let (options, watched) = start::options(&config, &metrics, &stop)?;
-    let app = app(config, metrics, options.gate.clone()).await?;
+    let log = Arc::new(Log::new(config.log_level, config.log_format, metrics.log_lines_dropped.clone()));
+    let (options, watched) = start::options(&config, &metrics, &log, &stop)?;
+    let app = app(config, metrics, log, options.gate.clone()).await?;
     let listening = listener::bind(app.config.http).await?;
     let calls = match app.config.grpc {
         Some(address) => Some(listener::bind(address).await?),
@@ -153,8 +154,7 @@ pub async fn run(config: Config) -> Result<Ended, ServeFault> {
 }
 
 /// Everything that handlers share, with the models known and none loaded.
-async fn app(config: Config, metrics: Arc<Metrics>, gate: Arc<Gate>) -> Result<Arc<App>, ServeFault> {
-    let log = Arc::new(Log::new(config.log_level, config.log_format, metrics.log_lines_dropped.clone()));
+async fn app(config: Config, metrics: Arc<Metrics>, log: Arc<Log>, gate: Arc<Gate>) -> Result<Arc<App>, ServeFault> {
     let tracer = Tracer::new(&config.traces, &metrics, &log)?;
     let replica = config.metadata.as_deref().map(Replica::new);
     let catalogue = Arc::new(Catalogue::new(config.models.clone(), replica, log.clone()));

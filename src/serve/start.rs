@@ -28,7 +28,12 @@ const RUN_TIME: Duration = Duration::from_secs(120);
 const AGAIN: Duration = Duration::from_secs(30);
 
 /// How all listeners treat connections, and the files behind that which may change.
-pub fn options(config: &Config, metrics: &Arc<Metrics>, stop: &Stop) -> Result<(Options, Vec<Watched>), ServeFault> {
+pub fn options(
+    config: &Config,
+    metrics: &Arc<Metrics>,
+    log: &Arc<Log>,
+    stop: &Stop,
+) -> Result<(Options, Vec<Watched>), ServeFault> {
     let keys = config.api_keys.as_deref().map(KeyRing::open).transpose().map(|keys| keys.map(Arc::new));
     let keys =
         keys.map_err(|why| ServeFault::refused(why, "akidb-edge serve --new-api-key NAME gives a line for that file"))?;
@@ -49,8 +54,8 @@ pub fn options(config: &Config, metrics: &Arc<Metrics>, stop: &Stop) -> Result<(
     let metrics = metrics.clone();
     let gate = Gate::new(config.rules.clone(), keys, stop.clone(), move |code| metrics.refused(code));
     let Connections { most, patience, heads, last, .. } = config.connections.clone();
-    let options = Options { gate: Arc::new(gate), tls, connections: Slots::new(most), patience, heads, last };
-    Ok((options, watched))
+    let (gate, log, connections) = (Arc::new(gate), log.clone(), Slots::new(most));
+    Ok((Options { gate, log, tls, connections, patience, heads, last }, watched))
 }
 
 /// The models, none of them loaded, and the version of ONNX Runtime.
