@@ -447,6 +447,23 @@ fn a_tenant_is_what_a_key_says_and_not_what_its_holder_says() {
 }
 
 #[test]
+fn a_tenant_is_what_a_certificate_says_and_not_what_its_holder_says() {
+    let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
+    write_pair(folder.path(), &authority.issue("localhost"));
+    std::fs::write(folder.path().join("ca.pem"), authority.certificate.pem()).unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let mut command = tiny();
+    command.args(["--tls-cert", &file("cert.pem"), "--tls-key", &file("key.pem"), "--tls-client-ca", &file("ca.pem")]);
+    let server = Server::start_cold(&mut command);
+    let known = authority.client(Some(&authority.issue("edge-1.example")), &[b"http/1.1"]);
+    // The path ends the line, and a header follows.
+    let answer = whole(&server, &known, "/models HTTP/1.1\r\nx-tenant: acme\r\nx-rest: a");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let metrics = whole(&server, &known, "/metrics");
+    assert!(metrics.contains(r#"tenant="edge-1.example""#) && !metrics.contains("acme"), "{metrics}");
+}
+
+#[test]
 fn what_was_answered_to_somebody_who_is_known_is_private() {
     let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
     write_pair(folder.path(), &authority.issue("localhost"));

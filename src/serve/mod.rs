@@ -11,6 +11,7 @@ mod aliases;
 mod authority;
 mod body;
 mod catalogue;
+mod certificate;
 pub mod config;
 pub mod connection;
 mod door;
