@@ -262,14 +262,14 @@ impl Clients {
 }
 
 /// Refuses what is not the name of a region, on which a client of the SDK panics. Settings, plans and specs were checked before
-/// (`Subject::typed`), so this one stands in an ARN of the journal or in an answer of AWS.
+/// (`Subject::typed`), so this one stands in an ARN of the journal, is one of those that are searched, or is an answer of AWS.
 fn need_region(service: &str, region: &str) -> Result<(), Fault> {
     if words::region(region) {
         return Ok(());
     }
     let shown: String = region.chars().take(64).collect();
     let problem = format!(
-        "an ID of the journal or an answer of the service names the region {shown:?}, which is not the name of an AWS region"
+        "the journal or an answer of the service names the region {shown:?}, which is not the name of an AWS region"
     );
     Err(Fault::new(Class::Refused, service, "connect", "InvalidRegion", problem).next(
         "look for it with akidb-edge state show; if the journal was edited, put an undamaged copy back: akidb-edge state \
@@ -280,13 +280,14 @@ fn need_region(service: &str, region: &str) -> Result<(), Fault> {
 #[cfg(test)]
 mod tests {
     use aws_config::BehaviorVersion;
+    use aws_smithy_async::time::SystemTimeSource;
 
     use super::*;
 
     #[test]
     fn what_is_not_a_region_gets_no_client() {
-        let shared = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build();
-        let clients = Clients::with_config(shared, &Access::default());
+        let shared = SdkConfig::builder().behavior_version(BehaviorVersion::latest());
+        let clients = Clients::with_config(shared.time_source(SystemTimeSource::new()).build(), &Access::default());
         for bad in ["us-east-1\u{1}", "us east 1", "", "eu-central-1\n", "a/b", "a\u{202e}b", "x.example.com#"] {
             let faults = [
                 clients.s3(bad).err(),
