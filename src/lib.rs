@@ -62,5 +62,6 @@ pub mod serve;
 pub mod cli;
 pub mod commands;
 pub mod exit;
+pub mod files;
 pub mod interrupts;
 pub mod session;

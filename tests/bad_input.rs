@@ -120,6 +120,39 @@ fn a_saved_plan_that_was_changed_is_refused() {
     account.run_bare("deploy saved.plan.json --yes").exits(0);
 }
 
+/// The checksums guard against damage, not against somebody who writes them again.
+#[test]
+fn a_region_of_an_edited_journal_is_refused_and_named() {
+    let account = Account::new();
+    account.run("deploy edge --yes").exits(0);
+    let before = account.inventory();
+    let journal = account.state().join("journal.jsonl");
+    let text = fs::read_to_string(&journal).expect("a journal");
+    let edited = text.replace("\"region\":\"us-east-1\"", "\"region\":\"us-east-1\\u0001\"");
+    assert_ne!(text, edited, "the journal names a region");
+    fs::write(&journal, resealed(&edited)).expect("a file");
+    for words in ["deploy edge --yes", "destroy --yes"] {
+        let output = account.run(words);
+        assert!(matches!(output.code, 1..=3), "{words}: {} {}", output.code, output.all());
+        let said = output.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains("which is not the name of an AWS region"), "{words}: {}", output.all());
+        assert!(said.contains("in the journal is"), "{words}: {}", output.all());
+        assert!(!output.all().contains('\u{1}'), "{words}: {}", output.all());
+    }
+    assert_eq!(account.inventory(), before, "nothing was done");
+}
+
+/// The journal with right checksums, after a test changed its words.
+fn resealed(text: &str) -> String {
+    let mut before = [0; 32];
+    let lines = text.lines().map(|line| {
+        let body = format!("{}}}", line.rsplit_once(",\"sum\"").expect("sealed").0);
+        before = <sha2::Sha256 as sha2::Digest>::digest([&before[..], body.as_bytes()].concat()).into();
+        format!("{},\"sum\":\"{}\"}}\n", &body[..body.len() - 1], hex::encode(&before[..8]))
+    });
+    lines.collect()
+}
+
 /// A device in the place of a file would be read until the memory is gone.
 #[test]
 fn files_without_an_end_are_refused() {
@@ -129,8 +162,12 @@ fn files_without_an_end_are_refused() {
     std::os::unix::fs::symlink("/dev/zero", &plan).expect("a link");
     for words in ["deploy zero.plan.json --yes", "state push /dev/zero --stack akidb-week13"] {
         let output = account.run_bare(words).exits(3);
-        assert!(output.stderr.contains("it has more than 256 MiB"), "{words}: {}", output.all());
+        assert!(output.stderr.contains("it is not a regular file"), "{words}: {}", output.all());
     }
+    let large = account.path("large.plan.json");
+    fs::File::create(large).expect("a file").set_len(20 << 30).expect("its length");
+    let output = account.run_bare("deploy large.plan.json --yes").exits(3);
+    assert!(output.stderr.contains("it is larger than 256 MiB"), "{}", output.all());
     let journal = account.state().join("journal.jsonl");
     let kept = journal.with_extension("kept");
     fs::rename(&journal, &kept).expect("moved");
@@ -139,6 +176,40 @@ fn files_without_an_end_are_refused() {
     assert!(output.stderr.contains("it is not a plain file"), "{}", output.all());
     fs::remove_file(&journal).expect("removed");
     fs::rename(&kept, &journal).expect("moved back");
+}
+
+/// Nobody writes into the pipe: whoever opened it as a file would wait for ever.
+#[test]
+fn pipes_in_the_place_of_files_hold_nobody() {
+    let folder = tempfile::tempdir().expect("a directory");
+    for name in ["pipe", "pipe.yaml", "pipe.plan.json"] {
+        let made = std::process::Command::new("mkfifo").arg(folder.path().join(name)).status().expect("mkfifo");
+        assert!(made.success());
+    }
+    for words in [
+        "validate plan pipe.yaml",
+        "validate plan week13 --var-file pipe",
+        "validate plan week13 --var-file /dev/zero",
+        "jetson status --plan week13 --inventory pipe",
+        "deploy pipe.plan.json --yes",
+        "state push pipe --stack akidb-week13",
+    ] {
+        let mut command = support::cli::bare();
+        command.current_dir(folder.path()).args(words.split_whitespace());
+        command.env("AWS_REGION", "us-east-1").env("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
+        let output = finish(command.env("AWS_ACCESS_KEY_ID", "x").env("AWS_SECRET_ACCESS_KEY", "y")).exits(3);
+        assert!(output.stderr.contains("it is not a regular file"), "{words}: {}", output.all());
+    }
+}
+
+/// What a shell passes by `<(command)` is a pipe, too: secrets that are decrypted on the way come like that.
+#[test]
+fn values_of_a_command_are_read() {
+    let binary = env!("CARGO_BIN_EXE_akidb-edge");
+    let script = format!("{binary} validate plan week13 --var-file <(echo 'nobody_knows_this: 1')");
+    let mut command = std::process::Command::new("bash");
+    let output = finish(command.arg("-c").arg(script)).exits(3);
+    assert!(output.stderr.contains("nobody_knows_this"), "{}", output.all());
 }
 
 #[test]

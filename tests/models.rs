@@ -114,6 +114,23 @@ fn a_link_that_leads_out_and_a_list_that_is_none_stay_out() {
     assert!(user.store().join("own/vocab.txt").is_file());
 }
 
+/// Nothing of it is read or hashed: a file of so many bytes would take minutes, and all memory.
+#[test]
+fn files_that_are_too_large_stay_out_at_once() {
+    let user = User::new();
+    for (number, path) in ["tokenizer.json", "config.json", "modules.json", "export.json"].into_iter().enumerate() {
+        let name = format!("mine{number}");
+        let source = folder(user.home.path(), &name, &user.hub);
+        let file = fs::File::create(source.join(path)).expect("a file");
+        file.set_len(20 << 30).expect("its length");
+        let began = std::time::Instant::now();
+        let run = user.run(&format!("import {name}")).exits(3);
+        assert!(run.stderr.contains(&format!("{path} has 21474836480 bytes; at most")), "{path}: {}", run.stderr);
+        assert!(began.elapsed() < std::time::Duration::from_secs(10), "{path}: {:?}", began.elapsed());
+        assert!(!user.store().join(&name).exists(), "{path}");
+    }
+}
+
 #[test]
 fn folders_that_nobody_manages_are_shown_and_checked() {
     let user = User::new();

@@ -55,6 +55,16 @@ fn keys_open_and_change_without_a_restart() {
     std::fs::write(&file, format!("{next}\n")).unwrap();
     until(&server, &new, 200);
     assert_eq!(models(&server, &old).status, 401);
+    // A file that is gone keeps them, and that is told; one that stays empty takes them all back.
+    std::fs::remove_file(&file).unwrap();
+    server.wait_for("No such file");
+    assert_eq!(models(&server, &new).status, 200);
+    std::fs::write(&file, "# nobody\n").unwrap();
+    until(&server, &new, 401);
+    server.wait_for("whoever needs one is refused");
+    assert_eq!((server.get("/health").0, server.get("/ready").0), (200, 200));
+    std::fs::write(&file, format!("{next}\n")).unwrap();
+    until(&server, &new, 200);
     // Nobody sees a key.
     let arguments = std::fs::read(format!("/proc/{}/cmdline", server.pid())).unwrap();
     let check = finish(tiny().arg("--api-keys").arg(&file).arg("--check")).exits(0).all();
@@ -92,6 +102,31 @@ fn every_error_has_the_envelope_and_the_id() {
         !insane.text().contains("a\\tb") && insane.header("x-request-id").is_some_and(|id| id.len() == 17),
         "{insane:?}"
     );
+}
+
+#[test]
+fn what_a_client_made_up_comes_back_short_and_visible() {
+    let server = Server::start(&mut tiny());
+    let long = "y".repeat(1 << 20);
+    let odd = "a\u{202e}b\u{200b}";
+    for (path, body) in [
+        ("/api/v1/embed", json!({"inputs": "a", long.as_str(): 1})),
+        ("/api/v1/embed", json!({"inputs": "a", odd: 1})),
+        ("/api/v1/embed", json!({"inputs": "a", "model": long})),
+        ("/api/v1/embed", json!({"inputs": "a", "model": odd})),
+        ("/api/v1/embed", json!({"inputs": "a", "version": long})),
+        ("/api/v1/embed", json!({"inputs": "a", "prompt_name": long})),
+        ("/api/v1/embed", json!({"inputs": "a", "normalize": long})),
+        ("/api/v1/embed", json!({"inputs": "a", "truncation_direction": long})),
+        ("/v1/embeddings", json!({"input": "a", "model": long})),
+        ("/tokenize", json!({"inputs": "a", "prompt_name": long})),
+    ] {
+        let answer = server.request("POST", path, &[], body.to_string().as_bytes());
+        assert!((400..500).contains(&answer.status), "{path}: {}", answer.status);
+        let said = answer.text();
+        assert!(said.len() < 1000, "{path}: {} bytes", said.len());
+        assert!(!said.contains(['\u{202e}', '\u{200b}']), "{path}: {said}");
+    }
 }
 
 #[test]
@@ -236,6 +271,11 @@ fn said(address: &str, request: &str) -> String {
 #[test]
 fn a_request_names_its_server_once() {
     let server = Server::start(&mut tiny());
+    // A refusal is told, and nobody's cursor moves.
+    let odd = said(server.address(), "GET /models HTTP/1.1\r\nhost: a\u{202e}b\r\nconnection: close\r\n\r\n");
+    assert!(odd.starts_with("HTTP/1.1 400"), "{odd}");
+    server.wait_for("request refused: the header host has to name a host");
+    assert!(server.said().contains("a\\u") && !server.said().contains('\u{202e}'), "{}", server.said());
     for address in [server.address(), server.grpc.as_deref().unwrap()] {
         for path in ["/health", "/models", "/nothing", "/grpc.health.v1.Health/Check"] {
             let ask = |hosts: &str| said(address, &format!("GET {path} HTTP/1.1\r\n{hosts}connection: close\r\n\r\n"));
@@ -404,6 +444,23 @@ fn a_tenant_is_what_a_key_says_and_not_what_its_holder_says() {
     }
     let metrics = server.get("/metrics").1;
     assert!(metrics.contains(r#"tenant="blue""#) && !metrics.contains("acme"), "{metrics}");
+}
+
+#[test]
+fn a_tenant_is_what_a_certificate_says_and_not_what_its_holder_says() {
+    let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
+    write_pair(folder.path(), &authority.issue("localhost"));
+    std::fs::write(folder.path().join("ca.pem"), authority.certificate.pem()).unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let mut command = tiny();
+    command.args(["--tls-cert", &file("cert.pem"), "--tls-key", &file("key.pem"), "--tls-client-ca", &file("ca.pem")]);
+    let server = Server::start_cold(&mut command);
+    let known = authority.client(Some(&authority.issue("edge-1.example")), &[b"http/1.1"]);
+    // The path ends the line, and a header follows.
+    let answer = whole(&server, &known, "/models HTTP/1.1\r\nx-tenant: acme\r\nx-rest: a");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let metrics = whole(&server, &known, "/metrics");
+    assert!(metrics.contains(r#"tenant="edge-1.example""#) && !metrics.contains("acme"), "{metrics}");
 }
 
 #[test]

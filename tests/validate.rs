@@ -157,3 +157,38 @@ fn small_plans_that_aws_refuses() {
         assert!(said.stdout.contains("small.yaml:"), "{rule}: {}", said.all());
     }
 }
+
+/// What `jetson` would refuse is refused here, too, at its own line.
+#[test]
+fn words_of_devices_are_looked_at() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let devices = |line: &str| {
+        let with = format!("{{\n    hosts: {{one: {{address: 192.0.2.1}}}},\n    {line}}}");
+        validate(folder.path(), "jetson", &with)
+    };
+    devices("groups: [docker]").exits(0);
+    for (field, line) in [
+        ("name", "groups: ['-h']"),
+        ("name", "users: {'--root=/': {}}"),
+        ("groups", "users: {akidb: {groups: ['-G']}}"),
+        ("packages", "packages: {'-oDpkg::Pre-Invoke::=touch x': ''}"),
+        ("path", "files: {opt/x: {text: a}}"),
+        ("power_mode", "power_mode: '15W; id'"),
+        ("version", "k3s: {version: 'v1 --token=x'}"),
+    ] {
+        let said = devices(line).exits(3).stderr;
+        assert!(said.contains("small.yaml:10:") && said.contains(&format!("{field}: ")), "{line}: {said}");
+    }
+    let said = validate(folder.path(), "jetson", "{\n    hosts: {one: {address: 192.0.2.1, jump: 'gate,-J'}}}");
+    let said = said.exits(3).stderr;
+    assert!(said.contains("small.yaml:9:") && said.contains("jump: "), "{said}");
+
+    // Those of an inventory, too; what is wrong there is told at the place that names it.
+    std::fs::write(folder.path().join("hosts.yaml"), "one: {address: '-oProxyCommand=x'}\n").expect("a file");
+    let said = validate(folder.path(), "jetson", "{\n    inventory: hosts.yaml}").exits(3).stderr;
+    assert!(said.contains("small.yaml:") && said.contains("address: "), "{said}");
+
+    let app = "{name: app, image: 'akidb/rest:v1', service_port: 80}";
+    let said = validate(folder.path(), "jetson-app", app).exits(3).stderr;
+    assert!(said.contains("small.yaml:8:") && said.contains("there is no cluster for it"), "{said}");
+}

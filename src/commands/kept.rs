@@ -34,7 +34,7 @@ pub fn keep_artefacts(global: &Global, desired: &Desired, artefacts: &Artefacts,
         match source {
             Source::Memory(bytes) => std::io::Write::write_all(&mut draft, bytes)?,
             Source::File(path) if kept_nowhere.contains(sha256) => {
-                std::io::copy(&mut fs::File::open(path)?, &mut draft)?;
+                std::io::copy(&mut crate::files::open(path)?, &mut draft)?;
             }
             Source::File(_) => continue,
         }

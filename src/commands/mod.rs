@@ -110,15 +110,9 @@ fn write_private(file: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
     draft.persist(file).map(drop).map_err(|bad| bad.error)
 }
 
-/// Reads a file of at most [`LARGEST`] bytes. Without the limit, a device such as /dev/zero would be read until memory runs out.
+/// Reads a regular file of at most [`LARGEST`] bytes.
 fn read_bounded(file: &std::path::Path) -> std::io::Result<Vec<u8>> {
-    use std::io::Read;
-    let mut bytes = Vec::new();
-    std::fs::File::open(file)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 > LARGEST {
-        true => Err(std::io::Error::other(format!("it has more than {} MiB", LARGEST >> 20))),
-        false => Ok(bytes),
-    }
+    crate::files::read(file, LARGEST)
 }
 
 /// Refuses to write over a file that this program did not write.
@@ -127,7 +121,7 @@ fn may_overwrite(file: &std::path::Path, force: bool, ours: impl Fn(&str) -> boo
     if force || is_stream(file) {
         return Ok(());
     }
-    let bytes = if size > LARGEST { Ok(vec![0]) } else { std::fs::read(file) };
+    let bytes = if size > LARGEST { Ok(vec![0]) } else { read_bounded(file) };
     let Ok(bytes) = bytes else { return Ok(()) };
     if bytes.is_empty() || std::str::from_utf8(&bytes).is_ok_and(ours) {
         return Ok(());

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use super::Context;
 use super::walk::{self, PlanArgs};
+use crate::desired::Built;
 use crate::exit::{self, Failure};
+use crate::plan::{Plan, Problem, Problems, Work};
+use crate::report::Located;
 use crate::{desired, report};
 
 /// Check things: `validate plan` looks at a plan file offline, without credentials.
@@ -37,19 +40,9 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let mut plan_args = wanted.plan.clone();
     plan_args.plan = wanted.file.clone().or(plan_args.plan);
     let plan = plan_args.load(&context.session)?;
-    // Everything in force at once: what waits to be asked for must be right, too.
-    let every: BTreeSet<String> = plan.steps.iter().map(|step| step.id.clone()).collect();
-    let mut findings = Vec::new();
-    let mut counted = 0;
-    for requested in [BTreeSet::new(), every] {
-        let built = desired::build(&plan, &requested)?;
-        counted = counted.max(built.desired.resources.len());
-        for finding in walk::findings(&plan, &built) {
-            if !findings.contains(&finding) {
-                findings.push(finding);
-            }
-        }
-    }
+    let graphs = Graphs::of(&plan)?;
+    let findings = graphs.findings(&plan);
+    let counted = graphs.cloud.iter().map(|built| built.desired.resources.len()).max().unwrap_or(0);
     let errors = findings.iter().filter(|finding| finding.is_error()).count();
     let warnings = findings.len() - errors;
     if context.global.json {
@@ -71,4 +64,84 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
             .data(&format!("{}: {counted} resources, {errors} errors, {warnings} warnings: {verdict}", plan.file));
     }
     Ok(if errors == 0 { exit::DONE } else { exit::REFUSED })
+}
+
+/// What a plan becomes.
+struct Graphs {
+    /// The cloud's as it is, and with everything in force at once: what waits to be asked for must be right, too.
+    cloud: Vec<Built>,
+    /// That of the devices, when the plan has some.
+    devices: Option<Built>,
+}
+
+impl Graphs {
+    /// Builds them as `deploy` and `jetson` do.
+    ///
+    /// # Errors
+    /// Everything in the plan that cannot be, of the cloud and of the devices.
+    fn of(plan: &Plan) -> Result<Self, Problems> {
+        let every: BTreeSet<String> = plan.steps.iter().map(|step| step.id.clone()).collect();
+        let mut graphs = Self { cloud: Vec::new(), devices: None };
+        let mut problems: Vec<Problem> = Vec::new();
+        let mut note = |wrong: Problems| {
+            for problem in wrong.0 {
+                if !problems.contains(&problem) {
+                    problems.push(problem);
+                }
+            }
+        };
+        for requested in [BTreeSet::new(), every] {
+            match desired::build(plan, &requested) {
+                Ok(built) => graphs.cloud.push(built),
+                Err(wrong) => note(wrong),
+            }
+        }
+        match devices(plan) {
+            Ok(built) => graphs.devices = built,
+            Err(wrong) => note(wrong),
+        }
+        problems.sort_by_key(|problem| problem.place);
+        if problems.is_empty() { Ok(graphs) } else { Err(Problems(problems)) }
+    }
+
+    /// What the checks say, each once. Of the devices' graph only what stops `jetson`: the other rules are about AWS.
+    fn findings(&self, plan: &Plan) -> Vec<Located> {
+        let stops = |finding: &Located| finding.is_error() || finding.rule == walk::MISSING_FILE;
+        let devices = self.devices.iter().flat_map(|built| walk::findings(plan, built)).filter(stops);
+        let mut all = Vec::new();
+        for finding in self.cloud.iter().flat_map(|built| walk::findings(plan, built)).chain(devices) {
+            if !all.contains(&finding) {
+                all.push(finding);
+            }
+        }
+        all
+    }
+}
+
+/// The graph of a plan's devices, with those of its inventories; none when it has no devices. The artefacts may lie on another
+/// machine: they are not held against their sums here.
+fn devices(plan: &Plan) -> Result<Option<Built>, Problems> {
+    if !plan.steps.iter().any(|step| matches!(step.work, Work::Jetson(_) | Work::JetsonApp(_))) {
+        return Ok(None);
+    }
+    let mut whole = plan.clone();
+    for step in &mut whole.steps {
+        if let Work::Jetson(jetson) = &mut step.work {
+            jetson.artifacts = None;
+        }
+    }
+    let brought = whole.bring_devices(None, None);
+    for (step, said) in whole.steps.iter_mut().zip(&plan.steps) {
+        if let (Work::Jetson(jetson), Work::Jetson(said)) = (&mut step.work, &said.work) {
+            jetson.artifacts.clone_from(&said.artifacts);
+        }
+    }
+    match (brought, desired::jetson::build(&whole)) {
+        (Ok(()), built) => built.map(Some),
+        (Err(wrong), Ok(_)) => Err(wrong),
+        (Err(Problems(mut wrong)), Err(Problems(more))) => {
+            wrong.extend(more);
+            Err(Problems(wrong))
+        }
+    }
 }

@@ -10,6 +10,7 @@ use super::backend::Backend;
 use super::batch::Batch;
 use super::head::Head;
 use super::tokenize::Tokens;
+use crate::files;
 
 /// The text of a model whose folder names none.
 const TEXT: &str = "A canary sings in the mine: the air is good.";
@@ -17,6 +18,9 @@ const TEXT: &str = "A canary sings in the mine: the air is good.";
 pub const ALIKE: f32 = 0.999;
 /// How alike it has to be to the one in `canary.json`, which was made with 32-bit floats.
 const LIKE_EXPECTED: f32 = 0.97;
+
+/// Bytes of `canary.json` at most.
+const LARGEST: u64 = 16 << 20;
 
 /// `canary.json` in a model's folder: what its maker got.
 #[derive(Debug, Deserialize)]
@@ -57,7 +61,7 @@ impl Question {
     /// # Errors
     /// It is there, and says nothing that can be compared.
     pub fn read(file: &Path, dimension: usize) -> Result<Self, String> {
-        let bytes = match std::fs::read(file) {
+        let bytes = match files::read(file, LARGEST) {
             Ok(bytes) => bytes,
             Err(why) if why.kind() == std::io::ErrorKind::NotFound => {
                 return Ok(Self { text: TEXT.to_owned(), expected: None });

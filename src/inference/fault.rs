@@ -1,7 +1,11 @@
 //! Why a text got no vector: stable codes that clients may rely on.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
+
+/// Letters of a client's word that a message repeats.
+const REPEATED: usize = 60;
 
 /// A stable code. Its name is part of the interface.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
@@ -73,6 +77,14 @@ impl EmbedFault {
     }
 }
 
+/// A word of a client as a message repeats it: its beginning, however long it is.
+pub fn beginning(word: &str) -> Cow<'_, str> {
+    match word.char_indices().nth(REPEATED) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &word[..end])),
+        None => Cow::Borrowed(word),
+    }
+}
+
 impl fmt::Display for EmbedFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.code.name(), self.message)
@@ -80,3 +92,14 @@ impl fmt::Display for EmbedFault {
 }
 
 impl std::error::Error for EmbedFault {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_word_is_cut_between_letters() {
+        assert_eq!(beginning(&"é".repeat(60)), "é".repeat(60));
+        assert_eq!(beginning(&"é".repeat(1 << 20)), format!("{}…", "é".repeat(60)));
+    }
+}

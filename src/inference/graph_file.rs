@@ -8,6 +8,8 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Component, Path, PathBuf};
 
+use crate::files;
+
 /// The longest name of a file that is read.
 const LONGEST_NAME: u64 = 4096;
 
@@ -37,11 +39,7 @@ pub struct GraphFile {
 /// It cannot be read, is cut off, or names a file outside of its folder.
 pub fn read(graph: &Path) -> Result<GraphFile, String> {
     let text = |why: std::io::Error| why.to_string();
-    // A pipe would be waited for.
-    if !std::fs::metadata(graph).map_err(text)?.is_file() {
-        return Err("it is not a plain file".to_owned());
-    }
-    let file = File::open(graph).map_err(text)?;
+    let file = files::open(graph).map_err(text)?;
     let end = file.metadata().map_err(text)?.len();
     let mut message = Message { file: BufReader::with_capacity(1 << 16, file), at: 0 };
     let mut found = GraphFile::default();

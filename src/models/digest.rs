@@ -1,12 +1,13 @@
 //! What the bytes of a file are: size, SHA-256, and the hash that git keeps of it.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
+
+use crate::files::open;
 
 /// Size and SHA-256 of a file.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -63,7 +64,7 @@ impl Contents {
 /// # Errors
 /// When it cannot be read.
 pub fn of_file(path: &Path) -> io::Result<Contents> {
-    let mut file = File::open(path)?;
+    let mut file = open(path)?;
     let size = file.metadata()?.len();
     let (mut sha256, mut git) = (Sha256::new(), Sha1::new());
     git.update(format!("blob {size}\0"));

@@ -14,7 +14,7 @@ use super::store::{Standing, Store};
 use super::verify::{self, EXPORT};
 use super::wanted::{self, Missing};
 use super::{check, vocabulary};
-use crate::inference::folder::Variant;
+use crate::inference::folder::{Variant, bounds};
 
 /// Takes a folder in. Links in it are followed as far as a hub's cache has them: within the folder and to the cache beside it.
 ///
@@ -72,11 +72,15 @@ fn make(
     Ok(manifest)
 }
 
-/// Whether every file that would be read lies where it may.
+/// Whether every file that would be read lies where it may, and is no larger than it may be: nothing was read or hashed before.
 fn all_inside(from: &Path, inside: &Inside) -> Result<(), String> {
     let all = verify::files(from).map_err(|fault| fault.to_string())?;
     let read = |path: &&String| wanted::matters(path) || [EXPORT, manifest::FILE].contains(&path.as_str());
-    all.iter().filter(read).try_for_each(|path| inside.file(path).map(drop))
+    all.iter().filter(read).try_for_each(|path| {
+        let real = inside.file(path)?;
+        let facts = fs::metadata(&real).map_err(|why| format!("{path} cannot be read: {why}"))?;
+        bounds::check(path, facts.len())
+    })
 }
 
 /// The files to take, when those that somebody wrote hashes down for are right.

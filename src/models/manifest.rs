@@ -1,7 +1,6 @@
 //! `akidb-model.json`: what a folder of the store is, where it came from, and the hash of each of its files.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -11,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::digest::Digest;
 use super::fault::ModelsFault;
 use super::name::stays_inside;
+use crate::files;
+use crate::inference::folder::bounds::SETTINGS;
 
 /// Its name in a folder.
 pub const FILE: &str = "akidb-model.json";
@@ -68,7 +69,7 @@ impl Manifest {
     pub fn read(folder: &Path) -> Result<Option<Self>, ModelsFault> {
         let path = folder.join(FILE);
         let bad = |why: String| ModelsFault::File { path: path.clone(), source: io::Error::other(why) };
-        let bytes = match fs::read(&path) {
+        let bytes = match files::read(&path, SETTINGS) {
             Err(none) if none.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other.map_err(ModelsFault::file(&path))?,
         };

@@ -16,7 +16,7 @@ use super::place::{self, Work};
 use super::store::{Standing, Store};
 use super::wanted::{self, Missing};
 use super::{check, verify, vocabulary};
-use crate::inference::folder::Variant;
+use crate::inference::folder::{Variant, bounds};
 
 /// Files that come at the same time.
 const AT_ONCE: usize = 4;
@@ -218,6 +218,7 @@ async fn fetch(
     let mut same: Vec<(String, &str)> = Vec::new();
     for path in chosen.iter().filter(|path| !kept.contains_key(**path)) {
         let remote = listing.remote(path)?;
+        bounds::check(path, remote.size).map_err(|why| ModelsFault::NoModel { path: wish.repo.to_string(), why })?;
         let ask = Ask { repo: &wish.repo, commit: &listing.commit, path, remote };
         // Two files of the same bytes come once.
         asks.entry(remote.expected.hex()).or_insert(ask);

@@ -15,6 +15,8 @@ use super::name::{ModelName, stays_inside};
 use super::place::Work;
 use super::store::{Standing, Store};
 use super::{check, wanted};
+use crate::files;
+use crate::inference::folder::bounds::SETTINGS;
 use crate::inference::folder::{Arithmetic, Choice, ModelFolder};
 
 /// Hashes of a folder that no manifest is in, written by who made it.
@@ -158,7 +160,7 @@ pub fn exported(folder: &Path) -> Result<Option<BTreeMap<String, String>>, Model
         Facts { sha256: String },
     }
     let path = folder.join(EXPORT);
-    let bytes = match fs::read(&path) {
+    let bytes = match files::read(&path, SETTINGS) {
         Err(none) if none.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(ModelsFault::file(&path))?,
     };

@@ -1,10 +1,12 @@
 //! Lists of tokens beside a tokenizer: they are given to everybody who downloads the model, so they have to be what they are called.
 
 use std::collections::HashSet;
-use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
+
+use crate::files;
+use crate::inference::folder::bounds;
 
 /// The tokenizer that knows its tokens.
 const TOKENIZER: &str = "tokenizer.json";
@@ -25,11 +27,11 @@ pub fn check(folder: &Path) -> Result<(), String> {
     if there.is_empty() {
         return Ok(());
     }
-    let bytes = fs::read(folder.join(TOKENIZER)).map_err(|why| format!("{TOKENIZER}: {why}"))?;
+    let bytes = files::read(&folder.join(TOKENIZER), bounds::TOKENIZER).map_err(|why| format!("{TOKENIZER}: {why}"))?;
     let tokenizer: Value = serde_json::from_slice(&bytes).map_err(|why| format!("{TOKENIZER}: {why}"))?;
     let known = known(&tokenizer);
     for name in there {
-        let text = fs::read_to_string(folder.join(name)).map_err(|why| format!("{name}: {why}"))?;
+        let text = files::read_text(&folder.join(name), bounds::TOKENIZER).map_err(|why| format!("{name}: {why}"))?;
         // A tokenizer of another kind does not tell its tokens.
         let fits = if known.is_empty() { is_list(&text, name == MERGES) } else { is_of(&text, &known) };
         if !fits {
@@ -90,6 +92,8 @@ fn known(tokenizer: &Value) -> HashSet<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use serde_json::json;
 
     use super::*;

@@ -1,10 +1,10 @@
 //! What is in a zip: the names and sizes of its directory, without unpacking anything.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::path::Path;
 
 use super::bounds::MOST_FILES;
+use crate::files::open;
 
 /// What a zip holds.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,7 +20,7 @@ pub struct Archive {
 /// # Errors
 /// Why it is no zip.
 pub fn read(path: &Path) -> Result<Archive, String> {
-    let file = File::open(path).map_err(|bad| bad.to_string())?;
+    let file = open(path).map_err(|bad| bad.to_string())?;
     let mut archive = zip::ZipArchive::new(file).map_err(|bad| bad.to_string())?;
     if archive.len() > MOST_FILES {
         return Err(format!("it has more than {MOST_FILES} entries"));
@@ -38,6 +38,7 @@ pub fn read(path: &Path) -> Result<Archive, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::io::Write;
 
     use super::*;

@@ -1,17 +1,17 @@
 //! The files of this machine that a plan names: size and hash, read once when the plan is loaded.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use sha2::Digest;
 
-use super::bounds::{LARGEST, need_file};
+use super::bounds::LARGEST;
 use super::content::{ContentPlan, files_below, fits};
 use super::reach::Reach;
 use super::work::Work;
 use super::{FileFacts, Plan, Problem, archive};
+use crate::files::open;
 use crate::plan::edge::CodePlan;
 use crate::plan::jetson::{JetsonStep, artifact};
 
@@ -166,8 +166,7 @@ fn of_devices(plan: &JetsonStep, step: &str) -> Vec<(String, String)> {
 /// # Errors
 /// When the file cannot be read.
 pub fn hash(path: &Path) -> io::Result<(String, u64)> {
-    need_file(path)?;
-    let mut file = File::open(path)?;
+    let mut file = open(path)?;
     let mut hasher = sha2::Sha256::new();
     let mut buffer = vec![0; 256 * 1024];
     let mut size = 0;

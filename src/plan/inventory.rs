@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_file_without_end_is_not_read_to_its_end() {
-        assert_eq!(hosts("/dev/zero").map(drop), Err("it is larger than 4 MiB".to_owned()));
+        assert_eq!(hosts("/dev/zero").map(drop), Err("it is not a regular file".to_owned()));
         let folder = tempfile::tempdir().expect("a directory");
         let file = folder.path().join("hosts.yaml");
         std::fs::write(&file, "a: {address: 192.0.2.1}\n").expect("a file");

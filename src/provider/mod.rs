@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use self::patience::Patience;
-use crate::resource::{Address, Attributes, Fault, FieldChange, Found, Kind, Level, Owned, TAKEN_IN};
+use crate::resource::{Address, Attributes, Class, Fault, FieldChange, Found, Kind, Level, Owned, TAKEN_IN, words};
 
 /// What a call is about. The spec has no open references, except in [`Provider::read`] of things that do not exist yet.
 #[derive(Clone, Copy, Debug)]
@@ -51,11 +51,37 @@ impl Subject<'_> {
     /// The typed spec.
     ///
     /// # Errors
-    /// When the spec is not of its kind's shape: a program error, or a state written by a newer version.
+    /// When the spec is not of its kind's shape: a program error, or a state written by a newer version. When its region, or the
+    /// one that an earlier run asked for, is not the name of a region: a client for it cannot be made.
     pub fn typed<S: serde::de::DeserializeOwned>(&self) -> Result<S, Fault> {
+        self.need_regions()?;
         S::deserialize(self.spec).map_err(|bad| {
             Fault::unexpected("akidb-edge", "spec", format!("the settings of {} do not fit: {bad}", self.address))
         })
+    }
+
+    /// Refuses a region that is not the name of one, and says where it stands: a plan was checked before, a journal was not.
+    fn need_regions(&self) -> Result<(), Fault> {
+        let region = |settings: &Value| settings.get("region").and_then(Value::as_str).map(str::to_owned);
+        let (now, before) = (region(self.spec), self.before.and_then(region));
+        for (name, in_journal) in [(&before, true), (&now, before == now)] {
+            if let Some(name) = name.as_deref().filter(|name| !words::region(name)) {
+                return Err(self.not_a_region(name, in_journal));
+            }
+        }
+        Ok(())
+    }
+
+    fn not_a_region(&self, name: &str, in_journal: bool) -> Fault {
+        let name: String = name.chars().take(64).collect();
+        let place = if in_journal { "the journal" } else { "the plan, or the journal for what the plan does not name" };
+        let problem =
+            format!("the region of {} in {place} is {name:?}, which is not the name of an AWS region", self.address);
+        Fault::new(Class::Refused, "akidb-edge", "spec", "InvalidRegion", problem).next(format!(
+            "{} in the plan; if it stands in the journal, put an undamaged copy back: akidb-edge state push FILE --stack {} --force",
+            words::REGION,
+            self.stack
+        ))
     }
 }
 
@@ -172,5 +198,43 @@ impl Providers {
         self.table.get(&kind).ok_or_else(|| {
             Fault::unexpected("akidb-edge", "provider", format!("this build has no provider for kind {}", kind.name()))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::resource::bucket_policy::BucketPolicySpec;
+
+    /// A journal that somebody edited: whatever reads the settings says so, before a client of the SDK would panic.
+    #[test]
+    fn a_region_that_is_none_is_refused_with_its_place() {
+        let address: Address = "storage.bucket-policy.site".parse().expect("an address");
+        let attributes = Attributes::new();
+        let spec = |region: &str| json!({"bucket": "b", "region": region, "policy": {}});
+        let (good, bad) = (spec("us-east-1"), spec("us-east-1\u{1}"));
+        let read = |spec: &Value, before: Option<&Value>| {
+            let (id, former, token) = (None, None, "");
+            let (thorough, seen_absent, stack) = (false, false, "akidb");
+            let attributes = &attributes;
+            Subject { stack, address: &address, token, spec, id, attributes, before, former, thorough, seen_absent }
+                .typed::<BucketPolicySpec>()
+                .map(|spec| spec.region)
+        };
+        assert_eq!(read(&good, None), Ok("us-east-1".to_owned()));
+        assert_eq!(read(&good, Some(&good)), Ok("us-east-1".to_owned()));
+        for (spec, before, place) in [
+            (&bad, Some(&bad), "in the journal is"),
+            (&good, Some(&bad), "in the journal is"),
+            (&bad, None, "in the plan, or"),
+        ] {
+            let fault = read(spec, before).expect_err("it is not a region");
+            assert_eq!((fault.class, fault.code.as_str()), (Class::Refused, "InvalidRegion"));
+            let said = fault.to_string();
+            assert!(said.contains("storage.bucket-policy.site") && said.contains(place), "{said}");
+            assert!(!said.contains('\u{1}'), "{said}");
+        }
     }
 }

@@ -277,6 +277,15 @@ pub fn power_mode(text: &str) -> bool {
 /// The next step for one that does not fit.
 pub const POWER_MODE: &str = "write the name of a mode such as 15W, or auto";
 
+/// A region of AWS, as the AWS CLI takes it: a label of a host name. Clients of the SDK panic on other characters.
+pub fn region(text: &str) -> bool {
+    let label = made_of(text, 63, word, |c| word(c) || c == '-') && text.ends_with(word);
+    label && !text.chars().all(|c| c.is_ascii_digit())
+}
+
+/// The next step for one that does not fit.
+pub const REGION: &str = "write a region such as us-east-1";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -301,7 +310,7 @@ mod tests {
 
     #[test]
     fn nothing_hostile_is_a_word() {
-        let rules: [(&str, Rule); 21] = [
+        let rules: [(&str, Rule); 22] = [
             ("address", address),
             ("login", login),
             ("jump", jump),
@@ -323,6 +332,7 @@ mod tests {
             ("url path", url_path),
             ("k3s", k3s_version),
             ("unit", unit),
+            ("region", region),
         ];
         for (name, rule) in rules {
             for hostile in HOSTILE {
@@ -333,7 +343,7 @@ mod tests {
 
     #[test]
     fn what_is_usual_fits() {
-        let usual: [(Rule, &[&str]); 19] = [
+        let usual: [(Rule, &[&str]); 20] = [
             (address, &["10.0.0.1", "fd78::11", "fe80::1%eth0", "jetson-01.local", "edge_1", "::1"]),
             (login, &["nvidia", "edge.user", "me@realm", "_x"]),
             (jump, &["edge@10.0.0.1", "a,b:2222", "me@[fd00::1]:22", "gate"]),
@@ -353,6 +363,7 @@ mod tests {
             (url_path, &["/", "/health?x=1"]),
             (k3s_version, &["v1.36.3+k3s1"]),
             (unit, &["akidb-adaptive-power.service", "getty@tty1.service"]),
+            (region, &["us-east-1", "us-gov-west-1", "local"]),
         ];
         for (rule, texts) in usual {
             for text in texts {

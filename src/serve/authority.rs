@@ -5,7 +5,12 @@ use http::request::Parts;
 use http::uri::Authority;
 use http::{StatusCode, Version, header};
 
+use super::log::{Level, Log};
 use super::problem::Problem;
+use crate::inference::fault::beginning;
+
+/// Headers `host` of a request that its line in the log shows.
+const SHOWN: usize = 2;
 
 /// Whether a request says exactly once which server it means.
 ///
@@ -36,6 +41,24 @@ pub fn check(request: &Parts) -> Result<(), Problem> {
         (Version::HTTP_11, None, _) => Err(invalid("the header host is missing: send it once")),
         _ => Ok(()),
     }
+}
+
+/// A line about a request that was refused here: it comes to no route, which would write one. The log writes out what is hidden.
+pub fn tell(log: &Log, problem: &Problem, request: &Parts, id: &str) {
+    let hosts = request.headers.get_all(header::HOST).iter().take(SHOWN);
+    let hosts: Vec<String> =
+        hosts.map(|host| beginning(&String::from_utf8_lossy(host.as_bytes())).into_owned()).collect();
+    let mut fields = vec![
+        ("request_id", id.into()),
+        ("method", beginning(request.method.as_str()).into()),
+        ("status", problem.status.as_u16().into()),
+        ("code", problem.code.into()),
+        ("hosts", hosts.into()),
+    ];
+    if let Some(meant) = request.uri.authority() {
+        fields.push(("authority", beginning(meant.as_str()).into()));
+    }
+    log.say(Level::Info, &format!("request refused: {}", problem.message), &fields);
 }
 
 /// A text that is a host and at most a port.

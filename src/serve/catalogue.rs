@@ -66,7 +66,7 @@ impl Catalogue {
             match source {
                 Some(source) => drop(wanted.insert(row.name, source)),
                 None => {
-                    let what = "the metadata replica names a model that is not in the store";
+                    let what = "the metadata replica names a model whose folder is not in the store";
                     self.log.say(Level::Warn, what, &[("model", row.name.into())]);
                 }
             }
@@ -140,10 +140,12 @@ fn is_model(folder: &Path) -> bool {
     ["config.json", "modules.json"].iter().any(|file| folder.join(file).is_file())
 }
 
-/// A folder of the store that holds a model; nothing that leads out of it.
+/// A folder of the store that holds a model; nothing that leads out of it, by its path or through a link.
 fn below(store: &Path, path: &Path) -> Option<PathBuf> {
     let inside = path.components().all(|part| matches!(part, Component::Normal(_)));
-    Some(store.join(path)).filter(|folder| inside && is_model(folder))
+    let folder = store.join(path);
+    let stays = || Some(folder.canonicalize().ok()?.starts_with(store.canonicalize().ok()?));
+    (inside && stays() == Some(true) && is_model(&folder)).then_some(folder)
 }
 
 #[cfg(test)]
@@ -178,6 +180,21 @@ mod tests {
         assert_eq!(models["c"].folder, store.path().join("old/b"));
         assert!(catalogue.leaves_to_sync("a"));
         assert!(!catalogue.leaves_to_sync("b") && !catalogue.leaves_to_sync("c"));
+    }
+
+    #[test]
+    fn a_link_that_leads_out_of_the_store_is_not_followed() {
+        let other = tempfile::tempdir().unwrap();
+        std::fs::create_dir(other.path().join("m")).unwrap();
+        std::fs::write(other.path().join("m/config.json"), "{}").unwrap();
+        let rows = "INSERT INTO models VALUES ('out', NULL, 'link', NULL, 1), ('deep', NULL, 'far/m', NULL, 1),
+            ('within', NULL, 'near', NULL, 1);";
+        let (store, catalogue) = catalogue(&format!("{TABLE}{rows}"));
+        let link = |to: &std::path::Path, name: &str| std::os::unix::fs::symlink(to, store.path().join(name)).unwrap();
+        link(&other.path().join("m"), "link");
+        link(other.path(), "far");
+        link(std::path::Path::new("old/b"), "near");
+        assert_eq!(catalogue.sources().unwrap().keys().collect::<Vec<_>>(), ["within"]);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::certificate;
 use super::door::Door;
 use super::linger::Lingering;
 use super::problem::Problem;
@@ -67,14 +68,18 @@ pub async fn serve(
     stream: TcpStream,
     tls: Option<Arc<Tls>>,
     builder: &Builder,
-    door: Door,
+    mut door: Door,
     patience: Patience,
     hush: watch::Receiver<Hush>,
 ) {
     match tls {
         None => speak(stream, builder, door, patience, hush).await,
         Some(tls) => match timeout(patience.headers, tls.accept(stream)).await {
-            Ok(Ok(stream)) => speak(stream, builder, door, patience, hush).await,
+            Ok(Ok(stream)) => {
+                let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+                door.near.holder = shown.map(|own| certificate::holder(own.as_ref()).into());
+                speak(stream, builder, door, patience, hush).await;
+            }
             Ok(Err(why)) => tracing::debug!("no TLS with {}: {why}", door.peer),
             Err(_) => tracing::debug!("no TLS with {}: too slow", door.peer),
         },

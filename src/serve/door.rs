@@ -23,6 +23,7 @@ use super::body::{self, Whole};
 use super::grpc::messages::Messages;
 use super::http::private;
 use super::http::request::{RequestId, seal, shows_key};
+use super::log::{Level, Log};
 use super::problem::{Problem, Words};
 use super::pulse::{Pulse, UnderWay};
 
@@ -31,6 +32,8 @@ use super::pulse::{Pulse, UnderWay};
 pub struct Door {
     /// Who may pass.
     pub gate: Arc<Gate>,
+    /// What is told to people.
+    pub log: Arc<Log>,
     /// Who answers.
     pub router: Router,
     /// The connection's pulse.
@@ -182,6 +185,9 @@ impl hyper::service::Service<Request<Incoming>> for Door {
 impl Door {
     async fn answer(mut self, mut parts: Parts, body: Incoming, id: &RequestId) -> Result<Answered, Crowded> {
         if let Err(problem) = authority::check(&parts) {
+            if self.log.wants(Level::Info) && self.log.admits() {
+                authority::tell(&self.log, &problem, &parts, id.as_str());
+            }
             return self.refuse(&problem, &parts, body, id).await;
         }
         if let Some(response) = self.gate.cors.preflight(&parts) {

@@ -14,7 +14,7 @@ use super::trace::story::{self, Story};
 use super::unwind::caught;
 use crate::inference::batch::Wanted;
 use crate::inference::engine::{Engine, Wish};
-use crate::inference::fault::{Code, EmbedFault};
+use crate::inference::fault::{Code, EmbedFault, beginning};
 use crate::inference::registry::Registry;
 use crate::inference::tokenize::Side;
 
@@ -161,6 +161,7 @@ impl Embedder {
         match version.filter(|wanted| !wanted.is_empty() && *wanted != "latest" && !engine.hash.starts_with(wanted)) {
             None => Ok(engine),
             Some(wanted) => {
+                let wanted = beginning(wanted);
                 let message = format!("{name} is there as version {}, not {wanted:?}", &engine.hash[..12]);
                 Err(EmbedFault::new(Code::ModelNotFound, message))
             }

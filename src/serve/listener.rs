@@ -13,6 +13,7 @@ use super::admission::near::Near;
 use super::admission::slots::Slots;
 use super::connection::{self, Heads, Hush};
 use super::door::{Door, Manner};
+use super::log::Log;
 use super::pulse::{Patience, Pulse};
 use super::shutdown::{Ended, Phase, Stop};
 use super::tls::Tls;
@@ -26,6 +27,8 @@ const LINGER: Duration = Duration::from_millis(200);
 pub struct Options {
     /// Who may pass.
     pub gate: Arc<Gate>,
+    /// What is told to people.
+    pub log: Arc<Log>,
     /// Encryption, when it is wanted.
     pub tls: Option<Arc<Tls>>,
     /// Connections at a time, of all listeners that share this.
@@ -116,7 +119,8 @@ impl House {
         let _ = stream.set_nodelay(true);
         let pulse = Arc::new(Pulse::new());
         let (gate, router, manner) = (self.options.gate.clone(), self.router.clone(), self.manner);
-        let door = Door { gate, router, pulse, near: Near::new(), peer: peer.ip(), manner };
+        let log = self.options.log.clone();
+        let door = Door { gate, log, router, pulse, near: Near::new(), peer: peer.ip(), manner };
         let (builder, tls, patience) = (self.builder.clone(), self.options.tls.clone(), self.options.patience);
         let hush = self.open.clone();
         tokio::spawn(async move {

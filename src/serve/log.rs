@@ -9,7 +9,7 @@ use std::time::Instant;
 use prometheus_client::metrics::counter::Counter;
 use serde_json::Value;
 
-use crate::resource::untrusted::is_hidden;
+use super::shown::is_hidden;
 
 /// Lines about requests in a second; the others are counted.
 const LINES_A_SECOND: u64 = 20;

@@ -11,6 +11,7 @@ mod aliases;
 mod authority;
 mod body;
 mod catalogue;
+mod certificate;
 pub mod config;
 pub mod connection;
 mod door;
@@ -31,6 +32,7 @@ mod parameters;
 mod problem;
 pub mod pulse;
 mod replica;
+mod shown;
 pub mod shutdown;
 mod start;
 pub mod tls;
@@ -116,8 +118,9 @@ pub struct App {
 pub async fn run(config: Config) -> Result<Ended, ServeFault> {
     let stop = Stop::new();
     let metrics = Arc::new(Metrics::new());
-    let (options, watched) = start::options(&config, &metrics, &stop)?;
-    let app = app(config, metrics, options.gate.clone()).await?;
+    let log = Arc::new(Log::new(config.log_level, config.log_format, metrics.log_lines_dropped.clone()));
+    let (options, watched) = start::options(&config, &metrics, &log, &stop)?;
+    let app = app(config, metrics, log, options.gate.clone()).await?;
     let listening = listener::bind(app.config.http).await?;
     let calls = match app.config.grpc {
         Some(address) => Some(listener::bind(address).await?),
@@ -152,15 +155,17 @@ pub async fn run(config: Config) -> Result<Ended, ServeFault> {
 }
 
 /// Everything that handlers share, with the models known and none loaded.
-async fn app(config: Config, metrics: Arc<Metrics>, gate: Arc<Gate>) -> Result<Arc<App>, ServeFault> {
-    let log = Arc::new(Log::new(config.log_level, config.log_format, metrics.log_lines_dropped.clone()));
+async fn app(config: Config, metrics: Arc<Metrics>, log: Arc<Log>, gate: Arc<Gate>) -> Result<Arc<App>, ServeFault> {
     let tracer = Tracer::new(&config.traces, &metrics, &log)?;
     let replica = config.metadata.as_deref().map(Replica::new);
     let catalogue = Arc::new(Catalogue::new(config.models.clone(), replica, log.clone()));
     let (registry, onnxruntime) = start::registry(&config, &catalogue, &metrics, &log)?;
     let sync = match &config.sync {
         Some(from) => {
-            let (origin, interval) = (Origin::open(from).await, config.sync_interval);
+            let origin = Origin::open(from).await;
+            let origin =
+                origin.map_err(|why| ServeFault::refused(why, "set AWS_REGION to a region such as us-east-1"))?;
+            let interval = config.sync_interval;
             Some(Arc::new(ModelSync::new(origin, catalogue.clone(), registry.clone(), metrics.clone(), interval)))
         }
         None => None,

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
+use super::shown;
 use crate::inference::fault::{Code, EmbedFault};
 
 /// What kind of problem it is, where the status does not say it: text-embeddings-inference tells these apart.
@@ -165,11 +166,12 @@ impl Problem {
     /// As REST says it: a status, `{error, code, request_id}`, and when to ask again.
     pub fn rest(&self, id: &str, words: Words) -> Response {
         let error_type = (words == Words::Tei).then(|| self.tei().1);
+        let message = shown::message(&self.message);
         let error = match words {
-            Words::Own | Words::Tei => Said::Own(&self.message),
+            Words::Own | Words::Tei => Said::Own(&message),
             Words::OpenAi => {
                 let r#type = if self.status.is_server_error() { "server_error" } else { "invalid_request_error" };
-                Said::OpenAi { message: &self.message, r#type, param: None, code: self.code }
+                Said::OpenAi { message: &message, r#type, param: None, code: self.code }
             }
         };
         let body = Envelope { error, error_type, code: self.code, request_id: id };
@@ -193,7 +195,7 @@ impl Problem {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         headers.insert("grpc-status", grpc_status(self.status).into());
         headers.insert("akidb-code", HeaderValue::from_static(self.code));
-        if let Ok(message) = HeaderValue::from_str(&percent(&self.message)) {
+        if let Ok(message) = HeaderValue::from_str(&percent(&shown::message(&self.message))) {
             headers.insert("grpc-message", message);
         }
         if let Some(seconds) = self.seconds() {
@@ -305,6 +307,19 @@ mod tests {
         }
         assert_eq!(Words::of("/v1/models/a/b"), Words::OpenAi);
         assert_eq!((Words::of("/"), Words::of("/api/v1/embed")), (Words::Tei, Words::Own));
+    }
+
+    #[tokio::test]
+    async fn what_a_client_sent_comes_back_visible_and_short() {
+        use http_body_util::BodyExt;
+        let message = format!("no parameter \u{202e}\u{1b}{}", "x".repeat(1 << 20));
+        let problem = Problem::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message);
+        for words in [Words::Own, Words::OpenAi, Words::Tei] {
+            let body = problem.rest("x", words).into_body().collect().await.unwrap().to_bytes();
+            let said = std::str::from_utf8(&body).unwrap();
+            assert!(said.len() < 3000 && said.contains(r"no parameter \\u{202e}\\u{1b}x"), "{said}");
+        }
+        assert!(problem.grpc().headers()["grpc-message"].len() < 3000);
     }
 
     #[test]

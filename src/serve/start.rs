@@ -12,7 +12,7 @@ use super::ears::Ears;
 use super::listener::Options;
 use super::shutdown::Stop;
 use super::tls::Tls;
-use super::watch::Watched;
+use super::watch::{Look, Watched};
 use super::{Log, Metrics, ServeFault};
 use crate::inference::cache::VectorCache;
 use crate::inference::engine::Settings;
@@ -28,7 +28,12 @@ const RUN_TIME: Duration = Duration::from_secs(120);
 const AGAIN: Duration = Duration::from_secs(30);
 
 /// How all listeners treat connections, and the files behind that which may change.
-pub fn options(config: &Config, metrics: &Arc<Metrics>, stop: &Stop) -> Result<(Options, Vec<Watched>), ServeFault> {
+pub fn options(
+    config: &Config,
+    metrics: &Arc<Metrics>,
+    log: &Arc<Log>,
+    stop: &Stop,
+) -> Result<(Options, Vec<Watched>), ServeFault> {
     let keys = config.api_keys.as_deref().map(KeyRing::open).transpose().map(|keys| keys.map(Arc::new));
     let keys =
         keys.map_err(|why| ServeFault::refused(why, "akidb-edge serve --new-api-key NAME gives a line for that file"))?;
@@ -38,19 +43,19 @@ pub fn options(config: &Config, metrics: &Arc<Metrics>, stop: &Stop) -> Result<(
     let mut watched = Vec::new();
     if let Some(keys) = keys.clone() {
         let files = vec![keys.file().to_owned()];
-        let reload = Box::new(move || keys.reload().map(|count| format!("{count} keys")));
+        let reload = Box::new(move || keys.reload());
         watched.push(Watched { what: "API keys", files, reload });
     }
     if let Some(tls) = tls.clone() {
         let files = tls.files().paths();
-        let reload = Box::new(move || tls.reload().map(|()| "for new connections".to_owned()));
+        let reload = Box::new(move || Look::from(tls.reload().map(|()| "for new connections".to_owned())));
         watched.push(Watched { what: "TLS certificates", files, reload });
     }
     let metrics = metrics.clone();
     let gate = Gate::new(config.rules.clone(), keys, stop.clone(), move |code| metrics.refused(code));
     let Connections { most, patience, heads, last, .. } = config.connections.clone();
-    let options = Options { gate: Arc::new(gate), tls, connections: Slots::new(most), patience, heads, last };
-    Ok((options, watched))
+    let (gate, log, connections) = (Arc::new(gate), log.clone(), Slots::new(most));
+    Ok((Options { gate, log, tls, connections, patience, heads, last }, watched))
 }
 
 /// The models, none of them loaded, and the version of ONNX Runtime.

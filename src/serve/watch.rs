@@ -17,8 +17,27 @@ pub struct Watched {
     pub what: &'static str,
     /// Its files.
     pub files: Vec<PathBuf>,
-    /// Reads them; says what is there now, or why the old is kept.
-    pub reload: Box<dyn Fn() -> Result<String, String> + Send + Sync>,
+    /// Reads them.
+    pub reload: Box<dyn Fn() -> Look + Send + Sync>,
+}
+
+/// What came of reading files again.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Look {
+    /// What is there now.
+    Read(String),
+    /// What is there now, which somebody may not have meant.
+    Doubtful(String),
+    /// The old is kept, since what is there is wrong. Told once, until the files change.
+    Kept(String),
+    /// The old is kept, since nothing could be read. Read and told again at each look.
+    Unread(String),
+}
+
+impl From<Result<String, String>> for Look {
+    fn from(read: Result<String, String>) -> Self {
+        read.map_or_else(Self::Kept, Self::Read)
+    }
 }
 
 type Mark = Vec<Option<(SystemTime, u64)>>;
@@ -35,17 +54,22 @@ pub async fn watch(all: Vec<Watched>, log: Arc<Log>) {
         for (watched, known) in all.iter().zip(&mut marks) {
             let now = mark(&watched.files);
             if told || now != *known {
-                *known = now;
-                again(watched, &log);
+                let look = (watched.reload)();
+                // No files have this mark: they are read at the next look, whether they have changed or not.
+                *known = if matches!(look, Look::Unread(_)) { Mark::new() } else { now };
+                tell(watched.what, look, &log);
             }
         }
     }
 }
 
-fn again(watched: &Watched, log: &Log) {
-    match (watched.reload)() {
-        Ok(now) => log.say(Level::Info, &format!("{} read again: {now}", watched.what), &[]),
-        Err(why) => log.say(Level::Error, &format!("{} kept as they were: {why}", watched.what), &[]),
+fn tell(what: &str, look: Look, log: &Log) {
+    match look {
+        Look::Read(now) => log.say(Level::Info, &format!("{what} read again: {now}"), &[]),
+        Look::Doubtful(now) => log.say(Level::Warn, &format!("{what} read again: {now}"), &[]),
+        Look::Kept(why) | Look::Unread(why) => {
+            log.say(Level::Error, &format!("{what} kept as they were: {why}"), &[]);
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::cli::Global;
 use crate::commands::Context;
 use crate::exit::Failure;
 use crate::ledger::{FORMAT, FileStore, Ledger, S3Store, Store};
-use crate::resource::is_name;
+use crate::resource::{is_name, words};
 use crate::session::Session;
 
 /// A stack's name is part of file names, keys and names in AWS: longer ones leave no room for the rest.
@@ -41,7 +41,7 @@ impl Place {
         let mut region = None;
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             match pair.split_once('=') {
-                Some(("region", value)) if is_name(value) => region = Some(value.to_owned()),
+                Some(("region", value)) if is_name(value) && words::region(value) => region = Some(value.to_owned()),
                 Some(("region", value)) => return Err(bad(&format!("{value:?} is not a region"))),
                 _ => return Err(bad(&format!("{pair:?} is not a setting of it, only region=REGION is"))),
             }
@@ -119,7 +119,7 @@ pub async fn store(
             &own
         }
     };
-    let client = connection.clients.state_s3(region.as_deref().unwrap_or(&connection.region));
+    let client = connection.clients.state_s3(region.as_deref().unwrap_or(&connection.region))?;
     let endpoint = connection.description().and_then(|described| Some(described.endpoints.get("s3")?.url.clone()));
     let store = S3Store::new(client, &name, &prefix, stack, &session.host);
     let store = store.through(endpoint.as_deref().unwrap_or("AWS"));
@@ -191,6 +191,8 @@ mod tests {
             "s3:///p",
             "s3://b?regin=x",
             "s3://b?region=",
+            "s3://b?region=-",
+            "s3://b?region=us-east-1\u{1}",
             "s3://b?region",
             "file:~root/x",
         ];

@@ -89,7 +89,7 @@ pub fn findings(plan: &Plan, built: &Built) -> Vec<Located> {
         })
         .collect();
     all.extend(built.missing.iter().map(|(path, origin, why)| Located {
-        rule: "FI001-missing-file".to_owned(),
+        rule: MISSING_FILE.to_owned(),
         severity: "warning",
         address: None,
         at: place(origin),
@@ -101,6 +101,9 @@ pub fn findings(plan: &Plan, built: &Built) -> Vec<Located> {
     }));
     all
 }
+
+/// The rule that a file of the plan is not there.
+pub const MISSING_FILE: &str = "FI001-missing-file";
 
 /// What helps when a file of the plan is not there.
 const THE_FILE: &str =

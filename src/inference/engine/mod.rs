@@ -15,7 +15,7 @@ use crate::inference::backend::Sessions;
 use crate::inference::cache::VectorCache;
 use crate::inference::canary::{self, Canary, Question};
 use crate::inference::event::Listener;
-use crate::inference::fault::{Code, EmbedFault};
+use crate::inference::fault::{Code, EmbedFault, beginning};
 use crate::inference::folder::{FolderFault, ModelFolder};
 use crate::inference::head::{Head, normalise};
 use crate::inference::pace::{Measured as Pace, Pace as Meter};
@@ -259,7 +259,8 @@ impl Engine {
             let names: Vec<_> = prompts.names().collect();
             let there =
                 if names.is_empty() { "it has none".to_owned() } else { format!("there are: {}", names.join(", ")) };
-            let message = format!("the model {} has no prompt {:?}; {there}", self.name(), name.unwrap_or_default());
+            let name = beginning(name.unwrap_or_default());
+            let message = format!("the model {} has no prompt {name:?}; {there}", self.name());
             EmbedFault::new(Code::InvalidRequest, message)
         })
     }

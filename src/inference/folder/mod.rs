@@ -1,5 +1,6 @@
 //! A folder that holds a model in the layout of sentence-transformers: what it says of itself, read once and checked.
 
+pub mod bounds;
 mod graph;
 mod identity;
 mod length;

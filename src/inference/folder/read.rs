@@ -1,15 +1,13 @@
 //! Files of a model's folder, read as JSON.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
 use super::FolderFault;
-
-/// Maximum size in bytes of a JSON file of a model.
-const LARGEST: u64 = 16 << 20;
+use super::bounds::SETTINGS;
+use crate::files;
 
 /// A file that has to be there.
 pub(super) fn must<T: DeserializeOwned>(file: &Path, what: &str) -> Result<T, FolderFault> {
@@ -18,15 +16,7 @@ pub(super) fn must<T: DeserializeOwned>(file: &Path, what: &str) -> Result<T, Fo
 
 /// A file that may be there.
 pub(super) fn may<T: DeserializeOwned>(file: &Path) -> Result<Option<T>, FolderFault> {
-    match fs::metadata(file) {
-        // A pipe would be waited for, and a device read for ever.
-        Ok(about) if !about.is_file() => return Err(bad(file, "it is not a plain file")),
-        Ok(about) if about.len() > LARGEST => {
-            return Err(bad(file, format!("it has {} bytes; at most {LARGEST} are read", about.len())));
-        }
-        _ => {}
-    }
-    match fs::read(file) {
+    match files::read(file, SETTINGS) {
         Ok(bytes) => {
             // Editors of other systems begin files with a byte order mark.
             let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);

@@ -6,13 +6,12 @@ use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors};
 
 use super::normalise;
+use crate::files;
+use crate::inference::folder::bounds::LAYER;
 use crate::inference::folder::{Activation, Dense, Step};
 
 /// Added to the variance by PyTorch's `nn.LayerNorm`.
 const EPSILON: f32 = 1e-5;
-
-/// Maximum size in bytes of a layer's weights file.
-const LARGEST: u64 = 1 << 30;
 
 /// A layer with its weights.
 pub(super) enum Layer {
@@ -94,11 +93,7 @@ impl Layer {
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, String> {
-    let about = std::fs::metadata(file).map_err(|why| why.to_string())?;
-    if !about.is_file() || about.len() > LARGEST {
-        return Err(format!("it is not a plain file of at most {LARGEST} bytes"));
-    }
-    std::fs::read(file).map_err(|why| why.to_string())
+    files::read(file, LAYER).map_err(|why| why.to_string())
 }
 
 /// The numbers of a tensor as 32-bit floats.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::engine::Engine;
 use super::event::{Listener, Load};
-use super::fault::{Code, EmbedFault};
+use super::fault::{Code, EmbedFault, beginning};
 use super::folder::FolderFault;
 use memory::Watch;
 pub use memory::resident;
@@ -161,6 +161,7 @@ impl Registry {
         let known = self.models.read().unwrap_or_else(PoisonError::into_inner);
         known.get(name).cloned().ok_or_else(|| {
             let names: Vec<&str> = known.keys().map(String::as_str).take(8).collect();
+            let name = beginning(name);
             EmbedFault::new(Code::ModelNotFound, format!("no model {name:?}; there are: {}", names.join(", ")))
         })
     }

@@ -8,15 +8,12 @@ use std::sync::{Arc, OnceLock};
 
 use tokenizers::{PostProcessor, Tokenizer, TruncationDirection, TruncationParams};
 
-use super::folder::ModelFolder;
+use super::folder::{ModelFolder, bounds};
 
 /// Bytes of a text that are looked at first, for each token that the model reads: most texts have fewer bytes to a token.
 const BYTES: usize = 16;
 /// So many times more are looked at when those gave too few tokens.
 const MORE: usize = 8;
-
-/// A tokenizer's file is no larger; those with 250,000 pieces have 17 MB.
-const LARGEST: u64 = 512 << 20;
 
 /// Which end of a text that is too long is cut off.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -65,8 +62,8 @@ impl TextTokenizer {
     pub fn read(folder: &ModelFolder) -> Result<Self, String> {
         let file = &folder.tokenizer;
         let about = std::fs::metadata(file).map_err(|bad| format!("{}: {bad}", file.display()))?;
-        if !about.is_file() || about.len() > LARGEST {
-            return Err(format!("{} is not a plain file of at most {LARGEST} bytes", file.display()));
+        if !about.is_file() || about.len() > bounds::TOKENIZER {
+            return Err(format!("{} is not a regular file of at most {} bytes", file.display(), bounds::TOKENIZER));
         }
         // The library panics on some files.
         let read = catch_unwind(|| Tokenizer::from_file(file));

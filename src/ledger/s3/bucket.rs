@@ -15,6 +15,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use jiff::Timestamp;
 
 use crate::ledger::error::{Cause, LedgerError};
+use crate::resource::words;
 
 /// Tries of one call. Each write is on a condition or names its content, so that a second one after a lost answer does no
 /// harm: here the SDK tries again by itself, nobody else does.
@@ -168,7 +169,8 @@ impl Bucket {
         client.clone()
     }
 
-    /// The region that the bucket is in, when an answer says that it is another one than the client's.
+    /// The region that the bucket is in, when an answer says that it is another one than the client's. An answer that names
+    /// something else than a region is told as the refusal that it is: a client for it would panic.
     async fn region_said<E>(&self, client: &Client, bad: &SdkError<E, HttpResponse>) -> Option<String>
     where
         E: ProvideErrorMetadata,
@@ -177,7 +179,7 @@ impl Bucket {
         let elsewhere = matches!(raw.status().as_u16(), 301 | 302 | 307)
             || matches!(bad.code(), Some("AuthorizationHeaderMalformed" | "IllegalLocationConstraintException"));
         let now = client.config().region().map(ToString::to_string);
-        let other = |region: &String| Some(region) != now.as_ref();
+        let other = |region: &String| Some(region) != now.as_ref() && words::region(region);
         let header = raw.headers().get(REGION).map(str::to_owned);
         if !elsewhere {
             return None;

@@ -69,7 +69,7 @@ impl Provider for BucketPolicies {
         let ours = known(&spec, None);
         let others: Vec<Value> = statements(&held).into_iter().filter(|one| !is_among(&ours, one)).collect();
         if others.is_empty() {
-            let answer = self.clients.s3(&spec.region).delete_bucket_policy().bucket(&spec.bucket).send().await;
+            let answer = self.clients.s3(&spec.region)?.delete_bucket_policy().bucket(&spec.bucket).send().await;
             optional(answer.map_err(|bad| fault_of("s3", "DeleteBucketPolicy", bad)))?;
             return Ok(Gone::Gone);
         }
@@ -90,7 +90,7 @@ impl Provider for BucketPolicies {
 
 impl BucketPolicies {
     async fn held(&self, spec: &BucketPolicySpec) -> Result<Option<Value>, Fault> {
-        let answer = self.clients.s3(&spec.region).get_bucket_policy().bucket(&spec.bucket).send().await;
+        let answer = self.clients.s3(&spec.region)?.get_bucket_policy().bucket(&spec.bucket).send().await;
         let answer = optional(answer.map_err(|bad| fault_of("s3", "GetBucketPolicy", bad)))?;
         // A policy that is not JSON stays text, so that it differs from the plan.
         let parsed = |text: String| serde_json::from_str(&text).unwrap_or(Value::String(text));
@@ -109,7 +109,7 @@ impl BucketPolicies {
     }
 
     async fn write(&self, spec: &BucketPolicySpec, policy: &Value) -> Result<(), Fault> {
-        let call = self.clients.s3(&spec.region).put_bucket_policy().bucket(&spec.bucket).policy(policy.to_string());
+        let call = self.clients.s3(&spec.region)?.put_bucket_policy().bucket(&spec.bucket).policy(policy.to_string());
         call.send().await.map(drop).map_err(|bad| fault_of("s3", "PutBucketPolicy", bad))
     }
 }

@@ -204,7 +204,7 @@ impl Certificates {
     }
 
     /// The client of the region that an ARN names, else of the plan's: after a change of region the old one is meant.
-    fn at(&self, spec: &CertificateSpec, id: Option<&str>) -> Client {
+    fn at(&self, spec: &CertificateSpec, id: Option<&str>) -> Result<Client, Fault> {
         let named = id.and_then(|arn| arn.split(':').nth(3)).filter(|region| !region.is_empty());
         self.clients.acm(named.unwrap_or(&spec.region))
     }
@@ -214,7 +214,7 @@ impl Certificates {
 impl Provider for Certificates {
     async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
         let wanted: CertificateSpec = subject.typed()?;
-        let client = self.at(&wanted, subject.id);
+        let client = self.at(&wanted, subject.id)?;
         let got = match subject.id {
             Some(arn) => describe(&client, arn).await?.map(|detail| (arn.to_owned(), detail)),
             None => find(&client, subject, &wanted, false).await?,
@@ -234,7 +234,7 @@ impl Provider for Certificates {
 
     async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
         let spec: CertificateSpec = subject.typed()?;
-        let client = self.clients.acm(&spec.region);
+        let client = self.clients.acm(&spec.region)?;
         // The service's idempotency ends after an hour; the tags do not. No look when this run just had one.
         let standing = if subject.seen_absent { None } else { find(&client, subject, &spec, true).await? };
         if let Some((arn, detail)) = standing {
@@ -252,7 +252,7 @@ impl Provider for Certificates {
     async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
         let spec: CertificateSpec = subject.typed()?;
         if let Some((add, remove)) = tag_change(subject, &spec.tags, fields) {
-            let client = self.at(&spec, Some(&found.id));
+            let client = self.at(&spec, Some(&found.id))?;
             let call = client.add_tags_to_certificate().certificate_arn(&found.id).set_tags(Some(sdk_tags(add)?));
             call.send().await.map_err(|bad| fault_of("acm", "AddTagsToCertificate", bad))?;
             if !remove.is_empty() {
@@ -268,7 +268,7 @@ impl Provider for Certificates {
 
     async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
         let spec: CertificateSpec = subject.typed()?;
-        let client = self.at(&spec, subject.id);
+        let client = self.at(&spec, subject.id)?;
         let arn = match subject.id {
             Some(arn) => Some(arn.to_owned()),
             None => find(&client, subject, &spec, true).await?.map(|(arn, _)| arn),
@@ -295,7 +295,7 @@ impl Provider for Certificates {
         };
         let begun = self.waits.since(arn);
         let not_yet = |word: &str, pause| Settled::NotYet(word.to_owned(), Duration::from_millis(pause));
-        let Some(detail) = describe(&self.at(&spec, subject.id), arn).await? else {
+        let Some(detail) = describe(&self.at(&spec, subject.id)?, arn).await? else {
             return Ok(not_yet("not shown yet", 500));
         };
         let known = attributes(arn, &detail);

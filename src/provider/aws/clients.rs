@@ -14,7 +14,7 @@ use super::gate::{Gate, Permission};
 use super::pace::Pace;
 use super::repeats;
 use super::validation::CERTIFICATE_WAIT;
-use crate::resource::{Class, Fault};
+use crate::resource::{Class, Fault, words};
 
 /// CloudFront, Route 53, IAM and Lambda@Edge have their control plane here.
 pub const GLOBAL: &str = "us-east-1";
@@ -146,27 +146,36 @@ impl Clients {
         self.gate.ask(permission);
     }
 
+    /// The configuration for a region that was checked.
     fn at(&self, region: &str) -> SdkConfig {
         self.shared.to_builder().region(Region::new(region.to_owned())).build()
     }
 
     /// S3 in a region.
-    pub fn s3(&self, region: &str) -> aws_sdk_s3::Client {
-        regional!(self.s3, region, {
+    ///
+    /// # Errors
+    /// When no client can be made for it: it is not the name of a region.
+    pub fn s3(&self, region: &str) -> Result<aws_sdk_s3::Client, Fault> {
+        need_region("s3", region)?;
+        Ok(regional!(self.s3, region, {
             let config = patient!(@config aws_sdk_s3, &self.at(region), self.endpoints, Service::S3);
             aws_sdk_s3::Client::from_conf(self.addressed(config).build())
-        })
+        }))
     }
 
     /// S3 in a region, for the journal and its lease: who lost it must still be able to look who holds it.
-    pub fn state_s3(&self, region: &str) -> aws_sdk_s3::Client {
+    ///
+    /// # Errors
+    /// As [`s3`](Self::s3).
+    pub fn state_s3(&self, region: &str) -> Result<aws_sdk_s3::Client, Fault> {
+        need_region("s3", region)?;
         let mut config = aws_sdk_s3::config::Builder::from(&self.at(region));
         config.set_endpoint_url(self.endpoints.url(Service::S3));
         let config = match &self.ungated {
             Some(http) => config.http_client(http.clone()),
             None => config,
         };
-        aws_sdk_s3::Client::from_conf(self.addressed(config).build())
+        Ok(aws_sdk_s3::Client::from_conf(self.addressed(config).build()))
     }
 
     /// What only AWS has is not asked of others: a host for each bucket, and checksums in trailers.
@@ -181,20 +190,34 @@ impl Clients {
     }
 
     /// Lambda in a region.
-    pub fn lambda(&self, region: &str) -> aws_sdk_lambda::Client {
-        regional!(self.lambda, region, patient!(aws_sdk_lambda, &self.at(region), self.endpoints, Service::Lambda))
+    ///
+    /// # Errors
+    /// As [`s3`](Self::s3).
+    pub fn lambda(&self, region: &str) -> Result<aws_sdk_lambda::Client, Fault> {
+        need_region("lambda", region)?;
+        Ok(regional!(self.lambda, region, {
+            patient!(aws_sdk_lambda, &self.at(region), self.endpoints, Service::Lambda)
+        }))
     }
 
     /// ACM in a region.
-    pub fn acm(&self, region: &str) -> aws_sdk_acm::Client {
-        regional!(self.acm, region, patient!(aws_sdk_acm, &self.at(region), self.endpoints, Service::Acm))
+    ///
+    /// # Errors
+    /// As [`s3`](Self::s3).
+    pub fn acm(&self, region: &str) -> Result<aws_sdk_acm::Client, Fault> {
+        need_region("acm", region)?;
+        Ok(regional!(self.acm, region, patient!(aws_sdk_acm, &self.at(region), self.endpoints, Service::Acm)))
     }
 
     /// Elastic Load Balancing in a region.
-    pub fn elb(&self, region: &str) -> aws_sdk_elasticloadbalancingv2::Client {
-        regional!(self.elb, region, {
+    ///
+    /// # Errors
+    /// As [`s3`](Self::s3).
+    pub fn elb(&self, region: &str) -> Result<aws_sdk_elasticloadbalancingv2::Client, Fault> {
+        need_region("elbv2", region)?;
+        Ok(regional!(self.elb, region, {
             patient!(aws_sdk_elasticloadbalancingv2, &self.at(region), self.endpoints, Service::Elb)
-        })
+        }))
     }
 
     /// Route 53, after waiting for a place under the account's request rate (5 a second, R53 "Limits").
@@ -235,5 +258,50 @@ impl Clients {
     /// The region for calls that name none, as the SDK resolved it.
     pub fn region(&self) -> Option<&str> {
         self.shared.region().map(Region::as_ref)
+    }
+}
+
+/// Refuses what is not the name of a region, on which a client of the SDK panics. Settings, plans and specs were checked before
+/// (`Subject::typed`), so this one stands in an ARN of the journal, is one of those that are searched, or is an answer of AWS.
+fn need_region(service: &str, region: &str) -> Result<(), Fault> {
+    if words::region(region) {
+        return Ok(());
+    }
+    let shown: String = region.chars().take(64).collect();
+    let problem = format!(
+        "the journal or an answer of the service names the region {shown:?}, which is not the name of an AWS region"
+    );
+    Err(Fault::new(Class::Refused, service, "connect", "InvalidRegion", problem).next(
+        "look for it with akidb-edge state show; if the journal was edited, put an undamaged copy back: akidb-edge state \
+         push FILE --stack STACK --force",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_config::BehaviorVersion;
+    use aws_smithy_async::time::SystemTimeSource;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_a_region_gets_no_client() {
+        let shared = SdkConfig::builder().behavior_version(BehaviorVersion::latest());
+        let clients = Clients::with_config(shared.time_source(SystemTimeSource::new()).build(), &Access::default());
+        for bad in ["us-east-1\u{1}", "us east 1", "", "eu-central-1\n", "a/b", "a\u{202e}b", "x.example.com#"] {
+            let faults = [
+                clients.s3(bad).err(),
+                clients.state_s3(bad).err(),
+                clients.lambda(bad).err(),
+                clients.acm(bad).err(),
+                clients.elb(bad).err(),
+            ];
+            for fault in faults {
+                let fault = fault.expect(bad);
+                assert_eq!((fault.class, fault.code.as_str()), (Class::Refused, "InvalidRegion"));
+                assert!(fault.message.contains("not the name of an AWS region"), "{fault}");
+            }
+        }
+        assert!(clients.s3("us-east-1").is_ok() && clients.acm("eu-central-1").is_ok());
     }
 }

@@ -7,7 +7,7 @@ use aws_config::identity::IdentityCache;
 use aws_config::{BehaviorVersion, Region};
 use aws_smithy_types::timeout::TimeoutConfig;
 
-use super::account::{Account, Endpoints, Place, Service};
+use super::account::{Account, Endpoints, Place, Service, checked_region};
 use super::clients::{Access, Clients};
 use super::credentials::{Keyring, Means, Person, region_of_instance};
 use super::gate::Gate;
@@ -74,13 +74,14 @@ impl Clients {
 
 async fn region(account: &Account, access: &Access, wire: &Wire) -> Result<Place, Fault> {
     if let Some(name) = &access.region {
-        return Ok(Place { name: name.clone(), setting: "the caller".to_owned() });
+        return checked_region(name, "the region that the caller names".to_owned());
     }
     if let Some(place) = &account.region {
         return Ok(place.clone());
     }
     match region_of_instance(account, wire).await? {
-        Some(name) => Ok(Place { name, setting: "the instance metadata service".to_owned() }),
+        Some(name) => checked_region(&name, "the instance metadata service".to_owned())
+            .map_err(|fault| fault.next("set AWS_REGION, or region in ~/.aws/config")),
         None => Err(wrong(
             "NoRegion",
             "no AWS region is configured",

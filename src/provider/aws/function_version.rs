@@ -36,7 +36,7 @@ impl FunctionVersions {
 impl Provider for FunctionVersions {
     async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
         let wanted: FunctionVersionSpec = subject.typed()?;
-        let client = self.clients.lambda(&wanted.region);
+        let client = self.clients.lambda(&wanted.region)?;
         let seen = match subject.id.and_then(number) {
             Some(version) => by_number(&client, &wanted.function, version).await?,
             None => newest(&client, &wanted).await?,
@@ -48,7 +48,7 @@ impl Provider for FunctionVersions {
     /// distribution goes back to an ARN whose code is at the edge already. Nothing is listed when this run just looked.
     async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
         let spec: FunctionVersionSpec = subject.typed()?;
-        let client = self.clients.lambda(&spec.region);
+        let client = self.clients.lambda(&spec.region)?;
         if !subject.seen_absent
             && let Some(seen) = newest(&client, &spec).await?
         {
@@ -96,7 +96,7 @@ impl Provider for FunctionVersions {
 
     async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
         let spec: FunctionVersionSpec = subject.typed()?;
-        let client = self.clients.lambda(&spec.region);
+        let client = self.clients.lambda(&spec.region)?;
         let version = match subject.id.and_then(number) {
             Some(version) => version.to_owned(),
             None => match newest(&client, &spec).await? {
@@ -114,7 +114,7 @@ impl Provider for FunctionVersions {
         let Some(version) = subject.id.and_then(number).filter(|_| !known) else {
             return Ok(Settled::Ready(Attributes::new()));
         };
-        let client = self.clients.lambda(&spec.region);
+        let client = self.clients.lambda(&spec.region)?;
         let call = client.get_function_configuration().function_name(&spec.function).qualifier(version);
         let answer = call.send().await.map_err(|bad| fault_of("lambda", "GetFunctionConfiguration", bad))?;
         let reason = answer.state_reason().unwrap_or("no reason given");

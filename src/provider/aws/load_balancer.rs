@@ -95,7 +95,7 @@ async fn by_tags(client: &Client, spec: &LoadBalancerSpec) -> Result<Option<Load
 impl Provider for LoadBalancers {
     async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
         let spec: LoadBalancerSpec = subject.typed()?;
-        let client = self.clients.elb(&spec.region);
+        let client = self.clients.elb(&spec.region)?;
         let balancer = match spec.name.as_deref() {
             Some(name) => by_name(&client, name).await?,
             None if spec.tags.is_empty() => {

@@ -50,7 +50,7 @@ async fn marked<'a>(
 
 /// Buckets.
 pub async fn buckets(clients: &Clients, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
-    let client = clients.s3(GLOBAL);
+    let client = clients.s3(GLOBAL)?;
     let (mut all, mut token) = (Vec::new(), None);
     loop {
         // S3 tells the regions only when some parameter is set.
@@ -64,9 +64,9 @@ pub async fn buckets(clients: &Clients, search: &Search<'_>) -> Result<Vec<Owned
         }
     }
     let asked = all.into_iter().map(|(region, name)| {
-        let call = clients.s3(&region).get_bucket_tagging().bucket(&name);
+        let call = clients.s3(&region).map(|client| client.get_bucket_tagging().bucket(&name));
         let tags = async move {
-            let answer = call.send().await.map_err(|bad| fault_of("s3", "GetBucketTagging", bad))?;
+            let answer = call?.send().await.map_err(|bad| fault_of("s3", "GetBucketTagging", bad))?;
             Ok(answer.tag_set.into_iter().map(|tag| (tag.key, tag.value)).collect())
         };
         (name, tags.boxed())
@@ -78,7 +78,7 @@ pub async fn buckets(clients: &Clients, search: &Search<'_>) -> Result<Vec<Owned
 pub async fn functions(clients: &Clients, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
     let mut all = Vec::new();
     for region in search.regions {
-        let client = clients.lambda(region);
+        let client = clients.lambda(region)?;
         let mut marker = None;
         loop {
             let page = client.list_functions().set_marker(marker).send().await;
@@ -155,7 +155,7 @@ pub async fn distributions(clients: &Clients, search: &Search<'_>) -> Result<Vec
 pub async fn certificates(clients: &Clients, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
     let mut all = Vec::new();
     for region in search.regions {
-        let client = clients.acm(region);
+        let client = clients.acm(region)?;
         let arns = super::certificate::every(&client).await?;
         all.extend(arns.into_iter().map(|arn| (client.clone(), arn)));
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use base64::Engine as _;
@@ -13,6 +14,7 @@ use subtle::ConstantTimeEq;
 use super::rate::Bucket;
 use crate::serve::files::read_text;
 use crate::serve::http::request::is_sane;
+use crate::serve::watch::Look;
 
 /// A key, known by its hash.
 #[derive(Debug)]
@@ -37,16 +39,23 @@ type Table = HashMap<[u8; 8], Vec<Arc<Key>>>;
 pub struct KeyRing {
     file: PathBuf,
     table: ArcSwap<Table>,
+    /// At the last look the file held no key.
+    emptied: AtomicBool,
 }
 
 impl KeyRing {
     /// Reads a file of keys.
     ///
     /// # Errors
-    /// It cannot be read, or the first line that is none.
+    /// It cannot be read, holds no key, or the first line that is none.
     pub fn open(file: &Path) -> Result<Self, String> {
-        let table = read(file)?;
-        Ok(Self { file: file.to_owned(), table: ArcSwap::from_pointee(by_hash(table)) })
+        let keys = text(file).and_then(|text| keys(file, &text))?;
+        if keys.is_empty() {
+            let name = file.display();
+            return Err(format!("{name}, line 1: it holds no key; akidb-edge serve --new-api-key NAME makes one"));
+        }
+        let table = ArcSwap::from_pointee(by_hash(keys));
+        Ok(Self { file: file.to_owned(), table, emptied: AtomicBool::new(false) })
     }
 
     /// The file.
@@ -54,12 +63,33 @@ impl KeyRing {
         &self.file
     }
 
-    /// Reads the file again; a broken one changes nothing. Says how many keys there are.
-    ///
-    /// # Errors
-    /// As [`KeyRing::open`].
-    pub fn reload(&self) -> Result<usize, String> {
-        let mut keys = read(&self.file)?;
+    /// Reads the file again. One that is wrong or cannot be read changes nothing. One that holds no key at two looks in a row takes
+    /// all keys back; at the first one, somebody may just be writing it.
+    pub fn reload(&self) -> Look {
+        let emptied = self.emptied.swap(false, Ordering::Relaxed);
+        let text = match text(&self.file) {
+            Ok(text) => text,
+            Err(why) => return Look::Unread(why),
+        };
+        match keys(&self.file, &text) {
+            Err(why) => Look::Kept(why),
+            Ok(keys) if !keys.is_empty() => Look::Read(format!("{} keys", self.take(keys))),
+            Ok(none) => {
+                self.emptied.store(true, Ordering::Relaxed);
+                let name = self.file.display();
+                if !emptied {
+                    return Look::Unread(format!(
+                        "{name} holds no key; if it holds none at the next look, no key is accepted"
+                    ));
+                }
+                self.take(none);
+                Look::Doubtful(format!("{name} holds no key: whoever needs one is refused"))
+            }
+        }
+    }
+
+    /// Puts these keys in the place of the old ones; how many they are.
+    fn take(&self, mut keys: Vec<Key>) -> usize {
         let old = self.table.load();
         let before: HashMap<&str, &Arc<Key>> = old.values().flatten().map(|key| (key.name.as_str(), key)).collect();
         for key in &mut keys {
@@ -70,7 +100,7 @@ impl KeyRing {
         }
         let count = keys.len();
         self.table.store(Arc::new(by_hash(keys)));
-        Ok(count)
+        count
     }
 
     /// The key that a bearer token is. Only hashes are compared, in constant time: neither tells anything about a key.
@@ -103,9 +133,12 @@ fn by_hash(keys: Vec<Key>) -> Table {
     table
 }
 
-fn read(file: &Path) -> Result<Vec<Key>, String> {
-    let text = read_text(file).map_err(|why| format!("{}: {why}", file.display()))?;
-    parse(&text).map_err(|why| format!("{}, {why}", file.display()))
+fn text(file: &Path) -> Result<String, String> {
+    read_text(file).map_err(|why| format!("{}: {why}", file.display()))
+}
+
+fn keys(file: &Path, text: &str) -> Result<Vec<Key>, String> {
+    parse(text).map_err(|why| format!("{}, {why}", file.display()))
 }
 
 /// Lines `NAME:sha256:HEX[:tenant=T][:rate=N]`; empty lines and those that begin with # say nothing.
@@ -120,9 +153,6 @@ fn parse(text: &str) -> Result<Vec<Key>, String> {
             return Err(format!("line {number}: the same key is there twice"));
         }
         keys.push(key);
-    }
-    if keys.is_empty() {
-        return Err("line 1: it holds no key; akidb-edge serve --new-api-key NAME makes one".to_owned());
     }
     Ok(keys)
 }
@@ -201,11 +231,38 @@ mod tests {
         let known = ring.find(old.as_bytes()).unwrap();
         let bucket = known.bucket.clone();
         std::fs::write(&file, "alice:sha256:beef").unwrap();
-        assert!(ring.reload().is_err() && ring.again(&known).is_some());
+        assert!(matches!(ring.reload(), Look::Kept(_)) && ring.again(&known).is_some());
         std::fs::write(&file, next).unwrap();
-        assert_eq!(ring.reload(), Ok(1));
+        assert_eq!(ring.reload(), Look::Read("1 keys".to_owned()));
         assert!(ring.find(old.as_bytes()).is_none() && ring.again(&known).is_none());
         assert!(Arc::ptr_eq(&ring.find(new.as_bytes()).unwrap().bucket, &bucket));
+    }
+
+    #[test]
+    fn a_file_that_stays_empty_takes_all_keys_back_and_one_that_is_gone_takes_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("keys");
+        let (key, line) = mint("alice").unwrap();
+        std::fs::write(&file, &line).unwrap();
+        let ring = KeyRing::open(&file).unwrap();
+        let there = || ring.find(key.as_bytes()).is_some();
+        std::fs::remove_file(&file).unwrap();
+        for _ in 0..3 {
+            assert!(matches!(ring.reload(), Look::Unread(_)) && there());
+        }
+        // Whoever writes it may have emptied it first.
+        std::fs::write(&file, "").unwrap();
+        assert!(matches!(ring.reload(), Look::Unread(_)) && there());
+        std::fs::write(&file, &line).unwrap();
+        assert!(matches!(ring.reload(), Look::Read(_)) && there());
+        std::fs::write(&file, "# nobody\n\n").unwrap();
+        assert!(matches!(ring.reload(), Look::Unread(_)) && there());
+        assert!(matches!(ring.reload(), Look::Doubtful(_)) && !there());
+        assert!(matches!(ring.reload(), Look::Doubtful(_)) && !there());
+        std::fs::write(&file, &line).unwrap();
+        assert!(matches!(ring.reload(), Look::Read(_)) && there());
+        std::fs::write(&file, "").unwrap();
+        assert!(KeyRing::open(&file).unwrap_err().contains("no key"));
     }
 
     #[test]
@@ -223,7 +280,7 @@ mod tests {
             let why = parse(&format!("# x\n{line}\n")).unwrap_err();
             assert!(why.starts_with("line 2: ") && !why.contains("secret-key"), "{why}");
         }
-        assert!(parse("").is_err());
+        assert!(parse("").unwrap().is_empty());
         assert!(parse(&format!("a:sha256:{hash}\nb:sha256:{hash}")).unwrap_err().contains("twice"));
     }
 }

@@ -179,7 +179,7 @@ impl Gate {
         &self.stop
     }
 
-    /// Lets a request in by its headers. `near` are the places of its connection.
+    /// Lets a request in by its headers. `near` is what belongs to its connection.
     ///
     /// # Errors
     /// No key or a wrong one, too many requests, or the server is stopping and was asked whether it is ready.
@@ -204,8 +204,8 @@ impl Gate {
         }
         let named = match &key {
             Some(key) => key.tenant.as_deref(),
-            // What nobody vouches for is a label like any other, as long as nobody needs a key.
-            None => tenant(&request.headers),
+            // What nobody vouches for is a label like any other, as long as nobody needs a key or a certificate.
+            None => near.holder.as_deref().or_else(|| tenant(&request.headers)),
         };
         Ok(Pass { tenant: self.tenants.of(named), key, kind, slot })
     }

@@ -1,4 +1,7 @@
-//! The places of one connection among those that need no key, so that a single client does not take all of them.
+//! What belongs to one connection: its places among those that need no key, so that a single client does not take all of them, and
+//! what the certificate calls that its client has shown.
+
+use std::sync::Arc;
 
 use super::slots::Slots;
 
@@ -9,9 +12,11 @@ pub const REFUSALS: usize = 128;
 /// Watches of the health of a connection: a client needs one for each service that it calls.
 pub const WATCHES: usize = 8;
 
-/// Places of a connection.
+/// Places of a connection, and whose it is.
 #[derive(Clone, Debug)]
 pub struct Near {
+    /// The holder of the client's certificate, when one was shown.
+    pub holder: Option<Arc<str>>,
     /// For requests of open addresses.
     pub open: Slots,
     /// For refusals that are being sent.
@@ -21,9 +26,9 @@ pub struct Near {
 }
 
 impl Near {
-    /// All free.
+    /// All free, and nobody's.
     pub fn new() -> Self {
-        Self { open: Slots::new(OPEN), refusals: Slots::new(REFUSALS), watches: Slots::new(WATCHES) }
+        Self { holder: None, open: Slots::new(OPEN), refusals: Slots::new(REFUSALS), watches: Slots::new(WATCHES) }
     }
 }
 

@@ -153,6 +153,9 @@ fn the_tenant_of_a_key_cannot_be_changed_by_a_header() {
     let gate = Gate::new(rules(), None, Stop::new(), |_| ());
     assert_eq!(&*gate.admit(&ask("/models", &[("x-tenant", "blue")]), PEER, &Near::new()).unwrap().tenant.0, "blue");
     assert_eq!(&*gate.admit(&ask("/models", &[("x-tenant", "a b")]), PEER, &Near::new()).unwrap().tenant.0, "none");
+    let near = Near { holder: Some("edge-1".into()), ..Near::new() };
+    let named = gate.admit(&ask("/models", &[("x-tenant", "blue")]), PEER, &near).unwrap().tenant;
+    assert_eq!(&*named.0, "edge-1", "whoever has a certificate is whom it names");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use tonic_types::{ErrorDetails, StatusExt};
 use super::proto::EmbedError;
 use crate::inference::fault::{Code, EmbedFault};
 use crate::serve::problem::{Problem, grpc_status};
+use crate::serve::shown;
 
 /// Whose codes they are, in `google.rpc.ErrorInfo`.
 const DOMAIN: &str = "akidb";
@@ -60,7 +61,8 @@ pub fn status(fault: EmbedFault, request_id: &str) -> Status {
     if let Some(pause) = milliseconds(&fault) {
         metadata.insert("grpc-retry-pushback-ms", pause.into());
     }
-    Status::with_error_details_and_metadata(grpc(fault.code), fault.message, details, metadata)
+    let message = shown::message(&fault.message).into_owned();
+    Status::with_error_details_and_metadata(grpc(fault.code), message, details, metadata)
 }
 
 /// What the gate or the door refuses, as the end of a call.
@@ -77,7 +79,7 @@ pub fn refused(problem: &Problem, request_id: &str) -> Status {
         details.set_request_info(request_id, "");
     }
     let code = Grpc::from_i32(grpc_status(problem.status).into());
-    Status::with_error_details_and_metadata(code, problem.message.clone(), details, metadata)
+    Status::with_error_details_and_metadata(code, shown::message(&problem.message).into_owned(), details, metadata)
 }
 
 /// The same as the answer to one message of a stream.
@@ -86,7 +88,7 @@ pub fn told(problem: Problem) -> EmbedError {
         status: grpc_status(problem.status).into(),
         code: problem.code.to_owned(),
         retry_after_ms: problem.retry_after.map(whole_milliseconds),
-        message: problem.message.into_owned(),
+        message: shown::message(&problem.message).into_owned(),
     }
 }
 
@@ -105,7 +107,7 @@ pub fn message(fault: EmbedFault) -> EmbedError {
         status: grpc(fault.code).into(),
         code: fault.code.name().to_owned(),
         retry_after_ms: milliseconds(&fault),
-        message: fault.message,
+        message: shown::message(&fault.message).into_owned(),
     }
 }
 

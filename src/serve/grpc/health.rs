@@ -14,8 +14,10 @@ use super::fault;
 use super::proto::HealthResponse;
 use super::proto::embedding_service_server::SERVICE_NAME;
 use super::proto::health_response::Status as Word;
+use crate::inference::fault::beginning;
 use crate::serve::App;
 use crate::serve::health::{Kind, Readiness};
+use crate::serve::shown;
 use crate::serve::shutdown::{Phase, Stop};
 
 /// How often a client that watches gets a fresh look.
@@ -65,7 +67,10 @@ impl Health for Standing {
     async fn check(&self, request: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
         let service = request.into_inner().service;
         match self.of(&service) {
-            ServingStatus::ServiceUnknown => Err(Status::not_found(format!("no service {service:?} here"))),
+            ServingStatus::ServiceUnknown => {
+                let message = format!("no service {:?} here", beginning(&service));
+                Err(Status::not_found(shown::message(&message)))
+            }
             status => Ok(Response::new(said(status))),
         }
     }

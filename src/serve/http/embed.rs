@@ -19,6 +19,7 @@ use super::fault::Refusal;
 use super::parse::{Texts, invalid, json, side};
 use super::percent;
 use super::request::shows_key;
+use crate::inference::fault::beginning;
 use crate::inference::tokenize::Side;
 use crate::serve::{App, Ask};
 
@@ -187,7 +188,7 @@ fn query(text: &str) -> Result<Query, Refusal> {
             continue;
         }
         if known.contains(&key) {
-            return Err(invalid(format!("{key} is given twice")));
+            return Err(invalid(format!("{} is given twice", beginning(&key))));
         }
         match key.as_str() {
             "model" => query.model = Some(value),
@@ -199,8 +200,8 @@ fn query(text: &str) -> Result<Query, Refusal> {
             "dimensions" => query.dimensions = Some(number(&key, &value)?),
             "encoding" if value == "float" => query.encoding = Encoding::Float,
             "encoding" if value == "base64" => query.encoding = Encoding::Base64,
-            "encoding" => return Err(invalid(format!("encoding is float or base64, not {value:?}"))),
-            _ => return Err(invalid(format!("no parameter {key:?}; there are {PARAMETERS}"))),
+            "encoding" => return Err(invalid(format!("encoding is float or base64, not {:?}", beginning(&value)))),
+            _ => return Err(invalid(format!("no parameter {:?}; there are {PARAMETERS}", beginning(&key)))),
         }
         known.push(key);
     }
@@ -217,12 +218,12 @@ fn flag(key: &str, value: &str) -> Result<bool, Refusal> {
     match value {
         "true" | "1" => Ok(true),
         "false" | "0" => Ok(false),
-        _ => Err(invalid(format!("{key} is true or false, not {value:?}"))),
+        _ => Err(invalid(format!("{key} is true or false, not {:?}", beginning(value)))),
     }
 }
 
 fn number(key: &str, value: &str) -> Result<usize, Refusal> {
-    value.parse().map_err(|_| invalid(format!("{key} is a whole number, not {value:?}")))
+    value.parse().map_err(|_| invalid(format!("{key} is a whole number, not {:?}", beginning(value))))
 }
 
 #[derive(Debug, Serialize)]

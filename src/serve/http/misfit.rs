@@ -5,9 +5,7 @@ use std::borrow::Cow;
 use serde_json::Error;
 
 use super::broken;
-
-/// Letters of what a client sent that are shown.
-const SHOWN: usize = 60;
+use crate::inference::fault::beginning;
 
 /// What the reader says of text that is not JSON, by how it begins, and what a client is told.
 const SYNTAX: &[(&str, &str)] = &[
@@ -32,7 +30,7 @@ const ESCAPE: &str = "the text holds an escape that JSON does not have; a backsl
 /// outermost object, and `?` stands in place of a name that cannot be read.
 pub fn words(path: &str, why: &Error, body: &[u8]) -> String {
     let path = path.strip_suffix(".?").unwrap_or(path);
-    let place = Some(path).filter(|path| ![".", "?"].contains(path)).map(shown);
+    let place = Some(path).filter(|path| ![".", "?"].contains(path)).map(beginning);
     let reason = reason(why);
     if why.is_data() { misfit(place.as_deref(), &reason) } else { syntax(place.as_deref(), &reason, why, body) }
 }
@@ -76,7 +74,7 @@ fn misfit(place: Option<&str>, reason: &str) -> String {
 fn unknown(rest: &str) -> String {
     let (name, known) = rest.rsplit_once("`, expected ").unwrap_or((rest, ""));
     let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
-    format!("{:?} is not a field of this address; its fields are {}", shown(name), known.join(", "))
+    format!("{:?} is not a field of this address; its fields are {}", beginning(name), known.join(", "))
 }
 
 fn wanted_in_json(wanted: &str) -> &str {
@@ -96,7 +94,7 @@ fn wanted_in_json(wanted: &str) -> &str {
 
 fn came_in_json(came: &str) -> Cow<'_, str> {
     if let Some(text) = came.strip_prefix("string \"").and_then(|rest| rest.strip_suffix('"')) {
-        return format!("the string \"{}\"", shown(text)).into();
+        return format!("the string \"{}\"", beginning(text)).into();
     }
     match came {
         "sequence" => "a list".into(),
@@ -115,14 +113,6 @@ fn syntax(place: Option<&str>, reason: &str, why: &Error, body: &[u8]) -> String
     let meant = SYNTAX.iter().find(|(begins, _)| reason.starts_with(*begins)).map_or(ESCAPE, |(_, meant)| *meant);
     let byte = broken::stopped(body, why.line(), why.column());
     format!("{here}: {meant} (byte {byte} of the body)")
-}
-
-/// What a client sent, as far as it is shown.
-fn shown(text: &str) -> Cow<'_, str> {
-    match text.char_indices().nth(SHOWN) {
-        Some((at, _)) => format!("{}…", &text[..at]).into(),
-        None => text.into(),
-    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::fault::Refusal;
 use super::parse::invalid;
 use super::percent;
 use super::ranged;
-use crate::inference::fault::{Code, EmbedFault};
+use crate::inference::fault::{Code, EmbedFault, beginning};
 use crate::serve::App;
 use crate::serve::offline::{self, ModelFile};
 use crate::serve::problem::Problem;
@@ -75,8 +75,10 @@ pub async fn one(
 ) -> Result<Response, Refusal> {
     let wanted = wanted(query.as_deref().unwrap_or_default())?;
     let known = app.embedder.registry().list().into_iter().find(|model| model.name == name);
-    let missing =
-        || EmbedFault::new(Code::ModelNotFound, format!("no model {name:?}; GET /api/v1/models/offline lists them"));
+    let missing = || {
+        let message = format!("no model {:?}; GET /api/v1/models/offline lists them", beginning(&name));
+        EmbedFault::new(Code::ModelNotFound, message)
+    };
     let found = files(&app, known.ok_or_else(missing)?.source.folder).await.map_err(unreadable)?;
     let file = match &wanted {
         Some(wanted) => found.iter().find(|file| file.name == *wanted),
@@ -84,7 +86,7 @@ pub async fn one(
     };
     let file = file.ok_or_else(|| {
         let names: Vec<&str> = found.iter().map(|file| file.name.as_str()).collect();
-        let wanted = wanted.as_deref().unwrap_or("graph");
+        let wanted = beginning(wanted.as_deref().unwrap_or("graph"));
         Problem::new(
             StatusCode::NOT_FOUND,
             "FILE_NOT_FOUND",
@@ -103,7 +105,7 @@ fn wanted(query: &str) -> Result<Option<String>, Refusal> {
     let mut wanted = None;
     for (name, value) in percent::pairs(query).ok_or_else(|| invalid("the query is not UTF-8"))? {
         if name != "file" || wanted.is_some() {
-            return Err(invalid(format!("parameter {name:?}: there is file, once")));
+            return Err(invalid(format!("parameter {:?}: there is file, once", beginning(&name))));
         }
         wanted = Some(value);
     }

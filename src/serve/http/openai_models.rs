@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::fault::Refusal;
-use crate::inference::fault::{Code, EmbedFault};
+use crate::inference::fault::{Code, EmbedFault, beginning};
 use crate::serve::App;
 
 /// Who owns what nobody else does.
@@ -55,6 +55,9 @@ pub async fn list(State(app): State<Arc<App>>) -> Response {
 /// One of them; its name may have slashes.
 pub async fn one(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Response, Refusal> {
     let found = names(&app).into_iter().find(|named| named.id == id);
-    let missing = || EmbedFault::new(Code::ModelNotFound, format!("no model {id:?}; GET /v1/models lists them"));
+    let missing = || {
+        let message = format!("no model {:?}; GET /v1/models lists them", beginning(&id));
+        EmbedFault::new(Code::ModelNotFound, message)
+    };
     Ok(Json(found.ok_or_else(missing)?).into_response())
 }

@@ -212,6 +212,7 @@ pub fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, 
     let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
     if !is_json(kind) {
         let kind = String::from_utf8_lossy(kind);
+        let kind = beginning(&kind);
         let message =
             format!("the body is {kind:?}, and application/json is taken: send it with content-type: application/json");
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message).into());
@@ -265,7 +266,7 @@ pub fn side(name: Option<&str>) -> Result<Option<Side>, Refusal> {
         None => Ok(None),
         Some(name) if name.eq_ignore_ascii_case("right") => Ok(Some(Side::End)),
         Some(name) if name.eq_ignore_ascii_case("left") => Ok(Some(Side::Beginning)),
-        Some(name) => Err(invalid(format!("truncation_direction is left or right, not {name:?}"))),
+        Some(name) => Err(invalid(format!("truncation_direction is left or right, not {:?}", beginning(name)))),
     }
 }
 
@@ -335,6 +336,31 @@ mod tests {
         .collect();
         insta::assert_snapshot!(said.join("\n"));
         assert!(read(&format!("{{\"inputs\": {}", "[".repeat(100_000))).unwrap_err().contains("inputs[0]"));
+    }
+
+    #[test]
+    fn of_what_a_client_made_up_the_beginning_is_repeated() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Strict {
+            #[serde(rename = "normalize")]
+            _normalize: Option<bool>,
+        }
+        let read = |body: &str| json::<Strict>(&HeaderMap::new(), body.as_bytes()).unwrap_err().0.message.into_owned();
+        let long = "x".repeat(1 << 20);
+        let field = read(&format!("{{\"{long}\": 1}}"));
+        assert!(
+            field.contains(&format!("{}…\" is not a field of this address; its fields are normalize", "x".repeat(60))),
+            "{field}"
+        );
+        let value = read(&format!("{{\"normalize\": \"{long}\"}}"));
+        assert!(
+            value.starts_with("normalize must be true or false, not the string \"xxx") && value.ends_with("…\""),
+            "{value}"
+        );
+        assert!(field.len() < 300 && value.len() < 300);
+        let backticks = read(&format!("{{\"{}\": 1}}", "`, expected ".repeat(100_000)));
+        assert!(backticks.len() < 300, "{}", backticks.len());
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::registry::Registry;
 
+use crate::serve::shown;
+
 /// One of two formats.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Format {
@@ -32,13 +34,15 @@ impl Format {
     }
 }
 
-/// All registries one after another.
+/// All registries one after another. The library escapes backslashes, quotes and line feeds of labels; models have names that
+/// others gave them, and what else moves the cursor of whoever reads is written out as in the log.
 pub fn write(registries: &[&Registry], format: Format) -> String {
     let mut text = String::with_capacity(32 << 10);
     for registry in registries {
         // Writing into a string cannot fail.
         let _ = encode_registry(&mut text, registry);
     }
+    let mut text = shown::labels(text);
     match format {
         Format::Open => {
             let _ = encode_eof(&mut text);
@@ -82,6 +86,24 @@ mod tests {
             assert_eq!(Format::wanted(Some(other)), Format::Plain, "{other}");
         }
         assert_eq!(Format::wanted(None), Format::Plain);
+    }
+
+    #[test]
+    fn labels_move_no_cursor() {
+        use prometheus_client::metrics::family::Family;
+        use prometheus_client::metrics::gauge::Gauge;
+
+        let name = "a\u{1b}[2K\r\n\"\\\u{9b}\u{202e}";
+        let family: Family<Vec<(String, String)>, Gauge> = Family::default();
+        family.get_or_create(&vec![("model".to_owned(), name.to_owned())]).set(1);
+        let mut registry = Registry::default();
+        registry.register("b", "Words", family.clone());
+        for format in [Format::Open, Format::Plain] {
+            let text = write(&[&registry], format);
+            assert!(!text.chars().any(|letter| shown::is_hidden(letter) && letter != '\n'), "{text:?}");
+            let value = r#"{model="a\\u{1b}[2K\\r\n\"\\\\u{9b}\\u{202e}"} 1"#;
+            assert!(text.lines().any(|line| line == format!("b{value}")), "{text}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 use super::stage::Part;
 use super::wanted::Entry;
+use crate::resource::words;
 
 /// A pointer is not longer.
 const LONGEST: u64 = 1 << 20;
@@ -67,14 +68,17 @@ pub enum Origin {
 
 impl Origin {
     /// Opens it; the bucket by the usual AWS environment.
-    pub async fn open(from: &From) -> Self {
-        match from {
+    ///
+    /// # Errors
+    /// The environment or the profile names something else than a region.
+    pub async fn open(from: &From) -> Result<Self, String> {
+        Ok(match from {
             From::Folder(folder) => Self::Folder(folder.clone()),
             From::Bucket { bucket, prefix } => {
                 let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-                Self::Bucket(client().await, bucket.clone(), prefix)
+                Self::Bucket(client().await?, bucket.clone(), prefix)
             }
-        }
+        })
     }
 
     /// All files, in one request for each thousand.
@@ -189,7 +193,7 @@ impl Origin {
     }
 }
 
-async fn client() -> Client {
+async fn client() -> Result<Client, String> {
     let endpoint =
         std::env::var("AWS_ENDPOINT_URL_S3").or_else(|_| std::env::var("AWS_ENDPOINT_URL")).unwrap_or_default();
     let builder = aws_smithy_http_client::Builder::new();
@@ -203,8 +207,20 @@ async fn client() -> Client {
         TimeoutConfig::builder().connect_timeout(Duration::from_secs(5)).read_timeout(Duration::from_secs(30));
     let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http).timeout_config(patience.build());
     let config = loader.load().await;
+    need_region(config.region().map(|region| region.as_ref()))?;
     let config = aws_sdk_s3::config::Builder::from(&config).force_path_style(!endpoint.is_empty());
-    Client::from_conf(config.build())
+    Ok(Client::from_conf(config.build()))
+}
+
+/// Refuses what is not the name of a region, on which a client of the SDK panics. That there is none is told with the first
+/// request.
+fn need_region(region: Option<&str>) -> Result<(), String> {
+    match region.filter(|region| !words::region(region)) {
+        Some(other) => Err(format!(
+            "AWS_REGION, or region of the AWS profile, is {other:?}, which is not the name of an AWS region"
+        )),
+        None => Ok(()),
+    }
 }
 
 /// What S3 says, for a person. A missing answer is told with its cause.
@@ -264,7 +280,16 @@ fn walk(root: &Path, below: &str, deep: usize, found: &mut Vec<Entry>) -> std::i
 
 #[cfg(test)]
 mod tests {
-    use super::{From, Origin};
+    use super::{From, Origin, need_region};
+
+    #[test]
+    fn a_region_of_the_environment_that_is_none_is_named() {
+        assert!(need_region(None).is_ok() && need_region(Some("eu-central-1")).is_ok());
+        for bad in ["eu-central-1\u{1}", "eu central", ""] {
+            let why = need_region(Some(bad)).unwrap_err();
+            assert!(why.contains("AWS_REGION") && !why.contains('\u{1}'), "{why}");
+        }
+    }
 
     #[tokio::test]
     async fn what_leads_out_of_a_folder_is_not_listed() {

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 pub use description::{ConnectionDescription, Described};
 pub use endpoints::{Endpoints, Service};
 pub use profiles::Profiles;
-pub use region::Place;
+pub use region::{Place, checked as checked_region};
 pub use source::{Role, Source, Sso, program};
 
 use super::clients::GLOBAL;

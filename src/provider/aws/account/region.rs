@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Profiles;
 use crate::provider::network::{Environment, wrong};
-use crate::resource::Fault;
+use crate::resource::{Fault, words};
 
 /// A region and the setting that named it.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -28,14 +28,12 @@ pub fn of(environment: &Environment, profiles: &Profiles) -> Result<Option<Place
     profiles.get("region").map(|name| checked(name, profiles.setting("region"))).transpose()
 }
 
-/// A name that may be one of a region: the AWS CLI takes a label of a host name.
+/// A name that may be one of a region, with the setting that named it.
 ///
 /// # Errors
 /// When it is not.
 pub fn checked(name: &str, setting: String) -> Result<Place, Fault> {
-    let letters = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    let ends = !name.starts_with('-') && !name.ends_with('-');
-    if letters && ends && (1..=63).contains(&name.len()) && !name.bytes().all(|byte| byte.is_ascii_digit()) {
+    if words::region(name) {
         return Ok(Place { name: name.to_owned(), setting });
     }
     Err(wrong(

@@ -74,7 +74,7 @@ impl Provider for Buckets {
         let mut wanted: BucketSpec = subject.typed()?;
         // A plan that names another region speaks of the bucket that is there: no region but its own would answer.
         wanted.region = home(subject, "name", wanted.region);
-        let client = self.clients.s3(&wanted.region);
+        let client = self.clients.s3(&wanted.region)?;
         let tags = match read::tagging(&client, &wanted.name).await {
             Err(fault) if fault.code == "NoSuchBucket" => return Ok(None),
             // There, without tags.
@@ -99,7 +99,7 @@ impl Provider for Buckets {
 
     async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
         let spec: BucketSpec = subject.typed()?;
-        let client = self.clients.s3(&spec.region);
+        let client = self.clients.s3(&spec.region)?;
         let place = (spec.region != super::GLOBAL).then(|| {
             let region = s3::BucketLocationConstraint::from(spec.region.as_str());
             s3::CreateBucketConfiguration::builder().location_constraint(region).build()
@@ -122,7 +122,7 @@ impl Provider for Buckets {
 
     async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
         let spec: BucketSpec = subject.typed()?;
-        let client = self.clients.s3(&spec.region);
+        let client = self.clients.s3(&spec.region)?;
         let changed: Vec<&str> = fields.iter().filter_map(|field| field.path.split('.').next()).collect();
         let tags = tags::merged(subject, &spec.tags, found, fields);
         let before = before(subject);
@@ -133,7 +133,7 @@ impl Provider for Buckets {
 
     async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
         let spec: BucketSpec = subject.typed()?;
-        let answer = self.clients.s3(&spec.region).delete_bucket().bucket(&spec.name).send().await;
+        let answer = self.clients.s3(&spec.region)?.delete_bucket().bucket(&spec.name).send().await;
         match answer.map_err(|bad| fault_of("s3", "DeleteBucket", bad)) {
             Ok(_) => Ok(Gone::Gone),
             Err(fault) if fault.class == Class::Missing => Ok(Gone::Gone),
@@ -150,12 +150,12 @@ impl Provider for Buckets {
 
     async fn data(&self, subject: &Subject<'_>, going: &BTreeSet<String>) -> Result<Option<String>, Fault> {
         let spec: BucketSpec = subject.typed()?;
-        data::staying(&self.clients.s3(&spec.region), &spec.name, going).await
+        data::staying(&self.clients.s3(&spec.region)?, &spec.name, going).await
     }
 
     async fn empty(&self, subject: &Subject<'_>) -> Result<(), Fault> {
         let spec: BucketSpec = subject.typed()?;
-        write::empty(&self.clients.s3(&spec.region), &spec.name).await
+        write::empty(&self.clients.s3(&spec.region)?, &spec.name).await
     }
 }
 

@@ -40,12 +40,12 @@ impl Functions {
 impl Provider for Functions {
     async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
         let wanted: FunctionSpec = subject.typed()?;
-        look(&self.clients.lambda(&wanted.region), subject, &wanted).await
+        look(&self.clients.lambda(&wanted.region)?, subject, &wanted).await
     }
 
     async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
         let spec: FunctionSpec = subject.typed()?;
-        let client = self.clients.lambda(&spec.region);
+        let client = self.clients.lambda(&spec.region)?;
         match write::create(&client, &self.artefacts, &spec, tags::wanted(subject, &spec.tags)).await {
             Ok(arn) => Ok(Made { attributes: attributes(&spec.name, arn.as_deref()), id: spec.name }),
             Err(fault) if fault.class == Class::Exists => ours(&client, subject, &spec, fault).await,
@@ -55,7 +55,7 @@ impl Provider for Functions {
 
     async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault> {
         let spec: FunctionSpec = subject.typed()?;
-        let client = self.clients.lambda(&spec.region);
+        let client = self.clients.lambda(&spec.region)?;
         let tops = || fields.iter().filter_map(|field| field.path.split('.').next());
         let code = tops().any(|top| CODE.contains(&top));
         let configuration = tops().any(|top| !CODE.contains(&top) && top != "tags");
@@ -77,7 +77,7 @@ impl Provider for Functions {
 
     async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
         let spec: FunctionSpec = subject.typed()?;
-        let answer = self.clients.lambda(&spec.region).delete_function().function_name(&spec.name).send().await;
+        let answer = self.clients.lambda(&spec.region)?.delete_function().function_name(&spec.name).send().await;
         gone(answer.map(drop).map_err(|bad| fault_of("lambda", "DeleteFunction", bad)))
     }
 
@@ -90,7 +90,7 @@ impl Provider for Functions {
         if level == Level::Accepted {
             return Ok(Settled::Ready(Attributes::new()));
         }
-        let client = self.clients.lambda(&spec.region);
+        let client = self.clients.lambda(&spec.region)?;
         let answer = client.get_function_configuration().function_name(&spec.name).send().await;
         let answer = answer.map_err(|bad| fault_of("lambda", "GetFunctionConfiguration", bad))?;
         let reason = answer.state_reason().or(answer.last_update_status_reason()).unwrap_or("no reason given");

@@ -44,14 +44,14 @@ impl Objects {
 impl Provider for Objects {
     async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
         let wanted: ObjectSpec = subject.typed()?;
-        let client = self.clients.s3(&home(subject, "bucket", wanted.region.clone()));
+        let client = self.clients.s3(&home(subject, "bucket", wanted.region.clone()))?;
         let held = head(&client, &wanted, None).await?;
         held.map(|held| found(subject, &wanted, held)).transpose()
     }
 
     async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
         let spec: ObjectSpec = subject.typed()?;
-        let client = self.clients.s3(&spec.region);
+        let client = self.clients.s3(&spec.region)?;
         let Some(source) = self.artefacts.get(&spec.sha256) else {
             return match self.read(subject).await? {
                 Some(found) if was_moved(subject, &found) && holds(&found, &spec) => {
@@ -82,7 +82,7 @@ impl Provider for Objects {
             return Ok(Made { id: found.id.clone(), attributes: found.attributes.clone() });
         }
         let spec: ObjectSpec = subject.typed()?;
-        let client = self.clients.s3(&spec.region);
+        let client = self.clients.s3(&spec.region)?;
         let content = fields.iter().any(|field| field.path == "sha256" || field.path == "bytes");
         let source = self.artefacts.get(&spec.sha256);
         // Only headers or marks changed: S3 copies the object onto itself, up to 5 GB.
@@ -103,7 +103,7 @@ impl Provider for Objects {
 
     async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
         let spec: ObjectSpec = subject.typed()?;
-        let answer = self.clients.s3(&spec.region).delete_object().bucket(&spec.bucket).key(&spec.key).send().await;
+        let answer = self.clients.s3(&spec.region)?.delete_object().bucket(&spec.bucket).key(&spec.key).send().await;
         optional(answer.map_err(|bad| fault_of("s3", "DeleteObject", bad)))?;
         Ok(Gone::Gone)
     }

@@ -80,7 +80,7 @@ impl Provider for Replications {
             }
             return Ok(Gone::Gone);
         }
-        let answer = self.clients.s3(&spec.region).delete_bucket_replication().bucket(&spec.source).send().await;
+        let answer = self.clients.s3(&spec.region)?.delete_bucket_replication().bucket(&spec.source).send().await;
         optional(answer.map_err(|bad| fault_of("s3", "DeleteBucketReplication", bad)))?;
         Ok(Gone::Gone)
     }
@@ -88,7 +88,7 @@ impl Provider for Replications {
 
 impl Replications {
     async fn held(&self, spec: &ReplicationSpec) -> Result<Option<s3::ReplicationConfiguration>, Fault> {
-        let answer = self.clients.s3(&spec.region).get_bucket_replication().bucket(&spec.source).send().await;
+        let answer = self.clients.s3(&spec.region)?.get_bucket_replication().bucket(&spec.source).send().await;
         let answer = optional(answer.map_err(|bad| fault_of("s3", "GetBucketReplication", bad)))?;
         Ok(answer.and_then(|answer| answer.replication_configuration))
     }
@@ -104,7 +104,7 @@ impl Replications {
     async fn write(&self, spec: &ReplicationSpec, role: &str, rules: Vec<s3::ReplicationRule>) -> Result<(), Fault> {
         let config = s3::ReplicationConfiguration::builder().role(role).set_rules(Some(rules)).build();
         let config = config.map_err(unbuilt("s3", "PutBucketReplication"))?;
-        let client = self.clients.s3(&spec.region);
+        let client = self.clients.s3(&spec.region)?;
         let call = client.put_bucket_replication().bucket(&spec.source).replication_configuration(config);
         call.send().await.map(drop).map_err(|bad| fault_of("s3", "PutBucketReplication", bad))
     }

@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 
 use super::within_batch;
 use crate::inference::engine::Engine;
-use crate::inference::fault::{Code, EmbedFault};
+use crate::inference::fault::{Code, EmbedFault, beginning};
 use crate::inference::pieces::Piece;
 use crate::inference::tokenize::TextTokenizer;
 use crate::serve::App;
@@ -138,7 +138,7 @@ pub async fn tokenize(State(app): State<Arc<App>>, headers: HeaderMap, body: Byt
     within_batch(&app, texts.len())?;
     let engine = engine(&app, &headers).await?;
     let prompt = engine.folder.prompts.of(prompt_name.as_deref()).ok_or_else(|| {
-        let name = prompt_name.as_deref().unwrap_or_default();
+        let name = beginning(prompt_name.as_deref().unwrap_or_default());
         invalid(format!("prompt_name: the model {} has no prompt {name:?}", engine.name()))
     })?;
     if !prompt.is_empty() {
