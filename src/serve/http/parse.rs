@@ -10,7 +10,7 @@ use serde::de::{DeserializeOwned, Deserializer, Error, MapAccess, SeqAccess, Vis
 
 use super::fault::Refusal;
 use super::misfit;
-use crate::inference::fault::{Code, EmbedFault};
+use crate::inference::fault::{Code, EmbedFault, beginning};
 use crate::inference::tokenize::Side;
 use crate::serve::problem::{Cause, Problem};
 
