@@ -106,6 +106,7 @@ fn journal() -> impl Strategy<Value = Vec<Entry>> {
                 spec: spec.clone(),
                 needs: BTreeMap::from([(self::address(0), Level::Usable)]),
                 step: "s".into(),
+                after: std::collections::BTreeSet::new(),
                 origin: None,
                 seen: Attributes::new(),
             };

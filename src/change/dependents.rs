@@ -1,6 +1,6 @@
 //! What cannot stay when something goes: everything that needs it, by a reference or by naming it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde_json::Value;
 
@@ -16,12 +16,14 @@ pub fn needs_by_name(mut remembered: Remembered) -> Remembered {
         .iter()
         .map(|(address, record)| (address.clone(), record.kind, resolve(&record.spec, &known)))
         .collect();
+    let names = Names::of_all(&remembered, &specs);
     let mut found = Vec::new();
-    for (named, record) in &remembered.resources {
-        let names = Names::of(record, &specs, named);
-        for (address, kind, spec) in specs.iter().filter(|(address, ..)| address != named) {
+    for (address, kind, spec) in &specs {
+        let mut named = BTreeSet::new();
+        names.named_in(*kind, spec, &mut named);
+        for named in named.into_iter().filter(|named| *named != address) {
             let already = remembered.resources.get(address).is_some_and(|user| user.needs.contains_key(named));
-            if !already && names.named_in(*kind, spec) && !leads(&remembered, named, address) {
+            if !already && !leads(&remembered, named, address) {
                 found.push((address.clone(), named.clone()));
             }
         }
@@ -34,41 +36,57 @@ pub fn needs_by_name(mut remembered: Remembered) -> Remembered {
     remembered
 }
 
-/// Everything that needs what goes, directly or through others; each with one of those that it needs.
+/// Everything that needs what goes, directly or through others, or whose step came after that of something that goes; each with one
+/// of those that it needs.
 pub fn dependents(remembered: &Remembered, going: &BTreeSet<Address>) -> BTreeMap<Address, Address> {
-    let mut found: BTreeMap<Address, Address> = BTreeMap::new();
-    loop {
-        let goes = |address: &Address| going.contains(address) || found.contains_key(address);
-        let more: Vec<(Address, Address)> = remembered
-            .resources
-            .iter()
-            .filter(|(address, _)| !goes(address))
-            .filter_map(|(address, record)| {
-                let need = record.needs.keys().find(|need| goes(need))?;
-                Some((address.clone(), need.clone()))
-            })
-            .collect();
-        if more.is_empty() {
-            return found;
+    let (mut by_need, mut by_step): (BTreeMap<&Address, Vec<&Address>>, BTreeMap<&str, Vec<&Address>>) =
+        Default::default();
+    for (address, record) in &remembered.resources {
+        for need in record.needs.keys() {
+            by_need.entry(need).or_default().push(address);
         }
-        found.extend(more);
+        for step in &record.after {
+            by_step.entry(step).or_default().push(address);
+        }
     }
+    let mut found: BTreeMap<Address, Address> = BTreeMap::new();
+    let mut open: VecDeque<&Address> = going.iter().collect();
+    while let Some(gone) = open.pop_front() {
+        // Those of a step are found once.
+        let step = remembered.resources.get(gone).and_then(|record| by_step.remove(record.step.as_str()));
+        for user in by_need.get(gone).into_iter().flatten().copied().chain(step.into_iter().flatten()) {
+            if !going.contains(user) && !found.contains_key(user) {
+                found.insert(user.clone(), gone.clone());
+                open.push_back(user);
+            }
+        }
+    }
+    found
 }
 
-/// How others name a thing without a reference.
+/// How others name things without a reference.
+#[derive(Default)]
 struct Names {
-    /// Texts that stand for it wherever they are.
-    anywhere: Vec<String>,
-    /// The name of a bucket: also the beginning of its host names.
-    bucket: Option<String>,
-    /// The name of a function, in its versions.
-    function: Option<String>,
+    /// Texts that stand for a thing wherever they are.
+    anywhere: BTreeMap<String, BTreeSet<Address>>,
+    /// Names of buckets: also the beginnings of their host names.
+    buckets: BTreeMap<String, BTreeSet<Address>>,
+    /// Names of functions, in their versions.
+    functions: BTreeMap<String, BTreeSet<Address>>,
 }
 
 impl Names {
-    fn of(record: &Record, specs: &[(Address, Kind, Value)], address: &Address) -> Self {
-        let own = specs.iter().find(|(one, ..)| one == address).map(|(_, _, spec)| spec);
-        let name = own.and_then(|spec| spec.get("name")).and_then(Value::as_str).map(str::to_owned);
+    fn of_all(remembered: &Remembered, specs: &[(Address, Kind, Value)]) -> Self {
+        let mut all = Self::default();
+        for (address, _, spec) in specs {
+            if let Some(record) = remembered.resources.get(address) {
+                all.add(address, record, spec);
+            }
+        }
+        all
+    }
+
+    fn add(&mut self, address: &Address, record: &Record, spec: &Value) {
         let attribute = |key: &str| record.attributes.get(key).and_then(Value::as_str).map(str::to_owned);
         let id = record.id.clone();
         let anywhere = match record.kind {
@@ -83,35 +101,48 @@ impl Names {
             Kind::Bucket | Kind::Function | Kind::Role => vec![attribute("arn")],
             _ => Vec::new(),
         };
-        let anywhere = anywhere.into_iter().flatten().filter(|text| text.len() > 3).collect();
-        let of_kind = |kind: Kind| name.clone().filter(|_| record.kind == kind);
-        Self { anywhere, bucket: of_kind(Kind::Bucket), function: of_kind(Kind::Function) }
+        for text in anywhere.into_iter().flatten().filter(|text| text.len() > 3) {
+            self.anywhere.entry(text).or_default().insert(address.clone());
+        }
+        let names = match record.kind {
+            Kind::Bucket => &mut self.buckets,
+            Kind::Function => &mut self.functions,
+            _ => return,
+        };
+        if let Some(name) = spec.get("name").and_then(Value::as_str) {
+            names.entry(name.to_owned()).or_default().insert(address.clone());
+        }
     }
 
-    fn named_in(&self, kind: Kind, spec: &Value) -> bool {
+    fn named_in<'n>(&'n self, kind: Kind, spec: &Value, found: &mut BTreeSet<&'n Address>) {
         let in_bucket = matches!(kind, Kind::Object | Kind::BucketPolicy | Kind::Replication);
-        let text = |text: &str| {
-            let bucket = self.bucket.as_deref().is_some_and(|name| {
-                in_bucket && text == name
-                    || text.strip_prefix(name).is_some_and(|rest| rest.starts_with(".s3.") || rest.starts_with(".s3-"))
-            });
-            let function = kind == Kind::FunctionVersion && self.function.as_deref() == Some(text);
-            bucket || function || self.anywhere.iter().any(|name| name == text)
+        let mut text = |text: &str| {
+            found.extend(self.anywhere.get(text).into_iter().flatten());
+            if in_bucket {
+                found.extend(self.buckets.get(text).into_iter().flatten());
+            }
+            // The host name of a bucket: its own name may hold dots, too.
+            for (at, _) in text.match_indices(".s3").filter(|(at, _)| text[at + 3..].starts_with(['.', '-'])) {
+                found.extend(self.buckets.get(&text[..at]).into_iter().flatten());
+            }
+            if kind == Kind::FunctionVersion {
+                found.extend(self.functions.get(text).into_iter().flatten());
+            }
         };
         // The key of an object may read like the name of a bucket.
         match (kind, spec.get("bucket")) {
-            (Kind::Object, Some(bucket)) => any_text(bucket, &text),
-            _ => any_text(spec, &text),
+            (Kind::Object, Some(bucket)) => each_text(bucket, &mut text),
+            _ => each_text(spec, &mut text),
         }
     }
 }
 
-fn any_text(value: &Value, wanted: &dyn Fn(&str) -> bool) -> bool {
+fn each_text(value: &Value, seen: &mut dyn FnMut(&str)) {
     match value {
-        Value::String(text) => wanted(text),
-        Value::Array(items) => items.iter().any(|item| any_text(item, wanted)),
-        Value::Object(fields) => fields.values().any(|field| any_text(field, wanted)),
-        _ => false,
+        Value::String(text) => seen(text),
+        Value::Array(items) => items.iter().for_each(|item| each_text(item, seen)),
+        Value::Object(fields) => fields.values().for_each(|field| each_text(field, seen)),
+        _ => {}
     }
 }
 
@@ -147,6 +178,7 @@ mod tests {
             attributes: BTreeMap::new(),
             needs,
             step: String::new(),
+            after: std::collections::BTreeSet::new(),
             standing: Standing::Present,
             pending: None,
             made_at: None,

@@ -18,6 +18,6 @@ pub use drift::{drift, says_otherwise};
 pub use fields::{at_path, compare, counterpart, differing, mark, touches, without};
 pub use fixed::fixed;
 pub use moves::moves;
-pub use order::{Node, Part, leans_on, nodes};
+pub use order::{Barrier, Key, Node, Order, Part, leans_on, order};
 pub use origin::found_origin;
 pub use refusal::Refusal;

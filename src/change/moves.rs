@@ -250,6 +250,7 @@ mod tests {
             spec,
             attributes: serde::Deserialize::deserialize(attributes).expect("attributes"),
             step: String::new(),
+            after: std::collections::BTreeSet::new(),
             standing: Standing::Present,
             pending: None,
             made_at: None,

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use super::identity::Holders;
 use crate::resource::bucket::BucketSpec;
 use crate::resource::function::FunctionSpec;
+use crate::resource::needs::{Needs, Place};
 use crate::resource::role::RoleSpec;
 use crate::resource::{Address, Desired, Kind, Resource};
 
@@ -19,12 +20,19 @@ pub(super) struct Scope<'a> {
     pub today: Date,
     /// Who stands for what, worked out when first asked for.
     pub holders: OnceCell<Holders>,
+    /// The circle of needs, looked for when first asked for.
+    circle: OnceCell<Option<Vec<Place<'a>>>>,
 }
 
 impl<'a> Scope<'a> {
     /// Around a graph.
     pub fn new(desired: &'a Desired, today: Date) -> Self {
-        Self { desired, today, holders: OnceCell::new() }
+        Self { desired, today, holders: OnceCell::new(), circle: OnceCell::new() }
+    }
+
+    /// A circle of needs, if there is one.
+    pub fn circle(&self) -> Option<&[Place<'a>]> {
+        self.circle.get_or_init(|| Needs::of(self.desired).circle()).as_deref()
     }
 }
 

@@ -113,9 +113,8 @@ impl Choice {
             chosen.extend(built.desired.with_needs(wanted));
         }
         let excluded = |address: &Address| self.excluded.iter().any(|pattern| names(address, pattern));
-        chosen.retain(|address| {
-            !excluded(address) && !built.desired.with_needs(|start| start == address).iter().any(excluded)
-        });
+        let without = built.desired.with_users(excluded);
+        chosen.retain(|address| !excluded(address) && !without.contains(address));
         Ok(Some(chosen))
     }
 

@@ -213,17 +213,27 @@ impl Builder<'_> {
 
     /// A step's own word for what comes after what: everything in it comes after everything in the steps that it needs.
     fn order_steps(&mut self) {
-        for step in self.plan.in_force(self.requested) {
-            let before: BTreeSet<Address> =
-                step.needs.iter().filter_map(|need| self.built.by_step.get(need)).flatten().cloned().collect();
-            for address in self.built.by_step.get(&step.id).cloned().unwrap_or_default() {
-                let Some(resource) = self.built.desired.resources.get_mut(&address) else { continue };
-                for need in before.iter().filter(|need| **need != address) {
-                    resource.needs.entry(need.clone()).or_insert(Level::Usable);
-                }
-            }
+        let direct: BTreeMap<&str, &BTreeSet<String>> =
+            self.plan.steps.iter().map(|step| (step.id.as_str(), &step.needs)).collect();
+        let mut before: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for resource in self.built.desired.resources.values_mut() {
+            let steps = before.entry(resource.step.clone()).or_insert_with_key(|step| steps_before(step, &direct));
+            resource.after.clone_from(steps);
         }
     }
+}
+
+/// The steps that a step comes after, directly or through others; itself among them, when they form a circle.
+fn steps_before(step: &str, direct: &BTreeMap<&str, &BTreeSet<String>>) -> BTreeSet<String> {
+    let needs = |step: &str| direct.get(step).copied().into_iter().flatten();
+    let mut open: Vec<&String> = needs(step).collect();
+    let mut met = BTreeSet::new();
+    while let Some(step) = open.pop() {
+        if met.insert(step.clone()) {
+            open.extend(needs(step));
+        }
+    }
+    met
 }
 
 /// All texts of a tree of data.

@@ -3,6 +3,7 @@
 
 mod schedule;
 mod step;
+mod waits;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

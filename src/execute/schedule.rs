@@ -1,6 +1,6 @@
 //! Which step may begin now.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use futures::StreamExt;
 use futures::future::{FutureExt, LocalBoxFuture};
@@ -8,11 +8,11 @@ use futures::stream::FuturesUnordered;
 
 use super::Work;
 use super::step::{self, Ended};
-use crate::change::{Node, Part, nodes};
+use super::waits::Waits;
+use crate::change::{Key, Part, order};
 use crate::ledger::LedgerError;
 use crate::resource::{Address, Class, Done, Event, Fault, Leftover, Level, Outcome};
 
-type Key = (Address, Part);
 type Running<'a> = FuturesUnordered<LocalBoxFuture<'a, (Key, Level, Result<Ended, Problem>)>>;
 
 /// Why a step did not come to its end.
@@ -64,12 +64,11 @@ async fn all(work: &Work<'_>) -> Result<Outcome, LedgerError> {
 
 struct Board<'w, 'a> {
     work: &'w Work<'a>,
-    open: Vec<Node>,
+    waits: Waits,
     /// Steps under way. What only waits until it works everywhere is not counted: it may wait for a step to come.
     busy: usize,
     /// What is waited for until it works everywhere.
     waiting: BTreeSet<Key>,
-    reached: BTreeMap<Key, Level>,
     lost: BTreeSet<Key>,
     stop: tokio::sync::watch::Receiver<bool>,
     outcome: Outcome,
@@ -80,10 +79,9 @@ impl<'w, 'a> Board<'w, 'a> {
     fn new(work: &'w Work<'a>) -> Self {
         Self {
             work,
-            open: nodes(work.changes),
+            waits: Waits::new(order(work.changes)),
             busy: 0,
             waiting: BTreeSet::new(),
-            reached: BTreeMap::new(),
             lost: BTreeSet::new(),
             stop: work.stop.clone(),
             outcome: Outcome::default(),
@@ -116,28 +114,20 @@ impl<'w, 'a> Board<'w, 'a> {
         if self.outcome.stopped || self.broken.is_some() || nobody {
             return;
         }
-        let mut at = 0;
-        while at < self.open.len() && self.busy < self.work.options.at_once {
-            if self.is_ready(&self.open[at]) {
-                let node = self.open.remove(at);
-                self.busy += 1;
-                let key = (node.address.clone(), node.part);
-                let work = self.work;
-                running.push(
-                    async move {
-                        let ended = step::take(work, &node).await;
-                        (key, Level::Usable, ended)
-                    }
-                    .boxed_local(),
-                );
-            } else {
-                at += 1;
-            }
+        while self.busy < self.work.options.at_once
+            && let Some(node) = self.waits.begin()
+        {
+            self.busy += 1;
+            let key = (node.address.clone(), node.part);
+            let work = self.work;
+            running.push(
+                async move {
+                    let ended = step::take(work, &node).await;
+                    (key, Level::Usable, ended)
+                }
+                .boxed_local(),
+            );
         }
-    }
-
-    fn is_ready(&self, node: &Node) -> bool {
-        node.after.iter().all(|(key, level)| self.reached.get(key).is_some_and(|reached| reached >= level))
     }
 
     fn end(&mut self, key: Key, level: Level, ended: Result<Ended, Problem>, running: &mut Running<'w>) {
@@ -148,7 +138,7 @@ impl<'w, 'a> Board<'w, 'a> {
         }
         match ended {
             Ok(ended) => {
-                self.reached.insert(key.clone(), if ended.is_final { Level::Propagated } else { level });
+                self.waits.reach(&key, if ended.is_final { Level::Propagated } else { level });
                 if level == Level::Usable && !ended.is_final && self.needs_propagated(&key) {
                     self.waiting.insert(key.clone());
                     let (work, id) = (self.work, ended.id.clone());
@@ -182,7 +172,7 @@ impl<'w, 'a> Board<'w, 'a> {
     /// Whether it can never work everywhere in this run: what it waits for failed, or cannot begin.
     fn is_hopeless(&self, key: &Key) -> bool {
         let changes = self.work.changes;
-        let open = self.open.iter().map(|node| (&node.address, node.part));
+        let open = self.waits.open().map(|node| (&node.address, node.part));
         let mut lost = self.lost.iter().map(|(address, part)| (address, *part)).chain(open);
         changes.items[&key.0].kind.facts().waits_for_users
             && lost.any(|(address, part)| {
@@ -192,8 +182,7 @@ impl<'w, 'a> Board<'w, 'a> {
     }
 
     fn needs_propagated(&self, key: &Key) -> bool {
-        self.work.options.wait == Level::Propagated
-            || self.open.iter().any(|node| node.after.get(key) == Some(&Level::Propagated))
+        self.work.options.wait == Level::Propagated || self.waits.is_wanted_everywhere(key)
     }
 
     fn note(&mut self, ended: Ended) {
@@ -207,17 +196,16 @@ impl<'w, 'a> Board<'w, 'a> {
     }
 
     fn skip_the_rest(&mut self) {
-        for node in std::mem::take(&mut self.open) {
-            let come = |key: &Key, level: &Level| self.reached.get(key).is_some_and(|reached| reached >= level);
-            let culprit = node.after.iter().find(|(key, level)| !come(key, level)).map(|(key, _)| key);
-            let reason = match culprit {
+        for node in self.waits.open() {
+            let reason = match self.waits.culprit(node) {
                 _ if self.outcome.stopped => "the run was stopped".to_owned(),
-                Some((address, _)) => format!("it needs {address}"),
+                Some(address) => format!("it needs {address}"),
                 None => "the run ended before it".to_owned(),
             };
             self.work.tell(Event::Skipped { address: node.address.clone(), reason: reason.clone() });
-            self.outcome.skipped.push((node.address, reason));
+            self.outcome.skipped.push((node.address.clone(), reason));
         }
+        self.waits.close();
     }
 
     /// What earlier runs could not delete, once nothing can lean on it any more.

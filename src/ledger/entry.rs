@@ -53,6 +53,9 @@ pub struct Subject {
     /// The step that asked.
     #[serde(default)]
     pub step: String,
+    /// Steps that it came after.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub after: BTreeSet<String>,
     /// How it came into the state, where the fact says so; else it follows from what was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,

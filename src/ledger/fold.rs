@@ -134,6 +134,7 @@ fn record(subject: &Subject, id: Option<&str>, attributes: &Attributes, standing
         attributes: attributes.clone(),
         needs: subject.needs.clone(),
         step: subject.step.clone(),
+        after: subject.after.clone(),
         standing,
         pending: None,
         made_at: None,

@@ -20,6 +20,7 @@ fn subject(address: &str) -> Subject {
         spec: json!({"name": "b"}),
         needs: BTreeMap::new(),
         step: "m".into(),
+        after: std::collections::BTreeSet::new(),
         origin: None,
         seen: Attributes::new(),
     }

@@ -148,9 +148,14 @@ impl Ledger {
         self.store.older()
     }
 
-    /// The state as of now.
+    /// The state as of now, copied: a run over many resources asks for what it wants to know, with [`Self::ask`].
     pub fn remembered(&self) -> Remembered {
         self.inner().state.clone()
+    }
+
+    /// Something about the state as of now. `question` must not use the journal.
+    pub fn ask<T>(&self, question: impl FnOnce(&Remembered) -> T) -> T {
+        question(&self.inner().state)
     }
 
     /// The state at the end of an earlier revision.

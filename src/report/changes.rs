@@ -3,8 +3,8 @@
 use console::Style;
 use serde_json::{Value, json};
 
-use super::counted;
 use super::machines::Groups;
+use super::{counted, duration};
 use crate::resource::{Action, Change, Changes, FieldChange, Level, MovedFrom, Origin, Risk, sensitive, untrusted};
 
 /// Longest value that is shown; the rest is cut.
@@ -227,7 +227,7 @@ fn summary(changes: &Changes, wait: Level) -> String {
         counts.push(format!("{} left over to clear", changes.leftovers.len()));
     }
     let worst = changes.acting().map(|change| change.risk).max().unwrap_or(Risk::Safe);
-    let seconds = usual_seconds(changes, wait);
+    let seconds = duration::usual_seconds(changes, wait);
     let until = match wait {
         Level::Accepted => "until accepted",
         Level::Usable => "until usable",
@@ -241,23 +241,6 @@ fn summary(changes: &Changes, wait: Level) -> String {
 /// Seconds in whole numbers: an estimate is no measurement.
 fn whole(seconds: u32) -> String {
     if seconds < 100 { format!("{seconds} s") } else { format!("{} min", seconds.div_ceil(60)) }
-}
-
-/// The longest way through the graph, by what AWS usually takes for each kind.
-fn usual_seconds(changes: &Changes, wait: Level) -> u32 {
-    fn until(changes: &Changes, change: &Change, wait: Level, depth: u8) -> u32 {
-        let needs = change.after.iter().flat_map(|resource| &resource.needs);
-        let before = needs.filter_map(|(need, level)| {
-            let other = changes.items.get(need).filter(|other| other.action != Action::Keep && depth < 32)?;
-            Some(until(changes, other, *level, depth + 1))
-        });
-        let (usable, propagated) = change.kind.facts().usual_seconds;
-        // What goes must first be gone everywhere.
-        let whole_way = wait == Level::Propagated || change.action == Action::Delete;
-        before.max().unwrap_or(0) + if whole_way { propagated } else { usable }
-    }
-    let of_aws = changes.acting().filter(|change| !change.kind.on_a_machine() && change.action != Action::Move);
-    of_aws.map(|change| until(changes, change, wait, 0)).max().unwrap_or(0)
 }
 
 /// The difference as data.

@@ -2,6 +2,7 @@
 
 mod changes;
 mod drift;
+mod duration;
 mod echo;
 mod findings;
 mod machines;

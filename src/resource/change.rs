@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Address, Found, Kind, Leftover, Level, Moves, Origin, Record, Resource};
+use super::{Address, Found, Kind, Leftover, Moves, Origin, Record, Resource};
 
 /// What is to be done with one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -173,8 +173,10 @@ impl Changes {
         counts
     }
 
-    /// The level at which others in this run need `address`.
-    pub fn needed_at(&self, address: &Address) -> Option<Level> {
-        self.acting().filter_map(|change| change.after.as_ref()?.needs.get(address).copied()).max()
+    /// Whether others in this run need something: by name, or because their step comes after its.
+    pub fn is_needed(&self, needed: &Resource) -> bool {
+        self.acting()
+            .filter_map(|change| change.after.as_ref())
+            .any(|resource| resource.needs.contains_key(&needed.address) || resource.after.contains(&needed.step))
     }
 }

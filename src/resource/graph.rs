@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::needs::{Needs, Place};
 use super::{Address, Kind, references};
 
 /// How far a resource must have come before something that needs it may start.
@@ -32,6 +33,9 @@ pub struct Resource {
     pub needs: BTreeMap<Address, Level>,
     /// The plan step that asks for it.
     pub step: String,
+    /// Steps of which everything must be usable first, directly or through other steps.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub after: BTreeSet<String>,
     /// Path in the plan file, for messages (`days.0.steps.1.with.buckets.primary`).
     pub origin: String,
     /// Files of this machine that its content comes from, as the plan names them: for whoever looks at what will be done.
@@ -47,7 +51,8 @@ impl Resource {
     pub fn new<S: Serialize>(address: Address, kind: Kind, spec: &S) -> Self {
         let spec = serde_json::to_value(spec).expect("a spec is plain data");
         let needs = references(&spec).into_iter().map(|need| (need, Level::Usable)).collect();
-        Self { address, kind, spec, needs, step: String::new(), origin: String::new(), sources: Vec::new() }
+        let (step, after) = (String::new(), BTreeSet::new());
+        Self { address, kind, spec, needs, step, after, origin: String::new(), sources: Vec::new() }
     }
 
     /// Says which step asked and where it stands in the plan.
@@ -103,40 +108,14 @@ impl Desired {
 
     /// The addresses that `wanted` accepts, with all that they need (transitively).
     pub fn with_needs(&self, wanted: impl Fn(&Address) -> bool) -> BTreeSet<Address> {
-        let mut open: Vec<&Address> = self.resources.keys().filter(|address| wanted(address)).collect();
-        let mut taken: BTreeSet<Address> = BTreeSet::new();
-        while let Some(address) = open.pop() {
-            if taken.insert(address.clone()) {
-                open.extend(self.resources.get(address).iter().flat_map(|resource| resource.needs.keys()));
-            }
-        }
-        taken
+        let start = self.resources.keys().filter(|address| wanted(address)).map(Place::Resource);
+        resources(Needs::of(self).closure(start))
     }
 
-    /// A circle of needs, if there is one: its members in order.
-    pub fn cycle(&self) -> Option<Vec<Address>> {
-        let mut done = BTreeSet::new();
-        self.resources.keys().find_map(|start| self.visit(start, &mut Vec::new(), &mut done))
-    }
-
-    fn visit<'a>(
-        &'a self,
-        at: &'a Address,
-        path: &mut Vec<&'a Address>,
-        done: &mut BTreeSet<&'a Address>,
-    ) -> Option<Vec<Address>> {
-        if let Some(found) = path.iter().position(|seen| *seen == at) {
-            return Some(path[found..].iter().map(|address| (*address).clone()).collect());
-        }
-        if done.contains(at) {
-            return None;
-        }
-        path.push(at);
-        let needs = self.resources.get(at).into_iter().flat_map(|resource| resource.needs.keys());
-        let found = needs.into_iter().find_map(|need| self.visit(need, path, done));
-        path.pop();
-        done.insert(at);
-        found
+    /// The addresses that `wanted` accepts, with all that need them (transitively).
+    pub fn with_users(&self, wanted: impl Fn(&Address) -> bool) -> BTreeSet<Address> {
+        let start = self.resources.keys().filter(|address| wanted(address)).map(Place::Resource);
+        resources(Needs::of(self).users(start))
     }
 
     /// A text of the whole graph, one line a resource and one a need: for golden tests and `-v`.
@@ -147,7 +126,19 @@ impl Desired {
             for (need, level) in &resource.needs {
                 out.push_str(&format!("    needs {need} ({level:?})\n"));
             }
+            for step in &resource.after {
+                out.push_str(&format!("    after everything of step {step}\n"));
+            }
         }
         out
     }
+}
+
+/// The resources among places.
+fn resources(places: BTreeSet<Place<'_>>) -> BTreeSet<Address> {
+    let resources = places.into_iter().filter_map(|place| match place {
+        Place::Resource(address) => Some(address.clone()),
+        Place::EndOf(_) => None,
+    });
+    resources.collect()
 }

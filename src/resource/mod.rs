@@ -14,6 +14,7 @@ mod identity;
 mod kind;
 mod mark;
 pub mod moves;
+pub mod needs;
 mod observed;
 mod outcome;
 mod reference;

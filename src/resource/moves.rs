@@ -236,6 +236,7 @@ mod tests {
             attributes: BTreeMap::new(),
             needs,
             step: String::new(),
+            after: std::collections::BTreeSet::new(),
             standing: Standing::Present,
             pending: None,
             made_at: None,

@@ -63,6 +63,9 @@ pub struct Record {
     pub needs: BTreeMap<Address, Level>,
     /// The step that asked for it.
     pub step: String,
+    /// Steps that it came after: what they made goes after it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub after: BTreeSet<String>,
     /// Where it stands.
     pub standing: Standing,
     /// Settings that updates asked for which were not answered, or failed after some of their calls: they may be there. They
@@ -225,6 +228,7 @@ impl Remembered {
                     spec: record.spec.clone(),
                     needs: record.needs.clone(),
                     step: record.step.clone(),
+                    after: record.after.clone(),
                     origin: String::new(),
                     sources: Vec::new(),
                 },

@@ -169,6 +169,7 @@ fn subject(number: u64) -> Subject {
         spec: json!({"name": format!("b{number}"), "tags": {"of": "somebody"}, "versioning": true}),
         needs: BTreeMap::new(),
         step: "models".into(),
+        after: std::collections::BTreeSet::new(),
         origin: None,
         seen: Attributes::new(),
     }

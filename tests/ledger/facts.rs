@@ -35,6 +35,7 @@ fn every_fact() -> Vec<Fact> {
         spec: json!({"name": "eu"}),
         needs: BTreeMap::new(),
         step: "routing".into(),
+        after: std::collections::BTreeSet::new(),
         origin: None,
         seen: Attributes::new(),
     };

@@ -116,6 +116,7 @@ fn subject(number: usize) -> Subject {
         spec: json!({"name": format!("b{number}"), "tags": {"of": "${edge.role.reader#arn}"}}),
         needs: BTreeMap::from([("edge.role.reader".parse().expect("an address"), Level::Usable)]),
         step: "models".into(),
+        after: std::collections::BTreeSet::new(),
         origin: None,
         seen: Attributes::new(),
     }

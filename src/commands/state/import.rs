@@ -140,6 +140,7 @@ fn supposed(pairs: &given::All, desired: &Desired, remembered: &Remembered) -> R
             attributes: Attributes::new(),
             needs: resource.needs.clone(),
             step: resource.step.clone(),
+            after: resource.after.clone(),
             standing: Standing::Present,
             pending: None,
             made_at: None,
@@ -346,6 +347,7 @@ async fn record(
             spec: held.spec.clone(),
             needs: held.needs.clone(),
             step: held.step.clone(),
+            after: held.after.clone(),
             origin: Some(held.origin),
             seen: Attributes::new(),
         };

@@ -206,6 +206,7 @@ fn fact(seen: &Seen, one: &Drifted) -> Option<Fact> {
         spec,
         needs: record.needs.clone(),
         step: record.step.clone(),
+        after: record.after.clone(),
         origin: None,
         seen: BTreeMap::new(),
     };

@@ -98,6 +98,7 @@ pub fn learned(changes: &Changes, before: &Remembered) -> Vec<Fact> {
             spec: resource.spec.clone(),
             needs: resource.needs.clone(),
             step: resource.step.clone(),
+            after: resource.after.clone(),
             origin: None,
             seen: BTreeMap::new(),
         };

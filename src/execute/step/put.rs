@@ -68,7 +68,7 @@ pub async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
     // Read after setting aside: that makes room for the next generation.
     // What existed once and is gone took its references with it: a service refuses them for something new.
     let gone = action == Action::Create && !renewed && change.before.as_ref().is_some_and(|record| record.id.is_some());
-    let generation = work.ledger.remembered().generation(&change.address) + u32::from(gone);
+    let generation = work.ledger.ask(|state| state.generation(&change.address)) + u32::from(gone);
     let noted = Noted {
         address: change.address.clone(),
         kind: change.kind,
@@ -76,6 +76,7 @@ pub async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
         spec: resource.spec.clone(),
         needs: resource.needs.clone(),
         step: resource.step.clone(),
+        after: resource.after.clone(),
         origin: (origin != change.origin || says_origin(work, change, action)).then_some(origin),
         seen: Attributes::new(),
     };
@@ -88,7 +89,7 @@ pub async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
     let token = if gone || renewed {
         token(&work.changes.stack, &change.address, generation)
     } else {
-        work.ledger.remembered().token(&change.address)
+        work.ledger.ask(|state| state.token(&change.address))
     };
     let mut attributes = if renewed { Attributes::new() } else { work.known.of(&change.address) };
     keep(&mut attributes, &earlier);
@@ -119,7 +120,7 @@ pub async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
     };
     work.ledger.record(succeed(made.attributes.clone())).await?;
     let mut attributes = made.attributes.clone();
-    if work.options.wait > Level::Accepted || work.changes.needed_at(&change.address).is_some() {
+    if work.options.wait > Level::Accepted || work.changes.is_needed(resource) {
         attributes.extend(settle(&put, &made.id, Level::Usable).await?);
     }
     if attributes != made.attributes {
@@ -162,7 +163,7 @@ async fn origin_at_new_name(
 
 /// Whether the journal cannot tell by itself how it came into the state.
 fn says_origin(work: &Work<'_>, change: &Change, action: Action) -> bool {
-    let known = work.ledger.remembered().resources.contains_key(&change.address);
+    let known = work.ledger.ask(|state| state.resources.contains_key(&change.address));
     let comes_back = action == Action::Create && change.origin != Origin::Made;
     action == Action::Adopt || comes_back || (action != Action::Create && !known)
 }
@@ -297,7 +298,7 @@ pub async fn come_to(work: &Work<'_>, address: &Address, id: &str, level: Level)
     let change = &work.changes.items[address];
     let Some(resource) = &change.after else { return Ok(Ended::nothing(address, id)) };
     let spec = work.resolved(&resource.spec);
-    let token = work.ledger.remembered().token(address);
+    let token = work.ledger.ask(|state| state.token(address));
     let attributes = work.known.of(address);
     let provider = work.providers.of(change.kind)?.as_ref();
     let put = Put { work, provider, resource, spec, before: None, former: None, token, attributes };

@@ -7,7 +7,7 @@ use super::{Ended, Problem, Work, again, give_up, millis};
 use crate::change::leans_on;
 use crate::ledger::{Fact, Subject as Noted};
 use crate::provider::{Gone, Subject};
-use crate::resource::{Action, Address, Attributes, Change, Class, Event, Fault, Leftover};
+use crate::resource::{Action, Address, Attributes, Change, Class, Event, Fault, Leftover, Record};
 
 /// The old one leaves its address before the new one comes: whatever happens now, it will be deleted later.
 pub async fn set_aside(work: &Work<'_>, change: &Change) -> Result<(), Problem> {
@@ -46,9 +46,8 @@ fn leaning_on(work: &Work<'_>, address: &Address) -> BTreeSet<Address> {
 
 /// One of those that hold something, if it could not be deleted yet.
 pub fn holder(work: &Work<'_>, left: &Leftover) -> Option<Address> {
-    let waiting = work.ledger.remembered().leftovers;
     let holds = |other: &&Leftover| left.held_by.contains(&other.address) && other.id != left.id;
-    waiting.iter().find(holds).map(|other| other.address.clone())
+    work.ledger.ask(|state| state.leftovers.iter().find(holds).map(|other| other.address.clone()))
 }
 
 /// Deletes or forgets what a change wants gone.
@@ -72,6 +71,7 @@ pub async fn remove(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> 
             spec: record.spec.clone(),
             needs: record.needs.clone(),
             step: record.step.clone(),
+            after: record.after.clone(),
             origin: None,
             seen: Attributes::new(),
         };
@@ -141,8 +141,8 @@ async fn delete(work: &Work<'_>, old: &Leftover) -> Result<Gone, Fault> {
 /// Tries once more to delete something that was set aside.
 pub async fn clear(work: &Work<'_>, left: &Leftover) -> Result<Ended, Problem> {
     let begun = Instant::now();
-    let state = work.ledger.remembered();
-    if state.resources.values().any(|record| record.kind == left.kind && record.id.as_deref() == Some(&left.id)) {
+    let is_it = |record: &Record| record.kind == left.kind && record.id.as_deref() == Some(&left.id);
+    if work.ledger.ask(|state| state.resources.values().any(is_it)) {
         // A later run took the very thing up again: it is nobody's leftover any more.
         work.ledger.record(Fact::Cleared { address: left.address.clone(), id: left.id.clone() }).await?;
         return Ok(Ended::nothing(&left.address, &left.id));

@@ -149,6 +149,7 @@ mod tests {
             attributes,
             needs: BTreeMap::new(),
             step: String::new(),
+            after: std::collections::BTreeSet::new(),
             standing: Standing::Present,
             pending: None,
             made_at: None,
