@@ -5,6 +5,7 @@ use std::fs;
 
 use akidb_edge::desired::{Built, build, jetson};
 use akidb_edge::plan::{Plan, Settings, Work, load};
+use akidb_edge::resource::needs::Needs;
 use akidb_edge::resource::records::{CLOUDFRONT_ZONE_ID, RecordSet, RecordsSpec};
 use akidb_edge::resource::{Address, Desired, Resource, sha256_hex};
 use akidb_edge::template;
@@ -41,7 +42,7 @@ fn built(plan: &Plan, requested: &[&str]) -> Built {
     let requested: BTreeSet<String> = requested.iter().map(|step| (*step).to_owned()).collect();
     let built = build(plan, &requested).unwrap_or_else(|bad| panic!("{bad}"));
     assert_eq!(built.missing, []);
-    assert_eq!(built.desired.cycle(), None);
+    assert_eq!(Needs::of(&built.desired).circle(), None);
     built
 }
 
@@ -106,7 +107,7 @@ fn the_devices_of_day_three_are_one_server_and_four_agents() {
     let dir = files();
     let built = jetson::build(&week13(&dir)).unwrap_or_else(|bad| panic!("{bad}"));
     assert_eq!(built.missing, []);
-    assert_eq!(built.desired.cycle(), None);
+    assert_eq!(Needs::of(&built.desired).circle(), None);
     // One device stands for the others: they differ in name and address alone.
     let rest = |address: &Address| (3..=5).any(|at| address.as_str().contains(&format!("0{at}")));
     let mut shown = built.desired.clone();

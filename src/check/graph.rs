@@ -6,7 +6,6 @@ use serde_json::Value;
 use super::policy::walk;
 use super::rule::{Notes, Rule, Seen, error, warning};
 use super::scope::references;
-use crate::resource::needs::Place;
 use crate::resource::*;
 
 pub(super) const RULES: &[Rule<Value>] = &[
@@ -123,25 +122,9 @@ fn unknown_attribute(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
 }
 
 fn circle(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
-    if let Some(circle) = seen.scope.circle()
-        && circle.iter().find_map(resource) == Some(seen.address)
-    {
-        let names: Vec<String> = circle.iter().chain(circle.first()).map(place).collect();
+    if let Some(circle) = seen.scope.circle().filter(|circle| circle.at == *seen.address) {
+        let names: Vec<&str> = circle.places.iter().chain(circle.places.first()).map(String::as_str).collect();
         notes.add("", format!("each needs the next: {}", names.join(" -> ")));
-    }
-}
-
-fn resource<'a>(place: &Place<'a>) -> Option<&'a Address> {
-    match place {
-        Place::Resource(address) => Some(address),
-        Place::EndOf(_) => None,
-    }
-}
-
-fn place(place: &Place<'_>) -> String {
-    match place {
-        Place::Resource(address) => address.to_string(),
-        Place::EndOf(step) => format!("everything of step {step}"),
     }
 }
 

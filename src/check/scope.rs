@@ -21,7 +21,30 @@ pub(super) struct Scope<'a> {
     /// Who stands for what, worked out when first asked for.
     pub holders: OnceCell<Holders>,
     /// The circle of needs, looked for when first asked for.
-    circle: OnceCell<Option<Vec<Place<'a>>>>,
+    circle: OnceCell<Option<Circle>>,
+}
+
+/// A circle of needs.
+#[derive(Debug)]
+pub(super) struct Circle {
+    /// The first resource in it.
+    pub at: Address,
+    /// All of it, in order.
+    pub places: Vec<String>,
+}
+
+impl Circle {
+    fn of(places: &[Place<'_>]) -> Option<Self> {
+        let at = places.iter().find_map(|place| match place {
+            Place::Resource(address) => Some((*address).clone()),
+            Place::EndOf(_) => None,
+        })?;
+        let word = |place: &Place<'_>| match place {
+            Place::Resource(address) => address.to_string(),
+            Place::EndOf(step) => format!("everything of step {step}"),
+        };
+        Some(Self { at, places: places.iter().map(word).collect() })
+    }
 }
 
 impl<'a> Scope<'a> {
@@ -31,8 +54,8 @@ impl<'a> Scope<'a> {
     }
 
     /// A circle of needs, if there is one.
-    pub fn circle(&self) -> Option<&[Place<'a>]> {
-        self.circle.get_or_init(|| Needs::of(self.desired).circle()).as_deref()
+    pub fn circle(&self) -> Option<&Circle> {
+        self.circle.get_or_init(|| Circle::of(&Needs::of(self.desired).circle()?)).as_ref()
     }
 }
 

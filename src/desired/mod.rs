@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::plan::{Plan, Problem, Problems, Step, Work};
 use crate::resource::records::RecordsSpec;
 use crate::resource::sensitive::{found_in, is_altered};
-use crate::resource::{Address, Artefacts, Desired, Kind, Level, Resource, Source, link};
+use crate::resource::{Address, Artefacts, Desired, Kind, Resource, Source, link};
 
 /// What a plan wants, with the bytes that it carries and what it cannot have yet.
 #[derive(Clone, Debug, Default)]

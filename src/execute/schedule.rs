@@ -11,7 +11,7 @@ use super::step::{self, Ended};
 use super::waits::Waits;
 use crate::change::{Key, Part, order};
 use crate::ledger::LedgerError;
-use crate::resource::{Address, Class, Done, Event, Fault, Leftover, Level, Outcome};
+use crate::resource::{Class, Done, Event, Fault, Leftover, Level, Outcome};
 
 type Running<'a> = FuturesUnordered<LocalBoxFuture<'a, (Key, Level, Result<Ended, Problem>)>>;
 
