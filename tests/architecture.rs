@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use akidb_edge::resource::Kind;
+
 /// A room, the rooms that it may look at, and the crates of the outside that it may use.
 struct Room {
     name: &'static str,
@@ -93,6 +95,24 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
 const PROVEN: &[(&str, &str, &str)] = &[
     ("resource/address.rs", "panic!(\"{bad}\")", "the parts of an address come from checked plan keys"),
     ("resource/graph.rs", ".expect(\"a spec is plain data\")", "a spec of plain data can always be written"),
+];
+
+/// The most kinds that a file may name by itself: what the engine knows of each kind stands in the facts of the kind.
+const FEW_KINDS: usize = 5;
+
+/// Files that name more kinds than a few, and why.
+const MANY_KINDS: &[(&str, &str)] = &[
+    ("check/identity.rs", "what two resources of a plan may share is a rule of its own for some kinds"),
+    ("check/mod.rs", "the rules of each kind are typed by its spec and stand in the room of the rules"),
+    ("check/shapes/map.rs", "the words of AWS's API models for each setting, which only the rules know"),
+    ("desired/cdn.rs", "a step of the plan asks for a distribution with everything around it"),
+    ("desired/routing.rs", "a step of the plan asks for a zone with everything in it"),
+    ("export/cloudformation/mod.rs", "the words of CloudFormation for each kind, which only this room knows"),
+    ("export/terraform/mod.rs", "the words of Terraform for each kind, which only this room knows"),
+    ("provider/aws/mod.rs", "the one table of the providers of AWS"),
+    ("provider/aws/owned.rs", "one listing for each service whose things carry tags; only providers know the SDK"),
+    ("provider/aws/permissions/grants.rs", "the actions that the providers call; only they know the operations"),
+    ("provider/device/mod.rs", "the one table of the providers of machines"),
 ];
 
 /// Files that are longer than a file should be, and how long they may be.
@@ -250,6 +270,50 @@ fn the_engine_knows_no_concrete_provider() {
             assert!(!source.text.contains("provider::aws"), "{}", source.path);
         }
     }
+}
+
+/// The kinds of resources that a text names as `Kind::Name`.
+fn kinds_named(text: &str) -> BTreeSet<&str> {
+    let kinds: BTreeSet<String> = Kind::ALL.iter().map(|kind| format!("{kind:?}")).collect();
+    let mut found = BTreeSet::new();
+    for (at, word) in text.match_indices("Kind::") {
+        // `AccountKind::User` and `ErrorKind::NotFound` are other enums.
+        if text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_') {
+            continue;
+        }
+        let rest = &text[at + word.len()..];
+        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+        if kinds.contains(&rest[..end]) {
+            found.insert(&rest[..end]);
+        }
+    }
+    found
+}
+
+#[test]
+fn what_is_known_of_a_kind_stands_in_its_own_file() {
+    let mut wrong = Vec::new();
+    let mut needed = BTreeSet::new();
+    for source in sources() {
+        let kinds = kinds_named(&source.text);
+        if kinds.len() <= FEW_KINDS {
+            continue;
+        }
+        match MANY_KINDS.iter().position(|(path, _)| *path == source.path) {
+            Some(at) => drop(needed.insert(at)),
+            None => wrong.push(format!("{} names {}: {kinds:?}", source.path, kinds.len())),
+        }
+    }
+    assert!(wrong.is_empty(), "put it into the facts of the kinds (src/resource/):\n{}", wrong.join("\n"));
+    let idle = MANY_KINDS.iter().enumerate().filter(|(at, _)| !needed.contains(at)).map(|(_, entry)| entry);
+    assert_eq!(idle.collect::<Vec<_>>(), Vec::<&(&str, &str)>::new(), "entries that are not needed any more");
+}
+
+#[test]
+fn kinds_are_told_from_other_enums_and_counted_once() {
+    let text =
+        "match kind { Kind::Role | Kind::Bucket => {} Kind::ALL } AccountKind::Zone; Kind::Role; io::ErrorKind::Other";
+    assert_eq!(kinds_named(text).into_iter().collect::<Vec<_>>(), ["Bucket", "Role"]);
 }
 
 #[test]

@@ -64,15 +64,13 @@ pub fn dependents(remembered: &Remembered, going: &BTreeSet<Address>) -> BTreeMa
     found
 }
 
-/// How others name things without a reference.
+/// How others name things without a reference: [`Naming`](crate::resource::Naming) says it of each kind.
 #[derive(Default)]
 struct Names {
     /// Texts that stand for a thing wherever they are.
     anywhere: BTreeMap<String, BTreeSet<Address>>,
-    /// Names of buckets: also the beginnings of their host names.
-    buckets: BTreeMap<String, BTreeSet<Address>>,
-    /// Names of functions, in their versions.
-    functions: BTreeMap<String, BTreeSet<Address>>,
+    /// Plain names, by the kind of the thing.
+    plain: BTreeMap<Kind, BTreeMap<String, BTreeSet<Address>>>,
 }
 
 impl Names {
@@ -87,54 +85,45 @@ impl Names {
     }
 
     fn add(&mut self, address: &Address, record: &Record, spec: &Value) {
-        let attribute = |key: &str| record.attributes.get(key).and_then(Value::as_str).map(str::to_owned);
-        let id = record.id.clone();
-        let anywhere = match record.kind {
-            Kind::Zone
-            | Kind::HealthCheck
-            | Kind::OriginAccess
-            | Kind::CachePolicy
-            | Kind::OriginRequestPolicy
-            | Kind::ResponseHeadersPolicy => vec![id],
-            Kind::Distribution => vec![id, attribute("arn"), attribute("domain_name")],
-            Kind::Certificate | Kind::FunctionVersion => vec![id, attribute("arn")],
-            Kind::Bucket | Kind::Function | Kind::Role => vec![attribute("arn")],
-            _ => Vec::new(),
-        };
-        for text in anywhere.into_iter().flatten().filter(|text| text.len() > 3) {
-            self.anywhere.entry(text).or_default().insert(address.clone());
+        let naming = &record.kind.facts().naming;
+        let id = record.id.as_deref().filter(|_| naming.id);
+        let attributes = naming.attributes.iter().filter_map(|key| record.attributes.get(*key)?.as_str());
+        for text in id.into_iter().chain(attributes).filter(|text| text.len() > 3) {
+            self.anywhere.entry(text.to_owned()).or_default().insert(address.clone());
         }
-        let names = match record.kind {
-            Kind::Bucket => &mut self.buckets,
-            Kind::Function => &mut self.functions,
-            _ => return,
-        };
-        if let Some(name) = spec.get("name").and_then(Value::as_str) {
+        if let Some(name) = spec.get("name").and_then(Value::as_str).filter(|_| naming.plain) {
+            let names = self.plain.entry(record.kind).or_default();
             names.entry(name.to_owned()).or_default().insert(address.clone());
         }
     }
 
     fn named_in<'n>(&'n self, kind: Kind, spec: &Value, found: &mut BTreeSet<&'n Address>) {
-        let in_bucket = matches!(kind, Kind::Object | Kind::BucketPolicy | Kind::Replication);
+        let naming = &kind.facts().naming;
         let mut text = |text: &str| {
             found.extend(self.anywhere.get(text).into_iter().flatten());
-            if in_bucket {
-                found.extend(self.buckets.get(text).into_iter().flatten());
+            if let Some(named) = &naming.others
+                && let Some(names) = self.plain.get(named)
+            {
+                found.extend(names.get(text).into_iter().flatten());
             }
-            // The host name of a bucket: its own name may hold dots, too.
-            for (at, _) in text.match_indices(".s3").filter(|(at, _)| text[at + 3..].starts_with(['.', '-'])) {
-                found.extend(self.buckets.get(&text[..at]).into_iter().flatten());
-            }
-            if kind == Kind::FunctionVersion {
-                found.extend(self.functions.get(text).into_iter().flatten());
+            for (named, names) in &self.plain {
+                let Some(after) = named.facts().naming.host_after else { continue };
+                // The name itself may hold dots, too.
+                for (at, _) in text.match_indices(after).filter(|(at, _)| is_host(&text[at + after.len()..])) {
+                    found.extend(names.get(&text[..at]).into_iter().flatten());
+                }
             }
         };
-        // The key of an object may read like the name of a bucket.
-        match (kind, spec.get("bucket")) {
-            (Kind::Object, Some(bucket)) => each_text(bucket, &mut text),
-            _ => each_text(spec, &mut text),
+        match naming.only_in.and_then(|only| spec.get(only)) {
+            Some(part) => each_text(part, &mut text),
+            None => each_text(spec, &mut text),
         }
     }
+}
+
+/// Whether a host name goes on so, after the name of a thing and the word of its service.
+fn is_host(rest: &str) -> bool {
+    rest.starts_with(['.', '-'])
 }
 
 fn each_text(value: &Value, seen: &mut dyn FnMut(&str)) {

@@ -7,17 +7,8 @@ use serde_json::Value;
 use crate::resource::moves::{key, owned};
 use crate::resource::{Address, Desired, Kind, Moves, Record, Remembered, Resource, SetMove, identity, resolve};
 
-/// Kinds in the order in which their identities become known: those that are named in the plan, those that are named by a
-/// resource of the first, and record sets, which may be named by a certificate.
+/// Identities become known in this many rounds: [`Facts::identity_rank`](crate::resource::Facts::identity_rank).
 const RANKS: usize = 3;
-
-const fn rank(kind: Kind) -> usize {
-    match kind {
-        Kind::BucketPolicy | Kind::Replication | Kind::Object | Kind::FunctionVersion | Kind::Monitoring => 1,
-        Kind::Records => 2,
-        _ => 0,
-    }
-}
 
 /// The moves that lead from what is remembered to what is wanted.
 pub fn moves(desired: &Desired, remembered: &Remembered) -> Moves {
@@ -52,7 +43,7 @@ impl Search<'_> {
 
     /// Matches what is wanted with what is known, kind by kind of one rank.
     fn whole(&mut self, of_rank: usize) {
-        for kind in Kind::ALL.into_iter().filter(|kind| rank(*kind) == of_rank) {
+        for kind in Kind::ALL.into_iter().filter(|kind| kind.facts().identity_rank == of_rank) {
             let known: BTreeMap<&Address, Option<String>> = self
                 .remembered
                 .resources

@@ -14,16 +14,6 @@ pub(super) fn origin_of(record: Option<&Record>) -> Origin {
     record.map(|record| record.origin).unwrap_or_default()
 }
 
-/// The kind that something without a mark of its own is a part of: whose the whole is, tells whose the part is.
-const fn whole(kind: Kind) -> Option<Kind> {
-    match kind {
-        Kind::Records => Some(Kind::Zone),
-        Kind::Replication => Some(Kind::Bucket),
-        Kind::Monitoring => Some(Kind::Distribution),
-        _ => None,
-    }
-}
-
 /// The origin of what was found at an address of the plan and the journal does not know.
 pub fn found_origin(desired: &Desired, remembered: &Remembered, observed: &Observed, address: &Address) -> Origin {
     let scope = Scope::default();
@@ -66,7 +56,7 @@ impl View<'_> {
     }
 
     fn origin_of_whole(&self, resource: &Resource) -> Option<Origin> {
-        let kind = whole(resource.kind)?;
+        let kind = resource.kind.facts().part_of?;
         let address = resource.needs.keys().find(|need| need.kind_name() == kind.name())?;
         if let Some(record) = self.remembered.resources.get(address).filter(|record| record.id.is_some()) {
             return Some(record.origin);

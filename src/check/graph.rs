@@ -1,12 +1,11 @@
 //! Rules on the graph itself: references, needs, specs that fit their kind.
 
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::policy::walk;
 use super::rule::{Notes, Rule, Seen, error, warning};
 use super::scope::references;
-use crate::resource::*;
+use crate::resource::has_references;
 
 pub(super) const RULES: &[Rule<Value>] = &[
     error(
@@ -46,45 +45,6 @@ pub(super) const RULES: &[Rule<Value>] = &[
     ),
 ];
 
-/// The attributes that a kind makes known.
-fn attributes(kind: Kind) -> &'static [&'static str] {
-    match kind {
-        Kind::LoadBalancer => &["arn", "dns_name", "zone_id", "name"],
-        Kind::Role | Kind::Function => &["arn", "name"],
-        Kind::Bucket => &["name", "arn", "region", "domain"],
-        Kind::Object => &["bucket", "key", "sha256"],
-        Kind::FunctionVersion => &["arn", "version", "function_name"],
-        Kind::OriginAccess
-        | Kind::CachePolicy
-        | Kind::OriginRequestPolicy
-        | Kind::ResponseHeadersPolicy
-        | Kind::HealthCheck => &["id"],
-        Kind::Distribution => &["id", "arn", "domain_name", "zone_id"],
-        Kind::Certificate => &["arn", "validation", "validation_name_N", "validation_value_N"],
-        Kind::Zone => &["zone_id", "name", "name_servers"],
-        Kind::Records => &["names"],
-        Kind::Replication => &["source", "destinations"],
-        Kind::BucketPolicy | Kind::Monitoring => &[],
-        // What lives on machines is named, not referred to.
-        Kind::Host
-        | Kind::File
-        | Kind::Account
-        | Kind::Packages
-        | Kind::Service
-        | Kind::PowerMode
-        | Kind::Node
-        | Kind::Image
-        | Kind::Manifest => &[],
-    }
-}
-
-fn has_attribute(kind: Kind, wanted: &str) -> bool {
-    attributes(kind).iter().any(|known| match known.strip_suffix('N') {
-        Some(stem) => wanted.strip_prefix(stem).is_some_and(|number| number.parse::<u32>().is_ok()),
-        None => *known == wanted,
-    })
-}
-
 fn unknown_reference(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
     walk(&seen.spec, "", &mut |path, text| {
         for to in references(text) {
@@ -107,9 +67,9 @@ fn unknown_attribute(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
                 let wrong = to.attribute != "account";
                 notes.add_if(wrong, path, || format!("the run knows no fact `{}`, only `account`", to.attribute));
             } else if let Some((address, target)) = seen.scope.at(to.address)
-                && !has_attribute(target.kind, to.attribute)
+                && !target.kind.facts().has_attribute(to.attribute)
             {
-                let known = attributes(target.kind).join(", ");
+                let known = target.kind.facts().attributes.join(", ");
                 let known = if known.is_empty() { "nothing".to_owned() } else { known };
                 notes.add_with(
                     path,
@@ -141,39 +101,8 @@ fn unchecked(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
 }
 
 fn misfit(seen: &Seen<'_, Value>) -> Option<String> {
-    fn fit<S: DeserializeOwned>(spec: &Value) -> Option<String> {
-        S::deserialize(spec).err().map(|bad| bad.to_string())
-    }
-    let spec = &seen.spec;
-    match seen.scope.desired.resources.get(seen.address)?.kind {
-        Kind::LoadBalancer => fit::<load_balancer::LoadBalancerSpec>(spec),
-        Kind::Role => fit::<role::RoleSpec>(spec),
-        Kind::Bucket => fit::<bucket::BucketSpec>(spec),
-        Kind::BucketPolicy => fit::<bucket_policy::BucketPolicySpec>(spec),
-        Kind::Replication => fit::<replication::ReplicationSpec>(spec),
-        Kind::Object => fit::<object::ObjectSpec>(spec),
-        Kind::Function => fit::<function::FunctionSpec>(spec),
-        Kind::FunctionVersion => fit::<function_version::FunctionVersionSpec>(spec),
-        Kind::OriginAccess => fit::<origin_access::OriginAccessSpec>(spec),
-        Kind::CachePolicy => fit::<cache_policy::CachePolicySpec>(spec),
-        Kind::OriginRequestPolicy => fit::<origin_request_policy::OriginRequestPolicySpec>(spec),
-        Kind::ResponseHeadersPolicy => fit::<response_headers_policy::ResponseHeadersPolicySpec>(spec),
-        Kind::Distribution => fit::<distribution::DistributionSpec>(spec),
-        Kind::Monitoring => fit::<monitoring::MonitoringSpec>(spec),
-        Kind::Certificate => fit::<certificate::CertificateSpec>(spec),
-        Kind::Zone => fit::<zone::ZoneSpec>(spec),
-        Kind::HealthCheck => fit::<health_check::HealthCheckSpec>(spec),
-        Kind::Records => fit::<records::RecordsSpec>(spec),
-        Kind::Host => fit::<host::HostSpec>(spec),
-        Kind::File => fit::<file::FileSpec>(spec),
-        Kind::Account => fit::<account::AccountSpec>(spec),
-        Kind::Packages => fit::<packages::PackagesSpec>(spec),
-        Kind::Service => fit::<service::ServiceSpec>(spec),
-        Kind::PowerMode => fit::<power_mode::PowerModeSpec>(spec),
-        Kind::Node => fit::<node::NodeSpec>(spec),
-        Kind::Image => fit::<image::ImageSpec>(spec),
-        Kind::Manifest => fit::<manifest::ManifestSpec>(spec),
-    }
+    let own = seen.scope.desired.resources.get(seen.address)?;
+    (own.kind.facts().shape)(&seen.spec)
 }
 
 #[cfg(test)]
@@ -181,7 +110,6 @@ pub(super) mod tests {
     use serde_json::json;
 
     use super::super::testing::{Case, case};
-    use super::*;
 
     pub(in super::super) fn cases() -> Vec<Case> {
         vec![
@@ -201,11 +129,5 @@ pub(super) mod tests {
             case("GR004-spec-shape").set("cdn.origin-access.models", "", json!({"name": 1})),
             case("GR005-not-checked").set("edge.function.embed", "/memory_mb", json!("${#account}")),
         ]
-    }
-
-    #[test]
-    fn attributes_with_numbers() {
-        assert!(has_attribute(Kind::Certificate, "validation_name_2"));
-        assert!(!has_attribute(Kind::Certificate, "validation_name_") && !has_attribute(Kind::Monitoring, "id"));
     }
 }

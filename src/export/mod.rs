@@ -7,3 +7,45 @@ pub mod cloudformation;
 pub mod terraform;
 
 pub use bundle::{Export, File, Item, Note};
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use serde_json::json;
+
+    use super::bundle::UNSAID;
+    use super::*;
+    use crate::resource::{Address, Kind, Origin, Record, Remembered, Standing};
+
+    fn record(kind: Kind) -> Record {
+        Record {
+            kind,
+            id: Some("x".to_owned()),
+            generation: 0,
+            spec: json!({}),
+            attributes: BTreeMap::new(),
+            needs: BTreeMap::new(),
+            step: String::new(),
+            after: BTreeSet::new(),
+            standing: Standing::Present,
+            pending: None,
+            made_at: None,
+            origin: Origin::Made,
+        }
+    }
+
+    #[test]
+    fn every_kind_has_its_words_in_both() {
+        let mut state = Remembered::empty("s");
+        for kind in Kind::ALL {
+            state.resources.insert(Address::new("a", kind, "x"), record(kind));
+        }
+        for export in [terraform::export(&state), cloudformation::export(&state)] {
+            let unsaid: Vec<&Note> = export.notes.iter().filter(|note| note.text == UNSAID).collect();
+            assert!(unsaid.is_empty(), "{unsaid:?}");
+            let on_devices = export.notes.iter().filter(|note| note.text.contains("lives on a device")).count();
+            assert_eq!(on_devices, Kind::ALL.into_iter().filter(|kind| kind.on_a_machine()).count());
+        }
+    }
+}

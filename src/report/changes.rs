@@ -116,8 +116,7 @@ fn label(change: &Change) -> String {
         change.after.as_ref().map(|resource| &resource.spec).or(change.before.as_ref().map(|record| &record.spec));
     let text =
         |key: &str| spec.and_then(|spec| spec.get(key)).and_then(Value::as_str).filter(|text| !text.contains("${"));
-    let said = ["name", "domain", "key", "comment", "function"].into_iter().find_map(text);
-    let said = said.or_else(|| change.kind.on_a_machine().then(|| ["path", "unit"].into_iter().find_map(text))?);
+    let said = change.kind.facts().label.iter().copied().find_map(text);
     said.map(cut).or_else(|| record_names(spec?)).unwrap_or_else(|| change.kind.facts().title.to_owned())
 }
 

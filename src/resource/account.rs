@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::kind::{Facts, plain};
+use super::facts::{Facts, on_device};
 use super::words::{self, Look, Sound, Wrong};
 
 /// A user or a group.
@@ -54,6 +54,5 @@ pub(super) const FACTS: Facts = Facts {
     replace_on: &["host", "name", "what"],
     identity: &["host", "name", "what"],
     unordered: &["groups"],
-    mark: None,
-    ..plain("account", "user or group")
+    ..on_device::<AccountSpec>("account", "user or group")
 };

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::kind::{Facts, plain};
+use super::facts::{Facts, on_aws};
+use super::id_form::{self, IdForm, Part};
+use super::naming::Naming;
 
 /// An S3 bucket and the settings that the plan states; what it leaves out is left alone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -92,5 +94,13 @@ pub(super) const FACTS: Facts = Facts {
     identity: &["name"],
     holds_data: true,
     exact: &["cors", "lifecycle"],
-    ..plain("bucket", "S3 bucket")
+    attributes: &["name", "arn", "region", "domain"],
+    id: IdForm {
+        words: "the bucket's name",
+        example: "akidb-models-edge",
+        read: id_form::bucket,
+        made_of: &[Part::Setting("name")],
+    },
+    naming: Naming { attributes: &["arn"], plain: true, host_after: Some(".s3"), ..Naming::NONE },
+    ..on_aws::<BucketSpec>("bucket", "S3 bucket")
 };

@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::kind::{Facts, plain};
+use super::facts::{Facts, on_aws};
+use super::id_form::{Part, of_the_bucket};
+use super::naming::Naming;
 
 /// The policy of one bucket; a bucket has at most one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,5 +26,9 @@ pub(super) const FACTS: Facts = Facts {
     exact: &["policy"],
     disruptive: &["policy"],
     mark: Some("Id"),
-    ..plain("bucket-policy", "S3 bucket policy")
+    id: of_the_bucket(&[Part::Setting("bucket")]),
+    naming: Naming::OF_A_BUCKET,
+    label: &[],
+    identity_rank: 1,
+    ..on_aws::<BucketPolicySpec>("bucket-policy", "S3 bucket policy")
 };

@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::kind::{Facts, plain};
+use super::facts::{Facts, on_aws};
+use super::id_form::POLICY;
+use super::naming::Naming;
 
 /// What is part of the cache key and how long an answer is kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -62,5 +64,9 @@ pub(super) const FACTS: Facts = Facts {
     exact: &["headers", "query_strings", "cookies"],
     disruptive: &["headers", "query_strings", "cookies"],
     mark: Some("comment mark"),
-    ..plain("cache-policy", "CloudFront cache policy")
+    attributes: &["id"],
+    id: POLICY,
+    naming: Naming::BY_ID,
+    label: &["name", "comment"],
+    ..on_aws::<CachePolicySpec>("cache-policy", "CloudFront cache policy")
 };

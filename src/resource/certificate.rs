@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::kind::{Facts, plain};
+use super::facts::{Facts, on_aws};
+use super::id_form::IdForm;
+use super::naming::Naming;
 
 /// A certificate with DNS validation. Usable means that its validation records are known, propagated that it is issued.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -23,11 +25,26 @@ pub struct CertificateSpec {
     pub tags: BTreeMap<String, String>,
 }
 
+fn read_id(given: &str) -> Option<&str> {
+    (given.starts_with("arn:aws:acm:") && given.contains(":certificate/")).then_some(given)
+}
+
 pub(super) const FACTS: Facts = Facts {
     replace_on: &["region", "domain", "alternative_names"],
     identity: &["domain"],
     exact: &["alternative_names"],
     waits_for_users: true,
     usual_seconds: (5, 180),
-    ..plain("certificate", "ACM certificate")
+    attributes: &["arn", "validation", "validation_name_N", "validation_value_N"],
+    id: IdForm {
+        words: "the certificate's ARN",
+        example: "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012",
+        read: read_id,
+        made_of: &[],
+    },
+    naming: Naming::BY_ID_AND_ARN,
+    label: &["domain"],
+    same_by: Some(&["region", "domain", "alternative_names"]),
+    domain_names: &["domain", "alternative_names"],
+    ..on_aws::<CertificateSpec>("certificate", "ACM certificate")
 };

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::kind::{Facts, plain};
+use super::facts::{Facts, on_aws};
+use super::id_form::{self, IdForm};
+use super::naming::Naming;
 
 /// A distribution, as far as the plan manages it. An update changes these fields in the configuration that was read and
 /// leaves the others as they are.
@@ -235,5 +237,9 @@ pub struct Logging {
 pub(super) const FACTS: Facts = Facts {
     disruptive: &["enabled", "aliases", "certificate", "geo_restriction", "web_acl_id"],
     usual_seconds: (15, 240),
-    ..plain("distribution", "CloudFront distribution")
+    attributes: &["id", "arn", "domain_name", "zone_id"],
+    id: IdForm { words: "the distribution's ID", example: "EDFDVBD6EXAMPLE", read: id_form::cloudfront, made_of: &[] },
+    naming: Naming { id: true, attributes: &["arn", "domain_name"], ..Naming::NONE },
+    label: &["comment"],
+    ..on_aws::<DistributionSpec>("distribution", "CloudFront distribution")
 };

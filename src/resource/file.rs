@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::kind::{Facts, plain};
+use super::facts::{Facts, on_device};
 use super::words::{self, Look, Sound, Wrong};
 
 /// A path and what is to be there.
@@ -83,5 +83,9 @@ impl Sound for FileSpec {
     }
 }
 
-pub(super) const FACTS: Facts =
-    Facts { replace_on: &["host", "path"], identity: &["host", "path"], mark: None, ..plain("file", "file") };
+pub(super) const FACTS: Facts = Facts {
+    replace_on: &["host", "path"],
+    identity: &["host", "path"],
+    label: &["path"],
+    ..on_device::<FileSpec>("file", "file")
+};

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::kind::{Facts, plain};
+use super::facts::{Facts, on_aws};
+use super::id_form::{self, IdForm, Part};
+use super::naming::Naming;
 
 /// A Lambda function. The code's bytes come from the run's artefacts by their hash.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -56,9 +58,22 @@ pub struct FunctionSpec {
     pub tags: BTreeMap<String, String>,
 }
 
+fn read_id(given: &str) -> Option<&str> {
+    id_form::plain(id_form::tail(given, "arn:aws:lambda:", ":function:"))
+}
+
 pub(super) const FACTS: Facts = Facts {
     replace_on: &["name", "region"],
     identity: &["name"],
     usual_seconds: (5, 5),
-    ..plain("function", "Lambda function")
+    attributes: &["arn", "name"],
+    id: IdForm {
+        words: "the function's name or ARN",
+        example: "akidb-edge-gateway",
+        read: read_id,
+        made_of: &[Part::Setting("name")],
+    },
+    naming: Naming { attributes: &["arn"], plain: true, ..Naming::NONE },
+    same_by: Some(&["name", "region"]),
+    ..on_aws::<FunctionSpec>("function", "Lambda function")
 };

@@ -3,7 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::kind::{Facts, plain};
+use super::Kind;
+use super::facts::{Facts, on_aws};
+use super::id_form::IdForm;
+use super::naming::Naming;
 
 /// A numbered version: a frozen copy of code and settings. Another code or setting is another version.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -19,10 +22,27 @@ pub struct FunctionVersionSpec {
     pub settings: String,
 }
 
+fn read_id(given: &str) -> Option<&str> {
+    let number = given.rsplit(':').next().unwrap_or_default();
+    let parts = given.split(':').count();
+    (given.starts_with("arn:aws:lambda:") && parts == 8 && number.parse::<u64>().is_ok()).then_some(given)
+}
+
 pub(super) const FACTS: Facts = Facts {
     replace_on: &["function", "region", "code_sha256", "settings"],
     identity: &["function"],
     usual_seconds: (2, 2),
     mark: None,
-    ..plain("function-version", "Lambda version")
+    attributes: &["arn", "version", "function_name"],
+    id: IdForm {
+        words: "the ARN of a numbered version",
+        example: "arn:aws:lambda:us-east-1:123456789012:function:akidb-edge-gateway:3",
+        read: read_id,
+        made_of: &[],
+    },
+    naming: Naming { others: Some(Kind::Function), ..Naming::BY_ID_AND_ARN },
+    label: &["function"],
+    same_by: Some(&["function", "region", "code_sha256", "settings"]),
+    identity_rank: 1,
+    ..on_aws::<FunctionVersionSpec>("function-version", "Lambda version")
 };

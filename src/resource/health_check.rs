@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::kind::{Facts, plain};
+use super::facts::{Facts, on_aws};
+use super::id_form::{self, IdForm};
+use super::naming::Naming;
 
 /// A health check over HTTP or HTTPS.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -58,5 +60,15 @@ pub(super) const FACTS: Facts = Facts {
     replace_on: &["protocol", "interval_seconds"],
     exact: &["regions"],
     unordered: &["regions"],
-    ..plain("health-check", "Route 53 health check")
+    attributes: &["id"],
+    id: IdForm {
+        words: "the ID of the health check",
+        example: "abcdef11-2222-3333-4444-555555fedcba",
+        read: id_form::hex,
+        made_of: &[],
+    },
+    naming: Naming::BY_ID,
+    // Its caller reference is made by this tool; seen from outside, a check is what it asks and how often.
+    same_by: Some(&["protocol", "host", "port", "path", "interval_seconds"]),
+    ..on_aws::<HealthCheckSpec>("health-check", "Route 53 health check")
 };

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::kind::{Facts, plain};
+use super::facts::{Facts, on_device};
 use super::words::{self, Look, Sound, Wrong};
 
 /// How a machine is reached. What is left out comes from the user's own SSH configuration.
@@ -93,7 +93,7 @@ impl Sound for HostSpec {
     }
 }
 
-pub(super) const FACTS: Facts = Facts { lookup: true, mark: None, ..plain("host", "machine") };
+pub(super) const FACTS: Facts = Facts { lookup: true, ..on_device::<HostSpec>("host", "machine") };
 
 #[cfg(test)]
 mod tests {

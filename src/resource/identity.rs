@@ -7,19 +7,8 @@ use super::{Kind, has_references};
 /// The settings that make two resources of a kind the same thing. Empty where nothing but the id tells: such a resource
 /// keeps its address, or the plan says where it went (`moved`).
 pub fn identity_paths(kind: Kind) -> &'static [&'static str] {
-    match kind {
-        // Somebody else's, only looked up: nothing of ours could be lost.
-        Kind::LoadBalancer | Kind::Host => &[],
-        // Sets have identities of their own: [`RecordSet::owned_key`](super::records::RecordSet::owned_key).
-        Kind::Records => &[],
-        Kind::Function => &["name", "region"],
-        Kind::FunctionVersion => &["function", "region", "code_sha256", "settings"],
-        Kind::Certificate => &["region", "domain", "alternative_names"],
-        // Its caller reference is made by this tool; seen from outside, a check is what it asks and how often.
-        Kind::HealthCheck => &["protocol", "host", "port", "path", "interval_seconds"],
-        Kind::Packages => &["host", "packages", "files"],
-        kind => kind.facts().identity,
-    }
+    let facts = kind.facts();
+    facts.same_by.unwrap_or(facts.identity)
 }
 
 /// The identity of a resource with these settings, as a text that can be compared within its kind; none while a part of
@@ -40,20 +29,21 @@ pub fn identity(kind: Kind, spec: &Value) -> Option<String> {
     Some(Value::Array(parts).to_string())
 }
 
-/// Domain names are the same in upper and lower case, and a certificate's names are a set.
+/// Domain names are the same in upper and lower case, and a list of them is a set.
 fn normal(kind: Kind, path: &str, value: Value) -> Value {
-    match (kind, value) {
-        (Kind::Certificate | Kind::Zone, Value::String(text)) if path != "region" => {
-            Value::String(text.trim_end_matches('.').to_lowercase())
-        }
-        (Kind::Certificate, Value::Array(names)) => {
+    if !kind.facts().domain_names.contains(&path) {
+        return value;
+    }
+    match value {
+        Value::String(text) => Value::String(text.trim_end_matches('.').to_lowercase()),
+        Value::Array(names) => {
             let mut names: Vec<String> = names.iter().filter_map(Value::as_str).map(str::to_lowercase).collect();
             names.sort();
             names.dedup();
             names.into()
         }
-        (Kind::Certificate, Value::Null) => Value::Array(Vec::new()),
-        (_, value) => value,
+        Value::Null => Value::Array(Vec::new()),
+        value => value,
     }
 }
 

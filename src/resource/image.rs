@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::kind::{Facts, plain};
+use super::facts::{Facts, on_device};
 use super::words::{self, Look, Sound, Wrong};
 
 /// An image that was brought as an archive.
@@ -33,6 +33,6 @@ pub(super) const FACTS: Facts = Facts {
     replace_on: &["host", "reference"],
     identity: &["host", "reference"],
     usual_seconds: (20, 20),
-    mark: None,
-    ..plain("image", "container image")
+    label: &[],
+    ..on_device::<ImageSpec>("image", "container image")
 };

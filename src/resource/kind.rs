@@ -1,57 +1,9 @@
-//! The closed list of kinds and what the engine must know of each: nothing here calls the world.
+//! The closed list of kinds, and where the facts of each stand: nothing here calls the world.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::*;
-
-/// What plan, diff and execution must know of a kind, as data.
-#[derive(Debug)]
-pub struct Facts {
-    /// The word in an address.
-    pub name: &'static str,
-    /// The words a person reads.
-    pub title: &'static str,
-    /// Dotted paths whose change cannot be made in place.
-    pub replace_on: &'static [&'static str],
-    /// Paths that must be equal to the letter; elsewhere, what the plan leaves out is left alone.
-    pub exact: &'static [&'static str],
-    /// Lists whose order says nothing.
-    pub unordered: &'static [&'static str],
-    /// Paths whose change is felt by users while it lasts.
-    pub disruptive: &'static [&'static str],
-    /// Paths that identify the thing before it has an id: while one is unknown it cannot exist yet.
-    pub identity: &'static [&'static str],
-    /// Where the stack's mark stands: the path that a lost mark is shown under. None where there is no room for one, or
-    /// where it is a part of the settings.
-    pub mark: Option<&'static str>,
-    /// What a replacement means for users, when they feel it.
-    pub when_replaced: Option<&'static str>,
-    /// Deleting it destroys data.
-    pub holds_data: bool,
-    /// Only read, never made (a load balancer that somebody else owns).
-    pub lookup: bool,
-    /// It works everywhere only once what refers to it is there (a certificate and its validation records).
-    pub waits_for_users: bool,
-    /// Seconds that AWS usually takes until usable, and until propagated; shown until the journal knows better.
-    pub usual_seconds: (u32, u32),
-}
-
-const PLAIN: Facts = Facts {
-    name: "",
-    title: "",
-    replace_on: &[],
-    exact: &[],
-    unordered: &[],
-    disruptive: &[],
-    identity: &[],
-    mark: Some("tags.akidb:stack"),
-    when_replaced: None,
-    holds_data: false,
-    lookup: false,
-    waits_for_users: false,
-    usual_seconds: (1, 1),
-};
 
 /// The kinds of resources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -178,31 +130,15 @@ impl Kind {
         }
     }
 
-    /// Whether it lives on a machine that is reached over SSH, and not in an AWS account.
+    /// Whether it lives on a machine that is reached over SSH or in a cluster of such machines, and not in an AWS account.
     pub const fn on_a_machine(self) -> bool {
-        matches!(
-            self,
-            Self::Host
-                | Self::File
-                | Self::Account
-                | Self::Packages
-                | Self::Service
-                | Self::PowerMode
-                | Self::Node
-                | Self::Image
-                | Self::Manifest
-        )
+        !matches!(self.facts().world, World::Aws)
     }
 
     /// The word in an address.
     pub const fn name(self) -> &'static str {
         self.facts().name
     }
-}
-
-/// The facts of a kind with nothing special; a kind names what differs.
-pub(super) const fn plain(name: &'static str, title: &'static str) -> Facts {
-    Facts { name, title, ..PLAIN }
 }
 
 #[cfg(test)]

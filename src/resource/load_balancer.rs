@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::kind::{Facts, plain};
+use super::facts::{Facts, on_aws};
+use super::id_form::IdForm;
 
 /// How a load balancer is found: by name, or by tags that just one carries.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -21,4 +22,10 @@ pub struct LoadBalancerSpec {
     pub tags: BTreeMap<String, String>,
 }
 
-pub(super) const FACTS: Facts = Facts { lookup: true, mark: None, ..plain("load-balancer", "load balancer") };
+pub(super) const FACTS: Facts = Facts {
+    lookup: true,
+    mark: None,
+    attributes: &["arn", "dns_name", "zone_id", "name"],
+    id: IdForm { words: "nothing: a load balancer is only looked up", ..IdForm::NONE },
+    ..on_aws::<LoadBalancerSpec>("load-balancer", "load balancer")
+};

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::kind::{Facts, plain};
+use super::facts::{Facts, World, on_device};
 use super::words::{self, Look, Sound, Wrong};
 
 /// An object, applied by the server with our field manager.
@@ -75,6 +75,6 @@ pub(super) const FACTS: Facts = Facts {
     replace_on: &["host", "api_version", "kind", "namespace", "name"],
     identity: &["host", "api_version", "kind", "namespace", "name"],
     usual_seconds: (5, 5),
-    mark: None,
-    ..plain("manifest", "Kubernetes object")
+    world: World::Cluster,
+    ..on_device::<ManifestSpec>("manifest", "Kubernetes object")
 };

@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::kind::{Facts, plain};
+use super::Kind;
+use super::facts::{Facts, on_aws};
+use super::id_form::{self, IdForm, Part};
 
 /// Without it CloudWatch has no `CacheHitRate`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -17,5 +19,14 @@ pub(super) const FACTS: Facts = Facts {
     replace_on: &["distribution_id"],
     identity: &["distribution_id"],
     mark: None,
-    ..plain("monitoring", "CloudFront metrics subscription")
+    id: IdForm {
+        words: "the distribution's ID",
+        example: "EDFDVBD6EXAMPLE",
+        read: id_form::cloudfront,
+        made_of: &[Part::Setting("distribution_id")],
+    },
+    label: &[],
+    identity_rank: 1,
+    part_of: Some(Kind::Distribution),
+    ..on_aws::<MonitoringSpec>("monitoring", "CloudFront metrics subscription")
 };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::kind::{Facts, plain};
+use super::facts::{Facts, on_device};
 use super::words::{self, Look, Sound, Wrong};
 
 /// A node: the server, or an agent that joins one.
@@ -97,6 +97,6 @@ pub(super) const FACTS: Facts = Facts {
     unordered: &["taints", "disable"],
     disruptive: &["version", "restart_on"],
     usual_seconds: (20, 20),
-    mark: None,
-    ..plain("node", "k3s node")
+    label: &[],
+    ..on_device::<NodeSpec>("node", "k3s node")
 };

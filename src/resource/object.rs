@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::kind::{Facts, plain};
+use super::facts::{Facts, on_aws};
+use super::id_form::{self, IdForm, Part};
+use super::naming::Naming;
 
 /// An object whose content is known by its hash. The bytes come from the run's artefacts, never from the state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -31,9 +33,25 @@ pub struct ObjectSpec {
     pub metadata: BTreeMap<String, String>,
 }
 
+fn read_id(given: &str) -> Option<&str> {
+    let (bucket, key) = given.split_once('/')?;
+    (id_form::bucket(bucket).is_some() && !key.is_empty()).then_some(given)
+}
+
 pub(super) const FACTS: Facts = Facts {
     replace_on: &["bucket", "key"],
     identity: &["bucket", "key"],
     mark: Some("metadata.akidb-stack"),
-    ..plain("object", "S3 object")
+    attributes: &["bucket", "key", "sha256"],
+    id: IdForm {
+        words: "BUCKET/KEY",
+        example: "akidb-page/index.html",
+        read: read_id,
+        made_of: &[Part::Setting("bucket"), Part::Setting("key")],
+    },
+    // The key of an object may read like the name of a bucket.
+    naming: Naming { only_in: Some("bucket"), ..Naming::OF_A_BUCKET },
+    label: &["key"],
+    identity_rank: 1,
+    ..on_aws::<ObjectSpec>("object", "S3 object")
 };

@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::kind::{Facts, plain};
+use super::facts::{Facts, on_aws};
+use super::id_form::{self, IdForm};
+use super::naming::Naming;
 
 /// Lets a distribution sign its requests to an S3 origin (SigV4, always).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -47,5 +49,13 @@ pub(super) const FACTS: Facts = Facts {
     replace_on: &["name"],
     identity: &["name"],
     mark: Some("comment mark"),
-    ..plain("origin-access", "CloudFront origin access control")
+    attributes: &["id"],
+    id: IdForm {
+        words: "the ID of the origin access control",
+        example: "E327GJI25M56DG",
+        read: id_form::cloudfront,
+        made_of: &[],
+    },
+    naming: Naming::BY_ID,
+    ..on_aws::<OriginAccessSpec>("origin-access", "CloudFront origin access control")
 };

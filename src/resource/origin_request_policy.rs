@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::cache_policy::Choice;
-use super::kind::{Facts, plain};
+use super::facts::{Facts, on_aws};
+use super::id_form::POLICY;
+use super::naming::Naming;
 
 /// What is sent on to the origin besides the cache key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -43,5 +45,9 @@ pub(super) const FACTS: Facts = Facts {
     identity: &["name"],
     exact: &["headers", "query_strings", "cookies"],
     mark: Some("comment mark"),
-    ..plain("origin-request-policy", "CloudFront origin request policy")
+    attributes: &["id"],
+    id: POLICY,
+    naming: Naming::BY_ID,
+    label: &["name", "comment"],
+    ..on_aws::<OriginRequestPolicySpec>("origin-request-policy", "CloudFront origin request policy")
 };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::kind::{Facts, plain};
+use super::facts::{Facts, on_device};
 use super::words::{self, Look, Sound, Wrong};
 
 /// Packages that are to be installed.
@@ -40,6 +40,7 @@ pub(super) const FACTS: Facts = Facts {
     replace_on: &["host"],
     identity: &["host"],
     usual_seconds: (30, 30),
-    mark: None,
-    ..plain("packages", "packages")
+    label: &[],
+    same_by: Some(&["host", "packages", "files"]),
+    ..on_device::<PackagesSpec>("packages", "packages")
 };

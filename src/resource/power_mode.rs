@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::kind::{Facts, plain};
+use super::facts::{Facts, on_device};
 use super::words::{self, Look, Sound, Wrong};
 
 /// The mode that is no mode of the device: a service follows the load.
@@ -33,6 +33,6 @@ pub(super) const FACTS: Facts = Facts {
     replace_on: &["host"],
     identity: &["host"],
     disruptive: &["mode"],
-    mark: None,
-    ..plain("power-mode", "power mode")
+    label: &[],
+    ..on_device::<PowerModeSpec>("power-mode", "power mode")
 };

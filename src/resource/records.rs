@@ -8,7 +8,9 @@ pub mod value;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::kind::{Facts, plain};
+use super::Kind;
+use super::facts::{Facts, on_aws};
+use super::id_form::{self, IdForm, Part};
 
 /// Some record sets of one zone. The group owns the sets that it wrote, each known by its name, type and set identifier:
 /// other sets at the same names are left alone. A change of a group is one change batch, so it happens as a whole or not
@@ -153,6 +155,11 @@ impl RecordSet {
 /// The hosted zone id that every alias to CloudFront uses (a constant of AWS, from the Route 53 API reference).
 pub const CLOUDFRONT_ZONE_ID: &str = "Z2FDTNDATAQYW2";
 
+fn read_id(given: &str) -> Option<&str> {
+    let (zone, name) = given.split_once('/')?;
+    (id_form::is_zone(zone) && !name.is_empty()).then_some(given)
+}
+
 pub(super) const FACTS: Facts = Facts {
     replace_on: &["zone_id"],
     identity: &["zone_id"],
@@ -161,5 +168,17 @@ pub(super) const FACTS: Facts = Facts {
     disruptive: &["sets"],
     usual_seconds: (1, 60),
     mark: None,
-    ..plain("records", "Route 53 record sets")
+    attributes: &["names"],
+    id: IdForm {
+        words: "ZONE-ID/NAME, with the last part of the address as the name",
+        example: "Z1D633PJN98FT9/api",
+        read: read_id,
+        made_of: &[Part::Setting("zone_id"), Part::LastOfAddress],
+    },
+    label: &[],
+    // Sets have identities of their own: [`RecordSet::owned_key`].
+    same_by: Some(&[]),
+    identity_rank: 2,
+    part_of: Some(Kind::Zone),
+    ..on_aws::<RecordsSpec>("records", "Route 53 record sets")
 };

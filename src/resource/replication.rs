@@ -3,7 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::kind::{Facts, plain};
+use super::Kind;
+use super::facts::{Facts, on_aws};
+use super::id_form::{Part, of_the_bucket};
+use super::naming::Naming;
 
 /// All replication rules of one source bucket (S3 takes them as a whole).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -57,5 +60,11 @@ pub(super) const FACTS: Facts = Facts {
     identity: &["source"],
     exact: &["rules"],
     mark: None,
-    ..plain("replication", "S3 replication rules")
+    attributes: &["source", "destinations"],
+    id: of_the_bucket(&[Part::Setting("source")]),
+    naming: Naming::OF_A_BUCKET,
+    label: &[],
+    identity_rank: 1,
+    part_of: Some(Kind::Bucket),
+    ..on_aws::<ReplicationSpec>("replication", "S3 replication rules")
 };

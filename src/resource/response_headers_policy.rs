@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::kind::{Facts, plain};
+use super::facts::{Facts, on_aws};
+use super::id_form::POLICY;
+use super::naming::Naming;
 
 /// Headers that CloudFront adds to answers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -91,5 +93,9 @@ pub(super) const FACTS: Facts = Facts {
     replace_on: &["name"],
     identity: &["name"],
     mark: Some("comment mark"),
-    ..plain("response-headers-policy", "CloudFront response headers policy")
+    attributes: &["id"],
+    id: POLICY,
+    naming: Naming::BY_ID,
+    label: &["name", "comment"],
+    ..on_aws::<ResponseHeadersPolicySpec>("response-headers-policy", "CloudFront response headers policy")
 };

@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::kind::{Facts, plain};
+use super::facts::{Facts, on_aws};
+use super::id_form::{self, IdForm, Part};
+use super::naming::Naming;
 
 /// An IAM role; its policies are generated from what it serves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -32,10 +34,22 @@ pub struct RoleSpec {
     pub tags: BTreeMap<String, String>,
 }
 
+fn read_id(given: &str) -> Option<&str> {
+    id_form::plain(id_form::tail(given, "arn:aws:iam::", ":role/"))
+}
+
 pub(super) const FACTS: Facts = Facts {
     replace_on: &["name"],
     identity: &["name"],
     exact: &["trust", "inline", "managed"],
     usual_seconds: (10, 10),
-    ..plain("role", "IAM role")
+    attributes: &["arn", "name"],
+    id: IdForm {
+        words: "the role's name or ARN",
+        example: "akidb-gateway",
+        read: read_id,
+        made_of: &[Part::Setting("name")],
+    },
+    naming: Naming { attributes: &["arn"], ..Naming::NONE },
+    ..on_aws::<RoleSpec>("role", "IAM role")
 };

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::kind::{Facts, plain};
+use super::facts::{Facts, on_device};
 use super::words::{self, Look, Sound, Wrong};
 
 /// A unit, enabled and running.
@@ -32,5 +32,9 @@ impl Sound for ServiceSpec {
     }
 }
 
-pub(super) const FACTS: Facts =
-    Facts { replace_on: &["host", "unit"], identity: &["host", "unit"], mark: None, ..plain("service", "service") };
+pub(super) const FACTS: Facts = Facts {
+    replace_on: &["host", "unit"],
+    identity: &["host", "unit"],
+    label: &["unit"],
+    ..on_device::<ServiceSpec>("service", "service")
+};

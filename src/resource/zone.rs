@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Attributes;
-use super::kind::{Facts, plain};
+use super::facts::{Facts, on_aws};
+use super::id_form::{self, IdForm};
+use super::naming::Naming;
 
 /// A public hosted zone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -31,6 +33,11 @@ pub fn delegation(known: &Attributes) -> Option<String> {
     Some(format!("{zone} is new: name its servers at the registrar: {}", servers.join(", ")))
 }
 
+fn read_id(given: &str) -> Option<&str> {
+    let id = given.strip_prefix("/hostedzone/").unwrap_or(given);
+    id_form::is_zone(id).then_some(id)
+}
+
 pub(super) const FACTS: Facts = Facts {
     replace_on: &["name"],
     identity: &["name"],
@@ -39,5 +46,10 @@ pub(super) const FACTS: Facts = Facts {
         "an outage: the new zone has other name servers, and the names in it are answered only once the registrar names them",
     ),
     usual_seconds: (1, 60),
-    ..plain("zone", "Route 53 hosted zone")
+    attributes: &["zone_id", "name", "name_servers"],
+    id: IdForm { words: "the ID of the hosted zone", example: "Z1D633PJN98FT9", read: read_id, made_of: &[] },
+    naming: Naming::BY_ID,
+    label: &["name", "comment"],
+    domain_names: &["name"],
+    ..on_aws::<ZoneSpec>("zone", "Route 53 hosted zone")
 };

@@ -118,7 +118,7 @@ fn supposed(pairs: &given::All, desired: &Desired, remembered: &Remembered) -> R
     for (address, given) in pairs {
         let given = &given.id;
         let Some(resource) = desired.resources.get(address) else { return Err(unknown(address, desired)) };
-        let Some(id) = identity::normal(resource.kind, given) else { return Err(malformed(resource, given)) };
+        let Some(id) = resource.kind.facts().id.normal(given) else { return Err(malformed(resource, given)) };
         let twice = remembered
             .resources
             .iter()
@@ -166,7 +166,7 @@ fn unknown(address: &Address, desired: &Desired) -> Failure {
 }
 
 fn malformed(resource: &Resource, given: &str) -> Failure {
-    let (words, example) = identity::form(resource.kind);
+    let form = &resource.kind.facts().id;
     let title = resource.kind.facts().title;
     if resource.kind == Kind::LoadBalancer {
         let problem = format!("{} is a {title}: it is looked up in every run, never taken in", resource.address);
@@ -174,7 +174,7 @@ fn malformed(resource: &Resource, given: &str) -> Failure {
     }
     Failure::refused(
         format!("{given:?} is no ID of a thing of kind {title}"),
-        format!("it wants {words}: {}={example}", resource.address),
+        format!("it wants {}: {}={}", form.words, resource.address, form.example),
     )
 }
 
@@ -203,7 +203,7 @@ fn check<'o>(
         let problem = format!("{address} is identified by {}, which the state does not know", needs.join(", "));
         return Err(Failure::refused(problem, "import that first, or in the same command"));
     }
-    if let Some(named) = identity::by_name(resource.kind, &spec, address.name()).filter(|named| named != id) {
+    if let Some(named) = resource.kind.facts().id.by_name(&spec, address.name()).filter(|named| named != id) {
         let problem = format!("{address} is known by its name, and the plan names {named}, not {id}");
         return Err(Failure::refused(problem, "let the plan name what is to be taken in, or name another address"));
     }

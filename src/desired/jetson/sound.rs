@@ -3,17 +3,8 @@
 use super::super::Builder;
 use crate::plan::Step;
 use crate::plan::jetson::{JetsonStep, TOOLKIT_KEY_URL};
-use crate::resource::account::AccountSpec;
-use crate::resource::file::FileSpec;
-use crate::resource::host::HostSpec;
-use crate::resource::image::ImageSpec;
-use crate::resource::manifest::ManifestSpec;
-use crate::resource::node::NodeSpec;
-use crate::resource::packages::PackagesSpec;
-use crate::resource::power_mode::PowerModeSpec;
-use crate::resource::service::ServiceSpec;
 use crate::resource::words::{self, Look};
-use crate::resource::{Kind, Resource, Sound, Wrong};
+use crate::resource::{Resource, Wrong};
 
 /// Complains of what is wrong, each at its own line of the plan.
 pub fn complain(builder: &mut Builder<'_>, step: &Step, below: &str, wrong: Vec<Wrong>) {
@@ -25,25 +16,7 @@ pub fn complain(builder: &mut Builder<'_>, step: &Step, below: &str, wrong: Vec<
 
 /// Complains of a resource.
 pub fn resource(builder: &mut Builder<'_>, step: &Step, below: &str, resource: &Resource) {
-    complain(builder, step, below, wrong(resource));
-}
-
-fn wrong(resource: &Resource) -> Vec<Wrong> {
-    fn of<S: Sound + serde::de::DeserializeOwned>(resource: &Resource) -> Vec<Wrong> {
-        resource.typed::<S>().map(|spec| spec.wrong()).unwrap_or_default()
-    }
-    match resource.kind {
-        Kind::Host => of::<HostSpec>(resource),
-        Kind::File => of::<FileSpec>(resource),
-        Kind::Account => of::<AccountSpec>(resource),
-        Kind::Packages => of::<PackagesSpec>(resource),
-        Kind::Service => of::<ServiceSpec>(resource),
-        Kind::PowerMode => of::<PowerModeSpec>(resource),
-        Kind::Node => of::<NodeSpec>(resource),
-        Kind::Image => of::<ImageSpec>(resource),
-        Kind::Manifest => of::<ManifestSpec>(resource),
-        _ => Vec::new(),
-    }
+    complain(builder, step, below, (resource.kind.facts().wrong)(&resource.spec));
 }
 
 /// Complains of what stands in the plan alone: toolkit, registry, GPU.

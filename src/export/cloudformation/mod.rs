@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::bundle::{Export, File, Item, Note, items};
+use super::bundle::{Export, File, Item, Note, UNSAID, items};
 use crate::resource::replication::ReplicationSpec;
 use crate::resource::{Address, Kind, Remembered};
 
@@ -129,16 +129,8 @@ fn file(name: String, body: &Value) -> File {
 
 fn said(item: &Item<'_>, all: &[Item<'_>]) -> Result<Option<(Resource, Vec<Note>)>, Note> {
     let made = match item.kind {
+        kind if kind.on_a_machine() => return Err(item.note("left out: it lives on a device, not in AWS")),
         Kind::LoadBalancer => return Err(item.note("only looked up: its DNS name and zone stand as values")),
-        Kind::Host
-        | Kind::File
-        | Kind::Account
-        | Kind::Packages
-        | Kind::Service
-        | Kind::PowerMode
-        | Kind::Node
-        | Kind::Image
-        | Kind::Manifest => return Err(item.note("left out: it lives on a device, not in AWS")),
         Kind::Object => return Err(item.note("left out: CloudFormation has no resource for an object")),
         // A part of its bucket.
         Kind::Replication => {
@@ -162,6 +154,7 @@ fn said(item: &Item<'_>, all: &[Item<'_>]) -> Result<Option<(Resource, Vec<Note>
         Kind::Zone => routing::zone(item),
         Kind::HealthCheck => routing::health_check(item),
         Kind::Records => routing::records(item),
+        _ => return Err(item.note(UNSAID)),
     };
     made.map(Some)
 }

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use self::hcl::{Body, expression};
-use super::bundle::{Export, File, Item, Note, items};
+use super::bundle::{Export, File, Item, Note, UNSAID, items};
 use crate::resource::{Address, Kind, Record, Remembered, Standing};
 
 /// The region of services that are everywhere, and of the provider that is meant when none is named.
@@ -138,18 +138,10 @@ pub fn export(state: &Remembered) -> Export {
 
 fn said(item: &Item<'_>) -> Said {
     match item.kind {
+        kind if kind.on_a_machine() => Err(item.note("left out: it lives on a device, not in AWS")),
         Kind::LoadBalancer => {
             Ok((Vec::new(), vec![item.note("only looked up: its DNS name and zone stand as values")]))
         }
-        Kind::Host
-        | Kind::File
-        | Kind::Account
-        | Kind::Packages
-        | Kind::Service
-        | Kind::PowerMode
-        | Kind::Node
-        | Kind::Image
-        | Kind::Manifest => Err(item.note("left out: it lives on a device, not in AWS")),
         Kind::Role => compute::role(item),
         Kind::Function => compute::function(item),
         Kind::FunctionVersion => Ok((Vec::new(), vec![compute::version(item)])),
@@ -167,6 +159,7 @@ fn said(item: &Item<'_>) -> Said {
         Kind::Zone => routing::zone(item),
         Kind::HealthCheck => routing::health_check(item),
         Kind::Records => routing::records(item),
+        _ => Err(item.note(UNSAID)),
     }
 }
 

@@ -1,0 +1,170 @@
+//! What the engine must know of a kind, as data: one [`Facts`] for each kind, in the file of its spec.
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::Kind;
+use super::id_form::IdForm;
+use super::naming::Naming;
+use super::words::{Sound, Wrong};
+
+/// Where the things of a kind live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum World {
+    /// In an AWS account.
+    Aws,
+    /// On a machine that is reached over SSH.
+    Device,
+    /// In a Kubernetes cluster, reached through the machine that runs its server.
+    Cluster,
+}
+
+/// What plan, diff and execution must know of a kind, as data.
+#[derive(Debug)]
+pub struct Facts {
+    /// The word in an address.
+    pub name: &'static str,
+    /// The words a person reads.
+    pub title: &'static str,
+    /// Where its things live.
+    pub world: World,
+    /// Says why settings do not have the shape of the kind's spec; none when they do.
+    pub shape: fn(&Value) -> Option<String>,
+    /// Says which words of settings must not be sent to a machine.
+    pub wrong: fn(&Value) -> Vec<Wrong>,
+    /// The attributes that it makes known; a final `N` stands for any number.
+    pub attributes: &'static [&'static str],
+    /// How a person writes the ID of what exists.
+    pub id: IdForm,
+    /// How it is named without a reference.
+    pub naming: Naming,
+    /// Settings that a person knows a thing by, the best first.
+    pub label: &'static [&'static str],
+    /// Dotted paths whose change cannot be made in place.
+    pub replace_on: &'static [&'static str],
+    /// Paths that must be equal to the letter; elsewhere, what the plan leaves out is left alone.
+    pub exact: &'static [&'static str],
+    /// Lists whose order says nothing.
+    pub unordered: &'static [&'static str],
+    /// Paths whose change is felt by users while it lasts.
+    pub disruptive: &'static [&'static str],
+    /// Paths that identify the thing before it has an id: while one is unknown it cannot exist yet.
+    pub identity: &'static [&'static str],
+    /// The settings that make two resources the same thing, where they are others than `identity`; an empty list where
+    /// nothing but the id tells.
+    pub same_by: Option<&'static [&'static str]>,
+    /// Settings of `identity` or `same_by` that hold domain names: upper case, a final dot and the order say nothing.
+    pub domain_names: &'static [&'static str],
+    /// When its identity becomes known: 0 when the plan names the thing, 1 when a resource of the first ones names it, 2
+    /// for record sets, which a certificate may name.
+    pub identity_rank: usize,
+    /// The kind that a thing without a mark of its own is a part of: whose the whole is, tells whose the part is.
+    pub part_of: Option<Kind>,
+    /// Where the stack's mark stands: the path that a lost mark is shown under. None where there is no room for one, or
+    /// where it is a part of the settings.
+    pub mark: Option<&'static str>,
+    /// What a replacement means for users, when they feel it.
+    pub when_replaced: Option<&'static str>,
+    /// Deleting it destroys data.
+    pub holds_data: bool,
+    /// Only read, never made (a load balancer that somebody else owns).
+    pub lookup: bool,
+    /// It works everywhere only once what refers to it is there (a certificate and its validation records).
+    pub waits_for_users: bool,
+    /// Seconds that AWS usually takes until usable, and until propagated; shown until the journal knows better.
+    pub usual_seconds: (u32, u32),
+}
+
+impl Facts {
+    /// Whether its things make an attribute known.
+    pub fn has_attribute(&self, wanted: &str) -> bool {
+        self.attributes.iter().any(|known| match known.strip_suffix('N') {
+            Some(stem) => wanted.strip_prefix(stem).is_some_and(|number| number.parse::<u32>().is_ok()),
+            None => *known == wanted,
+        })
+    }
+}
+
+/// The facts of a kind of AWS with the spec `S` and nothing special; a kind names what differs.
+pub(super) const fn on_aws<S: DeserializeOwned>(name: &'static str, title: &'static str) -> Facts {
+    Facts {
+        name,
+        title,
+        world: World::Aws,
+        shape: misfit::<S>,
+        wrong: nothing_wrong,
+        attributes: &[],
+        id: IdForm::NONE,
+        naming: Naming::NONE,
+        label: &["name"],
+        replace_on: &[],
+        exact: &[],
+        unordered: &[],
+        disruptive: &[],
+        identity: &[],
+        same_by: None,
+        domain_names: &[],
+        identity_rank: 0,
+        part_of: None,
+        mark: Some("tags.akidb:stack"),
+        when_replaced: None,
+        holds_data: false,
+        lookup: false,
+        waits_for_users: false,
+        usual_seconds: (1, 1),
+    }
+}
+
+/// The facts of a kind of machines: its things carry no mark, are found without an ID, and are named, not referred to.
+pub(super) const fn on_device<S: Sound + DeserializeOwned>(name: &'static str, title: &'static str) -> Facts {
+    Facts {
+        world: World::Device,
+        wrong: wrong_words::<S>,
+        id: IdForm::FOUND_ON_DEVICES,
+        mark: None,
+        ..on_aws::<S>(name, title)
+    }
+}
+
+fn misfit<S: DeserializeOwned>(spec: &Value) -> Option<String> {
+    S::deserialize(spec).err().map(|bad| bad.to_string())
+}
+
+fn wrong_words<S: Sound + DeserializeOwned>(spec: &Value) -> Vec<Wrong> {
+    S::deserialize(spec).map(|spec| spec.wrong()).unwrap_or_default()
+}
+
+fn nothing_wrong(_spec: &Value) -> Vec<Wrong> {
+    Vec::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn attributes_with_numbers() {
+        let certificate = Kind::Certificate.facts();
+        assert!(certificate.has_attribute("validation_name_2") && certificate.has_attribute("validation"));
+        assert!(!certificate.has_attribute("validation_name_") && !Kind::Monitoring.facts().has_attribute("id"));
+    }
+
+    #[test]
+    fn the_shape_is_that_of_the_kind() {
+        for kind in Kind::ALL {
+            assert!((kind.facts().shape)(&json!({"no-such-setting": 1})).is_some(), "{}", kind.name());
+        }
+        assert_eq!((Kind::Monitoring.facts().shape)(&json!({"distribution_id": "EDFDVBD6EXAMPLE"})), None);
+    }
+
+    #[test]
+    fn the_world_of_each_kind() {
+        let of = |world: World| Kind::ALL.into_iter().filter(move |kind| kind.facts().world == world);
+        let devices: Vec<&str> = of(World::Device).map(Kind::name).collect();
+        assert_eq!(devices, ["host", "file", "account", "packages", "service", "power-mode", "node", "image"]);
+        assert_eq!(of(World::Cluster).map(Kind::name).collect::<Vec<_>>(), ["manifest"]);
+        assert!(Kind::ALL.into_iter().all(|kind| kind.on_a_machine() == (kind.facts().world != World::Aws)));
+    }
+}
