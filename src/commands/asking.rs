@@ -43,7 +43,7 @@ pub fn confirm(asked: &Asked<'_>, run: &RunArgs, context: &Context) -> Result<Op
     if finished {
         let code = if asked.changes.is_empty() { exit::DONE } else { exit::PENDING };
         if voice.json {
-            voice.json("deploy", &document(asked, None, code));
+            voice.json(&context.verb, &document(asked, None, code));
         }
         return Ok(Some(code));
     }
@@ -89,7 +89,8 @@ pub fn tell(outcome: &Outcome, begun: Instant, asked: &Asked<'_>, context: &Cont
     };
     context.voice.data(&report::outcome_text(outcome, took_ms, command));
     if context.voice.json {
-        context.voice.json("deploy", &document(asked, Some(report::outcome_json(outcome, took_ms)), code));
+        let document = document(asked, Some(report::outcome_json(outcome, took_ms)), code);
+        context.voice.json(&context.verb, &document);
     }
     code
 }
