@@ -192,6 +192,7 @@ async fn with_ledger(
         header: &header,
         only_looks: only_looks(run, order),
         whole: order.chosen.is_everything(),
+        away: &[],
     };
     let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
     let session = &context.session;

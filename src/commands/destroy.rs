@@ -92,7 +92,8 @@ async fn remove(
     }
     imported::say_what_stays(&changes, context);
     full::refuse(&changes, &providers, &args.run, full::ADD, context).await?;
-    let asked = Asked { changes: &changes, built: &built, header: &header, only_looks: args.run.dry_run, whole: false };
+    let only_looks = args.run.dry_run;
+    let asked = Asked { changes: &changes, built: &built, header: &header, only_looks, whole: false, away: &[] };
     if let Some(code) = asking::confirm(&asked, &args.run, context)? {
         return Ok(code);
     }

@@ -225,7 +225,8 @@ async fn undo(
         context.voice.remark(&remark);
     }
     let built = Built { desired, ..Built::default() };
-    let asked = Asked { changes: &changes, built: &built, header: &header, only_looks: args.run.dry_run, whole: false };
+    let only_looks = args.run.dry_run;
+    let asked = Asked { changes: &changes, built: &built, header: &header, only_looks, whole: false, away: &[] };
     if let Some(code) = asking::confirm(&asked, &args.run, context)? {
         return Ok(code);
     }

@@ -286,6 +286,7 @@ async fn with_ledger(
         header: &header,
         only_looks: run.dry_run,
         whole: saved.only.is_none(),
+        away: &[],
     };
     if let Some(code) = asking::confirm(&asked, run, context)? {
         return Ok(code);

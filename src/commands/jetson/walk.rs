@@ -100,12 +100,14 @@ async fn with_ledger(
     let only: BTreeSet<Address> = chosen.difference(&left.addresses).cloned().collect();
     let scope = Scope { only: Some(only), moves, ..Scope::default() };
     let changes = walk::difference(&aim.built.desired, &remembered, &observed, &scope)?;
+    let away: Vec<String> = left.machines.keys().cloned().collect();
     let asked = Asked {
         changes: &changes,
         built: &aim.built,
         header: &header,
         only_looks: run.dry_run,
         whole: aim.hosts.is_empty(),
+        away: &away,
     };
     if let Some(code) = asking::confirm(&asked, run, context)? {
         return Ok(if left.machines.is_empty() { code } else { exit::ERROR });

@@ -295,6 +295,7 @@ fn tell(args: &Args, changes: &Changes, context: &Context) {
             context.voice.verbose > 0,
             context.session.colour,
             crate::resource::Level::Usable,
+            &[],
         );
         context.voice.data(&text);
     }
