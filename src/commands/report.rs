@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::Context;
 use super::walk::{self, PlanArgs};
+use crate::cli::has_verb;
 use crate::desired::{self, Built};
 use crate::exit::{self, Failure};
 use crate::ledger::{Entry, Fact, Ledger};
@@ -93,6 +94,7 @@ fn tell(plan: &Plan, state: &Remembered, entries: &[Entry]) -> Result<Story, Fai
         let took_ms = own.iter().filter_map(|address| took.get(address)).sum();
         let standing = match &step.work {
             Work::Later(later) if later.verb == "report" => "this report".to_owned(),
+            Work::Later(later) if has_verb(&later.verb) => format!("run separately (akidb-edge {})", later.verb),
             Work::Later(later) => format!("not available yet ({})", later.verb),
             _ if waits => "waits to be asked for".to_owned(),
             _ if present == own.len() => "done".to_owned(),

@@ -134,7 +134,12 @@ fn a_device_that_is_away_is_not_as_the_plan_wants() {
     let stack = Stack::new();
     stack.plan("d.yaml", AWAY);
     let looked = stack.run(&["jetson", "provision", "--plan", "d.yaml", "--dry-run"]).exits(1);
-    assert_eq!(looked.stdout.trim_end(), "no changes (0 resources checked, 1 device left out: one)", "{}", looked.stderr);
+    assert_eq!(
+        looked.stdout.trim_end(),
+        "no changes (0 resources checked, 1 device left out: one)",
+        "{}",
+        looked.stderr
+    );
     let looked = stack.run(&["jetson", "provision", "--plan", "d.yaml", "--dry-run", "--json"]).exits(1);
     assert_eq!(only(&looked, "away")["left_out"], serde_json::json!(["one"]));
 }
