@@ -13,7 +13,7 @@ const BUCKET: &str = "  - {id: m, title: m, kind: models, with: {buckets: {b: {n
 const DEVICE: &str = "  - id: d\n    title: d\n    kind: jetson\n    with:\n      k3s: v1.30.4+k3s1\n      hosts:\n        one: {address: 127.0.0.1, port: 1, user: nobody}\n";
 
 /// A device that nothing answers for, in a plan that can be carried out.
-const AWAY: &str = "  - id: d\n    title: d\n    kind: jetson\n    with:\n      hosts:\n        one: {address: 127.0.0.1, port: 1, user: nobody}\n";
+pub const AWAY: &str = "  - id: d\n    title: d\n    kind: jetson\n    with:\n      hosts:\n        one: {address: 127.0.0.1, port: 1, user: nobody}\n";
 
 /// The one document on standard output.
 #[track_caller]
