@@ -31,6 +31,10 @@ fn back_and_forth_and_to_the_beginning() {
     let undone = account.run("rollback --yes").exits(0);
     insta::assert_snapshot!("undone", account.redact(&undone.stdout));
     assert_eq!(account.records("api"), geo);
+    let status = account.run("status --json").exits(0).json();
+    let runs = status["state"]["runs"].as_array().expect("runs");
+    let verbs: Vec<_> = runs.iter().map(|run| run["purpose"]["verb"].clone()).collect();
+    assert_eq!(verbs, ["deploy", "route", "rollback"]);
     // The undoing is a run like any other: it can be undone.
     account.run("rollback --yes").exits(0);
     assert_eq!(account.records("api"), cut);

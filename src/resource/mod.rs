@@ -17,6 +17,7 @@ pub mod moves;
 pub mod needs;
 mod observed;
 mod outcome;
+mod purpose;
 mod reference;
 mod remembered;
 
@@ -66,6 +67,7 @@ pub use mark::{ADDRESS_TAG, IMPORTED, IMPORTED_METADATA, ORIGIN_TAG, STACK_TAG, 
 pub use moves::{MadeAt, Moves, SetMove};
 pub use observed::{ACCEPTED_EXTRAS, Extra, Found, Observed, Owned, Owner, TAKEN_IN, known};
 pub use outcome::{Done, Outcome};
+pub use purpose::RunPurpose;
 pub use reference::{ACCOUNT, Attributes, has_references, link, references, resolve};
 pub(crate) use remembered::unite;
 pub use remembered::{Ending, Leftover, Origin, Record, Remembered, RunSummary, Standing};
