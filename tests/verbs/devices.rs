@@ -27,5 +27,5 @@ fn the_lease_of_a_stack_of_devices_lives_as_long_as_was_said() {
     let lease: Lease = serde_json::from_slice(&text).expect("a lease");
     // A heartbeat may have come before the copy was made.
     let lives = lease.time_to_live();
-    assert!(lives >= Duration::from_secs(7) && lives < Duration::from_secs(30), "{lives:?}");
+    assert!(lives >= Duration::from_secs(7) && lives < Duration::from_secs(60), "{lives:?}");
 }
