@@ -45,6 +45,17 @@ where
     Ok((cli, matches))
 }
 
+/// Whether the command line has this verb: `serve`, `jetson provision`. A group of verbs alone is none.
+pub fn has_verb(words: &str) -> bool {
+    let command = Cli::command();
+    let mut at = &command;
+    for word in words.split_whitespace() {
+        let Some(below) = at.find_subcommand(word) else { return false };
+        at = below;
+    }
+    !at.has_subcommands()
+}
+
 const AFTER: &str = "\
 Exit codes: 0 done · 1 error · 2 changes pending or partly done · 3 refused by checks, nothing was done
 
@@ -167,4 +178,20 @@ pub enum Verb {
     Report(report::Args),
     /// Print the completions for a shell
     Completions(completions::Args),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_verb;
+
+    #[test]
+    fn verbs_are_those_of_the_command_line() {
+        for there in ["report", "jetson provision", "jetson shutdown", "route cutover", "validate plan"] {
+            assert!(has_verb(there), "{there}");
+        }
+        assert_eq!(has_verb("serve"), cfg!(feature = "serve"));
+        for none in ["", "jetson", "validate latency", "deploy observability", "replicate metadata", "jetson fly"] {
+            assert!(!has_verb(none), "{none}");
+        }
+    }
 }

@@ -25,4 +25,6 @@ fn data_goes_only_on_the_word() {
     assert_eq!(account.inventory(), nothing());
     let again = account.run("destroy --empty-buckets --yes").exits(0);
     assert!(again.stdout.contains("no changes"), "{}", again.stdout);
+    let document = account.run("destroy --empty-buckets --yes --json").exits(0).json();
+    assert_eq!(document["schema"], "akidb-edge/destroy/v1");
 }

@@ -26,9 +26,15 @@ fn back_and_forth_and_to_the_beginning() {
     let geo = account.records("api");
     account.run("route cutover --yes").exits(0);
     let cut = account.records("api");
+    let looked = account.run("rollback --dry-run --json").exits(2).json();
+    assert_eq!(looked["schema"], "akidb-edge/rollback/v1");
     let undone = account.run("rollback --yes").exits(0);
     insta::assert_snapshot!("undone", account.redact(&undone.stdout));
     assert_eq!(account.records("api"), geo);
+    let status = account.run("status --json").exits(0).json();
+    let runs = status["state"]["runs"].as_array().expect("runs");
+    let verbs: Vec<_> = runs.iter().map(|run| run["purpose"]["verb"].clone()).collect();
+    assert_eq!(verbs, ["deploy", "route", "rollback"]);
     // The undoing is a run like any other: it can be undone.
     account.run("rollback --yes").exits(0);
     assert_eq!(account.records("api"), cut);
@@ -55,6 +61,7 @@ fn each_fallback_changes_only_its_addresses() {
     proxy.reset();
     let went = account.run("rollback --fallback dns-to-origin --yes --json").exits(0);
     assert_eq!(addresses(&went), only(&["routing.records.api"]));
+    assert_eq!(went.json()["schema"], "akidb-edge/rollback/v1");
     let calls = proxy.take_mutating();
     let names: Vec<&str> = calls.iter().map(|call| call.operation.as_str()).collect();
     assert_eq!(names, ["ChangeResourceRecordSets"], "exactly one batch");

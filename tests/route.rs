@@ -34,7 +34,8 @@ fn latency_then_geo_then_cutover_in_one_batch() {
     account.run("route latency --yes").exits(0);
     assert_eq!(account.records("origin").len(), 3, "{:?}", account.records("origin"));
     assert!(account.records("api").is_empty());
-    account.run("route geo --yes").exits(0);
+    let document = account.run("route geo --yes --json").exits(0).json();
+    assert_eq!(document["schema"], "akidb-edge/route-geo/v1");
     let geo = account.records("api");
     assert!(!geo.is_empty() && geo.iter().all(|set| !set.contains(" - ")), "{geo:?}");
     assert_eq!(account.inventory()["distributions"], 0, "routing alone");
@@ -42,6 +43,8 @@ fn latency_then_geo_then_cutover_in_one_batch() {
     account.run("deploy --yes").exits(0);
     let dry = account.run("route cutover --dry-run").exits(2);
     insta::assert_snapshot!("cutover", account.redact(&dry.stdout));
+    let document = account.run("route cutover --dry-run --json").exits(2).json();
+    assert_eq!(document["schema"], "akidb-edge/route-cutover/v1");
     assert_eq!(account.records("api"), geo);
     proxy.reset();
     // While it is on its way nothing is half done: the one batch is the only change.

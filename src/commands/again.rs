@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::state::forget::COMMAND;
 use crate::exit::Failure;
-use crate::ledger::{Entry, Fact};
-use crate::resource::{Address, Desired, Observed, Record, Remembered, Standing};
+use crate::ledger::{Entry, Fact, purpose_of};
+use crate::resource::{Address, Desired, Observed, Record, Remembered, RunPurpose, Standing};
 
 /// What was forgotten since a revision, by the address that it had then.
 #[derive(Debug, Default)]
@@ -22,9 +21,9 @@ pub fn let_go_since(entries: &[Entry], revision: u64) -> LetGo {
     let (mut later, mut on_purpose) = (false, false);
     for entry in entries {
         match &entry.fact {
-            Fact::RunBegan { revision: began, command, .. } => {
+            Fact::RunBegan { revision: began, command, purpose, .. } => {
                 later = *began > revision;
-                on_purpose = command.starts_with(COMMAND);
+                on_purpose = purpose_of(*purpose, command) == RunPurpose::Forget;
             }
             Fact::Moved(moves) if later => {
                 let former = |from: &Address| then.get(from).cloned().unwrap_or_else(|| from.clone());

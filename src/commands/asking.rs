@@ -6,13 +6,11 @@ use serde_json::json;
 
 use super::Context;
 use super::walk::RunArgs;
+use crate::cli::has_verb;
 use crate::desired::Built;
 use crate::exit::{self, Failure};
 use crate::report;
 use crate::resource::{Changes, Outcome};
-
-/// Verbs that a plan may name as a step and that exist, but are not part of a deploy.
-const VERBS_OF_THEIR_OWN: &[&str] = &["report", "jetson provision", "jetson deploy", "jetson shutdown"];
 
 /// What is about to be asked.
 pub struct Asked<'a> {
@@ -26,6 +24,8 @@ pub struct Asked<'a> {
     pub only_looks: bool,
     /// It is about the whole plan, not a part of it.
     pub whole: bool,
+    /// Devices that were left out because they could not be looked at.
+    pub away: &'a [String],
 }
 
 /// Shows the difference and asks. An exit code means that nothing is to be done.
@@ -34,7 +34,7 @@ pub struct Asked<'a> {
 /// When nobody can be asked and --yes was not said.
 pub fn confirm(asked: &Asked<'_>, run: &RunArgs, context: &Context) -> Result<Option<u8>, Failure> {
     let voice = &context.voice;
-    let text = report::changes_text(asked.changes, voice.verbose > 0, context.session.colour, run.wait);
+    let text = report::changes_text(asked.changes, voice.verbose > 0, context.session.colour, run.wait, asked.away);
     voice.data(&text);
     if asked.whole || voice.verbose > 0 {
         say_what_is_not_done(asked.built, context);
@@ -43,7 +43,7 @@ pub fn confirm(asked: &Asked<'_>, run: &RunArgs, context: &Context) -> Result<Op
     if finished {
         let code = if asked.changes.is_empty() { exit::DONE } else { exit::PENDING };
         if voice.json {
-            voice.json("deploy", &document(asked, None, code));
+            voice.json(&context.verb, &document(asked, None, code));
         }
         return Ok(Some(code));
     }
@@ -59,19 +59,23 @@ pub fn confirm(asked: &Asked<'_>, run: &RunArgs, context: &Context) -> Result<Op
     if voice.ask("Do this?") { Ok(None) } else { Err(Failure::refused("nothing was done", "")) }
 }
 
+/// The steps that a deploy does not carry out: those whose verb exists, and those whose verb does not.
+fn not_of_a_deploy(built: &Built) -> (Vec<&(String, String)>, Vec<&(String, String)>) {
+    built.later.iter().partition(|(_, verb)| has_verb(verb))
+}
+
 /// Steps that this run does not take, and why: never silently left out.
 fn say_what_is_not_done(built: &Built, context: &Context) {
-    let own_verb = |step: &&(String, String)| VERBS_OF_THEIR_OWN.contains(&step.1.as_str());
-    let (own, later): (Vec<_>, Vec<_>) = built.later.iter().partition(own_verb);
-    let list = |steps: &[&(String, String)]| {
-        steps.iter().map(|(step, verb)| format!("{step} ({verb})")).collect::<Vec<_>>().join(", ")
+    let (separate, later) = not_of_a_deploy(built);
+    let list = |steps: &[&(String, String)], program: &str| {
+        steps.iter().map(|(step, verb)| format!("{step} ({program}{verb})")).collect::<Vec<_>>().join(", ")
     };
     if !later.is_empty() {
         let steps = report::counted(later.len(), "step");
-        context.voice.talk(&format!("not available yet: {steps}: {}", list(&later)));
+        context.voice.talk(&format!("not available yet: {steps}: {}", list(&later, "")));
     }
-    if !own.is_empty() {
-        context.voice.talk(&format!("done by a verb of its own: {}", list(&own)));
+    if !separate.is_empty() {
+        context.voice.talk(&format!("run separately: {}", list(&separate, "akidb-edge ")));
     }
     for step in &built.waiting {
         context.voice.talk(&format!("waits to be asked for: step {step} (deploy --request {step})"));
@@ -89,16 +93,21 @@ pub fn tell(outcome: &Outcome, begun: Instant, asked: &Asked<'_>, context: &Cont
     };
     context.voice.data(&report::outcome_text(outcome, took_ms, command));
     if context.voice.json {
-        context.voice.json("deploy", &document(asked, Some(report::outcome_json(outcome, took_ms)), code));
+        let document = document(asked, Some(report::outcome_json(outcome, took_ms)), code);
+        context.voice.json(&context.verb, &document);
     }
     code
 }
 
 fn document(asked: &Asked<'_>, outcome: Option<serde_json::Value>, code: u8) -> serde_json::Value {
+    let (separate, later) = not_of_a_deploy(asked.built);
+    let list = |steps: &[&(String, String)]| {
+        steps.iter().map(|(step, verb)| json!({"step": step, "verb": verb})).collect::<Vec<_>>()
+    };
     let mut body = json!({
         "header": asked.header, "exit": code, "outcome": outcome,
-        "not_available_yet": asked.built.later.iter().map(|(step, verb)| json!({"step": step, "verb": verb})).collect::<Vec<_>>(),
-        "waiting": asked.built.waiting,
+        "not_available_yet": list(&later), "run_separately": list(&separate),
+        "waiting": asked.built.waiting, "left_out": asked.away,
     });
     if let (Some(all), Some(more)) = (body.as_object_mut(), report::changes_json(asked.changes).as_object()) {
         all.extend(more.clone());

@@ -17,7 +17,7 @@ use crate::exit::{self, Failure};
 use crate::ledger::Ledger;
 use crate::plan::Plan;
 use crate::report::{self, Terminal};
-use crate::resource::{Address, Changes, Owner, Remembered};
+use crate::resource::{Address, Changes, Owner, Remembered, RunPurpose};
 
 /// Make the stack what the plan says: show the difference, ask, do it. A second run has nothing to do.
 #[derive(Debug, clap::Args)]
@@ -85,6 +85,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         request: args.request.into_iter().collect(),
         adopt: args.adopt.into_iter().collect(),
         command,
+        purpose: RunPurpose::Deploy,
         fallback: None,
         out: args.out,
     };
@@ -130,7 +131,8 @@ fn print_policy(plan: &Plan, context: &Context) -> Result<u8, Failure> {
 /// What failed, why, and the next step.
 pub async fn carry_out(order: Order, run: &RunArgs, context: &Context) -> Result<u8, Failure> {
     let connection = walk::connect(&context.session).await?;
-    let ledger = walk::open(context, &connection, &order.plan.stack, &order.command, only_looks(run, &order)).await?;
+    let (stack, looks) = (&order.plan.stack, only_looks(run, &order));
+    let ledger = walk::open(context, &connection, stack, &order.command, order.purpose, looks).await?;
     let answer = with_ledger(&order, run, context, &connection, &ledger).await;
     walk::close(ledger, answer).await
 }
@@ -171,7 +173,8 @@ async fn with_ledger(
     for remark in kept::not_to_be_undone(&changes, &at_hand, &context.global, &order.plan.stack) {
         context.voice.remark(&remark);
     }
-    let purpose = Purpose { command: order.command.clone(), requested, fallback: order.fallback.clone() };
+    let (command, fallback) = (order.command.clone(), order.fallback.clone());
+    let purpose = Purpose { command, kind: order.purpose, requested, fallback };
     if let Some(file) = &order.out {
         let saved = SavedPlan::new(&saved::Looked {
             header: &header,
@@ -192,6 +195,7 @@ async fn with_ledger(
         header: &header,
         only_looks: only_looks(run, order),
         whole: order.chosen.is_everything(),
+        away: &[],
     };
     let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
     let session = &context.session;

@@ -15,7 +15,7 @@ use crate::desired::{self, Built};
 use crate::exit::Failure;
 use crate::ledger::Ledger;
 use crate::report::{self, Terminal};
-use crate::resource::{Address, Artefacts, Changes, Desired};
+use crate::resource::{Address, Artefacts, Changes, Desired, RunPurpose};
 
 /// Remove the stack: in order, resumable; what will not go yet is left for a later run (exit code 2).
 #[derive(Debug, clap::Args)]
@@ -57,7 +57,7 @@ pub async fn run(mut args: Args, context: &Context) -> Result<u8, Failure> {
     for address in &args.delete_imported {
         command.push_str(&format!(" --delete-imported {address}"));
     }
-    let ledger = walk::open(context, &connection, &stack, &command, args.run.dry_run).await?;
+    let ledger = walk::open(context, &connection, &stack, &command, RunPurpose::Destroy, args.run.dry_run).await?;
     let answer = remove(&args, &command, &stack, context, &connection, &ledger).await;
     walk::close(ledger, answer).await
 }
@@ -92,12 +92,13 @@ async fn remove(
     }
     imported::say_what_stays(&changes, context);
     full::refuse(&changes, &providers, &args.run, full::ADD, context).await?;
-    let asked = Asked { changes: &changes, built: &built, header: &header, only_looks: args.run.dry_run, whole: false };
+    let only_looks = args.run.dry_run;
+    let asked = Asked { changes: &changes, built: &built, header: &header, only_looks, whole: false, away: &[] };
     if let Some(code) = asking::confirm(&asked, &args.run, context)? {
         return Ok(code);
     }
     let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
-    let purpose = Purpose { command: command.to_owned(), ..Purpose::default() };
+    let purpose = Purpose { command: command.to_owned(), kind: RunPurpose::Destroy, ..Purpose::default() };
     let session = &context.session;
     let work = Run {
         ledger,

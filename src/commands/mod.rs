@@ -50,6 +50,8 @@ pub struct Context {
     pub global: crate::cli::Global,
     /// Where words and data go.
     pub voice: Voice,
+    /// The verb with a dash between its words: the name of the schema of its JSON document.
+    pub verb: String,
     /// The lease that it took, if it did.
     pub held: walk::Held,
 }
@@ -60,12 +62,13 @@ pub async fn run(cli: Cli, typed: &ArgMatches) -> u8 {
     let session = session.waiting_for_certificates(Duration::from_secs(cli.global.certificate_wait));
     let session = session.quietly(cli.global.quiet);
     let voice = Voice::new(&session, &cli.global);
-    let context = Context { session, global: cli.global, voice, held: walk::Held::default() };
+    let name = compose::verb(typed).join("-");
+    let context = Context { session, global: cli.global, voice, verb: name, held: walk::Held::default() };
     let answer = match compose::refuse(typed) {
         Ok(()) => walk::unless_interrupted(&context, Box::pin(verb(cli.verb, &context))).await,
         Err(refused) => Err(refused),
     };
-    conclude(&compose::verb(typed).join("-"), answer, &context)
+    conclude(answer, &context)
 }
 
 async fn verb(verb: Verb, context: &Context) -> Result<u8, Failure> {
@@ -133,7 +136,8 @@ fn may_overwrite(file: &std::path::Path, force: bool, ours: impl Fn(&str) -> boo
 }
 
 /// What went wrong, in words and with --json as data; the one document of the run.
-fn conclude(verb: &str, answer: Result<u8, Failure>, context: &Context) -> u8 {
+fn conclude(answer: Result<u8, Failure>, context: &Context) -> u8 {
+    let verb = &context.verb;
     match answer {
         Ok(code) => {
             context.voice.finish(verb, code, None);

@@ -7,7 +7,7 @@ use crate::change;
 use crate::desired::Built;
 use crate::exit::Failure;
 use crate::plan::Plan;
-use crate::resource::{Address, Moves, Remembered};
+use crate::resource::{Address, Moves, Remembered, RunPurpose};
 
 /// What a verb wants done, once its arguments are read.
 pub struct Order {
@@ -21,6 +21,8 @@ pub struct Order {
     pub adopt: BTreeSet<Address>,
     /// The verb with its main arguments.
     pub command: String,
+    /// What the run is for.
+    pub purpose: RunPurpose,
     /// The fallback to put in force; the plan carries its settings already.
     pub fallback: Option<String>,
     /// Save to this file, do nothing.

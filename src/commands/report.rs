@@ -6,10 +6,11 @@ use std::path::PathBuf;
 
 use super::Context;
 use super::walk::{self, PlanArgs};
+use crate::cli::has_verb;
 use crate::desired::{self, Built};
 use crate::exit::{self, Failure};
 use crate::ledger::{Entry, Fact, Ledger};
-use crate::plan::{Criterion, Plan, Work};
+use crate::plan::{Criterion, Plan, Probe, Work};
 use crate::report::{self, Judged, Story, StoryDay, StoryStep, duration};
 use crate::resource::{Address, Remembered, Standing, sensitive};
 
@@ -93,6 +94,7 @@ fn tell(plan: &Plan, state: &Remembered, entries: &[Entry]) -> Result<Story, Fai
         let took_ms = own.iter().filter_map(|address| took.get(address)).sum();
         let standing = match &step.work {
             Work::Later(later) if later.verb == "report" => "this report".to_owned(),
+            Work::Later(later) if has_verb(&later.verb) => format!("run separately (akidb-edge {})", later.verb),
             Work::Later(later) => format!("not available yet ({})", later.verb),
             _ if waits => "waits to be asked for".to_owned(),
             _ if present == own.len() => "done".to_owned(),
@@ -138,11 +140,11 @@ fn took(entries: &[Entry]) -> BTreeMap<Address, u64> {
 /// Judges what the journal itself can measure; the rest is said to be unmeasured.
 fn judge(priority: &'static str, one: &Criterion, state: &Remembered, built: &Built) -> Judged {
     let pattern = one.of.as_deref().unwrap_or("*");
-    let measured = match one.measure.as_str() {
-        "resources.present" => Some(
+    let measured = match one.measure.probe() {
+        Some(Probe::Present) => Some(
             state.resources.keys().filter(|address| address.matches(pattern) && is_present(state, address)).count(),
         ),
-        "resources.missing" => {
+        Some(Probe::Missing) => {
             let wanted = built
                 .desired
                 .resources
@@ -150,12 +152,12 @@ fn judge(priority: &'static str, one: &Criterion, state: &Remembered, built: &Bu
                 .filter(|(address, resource)| address.matches(pattern) && !resource.kind.facts().lookup);
             Some(wanted.filter(|(address, _)| !is_present(state, address)).count())
         }
-        _ => None,
+        None => None,
     };
     let (verdict, how) = match measured {
         Some(value) if one.compare.holds(value as f64, one.threshold) => ("met", format!("the journal, {pattern}")),
         Some(_) => ("missed", format!("the journal, {pattern}")),
-        None => ("not measured", format!("{} has no probe in this version", one.measure)),
+        None => ("not measured", format!("{} has no probe in this version", one.measure.name())),
     };
     Judged {
         priority,

@@ -15,9 +15,9 @@ use super::walk::{self, EmptyArgs, PlanArgs, Purpose, Run, RunArgs};
 use crate::change::Scope;
 use crate::desired::Built;
 use crate::exit::{self, Failure};
-use crate::ledger::{Lease, Ledger};
+use crate::ledger::{Lease, Ledger, purpose_of};
 use crate::report::{self, Terminal};
-use crate::resource::{Action, Address, Artefacts, Changes, Ending, Kind, Origin, Remembered, RunSummary};
+use crate::resource::{Action, Address, Artefacts, Changes, Ending, Kind, Origin, Remembered, RunPurpose, RunSummary};
 
 /// Undo the last run; the same difference, question and journal as a deploy.
 #[derive(Debug, clap::Args)]
@@ -65,7 +65,8 @@ pub async fn run(mut args: Args, context: &Context) -> Result<u8, Failure> {
     cut_off_before_it_began(&args, &stack, &now, context, &connection).await?;
     let to = args.to.map_or(String::new(), |to| format!(" --to {to}"));
     let command = format!("rollback{to} --stack {stack}");
-    let ledger = walk::open(context, &connection, &stack, &command, args.run.dry_run).await?;
+    let purpose = RunPurpose::Rollback { to: args.to };
+    let ledger = walk::open(context, &connection, &stack, &command, purpose, args.run.dry_run).await?;
     let answer = undo(&args, &command, &stack, context, &connection, &ledger).await;
     walk::close(ledger, answer).await
 }
@@ -81,6 +82,7 @@ async fn fallback(name: &str, args: &Args, context: &Context) -> Result<u8, Fail
         plan: changed,
         adopt: args.adopt.iter().cloned().collect(),
         command: format!("rollback --fallback {name} --plan {}", args.plan.plan.as_deref().unwrap_or_default()),
+        purpose: RunPurpose::Fallback,
         fallback: Some(name.to_owned()),
         out: None,
     };
@@ -90,10 +92,8 @@ async fn fallback(name: &str, args: &Args, context: &Context) -> Result<u8, Fail
 /// The revision that undoing the last run goes back to: the one before it that came to its end. Undoing that was itself
 /// cut short goes on to where it was going.
 fn before_the_last(runs: &[RunSummary]) -> u64 {
-    let cut_short = |run: &RunSummary| {
-        let rolls_back = run.command.starts_with("rollback --stack ") || run.command.starts_with("jetson rollback");
-        run.ending != Some(Ending::Done) && rolls_back
-    };
+    let undoes = |run: &RunSummary| purpose_of(run.purpose, &run.command) == RunPurpose::Rollback { to: None };
+    let cut_short = |run: &RunSummary| run.ending != Some(Ending::Done) && undoes(run);
     let mut earlier = runs.iter().rev().skip_while(|run| cut_short(run)).skip(1);
     // A run that was killed left no state that anybody wanted: the run after it did the rest of its work.
     earlier.find(|run| run.ending.is_some()).map_or(0, |run| run.revision)
@@ -131,7 +131,8 @@ async fn cut_off_before_it_began(
     let began = now.runs.last().and_then(|run| run.at.parse::<jiff::Timestamp>().ok());
     let held = store.lease().await?.filter(|lease| began.is_none_or(|began| lease.since > began));
     // The same command again is what was meant.
-    let other = |held: &Lease| args.to.is_none() && !held.command.starts_with("rollback --stack ");
+    let undoes = |held: &Lease| purpose_of(held.purpose, &held.command) == RunPurpose::Rollback { to: None };
+    let other = |held: &Lease| args.to.is_none() && !undoes(held);
     let Some(held) = held.filter(other) else { return Ok(()) };
     let problem = format!(
         "the last command, {} by {}@{}, was ended before it changed anything and has no revision; the last one that has is \
@@ -225,13 +226,18 @@ async fn undo(
         context.voice.remark(&remark);
     }
     let built = Built { desired, ..Built::default() };
-    let asked = Asked { changes: &changes, built: &built, header: &header, only_looks: args.run.dry_run, whole: false };
+    let only_looks = args.run.dry_run;
+    let asked = Asked { changes: &changes, built: &built, header: &header, only_looks, whole: false, away: &[] };
     if let Some(code) = asking::confirm(&asked, &args.run, context)? {
         return Ok(code);
     }
     let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
-    let purpose =
-        Purpose { command: command.to_owned(), requested: aim.requested.clone(), fallback: aim.fallback.clone() };
+    let purpose = Purpose {
+        command: command.to_owned(),
+        kind: RunPurpose::Rollback { to: args.to },
+        requested: aim.requested.clone(),
+        fallback: aim.fallback.clone(),
+    };
     let session = &context.session;
     let work = Run {
         ledger,
@@ -297,4 +303,34 @@ fn cannot_be_undone(changes: &Changes, at_hand: &BTreeSet<String>, empty_buckets
         }
     }
     remarks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(revision: u64, command: &str, purpose: Option<RunPurpose>, ending: Option<Ending>) -> RunSummary {
+        let (by, at) = ("me@here".to_owned(), "2026-11-21T06:00:00Z".to_owned());
+        RunSummary { revision, command: command.to_owned(), purpose, by, at, ending, changes: 1 }
+    }
+
+    #[test]
+    fn an_undoing_that_was_cut_short_goes_on_to_where_it_was_going() {
+        let undo = Some(RunPurpose::Rollback { to: None });
+        let before_last = |command: &str, purpose: Option<RunPurpose>, ending: Option<Ending>| {
+            let deploy = |revision| run(revision, "deploy", Some(RunPurpose::Deploy), Some(Ending::Done));
+            before_the_last(&[deploy(1), deploy(2), run(3, command, purpose, ending)])
+        };
+        for ending in [None, Some(Ending::Partial)] {
+            assert_eq!(before_last("of any text", undo, ending), 1);
+            assert_eq!(before_last("rollback --stack s", None, ending), 1, "an older version wrote it");
+            assert_eq!(
+                before_last("rollback --stack s", Some(RunPurpose::Deploy), ending),
+                2,
+                "the text decides nothing"
+            );
+            assert_eq!(before_last("any", Some(RunPurpose::Rollback { to: Some(1) }), ending), 2);
+        }
+        assert_eq!(before_last("rollback --stack s", undo, Some(Ending::Done)), 2, "it can be undone");
+    }
 }

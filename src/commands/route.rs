@@ -13,7 +13,7 @@ use crate::exit::{self, Failure};
 use crate::plan::{Plan, Work};
 use crate::report;
 use crate::resource::answer::{self, Question};
-use crate::resource::{Address, Desired, Kind, places};
+use crate::resource::{Address, Desired, Kind, RunPurpose, places};
 
 /// Change or explain where names lead.
 #[derive(Debug, clap::Args)]
@@ -85,7 +85,8 @@ async fn change(what: &str, changing: Changing, context: &Context) -> Result<u8,
     let command = format!("route {what} --plan {}", changing.plan.plan.as_deref().unwrap_or_default());
     let chosen = Choice { targets, steps: request.clone(), ..Choice::default() };
     let adopt = changing.adopt.into_iter().collect();
-    let order = Order { plan, chosen, request, adopt, command, fallback: None, out: None };
+    let purpose = RunPurpose::Route;
+    let order = Order { plan, chosen, request, adopt, command, purpose, fallback: None, out: None };
     deploy::carry_out(order, &changing.run, context).await
 }
 

@@ -20,7 +20,7 @@ use crate::exit::Failure;
 use crate::ledger::Ledger;
 use crate::plan::Plan;
 use crate::report::{Header, Terminal};
-use crate::resource::{Address, Changes, Desired, Remembered};
+use crate::resource::{Address, Changes, Desired, Remembered, RunPurpose};
 
 /// Format of the file; another one is refused.
 const FORMAT: &str = "akidb-edge/plan/v1";
@@ -216,7 +216,8 @@ pub async fn apply(file: &str, run: &RunArgs, context: &Context) -> Result<u8, F
     saved.need_place(context)?;
     let run = &RunArgs { empty_buckets: saved.empty_buckets, ..run.clone() };
     let connection = walk::connect(&context.session).await?;
-    let ledger = walk::open(context, &connection, &saved.stack, &format!("deploy {file}"), false).await?;
+    let command = format!("deploy {file}");
+    let ledger = walk::open(context, &connection, &saved.stack, &command, RunPurpose::Deploy, false).await?;
     let answer = match saved.whole(file, &ledger).await {
         Ok(saved) => with_ledger(&saved, file, run, context, &connection, &ledger).await,
         Err(lost) => Err(lost),
@@ -286,6 +287,7 @@ async fn with_ledger(
         header: &header,
         only_looks: run.dry_run,
         whole: saved.only.is_none(),
+        away: &[],
     };
     if let Some(code) = asking::confirm(&asked, run, context)? {
         return Ok(code);
@@ -293,6 +295,7 @@ async fn with_ledger(
     let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
     let purpose = Purpose {
         command: saved.command.clone(),
+        kind: RunPurpose::Deploy,
         requested: saved.requested.clone(),
         fallback: saved.fallback.clone(),
     };

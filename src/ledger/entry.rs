@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::resource::{Action, Address, Attributes, Ending, Fault, Kind, Leftover, Level, Moves, Origin};
+use crate::resource::{Action, Address, Attributes, Ending, Fault, Kind, Leftover, Level, Moves, Origin, RunPurpose};
 
 /// Version of the journal's format; a newer one is refused, an older one is upgraded as it is read.
 ///
@@ -87,6 +87,9 @@ pub enum Fact {
         requested: BTreeSet<String>,
         /// The fallback that is in force.
         fallback: Option<String>,
+        /// What it is for; entries of earlier versions do not say it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        purpose: Option<RunPurpose>,
     },
     /// Something that is only looked up was found: later runs know it without asking.
     Learned {

@@ -92,13 +92,14 @@ fn leave(state: &mut Remembered, address: &Address) {
 }
 
 fn began(state: &mut Remembered, entry: &Entry) {
-    if let Fact::RunBegan { revision, command, by, account, requested, fallback, .. } = &entry.fact {
+    if let Fact::RunBegan { revision, command, by, account, requested, fallback, purpose, .. } = &entry.fact {
         state.account = Some(account.clone());
         state.requested.clone_from(requested);
         state.fallback.clone_from(fallback);
         state.runs.push(RunSummary {
             revision: *revision,
             command: command.clone(),
+            purpose: *purpose,
             by: by.clone(),
             at: format!("{:.0}", entry.at),
             ending: None,

@@ -52,6 +52,7 @@ fn after(facts: Vec<Fact>) -> Remembered {
         tool: "0".into(),
         requested: Default::default(),
         fallback: None,
+        purpose: None,
     };
     let (run, at) = (uuid::Uuid::nil(), jiff::Timestamp::UNIX_EPOCH);
     let all = [began].into_iter().chain(facts).zip(1..);

@@ -6,6 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::resource::RunPurpose;
+
 /// How long a lease lives without a heartbeat.
 pub const TIME_TO_LIVE: Duration = Duration::from_secs(60);
 
@@ -27,6 +29,9 @@ pub struct Lease {
     pub kernel: Option<String>,
     /// Doing what.
     pub command: String,
+    /// What for; none in leases of versions that did not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<RunPurpose>,
     /// Since when.
     pub since: Timestamp,
     /// Until when, without another heartbeat.
@@ -46,9 +51,16 @@ impl Lease {
             process_start: process_start(pid),
             kernel: kernel(),
             command: command.to_owned(),
+            purpose: None,
             since: now,
             expires: now + span(TIME_TO_LIVE),
         }
+    }
+
+    /// The same lease with what it is for.
+    #[must_use]
+    pub fn meant_for(self, purpose: RunPurpose) -> Self {
+        Self { purpose: Some(purpose), ..self }
     }
 
     /// The same lease with another time to live.

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::measure::Measure;
 use super::work::Work;
 use crate::resource::{Address, Untrusted};
 
@@ -168,7 +169,7 @@ pub struct Criterion {
     /// For people.
     pub title: Untrusted,
     /// What is measured, e.g. `resources.present` or `latency.p95`.
-    pub measure: String,
+    pub measure: Measure,
     /// Which of the measured things count (an address pattern, a region).
     #[serde(default)]
     pub of: Option<String>,

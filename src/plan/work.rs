@@ -32,15 +32,15 @@ pub enum Work {
     Jetson(Box<JetsonStep>),
     /// What runs on the devices: `jetson deploy`.
     JetsonApp(Box<JetsonAppStep>),
-    /// Something that a later verb does; it is reported as not available yet.
+    /// Something that another verb does; it is reported with that verb, or as not available yet.
     Later(LaterStep),
 }
 
-/// A step whose verb comes later.
+/// A step of a verb that is run separately, or that comes later.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LaterStep {
-    /// The verb that will do it, e.g. `jetson provision`.
+    /// The verb that does it, e.g. `jetson provision`.
     pub verb: String,
     /// Its settings, kept as they are.
     #[serde(default)]

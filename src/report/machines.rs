@@ -155,7 +155,7 @@ mod tests {
     fn text(all: Vec<Change>) -> String {
         let items = all.into_iter().map(|change| (change.address.clone(), change)).collect();
         let changes = Changes { stack: "ten".to_owned(), items, leftovers: Vec::new(), ..Changes::default() };
-        changes_text(&changes, false, false, Level::Usable)
+        changes_text(&changes, false, false, Level::Usable, &[])
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub struct StoryStep {
     pub id: String,
     /// For people.
     pub title: Untrusted,
-    /// `done`, `partly`, `not begun`, `waits to be asked for`, `not available yet`.
+    /// `done`, `partly`, `not begun`, `waits to be asked for`, `run separately`, `not available yet`.
     pub state: String,
     /// Resources that are present, and wanted.
     pub present: usize,

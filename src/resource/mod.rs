@@ -20,6 +20,7 @@ mod naming;
 pub mod needs;
 mod observed;
 mod outcome;
+mod purpose;
 mod reference;
 mod remembered;
 
@@ -72,6 +73,7 @@ pub use moves::{MadeAt, Moves, SetMove};
 pub use naming::Naming;
 pub use observed::{ACCEPTED_EXTRAS, Extra, Found, Observed, Owned, Owner, TAKEN_IN, known};
 pub use outcome::{Done, Outcome};
+pub use purpose::RunPurpose;
 pub use reference::{ACCOUNT, Attributes, has_references, link, references, resolve};
 pub(crate) use remembered::unite;
 pub use remembered::{Ending, Leftover, Origin, Record, Remembered, RunSummary, Standing};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Address, Attributes, Desired, Kind, Level, MadeAt, Resource};
+use super::{Address, Attributes, Desired, Kind, Level, MadeAt, Resource, RunPurpose};
 
 /// Where a remembered resource stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -160,6 +160,9 @@ pub struct RunSummary {
     pub revision: u64,
     /// The verb with its main arguments.
     pub command: String,
+    /// What it is for; none in journals of versions that did not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<RunPurpose>,
     /// Who ran it: user@host.
     pub by: String,
     /// When it began (RFC 3339, UTC).

@@ -154,6 +154,7 @@ pub fn began(revision: u64) -> Fact {
         tool: "0".into(),
         requested: BTreeSet::new(),
         fallback: None,
+        purpose: None,
     }
 }
 

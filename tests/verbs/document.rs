@@ -12,6 +12,9 @@ const BUCKET: &str = "  - {id: m, title: m, kind: models, with: {buckets: {b: {n
 /// A device that nothing answers for.
 const DEVICE: &str = "  - id: d\n    title: d\n    kind: jetson\n    with:\n      k3s: v1.30.4+k3s1\n      hosts:\n        one: {address: 127.0.0.1, port: 1, user: nobody}\n";
 
+/// A device that nothing answers for, in a plan that can be carried out.
+pub const AWAY: &str = "  - id: d\n    title: d\n    kind: jetson\n    with:\n      hosts:\n        one: {address: 127.0.0.1, port: 1, user: nobody}\n";
+
 /// The one document on standard output.
 #[track_caller]
 pub fn only(output: &Output, what: &str) -> Value {
@@ -114,6 +117,31 @@ fn every_verb_gives_one_document_in_success_and_in_failure() {
             assert!(document["next_step"].as_str().is_some_and(|next| next.contains(verb)), "{document}");
         }
     }
+}
+
+#[test]
+fn what_changes_devices_names_its_schema_after_its_verb() {
+    let stack = Stack::new();
+    stack.plan("d.yaml", AWAY);
+    for verb in ["provision", "deploy", "uninstall"] {
+        let output = stack.run(&["jetson", verb, "--plan", "d.yaml", "--dry-run", "--json"]);
+        assert_eq!(only(&output, verb)["schema"], format!("akidb-edge/jetson-{verb}/v1"), "{}", output.stderr);
+    }
+}
+
+#[test]
+fn a_device_that_is_away_is_not_as_the_plan_wants() {
+    let stack = Stack::new();
+    stack.plan("d.yaml", AWAY);
+    let looked = stack.run(&["jetson", "provision", "--plan", "d.yaml", "--dry-run"]).exits(1);
+    assert_eq!(
+        looked.stdout.trim_end(),
+        "no changes (0 resources checked, 1 device left out: one)",
+        "{}",
+        looked.stderr
+    );
+    let looked = stack.run(&["jetson", "provision", "--plan", "d.yaml", "--dry-run", "--json"]).exits(1);
+    assert_eq!(only(&looked, "away")["left_out"], serde_json::json!(["one"]));
 }
 
 #[test]

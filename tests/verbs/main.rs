@@ -9,6 +9,7 @@ mod stack;
 
 mod advice;
 mod apart;
+mod devices;
 mod document;
 mod next_steps;
 mod pairs;

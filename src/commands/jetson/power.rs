@@ -8,7 +8,7 @@ use crate::desired::jetson;
 use crate::exit::Failure;
 use crate::plan::{Plan, Work};
 use crate::provider::device::{FACTS_SCRIPT, Facts};
-use crate::resource::Untrusted;
+use crate::resource::{RunPurpose, Untrusted};
 
 /// Set the power mode by name; `auto` follows the load of the GPU.
 #[derive(Debug, clap::Args)]
@@ -49,6 +49,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let aim = Aim {
         stack: jetson::stack(&plan),
         command,
+        purpose: RunPurpose::Power,
         built,
         plan: Some(plan),
         hosts: args.host,

@@ -10,6 +10,7 @@ use crate::commands::walk::{PlanArgs, RunArgs};
 use crate::desired::jetson;
 use crate::exit::Failure;
 use crate::plan::Work;
+use crate::resource::RunPurpose;
 
 /// Which devices, how they are reached, how the run is to go.
 #[derive(Debug, clap::Args)]
@@ -48,6 +49,7 @@ pub async fn run(args: Args, app: bool, context: &Context) -> Result<u8, Failure
     let aim = Aim {
         stack: jetson::stack(&plan),
         command,
+        purpose: RunPurpose::Deploy,
         built,
         plan: Some(plan),
         hosts: args.host,

@@ -9,7 +9,7 @@ use crate::commands::{kept, rollback};
 use crate::desired::Built;
 use crate::exit::Failure;
 use crate::ledger::Ledger;
-use crate::resource::Artefacts;
+use crate::resource::{Artefacts, RunPurpose};
 
 /// Undo the last run on the devices, or go back to a revision.
 #[derive(Debug, clap::Args)]
@@ -41,6 +41,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let to = args.to.map_or(String::new(), |to| format!(" --to {to}"));
     let aim = Aim {
         command: format!("jetson rollback{to} --stack {stack}"),
+        purpose: RunPurpose::Rollback { to: args.to },
         built: Built { desired: target.as_desired(), artefacts, ..Built::default() },
         stack,
         plan: None,

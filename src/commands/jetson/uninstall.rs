@@ -6,7 +6,7 @@ use crate::commands::Context;
 use crate::commands::walk::{PlanArgs, RunArgs};
 use crate::desired::{Built, jetson};
 use crate::exit::Failure;
-use crate::resource::Desired;
+use crate::resource::{Desired, RunPurpose};
 
 /// Take away everything that was brought to the devices: cluster, packages, files, power modes.
 #[derive(Debug, clap::Args)]
@@ -54,6 +54,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let stack = args.which.name(context)?;
     let aim = Aim {
         command: format!("jetson uninstall --stack {stack}"),
+        purpose: RunPurpose::Destroy,
         built: Built { desired: Desired::new(&stack), ..Built::default() },
         stack,
         plan: None,

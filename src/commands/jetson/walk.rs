@@ -19,7 +19,7 @@ use crate::plan::Plan;
 use crate::provider::aws::Identity;
 use crate::provider::device::{Fleet, providers};
 use crate::report::{Header, Terminal};
-use crate::resource::{Address, Outcome, Remembered};
+use crate::resource::{Address, Outcome, Remembered, RunPurpose};
 
 /// What the devices are to become.
 pub struct Aim {
@@ -27,6 +27,8 @@ pub struct Aim {
     pub stack: String,
     /// The verb with its main arguments.
     pub command: String,
+    /// What the run is for.
+    pub purpose: RunPurpose,
     /// What is wanted.
     pub built: Built,
     /// The plan, when there is one.
@@ -66,7 +68,7 @@ pub async fn carry_out(aim: Aim, access: &AccessArgs, run: &RunArgs, context: &C
     let ledger = if run.dry_run {
         Ledger::read(store, &aim.stack).await?
     } else {
-        walk::write(context, store, &aim.stack, &aim.command).await?
+        walk::write(context, store, &aim.stack, &aim.command, aim.purpose).await?
     };
     let answer = with_ledger(aim, access, run, context, &ledger).await;
     walk::close(ledger, answer).await
@@ -100,12 +102,14 @@ async fn with_ledger(
     let only: BTreeSet<Address> = chosen.difference(&left.addresses).cloned().collect();
     let scope = Scope { only: Some(only), moves, ..Scope::default() };
     let changes = walk::difference(&aim.built.desired, &remembered, &observed, &scope)?;
+    let away: Vec<String> = left.machines.keys().cloned().collect();
     let asked = Asked {
         changes: &changes,
         built: &aim.built,
         header: &header,
         only_looks: run.dry_run,
         whole: aim.hosts.is_empty(),
+        away: &away,
     };
     if let Some(code) = asking::confirm(&asked, run, context)? {
         return Ok(if left.machines.is_empty() { code } else { exit::ERROR });
@@ -121,7 +125,7 @@ async fn with_ledger(
         options: run.options(),
     };
     let begun = if run.yes { begun } else { Instant::now() };
-    let purpose = Purpose { command: aim.command.clone(), ..Purpose::default() };
+    let purpose = Purpose { command: aim.command.clone(), kind: aim.purpose, ..Purpose::default() };
     let outcome = work.go(&changes, &purpose).await?;
     let code = asking::tell(&outcome, begun, &asked, context, &context.session.again);
     say_how_each_went(&aim, &remembered, &outcome, &left, context);

@@ -9,7 +9,7 @@ use crate::commands::{Context, walk};
 use crate::exit::{self, Failure};
 use crate::ledger::{Fact, Ledger};
 use crate::report;
-use crate::resource::{Address, Record, Remembered};
+use crate::resource::{Address, Record, Remembered, RunPurpose};
 
 /// Which resources, and how.
 #[derive(Debug, clap::Args)]
@@ -28,7 +28,7 @@ pub struct Args {
 }
 
 /// How the command of such a revision begins.
-pub const COMMAND: &str = "state forget ";
+const COMMAND: &str = "state forget ";
 
 /// Forgets.
 ///
@@ -39,7 +39,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let named: BTreeSet<Address> = args.addresses.iter().cloned().collect();
     let words: Vec<&str> = named.iter().map(Address::as_str).collect();
     let command = format!("{COMMAND}{}", words.join(" "));
-    let ledger = revision::open(context, &stack, &command, args.dry_run).await?;
+    let ledger = revision::open(context, &stack, &command, RunPurpose::Forget, args.dry_run).await?;
     let answer = forget(args, &named, &command, context, &ledger).await;
     walk::close(ledger, answer).await
 }
@@ -71,7 +71,7 @@ async fn forget(
     if !args.dry_run {
         revision::confirm("Forget this?", args.yes, context)?;
         let facts = held.iter().map(|(address, _)| Fact::Forgotten { address: (*address).clone() }).collect();
-        revision::record(ledger, &state, command, context, facts).await?;
+        revision::record(ledger, &state, (command, RunPurpose::Forget), context, facts).await?;
         let revision = ledger.remembered().revision();
         voice.data(&format!("{} forgotten, as revision {revision}", report::counted(held.len(), "resource")));
     }

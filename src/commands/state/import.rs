@@ -18,7 +18,7 @@ use crate::report;
 use crate::resource::records::earlier::{Earlier, before_change, keep};
 use crate::resource::{
     Action, Address, Attributes, Changes, Desired, Ending, Found, Kind, Observed, Origin, Owner, Record, Remembered,
-    Resource, Standing, has_references, references, resolve,
+    Resource, RunPurpose, Standing, has_references, references, resolve,
 };
 
 /// What comes under which address.
@@ -59,7 +59,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     };
     let connection = walk::connect(&context.session).await?;
     let command = format!("state import {what}");
-    let ledger = walk::open(context, &connection, &plan.stack, &command, args.dry_run).await?;
+    let ledger = walk::open(context, &connection, &plan.stack, &command, RunPurpose::Import, args.dry_run).await?;
     let answer = with_ledger(&args, &plan, &pairs, context, &connection, &ledger, &command).await;
     walk::close(ledger, answer).await
 }
@@ -295,6 +295,7 @@ fn tell(args: &Args, changes: &Changes, context: &Context) {
             context.voice.verbose > 0,
             context.session.colour,
             crate::resource::Level::Usable,
+            &[],
         );
         context.voice.data(&text);
     }
@@ -336,6 +337,7 @@ async fn record(
         tool: env!("CARGO_PKG_VERSION").to_owned(),
         requested: after.requested.clone(),
         fallback: after.fallback.clone(),
+        purpose: Some(RunPurpose::Import),
     };
     ledger.record(began).await?;
     for address in pairs.keys() {

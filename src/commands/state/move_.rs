@@ -8,7 +8,7 @@ use crate::desired;
 use crate::exit::{self, Failure};
 use crate::ledger::{Fact, Ledger};
 use crate::plan::Plan;
-use crate::resource::{Address, Moves, Remembered};
+use crate::resource::{Address, Moves, Remembered, RunPurpose};
 
 /// From where to where, and how.
 #[derive(Debug, clap::Args)]
@@ -37,7 +37,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let plan = args.which.plan(context)?;
     let stack = args.which.stack(context)?;
     let command = format!("state move {} {}", args.address, args.new_address);
-    let ledger = revision::open(context, &stack, &command, args.dry_run).await?;
+    let ledger = revision::open(context, &stack, &command, RunPurpose::Move, args.dry_run).await?;
     let answer = within(args, plan.as_ref(), &command, context, &ledger).await;
     walk::close(ledger, answer).await
 }
@@ -72,7 +72,7 @@ async fn within(
     if !args.dry_run {
         revision::confirm("Move it?", args.yes, context)?;
         let moves = Moves { addresses: [(from.clone(), to.clone())].into(), ..Moves::default() };
-        revision::record(ledger, &state, command, context, vec![Fact::Moved(moves)]).await?;
+        revision::record(ledger, &state, (command, RunPurpose::Move), context, vec![Fact::Moved(moves)]).await?;
         voice.data(&format!("moved, as revision {}; the next deploy writes its mark", ledger.remembered().revision()));
     }
     if voice.json {

@@ -11,6 +11,7 @@ use super::pull::entries;
 use crate::commands::{Context, walk};
 use crate::exit::{self, Failure};
 use crate::ledger::{Lease, Ledger, LedgerError, Lineage, Store, Whole};
+use crate::resource::RunPurpose;
 
 /// Which file, and whose journal it becomes.
 #[derive(Debug, clap::Args)]
@@ -51,7 +52,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     }
     let place = store.place();
     let command = format!("state push --stack {stack}");
-    let pushed = match walk::write(context, Arc::clone(&store), &stack, &command).await {
+    let pushed = match walk::write(context, Arc::clone(&store), &stack, &command, RunPurpose::Other).await {
         Ok(ledger) => {
             let mut pushed = Pushed::default();
             let answer = put(&ledger, &whole, args, &stack).await.map(|done| {

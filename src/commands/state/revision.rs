@@ -4,18 +4,24 @@ use crate::commands::Context;
 use crate::commands::walk::{self, Purpose};
 use crate::exit::Failure;
 use crate::ledger::{Fact, Ledger};
-use crate::resource::{Ending, Remembered};
+use crate::resource::{Ending, Remembered, RunPurpose};
 
 /// The journal of a stack: under a lease, unless the verb only looks.
 ///
 /// # Errors
 /// When somebody else holds the lease, or the journal cannot be read.
-pub async fn open(context: &Context, stack: &str, command: &str, only_looks: bool) -> Result<Ledger, Failure> {
+pub async fn open(
+    context: &Context,
+    stack: &str,
+    command: &str,
+    purpose: RunPurpose,
+    only_looks: bool,
+) -> Result<Ledger, Failure> {
     let store = walk::store(&context.global, &context.session, stack, None).await?;
     if only_looks {
         return Ok(Ledger::read(store, stack).await?);
     }
-    Ok(walk::write(context, store, stack, command).await?)
+    Ok(walk::write(context, store, stack, command, purpose).await?)
 }
 
 /// Asks, unless that was answered on the command line.
@@ -40,12 +46,16 @@ pub fn confirm(question: &str, yes: bool, context: &Context) -> Result<(), Failu
 pub async fn record(
     ledger: &Ledger,
     before: &Remembered,
-    command: &str,
+    (command, kind): (&str, RunPurpose),
     context: &Context,
     facts: Vec<Fact>,
 ) -> Result<(), Failure> {
-    let purpose =
-        Purpose { command: command.to_owned(), requested: before.requested.clone(), fallback: before.fallback.clone() };
+    let purpose = Purpose {
+        command: command.to_owned(),
+        kind,
+        requested: before.requested.clone(),
+        fallback: before.fallback.clone(),
+    };
     let account = before.account.clone().unwrap_or_default();
     ledger.record(walk::began(before, &purpose, &context.session, &account)).await?;
     for fact in facts {

@@ -12,7 +12,7 @@ use crate::exit::{self, Failure};
 use crate::ledger::{Fact, Ledger, Subject};
 use crate::plan::Plan;
 use crate::report;
-use crate::resource::{ACCEPTED_EXTRAS, Address, Drifted, Ending, Happened, Remedy, Sort};
+use crate::resource::{ACCEPTED_EXTRAS, Address, Drifted, Ending, Happened, Remedy, RunPurpose, Sort};
 
 /// What is to be accepted, and how.
 pub struct Order {
@@ -35,7 +35,7 @@ pub async fn run(plan: Option<&Plan>, stack: &str, order: &Order, context: &Cont
     for one in &order.chosen {
         command.push_str(&format!(" {one}"));
     }
-    let ledger = walk::open(context, &connection, stack, &command, order.dry_run).await?;
+    let ledger = walk::open(context, &connection, stack, &command, RunPurpose::Accept, order.dry_run).await?;
     let answer = with_ledger(plan, order, &command, context, &connection, &ledger).await;
     walk::close(ledger, answer).await
 }
@@ -161,6 +161,7 @@ async fn write(
 ) -> Result<(), Failure> {
     let purpose = Purpose {
         command: command.to_owned(),
+        kind: RunPurpose::Accept,
         requested: seen.remembered.requested.clone(),
         fallback: seen.remembered.fallback.clone(),
     };

@@ -9,7 +9,7 @@ use crate::cli::Global;
 use crate::commands::Context;
 use crate::exit::Failure;
 use crate::ledger::{FORMAT, FileStore, Ledger, S3Store, Store};
-use crate::resource::{is_name, words};
+use crate::resource::{RunPurpose, is_name, words};
 use crate::session::Session;
 
 /// A stack's name is part of file names, keys and names in AWS: longer ones leave no room for the rest.
@@ -135,13 +135,14 @@ pub async fn open(
     connection: &Connection,
     stack: &str,
     command: &str,
+    purpose: RunPurpose,
     only_looks: bool,
 ) -> Result<Ledger, Failure> {
     let store = store(&context.global, &context.session, stack, Some(connection)).await?;
     if only_looks {
         return Ok(Ledger::read(store, stack).await?);
     }
-    let ledger = write(context, store, stack, command).await?;
+    let ledger = write(context, store, stack, command, purpose).await?;
     let fence = ledger.fence();
     connection.clients.ask_first(Box::new(move || fence.check()));
     if let Some((format, backup)) = ledger.older() {

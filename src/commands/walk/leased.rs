@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::super::Context;
 use crate::exit::Failure;
 use crate::ledger::{Lease, Ledger, LedgerError, Store};
+use crate::resource::RunPurpose;
 
 /// A store that does not answer must not hold up the end of the process for longer.
 const GIVING_BACK: Duration = Duration::from_secs(5);
@@ -41,8 +42,9 @@ pub async fn write(
     store: Arc<dyn Store>,
     stack: &str,
     command: &str,
+    purpose: RunPurpose,
 ) -> Result<Ledger, LedgerError> {
-    let lease = Lease::new(&context.session.user, &context.session.host, command);
+    let lease = Lease::new(&context.session.user, &context.session.host, command).meant_for(purpose);
     let lease = lease.lasting(Duration::from_secs(context.global.lease_ttl));
     context.session.interrupts.listen();
     let held = &context.held;

@@ -11,7 +11,9 @@ use crate::ledger::{Fact, Ledger, Subject};
 use crate::provider::Providers;
 use crate::provider::aws::Identity;
 use crate::resource::records::earlier::{before_change, keep};
-use crate::resource::{ACCEPTED_EXTRAS, Action, Change, Changes, Ending, Kind, Listener, Outcome, Remembered, resolve};
+use crate::resource::{
+    ACCEPTED_EXTRAS, Action, Change, Changes, Ending, Kind, Listener, Outcome, Remembered, RunPurpose, resolve,
+};
 use crate::session::Session;
 
 /// What a run is called in the journal, and what it puts in force.
@@ -19,6 +21,8 @@ use crate::session::Session;
 pub struct Purpose {
     /// The verb with its main arguments.
     pub command: String,
+    /// What it is for.
+    pub kind: RunPurpose,
     /// Steps that are asked for by name, all of them.
     pub requested: BTreeSet<String>,
     /// The fallback in force.
@@ -76,6 +80,7 @@ pub fn began(before: &Remembered, purpose: &Purpose, session: &Session, account:
         tool: env!("CARGO_PKG_VERSION").to_owned(),
         requested: purpose.requested.clone(),
         fallback: purpose.fallback.clone(),
+        purpose: Some(purpose.kind),
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
+use super::failed_job;
 use super::kubectl::{Kubectl, MANAGER, Seen, items, naming};
 use super::on_host::sound;
 use super::readiness::{self, Verdict};
@@ -100,6 +101,12 @@ impl Manifests {
         let note = quoted(&format!("{}={text}", readiness::PROVEN));
         let arguments = format!("annotate --overwrite {} {note} 2>&1", naming(spec));
         self.kubectl.must(&spec.host, &arguments, None).await.map(drop)
+    }
+
+    /// The fault of a job that failed, with how its pods ended. What the job itself says is told without them, too.
+    async fn failed(&self, spec: &ManifestSpec, why: &str, object: &Value) -> Result<Fault, Fault> {
+        let pods = self.pods(spec, object).await.unwrap_or_default();
+        Ok(failed_job::failed(spec, why, &pods, &self.log(spec).await?))
     }
 
     /// Why it is not there yet, from its pods and their nodes.
@@ -270,7 +277,7 @@ impl Provider for Manifests {
                 return Ok(Settled::Ready(Attributes::new()));
             }
             (Verdict::Ready, _) => return Ok(Settled::Ready(Attributes::new())),
-            (Verdict::Failed(why), _) => return Err(readiness::failed(&spec, &why, &self.log(&spec).await?)),
+            (Verdict::Failed(why), _) => return Err(self.failed(&spec, &why, &object).await?),
             (Verdict::NotYet(state), _) => state,
         };
         let waited = self.waited(&subject.address.to_string());

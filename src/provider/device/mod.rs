@@ -6,6 +6,7 @@ mod client;
 mod connection;
 mod diagnosis;
 mod facts;
+mod failed_job;
 mod file;
 mod fleet;
 mod host;

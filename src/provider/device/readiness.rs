@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::script::last_words;
+use super::failed_job::failed;
 use crate::resource::manifest::{ManifestSpec, Readiness};
 use crate::resource::untrusted::line;
 use crate::resource::{Class, Fault};
@@ -139,7 +139,7 @@ pub fn told(state: &str, pods: &[Value]) -> String {
 const MOST_REASONS: usize = 5;
 
 /// A cluster's own words, fit to be shown: in one line, and not more than a line.
-fn shown(words: &str) -> String {
+pub(super) fn shown(words: &str) -> String {
     const LONGEST: usize = 300;
     let few: String = words.chars().take(LONGEST).collect();
     line(&few).into_owned()
@@ -171,18 +171,7 @@ pub fn judge_log(spec: &ManifestSpec, text: &str, log: &str) -> Result<(), Fault
     if log.contains(text) {
         return Ok(());
     }
-    Err(failed(spec, &format!("it ended well, but its log does not say {text:?}"), log))
-}
-
-const GPU: &str = "the GPU is not seen by pods of this node. Was nvidia-container-toolkit installed before k3s was started (systemctl restart k3s or k3s-agent)? Is there a runtime class nvidia, and does the device plugin run there (k3s kubectl -n kube-system get pods -o wide)?";
-
-/// The fault of a job that failed, with the end of its log.
-pub fn failed(spec: &ManifestSpec, why: &str, log: &str) -> Fault {
-    let told: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
-    let tail = last_words(&told.join("\n"), 3);
-    let said = if tail.is_empty() { String::new() } else { format!("; log: {tail}") };
-    let words = format!("{} failed: {why}{said}", spec.name);
-    Fault::new(Class::Refused, "kubernetes", "job", "JobFailed", words).next(GPU)
+    Err(failed(spec, &format!("it ended well, but its log does not say {text:?}"), &[], log))
 }
 
 /// The fault of something that does not come.
