@@ -55,6 +55,18 @@ wrong! {
     fallback_sets_nothing: "fallback-sets-nothing";
     fallback_misfit: "fallback-misfit";
     cutover_of_nothing: "cutover-of-nothing";
+    extends_kind: "extends-kind";
+    extends_remove_nothing: "extends-remove-nothing";
+    extends_remove_needed: "extends-remove-needed";
+    extends_other_day: "extends-other-day";
+    extends_nowhere: "extends-nowhere";
+    extends_unknown_name: "extends-unknown-name";
+    extends_circle: "extends-circle";
+    extends_list: "extends-list";
+    extends_duplicate_step: "extends-duplicate-step";
+    extends_incomplete: "extends-incomplete";
+    remove_without_extends: "remove-without-extends";
+    extends_remove_no_list: "extends-remove-no-list";
 }
 
 #[test]
@@ -251,4 +263,92 @@ fn a_sensitive_variable_is_a_text_that_can_be_told_from_others() {
         fs::write(&file, text.replacen("days:", &format!("variables: {{v: {declared}}}\ndays:"), 1)).expect("a file");
         refused(&file, &with("v", value), words);
     }
+}
+
+/// Writes `name.yaml` into a folder.
+fn written(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let file = folder.join(format!("{name}.yaml"));
+    fs::write(&file, text).expect("a file");
+    file
+}
+
+#[test]
+fn a_plan_of_several_files_names_the_file_in_which_a_value_stands() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let earlier = fs::read_to_string("tests/fixtures/plans/earlier.yaml").expect("the plan");
+    let first = written(here, "first", &earlier);
+    let second = written(here, "second", "extends: first.yaml\nstack: other\nmetadata: {title: Second}\n");
+    let third = written(here, "third", "extends: ./second.yaml\nremove: [proof]\nmetadata: {week: 15}\n");
+    let plan = loaded(&third, &Settings::default()).expect("a plan");
+    assert_eq!((plan.stack.as_str(), plan.metadata.name.as_str(), plan.metadata.week), ("other", "small", Some(15)));
+    assert_eq!(plan.steps.len(), 1);
+    let at = |path: &str| (PathBuf::from(plan.file_of(path)), plan.place(path).line);
+    assert_eq!(at("metadata.week"), (third.clone(), 3));
+    assert_eq!(at("stack"), (here.join("./second.yaml"), 2));
+    assert_eq!(at("days.0.steps.0.with.buckets.logs"), (here.join("first.yaml"), 14));
+    // What is wrong in an earlier file is told of that file.
+    let wrong = written(here, "wrong", "extends: first.yaml\nremove: [steps.models.with.buckets.primary.region]\n");
+    let problems = refused(&wrong, &Settings::default(), "missing field `region`");
+    assert_eq!((PathBuf::from(&problems.0[0].file), problems.0[0].place.line), (first.clone(), 13));
+    fs::write(&first, "a: [1\nb: 2").expect("a file");
+    let problems = refused(&second, &Settings::default(), "this is no plan file");
+    assert_eq!(PathBuf::from(&problems.0[0].file), first);
+    fs::write(&first, "- a").expect("a file");
+    refused(&second, &Settings::default(), "a plan is a mapping");
+    let hidden = written(here, "hidden", "extends: \"first\\u202E.yaml\"\n");
+    refused(&hidden, &Settings::default(), "cannot be seen");
+}
+
+#[test]
+fn a_chain_of_plans_has_an_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    written(here, "p0", &fs::read_to_string("tests/fixtures/plans/earlier.yaml").expect("the plan"));
+    for number in 1..=9 {
+        written(here, &format!("p{number}"), &format!("extends: p{}.yaml\n", number - 1));
+    }
+    assert!(loaded(&here.join("p8.yaml"), &Settings::default()).is_ok());
+    let problems = refused(&here.join("p9.yaml"), &Settings::default(), "more than 8 plans extend each other");
+    assert_eq!(PathBuf::from(&problems.0[0].file), here.join("p1.yaml"));
+    written(here, "p0", "extends: p2.yaml\n");
+    refused(&here.join("p2.yaml"), &Settings::default(), "extends leads in a circle");
+}
+
+#[test]
+fn each_file_of_a_chain_reads_only_below_its_own_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for made in ["plans", "plans/base", "secret"] {
+        fs::create_dir(folder.path().join(made)).expect("a folder");
+    }
+    for file in ["plans/later.txt", "plans/base/own.txt", "secret/model.safetensors"] {
+        fs::write(folder.path().join(file), "x").expect("a file");
+    }
+    let (plans, base) = (folder.path().join("plans"), folder.path().join("plans/base"));
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let outside = "outside of the plan's folder";
+    let allowed = Settings { outside: true, ..Settings::default() };
+    let with = |file: &str| format!("{{files: {{/etc/x: {{file: {file}}}}}}}");
+    let earlier = plan_of(&base, "jetson", &with(&at("plans/base/own.txt")));
+    let extends = "extends: base/small.yaml\n";
+    let over = |file: &str| format!("{extends}days: [{{day: 1, steps: [{{id: one, with: {}}}]}}]\n", with(file));
+    assert!(loaded(&written(&plans, "later", extends), &Settings::default()).is_ok());
+    let later = written(&plans, "later", &over(&at("plans/later.txt")));
+    assert!(loaded(&later, &Settings::default()).is_ok(), "the later plan names a file below its own folder");
+    written(&plans, "later", &over(&at("secret/model.safetensors")));
+    refused(&later, &Settings::default(), outside);
+    assert!(loaded(&later, &allowed).is_ok());
+    // The earlier plan may not read where the later one may.
+    plan_of(&base, "jetson", &with(&at("plans/later.txt")));
+    let problems = refused(&written(&plans, "later", extends), &Settings::default(), outside);
+    assert_eq!(PathBuf::from(&problems.0[0].file), earlier);
+    // A plan may not extend what it may not read.
+    let up = written(&base, "up", "extends: ../later.yaml\n");
+    plan_of(&base, "jetson", &with(&at("plans/base/own.txt")));
+    refused(&up, &Settings::default(), outside);
+    assert!(loaded(&up, &allowed).is_ok());
+    // What the tool carries may read anywhere, but not where a later plan leads it.
+    let text = format!("extends: week13\nvariables: {{model_dir: {{default: {}}}}}\n", at("secret"));
+    refused(&written(&plans, "later", &text), &Settings::default(), outside);
+    assert!(loaded(&written(&plans, "later", "extends: week13\n"), &Settings::default()).is_ok());
 }

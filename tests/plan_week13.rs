@@ -76,6 +76,42 @@ fn changed(before: &Desired, after: &Desired) -> BTreeSet<Address> {
     all.into_iter().filter(|one| before.resources.get(*one) != after.resources.get(*one)).cloned().collect()
 }
 
+/// A plan in a folder of its own that extends week 13.
+fn later(dir: &Files, text: &str) -> Plan {
+    let file = path(dir, "later.yaml");
+    fs::write(&file, format!("extends: week13\n{text}")).expect("a plan");
+    let variables = BTreeMap::from([("model_dir".to_owned(), path(dir, ""))]);
+    load(&file, &Settings { variables, ..Settings::default() }).unwrap_or_else(|bad| panic!("{bad}"))
+}
+
+#[test]
+fn a_later_plan_with_one_more_bucket_wants_one_more_resource() {
+    let dir = files();
+    let bucket = "buckets: {extra: {name: akidb-extra, region: us-east-1}}";
+    let plan = later(&dir, &format!("days: [{{day: 1, steps: [{{id: models, with: {{{bucket}}}}}]}}]\n"));
+    let (before, after) = (built(&week13(&dir), &[]).desired, built(&plan, &[]).desired);
+    assert_eq!(after.stack, before.stack);
+    let changed: Vec<Address> = changed(&before, &after).into_iter().collect();
+    assert_eq!(changed.iter().map(Address::as_str).collect::<Vec<_>>(), ["models.bucket.extra"]);
+    assert_eq!(after.resources.len(), before.resources.len() + 1);
+}
+
+#[test]
+fn a_later_plan_without_a_step_wants_exactly_its_resources_less() {
+    let dir = files();
+    let before = built(&week13(&dir), &[]);
+    let after = built(&later(&dir, "remove: [origin-certificates]\n"), &[]).desired;
+    // The places of the steps after it are others.
+    let plain = |desired: &Desired| -> BTreeMap<Address, Resource> {
+        let all = desired.resources.clone().into_iter();
+        all.map(|(address, resource)| (address, Resource { origin: String::new(), ..resource })).collect()
+    };
+    let (mut expected, own) = (plain(&before.desired), &before.by_step["origin-certificates"]);
+    assert!(!own.is_empty());
+    expected.retain(|address, _| !own.contains(address));
+    assert_eq!(plain(&after), expected);
+}
+
 #[test]
 fn every_day_of_the_source_is_there() {
     let dir = files();

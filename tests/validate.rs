@@ -192,3 +192,34 @@ fn words_of_devices_are_looked_at() {
     let said = validate(folder.path(), "jetson-app", app).exits(3).stderr;
     assert!(said.contains("small.yaml:8:") && said.contains("there is no cluster for it"), "{said}");
 }
+
+#[test]
+fn a_plan_that_extends_another_says_where_its_values_come_from() {
+    let folder = tempfile::tempdir().expect("a directory");
+    for name in ["model.safetensors", "tokenizer.json"] {
+        std::fs::write(folder.path().join(name), "small").expect("a file");
+    }
+    let models = format!("model_dir={}", folder.path().display());
+    let buckets = |count: usize| -> String {
+        let one = |at: usize| format!("b{at:02}: {{name: akidb-demo-{at:02}, region: us-east-1}}");
+        let all = (1..=count).map(one).collect::<Vec<_>>().join(", ");
+        format!("days: [{{day: 1, steps: [{{id: models, with: {{buckets: {{{all}}}}}}}]}}]\n")
+    };
+    let run = |text: &str, more: &[&str]| {
+        std::fs::write(folder.path().join("later.yaml"), format!("extends: week13\n{text}")).expect("a file");
+        let arguments = ["validate", "plan", "later.yaml", "--var", &models];
+        finish(bare().current_dir(folder.path()).args(arguments).args(more)).exits(0)
+    };
+    let said = run(&format!("remove: [dashboard]\n{}", buckets(1)), &[]).stdout;
+    let lines = "from later.yaml: removed steps.dashboard\nfrom later.yaml: added steps.models.with.buckets.b01\n\
+                 from week13 (built in): everything else\n";
+    assert!(said.ends_with(lines), "{said}");
+    let said = run(&buckets(25), &[]).stdout;
+    assert!(said.contains("buckets.b20\n5 more changes are left out; -v shows all\nfrom week13"), "{said}");
+    assert!(run(&buckets(25), &["-v"]).stdout.contains("added steps.models.with.buckets.b25\nfrom week13"));
+    let document = run(&buckets(25), &["--json"]).json();
+    assert_eq!(document["extends"]["files"], serde_json::json!(["later.yaml", "week13 (built in)"]));
+    assert_eq!(document["extends"]["left_out"], 5);
+    let first = serde_json::json!({"file": "later.yaml", "what": "added", "path": "steps.models.with.buckets.b01"});
+    assert_eq!(document["extends"]["changes"][0], first);
+}

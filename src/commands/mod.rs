@@ -7,6 +7,7 @@ pub mod compose;
 pub mod deploy;
 pub mod destroy;
 pub mod doctor;
+mod extended;
 mod full;
 mod imported;
 pub mod jetson;

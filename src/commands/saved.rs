@@ -90,6 +90,11 @@ impl SavedPlan {
             let path = fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path));
             Some((sha256, path, bytes))
         });
+        // A plan that extends others is whole only with all of its files as they were.
+        let plans = plan.lineage().on_disk().map(|(sha256, path, bytes)| {
+            let path = fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path));
+            (sha256.to_owned(), path, bytes)
+        });
         Self {
             schema: FORMAT.to_owned(),
             tool: env!("CARGO_PKG_VERSION").to_owned(),
@@ -109,7 +114,7 @@ impl SavedPlan {
             desired: built.desired.clone(),
             later: built.later.clone(),
             waiting: built.waiting.clone(),
-            files: files.collect(),
+            files: files.chain(plans).collect(),
             made: made.iter().map(|bytes| BASE64_STANDARD.encode(bytes)).collect(),
             changes: Changes::clone(changes),
         }

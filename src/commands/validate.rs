@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::Context;
 use super::walk::{self, PlanArgs};
+use super::{Context, extended};
 use crate::desired::Built;
 use crate::exit::{self, Failure};
 use crate::plan::{Plan, Problem, Problems, Work};
@@ -46,13 +46,14 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let errors = findings.iter().filter(|finding| finding.is_error()).count();
     let warnings = findings.len() - errors;
     if context.global.json {
-        context.voice.json(
-            "validate-plan",
-            &serde_json::json!({
-                "plan": plan.file, "stack": plan.stack, "resources": counted,
-                "errors": errors, "warnings": warnings, "findings": findings,
-            }),
-        );
+        let mut document = serde_json::json!({
+            "plan": plan.file, "stack": plan.stack, "resources": counted,
+            "errors": errors, "warnings": warnings, "findings": findings,
+        });
+        if let Some(extends) = extended::document(plan.lineage(), context.voice.verbose > 0) {
+            document["extends"] = extends;
+        }
+        context.voice.json("validate-plan", &document);
     } else {
         if !findings.is_empty() {
             context.voice.data(&report::findings_text(&findings));
@@ -62,6 +63,9 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         context
             .voice
             .data(&format!("{}: {counted} resources, {errors} errors, {warnings} warnings: {verdict}", plan.file));
+        if let Some(text) = extended::text(plan.lineage(), context.voice.verbose > 0) {
+            context.voice.data(&text);
+        }
     }
     Ok(if errors == 0 { exit::DONE } else { exit::REFUSED })
 }
@@ -100,7 +104,7 @@ impl Graphs {
             Ok(built) => graphs.devices = built,
             Err(wrong) => note(wrong),
         }
-        problems.sort_by_key(|problem| problem.place);
+        problems.sort_by(|one, other| one.order().cmp(&other.order()));
         if problems.is_empty() { Ok(graphs) } else { Err(Problems(problems)) }
     }
 

@@ -101,7 +101,7 @@ pub fn build(plan: &Plan, requested: &BTreeSet<String>) -> Result<Built, Problem
     }
     builder.refuse_altered();
     let mut problems = builder.problems;
-    problems.sort_by_key(|problem| problem.place);
+    problems.sort_by(|one, other| one.order().cmp(&other.order()));
     // A name that is used at several places of the graph may stand at one of the plan.
     problems.dedup();
     if problems.is_empty() { Ok(builder.built) } else { Err(Problems(problems)) }
@@ -129,7 +129,7 @@ impl Builder<'_> {
         let altered = self.built.desired.resources.values();
         let altered = altered.filter(|resource| is_altered(&resource.spec) || names(resource));
         let problems = altered.map(|resource| Problem {
-            file: self.plan.file.clone(),
+            file: self.plan.file_of("variables").to_owned(),
             place: self.plan.place("variables"),
             problem: format!(
                 "the value of a sensitive variable is divided, escaped, in other letters or part of a name in {}, so that it could \
@@ -177,7 +177,7 @@ impl Builder<'_> {
     fn complain(&mut self, step: &Step, below: &str, problem: impl Into<String>, next_step: impl Into<String>) {
         let path = format!("{}.with.{below}", step.path);
         self.problems.push(Problem {
-            file: self.plan.file.clone(),
+            file: self.plan.file_of(&path).to_owned(),
             place: self.plan.place(&path),
             problem: problem.into(),
             next_step: next_step.into(),
@@ -200,7 +200,7 @@ impl Builder<'_> {
             match problem {
                 None => drop(self.built.desired.moved.insert(moved.from.clone(), moved.to.clone())),
                 Some((field, problem)) => self.problems.push(Problem {
-                    file: self.plan.file.clone(),
+                    file: self.plan.file_of(&format!("moved.{at}.{field}")).to_owned(),
                     place: self.plan.place(&format!("moved.{at}.{field}")),
                     problem,
                     next_step:

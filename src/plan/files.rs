@@ -8,7 +8,6 @@ use sha2::Digest;
 
 use super::bounds::LARGEST;
 use super::content::{ContentPlan, files_below, fits};
-use super::reach::Reach;
 use super::work::Work;
 use super::{FileFacts, Plan, Problem, archive};
 use crate::files::open;
@@ -21,7 +20,7 @@ pub fn read(plan: &mut Plan) -> Vec<Problem> {
     let named = Named::of(plan);
     let mut outside = Vec::new();
     for (path, origin) in named.paths.iter().chain(&named.texts) {
-        outside.extend(plan.reach.check(path).err().map(|why| not_ours(plan, origin, why)));
+        outside.extend(plan.may_read(path, origin).err().map(|why| not_ours(plan, origin, why)));
     }
     for (path, origin) in &named.texts {
         outside.extend(oversized(path).map(|why| misfit(plan, origin, why)));
@@ -34,7 +33,7 @@ pub fn read(plan: &mut Plan) -> Vec<Problem> {
 
 fn misfit(plan: &Plan, origin: &str, problem: String) -> Problem {
     let next_step = "name another file".to_owned();
-    Problem { file: plan.file.clone(), place: plan.place(origin), problem, next_step }
+    Problem { file: plan.file_of(origin).to_owned(), place: plan.place(origin), problem, next_step }
 }
 
 fn not_ours(plan: &Plan, origin: &str, problem: String) -> Problem {
@@ -64,19 +63,18 @@ impl Named {
     fn of(plan: &Plan) -> Self {
         let mut named = Self::default();
         let (paths, zips, folders) = (&mut named.paths, &mut named.zips, &mut named.folders);
-        let reach = &plan.reach;
         for step in &plan.steps {
             let base = format!("{}.with", step.path);
             match &step.work {
                 Work::Page(page) => {
                     for (key, one) in &page.files {
-                        of_content(one, &format!("{base}.files.{key}"), reach, paths, folders);
+                        of_content(one, &format!("{base}.files.{key}"), plan, paths, folders);
                     }
                 }
                 Work::Models(models) => {
                     for (bucket, files) in &models.files {
                         for (key, one) in files {
-                            of_content(one, &format!("{base}.files.{bucket}.{key}"), reach, paths, folders);
+                            of_content(one, &format!("{base}.files.{bucket}.{key}"), plan, paths, folders);
                         }
                     }
                     for (name, model) in &models.models {
@@ -125,14 +123,14 @@ pub fn add(plan: &mut Plan) {
 fn of_content(
     content: &ContentPlan,
     origin: &str,
-    reach: &Reach,
+    plan: &Plan,
     paths: &mut Vec<(String, String)>,
     folders: &mut BTreeMap<String, Result<Vec<String>, String>>,
 ) {
     paths.extend(content.file.iter().map(|path| (path.clone(), origin.to_owned())));
     let Some(folder) = &content.folder else { return };
     // A folder that may not be read is not listed either: it is told by its own path.
-    if reach.check(folder).is_err() {
+    if plan.may_read(folder, origin).is_err() {
         paths.push((folder.clone(), origin.to_owned()));
         return;
     }

@@ -6,6 +6,9 @@ use serde_json::Value;
 use super::source::join;
 use crate::resource::untrusted::{is_hidden, line};
 
+/// What helps.
+pub const NEXT: &str = "take them out: they would hide from you what the plan does";
+
 /// What a text may hold.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Allowed {

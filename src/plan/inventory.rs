@@ -37,7 +37,7 @@ impl Plan {
 
     fn unfit(&self, path: &str, file: &str, why: &str) -> Problem {
         Problem {
-            file: self.file.clone(),
+            file: self.file_of(path).to_owned(),
             place: self.place(path),
             problem: format!("{file}: {why}"),
             next_step: "write NAME: {address: ADDRESS} for each device".to_owned(),
@@ -49,9 +49,10 @@ impl Plan {
         let mut problems = Vec::new();
         for step in &self.steps {
             let Work::Jetson(jetson) = &step.work else { continue };
+            let origin = format!("{}.with.artifacts", step.path);
             let problem = |problem: String| Problem {
-                file: self.file.clone(),
-                place: self.place(&format!("{}.with.artifacts", step.path)),
+                file: self.file_of(&origin).to_owned(),
+                place: self.place(&origin),
                 problem,
                 next_step: "bring the files again, then write the sums: sha256sum * > SHA256SUMS".to_owned(),
             };

@@ -1,49 +1,20 @@
 //! [1] File to plan: read, fill in, check the shape. Every problem at once, each with its place.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::bounds::{LONGEST_FILLED, read_text};
+use super::bounds::LONGEST_FILLED;
+use super::find::{find, reach};
 use super::problem::{Problem, Problems};
-use super::reach::Reach;
 use super::schema::PlanFile;
-use super::source::{Place, Text, join};
+use super::source::{Text, join};
 use super::variables::Unfilled;
 use super::work::{Work, typed};
-use super::{BUILT_IN, Plan, Settings, Step, files, hidden, variables};
+use super::{Lineage, Plan, Settings, Step, extends, files, hidden, variables};
 use crate::resource::sensitive::{SHORTEST, keep_secret};
 use crate::resource::{Untrusted, is_name};
-
-/// Finds the text of a plan: a file, `plans/NAME.yaml` below the working directory, or one that the tool carries.
-fn find(name: &str) -> Result<(String, String), Problem> {
-    let is_path = name.contains('/') || Path::new(name).extension().is_some_and(|ext| ext == "yaml" || ext == "yml");
-    let near = format!("plans/{name}.yaml");
-    let file = if is_path { name } else { &near };
-    match read_text(Path::new(file)) {
-        Ok(text) => return Ok((file.to_owned(), text)),
-        Err(bad) if is_path || bad.kind() != std::io::ErrorKind::NotFound => {
-            return Err(lost(file, format!("the plan cannot be read: {bad}")));
-        }
-        Err(_) => {}
-    }
-    let known: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
-    let carried = BUILT_IN.iter().find(|(known, _)| *known == name);
-    carried
-        .map(|(name, text)| (format!("{name} (built in)"), (*text).to_owned()))
-        .ok_or_else(|| lost(name, format!("there is no plan {name:?}: the tool carries {}", known.join(", "))))
-}
-
-fn lost(file: &str, problem: String) -> Problem {
-    Problem {
-        file: file.to_owned(),
-        place: Place { line: 1, column: 1 },
-        problem,
-        next_step: "give a name of a plan or the path of a YAML file".to_owned(),
-    }
-}
 
 /// Loads the plan with this name or path.
 ///
@@ -54,25 +25,33 @@ pub fn load(name: &str, settings: &Settings) -> Result<Plan, Problems> {
     parse(&file, &text, settings)
 }
 
-/// Reads a plan from text.
+/// The data of a plan file.
 ///
 /// # Errors
-/// Everything that is wrong with it.
-pub fn parse(file: &str, source: &str, settings: &Settings) -> Result<Plan, Problems> {
-    let text = Text::parse(source).map_err(|bad| {
+/// When the text is no YAML.
+pub fn parsed(file: &str, source: &str) -> Result<Text, Problems> {
+    Text::parse(source).map_err(|bad| {
         Problems(vec![Problem {
             file: file.to_owned(),
             place: bad.place,
             problem: format!("this is no plan file: {}", bad.problem),
             next_step: "correct the YAML; an editor with plans/schema.json shows it while you type".to_owned(),
         }])
-    })?;
-    let mut reader = Reader { file, source, text: &text, problems: Vec::new() };
+    })
+}
+
+/// Reads a plan from text.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn parse(file: &str, source: &str, settings: &Settings) -> Result<Plan, Problems> {
+    let (text, lineage) = extends::resolve(file, source, parsed(file, source)?, settings)?;
+    let mut reader = Reader { file, source, text: &text, lineage: &lineage, problems: Vec::new() };
     let plan = reader.plan(settings);
     match plan {
         Some(plan) if reader.problems.is_empty() => Ok(plan),
         _ => {
-            reader.problems.sort_by_key(|problem| problem.place);
+            reader.problems.sort_by(|one, other| one.order().cmp(&other.order()));
             Err(Problems(reader.problems))
         }
     }
@@ -83,13 +62,15 @@ struct Reader<'a> {
     /// As it was read.
     source: &'a str,
     text: &'a Text,
+    /// Where its values come from, when it extends others.
+    lineage: &'a Lineage,
     problems: Vec<Problem>,
 }
 
 impl Reader<'_> {
     fn complain(&mut self, path: &str, problem: impl Into<String>, next_step: impl Into<String>) {
         self.problems.push(Problem {
-            file: self.file.to_owned(),
+            file: self.lineage.file(path).unwrap_or(self.file).to_owned(),
             place: self.text.place(path),
             problem: problem.into(),
             next_step: next_step.into(),
@@ -113,7 +94,7 @@ impl Reader<'_> {
     fn all_is_visible(&mut self, value: &Value) -> Option<()> {
         let hidden = hidden::found(value);
         for (path, problem) in &hidden {
-            self.complain(path, problem.clone(), "take them out: they would hide from you what the plan does");
+            self.complain(path, problem.clone(), hidden::NEXT);
         }
         hidden.is_empty().then_some(())
     }
@@ -164,26 +145,25 @@ impl Reader<'_> {
                 "use lower-case letters, digits and dashes",
             );
         }
+        if !head.remove.is_empty() {
+            self.complain(
+                "remove",
+                "remove takes parts of an earlier plan out, and this plan extends none",
+                "write extends: PLAN, or take it out",
+            );
+        }
         let steps = self.steps(&head);
         self.fallbacks(&head, &steps);
         let mut plan = Plan::new(self.file, self.text.clone(), head, steps, values);
+        plan.lineage = self.lineage.clone();
         if self.problems.is_empty() {
             let misfits = plan.fallbacks.keys().filter_map(|name| plan.with_fallback(name).err());
             self.problems.extend(misfits.flat_map(|problems| problems.0));
         }
-        plan.reach = self.reach(settings);
+        plan.reach = reach(self.file, self.source, settings);
         let outside = files::read(&mut plan);
         self.problems.extend(outside);
         Some(plan)
-    }
-
-    /// Where the plan may read. What the tool carries may read where the user works.
-    fn reach(&self, settings: &Settings) -> Reach {
-        let given = settings.environment.iter().chain(&settings.variables).map(|(_, value)| value.clone());
-        if settings.outside || BUILT_IN.iter().any(|(_, text)| *text == self.source) {
-            return Reach::anywhere(given);
-        }
-        Reach::of(Path::new(self.file), given)
     }
 
     /// The value of every variable: defaults, then the environment, then what the command line says.

@@ -6,7 +6,9 @@ pub mod cdn;
 pub mod content;
 mod depth;
 pub mod edge;
+mod extends;
 mod files;
+mod find;
 mod hidden;
 mod inventory;
 pub mod jetson;
@@ -30,6 +32,7 @@ use crate::resource::Untrusted;
 
 pub use archive::Archive;
 pub use bounds::{LARGEST, read_text};
+pub use extends::{Change, Lineage};
 pub use files::hash;
 pub use load::{load, parse};
 pub use measure::{Measure, Probe, UnknownMeasure};
@@ -113,6 +116,7 @@ pub struct Plan {
     pub folders: BTreeMap<String, Result<Vec<String>, String>>,
     text: source::Text,
     reach: reach::Reach,
+    lineage: Lineage,
 }
 
 impl Plan {
@@ -137,12 +141,28 @@ impl Plan {
             folders: BTreeMap::new(),
             text,
             reach: reach::Reach::default(),
+            lineage: Lineage::default(),
         }
     }
 
     /// Where the value at a dotted path stands in the file.
     pub fn place(&self, path: &str) -> Place {
         self.text.place(path)
+    }
+
+    /// The file in which the value at a dotted path stands: the plan's own, or one that it extends.
+    pub fn file_of(&self, path: &str) -> &str {
+        self.lineage.file(path).unwrap_or(&self.file)
+    }
+
+    /// Where its values come from, when it extends other plans.
+    pub const fn lineage(&self) -> &Lineage {
+        &self.lineage
+    }
+
+    /// Refuses a file that may not be read by the plan file that names it at the dotted path `origin`.
+    fn may_read(&self, file: &str, origin: &str) -> Result<(), String> {
+        self.lineage.check(file, origin).unwrap_or_else(|| self.reach.check(file))
     }
 
     /// Whether the user named the place of a file, by a variable that was set from outside.
@@ -167,7 +187,8 @@ impl Plan {
     pub fn with_fallback(&self, name: &str) -> Result<Self, Problems> {
         let base = format!("fallbacks.{name}");
         let problem = |problem: String, next_step: String| {
-            Problems(vec![Problem { file: self.file.clone(), place: self.place(&base), problem, next_step }])
+            let file = self.file_of(&base).to_owned();
+            Problems(vec![Problem { file, place: self.place(&base), problem, next_step }])
         };
         let Some(fallback) = self.fallbacks.get(name) else {
             let known: Vec<&str> = self.fallbacks.keys().map(String::as_str).collect();
@@ -229,5 +250,5 @@ pub fn yaml(text: &str) -> Result<Value, String> {
 
 /// The JSON Schema of plan files.
 pub fn json_schema() -> Value {
-    schemars::schema_for!(PlanFile).to_value()
+    extends::with_later_plans(schemars::schema_for!(PlanFile).to_value())
 }

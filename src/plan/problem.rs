@@ -17,6 +17,13 @@ pub struct Problem {
     pub next_step: String,
 }
 
+impl Problem {
+    /// What problems are sorted by: the file, then the place in it.
+    pub fn order(&self) -> (&str, Place) {
+        (self.file.as_str(), self.place)
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Place { line, column } = self.place;

@@ -35,6 +35,12 @@ pub struct PlanFile<S = StepFile> {
     /// What counts as success, by priority.
     #[serde(default)]
     pub criteria: Criteria,
+    /// Plan that this one extends: a name, or a path from the folder of this file.
+    #[serde(default)]
+    pub extends: Option<String>,
+    /// What of that plan goes: ids of steps, or dotted paths (`steps.models.with.buckets.logs`).
+    #[serde(default)]
+    pub remove: Vec<String>,
 }
 
 /// A resource that has another address now.

@@ -62,6 +62,11 @@ impl Text {
         }
     }
 
+    /// Data that was put together, with the place of each part.
+    pub const fn of(value: Value, places: BTreeMap<String, Place>) -> Self {
+        Self { value, places }
+    }
+
     /// Where the value at `path` stands; where its nearest parent stands, when it was not written out.
     pub fn place(&self, path: &str) -> Place {
         let mut at = path;

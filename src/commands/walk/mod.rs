@@ -68,7 +68,7 @@ pub fn devices(plan: &Plan, voice: &Voice) -> Result<Built, Failure> {
 pub fn findings(plan: &Plan, built: &Built) -> Vec<Located> {
     let place = |path: &str| {
         let place = plan.place(path);
-        format!("{}:{}:{}", plan.file, place.line, place.column)
+        format!("{}:{}:{}", plan.file_of(path), place.line, place.column)
     };
     let setting = |address: &Address, path: &str| place(&built.origin(address, path));
     let today = jiff::Zoned::now().date();

@@ -68,7 +68,7 @@ pub fn build(plan: &Plan) -> Result<Built, Problems> {
     builder.name_sources();
     builder.moved(true);
     let mut problems = builder.problems;
-    problems.sort_by_key(|problem| problem.place);
+    problems.sort_by(|one, other| one.order().cmp(&other.order()));
     // What a plan says once for all devices is wrong once.
     problems.dedup();
     if problems.is_empty() { Ok(builder.built) } else { Err(Problems(problems)) }

@@ -1,0 +1,133 @@
+//! Where the values of a plan come from that extends others: the files, what each of them did, and what each may read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::plan::reach::Reach;
+use crate::plan::source::join;
+
+/// A file of a chain.
+#[derive(Clone, Debug)]
+pub struct SourceFile {
+    /// Its name.
+    pub file: String,
+    /// SHA-256 of its text in hex.
+    pub sha256: String,
+    /// Bytes of its text.
+    pub bytes: u64,
+    /// It lies on this machine; else it is a part of the program.
+    pub on_disk: bool,
+    /// What it may read.
+    pub reach: Reach,
+}
+
+/// What a later plan does to the earlier ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The file that says so.
+    pub file: String,
+    /// `added`, `changed` or `removed`.
+    pub what: &'static str,
+    /// What: `steps.models.with.buckets.logs`.
+    pub path: String,
+}
+
+/// Where the values of a plan come from. Empty for a plan that extends none.
+#[derive(Clone, Debug, Default)]
+pub struct Lineage {
+    /// From the one that the user named to the earliest.
+    files: Vec<SourceFile>,
+    changes: Vec<Change>,
+    /// The variables that the user set.
+    given: BTreeSet<String>,
+    /// The number of the file of each dotted path.
+    origins: BTreeMap<String, usize>,
+    /// The variables that the text at a dotted path names.
+    variables: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Lineage {
+    /// What is known once the files are one plan.
+    pub fn new(
+        files: Vec<SourceFile>,
+        changes: Vec<Change>,
+        given: BTreeSet<String>,
+        origins: BTreeMap<String, usize>,
+        variables: BTreeMap<String, BTreeSet<String>>,
+    ) -> Self {
+        Self { files, changes, given, origins, variables }
+    }
+
+    /// The earliest plan, when there are several.
+    pub fn earliest(&self) -> Option<&str> {
+        self.files.last().map(|source| source.file.as_str())
+    }
+
+    /// The names of all files, from the one that the user named to the earliest.
+    pub fn files(&self) -> Vec<&str> {
+        self.files.iter().map(|source| source.file.as_str()).collect()
+    }
+
+    /// What the later plans did, the earlier first.
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// The files that lie on this machine: SHA-256 in hex, path, bytes.
+    pub fn on_disk(&self) -> impl Iterator<Item = (&str, &str, u64)> {
+        let there = self.files.iter().filter(|source| source.on_disk);
+        there.map(|source| (source.sha256.as_str(), source.file.as_str(), source.bytes))
+    }
+
+    /// The file that the value at a dotted path stands in, or its nearest parent; none when there is one file alone.
+    pub fn file(&self, path: &str) -> Option<&str> {
+        let mut at = path;
+        let number = loop {
+            match (self.origins.get(at), at.rfind('.')) {
+                (Some(number), _) => break *number,
+                (None, Some(dot)) => at = &at[..dot],
+                (None, None) => break self.origins.get("").copied().unwrap_or_default(),
+            }
+        };
+        self.files.get(number).map(|source| source.file.as_str())
+    }
+
+    /// Whether a file of this machine may be read that the plan names at `origin`; none when there is one plan file alone.
+    /// Everybody who had a part in its path must be allowed to: otherwise a plan could set a default of one that the tool carries,
+    /// and have it read what it may not read itself.
+    pub fn check(&self, path: &str, origin: &str) -> Option<Result<(), String>> {
+        if self.files.is_empty() {
+            return None;
+        }
+        let mut behind = self.behind(origin).into_iter().filter_map(|number| self.files.get(number));
+        Some(behind.try_for_each(|source| source.reach.check(path)))
+    }
+
+    /// The files that the path of a file comes from.
+    fn behind(&self, origin: &str) -> BTreeSet<usize> {
+        let mut behind = BTreeSet::new();
+        for leaf in self.leaves(origin) {
+            behind.extend(self.origins.get(&leaf).copied());
+            let named = self.variables.get(&leaf).into_iter().flatten();
+            for name in named.filter(|name| !self.given.contains(*name)) {
+                behind.extend(self.origins.get(&format!("variables.{name}.default")).copied());
+            }
+        }
+        if behind.is_empty() { (0..self.files.len()).collect() } else { behind }
+    }
+
+    /// The dotted paths that may hold the path of a file.
+    fn leaves(&self, origin: &str) -> Vec<String> {
+        let known = ["file", "folder", "path", "zip"].into_iter().map(|key| join(origin, key));
+        let known: Vec<String> = known.filter(|leaf| self.origins.contains_key(leaf)).collect();
+        if !known.is_empty() {
+            return known;
+        }
+        let below = format!("{origin}.");
+        let further = self.origins.range(below.clone()..).map(|(path, _)| path);
+        let mut all: Vec<String> = further.take_while(|path| path.starts_with(&below)).cloned().collect();
+        all.push(origin.to_owned());
+        // An archive of an image may lie in the directory of artifacts.
+        all.extend(origin.strip_suffix(".k3s.images").map(|with| join(with, "artifacts")));
+        all
+    }
+}
