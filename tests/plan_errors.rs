@@ -51,6 +51,7 @@ wrong! {
     unknown_health_check: "unknown-health-check";
     duplicate_step: "duplicate-step";
     unknown_need: "unknown-need";
+    circular_needs: "circular-needs";
     unknown_measure: "unknown-measure";
     fallback_sets_nothing: "fallback-sets-nothing";
     fallback_misfit: "fallback-misfit";

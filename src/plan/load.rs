@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::bounds::LONGEST_FILLED;
+use super::circle::circle;
 use super::find::{find, reach};
 use super::problem::{Problem, Problems};
 use super::schema::PlanFile;
@@ -250,6 +251,15 @@ impl Reader<'_> {
                 );
             }
         }
+        if let Some(circle) = circle(&steps) {
+            let ids: Vec<&str> = circle.iter().chain(circle.first()).map(|step| step.id.as_str()).collect();
+            let problem = format!("steps need each other in a circle: {}", ids.join(" needs "));
+            self.complain(
+                &join(&circle[0].path, "needs"),
+                problem,
+                "take one of these needs out: no step of the circle could come first",
+            );
+        }
         steps
     }
 
@@ -275,21 +285,13 @@ impl Reader<'_> {
             );
         }
         let with = join(path, "with");
-        let work = match Work::read(&head.kind, &head.with) {
-            Ok(work) => work,
-            Err((at, problem)) if at.is_empty() && problem.starts_with("there is no kind") => {
-                self.complain(
-                    &join(path, "kind"),
-                    problem,
-                    "use models, page, edge-function, routing, certificates, cdn, cutover or later",
-                );
-                return None;
-            }
-            Err(misfit) => {
-                self.misfit(&with, misfit);
-                return None;
-            }
+        let Some(read) = Work::reader(&head.kind) else {
+            let kinds: Vec<&str> = Work::kinds().collect();
+            let problem = format!("there is no kind of step {:?}", head.kind);
+            self.complain(&join(path, "kind"), problem, &format!("use one of: {}", kinds.join(", ")));
+            return None;
         };
+        let work = read(&head.with).map_err(|misfit| self.misfit(&with, misfit)).ok()?;
         let Head { id, title, needs, on_request, kind, with } = head;
         Some(Step { id, day, title, needs, on_request, kind, with, work, path: path.to_owned() })
     }

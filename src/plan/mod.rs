@@ -3,6 +3,7 @@
 mod archive;
 mod bounds;
 pub mod cdn;
+mod circle;
 pub mod content;
 mod depth;
 pub mod edge;

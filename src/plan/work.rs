@@ -47,25 +47,41 @@ pub struct LaterStep {
     pub settings: Map<String, Value>,
 }
 
+/// How the settings of a step become its work; the error is the path below `with` and what is wrong there.
+pub type Read = fn(&Value) -> Result<Work, (String, String)>;
+
+/// The kinds of steps, each with how it is read.
+const KINDS: &[(&str, Read)] = &[
+    ("models", |with| Ok(Work::Models(typed(with)?))),
+    ("page", |with| Ok(Work::Page(typed(with)?))),
+    ("edge-function", |with| Ok(Work::EdgeFunction(typed(with)?))),
+    ("routing", |with| Ok(Work::Routing(typed(with)?))),
+    ("certificates", |with| Ok(Work::Certificates(typed(with)?))),
+    ("cdn", |with| Ok(Work::Cdn(Box::new(typed(with)?)))),
+    ("cutover", |with| Ok(Work::Cutover(typed(with)?))),
+    ("jetson", |with| Ok(Work::Jetson(Box::new(typed(with)?)))),
+    ("jetson-app", |with| Ok(Work::JetsonApp(Box::new(typed(with)?)))),
+    ("later", |with| Ok(Work::Later(typed(with)?))),
+];
+
 impl Work {
+    /// The kinds of steps that a plan may have.
+    pub fn kinds() -> impl Iterator<Item = &'static str> {
+        KINDS.iter().map(|(kind, _)| *kind)
+    }
+
     /// Deserialises `with` by `kind`, so that an error keeps its path.
     ///
     /// # Errors
     /// The path below `with` and what is wrong there.
     pub fn read(kind: &str, with: &Value) -> Result<Self, (String, String)> {
-        Ok(match kind {
-            "models" => Self::Models(typed(with)?),
-            "page" => Self::Page(typed(with)?),
-            "edge-function" => Self::EdgeFunction(typed(with)?),
-            "routing" => Self::Routing(typed(with)?),
-            "certificates" => Self::Certificates(typed(with)?),
-            "cdn" => Self::Cdn(Box::new(typed(with)?)),
-            "cutover" => Self::Cutover(typed(with)?),
-            "jetson" => Self::Jetson(Box::new(typed(with)?)),
-            "jetson-app" => Self::JetsonApp(Box::new(typed(with)?)),
-            "later" => Self::Later(typed(with)?),
-            other => return Err((String::new(), format!("there is no kind of step {other:?}"))),
-        })
+        let unknown = || Err((String::new(), format!("there is no kind of step {kind:?}")));
+        Self::reader(kind).map_or_else(unknown, |read| read(with))
+    }
+
+    /// How the settings of a kind of step are read; nothing when there is no such kind.
+    pub fn reader(kind: &str) -> Option<Read> {
+        KINDS.iter().find(|(known, _)| *known == kind).map(|(_, read)| *read)
     }
 
     /// The area that its resources live in: what `deploy AREA` selects.

@@ -9,6 +9,7 @@ mod cloudfront;
 mod converge;
 mod interrupted;
 mod moves;
+mod order;
 mod rewrite;
 mod round_trip;
 mod route53;

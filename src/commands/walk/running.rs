@@ -84,18 +84,28 @@ pub fn began(before: &Remembered, purpose: &Purpose, session: &Session, account:
     }
 }
 
+/// Whether a resource belongs to another step now, or comes after other things.
+fn has_new_place(change: &Change, before: &Remembered) -> bool {
+    let pair = before.resources.get(&change.address).zip(change.after.as_ref());
+    pair.is_some_and(|(record, wanted)| {
+        record.step != wanted.step || record.after != wanted.after || record.needs != wanted.needs
+    })
+}
+
 /// What was looked up and is not known so yet: an emergency must not depend on asking again. So, too, what is kept and
-/// makes known otherwise than is remembered.
+/// makes known otherwise than is remembered, or comes after other things than when it was made: `destroy` and `rollback` go by
+/// the order in the journal.
 pub fn learned(changes: &Changes, before: &Remembered) -> Vec<Fact> {
     let news = |change: &&Change| {
-        let before = before.resources.get(&change.address).zip(change.found.as_ref());
-        let otherwise = before.is_some_and(|(record, found)| says_otherwise(record, found));
-        change.kind.facts().lookup || (change.action == Action::Keep && otherwise)
+        let held = before.resources.get(&change.address).zip(change.found.as_ref());
+        let otherwise = held.is_some_and(|(record, found)| says_otherwise(record, found));
+        change.kind.facts().lookup || (change.action == Action::Keep && (otherwise || has_new_place(change, before)))
     };
     let looked_up = changes.items.values().filter(news);
     let news = looked_up.filter_map(|change| {
         let (found, resource) = (change.found.as_ref()?, change.after.as_ref()?);
         let known = before.resources.get(&change.address).is_some_and(|record| record.attributes == found.attributes);
+        let known = known && !has_new_place(change, before);
         let subject = Subject {
             address: change.address.clone(),
             kind: change.kind,
