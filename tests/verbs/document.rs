@@ -123,10 +123,14 @@ fn every_verb_gives_one_document_in_success_and_in_failure() {
 fn what_changes_devices_names_its_schema_after_its_verb() {
     let stack = Stack::new();
     stack.plan("d.yaml", AWAY);
-    for verb in ["provision", "deploy", "uninstall"] {
+    for verb in ["provision", "deploy"] {
         let output = stack.run(&["jetson", verb, "--plan", "d.yaml", "--dry-run", "--json"]);
         assert_eq!(only(&output, verb)["schema"], format!("akidb-edge/jetson-{verb}/v1"), "{}", output.stderr);
     }
+    // A wrong place of the state does not look like devices that are clean.
+    let lost = stack.run(&["jetson", "uninstall", "--plan", "d.yaml", "--state", "file:elsewhere", "--yes"]).exits(3);
+    assert!(lost.stderr.contains("no state of the stack"), "{}", lost.stderr);
+    assert!(!stack.home.path().join("elsewhere").exists());
 }
 
 #[test]

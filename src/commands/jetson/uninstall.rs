@@ -2,10 +2,11 @@
 
 use super::AccessArgs;
 use super::walk::{self, Aim, Part};
-use crate::commands::Context;
 use crate::commands::walk::{PlanArgs, RunArgs};
+use crate::commands::{Context, unknown};
 use crate::desired::{Built, jetson};
 use crate::exit::Failure;
+use crate::ledger::Ledger;
 use crate::resource::{Desired, RunPurpose};
 
 /// Take away everything that was brought to the devices: cluster, packages, files, power modes.
@@ -52,6 +53,11 @@ impl WhichArgs {
 /// What failed, why, and the next step.
 pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let stack = args.which.name(context)?;
+    let store = crate::commands::walk::store(&context.global, &context.session, &stack, None).await?;
+    // A wrong place of the state looks like devices that are clean already.
+    if Ledger::read(store, &stack).await?.remembered().sequence == 0 {
+        return Err(unknown::refusal(&stack, None, context));
+    }
     let aim = Aim {
         command: format!("jetson uninstall --stack {stack}"),
         purpose: RunPurpose::Destroy,
