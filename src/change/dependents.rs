@@ -39,8 +39,8 @@ pub fn needs_by_name(mut remembered: Remembered) -> Remembered {
 /// Everything that needs what goes, directly or through others, or whose step came after that of something that goes; each with one
 /// of those that it needs.
 pub fn dependents(remembered: &Remembered, going: &BTreeSet<Address>) -> BTreeMap<Address, Address> {
-    let (mut by_need, mut by_step): (BTreeMap<&Address, Vec<&Address>>, BTreeMap<&str, Vec<&Address>>) =
-        Default::default();
+    let mut by_need: BTreeMap<&Address, Vec<&Address>> = BTreeMap::new();
+    let mut by_step: BTreeMap<&str, Vec<&Address>> = BTreeMap::new();
     for (address, record) in &remembered.resources {
         for need in record.needs.keys() {
             by_need.entry(need).or_default().push(address);

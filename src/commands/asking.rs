@@ -59,8 +59,11 @@ pub fn confirm(asked: &Asked<'_>, run: &RunArgs, context: &Context) -> Result<Op
     if voice.ask("Do this?") { Ok(None) } else { Err(Failure::refused("nothing was done", "")) }
 }
 
+/// A step and the verb that does it.
+type Step = (String, String);
+
 /// The steps that a deploy does not carry out: those whose verb exists, and those whose verb does not.
-fn not_of_a_deploy(built: &Built) -> (Vec<&(String, String)>, Vec<&(String, String)>) {
+fn not_of_a_deploy(built: &Built) -> (Vec<&Step>, Vec<&Step>) {
     built.later.iter().partition(|(_, verb)| has_verb(verb))
 }
 

@@ -16,7 +16,7 @@ pub(super) fn circle(steps: &[Step]) -> Option<Vec<&Step>> {
         if free.is_empty() {
             break;
         }
-        free.iter().for_each(|id| drop(left.remove(id)));
+        left.retain(|id| !free.contains(id));
     }
     // Each that is left needs another one that is left: whoever follows them comes round.
     let next = |step: &Step| {

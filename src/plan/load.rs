@@ -288,7 +288,7 @@ impl Reader<'_> {
         let Some(read) = Work::reader(&head.kind) else {
             let kinds: Vec<&str> = Work::kinds().collect();
             let problem = format!("there is no kind of step {:?}", head.kind);
-            self.complain(&join(path, "kind"), problem, &format!("use one of: {}", kinds.join(", ")));
+            self.complain(&join(path, "kind"), problem, format!("use one of: {}", kinds.join(", ")));
             return None;
         };
         let work = read(&head.with).map_err(|misfit| self.misfit(&with, misfit)).ok()?;

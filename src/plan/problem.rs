@@ -1,5 +1,6 @@
 //! What is wrong with a plan: all of it at once, each with its place, reason and next step.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::source::Place;
@@ -27,7 +28,17 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Place { line, column } = self.place;
-        write!(f, "{}:{line}:{column}: {}\n  next: {}", self.file, self.problem, self.next_step)
+        write!(f, "{}:{line}:{column}: {}\n  next: {}", self.file, beginning(&self.problem), self.next_step)
+    }
+}
+
+/// Most letters of a problem that are shown: a value of megabytes may stand in it.
+const SHOWN: usize = 4_000;
+
+fn beginning(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
     }
 }
 

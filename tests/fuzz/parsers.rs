@@ -181,7 +181,7 @@ impl Parsers {
             String::from_utf8_lossy(&bytes).into_owned()
         };
         let facts = lines(FACTS, dice);
-        let load = lines(*dice.one(&TEGRASTATS), dice);
+        let load = lines(dice.one(&TEGRASTATS), dice);
         ended(|| {
             let facts = Facts::read(&facts);
             let _ = (facts.jetpack(), format!("{facts:?}"));
