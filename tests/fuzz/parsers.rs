@@ -181,7 +181,8 @@ impl Parsers {
             String::from_utf8_lossy(&bytes).into_owned()
         };
         let facts = lines(FACTS, dice);
-        let load = lines(dice.one(&TEGRASTATS), dice);
+        let sample = *dice.one(&TEGRASTATS);
+        let load = lines(sample, dice);
         ended(|| {
             let facts = Facts::read(&facts);
             let _ = (facts.jetpack(), format!("{facts:?}"));
