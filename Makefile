@@ -23,8 +23,9 @@ prove: ## Kill every command at each of its calls, and write the table of docs/r
 fuzz: ## Damage a million bodies and model files, and a million texts for each parser of plans, journals and devices; print what came of them (hours in a debug build)
 	@exporter/build && cargo test --locked --test serve_fuzz -- --ignored --nocapture a_million_cases
 
-bench: ## Time deploys against the local AWS, devices over SSH, and the embedding server; print the tables
+bench: ## Time deploys against the local AWS, plans of many resources, devices over SSH, and the embedding server; print the tables
 	@bench/run
+	@cargo run --release --locked --quiet --example scale
 	@exporter/build && cargo build --release --locked --quiet && bench/serve/run
 	@if [ "$$(id -u)" = 0 ]; then bench/devices/run; else echo 'devices: skipped, isolated SSH hosts need root' >&2; fi
 
