@@ -208,12 +208,7 @@ async fn with_ledger(
         options: run.options(),
     };
     if let Some(code) = asking::confirm(&asked, run, context)? {
-        // Nothing to do in the world, but what is in force may have changed: that is worth a revision.
-        // So may what a kept resource makes known.
-        let turned = purpose.requested != remembered.requested
-            || purpose.fallback != remembered.fallback
-            || !walk::learned(&changes, &remembered).is_empty();
-        if turned && !only_looks(run, order) {
+        if changes.is_empty() && !only_looks(run, order) && purpose.is_news(&changes, &remembered) {
             work.go(&changes, &purpose).await?;
         }
         return Ok(code);

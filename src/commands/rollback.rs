@@ -228,9 +228,6 @@ async fn undo(
     let built = Built { desired, ..Built::default() };
     let only_looks = args.run.dry_run;
     let asked = Asked { changes: &changes, built: &built, header: &header, only_looks, whole: false, away: &[] };
-    if let Some(code) = asking::confirm(&asked, &args.run, context)? {
-        return Ok(code);
-    }
     let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
     let purpose = Purpose {
         command: command.to_owned(),
@@ -247,6 +244,13 @@ async fn undo(
         session,
         options: args.run.options(),
     };
+    if let Some(code) = asking::confirm(&asked, &args.run, context)? {
+        // Otherwise the next rollback would meet the same revision again.
+        if changes.is_empty() && !only_looks && purpose.is_news(&changes, &now) {
+            work.go(&changes, &purpose).await?;
+        }
+        return Ok(code);
+    }
     // The time that a person took to say yes is not the run's.
     let begun = if args.run.yes { begun } else { Instant::now() };
     let outcome = work.go(&changes, &purpose).await?;

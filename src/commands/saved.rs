@@ -294,9 +294,6 @@ async fn with_ledger(
         whole: saved.only.is_none(),
         away: &[],
     };
-    if let Some(code) = asking::confirm(&asked, run, context)? {
-        return Ok(code);
-    }
     let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
     let purpose = Purpose {
         command: saved.command.clone(),
@@ -313,6 +310,12 @@ async fn with_ledger(
         session,
         options: run.options(),
     };
+    if let Some(code) = asking::confirm(&asked, run, context)? {
+        if changes.is_empty() && !run.dry_run && purpose.is_news(&changes, &remembered) {
+            work.go(&changes, &purpose).await?;
+        }
+        return Ok(code);
+    }
     // The time that a person took to say yes is not the run's.
     let begun = if run.yes { begun } else { Instant::now() };
     let outcome = work.go(&changes, &purpose).await?;

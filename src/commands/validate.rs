@@ -72,7 +72,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
 
 /// What a plan becomes.
 struct Graphs {
-    /// The cloud's as it is, and with everything in force at once: what waits to be asked for must be right, too.
+    /// The cloud's as it is, and with everything in force at once: steps that run on request are checked, too.
     cloud: Vec<Built>,
     /// That of the devices, when the plan has some.
     devices: Option<Built>,

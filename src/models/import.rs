@@ -72,7 +72,7 @@ fn make(
     Ok(manifest)
 }
 
-/// Whether every file that would be read lies where it may, and is no larger than it may be: nothing was read or hashed before.
+/// Checks the location and size of every file before anything is read or hashed.
 fn all_inside(from: &Path, inside: &Inside) -> Result<(), String> {
     let all = verify::files(from).map_err(|fault| fault.to_string())?;
     let read = |path: &&String| wanted::matters(path) || [EXPORT, manifest::FILE].contains(&path.as_str());

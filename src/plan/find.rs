@@ -10,7 +10,7 @@ use super::{BUILT_IN, Problem, Settings};
 /// Finds the text of a plan: a file, `plans/NAME.yaml` below the working directory, or one that the tool carries.
 ///
 /// # Errors
-/// When there is no such plan, or it cannot be read.
+/// When the plan is not found or cannot be read.
 pub fn find(name: &str) -> Result<(String, String), Problem> {
     let is_path = is_path(name);
     let near = format!("plans/{name}.yaml");

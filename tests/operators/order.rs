@@ -35,4 +35,8 @@ fn the_order_of_the_last_deploy_counts() {
     let before = lines();
     stack.deploy(&turned).exits(0);
     assert_eq!(lines(), before);
+    // Going back brings the former order, and the run after that is the first one again.
+    stack.run(&["rollback", "--stack", &stack.name(), "--yes"]).exits(0);
+    assert!(going("models.bucket.one").contains("needs models.bucket.one"));
+    assert!(lines() > before);
 }

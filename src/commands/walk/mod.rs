@@ -26,7 +26,7 @@ pub use account::{Connection, connect};
 pub use arguments::{EmptyArgs, PlanArgs, RunArgs};
 pub use journal::{close, directory, open, root, store};
 pub use leased::{Held, unless_interrupted, write};
-pub use running::{Purpose, Run, began, learned};
+pub use running::{Purpose, Run, began};
 
 /// The graph of a plan, as asked for.
 ///

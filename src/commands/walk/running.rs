@@ -84,18 +84,29 @@ pub fn began(before: &Remembered, purpose: &Purpose, session: &Session, account:
     }
 }
 
-/// Whether a resource belongs to another step now, or comes after other things.
+impl Purpose {
+    /// Whether a run is worth a revision although it changes nothing in the world: what is in force changed, or what kept
+    /// resources make known, or their order.
+    pub fn is_news(&self, changes: &Changes, before: &Remembered) -> bool {
+        let in_force = self.requested != before.requested || self.fallback != before.fallback;
+        in_force || !learned(changes, before).is_empty()
+    }
+}
+
+/// Whether a resource belongs to another step now, or comes after other things. One whose last update is not answered, or whose
+/// mark is not written yet, keeps what is known of that until it is settled.
 fn has_new_place(change: &Change, before: &Remembered) -> bool {
     let pair = before.resources.get(&change.address).zip(change.after.as_ref());
     pair.is_some_and(|(record, wanted)| {
-        record.step != wanted.step || record.after != wanted.after || record.needs != wanted.needs
+        let settled = record.pending.is_none() && record.made_at.is_none();
+        settled && (record.step != wanted.step || record.after != wanted.after || record.needs != wanted.needs)
     })
 }
 
 /// What was looked up and is not known so yet: an emergency must not depend on asking again. So, too, what is kept and
 /// makes known otherwise than is remembered, or comes after other things than when it was made: `destroy` and `rollback` go by
 /// the order in the journal.
-pub fn learned(changes: &Changes, before: &Remembered) -> Vec<Fact> {
+fn learned(changes: &Changes, before: &Remembered) -> Vec<Fact> {
     let news = |change: &&Change| {
         let held = before.resources.get(&change.address).zip(change.found.as_ref());
         let otherwise = held.is_some_and(|(record, found)| says_otherwise(record, found));

@@ -31,7 +31,7 @@ pub struct Link {
 /// Reads a chain: from the plan that the user named to the one that extends no other.
 ///
 /// # Errors
-/// A file that cannot be read or is no plan file, a circle, and more than [`LONGEST`] earlier plans.
+/// A file that cannot be read or does not hold a plan, a cycle of `extends`, and more than [`LONGEST`] earlier plans.
 pub fn read(first: Link, outside: bool) -> Result<Vec<Link>, Problems> {
     let mut chain = Vec::new();
     let mut link = first;

@@ -124,7 +124,7 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
-    #[allow(dead_code, reason = "only how it is refused is looked at")]
+    #[expect(dead_code, reason = "only deserialized: the tests look at the error")]
     struct Body {
         inputs: Texts,
         model: Option<String>,
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[derive(Debug, Deserialize)]
-    #[allow(dead_code, reason = "only how it is refused is looked at")]
+    #[expect(dead_code, reason = "only deserialized: the tests look at the error")]
     struct Part {
         name: String,
         last: Option<bool>,
