@@ -27,28 +27,13 @@
 // They end the process when nobody reads: `report::put` and `report::say` do not.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
-pub mod resource;
-
-pub mod plan;
-pub mod template;
-
-pub mod desired;
-
-pub mod check;
-
-pub mod ledger;
-
-pub mod observe;
-
-pub mod change;
-
-pub mod execute;
+pub use akidb_edge_engine::{
+    change, check, desired, execute, export, files, ledger, observe, plan, resource, template,
+};
 
 pub mod provider;
 
 pub mod report;
-
-pub mod export;
 
 #[cfg(feature = "serve")]
 pub mod inference;
@@ -62,6 +47,5 @@ pub mod serve;
 pub mod cli;
 pub mod commands;
 pub mod exit;
-pub mod files;
 pub mod interrupts;
 pub mod session;

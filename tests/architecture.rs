@@ -80,7 +80,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ),
     ("exit.rs", "ledger", "an exit code for each room's error is decided in one place"),
     ("exit.rs", "plan", "an exit code for each room's error is decided in one place"),
-    ("ledger/s3/bucket.rs", "aws", "the calls that a journal in a bucket is made of"),
+    ("provider/aws/journal.rs", "ledger", "the calls that a journal in a bucket is made of"),
     ("report/story.rs", "template", "a page is a template"),
     ("report/terminal.rs", "indicatif", "the one place that draws progress"),
     ("report/voice.rs", "cli", "the voice is chosen by the global flags"),
@@ -119,7 +119,7 @@ const MANY_KINDS: &[(&str, &str)] = &[
 const LONG: &[(&str, usize)] = &[];
 
 struct Source {
-    /// Path below `src/`.
+    /// Path by room: `crates/aws/src/zone.rs` is `provider/aws/zone.rs`.
     path: String,
     /// What runs outside of tests, without comments.
     text: String,
@@ -137,11 +137,49 @@ fn files(directory: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// All sources, without the modules that only tests see.
+/// Where the sources lie, and the room that a crate is: the rooms of the engine stand in its root.
+const ROOTS: &[(&str, &str)] = &[
+    ("src", ""),
+    ("crates/engine/src", ""),
+    ("crates/aws/src", "provider/aws"),
+    ("crates/device/src", "provider/device"),
+    ("crates/network/src", "provider/network"),
+];
+
+/// The path of a file by room, whichever crate it is in.
+fn path_by_room(below: &str, room: &str) -> String {
+    match below {
+        below if room.is_empty() => below.to_owned(),
+        "lib.rs" => format!("{room}/mod.rs"),
+        below => format!("{room}/{below}"),
+    }
+}
+
+/// The text of a file in the words of one crate: what it uses of other crates of the workspace, and of its own, is named by room.
+fn text_by_room(text: &str, room: &str) -> String {
+    let own = format!("crate::{}::", room.replace('/', "::"));
+    let mut found = text.to_owned();
+    if !room.is_empty() {
+        found = found.replace("crate::", &own);
+        for engine in ["resource", "provider"] {
+            found = found.replace(&format!("{own}{engine}::"), &format!("crate::{engine}::"));
+        }
+    }
+    for (name, room) in [("engine", ""), ("aws", "provider::aws::"), ("network", "provider::network::")] {
+        found = found.replace(&format!("akidb_edge_{name}::"), &format!("crate::{room}"));
+    }
+    found
+}
+
+/// All sources of the workspace, without the modules that only tests see.
 fn sources() -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let of = |(root, room): &(&str, &str)| sources_of(&Path::new(env!("CARGO_MANIFEST_DIR")).join(root), room);
+    ROOTS.iter().flat_map(of).collect()
+}
+
+fn sources_of(root: &Path, room: &str) -> Vec<Source> {
     let mut paths = Vec::new();
-    files(&root, &mut paths);
+    files(root, &mut paths);
     paths.sort();
     let mut tests_only = BTreeSet::new();
     let mut all = Vec::new();
@@ -173,8 +211,10 @@ fn sources() -> Vec<Source> {
                 text.push('\n');
             }
         }
-        let below = path.strip_prefix(&root).expect("below src").to_string_lossy().replace('\\', "/");
-        all.push((path, Source { path: below, text, lines: whole.lines().count() }));
+        let below = path.strip_prefix(root).expect("below its root").to_string_lossy().replace('\\', "/");
+        let source =
+            Source { path: path_by_room(&below, room), text: text_by_room(&text, room), lines: whole.lines().count() };
+        all.push((path, source));
     }
     all.retain(|(path, _)| !tests_only.contains(path));
     all.into_iter().map(|(_, source)| source).collect()
@@ -261,6 +301,28 @@ fn rooms_look_where_the_table_says() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let idle = EXCEPTIONS.iter().enumerate().filter(|(at, _)| !needed.contains(at)).map(|(_, exception)| exception);
     assert_eq!(idle.collect::<Vec<_>>(), Vec::<&(&str, &str, &str)>::new(), "exceptions that nobody needs");
+}
+
+/// What a crate may not depend on, by the beginning of a name.
+const HEAVY: &[(&str, &[&str])] = &[
+    ("engine", &["aws-", "akidb-edge-", "clap", "kube", "reqwest", "rustls", "comfy-table", "console", "indicatif"]),
+    ("network", &["aws-", "clap", "kube", "reqwest", "tokio"]),
+    ("device", &["aws-", "akidb-edge-aws", "clap", "kube", "reqwest", "rustls"]),
+    ("aws", &["akidb-edge-device", "clap", "kube", "reqwest"]),
+];
+
+#[test]
+fn crates_stay_as_light_as_they_are() {
+    for (name, heavy) in HEAVY {
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("crates/{name}/Cargo.toml"));
+        let manifest = fs::read_to_string(manifest).expect("a crate has a manifest");
+        let dependencies = manifest.split_once("[dependencies]").expect("dependencies").1;
+        let of_engine = |line: &&str| *name != "engine" && line.starts_with("akidb-edge-engine");
+        for line in dependencies.lines().filter(|line| !of_engine(line)) {
+            let found = heavy.iter().find(|heavy| line.starts_with(**heavy));
+            assert_eq!(found, None, "crates/{name}: {line}");
+        }
+    }
 }
 
 #[test]

@@ -7,7 +7,8 @@ use std::fs::{self, DirEntry, File};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use akidb_edge::ledger::{FileStore, Lease, S3Store, Store};
+use akidb_edge::ledger::{FileStore, Lease, Store};
+use akidb_edge::provider::aws::journal_store;
 use serde_json::Value;
 use support::cli::{Account, Output, STACK, finish, whole};
 use support::local_aws;
@@ -63,7 +64,7 @@ impl Ground {
     fn store(&self) -> Box<dyn Store> {
         match &self.state {
             None => Box::new(FileStore::new(&self.account.path("state"), STACK, "here")),
-            Some(bucket) => Box::new(S3Store::new(self.account.s3(), bucket, "edge", STACK, "here")),
+            Some(bucket) => Box::new(journal_store(&self.account.s3(), bucket, "edge", STACK, "here")),
         }
     }
 

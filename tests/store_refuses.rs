@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use akidb_edge::ledger::{S3Store, Store};
+use akidb_edge::ledger::Store;
+use akidb_edge::provider::aws::journal_store;
 use serde_json::Value;
 use support::cli::{Account, bare, finish, whole};
 use support::local_aws;
@@ -154,7 +155,7 @@ fn in_bucket(account: &Account, bucket: &str) -> Command {
 }
 
 fn journal_in(account: &Account, bucket: &str) -> String {
-    let store = S3Store::new(account.s3(), bucket, "edge", support::cli::STACK, "here");
+    let store = journal_store(&account.s3(), bucket, "edge", support::cli::STACK, "here");
     wait(store.text()).expect("readable")
 }
 

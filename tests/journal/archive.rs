@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use akidb_edge::ledger::{Ledger, LedgerError, S3Store, fold};
+use akidb_edge::provider::aws::journal_store;
 use serde_json::Value;
 
 use super::ground::{Ground, HERE, SMALL, STACK, mine, record, run_of, runs};
@@ -12,7 +13,7 @@ use crate::support::proxy::{Act, Which, runtime, wait};
 const SOON: Duration = Duration::from_secs(30);
 
 fn keeping(ground: &Ground, span: Duration) -> Arc<S3Store> {
-    let store = S3Store::new(ground.account.s3(), &ground.bucket, "edge", STACK, HERE);
+    let store = journal_store(&ground.account.s3(), &ground.bucket, "edge", STACK, HERE);
     Arc::new(store.rolling_at(SMALL).keeping(span))
 }
 

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use akidb_edge::ledger::{Ledger, LedgerError, S3Store};
+use akidb_edge::ledger::{Ledger, LedgerError};
+use akidb_edge::provider::aws::journal_store;
 
 use super::ground::{Ground, HERE, STACK, mine, runs};
 use crate::support::proxy::{Act, Call, Which, wait};
@@ -67,7 +68,7 @@ fn a_store_is_asked_once_for_each_way_to_it() {
     let ground = Ground::new();
     let puts_of_a_run = |endpoint: &str| {
         ground.proxy.take_calls();
-        let store = S3Store::new(ground.client(), &ground.bucket, "edge", STACK, HERE).through(endpoint);
+        let store = journal_store(&ground.client(), &ground.bucket, "edge", STACK, HERE).through(endpoint);
         wait(wait(Ledger::write(Arc::new(store), STACK, mine())).expect("open").close()).expect("closed");
         ground.proxy.take_calls().into_iter().filter(puts).count()
     };

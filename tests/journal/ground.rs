@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use akidb_edge::ledger::{Fact, Lease, Ledger, LedgerError, S3Store, Store, Subject};
+use akidb_edge::provider::aws::journal_store;
 use akidb_edge::resource::{Action, Address, Attributes, Ending, Kind};
 use aws_sdk_s3::Client;
 use serde_json::json;
@@ -51,7 +52,7 @@ impl Ground {
 
     /// The journal through the proxy, with a head that is short.
     pub fn store(&self) -> S3Store {
-        S3Store::new(self.client(), &self.bucket, "edge", STACK, HERE).rolling_at(SMALL)
+        journal_store(&self.client(), &self.bucket, "edge", STACK, HERE).rolling_at(SMALL)
     }
 
     pub fn shared(&self) -> Arc<dyn Store> {
@@ -60,7 +61,7 @@ impl Ground {
 
     /// The journal as it is, without the proxy.
     pub fn direct(&self) -> Arc<dyn Store> {
-        Arc::new(S3Store::new(self.account.s3(), &self.bucket, "edge", STACK, HERE).rolling_at(SMALL))
+        Arc::new(journal_store(&self.account.s3(), &self.bucket, "edge", STACK, HERE).rolling_at(SMALL))
     }
 
     pub async fn read(&self) -> Result<Ledger, LedgerError> {

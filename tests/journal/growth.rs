@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use akidb_edge::ledger::{Ledger, S3Store, fold};
+use akidb_edge::ledger::{Ledger, fold};
+use akidb_edge::provider::aws::journal_store;
 
 use super::ground::{Ground, HERE, STACK, mine, record, run_of};
 use crate::support::proxy::{Act, Which, wait};
@@ -15,7 +16,7 @@ const RUNS: u64 = 520;
 fn grown(ground: &Ground) {
     wait(async {
         for block in 0..RUNS / 20 {
-            let store = Arc::new(S3Store::new(ground.account.s3(), &ground.bucket, "edge", STACK, HERE));
+            let store = Arc::new(journal_store(&ground.account.s3(), &ground.bucket, "edge", STACK, HERE));
             let ledger = Ledger::write(store, STACK, mine()).await.expect("open");
             for revision in block * 20 + 1..=block * 20 + 20 {
                 record(&ledger, run_of(revision, 9)).await.expect("recorded");
@@ -29,7 +30,7 @@ fn grown(ground: &Ground) {
 fn ten_thousand_entries_open_with_at_most_five_requests() {
     let ground = Ground::new();
     grown(&ground);
-    let store = || Arc::new(S3Store::new(ground.client(), &ground.bucket, "edge", STACK, HERE));
+    let store = || Arc::new(journal_store(&ground.client(), &ground.bucket, "edge", STACK, HERE));
 
     ground.proxy.take_calls();
     let ledger = wait(Ledger::read(store(), STACK)).expect("readable");
@@ -77,7 +78,7 @@ fn a_short_run_leaves_no_object_behind() {
     let mut before = None;
     for revision in 1..=5 {
         wait(async {
-            let store = Arc::new(S3Store::new(ground.account.s3(), &ground.bucket, "edge", STACK, HERE));
+            let store = Arc::new(journal_store(&ground.account.s3(), &ground.bucket, "edge", STACK, HERE));
             let ledger = Ledger::write(store, STACK, mine()).await.expect("open");
             for fact in run_of(revision, 3) {
                 ledger.record(fact).await.expect("recorded");

@@ -1,6 +1,7 @@
 //! What `status` and `state unlock` say of a lease, by what can be known of its holder.
 
 use akidb_edge::ledger::{FileStore, Lease, Store};
+use akidb_edge::provider::aws::journal_store;
 use serde_json::Value;
 
 use super::ground::{Ground, expired};
@@ -18,7 +19,7 @@ impl Leased {
     fn new(lease: &Lease, in_bucket: bool) -> Self {
         let ground = Ground::new();
         let (store, place): (Box<dyn Store>, String) = if in_bucket {
-            let store = akidb_edge::ledger::S3Store::new(ground.account.s3(), &ground.bucket, "edge", STACK, "here");
+            let store = journal_store(&ground.account.s3(), &ground.bucket, "edge", STACK, "here");
             (Box::new(store), ground.place())
         } else {
             let directory = ground.account.path("state");

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use akidb_edge::ledger::{FORMAT, Ledger, LedgerError, S3Store};
+use akidb_edge::ledger::{FORMAT, Ledger, LedgerError};
+use akidb_edge::provider::aws::journal_store;
 use serde_json::Value;
 
 use super::ground::{Ground, HERE, SMALL, STACK, mine, record, run_of, runs};
@@ -93,7 +94,7 @@ fn pages_go_after_their_time_and_the_mark_stays() {
     let names = pages(&ground, &fixture(3));
     let keeping = |span| {
         wait(async {
-            let store = S3Store::new(ground.account.s3(), &ground.bucket, "edge", STACK, HERE).rolling_at(SMALL);
+            let store = journal_store(&ground.account.s3(), &ground.bucket, "edge", STACK, HERE).rolling_at(SMALL);
             let ledger = Ledger::write(std::sync::Arc::new(store.keeping(span)), STACK, mine()).await.expect("open");
             for _ in 0..2 {
                 record(&ledger, run_of(ledger.remembered().revision() + 1, 4)).await.expect("recorded");

@@ -25,7 +25,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use akidb_edge::ledger::{FORMAT, Fact, FileStore, Lease, Ledger, LedgerError, S3Store, Store, Subject};
+use akidb_edge::ledger::{FORMAT, Fact, FileStore, Lease, Ledger, LedgerError, Store, Subject};
+use akidb_edge::provider::aws::journal_store;
 use akidb_edge::resource::{Action, Address, Artefacts, Attributes, Kind, Level};
 use aws_sdk_s3::Client;
 use serde_json::json;
@@ -58,7 +59,7 @@ impl Ground {
     fn store(&self) -> Arc<dyn Store> {
         match self {
             Self::Directory(directory) => Arc::new(FileStore::new(directory.path(), STACK, HERE)),
-            Self::Bucket(client, name) => Arc::new(S3Store::new(client.clone(), name, "edge/", STACK, HERE)),
+            Self::Bucket(client, name) => Arc::new(journal_store(client, name, "edge/", STACK, HERE)),
         }
     }
 

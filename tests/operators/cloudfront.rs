@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::stack::Stack;
 use crate::support::proxy::wait;
 
-#[path = "../../src/provider/aws/distribution/answers.rs"]
+#[path = "../../crates/aws/src/distribution/answers.rs"]
 mod answers;
 #[path = "cloudfront_settings.rs"]
 mod settings;

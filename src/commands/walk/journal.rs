@@ -8,7 +8,8 @@ use super::{Connection, connect, write};
 use crate::cli::Global;
 use crate::commands::Context;
 use crate::exit::Failure;
-use crate::ledger::{FORMAT, FileStore, Ledger, S3Store, Store};
+use crate::ledger::{FORMAT, FileStore, Ledger, Store};
+use crate::provider::aws::journal_store;
 use crate::resource::{RunPurpose, is_name, words};
 use crate::session::Session;
 
@@ -121,7 +122,7 @@ pub async fn store(
     };
     let client = connection.clients.state_s3(region.as_deref().unwrap_or(&connection.region))?;
     let endpoint = connection.description().and_then(|described| Some(described.endpoints.get("s3")?.url.clone()));
-    let store = S3Store::new(client, &name, &prefix, stack, &session.host);
+    let store = journal_store(&client, &name, &prefix, stack, &session.host);
     let store = store.through(endpoint.as_deref().unwrap_or("AWS"));
     Ok(Arc::new(store.keeping(Duration::from_secs(global.journal_retention))))
 }

@@ -1,0 +1,273 @@
+//! The rules: what is wrong, and the exact remedy.
+
+use super::{Severity, Wanted};
+use crate::facts::{Facts, known_releases};
+use crate::resource::{Untrusted, jetpack};
+
+/// What a rule says: problem and remedy.
+pub type Said = Option<(String, String)>;
+/// A rule: name, weight, what it says of a device.
+pub type Rule = (&'static str, Severity, fn(&Facts, &Wanted) -> Said);
+
+/// All of them.
+pub const RULES: &[Rule] = &[
+    ("jetpack", Severity::Blocks, release),
+    ("kernel-modules", Severity::Blocks, modules),
+    ("iptables-backend", Severity::Blocks, iptables_backend),
+    ("iptables-both", Severity::Warning, iptables_both),
+    ("disk-full", Severity::Blocks, |facts, _| disk(facts, 0, 4)),
+    ("disk-low", Severity::Warning, |facts, _| disk(facts, 4, 10)),
+    ("root-on-sd", Severity::Warning, root_on_sd),
+    ("memory", Severity::Warning, memory),
+    ("clock-wrong", Severity::Blocks, |facts, wanted| clock(facts, wanted, 300, i64::MAX)),
+    ("clock-skew", Severity::Warning, |facts, wanted| clock(facts, wanted, 5, 300)),
+    ("hot", Severity::Warning, hot),
+    ("power-mode-unknown", Severity::Blocks, power_mode_unknown),
+    ("power-mode", Severity::Warning, power_mode),
+    ("adaptive-power", Severity::Warning, adaptive_power),
+    ("k3s-version", Severity::Warning, k3s_version),
+    ("k3s-down", Severity::Warning, k3s_down),
+    ("toolkit-missing", Severity::Warning, toolkit_missing),
+    ("toolkit-after-k3s", Severity::Warning, toolkit_after_k3s),
+    ("docker", Severity::Note, docker),
+    ("swap", Severity::Note, swap),
+];
+
+fn say(problem: impl Into<String>, remedy: impl Into<String>) -> Said {
+    Some((problem.into(), remedy.into()))
+}
+
+fn release(facts: &Facts, wanted: &Wanted) -> Said {
+    let plan = wanted.jetpack.as_deref()?;
+    match facts.jetpack() {
+        _ if facts.l4t.is_empty() => say(
+            "it is no Jetson: /etc/nv_tegra_release is not there",
+            "leave `jetpack` out of the plan for other machines, or flash the device (NVIDIA SDK Manager)",
+        ),
+        None => say(
+            format!("L4T {} is not known", facts.l4t.line()),
+            format!("flash a release that is: {}", known_releases()),
+        ),
+        Some(there) if there == plan || there.strip_prefix(plan).is_some_and(|rest| rest.starts_with('.')) => None,
+        Some(there) => say(
+            format!("JetPack {there} (L4T {}), the plan is for {plan}", facts.l4t.line()),
+            match jetpack::target(there) {
+                Some(_) => {
+                    format!("flash JetPack {plan} (NVIDIA SDK Manager), or write jetpack: \"{there}\" in the plan")
+                }
+                None => format!("flash JetPack {plan} (NVIDIA SDK Manager)"),
+            },
+        ),
+    }
+}
+
+/// The kernel setting behind each module.
+fn setting(module: &str) -> &'static str {
+    match module {
+        "br_netfilter" => "CONFIG_BRIDGE_NETFILTER",
+        "overlay" => "CONFIG_OVERLAY_FS",
+        "nf_conntrack" => "CONFIG_NF_CONNTRACK",
+        "xt_comment" => "CONFIG_NETFILTER_XT_MATCH_COMMENT",
+        "xt_multiport" => "CONFIG_NETFILTER_XT_MATCH_MULTIPORT",
+        "vxlan" => "CONFIG_VXLAN",
+        "ip_tables" => "CONFIG_IP_NF_IPTABLES",
+        "iptable_nat" => "CONFIG_IP_NF_NAT",
+        _ => "the setting of its name",
+    }
+}
+
+fn modules(facts: &Facts, wanted: &Wanted) -> Said {
+    wanted.k3s.as_ref()?;
+    // Which tables are needed depends on iptables: a rule of its own.
+    let legacy = facts.iptables == "legacy";
+    let needed = |name: &str| match name {
+        "ip_tables" | "iptable_nat" => legacy,
+        "nf_tables" => false,
+        _ => true,
+    };
+    let missing: Vec<&str> =
+        facts.modules.iter().filter(|(name, there)| !**there && needed(name)).map(|(name, _)| name.as_str()).collect();
+    if missing.is_empty() {
+        return None;
+    }
+    let settings: Vec<String> = missing.iter().map(|name| format!("{}=m", setting(name))).collect();
+    say(
+        format!("the kernel {} cannot load {}, which k3s needs", facts.kernel.line(), missing.join(", ")),
+        format!(
+            "sudo apt-get install --reinstall nvidia-l4t-kernel; if they are still missing, build the kernel of this release with {} (NVIDIA's guide, Kernel Customization)",
+            settings.join(" ")
+        ),
+    )
+}
+
+fn iptables_backend(facts: &Facts, wanted: &Wanted) -> Said {
+    wanted.k3s.as_ref()?;
+    let without = facts.modules.get("nf_tables") == Some(&false);
+    (facts.iptables == "nf_tables" && without).then_some(())?;
+    say(
+        "iptables is set to nftables, which this kernel cannot do: every rule of k3s will be refused",
+        "sudo update-alternatives --set iptables /usr/sbin/iptables-legacy; sudo update-alternatives --set ip6tables /usr/sbin/ip6tables-legacy",
+    )
+}
+
+fn iptables_both(facts: &Facts, wanted: &Wanted) -> Said {
+    wanted.k3s.as_ref()?;
+    let (legacy, nft) = facts.rules;
+    (legacy > 0 && nft > 0).then_some(())?;
+    let (other, idle) = if facts.iptables == "legacy" { ("nft", nft) } else { ("legacy", legacy) };
+    say(
+        format!(
+            "rules stand in both tables of iptables ({legacy} legacy, {nft} nftables): packets may be dropped twice"
+        ),
+        format!(
+            "clear the {idle} that are not in use: sudo iptables-{other} -F; sudo iptables-{other} -t nat -F; then restart the device"
+        ),
+    )
+}
+
+/// Gibibytes for people.
+fn gib(kib: u64) -> String {
+    format!("{:.1} GiB", kib as f64 / 1_048_576.0)
+}
+
+fn disk(facts: &Facts, from_gib: u64, below_gib: u64) -> Said {
+    let free = facts.disk_free_kib;
+    let within = facts.disk_kib > 0 && free >= from_gib << 20 && free < below_gib << 20;
+    within.then_some(())?;
+    say(
+        format!("{} free of {} on /: images and logs need {below_gib} GiB", gib(free), gib(facts.disk_kib)),
+        "sudo journalctl --vacuum-size=100M; sudo apt-get clean; sudo k3s crictl rmi --prune; then look at sudo du -xh / | sort -h | tail",
+    )
+}
+
+fn root_on_sd(facts: &Facts, _wanted: &Wanted) -> Said {
+    facts.root_device.starts_with("/dev/mmcblk").then_some(())?;
+    let problem = format!("the system runs from an SD card ({}): slow, and it wears out", facts.root_device.line());
+    if facts.nvme {
+        return say(
+            problem,
+            "an NVMe is there: flash the device to it (l4t_initrd_flash.sh --external-device nvme0n1p1)",
+        );
+    }
+    say(problem, "put in an NVMe and flash the device to it (l4t_initrd_flash.sh --external-device nvme0n1p1)")
+}
+
+fn memory(facts: &Facts, _wanted: &Wanted) -> Said {
+    const NEEDED_KIB: u64 = 1 << 20;
+    (facts.memory_kib > 0 && facts.memory_free_kib < NEEDED_KIB).then_some(())?;
+    say(
+        format!("{} of {} memory can be had", gib(facts.memory_free_kib), gib(facts.memory_kib)),
+        "switch the desktop off: sudo systemctl set-default multi-user.target, then restart the device",
+    )
+}
+
+fn clock(facts: &Facts, wanted: &Wanted, from: i64, below: i64) -> Said {
+    let skew = facts.clock.saturating_sub(wanted.now);
+    let within = facts.clock > 0 && skew.saturating_abs() >= from && skew.saturating_abs() < below;
+    within.then_some(())?;
+    let way = if skew < 0 { "behind" } else { "ahead of" };
+    say(
+        format!("its clock is {} s {way} this machine's: certificates and tokens are refused", skew.saturating_abs()),
+        "sudo timedatectl set-ntp true; without a network: sudo date -u -s @$(date +%s), with the seconds of this machine",
+    )
+}
+
+/// From here on a Jetson is near the point where it slows down.
+const HOT: i64 = 85;
+
+fn hot(facts: &Facts, wanted: &Wanted) -> Said {
+    let (zone, degrees) = facts.temperatures.iter().max_by_key(|(_, degrees)| **degrees)?;
+    (*degrees >= HOT).then_some(())?;
+    say(
+        format!("{zone} is at {degrees} °C: the device slows down, then switches off"),
+        format!(
+            "look at fan and dust; until then a smaller mode: akidb-edge jetson power --mode 15W --host {}",
+            wanted.host
+        ),
+    )
+}
+
+fn power_mode_unknown(facts: &Facts, wanted: &Wanted) -> Said {
+    let mode = wanted.power_mode.as_deref().filter(|mode| *mode != "auto")?;
+    (!facts.power_modes.iter().any(|known| *known == *mode)).then_some(())?;
+    say(
+        format!("the plan wants power mode {mode}, which this device does not have"),
+        format!("write one of: {}", facts.power_modes.iter().map(Untrusted::line).collect::<Vec<_>>().join(", ")),
+    )
+}
+
+fn power_mode(facts: &Facts, wanted: &Wanted) -> Said {
+    let mode = wanted.power_mode.as_deref().filter(|mode| *mode != "auto")?;
+    (facts.power_mode != mode && facts.power_modes.iter().any(|known| *known == *mode)).then_some(())?;
+    say(
+        format!("power mode {}, the plan wants {mode}", facts.power_mode.line()),
+        format!("akidb-edge jetson power --mode {mode} --host {}", wanted.host),
+    )
+}
+
+fn adaptive_power(facts: &Facts, wanted: &Wanted) -> Said {
+    let follows = facts.units.get("akidb-adaptive-power").is_some_and(|state| *state == "active");
+    (wanted.power_mode.as_deref() == Some("auto") && !follows).then_some(())?;
+    say(
+        format!("the plan wants power mode auto; nothing follows the load, mode {} stays", facts.power_mode.line()),
+        format!("akidb-edge jetson power --mode auto --host {}", wanted.host),
+    )
+}
+
+fn k3s_version(facts: &Facts, wanted: &Wanted) -> Said {
+    let version = wanted.k3s.as_deref()?;
+    (!facts.k3s.is_empty() && facts.k3s != version).then_some(())?;
+    say(
+        format!("k3s {}, the plan wants {version}", facts.k3s.line()),
+        "akidb-edge jetson provision brings the plan's version",
+    )
+}
+
+fn running(facts: &Facts) -> bool {
+    ["k3s", "k3s-agent"].iter().any(|unit| facts.units.get(*unit).is_some_and(|state| *state == "active"))
+}
+
+fn k3s_down(facts: &Facts, wanted: &Wanted) -> Said {
+    wanted.k3s.as_ref()?;
+    (!facts.k3s.is_empty() && !running(facts)).then_some(())?;
+    say(
+        "k3s is installed and does not run",
+        "sudo journalctl -xeu k3s -u k3s-agent says why; akidb-edge jetson provision starts it",
+    )
+}
+
+/// The package of the container toolkit.
+pub const TOOLKIT: &str = "nvidia-container-toolkit";
+
+fn toolkit_missing(facts: &Facts, wanted: &Wanted) -> Said {
+    // Before the first provision nothing is there yet, and that is as it should be.
+    (wanted.toolkit && !facts.k3s.is_empty() && !facts.packages.contains_key(TOOLKIT)).then_some(())?;
+    say("NVIDIA's container toolkit is not installed: pods get no GPU", "akidb-edge jetson provision installs it")
+}
+
+fn toolkit_after_k3s(facts: &Facts, _wanted: &Wanted) -> Said {
+    (running(facts) && !facts.k3s_nvidia && facts.packages.contains_key(TOOLKIT)).then_some(())?;
+    say(
+        "k3s started before the container toolkit was there and does not know the runtime: pods get no GPU",
+        "sudo systemctl restart k3s on the server, k3s-agent on agents",
+    )
+}
+
+fn docker(facts: &Facts, wanted: &Wanted) -> Said {
+    wanted.k3s.as_ref()?;
+    let there = facts.packages.contains_key("docker.io") || facts.units.get("docker").is_some_and(|is| *is == "active");
+    there.then_some(())?;
+    say(
+        "Docker is installed; k3s has a containerd of its own and does not use it",
+        "nothing must be done; to win memory: sudo systemctl disable --now docker",
+    )
+}
+
+fn swap(facts: &Facts, wanted: &Wanted) -> Said {
+    wanted.k3s.as_ref()?;
+    (facts.swap_kib > 0).then_some(())?;
+    say(
+        format!("{} of swap: pods may be slow before they are ended for memory", gib(facts.swap_kib)),
+        "nothing must be done; to be strict: sudo systemctl disable --now nvzramconfig",
+    )
+}

@@ -1,0 +1,66 @@
+//! Machines over SSH: one connection for each, one root shell behind it, many small scripts in batches through it.
+
+#![forbid(unsafe_code)]
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+mod account;
+mod channel;
+mod client;
+mod connection;
+mod diagnosis;
+mod facts;
+mod failed_job;
+mod file;
+mod fleet;
+mod host;
+mod host_key;
+mod image;
+mod kubeconfig;
+mod kubectl;
+mod manifest;
+mod node;
+mod node_script;
+mod on_host;
+mod packages;
+mod power_mode;
+mod readiness;
+mod registry;
+mod script;
+mod service;
+mod tegrastats;
+mod together;
+
+use std::sync::Arc;
+
+pub use channel::{Reply, Upload};
+pub use connection::{Access, Password};
+pub use diagnosis::{Finding, Severity, Wanted, diagnose};
+pub use facts::{Facts, SCRIPT as FACTS_SCRIPT, known_releases};
+pub use fleet::Fleet;
+pub use host_key::{Shown, answer as known_host};
+pub use kubeconfig::Taken;
+pub use kubectl::node_states;
+pub use script::quoted;
+pub use tegrastats::{Load, SCRIPT as LOAD_SCRIPT};
+
+use on_host::OnHost;
+
+use provider::Providers;
+use resource::{Artefacts, Kind};
+
+pub(crate) use akidb_edge_engine::{provider, resource};
+
+/// The provider of every kind that lives on machines.
+pub fn providers(fleet: &Arc<Fleet>, artefacts: &Arc<Artefacts>) -> Providers {
+    let kubectl = kubectl::Kubectl::new(fleet);
+    Providers::default()
+        .with(Kind::Host, Arc::new(host::Hosts::new(fleet)))
+        .with(Kind::File, Arc::new(OnHost::<file::Files>::new(fleet, artefacts)))
+        .with(Kind::Account, Arc::new(OnHost::<account::Accounts>::new(fleet, artefacts)))
+        .with(Kind::Packages, Arc::new(OnHost::<packages::DebianPackages>::new(fleet, artefacts)))
+        .with(Kind::Service, Arc::new(OnHost::<service::Services>::new(fleet, artefacts)))
+        .with(Kind::PowerMode, Arc::new(OnHost::<power_mode::PowerModes>::new(fleet, artefacts)))
+        .with(Kind::Node, Arc::new(node::Nodes::new(fleet, &kubectl)))
+        .with(Kind::Image, Arc::new(OnHost::<image::Images>::new(fleet, artefacts)))
+        .with(Kind::Manifest, Arc::new(manifest::Manifests::new(&kubectl)))
+}

@@ -1,0 +1,94 @@
+//! Kubernetes objects from templates. A template is data before its values come: a value takes the place of one scalar, or
+//! of a part of its text, and is never read as YAML.
+
+use serde_json::Value;
+
+use crate::plan::yaml;
+
+/// The templates, by name.
+const TEMPLATES: [(&str, &str); 4] = [
+    ("app", include_str!("../../../../../templates/kubernetes/app.yaml")),
+    ("gpu", include_str!("../../../../../templates/kubernetes/gpu.yaml")),
+    ("proof", include_str!("../../../../../templates/kubernetes/proof.yaml")),
+    ("registry", include_str!("../../../../../templates/kubernetes/registry.yaml")),
+];
+
+/// The objects of a template with the values of `context`.
+///
+/// # Errors
+/// When no template has this name, it is not YAML, or the context lacks a value.
+pub fn filled(name: &str, context: &Value) -> Result<Vec<Value>, String> {
+    let known = TEMPLATES.iter().find(|(known, _)| *known == name);
+    let (_, text) = known.ok_or_else(|| format!("no template is called {name}"))?;
+    let one = |document: &str| {
+        let mut object = yaml(document)?;
+        fill(&mut object, context)?;
+        Ok(object)
+    };
+    text.split("\n---\n").map(one).collect()
+}
+
+fn fill(value: &mut Value, context: &Value) -> Result<(), String> {
+    match value {
+        Value::String(text) => {
+            if let Some(new) = replaced(text, context)? {
+                *value = new;
+            }
+            Ok(())
+        }
+        Value::Array(items) => items.iter_mut().try_for_each(|item| fill(item, context)),
+        Value::Object(fields) => fields.values_mut().try_for_each(|field| fill(field, context)),
+        _ => Ok(()),
+    }
+}
+
+/// What a scalar becomes; none when it names no value. `{{ name }}` alone becomes the value of whatever type, within a text
+/// it becomes a part of that text.
+fn replaced(text: &str, context: &Value) -> Result<Option<Value>, String> {
+    let named = |name: &str| context.get(name).ok_or_else(|| format!("no value is called {name}"));
+    let Some((before, rest)) = text.split_once("{{ ") else { return Ok(None) };
+    let (name, mut rest) = rest.split_once(" }}").ok_or("a {{ without its }}")?;
+    if before.is_empty() && rest.is_empty() {
+        return named(name).cloned().map(Some);
+    }
+    let part = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let mut whole = format!("{before}{}", part(named(name)?));
+    while let Some((between, after)) = rest.split_once("{{ ") {
+        let (name, behind) = after.split_once(" }}").ok_or("a {{ without its }}")?;
+        whole.push_str(&format!("{between}{}", part(named(name)?)));
+        rest = behind;
+    }
+    Ok(Some(Value::String(whole + rest)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const HOSTILE: &str = "x\"\n  securityContext:\n    privileged: true\n  name: \"{{ port }}";
+
+    #[test]
+    fn a_value_stays_one_scalar() {
+        let context = json!({"host": HOSTILE, "runtime_class": HOSTILE, "image": HOSTILE});
+        let objects = filled("proof", &context).expect("objects");
+        let pod = &objects[0]["spec"]["template"]["spec"];
+        assert_eq!(pod["containers"][0]["image"], HOSTILE);
+        assert_eq!(pod["runtimeClassName"], HOSTILE);
+        assert_eq!(objects[0]["metadata"]["name"], format!("cuda-proof-{HOSTILE}"));
+        let names = |value: &Value| value.as_object().expect("a map").keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&pod["containers"][0]), ["image", "name", "resources"]);
+        assert!(!objects[0].to_string().contains("\"privileged\":"), "{}", objects[0]);
+    }
+
+    #[test]
+    fn a_value_keeps_its_type() {
+        let read = |text: &str| replaced(text, &json!({"n": 5, "list": [1], "text": "a"})).expect("it is known");
+        assert_eq!(read("{{ n }}"), Some(json!(5)));
+        assert_eq!(read("{{ list }}"), Some(json!([1])));
+        assert_eq!(read("{{ text }}-{{ n }}/x"), Some(json!("a-5/x")));
+        assert_eq!(read("plain"), None);
+        assert!(replaced("{{ other }}", &json!({})).is_err());
+    }
+}

@@ -1,0 +1,255 @@
+//! [1] The plan file: what a person may ask for. Reads files, knows no cloud and no clock.
+
+mod archive;
+mod bounds;
+pub mod cdn;
+mod circle;
+pub mod content;
+mod depth;
+pub mod edge;
+mod extends;
+mod files;
+mod find;
+mod hidden;
+mod inventory;
+pub mod jetson;
+mod load;
+mod measure;
+pub mod models;
+mod problem;
+mod reach;
+pub mod routing;
+mod schema;
+mod source;
+mod variables;
+mod work;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::resource::Untrusted;
+
+pub use archive::Archive;
+pub use bounds::{LARGEST, read_text};
+pub use extends::{Change, Lineage};
+pub use files::hash;
+pub use load::{load, parse};
+pub use measure::{Measure, Probe, UnknownMeasure};
+pub use problem::{Problem, Problems};
+pub use schema::{Comparison, Criteria, Criterion, Fallback, Metadata, Moved, PlanFile, Variable, VariableType};
+pub use source::Place;
+pub use work::{LaterStep, Work};
+
+/// The plans that the tool carries.
+pub const BUILT_IN: &[(&str, &str)] = &[("week13", include_str!("../../../../plans/week13.yaml"))];
+
+/// What a user sets from outside.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// `--var` and `--var-file`.
+    pub variables: BTreeMap<String, String>,
+    /// `AKIDB_EDGE_VAR_*`, without the beginning.
+    pub environment: BTreeMap<String, String>,
+    /// Files outside of the plan's own folder may be read, too.
+    pub outside: bool,
+}
+
+/// One step of a plan.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Its name.
+    pub id: String,
+    /// Its day.
+    pub day: u32,
+    /// What it does, for people.
+    pub title: Untrusted,
+    /// Steps before it.
+    pub needs: BTreeSet<String>,
+    /// Done only when asked for by name.
+    pub on_request: bool,
+    /// The word for its kind.
+    pub kind: String,
+    /// Its settings as data.
+    pub with: Value,
+    /// Its settings.
+    pub work: Work,
+    /// Where it stands: `days.0.steps.1`.
+    pub path: String,
+}
+
+/// A file that a plan names.
+#[derive(Clone, Debug)]
+pub struct FileFacts {
+    /// SHA-256 in hex and size, or why it cannot be read.
+    pub content: Result<(String, u64), String>,
+    /// What is in it, or why it is no zip, where the plan asks for a zip.
+    pub archive: Option<Result<Archive, String>>,
+    /// Where the plan names it.
+    pub origin: String,
+}
+
+/// A plan that was read and has the right shape.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// File as the user named it.
+    pub file: String,
+    /// What it is about.
+    pub metadata: Metadata,
+    /// Name of the stack.
+    pub stack: String,
+    /// Titles of the days.
+    pub days: BTreeMap<u32, Untrusted>,
+    /// The steps in order.
+    pub steps: Vec<Step>,
+    /// What has another address now.
+    pub moved: Vec<Moved>,
+    /// Named ways back.
+    pub fallbacks: BTreeMap<String, Fallback>,
+    /// What counts as success.
+    pub criteria: Criteria,
+    /// The variables' values.
+    pub values: BTreeMap<String, Value>,
+    /// The files it names, by path.
+    pub files: BTreeMap<String, FileFacts>,
+    /// The folders it names, by path: the files below each, or why it cannot be read.
+    pub folders: BTreeMap<String, Result<Vec<String>, String>>,
+    text: source::Text,
+    reach: reach::Reach,
+    lineage: Lineage,
+}
+
+impl Plan {
+    fn new(
+        file: &str,
+        text: source::Text,
+        head: PlanFile<Value>,
+        steps: Vec<Step>,
+        values: BTreeMap<String, Value>,
+    ) -> Self {
+        Self {
+            file: file.to_owned(),
+            metadata: head.metadata,
+            stack: head.stack,
+            days: head.days.into_iter().map(|day| (day.day, day.title)).collect(),
+            steps,
+            moved: head.moved,
+            fallbacks: head.fallbacks,
+            criteria: head.criteria,
+            values,
+            files: BTreeMap::new(),
+            folders: BTreeMap::new(),
+            text,
+            reach: reach::Reach::default(),
+            lineage: Lineage::default(),
+        }
+    }
+
+    /// Where the value at a dotted path stands in the file.
+    pub fn place(&self, path: &str) -> Place {
+        self.text.place(path)
+    }
+
+    /// The file in which the value at a dotted path stands: the plan's own, or one that it extends.
+    pub fn file_of(&self, path: &str) -> &str {
+        self.lineage.file(path).unwrap_or(&self.file)
+    }
+
+    /// Where its values come from, when it extends other plans.
+    pub const fn lineage(&self) -> &Lineage {
+        &self.lineage
+    }
+
+    /// Refuses a file that may not be read by the plan file that names it at the dotted path `origin`.
+    fn may_read(&self, file: &str, origin: &str) -> Result<(), String> {
+        self.lineage.check(file, origin).unwrap_or_else(|| self.reach.check(file))
+    }
+
+    /// Whether the user named the place of a file, by a variable that was set from outside.
+    pub fn is_named_by_the_user(&self, file: &Path) -> bool {
+        self.reach.is_named(file)
+    }
+
+    /// A step by its name.
+    pub fn step(&self, id: &str) -> Option<&Step> {
+        self.steps.iter().find(|step| step.id == id)
+    }
+
+    /// The steps that are in force: all that are not on request, and those that were asked for.
+    pub fn in_force<'a>(&'a self, requested: &'a BTreeSet<String>) -> impl Iterator<Item = &'a Step> {
+        self.steps.iter().filter(|step| !step.on_request || requested.contains(&step.id))
+    }
+
+    /// The plan with the settings of a fallback.
+    ///
+    /// # Errors
+    /// When there is no such fallback, or its settings do not fit.
+    pub fn with_fallback(&self, name: &str) -> Result<Self, Problems> {
+        let base = format!("fallbacks.{name}");
+        let problem = |problem: String, next_step: String| {
+            let file = self.file_of(&base).to_owned();
+            Problems(vec![Problem { file, place: self.place(&base), problem, next_step }])
+        };
+        let Some(fallback) = self.fallbacks.get(name) else {
+            let known: Vec<&str> = self.fallbacks.keys().map(String::as_str).collect();
+            return Err(problem(
+                format!("the plan has no fallback {name:?}"),
+                format!("use one of: {}", known.join(", ")),
+            ));
+        };
+        let mut changed = self.clone();
+        for (key, value) in &fallback.set {
+            let (id, path) = key.split_once('.').unwrap_or((key, ""));
+            if let Some(step) = changed.steps.iter_mut().find(|step| step.id == id) {
+                put(&mut step.with, path, value);
+            }
+        }
+        for step in &mut changed.steps {
+            step.work = Work::read(&step.kind, &step.with).map_err(|(path, bad)| {
+                problem(
+                    format!("fallback {name} does not fit step {}: {path}: {bad}", step.id),
+                    "correct its settings".into(),
+                )
+            })?;
+        }
+        Ok(changed)
+    }
+}
+
+/// Puts a value at a dotted path; what is missing on the way is made.
+fn put(value: &mut Value, path: &str, new: &Value) {
+    let (part, rest) = path.split_once('.').map_or((path, None), |(part, rest)| (part, Some(rest)));
+    let slot = match value {
+        Value::Array(items) => match part.parse::<usize>().ok().and_then(|at| items.get_mut(at)) {
+            Some(slot) => slot,
+            None => return,
+        },
+        Value::Object(fields) => fields.entry(part.to_owned()).or_insert(Value::Null),
+        other => {
+            *other = Value::Object(Default::default());
+            return put(other, path, new);
+        }
+    };
+    match rest {
+        Some(rest) => put(slot, rest, new),
+        None => *slot = new.clone(),
+    }
+}
+
+/// Plain data from one YAML document, without anything hidden in it.
+///
+/// # Errors
+/// What is invalid YAML or cannot be seen, with its line.
+pub fn yaml(text: &str) -> Result<Value, String> {
+    let read = source::Text::parse(text).map_err(|bad| format!("line {}: {}", bad.place.line, bad.problem))?;
+    match hidden::found(&read.value).first() {
+        Some((path, problem)) => Err(format!("line {}: {problem}", read.place(path).line)),
+        None => Ok(read.value),
+    }
+}
+
+/// The JSON Schema of plan files.
+pub fn json_schema() -> Value {
+    extends::with_later_plans(schemars::schema_for!(PlanFile).to_value())
+}

@@ -1,0 +1,129 @@
+//! Text and archives that leave the tool. Pure: the same input gives the same bytes.
+
+use std::io::{Cursor, Write};
+
+use minijinja::{Environment, UndefinedBehavior};
+use serde::Serialize;
+use zip::write::SimpleFileOptions;
+
+use crate::resource::Untrusted;
+
+/// A template that cannot be filled in.
+#[derive(Debug, thiserror::Error)]
+#[error("template {name}: {problem}")]
+pub struct BadTemplate {
+    /// Its name.
+    pub name: String,
+    /// What is wrong.
+    pub problem: String,
+}
+
+/// The text templates, by name.
+const TEXTS: &[(&str, &str)] = &[
+    ("browser/index.html", include_str!("../../../../templates/browser/index.html")),
+    ("jetson/adaptive-power.service", include_str!("../../../../templates/jetson/adaptive-power.service")),
+    ("jetson/adaptive-power.sh", include_str!("../../../../templates/jetson/adaptive-power.sh")),
+    ("reports/report.html", include_str!("../../../../templates/reports/report.html")),
+];
+
+/// The code templates: name to files.
+const CODE: &[(&str, &[(&str, &str)])] =
+    &[("gateway", &[("index.mjs", include_str!("../../../../templates/lambda/gateway/index.mjs"))])];
+
+/// One entry of a page's list of models.
+#[derive(Clone, Debug, Serialize)]
+pub struct ModelLink {
+    /// Name of the model.
+    pub name: String,
+    /// Path of its pointer.
+    pub pointer: String,
+}
+
+/// What a page may say.
+#[derive(Clone, Debug, Serialize)]
+pub struct Page {
+    /// Title.
+    pub title: Untrusted,
+    /// Name of the stack.
+    pub stack: String,
+    /// The models.
+    pub models: Vec<ModelLink>,
+}
+
+/// Fills in a text template. A variable that the context lacks is an error.
+///
+/// # Errors
+/// When there is no such template, or it cannot be filled in.
+pub fn render<C: Serialize>(name: &str, context: &C) -> Result<String, BadTemplate> {
+    let bad = |problem: String| BadTemplate { name: name.to_owned(), problem };
+    let Some((_, text)) = TEXTS.iter().find(|(known, _)| *known == name) else {
+        let known: Vec<&str> = TEXTS.iter().map(|(known, _)| *known).collect();
+        return Err(bad(format!("there is none; known: {}", known.join(", "))));
+    };
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    // Lists and maps of a plan in a YAML text: JSON is YAML, too.
+    environment.add_filter("tojson", |value: minijinja::Value| {
+        serde_json::to_string(&value)
+            .map_err(|bad| minijinja::Error::new(minijinja::ErrorKind::BadSerialization, bad.to_string()))
+    });
+    environment
+        .render_named_str(name, text, minijinja::value::Serde(context))
+        .map_err(|problem| bad(format!("{problem:#}")))
+}
+
+/// Zips a code template. Names in order, fixed times and modes: the same bytes on every machine.
+///
+/// # Errors
+/// When there is no such template.
+pub fn archive(name: &str) -> Result<Archive, BadTemplate> {
+    let bad = |problem: String| BadTemplate { name: name.to_owned(), problem };
+    let Some((_, files)) = CODE.iter().find(|(known, _)| *known == name) else {
+        let known: Vec<&str> = CODE.iter().map(|(known, _)| *known).collect();
+        return Err(bad(format!("there is no code template; known: {}", known.join(", "))));
+    };
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default()
+        .compression_method(zip::CompressionMethod::Deflated)
+        .last_modified_time(zip::DateTime::default())
+        .unix_permissions(0o644);
+    let mut unpacked = 0;
+    for (file, text) in *files {
+        zip.start_file(*file, options).map_err(|problem| bad(problem.to_string()))?;
+        zip.write_all(text.as_bytes()).map_err(|problem| bad(problem.to_string()))?;
+        unpacked += text.len() as u64;
+    }
+    let bytes = zip.finish().map_err(|problem| bad(problem.to_string()))?.into_inner();
+    Ok(Archive { bytes, unpacked })
+}
+
+/// A zip and the size of what is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Archive {
+    /// The zip.
+    pub bytes: Vec<u8>,
+    /// Bytes when unpacked.
+    pub unpacked: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_archive_is_always_the_same() {
+        let first = archive("gateway").expect("the template");
+        assert_eq!(first, archive("gateway").expect("the template"));
+        assert!(first.unpacked > 500 && first.bytes.starts_with(b"PK"));
+    }
+
+    #[test]
+    fn an_unknown_variable_is_an_error() {
+        #[derive(Serialize)]
+        struct Little {
+            title: &'static str,
+        }
+        assert!(render("browser/index.html", &Little { title: "x" }).is_err());
+        assert!(render("nowhere", &Little { title: "x" }).is_err());
+    }
+}
