@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint prove fuzz bench clients model sbom clean-local
+.PHONY: help demo test lint prove fuzz mutants bench clients model supply sbom clean-local
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,7 +35,11 @@ clients: ## Run the real clients of other projects against the embedding server;
 model: ## Fetch and export all-MiniLM-L6-v2 into models/, with ONNX Runtime in exporter/.venv (once)
 	@exporter/build
 
-sbom: ## Write a bill of materials (CycloneDX) of the binary to akidb-edge.cdx.json
+supply: ## Hold the crates against deny.toml and the advisories, and look at the bill of materials (compiles a tool once)
+	@supply/check
+	@AKIDB_EDGE_SUPPLY=1 cargo test --locked --test shipping
+
+sbom: ## Write a bill of materials (CycloneDX) of the binary to akidb-edge.cdx.json (compiles a tool once)
 	@supply/sbom > akidb-edge.cdx.json && echo akidb-edge.cdx.json
 
 clean-local: ## Stop every local AWS that was started from here
