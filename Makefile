@@ -20,8 +20,8 @@ lint: ## Formatting and clippy, warnings are errors
 prove: ## Kill every command at each of its calls, and write the table of docs/reliability.md (many minutes)
 	@localstack/test --test kill -- --ignored --nocapture killed_everywhere
 
-fuzz: ## Damage a million bodies and model files, and a million texts for each parser of plans, journals and devices; print what came of them (hours in a debug build)
-	@exporter/build && cargo test --locked --test serve_fuzz -- --ignored --nocapture a_million_cases
+fuzz: ## Damage a million texts for each parser, file of a model and request; print a table (hours; AKIDB_EDGE_FUZZ_CASES, _SECONDS, _KIND)
+	@exporter/build && cargo test --locked --profile fuzz --test serve_fuzz -- --ignored --nocapture a_million_cases
 
 bench: ## Time deploys against the local AWS, plans of many resources, devices over SSH, and the embedding server; print the tables
 	@bench/run
