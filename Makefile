@@ -23,6 +23,9 @@ prove: ## Kill every command at each of its calls, and write the table of docs/r
 fuzz: ## Damage a million texts for each parser, file of a model and request; print a table (hours; AKIDB_EDGE_FUZZ_CASES, _SECONDS, _KIND)
 	@exporter/build && cargo test --locked --profile fuzz --test serve_fuzz -- --ignored --nocapture a_million_cases
 
+mutants: ## Change difference, fold, executor and plan loader in one place after another; how many changes a test finds (hours; MUTANTS="--shard 0/8")
+	@tests/mutants/run $(MUTANTS)
+
 bench: ## Time deploys against the local AWS, plans of many resources, devices over SSH, and the embedding server; print the tables
 	@bench/run
 	@cargo run --release --locked --quiet --example scale
