@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint prove fuzz bench clients model sbom clean-local
+.PHONY: help demo test lint prove fuzz mutants bench clients model supply sbom clean-local
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,8 +20,11 @@ lint: ## Formatting and clippy, warnings are errors
 prove: ## Kill every command at each of its calls, and write the table of docs/reliability.md (many minutes)
 	@localstack/test --test kill -- --ignored --nocapture killed_everywhere
 
-fuzz: ## Damage a million bodies and model files, and a million texts for each parser of plans, journals and devices; print what came of them (hours in a debug build)
-	@exporter/build && cargo test --locked --test serve_fuzz -- --ignored --nocapture a_million_cases
+fuzz: ## Damage a million texts for each parser, file of a model and request; print a table (hours; AKIDB_EDGE_FUZZ_CASES, _SECONDS, _KIND)
+	@exporter/build && cargo test --locked --profile fuzz --test serve_fuzz -- --ignored --nocapture a_million_cases
+
+mutants: ## Change difference, fold, executor and plan loader in one place after another; how many changes a test finds (hours; MUTANTS="--shard 0/8")
+	@tests/mutants/run $(MUTANTS)
 
 bench: ## Time deploys against the local AWS, plans of many resources, devices over SSH, and the embedding server; print the tables
 	@bench/run
@@ -35,7 +38,11 @@ clients: ## Run the real clients of other projects against the embedding server;
 model: ## Fetch and export all-MiniLM-L6-v2 into models/, with ONNX Runtime in exporter/.venv (once)
 	@exporter/build
 
-sbom: ## Write a bill of materials (CycloneDX) of the binary to akidb-edge.cdx.json
+supply: ## Hold the crates against deny.toml and the advisories, and look at the bill of materials (compiles a tool once)
+	@supply/check
+	@AKIDB_EDGE_SUPPLY=1 cargo test --locked --test shipping
+
+sbom: ## Write a bill of materials (CycloneDX) of the binary to akidb-edge.cdx.json (compiles a tool once)
 	@supply/sbom > akidb-edge.cdx.json && echo akidb-edge.cdx.json
 
 clean-local: ## Stop every local AWS that was started from here

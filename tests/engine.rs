@@ -445,3 +445,106 @@ async fn without_its_lease_it_makes_no_further_call() {
     let held = store.lease().await.expect("readable").expect("a lease");
     assert_eq!(held.user, "other", "the new holder's lease was left alone");
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_account_is_filled_in() {
+    let place = Place::new();
+    let mut wanted = Desired::new("fake");
+    wanted.add(of(ROLE, json!({"name": "r", "description": "of ${#account}"})));
+    place.process().run(&wanted).await.complete("the account");
+    assert_eq!(place.world.things()[0].spec["description"], "of 123456789012");
+    place.converged(&wanted, "the account").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_credentials_nothing_more_is_begun() {
+    let place = Place::new();
+    place.world.hook(Op::Create, CERTIFICATE, 0, Hook::Fail(Class::Credentials));
+    let mut process = place.process();
+    process.options = options(1);
+    let outcome = process.run(&graph(Plan::default())).await.outcome();
+    let failed: Vec<_> = outcome.failed.iter().map(|(address, _)| address.as_str()).collect();
+    assert_eq!((failed, outcome.done.len(), outcome.skipped.len()), (vec![CERTIFICATE], 0, ALL.len() - 1));
+    let calls = place.world.take_changes();
+    assert_eq!(calls.len(), 1, "{calls:?}");
+    let why = |of: &str| outcome.skipped.iter().find(|(address, _)| *address == at(of)).map(|(_, why)| why.as_str());
+    assert_eq!(why(BUCKET), Some("the run ended before it"));
+    assert_eq!(why(ROLE), Some("it needs models.bucket.primary"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_have_taken_effect_stays_open_in_the_journal() {
+    for (class, open) in [
+        (Class::Away, true),
+        (Class::Internal, true),
+        (Class::Refused, false),
+        (Class::Exists, false),
+        (Class::Missing, false),
+    ] {
+        let place = Place::new();
+        place.world.hook(Op::Create, BUCKET, 0, Hook::Fail(class));
+        let outcome = place.process().run(&graph(Plan::default())).await.outcome();
+        assert_eq!(outcome.failed.len(), 1, "{class:?}: {outcome:#?}");
+        let standing = place.process().remembered().await.resources.get(&at(BUCKET)).map(|record| record.standing);
+        assert_eq!(standing, open.then_some(Standing::Creating), "{class:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_waits_as_far_as_it_is_told() {
+    let mut looks = Vec::new();
+    for wait in [Level::Accepted, Level::Usable, Level::Propagated] {
+        let place = Place::new();
+        let mut process = place.process();
+        process.options.wait = wait;
+        process.run(&graph(Plan::default())).await.complete("waited");
+        let calls = place.world.take_calls();
+        let of =
+            |address: &str| calls.iter().filter(|call| call.op == Op::Settle && call.address == at(address)).count();
+        looks.push((of(BUCKET), of(NAMES)));
+    }
+    // The role needs the bucket; nothing needs the names.
+    assert_eq!(looks, [(1, 0), (1, 1), (2, 2)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_says_how_long_its_kind_takes() {
+    let place = Place::new();
+    let recorder = Recorder::default();
+    let mut process = place.process();
+    process.listener = &recorder;
+    process.run(&graph(Plan::default())).await.complete("told");
+    let events = recorder.0.lock().expect("events");
+    for (of, kind) in [(ROLE, Kind::Role), (DISTRIBUTION, Kind::Distribution)] {
+        let told = events.iter().find_map(|event| match event {
+            Event::Started { address, usual_seconds, .. } if *address == at(of) => Some(*usual_seconds),
+            _ => None,
+        });
+        assert_eq!(told, Some(kind.facts().usual_seconds.0), "{of}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_before_another_try_ends_when_it_is_asked_to_stop() {
+    let place = Place::new();
+    place.world.hook(Op::Create, BUCKET, 0, Hook::Fail(Class::Retry));
+    let (stop, stopped) = watch::channel(false);
+    let recorder = Recorder::default();
+    let mut process = place.process();
+    process.stop = Some(stopped);
+    process.listener = &recorder;
+    let wanted = graph(Plan::default());
+    let asking = async {
+        while !recorder.0.lock().expect("events").iter().any(|event| matches!(event, Event::Retrying { .. })) {
+            tokio::task::yield_now().await;
+        }
+        stop.send(true).expect("somebody listens");
+    };
+    let (end, ()) = tokio::join!(process.run(&wanted), asking);
+    let outcome = end.outcome();
+    let why = "the run was stopped while it was tried again after Injected".to_owned();
+    assert!(outcome.stopped && outcome.failed.is_empty(), "{outcome:#?}");
+    assert!(outcome.skipped.contains(&(at(BUCKET), why)), "{:#?}", outcome.skipped);
+    place.process().run(&wanted).await.complete("goes on");
+    place.converged(&wanted, "goes on").await;
+}

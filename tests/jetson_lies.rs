@@ -149,6 +149,23 @@ fn an_honest_kubeconfig_is_taken_with_the_address_of_the_plan() {
 }
 
 #[test]
+fn what_is_fetched_by_a_name_alone_is_said_before_a_run() {
+    let liar = Liar::new("");
+    let app = "      - {id: app, title: App, kind: jetson-app, with: {name: app, image: \"akidb/rest:v1\"}}\n";
+    let plan = |k3s: &str| {
+        format!("          hosts: {{one: {{address: 192.0.2.1}}}}\n          k3s: {{version: v1.36.3+k3s1{k3s}}}\n")
+    };
+    liar.plan(&(plan("") + app));
+    let said = liar.run("jetson deploy --dry-run").stderr;
+    assert!(said.contains("warning: plan.yaml:"), "{said}");
+    assert!(said.contains("`akidb/rest:v1` is named by a tag (PN001-image-by-tag)"), "{said}");
+    assert!(said.contains("has no hash in the plan (PN002-program-by-list)"), "{said}");
+    liar.plan(&plan(&format!(", sha256: {}", "a".repeat(64))));
+    let said = liar.run("jetson deploy --dry-run").stderr;
+    assert!(!said.contains("PN00"), "{said}");
+}
+
+#[test]
 fn an_answer_without_end_is_cut_off() {
     let line = "head -c 100000 /dev/zero | tr '\\0' x; echo";
     for (greeting, answer) in [

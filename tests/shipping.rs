@@ -126,8 +126,16 @@ fn is_exact(image: &str) -> bool {
     })
 }
 
+/// Images that no digest is written down for: only their registry knows it. Their tag is never given to another image.
+const BY_TAG: [(&str, &str); 4] = [
+    ("akidb-edge:0.1.0-cpu", "built on the machine that runs it"),
+    ("ministackorg/ministack:1.5.33", "MINISTACK_IMAGE takes one by digest"),
+    ("nvidia/cuda:13.0.1-cudnn-runtime-ubuntu24.04", "--build-arg CUDA=... takes one by digest"),
+    ("ubuntu:jammy-20260627", "--build-arg BASE=... takes one by digest"),
+];
+
 #[test]
-fn every_image_is_named_exactly() {
+fn every_image_is_named_by_its_digest_or_stands_in_a_list() {
     for (image, exact) in [
         ("debian:bookworm-20251229-slim", true),
         ("nvidia/cuda:13.0.1-cudnn-runtime-ubuntu24.04", true),
@@ -160,21 +168,105 @@ fn every_image_is_named_exactly() {
         images.extend(lines.map(|image| (file.to_owned(), plain(image))));
     }
     assert!(images.len() >= 12, "{images:?}");
-    for (file, image) in images {
-        assert!(is_exact(&image), "{file}: {image} may be another image tomorrow");
+    for (file, image) in &images {
+        assert!(is_exact(image), "{file}: {image} may be another image tomorrow");
+        let listed = BY_TAG.iter().any(|(tag, _)| tag == image);
+        assert!(image.contains("@sha256:") || listed, "{file}: {image} has no digest");
+    }
+    for (tag, _) in BY_TAG {
+        assert!(images.iter().any(|(_, image)| image == tag), "{tag} is not used any more");
     }
 }
 
+/// Every file that git keeps, as a path from the root.
+fn kept() -> Vec<String> {
+    let done = Command::new("git").args(["ls-files", "-z"]).current_dir(root()).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let names = String::from_utf8(done.stdout).unwrap();
+    names.split('\0').filter(|name| !name.is_empty() && root().join(name).is_file()).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_list_of_packages_has_the_hash_of_each() {
+    let lists: Vec<String> = kept()
+        .into_iter()
+        .filter(|name| name.ends_with("requirements.txt") && !name.starts_with("tests/fixtures/"))
+        .collect();
+    assert!(lists.len() >= 13, "{lists:?}");
+    for list in lists {
+        let text = read(&list).replace("\\\n", " ");
+        let pins: Vec<&str> = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
+        assert!(!pins.is_empty(), "{list} is empty");
+        for pin in pins {
+            let name = pin.split(' ').next().unwrap();
+            assert!(name.contains("==") && pin.contains("--hash=sha256:"), "{list}: {name} has no hash (supply/lock)");
+        }
+    }
+    let text = read("tests/clients/package-lock.json");
+    let lock: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for (name, package) in lock["packages"].as_object().unwrap().iter().filter(|(name, _)| !name.is_empty()) {
+        assert!(package["integrity"].is_string(), "package-lock.json: {name}");
+    }
+}
+
+/// Files with words of `pip` that install nothing, or whose wheel is checked elsewhere.
+const NO_HASHES: [(&str, &str); 4] = [
+    ("bench/serve/image", "the build that takes the wheel checks its hash"),
+    ("src/check/shapes/generate.py", "it checks the hash of the wheel that it reads"),
+    ("src/inference/onnx/library.rs", "words of a message"),
+    ("tests/shipping.rs", "this file"),
+];
+
+#[test]
+fn no_script_installs_a_package_without_its_hash() {
+    const WORDS: [&str; 5] =
+        ["pip install", "pip download", "pip\" install", "pip\", \"install\"", "pip\", \"download\""];
+    let mut installs = 0;
+    for name in kept() {
+        let excused = name.ends_with(".md") || NO_HASHES.iter().any(|(file, _)| *file == name);
+        let Ok(text) = std::fs::read_to_string(root().join(&name)) else { continue };
+        if excused || name.starts_with("tests/serve_config") {
+            continue;
+        }
+        let lines: Vec<&str> = text.lines().collect();
+        for at in (0..lines.len()).filter(|at| WORDS.iter().any(|words| lines[*at].contains(words))) {
+            // A command may go on over some lines. A list that is made for one command has hashes in it.
+            let command = lines[at..lines.len().min(at + 3)].concat();
+            let hashed = command.contains("--require-hashes") || command.contains("-r /wanted");
+            assert!(hashed, "{name}: {} names no hashes", lines[at].trim());
+            installs += 1;
+        }
+    }
+    assert!(installs >= 10, "{installs}");
+}
+
+/// By cargo-cyclonedx, which `make supply` compiles once; without it the test is skipped.
 #[test]
 fn the_bill_of_materials_has_every_crate_of_the_binary_with_its_hash() {
-    let done = Command::new(root().join("supply/sbom")).output().unwrap();
+    let tool = |word: &str| {
+        Command::new(root().join("supply/sbom")).args((!word.is_empty()).then_some(word)).output().unwrap()
+    };
+    if std::env::var_os("AKIDB_EDGE_SUPPLY").is_none() && !tool("--check").status.success() {
+        eprintln!("skipped: cargo-cyclonedx is not installed (make supply)");
+        return;
+    }
+    let done = tool("");
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    let bill: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    let text = String::from_utf8(done.stdout).unwrap();
+    assert!(!text.contains(&root().display().to_string()), "it names a path of this machine");
+    let bill: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(bill["bomFormat"], "CycloneDX");
+    assert_eq!(bill["specVersion"], "1.5");
+    assert_eq!(bill["metadata"]["component"]["name"], "akidb-edge");
+    let lock = read("Cargo.lock");
     let components = bill["components"].as_array().unwrap();
     assert!(components.len() > 200, "{}", components.len());
     for component in components {
-        assert_eq!(component["hashes"][0]["alg"], "SHA-256", "{component}");
-        assert!(component["licenses"][0]["expression"].is_string(), "{component}");
+        let hash = &component["hashes"][0];
+        assert_eq!(hash["alg"], "SHA-256", "{component}");
+        assert!(lock.contains(hash["content"].as_str().unwrap()), "{component}");
+        let license = &component["licenses"][0];
+        assert!(license["expression"].is_string() || license["license"].is_object(), "{component}");
     }
     let names: BTreeSet<&str> = components.iter().filter_map(|component| component["name"].as_str()).collect();
     for name in ["rustls", "tokio", "tonic", "ort"] {
@@ -182,4 +274,7 @@ fn the_bill_of_materials_has_every_crate_of_the_binary_with_its_hash() {
     }
     // What only tests use is not shipped.
     assert!(!names.contains("insta"));
+    let refs: BTreeSet<&str> =
+        bill["dependencies"].as_array().unwrap().iter().filter_map(|one| one["ref"].as_str()).collect();
+    assert!(components.iter().all(|component| refs.contains(component["bom-ref"].as_str().unwrap())));
 }

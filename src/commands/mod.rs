@@ -41,6 +41,7 @@ use crate::exit::Failure;
 use crate::report::Voice;
 use crate::session::Session;
 
+pub use saved::SavedPlan;
 pub use usage::usage;
 
 /// What every verb gets.

@@ -145,10 +145,18 @@ impl SavedPlan {
     }
 
     fn read(file: &str) -> Result<Self, Failure> {
-        let next = AGAIN;
         let text =
-            super::read_bounded(Path::new(file)).map_err(|bad| Failure::refused(format!("{file}: {bad}"), next))?;
-        let raw: serde_json::Value = serde_json::from_slice(&text)
+            super::read_bounded(Path::new(file)).map_err(|bad| Failure::refused(format!("{file}: {bad}"), AGAIN))?;
+        Self::parse(file, &text)
+    }
+
+    /// Reads the text of a saved plan. Whether this program wrote it is known only beside its journal.
+    ///
+    /// # Errors
+    /// When it is not a saved plan of this version; `file` is its name in the message.
+    pub fn parse(file: &str, text: &[u8]) -> Result<Self, Failure> {
+        let next = AGAIN;
+        let raw: serde_json::Value = serde_json::from_slice(text)
             .map_err(|bad| Failure::refused(format!("{file} is no saved plan: {bad}"), next))?;
         let found = raw.get("schema").and_then(serde_json::Value::as_str).unwrap_or("none");
         if found != FORMAT {

@@ -14,7 +14,7 @@ use super::json;
 use crate::support::serve::Server;
 
 /// The kind of these cases, beside those of files.
-pub const KIND: usize = 9;
+pub const KIND: usize = 41;
 /// Requests that are sent before the first answer is read.
 const AHEAD: usize = 16;
 /// A request of more bytes goes alone.

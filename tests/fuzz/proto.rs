@@ -28,6 +28,9 @@ enum Kind {
     Dimension,
     Entry,
     Opset,
+    /// `EmbedRequest`, and the message of a stream that holds one.
+    Request,
+    Piece,
 }
 
 /// What the field of a message holds, when that is a message.
@@ -47,6 +50,7 @@ fn inner(kind: Kind, field: u64) -> Option<Kind> {
         (Type, 1) => TensorType,
         (TensorType, 2) => Shape,
         (Shape, 1) => Dimension,
+        (Piece, 2) => Request,
         _ => return None,
     })
 }
@@ -252,12 +256,21 @@ fn value(value: &mut Value, texts: &[Vec<u8>], dice: &mut Dice) {
 
 /// Another graph.
 pub fn mutate(bytes: &[u8], dice: &mut Dice) -> Vec<u8> {
+    another(bytes, Kind::Model, dice)
+}
+
+/// Another message of a gRPC call, of a stream or not.
+pub fn call(bytes: &[u8], stream: bool, dice: &mut Dice) -> Vec<u8> {
+    another(bytes, if stream { Kind::Piece } else { Kind::Request }, dice)
+}
+
+fn another(bytes: &[u8], kind: Kind, dice: &mut Dice) -> Vec<u8> {
     let mut plain = bytes.to_vec();
     if dice.once_in(4) {
         dice.damage(&mut plain);
         return plain;
     }
-    let Some(mut message) = parse(bytes, Kind::Model) else {
+    let Some(mut message) = parse(bytes, kind) else {
         dice.damage(&mut plain);
         return plain;
     };

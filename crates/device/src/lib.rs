@@ -35,7 +35,7 @@ use std::sync::Arc;
 pub use channel::{Reply, Upload};
 pub use connection::{Access, Password};
 pub use diagnosis::{Finding, Severity, Wanted, diagnose};
-pub use facts::{Facts, SCRIPT as FACTS_SCRIPT, known_releases};
+pub use facts::{Facts, SCRIPT as FACTS_SCRIPT, known_releases, power_mode as printed_power_mode};
 pub use fleet::Fleet;
 pub use host_key::{Shown, answer as known_host};
 pub use kubeconfig::Taken;

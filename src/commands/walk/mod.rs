@@ -61,6 +61,10 @@ pub fn devices(plan: &Plan, voice: &Voice) -> Result<Built, Failure> {
         voice.data(&report::findings_text(&findings));
         return Err(Failure::refused("the devices cannot be made so; nothing was done", "correct what is named above"));
     }
+    // A file that is not there stops the run by itself, where it is needed.
+    for finding in findings.iter().filter(|finding| finding.rule != MISSING_FILE) {
+        voice.remark(&finding.line());
+    }
     Ok(built)
 }
 

@@ -21,3 +21,9 @@ pub use moves::moves;
 pub use order::{Barrier, Key, Node, Order, Part, leans_on, order};
 pub use origin::found_origin;
 pub use refusal::Refusal;
+
+#[cfg(test)]
+#[path = "drift_tests.rs"]
+mod drift_tests;
+#[cfg(test)]
+mod tests;

@@ -159,6 +159,48 @@ pub(super) mod tests {
         assert_eq!(found.iter().map(|finding| finding.also.clone()).collect::<Vec<_>>(), [Some(also)]);
     }
 
+    /// What the rule says when these stand beside a good stack.
+    fn said(more: &[(&str, Value)]) -> Vec<String> {
+        let all = more.iter().fold(case(TWICE), |case, (address, spec)| case.set(address, "", spec.clone()));
+        let found = super::super::all(&all.desired, TODAY).into_iter().filter(|finding| finding.rule == TWICE);
+        found.map(|finding| format!("{} {}: {}", finding.address, finding.path, finding.problem)).collect()
+    }
+
+    #[test]
+    fn things_are_told_apart_as_their_service_does() {
+        let function = |region: &str| json!({"name": "akidb-embed", "region": region});
+        assert_eq!(said(&[("edge.function.twin", function("eu-central-1"))]), Vec::<String>::new());
+        assert_eq!(
+            said(&[("edge.function.twin", function("us-east-1"))]),
+            ["edge.function.twin name: it is `akidb-embed us-east-1`, and so is `edge.function.embed`"]
+        );
+        let version = json!({"function": "f", "region": "us-east-1", "code_sha256": "c", "settings": "s"});
+        assert_eq!(said(&[("e.function-version.a", version.clone()), ("e.function-version.b", version)]).len(), 0);
+        let packages = json!({"host": "h", "packages": {}});
+        assert_eq!(said(&[("d.packages.a", packages.clone()), ("d.packages.b", packages)]).len(), 0);
+        let mode = json!({"host": "h", "mode": "15W"});
+        assert_eq!(
+            said(&[("d.power-mode.a", mode.clone()), ("d.power-mode.b", mode)]),
+            ["d.power-mode.b host: it is `h`, and so is `d.power-mode.a`"]
+        );
+        let policy = json!({"bucket": "${models.bucket.spare#arn}", "region": "us-east-1", "policy": {}});
+        assert_eq!(
+            said(&[("m.bucket-policy.a", policy.clone()), ("m.bucket-policy.b", policy)]),
+            ["m.bucket-policy.b bucket: it refers to `${models.bucket.spare#arn}`, and so does `m.bucket-policy.a`"]
+        );
+        let certificate =
+            |region: &str, names: &[&str]| json!({"region": region, "domain": "x.org", "alternative_names": names});
+        let two = |region: &str, names: &[&str]| {
+            said(&[
+                ("c.certificate.a", certificate("us-east-1", &["a.org", "B.org."])),
+                ("c.certificate.b", certificate(region, names)),
+            ])
+            .len()
+        };
+        assert_eq!(two("us-east-1", &["b.org", "A.org"]), 1, "in any order and case");
+        assert_eq!((two("eu-west-1", &["a.org", "b.org"]), two("us-east-1", &["a.org"])), (0, 0));
+    }
+
     #[test]
     fn the_other_place_of_a_record_set_is_named() {
         let case = case(TWICE)

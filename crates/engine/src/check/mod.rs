@@ -20,6 +20,7 @@ mod iam;
 mod identity;
 mod lambda;
 mod marks;
+mod pins;
 mod policy;
 mod regions;
 mod replication;
@@ -141,6 +142,8 @@ pub fn all(desired: &Desired, today: Date) -> Vec<Finding> {
     run(&scope, Kind::Replication, replication::RULES, &mut out);
     run(&scope, Kind::Role, iam::RULES, &mut out);
     run(&scope, Kind::Certificate, acm::RULES, &mut out);
+    run(&scope, Kind::Manifest, pins::MANIFEST, &mut out);
+    run(&scope, Kind::Node, pins::NODE, &mut out);
     run_any(&scope, shapes::RULES, &mut out);
     shapes::beside(&mut out);
     identity::second_places(&scope, &mut out);
@@ -191,6 +194,8 @@ pub fn catalogue() -> Vec<(&'static str, &'static str)> {
         ids(headers::LISTED),
         ids(cors::BUCKET),
         ids(cors::RESPONSE),
+        ids(pins::MANIFEST),
+        ids(pins::NODE),
         ids(shapes::RULES),
     ]
     .concat()
@@ -233,6 +238,7 @@ mod tests {
             cloudfront_hosts::tests::cases(),
             headers::tests::cases(),
             cors::tests::cases(),
+            pins::tests::cases(),
             shapes::cases(),
         ]
         .into_iter()

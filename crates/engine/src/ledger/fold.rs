@@ -242,3 +242,6 @@ pub fn fold_until(base: Remembered, entries: &[Entry], revision: u64) -> Result<
 #[cfg(test)]
 #[path = "fold_origins.rs"]
 mod origins;
+#[cfg(test)]
+#[path = "fold_tests.rs"]
+mod tests;

@@ -343,3 +343,27 @@ pub fn member<'v>(value: &'v Value, part: &str) -> Option<&'v Value> {
         other => other.get(part),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_setting_may_be_new_when_everything_above_it_is_there() {
+        let with = json!({"a": {"b": [{"c": 1}]}});
+        for (path, there) in [
+            ("new", true),
+            ("a.new", true),
+            ("a.b.0.c", true),
+            ("a.b.0.new", true),
+            ("a.b.1.c", false),
+            ("a.b.c.d", false),
+            ("x.y", false),
+        ] {
+            assert_eq!(parent_exists(&with, path), there, "{path}");
+        }
+        assert_eq!((member(&json!([1, 2]), "1"), member(&json!([1]), "x")), (Some(&json!(2)), None));
+    }
+}

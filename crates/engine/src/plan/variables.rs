@@ -142,6 +142,37 @@ mod tests {
     }
 
     #[test]
+    fn a_variable_beside_other_text_becomes_a_part_of_it() {
+        let values = BTreeMap::from([("n".to_owned(), json!(7)), ("b".to_owned(), json!(true))]);
+        let filled = |text: &str| fill(&json!(text), &values).expect("they are known");
+        assert_eq!(filled("${var.n}"), json!(7));
+        assert_eq!(filled("x${var.n}"), json!("x7"));
+        assert_eq!(filled("${var.n}x"), json!("7x"));
+        assert_eq!(filled("${var.n}${var.b}"), json!("7true"));
+        assert_eq!(filled("${var.n} and ${var.b}."), json!("7 and true."));
+    }
+
+    #[test]
+    fn a_value_has_the_declared_type() {
+        let declared = |kind: &str, default: Value| -> Variable {
+            serde_json::from_value(json!({"type": kind, "default": default})).expect("a variable")
+        };
+        for (kind, text, value, other, words) in [
+            ("string", "7", json!("7"), json!(7), "a text"),
+            ("integer", "-7", json!(-7), json!("7"), "an integer"),
+            ("boolean", "true", json!(true), json!("true"), "true or false"),
+        ] {
+            let variable = declared(kind, value.clone());
+            assert_eq!(of_type("v", &variable, text), Ok(value.clone()));
+            assert_eq!(fits("v", &variable, &value), Ok(()));
+            assert_eq!(fits("v", &variable, &other), Err(format!("variable v is {words}, not {other}")));
+        }
+        let integer = declared("integer", json!(1));
+        assert_eq!(of_type("v", &integer, "7.5"), Err("variable v is an integer, not \"7.5\"".to_owned()));
+        assert!(of_type("v", &declared("boolean", json!(true)), "yes").is_err());
+    }
+
+    #[test]
     fn a_plan_that_grows_without_end_is_refused_where_it_does() {
         let values = BTreeMap::from([("v".to_owned(), json!("x".repeat(280_000)))]);
         let plan = json!({"a": "small", "b": ["${var.v} ".repeat(10_000)]});

@@ -1,0 +1,416 @@
+//! The difference, situation by situation: what is wanted, what is remembered, what is there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::{Refusal, Scope, diff};
+use crate::resource::{
+    Action, Address, Attributes, Change, Changes, Class, Desired, Extra, Fault, Found, Kind, Leftover, Level, MadeAt,
+    Observed, Origin, Owner, Record, Remembered, Resource, Risk, Standing,
+};
+
+const BUCKET: &str = "m.bucket.b";
+const ROLE: &str = "e.role.r";
+const FUNCTION: &str = "e.function.f";
+const VERSION: &str = "e.function-version.f";
+const BALANCER: &str = "r.load-balancer.l";
+
+pub(super) fn at(text: &str) -> Address {
+    text.parse().expect("an address")
+}
+
+pub(super) fn kind(address: &str) -> Kind {
+    let address = at(address);
+    Kind::ALL.into_iter().find(|kind| kind.name() == address.kind_name()).expect("a kind")
+}
+
+pub(super) fn record(address: &str, id: Option<&str>, spec: Value) -> Record {
+    Record {
+        kind: kind(address),
+        id: id.map(str::to_owned),
+        generation: 0,
+        spec,
+        attributes: Attributes::new(),
+        needs: BTreeMap::new(),
+        step: "s".to_owned(),
+        after: BTreeSet::new(),
+        standing: Standing::Present,
+        pending: None,
+        made_at: None,
+        origin: Origin::Made,
+    }
+}
+
+pub(super) fn found(id: &str, spec: Value) -> Found {
+    Found { id: id.to_owned(), spec, attributes: Attributes::new(), owner: Owner::Ours, extras: Vec::new() }
+}
+
+/// What a difference is made of.
+#[derive(Default)]
+pub(super) struct Place {
+    pub desired: Desired,
+    pub remembered: Remembered,
+    pub observed: Observed,
+    pub scope: Scope,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        Self { desired: Desired::new("s"), remembered: Remembered::empty("s"), ..Self::default() }
+    }
+
+    pub fn want(mut self, address: &str, spec: Value) -> Self {
+        self.desired.add(Resource::new(at(address), kind(address), &spec));
+        self
+    }
+
+    pub fn know(mut self, address: &str, record: Record) -> Self {
+        self.remembered.resources.insert(at(address), record);
+        self
+    }
+
+    pub fn see(mut self, address: &str, found: Found) -> Self {
+        self.observed.seen.insert(at(address), Ok(Some(found)));
+        self
+    }
+
+    fn changes(&self) -> Changes {
+        diff(&self.desired, &self.remembered, &self.observed, &self.scope).expect("nothing stands in the way")
+    }
+
+    fn one(&self, address: &str) -> Change {
+        self.changes().items.remove(&at(address)).expect("the address is in it")
+    }
+
+    fn refused(&self) -> Vec<Refusal> {
+        diff(&self.desired, &self.remembered, &self.observed, &self.scope).expect_err("something stands in the way")
+    }
+}
+
+fn told(change: &Change) -> (Action, Risk, Option<&str>) {
+    (change.action, change.risk, change.reason.as_deref())
+}
+
+fn role(name: &str) -> Value {
+    json!({"name": name, "description": "d"})
+}
+
+fn bucket(name: &str, region: &str, versioning: bool) -> Value {
+    json!({"name": name, "region": region, "versioning": versioning})
+}
+
+#[test]
+fn what_is_wanted_and_not_there_is_made() {
+    let new = Place::new().want(ROLE, role("r")).one(ROLE);
+    assert_eq!((told(&new), new.origin), ((Action::Create, Risk::Safe, None), Origin::Made));
+    assert!(new.after.is_some() && new.before.is_none() && new.found.is_none() && new.fields.is_empty());
+    let imported = Record { origin: Origin::Imported, ..record(ROLE, Some("r"), role("r")) };
+    let gone = Place::new().want(ROLE, role("r")).know(ROLE, imported).one(ROLE);
+    assert_eq!(told(&gone), (Action::Create, Risk::Safe, Some("it was there and is gone")));
+    assert_eq!(gone.origin, Origin::Made, "the new one is made");
+    let begun = Record { standing: Standing::Creating, ..record(ROLE, None, role("r")) };
+    let begun = Place::new().want(ROLE, role("r")).know(ROLE, begun).one(ROLE);
+    assert_eq!(told(&begun), (Action::Create, Risk::Safe, None));
+}
+
+#[test]
+fn what_is_only_looked_up_has_to_be_there_and_is_kept() {
+    let spec = json!({"region": "us-east-1", "name": "l"});
+    let refused = Place::new().want(BALANCER, spec.clone()).refused();
+    assert_eq!((refused.len(), refused[0].address.as_str()), (1, BALANCER));
+    assert!(refused[0].problem.starts_with("no load balancer answers to "), "{}", refused[0].problem);
+    let other = Found { owner: Owner::Foreign("no mark".to_owned()), ..found("arn", json!({"name": "other"})) };
+    let kept = Place::new().want(BALANCER, spec.clone()).see(BALANCER, other.clone()).one(BALANCER);
+    assert_eq!((told(&kept), kept.origin), ((Action::Keep, Risk::Safe, None), Origin::Made));
+    let unwanted = Place::new().know(BALANCER, record(BALANCER, Some("arn"), spec)).see(BALANCER, other).one(BALANCER);
+    assert_eq!(unwanted.action, Action::Forget);
+}
+
+#[test]
+fn what_differs_is_changed_in_place_or_replaced() {
+    let then = bucket("b", "eu-central-1", true);
+    let with = |address: &str, then: &Value, wanted: Value| {
+        Place::new()
+            .want(address, wanted)
+            .know(address, record(address, Some("x"), then.clone()))
+            .see(address, found("x", then.clone()))
+    };
+    for (wanted, action, risk) in [
+        (then.clone(), Action::Keep, Risk::Safe),
+        (bucket("b", "eu-central-1", false), Action::Update, Risk::Brief),
+        (bucket("c", "eu-central-1", true), Action::Replace, Risk::DestroysData),
+        (bucket("c", "us-east-1", true), Action::Replace, Risk::DestroysData),
+    ] {
+        assert_eq!(told(&with(BUCKET, &then, wanted.clone()).one(BUCKET)), (action, risk, None), "{wanted}");
+    }
+    let refused = with(BUCKET, &then, bucket("b", "us-east-1", true)).refused();
+    assert!(refused[0].problem.starts_with("region cannot change under the same name"), "{}", refused[0].problem);
+    assert_eq!(told(&with(ROLE, &role("r"), role("x")).one(ROLE)), (Action::Replace, Risk::Brief, None));
+
+    let zone = |name: &str, comment: &str| json!({"name": name, "comment": comment});
+    let z = "z.zone.m";
+    assert_eq!(with(z, &zone("a.example", "c"), zone("a.example", "d")).one(z).risk, Risk::Brief);
+    let renamed = with(z, &zone("a.example", "c"), zone("b.example", "c")).one(z);
+    assert_eq!((renamed.action, renamed.risk), (Action::Replace, Risk::Disruptive));
+    assert_eq!(renamed.reason.as_deref(), Kind::Zone.facts().when_replaced);
+    let d = "c.distribution.d";
+    let aliases = |alias: &str| json!({"comment": "c", "aliases": [alias]});
+    assert_eq!(told(&with(d, &aliases("a"), aliases("b")).one(d)), (Action::Update, Risk::Disruptive, None));
+}
+
+#[test]
+fn what_the_journal_does_not_know_is_taken_up_when_it_is_ours() {
+    let seen = |owner: Owner| Place::new().want(ROLE, role("r")).see(ROLE, Found { owner, ..found("r", role("r")) });
+    let foreign = || Owner::Foreign("no mark".to_owned());
+    let begun = || Record { standing: Standing::Creating, ..record(ROLE, None, role("r")) };
+
+    let ours = seen(Owner::Ours).one(ROLE);
+    let reason = "it carries this stack's mark, but the journal does not know it";
+    assert_eq!((told(&ours), ours.origin), ((Action::Adopt, Risk::Safe, Some(reason)), Origin::Recovered));
+    let lost = seen(Owner::Ours).know(ROLE, begun()).one(ROLE);
+    let reason = "an earlier run made it and never heard the answer";
+    assert_eq!((told(&lost), lost.origin), ((Action::Adopt, Risk::Safe, Some(reason)), Origin::Made));
+
+    let refused = seen(foreign()).refused();
+    assert_eq!(refused[0].problem, "IAM role r exists and is not this stack's: no mark");
+    assert!(refused[0].next_step.ends_with("--adopt e.role.r"), "{}", refused[0].next_step);
+    let mut adopted = seen(foreign());
+    adopted.scope.adopt.insert(at(ROLE));
+    let adopted = adopted.one(ROLE);
+    assert_eq!((adopted.action, adopted.origin), (Action::Adopt, Origin::Imported));
+    assert_eq!(adopted.reason.as_deref(), Some("it is not this stack's: taken up on purpose"));
+    let marks: Vec<_> = adopted.fields.iter().map(|field| (field.path.as_str(), field.drifted)).collect();
+    assert_eq!(marks, [("tags.akidb:stack", false)]);
+    let unanswered = seen(foreign()).know(ROLE, begun()).one(ROLE);
+    let reason = "an earlier run began it and never heard the answer";
+    assert_eq!(told(&unanswered), (Action::Create, Risk::Safe, Some(reason)));
+    assert!(unanswered.found.is_none());
+
+    let (mode, spec) = ("d.power-mode.h", json!({"host": "h", "mode": "15W"}));
+    let device = Place::new().want(mode, spec.clone()).see(mode, found("h", spec)).one(mode);
+    assert_eq!((device.reason.as_deref(), device.origin), (Some("it is there already"), Origin::Made));
+}
+
+#[test]
+fn what_is_somebody_elses_is_not_replaced_and_not_taken_without_a_word() {
+    let seen = |owner: Owner, name: &str| {
+        Place::new().want(ROLE, role(name)).see(ROLE, Found { owner, ..found("r", role("r")) })
+    };
+    let named = |mut place: Place| {
+        place.scope.adopt.insert(at(ROLE));
+        place
+    };
+    let foreign = || Owner::Foreign("no mark".to_owned());
+    let contested = || Owner::Contested("of stack other".to_owned());
+    let known = || record(ROLE, Some("r"), role("r"));
+    let replaced = "was not made by this stack, and name, tags.akidb:stack cannot change in place";
+    assert!(named(seen(foreign(), "x")).refused()[0].problem.contains(replaced));
+    assert!(named(seen(contested(), "x").know(ROLE, known())).refused()[0].problem.contains(replaced));
+    let refused = seen(contested(), "r").know(ROLE, known()).refused();
+    assert_eq!(refused[0].problem, "IAM role r is contested: of stack other");
+    assert!(refused[0].next_step.ends_with("--adopt e.role.r"));
+    let taken = named(seen(contested(), "r").know(ROLE, known())).one(ROLE);
+    assert_eq!((taken.action, taken.origin), (Action::Update, Origin::Made));
+    // Somebody took the mark away: it is put back.
+    let marked = seen(foreign(), "r").know(ROLE, known()).one(ROLE);
+    let fields: Vec<_> = marked.fields.iter().map(|field| (field.path.as_str(), field.drifted)).collect();
+    assert_eq!((marked.action, fields), (Action::Update, vec![("tags.akidb:stack", true)]));
+}
+
+#[test]
+fn what_a_run_was_cut_off_in_is_written_down_as_done() {
+    let with = |record: Record, description: &str| {
+        let there = json!({"name": "r", "description": description});
+        Place::new().want(ROLE, role("r")).know(ROLE, record).see(ROLE, found("r", there)).one(ROLE)
+    };
+    let known = || record(ROLE, Some("r"), role("r"));
+    let drifted = with(known(), "theirs");
+    assert_eq!((drifted.action, drifted.fields[0].drifted), (Action::Update, true));
+    assert_eq!(with(known(), "d").action, Action::Keep);
+    let updating = || Record { standing: Standing::Updating, ..known() };
+    assert_eq!(with(updating(), "d").action, Action::Adopt);
+    let cut_off = with(updating(), "theirs");
+    assert_eq!((cut_off.action, cut_off.fields[0].drifted), (Action::Update, false), "that was this stack itself");
+    let pending = || Record { pending: Some(role("r")), ..known() };
+    assert_eq!(with(pending(), "d").action, Action::Adopt);
+    assert!(!with(pending(), "theirs").fields[0].drifted);
+}
+
+#[test]
+fn only_what_a_run_covers_is_looked_at() {
+    let fault = Fault::new(Class::Denied, "iam", "GetRole", "AccessDenied", "no");
+    let mut place = Place::new().want(ROLE, role("r")).want(FUNCTION, json!({"name": "f", "region": "us-east-1"}));
+    place.observed.seen.insert(at(ROLE), Err(fault));
+    let left = |address: &str| Leftover {
+        address: at(address),
+        kind: kind(address),
+        id: "old".to_owned(),
+        spec: json!({}),
+        attributes: Attributes::new(),
+        reason: String::new(),
+        held_by: BTreeSet::new(),
+    };
+    place.remembered.leftovers = vec![left(ROLE), left(FUNCTION)];
+    let place = place.know(BUCKET, record(BUCKET, Some("b"), bucket("b", "us-east-1", true)));
+    let refused = place.refused();
+    assert_eq!((refused.len(), refused[0].address.as_str()), (1, ROLE));
+    assert!(refused[0].problem.starts_with("it could not be read: "), "{}", refused[0].problem);
+    let scope = Scope { only: Some([at(FUNCTION)].into()), ..Scope::default() };
+    let changes = Place { scope, ..place }.changes();
+    assert_eq!(changes.items.keys().map(Address::as_str).collect::<Vec<_>>(), [FUNCTION]);
+    assert_eq!(changes.leftovers, [left(FUNCTION)]);
+}
+
+#[test]
+fn what_the_plan_does_not_want_goes_unless_it_is_not_ours_to_delete() {
+    let known = || record(ROLE, Some("r"), role("r"));
+    let with = |record: Record, owner: Owner, undo: bool, named: bool| {
+        let mut place = Place::new().know(ROLE, record).see(ROLE, Found { owner, ..found("r", role("r")) });
+        place.scope.undo = undo;
+        place.scope.delete_imported.extend(named.then(|| at(ROLE)));
+        let change = place.one(ROLE);
+        (change.action, change.reason.unwrap_or_default())
+    };
+    let of = |origin: Origin| Record { origin, ..known() };
+    let foreign = || Owner::Foreign("no mark".to_owned());
+    let contested = || Owner::Contested("of stack other".to_owned());
+    let begun = || Record { standing: Standing::Creating, ..record(ROLE, None, role("r")) };
+    let undone = "the runs that are undone found it and did not make it: it stays as it is";
+    let unfinished = "it was never finished, and what stands there is not this stack's";
+    let taken = "it carries another stack's mark now: it is left alone";
+    for (record, owner, undo, named, action, reason) in [
+        (known(), Owner::Ours, false, false, Action::Delete, ""),
+        (known(), Owner::Ours, true, false, Action::Delete, ""),
+        (known(), foreign(), false, false, Action::Delete, ""),
+        (known(), contested(), false, false, Action::Forget, taken),
+        (begun(), foreign(), false, false, Action::Forget, unfinished),
+        (begun(), Owner::Ours, false, false, Action::Delete, ""),
+        (of(Origin::Imported), Owner::Ours, false, false, Action::Forget, "left as it is"),
+        (of(Origin::Imported), Owner::Ours, false, true, Action::Delete, ""),
+        (of(Origin::Recovered), Owner::Ours, false, false, Action::Delete, ""),
+        (of(Origin::Recovered), Owner::Ours, true, false, Action::Forget, undone),
+        (of(Origin::Recovered), Owner::Ours, true, true, Action::Delete, ""),
+    ] {
+        let note = format!("{:?} {owner:?} {undo} {named}", record.origin);
+        assert_eq!(with(record, owner, undo, named), (action, reason.to_owned()), "{note}");
+    }
+    let gone = Place::new().know(ROLE, known()).one(ROLE);
+    assert_eq!(told(&gone), (Action::Forget, Risk::Safe, None));
+    assert!(gone.after.is_none() && gone.found.is_none());
+    let deleted = Place::new().know(ROLE, known()).see(ROLE, found("r", role("r"))).one(ROLE);
+    assert_eq!(deleted.risk, Risk::Disruptive);
+}
+
+#[test]
+fn data_whose_mark_is_gone_stays() {
+    let spec = || bucket("b", "us-east-1", true);
+    let known = || record(BUCKET, Some("b"), spec());
+    let foreign = || Found { owner: Owner::Foreign("no mark".to_owned()), ..found("b", spec()) };
+    let with = |record: Record, there: Found| Place::new().know(BUCKET, record).see(BUCKET, there);
+    assert_eq!(told(&with(known(), found("b", spec())).one(BUCKET)), (Action::Delete, Risk::DestroysData, None));
+    let stays = "the mark of this stack is gone from the S3 bucket: it may be somebody else's, and stays";
+    assert_eq!(told(&with(known(), foreign()).one(BUCKET)), (Action::Forget, Risk::Safe, Some(stays)));
+    let mut named = with(known(), foreign());
+    named.scope.delete_imported.insert(at(BUCKET));
+    assert_eq!(named.one(BUCKET).action, Action::Delete);
+    // It has moved, and its mark names the former address.
+    let made_at = MadeAt { address: at("m.bucket.old"), token: "t".to_owned() };
+    assert_eq!(with(Record { made_at: Some(made_at), ..known() }, foreign()).one(BUCKET).action, Action::Delete);
+    // A bucket gets its mark after it was made.
+    assert_eq!(with(record(BUCKET, None, spec()), foreign()).one(BUCKET).action, Action::Delete);
+    // Under another address of the plan it is wanted: it is the same thing.
+    let elsewhere = with(known(), found("b", spec())).want("m.bucket.new", spec()).one(BUCKET);
+    assert_eq!(elsewhere.reason.as_deref(), Some("the plan wants the same S3 bucket as m.bucket.new"));
+    assert_eq!(elsewhere.action, Action::Forget);
+    let other = with(known(), found("b", spec())).want("m.bucket.new", bucket("c", "us-east-1", true)).one(BUCKET);
+    assert_eq!(other.action, Action::Delete);
+}
+
+#[test]
+fn what_refers_to_something_new_changes_with_it() {
+    let function = |name: &str| json!({"name": name, "region": "us-east-1", "role_arn": "${e.role.r#arn}"});
+    let version =
+        json!({"function": "${e.function.f#name}", "region": "us-east-1", "code_sha256": "c", "settings": "s"});
+    let seen = |id: &str, spec: Value, attributes: &[(&str, &str)]| Found {
+        attributes: attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect(),
+        ..found(id, spec)
+    };
+    let there = json!({"name": "f", "region": "us-east-1", "role_arn": "arn:r"});
+    let made = json!({"function": "f", "region": "us-east-1", "code_sha256": "c", "settings": "s"});
+    let place = |role_name: &str, function_name: &str, origin: Origin| {
+        Place::new()
+            .want(ROLE, role(role_name))
+            .want(FUNCTION, function(function_name))
+            .want(VERSION, version.clone())
+            .know(ROLE, record(ROLE, Some("r"), role("r")))
+            .know(FUNCTION, record(FUNCTION, Some("f"), function("f")))
+            .know(VERSION, Record { origin, ..record(VERSION, Some("f:1"), version.clone()) })
+            .see(ROLE, seen("r", role("r"), &[("arn", "arn:r")]))
+            .see(FUNCTION, seen("f", there.clone(), &[("name", "f")]))
+            .see(VERSION, seen("f:1", made.clone(), &[]))
+            .changes()
+    };
+    let actions = |changes: &Changes| [ROLE, FUNCTION, VERSION].map(|address| changes.items[&at(address)].action);
+    assert_eq!(actions(&place("r", "f", Origin::Made)), [Action::Keep; 3]);
+    let renamed = place("x", "f", Origin::Made);
+    assert_eq!(actions(&renamed), [Action::Replace, Action::Update, Action::Keep]);
+    let update = &renamed.items[&at(FUNCTION)];
+    assert_eq!(
+        (update.fields[0].path.as_str(), update.fields[0].new.clone()),
+        ("role_arn", Some("${e.role.r#arn}".into()))
+    );
+    assert_eq!(update.risk, Risk::Brief);
+    let both = place("r", "g", Origin::Made);
+    assert_eq!(actions(&both), [Action::Keep, Action::Replace, Action::Replace]);
+    assert_eq!((both.items[&at(VERSION)].risk, both.items[&at(VERSION)].origin), (Risk::Brief, Origin::Made));
+    // What was imported stays beside the new one.
+    let imported = place("r", "g", Origin::Imported);
+    let beside = &imported.items[&at(VERSION)];
+    assert_eq!((beside.action, beside.origin, beside.fields.len()), (Action::Create, Origin::Made, 0));
+    assert!(beside.found.is_none() && beside.reason.as_ref().is_some_and(|why| why.contains("was imported")));
+}
+
+#[test]
+fn what_only_has_another_address_moves() {
+    let made_at = MadeAt { address: at("e.role.old"), token: "t".to_owned() };
+    let moved = Record { made_at: Some(made_at), ..record(ROLE, Some("r"), role("r")) };
+    let with = |description: &str| {
+        let there = json!({"name": "r", "description": description});
+        let there = Found { owner: Owner::Foreign("e.role.old".to_owned()), ..found("r", there) };
+        Place::new().want(ROLE, role("r")).know(ROLE, moved.clone()).see(ROLE, there).one(ROLE)
+    };
+    let change = with("d");
+    assert_eq!(told(&change), (Action::Move, Risk::Safe, None));
+    assert!(!change.fields[0].drifted, "its mark names the former address: nobody changed it");
+    let changed = with("theirs");
+    let fields: Vec<_> = changed.fields.iter().map(|field| (field.path.as_str(), field.drifted)).collect();
+    assert_eq!((changed.action, fields), (Action::Update, vec![("description", true), ("tags.akidb:stack", false)]));
+}
+
+#[test]
+fn what_stays_keeps_what_it_uses() {
+    const RULES: &str = "m.replication.p";
+    let needing = |address: &str, origin: Origin| Record {
+        needs: [(at(ROLE), Level::Usable)].into(),
+        origin,
+        ..record(address, Some("x"), json!({"source": "b", "name": "x", "region": "us-east-1"}))
+    };
+    let extra = |theirs: bool| Extra { path: "rules.other".to_owned(), value: json!({}), theirs };
+    let with = |address: &str, origin: Origin, extras: Vec<Extra>| {
+        Place::new()
+            .know(ROLE, record(ROLE, Some("r"), role("r")))
+            .know(address, needing(address, origin))
+            .see(ROLE, found("r", role("r")))
+            .see(address, Found { extras, ..found("x", json!({})) })
+            .one(ROLE)
+    };
+    assert_eq!(with(RULES, Origin::Made, vec![]).action, Action::Delete);
+    assert_eq!(with(RULES, Origin::Made, vec![extra(false)]).action, Action::Delete);
+    let kept = with(RULES, Origin::Made, vec![extra(true)]);
+    assert_eq!(told(&kept), (Action::Forget, Risk::Safe, Some("replication rules of others use it: it stays")));
+    assert_eq!(with(FUNCTION, Origin::Made, vec![extra(true)]).action, Action::Delete, "only rules of a bucket");
+    let kept = with(FUNCTION, Origin::Imported, vec![]);
+    let reason = "e.function.f stays and uses it: it stays as it is, too";
+    assert_eq!(told(&kept), (Action::Forget, Risk::Safe, Some(reason)));
+}
