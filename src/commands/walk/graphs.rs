@@ -30,10 +30,7 @@ pub fn build(plan: &Plan, requested: &BTreeSet<String>, voice: &Voice) -> Result
 /// When the plan names what is not there, or a check says no.
 pub fn together(plan: &Plan, requested: &BTreeSet<String>, voice: &Voice) -> Result<Built, Failure> {
     let built = desired::together(plan, requested)?;
-    let of_devices = |finding: &Located| finding.address.as_ref().is_some_and(Address::is_of_devices);
-    let mut findings = findings(plan, &built, None);
-    findings.retain(|finding| !of_devices(finding) || stops(finding));
-    accepted(&findings, voice)?;
+    accepted(&findings(plan, &built, None), voice)?;
     Ok(built)
 }
 
@@ -68,6 +65,10 @@ pub fn devices(plan: &Plan, voice: &Voice) -> Result<Built, Failure> {
     if findings.iter().any(Located::is_error) {
         voice.data(&report::findings_text(&findings));
         return Err(Failure::refused("the devices cannot be made so; nothing was done", "correct what is named above"));
+    }
+    // A file that is not there stops the run by itself, where it is needed.
+    for finding in findings.iter().filter(|finding| finding.rule != MISSING_FILE) {
+        voice.remark(&finding.line());
     }
     Ok(built)
 }
