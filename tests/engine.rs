@@ -2,9 +2,14 @@
 
 mod support;
 
-use akidb_edge::resource::{Address, Class, Desired, Event, Kind, Level, Resource, Standing, link};
+use std::sync::Arc;
+
+use akidb_edge::change::{Scope, diff};
+use akidb_edge::execute::{self, Work};
+use akidb_edge::ledger::{FileStore, Ledger, Store};
+use akidb_edge::resource::{Address, Class, Desired, Event, Kind, Level, Resource, Silent, Standing, link};
 use serde_json::{Value, json};
-use support::fake_world::{End, Hook, Op, Process, Recorder, World, options};
+use support::fake_world::{End, HOST, Hook, Op, Process, Recorder, World, began, look, mortal_lease, options};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
@@ -547,4 +552,46 @@ async fn a_pause_before_another_try_ends_when_it_is_asked_to_stop() {
     assert!(outcome.skipped.contains(&(at(BUCKET), why)), "{:#?}", outcome.skipped);
     place.process().run(&wanted).await.complete("goes on");
     place.converged(&wanted, "goes on").await;
+}
+
+const FILE: &str = "jetson.file.a-x";
+
+/// A bucket, and a file on a device that names it: each in a stack of its own.
+fn over_two_stacks() -> Desired {
+    let mut desired = Desired::new("fake");
+    desired.devices = Some("fake-devices".to_owned());
+    desired.add(of(BUCKET, json!({"name": "b", "region": "us-east-1"})));
+    let text = format!("bucket {}", link(&at(BUCKET), "arn"));
+    desired.add(of(FILE, json!({"host": "a", "path": "/x", "content": {"text": text}})));
+    desired
+}
+
+#[tokio::test]
+async fn a_run_over_two_stacks_writes_each_resource_into_its_own_journal() {
+    let (directory, world, desired) = (TempDir::new().expect("a directory"), World::default(), over_two_stacks());
+    let mut journals = Vec::new();
+    for stack in ["fake", "fake-devices"] {
+        let store: Arc<dyn Store> = Arc::new(FileStore::new(directory.path(), stack, HOST));
+        let ledger = Ledger::write(store, stack, mortal_lease()).await.expect("a lease");
+        ledger.record(began(1)).await.expect("it is written");
+        journals.push(ledger);
+    }
+    let (own, devices) = (&journals[0], &journals[1]);
+    let remembered = own.remembered().joined(devices.remembered());
+    let observed = look(&desired, &remembered, &world).await;
+    let changes = diff(&desired, &remembered, &observed, &Scope::default()).expect("a difference");
+    let providers = world.providers();
+    let (_keep, stop) = watch::channel(false);
+    let work = Work::new(&changes, &providers, own, &Silent, options(4), stop, "123456789012").beside(devices);
+    let outcome = execute::run(&work).await.expect("the journals are written");
+    assert!(outcome.is_complete(), "{outcome:?}");
+    let known = |ledger: &Ledger| ledger.remembered().resources.into_keys().map(String::from).collect::<Vec<_>>();
+    assert_eq!((known(own), known(devices)), (vec![BUCKET.to_owned()], vec![FILE.to_owned()]));
+    let things = world.things();
+    let file = things.iter().find(|thing| thing.kind == Kind::File).expect("it was made");
+    assert_eq!((file.stack.as_str(), &file.spec["content"]["text"]), ("fake-devices", &json!("bucket arn:thing-1")));
+    drop(work);
+    for ledger in journals {
+        ledger.close().await.expect("the lease is given back");
+    }
 }

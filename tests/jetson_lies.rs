@@ -73,8 +73,13 @@ impl Liar {
         fs::write(self.path("plan.yaml"), format!("{PLAN}{with}")).expect("a plan");
     }
 
-    /// Runs the binary in 3 GiB of addresses: what an answer without end needs more than.
+    /// Runs the binary to its end.
     fn run(&self, words: &str) -> Output {
+        finish(&mut self.command(words))
+    }
+
+    /// The binary in 3 GiB of addresses: what an answer without end needs more than.
+    fn command(&self, words: &str) -> Command {
         let program = bare();
         let mut command = Command::new("sh");
         command.arg("-c").arg("ulimit -v 3145728; exec \"$0\" \"$@\"").arg(program.get_program());
@@ -95,7 +100,7 @@ impl Liar {
             .args(words.split(' '))
             .args(["--plan", "plan.yaml", "--keep-connections", "0", "--state"])
             .arg(format!("file:{}", self.path("state").display()));
-        finish(&mut command)
+        command
     }
 
     /// What ssh was called with.
@@ -301,4 +306,75 @@ fn words_that_mean_something_else_are_refused_with_their_line() {
         assert!(!said.contains("plan.yaml:1:"), "its own line is named: {said}");
         assert_eq!(liar.arguments(), "", "ssh was started: {with}");
     }
+}
+
+/// A device whose file names a bucket, and the bucket.
+const NAMES_A_BUCKET: &str = "          hosts: {one: {address: 192.0.2.1}}
+          files: {/opt/x: {text: \"bucket=${models.bucket.data#name}\"}}
+      - id: data
+        title: A bucket
+        kind: models
+        with: {buckets: {data: {name: lie-data, region: us-east-1}}}
+";
+
+/// Without the cloud's account: its journal says that nothing is there.
+#[test]
+fn what_the_cloud_has_not_made_is_named_before_anything_is_done() {
+    let liar = Liar::new("");
+    liar.plan(NAMES_A_BUCKET);
+    let refused = liar.run("jetson provision --yes").exits(3);
+    for said in ["jetson.file.one-opt-x needs models.bucket.data", "nothing was done", "deploy --devices --plan PLAN"] {
+        assert!(refused.stderr.contains(said), "{said} is not in {}", refused.all());
+    }
+    let shown = liar.run("jetson provision --dry-run").exits(2);
+    assert!(shown.stderr.contains("the run would be refused"), "{}", shown.all());
+    // A step that only comes after the bucket waits for it, too.
+    liar.plan(&NAMES_A_BUCKET.replace("bucket=${models.bucket.data#name}", "plain"));
+    let text = fs::read_to_string(liar.path("plan.yaml")).expect("the plan");
+    fs::write(
+        liar.path("plan.yaml"),
+        text.replace("        kind: jetson\n", "        kind: jetson\n        needs: [data]\n"),
+    )
+    .expect("a plan");
+    let refused = liar.run("jetson provision --yes").exits(3);
+    assert!(refused.stderr.contains("jetson.file.one-opt-x needs models.bucket.data"), "{}", refused.all());
+    // What the plan does not have is refused as a mistake of the plan.
+    liar.plan(&NAMES_A_BUCKET.replace("models.bucket.data#", "models.bucket.none#"));
+    let wrong = liar.run("jetson provision --yes").exits(3);
+    assert!(wrong.all().contains("`models.bucket.none` is not in the plan"), "{}", wrong.all());
+    let scripts = fs::read_to_string(liar.path("scripts")).unwrap_or_default();
+    assert!(!scripts.contains("mv -fT"), "nothing was written: {scripts}");
+}
+
+/// An account that cannot be reached takes along what needs it; the devices go on.
+#[test]
+fn an_account_that_is_away_does_not_stop_the_devices() {
+    let liar = Liar::new("");
+    let also = "files: {/opt/y: {text: plain}, /opt/x:";
+    liar.plan(&NAMES_A_BUCKET.replace("files: {/opt/x:", also));
+    let mut command = liar.command("deploy --devices --yes");
+    command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:1").env("AWS_REGION", "us-east-1");
+    command.env("AWS_ACCESS_KEY_ID", "123456789012").env("AWS_SECRET_ACCESS_KEY", "test");
+    let partly = finish(&mut command).exits(1);
+    let said = partly.all();
+    assert!(said.contains("left out: the AWS account and what needs it"), "{said}");
+    assert!(said.contains("1 device over SSH: one"), "{said}");
+    // The device takes every command and does nothing: it was asked for the file that needs no bucket, and for no other.
+    assert!(said.contains("failed   jetson.file.one-opt-y") && !said.contains("jetson.file.one-opt-x"), "{said}");
+    assert!(!liar.path("state/lie/journal.jsonl").exists(), "the account has no part in the run");
+    let journal = fs::read_to_string(liar.path("state/lie-devices/journal.jsonl")).expect("a journal");
+    let began = journal.lines().find(|line| line.contains("\"run-began\"")).expect("a run began");
+    let began: serde_json::Value = serde_json::from_str(began).expect("a line of JSON");
+    assert_eq!(began["worlds"], serde_json::json!([{"world": "devices", "hosts": ["one"]}]), "{journal}");
+    assert!(!journal.contains("models.bucket.data"), "{journal}");
+}
+
+/// Options about devices need --devices.
+#[test]
+fn options_about_devices_need_the_devices() {
+    let liar = Liar::new("");
+    liar.plan(NAMES_A_BUCKET);
+    let refused = liar.run("deploy --yes").exits(3);
+    assert!(refused.stderr.contains("--keep-connections: it is about devices"), "{}", refused.all());
+    assert!(refused.stderr.contains("add --devices"), "{}", refused.all());
 }

@@ -6,8 +6,9 @@ use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use support::cli::Output;
+use support::cli::{Output, bare, finish};
 use support::lab::Lab;
+use support::local_aws;
 
 /// More than enough for something to be seen.
 const SOON: Duration = Duration::from_secs(180);
@@ -147,7 +148,7 @@ fn sudo_refuses() {
     let mut command = Command::new(with.get_program());
     command.current_dir(lab.directory.path()).env("HOME", lab.directory.path());
     command.args(&words[..at]).args(&words[at + 2..]);
-    let refused = support::cli::finish(&mut command).exits(1);
+    let refused = finish(&mut command).exits(1);
     assert!(refused.stderr.contains("--ask-sudo-password"), "{}", refused.all());
     assert!(is_bare(&lab, "jetson-01"));
 }
@@ -316,4 +317,80 @@ fn no_part_of_a_file_is_left() {
     lab.does("empty", &["jetson-01"]);
     provision(&lab, "").exits(0);
     assert_eq!(lab.inside("jetson-01", "stat -c '%s %a' /opt/shared/secret"), "41943040 600\n");
+}
+
+/// A bucket, and devices with a file that names it.
+const BOTH: &str = r#"
+version: 1
+stack: both
+metadata: {name: both, title: A bucket and devices that use it}
+days:
+  - day: 1
+    title: Both
+    steps:
+      - id: bucket
+        title: A bucket
+        kind: models
+        with: {buckets: {data: {name: NAME, region: us-east-1}}}
+      - id: devices
+        title: What uses it
+        kind: jetson
+        needs: [bucket]
+        with:
+          files: {/opt/bucket: {text: "${models.bucket.data#name} of ${#account}\n"}}
+"#;
+
+/// What the binary is told of the local AWS.
+fn in_account(mut command: Command, account: &str) -> Output {
+    command.env("AWS_ENDPOINT_URL", local_aws::endpoint()).env("AWS_REGION", "us-east-1");
+    command.env("AWS_ACCESS_KEY_ID", account).env("AWS_SECRET_ACCESS_KEY", "test");
+    finish(&mut command)
+}
+
+#[test]
+fn one_run_makes_a_bucket_and_devices_that_name_it() {
+    let Some(lab) = Lab::of_hosts("both", 2) else { return };
+    let account = local_aws::account();
+    let name = format!("both-{account}");
+    fs::write(lab.path("both.yaml"), BOTH.replace("NAME", &name)).expect("a plan");
+    let devices = |words: &str| in_account(lab.command(&format!("{words} --inventory hosts.yaml")), &account);
+    let cloud = |words: &str| {
+        let mut command = bare();
+        command.current_dir(lab.directory.path()).args(words.split_whitespace());
+        command.args(["--state", &format!("file:{}", lab.path("state").display())]);
+        in_account(command, &account)
+    };
+    // The devices alone need what is not there yet.
+    let early = devices("jetson provision --plan both.yaml --yes").exits(3);
+    assert!(early.stderr.contains("jetson.file.jetson-01-opt-bucket needs models.bucket.data"), "{}", early.all());
+
+    // One is away: the bucket and the other device are made in one run.
+    lab.does("power", &["jetson-02", "off"]);
+    let partly = devices("deploy --devices --plan both.yaml --yes").exits(1);
+    assert!(partly.stderr.contains("2 devices over SSH: jetson-01, jetson-02"), "{}", partly.all());
+    assert!(partly.stderr.contains(&format!("account {account}")), "{}", partly.all());
+    let wanted = format!("{name} of {account}\n");
+    assert_eq!(lab.inside("jetson-01", "cat /opt/bucket"), wanted);
+    lab.does("power", &["jetson-02", "on"]);
+    devices("deploy --devices --plan both.yaml --yes").exits(0);
+    assert_eq!(lab.inside("jetson-02", "cat /opt/bucket"), wanted);
+    assert!(devices("deploy --devices --plan both.yaml --yes").exits(0).stdout.contains("no changes"));
+
+    // Each stack has its own journal, and each is whole for the verbs of its own.
+    let journal =
+        |stack: &str| fs::read_to_string(lab.path(&format!("state/{stack}/journal.jsonl"))).expect("a journal");
+    let (own, of_devices) = (journal("both"), journal("both-devices"));
+    assert!(own.contains("models.bucket.data") && !own.contains("jetson.file"), "{own}");
+    assert!(of_devices.contains("jetson.file") && of_devices.contains("\"world\":\"devices\""), "{of_devices}");
+    assert!(!of_devices.contains("\"world\":\"aws\""), "{of_devices}");
+    assert!(cloud("deploy --plan both.yaml --yes").exits(0).stdout.contains("no changes"));
+    assert!(devices("jetson provision --plan both.yaml --yes").exits(0).stdout.contains("no changes"));
+
+    // A device that changed is put right without the account.
+    lab.inside("jetson-01", "echo other >/opt/bucket");
+    lab.run("jetson provision --plan both.yaml --inventory hosts.yaml --yes").exits(0);
+    assert_eq!(lab.inside("jetson-01", "cat /opt/bucket"), wanted);
+    lab.run("jetson uninstall --stack both --yes").exits(0);
+    cloud("destroy --stack both --yes").exits(0);
+    lab.inside("jetson-01", "! test -e /opt/bucket && ! test -e /var/lib/akidb-edge");
 }

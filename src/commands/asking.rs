@@ -26,6 +26,8 @@ pub struct Asked<'a> {
     pub whole: bool,
     /// Devices that were left out because they could not be looked at.
     pub away: &'a [String],
+    /// The account was left out because it could not be reached.
+    pub without_account: bool,
 }
 
 /// Shows the difference and asks. An exit code means that nothing is to be done.
@@ -110,7 +112,7 @@ fn document(asked: &Asked<'_>, outcome: Option<serde_json::Value>, code: u8) -> 
     let mut body = json!({
         "header": asked.header, "exit": code, "outcome": outcome,
         "not_available_yet": list(&later), "run_separately": list(&separate),
-        "waiting": asked.built.waiting, "left_out": asked.away,
+        "waiting": asked.built.waiting, "left_out": asked.away, "account_left_out": asked.without_account,
     });
     if let (Some(all), Some(more)) = (body.as_object_mut(), report::changes_json(asked.changes).as_object()) {
         all.extend(more.clone());

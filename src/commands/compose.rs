@@ -45,14 +45,16 @@ const TABLE: &[Apart] = &[
     apart("", &["quiet"], &["verbose"], "one says less, the other more", "leave one of them out"),
     apart("deploy", &[SAVED], &["plan"], "a saved plan has its plan in it", "leave --plan out"),
     apart("deploy", &[SAVED],
-        &["var", "var_file", "allow_files_outside", "target", "exclude", "adopt", "request", "empty_buckets"],
+        &["var", "var_file", "allow_files_outside", "target", "exclude", "adopt", "request", "empty_buckets", "artifacts",
+          "inventory"],
         "a saved plan is carried out exactly as it was saved",
         "leave {that} out, or save the plan anew with it: akidb-edge deploy --plan PLAN {that} … --out FILE.plan.json"),
     apart("deploy", &[SAVED], &["out"], "the plan is saved already", "leave --out out, or copy the file"),
     apart("deploy", &[SAVED], &["print_iam_policy"], "the policy is made from a plan, not from a saved one",
         "akidb-edge deploy --plan PLAN --print-iam-policy"),
     apart("deploy", &["print_iam_policy"],
-        &["what", "yes", "dry_run", "wait", "empty_buckets", "at_once", "out", "target", "exclude", "adopt", "request"],
+        &["what", "yes", "dry_run", "wait", "empty_buckets", "at_once", "out", "target", "exclude", "adopt", "request",
+          "devices"],
         "the policy is that of the whole plan, and nothing is done", "leave one of them out"),
     apart("deploy", &["out"], &["yes", "wait", "at_once"],
         "--out saves the plan and does nothing else",
@@ -81,6 +83,32 @@ const TABLE: &[Apart] = &[
         "nothing is served, so no setting is read", "leave one of them out"),
 ];
 
+/// Options of a verb that need one of some others.
+struct Only {
+    verb: &'static str,
+    these: &'static [&'static str],
+    with: &'static [&'static str],
+    why: &'static str,
+    next: &'static str,
+}
+
+const ONLY: &[Only] = &[Only {
+    verb: "deploy",
+    these: &[
+        "ssh_config",
+        "accept_new",
+        "ask_sudo_password",
+        "sudo_password_fd",
+        "keep_connections",
+        "alive",
+        "artifacts",
+        "inventory",
+    ],
+    with: &["devices", SAVED],
+    why: "it is about devices, and this run makes the cloud alone",
+    next: "add --devices to make the plan's devices in the same run, or leave it out",
+}];
+
 /// Every setting of the server, and the file of settings.
 const SETTING: &str = "a setting";
 const ONE_THING: (&str, &str) = ("each of them is all that the run does", "leave one of them out");
@@ -96,10 +124,10 @@ pub fn verb(typed: &ArgMatches) -> Vec<&str> {
     words
 }
 
-/// Refuses options that do not go together.
+/// Refuses options that do not go together, and options without another one that they need.
 ///
 /// # Errors
-/// The first two that do not, why, and what to do.
+/// The first that do not, why, and what to do.
 pub fn refuse(typed: &ArgMatches) -> Result<(), Failure> {
     let words = verb(typed).join(" ");
     let mut levels = vec![typed];
@@ -118,6 +146,12 @@ pub fn refuse(typed: &ArgMatches) -> Result<(), Failure> {
                     row.next.replace("{that}", &that),
                 ));
             }
+        }
+    }
+    for row in ONLY.iter().filter(|row| words == row.verb) {
+        let alone = !row.with.iter().copied().any(|id| given(id).is_some());
+        if let Some(this) = row.these.iter().copied().find_map(&given).filter(|_| alone) {
+            return Err(Failure::refused(format!("{this}: {}; nothing was done", row.why), row.next));
         }
     }
     Ok(())

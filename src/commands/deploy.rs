@@ -2,22 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::time::Instant;
 
 use super::Context;
-use super::asking::{self, Asked};
 use super::full;
 use super::kept;
 use super::order::{Choice, Order, Part};
 use super::saved::{self, SavedPlan};
-use super::walk::{self, EmptyArgs, PlanArgs, Purpose, Run, RunArgs};
+use super::walk::{self, AccessArgs, Allowed, EmptyArgs, Journals, PlanArgs, Request, RunArgs, Verb, Wanted, Worlds};
 use crate::change::Scope;
-use crate::desired::Built;
+use crate::desired::{Built, jetson};
 use crate::exit::{self, Failure};
-use crate::ledger::Ledger;
 use crate::plan::Plan;
-use crate::report::{self, Terminal};
-use crate::resource::{Address, Changes, Owner, Remembered, RunPurpose};
+use crate::report;
+use crate::resource::{Address, Changes, Owner, RunPurpose};
 
 /// Make the stack what the plan says: show the difference, ask, do it. A second run has nothing to do.
 #[derive(Debug, clap::Args)]
@@ -52,6 +49,25 @@ pub struct Args {
     /// Put a step in force that waits to be asked for
     #[arg(long, value_name = "STEP")]
     request: Vec<String>,
+    #[command(flatten)]
+    with: WithDevices,
+}
+
+/// The devices of the plan in the same run.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Devices, with --devices")]
+pub struct WithDevices {
+    /// Make the plan's devices in the same run, too
+    #[arg(long)]
+    pub devices: bool,
+    #[command(flatten)]
+    pub access: AccessArgs,
+    /// Take everything from this directory instead of the network: k3s, k3s-install.sh, SHA256SUMS, image archives
+    #[arg(long, value_name = "DIRECTORY")]
+    pub artifacts: Option<PathBuf>,
+    /// More devices, from a YAML file of NAME: {address: …} entries
+    #[arg(long, value_name = "FILE")]
+    pub inventory: Option<String>,
 }
 
 /// Deploys.
@@ -60,25 +76,19 @@ pub struct Args {
 /// What failed, why, and the next step.
 pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     if let Some(file) = args.what.as_ref().filter(|what| what.ends_with(".json")) {
-        return saved::apply(file, &args.run, context).await;
+        return saved::apply(file, &args.run, &args.with, context).await;
     }
     if let Some(file) = &args.out {
         saved::may_write(file, args.force)?;
     }
-    let plan = args.plan.load(&context.session)?;
+    let plan = args.with.plan(args.plan.load(&context.session)?)?;
     if args.print_iam_policy {
         return print_policy(&plan, context);
     }
-    let mut targets = args.target.clone();
-    targets.extend(args.what.clone());
-    let area = args.what.as_ref().map_or(String::new(), |area| format!(" {area}"));
-    let mut command = format!("deploy{area} --plan {}", args.plan.plan.as_deref().unwrap_or_default());
-    for (flag, values) in [("target", &args.target), ("exclude", &args.exclude), ("request", &args.request)] {
-        for value in values {
-            command.push_str(&format!(" --{flag} {value}"));
-        }
-    }
+    let command = args.command();
     need_requests(&plan, &args.request)?;
+    let mut targets = args.target;
+    targets.extend(args.what);
     let order = Order {
         plan,
         chosen: Choice { targets, excluded: args.exclude, ..Choice::default() },
@@ -89,7 +99,38 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         fallback: None,
         out: args.out,
     };
-    carry_out(order, &args.run.emptying(args.empty), context).await
+    let access = args.with.devices.then_some(&args.with.access);
+    carry_out(order, &args.run.emptying(args.empty), access, context).await
+}
+
+impl Args {
+    /// The verb with its main arguments, as the journal has it.
+    fn command(&self) -> String {
+        let area = self.what.as_ref().map_or(String::new(), |area| format!(" {area}"));
+        let devices = if self.with.devices { " --devices" } else { "" };
+        let plan = self.plan.plan.as_deref().unwrap_or_default();
+        let mut command = format!("deploy{area}{devices} --plan {plan}");
+        for (flag, values) in [("target", &self.target), ("exclude", &self.exclude), ("request", &self.request)] {
+            for value in values {
+                command.push_str(&format!(" --{flag} {value}"));
+            }
+        }
+        command
+    }
+}
+
+impl WithDevices {
+    /// The plan with what its devices bring, when they are part of the run.
+    ///
+    /// # Errors
+    /// When a file of them cannot be read, or the plan has no devices.
+    fn plan(&self, mut plan: Plan) -> Result<Plan, Failure> {
+        if self.devices {
+            plan.bring_devices(self.inventory.as_deref(), self.artifacts.as_deref())?;
+            super::jetson::need_devices(&plan)?;
+        }
+        Ok(plan)
+    }
 }
 
 /// Refuses steps that the plan does not have, and steps that do not wait to be asked for.
@@ -114,8 +155,7 @@ pub fn need_requests(plan: &Plan, requested: &[String]) -> Result<(), Failure> {
 
 /// Prints what the tool must be allowed to do for this plan, steps on request included.
 fn print_policy(plan: &Plan, context: &Context) -> Result<u8, Failure> {
-    let every: BTreeSet<String> = plan.steps.iter().map(|step| step.id.clone()).collect();
-    let built = walk::build(plan, &every, &context.voice)?;
+    let built = walk::build(plan, &walk::every_step(plan), &context.voice)?;
     let policy = super::doctor::needed(&built.desired, "*", &context.global.state);
     if context.voice.json {
         context.voice.json("iam-policy", &serde_json::json!({"policy": policy}));
@@ -125,102 +165,93 @@ fn print_policy(plan: &Plan, context: &Context) -> Result<u8, Failure> {
     Ok(exit::DONE)
 }
 
-/// Carries out an order: the walk of `deploy`, `route` and `rollback --fallback`.
+/// Carries out an order: `deploy`, `route` and `rollback --fallback`. With `access`, the plan's devices are part of the run.
 ///
 /// # Errors
 /// What failed, why, and the next step.
-pub async fn carry_out(order: Order, run: &RunArgs, context: &Context) -> Result<u8, Failure> {
-    let connection = walk::connect(&context.session).await?;
-    let (stack, looks) = (&order.plan.stack, only_looks(run, &order));
-    let ledger = walk::open(context, &connection, stack, &order.command, order.purpose, looks).await?;
-    let answer = with_ledger(&order, run, context, &connection, &ledger).await;
-    walk::close(ledger, answer).await
-}
-
-async fn with_ledger(
-    order: &Order,
+pub async fn carry_out(
+    order: Order,
     run: &RunArgs,
+    access: Option<&AccessArgs>,
     context: &Context,
-    connection: &walk::Connection,
-    ledger: &Ledger,
 ) -> Result<u8, Failure> {
-    let begun = Instant::now();
-    let remembered = ledger.remembered();
-    // Steps of an older plan that this one does not know any more are forgotten with it.
-    let known = |step: &&String| order.plan.step(step).is_some();
-    let requested: BTreeSet<String> =
-        remembered.requested.iter().filter(known).chain(&order.request).cloned().collect();
-    let mut built = walk::build(&order.plan, &requested, &context.voice)?;
-    walk::need_files(&built)?;
-    let Part { only, moves, remembered } = order.chosen.part(&built, remembered)?;
-    let scope = Scope { only, adopt: order.adopt.clone(), moves, ..Scope::default() };
-    need_addresses(order, &built, &scope)?;
-    walk::need_changeable(&built.desired, &remembered, &scope)?;
-    let artefacts = std::mem::take(&mut built.artefacts);
-    kept::keep_artefacts(&context.global, &built.desired, &artefacts, run.dry_run)?;
-    let at_hand: BTreeSet<String> = artefacts.iter().map(|(sha256, _, _)| sha256.to_owned()).collect();
-    let made = if order.out.is_some() { kept::made_in_memory(&artefacts) } else { Vec::new() };
-    let providers = walk::with_artefacts(connection, artefacts);
-    let covers = |address: &Address| scope.only.as_ref().is_none_or(|only| only.contains(address));
-    let (identity, observed) = connection.look(&built.desired, &remembered, &providers, covers).await?;
-    let header = walk::header(connection, &identity, &order.plan.stack, Some(&order.plan), &context.global);
-    context.voice.header(&header);
-    say_what_is_in_force(order, &remembered, context);
-    let changes = walk::difference(&built.desired, &remembered, &observed, &scope)?;
-    say_what_is_not_adopted(&order.adopt, &changes, context);
-    let looking = RunArgs { dry_run: only_looks(run, order), ..run.clone() };
-    full::refuse(&changes, &providers, &looking, full::ADD, context).await?;
-    for remark in kept::not_to_be_undone(&changes, &at_hand, &context.global, &order.plan.stack) {
-        context.voice.remark(&remark);
-    }
-    let (command, fallback) = (order.command.clone(), order.fallback.clone());
-    let purpose = Purpose { command, kind: order.purpose, requested, fallback };
-    if let Some(file) = &order.out {
-        let saved = SavedPlan::new(&saved::Looked {
-            header: &header,
-            plan: &order.plan,
-            purpose: &purpose,
-            remembered: &remembered,
-            built: &built,
-            scope: &scope,
-            made: &made,
-            changes: &changes,
-            empty_buckets: run.empty_buckets,
-        });
-        saved.write(file, ledger).await?;
-    }
-    let asked = Asked {
-        changes: &changes,
-        built: &built,
-        header: &header,
-        only_looks: only_looks(run, order),
-        whole: order.chosen.is_everything(),
-        away: &[],
+    let worlds = Worlds::of_account(context).await?;
+    let worlds = match access {
+        Some(access) => worlds.and_devices(access),
+        None => worlds,
     };
-    let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
-    let session = &context.session;
-    let work = Run {
-        ledger,
-        providers: &providers,
-        listener: &terminal,
-        identity: &identity,
-        session,
-        options: run.options(),
+    let request = Request {
+        stack: order.plan.stack.clone(),
+        devices: access.map(|_| jetson::stack(&order.plan)),
+        command: order.command.clone(),
+        purpose: order.purpose,
+        run,
+        plan: Some(order.plan.file.clone()),
+        only_looks: run.dry_run || order.out.is_some(),
+        emptying: full::ADD,
     };
-    if let Some(code) = asking::confirm(&asked, run, context)? {
-        if changes.is_empty() && !only_looks(run, order) && purpose.is_news(&changes, &remembered) {
-            work.go(&changes, &purpose).await?;
-        }
-        return Ok(code);
-    }
-    // The time that a person took to say yes is not the run's.
-    let begun = if run.yes { begun } else { Instant::now() };
-    let outcome = work.go(&changes, &purpose).await?;
-    Ok(asking::tell(&outcome, begun, &asked, context, &context.session.again))
+    let mut deploying = Deploying { order: &order, run, at_hand: BTreeSet::new(), made: Vec::new() };
+    walk::carry_out(&request, worlds, &mut deploying, context).await
 }
 
-fn only_looks(run: &RunArgs, order: &Order) -> bool {
-    run.dry_run || order.out.is_some()
+/// A plan on its way into the world.
+struct Deploying<'a> {
+    order: &'a Order,
+    run: &'a RunArgs,
+    /// Hashes of the content that is at hand.
+    at_hand: BTreeSet<String>,
+    /// What was made in memory, for a plan that is saved.
+    made: Vec<Vec<u8>>,
+}
+
+impl Verb for Deploying<'_> {
+    async fn wants(&mut self, journals: &Journals, context: &Context) -> Result<Wanted, Failure> {
+        let order = self.order;
+        let remembered = journals.remembered();
+        // Steps of an older plan that this one does not know any more are forgotten with it.
+        let known = |step: &&String| order.plan.step(step).is_some();
+        let requested: BTreeSet<String> =
+            remembered.requested.iter().filter(known).chain(&order.request).cloned().collect();
+        let built = if journals.devices().is_some() {
+            walk::together(&order.plan, &requested, &context.voice)?
+        } else {
+            walk::build(&order.plan, &requested, &context.voice)?
+        };
+        walk::need_files(&built)?;
+        let Part { only, moves, remembered } = order.chosen.part(&built, remembered)?;
+        let scope = Scope { only, adopt: order.adopt.clone(), moves, ..Scope::default() };
+        need_addresses(order, &built, &scope)?;
+        walk::need_changeable(&built.desired, &remembered, &scope)?;
+        kept::keep_artefacts(&context.global, &built.desired, &built.artefacts, self.run.dry_run)?;
+        self.at_hand = built.artefacts.iter().map(|(sha256, _, _)| sha256.to_owned()).collect();
+        if order.out.is_some() {
+            self.made = kept::made_in_memory(&built.artefacts);
+        }
+        Ok(Wanted {
+            built,
+            remembered,
+            scope,
+            requested,
+            fallback: order.fallback.clone(),
+            whole: order.chosen.is_everything(),
+            again: context.session.again.clone(),
+            ..Wanted::default()
+        })
+    }
+
+    fn differs(&mut self, changes: &mut Changes, _wanted: &Wanted, context: &Context) -> Result<(), Failure> {
+        say_what_is_not_adopted(&self.order.adopt, changes, context);
+        for remark in kept::not_to_be_undone(changes, &self.at_hand, &context.global, &self.order.plan.stack) {
+            context.voice.remark(&remark);
+        }
+        Ok(())
+    }
+
+    async fn allowed(&mut self, allowed: &Allowed<'_>) -> Result<(), Failure> {
+        let Some(file) = &self.order.out else { return Ok(()) };
+        let saved = SavedPlan::new(allowed, &self.order.plan, &self.made, self.run.empty_buckets);
+        saved.write(file, allowed.journals.own()).await
+    }
 }
 
 /// Refuses what would silently be left out: a thing to take up, or a step, outside of what this run works on.
@@ -262,11 +293,5 @@ fn say_what_is_not_adopted(adopt: &BTreeSet<Address>, changes: &Changes, context
             _ => continue,
         };
         context.voice.remark(&format!("--adopt {address} takes nothing up: {why}"));
-    }
-}
-
-fn say_what_is_in_force(order: &Order, remembered: &Remembered, context: &Context) {
-    if let Some(fallback) = remembered.fallback.as_ref().filter(|_| order.fallback.is_none()) {
-        context.voice.remark(&format!("the fallback {fallback} is in force; this run ends it"));
     }
 }

@@ -1,21 +1,19 @@
 //! `destroy`: remove the stack.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
 
 use super::Context;
-use super::asking::{self, Asked};
 use super::full;
 use super::imported;
 use super::order::{Choice, Part};
 use super::unknown;
-use super::walk::{self, EmptyArgs, PlanArgs, Purpose, Run, RunArgs};
+use super::walk::{self, EmptyArgs, Journals, PlanArgs, Request, RunArgs, Verb, Wanted, Worlds};
 use crate::change::{self, Scope};
 use crate::desired::{self, Built};
 use crate::exit::Failure;
 use crate::ledger::Ledger;
-use crate::report::{self, Terminal};
-use crate::resource::{Address, Artefacts, Changes, Desired, RunPurpose};
+use crate::report;
+use crate::resource::{Address, Changes, Desired, RunPurpose};
 
 /// Remove the stack: in order, resumable; what will not go yet is left for a later run (exit code 2).
 #[derive(Debug, clap::Args)]
@@ -46,10 +44,12 @@ pub async fn run(mut args: Args, context: &Context) -> Result<u8, Failure> {
     let plan = if args.stack.is_none() { Some(args.plan.load(&context.session)?) } else { None };
     let stack = args.stack.clone().or(plan.as_ref().map(|plan| plan.stack.clone())).unwrap_or_default();
     walk::no_devices(context, &stack, "uninstall").await?;
-    let connection = walk::connect(&context.session).await?;
-    if unknown::known(&stack, context, &connection).await?.sequence == 0 {
+    let worlds = Worlds::of_account(context).await?;
+    if let Some(connection) = worlds.account()
+        && unknown::known(&stack, context, connection).await?.sequence == 0
+    {
         let wanted = plan.as_ref().and_then(|plan| desired::build(plan, &BTreeSet::new()).ok());
-        let marked = unknown::marked(&stack, wanted.as_ref().map(|built| &built.desired), &connection).await?;
+        let marked = unknown::marked(&stack, wanted.as_ref().map(|built| &built.desired), connection).await?;
         return Err(unknown::refusal(&stack, Some(&marked), context));
     }
     let empty = if args.run.empty_buckets { " --empty-buckets" } else { "" };
@@ -57,63 +57,52 @@ pub async fn run(mut args: Args, context: &Context) -> Result<u8, Failure> {
     for address in &args.delete_imported {
         command.push_str(&format!(" --delete-imported {address}"));
     }
-    let ledger = walk::open(context, &connection, &stack, &command, RunPurpose::Destroy, args.run.dry_run).await?;
-    let answer = remove(&args, &command, &stack, context, &connection, &ledger).await;
-    walk::close(ledger, answer).await
+    let request = Request {
+        stack,
+        devices: None,
+        command,
+        purpose: RunPurpose::Destroy,
+        run: &args.run,
+        plan: None,
+        only_looks: args.run.dry_run,
+        emptying: full::ADD,
+    };
+    walk::carry_out(&request, worlds, &mut Removal { args: &args, along: BTreeMap::new() }, context).await
 }
 
-async fn remove(
-    args: &Args,
-    command: &str,
-    stack: &str,
-    context: &Context,
-    connection: &walk::Connection,
-    ledger: &Ledger,
-) -> Result<u8, Failure> {
-    let begun = Instant::now();
-    let remembered = ledger.remembered();
-    let built = Built { desired: Desired::new(stack), ..Built::default() };
-    let choice = Choice { targets: args.target.clone(), exactly: true, ..Choice::default() };
-    let Part { only: named, remembered, .. } = choice.part(&built, change::needs_by_name(remembered))?;
-    let along = named.as_ref().map(|named| change::dependents(&remembered, named)).unwrap_or_default();
-    let only = named.map(|named| named.into_iter().chain(along.keys().cloned()).collect());
-    let delete_imported = imported::named(&args.delete_imported, &remembered)?;
-    let scope = Scope { only, delete_imported, ..Scope::default() };
-    need_in_scope(&scope)?;
-    let providers = walk::with_artefacts(connection, Artefacts::default());
-    let covers = |address: &Address| scope.only.as_ref().is_none_or(|only| only.contains(address));
-    let (identity, observed) = connection.look(&built.desired, &remembered, &providers, covers).await?;
-    let header = walk::header(connection, &identity, stack, None, &context.global);
-    context.voice.header(&header);
-    let mut changes = walk::difference(&built.desired, &remembered, &observed, &scope)?;
-    say_why(&mut changes, &along);
-    if args.run.empty_buckets && !changes.is_empty() {
-        context.voice.remark("all objects and old versions in the stack's buckets are deleted for good");
+/// A stack, or a part of it, on its way out.
+struct Removal<'a> {
+    args: &'a Args,
+    /// What was not named and goes all the same, each with what it needs.
+    along: BTreeMap<Address, Address>,
+}
+
+impl Verb for Removal<'_> {
+    async fn wants(&mut self, journals: &Journals, context: &Context) -> Result<Wanted, Failure> {
+        let built = Built { desired: Desired::new(journals.own().stack()), ..Built::default() };
+        let choice = Choice { targets: self.args.target.clone(), exactly: true, ..Choice::default() };
+        let remembered = change::needs_by_name(journals.remembered());
+        let Part { only: named, remembered, .. } = choice.part(&built, remembered)?;
+        self.along = named.as_ref().map(|named| change::dependents(&remembered, named)).unwrap_or_default();
+        let only = named.map(|named| named.into_iter().chain(self.along.keys().cloned()).collect());
+        let delete_imported = imported::named(&self.args.delete_imported, &remembered)?;
+        let scope = Scope { only, delete_imported, ..Scope::default() };
+        need_in_scope(&scope)?;
+        Ok(Wanted { built, remembered, scope, again: context.session.again.clone(), ..Wanted::default() })
     }
-    imported::say_what_stays(&changes, context);
-    full::refuse(&changes, &providers, &args.run, full::ADD, context).await?;
-    let only_looks = args.run.dry_run;
-    let asked = Asked { changes: &changes, built: &built, header: &header, only_looks, whole: false, away: &[] };
-    if let Some(code) = asking::confirm(&asked, &args.run, context)? {
-        return Ok(code);
+
+    fn differs(&mut self, changes: &mut Changes, _wanted: &Wanted, context: &Context) -> Result<(), Failure> {
+        say_why(changes, &self.along);
+        if self.args.run.empty_buckets && !changes.is_empty() {
+            context.voice.remark("all objects and old versions in the stack's buckets are deleted for good");
+        }
+        imported::say_what_stays(changes, context);
+        Ok(())
     }
-    let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
-    let purpose = Purpose { command: command.to_owned(), kind: RunPurpose::Destroy, ..Purpose::default() };
-    let session = &context.session;
-    let work = Run {
-        ledger,
-        providers: &providers,
-        listener: &terminal,
-        identity: &identity,
-        session,
-        options: args.run.options(),
-    };
-    // The time that a person took to say yes is not the run's.
-    let begun = if args.run.yes { begun } else { Instant::now() };
-    let outcome = work.go(&changes, &purpose).await?;
-    let code = asking::tell(&outcome, begun, &asked, context, &context.session.again);
-    say_what_is_left(ledger, context);
-    Ok(code)
+
+    fn ended(&mut self, journals: &Journals, context: &Context) {
+        say_what_is_left(journals.own(), context);
+    }
 }
 
 /// What was not named and goes all the same: with the reason in its line.

@@ -61,7 +61,8 @@ pub async fn refuse(
         };
         let going = going(changes, doomed.id);
         let provider = providers.of(doomed.kind)?;
-        let held = providers.patience.first_reading(async || provider.data(&subject, &going).await).await?;
+        let patience = providers.patience_of(doomed.kind);
+        let held = patience.first_reading(async || provider.data(&subject, &going).await).await?;
         if let Some(key) = held {
             full.push(format!("{} ({}): for example {key}", doomed.id, doomed.address));
         }

@@ -1,22 +1,21 @@
 //! `rollback`: undo the last run, go back to a revision, or take a fallback of the plan.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
 
 use super::Context;
-use super::again;
-use super::asking::{self, Asked};
+use super::again::{self, LetGo};
 use super::deploy;
 use super::full;
 use super::kept;
 use super::order::{Choice, Order};
 use super::unknown;
-use super::walk::{self, EmptyArgs, PlanArgs, Purpose, Run, RunArgs};
+use super::walk::{self, EmptyArgs, Journals, PlanArgs, Request, RunArgs, Seen, Verb, Wanted, Worlds};
 use crate::change::Scope;
 use crate::desired::Built;
 use crate::exit::{self, Failure};
 use crate::ledger::{Lease, Ledger, purpose_of};
-use crate::report::{self, Terminal};
+use crate::plan::Plan;
+use crate::report;
 use crate::resource::{Action, Address, Artefacts, Changes, Ending, Kind, Origin, Remembered, RunPurpose, RunSummary};
 
 /// Undo the last run; the same difference, question and journal as a deploy.
@@ -57,18 +56,11 @@ pub async fn run(mut args: Args, context: &Context) -> Result<u8, Failure> {
         return Err(Failure::refused("no stack is named", "add --plan NAME, or --stack NAME"));
     };
     walk::no_devices(context, &stack, "rollback").await?;
-    let connection = walk::connect(&context.session).await?;
-    let now = unknown::known(&stack, context, &connection).await?;
-    if now.sequence == 0 {
-        return Err(unknown::refusal(&stack, None, context));
-    }
-    cut_off_before_it_began(&args, &stack, &now, context, &connection).await?;
-    let to = args.to.map_or(String::new(), |to| format!(" --to {to}"));
-    let command = format!("rollback{to} --stack {stack}");
-    let purpose = RunPurpose::Rollback { to: args.to };
-    let ledger = walk::open(context, &connection, &stack, &command, purpose, args.run.dry_run).await?;
-    let answer = undo(&args, &command, &stack, context, &connection, &ledger).await;
-    walk::close(ledger, answer).await
+    let worlds = Worlds::of_account(context).await?;
+    let mut undo = Undo::of(&stack, "rollback", args.to, plan.as_ref());
+    undo.adopt = args.adopt.iter().cloned().collect();
+    undo.empty_buckets = args.run.empty_buckets;
+    undo.carry_out(&args.run, worlds, context).await
 }
 
 async fn fallback(name: &str, args: &Args, context: &Context) -> Result<u8, Failure> {
@@ -86,7 +78,7 @@ async fn fallback(name: &str, args: &Args, context: &Context) -> Result<u8, Fail
         fallback: Some(name.to_owned()),
         out: None,
     };
-    deploy::carry_out(order, &args.run, context).await
+    deploy::carry_out(order, &args.run, None, context).await
 }
 
 /// The revision that undoing the last run goes back to: the one before it that came to its end. Undoing that was itself
@@ -118,46 +110,156 @@ async fn with_effect<'r>(ledger: &Ledger, now: &'r Remembered) -> Result<&'r [Ru
     Ok(runs)
 }
 
-/// A command that was ended before its run began left a lease and no revision: whoever wants to undo that one would undo
-/// the run before it.
-async fn cut_off_before_it_began(
-    args: &Args,
-    stack: &str,
-    now: &Remembered,
-    context: &Context,
-    connection: &walk::Connection,
-) -> Result<(), Failure> {
-    let store = walk::store(&context.global, &context.session, stack, Some(connection)).await?;
-    let began = now.runs.last().and_then(|run| run.at.parse::<jiff::Timestamp>().ok());
-    let held = store.lease().await?.filter(|lease| began.is_none_or(|began| lease.since > began));
-    // The same command again is what was meant.
-    let undoes = |held: &Lease| purpose_of(held.purpose, &held.command) == RunPurpose::Rollback { to: None };
-    let other = |held: &Lease| args.to.is_none() && !undoes(held);
-    let Some(held) = held.filter(other) else { return Ok(()) };
-    let problem = format!(
-        "the last command, {} by {}@{}, was ended before it changed anything and has no revision; the last one that has is \
-         revision {}",
-        held.command,
-        held.user,
-        held.host,
-        now.revision()
-    );
-    let to = before_the_last(&now.runs);
-    if args.run.yes {
-        return Err(Failure::refused(
-            format!("{problem}: nothing was done"),
-            format!("to undo that revision: akidb-edge rollback --to {to} --stack {stack}"),
-        ));
+/// Runs that are undone, over the cloud or over devices.
+#[derive(Default)]
+pub(super) struct Undo<'a> {
+    stack: &'a str,
+    /// The verb, as it is typed.
+    verb: &'static str,
+    /// The revision to go back to; none: the last run is undone.
+    to: Option<u64>,
+    /// The files of the plan, when one is at hand: their bytes may be needed.
+    files: Artefacts,
+    /// Foreign things to take up.
+    adopt: BTreeSet<Address>,
+    /// The data in buckets that go may be deleted.
+    empty_buckets: bool,
+    /// The state to go back to.
+    aim: Remembered,
+    /// What runs since then let go of.
+    let_go: LetGo,
+    /// Hashes of the content that is at hand.
+    at_hand: BTreeSet<String>,
+}
+
+/// The files of a plan, by their hashes.
+fn files_of(plan: Option<&Plan>) -> Artefacts {
+    let mut artefacts = Artefacts::default();
+    for (path, facts) in plan.into_iter().flat_map(|plan| &plan.files) {
+        if let Ok((sha256, bytes)) = &facts.content {
+            artefacts.add_file(sha256, path.into(), *bytes);
+        }
     }
-    context.voice.remark(&problem);
-    Ok(())
+    artefacts
+}
+
+impl<'a> Undo<'a> {
+    /// Runs of a stack, to the state after a revision, or the last one alone. `verb` is what was typed; of the plan only the
+    /// files are used.
+    pub fn of(stack: &'a str, verb: &'static str, to: Option<u64>, plan: Option<&Plan>) -> Self {
+        Self { stack, verb, to, files: files_of(plan), ..Self::default() }
+    }
+
+    /// Goes back.
+    ///
+    /// # Errors
+    /// What failed, why, and the next step.
+    pub async fn carry_out(mut self, run: &RunArgs, worlds: Worlds<'_>, context: &Context) -> Result<u8, Failure> {
+        let store = walk::store(&context.global, &context.session, self.stack, worlds.account()).await?;
+        let held = store.lease().await?;
+        let now = Ledger::read(store, self.stack).await?.remembered();
+        if now.sequence == 0 {
+            return Err(unknown::refusal(self.stack, None, context));
+        }
+        self.cut_off_before_it_began(held, &now, run, context)?;
+        let to = self.to.map_or(String::new(), |to| format!(" --to {to}"));
+        let request = Request {
+            stack: self.stack.to_owned(),
+            devices: None,
+            command: format!("{}{to} --stack {}", self.verb, self.stack),
+            purpose: RunPurpose::Rollback { to: self.to },
+            run,
+            plan: None,
+            only_looks: run.dry_run,
+            emptying: full::ADD,
+        };
+        walk::carry_out(&request, worlds, &mut self, context).await
+    }
+
+    /// A command that was ended before its run began left a lease and no revision: whoever wants to undo that one would undo
+    /// the run before it.
+    fn cut_off_before_it_began(
+        &self,
+        held: Option<Lease>,
+        now: &Remembered,
+        run: &RunArgs,
+        context: &Context,
+    ) -> Result<(), Failure> {
+        let began = now.runs.last().and_then(|run| run.at.parse::<jiff::Timestamp>().ok());
+        let held = held.filter(|lease| began.is_none_or(|began| lease.since > began));
+        // The same command again is what was meant.
+        let undoes = |held: &Lease| purpose_of(held.purpose, &held.command) == RunPurpose::Rollback { to: None };
+        let other = |held: &Lease| self.to.is_none() && !undoes(held);
+        let Some(held) = held.filter(other) else { return Ok(()) };
+        let problem = format!(
+            "the last command, {} by {}@{}, was ended before it changed anything and has no revision; the last one that has is \
+             revision {}",
+            held.command,
+            held.user,
+            held.host,
+            now.revision()
+        );
+        let to = before_the_last(&now.runs);
+        if run.yes {
+            return Err(Failure::refused(
+                format!("{problem}: nothing was done"),
+                format!("to undo that revision: akidb-edge {} --to {to} --stack {}", self.verb, self.stack),
+            ));
+        }
+        context.voice.remark(&problem);
+        Ok(())
+    }
+}
+
+impl Verb for Undo<'_> {
+    async fn wants(&mut self, journals: &Journals, context: &Context) -> Result<Wanted, Failure> {
+        let ledger = journals.own();
+        let now = ledger.remembered();
+        self.aim = target(self.to, ledger, &now).await?;
+        let mut desired = self.aim.as_desired();
+        desired.moved = ledger.moved_since(self.aim.revision()).await?;
+        let mut artefacts = kept::kept_artefacts(&context.global, self.stack);
+        artefacts.extend(std::mem::take(&mut self.files));
+        self.at_hand = artefacts.iter().map(|(sha256, _, _)| sha256.to_owned()).collect();
+        self.let_go = again::let_go_since(&ledger.entries().await?, self.aim.revision());
+        let (moves, remembered) = walk::moved(&desired, self.let_go.supposed(&self.aim, now));
+        let was = self.aim.resources.iter().map(|(address, record)| (address.clone(), record.origin));
+        let was = was.filter(|(_, origin)| *origin != Origin::Made).collect();
+        Ok(Wanted {
+            built: Built { desired, artefacts, ..Built::default() },
+            remembered,
+            scope: Scope { moves, undo: true, was, adopt: self.adopt.clone(), ..Scope::default() },
+            requested: self.aim.requested.clone(),
+            fallback: self.aim.fallback.clone(),
+            again: format!("akidb-edge {} --to {} --stack {}", self.verb, self.aim.revision(), self.stack),
+            ..Wanted::default()
+        })
+    }
+
+    fn seen(&mut self, wanted: &mut Wanted, seen: &Seen, context: &Context) -> Result<(), Failure> {
+        say_what_is_undone(&wanted.remembered, &self.aim, context);
+        let Wanted { built, remembered, .. } = wanted;
+        for address in self.let_go.leave_out(&seen.observed, &mut built.desired, remembered)? {
+            let remark =
+                format!("{address}: state forget let it go and it is not there any more: it is not made again");
+            context.voice.remark(&remark);
+        }
+        Ok(())
+    }
+
+    fn differs(&mut self, changes: &mut Changes, _wanted: &Wanted, context: &Context) -> Result<(), Failure> {
+        for remark in cannot_be_undone(changes, &self.at_hand, self.empty_buckets) {
+            context.voice.remark(&remark);
+        }
+        Ok(())
+    }
 }
 
 /// The state to go back to: what was before the last run that is still in force.
 ///
 /// # Errors
 /// When there is no such revision.
-pub async fn target(to: Option<u64>, ledger: &Ledger, now: &Remembered) -> Result<Remembered, Failure> {
+async fn target(to: Option<u64>, ledger: &Ledger, now: &Remembered) -> Result<Remembered, Failure> {
     let last = now.revision();
     if last == 0 {
         return Err(Failure::refused("there is nothing to undo: no run is in the journal", ""));
@@ -178,7 +280,7 @@ pub async fn target(to: Option<u64>, ledger: &Ledger, now: &Remembered) -> Resul
 
 /// Names the runs that are undone, and the state that is gone back to. A run that changed nothing is
 /// not in the journal: what is undone may be older than the last deploy.
-pub fn say_what_is_undone(now: &Remembered, target: &Remembered, context: &Context) {
+fn say_what_is_undone(now: &Remembered, target: &Remembered, context: &Context) {
     for run in now.runs.iter().rev().take_while(|run| run.revision > target.revision()) {
         let changes = report::counted(usize::try_from(run.changes).unwrap_or(usize::MAX), "change");
         context.voice.talk(&format!("undoes revision {}: {} ({}, {changes})", run.revision, run.command, run.at));
@@ -188,88 +290,6 @@ pub fn say_what_is_undone(now: &Remembered, target: &Remembered, context: &Conte
         |run| format!("goes back to the state after revision {}: {} ({})", run.revision, run.command, run.at),
     );
     context.voice.talk(&format!("{to}; a run that changed nothing has no revision and is not undone"));
-}
-
-async fn undo(
-    args: &Args,
-    command: &str,
-    stack: &str,
-    context: &Context,
-    connection: &walk::Connection,
-    ledger: &Ledger,
-) -> Result<u8, Failure> {
-    let begun = Instant::now();
-    let now = ledger.remembered();
-    let aim = target(args.to, ledger, &now).await?;
-    let mut desired = aim.as_desired();
-    desired.moved = ledger.moved_since(aim.revision()).await?;
-    let mut artefacts = kept::kept_artefacts(&context.global, stack);
-    artefacts.extend(plan_files(args, context)?);
-    let at_hand: BTreeSet<String> = artefacts.iter().map(|(sha256, _, _)| sha256.to_owned()).collect();
-    let providers = walk::with_artefacts(connection, artefacts);
-    let let_go = again::let_go_since(&ledger.entries().await?, aim.revision());
-    let (moves, mut now) = walk::moved(&desired, let_go.supposed(&aim, now));
-    let (identity, observed) = connection.look(&desired, &now, &providers, |_| true).await?;
-    let header = walk::header(connection, &identity, stack, None, &context.global);
-    context.voice.header(&header);
-    say_what_is_undone(&now, &aim, context);
-    for address in let_go.leave_out(&observed, &mut desired, &mut now)? {
-        let remark = format!("{address}: state forget let it go and it is not there any more: it is not made again");
-        context.voice.remark(&remark);
-    }
-    let was = aim.resources.iter().map(|(address, record)| (address.clone(), record.origin));
-    let was = was.filter(|(_, origin)| *origin != Origin::Made).collect();
-    let scope = Scope { moves, undo: true, was, adopt: args.adopt.iter().cloned().collect(), ..Scope::default() };
-    let changes = walk::difference(&desired, &now, &observed, &scope)?;
-    full::refuse(&changes, &providers, &args.run, full::ADD, context).await?;
-    for remark in cannot_be_undone(&changes, &at_hand, args.run.empty_buckets) {
-        context.voice.remark(&remark);
-    }
-    let built = Built { desired, ..Built::default() };
-    let only_looks = args.run.dry_run;
-    let asked = Asked { changes: &changes, built: &built, header: &header, only_looks, whole: false, away: &[] };
-    let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
-    let purpose = Purpose {
-        command: command.to_owned(),
-        kind: RunPurpose::Rollback { to: args.to },
-        requested: aim.requested.clone(),
-        fallback: aim.fallback.clone(),
-    };
-    let session = &context.session;
-    let work = Run {
-        ledger,
-        providers: &providers,
-        listener: &terminal,
-        identity: &identity,
-        session,
-        options: args.run.options(),
-    };
-    if let Some(code) = asking::confirm(&asked, &args.run, context)? {
-        // Otherwise the next rollback would meet the same revision again.
-        if changes.is_empty() && !only_looks && purpose.is_news(&changes, &now) {
-            work.go(&changes, &purpose).await?;
-        }
-        return Ok(code);
-    }
-    // The time that a person took to say yes is not the run's.
-    let begun = if args.run.yes { begun } else { Instant::now() };
-    let outcome = work.go(&changes, &purpose).await?;
-    let again = format!("akidb-edge rollback --to {} --stack {stack}", aim.revision());
-    Ok(asking::tell(&outcome, begun, &asked, context, &again))
-}
-
-/// The files of the plan, when one is at hand: a rollback may need their bytes.
-fn plan_files(args: &Args, context: &Context) -> Result<Artefacts, Failure> {
-    let mut artefacts = Artefacts::default();
-    if args.stack.is_some() || args.plan.plan.is_none() {
-        return Ok(artefacts);
-    }
-    for (path, facts) in args.plan.load(&context.session)?.files {
-        if let Ok((sha256, bytes)) = facts.content {
-            artefacts.add_file(&sha256, path.into(), bytes);
-        }
-    }
-    Ok(artefacts)
 }
 
 /// What is said before it is done: data that does not come back, code that is not at hand, certificates that are new.

@@ -87,7 +87,7 @@ async fn change(what: &str, changing: Changing, context: &Context) -> Result<u8,
     let adopt = changing.adopt.into_iter().collect();
     let purpose = RunPurpose::Route;
     let order = Order { plan, chosen, request, adopt, command, purpose, fallback: None, out: None };
-    deploy::carry_out(order, &changing.run, context).await
+    deploy::carry_out(order, &changing.run, None, context).await
 }
 
 fn cutovers(plan: &Plan) -> Result<(Vec<String>, BTreeSet<String>), Failure> {
@@ -122,7 +122,7 @@ fn explain(args: &Explaining, context: &Context) -> Result<u8, Failure> {
     deploy::need_requests(&plan, &args.request)?;
     let requested: BTreeSet<String> = args.request.iter().cloned().collect();
     let built = desired::build(&plan, &requested)?;
-    for finding in walk::findings(&plan, &built).iter().filter(|finding| finding.is_error()) {
+    for finding in walk::findings(&plan, &built, None).iter().filter(|finding| finding.is_error()) {
         context.voice.remark(&finding.line());
     }
     let names = answer::names(&built.desired, args.name.as_deref());

@@ -3,24 +3,22 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::Context;
-use super::asking::{self, Asked};
+use super::deploy::WithDevices;
 use super::full;
 use super::kept;
-use super::walk::{self, Purpose, Run, RunArgs};
+use super::walk::{self, Allowed, Journals, Request, RunArgs, Seen, Verb, Wanted, Worlds};
 use crate::change::Scope;
 use crate::desired::Built;
 use crate::exit::Failure;
 use crate::ledger::Ledger;
 use crate::plan::Plan;
-use crate::report::{Header, Terminal};
-use crate::resource::{Address, Changes, Desired, Remembered, RunPurpose};
+use crate::resource::{Address, Artefacts, Changes, Desired, RunPurpose};
 
 /// Format of the file; another one is refused.
 const FORMAT: &str = "akidb-edge/plan/v1";
@@ -50,6 +48,9 @@ pub struct SavedPlan {
     /// The data in buckets that go may be deleted.
     #[serde(default)]
     empty_buckets: bool,
+    /// Number of the last entry in the journal of the devices, when they are part of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    devices: Option<u64>,
     desired: Desired,
     later: Vec<(String, String)>,
     waiting: Vec<String>,
@@ -59,32 +60,11 @@ pub struct SavedPlan {
     changes: Changes,
 }
 
-/// What was looked at, ready to be saved.
-pub struct Looked<'a> {
-    /// Whom we talked to.
-    pub header: &'a Header,
-    /// The plan.
-    pub plan: &'a Plan,
-    /// What the run would be called, and what it would put in force.
-    pub purpose: &'a Purpose,
-    /// The journal's state.
-    pub remembered: &'a Remembered,
-    /// The graph.
-    pub built: &'a Built,
-    /// What the difference looked at.
-    pub scope: &'a Scope,
-    /// The bytes that were made in memory.
-    pub made: &'a [Vec<u8>],
-    /// The difference.
-    pub changes: &'a Changes,
-    /// The data in buckets that go may be deleted.
-    pub empty_buckets: bool,
-}
-
 impl SavedPlan {
-    /// What would be done now.
-    pub fn new(looked: &Looked<'_>) -> Self {
-        let Looked { header, plan, purpose, remembered, built, scope, made, changes, empty_buckets } = looked;
+    /// What would be done now. `made` are the bytes that were made in memory; `empty_buckets`: the data in buckets that go may
+    /// be deleted.
+    pub fn new(allowed: &Allowed<'_>, plan: &Plan, made: &[Vec<u8>], empty_buckets: bool) -> Self {
+        let Allowed { header, purpose, wanted, changes, journals } = allowed;
         let files = plan.files.iter().filter_map(|(path, facts)| {
             let (sha256, bytes) = facts.content.clone().ok()?;
             let path = fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path));
@@ -105,15 +85,16 @@ impl SavedPlan {
             command: purpose.command.clone(),
             requested: purpose.requested.clone(),
             fallback: purpose.fallback.clone(),
-            sequence: remembered.sequence,
+            sequence: wanted.remembered.sequence,
             code: String::new(),
-            only: scope.only.clone(),
-            adopt: scope.adopt.clone(),
+            only: wanted.scope.only.clone(),
+            adopt: wanted.scope.adopt.clone(),
             state: Some(place(&header.state)),
-            empty_buckets: *empty_buckets,
-            desired: built.desired.clone(),
-            later: built.later.clone(),
-            waiting: built.waiting.clone(),
+            empty_buckets,
+            devices: journals.devices().map(|devices| devices.ask(|state| state.sequence)),
+            desired: wanted.built.desired.clone(),
+            later: wanted.built.later.clone(),
+            waiting: wanted.built.waiting.clone(),
             files: files.chain(plans).collect(),
             made: made.iter().map(|bytes| BASE64_STANDARD.encode(bytes)).collect(),
             changes: Changes::clone(changes),
@@ -181,6 +162,22 @@ impl SavedPlan {
             ),
         ))
     }
+
+    /// The bytes that it carries: what is kept beside the journal, the files as they were, what was made in memory.
+    fn artefacts(&self, context: &Context) -> Result<Artefacts, Failure> {
+        let mut artefacts = kept::kept_artefacts(&context.global, &self.stack);
+        for (sha256, path, bytes) in &self.files {
+            let now = crate::plan::hash(path).map_err(|bad| stale(format!("{}: {bad}", path.display())))?;
+            if now.0 != *sha256 {
+                return Err(stale(format!("{} has changed", path.display())));
+            }
+            artefacts.add_file(sha256, path.clone(), *bytes);
+        }
+        for text in &self.made {
+            artefacts.add_bytes(BASE64_STANDARD.decode(text).map_err(|bad| stale(format!("it is damaged: {bad}")))?);
+        }
+        Ok(artefacts)
+    }
 }
 
 /// What the code of a saved plan is over.
@@ -224,110 +221,101 @@ pub fn has_schema(text: &str, start: &str) -> bool {
 ///
 /// # Errors
 /// When it is stale, and whatever a deploy may fail with.
-pub async fn apply(file: &str, run: &RunArgs, context: &Context) -> Result<u8, Failure> {
+pub async fn apply(file: &str, run: &RunArgs, with: &WithDevices, context: &Context) -> Result<u8, Failure> {
     let saved = SavedPlan::read(file)?;
     saved.need_place(context)?;
-    let run = &RunArgs { empty_buckets: saved.empty_buckets, ..run.clone() };
-    let connection = walk::connect(&context.session).await?;
-    let command = format!("deploy {file}");
-    let ledger = walk::open(context, &connection, &saved.stack, &command, RunPurpose::Deploy, false).await?;
-    let answer = match saved.whole(file, &ledger).await {
-        Ok(saved) => with_ledger(&saved, file, run, context, &connection, &ledger).await,
-        Err(lost) => Err(lost),
+    if with.devices && saved.devices.is_none() {
+        return Err(stale("it was made without --devices"));
+    }
+    let run = RunArgs { empty_buckets: saved.empty_buckets, ..run.clone() };
+    let worlds = Worlds::of_account(context).await?;
+    let worlds = if saved.devices.is_some() { worlds.and_devices(&with.access) } else { worlds };
+    let request = Request {
+        stack: saved.stack.clone(),
+        devices: saved.devices.and_then(|_| saved.desired.devices.clone()),
+        command: format!("deploy {file}"),
+        purpose: RunPurpose::Deploy,
+        run: &run,
+        plan: Some(file.to_owned()),
+        only_looks: run.dry_run,
+        emptying: full::SAVE_ANEW,
     };
-    walk::close(ledger, answer).await
+    walk::carry_out(&request, worlds, &mut Applying { saved, file }, context).await
 }
 
-async fn with_ledger(
-    saved: &SavedPlan,
-    file: &str,
-    run: &RunArgs,
-    context: &Context,
-    connection: &walk::Connection,
-    ledger: &Ledger,
-) -> Result<u8, Failure> {
-    let begun = Instant::now();
-    let remembered = ledger.remembered();
-    if remembered.sequence != saved.sequence {
-        return Err(stale(format!("the journal went on from entry {} to {}", saved.sequence, remembered.sequence)));
-    }
-    let mut artefacts = kept::kept_artefacts(&context.global, &saved.stack);
-    for (sha256, path, bytes) in &saved.files {
-        let now = crate::plan::hash(path).map_err(|bad| stale(format!("{}: {bad}", path.display())))?;
-        if now.0 != *sha256 {
-            return Err(stale(format!("{} has changed", path.display())));
+/// A saved plan on its way into the world.
+struct Applying<'a> {
+    saved: SavedPlan,
+    file: &'a str,
+}
+
+impl Verb for Applying<'_> {
+    async fn wants(&mut self, journals: &Journals, context: &Context) -> Result<Wanted, Failure> {
+        self.saved = self.saved.whole(self.file, journals.own()).await?;
+        let saved = &self.saved;
+        let remembered = journals.remembered();
+        need_sequence(saved.sequence, remembered.sequence)?;
+        if let (Some(then), Some(devices)) = (saved.devices, journals.devices()) {
+            need_sequence(then, devices.ask(|state| state.sequence))?;
         }
-        artefacts.add_file(sha256, path.clone(), *bytes);
+        let moves = saved.changes.moves.clone();
+        let scope =
+            Scope { only: saved.only.clone(), adopt: saved.adopt.clone(), moves: moves.clone(), ..Scope::default() };
+        let built = Built {
+            desired: saved.desired.clone(),
+            artefacts: saved.artefacts(context)?,
+            later: saved.later.clone(),
+            waiting: saved.waiting.clone(),
+            ..Built::default()
+        };
+        Ok(Wanted {
+            built,
+            remembered: remembered.moved(&moves),
+            scope,
+            command: Some(saved.command.clone()),
+            requested: saved.requested.clone(),
+            fallback: saved.fallback.clone(),
+            whole: saved.only.is_none(),
+            again: context.session.again.clone(),
+            ..Wanted::default()
+        })
     }
-    for text in &saved.made {
-        artefacts.add_bytes(BASE64_STANDARD.decode(text).map_err(|bad| stale(format!("it is damaged: {bad}")))?);
-    }
-    let providers = walk::with_artefacts(connection, artefacts);
-    let moves = saved.changes.moves.clone();
-    let remembered = remembered.moved(&moves);
-    let scope = Scope { only: saved.only.clone(), adopt: saved.adopt.clone(), moves, ..Scope::default() };
-    let covers = |address: &Address| scope.only.as_ref().is_none_or(|only| only.contains(address));
-    let (identity, observed) = connection.look(&saved.desired, &remembered, &providers, covers).await?;
-    if identity.account != saved.account {
-        return Err(stale(format!(
-            "it is for account {}, these credentials are of {}",
-            saved.account, identity.account
-        )));
-    }
-    let header = Header {
-        plan: Some(file.to_owned()),
-        ..walk::header(connection, &identity, &saved.stack, None, &context.global)
-    };
-    if header.endpoint != saved.endpoint {
-        let why = format!("it is for the endpoint {}, this run would use {}", saved.endpoint, header.endpoint);
-        return Err(stale(why));
-    }
-    let changes = walk::difference(&saved.desired, &remembered, &observed, &scope)?;
-    if let Some(address) = first_other(&saved.changes, &changes) {
-        return Err(stale(format!("{address} is not as it was")));
-    }
-    full::refuse(&changes, &providers, run, full::SAVE_ANEW, context).await?;
-    context.voice.header(&header);
-    let built = Built {
-        desired: saved.desired.clone(),
-        later: saved.later.clone(),
-        waiting: saved.waiting.clone(),
-        ..Built::default()
-    };
-    let asked = Asked {
-        changes: &changes,
-        built: &built,
-        header: &header,
-        only_looks: run.dry_run,
-        whole: saved.only.is_none(),
-        away: &[],
-    };
-    let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
-    let purpose = Purpose {
-        command: saved.command.clone(),
-        kind: RunPurpose::Deploy,
-        requested: saved.requested.clone(),
-        fallback: saved.fallback.clone(),
-    };
-    let session = &context.session;
-    let work = Run {
-        ledger,
-        providers: &providers,
-        listener: &terminal,
-        identity: &identity,
-        session,
-        options: run.options(),
-    };
-    if let Some(code) = asking::confirm(&asked, run, context)? {
-        if changes.is_empty() && !run.dry_run && purpose.is_news(&changes, &remembered) {
-            work.go(&changes, &purpose).await?;
+
+    fn seen(&mut self, _wanted: &mut Wanted, seen: &Seen, _context: &Context) -> Result<(), Failure> {
+        let (saved, header) = (&self.saved, &seen.header);
+        if !seen.left.is_empty() {
+            return Err(Failure::error(
+                "a saved plan is carried out as a whole, and a part of it cannot be reached now; nothing was done",
+                "run the same command again when it can be reached",
+            ));
         }
-        return Ok(code);
+        if header.account != saved.account {
+            return Err(stale(format!(
+                "it is for account {}, these credentials are of {}",
+                saved.account, header.account
+            )));
+        }
+        if header.endpoint != saved.endpoint {
+            let why = format!("it is for the endpoint {}, this run would use {}", saved.endpoint, header.endpoint);
+            return Err(stale(why));
+        }
+        Ok(())
     }
-    // The time that a person took to say yes is not the run's.
-    let begun = if run.yes { begun } else { Instant::now() };
-    let outcome = work.go(&changes, &purpose).await?;
-    Ok(asking::tell(&outcome, begun, &asked, context, &context.session.again))
+
+    fn differs(&mut self, changes: &mut Changes, _wanted: &Wanted, _context: &Context) -> Result<(), Failure> {
+        match first_other(&self.saved.changes, changes) {
+            Some(address) => Err(stale(format!("{address} is not as it was"))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Refuses a journal that went on.
+fn need_sequence(then: u64, now: u64) -> Result<(), Failure> {
+    if then == now {
+        return Ok(());
+    }
+    Err(stale(format!("the journal went on from entry {then} to {now}")))
 }
 
 /// The first address where what was saved and what would be done now are not the same.

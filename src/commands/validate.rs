@@ -6,7 +6,7 @@ use super::walk::{self, PlanArgs};
 use super::{Context, extended};
 use crate::desired::Built;
 use crate::exit::{self, Failure};
-use crate::plan::{Plan, Problem, Problems, Work};
+use crate::plan::{Plan, Problem, Problems};
 use crate::report::Located;
 use crate::{desired, report};
 
@@ -84,7 +84,7 @@ impl Graphs {
     /// # Errors
     /// Everything in the plan that cannot be, of the cloud and of the devices.
     fn of(plan: &Plan) -> Result<Self, Problems> {
-        let every: BTreeSet<String> = plan.steps.iter().map(|step| step.id.clone()).collect();
+        let every = walk::every_step(plan);
         let mut graphs = Self { cloud: Vec::new(), devices: None };
         let mut problems: Vec<Problem> = Vec::new();
         let mut note = |wrong: Problems| {
@@ -100,7 +100,7 @@ impl Graphs {
                 Err(wrong) => note(wrong),
             }
         }
-        match devices(plan) {
+        match walk::of_devices(plan) {
             Ok(built) => graphs.devices = built,
             Err(wrong) => note(wrong),
         }
@@ -110,42 +110,15 @@ impl Graphs {
 
     /// What the checks say, each once. Of the devices' graph only what stops `jetson`: the other rules are about AWS.
     fn findings(&self, plan: &Plan) -> Vec<Located> {
-        let stops = |finding: &Located| finding.is_error() || finding.rule == walk::MISSING_FILE;
-        let devices = self.devices.iter().flat_map(|built| walk::findings(plan, built)).filter(stops);
+        let of =
+            |built: &Built, other: Option<&Built>| walk::findings(plan, built, other.filter(|_| built.crosses(plan)));
+        let devices = self.devices.iter().flat_map(|built| of(built, self.cloud.last())).filter(walk::stops);
         let mut all = Vec::new();
-        for finding in self.cloud.iter().flat_map(|built| walk::findings(plan, built)).chain(devices) {
+        for finding in self.cloud.iter().flat_map(|built| of(built, self.devices.as_ref())).chain(devices) {
             if !all.contains(&finding) {
                 all.push(finding);
             }
         }
         all
-    }
-}
-
-/// The graph of a plan's devices, with those of its inventories; none when it has no devices. The artefacts may lie on another
-/// machine: they are not held against their sums here.
-fn devices(plan: &Plan) -> Result<Option<Built>, Problems> {
-    if !plan.steps.iter().any(|step| matches!(step.work, Work::Jetson(_) | Work::JetsonApp(_))) {
-        return Ok(None);
-    }
-    let mut whole = plan.clone();
-    for step in &mut whole.steps {
-        if let Work::Jetson(jetson) = &mut step.work {
-            jetson.artifacts = None;
-        }
-    }
-    let brought = whole.bring_devices(None, None);
-    for (step, said) in whole.steps.iter_mut().zip(&plan.steps) {
-        if let (Work::Jetson(jetson), Work::Jetson(said)) = (&mut step.work, &said.work) {
-            jetson.artifacts.clone_from(&said.artifacts);
-        }
-    }
-    match (brought, desired::jetson::build(&whole)) {
-        (Ok(()), built) => built.map(Some),
-        (Err(wrong), Ok(_)) => Err(wrong),
-        (Err(Problems(mut wrong)), Err(Problems(more))) => {
-            wrong.extend(more);
-            Err(Problems(wrong))
-        }
     }
 }

@@ -6,11 +6,15 @@ use console::Style;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::counted;
 use super::echo::Echo;
+use super::machines::names;
 use super::output::{put, put_json, say, say_open, styled};
 use crate::cli::Global;
 use crate::interrupts::Interrupts;
+use crate::resource::WorldIdentity;
 use crate::resource::sensitive::hide;
+use crate::resource::untrusted::line;
 use crate::session::Session;
 
 /// Version of every JSON document: it changes when a field changes its meaning or goes.
@@ -55,6 +59,23 @@ pub struct Header {
     pub endpoint: String,
     /// Where the journal lies.
     pub state: String,
+    /// The identity in each world of the run.
+    pub worlds: Vec<WorldIdentity>,
+}
+
+/// The line of a world in the header.
+fn place(world: &WorldIdentity, header: &Header) -> Option<String> {
+    match world {
+        WorldIdentity::Aws { account, .. } => {
+            Some(format!("account {account}  region {}  endpoint {}", header.region, header.endpoint))
+        }
+        WorldIdentity::Devices { hosts } => {
+            let all: Vec<String> = hosts.iter().cloned().collect();
+            Some(format!("{} over SSH: {}", counted(all.len(), "device"), line(&names(&all))))
+        }
+        WorldIdentity::Cluster { server } => Some(format!("Kubernetes cluster of {}", line(server))),
+        WorldIdentity::Other => None,
+    }
 }
 
 /// Asks for something that nobody must see; empty when there is no answer, or when a signal came instead.
@@ -104,12 +125,11 @@ impl Voice {
     pub fn header(&self, header: &Header) {
         let plan = header.plan.as_ref().map_or(String::new(), |plan| format!("  plan {plan}"));
         let stack = self.style(Style::new().bold()).apply_to(&header.stack).to_string();
-        let place = if header.account.is_empty() {
-            header.endpoint.clone()
-        } else {
-            format!("account {}  region {}  endpoint {}", header.account, header.region, header.endpoint)
-        };
-        let facts = format!("{place}  state {}", header.state);
+        let mut places: Vec<String> = header.worlds.iter().filter_map(|world| place(world, header)).collect();
+        if places.is_empty() {
+            places.push(header.endpoint.clone());
+        }
+        let facts = format!("{}  state {}", places.join("\n"), header.state);
         self.talk(&format!("{stack}{plan}\n{}", self.style(Style::new().dim()).apply_to(facts)));
     }
 
@@ -199,6 +219,30 @@ impl Voice {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_world_has_its_line() {
+        let header = Header {
+            stack: "s".to_owned(),
+            plan: None,
+            account: "123456789012".to_owned(),
+            caller: "arn:aws:iam::123456789012:user/me".to_owned(),
+            region: "us-east-1".to_owned(),
+            endpoint: "AWS".to_owned(),
+            state: "file:.akidb-edge".to_owned(),
+            worlds: Vec::new(),
+        };
+        let said = |world: WorldIdentity| place(&world, &header).unwrap_or_default();
+        let (account, caller) = (header.account.clone(), header.caller.clone());
+        assert_eq!(
+            said(WorldIdentity::Aws { account, caller }),
+            "account 123456789012  region us-east-1  endpoint AWS"
+        );
+        let hosts = (1..=3).map(|number| format!("jetson-0{number}")).collect();
+        assert_eq!(said(WorldIdentity::Devices { hosts }), "3 devices over SSH: jetson-01 … jetson-03");
+        let server = "jetson-01\u{1b}[2J".to_owned();
+        assert_eq!(said(WorldIdentity::Cluster { server }), "Kubernetes cluster of jetson-01\\u{1b}[2J");
+    }
 
     #[test]
     fn what_goes_wrong_after_the_outcome_is_in_its_document() {

@@ -636,6 +636,7 @@ pub fn began(revision: u64) -> Fact {
         requested: BTreeSet::new(),
         fallback: None,
         purpose: None,
+        worlds: Vec::new(),
     }
 }
 

@@ -10,10 +10,11 @@ use aws_types::sdk_config::RequestChecksumCalculation;
 
 use super::account::{ConnectionDescription, Endpoints, Service};
 use super::connect::Reached;
-use super::gate::{Gate, Permission};
+use super::gate::Gate;
 use super::pace::Pace;
 use super::repeats;
 use super::validation::CERTIFICATE_WAIT;
+use crate::provider::Permission;
 use crate::resource::{Class, Fault, words};
 
 /// CloudFront, Route 53, IAM and Lambda@Edge have their control plane here.

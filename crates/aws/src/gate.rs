@@ -10,8 +10,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
-/// Says whether a request may go out, or why not.
-pub type Permission = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
+use crate::provider::Permission;
 
 /// Asked before every request; open until it is told whom to ask.
 #[derive(Clone, Default)]

@@ -1,12 +1,13 @@
 //! All machines of a run: each is connected when it is first asked, once.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::OnceCell;
 
 use super::channel::{Channel, Reply, Upload};
 use super::connection::Access;
+use crate::provider::Permission;
 use crate::resource::host::HostSpec;
 use crate::resource::{Class, Fault};
 
@@ -21,13 +22,19 @@ struct Member {
 pub struct Fleet {
     access: Access,
     members: BTreeMap<String, Member>,
+    permission: OnceLock<Permission>,
 }
 
 impl Fleet {
     /// These machines, reached in this way. Nothing is connected yet.
     pub fn new(access: Access, hosts: impl IntoIterator<Item = HostSpec>) -> Arc<Self> {
         let member = |spec: HostSpec| (spec.name.clone(), Member { spec, channel: OnceCell::new() });
-        Arc::new(Self { access, members: hosts.into_iter().map(member).collect() })
+        Arc::new(Self { access, members: hosts.into_iter().map(member).collect(), permission: OnceLock::new() })
+    }
+
+    /// From now on this is asked before anything is sent to a machine. The first one stays: a run has one lease.
+    pub fn ask_first(&self, permission: Permission) {
+        drop(self.permission.set(permission));
     }
 
     /// The same machines, none connected yet: what was away is tried again.
@@ -66,7 +73,27 @@ impl Fleet {
             let words = format!("no machine of the plan is called {host:?}");
             return Err(Fault::new(Class::Internal, "ssh", "connect", "UnknownHost", words));
         };
+        if let Some(Err(why)) = self.permission.get().map(|permission| permission()) {
+            return Err(Fault::new(Class::Refused, "akidb-edge", "send", "LeaseLost", why)
+                .next("akidb-edge status --stack STACK shows what was done"));
+        }
         let open = || Channel::open(member.spec.clone(), self.access.clone());
         member.channel.get_or_init(open).await.as_ref().map_err(Clone::clone)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn nothing_is_sent_once_the_lease_is_lost() {
+        let host = serde_json::from_value(serde_json::json!({"name": "a", "address": "192.0.2.1"})).expect("a host");
+        let fleet = Fleet::new(Access::default(), [host]);
+        fleet.ask_first(Box::new(|| Err("it was taken away".to_owned())));
+        let refused = fleet.run("a", "true").await.expect_err("nothing is sent");
+        assert_eq!((refused.code.as_str(), refused.class), ("LeaseLost", Class::Refused));
+        fleet.ask_first(Box::new(|| Ok(())));
+        assert!(fleet.run("a", "true").await.is_err(), "the first one stays");
     }
 }

@@ -36,7 +36,8 @@ pub async fn refuse(changes: &Changes, providers: &Providers, run: &RunArgs, con
             seen_absent: false,
         };
         let provider = providers.of(Kind::Zone)?;
-        let staying = providers.patience.first_reading(async || provider.data(&subject, &going).await).await?;
+        let patience = providers.patience_of(Kind::Zone);
+        let staying = patience.first_reading(async || provider.data(&subject, &going).await).await?;
         held.extend(staying.map(|sets| format!("{} ({}): {sets}", found.id, change.address)));
     }
     if held.is_empty() {

@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 
-use super::AccessArgs;
 use crate::commands::Context;
-use crate::commands::walk::PlanArgs;
+use crate::commands::walk::{AccessArgs, PlanArgs};
 use crate::desired::jetson;
 use crate::exit::Failure;
 use crate::plan::{Plan, Work};

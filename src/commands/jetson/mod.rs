@@ -1,11 +1,10 @@
 //! `jetson`: devices over SSH, from bare to a GPU cluster and back. The same engine as for the cloud, in a journal of
 //! its own.
 
-mod access;
+mod aim;
 mod devices;
 mod doctor;
 mod drain;
-mod failures;
 mod kubeconfig;
 mod power;
 mod provision;
@@ -13,14 +12,13 @@ mod rollback;
 mod shutdown;
 mod status;
 mod uninstall;
-mod walk;
 
 use clap::Subcommand;
 
 use super::Context;
 use crate::exit::Failure;
 
-pub use access::AccessArgs;
+pub use devices::need_devices;
 
 /// Make devices a GPU cluster, look at them, take them down.
 #[derive(Debug, clap::Args)]

@@ -1,9 +1,9 @@
 //! `jetson power`: a power mode by name, or one that follows the load. Journalled: `jetson rollback` brings back what was.
 
+use super::aim::{Aim, Part};
 use super::devices::{Devices, DevicesArgs, choose};
-use super::walk::{self, Aim, Part};
 use crate::commands::Context;
-use crate::commands::walk::RunArgs;
+use crate::commands::walk::{self, RunArgs, Worlds};
 use crate::desired::jetson;
 use crate::exit::Failure;
 use crate::plan::{Plan, Work};
@@ -43,7 +43,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         ));
     }
     let command = format!("jetson power --mode {} --plan {}", args.mode, args.devices.plan_name());
-    let mut built = crate::commands::walk::devices(&plan, &context.voice)?;
+    let mut built = walk::devices(&plan, &context.voice)?;
     // Files that a provision would carry are not needed for this.
     built.missing.clear();
     let aim = Aim {
@@ -51,13 +51,12 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         command,
         purpose: RunPurpose::Power,
         built,
-        plan: Some(plan),
+        plan: Some(plan.file),
         hosts: args.host,
         part: Part::Power,
-        sequence: None,
-        fleet: Some(devices.fleet),
     };
-    walk::carry_out(aim, args.devices.access(), &args.run, context).await
+    let worlds = Worlds::of_devices(args.devices.access(), context).through(devices.fleet);
+    aim.carry_out(worlds, &args.run, context).await
 }
 
 /// Refuses a mode that a device does not have. What does not answer is told later, with the rest.

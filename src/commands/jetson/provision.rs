@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::AccessArgs;
+use super::aim::{Aim, Part};
 use super::devices::need_devices;
-use super::walk::{self, Aim, Part};
 use crate::commands::Context;
-use crate::commands::walk::{PlanArgs, RunArgs};
+use crate::commands::walk::{self, AccessArgs, PlanArgs, RunArgs, Worlds};
 use crate::desired::jetson;
 use crate::exit::Failure;
 use crate::plan::Work;
@@ -45,17 +44,15 @@ pub async fn run(args: Args, app: bool, context: &Context) -> Result<u8, Failure
     need_devices(&plan)?;
     let verb = if app { "deploy" } else { "provision" };
     let command = format!("jetson {verb} --plan {}", args.plan.plan.as_deref().unwrap_or_default());
-    let built = crate::commands::walk::devices(&plan, &context.voice)?;
+    let built = walk::devices(&plan, &context.voice)?;
     let aim = Aim {
         stack: jetson::stack(&plan),
         command,
         purpose: RunPurpose::Deploy,
         built,
-        plan: Some(plan),
+        plan: Some(plan.file),
         hosts: args.host,
         part: Part::Plan { app },
-        sequence: None,
-        fleet: None,
     };
-    walk::carry_out(aim, &args.access, &args.run, context).await
+    aim.carry_out(Worlds::of_devices(&args.access, context), &args.run, context).await
 }

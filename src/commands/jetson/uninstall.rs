@@ -1,8 +1,7 @@
 //! `jetson uninstall`: everything that was brought to the devices goes, agents first, the server last.
 
-use super::AccessArgs;
-use super::walk::{self, Aim, Part};
-use crate::commands::walk::{PlanArgs, RunArgs};
+use super::aim::{Aim, Part};
+use crate::commands::walk::{self, AccessArgs, PlanArgs, RunArgs, Worlds};
 use crate::commands::{Context, unknown};
 use crate::desired::{Built, jetson};
 use crate::exit::Failure;
@@ -53,7 +52,7 @@ impl WhichArgs {
 /// What failed, why, and the next step.
 pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let stack = args.which.name(context)?;
-    let store = crate::commands::walk::store(&context.global, &context.session, &stack, None).await?;
+    let store = walk::store(&context.global, &context.session, &stack, None).await?;
     // A wrong place of the state looks like devices that are clean already.
     if Ledger::read(store, &stack).await?.remembered().sequence == 0 {
         return Err(unknown::refusal(&stack, None, context));
@@ -66,8 +65,6 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         plan: None,
         hosts: args.host,
         part: Part::All,
-        sequence: None,
-        fleet: None,
     };
-    walk::carry_out(aim, &args.access, &args.run, context).await
+    aim.carry_out(Worlds::of_devices(&args.access, context), &args.run, context).await
 }

@@ -18,7 +18,7 @@ use crate::report;
 use crate::resource::records::earlier::{Earlier, before_change, keep};
 use crate::resource::{
     Action, Address, Attributes, Changes, Desired, Ending, Found, Kind, Observed, Origin, Owner, Record, Remembered,
-    Resource, RunPurpose, Standing, has_references, references, resolve,
+    Resource, RunPurpose, Standing, WorldIdentity, has_references, references, resolve,
 };
 
 /// What comes under which address.
@@ -338,6 +338,7 @@ async fn record(
         requested: after.requested.clone(),
         fallback: after.fallback.clone(),
         purpose: Some(RunPurpose::Import),
+        worlds: vec![WorldIdentity::Aws { account: identity.account.clone(), caller: identity.arn.clone() }],
     };
     ledger.record(began).await?;
     for address in pairs.keys() {

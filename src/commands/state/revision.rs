@@ -57,7 +57,7 @@ pub async fn record(
         fallback: before.fallback.clone(),
     };
     let account = before.account.clone().unwrap_or_default();
-    ledger.record(walk::began(before, &purpose, &context.session, &account)).await?;
+    ledger.record(walk::began(before, &purpose, &context.session, &account, &[])).await?;
     for fact in facts {
         ledger.record(fact).await?;
     }

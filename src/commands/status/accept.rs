@@ -165,7 +165,8 @@ async fn write(
         requested: seen.remembered.requested.clone(),
         fallback: seen.remembered.fallback.clone(),
     };
-    let began = walk::began(&seen.remembered, &purpose, &context.session, &seen.header.account);
+    let header = &seen.header;
+    let began = walk::began(&seen.remembered, &purpose, &context.session, &header.account, &header.worlds);
     ledger.record(began).await?;
     if !seen.moves.is_empty() {
         ledger.record(Fact::Moved(seen.moves.clone())).await?;

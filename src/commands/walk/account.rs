@@ -48,7 +48,7 @@ fn person(session: &Session) -> Person {
 }
 
 /// What is wrong on this machine is said without the service and operation that it has for programs.
-fn without_service(fault: Fault) -> Failure {
+pub fn without_service(fault: Fault) -> Failure {
     if fault.service == CONFIGURATION || fault.service == CREDENTIALS {
         Failure::error(fault.message.text(), fault.next_step.unwrap_or_default())
     } else {
@@ -67,7 +67,15 @@ impl Connection {
     /// # Errors
     /// Credentials missing, wrong or expired; endpoint unreachable.
     pub async fn identity(&self) -> Result<Identity, Failure> {
-        self.patience.first_reading(async || self.clients.identity().await).await.map_err(without_service)
+        self.caller().await.map_err(without_service)
+    }
+
+    /// Who we are, as the account says it.
+    ///
+    /// # Errors
+    /// Credentials missing, wrong or expired; endpoint unreachable.
+    pub async fn caller(&self) -> Result<Identity, Fault> {
+        self.patience.first_reading(async || self.clients.identity().await).await
     }
 
     /// Looks at the world and at who we are, at once.
@@ -116,15 +124,23 @@ impl Connection {
             None => reading.await,
         };
         observed.account.clone_from(&identity.account);
-        if let Some(known) = remembered.account.as_ref().filter(|known| **known != identity.account) {
-            return Err(Failure::refused(
-                format!(
-                    "the journal of {} belongs to account {known}, these credentials are of {}",
-                    desired.stack, identity.account
-                ),
-                "use the credentials of that account (AWS_PROFILE); another stack needs another name",
-            ));
-        }
+        need_account(desired, remembered, &identity)?;
         Ok((identity, observed))
     }
+}
+
+/// Refuses another account than that of the journal.
+///
+/// # Errors
+/// When it is another one.
+pub fn need_account(desired: &Desired, remembered: &Remembered, identity: &Identity) -> Result<(), Failure> {
+    let other = |known: &&String| !known.is_empty() && **known != identity.account;
+    let Some(known) = remembered.account.as_ref().filter(other) else { return Ok(()) };
+    Err(Failure::refused(
+        format!(
+            "the journal of {} belongs to account {known}, these credentials are of {}",
+            desired.stack, identity.account
+        ),
+        "use the credentials of that account (AWS_PROFILE); another stack needs another name",
+    ))
 }

@@ -127,7 +127,8 @@ pub async fn store(
     Ok(Arc::new(store.keeping(Duration::from_secs(global.journal_retention))))
 }
 
-/// The journal of a stack: under a lease for a run that changes something, else for reading.
+/// The journal of a stack: under a lease for a run that changes something, else for reading. What is sent to the account from
+/// then on is sent only while the lease is ours.
 ///
 /// # Errors
 /// When somebody else holds the lease, or the journal cannot be read.
@@ -139,13 +140,31 @@ pub async fn open(
     purpose: RunPurpose,
     only_looks: bool,
 ) -> Result<Ledger, Failure> {
-    let store = store(&context.global, &context.session, stack, Some(connection)).await?;
+    let ledger = ledger(context, Some(connection), stack, command, purpose, only_looks).await?;
+    if !only_looks {
+        let fence = ledger.fence();
+        connection.clients.ask_first(Box::new(move || fence.check()));
+    }
+    Ok(ledger)
+}
+
+/// The same, without a word about who may send what.
+///
+/// # Errors
+/// When somebody else holds the lease, or the journal cannot be read.
+pub async fn ledger(
+    context: &Context,
+    connection: Option<&Connection>,
+    stack: &str,
+    command: &str,
+    purpose: RunPurpose,
+    only_looks: bool,
+) -> Result<Ledger, Failure> {
+    let store = store(&context.global, &context.session, stack, connection).await?;
     if only_looks {
         return Ok(Ledger::read(store, stack).await?);
     }
     let ledger = write(context, store, stack, command, purpose).await?;
-    let fence = ledger.fence();
-    connection.clients.ask_first(Box::new(move || fence.check()));
     if let Some((format, backup)) = ledger.older() {
         let remark = format!(
             "the journal has format {format} and goes on in format {FORMAT}; as it is now, it is kept at {backup}"

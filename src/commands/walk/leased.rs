@@ -12,21 +12,25 @@ use crate::resource::RunPurpose;
 /// A store that does not answer must not hold up the end of the process for longer.
 const GIVING_BACK: Duration = Duration::from_secs(5);
 
-/// What must go back when a verb is given up before it changed anything.
+/// What must go back when a verb is given up before it changed anything: a lease for each journal that it was to write.
 #[derive(Default)]
-pub struct Held(Mutex<Option<(Arc<dyn Store>, Lease)>>, Mutex<Option<Arc<AtomicBool>>>);
+pub struct Held {
+    leases: Mutex<Vec<(Arc<dyn Store>, Lease)>>,
+    /// Of each journal that is open, whether something has been written.
+    begun: Mutex<Vec<Arc<AtomicBool>>>,
+}
 
 impl Held {
-    /// Whether a lease was asked for, and nothing has been written under it.
+    /// Whether nothing has been written under a lease.
     fn may_be_given_up(&self) -> bool {
-        let begun = self.1.lock().unwrap_or_else(PoisonError::into_inner);
-        begun.as_ref().is_none_or(|begun| !begun.load(Ordering::Acquire))
+        let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        begun.iter().all(|begun| !begun.load(Ordering::Acquire))
     }
 
-    /// Gives the lease back, if one was taken. One that is somebody else's meanwhile stays.
+    /// Gives the leases back that were taken. One that is somebody else's meanwhile stays.
     async fn give_back(&self) {
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some((store, lease)) = held {
+        let held = std::mem::take(&mut *self.leases.lock().unwrap_or_else(PoisonError::into_inner));
+        for (store, lease) in held {
             // A lease that cannot be given back ends by itself.
             let _ = tokio::time::timeout(GIVING_BACK, store.release(&lease)).await;
         }
@@ -48,9 +52,9 @@ pub async fn write(
     let lease = lease.lasting(Duration::from_secs(context.global.lease_ttl));
     context.session.interrupts.listen();
     let held = &context.held;
-    *held.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((Arc::clone(&store), lease.clone()));
+    held.leases.lock().unwrap_or_else(PoisonError::into_inner).push((Arc::clone(&store), lease.clone()));
     let ledger = Ledger::write(store, stack, lease).await?;
-    *held.1.lock().unwrap_or_else(PoisonError::into_inner) = Some(ledger.begun());
+    held.begun.lock().unwrap_or_else(PoisonError::into_inner).push(ledger.begun());
     Ok(ledger)
 }
 

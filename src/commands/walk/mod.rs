@@ -1,128 +1,46 @@
-//! The walk that the verbs share: plan, graph, ledger, look, difference, ask, do. Each verb takes the part that it needs.
+//! A run of a verb: in which worlds, over which journals, and its way from a plan to an exit code. Verbs say what they want; how a
+//! run goes is written here, once.
 
+mod access;
 mod account;
 mod arguments;
+mod graphs;
 mod journal;
+mod journals;
 mod leased;
+mod left_out;
+mod outside;
+mod pipeline;
+mod request;
 mod running;
+mod worlds;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Context;
 use crate::change::{self, Refusal, Scope};
-use crate::check::{self, Severity};
 use crate::cli::Global;
-use crate::desired::{self, Built};
+use crate::desired;
 use crate::exit::Failure;
 use crate::ledger::Ledger;
 use crate::plan::Plan;
 use crate::provider::Providers;
 use crate::provider::aws::{Identity, providers};
-use crate::report::{self, Header, Located, Voice};
-use crate::resource::{Address, Artefacts, Changes, Desired, Moves, Observed, Remembered};
+use crate::report::Header;
+use crate::resource::{Artefacts, Changes, Desired, Moves, Observed, Remembered};
 
+pub use access::AccessArgs;
 pub use account::{Connection, connect};
 pub use arguments::{EmptyArgs, PlanArgs, RunArgs};
+pub use graphs::{build, devices, every_step, findings, need_files, of_devices, stops, together};
 pub use journal::{close, directory, open, root, store};
+pub use journals::Journals;
 pub use leased::{Held, unless_interrupted, write};
+pub use left_out::{LeftOut, machine};
+pub use pipeline::carry_out;
+pub use request::{Allowed, Request, Seen, Verb, Wanted};
 pub use running::{Purpose, Run, began};
-
-/// The graph of a plan, as asked for.
-///
-/// # Errors
-/// When the plan names what is not there, or a check says no.
-pub fn build(plan: &Plan, requested: &BTreeSet<String>, voice: &Voice) -> Result<Built, Failure> {
-    let built = desired::build(plan, requested)?;
-    let findings = findings(plan, &built);
-    let errors = findings.iter().filter(|finding| finding.is_error()).count();
-    if errors > 0 {
-        voice.data(&report::findings_text(&findings));
-        let things = if errors == 1 { "1 setting".to_owned() } else { format!("{errors} settings") };
-        return Err(Failure::refused(
-            format!("AWS would refuse {things} of this plan; nothing was done"),
-            "correct what is named above",
-        ));
-    }
-    for finding in &findings {
-        voice.remark(&finding.line());
-    }
-    Ok(built)
-}
-
-/// The graph of a plan's devices.
-///
-/// # Errors
-/// When the plan names what is not there, or a check says no.
-pub fn devices(plan: &Plan, voice: &Voice) -> Result<Built, Failure> {
-    let built = desired::jetson::build(plan)?;
-    let findings = findings(plan, &built);
-    if findings.iter().any(Located::is_error) {
-        voice.data(&report::findings_text(&findings));
-        return Err(Failure::refused("the devices cannot be made so; nothing was done", "correct what is named above"));
-    }
-    // A file that is not there stops the run by itself, where it is needed.
-    for finding in findings.iter().filter(|finding| finding.rule != MISSING_FILE) {
-        voice.remark(&finding.line());
-    }
-    Ok(built)
-}
-
-/// What the checks say of a graph, each with its place in the plan.
-pub fn findings(plan: &Plan, built: &Built) -> Vec<Located> {
-    let place = |path: &str| {
-        let place = plan.place(path);
-        format!("{}:{}:{}", plan.file_of(path), place.line, place.column)
-    };
-    let setting = |address: &Address, path: &str| place(&built.origin(address, path));
-    let today = jiff::Zoned::now().date();
-    let mut all: Vec<Located> = check::all(&built.desired, today)
-        .into_iter()
-        .map(|finding| Located {
-            rule: finding.rule.to_owned(),
-            severity: if finding.severity == Severity::Error { "error" } else { "warning" },
-            at: setting(&finding.address, &finding.path),
-            also: finding
-                .also
-                .map(|also| format!("{} {} {}", setting(&also.address, &also.path), also.address, also.path)),
-            address: Some(finding.address),
-            path: finding.path,
-            problem: finding.problem,
-            aws_says: finding.aws_says,
-            instead: finding.instead,
-        })
-        .collect();
-    all.extend(built.missing.iter().map(|(path, origin, why)| Located {
-        rule: MISSING_FILE.to_owned(),
-        severity: "warning",
-        address: None,
-        at: place(origin),
-        also: None,
-        path: String::new(),
-        problem: format!("{path} cannot be read: {why}"),
-        aws_says: "nothing: deploy stops before the first call".to_owned(),
-        instead: THE_FILE.to_owned(),
-    }));
-    all
-}
-
-/// The rule that a file of the plan is not there.
-pub const MISSING_FILE: &str = "FI001-missing-file";
-
-/// What helps when a file of the plan is not there.
-const THE_FILE: &str =
-    "put the file there, or let the plan name where it lies (--var NAME=FOLDER sets a variable of the plan)";
-
-/// Refuses a run whose files are not there.
-///
-/// # Errors
-/// When the plan names files that cannot be read.
-pub fn need_files(built: &Built) -> Result<(), Failure> {
-    let Some((path, _, why)) = built.missing.first() else { return Ok(()) };
-    let more = built.missing.len() - 1;
-    let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
-    Err(Failure::refused(format!("the plan carries {path}, which cannot be read: {why}{more}"), THE_FILE))
-}
+pub use worlds::Worlds;
 
 /// Refuses a stack that lives on devices: there is nothing to ask AWS about, and `jetson` has a verb for it.
 ///
@@ -183,12 +101,18 @@ fn refused(refusals: &[Refusal]) -> Failure {
     if reading { Failure::error(problem, "") } else { Failure::refused(problem, "") }
 }
 
-/// The providers, with the bytes that the run carries.
+/// The providers of the account, with the bytes that the run carries.
 pub fn with_artefacts(connection: &Connection, artefacts: Artefacts) -> Providers {
     providers(&connection.clients, &Arc::new(artefacts)).patiently(connection.patience.clone())
 }
 
-/// What a person reads first: whom the tool talks to.
+/// Region for calls that name none, and the endpoints in use.
+fn place_of(connection: &Connection) -> (String, String) {
+    let endpoint = connection.description().map_or_else(|| "AWS".to_owned(), |described| described.endpoint);
+    (connection.region.clone(), endpoint)
+}
+
+/// What a person reads first of a verb that talks to the account alone: whom the tool talks to.
 pub fn header(
     connection: &Connection,
     identity: &Identity,
@@ -196,13 +120,15 @@ pub fn header(
     plan: Option<&Plan>,
     global: &Global,
 ) -> Header {
+    let (region, endpoint) = place_of(connection);
     Header {
         stack: stack.to_owned(),
         plan: plan.map(|plan| plan.file.clone()),
         account: identity.account.clone(),
         caller: identity.arn.clone(),
-        region: connection.region.clone(),
-        endpoint: connection.description().map_or_else(|| "AWS".to_owned(), |described| described.endpoint),
+        region,
+        endpoint,
         state: global.state.clone(),
+        worlds: vec![worlds::of_account(identity)],
     }
 }

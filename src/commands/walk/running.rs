@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::Journals;
 use crate::change::says_otherwise;
 use crate::execute::{self, Options, Work};
 use crate::exit::Failure;
 use crate::ledger::{Fact, Ledger, Subject};
 use crate::provider::Providers;
-use crate::provider::aws::Identity;
 use crate::resource::records::earlier::{before_change, keep};
 use crate::resource::{
-    ACCEPTED_EXTRAS, Action, Change, Changes, Ending, Kind, Listener, Outcome, Remembered, RunPurpose, resolve,
+    ACCEPTED_EXTRAS, Action, Address, Change, Changes, Ending, Kind, Listener, Outcome, Remembered, RunPurpose,
+    WorldIdentity, resolve,
 };
 use crate::session::Session;
 
@@ -31,46 +32,117 @@ pub struct Purpose {
 
 /// Everything that a run needs.
 pub struct Run<'a> {
-    /// The journal, open for writing.
-    pub ledger: &'a Ledger,
+    /// The journals, open for writing.
+    pub journals: &'a Journals,
     /// Who makes the changes.
     pub providers: &'a Providers,
     /// Who is told.
     pub listener: &'a dyn Listener,
-    /// Who we are.
-    pub identity: &'a Identity,
+    /// The number of the account, as far as it is known.
+    pub account: &'a str,
+    /// Whom the run talks to.
+    pub worlds: &'a [WorldIdentity],
     /// Surroundings.
     pub session: &'a Session,
     /// How.
     pub options: Options,
 }
 
+/// What a run does in one stack.
+struct Part<'a> {
+    ledger: &'a Ledger,
+    changes: Changes,
+    purpose: Purpose,
+    /// Whom it talks to there.
+    worlds: Vec<WorldIdentity>,
+}
+
 impl Run<'_> {
-    /// Does it, between the first and the last line of a revision.
+    /// Does it, between the first and the last line of a revision in the journal of each stack.
     ///
     /// # Errors
-    /// When the journal cannot be written.
+    /// When a journal cannot be written.
     pub async fn go(&self, changes: &Changes, purpose: &Purpose) -> Result<Outcome, Failure> {
-        let before = self.ledger.remembered();
-        self.ledger.record(began(&before, purpose, self.session, &self.identity.account)).await?;
-        if !changes.moves.is_empty() {
-            self.ledger.record(Fact::Moved(changes.moves.clone())).await?;
+        let parts = self.parts(changes, purpose);
+        for part in &parts {
+            part.begin(self.session).await?;
         }
-        for learned in learned(changes, &self.ledger.remembered()) {
+        let (own, stop) = (self.journals.own(), self.session.interrupts.stop());
+        let mut work = Work::new(changes, self.providers, own, self.listener, self.options, stop, self.account);
+        if let Some(devices) = self.journals.devices() {
+            work = work.beside(devices);
+        }
+        let outcome = execute::run(&work).await?;
+        for part in &parts {
+            part.end(&outcome).await?;
+        }
+        Ok(outcome)
+    }
+
+    /// What is done in each stack. A run over one stack has one part; one over both leaves a stack alone in which there is
+    /// nothing to do.
+    fn parts(&self, changes: &Changes, purpose: &Purpose) -> Vec<Part<'_>> {
+        let own = self.journals.own();
+        let Some(devices) = self.journals.devices() else {
+            let (changes, purpose, worlds) = (changes.clone(), purpose.clone(), self.worlds.to_vec());
+            return vec![Part { ledger: own, changes, purpose, worlds }];
+        };
+        let (account, machines): (Vec<_>, Vec<_>) =
+            self.worlds.iter().cloned().partition(|world| world.account().is_some());
+        let in_force = Purpose { requested: BTreeSet::new(), fallback: None, ..purpose.clone() };
+        let mut parts = Vec::new();
+        // An account that did not answer has no part in the run.
+        if !account.is_empty() {
+            let changes = changes.of_stack(own.stack());
+            parts.push(Part { ledger: own, changes, purpose: purpose.clone(), worlds: account });
+        }
+        let changes = changes.of_stack(devices.stack());
+        parts.push(Part { ledger: devices, changes, purpose: in_force, worlds: machines });
+        parts.retain(Part::is_news);
+        parts
+    }
+}
+
+impl Part<'_> {
+    fn is_news(&self) -> bool {
+        !self.changes.is_empty() || self.ledger.ask(|before| self.purpose.is_news(&self.changes, before))
+    }
+
+    async fn begin(&self, session: &Session) -> Result<(), Failure> {
+        let before = self.ledger.remembered();
+        let account = self.worlds.iter().find_map(WorldIdentity::account).unwrap_or_default();
+        self.ledger.record(began(&before, &self.purpose, session, account, &self.worlds)).await?;
+        if !self.changes.moves.is_empty() {
+            self.ledger.record(Fact::Moved(self.changes.moves.clone())).await?;
+        }
+        for learned in learned(&self.changes, &self.ledger.remembered()) {
             self.ledger.record(learned).await?;
         }
-        let stop = self.session.interrupts.stop();
-        let work =
-            Work::new(changes, self.providers, self.ledger, self.listener, self.options, stop, &self.identity.account);
-        let outcome = execute::run(&work).await?;
-        let ending = if outcome.is_complete() { Ending::Done } else { Ending::Partial };
-        self.ledger.record(Fact::RunEnded { ending, changes: outcome.done.len() as u64 }).await?;
-        Ok(outcome)
+        Ok(())
+    }
+
+    async fn end(&self, outcome: &Outcome) -> Result<(), Failure> {
+        let own = |address: &Address| {
+            let left = || self.changes.leftovers.iter().any(|left| left.address == *address);
+            self.changes.items.contains_key(address) || left()
+        };
+        let failed = outcome.failed.iter().any(|(address, _)| own(address));
+        let skipped = outcome.skipped.iter().any(|(address, _)| own(address));
+        let ending = if failed || skipped || outcome.stopped { Ending::Partial } else { Ending::Done };
+        let changes = outcome.done.iter().filter(|done| own(&done.address)).count() as u64;
+        self.ledger.record(Fact::RunEnded { ending, changes }).await?;
+        Ok(())
     }
 }
 
 /// The first line of the next revision.
-pub fn began(before: &Remembered, purpose: &Purpose, session: &Session, account: &str) -> Fact {
+pub fn began(
+    before: &Remembered,
+    purpose: &Purpose,
+    session: &Session,
+    account: &str,
+    worlds: &[WorldIdentity],
+) -> Fact {
     Fact::RunBegan {
         revision: before.revision() + 1,
         command: purpose.command.clone(),
@@ -81,15 +153,20 @@ pub fn began(before: &Remembered, purpose: &Purpose, session: &Session, account:
         requested: purpose.requested.clone(),
         fallback: purpose.fallback.clone(),
         purpose: Some(purpose.kind),
+        worlds: worlds.to_vec(),
     }
 }
 
 impl Purpose {
     /// Whether a run is worth a revision although it changes nothing in the world: what is in force changed, or what kept
-    /// resources make known, or their order.
+    /// resources make known, or their order. What a device reports changes by itself (a node is ready again): it is written
+    /// down with the next change.
     pub fn is_news(&self, changes: &Changes, before: &Remembered) -> bool {
         let in_force = self.requested != before.requested || self.fallback != before.fallback;
-        in_force || !learned(changes, before).is_empty()
+        let lasts = |change: &Change| !change.kind.on_a_machine() || has_new_place(change, before);
+        let learned = learned(changes, before);
+        let mut about = learned.iter().filter_map(|fact| changes.items.get(fact.address()?));
+        in_force || about.any(lasts)
     }
 }
 

@@ -51,7 +51,8 @@ pub fn diff(
     scope: &Scope,
 ) -> Result<Changes, Vec<Refusal>> {
     let view = View { desired, remembered, observed, scope, wanted: OnceCell::new() };
-    let mut changes = Changes { stack: desired.stack.clone(), ..Changes::default() };
+    let (stack, devices, outside) = (desired.stack.clone(), desired.devices.clone(), remembered.outside.clone());
+    let mut changes = Changes { stack, devices, outside, ..Changes::default() };
     let mut refused: Vec<Refusal> =
         observed.faults().filter(|(address, _)| scope.covers(address)).map(unreadable).collect();
     refused.extend(sets_wanted_twice(desired, &|spec| view.resolved(spec)));

@@ -9,6 +9,7 @@ pub mod jetson;
 mod models;
 mod record_groups;
 mod routing;
+mod together;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -18,7 +19,9 @@ use serde_json::Value;
 use crate::plan::{Plan, Problem, Problems, Step, Work};
 use crate::resource::records::RecordsSpec;
 use crate::resource::sensitive::{found_in, is_altered};
-use crate::resource::{Address, Artefacts, Desired, Kind, Resource, Source, link};
+use crate::resource::{Address, Artefacts, Desired, Kind, Resource, Source, World, link};
+
+pub use together::together;
 
 /// What a plan wants, with the bytes that it carries and what it cannot have yet.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +40,8 @@ pub struct Built {
     pub later: Vec<(String, String)>,
     /// Steps that wait to be asked for.
     pub waiting: Vec<String>,
+    /// What a step comes after in the plan's other graph (the cloud's or the devices'): its addresses there, by step.
+    pub beyond: BTreeMap<String, BTreeSet<Address>>,
 }
 
 impl Built {
@@ -86,7 +91,7 @@ pub fn build(plan: &Plan, requested: &BTreeSet<String>) -> Result<Built, Problem
     builder.name_sources();
     routing::cutovers(&mut builder);
     record_groups::order_groups(&mut builder);
-    builder.order_steps();
+    builder.order_steps(|_| true);
     builder.moved(false);
     let asked: BTreeSet<&str> = plan.in_force(requested).map(|step| step.id.as_str()).collect();
     builder.built.waiting =
@@ -211,15 +216,27 @@ impl Builder<'_> {
         }
     }
 
-    /// A step's own word for what comes after what: everything in it comes after everything in the steps that it needs.
-    fn order_steps(&mut self) {
+    /// A step's own word for what comes after what: everything in it comes after everything in the steps that it needs, as far
+    /// as `counts` accepts those.
+    fn order_steps(&mut self, counts: impl Fn(&Step) -> bool) {
+        let steps = &self.plan.steps;
         let direct: BTreeMap<&str, &BTreeSet<String>> =
-            self.plan.steps.iter().map(|step| (step.id.as_str(), &step.needs)).collect();
+            steps.iter().map(|step| (step.id.as_str(), &step.needs)).collect();
+        let counting: BTreeSet<&str> = steps.iter().filter(|step| counts(step)).map(|step| step.id.as_str()).collect();
         let mut before: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for resource in self.built.desired.resources.values_mut() {
-            let steps = before.entry(resource.step.clone()).or_insert_with_key(|step| steps_before(step, &direct));
+            let steps = before.entry(resource.step.clone()).or_insert_with_key(|step| {
+                let all = steps_before(step, &direct).into_iter();
+                all.filter(|step| counting.contains(step.as_str())).collect()
+            });
             resource.after.clone_from(steps);
         }
+    }
+
+    /// Devices come after steps of the cloud where the plan says so. Among themselves they go by what refers to what: one
+    /// device that is away holds up no other.
+    fn order_after_cloud(&mut self) {
+        self.order_steps(|step| step.work.world() == Some(World::Aws));
     }
 }
 

@@ -6,12 +6,12 @@ mod step;
 mod waits;
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::ledger::Ledger;
+use crate::ledger::{Fence, Ledger};
 use crate::provider::Providers;
 use crate::resource::{Address, Attributes, Changes, Event, Kind, Level, Listener, resolve};
 
@@ -35,14 +35,16 @@ pub struct Work<'a> {
     /// Who does it.
     pub providers: &'a Providers,
     /// Where it is written down.
-    pub ledger: &'a Ledger,
+    ledger: &'a Ledger,
+    /// The journals of other stacks that the run spans.
+    others: Vec<&'a Ledger>,
     /// Who is told.
     pub listener: &'a dyn Listener,
     /// How.
     pub options: Options,
     /// Becomes true when nothing new is to be begun.
     pub stop: watch::Receiver<bool>,
-    /// The account, for references to it.
+    /// The account, for references to it; empty when the run talks to none.
     pub account: &'a str,
     known: Known,
     /// What was known when the run began: what goes is named by it, whatever takes its place meanwhile.
@@ -63,12 +65,48 @@ impl<'a> Work<'a> {
     ) -> Self {
         let before = known_at_first(changes, ledger);
         let known = Known(Mutex::new(before.clone()));
-        Self { changes, providers, ledger, listener, options, stop, account, known, before, usual: ledger.usual_ms() }
+        let (others, usual) = (Vec::new(), ledger.usual_ms());
+        Self { changes, providers, ledger, others, listener, options, stop, account, known, before, usual }
+    }
+
+    /// The same run over another stack, too: what is done to its resources is written into its own journal.
+    #[must_use]
+    pub fn beside(mut self, other: &'a Ledger) -> Self {
+        for (address, record) in other.remembered().resources {
+            self.before.entry(address).or_insert(record.attributes);
+        }
+        self.known = Known(Mutex::new(self.before.clone()));
+        for (kind, ms) in other.usual_ms() {
+            self.usual.entry(kind).or_insert(ms);
+        }
+        self.others.push(other);
+        self
+    }
+
+    /// The stack that an address belongs to.
+    fn stack_of(&self, address: &Address) -> &'a str {
+        self.changes.stack_of(address)
+    }
+
+    /// The journal of the stack that an address belongs to.
+    fn journal(&self, address: &Address) -> &'a Ledger {
+        let stack = self.stack_of(address);
+        self.others.iter().copied().find(|other| other.stack() == stack).unwrap_or(self.ledger)
+    }
+
+    /// Whether the leases are still ours: one for each journal.
+    fn fences(&self) -> Vec<Arc<Fence>> {
+        std::iter::once(&self.ledger).chain(&self.others).map(|ledger| ledger.fence()).collect()
+    }
+
+    /// The account, for references to it; none while the run talks to none.
+    fn account(&self) -> Option<Value> {
+        (!self.account.is_empty()).then(|| self.account.into())
     }
 
     fn resolved(&self, spec: &Value) -> Value {
         resolve(spec, &|address, attribute| match address {
-            "" => (attribute == "account").then(|| self.account.into()),
+            "" => self.account().filter(|_| attribute == "account"),
             _ => self.known.attribute(address, attribute),
         })
     }
@@ -76,7 +114,7 @@ impl<'a> Work<'a> {
     /// The settings as they were meant when the run began.
     fn resolved_before(&self, spec: &Value) -> Value {
         resolve(spec, &|address, attribute| match address {
-            "" => (attribute == "account").then(|| self.account.into()),
+            "" => self.account().filter(|_| attribute == "account"),
             _ => self.before.get(&address.parse::<Address>().ok()?)?.get(attribute).cloned(),
         })
     }
@@ -94,11 +132,10 @@ impl<'a> Work<'a> {
 /// What the resources have made known so far.
 struct Known(Mutex<BTreeMap<Address, Attributes>>);
 
-/// What the journal and the look at the world know.
+/// What the journal and the look at the world know, and what resources beyond this run make known.
 fn known_at_first(changes: &Changes, ledger: &Ledger) -> BTreeMap<Address, Attributes> {
-    let remembered = ledger.remembered().resources;
-    let mut all: BTreeMap<Address, Attributes> =
-        remembered.into_iter().map(|(address, record)| (address, record.attributes)).collect();
+    let mut all = changes.outside.clone();
+    all.extend(ledger.remembered().resources.into_iter().map(|(address, record)| (address, record.attributes)));
     for change in changes.items.values() {
         if let Some(found) = &change.found {
             all.insert(change.address.clone(), found.attributes.clone());

@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 
 use futures::StreamExt;
-use futures::future::{FutureExt, LocalBoxFuture};
+use futures::future::{self, FutureExt, LocalBoxFuture};
 use futures::stream::FuturesUnordered;
 
 use super::Work;
 use super::step::{self, Ended};
 use super::waits::Waits;
-use crate::change::{Key, Part, order};
+use crate::change::{Key, Node, Part, order};
 use crate::ledger::LedgerError;
-use crate::resource::{Class, Done, Event, Fault, Leftover, Level, Outcome};
+use crate::resource::{Address, Class, Done, Event, Fault, Leftover, Level, Outcome, World};
 
 type Running<'a> = FuturesUnordered<LocalBoxFuture<'a, (Key, Level, Result<Ended, Problem>)>>;
 
@@ -41,10 +41,11 @@ impl From<LedgerError> for Problem {
 /// When the journal cannot be written: what was under way is finished, nothing more is begun. When the lease was lost,
 /// everything is dropped where it stands: somebody else may be at work.
 pub async fn run(work: &Work<'_>) -> Result<Outcome, LedgerError> {
-    let fence = work.ledger.fence();
+    let fences = work.fences();
+    let lost = future::select_all(fences.iter().map(|fence| Box::pin(fence.closed())));
     tokio::select! {
         biased;
-        why = fence.closed() => Err(LedgerError::LeaseLost(why)),
+        (why, ..) = lost => Err(LedgerError::LeaseLost(why)),
         outcome = all(work) => outcome,
     }
 }
@@ -109,13 +110,17 @@ impl<'w, 'a> Board<'w, 'a> {
     }
 
     fn begin(&mut self, running: &mut Running<'w>) {
-        // Who is nobody any more stays nobody: each further step would only be told the same.
-        let nobody = self.outcome.failed.iter().any(|(_, fault)| fault.class == Class::Credentials);
-        if self.outcome.stopped || self.broken.is_some() || nobody {
+        if self.outcome.stopped || self.broken.is_some() {
             return;
         }
+        let changes = self.work.changes;
+        let world = |address: &Address| changes.items.get(address).map(|change| change.kind.facts().world);
+        // Without valid credentials each further step of that world would fail in the same way.
+        let refused = self.outcome.failed.iter().filter(|(_, fault)| fault.class == Class::Credentials);
+        let closed: Vec<World> = refused.filter_map(|(address, _)| world(address)).collect();
+        let is_open = |node: &Node| world(&node.address).is_none_or(|world| !closed.contains(&world));
         while self.busy < self.work.options.at_once
-            && let Some(node) = self.waits.begin()
+            && let Some(node) = self.waits.begin_if(&is_open)
         {
             self.busy += 1;
             let key = (node.address.clone(), node.part);

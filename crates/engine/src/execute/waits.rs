@@ -57,11 +57,13 @@ impl Waits {
         Self { order, missing, members, on, behind, reached: BTreeMap::new(), open, ready }
     }
 
-    /// The next step that may begin; it counts as begun.
-    pub fn begin(&mut self) -> Option<Node> {
-        let at = self.ready.pop_first()?;
+    /// The next step that may begin and that `wanted` accepts; it counts as begun.
+    pub fn begin_if(&mut self, wanted: &dyn Fn(&Node) -> bool) -> Option<Node> {
+        let nodes = &self.order.nodes;
+        let at = self.ready.iter().copied().find(|at| nodes.get(*at).is_some_and(wanted))?;
+        self.ready.remove(&at);
         self.open.remove(&at);
-        self.order.nodes.get(at).cloned()
+        nodes.get(at).cloned()
     }
 
     /// A step has come so far.
@@ -161,17 +163,28 @@ mod tests {
         let barriers = BTreeMap::from([(Barrier::Made("a".to_owned()), BTreeSet::from([key("a1"), key("a2")]))]);
         let nodes = vec![node("a1", &[]), node("a2", &[]), node("b1", &["a"]), node("b2", &["a", "nothing"])];
         let mut waits = Waits::new(Order { nodes, barriers });
-        let begun: Vec<Key> = std::iter::from_fn(|| waits.begin()).map(|node| (node.address, node.part)).collect();
+        let begun: Vec<Key> =
+            std::iter::from_fn(|| waits.begin_if(&|_| true)).map(|node| (node.address, node.part)).collect();
         assert_eq!(begun, [key("a1"), key("a2")]);
         waits.reach(&key("a1"), Level::Usable);
         waits.reach(&key("a1"), Level::Propagated);
-        assert_eq!(waits.begin(), None, "it counts once");
+        assert_eq!(waits.begin_if(&|_| true), None, "it counts once");
         let open: Vec<Node> = waits.open().cloned().collect();
         assert_eq!(waits.culprit(&open[0]), Some(&key("a2").0));
         waits.reach(&key("a2"), Level::Accepted);
-        assert_eq!(waits.begin(), None);
+        assert_eq!(waits.begin_if(&|_| true), None);
         waits.reach(&key("a2"), Level::Usable);
-        let begun: Vec<Key> = std::iter::from_fn(|| waits.begin()).map(|node| (node.address, node.part)).collect();
+        let begun: Vec<Key> =
+            std::iter::from_fn(|| waits.begin_if(&|_| true)).map(|node| (node.address, node.part)).collect();
         assert_eq!(begun, [key("b1"), key("b2")]);
+    }
+
+    #[test]
+    fn what_is_not_wanted_now_stays_open() {
+        let mut waits = Waits::new(Order { nodes: vec![node("a", &[]), node("b", &[])], barriers: BTreeMap::new() });
+        let begun = waits.begin_if(&|node| node.address.name() == "b").map(|node| node.address);
+        assert_eq!(begun, Some(key("b").0));
+        assert_eq!(waits.begin_if(&|node| node.address.name() == "b"), None);
+        assert_eq!(waits.open().map(|node| node.address.name()).collect::<Vec<_>>(), ["a"]);
     }
 }

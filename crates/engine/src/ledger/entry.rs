@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::resource::{Action, Address, Attributes, Ending, Fault, Kind, Leftover, Level, Moves, Origin, RunPurpose};
+use crate::resource::{
+    Action, Address, Attributes, Ending, Fault, Kind, Leftover, Level, Moves, Origin, RunPurpose, WorldIdentity,
+};
 
 /// Version of the journal's format; a newer one is refused, an older one is upgraded as it is read.
 ///
@@ -76,7 +78,7 @@ pub enum Fact {
         command: String,
         /// user@host.
         by: String,
-        /// The account it talks to.
+        /// The account it talks to; empty when it talks to none.
         account: String,
         /// The stack; entries of earlier versions do not say it.
         #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -90,6 +92,9 @@ pub enum Fact {
         /// What it is for; entries of earlier versions do not say it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         purpose: Option<RunPurpose>,
+        /// Whom it talks to for the resources of this journal; entries of earlier versions do not say it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        worlds: Vec<WorldIdentity>,
     },
     /// Something that is only looked up was found: later runs know it without asking.
     Learned {

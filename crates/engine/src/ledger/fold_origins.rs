@@ -53,6 +53,7 @@ fn after(facts: Vec<Fact>) -> Remembered {
         requested: Default::default(),
         fallback: None,
         purpose: None,
+        worlds: Vec::new(),
     };
     let (run, at) = (uuid::Uuid::nil(), jiff::Timestamp::UNIX_EPOCH);
     let all = [began].into_iter().chain(facts).zip(1..);

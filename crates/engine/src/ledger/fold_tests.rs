@@ -30,6 +30,7 @@ fn run(revision: u64) -> Fact {
         requested: BTreeSet::from([format!("step {revision}")]),
         fallback: Some(format!("fallback {revision}")),
         purpose: Some(RunPurpose::Deploy),
+        worlds: Vec::new(),
     }
 }
 

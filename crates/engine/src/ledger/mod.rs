@@ -50,6 +50,7 @@ const LOOKING: Duration = Duration::from_secs(5);
 
 /// The journal of one stack: open for reading, or for writing under a lease.
 pub struct Ledger {
+    stack: String,
     store: Arc<dyn Store>,
     inner: Mutex<Inner>,
     /// Held while entries go to disk: who comes later finds its own already written.
@@ -122,6 +123,7 @@ impl Ledger {
         let written = state.sequence;
         let inner = Inner { base, usual, state, entries, pending: Vec::new(), written };
         Ok(Self {
+            stack: stack.to_owned(),
             store,
             inner: Mutex::new(inner),
             writing: tokio::sync::Mutex::default(),
@@ -138,6 +140,11 @@ impl Ledger {
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Name of its stack.
+    pub fn stack(&self) -> &str {
+        &self.stack
     }
 
     /// Where it lies.

@@ -82,7 +82,10 @@ async fn look(
         }
         open = later;
         let answers = stream::iter(ready)
-            .map(|question| ask(question, &desired.stack, providers, thorough))
+            .map(|question| {
+                let stack = desired.stack_of(&question.address);
+                ask(question, stack, providers, thorough)
+            })
             .buffer_unordered(AT_ONCE);
         seen.extend(answers.collect::<Vec<_>>().await);
     }
@@ -167,7 +170,10 @@ async fn ask(
         seen_absent: false,
     };
     let answer = match providers.of(question.kind) {
-        Ok(provider) => providers.patience.first_reading(async || provider.read(&subject).await).await,
+        Ok(provider) => {
+            let patience = providers.patience_of(question.kind);
+            patience.first_reading(async || provider.read(&subject).await).await
+        }
         Err(fault) => Err(fault),
     };
     (question.address, answer)
@@ -182,7 +188,8 @@ pub async fn unmanaged(
     let asking = providers.all().map(async |(kind, provider)| {
         let known = known_ids(remembered, kind);
         let search = Search { stack: &remembered.stack, regions, known: &known };
-        (kind, providers.patience.first_reading(async || provider.list_owned(&search).await).await)
+        let patience = providers.patience_of(kind);
+        (kind, patience.first_reading(async || provider.list_owned(&search).await).await)
     });
     let (mut all, mut faults) = (Vec::new(), Vec::new());
     for (kind, answer) in future::join_all(asking).await {

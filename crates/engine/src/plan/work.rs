@@ -9,6 +9,7 @@ use super::edge::EdgeFunctionStep;
 use super::jetson::{JetsonAppStep, JetsonStep};
 use super::models::{ModelsStep, PageStep};
 use super::routing::{CertificatesStep, CutoverStep, RoutingStep};
+use crate::resource::World;
 
 /// What a step wants.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -82,6 +83,22 @@ impl Work {
     /// How the settings of a kind of step are read; nothing when there is no such kind.
     pub fn reader(kind: &str) -> Option<Read> {
         KINDS.iter().find(|(known, _)| *known == kind).map(|(_, read)| *read)
+    }
+
+    /// Where its resources live; none for a step that wants none itself.
+    pub const fn world(&self) -> Option<World> {
+        match self {
+            Self::Models(_)
+            | Self::Page(_)
+            | Self::EdgeFunction(_)
+            | Self::Routing(_)
+            | Self::Certificates(_)
+            | Self::Cdn(_)
+            | Self::Cutover(_) => Some(World::Aws),
+            Self::Jetson(_) => Some(World::Device),
+            Self::JetsonApp(_) => Some(World::Cluster),
+            Self::Later(_) => None,
+        }
     }
 
     /// The area that its resources live in: what `deploy AREA` selects.

@@ -160,12 +160,17 @@ pub trait Provider: Send + Sync {
     }
 }
 
+/// Says whether something may be sent now, or why not: asked before every request of a run that holds a lease.
+pub type Permission = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
+
 /// The provider of each kind, and how patiently they are asked.
 #[derive(Clone, Default)]
 pub struct Providers {
     table: BTreeMap<Kind, Arc<dyn Provider>>,
     /// How long a service in trouble is tried.
-    pub patience: Patience,
+    patience: Patience,
+    /// The same for kinds of other worlds.
+    of_others: BTreeMap<Kind, Patience>,
 }
 
 impl Providers {
@@ -173,6 +178,21 @@ impl Providers {
     #[must_use]
     pub fn patiently(self, patience: Patience) -> Self {
         Self { patience, ..self }
+    }
+
+    /// The same with the providers of another world, which are asked with the patience of that world.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        let own = other.table.keys().map(|kind| (*kind, other.patience.clone()));
+        self.of_others.extend(own);
+        self.of_others.extend(other.of_others);
+        self.table.extend(other.table);
+        self
+    }
+
+    /// How long the service of a kind is tried when it is in trouble.
+    pub fn patience_of(&self, kind: Kind) -> &Patience {
+        self.of_others.get(&kind).unwrap_or(&self.patience)
     }
 
     /// Puts a provider in the table.

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Address, Found, Kind, Leftover, Moves, Origin, Record, Resource};
+use super::graph::owning_stack;
+use super::{Address, Attributes, Found, Kind, Leftover, Moves, Origin, Record, Resource};
 
 /// What is to be done with one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -142,6 +143,9 @@ pub struct Change {
 pub struct Changes {
     /// Name of the stack.
     pub stack: String,
+    /// The stack of the devices in it, when that is another one than `stack`: the run spans both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub devices: Option<String>,
     /// The changes by address; kept ones too, so that their attributes are known.
     pub items: BTreeMap<Address, Change>,
     /// Deletions left over from earlier runs.
@@ -149,9 +153,32 @@ pub struct Changes {
     /// Addresses that change while the things behind them stay.
     #[serde(default, skip_serializing_if = "Moves::is_empty")]
     pub moves: Moves,
+    /// What resources of a stack beyond this run make known, for references to them.
+    #[serde(skip)]
+    pub outside: BTreeMap<Address, Attributes>,
 }
 
 impl Changes {
+    /// The stack that an address belongs to: its journal knows it, and its marks name it.
+    pub fn stack_of(&self, address: &Address) -> &str {
+        owning_stack(&self.stack, self.devices.as_deref(), address)
+    }
+
+    /// What of it belongs to one stack.
+    #[must_use]
+    pub fn of_stack(&self, stack: &str) -> Self {
+        let own = |address: &Address| self.stack_of(address) == stack;
+        let items = self.items.iter().filter(|(address, _)| own(address));
+        Self {
+            stack: stack.to_owned(),
+            devices: None,
+            items: items.map(|(address, change)| (address.clone(), change.clone())).collect(),
+            leftovers: self.leftovers.iter().filter(|left| own(&left.address)).cloned().collect(),
+            moves: self.moves.leading_to(own),
+            outside: self.outside.clone(),
+        }
+    }
+
     /// Whether nothing is to be done.
     pub fn is_empty(&self) -> bool {
         self.leftovers.is_empty()
@@ -178,5 +205,46 @@ impl Changes {
         self.acting()
             .filter_map(|change| change.after.as_ref())
             .any(|resource| resource.needs.contains_key(&needed.address) || resource.after.contains(&needed.step))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Address {
+        text.parse().expect("an address")
+    }
+
+    #[test]
+    fn what_belongs_to_a_stack_is_told_by_the_address() {
+        let left = |address: &str, kind: Kind| Leftover {
+            address: at(address),
+            kind,
+            id: "x".to_owned(),
+            spec: Value::Null,
+            attributes: Attributes::new(),
+            reason: String::new(),
+            held_by: BTreeSet::new(),
+        };
+        let leftovers = vec![left("models.bucket.a", Kind::Bucket), left("jetson.file.a-x", Kind::File)];
+        let addresses = [("models.bucket.old", "models.bucket.a"), ("jetson.file.a-y", "jetson.file.a-x")];
+        let addresses = addresses.into_iter().map(|(from, to)| (at(from), at(to))).collect();
+        let moves = Moves { addresses, sets: Vec::new() };
+        let both = Changes {
+            stack: "s".to_owned(),
+            devices: Some("s-devices".to_owned()),
+            leftovers,
+            moves,
+            ..Changes::default()
+        };
+        for (stack, own) in [("s", "models.bucket.a"), ("s-devices", "jetson.file.a-x")] {
+            let part = both.of_stack(stack);
+            let left: Vec<&str> = part.leftovers.iter().map(|left| left.address.as_str()).collect();
+            let moved: Vec<&str> = part.moves.addresses.values().map(Address::as_str).collect();
+            assert_eq!((part.stack.as_str(), left, moved), (stack, vec![own], vec![own]));
+        }
+        let alone = Changes { devices: None, ..both };
+        assert_eq!(alone.of_stack("s").leftovers.len(), 2, "one stack has all of it");
     }
 }

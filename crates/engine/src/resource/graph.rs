@@ -82,6 +82,9 @@ impl Resource {
 pub struct Desired {
     /// Name of the stack.
     pub stack: String,
+    /// The stack of the devices in it, when that is another one than `stack`: the graph spans both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub devices: Option<String>,
     /// The resources by address.
     pub resources: BTreeMap<Address, Resource>,
     /// What the plan says has moved: former address to new one, for what cannot be recognized.
@@ -92,7 +95,12 @@ pub struct Desired {
 impl Desired {
     /// An empty graph.
     pub fn new(stack: &str) -> Self {
-        Self { stack: stack.to_owned(), resources: BTreeMap::new(), moved: BTreeMap::new() }
+        Self { stack: stack.to_owned(), ..Self::default() }
+    }
+
+    /// The stack that an address belongs to: its journal knows it, and its marks name it.
+    pub fn stack_of(&self, address: &Address) -> &str {
+        owning_stack(&self.stack, self.devices.as_deref(), address)
     }
 
     /// Adds a resource and returns its address.
@@ -132,6 +140,11 @@ impl Desired {
         }
         out
     }
+}
+
+/// Of a stack, and that of its devices when it is another one: the one that an address belongs to.
+pub(super) fn owning_stack<'s>(stack: &'s str, devices: Option<&'s str>, address: &Address) -> &'s str {
+    devices.filter(|_| address.is_of_devices()).unwrap_or(stack)
 }
 
 /// The resources among places.

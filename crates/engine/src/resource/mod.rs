@@ -23,6 +23,7 @@ mod outcome;
 mod purpose;
 mod reference;
 mod remembered;
+mod worlds;
 
 pub mod account;
 pub mod bucket;
@@ -79,3 +80,4 @@ pub(crate) use remembered::unite;
 pub use remembered::{Ending, Leftover, Origin, Record, Remembered, RunSummary, Standing};
 pub use untrusted::{Unfit, Untrusted};
 pub use words::{Sound, Wrong};
+pub use worlds::WorldIdentity;

@@ -49,6 +49,16 @@ impl Moves {
         self.addresses.is_empty() && self.sets.is_empty()
     }
 
+    /// Those that lead to addresses which `wanted` accepts.
+    #[must_use]
+    pub fn leading_to(&self, wanted: impl Fn(&Address) -> bool) -> Self {
+        let addresses = self.addresses.iter().filter(|(_, to)| wanted(to));
+        Self {
+            addresses: addresses.map(|(from, to)| (from.clone(), to.clone())).collect(),
+            sets: self.sets.iter().filter(|one| wanted(&one.to)).cloned().collect(),
+        }
+    }
+
     /// The addresses from which something came to `to`, with the record sets when it is not the whole of it.
     pub fn sources_of(&self, to: &Address) -> Vec<(&Address, Option<&BTreeSet<String>>)> {
         let whole = self.addresses.iter().filter(|(_, goal)| *goal == to).map(|(from, _)| (from, None));

@@ -200,12 +200,26 @@ pub struct Remembered {
     pub fallback: Option<String>,
     /// All runs, oldest first.
     pub runs: Vec<RunSummary>,
+    /// What resources of another stack make known, for references to them. Not a part of the state.
+    #[serde(skip)]
+    pub outside: BTreeMap<Address, Attributes>,
 }
 
 impl Remembered {
     /// Nothing is known of `stack`.
     pub fn empty(stack: &str) -> Self {
         Self { stack: stack.to_owned(), ..Self::default() }
+    }
+
+    /// The same with the resources of another stack: for a run that spans both. Revisions, account and what is in force stay
+    /// its own.
+    #[must_use]
+    pub fn joined(mut self, other: Self) -> Self {
+        self.resources.extend(other.resources);
+        self.leftovers.extend(other.leftovers);
+        self.generations.extend(other.generations);
+        self.refused.extend(other.refused);
+        self
     }
 
     /// Number of the last revision; 0 before the first run.
@@ -240,9 +254,10 @@ impl Remembered {
         desired
     }
 
-    /// The attribute of a remembered resource.
+    /// The attribute of a remembered resource, or of one of another stack.
     pub fn attribute(&self, address: &str, attribute: &str) -> Option<Value> {
         let address: Address = address.parse().ok()?;
-        self.resources.get(&address)?.attributes.get(attribute).cloned()
+        let own = self.resources.get(&address).map(|record| &record.attributes);
+        own.or_else(|| self.outside.get(&address))?.get(attribute).cloned()
     }
 }

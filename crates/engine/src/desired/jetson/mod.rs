@@ -66,6 +66,7 @@ pub fn build(plan: &Plan) -> Result<Built, Problems> {
         }
     }
     builder.name_sources();
+    builder.order_after_cloud();
     builder.moved(true);
     let mut problems = builder.problems;
     problems.sort_by(|one, other| one.order().cmp(&other.order()));

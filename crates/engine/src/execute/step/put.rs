@@ -33,7 +33,7 @@ struct Put<'a> {
 impl Put<'_> {
     fn subject<'s>(&'s self, id: Option<&'s str>) -> Subject<'s> {
         Subject {
-            stack: &self.work.changes.stack,
+            stack: self.work.stack_of(&self.resource.address),
             address: &self.resource.address,
             token: &self.token,
             spec: &self.spec,
@@ -68,7 +68,7 @@ pub async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
     // Read after setting aside: that makes room for the next generation.
     // What existed once and is gone took its references with it: a service refuses them for something new.
     let gone = action == Action::Create && !renewed && change.before.as_ref().is_some_and(|record| record.id.is_some());
-    let generation = work.ledger.ask(|state| state.generation(&change.address)) + u32::from(gone);
+    let generation = work.journal(&change.address).ask(|state| state.generation(&change.address)) + u32::from(gone);
     let noted = Noted {
         address: change.address.clone(),
         kind: change.kind,
@@ -85,11 +85,12 @@ pub async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
     let mut seen = Attributes::new();
     keep(&mut seen, &earlier);
     let intended = Noted { seen, ..noted.clone() };
-    work.ledger.record(Fact::Intended { action, subject: intended, id: id.clone() }).await?;
+    let journal = work.journal(&change.address);
+    journal.record(Fact::Intended { action, subject: intended, id: id.clone() }).await?;
     let token = if gone || renewed {
-        token(&work.changes.stack, &change.address, generation)
+        token(work.stack_of(&change.address), &change.address, generation)
     } else {
-        work.ledger.ask(|state| state.token(&change.address))
+        journal.ask(|state| state.token(&change.address))
     };
     let mut attributes = if renewed { Attributes::new() } else { work.known.of(&change.address) };
     keep(&mut attributes, &earlier);
@@ -118,13 +119,13 @@ pub async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
         attributes,
         took_ms,
     };
-    work.ledger.record(succeed(made.attributes.clone())).await?;
+    journal.record(succeed(made.attributes.clone())).await?;
     let mut attributes = made.attributes.clone();
     if work.options.wait > Level::Accepted || work.changes.is_needed(resource) {
         attributes.extend(settle(&put, &made.id, Level::Usable).await?);
     }
     if attributes != made.attributes {
-        work.ledger.record(succeed(attributes.clone())).await?;
+        journal.record(succeed(attributes.clone())).await?;
     }
     let notice = zone::delegation(&attributes).filter(|_| change.kind == Kind::Zone && action == Action::Create);
     work.known.learn(&change.address, attributes);
@@ -154,7 +155,8 @@ async fn origin_at_new_name(
     let provider = work.providers.of(change.kind)?.as_ref();
     let (spec, token, attributes) = (spec.clone(), String::new(), Attributes::new());
     let look = Put { work, provider, resource, spec, before: None, former: None, token, attributes };
-    let there = work.providers.patience.reading(async || provider.read(&look.subject(None)).await).await?;
+    let patience = work.providers.patience_of(change.kind);
+    let there = patience.reading(async || provider.read(&look.subject(None)).await).await?;
     let old = change.found.as_ref().map(|found| &found.id);
     let old = old.or(change.before.as_ref().and_then(|record| record.id.as_ref()));
     let imported = there.is_some_and(|there| there.says_imported() && Some(&there.id) != old);
@@ -163,7 +165,7 @@ async fn origin_at_new_name(
 
 /// Whether the journal cannot tell by itself how it came into the state.
 fn says_origin(work: &Work<'_>, change: &Change, action: Action) -> bool {
-    let known = work.ledger.ask(|state| state.resources.contains_key(&change.address));
+    let known = work.journal(&change.address).ask(|state| state.resources.contains_key(&change.address));
     let comes_back = action == Action::Create && change.origin != Origin::Made;
     action == Action::Adopt || comes_back || (action != Action::Create && !known)
 }
@@ -203,7 +205,8 @@ fn was_absent(change: &Change) -> bool {
 }
 
 async fn create(put: &Put<'_>, mut seen_absent: bool) -> Result<Made, Fault> {
-    let mut pauses = put.work.providers.patience.acting();
+    let patience = put.work.providers.patience_of(put.resource.kind);
+    let mut pauses = patience.acting();
     loop {
         let subject = Subject { seen_absent, ..put.subject(None) };
         seen_absent = false;
@@ -213,7 +216,7 @@ async fn create(put: &Put<'_>, mut seen_absent: bool) -> Result<Made, Fault> {
         };
         again(put.work, &put.resource.address, &mut pauses, fault).await?;
         // The call may have taken effect although its answer never came.
-        let found = put.work.providers.patience.reading(async || put.provider.read(&put.subject(None)).await).await?;
+        let found = patience.reading(async || put.provider.read(&put.subject(None)).await).await?;
         if let Some(found) = found.filter(|found| found.owner == Owner::Ours) {
             let fields = compare(put.resource.kind, &put.spec, None, &found.spec);
             if fields.is_empty() {
@@ -232,16 +235,17 @@ async fn create(put: &Put<'_>, mut seen_absent: bool) -> Result<Made, Fault> {
 async fn marked_again(put: &Put<'_>, found: &Found) -> Result<Made, Fault> {
     let path = put.resource.kind.facts().mark.filter(|path| path.starts_with("tags."));
     let Some(path) = path else { return Ok(Made { id: found.id.clone(), attributes: found.attributes.clone() }) };
-    let fields = [mark(&put.work.changes.stack, path)];
+    let fields = [mark(put.work.stack_of(&put.resource.address), path)];
     put.provider.update(&put.subject(Some(&found.id)), found, &fields).await
 }
 
 async fn update(put: &Put<'_>, found: &Found, change: &Change) -> Result<Made, Fault> {
-    let mut pauses = put.work.providers.patience.acting();
+    let patience = put.work.providers.patience_of(put.resource.kind);
+    let mut pauses = patience.acting();
     let before = change.before.as_ref().map(|record| put.work.resolved_before(&record.stated()));
     let mut now = found.clone();
     // References that were open when the difference was made are known by now: look again at what really differs.
-    let (stack, kind) = (&put.work.changes.stack, put.resource.kind);
+    let (stack, kind) = (put.work.stack_of(&put.resource.address), put.resource.kind);
     let mut fields = differing(stack, kind, &put.spec, before.as_ref(), &now);
     // A create that was never answered may have ended before the mark came on: it is written once more.
     let unanswered = change.action == Action::Adopt && change.before.as_ref().is_some_and(|record| record.id.is_none());
@@ -258,7 +262,7 @@ async fn update(put: &Put<'_>, found: &Found, change: &Change) -> Result<Made, F
         };
         again(put.work, &put.resource.address, &mut pauses, fault).await?;
         let look = async || put.provider.read(&put.subject(Some(&now.id))).await;
-        let read = put.work.providers.patience.reading(look).await?;
+        let read = patience.reading(look).await?;
         let Some(read) = read else {
             return Err(Fault::unexpected("akidb-edge", "update", "it went away while it was changed")
                 .next("run the same command again"));
@@ -274,7 +278,7 @@ async fn settle(put: &Put<'_>, id: &str, level: Level) -> Result<Attributes, Fau
     let mut told = String::new();
     loop {
         let look = async || put.provider.settled(&put.subject(Some(id)), level).await;
-        let look = put.work.providers.patience.reading(look).await?;
+        let look = put.work.providers.patience_of(put.resource.kind).reading(look).await?;
         let (state, pause) = match look {
             Settled::Ready(attributes) => return Ok(attributes),
             Settled::NotYet(state, pause) => (state, pause),
@@ -298,7 +302,7 @@ pub async fn come_to(work: &Work<'_>, address: &Address, id: &str, level: Level)
     let change = &work.changes.items[address];
     let Some(resource) = &change.after else { return Ok(Ended::nothing(address, id)) };
     let spec = work.resolved(&resource.spec);
-    let token = work.ledger.ask(|state| state.token(address));
+    let token = work.journal(address).ask(|state| state.token(address));
     let attributes = work.known.of(address);
     let provider = work.providers.of(change.kind)?.as_ref();
     let put = Put { work, provider, resource, spec, before: None, former: None, token, attributes };

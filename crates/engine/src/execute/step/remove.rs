@@ -12,7 +12,7 @@ use crate::resource::{Action, Address, Attributes, Change, Class, Event, Fault, 
 /// The old one leaves its address before the new one comes: whatever happens now, it will be deleted later.
 pub async fn set_aside(work: &Work<'_>, change: &Change) -> Result<(), Problem> {
     if let Some(old) = old_self(work, change) {
-        work.ledger.record(Fact::SetAside(old)).await?;
+        work.journal(&change.address).record(Fact::SetAside(old)).await?;
     }
     Ok(())
 }
@@ -47,14 +47,16 @@ fn leaning_on(work: &Work<'_>, address: &Address) -> BTreeSet<Address> {
 /// One of those that hold something, if it could not be deleted yet.
 pub fn holder(work: &Work<'_>, left: &Leftover) -> Option<Address> {
     let holds = |other: &&Leftover| left.held_by.contains(&other.address) && other.id != left.id;
-    work.ledger.ask(|state| state.leftovers.iter().find(holds).map(|other| other.address.clone()))
+    let journal = work.journal(&left.address);
+    journal.ask(|state| state.leftovers.iter().find(holds).map(|other| other.address.clone()))
 }
 
 /// Deletes or forgets what a change wants gone.
 pub async fn remove(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
     let begun = Instant::now();
+    let journal = work.journal(&change.address);
     if change.action == Action::Forget {
-        work.ledger.record(Fact::Forgotten { address: change.address.clone() }).await?;
+        journal.record(Fact::Forgotten { address: change.address.clone() }).await?;
         work.tell(finished(change, Action::Forget, "", millis(begun)));
         let done = Some((change.kind, Action::Forget, millis(begun)));
         return Ok(Ended { done, is_final: true, ..Ended::nothing(&change.address, "") });
@@ -75,7 +77,7 @@ pub async fn remove(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> 
             origin: None,
             seen: Attributes::new(),
         };
-        work.ledger.record(Fact::Intended { action: Action::Delete, subject, id: Some(old.id.clone()) }).await?;
+        journal.record(Fact::Intended { action: Action::Delete, subject, id: Some(old.id.clone()) }).await?;
     }
     let gone = match holder(work, &old) {
         Some(holder) if !set_aside => Gone::Deferred(format!("{holder} must go first")),
@@ -88,7 +90,7 @@ pub async fn remove(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> 
             } else {
                 Fact::Removed { address: old.address.clone(), id: old.id.clone() }
             };
-            work.ledger.record(fact).await?;
+            journal.record(fact).await?;
             work.tell(finished(change, Action::Delete, &old.id, millis(begun)));
             let done = Some((change.kind, Action::Delete, millis(begun)));
             Ok(Ended { done, is_final: true, ..Ended::nothing(&change.address, &old.id) })
@@ -104,16 +106,16 @@ fn finished(change: &Change, action: Action, id: &str, took_ms: u64) -> Event {
 async fn defer(work: &Work<'_>, mut left: Leftover, reason: String) -> Result<Ended, Problem> {
     left.reason.clone_from(&reason);
     let (address, id) = (left.address.clone(), left.id.clone());
-    work.ledger.record(Fact::SetAside(left)).await?;
+    work.journal(&address).record(Fact::SetAside(left)).await?;
     work.tell(Event::Deferred { address: address.clone(), reason: reason.clone() });
     // For this run it is over: what it leans on is put off behind it, not left out.
     Ok(Ended { deferred: Some(reason), is_final: true, ..Ended::nothing(&address, &id) })
 }
 
 async fn delete(work: &Work<'_>, old: &Leftover) -> Result<Gone, Fault> {
-    let provider = work.providers.of(old.kind)?;
+    let (provider, patience) = (work.providers.of(old.kind)?, work.providers.patience_of(old.kind));
     let subject = Subject {
-        stack: &work.changes.stack,
+        stack: work.stack_of(&old.address),
         address: &old.address,
         token: "",
         spec: &old.spec,
@@ -125,9 +127,9 @@ async fn delete(work: &Work<'_>, old: &Leftover) -> Result<Gone, Fault> {
         seen_absent: false,
     };
     if work.options.empty_buckets && old.kind.facts().holds_data {
-        work.providers.patience.reading(async || provider.empty(&subject).await).await?;
+        patience.reading(async || provider.empty(&subject).await).await?;
     }
-    let mut pauses = work.providers.patience.acting();
+    let mut pauses = patience.acting();
     loop {
         match provider.delete(&subject).await {
             Err(fault) if matches!(fault.class, Class::Retry | Class::Stale | Class::Unreachable) => {
@@ -142,14 +144,15 @@ async fn delete(work: &Work<'_>, old: &Leftover) -> Result<Gone, Fault> {
 pub async fn clear(work: &Work<'_>, left: &Leftover) -> Result<Ended, Problem> {
     let begun = Instant::now();
     let is_it = |record: &Record| record.kind == left.kind && record.id.as_deref() == Some(&left.id);
-    if work.ledger.ask(|state| state.resources.values().any(is_it)) {
+    let journal = work.journal(&left.address);
+    if journal.ask(|state| state.resources.values().any(is_it)) {
         // A later run took the very thing up again: it is nobody's leftover any more.
-        work.ledger.record(Fact::Cleared { address: left.address.clone(), id: left.id.clone() }).await?;
+        journal.record(Fact::Cleared { address: left.address.clone(), id: left.id.clone() }).await?;
         return Ok(Ended::nothing(&left.address, &left.id));
     }
     match delete(work, left).await {
         Ok(Gone::Gone) => {
-            work.ledger.record(Fact::Cleared { address: left.address.clone(), id: left.id.clone() }).await?;
+            journal.record(Fact::Cleared { address: left.address.clone(), id: left.id.clone() }).await?;
             let (address, id) = (left.address.clone(), left.id.clone());
             let (kind, took_ms) = (left.kind, millis(begun));
             work.tell(Event::Finished { address, kind, action: Action::Delete, id, took_ms });

@@ -1,0 +1,58 @@
+//! Whom a run talks to, world by world: its header says it, and so does the first line of its revision.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+/// One world of a run, with the identity that was reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "world", rename_all = "kebab-case")]
+pub enum WorldIdentity {
+    /// An AWS account.
+    Aws {
+        /// Its number, twelve digits.
+        account: String,
+        /// ARN of the caller.
+        caller: String,
+    },
+    /// Machines that are reached over SSH.
+    Devices {
+        /// Their names in the plan.
+        hosts: BTreeSet<String>,
+    },
+    /// A Kubernetes cluster.
+    Cluster {
+        /// The machine that runs its server, by its name in the plan.
+        server: String,
+    },
+    /// A world that only a newer version knows.
+    #[serde(other)]
+    Other,
+}
+
+impl WorldIdentity {
+    /// The number of the account; none in other worlds.
+    pub fn account(&self) -> Option<&str> {
+        match self {
+            Self::Aws { account, .. } => Some(account),
+            Self::Devices { .. } | Self::Cluster { .. } | Self::Other => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_newer_version_writes_is_read() {
+        let devices = json!({"world": "devices", "hosts": ["a", "b"]});
+        let read = |value: serde_json::Value| serde_json::from_value::<WorldIdentity>(value).ok();
+        let hosts = BTreeSet::from(["a".to_owned(), "b".to_owned()]);
+        assert_eq!(read(devices.clone()), Some(WorldIdentity::Devices { hosts: hosts.clone() }));
+        assert_eq!(serde_json::to_value(WorldIdentity::Devices { hosts }).ok(), Some(devices));
+        assert_eq!(read(json!({"world": "moon", "base": 1})), Some(WorldIdentity::Other));
+    }
+}

@@ -1,0 +1,170 @@
+//! What cannot be reached now: it and what needs it are left out, everything else goes on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::change::Scope;
+use crate::commands::Context;
+use crate::exit;
+use crate::resource::{Address, Desired, Fault, Observed, Remembered};
+
+/// What is left out of a run, and why.
+#[derive(Debug, Default)]
+pub struct LeftOut {
+    /// Why each machine cannot be used.
+    pub machines: BTreeMap<String, Fault>,
+    /// Why the account cannot be used.
+    pub account: Option<Fault>,
+    /// Their addresses, and the addresses that need them.
+    pub addresses: BTreeSet<Address>,
+}
+
+/// Finds the machines that could not be read, and everything that needs them or the account, when that could not be reached.
+pub fn left_out(desired: &Desired, remembered: &Remembered, observed: &Observed, account: Option<Fault>) -> LeftOut {
+    let mut left = LeftOut { account, ..LeftOut::default() };
+    for (address, fault) in observed.faults() {
+        if let Some(machine) = machine(desired, remembered, address) {
+            left.machines.entry(machine).or_insert_with(|| fault.clone());
+        }
+    }
+    for address in desired.resources.keys().chain(remembered.resources.keys()) {
+        let away = match machine(desired, remembered, address) {
+            Some(machine) => left.machines.contains_key(&machine),
+            None => left.account.is_some(),
+        };
+        if away {
+            left.addresses.insert(address.clone());
+        }
+    }
+    left.add_users(desired);
+    left
+}
+
+impl LeftOut {
+    /// Adds what needs something that is left out, until nothing more is found.
+    fn add_users(&mut self, desired: &Desired) {
+        loop {
+            let step = |address: &Address| desired.resources.get(address).map(|resource| resource.step.as_str());
+            let steps: BTreeSet<&str> = self.addresses.iter().filter_map(step).collect();
+            let needs = |address: &Address| self.addresses.contains(address) && !is_proof(address);
+            let more: Vec<Address> = desired
+                .resources
+                .values()
+                .filter(|resource| !self.addresses.contains(&resource.address))
+                .filter(|resource| {
+                    resource.needs.keys().any(needs) || resource.after.iter().any(|step| steps.contains(step.as_str()))
+                })
+                .map(|resource| resource.address.clone())
+                .collect();
+            if more.is_empty() {
+                return;
+            }
+            self.addresses.extend(more);
+        }
+    }
+
+    /// Whether everything could be reached.
+    pub fn is_empty(&self) -> bool {
+        self.machines.is_empty() && self.account.is_none()
+    }
+
+    /// The exit code of a run that would end with `code`.
+    pub fn code(&self, code: u8) -> u8 {
+        if self.is_empty() { code } else { exit::ERROR }
+    }
+
+    /// Takes it out of what a run works on.
+    pub fn narrow(&self, scope: &mut Scope, desired: &Desired, remembered: &Remembered) {
+        if self.addresses.is_empty() {
+            return;
+        }
+        let all = || desired.resources.keys().chain(remembered.resources.keys()).cloned().collect();
+        let only: BTreeSet<Address> = scope.only.take().unwrap_or_else(all);
+        scope.only = Some(only.difference(&self.addresses).cloned().collect());
+    }
+
+    /// Says of each what it is and what helps.
+    pub fn say(&self, context: &Context) {
+        for fault in self.machines.values() {
+            context.voice.remark(&format!("left out: {}{}", fault.message.text(), next(fault)));
+        }
+        if let Some(fault) = &self.account {
+            let words = format!("left out: the AWS account and what needs it: {fault}{}", next(fault));
+            context.voice.remark(&words);
+        }
+    }
+}
+
+fn next(fault: &Fault) -> String {
+    fault.next_step.as_ref().map_or_else(String::new, |next| format!("\n  next: {next}"))
+}
+
+/// What needs a proof goes on without that of a device which is away: it proves nothing about the others.
+fn is_proof(address: &Address) -> bool {
+    address.as_str().contains(".manifest.job-cuda-proof-")
+}
+
+/// The machine that an address is on; none for what is in the cloud.
+pub fn machine(desired: &Desired, remembered: &Remembered, address: &Address) -> Option<String> {
+    if !address.is_of_devices() {
+        return None;
+    }
+    let wanted = desired.resources.get(address).map(|resource| &resource.spec);
+    let spec = wanted.or_else(|| remembered.resources.get(address).map(|record| &record.spec))?;
+    spec.get("host").or_else(|| spec.get("name")).and_then(Value::as_str).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::resource::{Class, Kind, Resource};
+
+    fn at(text: &str) -> Address {
+        text.parse().expect("an address")
+    }
+
+    /// A bucket, a file on a device that names it, a file that does not, and a zone whose step comes after the devices.
+    fn both() -> Desired {
+        let mut desired = Desired::new("s");
+        desired.devices = Some("s-devices".to_owned());
+        let mut add = |address: &str, kind: Kind, spec: Value, step: &str, after: &str| {
+            let mut resource = Resource::new(at(address), kind, &spec).from_step(step, "");
+            resource.after = Some(after.to_owned()).into_iter().filter(|step| !step.is_empty()).collect();
+            desired.add(resource);
+        };
+        let text = |text: &str| json!({"host": "a", "path": "/x", "content": {"text": text}});
+        add("models.bucket.b", Kind::Bucket, json!({"name": "b"}), "buckets", "");
+        add("jetson.file.a-one", Kind::File, text("${models.bucket.b#name}"), "devices", "");
+        add("jetson.file.a-two", Kind::File, text("plain"), "devices", "");
+        add("routing.zone.main", Kind::Zone, json!({"name": "example.net"}), "zone", "devices");
+        desired
+    }
+
+    fn names(left: &LeftOut) -> Vec<&str> {
+        left.addresses.iter().map(Address::as_str).collect()
+    }
+
+    #[test]
+    fn an_account_that_is_away_takes_along_what_needs_it() {
+        let away = Fault::new(Class::Unreachable, "sts", "GetCallerIdentity", "DispatchFailure", "no route");
+        let left = left_out(&both(), &Remembered::default(), &Observed::default(), Some(away));
+        assert_eq!(names(&left), ["jetson.file.a-one", "models.bucket.b", "routing.zone.main"]);
+        assert_eq!((left.code(exit::DONE), left.machines.len()), (exit::ERROR, 0));
+    }
+
+    #[test]
+    fn a_machine_that_is_away_takes_along_the_steps_that_come_after_it() {
+        let away = Fault::new(Class::Away, "ssh", "connect", "Unreachable", "a cannot be reached");
+        let mut observed = Observed::default();
+        observed.seen.insert(at("jetson.file.a-two"), Err(away));
+        let left = left_out(&both(), &Remembered::default(), &observed, None);
+        assert_eq!(names(&left), ["jetson.file.a-one", "jetson.file.a-two", "routing.zone.main"]);
+        let mut scope = Scope::default();
+        left.narrow(&mut scope, &both(), &Remembered::default());
+        assert_eq!(scope.only, Some(BTreeSet::from([at("models.bucket.b")])));
+        assert!(LeftOut::default().is_empty() && LeftOut::default().code(exit::PENDING) == exit::PENDING);
+    }
+}

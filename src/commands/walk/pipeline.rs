@@ -1,0 +1,168 @@
+//! One run, from its journals to its exit code: the same for every verb that changes something.
+//!
+//! open the journals -> what the verb wants -> look at every world -> the difference -> what stands in its way -> show, ask ->
+//! do -> tell. A run that only looks stops before it does anything, and shows the very difference that it would use.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::left_out::machine;
+use super::{
+    Allowed, Journals, LeftOut, Purpose, Request, Run, RunArgs, Seen, Verb, Wanted, Worlds, difference, outside,
+};
+use crate::commands::asking::{self, Asked};
+use crate::commands::{Context, full};
+use crate::exit::Failure;
+use crate::provider::Providers;
+use crate::report::Terminal;
+use crate::resource::{Address, Changes, Outcome, RunPurpose};
+
+/// Carries out a run and gives its exit code.
+///
+/// # Errors
+/// What failed, why, and the next step.
+pub async fn carry_out(
+    request: &Request<'_>,
+    mut worlds: Worlds<'_>,
+    verb: &mut impl Verb,
+    context: &Context,
+) -> Result<u8, Failure> {
+    let journals = Journals::open(request, &mut worlds, context).await?;
+    let pipeline = Pipeline { request, journals: &journals, context };
+    let answer = pipeline.run(&mut worlds, verb).await;
+    journals.close(answer).await
+}
+
+/// A run under its leases.
+struct Pipeline<'a> {
+    request: &'a Request<'a>,
+    journals: &'a Journals,
+    context: &'a Context,
+}
+
+/// A difference with what it was made of.
+struct Planned {
+    wanted: Wanted,
+    seen: Seen,
+    providers: Providers,
+    changes: Changes,
+}
+
+impl Pipeline<'_> {
+    async fn run(&self, worlds: &mut Worlds<'_>, verb: &mut impl Verb) -> Result<u8, Failure> {
+        let begun = Instant::now();
+        let (request, context) = (self.request, self.context);
+        let Planned { wanted, seen, providers, changes } = self.plan(worlds, verb).await?;
+        let purpose = self.purpose(&wanted);
+        let header = &seen.header;
+        let allowed =
+            Allowed { header, purpose: &purpose, wanted: &wanted, changes: &changes, journals: self.journals };
+        verb.allowed(&allowed).await?;
+        let away: Vec<String> = seen.left.machines.keys().cloned().collect();
+        let asked = Asked {
+            changes: &changes,
+            built: &wanted.built,
+            header,
+            only_looks: request.only_looks,
+            whole: wanted.whole,
+            away: &away,
+            without_account: seen.left.account.is_some(),
+        };
+        let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
+        let work = Run {
+            journals: self.journals,
+            providers: &providers,
+            listener: &terminal,
+            account: &seen.account,
+            worlds: &header.worlds,
+            session: &context.session,
+            options: request.run.options(),
+        };
+        if let Some(code) = asking::confirm(&asked, request.run, context)? {
+            if self.is_news(&changes, &purpose, &wanted) {
+                work.go(&changes, &purpose).await?;
+            }
+            return Ok(seen.left.code(code));
+        }
+        // The time that a person took to say yes is not the run's.
+        let begun = if request.run.yes { begun } else { Instant::now() };
+        let outcome = work.go(&changes, &purpose).await?;
+        let code = asking::tell(&outcome, begun, &asked, context, &wanted.again);
+        if worlds.has_devices() {
+            say_how_each_went(&wanted, &outcome, &seen.left, context);
+        }
+        verb.ended(self.journals, context);
+        Ok(seen.left.code(code))
+    }
+
+    /// Looks at every world and makes the difference; nothing stands in its way.
+    async fn plan(&self, worlds: &mut Worlds<'_>, verb: &mut impl Verb) -> Result<Planned, Failure> {
+        let (request, context) = (self.request, self.context);
+        let mut wanted = verb.wants(self.journals, context).await?;
+        let outside = outside::read(&mut wanted, request, worlds, context).await?;
+        let artefacts = Arc::new(std::mem::take(&mut wanted.built.artefacts));
+        let providers = worlds.providers(&wanted, &artefacts)?;
+        let seen = worlds.look(request, &wanted, &providers).await?;
+        context.voice.header(&seen.header);
+        self.say_what_ends(&wanted);
+        seen.left.say(context);
+        verb.seen(&mut wanted, &seen, context)?;
+        let Wanted { built, remembered, scope, .. } = &mut wanted;
+        seen.left.narrow(scope, &built.desired, remembered);
+        let mut changes = difference(&built.desired, remembered, &seen.observed, scope)?;
+        verb.differs(&mut changes, &wanted, context)?;
+        outside.need(&changes, &wanted, request, context)?;
+        let run = RunArgs { dry_run: request.only_looks, ..request.run.clone() };
+        full::refuse(&changes, &providers, &run, request.emptying, context).await?;
+        Ok(Planned { wanted, seen, providers, changes })
+    }
+
+    fn purpose(&self, wanted: &Wanted) -> Purpose {
+        Purpose {
+            command: wanted.command.clone().unwrap_or_else(|| self.request.command.clone()),
+            kind: self.request.purpose,
+            requested: wanted.requested.clone(),
+            fallback: wanted.fallback.clone(),
+        }
+    }
+
+    /// A fallback stays in force until a run that puts none in force.
+    fn say_what_ends(&self, wanted: &Wanted) {
+        let ends = matches!(self.request.purpose, RunPurpose::Deploy | RunPurpose::Route) && wanted.fallback.is_none();
+        if let Some(fallback) = wanted.remembered.fallback.as_ref().filter(|_| ends) {
+            self.context.voice.remark(&format!("the fallback {fallback} is in force; this run ends it"));
+        }
+    }
+
+    /// Whether a run that changes nothing in the world is worth a revision: else the next rollback would meet the same state
+    /// again, or go by an order that the plan does not have any more. What is gone has no order.
+    fn is_news(&self, changes: &Changes, purpose: &Purpose, wanted: &Wanted) -> bool {
+        let writes = !self.request.only_looks && self.request.purpose != RunPurpose::Destroy;
+        writes && changes.is_empty() && purpose.is_news(changes, &wanted.remembered)
+    }
+}
+
+/// One line for each device.
+fn say_how_each_went(wanted: &Wanted, outcome: &Outcome, left: &LeftOut, context: &Context) {
+    let (desired, remembered) = (&wanted.built.desired, &wanted.remembered);
+    let on = |address: &Address| machine(desired, remembered, address);
+    let looked_at = |address: &&Address| wanted.scope.covers(address) || left.addresses.contains(*address);
+    let every = desired.resources.keys().chain(remembered.resources.keys()).filter(looked_at);
+    let mut names: BTreeSet<String> = every.filter_map(on).collect();
+    names.retain(|name| wanted.hosts.is_empty() || wanted.hosts.contains(name));
+    for name in names {
+        let here = |address: &Address| on(address).as_ref() == Some(&name);
+        let failed: Vec<_> = outcome.failed.iter().filter(|(address, _)| here(address)).collect();
+        let done = outcome.done.iter().filter(|done| here(&done.address)).count();
+        let skipped = outcome.skipped.iter().filter(|(address, _)| here(address)).count();
+        let line = match (left.machines.get(&name), failed.first()) {
+            (Some(fault), _) => format!("away: {}", fault.message.line()),
+            (_, Some((address, fault))) => format!("failed at {address}: {}", fault.message.line()),
+            _ if skipped > 0 => format!("{done} done, {skipped} left for a later run"),
+            _ if done == 0 => "as it was".to_owned(),
+            _ => format!("{done} done"),
+        };
+        context.voice.talk(&format!("{name}: {line}"));
+    }
+}

@@ -1,0 +1,104 @@
+//! What a verb puts into a run: what the run is, what it is to bring about, and what is said on the way.
+
+use std::collections::BTreeSet;
+
+use super::{Journals, LeftOut, Purpose, RunArgs};
+use crate::change::Scope;
+use crate::commands::Context;
+use crate::desired::Built;
+use crate::exit::Failure;
+use crate::report::Header;
+use crate::resource::{Changes, Observed, Remembered, RunPurpose};
+
+/// What a run is, before its journal is open.
+pub struct Request<'a> {
+    /// Name of the stack whose journal it writes.
+    pub stack: String,
+    /// The stack of the plan's devices, when the run spans both.
+    pub devices: Option<String>,
+    /// The verb with its main arguments.
+    pub command: String,
+    /// What it is for.
+    pub purpose: RunPurpose,
+    /// How it is to go.
+    pub run: &'a RunArgs,
+    /// The file of the plan.
+    pub plan: Option<String>,
+    /// Nothing is done, whatever differs.
+    pub only_looks: bool,
+    /// What to do about a bucket that holds data and is to go.
+    pub emptying: &'static str,
+}
+
+/// What a run is to bring about.
+#[derive(Default)]
+pub struct Wanted {
+    /// The graph and what is not in it.
+    pub built: Built,
+    /// The state as the graph addresses it.
+    pub remembered: Remembered,
+    /// What the run works on.
+    pub scope: Scope,
+    /// What the journal calls the run, when that is not the command that was typed.
+    pub command: Option<String>,
+    /// Steps that are asked for by name, all of them.
+    pub requested: BTreeSet<String>,
+    /// The fallback in force.
+    pub fallback: Option<String>,
+    /// It is about the whole plan, not a part of it.
+    pub whole: bool,
+    /// Only these devices were named; all when empty.
+    pub hosts: Vec<String>,
+    /// The command that goes on from where the run stops.
+    pub again: String,
+}
+
+/// What the run sees of the world.
+pub struct Seen {
+    /// Whom it talks to.
+    pub header: Header,
+    /// What is there.
+    pub observed: Observed,
+    /// What cannot be reached.
+    pub left: LeftOut,
+    /// The number of the account, as far as it is known.
+    pub account: String,
+}
+
+/// A difference that nothing stands in the way of.
+pub struct Allowed<'a> {
+    /// Whom the run talks to.
+    pub header: &'a Header,
+    /// What it is called, and what it puts in force.
+    pub purpose: &'a Purpose,
+    /// What is wanted.
+    pub wanted: &'a Wanted,
+    /// The difference.
+    pub changes: &'a Changes,
+    /// The journals.
+    pub journals: &'a Journals,
+}
+
+/// A verb in a run. The pipeline asks it in this order.
+pub trait Verb {
+    /// What the run is to bring about, now that the journals are open.
+    async fn wants(&mut self, journals: &Journals, context: &Context) -> Result<Wanted, Failure>;
+
+    /// The world was looked at, and the header is printed.
+    fn seen(&mut self, _wanted: &mut Wanted, _seen: &Seen, _context: &Context) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// The difference is made.
+    fn differs(&mut self, _changes: &mut Changes, _wanted: &Wanted, _context: &Context) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Nothing stands in its way; it is shown and asked about next.
+    async fn allowed(&mut self, _allowed: &Allowed<'_>) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// The run ended.
+    fn ended(&mut self, _journals: &Journals, _context: &Context) {}
+}

@@ -1,0 +1,209 @@
+//! The worlds of a run: an AWS account, devices over SSH and the clusters on them. Each has a connection, an identity, a retry
+//! policy, and a rule for when it cannot be reached.
+//!
+//! | world | when it cannot be reached |
+//! |---|---|
+//! | AWS account | in a run over the account alone, the run ends. Beside devices, its resources and what needs them are left out |
+//! | a device, a cluster on it | its resources and what needs them are left out |
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::account::{need_account, without_service};
+use super::left_out::{left_out, machine};
+use super::{AccessArgs, Connection, Request, Seen, Wanted, connect, place_of};
+use crate::commands::Context;
+use crate::exit::Failure;
+use crate::ledger::Fence;
+use crate::observe;
+use crate::provider::aws::{self, Identity};
+use crate::provider::device::{self, Fleet};
+use crate::provider::patience::NO_ANSWER;
+use crate::provider::{Permission, Providers};
+use crate::report::Header;
+use crate::resource::{Address, Artefacts, Class, Fault, Observed, World, WorldIdentity};
+
+/// The worlds that a run may need. Devices are connected when the first of them is asked.
+pub struct Worlds<'a> {
+    context: &'a Context,
+    account: Option<Connection>,
+    devices: Option<Devices<'a>>,
+    /// Whether the leases of the run are still ours.
+    fences: Vec<Arc<Fence>>,
+}
+
+/// How devices are reached, and the way to them once it is known which they are.
+struct Devices<'a> {
+    access: &'a AccessArgs,
+    fleet: Option<Arc<Fleet>>,
+}
+
+/// The caller, what was seen, and why the account could not be reached.
+type Reading = (Option<Identity>, Observed, Option<Fault>);
+
+impl<'a> Worlds<'a> {
+    /// An AWS account: the configuration of the AWS CLI is read, nothing is sent.
+    ///
+    /// # Errors
+    /// When a setting cannot be used, or no region is configured.
+    pub async fn of_account(context: &'a Context) -> Result<Self, Failure> {
+        let account = Some(connect(&context.session).await?);
+        Ok(Self { context, account, devices: None, fences: Vec::new() })
+    }
+
+    /// Devices alone.
+    pub const fn of_devices(access: &'a AccessArgs, context: &'a Context) -> Self {
+        Self { context, account: None, devices: Some(Devices { access, fleet: None }), fences: Vec::new() }
+    }
+
+    /// Devices alone, to which there is a way already.
+    #[must_use]
+    pub fn through(self, fleet: Arc<Fleet>) -> Self {
+        let devices = self.devices.map(|devices| Devices { fleet: Some(fleet), ..devices });
+        Self { devices, ..self }
+    }
+
+    /// The same with devices.
+    #[must_use]
+    pub fn and_devices(self, access: &'a AccessArgs) -> Self {
+        Self { devices: Some(Devices { access, fleet: None }), ..self }
+    }
+
+    /// The account, when it is one of them.
+    pub const fn account(&self) -> Option<&Connection> {
+        self.account.as_ref()
+    }
+
+    /// Whether devices are among them.
+    pub const fn has_devices(&self) -> bool {
+        self.devices.is_some()
+    }
+
+    /// From now on nothing is sent anywhere once one of these leases is lost.
+    pub fn ask_first(&mut self, fences: Vec<Arc<Fence>>) {
+        self.fences = fences;
+        if let Some(connection) = &self.account {
+            connection.clients.ask_first(permission(&self.fences));
+        }
+    }
+
+    /// The providers of all of them, each with the patience of its world.
+    ///
+    /// # Errors
+    /// When the password for devices cannot be read.
+    pub fn providers(&mut self, wanted: &Wanted, artefacts: &Arc<Artefacts>) -> Result<Providers, Failure> {
+        let mut all = self.account.as_ref().map_or_else(Providers::default, |connection| {
+            aws::providers(&connection.clients, artefacts).patiently(connection.patience.clone())
+        });
+        if let Some(devices) = &mut self.devices {
+            let fleet = match &devices.fleet {
+                Some(fleet) => Arc::clone(fleet),
+                None => devices.access.fleet(&wanted.built.desired, &wanted.remembered, self.context)?,
+            };
+            if !self.fences.is_empty() {
+                fleet.ask_first(permission(&self.fences));
+            }
+            let patience = self.context.session.patience.clone();
+            all = all.and(device::providers(&fleet, artefacts).patiently(patience));
+            devices.fleet = Some(fleet);
+        }
+        Ok(all)
+    }
+
+    /// Looks at everything that the run works on, and asks the account who is calling.
+    ///
+    /// # Errors
+    /// When the account does not answer and nothing else is to be looked at, or it is another one than the journal says.
+    pub async fn look(&self, request: &Request<'_>, wanted: &Wanted, providers: &Providers) -> Result<Seen, Failure> {
+        let (identity, mut observed, away) = self.read(wanted, providers).await?;
+        let (desired, remembered) = (&wanted.built.desired, &wanted.remembered);
+        let left =
+            if self.has_devices() { left_out(desired, remembered, &observed, away) } else { super::LeftOut::default() };
+        let header = self.header(request, wanted, identity.as_ref());
+        let account = identity.map(|identity| identity.account).or_else(|| remembered.account.clone());
+        let account = account.unwrap_or_default();
+        // A reference to the account of a stack beyond this run is known, too.
+        observed.account.clone_from(&account);
+        Ok(Seen { header, observed, left, account })
+    }
+
+    async fn read(&self, wanted: &Wanted, providers: &Providers) -> Result<Reading, Failure> {
+        let (desired, remembered) = (&wanted.built.desired, &wanted.remembered);
+        let covers = |address: &Address| wanted.scope.covers(address);
+        let Some(connection) = &self.account else {
+            return Ok((None, observe::read(desired, remembered, providers, covers).await, None));
+        };
+        if !self.has_devices() {
+            let (identity, observed) = connection.look(desired, remembered, providers, covers).await?;
+            return Ok((Some(identity), observed, None));
+        }
+        match connection.caller().await {
+            Ok(identity) => {
+                need_account(desired, remembered, &identity)?;
+                let observed = observe::read(desired, remembered, providers, covers).await;
+                Ok((Some(identity), observed, None))
+            }
+            Err(fault) if is_away(&fault) => {
+                let on_devices = |address: &Address| covers(address) && address.is_of_devices();
+                Ok((None, observe::read(desired, remembered, providers, on_devices).await, Some(fault)))
+            }
+            Err(fault) => Err(without_service(fault)),
+        }
+    }
+
+    fn header(&self, request: &Request<'_>, wanted: &Wanted, identity: Option<&Identity>) -> Header {
+        let session = &self.context.session;
+        let caller = || format!("{}@{}", session.user, session.host);
+        let account = identity.map(|identity| identity.account.clone());
+        let mut worlds: Vec<WorldIdentity> = identity.into_iter().map(of_account).collect();
+        if self.has_devices() {
+            worlds.extend(of_devices(wanted));
+        }
+        let place = self.account.as_ref().map(place_of);
+        let (region, endpoint) = place.unwrap_or_else(|| (String::new(), "devices over SSH".to_owned()));
+        Header {
+            stack: request.stack.clone(),
+            plan: request.plan.clone(),
+            account: account.unwrap_or_default(),
+            caller: identity.map_or_else(caller, |identity| identity.arn.clone()),
+            region,
+            endpoint,
+            state: self.context.global.state.clone(),
+            worlds,
+        }
+    }
+}
+
+/// Open as long as all of these leases are ours.
+fn permission(fences: &[Arc<Fence>]) -> Permission {
+    let fences = fences.to_vec();
+    Box::new(move || fences.iter().try_for_each(|fence| fence.check()))
+}
+
+/// Whether a fault means that a service cannot be reached, and not that it refused.
+fn is_away(fault: &Fault) -> bool {
+    matches!(fault.class, Class::Unreachable | Class::Away) || fault.code == NO_ANSWER
+}
+
+/// The account that answered.
+pub fn of_account(identity: &Identity) -> WorldIdentity {
+    WorldIdentity::Aws { account: identity.account.clone(), caller: identity.arn.clone() }
+}
+
+/// The machines that a run works on, and the clusters on them.
+fn of_devices(wanted: &Wanted) -> Vec<WorldIdentity> {
+    let (desired, remembered) = (&wanted.built.desired, &wanted.remembered);
+    let (mut hosts, mut servers) = (BTreeSet::new(), BTreeSet::new());
+    let all: BTreeSet<&Address> = desired.resources.keys().chain(remembered.resources.keys()).collect();
+    for address in all.into_iter().filter(|address| wanted.scope.covers(address)) {
+        let Some(host) = machine(desired, remembered, address) else { continue };
+        let kind = desired.resources.get(address).map(|resource| resource.kind);
+        let kind = kind.or_else(|| remembered.resources.get(address).map(|record| record.kind));
+        if kind.is_some_and(|kind| kind.facts().world == World::Cluster) {
+            servers.insert(host.clone());
+        }
+        hosts.insert(host);
+    }
+    let devices = (!hosts.is_empty()).then_some(WorldIdentity::Devices { hosts });
+    devices.into_iter().chain(servers.into_iter().map(|server| WorldIdentity::Cluster { server })).collect()
+}
