@@ -110,8 +110,6 @@ const MANY_KINDS: &[(&str, &str)] = &[
     ("export/cloudformation/mod.rs", "the words of CloudFormation for each kind, which only this room knows"),
     ("export/terraform/mod.rs", "the words of Terraform for each kind, which only this room knows"),
     ("provider/aws/mod.rs", "the one table of the providers of AWS"),
-    ("provider/aws/owned.rs", "one listing for each service whose things carry tags; only providers know the SDK"),
-    ("provider/aws/permissions/grants.rs", "the actions that the providers call; only they know the operations"),
     ("provider/device/mod.rs", "the one table of the providers of machines"),
 ];
 

@@ -8,10 +8,22 @@ use serde_json::{Value, json};
 
 use super::bucket::home;
 use super::fault::{optional, taken};
+use super::permissions::{Facts, Grant};
 use super::{Clients, fault_of};
 use crate::provider::{Gone, Made, Provider, Subject};
 use crate::resource::bucket_policy::BucketPolicySpec;
 use crate::resource::{Attributes, Extra, Fault, FieldChange, Found, Owner, comment};
+
+fn bucket_of(facts: &Facts<'_>) -> Vec<String> {
+    vec![format!("arn:aws:s3:::{}", facts.text("bucket"))]
+}
+
+/// What its calls need.
+pub const GRANTS: &[Grant] = &[Grant {
+    sid: "BucketPolicies",
+    on: bucket_of,
+    actions: &["s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"],
+}];
 
 /// Policies of the account's buckets.
 pub struct BucketPolicies {
