@@ -104,7 +104,6 @@ const FEW_KINDS: usize = 5;
 const MANY_KINDS: &[(&str, &str)] = &[
     ("check/identity.rs", "what two resources of a plan may share is a rule of its own for some kinds"),
     ("check/mod.rs", "the rules of each kind are typed by its spec and stand in the room of the rules"),
-    ("check/shapes/map.rs", "the words of AWS's API models for each setting, which only the rules know"),
     ("desired/cdn.rs", "a step of the plan asks for a distribution with everything around it"),
     ("desired/routing.rs", "a step of the plan asks for a zone with everything in it"),
     ("export/cloudformation/mod.rs", "the words of CloudFormation for each kind, which only this room knows"),

@@ -62,7 +62,7 @@ pub use artefact::{Artefacts, Source, sha256_hex};
 pub use change::{Action, Change, Changes, FieldChange, MovedFrom, Risk};
 pub use drift::{DriftField, Drifted, Happened, Remedy, Said, Sort};
 pub use event::{Event, Listener, Silent};
-pub use facts::{Facts, World};
+pub use facts::{ApiGroup, ApiRow, Facts, NO_MEMBER, World};
 pub use fault::{Class, Fault};
 pub use graph::{Desired, Level, Resource};
 pub use id_form::IdForm;

@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use schemars::{JsonSchema, schema_for};
 use serde_json::{Value, json};
 
 use super::super::testing::{Case, TODAY, case};
-use super::{judge, map, table};
-use crate::resource::*;
+use super::{judge, table};
+use crate::resource::{Kind, NO_MEMBER};
 
 pub(in super::super) fn cases() -> Vec<Case> {
     const FUNCTION: &str = "edge.function.regional";
@@ -188,8 +187,8 @@ fn every_granted_action_is_in_the_table() {
     assert!(missing.is_empty(), "run src/check/shapes/generate.py again, for {missing:?}");
 }
 
-/// Every path of a spec that holds a value, in the words of `map.rs`.
-fn paths<S: JsonSchema>() -> BTreeSet<String> {
+/// Every path of a kind's settings that holds a value, in the words of `ApiRow`.
+fn wanted(kind: Kind) -> BTreeSet<String> {
     fn visit(schema: &Value, whole: &Value, path: &str, found: &mut BTreeSet<String>) {
         let join = |part: &str| if path.is_empty() { part.to_owned() } else { format!("{path}.{part}") };
         if let Some(name) = schema.get("$ref").and_then(Value::as_str) {
@@ -213,43 +212,16 @@ fn paths<S: JsonSchema>() -> BTreeSet<String> {
         }
         found.insert(path.to_owned());
     }
-    let whole = schema_for!(S).to_value();
+    let whole = (kind.facts().schema)();
     let mut found = BTreeSet::new();
     visit(&whole, &whole, "", &mut found);
     found
 }
 
-fn wanted(kind: Kind) -> BTreeSet<String> {
-    match kind {
-        Kind::LoadBalancer => paths::<load_balancer::LoadBalancerSpec>(),
-        Kind::Role => paths::<role::RoleSpec>(),
-        Kind::Bucket => paths::<bucket::BucketSpec>(),
-        Kind::BucketPolicy => paths::<bucket_policy::BucketPolicySpec>(),
-        Kind::Replication => paths::<replication::ReplicationSpec>(),
-        Kind::Object => paths::<object::ObjectSpec>(),
-        Kind::Function => paths::<function::FunctionSpec>(),
-        Kind::FunctionVersion => paths::<function_version::FunctionVersionSpec>(),
-        Kind::OriginAccess => paths::<origin_access::OriginAccessSpec>(),
-        Kind::CachePolicy => paths::<cache_policy::CachePolicySpec>(),
-        Kind::OriginRequestPolicy => paths::<origin_request_policy::OriginRequestPolicySpec>(),
-        Kind::ResponseHeadersPolicy => paths::<response_headers_policy::ResponseHeadersPolicySpec>(),
-        Kind::Distribution => paths::<distribution::DistributionSpec>(),
-        Kind::Monitoring => paths::<monitoring::MonitoringSpec>(),
-        Kind::Certificate => paths::<certificate::CertificateSpec>(),
-        Kind::Zone => paths::<zone::ZoneSpec>(),
-        Kind::HealthCheck => paths::<health_check::HealthCheckSpec>(),
-        Kind::Records => paths::<records::RecordsSpec>(),
-        _ => BTreeSet::new(),
-    }
-}
-
 fn mapped(kind: Kind) -> Vec<(String, &'static str)> {
     let join =
         |at: &str, path: &str| [at, path].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".");
-    map::groups(kind)
-        .iter()
-        .flat_map(|(at, rows)| rows.iter().map(|(path, member)| (join(at, path), *member)))
-        .collect()
+    kind.facts().api.iter().flat_map(|(at, rows)| rows.iter().map(|(path, member)| (join(at, path), *member))).collect()
 }
 
 #[test]
@@ -259,14 +231,14 @@ fn every_setting_leads_to_a_member_or_says_that_none_is_there() {
         let known: BTreeSet<String> = mapped(kind).into_iter().map(|(path, _)| path).collect();
         missing.extend(wanted(kind).difference(&known).map(|path| format!("{}: {path}", kind.name())));
     }
-    assert!(missing.is_empty(), "write a row in src/check/shapes/map.rs for\n{}", missing.join("\n"));
+    assert!(missing.is_empty(), "write a row of api in the facts of the kind for\n{}", missing.join("\n"));
 }
 
 #[test]
 fn every_member_of_the_map_is_in_the_table() {
     let mut missing = Vec::new();
     for kind in Kind::ALL {
-        for (path, member) in mapped(kind).into_iter().filter(|(_, member)| *member != map::NONE) {
+        for (path, member) in mapped(kind).into_iter().filter(|(_, member)| *member != NO_MEMBER) {
             let asked = member.ends_with('!');
             match table::demand(member.trim_end_matches('!')) {
                 Some(demand) if !asked || demand.required => {}
