@@ -106,8 +106,7 @@ const MANY_KINDS: &[(&str, &str)] = &[
     ("check/mod.rs", "the rules of each kind are typed by its spec and stand in the room of the rules"),
     ("desired/cdn.rs", "a step of the plan asks for a distribution with everything around it"),
     ("desired/routing.rs", "a step of the plan asks for a zone with everything in it"),
-    ("export/cloudformation/mod.rs", "the words of CloudFormation for each kind, which only this room knows"),
-    ("export/terraform/mod.rs", "the words of Terraform for each kind, which only this room knows"),
+    ("export/words.rs", "the one table of how each kind is said in Terraform and CloudFormation, which only this room knows"),
     ("provider/aws/mod.rs", "the one table of the providers of AWS"),
     ("provider/device/mod.rs", "the one table of the providers of machines"),
 ];
