@@ -102,8 +102,7 @@ const FEW_KINDS: usize = 5;
 
 /// Files that name more kinds than a few, and why.
 const MANY_KINDS: &[(&str, &str)] = &[
-    ("check/identity.rs", "what two resources of a plan may share is a rule of its own for some kinds"),
-    ("check/mod.rs", "the rules of each kind are typed by its spec and stand in the room of the rules"),
+    ("check/mod.rs", "the one table of the rules about each kind, which are typed by its spec"),
     ("desired/cdn.rs", "a step of the plan asks for a distribution with everything around it"),
     ("desired/routing.rs", "a step of the plan asks for a zone with everything in it"),
     ("export/words.rs", "the one table of how each kind is said in Terraform and CloudFormation, which only this room knows"),
