@@ -88,7 +88,7 @@ async fn remove(
     let mut changes = walk::difference(&built.desired, &remembered, &observed, &scope)?;
     say_why(&mut changes, &along);
     if args.run.empty_buckets && !changes.is_empty() {
-        context.voice.remark("all objects and old versions in the stack's buckets are deleted for good");
+        context.voice.remark("the data in what goes is deleted for good: objects, old versions, messages");
     }
     imported::say_what_stays(&changes, context);
     full::refuse(&changes, &providers, &args.run, full::ADD, context).await?;

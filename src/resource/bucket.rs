@@ -129,7 +129,7 @@ pub(super) const FACTS: Facts = Facts {
     api: &[("", SETTINGS), ("cors.*", CORS), ("lifecycle.*", LIFECYCLE)],
     replace_on: &["name", "region"],
     identity: &["name"],
-    holds_data: true,
+    data: Some("objects or old versions"),
     exact: &["cors", "lifecycle"],
     attributes: &["name", "arn", "region", "domain"],
     id: IdForm {

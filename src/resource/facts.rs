@@ -84,8 +84,8 @@ pub struct Facts {
     pub mark: Option<&'static str>,
     /// What a replacement means for users, when they feel it.
     pub when_replaced: Option<&'static str>,
-    /// Deleting it destroys data.
-    pub holds_data: bool,
+    /// The data in it that is lost when it is deleted, in words; none for what holds no data.
+    pub data: Option<&'static str>,
     /// Only read, never made (a load balancer that somebody else owns).
     pub lookup: bool,
     /// It works everywhere only once what refers to it is there (a certificate and its validation records).
@@ -129,7 +129,7 @@ pub(super) const fn on_aws<S: DeserializeOwned + JsonSchema>(name: &'static str,
         part_of: None,
         mark: Some("tags.akidb:stack"),
         when_replaced: None,
-        holds_data: false,
+        data: None,
         lookup: false,
         waits_for_users: false,
         usual_seconds: (1, 1),

@@ -124,7 +124,7 @@ async fn delete(work: &Work<'_>, old: &Leftover) -> Result<Gone, Fault> {
         thorough: false,
         seen_absent: false,
     };
-    if work.options.empty_buckets && old.kind.facts().holds_data {
+    if work.options.empty_buckets && old.kind.facts().data.is_some() {
         work.providers.patience.reading(async || provider.empty(&subject).await).await?;
     }
     let mut pauses = work.providers.patience.acting();

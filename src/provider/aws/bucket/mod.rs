@@ -153,7 +153,8 @@ impl Provider for Buckets {
 
     async fn data(&self, subject: &Subject<'_>, going: &BTreeSet<String>) -> Result<Option<String>, Fault> {
         let spec: BucketSpec = subject.typed()?;
-        data::staying(&self.clients.s3(&spec.region)?, &spec.name, going).await
+        let key = data::staying(&self.clients.s3(&spec.region)?, &spec.name, going).await?;
+        Ok(key.map(|key| format!("for example {key}")))
     }
 
     async fn empty(&self, subject: &Subject<'_>) -> Result<(), Fault> {
