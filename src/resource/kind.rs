@@ -68,6 +68,8 @@ kinds! {
     HealthCheck: health_check,
     /// All record sets of some names in one zone, changed in one transaction.
     Records: records,
+    /// An SQS queue.
+    Queue: queue,
     /// A machine that is looked up, reached over SSH.
     Host: host,
     /// A path of a machine.

@@ -47,6 +47,7 @@ pub mod origin_request_policy;
 pub mod packages;
 pub mod places;
 pub mod power_mode;
+pub mod queue;
 pub mod records;
 pub mod replication;
 pub mod response_headers_policy;

@@ -26,6 +26,7 @@ mod origin_request_policy;
 mod owned;
 mod pace;
 mod permissions;
+mod queue;
 mod records;
 mod repeats;
 mod replication;
@@ -36,6 +37,7 @@ mod rules;
 mod security_headers;
 mod shared;
 mod stated;
+mod statements;
 mod tag_changes;
 mod tags;
 mod validation;
@@ -118,6 +120,7 @@ const TABLE: &[Row] = &[
     row(Kind::Zone, zone::GRANTS, route53::CODES, |by| Arc::new(zone::Zones::new(by.clients))),
     row(Kind::HealthCheck, health_check::GRANTS, &[], |by| Arc::new(health_check::HealthChecks::new(by.clients))),
     row(Kind::Records, records::GRANTS, &[], |by| Arc::new(records::Records::new(by.clients))),
+    row(Kind::Queue, queue::GRANTS, queue::CODES, |by| Arc::new(queue::Queues::new(by.clients))),
 ];
 
 /// The provider of every AWS kind.
