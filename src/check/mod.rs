@@ -21,6 +21,7 @@ mod identity;
 mod lambda;
 mod marks;
 mod policy;
+mod queue;
 mod regions;
 mod replication;
 mod route53;
@@ -125,6 +126,7 @@ about! {
     Kind::HealthCheck: route53_health::RULES;
     Kind::Records: route53::RULES, route53_places::RULES, route53_values::RULES, route53_syntax::RULES,
         route53_names::RULES, route53_alias::RULES;
+    Kind::Queue: queue::RULES;
 }
 
 /// All findings at once, sorted by severity, address, path, rule.
@@ -182,6 +184,7 @@ mod tests {
             replication::tests::cases(),
             iam::tests::cases(),
             acm::tests::cases(),
+            queue::tests::cases(),
             identity::tests::cases(),
             tags::tests::cases(),
             marks::tests::cases(),
