@@ -141,6 +141,12 @@ const TABLE: &[Words] = &[
         named: |_, _| None,
         cloudformation: |item, _| cloudformation::routing::records(item).map(Some),
     },
+    Words {
+        kind: Kind::Queue,
+        terraform: terraform::queue::queue,
+        named: |_, ours| among("aws_sqs_queue", &[("arn", "arn"), ("name", "name"), ("url", "url")], ours),
+        cloudformation: |item, _| cloudformation::queue::queue(item).map(Some),
+    },
 ];
 
 fn only_looked_up(item: &Item<'_>) -> Note {

@@ -6,6 +6,7 @@
 
 pub(super) mod cdn;
 pub(super) mod compute;
+pub(super) mod queue;
 pub(super) mod routing;
 pub(super) mod storage;
 

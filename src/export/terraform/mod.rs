@@ -4,6 +4,7 @@ pub(super) mod cdn;
 pub(super) mod cloudfront_policies;
 pub(super) mod compute;
 mod hcl;
+pub(super) mod queue;
 pub(super) mod routing;
 pub(super) mod storage;
 
