@@ -267,6 +267,7 @@ fn met(refusal: Refusal) -> Fault {
         "lambda" => met!("lambda", aws_sdk_lambda::Client::new(&sdk).get_function().function_name("f")),
         "acm" => met!("acm", aws_sdk_acm::Client::new(&sdk).describe_certificate().certificate_arn("arn:aws:acm:x")),
         "s3" => met!("s3", aws_sdk_s3::Client::new(&sdk).get_bucket_policy().bucket("b")),
+        "sqs" => met!("sqs", aws_sdk_sqs::Client::new(&sdk).get_queue_url().queue_name("q")),
         "sts" => met!("sts", aws_sdk_sts::Client::new(&sdk).get_caller_identity()),
         _ => met!("elbv2", aws_sdk_elasticloadbalancingv2::Client::new(&sdk).describe_load_balancers()),
     }
@@ -288,7 +289,8 @@ fn two_layers_do_not_multiply() {
     assert_eq!(proxy.take_calls().len(), 1, "what makes something");
 }
 
-const SERVICES: [&str; 8] = ["cloudfront", "route53", "iam", "lambda", "acm", "s3", "sts", "elasticloadbalancing"];
+const SERVICES: [&str; 9] =
+    ["cloudfront", "route53", "iam", "lambda", "acm", "s3", "sqs", "sts", "elasticloadbalancing"];
 
 /// Each row of the table of rules, as the service sends it, through the SDK.
 #[test]

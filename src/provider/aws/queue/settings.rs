@@ -11,7 +11,7 @@ use crate::resource::queue::{DeadLetter, QueueSpec};
 /// Attributes as SQS has them.
 pub type Texts = BTreeMap<String, String>;
 
-/// Seconds and bytes that SQS takes when nobody says anything.
+/// Seconds and bytes that a queue has where no setting states them.
 const RETENTION: i32 = 345_600;
 const VISIBILITY: i32 = 30;
 const LARGEST: i32 = 1_048_576;
@@ -38,7 +38,7 @@ pub fn fresh(spec: &QueueSpec) -> Texts {
     for (_, name, stated, _) in numbers(spec) {
         put(name, stated.map(|number| number.to_string()));
     }
-    // SQS refuses to be told that a queue is none.
+    // SQS accepts no value but true.
     put("FifoQueue", spec.fifo.then(|| true.to_string()));
     put("ContentBasedDeduplication", spec.content_based_deduplication.map(|on| on.to_string()));
     put("RedrivePolicy", spec.dead_letter.as_ref().map(redrive));
@@ -98,8 +98,8 @@ pub fn spec(name: &str, region: &str, held: &Texts) -> QueueSpec {
         delay_seconds: number("DelaySeconds"),
         max_message_bytes: number("MaximumMessageSize"),
         dead_letter: held.get("RedrivePolicy").and_then(|text| dead_letter(text)),
-        // An endpoint that does not say has its default.
-        sqs_encryption: Some(flag("SqsManagedSseEnabled").unwrap_or(kms_key.is_none())),
+        // Off beside a key of KMS, also at an endpoint that goes on to show it; on where it is not shown.
+        sqs_encryption: Some(kms_key.is_none() && flag("SqsManagedSseEnabled").unwrap_or(true)),
         kms_reuse_seconds: number("KmsDataKeyReusePeriodSeconds").filter(|_| kms_key.is_some()),
         kms_key,
         policy: None,
@@ -107,7 +107,7 @@ pub fn spec(name: &str, region: &str, held: &Texts) -> QueueSpec {
     }
 }
 
-/// What SQS does with a queue that is otherwise like this one when nobody says anything.
+/// The values of a queue like this one where no setting states them.
 pub fn usual(held: &QueueSpec, before: Option<&QueueSpec>) -> Value {
     let mut usual: serde_json::Map<String, Value> =
         numbers(held).into_iter().map(|(ours, _, _, default)| (ours.to_owned(), default.into())).collect();
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_as_sqs_makes_it_is_no_news() {
+    fn defaults_are_told_from_settings() {
         let held = texts(&[
             ("VisibilityTimeout", "30"),
             ("MaximumMessageSize", "262144"),
@@ -245,9 +245,12 @@ mod tests {
         let others = others(&held);
         assert_eq!(others.iter().map(|extra| extra.path.as_str()).collect::<Vec<_>>(), ["throughput_limit"]);
         // Of a queue under a key of KMS, that of SQS is off.
-        let under = texts(&[("KmsMasterKeyId", "k"), ("SqsManagedSseEnabled", "false")]);
-        let spec = super::spec("jobs", "eu-central-1", &under);
-        assert_eq!(super::usual(&spec, None)["sqs_encryption"], json!(false));
+        for shown in ["false", "true"] {
+            let under = texts(&[("KmsMasterKeyId", "k"), ("SqsManagedSseEnabled", shown)]);
+            let spec = super::spec("jobs", "eu-central-1", &under);
+            assert_eq!(spec.sqs_encryption, Some(false), "{shown}");
+            assert_eq!(super::usual(&spec, None)["sqs_encryption"], json!(false));
+        }
     }
 
     #[test]
