@@ -79,7 +79,8 @@ fn battery() {
         let account = world.account.as_str();
         theirs(&world.sdk, "dead", &[], &[]).await;
         let spec = json!({
-            "name": "jobs", "region": REGION, "visibility_timeout_seconds": 60, "delay_seconds": 5, "sqs_encryption": true,
+            "name": "jobs", "region": REGION, "visibility_timeout_seconds": 60, "delay_seconds": 5,
+            "sqs_encryption": true,
             "dead_letter": {"target": arn(account, "dead"), "max_receives": 3}, "tags": {"team": "edge"},
             "policy": policy(account, "Ours", "sqs:SendMessage"),
         });
