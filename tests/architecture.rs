@@ -102,16 +102,11 @@ const FEW_KINDS: usize = 5;
 
 /// Files that name more kinds than a few, and why.
 const MANY_KINDS: &[(&str, &str)] = &[
-    ("check/identity.rs", "what two resources of a plan may share is a rule of its own for some kinds"),
-    ("check/mod.rs", "the rules of each kind are typed by its spec and stand in the room of the rules"),
-    ("check/shapes/map.rs", "the words of AWS's API models for each setting, which only the rules know"),
+    ("check/mod.rs", "the one table of the rules about each kind, which are typed by its spec"),
     ("desired/cdn.rs", "a step of the plan asks for a distribution with everything around it"),
     ("desired/routing.rs", "a step of the plan asks for a zone with everything in it"),
-    ("export/cloudformation/mod.rs", "the words of CloudFormation for each kind, which only this room knows"),
-    ("export/terraform/mod.rs", "the words of Terraform for each kind, which only this room knows"),
+    ("export/words.rs", "the one table of how each kind is said in Terraform and CloudFormation, which only this room knows"),
     ("provider/aws/mod.rs", "the one table of the providers of AWS"),
-    ("provider/aws/owned.rs", "one listing for each service whose things carry tags; only providers know the SDK"),
-    ("provider/aws/permissions/grants.rs", "the actions that the providers call; only they know the operations"),
     ("provider/device/mod.rs", "the one table of the providers of machines"),
 ];
 

@@ -136,6 +136,89 @@ fn every_setting_of_cloudfront_is_said_in_both_languages() {
     }
 }
 
+/// The state of week 13 with a queue and the queue of its dead letters.
+fn with_queues() -> Remembered {
+    let mut state = serde_json::to_value(week13()).expect("a state");
+    let record = |name: &str, more: Value| {
+        let arn = format!("arn:aws:sqs:eu-central-1:123456789012:{name}");
+        let url = format!("https://sqs.eu-central-1.amazonaws.com/123456789012/{name}");
+        let mut spec = json!({"name": name, "region": "eu-central-1"});
+        spec.as_object_mut().expect("a spec").extend(more.as_object().expect("settings").clone());
+        json!({"kind": "queue", "id": arn, "attributes": {"arn": arn, "name": name, "url": url}, "generation": 0, "needs": {},
+            "spec": spec, "standing": "present", "step": "q"})
+    };
+    state["resources"]["queues.queue.dead"] =
+        record("dead.fifo", json!({"fifo": true, "retention_seconds": 1_209_600}));
+    let statement = json!({"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"});
+    let settings = json!({
+        "fifo": true, "content_based_deduplication": true, "visibility_timeout_seconds": 90, "receive_wait_seconds": 20,
+        "delay_seconds": 5, "max_message_bytes": 2_048, "kms_key": "alias/aws/sqs", "kms_reuse_seconds": 60,
+        "dead_letter": {"target": "${queues.queue.dead#arn}", "max_receives": 3}, "tags": {"team": "edge"},
+        "policy": {"Version": "2012-10-17", "Statement": [statement]},
+    });
+    let mut jobs = record("jobs.fifo", settings);
+    jobs["needs"] = json!({"queues.queue.dead": "usable"});
+    state["resources"]["queues.queue.jobs"] = jobs;
+    serde_json::from_value(state).expect("a state")
+}
+
+#[test]
+fn queues_are_said_in_both_languages() {
+    let state = with_queues();
+    let terraform = text(&terraform::export(&state));
+    let words = terraform.split_whitespace().collect::<Vec<&str>>().join(" ");
+    for part in [
+        r#"resource "aws_sqs_queue" "queues_jobs" { provider = aws.eu-central-1 name = "jobs.fifo" fifo_queue = true"#,
+        "content_based_deduplication = true",
+        "message_retention_seconds = 1209600",
+        "visibility_timeout_seconds = 90",
+        "receive_wait_time_seconds = 20",
+        "delay_seconds = 5",
+        "max_message_size = 2048",
+        r#"kms_master_key_id = "alias/aws/sqs""#,
+        "kms_data_key_reuse_period_seconds = 60",
+        "deadLetterTargetArn = aws_sqs_queue.queues_dead.arn maxReceiveCount = 3",
+        r#"team = "edge""#,
+        r#"Action = "sqs:SendMessage""#,
+        r#"id = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs.fifo""#,
+    ] {
+        assert!(words.contains(part), "{part}\n{terraform}");
+    }
+    let export = cloudformation::export(&state);
+    let template = export.files.iter().find(|file| file.name == "eu-central-1.template.json").expect("a template");
+    let template: Value = serde_json::from_str(&template.text).expect("JSON");
+    let all = template["Resources"].as_object().expect("resources");
+    let queue = |name: &str| {
+        let one = all.values().find(|one| one["Type"] == "AWS::SQS::Queue" && one["Properties"]["QueueName"] == name);
+        one.map(|one| one["Properties"].clone()).unwrap_or_else(|| panic!("{name}: {template:#}"))
+    };
+    let (jobs, dead) = (queue("jobs.fifo"), queue("dead.fifo"));
+    assert_eq!((&dead["FifoQueue"], &dead["MessageRetentionPeriod"]), (&json!(true), &json!(1_209_600)));
+    let target = "arn:aws:sqs:eu-central-1:123456789012:dead.fifo";
+    assert_eq!(jobs["RedrivePolicy"], json!({"deadLetterTargetArn": target, "maxReceiveCount": 3}));
+    for (property, value) in [
+        ("ContentBasedDeduplication", json!(true)),
+        ("VisibilityTimeout", json!(90)),
+        ("ReceiveMessageWaitTimeSeconds", json!(20)),
+        ("DelaySeconds", json!(5)),
+        ("MaximumMessageSize", json!(2_048)),
+        ("KmsMasterKeyId", json!("alias/aws/sqs")),
+        ("KmsDataKeyReusePeriodSeconds", json!(60)),
+    ] {
+        assert_eq!(jobs[property], value, "{property}");
+    }
+    assert!(jobs.get("SqsManagedSseEnabled").is_none() && jobs.get("Policy").is_none(), "{jobs:#}");
+    let notes: Vec<&str> = export
+        .notes
+        .iter()
+        .filter(|note| note.text.contains("QueuePolicy"))
+        .map(|note| note.address.as_str())
+        .collect();
+    assert_eq!(notes, ["queues.queue.jobs"]);
+    let list = text(&export);
+    assert!(list.contains(r#""QueueUrl": "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs.fifo""#), "{list}");
+}
+
 #[test]
 fn the_verb_writes_files_and_says_what_is_missing() {
     let account = Account::new();

@@ -5,7 +5,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use akidb_edge::provider::aws::{RULES, fault_of};
+use akidb_edge::provider::aws::{every_rule, fault_of};
 use akidb_edge::resource::{Class, Fault};
 use support::cli::{Account, Output, nothing, whole};
 use support::local_aws;
@@ -267,6 +267,7 @@ fn met(refusal: Refusal) -> Fault {
         "lambda" => met!("lambda", aws_sdk_lambda::Client::new(&sdk).get_function().function_name("f")),
         "acm" => met!("acm", aws_sdk_acm::Client::new(&sdk).describe_certificate().certificate_arn("arn:aws:acm:x")),
         "s3" => met!("s3", aws_sdk_s3::Client::new(&sdk).get_bucket_policy().bucket("b")),
+        "sqs" => met!("sqs", aws_sdk_sqs::Client::new(&sdk).get_queue_url().queue_name("q")),
         "sts" => met!("sts", aws_sdk_sts::Client::new(&sdk).get_caller_identity()),
         _ => met!("elbv2", aws_sdk_elasticloadbalancingv2::Client::new(&sdk).describe_load_balancers()),
     }
@@ -288,12 +289,13 @@ fn two_layers_do_not_multiply() {
     assert_eq!(proxy.take_calls().len(), 1, "what makes something");
 }
 
-const SERVICES: [&str; 8] = ["cloudfront", "route53", "iam", "lambda", "acm", "s3", "sts", "elasticloadbalancing"];
+const SERVICES: [&str; 9] =
+    ["cloudfront", "route53", "iam", "lambda", "acm", "s3", "sqs", "sts", "elasticloadbalancing"];
 
 /// Each row of the table of rules, as the service sends it, through the SDK.
 #[test]
 fn every_rule_is_met_by_its_error() {
-    for rule in RULES {
+    for rule in every_rule() {
         for service in SERVICES {
             let known_as = if service == "elasticloadbalancing" { "elbv2" } else { service };
             if rule.service != "*" && rule.service != known_as {
@@ -316,7 +318,7 @@ fn every_refusal_has_its_class() {
     for refusal in REFUSALS {
         let fault = met(*refusal);
         let told = (fault.code.as_str(), fault.message.text());
-        let wanted = RULES.iter().find(|rule| {
+        let wanted = every_rule().find(|rule| {
             (rule.service == refusal.service || rule.service == "*")
                 && rule.code == refusal.code
                 && refusal.message.contains(rule.says)

@@ -45,6 +45,7 @@ wrong! {
     variable_type: "variable-type";
     variable_without_value: "variable-without-value";
     unknown_bucket: "unknown-bucket";
+    unknown_queue: "unknown-queue";
     unknown_policy: "unknown-policy";
     unknown_function: "unknown-function";
     unknown_load_balancer: "unknown-load-balancer";

@@ -94,7 +94,7 @@ impl Verb for Removal<'_> {
     fn differs(&mut self, changes: &mut Changes, _wanted: &Wanted, context: &Context) -> Result<(), Failure> {
         say_why(changes, &self.along);
         if self.args.run.empty_buckets && !changes.is_empty() {
-            context.voice.remark("all objects and old versions in the stack's buckets are deleted for good");
+            context.voice.remark("the data in what goes is deleted for good: objects, old versions, messages");
         }
         imported::say_what_stays(changes, context);
         Ok(())

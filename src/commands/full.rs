@@ -1,4 +1,5 @@
-//! What would stop a deletion half-way: data in buckets, policies of others on roles. Found before the first call.
+//! What would stop a deletion half-way, or be lost with it: data in buckets and queues, policies of others on roles. Found before
+//! the first call.
 
 mod zones;
 
@@ -13,11 +14,12 @@ use crate::provider::{Providers, Subject};
 use crate::resource::{Action, Address, Attributes, Changes, Kind};
 
 /// How --empty-buckets is said on a command line.
-pub const ADD: &str =
-    "save what you need (aws s3 sync), then add --empty-buckets to delete every object and old version in them, too";
+pub const ADD: &str = "save what you need (objects: aws s3 sync; messages: let their receivers finish), then add \
+     --empty-buckets to delete the rest, too";
 /// How it is said of a saved plan.
-pub const SAVE_ANEW: &str = "save what you need (aws s3 sync), then make the saved plan again with --empty-buckets to \
-     delete every object and old version in them, too: akidb-edge deploy --plan PLAN --empty-buckets --out FILE.plan.json";
+pub const SAVE_ANEW: &str = "save what you need (objects: aws s3 sync; messages: let their receivers finish), then make \
+     the saved plan again with --empty-buckets to delete the rest, too: akidb-edge deploy --plan PLAN --empty-buckets \
+     --out FILE.plan.json";
 
 /// One thing that is to go and may hold data.
 struct Doomed<'a> {
@@ -27,11 +29,11 @@ struct Doomed<'a> {
     spec: &'a Value,
 }
 
-/// Refuses a run that would delete a role with policies of others, or a bucket with data in it unless it may empty it. A run
-/// that only looks is told.
+/// Refuses a run that would delete a role with policies of others, or something with data in it unless it may delete that, too. A
+/// run that only looks is told.
 ///
 /// # Errors
-/// Every such role and bucket by name, with what is in the way.
+/// Every such thing by name, with what is in the way.
 pub async fn refuse(
     changes: &Changes,
     providers: &Providers,
@@ -63,15 +65,14 @@ pub async fn refuse(
         let provider = providers.of(doomed.kind)?;
         let patience = providers.patience_of(doomed.kind);
         let held = patience.first_reading(async || provider.data(&subject, &going).await).await?;
-        if let Some(key) = held {
-            full.push(format!("{} ({}): for example {key}", doomed.id, doomed.address));
+        if let (Some(held), Some(data)) = (held, doomed.kind.facts().data) {
+            full.push(format!("{} ({}): {data}, {held}", doomed.id, doomed.address));
         }
     }
     if full.is_empty() {
         return Ok(());
     }
-    let (what, hold) = if full.len() == 1 { ("a bucket", "holds") } else { ("buckets", "hold") };
-    let problem = format!("{what} to be deleted still {hold} objects or old versions:\n  {}", full.join("\n  "));
+    let problem = format!("what is to be deleted still holds data:\n  {}", full.join("\n  "));
     if run.dry_run {
         context.voice.remark(&format!("{problem}\n  the run would be refused without --empty-buckets"));
         return Ok(());
@@ -113,7 +114,7 @@ fn doomed(changes: &Changes) -> impl Iterator<Item = Doomed<'_>> {
     });
     let left = changes.leftovers.iter();
     let left = left.map(|left| Doomed { address: &left.address, kind: left.kind, id: &left.id, spec: &left.spec });
-    now.chain(left).filter(|doomed| doomed.kind.facts().holds_data)
+    now.chain(left).filter(|doomed| doomed.kind.facts().data.is_some())
 }
 
 /// Keys of the stack's own objects in a bucket that go in the same run.

@@ -298,16 +298,15 @@ fn cannot_be_undone(changes: &Changes, at_hand: &BTreeSet<String>, empty_buckets
     for change in changes.acting() {
         let spec = change.after.as_ref().map(|resource| &resource.spec);
         let sha256 = spec.and_then(|spec| spec.get("code_sha256")).and_then(serde_json::Value::as_str);
+        if let (Some(data), Action::Delete) = (change.kind.facts().data, change.action) {
+            let address = &change.address;
+            remarks.push(if empty_buckets {
+                format!("{address}: the data in it ({data}) is deleted for good")
+            } else {
+                format!("{address}: it is not deleted while it holds {data}; --empty-buckets deletes them, too")
+            });
+        }
         match (change.kind, change.action) {
-            (Kind::Bucket, Action::Delete) if empty_buckets => {
-                remarks.push(format!("{}: all objects and old versions in it are deleted for good", change.address));
-            }
-            (Kind::Bucket, Action::Delete) => {
-                remarks.push(format!(
-                    "{}: a bucket with objects or old versions in it is not deleted; --empty-buckets deletes them, too",
-                    change.address
-                ));
-            }
             (Kind::Function, Action::Create | Action::Update | Action::Replace)
                 if sha256.is_some_and(|sha| !at_hand.contains(sha)) =>
             {

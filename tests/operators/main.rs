@@ -10,6 +10,7 @@ mod converge;
 mod interrupted;
 mod moves;
 mod order;
+mod queues;
 mod rewrite;
 mod round_trip;
 mod route53;

@@ -191,6 +191,57 @@ fn text_of(digits: &[u8]) -> Option<u8> {
     u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
+/// SQS: an account in a policy is its root, a list of one is the one, a policy has an id; numbers of a redrive policy are
+/// texts; every setting is shown, with one kind of encryption.
+pub fn sqs(body: &str) -> String {
+    let Ok(mut answer) = serde_json::from_str::<Value>(body) else { return body.to_owned() };
+    let Some(held) = answer.get_mut("Attributes").and_then(Value::as_object_mut) else { return body.to_owned() };
+    let under_kms = held.get("KmsMasterKeyId").is_some_and(|key| key != "");
+    if under_kms {
+        held.insert("SqsManagedSseEnabled".to_owned(), "false".into());
+        held.entry("KmsDataKeyReusePeriodSeconds").or_insert_with(|| "300".into());
+    } else {
+        held.entry("SqsManagedSseEnabled").or_insert_with(|| "true".into());
+    }
+    for (name, write) in [("Policy", queue_policy as fn(&mut Value)), ("RedrivePolicy", redrive as fn(&mut Value))] {
+        let document = held.get(name).and_then(Value::as_str).and_then(|text| serde_json::from_str::<Value>(text).ok());
+        if let Some(mut document) = document {
+            write(&mut document);
+            held.insert(name.to_owned(), document.to_string().into());
+        }
+    }
+    answer.to_string()
+}
+
+fn queue_policy(document: &mut Value) {
+    document["Id"] = "__default_policy_ID".into();
+    for statement in document["Statement"].as_array_mut().into_iter().flatten() {
+        if statement["Principal"] == "*" {
+            statement["Principal"] = serde_json::json!({"AWS": "*"});
+        }
+        single(&mut statement["Action"]);
+        if let Some(who) = statement["Principal"].get_mut("AWS") {
+            single(who);
+            if let Some(account) = who.as_str().filter(|who| who.len() == 12).map(str::to_owned) {
+                *who = format!("arn:aws:iam::{account}:root").into();
+            }
+        }
+    }
+}
+
+fn single(value: &mut Value) {
+    if let Value::Array(items) = value
+        && items.len() == 1
+    {
+        *value = items.remove(0);
+    }
+}
+
+fn redrive(document: &mut Value) {
+    let count = document["maxReceiveCount"].to_string();
+    document["maxReceiveCount"] = count.trim_matches('"').into();
+}
+
 #[test]
 fn names_are_spelt_as_route_53_does() {
     assert_eq!(spelt("*.Example.org"), "\\052.example.org.");
@@ -211,4 +262,13 @@ fn answers_are_written_again() {
     let origin = cloudfront("<Origins><Items><Origin><Id>a</Id></Origin><Origin><Id>b</Id></Origin></Items></Origins>");
     assert!(origin.find("<Id>b<") < origin.find("<Id>a<") && origin.contains("<ConnectionAttempts>3<"), "{origin}");
     assert_eq!(s3("{\"a\":1,\"b\":[{\"c\":1,\"d\":2}]}"), "{\"b\":[{\"d\":2,\"c\":1}],\"a\":1}");
+    let attributes = sqs(&serde_json::json!({"Attributes": {
+        "Policy": r#"{"Statement":[{"Principal":{"AWS":["123456789012"]},"Action":["sqs:SendMessage"]}]}"#,
+        "RedrivePolicy": r#"{"maxReceiveCount":3}"#}})
+    .to_string());
+    let root = "arn:aws:iam::123456789012:root";
+    for part in [root, "__default_policy_ID", r#"\"Action\":\"sqs:SendMessage\""#, r#"\"maxReceiveCount\":\"3\""#] {
+        assert!(attributes.contains(part), "{part}: {attributes}");
+    }
+    assert!(attributes.contains(r#""SqsManagedSseEnabled":"true""#), "{attributes}");
 }

@@ -1,6 +1,7 @@
 //! A small stack of a test: plans as text, the binary run on them, and the world looked at from outside.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use tempfile::TempDir;
@@ -59,11 +60,16 @@ impl Stack {
 
     /// Runs a verb against another endpoint (a proxy in front of the local AWS).
     pub fn run_at(&self, endpoint: &str, arguments: &[&str]) -> Output {
+        finish(&mut self.command_at(endpoint, arguments))
+    }
+
+    /// A verb against another endpoint, not started yet.
+    pub fn command_at(&self, endpoint: &str, arguments: &[&str]) -> Command {
         let mut command = bare();
         command.current_dir(self.home.path()).args(arguments);
         command.env("AWS_ENDPOINT_URL", endpoint).env("AWS_REGION", "us-east-1");
         command.env("AWS_ACCESS_KEY_ID", &self.account).env("AWS_SECRET_ACCESS_KEY", "test");
-        finish(&mut command)
+        command
     }
 
     /// Deploys a plan, without a question.

@@ -8,10 +8,23 @@ use serde_json::{Value, json};
 
 use super::bucket::home;
 use super::fault::{optional, taken};
+use super::permissions::{Facts, Grant};
+use super::statements::{is_among, is_same, merged, spell, statements};
 use super::{Clients, fault_of};
 use crate::provider::{Gone, Made, Provider, Subject};
 use crate::resource::bucket_policy::BucketPolicySpec;
 use crate::resource::{Attributes, Extra, Fault, FieldChange, Found, Owner, comment};
+
+fn bucket_of(facts: &Facts<'_>) -> Vec<String> {
+    vec![format!("arn:aws:s3:::{}", facts.text("bucket"))]
+}
+
+/// What its calls need.
+pub const GRANTS: &[Grant] = &[Grant {
+    sid: "BucketPolicies",
+    on: bucket_of,
+    actions: &["s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"],
+}];
 
 /// Policies of the account's buckets.
 pub struct BucketPolicies {
@@ -119,15 +132,6 @@ fn before(subject: &Subject<'_>) -> Option<BucketPolicySpec> {
     subject.before.and_then(|before| serde_json::from_value(before.clone()).ok())
 }
 
-/// The statements of a document; a single one may stand without a list.
-fn statements(policy: &Value) -> Vec<Value> {
-    match policy.get("Statement") {
-        Some(Value::Array(all)) => all.clone(),
-        Some(one) => vec![one.clone()],
-        None => Vec::new(),
-    }
-}
-
 /// Whether a policy of others has nothing of ours and no `Id`, so that our statements and mark can stand beside theirs.
 fn has_room(spec: &BucketPolicySpec, held: &Value) -> bool {
     let ours = known(spec, None);
@@ -138,45 +142,6 @@ fn has_room(spec: &BucketPolicySpec, held: &Value) -> bool {
 fn known(spec: &BucketPolicySpec, before: Option<&BucketPolicySpec>) -> Vec<Value> {
     let then = before.map(|before| statements(&before.policy)).unwrap_or_default();
     statements(&spec.policy).into_iter().chain(then).collect()
-}
-
-/// A statement is told by its `Sid`; one that has none, by what it says.
-fn is_same(known: &Value, held: &Value) -> bool {
-    match known.get("Sid") {
-        Some(sid) => held.get("Sid") == Some(sid),
-        None => unlisted(known) == unlisted(held),
-    }
-}
-
-fn is_among(known: &[Value], held: &Value) -> bool {
-    known.iter().any(|known| is_same(known, held))
-}
-
-/// A list of one is the same as the one.
-fn unlisted(value: &Value) -> Value {
-    match value {
-        Value::Array(all) => match all.as_slice() {
-            [one] => unlisted(one),
-            all => all.iter().map(unlisted).collect(),
-        },
-        Value::Object(fields) => fields.iter().map(|(key, held)| (key.clone(), unlisted(held))).collect(),
-        other => other.clone(),
-    }
-}
-
-/// Our statements where the first of them stands, those of others where they are.
-fn merged(wanted: &[Value], known: &[Value], held: Option<&Value>) -> Vec<Value> {
-    let mut ours = Some(wanted.to_vec());
-    let mut all = Vec::new();
-    for statement in held.map(statements).unwrap_or_default() {
-        if is_among(known, &statement) {
-            all.extend(ours.take().into_iter().flatten());
-        } else {
-            all.push(statement);
-        }
-    }
-    all.extend(ours.into_iter().flatten());
-    all
 }
 
 fn owner(subject: &Subject<'_>, policy: &Value) -> Owner {
@@ -195,6 +160,7 @@ fn found(subject: &Subject<'_>, wanted: &BucketPolicySpec, mut policy: Value) ->
     let (mut ours, others): (Vec<Value>, Vec<Value>) =
         statements(&policy).into_iter().partition(|one| is_among(&known, one));
     ours.sort_by_key(|one| known.iter().position(|known| is_same(known, one)));
+    spell(&mut ours, &statements(&wanted.policy));
     let extras = others.into_iter().enumerate().map(|(at, value)| {
         let name = value.get("Sid").and_then(Value::as_str).map_or_else(|| at.to_string(), str::to_owned);
         Extra { path: format!("policy.Statement.{name}"), value, theirs: true }

@@ -4,11 +4,27 @@ use async_trait::async_trait;
 use aws_sdk_cloudfront::Client;
 use aws_sdk_cloudfront::types as cf;
 
-use super::edit::{lacking, quantity, unbuilt};
+use super::edit::{arns, lacking, quantity, unbuilt};
 use super::fault_of;
 use super::named::{Api, Page};
+use super::permissions::{Grant, everything};
 use crate::resource::cache_policy::{CachePolicySpec, Choice};
 use crate::resource::{Fault, Kind};
+
+/// What its calls need.
+pub const GRANTS: &[Grant] = &[
+    Grant { sid: "ListCachePolicies", on: everything, actions: &["cloudfront:ListCachePolicies"] },
+    Grant {
+        sid: "CachePolicies",
+        on: |facts| arns(facts, "cache-policy"),
+        actions: &[
+            "cloudfront:CreateCachePolicy",
+            "cloudfront:DeleteCachePolicy",
+            "cloudfront:GetCachePolicy",
+            "cloudfront:UpdateCachePolicy",
+        ],
+    },
+];
 
 /// Cache policies of the account.
 pub struct CachePolicies;

@@ -12,14 +12,47 @@ use aws_sdk_acm::Client;
 use aws_sdk_acm::types::{
     CertificateDetail, CertificateStatus, CertificateSummary, Filters, KeyAlgorithm, Tag, ValidationMethod,
 };
+use futures::FutureExt;
 use serde_json::{Value, json};
 
+use super::owned::marked;
+use super::permissions::{Facts, Grant, everything};
 use super::route53::{domain, tag_change};
+use super::rules::{Rule, rule};
 use super::validation::{Waits, overdue};
-use super::{Clients, fault_of, owned, tags};
+use super::{Clients, fault_of, tags};
 use crate::provider::{Gone, Made, Provider, Search, Settled, Subject};
 use crate::resource::certificate::CertificateSpec;
-use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Level, Owned, Owner};
+use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Kind, Level, Owned, Owner};
+
+fn certificate(facts: &Facts<'_>) -> Vec<String> {
+    vec![format!("arn:aws:acm:{}:{}:certificate/*", facts.text("region"), facts.account)]
+}
+
+/// What its calls need.
+pub const GRANTS: &[Grant] = &[
+    Grant { sid: "ListCertificates", on: everything, actions: &["acm:ListCertificates", "acm:RequestCertificate"] },
+    Grant {
+        sid: "Certificates",
+        on: certificate,
+        actions: &[
+            "acm:AddTagsToCertificate",
+            "acm:DeleteCertificate",
+            "acm:DescribeCertificate",
+            "acm:ListTagsForCertificate",
+            "acm:RemoveTagsFromCertificate",
+        ],
+    },
+];
+
+/// What the errors of ACM mean.
+pub const CODES: &[Rule] = &[
+    // Busy with something else, or not known everywhere yet.
+    rule("acm", "RequestInProgressException", Class::Retry),
+    rule("acm", "ConflictException", Class::Retry),
+    // Not there.
+    rule("acm", "ResourceNotFoundException", Class::Missing),
+];
 
 /// The list leaves out key types that are not named.
 const KEY_TYPES: [KeyAlgorithm; 7] = [
@@ -210,6 +243,21 @@ impl Certificates {
     }
 }
 
+/// Those of the stack's regions that carry its mark.
+async fn listing(clients: &Clients, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
+    let mut all = Vec::new();
+    for region in search.regions {
+        let client = clients.acm(region)?;
+        let arns = every(&client).await?;
+        all.extend(arns.into_iter().map(|arn| (client.clone(), arn)));
+    }
+    let asked = all.into_iter().map(|(client, arn)| {
+        let by = arn.clone();
+        (arn, async move { tags_of(&client, &by).await }.boxed())
+    });
+    marked(search, Kind::Certificate, asked).await
+}
+
 #[async_trait]
 impl Provider for Certificates {
     async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
@@ -285,7 +333,7 @@ impl Provider for Certificates {
     }
 
     async fn list_owned(&self, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
-        owned::certificates(&self.clients, search).await
+        listing(&self.clients, search).await
     }
 
     async fn settled(&self, subject: &Subject<'_>, level: Level) -> Result<Settled, Fault> {

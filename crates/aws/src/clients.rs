@@ -47,6 +47,7 @@ pub struct Clients {
     lambda: Mutex<BTreeMap<String, aws_sdk_lambda::Client>>,
     acm: Mutex<BTreeMap<String, aws_sdk_acm::Client>>,
     elb: Mutex<BTreeMap<String, aws_sdk_elasticloadbalancingv2::Client>>,
+    sqs: Mutex<BTreeMap<String, aws_sdk_sqs::Client>>,
     /// IAM.
     pub iam: aws_sdk_iam::Client,
     /// CloudFront.
@@ -116,6 +117,7 @@ impl Clients {
             lambda: Mutex::default(),
             acm: Mutex::default(),
             elb: Mutex::default(),
+            sqs: Mutex::default(),
             pace: Pace::new(route53_per_second),
             endpoints,
             gate: Gate::default(),
@@ -221,6 +223,15 @@ impl Clients {
         }))
     }
 
+    /// SQS in a region.
+    ///
+    /// # Errors
+    /// As [`s3`](Self::s3).
+    pub fn sqs(&self, region: &str) -> Result<aws_sdk_sqs::Client, Fault> {
+        need_region("sqs", region)?;
+        Ok(regional!(self.sqs, region, patient!(aws_sdk_sqs, &self.at(region), self.endpoints, Service::Sqs)))
+    }
+
     /// Route 53, after waiting for a place under the account's request rate (5 a second, R53 "Limits").
     pub async fn route53(&self) -> &aws_sdk_route53::Client {
         self.pace.wait().await;
@@ -296,6 +307,7 @@ mod tests {
                 clients.lambda(bad).err(),
                 clients.acm(bad).err(),
                 clients.elb(bad).err(),
+                clients.sqs(bad).err(),
             ];
             for fault in faults {
                 let fault = fault.expect(bad);

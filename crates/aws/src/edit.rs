@@ -2,6 +2,7 @@
 
 use aws_smithy_types::error::operation::BuildError;
 
+use super::permissions::Facts;
 use crate::provider::Subject;
 use crate::resource::Fault;
 
@@ -23,4 +24,9 @@ pub fn taken(subject: &Subject<'_>, fault: Fault) -> Fault {
 /// The number of items, as CloudFront wants it beside every list.
 pub fn quantity<T>(items: &[T]) -> i32 {
     i32::try_from(items.len()).unwrap_or(i32::MAX)
+}
+
+/// The ARNs of all things of a sort: ids are not known before.
+pub fn arns(facts: &Facts<'_>, sort: &str) -> Vec<String> {
+    vec![format!("arn:aws:cloudfront::{}:{sort}/*", facts.account)]
 }

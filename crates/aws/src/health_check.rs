@@ -7,12 +7,32 @@ use async_trait::async_trait;
 use aws_sdk_route53::types::{HealthCheck, HealthCheckConfig, HealthCheckRegion, HealthCheckType, TagResourceType};
 use serde_json::Value;
 
-use super::route53::{read_tags, tag_change, write_tags};
+use super::permissions::{Grant, everything};
+use super::route53::{read_tags, tag_change, tagged, write_tags};
 use super::shared::Shared;
-use super::{Clients, fault_of, owned, tags};
+use super::{Clients, fault_of, tags};
 use crate::provider::{Gone, Made, Provider, Search, Subject};
 use crate::resource::health_check::{CHECKER_REGIONS, HealthCheckSpec};
-use crate::resource::{Attributes, Class, Extra, Fault, FieldChange, Found, Owned, Owner};
+use crate::resource::{Attributes, Class, Extra, Fault, FieldChange, Found, Kind, Owned, Owner};
+
+/// What its calls need.
+pub const GRANTS: &[Grant] = &[
+    Grant {
+        sid: "ListHealthChecks",
+        on: everything,
+        actions: &["route53:CreateHealthCheck", "route53:ListHealthChecks"],
+    },
+    Grant {
+        sid: "HealthChecks",
+        on: |_| vec!["arn:aws:route53:::healthcheck/*".to_owned()],
+        actions: &[
+            "route53:DeleteHealthCheck",
+            "route53:GetHealthCheck",
+            "route53:ListTagsForResource",
+            "route53:UpdateHealthCheck",
+        ],
+    },
+];
 
 /// The tag that the console shows as the name.
 const NAME_TAG: &str = "Name";
@@ -177,6 +197,20 @@ impl HealthChecks {
     }
 }
 
+/// Those that carry a stack's mark.
+async fn listing(clients: &Clients, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
+    let (mut all, mut marker) = (Vec::new(), None);
+    loop {
+        let page = clients.route53().await.list_health_checks().set_marker(marker).send().await;
+        let page = page.map_err(|bad| fault_of("route53", "ListHealthChecks", bad))?;
+        all.extend(page.health_checks.into_iter().map(|check| check.id));
+        marker = page.next_marker.filter(|_| page.is_truncated);
+        if marker.is_none() {
+            return tagged(clients, search, Kind::HealthCheck, TagResourceType::Healthcheck, all).await;
+        }
+    }
+}
+
 #[async_trait]
 impl Provider for HealthChecks {
     async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
@@ -237,7 +271,7 @@ impl Provider for HealthChecks {
     }
 
     async fn list_owned(&self, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
-        owned::health_checks(&self.clients, search).await
+        listing(&self.clients, search).await
     }
 
     async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {

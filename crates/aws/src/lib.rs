@@ -1,4 +1,5 @@
-//! AWS by its SDK. Each file knows one kind; `clients` knows how to reach the account, `fault` what its errors mean.
+//! AWS by its SDK. Each file knows one kind: its calls, what they need, and what the errors of its service mean. `clients` knows
+//! how to reach the account. The table below has one row for each kind.
 
 #![forbid(unsafe_code)]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
@@ -29,6 +30,7 @@ mod origin_request_policy;
 mod owned;
 mod pace;
 mod permissions;
+mod queue;
 mod records;
 mod repeats;
 mod replication;
@@ -39,6 +41,7 @@ mod rules;
 mod security_headers;
 mod shared;
 mod stated;
+mod statements;
 mod tag_changes;
 mod tags;
 mod validation;
@@ -53,38 +56,87 @@ pub use credentials::{Person, SERVICE as CREDENTIALS};
 pub use fault::of as fault_of;
 pub use journal::store as journal_store;
 pub use permissions::{Missing, Simulation, policy as least_privilege, simulate};
-pub use rules::{RULES, Rule};
+pub use rules::{Rule, every_rule};
 pub use validation::CERTIFICATE_WAIT;
 
 use named::Named;
+use permissions::Grant;
 
-use provider::Providers;
+use provider::{Provider, Providers};
 use resource::{Artefacts, Kind};
 
 pub(crate) use akidb_edge_engine::{provider, resource};
 
+/// What providers are made with.
+struct Means<'m> {
+    clients: &'m Arc<Clients>,
+    artefacts: &'m Arc<Artefacts>,
+}
+
+/// One kind: what its calls need, what the errors of its service mean (said once for each service), and its provider.
+struct Row {
+    kind: Kind,
+    grants: &'static [Grant],
+    codes: &'static [Rule],
+    make: fn(&Means<'_>) -> Arc<dyn Provider>,
+}
+
+const fn row(
+    kind: Kind,
+    grants: &'static [Grant],
+    codes: &'static [Rule],
+    make: fn(&Means<'_>) -> Arc<dyn Provider>,
+) -> Row {
+    Row { kind, grants, codes, make }
+}
+
+/// Every kind of AWS, in the order of the enum.
+const TABLE: &[Row] = &[
+    row(Kind::LoadBalancer, load_balancer::GRANTS, load_balancer::CODES, |by| {
+        Arc::new(load_balancer::LoadBalancers::new(by.clients))
+    }),
+    row(Kind::Role, role::GRANTS, role::CODES, |by| Arc::new(role::Roles::new(by.clients))),
+    row(Kind::Bucket, bucket::GRANTS, bucket::CODES, |by| Arc::new(bucket::Buckets::new(by.clients))),
+    row(Kind::BucketPolicy, bucket_policy::GRANTS, &[], |by| Arc::new(bucket_policy::BucketPolicies::new(by.clients))),
+    row(Kind::Replication, replication::GRANTS, &[], |by| Arc::new(replication::Replications::new(by.clients))),
+    row(Kind::Object, object::GRANTS, &[], |by| Arc::new(object::Objects::new(by.clients, by.artefacts))),
+    row(Kind::Function, function::GRANTS, function::CODES, |by| {
+        Arc::new(function::Functions::new(by.clients, by.artefacts))
+    }),
+    // Its calls are among those of its function.
+    row(Kind::FunctionVersion, &[], &[], |by| Arc::new(function_version::FunctionVersions::new(by.clients))),
+    row(Kind::OriginAccess, origin_access::GRANTS, &[], |by| {
+        Arc::new(Named::<origin_access::OriginAccess>::new(by.clients))
+    }),
+    row(Kind::CachePolicy, cache_policy::GRANTS, &[], |by| {
+        Arc::new(Named::<cache_policy::CachePolicies>::new(by.clients))
+    }),
+    row(Kind::OriginRequestPolicy, origin_request_policy::GRANTS, &[], |by| {
+        Arc::new(Named::<origin_request_policy::OriginRequestPolicies>::new(by.clients))
+    }),
+    row(Kind::ResponseHeadersPolicy, response_headers_policy::GRANTS, &[], |by| {
+        Arc::new(Named::<response_headers_policy::ResponseHeadersPolicies>::new(by.clients))
+    }),
+    row(Kind::Distribution, distribution::GRANTS, distribution::CODES, |by| {
+        Arc::new(distribution::Distributions::new(by.clients))
+    }),
+    row(Kind::Monitoring, monitoring::GRANTS, &[], |by| Arc::new(monitoring::Monitoring::new(by.clients))),
+    row(Kind::Certificate, certificate::GRANTS, certificate::CODES, |by| {
+        Arc::new(certificate::Certificates::new(by.clients))
+    }),
+    row(Kind::Zone, zone::GRANTS, route53::CODES, |by| Arc::new(zone::Zones::new(by.clients))),
+    row(Kind::HealthCheck, health_check::GRANTS, &[], |by| Arc::new(health_check::HealthChecks::new(by.clients))),
+    row(Kind::Records, records::GRANTS, &[], |by| Arc::new(records::Records::new(by.clients))),
+    row(Kind::Queue, queue::GRANTS, queue::CODES, |by| Arc::new(queue::Queues::new(by.clients))),
+];
+
 /// The provider of every AWS kind.
 pub fn providers(clients: &Arc<Clients>, artefacts: &Arc<Artefacts>) -> Providers {
-    Providers::default()
-        .with(Kind::LoadBalancer, Arc::new(load_balancer::LoadBalancers::new(clients)))
-        .with(Kind::Role, Arc::new(role::Roles::new(clients)))
-        .with(Kind::Bucket, Arc::new(bucket::Buckets::new(clients)))
-        .with(Kind::BucketPolicy, Arc::new(bucket_policy::BucketPolicies::new(clients)))
-        .with(Kind::Replication, Arc::new(replication::Replications::new(clients)))
-        .with(Kind::Object, Arc::new(object::Objects::new(clients, artefacts)))
-        .with(Kind::Function, Arc::new(function::Functions::new(clients, artefacts)))
-        .with(Kind::FunctionVersion, Arc::new(function_version::FunctionVersions::new(clients)))
-        .with(Kind::OriginAccess, Arc::new(Named::<origin_access::OriginAccess>::new(clients)))
-        .with(Kind::CachePolicy, Arc::new(Named::<cache_policy::CachePolicies>::new(clients)))
-        .with(Kind::OriginRequestPolicy, Arc::new(Named::<origin_request_policy::OriginRequestPolicies>::new(clients)))
-        .with(
-            Kind::ResponseHeadersPolicy,
-            Arc::new(Named::<response_headers_policy::ResponseHeadersPolicies>::new(clients)),
-        )
-        .with(Kind::Distribution, Arc::new(distribution::Distributions::new(clients)))
-        .with(Kind::Monitoring, Arc::new(monitoring::Monitoring::new(clients)))
-        .with(Kind::Certificate, Arc::new(certificate::Certificates::new(clients)))
-        .with(Kind::Zone, Arc::new(zone::Zones::new(clients)))
-        .with(Kind::HealthCheck, Arc::new(health_check::HealthChecks::new(clients)))
-        .with(Kind::Records, Arc::new(records::Records::new(clients)))
+    let by = Means { clients, artefacts };
+    TABLE.iter().fold(Providers::default(), |all, row| all.with(row.kind, (row.make)(&by)))
+}
+
+/// What the calls for a kind need.
+fn grants_of(kind: Kind) -> impl Iterator<Item = &'static Grant> {
+    TABLE.iter().filter(move |row| row.kind == kind).flat_map(|row| row.grants)
 }

@@ -7,10 +7,25 @@ use async_trait::async_trait;
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::types::LoadBalancer;
 
+use super::permissions::{Grant, everything};
+use super::rules::{Rule, rule};
 use super::{Clients, fault_of};
 use crate::provider::{Gone, Made, Provider, Subject};
 use crate::resource::load_balancer::LoadBalancerSpec;
 use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Owner};
+
+/// What its calls need.
+pub const GRANTS: &[Grant] = &[Grant {
+    sid: "FindLoadBalancers",
+    on: everything,
+    actions: &["elasticloadbalancing:DescribeLoadBalancers", "elasticloadbalancing:DescribeTags"],
+}];
+
+/// What the errors of Elastic Load Balancing mean.
+pub const CODES: &[Rule] = &[
+    // Not there.
+    rule("elbv2", "LoadBalancerNotFound", Class::Missing),
+];
 
 /// Most load balancers that one `DescribeTags` takes.
 const TAGS_A_CALL: usize = 20;

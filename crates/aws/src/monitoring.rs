@@ -5,10 +5,22 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws_sdk_cloudfront::types as cf;
 
+use super::permissions::{Grant, everything};
 use super::{Clients, fault_of};
 use crate::provider::{Gone, Made, Provider, Subject};
 use crate::resource::monitoring::MonitoringSpec;
 use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Owner};
+
+/// What its calls need.
+pub const GRANTS: &[Grant] = &[Grant {
+    sid: "Metrics",
+    on: everything,
+    actions: &[
+        "cloudfront:CreateMonitoringSubscription",
+        "cloudfront:DeleteMonitoringSubscription",
+        "cloudfront:GetMonitoringSubscription",
+    ],
+}];
 
 /// Metrics subscriptions of the account.
 pub struct Monitoring {

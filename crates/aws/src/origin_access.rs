@@ -4,11 +4,30 @@ use async_trait::async_trait;
 use aws_sdk_cloudfront::Client;
 use aws_sdk_cloudfront::types as cf;
 
-use super::edit::{lacking, unbuilt};
+use super::edit::{arns, lacking, unbuilt};
 use super::fault_of;
 use super::named::{Api, Page};
+use super::permissions::{Grant, everything};
 use crate::resource::origin_access::OriginAccessSpec;
 use crate::resource::{Fault, Kind};
+
+/// What its calls need.
+pub const GRANTS: &[Grant] = &[
+    Grant {
+        sid: "ListOriginAccess",
+        on: everything,
+        actions: &["cloudfront:CreateOriginAccessControl", "cloudfront:ListOriginAccessControls"],
+    },
+    Grant {
+        sid: "OriginAccess",
+        on: |facts| arns(facts, "origin-access-control"),
+        actions: &[
+            "cloudfront:DeleteOriginAccessControl",
+            "cloudfront:GetOriginAccessControl",
+            "cloudfront:UpdateOriginAccessControl",
+        ],
+    },
+];
 
 /// Origin access controls of the account: for S3, always signing with SigV4.
 pub struct OriginAccess;

@@ -5,12 +5,31 @@ use aws_sdk_cloudfront::Client;
 use aws_sdk_cloudfront::types as cf;
 
 use super::cache_policy::{behaviour, choice, cookies, headers, query_strings, sorted};
-use super::edit::{lacking, unbuilt};
+use super::edit::{arns, lacking, unbuilt};
 use super::fault_of;
 use super::named::{Api, Page};
+use super::permissions::{Grant, everything};
 use crate::resource::cache_policy::Choice;
 use crate::resource::origin_request_policy::{HeaderChoice, OriginRequestPolicySpec};
 use crate::resource::{Fault, Kind};
+
+/// What its calls need.
+pub const GRANTS: &[Grant] = &[
+    Grant {
+        sid: "ListOriginRequestPolicies",
+        on: everything,
+        actions: &["cloudfront:CreateOriginRequestPolicy", "cloudfront:ListOriginRequestPolicies"],
+    },
+    Grant {
+        sid: "OriginRequestPolicies",
+        on: |facts| arns(facts, "origin-request-policy"),
+        actions: &[
+            "cloudfront:DeleteOriginRequestPolicy",
+            "cloudfront:GetOriginRequestPolicy",
+            "cloudfront:UpdateOriginRequestPolicy",
+        ],
+    },
+];
 
 /// Origin request policies of the account.
 pub struct OriginRequestPolicies;

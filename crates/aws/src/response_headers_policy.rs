@@ -7,13 +7,29 @@ use aws_sdk_cloudfront::Client;
 use aws_sdk_cloudfront::types as cf;
 use serde_json::{Value, json};
 
-use super::edit::{lacking, quantity, unbuilt};
+use super::edit::{arns, lacking, quantity, unbuilt};
 use super::fault_of;
 use super::named::{Api, Page};
+use super::permissions::{Grant, everything};
 use super::security_headers as security;
 use super::stated::put;
 use crate::resource::response_headers_policy::{CorsHeaders, ResponseHeadersPolicySpec};
 use crate::resource::{Fault, Kind};
+
+/// What its calls need.
+pub const GRANTS: &[Grant] = &[
+    Grant { sid: "ListResponseHeadersPolicies", on: everything, actions: &["cloudfront:ListResponseHeadersPolicies"] },
+    Grant {
+        sid: "ResponseHeadersPolicies",
+        on: |facts| arns(facts, "response-headers-policy"),
+        actions: &[
+            "cloudfront:CreateResponseHeadersPolicy",
+            "cloudfront:DeleteResponseHeadersPolicy",
+            "cloudfront:GetResponseHeadersPolicy",
+            "cloudfront:UpdateResponseHeadersPolicy",
+        ],
+    },
+];
 
 /// Response headers policies of the account.
 pub struct ResponseHeadersPolicies;

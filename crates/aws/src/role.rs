@@ -1,5 +1,8 @@
 //! IAM roles: the role, its inline policies and its managed ones.
 
+mod calls;
+mod listing;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -10,8 +13,9 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, future};
 use serde_json::Value;
 
+pub use self::calls::{CODES, GRANTS};
 use super::fault::{optional, taken, unbuilt};
-use super::{Clients, fault_of, owned, tag_changes, tags};
+use super::{Clients, fault_of, tag_changes, tags};
 use crate::provider::{Gone, Made, Provider, Search, Subject};
 use crate::resource::role::RoleSpec;
 use crate::resource::{Attributes, Class, Extra, Fault, FieldChange, Found, Owned, Owner};
@@ -96,7 +100,7 @@ impl Provider for Roles {
     }
 
     async fn list_owned(&self, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
-        owned::roles(&self.clients, search).await
+        listing::listing(&self.clients, search).await
     }
 
     async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {

@@ -3,11 +3,30 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_route53::types::{Tag, TagResourceType};
+use futures::FutureExt;
 
+use super::owned::marked;
+use super::rules::{Rule, rule};
 use super::{Clients, fault_of, tags};
-use crate::provider::Subject;
+use crate::provider::{Search, Subject};
 use crate::resource::records::spelling;
-use crate::resource::{Fault, FieldChange};
+use crate::resource::{Class, Fault, FieldChange, Kind, Owned};
+
+/// What the errors of Route 53 mean.
+pub const CODES: &[Rule] = &[
+    // Busy with something else, or not known everywhere yet.
+    rule("route53", "PriorRequestNotComplete", Class::Retry),
+    rule("route53", "ConcurrentModification", Class::Retry),
+    // Changed since it was read.
+    rule("route53", "HealthCheckVersionMismatch", Class::Stale),
+    // Not there.
+    rule("route53", "NoSuchHostedZone", Class::Missing),
+    rule("route53", "NoSuchHealthCheck", Class::Missing),
+    rule("route53", "NoSuchChange", Class::Missing),
+    // There already.
+    rule("route53", "HostedZoneAlreadyExists", Class::Exists),
+    rule("route53", "HealthCheckAlreadyExists", Class::Exists),
+];
 
 /// Most tags that one `ChangeTagsForResource` takes (R53 "ChangeTagsForResource": 10 to add, 10 to remove).
 const TAGS_A_CALL: usize = 10;
@@ -31,6 +50,24 @@ pub async fn read_tags(clients: &Clients, of: TagResourceType, id: &str) -> Resu
     let answer = call.send().await.map_err(|bad| fault_of("route53", "ListTagsForResource", bad))?;
     let held = answer.resource_tag_set.and_then(|set| set.tags).unwrap_or_default();
     Ok(held.into_iter().filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect())
+}
+
+/// Those of `ids` that carry the mark. Route 53 allows five requests a second, so what is known is not asked for.
+///
+/// # Errors
+/// What the service answered.
+pub async fn tagged(
+    clients: &Clients,
+    search: &Search<'_>,
+    kind: Kind,
+    of: TagResourceType,
+    ids: Vec<String>,
+) -> Result<Vec<Owned>, Fault> {
+    let asked = ids.into_iter().map(|id| {
+        let (by, of) = (id.clone(), of.clone());
+        (id, async move { read_tags(clients, of, &by).await }.boxed())
+    });
+    marked(search, kind, asked).await
 }
 
 /// Sets the tags `add` and takes away those named in `remove`; all others stay.

@@ -9,11 +9,36 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws_sdk_route53::types::{DelegationSet, HostedZone, HostedZoneConfig, TagResourceType};
 
-use super::route53::{bare, domain, read_tags, tag_change, write_tags};
-use super::{Clients, fault_of, owned, tags};
+use super::permissions::{Facts, Grant, everything};
+use super::route53::{bare, domain, read_tags, tag_change, tagged, write_tags};
+use super::{Clients, fault_of, tags};
 use crate::provider::{Gone, Made, Provider, Search, Subject};
 use crate::resource::zone::ZoneSpec;
-use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Owned, Owner};
+use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Kind, Owned, Owner};
+
+fn tagged_routing(_: &Facts<'_>) -> Vec<String> {
+    ["hostedzone", "healthcheck"].map(|what| format!("arn:aws:route53:::{what}/*")).to_vec()
+}
+
+/// What its calls need.
+pub const GRANTS: &[Grant] = &[
+    Grant {
+        sid: "ListZones",
+        on: everything,
+        actions: &["route53:CreateHostedZone", "route53:ListHostedZones", "route53:ListHostedZonesByName"],
+    },
+    Grant {
+        sid: "Zones",
+        on: |_| vec!["arn:aws:route53:::hostedzone/*".to_owned()],
+        actions: &[
+            "route53:DeleteHostedZone",
+            "route53:GetHostedZone",
+            "route53:ListTagsForResource",
+            "route53:UpdateHostedZoneComment",
+        ],
+    },
+    Grant { sid: "Tags", on: tagged_routing, actions: &["route53:ChangeTagsForResource"] },
+];
 
 /// Public hosted zones of the account.
 pub struct Zones {
@@ -105,6 +130,21 @@ fn attributes(id: &str, name: &str, set: Option<&DelegationSet>) -> Attributes {
     ])
 }
 
+/// Those that carry a stack's mark.
+async fn listing(clients: &Clients, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
+    let (mut all, mut marker) = (Vec::new(), None);
+    loop {
+        let page = clients.route53().await.list_hosted_zones().set_marker(marker).send().await;
+        let page = page.map_err(|bad| fault_of("route53", "ListHostedZones", bad))?;
+        let public = page.hosted_zones.into_iter().filter(|zone| !zone.config.as_ref().is_some_and(|c| c.private_zone));
+        all.extend(public.map(|zone| bare(&zone.id).to_owned()));
+        marker = page.next_marker.filter(|_| page.is_truncated);
+        if marker.is_none() {
+            return tagged(clients, search, Kind::Zone, TagResourceType::Hostedzone, all).await;
+        }
+    }
+}
+
 #[async_trait]
 impl Provider for Zones {
     async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
@@ -180,7 +220,7 @@ impl Provider for Zones {
     }
 
     async fn list_owned(&self, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
-        owned::zones(&self.clients, search).await
+        listing(&self.clients, search).await
     }
 
     async fn data(&self, subject: &Subject<'_>, going: &BTreeSet<String>) -> Result<Option<String>, Fault> {

@@ -84,7 +84,7 @@ pub struct RunArgs {
     /// When a run counts as done: every call accepted, everything usable, or everything everywhere
     #[arg(long, value_name = "LEVEL", default_value = "usable", value_parser = level)]
     pub wait: Level,
-    /// Set by the verbs that can delete a bucket.
+    /// Set by the verbs that can delete what holds data.
     #[arg(skip)]
     pub empty_buckets: bool,
     /// Steps at the same time at most
@@ -92,16 +92,16 @@ pub struct RunArgs {
     pub at_once: u16,
 }
 
-/// For verbs that can delete a bucket.
+/// For verbs that can delete what holds data.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct EmptyArgs {
-    /// Also delete the data in buckets that go: every object and old version
+    /// Also delete data that goes: objects, old versions, messages
     #[arg(long)]
     pub empty_buckets: bool,
 }
 
 impl RunArgs {
-    /// The same, with what is said about the data in buckets.
+    /// The same, with what is said about data that goes.
     #[must_use]
     pub fn emptying(mut self, empty: EmptyArgs) -> Self {
         self.empty_buckets = empty.empty_buckets;

@@ -38,7 +38,7 @@ impl Call {
     /// Whether it changes something.
     pub fn mutates(&self) -> bool {
         match self.service.as_str() {
-            "acm" | "iam" | "sts" | "elasticloadbalancing" => {
+            "acm" | "iam" | "sts" | "elasticloadbalancing" | "sqs" => {
                 !["Describe", "List", "Get"].iter().any(|start| self.operation.starts_with(start))
             }
             _ => !matches!(self.method.as_str(), "GET" | "HEAD"),

@@ -38,6 +38,13 @@ impl Refusal {
                 let body = serde_json::json!({"__type": code, "message": message}).to_string();
                 Message::own(status, &[json], &body, asked)
             }
+            // The code of the older protocol stands in a header.
+            "sqs" => {
+                let body = serde_json::json!({"__type": code, "message": message}).to_string();
+                let older = format!("{code};Sender");
+                let json = ("Content-Type", "application/x-amz-json-1.0");
+                Message::own(status, &[json, ("x-amzn-query-error", &older)], &body, asked)
+            }
             "s3" => {
                 let body =
                     format!("<Error><Code>{code}</Code><Message>{text}</Message><RequestId>R</RequestId></Error>");
@@ -72,6 +79,7 @@ pub fn throttled(service: &str) -> Refusal {
         "lambda" => Refusal::of("lambda", 429, "TooManyRequestsException", "Rate exceeded"),
         "s3" => Refusal::of("s3", 503, "SlowDown", "Please reduce your request rate."),
         "acm" => Refusal::of("acm", 400, "ThrottlingException", "Rate exceeded"),
+        "sqs" => Refusal::of("sqs", 400, "RequestThrottled", "Request throttled"),
         _ => Refusal::of("route53", 400, "Throttling", "Rate exceeded"),
     }
 }
@@ -86,6 +94,7 @@ pub fn broken(service: &str, status: u16) -> Refusal {
         "lambda" => ("lambda", "ServiceException"),
         "s3" => ("s3", "InternalError"),
         "acm" => ("acm", "InternalFailure"),
+        "sqs" => ("sqs", "InternalFailure"),
         _ => ("route53", "InternalFailure"),
     };
     if status == 503 {

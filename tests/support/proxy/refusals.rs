@@ -70,4 +70,6 @@ pub const REFUSALS: &[Refusal] = &[
         "A conflicting conditional operation is currently in progress against this resource. Please try again."),
     row("s3", "PutObject", 409, "ConditionalRequestConflict",
         "The conditional request cannot succeed due to a conflicting operation against this resource."),
+    row("sqs", "CreateQueue", 400, "AWS.SimpleQueueService.QueueDeletedRecently",
+        "You must wait 60 seconds after deleting a queue before you can create another with the same name."),
 ];

@@ -26,6 +26,8 @@ pub enum Service {
     Route53,
     /// S3.
     S3,
+    /// SQS.
+    Sqs,
     /// STS.
     Sts,
     /// The portal of IAM Identity Center, for credentials.
@@ -36,9 +38,7 @@ pub enum Service {
 
 impl Service {
     /// The services that a plan is about, and STS.
-    pub const OF_PLANS: [Self; 8] =
-        [Self::Acm, Self::CloudFront, Self::Elb, Self::Iam, Self::Lambda, Self::Route53, Self::S3, Self::Sts];
-    const ALL: [Self; 10] = [
+    pub const OF_PLANS: [Self; 9] = [
         Self::Acm,
         Self::CloudFront,
         Self::Elb,
@@ -46,6 +46,18 @@ impl Service {
         Self::Lambda,
         Self::Route53,
         Self::S3,
+        Self::Sqs,
+        Self::Sts,
+    ];
+    const ALL: [Self; 11] = [
+        Self::Acm,
+        Self::CloudFront,
+        Self::Elb,
+        Self::Iam,
+        Self::Lambda,
+        Self::Route53,
+        Self::S3,
+        Self::Sqs,
         Self::Sts,
         Self::Sso,
         Self::SsoOidc,
@@ -61,6 +73,7 @@ impl Service {
             Self::Lambda => "lambda",
             Self::Route53 => "route53",
             Self::S3 => "s3",
+            Self::Sqs => "sqs",
             Self::Sts => "sts",
             Self::Sso => "sso",
             Self::SsoOidc => "sso-oidc",

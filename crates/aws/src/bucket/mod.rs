@@ -1,9 +1,11 @@
 //! S3 buckets: one call for the bucket, one for each setting that the plan or an earlier run states.
 
+mod calls;
 mod cors;
 mod data;
 mod encryption;
 mod lifecycle;
+mod listing;
 mod others;
 mod read;
 mod write;
@@ -17,8 +19,9 @@ use aws_sdk_s3::types as s3;
 use futures::future::BoxFuture;
 use futures::{FutureExt, future};
 
+pub use self::calls::{CODES, GRANTS};
 use super::fault::{optional, unbuilt};
-use super::{Clients, fault_of, owned, tags};
+use super::{Clients, fault_of, tags};
 use crate::provider::{Gone, Made, Provider, Search, Subject};
 use crate::resource::bucket::{BucketSpec, CorsRule, LifecycleRule};
 use crate::resource::{Attributes, Class, Extra, Fault, FieldChange, Found, Owned, Owner};
@@ -145,12 +148,13 @@ impl Provider for Buckets {
     }
 
     async fn list_owned(&self, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
-        owned::buckets(&self.clients, search).await
+        listing::listing(&self.clients, search).await
     }
 
     async fn data(&self, subject: &Subject<'_>, going: &BTreeSet<String>) -> Result<Option<String>, Fault> {
         let spec: BucketSpec = subject.typed()?;
-        data::staying(&self.clients.s3(&spec.region)?, &spec.name, going).await
+        let key = data::staying(&self.clients.s3(&spec.region)?, &spec.name, going).await?;
+        Ok(key.map(|key| format!("for example {key}")))
     }
 
     async fn empty(&self, subject: &Subject<'_>) -> Result<(), Fault> {

@@ -3,7 +3,9 @@
 #[cfg(test)]
 mod answers;
 mod behaviour;
+mod calls;
 mod errors;
+mod listing;
 mod origins;
 mod others;
 mod read;
@@ -20,9 +22,10 @@ use aws_sdk_cloudfront::Client;
 use aws_sdk_cloudfront::types as cf;
 use futures::future;
 
+pub use self::calls::{CODES, GRANTS};
 use super::edit::{lacking, quantity, taken, unbuilt};
 use super::stated::{self, put};
-use super::{Clients, fault_of, owned, tags};
+use super::{Clients, fault_of, tags};
 use crate::provider::{Gone, Made, Provider, Search, Settled, Subject};
 use crate::resource::distribution::DistributionSpec;
 use crate::resource::records::CLOUDFRONT_ZONE_ID;
@@ -133,7 +136,7 @@ impl Provider for Distributions {
     }
 
     async fn list_owned(&self, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
-        owned::distributions(&self.clients, search).await
+        listing::listing(&self.clients, search).await
     }
 
     async fn settled(&self, subject: &Subject<'_>, level: Level) -> Result<Settled, Fault> {

@@ -1,6 +1,8 @@
 //! Lambda functions: code by its hash from the run's artefacts, and their configuration.
 
+mod calls;
 mod former;
+mod listing;
 mod others;
 mod write;
 
@@ -14,8 +16,9 @@ use aws_sdk_lambda::types::{Architecture, FunctionConfiguration, LastUpdateStatu
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+pub use self::calls::{CODES, GRANTS};
 use super::fault::{optional, taken};
-use super::{Clients, fault_of, owned, tag_changes, tags};
+use super::{Clients, fault_of, tag_changes, tags};
 use crate::provider::{Gone, Made, Provider, Search, Settled, Subject};
 use crate::resource::function::FunctionSpec;
 use crate::resource::{Artefacts, Attributes, Class, Fault, FieldChange, Found, Level, Owned, Owner};
@@ -82,7 +85,7 @@ impl Provider for Functions {
     }
 
     async fn list_owned(&self, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
-        owned::functions(&self.clients, search).await
+        listing::listing(&self.clients, search).await
     }
 
     async fn settled(&self, subject: &Subject<'_>, level: Level) -> Result<Settled, Fault> {

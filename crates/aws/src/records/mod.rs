@@ -5,6 +5,7 @@
 
 mod away;
 mod batch;
+mod calls;
 mod divide;
 pub(super) mod read;
 
@@ -19,6 +20,7 @@ use aws_sdk_route53::types::{Change, ChangeBatch, ChangeStatus, ResourceRecordSe
 use serde::Deserialize;
 
 use self::batch::{Act, Step};
+pub use self::calls::GRANTS;
 use self::read::{Listed, Standing, Zone, same};
 use super::route53::{bare, domain};
 use super::{Clients, fault_of};

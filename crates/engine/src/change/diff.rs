@@ -322,13 +322,13 @@ fn replaces(kind: Kind, fields: &[FieldChange]) -> bool {
 /// Whether the new one would have the name of the old one, which holds data: neither can be made before the other goes.
 fn cannot_stand_beside(kind: Kind, fields: &[FieldChange]) -> bool {
     let facts = kind.facts();
-    facts.holds_data && !fields.iter().any(|field| touches(facts.identity, &field.path))
+    facts.data.is_some() && !fields.iter().any(|field| touches(facts.identity, &field.path))
 }
 
 pub(super) fn risk(kind: Kind, action: Action, fields: &[FieldChange]) -> Risk {
     let facts = kind.facts();
     match action {
-        Action::Delete | Action::Replace if facts.holds_data => Risk::DestroysData,
+        Action::Delete | Action::Replace if facts.data.is_some() => Risk::DestroysData,
         Action::Delete => Risk::Disruptive,
         Action::Replace if facts.when_replaced.is_some() => Risk::Disruptive,
         Action::Replace => Risk::Brief,

@@ -277,6 +277,7 @@ mod tests {
             ("object", json!({"bucket": "b", "key": "k"})),
             ("function-version", json!({"function": "f", "region": "r", "code_sha256": "s", "settings": "t"})),
             ("monitoring", json!({"distribution_id": "E1"})),
+            ("queue", json!({"name": "q", "region": "us-east-1"})),
             ("file", json!({"host": "one", "path": "/etc/x"})),
             ("account", json!({"host": "one", "name": "edge", "what": "user"})),
             ("packages", json!({"host": "one", "packages": {"jq": ""}})),

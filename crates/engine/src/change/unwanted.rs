@@ -45,7 +45,7 @@ impl<'a> View<'a> {
         }
         let foreign = matches!(found.owner, Owner::Foreign(_));
         // Data whose mark is gone may be what somebody else put in the place of ours.
-        let data = matches!(record.kind, Kind::Bucket | Kind::Object);
+        let data = record.kind.facts().data.is_some() || record.kind == Kind::Object;
         if foreign && data && record.id.is_some() && record.made_at.is_none() && !self.is_named(address) {
             return Some(format!(
                 "the mark of this stack is gone from the {title}: it may be somebody else's, and stays"

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::rule::{Notes, Rule, Seen, error};
 use super::scope::{Scope, is_open, whole};
 use super::{Also, Finding};
-use crate::resource::{Kind, Resource};
+use crate::resource::{Kind, Resource, identity_paths};
 
 pub(super) const RULES: &[Rule<Value>] = &[error(
     "GR006-same-thing-twice",
@@ -72,10 +72,9 @@ fn things(scope: &Scope<'_>, resource: &Resource) -> Vec<Thing> {
     let fields: &[&str] = match resource.kind {
         Kind::Records => return record_sets(resource),
         Kind::Certificate => return certificate(resource).into_iter().collect(),
-        Kind::FunctionVersion | Kind::HealthCheck | Kind::LoadBalancer | Kind::Packages => return Vec::new(),
-        Kind::Function => &["name", "region"],
-        Kind::Replication => &["source"],
-        kind => kind.facts().identity,
+        Kind::FunctionVersion | Kind::HealthCheck | Kind::Packages => return Vec::new(),
+        kind if kind.facts().lookup => return Vec::new(),
+        kind => identity_paths(kind),
     };
     let key: Option<Vec<String>> = fields.iter().map(|field| text(scope, resource, field)).collect();
     let named = key.filter(|key| !key.is_empty()).zip(fields.first());
@@ -87,7 +86,7 @@ fn text(scope: &Scope<'_>, resource: &Resource, field: &str) -> Option<String> {
     let text = resource.spec.get(field)?.as_str()?;
     let bucket = whole(text).filter(|to| to.attribute == "name").and_then(|_| scope.bucket(text));
     let text = bucket.map_or_else(|| text.to_owned(), |(_, bucket)| bucket.name);
-    Some(if resource.kind == Kind::Zone { name(&text) } else { text })
+    Some(if resource.kind.facts().domain_names.contains(&field) { name(&text) } else { text })
 }
 
 /// A DNS name as two that are the same are written alike.

@@ -22,6 +22,7 @@ mod lambda;
 mod marks;
 mod pins;
 mod policy;
+mod queue;
 mod regions;
 mod replication;
 mod route53;
@@ -40,6 +41,8 @@ mod shapes;
 mod tags;
 #[cfg(test)]
 mod testing;
+
+use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 use serde::Serialize;
@@ -89,6 +92,46 @@ pub struct Also {
     pub path: String,
 }
 
+/// Makes of rows - a kind, and the tables of rules about it - what applies them and what lists them.
+macro_rules! about {
+    ($(Kind::$kind:ident: $($rules:path),+;)+) => {
+        /// Applies the rules about single kinds.
+        fn about_kinds(scope: &Scope<'_>, out: &mut Vec<Finding>) {
+            $($(run(scope, Kind::$kind, $rules, out);)+)+
+        }
+
+        /// Ids and descriptions of the rules about single kinds; a table that is about several stands there as often.
+        fn ids_about_kinds() -> Vec<(&'static str, &'static str)> {
+            [$($(ids($rules)),+),+].concat()
+        }
+    };
+}
+
+about! {
+    Kind::Role: iam::RULES;
+    Kind::Bucket: s3::RULES, cors::BUCKET;
+    Kind::BucketPolicy: s3_objects::POLICY;
+    Kind::Replication: replication::RULES;
+    Kind::Object: s3_objects::OBJECT;
+    Kind::Function: edge_function::RULES, lambda::RULES;
+    Kind::FunctionVersion: lambda::VERSION;
+    Kind::OriginAccess: cloudfront_policies::ACCESS;
+    Kind::CachePolicy: cloudfront_policies::CACHE, headers::LISTED;
+    Kind::OriginRequestPolicy: cloudfront_policies::REQUEST, headers::REQUEST, headers::LISTED;
+    Kind::ResponseHeadersPolicy: cloudfront_policies::RESPONSE, cloudfront_headers::RULES, headers::RESPONSE,
+        cors::RESPONSE;
+    Kind::Distribution: cloudfront::RULES, cloudfront_origins::RULES, cloudfront_hosts::RULES,
+        cloudfront_behaviours::RULES, cloudfront_settings::RULES, edge::RULES;
+    Kind::Certificate: acm::RULES;
+    Kind::Zone: route53_health::ZONE;
+    Kind::HealthCheck: route53_health::RULES;
+    Kind::Records: route53::RULES, route53_places::RULES, route53_values::RULES, route53_syntax::RULES,
+        route53_names::RULES, route53_alias::RULES;
+    Kind::Queue: queue::RULES;
+    Kind::Manifest: pins::MANIFEST;
+    Kind::Node: pins::NODE;
+}
+
 /// All findings at once, sorted by severity, address, path, rule.
 pub fn all(desired: &Desired, today: Date) -> Vec<Finding> {
     let scope = Scope::new(desired, today);
@@ -96,54 +139,8 @@ pub fn all(desired: &Desired, today: Date) -> Vec<Finding> {
     for rules in [graph::RULES, identity::RULES, tags::RULES, marks::RULES] {
         run_any(&scope, rules, &mut out);
     }
-    let distribution = [
-        cloudfront::RULES,
-        cloudfront_origins::RULES,
-        cloudfront_hosts::RULES,
-        cloudfront_behaviours::RULES,
-        edge::RULES,
-    ];
-    for rules in distribution {
-        run(&scope, Kind::Distribution, rules, &mut out);
-    }
-    run(&scope, Kind::Distribution, cloudfront_settings::RULES, &mut out);
-    run(&scope, Kind::CachePolicy, cloudfront_policies::CACHE, &mut out);
-    run(&scope, Kind::OriginRequestPolicy, cloudfront_policies::REQUEST, &mut out);
-    run(&scope, Kind::ResponseHeadersPolicy, cloudfront_policies::RESPONSE, &mut out);
-    run(&scope, Kind::ResponseHeadersPolicy, cloudfront_headers::RULES, &mut out);
-    run(&scope, Kind::OriginAccess, cloudfront_policies::ACCESS, &mut out);
-    run(&scope, Kind::OriginRequestPolicy, headers::REQUEST, &mut out);
-    for kind in [Kind::CachePolicy, Kind::OriginRequestPolicy] {
-        run(&scope, kind, headers::LISTED, &mut out);
-    }
-    for rules in [headers::RESPONSE, cors::RESPONSE] {
-        run(&scope, Kind::ResponseHeadersPolicy, rules, &mut out);
-    }
-    run(&scope, Kind::Bucket, cors::BUCKET, &mut out);
-    run(&scope, Kind::Function, edge_function::RULES, &mut out);
-    run(&scope, Kind::Function, lambda::RULES, &mut out);
-    run(&scope, Kind::FunctionVersion, lambda::VERSION, &mut out);
-    for rules in [
-        route53::RULES,
-        route53_places::RULES,
-        route53_values::RULES,
-        route53_syntax::RULES,
-        route53_names::RULES,
-        route53_alias::RULES,
-    ] {
-        run(&scope, Kind::Records, rules, &mut out);
-    }
+    about_kinds(&scope, &mut out);
     route53::name_the_records(desired, &mut out);
-    run(&scope, Kind::HealthCheck, route53_health::RULES, &mut out);
-    run(&scope, Kind::Zone, route53_health::ZONE, &mut out);
-    run(&scope, Kind::Bucket, s3::RULES, &mut out);
-    run(&scope, Kind::Object, s3_objects::OBJECT, &mut out);
-    run(&scope, Kind::BucketPolicy, s3_objects::POLICY, &mut out);
-    run(&scope, Kind::Replication, replication::RULES, &mut out);
-    run(&scope, Kind::Role, iam::RULES, &mut out);
-    run(&scope, Kind::Certificate, acm::RULES, &mut out);
-    run(&scope, Kind::Manifest, pins::MANIFEST, &mut out);
-    run(&scope, Kind::Node, pins::NODE, &mut out);
     run_any(&scope, shapes::RULES, &mut out);
     shapes::beside(&mut out);
     identity::second_places(&scope, &mut out);
@@ -154,57 +151,15 @@ pub fn all(desired: &Desired, today: Date) -> Vec<Finding> {
     out
 }
 
-/// Every rule: its id and what it looks for, in the order of the areas.
+/// Every rule: its id and what it looks for.
 pub fn catalogue() -> Vec<(&'static str, &'static str)> {
-    [
-        ids(graph::RULES),
-        ids(identity::RULES),
-        ids(cloudfront::RULES),
-        ids(cloudfront_origins::RULES),
-        ids(cloudfront_behaviours::RULES),
-        ids(cloudfront_settings::RULES),
-        ids(cloudfront_policies::CACHE),
-        ids(cloudfront_policies::REQUEST),
-        ids(cloudfront_policies::RESPONSE),
-        ids(cloudfront_headers::RULES),
-        ids(cloudfront_policies::ACCESS),
-        ids(edge::RULES),
-        ids(edge_function::RULES),
-        ids(lambda::RULES),
-        ids(lambda::VERSION),
-        ids(route53::RULES),
-        ids(route53_places::RULES),
-        ids(route53_values::RULES),
-        ids(route53_syntax::RULES),
-        ids(route53_names::RULES),
-        ids(route53_alias::RULES),
-        ids(route53_health::RULES),
-        ids(route53_health::ZONE),
-        ids(s3::RULES),
-        ids(s3_objects::OBJECT),
-        ids(s3_objects::POLICY),
-        ids(replication::RULES),
-        ids(iam::RULES),
-        ids(acm::RULES),
-        ids(tags::RULES),
-        ids(marks::RULES),
-        ids(cloudfront_hosts::RULES),
-        ids(headers::RESPONSE),
-        ids(headers::REQUEST),
-        ids(headers::LISTED),
-        ids(cors::BUCKET),
-        ids(cors::RESPONSE),
-        ids(pins::MANIFEST),
-        ids(pins::NODE),
-        ids(shapes::RULES),
-    ]
-    .concat()
+    let every_kind = [ids(graph::RULES), ids(identity::RULES), ids(tags::RULES), ids(marks::RULES), ids(shapes::RULES)];
+    let mut met = BTreeSet::new();
+    every_kind.into_iter().flatten().chain(ids_about_kinds()).filter(|row| met.insert(*row)).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::testing::{Case, TODAY, good};
     use super::*;
 
@@ -232,6 +187,7 @@ mod tests {
             replication::tests::cases(),
             iam::tests::cases(),
             acm::tests::cases(),
+            queue::tests::cases(),
             identity::tests::cases(),
             tags::tests::cases(),
             marks::tests::cases(),

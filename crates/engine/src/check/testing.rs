@@ -124,7 +124,7 @@ fn alias_to(name: &str) -> Value {
 /// A stack of two regions without any finding.
 pub(super) fn good() -> Desired {
     let mut desired = Desired::new("week13");
-    for (address, spec) in edge().into_iter().chain(models()).chain(cdn()).chain(routing()) {
+    for (address, spec) in edge().into_iter().chain(models()).chain(cdn()).chain(routing()).chain(queues()) {
         desired.add(resource(address, spec));
     }
     desired
@@ -181,6 +181,17 @@ fn models() -> Vec<(&'static str, Value)> {
             "models.object.model",
             json!({"bucket": "akidb-models", "region": "us-east-1", "key": format!("models/{hash}/m.onnx"),
             "sha256": hash, "bytes": 1, "content_type": "application/octet-stream", "cache_control": "public, immutable"}),
+        ),
+    ]
+}
+
+fn queues() -> Vec<(&'static str, Value)> {
+    vec![
+        ("queues.queue.dead", json!({"name": "akidb-dead", "region": "eu-central-1", "retention_seconds": 1_209_600})),
+        (
+            "queues.queue.jobs",
+            json!({"name": "akidb-jobs", "region": "eu-central-1", "visibility_timeout_seconds": 60,
+            "dead_letter": {"target": "${queues.queue.dead#arn}", "max_receives": 5}}),
         ),
     ]
 }

@@ -7,6 +7,7 @@ mod edge;
 mod handler;
 pub mod jetson;
 mod models;
+mod queues;
 mod record_groups;
 mod routing;
 mod together;
@@ -81,6 +82,7 @@ pub fn build(plan: &Plan, requested: &BTreeSet<String>) -> Result<Built, Problem
             Work::Routing(routing) => routing::routing(&mut builder, step, routing),
             Work::Certificates(certificates) => routing::certificates(&mut builder, step, certificates),
             Work::Cdn(cdn) => cdn::distribution(&mut builder, step, cdn),
+            Work::Queues(queues) => queues::queues(&mut builder, step, queues),
             Work::Cutover(_) => {}
             // Devices have a graph of their own.
             Work::Jetson(_) => builder.built.later.push((step.id.clone(), "jetson provision".to_owned())),

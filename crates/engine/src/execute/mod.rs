@@ -24,7 +24,7 @@ pub struct Options {
     pub at_once: usize,
     /// How far everything must have come before the run ends.
     pub wait: Level,
-    /// Whether data in a bucket may be deleted with it.
+    /// Whether data may be deleted with what holds it.
     pub empty_buckets: bool,
 }
 

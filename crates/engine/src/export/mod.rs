@@ -5,6 +5,7 @@
 mod bundle;
 pub mod cloudformation;
 pub mod terraform;
+mod words;
 
 pub use bundle::{Export, File, Item, Note};
 

@@ -17,6 +17,7 @@ mod load;
 mod measure;
 pub mod models;
 mod problem;
+pub mod queues;
 mod reach;
 pub mod routing;
 mod schema;

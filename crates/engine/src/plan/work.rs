@@ -8,6 +8,7 @@ use super::cdn::CdnStep;
 use super::edge::EdgeFunctionStep;
 use super::jetson::{JetsonAppStep, JetsonStep};
 use super::models::{ModelsStep, PageStep};
+use super::queues::QueuesStep;
 use super::routing::{CertificatesStep, CutoverStep, RoutingStep};
 use crate::resource::World;
 
@@ -29,6 +30,8 @@ pub enum Work {
     Cdn(Box<CdnStep>),
     /// Sends a name to the distribution, in one transaction.
     Cutover(CutoverStep),
+    /// Queues.
+    Queues(QueuesStep),
     /// Devices over SSH and the cluster that they form: `jetson provision`.
     Jetson(Box<JetsonStep>),
     /// What runs on the devices: `jetson deploy`.
@@ -60,6 +63,7 @@ const KINDS: &[(&str, Read)] = &[
     ("certificates", |with| Ok(Work::Certificates(typed(with)?))),
     ("cdn", |with| Ok(Work::Cdn(Box::new(typed(with)?)))),
     ("cutover", |with| Ok(Work::Cutover(typed(with)?))),
+    ("queues", |with| Ok(Work::Queues(typed(with)?))),
     ("jetson", |with| Ok(Work::Jetson(Box::new(typed(with)?)))),
     ("jetson-app", |with| Ok(Work::JetsonApp(Box::new(typed(with)?)))),
     ("later", |with| Ok(Work::Later(typed(with)?))),
@@ -109,6 +113,7 @@ impl Work {
             Self::EdgeFunction(_) => "edge",
             Self::Routing(_) | Self::Certificates(_) | Self::Cutover(_) => "routing",
             Self::Cdn(_) => "cdn",
+            Self::Queues(_) => "queues",
             Self::Jetson(_) | Self::JetsonApp(_) => "jetson",
             Self::Later(_) => "later",
         }

@@ -148,13 +148,13 @@ pub trait Provider: Send + Sync {
         Ok(Vec::new())
     }
 
-    /// Something in it that would keep the service from deleting it, by name, once the objects (of a zone: the record sets)
-    /// with the keys `going` are gone. None for what holds no data.
+    /// What is left in it once the objects (of a zone: the record sets) with the keys `going` are gone, in words: it is lost with
+    /// it, or keeps the service from deleting it. None for what holds no data.
     async fn data(&self, _subject: &Subject<'_>, _going: &BTreeSet<String>) -> Result<Option<String>, Fault> {
         Ok(None)
     }
 
-    /// Removes the data in it so that it can be deleted (a versioned bucket). Only on the user's explicit word.
+    /// Removes the data in it, or gives it up, so that it can be deleted. Only on the user's explicit word.
     async fn empty(&self, _subject: &Subject<'_>) -> Result<(), Fault> {
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{Facts, on_aws};
+use super::facts::{ApiRow, Facts, NO_MEMBER, on_aws};
 use super::id_form::{self, IdForm, Part};
 use super::naming::Naming;
 
@@ -89,10 +89,47 @@ pub struct LifecycleRule {
     pub abort_uploads_days: Option<i32>,
 }
 
+const SETTINGS: &[ApiRow] = &[
+    ("name", "s3.CreateBucketRequest.Bucket"),
+    ("region", NO_MEMBER),
+    ("versioning", "s3.VersioningConfiguration.Status"),
+    ("encryption", "s3.ServerSideEncryptionByDefault.SSEAlgorithm"),
+    ("kms_key", "s3.ServerSideEncryptionByDefault.KMSMasterKeyID"),
+    ("bucket_key", "s3.ServerSideEncryptionRule.BucketKeyEnabled"),
+    ("block_public_access", "s3.PublicAccessBlockConfiguration.BlockPublicPolicy"),
+    ("ownership", "s3.OwnershipControlsRule.ObjectOwnership"),
+    ("cors", "s3.CORSConfiguration.CORSRules"),
+    ("lifecycle", "s3.BucketLifecycleConfiguration.Rules"),
+    ("tags.~", "s3.Tag.Key"),
+    ("tags.*", "s3.Tag.Value"),
+];
+
+const CORS: &[ApiRow] = &[
+    ("origins", "s3.CORSRule.AllowedOrigins!"),
+    ("origins.*", "s3.CORSRule.AllowedOrigins[]"),
+    ("methods", "s3.CORSRule.AllowedMethods!"),
+    ("methods.*", "s3.CORSRule.AllowedMethods[]"),
+    ("headers", "s3.CORSRule.AllowedHeaders"),
+    ("headers.*", "s3.CORSRule.AllowedHeaders[]"),
+    ("expose", "s3.CORSRule.ExposeHeaders"),
+    ("expose.*", "s3.CORSRule.ExposeHeaders[]"),
+    ("max_age_seconds", "s3.CORSRule.MaxAgeSeconds"),
+];
+
+const LIFECYCLE: &[ApiRow] = &[
+    ("id", "s3.LifecycleRule.ID"),
+    ("prefix", "s3.LifecycleRuleFilter.Prefix"),
+    ("enabled", "s3.LifecycleRule.Status"),
+    ("expire_days", "s3.LifecycleExpiration.Days"),
+    ("expire_old_versions_days", "s3.NoncurrentVersionExpiration.NoncurrentDays"),
+    ("abort_uploads_days", "s3.AbortIncompleteMultipartUpload.DaysAfterInitiation"),
+];
+
 pub(super) const FACTS: Facts = Facts {
+    api: &[("", SETTINGS), ("cors.*", CORS), ("lifecycle.*", LIFECYCLE)],
     replace_on: &["name", "region"],
     identity: &["name"],
-    holds_data: true,
+    data: Some("objects or old versions"),
     exact: &["cors", "lifecycle"],
     attributes: &["name", "arn", "region", "domain"],
     id: IdForm {

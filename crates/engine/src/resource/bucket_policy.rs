@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::facts::{Facts, on_aws};
+use super::facts::{ApiRow, Facts, NO_MEMBER, on_aws};
 use super::id_form::{Part, of_the_bucket};
 use super::naming::Naming;
 
@@ -20,7 +20,11 @@ pub struct BucketPolicySpec {
     pub policy: Value,
 }
 
+const SETTINGS: &[ApiRow] =
+    &[("bucket", "s3.PutBucketPolicyRequest.Bucket"), ("region", NO_MEMBER), ("policy", NO_MEMBER)];
+
 pub(super) const FACTS: Facts = Facts {
+    api: &[("", SETTINGS)],
     replace_on: &["bucket"],
     identity: &["bucket"],
     exact: &["policy"],

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{Facts, on_aws};
+use super::facts::{ApiRow, Facts, NO_MEMBER, on_aws};
 use super::id_form::POLICY;
 use super::naming::Naming;
 
@@ -58,7 +58,36 @@ impl Choice {
     }
 }
 
+const SETTINGS: &[ApiRow] = &[
+    ("name", "cloudfront.CachePolicyConfig.Name"),
+    ("comment", "cloudfront.CachePolicyConfig.Comment"),
+    ("min_ttl", "cloudfront.CachePolicyConfig.MinTTL"),
+    ("default_ttl", "cloudfront.CachePolicyConfig.DefaultTTL"),
+    ("max_ttl", "cloudfront.CachePolicyConfig.MaxTTL"),
+    ("gzip", "cloudfront.ParametersInCacheKeyAndForwardedToOrigin.EnableAcceptEncodingGzip"),
+    ("brotli", "cloudfront.ParametersInCacheKeyAndForwardedToOrigin.EnableAcceptEncodingBrotli"),
+    ("headers", "cloudfront.Headers.Items"),
+    ("headers.*", "cloudfront.Headers.Items[]"),
+];
+
+pub(super) const QUERIES: &[ApiRow] = &[
+    ("", NO_MEMBER),
+    ("only", "cloudfront.QueryStringNames.Items"),
+    ("only.*", "cloudfront.QueryStringNames.Items[]"),
+    ("all-except", "cloudfront.QueryStringNames.Items"),
+    ("all-except.*", "cloudfront.QueryStringNames.Items[]"),
+];
+
+pub(super) const COOKIES: &[ApiRow] = &[
+    ("", NO_MEMBER),
+    ("only", "cloudfront.CookieNames.Items"),
+    ("only.*", "cloudfront.CookieNames.Items[]"),
+    ("all-except", "cloudfront.CookieNames.Items"),
+    ("all-except.*", "cloudfront.CookieNames.Items[]"),
+];
+
 pub(super) const FACTS: Facts = Facts {
+    api: &[("", SETTINGS), ("query_strings", QUERIES), ("cookies", COOKIES)],
     replace_on: &["name"],
     identity: &["name"],
     exact: &["headers", "query_strings", "cookies"],

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{Facts, on_aws};
+use super::facts::{ApiRow, Facts, NO_MEMBER, on_aws};
 use super::id_form::IdForm;
 use super::naming::Naming;
 
@@ -29,7 +29,17 @@ fn read_id(given: &str) -> Option<&str> {
     (given.starts_with("arn:aws:acm:") && given.contains(":certificate/")).then_some(given)
 }
 
+const SETTINGS: &[ApiRow] = &[
+    ("region", NO_MEMBER),
+    ("domain", "acm.RequestCertificateRequest.DomainName"),
+    ("alternative_names", NO_MEMBER),
+    ("alternative_names.*", "acm.RequestCertificateRequest.SubjectAlternativeNames[]"),
+    ("tags.~", "acm.Tag.Key"),
+    ("tags.*", "acm.Tag.Value"),
+];
+
 pub(super) const FACTS: Facts = Facts {
+    api: &[("", SETTINGS)],
     replace_on: &["region", "domain", "alternative_names"],
     identity: &["domain"],
     exact: &["alternative_names"],

@@ -1,5 +1,7 @@
 //! CloudFront distribution.
 
+mod api;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -235,6 +237,7 @@ pub struct Logging {
 }
 
 pub(super) const FACTS: Facts = Facts {
+    api: api::API,
     disruptive: &["enabled", "aliases", "certificate", "geo_restriction", "web_acl_id"],
     usual_seconds: (15, 240),
     attributes: &["id", "arn", "domain_name", "zone_id"],

@@ -1,5 +1,6 @@
 //! What the engine must know of a kind, as data: one [`Facts`] for each kind, in the file of its spec.
 
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -19,6 +20,20 @@ pub enum World {
     Cluster,
 }
 
+/// A setting and the member of AWS's API that it becomes, as the API's models name it: `s3.Tag.Key`.
+///
+/// A path names the items of a list and the values of a map by `*`, the keys of a map by `~`. A member ends with `[]` for the
+/// items of a list, with `{key}` and `{value}` for those of a map, and with `!` where it has to stand (and not be empty)
+/// whenever the object around it does.
+pub type ApiRow = (&'static str, &'static str);
+
+/// Rows of one object, and where it stands in the spec.
+pub type ApiGroup = (&'static str, &'static [ApiRow]);
+
+/// In the place of a member: no model has anything to say. A reference that the providers resolve, a fact of our own, a setting
+/// that is spelt otherwise at AWS.
+pub const NO_MEMBER: &str = "-";
+
 /// What plan, diff and execution must know of a kind, as data.
 #[derive(Debug)]
 pub struct Facts {
@@ -32,6 +47,10 @@ pub struct Facts {
     pub shape: fn(&Value) -> Option<String>,
     /// Says which words of settings must not be sent to a machine.
     pub wrong: fn(&Value) -> Vec<Wrong>,
+    /// The JSON Schema of its settings.
+    pub schema: fn() -> Value,
+    /// What its settings become in AWS's API, setting by setting; empty for what lives on machines.
+    pub api: &'static [ApiGroup],
     /// The attributes that it makes known; a final `N` stands for any number.
     pub attributes: &'static [&'static str],
     /// How a person writes the ID of what exists.
@@ -65,8 +84,8 @@ pub struct Facts {
     pub mark: Option<&'static str>,
     /// What a replacement means for users, when they feel it.
     pub when_replaced: Option<&'static str>,
-    /// Deleting it destroys data.
-    pub holds_data: bool,
+    /// The data in it that is lost when it is deleted, in words; none for what holds no data.
+    pub data: Option<&'static str>,
     /// Only read, never made (a load balancer that somebody else owns).
     pub lookup: bool,
     /// It works everywhere only once what refers to it is there (a certificate and its validation records).
@@ -86,13 +105,15 @@ impl Facts {
 }
 
 /// The facts of a kind of AWS with the spec `S` and nothing special; a kind names what differs.
-pub(super) const fn on_aws<S: DeserializeOwned>(name: &'static str, title: &'static str) -> Facts {
+pub(super) const fn on_aws<S: DeserializeOwned + JsonSchema>(name: &'static str, title: &'static str) -> Facts {
     Facts {
         name,
         title,
         world: World::Aws,
         shape: misfit::<S>,
         wrong: nothing_wrong,
+        schema: schema_of::<S>,
+        api: &[],
         attributes: &[],
         id: IdForm::NONE,
         naming: Naming::NONE,
@@ -108,7 +129,7 @@ pub(super) const fn on_aws<S: DeserializeOwned>(name: &'static str, title: &'sta
         part_of: None,
         mark: Some("tags.akidb:stack"),
         when_replaced: None,
-        holds_data: false,
+        data: None,
         lookup: false,
         waits_for_users: false,
         usual_seconds: (1, 1),
@@ -116,7 +137,10 @@ pub(super) const fn on_aws<S: DeserializeOwned>(name: &'static str, title: &'sta
 }
 
 /// The facts of a kind of machines: its things carry no mark, are found without an ID, and are named, not referred to.
-pub(super) const fn on_device<S: Sound + DeserializeOwned>(name: &'static str, title: &'static str) -> Facts {
+pub(super) const fn on_device<S: Sound + DeserializeOwned + JsonSchema>(
+    name: &'static str,
+    title: &'static str,
+) -> Facts {
     Facts {
         world: World::Device,
         wrong: wrong_words::<S>,
@@ -128,6 +152,10 @@ pub(super) const fn on_device<S: Sound + DeserializeOwned>(name: &'static str, t
 
 fn misfit<S: DeserializeOwned>(spec: &Value) -> Option<String> {
     S::deserialize(spec).err().map(|bad| bad.to_string())
+}
+
+fn schema_of<S: JsonSchema>() -> Value {
+    schemars::schema_for!(S).to_value()
 }
 
 fn wrong_words<S: Sound + DeserializeOwned>(spec: &Value) -> Vec<Wrong> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{Facts, on_aws};
+use super::facts::{ApiRow, Facts, NO_MEMBER, on_aws};
 use super::id_form::{self, IdForm, Part};
 use super::naming::Naming;
 
@@ -62,7 +62,33 @@ fn read_id(given: &str) -> Option<&str> {
     id_form::plain(id_form::tail(given, "arn:aws:lambda:", ":function:"))
 }
 
+const SETTINGS: &[ApiRow] = &[
+    ("name", "lambda.CreateFunctionRequest.FunctionName"),
+    ("region", NO_MEMBER),
+    ("description", "lambda.CreateFunctionRequest.Description"),
+    ("runtime", "lambda.CreateFunctionRequest.Runtime"),
+    ("handler", "lambda.CreateFunctionRequest.Handler"),
+    ("memory_mb", "lambda.CreateFunctionRequest.MemorySize"),
+    ("timeout_seconds", "lambda.CreateFunctionRequest.Timeout"),
+    ("role_arn", "lambda.CreateFunctionRequest.Role"),
+    ("architecture", "lambda.CreateFunctionRequest.Architectures[]"),
+    ("code_sha256", NO_MEMBER),
+    ("code_bytes", NO_MEMBER),
+    ("environment.~", "lambda.Environment.Variables{key}"),
+    ("environment.*", "lambda.Environment.Variables{value}"),
+    ("layers", "lambda.CreateFunctionRequest.Layers"),
+    ("layers.*", "lambda.CreateFunctionRequest.Layers[]"),
+    ("code_unpacked_bytes", NO_MEMBER),
+    ("provisioned_concurrency", NO_MEMBER),
+    ("subnets", "lambda.VpcConfig.SubnetIds"),
+    ("subnets.*", "lambda.VpcConfig.SubnetIds[]"),
+    ("image", "lambda.FunctionCode.ImageUri"),
+    ("tags.~", "lambda.CreateFunctionRequest.Tags{key}"),
+    ("tags.*", "lambda.CreateFunctionRequest.Tags{value}"),
+];
+
 pub(super) const FACTS: Facts = Facts {
+    api: &[("", SETTINGS)],
     replace_on: &["name", "region"],
     identity: &["name"],
     usual_seconds: (5, 5),

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Kind;
-use super::facts::{Facts, on_aws};
+use super::facts::{ApiRow, Facts, NO_MEMBER, on_aws};
 use super::id_form::IdForm;
 use super::naming::Naming;
 
@@ -28,7 +28,15 @@ fn read_id(given: &str) -> Option<&str> {
     (given.starts_with("arn:aws:lambda:") && parts == 8 && number.parse::<u64>().is_ok()).then_some(given)
 }
 
+const SETTINGS: &[ApiRow] = &[
+    ("function", "lambda.PublishVersionRequest.FunctionName"),
+    ("region", NO_MEMBER),
+    ("code_sha256", NO_MEMBER),
+    ("settings", "lambda.PublishVersionRequest.Description"),
+];
+
 pub(super) const FACTS: Facts = Facts {
+    api: &[("", SETTINGS)],
     replace_on: &["function", "region", "code_sha256", "settings"],
     identity: &["function"],
     usual_seconds: (2, 2),

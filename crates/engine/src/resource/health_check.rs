@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{Facts, on_aws};
+use super::facts::{ApiRow, Facts, on_aws};
 use super::id_form::{self, IdForm};
 use super::naming::Naming;
 
@@ -56,7 +56,25 @@ pub const CHECKER_REGIONS: [&str; 8] = [
     "us-west-2",
 ];
 
+const SETTINGS: &[ApiRow] = &[
+    ("name", "route53.Tag.Value"),
+    ("protocol", "route53.HealthCheckConfig.Type"),
+    ("host", "route53.HealthCheckConfig.FullyQualifiedDomainName"),
+    ("port", "route53.HealthCheckConfig.Port"),
+    ("path", "route53.HealthCheckConfig.ResourcePath"),
+    ("interval_seconds", "route53.HealthCheckConfig.RequestInterval"),
+    ("failure_threshold", "route53.HealthCheckConfig.FailureThreshold"),
+    ("inverted", "route53.HealthCheckConfig.Inverted"),
+    ("disabled", "route53.HealthCheckConfig.Disabled"),
+    ("regions", "route53.HealthCheckConfig.Regions"),
+    ("regions.*", "route53.HealthCheckConfig.Regions[]"),
+    ("search_string", "route53.HealthCheckConfig.SearchString"),
+    ("tags.~", "route53.Tag.Key"),
+    ("tags.*", "route53.Tag.Value"),
+];
+
 pub(super) const FACTS: Facts = Facts {
+    api: &[("", SETTINGS)],
     replace_on: &["protocol", "interval_seconds"],
     exact: &["regions"],
     unordered: &["regions"],

@@ -5,131 +5,92 @@ use serde::{Deserialize, Serialize};
 
 use super::*;
 
-/// The kinds of resources.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
+/// Makes the enum, the list of all and the way to the facts of rows: a kind, and the module with its spec and its `FACTS`.
+macro_rules! kinds {
+    ($($(#[$words:meta])+ $kind:ident: $module:ident,)+) => {
+        /// The kinds of resources.
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+        )]
+        #[serde(rename_all = "kebab-case")]
+        pub enum Kind {
+            $($(#[$words])+ $kind,)+
+        }
+
+        impl Kind {
+            /// Every kind, in the order of the enum.
+            pub const ALL: [Self; [$(stringify!($kind)),+].len()] = [$(Self::$kind),+];
+
+            /// What the engine must know of this kind.
+            pub const fn facts(self) -> &'static Facts {
+                match self {
+                    $(Self::$kind => &$module::FACTS,)+
+                }
+            }
+        }
+    };
+}
+
+kinds! {
     /// An application load balancer that is looked up, never made.
-    LoadBalancer,
+    LoadBalancer: load_balancer,
     /// An IAM role with its policies.
-    Role,
+    Role: role,
     /// An S3 bucket and its settings.
-    Bucket,
+    Bucket: bucket,
     /// The policy of an S3 bucket.
-    BucketPolicy,
+    BucketPolicy: bucket_policy,
     /// The replication rules of an S3 bucket.
-    Replication,
+    Replication: replication,
     /// An S3 object with known content.
-    Object,
+    Object: object,
     /// A Lambda function.
-    Function,
+    Function: function,
     /// A published, numbered version of a Lambda function.
-    FunctionVersion,
+    FunctionVersion: function_version,
     /// A CloudFront origin access control.
-    OriginAccess,
+    OriginAccess: origin_access,
     /// A CloudFront cache policy.
-    CachePolicy,
+    CachePolicy: cache_policy,
     /// A CloudFront origin request policy.
-    OriginRequestPolicy,
+    OriginRequestPolicy: origin_request_policy,
     /// A CloudFront response headers policy.
-    ResponseHeadersPolicy,
+    ResponseHeadersPolicy: response_headers_policy,
     /// A CloudFront distribution.
-    Distribution,
+    Distribution: distribution,
     /// The extra metrics of a distribution.
-    Monitoring,
+    Monitoring: monitoring,
     /// An ACM certificate with DNS validation.
-    Certificate,
+    Certificate: certificate,
     /// A Route 53 public hosted zone.
-    Zone,
+    Zone: zone,
     /// A Route 53 health check.
-    HealthCheck,
+    HealthCheck: health_check,
     /// All record sets of some names in one zone, changed in one transaction.
-    Records,
+    Records: records,
+    /// An SQS queue.
+    Queue: queue,
     /// A machine that is looked up, reached over SSH.
-    Host,
+    Host: host,
     /// A path of a machine.
-    File,
+    File: file,
     /// A user or group of a machine.
-    Account,
+    Account: account,
     /// Debian packages of a machine.
-    Packages,
+    Packages: packages,
     /// A systemd unit of a machine.
-    Service,
+    Service: service,
     /// The power mode of a Jetson.
-    PowerMode,
+    PowerMode: power_mode,
     /// A machine as a node of a k3s cluster.
-    Node,
+    Node: node,
     /// A container image on a machine.
-    Image,
+    Image: image,
     /// An object of a Kubernetes cluster.
-    Manifest,
+    Manifest: manifest,
 }
 
 impl Kind {
-    /// Every kind, in the order of the enum.
-    pub const ALL: [Self; 27] = [
-        Self::LoadBalancer,
-        Self::Role,
-        Self::Bucket,
-        Self::BucketPolicy,
-        Self::Replication,
-        Self::Object,
-        Self::Function,
-        Self::FunctionVersion,
-        Self::OriginAccess,
-        Self::CachePolicy,
-        Self::OriginRequestPolicy,
-        Self::ResponseHeadersPolicy,
-        Self::Distribution,
-        Self::Monitoring,
-        Self::Certificate,
-        Self::Zone,
-        Self::HealthCheck,
-        Self::Records,
-        Self::Host,
-        Self::File,
-        Self::Account,
-        Self::Packages,
-        Self::Service,
-        Self::PowerMode,
-        Self::Node,
-        Self::Image,
-        Self::Manifest,
-    ];
-
-    /// What the engine must know of this kind.
-    pub const fn facts(self) -> &'static Facts {
-        match self {
-            Self::LoadBalancer => &load_balancer::FACTS,
-            Self::Role => &role::FACTS,
-            Self::Bucket => &bucket::FACTS,
-            Self::BucketPolicy => &bucket_policy::FACTS,
-            Self::Replication => &replication::FACTS,
-            Self::Object => &object::FACTS,
-            Self::Function => &function::FACTS,
-            Self::FunctionVersion => &function_version::FACTS,
-            Self::OriginAccess => &origin_access::FACTS,
-            Self::CachePolicy => &cache_policy::FACTS,
-            Self::OriginRequestPolicy => &origin_request_policy::FACTS,
-            Self::ResponseHeadersPolicy => &response_headers_policy::FACTS,
-            Self::Distribution => &distribution::FACTS,
-            Self::Monitoring => &monitoring::FACTS,
-            Self::Certificate => &certificate::FACTS,
-            Self::Zone => &zone::FACTS,
-            Self::HealthCheck => &health_check::FACTS,
-            Self::Records => &records::FACTS,
-            Self::Host => &host::FACTS,
-            Self::File => &file::FACTS,
-            Self::Account => &account::FACTS,
-            Self::Packages => &packages::FACTS,
-            Self::Service => &service::FACTS,
-            Self::PowerMode => &power_mode::FACTS,
-            Self::Node => &node::FACTS,
-            Self::Image => &image::FACTS,
-            Self::Manifest => &manifest::FACTS,
-        }
-    }
-
     /// Whether it lives on a machine that is reached over SSH or in a cluster of such machines, and not in an AWS account.
     pub const fn on_a_machine(self) -> bool {
         !matches!(self.facts().world, World::Aws)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{Facts, on_aws};
+use super::facts::{ApiRow, Facts, NO_MEMBER, on_aws};
 use super::id_form::IdForm;
 
 /// How a load balancer is found: by name, or by tags that just one carries.
@@ -22,7 +22,15 @@ pub struct LoadBalancerSpec {
     pub tags: BTreeMap<String, String>,
 }
 
+const SETTINGS: &[ApiRow] = &[
+    ("region", NO_MEMBER),
+    ("name", "elbv2.DescribeLoadBalancersInput.Names[]"),
+    ("tags.~", NO_MEMBER),
+    ("tags.*", NO_MEMBER),
+];
+
 pub(super) const FACTS: Facts = Facts {
+    api: &[("", SETTINGS)],
     lookup: true,
     mark: None,
     attributes: &["arn", "dns_name", "zone_id", "name"],

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Kind;
-use super::facts::{Facts, on_aws};
+use super::facts::{Facts, NO_MEMBER, on_aws};
 use super::id_form::{self, IdForm, Part};
 
 /// Without it CloudWatch has no `CacheHitRate`.
@@ -16,6 +16,7 @@ pub struct MonitoringSpec {
 }
 
 pub(super) const FACTS: Facts = Facts {
+    api: &[("", &[("distribution_id", NO_MEMBER)])],
     replace_on: &["distribution_id"],
     identity: &["distribution_id"],
     mark: None,

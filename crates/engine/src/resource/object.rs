@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{Facts, on_aws};
+use super::facts::{ApiRow, Facts, NO_MEMBER, on_aws};
 use super::id_form::{self, IdForm, Part};
 use super::naming::Naming;
 
@@ -38,7 +38,20 @@ fn read_id(given: &str) -> Option<&str> {
     (id_form::bucket(bucket).is_some() && !key.is_empty()).then_some(given)
 }
 
+const SETTINGS: &[ApiRow] = &[
+    ("bucket", "s3.PutObjectRequest.Bucket"),
+    ("region", NO_MEMBER),
+    ("key", "s3.PutObjectRequest.Key"),
+    ("sha256", NO_MEMBER),
+    ("bytes", NO_MEMBER),
+    ("content_type", "s3.PutObjectRequest.ContentType"),
+    ("cache_control", "s3.PutObjectRequest.CacheControl"),
+    ("metadata.~", "s3.PutObjectRequest.Metadata{key}"),
+    ("metadata.*", "s3.PutObjectRequest.Metadata{value}"),
+];
+
 pub(super) const FACTS: Facts = Facts {
+    api: &[("", SETTINGS)],
     replace_on: &["bucket", "key"],
     identity: &["bucket", "key"],
     mark: Some("metadata.akidb-stack"),

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{Facts, on_aws};
+use super::facts::{ApiRow, Facts, on_aws};
 use super::id_form::{self, IdForm};
 use super::naming::Naming;
 
@@ -45,7 +45,16 @@ fn s3() -> String {
     "s3".to_owned()
 }
 
+const SETTINGS: &[ApiRow] = &[
+    ("name", "cloudfront.OriginAccessControlConfig.Name"),
+    ("description", "cloudfront.OriginAccessControlConfig.Description"),
+    ("signing_behavior", "cloudfront.OriginAccessControlConfig.SigningBehavior"),
+    ("signing_protocol", "cloudfront.OriginAccessControlConfig.SigningProtocol"),
+    ("origin_type", "cloudfront.OriginAccessControlConfig.OriginAccessControlOriginType"),
+];
+
 pub(super) const FACTS: Facts = Facts {
+    api: &[("", SETTINGS)],
     replace_on: &["name"],
     identity: &["name"],
     mark: Some("comment mark"),

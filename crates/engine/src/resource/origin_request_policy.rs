@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::cache_policy::Choice;
-use super::facts::{Facts, on_aws};
+use super::cache_policy::{COOKIES, Choice, QUERIES};
+use super::facts::{ApiRow, Facts, NO_MEMBER, on_aws};
 use super::id_form::POLICY;
 use super::naming::Naming;
 
@@ -40,7 +40,24 @@ pub enum HeaderChoice {
     AllViewerAnd(Vec<String>),
 }
 
+const SETTINGS: &[ApiRow] = &[
+    ("name", "cloudfront.OriginRequestPolicyConfig.Name"),
+    ("comment", "cloudfront.OriginRequestPolicyConfig.Comment"),
+];
+
+/// A choice of words, or an object with one list.
+const HEADERS: &[ApiRow] = &[
+    ("", NO_MEMBER),
+    ("only", "cloudfront.Headers.Items"),
+    ("only.*", "cloudfront.Headers.Items[]"),
+    ("all-except", "cloudfront.Headers.Items"),
+    ("all-except.*", "cloudfront.Headers.Items[]"),
+    ("all-viewer-and", "cloudfront.Headers.Items"),
+    ("all-viewer-and.*", "cloudfront.Headers.Items[]"),
+];
+
 pub(super) const FACTS: Facts = Facts {
+    api: &[("", SETTINGS), ("headers", HEADERS), ("query_strings", QUERIES), ("cookies", COOKIES)],
     replace_on: &["name"],
     identity: &["name"],
     exact: &["headers", "query_strings", "cookies"],

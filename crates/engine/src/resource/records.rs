@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Kind;
-use super::facts::{Facts, on_aws};
+use super::facts::{ApiRow, Facts, NO_MEMBER, on_aws};
 use super::id_form::{self, IdForm, Part};
 
 /// Some record sets of one zone. The group owns the sets that it wrote, each known by its name, type and set identifier:
@@ -160,7 +160,30 @@ fn read_id(given: &str) -> Option<&str> {
     (id_form::is_zone(zone) && !name.is_empty()).then_some(given)
 }
 
+const SETTINGS: &[ApiRow] = &[("zone_id", "route53.ChangeResourceRecordSetsRequest.HostedZoneId"), ("sets", NO_MEMBER)];
+
+const SET: &[ApiRow] = &[
+    ("name", "route53.ResourceRecordSet.Name"),
+    ("type", "route53.ResourceRecordSet.Type"),
+    ("set_identifier", "route53.ResourceRecordSet.SetIdentifier"),
+    ("ttl", "route53.ResourceRecordSet.TTL"),
+    ("values", NO_MEMBER),
+    ("values.*", "route53.ResourceRecord.Value"),
+    ("multivalue", "route53.ResourceRecordSet.MultiValueAnswer"),
+    ("alias.zone_id", "route53.AliasTarget.HostedZoneId"),
+    ("alias.dns_name", "route53.AliasTarget.DNSName"),
+    ("alias.evaluate_target_health", "route53.AliasTarget.EvaluateTargetHealth"),
+    ("geolocation.continent", "route53.GeoLocation.ContinentCode"),
+    ("geolocation.country", "route53.GeoLocation.CountryCode"),
+    ("geolocation.subdivision", "route53.GeoLocation.SubdivisionCode"),
+    ("latency_region", "route53.ResourceRecordSet.Region"),
+    ("failover", "route53.ResourceRecordSet.Failover"),
+    ("weight", "route53.ResourceRecordSet.Weight"),
+    ("health_check_id", "route53.ResourceRecordSet.HealthCheckId"),
+];
+
 pub(super) const FACTS: Facts = Facts {
+    api: &[("", SETTINGS), ("sets.*", SET)],
     replace_on: &["zone_id"],
     identity: &["zone_id"],
     exact: &["sets"],

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Kind;
-use super::facts::{Facts, on_aws};
+use super::facts::{ApiRow, Facts, NO_MEMBER, on_aws};
 use super::id_form::{Part, of_the_bucket};
 use super::naming::Naming;
 
@@ -55,7 +55,28 @@ pub struct ReplicationRule {
     pub replica_key: Option<String>,
 }
 
+const SETTINGS: &[ApiRow] = &[
+    ("source", "s3.PutBucketReplicationRequest.Bucket"),
+    ("region", NO_MEMBER),
+    ("role_arn", "s3.ReplicationConfiguration.Role"),
+    ("rules", "s3.ReplicationConfiguration.Rules!"),
+];
+
+const RULE: &[ApiRow] = &[
+    ("id", "s3.ReplicationRule.ID"),
+    ("priority", "s3.ReplicationRule.Priority"),
+    ("prefix", "s3.ReplicationRuleFilter.Prefix"),
+    ("destination", NO_MEMBER),
+    ("enabled", "s3.ReplicationRule.Status"),
+    ("delete_markers", "s3.DeleteMarkerReplication.Status"),
+    ("replica_modifications", "s3.ReplicaModifications.Status"),
+    ("time_control_minutes", "s3.ReplicationTimeValue.Minutes"),
+    ("encrypted_objects", "s3.SseKmsEncryptedObjects.Status"),
+    ("replica_key", "s3.EncryptionConfiguration.ReplicaKmsKeyID"),
+];
+
 pub(super) const FACTS: Facts = Facts {
+    api: &[("", SETTINGS), ("rules.*", RULE)],
     replace_on: &["source"],
     identity: &["source"],
     exact: &["rules"],

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{Facts, on_aws};
+use super::facts::{ApiRow, Facts, on_aws};
 use super::id_form::POLICY;
 use super::naming::Naming;
 
@@ -89,7 +89,44 @@ pub struct CorsHeaders {
     pub max_age_seconds: i32,
 }
 
+const SETTINGS: &[ApiRow] = &[
+    ("name", "cloudfront.ResponseHeadersPolicyConfig.Name"),
+    ("comment", "cloudfront.ResponseHeadersPolicyConfig.Comment"),
+    ("hsts_seconds", "cloudfront.ResponseHeadersPolicyStrictTransportSecurity.AccessControlMaxAgeSec"),
+    ("hsts_include_subdomains", "cloudfront.ResponseHeadersPolicyStrictTransportSecurity.IncludeSubdomains"),
+    ("hsts_preload", "cloudfront.ResponseHeadersPolicyStrictTransportSecurity.Preload"),
+    ("frame_options", "cloudfront.ResponseHeadersPolicyFrameOptions.FrameOption"),
+    ("referrer_policy", "cloudfront.ResponseHeadersPolicyReferrerPolicy.ReferrerPolicy"),
+    ("content_security_policy", "cloudfront.ResponseHeadersPolicyContentSecurityPolicy.ContentSecurityPolicy"),
+    ("server_timing_percent", "cloudfront.ResponseHeadersPolicyServerTimingHeadersConfig.SamplingRate"),
+    ("remove", "cloudfront.ResponseHeadersPolicyRemoveHeadersConfig.Items"),
+    ("remove.*", "cloudfront.ResponseHeadersPolicyRemoveHeader.Header"),
+    ("nosniff", "cloudfront.ResponseHeadersPolicyContentTypeOptions.Override"),
+    ("custom.~", "cloudfront.ResponseHeadersPolicyCustomHeader.Header"),
+    ("custom.*", "cloudfront.ResponseHeadersPolicyCustomHeader.Value"),
+];
+
+const CORS: &[ApiRow] = &[
+    ("origins", "cloudfront.ResponseHeadersPolicyAccessControlAllowOrigins.Items!"),
+    ("origins.*", "cloudfront.ResponseHeadersPolicyAccessControlAllowOrigins.Items[]"),
+    ("methods", "cloudfront.ResponseHeadersPolicyAccessControlAllowMethods.Items!"),
+    ("methods.*", "cloudfront.ResponseHeadersPolicyAccessControlAllowMethods.Items[]"),
+    ("headers", "cloudfront.ResponseHeadersPolicyAccessControlAllowHeaders.Items!"),
+    ("headers.*", "cloudfront.ResponseHeadersPolicyAccessControlAllowHeaders.Items[]"),
+    ("max_age_seconds", "cloudfront.ResponseHeadersPolicyCorsConfig.AccessControlMaxAgeSec"),
+    ("expose_headers", "cloudfront.ResponseHeadersPolicyAccessControlExposeHeaders.Items"),
+    ("expose_headers.*", "cloudfront.ResponseHeadersPolicyAccessControlExposeHeaders.Items[]"),
+    ("credentials", "cloudfront.ResponseHeadersPolicyCorsConfig.AccessControlAllowCredentials"),
+];
+
+const XSS_PROTECTION: &[ApiRow] = &[
+    ("enabled", "cloudfront.ResponseHeadersPolicyXSSProtection.Protection"),
+    ("block", "cloudfront.ResponseHeadersPolicyXSSProtection.ModeBlock"),
+    ("report_uri", "cloudfront.ResponseHeadersPolicyXSSProtection.ReportUri"),
+];
+
 pub(super) const FACTS: Facts = Facts {
+    api: &[("", SETTINGS), ("cors", CORS), ("xss_protection", XSS_PROTECTION)],
     replace_on: &["name"],
     identity: &["name"],
     mark: Some("comment mark"),

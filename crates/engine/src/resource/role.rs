@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::facts::{Facts, on_aws};
+use super::facts::{ApiRow, Facts, NO_MEMBER, on_aws};
 use super::id_form::{self, IdForm, Part};
 use super::naming::Naming;
 
@@ -38,7 +38,21 @@ fn read_id(given: &str) -> Option<&str> {
     id_form::plain(id_form::tail(given, "arn:aws:iam::", ":role/"))
 }
 
+const SETTINGS: &[ApiRow] = &[
+    ("name", "iam.CreateRoleRequest.RoleName"),
+    ("description", "iam.CreateRoleRequest.Description"),
+    ("trust", NO_MEMBER),
+    ("inline.~", "iam.PutRolePolicyRequest.PolicyName"),
+    ("inline.*", NO_MEMBER),
+    ("managed", NO_MEMBER),
+    ("managed.*", "iam.AttachRolePolicyRequest.PolicyArn"),
+    ("boundary", "iam.CreateRoleRequest.PermissionsBoundary"),
+    ("tags.~", "iam.Tag.Key"),
+    ("tags.*", "iam.Tag.Value"),
+];
+
 pub(super) const FACTS: Facts = Facts {
+    api: &[("", SETTINGS)],
     replace_on: &["name"],
     identity: &["name"],
     exact: &["trust", "inline", "managed"],

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Attributes;
-use super::facts::{Facts, on_aws};
+use super::facts::{ApiRow, Facts, on_aws};
 use super::id_form::{self, IdForm};
 use super::naming::Naming;
 
@@ -38,7 +38,15 @@ fn read_id(given: &str) -> Option<&str> {
     id_form::is_zone(id).then_some(id)
 }
 
+const SETTINGS: &[ApiRow] = &[
+    ("name", "route53.CreateHostedZoneRequest.Name"),
+    ("comment", "route53.HostedZoneConfig.Comment"),
+    ("tags.~", "route53.Tag.Key"),
+    ("tags.*", "route53.Tag.Value"),
+];
+
 pub(super) const FACTS: Facts = Facts {
+    api: &[("", SETTINGS)],
     replace_on: &["name"],
     identity: &["name"],
     disruptive: &["name"],

@@ -28,6 +28,7 @@ MODELS = {
     "lambda": "2015-03-31",
     "route53": "2013-04-01",
     "s3": "2006-03-01",
+    "sqs": "2012-11-05",
     "sts": "2011-06-15",
 }
 # The crates of the SDK by service; a file's calls are looked for in the services whose crate it names.

@@ -1,11 +1,9 @@
 //! Rules of shape: each setting beside what AWS's own API model says of the member that it becomes.
 //!
-//! The table is generated (`generate.py`, `models.json`), the way from our settings to members stands in `map.rs`. A rule of
-//! another area that names the same place has better words; then these are silent (`beside`).
+//! The table is generated (`generate.py`, `models.json`), the way from our settings to members stands in the facts of each kind. A
+//! rule of another area that names the same place has better words; then these are silent (`beside`).
 
 mod judge;
-mod map;
-mod map_cdn;
 mod table;
 
 pub(super) use judge::nearest;
@@ -47,7 +45,7 @@ pub(super) const RULES: &[Rule<Value>] = &[
 /// Writes what lacks in one way.
 fn each(seen: &Seen<'_, Value>, notes: &mut Notes<'_>, lack: Lack) {
     let Some(resource) = seen.scope.desired.resources.get(seen.address) else { return };
-    for (at, rows) in map::groups(resource.kind) {
+    for (at, rows) in resource.kind.facts().api {
         for (path, member) in *rows {
             let asked = member.ends_with('!');
             let member = member.trim_end_matches('!');
@@ -74,7 +72,8 @@ fn write(notes: &mut Notes<'_>, place: &str, member: &str, verdict: Verdict) {
     notes.add_full(place, problem, says, instead);
 }
 
-/// Visits every value at a path of `map.rs`, with its own path in the spec; the last part of a path may lack.
+/// Visits every value at a path of an [`ApiRow`](crate::resource::ApiRow), with its own path in the spec; the last part of a path
+/// may lack.
 fn visit(value: &Value, path: &str, place: String, found: &mut dyn FnMut(&str, Option<&Value>)) {
     let (head, rest) = path.split_once('.').map_or((path, None), |(head, rest)| (head, Some(rest)));
     let below = |part: &str| if place.is_empty() { part.to_owned() } else { format!("{place}.{part}") };

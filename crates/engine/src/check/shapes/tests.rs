@@ -1,14 +1,13 @@
 //! The table holds every operation, every pattern can be read, and every setting leads to a member.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use schemars::{JsonSchema, schema_for};
 use serde_json::{Value, json};
 
 use super::super::testing::{Case, TODAY, case};
-use super::{judge, map, table};
-use crate::resource::*;
+use super::{judge, table};
+use crate::resource::{Kind, NO_MEMBER};
 
 pub(in super::super) fn cases() -> Vec<Case> {
     const FUNCTION: &str = "edge.function.regional";
@@ -89,15 +88,8 @@ fn called() -> BTreeSet<String> {
         "remove_",
         "get_",
     ];
-    let (mut found, mut open) = (BTreeSet::new(), vec!["../aws/src".to_owned(), "src/ledger".to_owned()]);
-    while let Some(path) = open.pop() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-        if path.is_dir() {
-            open.extend(path.read_dir().unwrap().map(|entry| entry.unwrap().path().to_string_lossy().into_owned()));
-            continue;
-        }
-        let text = std::fs::read_to_string(&path).unwrap();
-        let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let mut found = BTreeSet::new();
+    for text in sources(&["../aws/src", "src/ledger"]) {
         for (before, _) in text.match_indices("()").map(|(at, _)| text.split_at(at)) {
             let name = before
                 .rsplit(|letter: char| !letter.is_ascii_lowercase() && letter != '_' && !letter.is_ascii_digit())
@@ -107,6 +99,34 @@ fn called() -> BTreeSet<String> {
             if of_client && verbs.iter().any(|verb| name.starts_with(verb)) {
                 found.insert(name.to_owned());
             }
+        }
+    }
+    found
+}
+
+/// The sources below these folders, without their tests.
+fn sources(folders: &[&str]) -> Vec<String> {
+    let mut open: Vec<PathBuf> =
+        folders.iter().map(|folder| Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).collect();
+    let mut texts = Vec::new();
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(path.read_dir().unwrap().map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        texts.push(text.split("#[cfg(test)]").next().unwrap_or_default().to_owned());
+    }
+    texts
+}
+
+/// Every action that a provider's grants name.
+fn granted() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for text in sources(&["../aws/src"]) {
+        for list in text.split("actions: &[").skip(1) {
+            let list = list.split(']').next().unwrap_or_default();
+            found.extend(list.split('"').skip(1).step_by(2).map(str::to_owned));
         }
     }
     found
@@ -158,17 +178,17 @@ fn every_granted_action_is_in_the_table() {
         action => action.rsplit(':').next().unwrap_or_default().to_lowercase(),
     };
     let known = operations();
-    let table = include_str!("../../../../aws/src/permissions/grants.rs");
-    let services = ["acm", "cloudfront", "elasticloadbalancing", "iam", "lambda", "route53", "s3"];
-    let is_action = |text: &&str| text.split_once(':').is_some_and(|(service, _)| services.contains(&service));
-    let actions: Vec<&str> = table.split('"').skip(1).step_by(2).filter(is_action).collect();
+    // What providers need of other services is not called by the tool.
+    let of_others = ["kms", "wafv2"];
+    let is_called = |action: &String| action.split(':').next().is_some_and(|service| !of_others.contains(&service));
+    let actions: Vec<String> = granted().into_iter().filter(is_called).collect();
     assert!(actions.len() > 80, "only {} actions", actions.len());
-    let missing: Vec<&str> = actions.into_iter().filter(|action| !known.contains(&named(action))).collect();
+    let missing: Vec<String> = actions.into_iter().filter(|action| !known.contains(&named(action))).collect();
     assert!(missing.is_empty(), "run crates/engine/src/check/shapes/generate.py again, for {missing:?}");
 }
 
-/// Every path of a spec that holds a value, in the words of `map.rs`.
-fn paths<S: JsonSchema>() -> BTreeSet<String> {
+/// Every path of a kind's settings that holds a value, in the words of `ApiRow`.
+fn wanted(kind: Kind) -> BTreeSet<String> {
     fn visit(schema: &Value, whole: &Value, path: &str, found: &mut BTreeSet<String>) {
         let join = |part: &str| if path.is_empty() { part.to_owned() } else { format!("{path}.{part}") };
         if let Some(name) = schema.get("$ref").and_then(Value::as_str) {
@@ -192,43 +212,16 @@ fn paths<S: JsonSchema>() -> BTreeSet<String> {
         }
         found.insert(path.to_owned());
     }
-    let whole = schema_for!(S).to_value();
+    let whole = (kind.facts().schema)();
     let mut found = BTreeSet::new();
     visit(&whole, &whole, "", &mut found);
     found
 }
 
-fn wanted(kind: Kind) -> BTreeSet<String> {
-    match kind {
-        Kind::LoadBalancer => paths::<load_balancer::LoadBalancerSpec>(),
-        Kind::Role => paths::<role::RoleSpec>(),
-        Kind::Bucket => paths::<bucket::BucketSpec>(),
-        Kind::BucketPolicy => paths::<bucket_policy::BucketPolicySpec>(),
-        Kind::Replication => paths::<replication::ReplicationSpec>(),
-        Kind::Object => paths::<object::ObjectSpec>(),
-        Kind::Function => paths::<function::FunctionSpec>(),
-        Kind::FunctionVersion => paths::<function_version::FunctionVersionSpec>(),
-        Kind::OriginAccess => paths::<origin_access::OriginAccessSpec>(),
-        Kind::CachePolicy => paths::<cache_policy::CachePolicySpec>(),
-        Kind::OriginRequestPolicy => paths::<origin_request_policy::OriginRequestPolicySpec>(),
-        Kind::ResponseHeadersPolicy => paths::<response_headers_policy::ResponseHeadersPolicySpec>(),
-        Kind::Distribution => paths::<distribution::DistributionSpec>(),
-        Kind::Monitoring => paths::<monitoring::MonitoringSpec>(),
-        Kind::Certificate => paths::<certificate::CertificateSpec>(),
-        Kind::Zone => paths::<zone::ZoneSpec>(),
-        Kind::HealthCheck => paths::<health_check::HealthCheckSpec>(),
-        Kind::Records => paths::<records::RecordsSpec>(),
-        _ => BTreeSet::new(),
-    }
-}
-
 fn mapped(kind: Kind) -> Vec<(String, &'static str)> {
     let join =
         |at: &str, path: &str| [at, path].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".");
-    map::groups(kind)
-        .iter()
-        .flat_map(|(at, rows)| rows.iter().map(|(path, member)| (join(at, path), *member)))
-        .collect()
+    kind.facts().api.iter().flat_map(|(at, rows)| rows.iter().map(|(path, member)| (join(at, path), *member))).collect()
 }
 
 #[test]
@@ -238,14 +231,14 @@ fn every_setting_leads_to_a_member_or_says_that_none_is_there() {
         let known: BTreeSet<String> = mapped(kind).into_iter().map(|(path, _)| path).collect();
         missing.extend(wanted(kind).difference(&known).map(|path| format!("{}: {path}", kind.name())));
     }
-    assert!(missing.is_empty(), "write a row in src/check/shapes/map.rs for\n{}", missing.join("\n"));
+    assert!(missing.is_empty(), "write a row of api in the facts of the kind for\n{}", missing.join("\n"));
 }
 
 #[test]
 fn every_member_of_the_map_is_in_the_table() {
     let mut missing = Vec::new();
     for kind in Kind::ALL {
-        for (path, member) in mapped(kind).into_iter().filter(|(_, member)| *member != map::NONE) {
+        for (path, member) in mapped(kind).into_iter().filter(|(_, member)| *member != NO_MEMBER) {
             let asked = member.ends_with('!');
             match table::demand(member.trim_end_matches('!')) {
                 Some(demand) if !asked || demand.required => {}

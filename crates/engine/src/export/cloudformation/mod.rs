@@ -4,24 +4,25 @@
 //! IDs stand as values, and everything is retained: an import must not depend on the order of stacks, and taking a
 //! resource out of a stack must not delete it.
 
-mod cdn;
-mod compute;
-mod routing;
-mod storage;
+pub(super) mod cdn;
+pub(super) mod compute;
+pub(super) mod queue;
+pub(super) mod routing;
+pub(super) mod storage;
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
 use super::bundle::{Export, File, Item, Note, UNSAID, items};
-use crate::resource::replication::ReplicationSpec;
-use crate::resource::{Address, Kind, Remembered};
+use super::words;
+use crate::resource::{Address, Remembered};
 
 /// Where everything without a region is described.
 const GLOBAL: &str = "us-east-1";
 
 /// One resource of CloudFormation.
-struct Resource {
+pub(super) struct Resource {
     kind: &'static str,
     properties: Value,
     /// The property that identifies it and its value; none when CloudFormation cannot import the kind.
@@ -32,8 +33,11 @@ struct Resource {
     imported: bool,
 }
 
+/// A resource, with what it does not say.
+pub(super) type Made = (Resource, Vec<Note>);
+
 /// What one of ours becomes.
-type Said = Result<(Resource, Vec<Note>), Note>;
+type Said = Result<Made, Note>;
 
 fn resource(kind: &'static str, identifier: (&'static str, &str), properties: Value) -> Resource {
     let identifier = Some((identifier.0, identifier.1.to_owned()));
@@ -127,36 +131,12 @@ fn file(name: String, body: &Value) -> File {
     File { name, text: serde_json::to_string_pretty(body).unwrap_or_default() + "\n" }
 }
 
-fn said(item: &Item<'_>, all: &[Item<'_>]) -> Result<Option<(Resource, Vec<Note>)>, Note> {
-    let made = match item.kind {
-        kind if kind.on_a_machine() => return Err(item.note("left out: it lives on a device, not in AWS")),
-        Kind::LoadBalancer => return Err(item.note("only looked up: its DNS name and zone stand as values")),
-        Kind::Object => return Err(item.note("left out: CloudFormation has no resource for an object")),
-        // A part of its bucket.
-        Kind::Replication => {
-            let spec: ReplicationSpec = item.typed()?;
-            let held = |other: &&Item<'_>| other.kind == Kind::Bucket && other.id == spec.source;
-            let missing = || item.note("left out: it is a part of its bucket, which is not in the state");
-            return all.iter().find(held).map(|_| None).ok_or_else(missing);
-        }
-        Kind::Role => compute::role(item),
-        Kind::Function => compute::function(item),
-        Kind::FunctionVersion => compute::version(item),
-        Kind::Bucket => storage::bucket(item, all),
-        Kind::BucketPolicy => storage::policy(item),
-        Kind::OriginAccess => cdn::origin_access(item),
-        Kind::CachePolicy => cdn::cache_policy(item),
-        Kind::OriginRequestPolicy => cdn::origin_request_policy(item),
-        Kind::ResponseHeadersPolicy => cdn::response_headers_policy(item),
-        Kind::Distribution => cdn::distribution(item),
-        Kind::Monitoring => cdn::monitoring(item),
-        Kind::Certificate => routing::certificate(item),
-        Kind::Zone => routing::zone(item),
-        Kind::HealthCheck => routing::health_check(item),
-        Kind::Records => routing::records(item),
-        _ => return Err(item.note(UNSAID)),
-    };
-    made.map(Some)
+fn said(item: &Item<'_>, all: &[Item<'_>]) -> Result<Option<Made>, Note> {
+    match words::of(item.kind) {
+        _ if item.kind.on_a_machine() => Err(item.note("left out: it lives on a device, not in AWS")),
+        Some(words) => (words.cloudformation)(item, all),
+        None => Err(item.note(UNSAID)),
+    }
 }
 
 fn template(what: &str, resources: &BTreeMap<String, (String, Resource)>, notes: &[Note]) -> Value {

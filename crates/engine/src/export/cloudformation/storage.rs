@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Item, Note, Said, resource, tags};
+use super::{Item, Made, Note, Said, resource, tags};
 use crate::resource::bucket::{BucketSpec, CorsRule, LifecycleRule};
 use crate::resource::bucket_policy::BucketPolicySpec;
 use crate::resource::replication::{ReplicationRule, ReplicationSpec};
@@ -41,6 +41,14 @@ fn lifecycle(rule: &LifecycleRule) -> Value {
         "NoncurrentVersionExpiration": rule.expire_old_versions_days.map(|days| json!({"NoncurrentDays": days})),
         "AbortIncompleteMultipartUpload": rule.abort_uploads_days.map(|days| json!({"DaysAfterInitiation": days})),
     })
+}
+
+/// Replication rules are a part of their bucket.
+pub fn part_of_its_bucket(item: &Item<'_>, all: &[Item<'_>]) -> Result<Option<Made>, Note> {
+    let spec: ReplicationSpec = item.typed()?;
+    let held = |other: &&Item<'_>| other.kind == Kind::Bucket && other.id == spec.source;
+    let missing = || item.note("left out: it is a part of its bucket, which is not in the state");
+    all.iter().find(held).map(|_| None).ok_or_else(missing)
 }
 
 /// The rules of the bucket, which are a resource of their own with us.

@@ -1,11 +1,12 @@
 //! Terraform: HCL with an `import` block for each resource, so that a first plan imports and changes nothing.
 
-mod cdn;
-mod cloudfront_policies;
-mod compute;
+pub(super) mod cdn;
+pub(super) mod cloudfront_policies;
+pub(super) mod compute;
 mod hcl;
-mod routing;
-mod storage;
+pub(super) mod queue;
+pub(super) mod routing;
+pub(super) mod storage;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +14,8 @@ use serde_json::Value;
 
 use self::hcl::{Body, expression};
 use super::bundle::{Export, File, Item, Note, UNSAID, items};
-use crate::resource::{Address, Kind, Record, Remembered, Standing};
+use super::words;
+use crate::resource::{Address, Record, Remembered, Standing};
 
 /// The region of services that are everywhere, and of the provider that is meant when none is named.
 const GLOBAL: &str = "us-east-1";
@@ -23,7 +25,7 @@ const TERRAFORM: &str = ">= 1.5.0";
 const PROVIDER: &str = ">= 5.100.0, < 7.0.0";
 
 /// One resource of Terraform.
-struct Resource {
+pub(super) struct Resource {
     kind: &'static str,
     label: String,
     /// What `import` takes.
@@ -38,7 +40,7 @@ struct Resource {
 }
 
 /// What one of ours becomes.
-type Said = Result<(Vec<Resource>, Vec<Note>), Note>;
+pub(super) type Said = Result<(Vec<Resource>, Vec<Note>), Note>;
 
 /// A resource that is named as its address.
 fn resource(kind: &'static str, item: &Item<'_>, id: impl Into<String>, body: Body) -> Resource {
@@ -88,25 +90,7 @@ fn say(address: &Address, record: &Record, attribute: &str) -> Option<Value> {
     if record.id.is_none() || record.standing != Standing::Present {
         return None;
     }
-    let (kind, name) = match (record.kind, attribute) {
-        (Kind::Role, "arn" | "name") => ("aws_iam_role", attribute),
-        (Kind::Bucket, "arn") => ("aws_s3_bucket", "arn"),
-        (Kind::Bucket, "name") => ("aws_s3_bucket", "bucket"),
-        (Kind::Bucket, "domain") if record.spec["region"] == GLOBAL => ("aws_s3_bucket", "bucket_domain_name"),
-        (Kind::Bucket, "domain") => ("aws_s3_bucket", "bucket_regional_domain_name"),
-        (Kind::Function, "arn") => ("aws_lambda_function", "arn"),
-        (Kind::Function, "name") => ("aws_lambda_function", "function_name"),
-        (Kind::OriginAccess, "id") => ("aws_cloudfront_origin_access_control", "id"),
-        (Kind::CachePolicy, "id") => ("aws_cloudfront_cache_policy", "id"),
-        (Kind::OriginRequestPolicy, "id") => ("aws_cloudfront_origin_request_policy", "id"),
-        (Kind::ResponseHeadersPolicy, "id") => ("aws_cloudfront_response_headers_policy", "id"),
-        (Kind::Distribution, "id" | "arn" | "domain_name") => ("aws_cloudfront_distribution", attribute),
-        (Kind::Distribution, "zone_id") => ("aws_cloudfront_distribution", "hosted_zone_id"),
-        (Kind::Certificate, "arn") => ("aws_acm_certificate", "arn"),
-        (Kind::Zone, "zone_id" | "name") => ("aws_route53_zone", attribute),
-        (Kind::HealthCheck, "id") => ("aws_route53_health_check", "id"),
-        _ => return None,
-    };
+    let (kind, name) = (words::of(record.kind)?.named)(record, attribute)?;
     Some(expression(&format!("{kind}.{}.{name}", label(address))))
 }
 
@@ -137,29 +121,10 @@ pub fn export(state: &Remembered) -> Export {
 }
 
 fn said(item: &Item<'_>) -> Said {
-    match item.kind {
-        kind if kind.on_a_machine() => Err(item.note("left out: it lives on a device, not in AWS")),
-        Kind::LoadBalancer => {
-            Ok((Vec::new(), vec![item.note("only looked up: its DNS name and zone stand as values")]))
-        }
-        Kind::Role => compute::role(item),
-        Kind::Function => compute::function(item),
-        Kind::FunctionVersion => Ok((Vec::new(), vec![compute::version(item)])),
-        Kind::Bucket => storage::bucket(item),
-        Kind::BucketPolicy => storage::policy(item),
-        Kind::Replication => storage::replication(item),
-        Kind::Object => storage::object(item),
-        Kind::OriginAccess => cloudfront_policies::origin_access(item),
-        Kind::CachePolicy => cloudfront_policies::cache(item),
-        Kind::OriginRequestPolicy => cloudfront_policies::origin_request(item),
-        Kind::ResponseHeadersPolicy => cloudfront_policies::response_headers(item),
-        Kind::Distribution => cdn::distribution(item),
-        Kind::Monitoring => cdn::monitoring(item),
-        Kind::Certificate => routing::certificate(item),
-        Kind::Zone => routing::zone(item),
-        Kind::HealthCheck => routing::health_check(item),
-        Kind::Records => routing::records(item),
-        _ => Err(item.note(UNSAID)),
+    match words::of(item.kind) {
+        _ if item.kind.on_a_machine() => Err(item.note("left out: it lives on a device, not in AWS")),
+        Some(words) => (words.terraform)(item),
+        None => Err(item.note(UNSAID)),
     }
 }
 

@@ -4,12 +4,12 @@ use serde_json::json;
 
 use super::compute::tags;
 use super::hcl::Body;
-use super::{Item, Resource, Said, resource};
+use super::{GLOBAL, Item, Resource, Said, resource};
 use crate::resource::bucket::{BucketSpec, CorsRule, LifecycleRule};
 use crate::resource::bucket_policy::BucketPolicySpec;
-use crate::resource::comment;
 use crate::resource::object::ObjectSpec;
 use crate::resource::replication::{ReplicationRule, ReplicationSpec};
+use crate::resource::{Record, comment};
 
 pub fn bucket(item: &Item<'_>) -> Said {
     let spec: BucketSpec = item.typed()?;
@@ -46,6 +46,18 @@ pub fn bucket(item: &Item<'_>) -> Said {
         all.push(setting("aws_s3_bucket_lifecycle_configuration", body));
     }
     Ok((in_region(all, &spec.region), Vec::new()))
+}
+
+/// What Terraform calls an attribute of a bucket: the host name is another one in the first region.
+pub fn bucket_argument(record: &Record, ours: &str) -> Option<(&'static str, &'static str)> {
+    let argument = match ours {
+        "arn" => "arn",
+        "name" => "bucket",
+        "domain" if record.spec["region"] == GLOBAL => "bucket_domain_name",
+        "domain" => "bucket_regional_domain_name",
+        _ => return None,
+    };
+    Some(("aws_s3_bucket", argument))
 }
 
 fn in_region(all: Vec<Resource>, region: &str) -> Vec<Resource> {

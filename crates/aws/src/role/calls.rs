@@ -1,0 +1,49 @@
+//! What the calls for roles need, and what the errors of IAM mean.
+
+use super::super::permissions::{Facts, Grant, everything};
+use super::super::rules::{Rule, rule};
+use crate::resource::Class;
+
+fn role(facts: &Facts<'_>) -> Vec<String> {
+    vec![format!("arn:aws:iam::{}:role/{}", facts.account, facts.text("name"))]
+}
+
+/// Whose a role is, is known by its tags alone.
+fn every_role(facts: &Facts<'_>) -> Vec<String> {
+    vec![format!("arn:aws:iam::{}:role/*", facts.account)]
+}
+
+/// What its calls need.
+pub const GRANTS: &[Grant] = &[
+    Grant { sid: "FindRoles", on: everything, actions: &["iam:ListRoles"] },
+    Grant { sid: "WhoseRoles", on: every_role, actions: &["iam:ListRoleTags"] },
+    Grant {
+        sid: "Roles",
+        on: role,
+        actions: &[
+            "iam:DeleteRole",
+            "iam:DeleteRolePolicy",
+            "iam:GetRole",
+            "iam:GetRolePolicy",
+            "iam:ListAttachedRolePolicies",
+            "iam:ListRolePolicies",
+            "iam:TagRole",
+            "iam:UntagRole",
+            "iam:UpdateAssumeRolePolicy",
+            "iam:UpdateRole",
+        ],
+    },
+];
+
+/// What the errors of IAM mean.
+pub const CODES: &[Rule] = &[
+    // In trouble for a moment.
+    rule("iam", "ServiceFailure", Class::Retry),
+    // Busy with something else, or not known everywhere yet.
+    rule("iam", "ConcurrentModification", Class::Retry),
+    rule("iam", "EntityTemporarilyUnmodifiable", Class::Retry),
+    // Not there.
+    rule("iam", "NoSuchEntity", Class::Missing),
+    // There already.
+    rule("iam", "EntityAlreadyExists", Class::Exists),
+];
