@@ -260,7 +260,6 @@ pub(super) mod tests {
     use serde_json::json;
 
     use super::super::testing::{Case, TODAY, case, good};
-    use super::*;
 
     const JOBS: &str = "queues.queue.jobs";
     const DEAD: &str = "queues.queue.dead";

@@ -98,6 +98,7 @@ impl Work {
             | Self::Routing(_)
             | Self::Certificates(_)
             | Self::Cdn(_)
+            | Self::Queues(_)
             | Self::Cutover(_) => Some(World::Aws),
             Self::Jetson(_) => Some(World::Device),
             Self::JetsonApp(_) => Some(World::Cluster),
