@@ -9,6 +9,7 @@ use std::time::Instant;
 use prometheus_client::metrics::counter::Counter;
 use serde_json::Value;
 
+use super::config::Unfit;
 use super::shown::is_hidden;
 
 /// Lines about requests in a second; the others are counted.
@@ -39,11 +40,12 @@ impl Level {
 }
 
 impl FromStr for Level {
-    type Err = String;
+    type Err = Unfit;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, Unfit> {
         let all = [Self::Error, Self::Warn, Self::Info, Self::Debug];
-        all.into_iter().find(|level| level.name() == text).ok_or_else(|| "error, warn, info or debug".to_owned())
+        let found = all.into_iter().find(|level| level.name() == text);
+        found.ok_or_else(|| Unfit::new(text, "error, warn, info or debug"))
     }
 }
 
@@ -64,13 +66,13 @@ impl Shape {
 }
 
 impl FromStr for Shape {
-    type Err = String;
+    type Err = Unfit;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, Unfit> {
         match text {
             "json" => Ok(Self::Json),
             "text" => Ok(Self::Text),
-            _ => Err("json or text".to_owned()),
+            _ => Err(Unfit::new(text, "json or text")),
         }
     }
 }
