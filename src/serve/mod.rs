@@ -69,7 +69,8 @@ pub enum ServeFault {
     #[error("{problem}")]
     Refused {
         /// What is wrong.
-        problem: String,
+        #[source]
+        problem: Box<dyn std::error::Error + Send + Sync>,
         /// What to do.
         next_step: String,
     },
@@ -80,7 +81,7 @@ pub enum ServeFault {
 
 impl ServeFault {
     /// Something that it was given.
-    pub fn refused(problem: impl Into<String>, next_step: impl Into<String>) -> Self {
+    pub fn refused(problem: impl Into<Box<dyn std::error::Error + Send + Sync>>, next_step: impl Into<String>) -> Self {
         Self::Refused { problem: problem.into(), next_step: next_step.into() }
     }
 }

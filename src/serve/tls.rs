@@ -1,5 +1,7 @@
 //! TLS, and certificates of clients when an authority for them is named; files are read again when they change.
 
+mod fault;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::files::read_text;
+pub use fault::TlsFault;
 
 /// The files of TLS.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -44,7 +47,7 @@ impl Tls {
     ///
     /// # Errors
     /// The file that cannot be read, or why they do not fit together.
-    pub fn open(files: TlsFiles) -> Result<Self, String> {
+    pub fn open(files: TlsFiles) -> Result<Self, TlsFault> {
         let config = read(&files)?;
         Ok(Self { files, config: ArcSwap::new(config) })
     }
@@ -58,7 +61,7 @@ impl Tls {
     ///
     /// # Errors
     /// As [`Tls::open`].
-    pub fn reload(&self) -> Result<(), String> {
+    pub fn reload(&self) -> Result<(), TlsFault> {
         self.config.store(read(&self.files)?);
         Ok(())
     }
@@ -72,42 +75,43 @@ impl Tls {
     }
 }
 
-fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, String> {
+fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsFault> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let chain = certificates(&files.certificate)?;
-    let text = read_text(&files.key)
-        .map_err(|why| format!("{}: no private key in PEM can be read: {why}", files.key.display()))?;
+    let text = read_text(&files.key).map_err(|why| TlsFault::Key { file: files.key.clone(), source: why.into() })?;
     let key = PrivateKeyDer::from_pem_slice(text.as_bytes())
-        .map_err(|why| format!("{}: no private key in PEM can be read: {why}", files.key.display()))?;
+        .map_err(|why| TlsFault::Key { file: files.key.clone(), source: why.into() })?;
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
-        .map_err(|why| why.to_string())?;
+        .map_err(TlsFault::Versions)?;
     let builder = match &files.clients {
         None => builder.with_no_client_auth(),
         Some(file) => {
             let mut roots = rustls::RootCertStore::empty();
             for authority in certificates(file)? {
-                roots.add(authority).map_err(|why| format!("{}: {why}", file.display()))?;
+                roots.add(authority).map_err(|source| TlsFault::Authority { file: file.clone(), source })?;
             }
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
-            builder.with_client_cert_verifier(verifier.map_err(|why| format!("{}: {why}", file.display()))?)
+            let verifier = verifier.map_err(|source| TlsFault::Verifier { file: file.clone(), source })?;
+            builder.with_client_cert_verifier(verifier)
         }
     };
-    let mut config = builder.with_single_cert(chain, key).map_err(|why| {
-        format!("{} and {} do not fit together: {why}", files.certificate.display(), files.key.display())
+    let mut config = builder.with_single_cert(chain, key).map_err(|source| TlsFault::Pair {
+        certificate: files.certificate.clone(),
+        key: files.key.clone(),
+        source,
     })?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
 
-fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let bad =
-        |why: rustls::pki_types::pem::Error| format!("{}: no certificate in PEM can be read: {why}", file.display());
-    let text =
-        read_text(file).map_err(|why| format!("{}: no certificate in PEM can be read: {why}", file.display()))?;
-    let all = CertificateDer::pem_slice_iter(text.as_bytes()).collect::<Result<Vec<_>, _>>().map_err(bad)?;
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFault> {
+    let text = read_text(file).map_err(|why| TlsFault::Certificate { file: file.to_owned(), source: why.into() })?;
+    let all = CertificateDer::pem_slice_iter(text.as_bytes())
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|why| TlsFault::Certificate { file: file.to_owned(), source: why.into() })?;
     if all.is_empty() {
-        return Err(format!("{}: it holds no certificate in PEM", file.display()));
+        return Err(TlsFault::NoCertificate { file: file.to_owned() });
     }
     Ok(all)
 }
