@@ -80,6 +80,47 @@ fn keys_open_and_change_without_a_restart() {
 }
 
 #[test]
+fn what_the_gate_refuses_has_a_line_without_the_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys");
+    let (key, line) = new_key("alice");
+    std::fs::write(&file, format!("{line}:tenant=acme:rate=1\n")).unwrap();
+    let server = Server::start(tiny().arg("--api-keys").arg(&file));
+    let ask = |id: &str, shown: &str| {
+        let headers = [("x-request-id", id), ("authorization", shown), ("x-tenant", "made-up")];
+        server.request("GET", "/models", &headers, b"").status
+    };
+    let (wrong, right) = ("Bearer akidb_not-a-key", format!("Bearer {key}"));
+    assert_eq!(ask("unknown-1", wrong), 401);
+    assert!((0..50).any(|_| ask("fast-1", &right) == 429), "one request a second");
+    server.wait_for("\"unknown-1\"");
+    server.wait_for("\"fast-1\"");
+    let of = |id: &str| -> serde_json::Value {
+        let said = server.said();
+        let mut lines = said.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        lines.find(|line| line["request_id"] == id).unwrap_or_default()
+    };
+    let (unknown, fast) = (of("unknown-1"), of("fast-1"));
+    assert_eq!((unknown["status"].as_u64(), unknown["code"].as_str()), (Some(401), Some("UNAUTHORIZED")), "{unknown}");
+    assert!(unknown["level"] == "info" && unknown["tenant"].is_null(), "{unknown}");
+    assert!(unknown["message"].as_str().unwrap().starts_with("request refused: the key is not known"), "{unknown}");
+    assert_eq!((fast["status"].as_u64(), fast["code"].as_str()), (Some(429), Some("RATE_LIMITED")), "{fast}");
+    assert_eq!(fast["tenant"], "acme", "{fast}");
+    // Whoever tries keys fills no disk.
+    let began = Instant::now();
+    for _ in 0..200 {
+        assert_eq!(ask("many", wrong), 401);
+    }
+    let most = 10 * (began.elapsed().as_secs() as usize + 2);
+    let said = server.said();
+    let written = said.matches("\"many\"").count();
+    assert!(written > 0 && written <= most, "{written} of at most {most}");
+    for secret in [key.as_str(), "akidb_not-a-key", "made-up"] {
+        assert!(!said.contains(secret), "{said}");
+    }
+}
+
+#[test]
 fn every_error_has_the_envelope_and_the_id() {
     let server = Server::start(tiny().args(["--max-body", "1KiB"]));
     let big = vec![b' '; 5000];

@@ -31,6 +31,7 @@ mod opening;
 mod parameters;
 mod problem;
 pub mod pulse;
+mod refused;
 mod replica;
 mod shown;
 pub mod shutdown;

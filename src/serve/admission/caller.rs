@@ -8,6 +8,7 @@ use super::Gate;
 use super::keys::Key;
 use super::slots::Slot;
 use crate::serve::problem::Problem;
+use crate::serve::refused::Notice;
 
 /// Who asks, as an extension of a request.
 #[derive(Clone)]
@@ -15,6 +16,7 @@ pub struct Caller {
     gate: Arc<Gate>,
     key: Option<Arc<Key>>,
     peer: IpAddr,
+    notice: Option<Arc<Notice>>,
 }
 
 impl fmt::Debug for Caller {
@@ -26,7 +28,14 @@ impl fmt::Debug for Caller {
 impl Caller {
     /// The caller that this gate let in with this key, at the other end.
     pub fn new(gate: Arc<Gate>, key: Option<Arc<Key>>, peer: IpAddr) -> Self {
-        Self { gate, key, peer }
+        Self { gate, key, peer, notice: None }
+    }
+
+    /// The same, which writes a line about each message that is refused.
+    #[must_use]
+    pub fn telling(mut self, notice: Notice) -> Self {
+        self.notice = Some(Arc::new(notice));
+        self
     }
 
     /// The gate that let it in.
@@ -42,6 +51,9 @@ impl Caller {
         let admitted = self.admitted();
         if let Err(problem) = &admitted {
             self.gate.count(problem);
+            if let Some(notice) = &self.notice {
+                notice.tell(problem);
+            }
         }
         admitted
     }
