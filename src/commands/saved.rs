@@ -140,6 +140,11 @@ impl SavedPlan {
         if !ledger.is_code_of(&coded(&data), &self.code).await? {
             return Err(stale("it was changed after it was made, or made beside another journal"));
         }
+        // A stale one may name contents that are not kept any more.
+        let sequence = ledger.ask(|state| state.sequence);
+        if sequence != self.sequence {
+            return Err(stale(format!("the journal went on from entry {} to {sequence}", self.sequence)));
+        }
         ledger.bring_back(&mut data).await?;
         serde_json::from_value(data).map_err(|bad| Failure::refused(format!("{file} is no saved plan: {bad}"), AGAIN))
     }
@@ -240,9 +245,6 @@ async fn with_ledger(
 ) -> Result<u8, Failure> {
     let begun = Instant::now();
     let remembered = ledger.remembered();
-    if remembered.sequence != saved.sequence {
-        return Err(stale(format!("the journal went on from entry {} to {}", saved.sequence, remembered.sequence)));
-    }
     let mut artefacts = kept::kept_artefacts(&context.global, &saved.stack);
     for (sha256, path, bytes) in &saved.files {
         let now = crate::plan::hash(path).map_err(|bad| stale(format!("{}: {bad}", path.display())))?;
