@@ -299,6 +299,52 @@ fn mutual_tls_wants_a_certificate_of_its_authority() {
     assert!(get(&server, &authority.client(Some(&foreign.issue("client")), &[]), "/models").is_err());
 }
 
+/// Asks over a connection that stays; the head of the answer.
+fn one(stream: &mut (impl Read + Write)) -> std::io::Result<String> {
+    write!(stream, "GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")?;
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte)?;
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8_lossy(&head).to_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+    stream.read_exact(&mut vec![0; length.expect("a length")])?;
+    Ok(head)
+}
+
+#[test]
+fn a_connection_ends_when_the_authority_of_its_certificate_is_taken_away() {
+    let (folder, authority, next) = (tempfile::tempdir().unwrap(), Authority::new(), Authority::new());
+    write_pair(folder.path(), &authority.issue("localhost"));
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(file("ca.pem"), authority.certificate.pem()).unwrap();
+    let mut command = tiny();
+    command.args(["--tls-cert", &file("cert.pem"), "--tls-key", &file("key.pem"), "--tls-client-ca", &file("ca.pem")]);
+    let server = Server::start_cold(&mut command);
+    let known = authority.client(Some(&authority.issue("client")), &[b"http/1.1"]);
+    let mut session = rustls::ClientConnection::new(known.clone(), "localhost".try_into().unwrap()).unwrap();
+    let mut socket = std::net::TcpStream::connect(server.address()).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut stream = rustls::Stream::new(&mut session, &mut socket);
+    assert!(one(&mut stream).unwrap().starts_with("http/1.1 200"));
+    // One more authority takes nothing away.
+    let both = format!("{}{}", authority.certificate.pem(), next.certificate.pem());
+    std::fs::write(file("ca.pem"), both).unwrap();
+    server.signal("HUP");
+    server.wait_for("TLS certificates read again");
+    assert!(one(&mut stream).unwrap().starts_with("http/1.1 200"));
+    std::fs::write(file("ca.pem"), next.certificate.pem()).unwrap();
+    server.signal("HUP");
+    // Long before it has been idle for as long as it may.
+    let end = stream.read(&mut [0; 64]);
+    let closed = |why: &std::io::Error| why.kind() != std::io::ErrorKind::WouldBlock;
+    assert!(end.as_ref().map_or_else(closed, |count| *count == 0), "{end:?}\n{}", server.said());
+    assert!(get(&server, &known, "/models").is_err());
+    let other = authority.client(Some(&next.issue("client")), &[b"http/1.1"]);
+    assert_eq!(get(&server, &other, "/models").unwrap().0, "HTTP/1.1 200 OK");
+}
+
 /// Everything that comes back for a request in these words, until the server closes.
 fn said(address: &str, request: &str) -> String {
     let mut stream = std::net::TcpStream::connect(address).unwrap();

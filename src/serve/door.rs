@@ -203,7 +203,7 @@ impl Door {
             }
         };
         let notice = Notice { log: self.log.clone(), id: id.clone(), tenant: pass.tenant.clone() };
-        let caller = Caller::new(self.gate.clone(), pass.key.clone(), self.peer).telling(notice);
+        let caller = Caller::new(self.gate.clone(), pass.key.clone(), self.peer).telling(notice).over(&self.near);
         let (body, unread) = match self.read(&mut pass, &mut parts, body, &caller).await {
             Ok(read) => read,
             Err((problem, body)) => {

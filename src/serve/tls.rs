@@ -3,7 +3,7 @@
 mod fault;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
@@ -11,6 +11,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -40,6 +41,10 @@ impl TlsFiles {
 pub struct Tls {
     files: TlsFiles,
     config: ArcSwap<ServerConfig>,
+    /// The authorities of clients.
+    authorities: Mutex<Vec<CertificateDer<'static>>>,
+    /// How often one of them was taken away.
+    taken_away: watch::Sender<u64>,
 }
 
 impl Tls {
@@ -48,8 +53,9 @@ impl Tls {
     /// # Errors
     /// The file that cannot be read, or why they do not fit together.
     pub fn open(files: TlsFiles) -> Result<Self, TlsFault> {
-        let config = read(&files)?;
-        Ok(Self { files, config: ArcSwap::new(config) })
+        let (config, authorities) = read(&files)?;
+        let (authorities, taken_away) = (Mutex::new(authorities), watch::Sender::new(0));
+        Ok(Self { files, config: ArcSwap::new(config), authorities, taken_away })
     }
 
     /// The files.
@@ -57,13 +63,27 @@ impl Tls {
         &self.files
     }
 
-    /// Reads the files again; broken ones change nothing. Connections that are there stay as they are.
+    /// Reads the files again; broken ones change nothing. Connections that are there stay as they are, unless an authority of clients
+    /// was taken away.
     ///
     /// # Errors
     /// As [`Tls::open`].
     pub fn reload(&self) -> Result<(), TlsFault> {
-        self.config.store(read(&self.files)?);
+        let (config, authorities) = read(&self.files)?;
+        // Whoever is told to connect again finds the new ones.
+        self.config.store(config);
+        let mut known = self.authorities.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known.iter().all(|one| authorities.contains(one)) {
+            self.taken_away.send_modify(|count| *count += 1);
+        }
+        *known = authorities;
         Ok(())
+    }
+
+    /// Changes when an authority of clients is taken away; nothing where clients need no certificate. To be asked for before a
+    /// handshake, so that no change goes by unseen.
+    pub fn authorities(&self) -> Option<watch::Receiver<u64>> {
+        self.files.clients.as_ref().map(|_| self.taken_away.subscribe())
     }
 
     /// Shakes hands.
@@ -75,7 +95,8 @@ impl Tls {
     }
 }
 
-fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsFault> {
+/// The configuration that the files are, and the authorities of clients in it.
+fn read(files: &TlsFiles) -> Result<(Arc<ServerConfig>, Vec<CertificateDer<'static>>), TlsFault> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let chain = certificates(&files.certificate)?;
     let text = read_text(&files.key).map_err(|why| TlsFault::Key { file: files.key.clone(), source: why.into() })?;
@@ -84,12 +105,14 @@ fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsFault> {
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(TlsFault::Versions)?;
+    let mut authorities = Vec::new();
     let builder = match &files.clients {
         None => builder.with_no_client_auth(),
         Some(file) => {
             let mut roots = rustls::RootCertStore::empty();
-            for authority in certificates(file)? {
-                roots.add(authority).map_err(|source| TlsFault::Authority { file: file.clone(), source })?;
+            authorities = certificates(file)?;
+            for authority in &authorities {
+                roots.add(authority.clone()).map_err(|source| TlsFault::Authority { file: file.clone(), source })?;
             }
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
             let verifier = verifier.map_err(|source| TlsFault::Verifier { file: file.clone(), source })?;
@@ -102,7 +125,7 @@ fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsFault> {
         source,
     })?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    Ok((Arc::new(config), authorities))
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFault> {
