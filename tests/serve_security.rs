@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -416,6 +416,48 @@ impl Frames {
         self.send(1, 0x5, stream, &block);
     }
 
+    /// Begins a call of gRPC, whose messages come in frames of their own.
+    fn call(&mut self, stream: u32, path: &str) {
+        let mut block = vec![0x83, 0x86];
+        literal(&mut block, &[0x04], path);
+        literal(&mut block, &[0x01], "a");
+        literal(&mut block, &[0x0f, 31 - 15], "application/grpc");
+        self.send(1, 0x4, stream, &block);
+    }
+
+    /// Sends so many frames of a body; fewer when the server ends the connection.
+    fn flood(&mut self, stream: u32, payload: &[u8], count: usize) {
+        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        let frame = [&length[1..], &[0, 0], &stream.to_be_bytes(), payload].concat();
+        let _ = self.0.write_all(&frame.repeat(count));
+    }
+
+    /// Reads until the server ends the connection; how, when it says so.
+    fn end(&mut self) -> Option<u32> {
+        let mut said = None;
+        let mut head = [0; 9];
+        while let Some(payload) = self.whole(&mut head) {
+            // The last stream, and why.
+            if head[3] == 7 {
+                said = payload[4..8].try_into().ok().map(u32::from_be_bytes);
+            }
+        }
+        said
+    }
+
+    /// What the next frame carries, unless the connection is over.
+    fn whole(&mut self, head: &mut [u8; 9]) -> Option<Vec<u8>> {
+        let over = |read: std::io::Result<()>| match read {
+            Ok(()) => Some(()),
+            Err(why) if matches!(why.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => panic!("it stays: {why}"),
+            Err(_) => None,
+        };
+        over(self.0.read_exact(head))?;
+        let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
+        over(self.0.read_exact(&mut payload))?;
+        Some(payload)
+    }
+
     /// The next answer's stream, and the first byte of its headers: 0x88 for status 200, 0x8c for 400.
     fn answer(&mut self) -> (u32, u8) {
         loop {
@@ -465,6 +507,42 @@ fn a_header_of_http2_names_no_other_server() {
     for (authority, hosts) in [("a", &["b"][..]), ("a", &["a", "a"]), ("", &["a", "b"]), ("", &[]), ("u@a", &[])] {
         assert_eq!(status(authority, hosts), (1, 0x8c), "{authority:?} {hosts:?}");
     }
+}
+
+#[test]
+fn frames_that_nobody_reads_have_a_bound() {
+    const CALL: &str = "/akidb.embedding.v1.EmbeddingService/EmbedStream";
+    let server = Server::start(&mut tiny());
+    let calls = server.grpc.as_deref().unwrap();
+    // This client takes no byte of an answer, so that the server reads no message: its frames stay where they are.
+    let open = || {
+        let mut frames = Frames::open(calls, 0);
+        frames.call(1, CALL);
+        assert_eq!(frames.answer(), (1, 0x88));
+        frames
+    };
+    for (payload, count) in [(&b"a"[..], 5000), (b"", 500)] {
+        let mut frames = open();
+        frames.flood(1, payload, count);
+        let said = frames.end();
+        // Be calm; where the end overtakes the words, it has none.
+        assert!(said.is_none_or(|code| code == 11), "{count} frames of {payload:?}: {said:?}");
+    }
+    // Less than that waits, within what is counted for a stream.
+    let before = server.peak();
+    let mut held: Vec<Frames> = (0..32).map(|_| open()).collect();
+    for frames in &mut held {
+        frames.flood(1, b"a", 900);
+        // Its answer says that all before it has been read from the connection.
+        frames.send(6, 0, 0, b"are here");
+        let mut head = [0; 9];
+        while head[3] != 6 {
+            frames.whole(&mut head).expect("it stays");
+        }
+    }
+    let after = server.peak();
+    assert!(after < before + 32 * (448 + 48) + (8 << 10), "{before} -> {after} kB");
+    assert_eq!(server.get("/health").0, 200);
 }
 
 #[test]

@@ -45,8 +45,11 @@ pub type Builder = auto::Builder<TokioExecutor>;
 /// Requests of a connection of HTTP/2 at a time.
 const STREAMS: u32 = 256;
 /// Bytes of a body that nobody reads yet, of a stream and of its connection; clients are held back by them.
-pub const STREAM_WINDOW: u32 = 256 << 10;
+pub const STREAM_WINDOW: u32 = 128 << 10;
 const WINDOW: u32 = 512 << 10;
+/// Bytes that the frames of a connection take, besides what they carry, while nobody reads them: half the window is what the library
+/// of HTTP/2 takes for frames of less than 256 bytes, 256 for each. A connection with more ends (`ENHANCE_YOUR_CALM`).
+pub const FRAMES: usize = WINDOW as usize / 2;
 /// Bytes of an answer of HTTP/2 that wait to be sent.
 pub const SEND_BUFFER: usize = 64 << 10;
 
