@@ -110,6 +110,12 @@ const MANY_KINDS: &[(&str, &str)] = &[
     ("provider/device/mod.rs", "the one table of the providers of machines"),
 ];
 
+/// Rooms whose errors are types: whoever calls them decides by what an error is, and never by its words.
+const TYPED: [&str; 3] = ["inference", "models", "serve"];
+
+/// Types there that are a text alone as an error, and why: the path, the type as it is written, the reason.
+const IN_WORDS: &[(&str, &str, &str)] = &[];
+
 /// Files that are longer than a file should be, and how long they may be.
 const LONG: &[(&str, usize)] = &[];
 
@@ -391,6 +397,115 @@ fn nothing_ends_the_program_unless_it_is_proven() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert_eq!(needed.len(), PROVEN.len(), "a line in the list is not there any more");
+}
+
+/// The types between `<` and the `>` that belongs to it, at which a text begins.
+fn arguments(text: &str) -> Vec<&str> {
+    let (mut found, mut depth, mut begin, mut before) = (Vec::new(), 0_usize, 0, ' ');
+    for (at, c) in text.char_indices() {
+        match c {
+            // The end of `->` closes nothing.
+            '>' if before == '-' => {}
+            '<' | '(' | '[' | '{' => depth += 1,
+            '>' if depth == 0 => {
+                found.push(text[begin..at].trim());
+                break;
+            }
+            '>' | ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            ',' if depth == 0 => {
+                found.push(text[begin..at].trim());
+                begin = at + 1;
+            }
+            _ => {}
+        }
+        before = c;
+    }
+    found.retain(|argument| !argument.is_empty());
+    found
+}
+
+/// `String`, `&'static str` and `Cow<'static, str>`, by whatever path they are named.
+fn is_text(of: &str) -> bool {
+    let whole = of.split('<').next().unwrap_or_default();
+    matches!(whole.rsplit([':', ' ', '&']).next(), Some("String" | "str" | "Cow"))
+}
+
+/// Each type of a source whose error is a text alone, as it is written but for its spaces.
+fn errors_in_words(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (at, word) in text.match_indices("Result<") {
+        // `io::Result<String>` has the error of its module.
+        if let [done, error] = arguments(&text[at + word.len()..]).as_slice()
+            && is_text(error)
+        {
+            found.push(format!("Result<{}, {error}>", done.split_whitespace().collect::<Vec<_>>().join(" ")));
+        }
+    }
+    for (at, word) in text.match_indices("type Err = ") {
+        let error = text[at + word.len()..].split(';').next().unwrap_or_default();
+        if is_text(error) {
+            found.push(format!("type Err = {error}"));
+        }
+    }
+    found
+}
+
+#[test]
+fn errors_of_the_server_and_of_models_are_types() {
+    let mut wrong = Vec::new();
+    let mut needed = BTreeSet::new();
+    for source in sources().iter().filter(|source| TYPED.contains(&room_of(&source.path))) {
+        for found in errors_in_words(&source.text) {
+            match IN_WORDS.iter().position(|(path, written, _)| *path == source.path && *written == found) {
+                Some(at) => drop(needed.insert(at)),
+                None => wrong.push(format!("{}: {found}", source.path)),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "give them a type with its data (thiserror):\n{}", wrong.join("\n"));
+    let idle = IN_WORDS.iter().enumerate().filter(|(at, _)| !needed.contains(at)).map(|(_, entry)| entry);
+    assert_eq!(idle.collect::<Vec<_>>(), Vec::<&(&str, &str, &str)>::new(), "entries that are not needed any more");
+}
+
+#[test]
+fn errors_in_words_are_told_from_texts_that_are_answers() {
+    let text = "fn a() -> Result<String, String>; fn b() -> Result<Vec<(u8, String)>,\n String> {} type Err = String;
+        fn c() -> Result<Box<dyn Fn(u8) -> u8>, &'static str> {} fn d() -> Result<u8, std::borrow::Cow<'static, str>>;";
+    assert_eq!(
+        errors_in_words(text),
+        [
+            "Result<String, String>",
+            "Result<Vec<(u8, String)>, String>",
+            "Result<Box<dyn Fn(u8) -> u8>, &'static str>",
+            "Result<u8, std::borrow::Cow<'static, str>>",
+            "type Err = String",
+        ]
+    );
+    let fine =
+        "fn a() -> io::Result<String>; fn b() -> Result<String, Fault>; fn c() -> Result<Vec<String>, Arc<Fault>>;
+        let d: Result<Result<Dense, Unapplied>, FolderFault>; type Err = Unfit; struct E { why: String }";
+    assert_eq!(errors_in_words(fine), Vec::<String>::new());
+}
+
+#[test]
+fn nothing_is_decided_by_the_words_of_an_error() {
+    let mut wrong = Vec::new();
+    let whose = ["why", "fault", "error", "err", "bad", "to_string()"];
+    let asked = [".contains(", ".starts_with(", ".ends_with("];
+    for source in sources().iter().filter(|source| TYPED.contains(&room_of(&source.path))) {
+        for line in source.text.lines() {
+            let by_words = whose.iter().any(|whose| {
+                asked.iter().any(|asked| {
+                    let end = line.find(&format!("{whose}{asked}"));
+                    end.is_some_and(|at| !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'))
+                })
+            });
+            if by_words {
+                wrong.push(format!("{}: {}", source.path, line.trim()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn every_problem_is_told_at_once() {
     for words in [
         "4 things to correct",
         "did you mean max-texts?",
-        "\"often\" is no whole number",
+        "\"often\" is not a whole number",
         "is not a size",
         "vectors are made by onnx",
     ] {
@@ -110,5 +110,8 @@ fn a_public_address_without_keys_is_refused() {
 #[test]
 fn passwords_in_addresses_are_not_shown() {
     let output = finish(&mut check(&["--cors-origin", "https://user:hunter2@a.example"]));
-    assert!(!output.stdout.contains("hunter2") && output.stdout.contains("https://***@a.example"), "{}", output.all());
+    assert!(!output.all().contains("hunter2") && output.stdout.contains("https://***@a.example"), "{}", output.all());
+    let refused = finish(&mut check(&["--offline-cdn", "https://user:hunter2@cdn.example?x"])).exits(3);
+    assert!(!refused.all().contains("hunter2"), "{}", refused.all());
+    assert!(refused.stderr.contains("\"https://***@cdn.example?x\" is not an address"), "{}", refused.stderr);
 }

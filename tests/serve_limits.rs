@@ -298,13 +298,6 @@ fn chunked(address: &str, head: &str, bytes: usize, piece: usize, end: bool) -> 
     stream
 }
 
-/// Resident kilobytes at most so far.
-fn peak(server: &Server) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
-}
-
 /// Addresses of all kinds: our own, of others, of no method, of nobody.
 const ADDRESSES: [&str; 18] = [
     "/api/v1/embed",
@@ -330,7 +323,7 @@ const ADDRESSES: [&str; 18] = [
 #[test]
 fn no_header_opens_the_limit_of_a_body_on_any_address() {
     let server = Server::start(tiny().args(["--max-body", "64KiB"]));
-    let before = peak(&server);
+    let before = server.peak();
     for path in ADDRESSES {
         for kind in ["application/grpc", "application/grpc+proto", "application/json"] {
             let head = format!("{path} HTTP/1.1\r\ncontent-type: {kind}");
@@ -351,7 +344,7 @@ fn no_header_opens_the_limit_of_a_body_on_any_address() {
         let said = rest(&mut chunked(calls, &head, 8 << 20, 8192, true));
         assert!(!said.contains("grpc-status: 0"), "{path}: {said}");
     }
-    let after = peak(&server);
+    let after = server.peak();
     assert!(after < before + (32 << 10), "{before} -> {after} kB");
     assert_eq!(server.get("/ready").0, 200);
 }
@@ -392,14 +385,14 @@ fn bodies_that_never_end_have_a_budget_and_what_is_only_said_takes_nothing() {
         })
         .collect();
     drop(silent);
-    let before = peak(&server);
+    let before = server.peak();
     let head = "/api/v1/embed HTTP/1.1\r\ncontent-type: application/json";
     let held: Vec<TcpStream> = (0..20).map(|_| chunked(server.address(), head, 4 << 20, 8192, false)).collect();
     let end = Instant::now() + Duration::from_secs(20);
     while refusals(&server, "OVERLOADED") < 15 {
         assert!(Instant::now() < end, "{} were refused", refusals(&server, "OVERLOADED"));
     }
-    let after = peak(&server);
+    let after = server.peak();
     assert!(after < before + (64 << 10), "{before} -> {after} kB");
     drop(held);
     let large = format!("{{\"inputs\": \"{}\"}}", "a ".repeat(400_000));
@@ -413,11 +406,11 @@ fn bodies_that_never_end_have_a_budget_and_what_is_only_said_takes_nothing() {
 fn a_body_of_tiny_pieces_takes_no_more_than_its_bytes() {
     let server = Server::start(&mut tiny());
     assert_eq!(embed(&server, format!("{{\"inputs\": \"{}\"}}", "a ".repeat(300_000)).as_bytes()).status, 200);
-    let before = peak(&server);
+    let before = server.peak();
     let head = "/api/v1/embed HTTP/1.1\r\ncontent-type: application/json";
     let said = rest(&mut chunked(server.address(), head, 512 << 10, 1, true));
     assert!(said.starts_with("HTTP/1.1 400"), "{said}");
-    let after = peak(&server);
+    let after = server.peak();
     // Kept piece by piece they would take 16 MiB and more.
     assert!(after < before + (10 << 10), "{before} -> {after} kB");
 }

@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -76,6 +76,47 @@ fn keys_open_and_change_without_a_restart() {
         server.get("/metrics").1,
     ] {
         assert!(!seen.contains(&old) && !seen.contains(&new), "{seen}");
+    }
+}
+
+#[test]
+fn what_the_gate_refuses_has_a_line_without_the_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys");
+    let (key, line) = new_key("alice");
+    std::fs::write(&file, format!("{line}:tenant=acme:rate=1\n")).unwrap();
+    let server = Server::start(tiny().arg("--api-keys").arg(&file));
+    let ask = |id: &str, shown: &str| {
+        let headers = [("x-request-id", id), ("authorization", shown), ("x-tenant", "made-up")];
+        server.request("GET", "/models", &headers, b"").status
+    };
+    let (wrong, right) = ("Bearer akidb_not-a-key", format!("Bearer {key}"));
+    assert_eq!(ask("unknown-1", wrong), 401);
+    assert!((0..50).any(|_| ask("fast-1", &right) == 429), "one request a second");
+    server.wait_for("\"unknown-1\"");
+    server.wait_for("\"fast-1\"");
+    let of = |id: &str| -> serde_json::Value {
+        let said = server.said();
+        let mut lines = said.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        lines.find(|line| line["request_id"] == id).unwrap_or_default()
+    };
+    let (unknown, fast) = (of("unknown-1"), of("fast-1"));
+    assert_eq!((unknown["status"].as_u64(), unknown["code"].as_str()), (Some(401), Some("UNAUTHORIZED")), "{unknown}");
+    assert!(unknown["level"] == "info" && unknown["tenant"].is_null(), "{unknown}");
+    assert!(unknown["message"].as_str().unwrap().starts_with("request refused: the key is not known"), "{unknown}");
+    assert_eq!((fast["status"].as_u64(), fast["code"].as_str()), (Some(429), Some("RATE_LIMITED")), "{fast}");
+    assert_eq!(fast["tenant"], "acme", "{fast}");
+    // Whoever tries keys fills no disk.
+    let began = Instant::now();
+    for _ in 0..200 {
+        assert_eq!(ask("many", wrong), 401);
+    }
+    let most = 10 * (began.elapsed().as_secs() as usize + 2);
+    let said = server.said();
+    let written = said.matches("\"many\"").count();
+    assert!(written > 0 && written <= most, "{written} of at most {most}");
+    for secret in [key.as_str(), "akidb_not-a-key", "made-up"] {
+        assert!(!said.contains(secret), "{said}");
     }
 }
 
@@ -258,6 +299,52 @@ fn mutual_tls_wants_a_certificate_of_its_authority() {
     assert!(get(&server, &authority.client(Some(&foreign.issue("client")), &[]), "/models").is_err());
 }
 
+/// Asks over a connection that stays; the head of the answer.
+fn one(stream: &mut (impl Read + Write)) -> std::io::Result<String> {
+    write!(stream, "GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")?;
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte)?;
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8_lossy(&head).to_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+    stream.read_exact(&mut vec![0; length.expect("a length")])?;
+    Ok(head)
+}
+
+#[test]
+fn a_connection_ends_when_the_authority_of_its_certificate_is_taken_away() {
+    let (folder, authority, next) = (tempfile::tempdir().unwrap(), Authority::new(), Authority::new());
+    write_pair(folder.path(), &authority.issue("localhost"));
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(file("ca.pem"), authority.certificate.pem()).unwrap();
+    let mut command = tiny();
+    command.args(["--tls-cert", &file("cert.pem"), "--tls-key", &file("key.pem"), "--tls-client-ca", &file("ca.pem")]);
+    let server = Server::start_cold(&mut command);
+    let known = authority.client(Some(&authority.issue("client")), &[b"http/1.1"]);
+    let mut session = rustls::ClientConnection::new(known.clone(), "localhost".try_into().unwrap()).unwrap();
+    let mut socket = std::net::TcpStream::connect(server.address()).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut stream = rustls::Stream::new(&mut session, &mut socket);
+    assert!(one(&mut stream).unwrap().starts_with("http/1.1 200"));
+    // One more authority takes nothing away.
+    let both = format!("{}{}", authority.certificate.pem(), next.certificate.pem());
+    std::fs::write(file("ca.pem"), both).unwrap();
+    server.signal("HUP");
+    server.wait_for("TLS certificates read again");
+    assert!(one(&mut stream).unwrap().starts_with("http/1.1 200"));
+    std::fs::write(file("ca.pem"), next.certificate.pem()).unwrap();
+    server.signal("HUP");
+    // Long before it has been idle for as long as it may.
+    let end = stream.read(&mut [0; 64]);
+    let closed = |why: &std::io::Error| why.kind() != std::io::ErrorKind::WouldBlock;
+    assert!(end.as_ref().map_or_else(closed, |count| *count == 0), "{end:?}\n{}", server.said());
+    assert!(get(&server, &known, "/models").is_err());
+    let other = authority.client(Some(&next.issue("client")), &[b"http/1.1"]);
+    assert_eq!(get(&server, &other, "/models").unwrap().0, "HTTP/1.1 200 OK");
+}
+
 /// Everything that comes back for a request in these words, until the server closes.
 fn said(address: &str, request: &str) -> String {
     let mut stream = std::net::TcpStream::connect(address).unwrap();
@@ -329,6 +416,48 @@ impl Frames {
         self.send(1, 0x5, stream, &block);
     }
 
+    /// Begins a call of gRPC, whose messages come in frames of their own.
+    fn call(&mut self, stream: u32, path: &str) {
+        let mut block = vec![0x83, 0x86];
+        literal(&mut block, &[0x04], path);
+        literal(&mut block, &[0x01], "a");
+        literal(&mut block, &[0x0f, 31 - 15], "application/grpc");
+        self.send(1, 0x4, stream, &block);
+    }
+
+    /// Sends so many frames of a body; fewer when the server ends the connection.
+    fn flood(&mut self, stream: u32, payload: &[u8], count: usize) {
+        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        let frame = [&length[1..], &[0, 0], &stream.to_be_bytes(), payload].concat();
+        let _ = self.0.write_all(&frame.repeat(count));
+    }
+
+    /// Reads until the server ends the connection; how, when it says so.
+    fn end(&mut self) -> Option<u32> {
+        let mut said = None;
+        let mut head = [0; 9];
+        while let Some(payload) = self.whole(&mut head) {
+            // The last stream, and why.
+            if head[3] == 7 {
+                said = payload[4..8].try_into().ok().map(u32::from_be_bytes);
+            }
+        }
+        said
+    }
+
+    /// What the next frame carries, unless the connection is over.
+    fn whole(&mut self, head: &mut [u8; 9]) -> Option<Vec<u8>> {
+        let over = |read: std::io::Result<()>| match read {
+            Ok(()) => Some(()),
+            Err(why) if matches!(why.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => panic!("it stays: {why}"),
+            Err(_) => None,
+        };
+        over(self.0.read_exact(head))?;
+        let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
+        over(self.0.read_exact(&mut payload))?;
+        Some(payload)
+    }
+
     /// The next answer's stream, and the first byte of its headers: 0x88 for status 200, 0x8c for 400.
     fn answer(&mut self) -> (u32, u8) {
         loop {
@@ -378,6 +507,42 @@ fn a_header_of_http2_names_no_other_server() {
     for (authority, hosts) in [("a", &["b"][..]), ("a", &["a", "a"]), ("", &["a", "b"]), ("", &[]), ("u@a", &[])] {
         assert_eq!(status(authority, hosts), (1, 0x8c), "{authority:?} {hosts:?}");
     }
+}
+
+#[test]
+fn frames_that_nobody_reads_have_a_bound() {
+    const CALL: &str = "/akidb.embedding.v1.EmbeddingService/EmbedStream";
+    let server = Server::start(&mut tiny());
+    let calls = server.grpc.as_deref().unwrap();
+    // This client takes no byte of an answer, so that the server reads no message: its frames stay where they are.
+    let open = || {
+        let mut frames = Frames::open(calls, 0);
+        frames.call(1, CALL);
+        assert_eq!(frames.answer(), (1, 0x88));
+        frames
+    };
+    for (payload, count) in [(&b"a"[..], 5000), (b"", 500)] {
+        let mut frames = open();
+        frames.flood(1, payload, count);
+        let said = frames.end();
+        // Be calm; where the end overtakes the words, it has none.
+        assert!(said.is_none_or(|code| code == 11), "{count} frames of {payload:?}: {said:?}");
+    }
+    // Less than that waits, within what is counted for a stream.
+    let before = server.peak();
+    let mut held: Vec<Frames> = (0..32).map(|_| open()).collect();
+    for frames in &mut held {
+        frames.flood(1, b"a", 900);
+        // Its answer says that all before it has been read from the connection.
+        frames.send(6, 0, 0, b"are here");
+        let mut head = [0; 9];
+        while head[3] != 6 {
+            frames.whole(&mut head).expect("it stays");
+        }
+    }
+    let after = server.peak();
+    assert!(after < before + 32 * (448 + 48) + (8 << 10), "{before} -> {after} kB");
+    assert_eq!(server.get("/health").0, 200);
 }
 
 #[test]

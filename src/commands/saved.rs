@@ -121,6 +121,8 @@ impl SavedPlan {
         if !ledger.is_code_of(&coded(&data), &self.code).await? {
             return Err(stale("it was changed after it was made, or made beside another journal"));
         }
+        // A stale one may name contents that are not kept any more.
+        need_sequence(self.sequence, ledger.ask(|state| state.sequence))?;
         ledger.bring_back(&mut data).await?;
         serde_json::from_value(data).map_err(|bad| Failure::refused(format!("{file} is no saved plan: {bad}"), AGAIN))
     }
@@ -254,7 +256,6 @@ impl Verb for Applying<'_> {
         self.saved = self.saved.whole(self.file, journals.own()).await?;
         let saved = &self.saved;
         let remembered = journals.remembered();
-        need_sequence(saved.sequence, remembered.sequence)?;
         if let (Some(then), Some(devices)) = (saved.devices, journals.devices()) {
             need_sequence(then, devices.ask(|state| state.sequence))?;
         }

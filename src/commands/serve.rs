@@ -61,7 +61,7 @@ fn remarks(config: &Config, context: &Context) {
 
 /// The key goes to standard output, once; nobody keeps it.
 fn new_key(name: &str, context: &Context) -> Result<u8, Failure> {
-    let (key, line) = keys::mint(name).map_err(|why| Failure::refused(why, "choose another name"))?;
+    let (key, line) = keys::mint(name).map_err(|why| Failure::refused(why.to_string(), "choose another name"))?;
     if context.voice.json {
         context.voice.json("api-key", &serde_json::json!({"key": key, "line": line}));
     } else {
@@ -77,7 +77,7 @@ fn new_key(name: &str, context: &Context) -> Result<u8, Failure> {
 impl From<ServeFault> for Failure {
     fn from(fault: ServeFault) -> Self {
         match fault {
-            ServeFault::Refused { problem, next_step } => Self::refused(problem, next_step),
+            ServeFault::Refused { problem, next_step } => Self::refused(problem.to_string(), next_step),
             ServeFault::System(why) => Self::error(why.to_string(), "mend that, then start it again"),
         }
     }

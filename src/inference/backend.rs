@@ -1,7 +1,71 @@
 //! What runs a graph.
 
+use std::error::Error;
+use std::time::Duration;
+
 use super::batch::Batch;
 use super::folder::Arithmetic;
+use super::head::HeadFault;
+
+/// Letters of what a runtime says that are told.
+const TOLD: usize = 400;
+
+/// Why a graph could not be run, or its output not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RunFault {
+    /// The runtime refused.
+    #[error("{}", first_line(&source.to_string()))]
+    Runtime {
+        /// What it says.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The run took longer than one may, and was stopped.
+    #[error("a run of the graph took more than {limit:?} and was stopped")]
+    TooSlow {
+        /// The longest that a run may take.
+        limit: Duration,
+    },
+    /// The graph did not give the output that it declares.
+    #[error("no output {name}")]
+    NoOutput {
+        /// Its name.
+        name: String,
+    },
+    /// The output does not hold floats.
+    #[error("its output {name} is of the type {found}; floats are wanted")]
+    OutputType {
+        /// Its name.
+        name: String,
+        /// Its type in the words of the runtime.
+        found: String,
+    },
+    /// The output cannot be made vectors.
+    #[error(transparent)]
+    Head(#[from] HeadFault),
+    /// Another number of vectors than the batch has texts.
+    #[error("it gives {found} vectors for {wanted} texts")]
+    Count {
+        /// Vectors that came.
+        found: usize,
+        /// Texts of the batch.
+        wanted: usize,
+    },
+    /// The model has nothing that runs it.
+    #[error("there is no session")]
+    NoSession,
+}
+
+impl RunFault {
+    /// What a runtime says.
+    pub fn runtime(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Runtime { source: source.into() }
+    }
+}
+
+/// What a runtime says, without its source lines.
+pub(super) fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or(text).chars().take(TOLD).collect()
+}
 
 /// What a graph answers for a batch, as flat rows of 32-bit floats.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +82,7 @@ pub trait Backend: Send {
     ///
     /// # Errors
     /// What the runtime said.
-    fn run(&mut self, batch: &Batch, read: &mut dyn FnMut(Output<'_>)) -> Result<(), String>;
+    fn run(&mut self, batch: &Batch, read: &mut dyn FnMut(Output<'_>)) -> Result<(), RunFault>;
 }
 
 /// Backends of one model for its workers.
@@ -33,4 +97,17 @@ pub struct Sessions {
     pub arithmetic: Arithmetic,
     /// What runs them, for people: `cpu`, `cuda (NVIDIA H100)`.
     pub runs_on: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RunFault;
+
+    #[test]
+    fn what_a_runtime_says_is_told_by_its_first_line_and_kept_whole() {
+        let fault = RunFault::runtime(format!("{}\nat onnxruntime/core/framework.cc:7", "x".repeat(1000)));
+        assert_eq!(fault.to_string(), "x".repeat(400));
+        let source = std::error::Error::source(&fault).map(ToString::to_string);
+        assert!(source.is_some_and(|text| text.ends_with("framework.cc:7")));
+    }
 }

@@ -1,16 +1,19 @@
 //! A text whose vector is known: embedded when a model is loaded, and again and again while it serves.
 
+mod fault;
+
 use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
-use super::backend::Backend;
+use super::backend::{Backend, RunFault};
 use super::batch::Batch;
 use super::head::Head;
 use super::tokenize::Tokens;
 use crate::files;
+pub use fault::CanaryFault;
 
 /// The text of a model whose folder names none.
 const TEXT: &str = "A canary sings in the mine: the air is good.";
@@ -60,21 +63,21 @@ impl Question {
     ///
     /// # Errors
     /// It is there, and says nothing that can be compared.
-    pub fn read(file: &Path, dimension: usize) -> Result<Self, String> {
+    pub fn read(file: &Path, dimension: usize) -> Result<Self, CanaryFault> {
         let bytes = match files::read(file, LARGEST) {
             Ok(bytes) => bytes,
             Err(why) if why.kind() == std::io::ErrorKind::NotFound => {
                 return Ok(Self { text: TEXT.to_owned(), expected: None });
             }
-            Err(why) => return Err(why.to_string()),
+            Err(why) => return Err(why.into()),
         };
-        let expected: Expected = serde_json::from_slice(&bytes).map_err(|why| format!("not as expected: {why}"))?;
+        let expected: Expected = serde_json::from_slice(&bytes)?;
         let vector = match expected.vector {
             Numbers::List(list) => list,
             Numbers::Base64(text) => floats(&text)?,
         };
         if vector.len() != dimension {
-            return Err(format!("its vector has {} numbers, but those of the model have {dimension}", vector.len()));
+            return Err(CanaryFault::Length { found: vector.len(), wanted: dimension });
         }
         let least = expected.min_cosine.unwrap_or(LIKE_EXPECTED);
         Ok(Self { text: expected.text, expected: Some((vector, least)) })
@@ -83,8 +86,8 @@ impl Question {
     /// Compares a vector with what the folder expects.
     ///
     /// # Errors
-    /// It is no vector, or another one.
-    pub fn check(&self, vector: &[f32]) -> Result<(), String> {
+    /// Its numbers are of no use, or they are others.
+    pub fn check(&self, vector: &[f32]) -> Result<(), CanaryFault> {
         sound(vector)?;
         let Some((expected, least)) = &self.expected else { return Ok(()) };
         let alike = cosine(expected, vector);
@@ -92,9 +95,7 @@ impl Question {
         if alike >= *least {
             return Ok(());
         }
-        Err(format!(
-            "the vector of its text has a cosine of {alike:.4} to the one in the file; at least {least} is wanted"
-        ))
+        Err(CanaryFault::Expected { found: alike, wanted: *least })
     }
 }
 
@@ -102,16 +103,14 @@ impl Canary {
     /// How alike a fresh vector of the text is.
     ///
     /// # Errors
-    /// It is no vector, or another one.
-    pub fn compare(&self, fresh: &[f32]) -> Result<f32, String> {
+    /// Its numbers are of no use, or they are others.
+    pub fn compare(&self, fresh: &[f32]) -> Result<f32, CanaryFault> {
         sound(fresh)?;
         let alike = cosine(&self.vector, fresh);
         if alike >= ALIKE {
             return Ok(alike);
         }
-        Err(format!(
-            "the canary's vector has a cosine of {alike:.4} to the one made at load; at least {ALIKE} is wanted"
-        ))
+        Err(CanaryFault::Changed { found: alike, wanted: ALIKE })
     }
 }
 
@@ -119,32 +118,32 @@ impl Canary {
 ///
 /// # Errors
 /// What the runtime said.
-pub fn embed(backend: &mut dyn Backend, tokens: &Tokens, pad: u32, head: &Head) -> Result<Vec<f32>, String> {
+pub fn embed(backend: &mut dyn Backend, tokens: &Tokens, pad: u32, head: &Head) -> Result<Vec<f32>, RunFault> {
     let (mut batch, mut vectors) = (Batch::default(), Vec::new());
     batch.fill(std::iter::once(&*tokens.ids), pad);
     batch.skips[0] = tokens.prompt;
     let mut made = Ok(());
     backend.run(&batch, &mut |output| made = head.vectors(output, &batch, &mut vectors))?;
     made?;
-    vectors.pop().ok_or_else(|| "the graph gives no vector".to_owned())
+    vectors.pop().ok_or(RunFault::Count { found: 0, wanted: 1 })
 }
 
-fn floats(text: &str) -> Result<Vec<f32>, String> {
-    let bytes = STANDARD.decode(text).map_err(|why| format!("its vector is no base64: {why}"))?;
+fn floats(text: &str) -> Result<Vec<f32>, CanaryFault> {
+    let bytes = STANDARD.decode(text)?;
     let (whole, rest) = bytes.as_chunks::<4>();
     if !rest.is_empty() {
-        return Err("its vector is no row of 32-bit floats".to_owned());
+        return Err(CanaryFault::Floats { bytes: bytes.len() });
     }
     Ok(whole.iter().map(|four| f32::from_le_bytes(*four)).collect())
 }
 
 /// Numbers, and not all of them zero.
-fn sound(vector: &[f32]) -> Result<(), String> {
+fn sound(vector: &[f32]) -> Result<(), CanaryFault> {
     if vector.iter().any(|value| !value.is_finite()) {
-        return Err("the model gives what is no number (NaN or infinite) for a plain text".to_owned());
+        return Err(CanaryFault::NotFinite);
     }
     if vector.iter().all(|value| *value == 0.0) {
-        return Err("the model gives zeros for a plain text".to_owned());
+        return Err(CanaryFault::Zeros);
     }
     Ok(())
 }
@@ -159,9 +158,9 @@ fn cosine(left: &[f32], right: &[f32]) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Canary, Question};
+    use super::{Canary, CanaryFault, Question};
 
-    fn question(text: &str, dimension: usize) -> Result<Question, String> {
+    fn question(text: &str, dimension: usize) -> Result<Question, CanaryFault> {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("canary.json");
         std::fs::write(&file, text).unwrap();
@@ -175,24 +174,29 @@ mod tests {
         let listed = question(r#"{"text": "a", "vector": [1, 2], "min_cosine": 0.97}"#, 2).unwrap();
         for question in [coded, listed] {
             assert_eq!(question.text, "a");
-            assert_eq!(question.check(&[2.0, 4.0]), Ok(()));
-            assert!(question.check(&[2.0, -1.0]).unwrap_err().contains("0.97"));
+            question.check(&[2.0, 4.0]).unwrap();
+            let other = question.check(&[2.0, -1.0]).unwrap_err();
+            assert!(matches!(other, CanaryFault::Expected { .. }), "{other}");
+            assert!(other.to_string().ends_with("at least 0.97 is wanted"), "{other}");
         }
     }
 
     #[test]
     fn what_cannot_be_compared_is_refused() {
-        assert!(question("{}", 2).unwrap_err().contains("text"));
-        assert!(question(r#"{"text": "a", "vector": [1]}"#, 2).unwrap_err().contains("have 2"));
-        assert!(question(r#"{"text": "a", "vector": "AACAPwA="}"#, 2).unwrap_err().contains("32-bit"));
+        let refused = |text: &str| question(text, 2).unwrap_err();
+        let empty = refused("{}");
+        assert!(matches!(empty, CanaryFault::Format(_)) && empty.to_string().contains("text"), "{empty}");
+        assert!(matches!(refused(r#"{"text": "a", "vector": [1]}"#), CanaryFault::Length { found: 1, wanted: 2 }));
+        assert!(matches!(refused(r#"{"text": "a", "vector": "AACAPwA="}"#), CanaryFault::Floats { bytes: 5 }));
+        assert!(matches!(refused(r#"{"text": "a", "vector": "?"}"#), CanaryFault::Base64(_)));
     }
 
     #[test]
     fn a_folder_without_a_file_expects_numbers_only() {
         let question = Question::read(std::path::Path::new("/nonexistent/canary.json"), 2).unwrap();
-        assert_eq!(question.check(&[0.1, -3.0]), Ok(()));
-        assert!(question.check(&[0.1, f32::NAN]).unwrap_err().contains("NaN"));
-        assert!(question.check(&[0.0, 0.0]).unwrap_err().contains("zeros"));
+        question.check(&[0.1, -3.0]).unwrap();
+        assert!(matches!(question.check(&[0.1, f32::NAN]), Err(CanaryFault::NotFinite)));
+        assert!(matches!(question.check(&[0.0, 0.0]), Err(CanaryFault::Zeros)));
     }
 
     #[test]

@@ -3,12 +3,15 @@
 //! Field numbers are those of `onnx.proto3`: `ModelProto.graph` 7, `GraphProto.initializer` 5 `input` 11 and `output` 12, `ValueInfoProto.name` 1, `TensorProto.dims` 1, `name` 8 and
 //! `external_data` 13, whose entries are pairs of `key` 1 and `value` 2.
 
+mod fault;
+
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Component, Path, PathBuf};
 
 use crate::files;
+pub use fault::{GraphFileFault, InputFault};
 
 /// The longest name of a file that is read.
 const LONGEST_NAME: u64 = 4096;
@@ -37,10 +40,9 @@ pub struct GraphFile {
 ///
 /// # Errors
 /// It cannot be read, is cut off, or names a file outside of its folder.
-pub fn read(graph: &Path) -> Result<GraphFile, String> {
-    let text = |why: std::io::Error| why.to_string();
-    let file = files::open(graph).map_err(text)?;
-    let end = file.metadata().map_err(text)?.len();
+pub fn read(graph: &Path) -> Result<GraphFile, GraphFileFault> {
+    let file = files::open(graph)?;
+    let end = file.metadata()?.len();
     let mut message = Message { file: BufReader::with_capacity(1 << 16, file), at: 0 };
     let mut found = GraphFile::default();
     let beside = graph.parent().unwrap_or(Path::new("."));
@@ -62,7 +64,7 @@ pub fn read(graph: &Path) -> Result<GraphFile, String> {
 }
 
 /// A node's operator and the tensors in its attributes: `NodeProto.op_type` 4 and `attribute` 5, `AttributeProto.t` 5.
-fn node(message: &mut Message, length: u64, beside: &Path, found: &mut GraphFile) -> Result<(), String> {
+fn node(message: &mut Message, length: u64, beside: &Path, found: &mut GraphFile) -> Result<(), GraphFileFault> {
     let mut constants = GraphFile::default();
     message.fields(length, &mut |message, field, length| match field {
         // `DynamicQuantizeMatMul` and `DynamicQuantizeLSTM` of com.microsoft do the same.
@@ -78,7 +80,7 @@ fn node(message: &mut Message, length: u64, beside: &Path, found: &mut GraphFile
     Ok(())
 }
 
-fn tensor(message: &mut Message, length: u64, beside: &Path, found: &mut GraphFile) -> Result<(), String> {
+fn tensor(message: &mut Message, length: u64, beside: &Path, found: &mut GraphFile) -> Result<(), GraphFileFault> {
     let mut numbers: u64 = 1;
     let mut location = None;
     message.with_numbers(length, &mut |message, field, part| match (field, part) {
@@ -108,7 +110,7 @@ fn tensor(message: &mut Message, length: u64, beside: &Path, found: &mut GraphFi
     if let Some(name) = location {
         let stays = Path::new(&name).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
         if !stays {
-            return Err(format!("its weights lie in {name:?}, which is outside of its folder"));
+            return Err(GraphFileFault::Outside { location: name });
         }
         found.external.push(beside.join(name));
     }
@@ -126,12 +128,12 @@ struct Message {
     at: u64,
 }
 
-type OnField<'a> = &'a mut dyn FnMut(&mut Message, u64, u64) -> Result<(), String>;
-type OnPart<'a> = &'a mut dyn FnMut(&mut Message, u64, Part) -> Result<(), String>;
+type OnField<'a> = &'a mut dyn FnMut(&mut Message, u64, u64) -> Result<(), GraphFileFault>;
+type OnPart<'a> = &'a mut dyn FnMut(&mut Message, u64, Part) -> Result<(), GraphFileFault>;
 
 impl Message {
     /// Each field of the next `length` bytes that has a length of its own.
-    fn fields(&mut self, length: u64, each: OnField<'_>) -> Result<(), String> {
+    fn fields(&mut self, length: u64, each: OnField<'_>) -> Result<(), GraphFileFault> {
         self.with_numbers(length, &mut |message, field, part| match part {
             Part::Length(length) => each(message, field, length),
             Part::Number(_) => Ok(()),
@@ -139,8 +141,8 @@ impl Message {
     }
 
     /// Each field of the next `length` bytes.
-    fn with_numbers(&mut self, length: u64, each: OnPart<'_>) -> Result<(), String> {
-        let end = self.at.checked_add(length).ok_or("a length is too large")?;
+    fn with_numbers(&mut self, length: u64, each: OnPart<'_>) -> Result<(), GraphFileFault> {
+        let end = self.at.checked_add(length).ok_or(GraphFileFault::TooLong { bytes: length })?;
         while self.at < end {
             let tag = self.number()?;
             let part = match tag & 7 {
@@ -148,25 +150,25 @@ impl Message {
                 1 => Part::Length(8),
                 2 => Part::Length(self.number()?),
                 5 => Part::Length(4),
-                _ => return Err("it is not an ONNX graph".to_owned()),
+                _ => return Err(GraphFileFault::Foreign),
             };
             if let Part::Length(length) = part
                 && length > end.saturating_sub(self.at)
             {
-                return Err("it is cut off, or not an ONNX graph".to_owned());
+                return Err(GraphFileFault::CutOff);
             }
             let begin = self.at;
             let length = if let Part::Length(length) = part { length } else { 0 };
             each(self, tag >> 3, part)?;
             if self.at != begin + length {
-                return Err("it is cut off, or not an ONNX graph".to_owned());
+                return Err(GraphFileFault::CutOff);
             }
         }
         Ok(())
     }
 
     /// The file's name of an entry whose key is `location`.
-    fn location(&mut self, length: u64) -> Result<Option<String>, String> {
+    fn location(&mut self, length: u64) -> Result<Option<String>, GraphFileFault> {
         let (mut key, mut value) = (String::new(), String::new());
         self.fields(length, &mut |message, field, length| match field {
             1 => message.text(length).map(|text| key = text),
@@ -177,7 +179,7 @@ impl Message {
     }
 
     /// The name of a value.
-    fn name(&mut self, length: u64) -> Result<Option<String>, String> {
+    fn name(&mut self, length: u64) -> Result<Option<String>, GraphFileFault> {
         let mut name = None;
         self.fields(length, &mut |message, field, length| match field {
             1 => message.text(length).map(|text| name = Some(text)),
@@ -186,37 +188,42 @@ impl Message {
         Ok(name)
     }
 
-    fn text(&mut self, length: u64) -> Result<String, String> {
+    fn text(&mut self, length: u64) -> Result<String, GraphFileFault> {
         if length > LONGEST_NAME {
-            return Err(format!("a name of {length} bytes is too long"));
+            return Err(GraphFileFault::LongName { bytes: length, most: LONGEST_NAME });
         }
         let mut bytes = vec![0; length as usize];
-        self.file.read_exact(&mut bytes).map_err(|why| why.to_string())?;
+        self.file.read_exact(&mut bytes).map_err(broken_off)?;
         self.at += length;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// A number of up to 64 bits, seven in each byte.
-    fn number(&mut self) -> Result<u64, String> {
+    fn number(&mut self) -> Result<u64, GraphFileFault> {
         let mut value = 0;
         for shift in (0..64).step_by(7) {
             let mut byte = [0];
-            self.file.read_exact(&mut byte).map_err(|_| "it is cut off, or not an ONNX graph".to_owned())?;
+            self.file.read_exact(&mut byte).map_err(broken_off)?;
             self.at += 1;
             value |= u64::from(byte[0] & 0x7f) << shift;
             if byte[0] < 0x80 {
                 return Ok(value);
             }
         }
-        Err("it is not an ONNX graph".to_owned())
+        Err(GraphFileFault::Foreign)
     }
 
-    fn skip(&mut self, length: u64) -> Result<(), String> {
-        let step = i64::try_from(length).map_err(|_| "a length is too large".to_owned())?;
-        self.file.seek_relative(step).map_err(|why| why.to_string())?;
+    fn skip(&mut self, length: u64) -> Result<(), GraphFileFault> {
+        let step = i64::try_from(length).map_err(|_| GraphFileFault::TooLong { bytes: length })?;
+        self.file.seek_relative(step)?;
         self.at += length;
         Ok(())
     }
+}
+
+/// The end of the file within a part says something of the graph, every other error of the system.
+fn broken_off(why: std::io::Error) -> GraphFileFault {
+    if why.kind() == std::io::ErrorKind::UnexpectedEof { GraphFileFault::CutOff } else { GraphFileFault::Unread(why) }
 }
 
 #[cfg(test)]
@@ -244,7 +251,7 @@ mod tests {
         [vec![8, 10], field(7, &initializers), field(2, b"made by hand")].concat()
     }
 
-    fn read_bytes(bytes: &[u8]) -> Result<GraphFile, String> {
+    fn read_bytes(bytes: &[u8]) -> Result<GraphFile, GraphFileFault> {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("model.onnx");
         std::fs::write(&file, bytes).unwrap();
@@ -268,7 +275,18 @@ mod tests {
                 ..GraphFile::default()
             }
         );
-        assert!(read_bytes(&graph("../weights")).unwrap_err().contains("outside"));
+        let outside = read_bytes(&graph("../weights")).unwrap_err();
+        assert!(matches!(&outside, GraphFileFault::Outside { location } if location == "../weights"), "{outside}");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_told_from_one_that_is_damaged() {
+        let whole = graph("data");
+        let cut = read_bytes(&whole[..whole.len() - 1]).unwrap_err();
+        assert!(matches!(cut, GraphFileFault::CutOff), "{cut}");
+        let gone = read(Path::new("/nonexistent/model.onnx")).unwrap_err();
+        assert!(matches!(&gone, GraphFileFault::Unread(why) if why.kind() == std::io::ErrorKind::NotFound), "{gone}");
+        assert!(std::error::Error::source(&gone).is_some(), "what the system said is kept");
     }
 
     #[test]

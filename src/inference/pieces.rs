@@ -2,7 +2,7 @@
 
 use tokenizers::Tokenizer;
 
-use super::tokenize::TextTokenizer;
+use super::tokenize::{TextTokenizer, TokenizerFault};
 
 /// One token.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -22,8 +22,8 @@ impl TextTokenizer {
     ///
     /// # Errors
     /// What the tokenizer said.
-    pub fn pieces(&self, text: &str, add_special_tokens: bool) -> Result<Vec<Piece>, String> {
-        let encoding = self.uncut().encode(text, add_special_tokens).map_err(|bad| bad.to_string())?;
+    pub fn pieces(&self, text: &str, add_special_tokens: bool) -> Result<Vec<Piece>, TokenizerFault> {
+        let encoding = self.uncut().encode(text, add_special_tokens).map_err(TokenizerFault::library)?;
         let each = encoding.get_ids().iter().zip(encoding.get_tokens());
         let rest = encoding.get_special_tokens_mask().iter().zip(encoding.get_offsets());
         let mut pieces = Vec::with_capacity(encoding.len());
@@ -42,9 +42,9 @@ impl TextTokenizer {
     ///
     /// # Errors
     /// What the tokenizer said.
-    pub fn decode(&self, ids: &[u32], skip_special_tokens: bool) -> Result<String, String> {
+    pub fn decode(&self, ids: &[u32], skip_special_tokens: bool) -> Result<String, TokenizerFault> {
         let tokenizer: &Tokenizer = self.uncut();
-        tokenizer.decode(ids, skip_special_tokens).map_err(|bad| bad.to_string())
+        tokenizer.decode(ids, skip_special_tokens).map_err(TokenizerFault::library)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::backend::{Backend, Sessions};
+use super::backend::{Backend, RunFault, Sessions};
 use super::batch::Batch;
 use super::engine::Settings;
 use super::folder::ModelFolder;
@@ -38,14 +38,14 @@ pub(super) fn measure(
     head: &Head,
     settings: &Settings,
     pad: u32,
-) -> Result<Measured, String> {
+) -> Result<Measured, RunFault> {
     let mut trial = Trial { batch: Batch::default(), head, vectors: Vec::new(), pad };
     let width = folder.longest.min(128);
     for session in sessions.each.iter_mut().chain(&mut sessions.alone) {
         trial.time(session.as_mut(), 1, 8.min(width))?;
         trial.time(session.as_mut(), (512 / width).max(1), width)?;
     }
-    let Some(session) = sessions.each.first_mut() else { return Err("there is no session".to_owned()) };
+    let Some(session) = sessions.each.first_mut() else { return Err(RunFault::NoSession) };
     let overhead = trial.overhead(session.as_mut(), 32.min(width))?;
     let (tokens, speed) = trial.batch(session.as_mut(), settings.candidates, width)?;
     let lone = match &mut sessions.alone {
@@ -65,7 +65,7 @@ struct Trial<'a> {
 
 impl Trial<'_> {
     /// Seconds for a batch of so many rows of so many tokens.
-    fn time(&mut self, session: &mut dyn Backend, rows: usize, width: usize) -> Result<f64, String> {
+    fn time(&mut self, session: &mut dyn Backend, rows: usize, width: usize) -> Result<f64, RunFault> {
         let row = vec![self.pad; width];
         self.batch.fill(std::iter::repeat_n(row.as_slice(), rows), self.pad);
         let mut made = Ok(());
@@ -74,11 +74,12 @@ impl Trial<'_> {
             made = self.head.vectors(output, &self.batch, &mut self.vectors);
         })?;
         let took = begin.elapsed().as_secs_f64();
-        made.map(|()| took)
+        made?;
+        Ok(took)
     }
 
     /// The least seconds of several runs: what others do on the machine only ever makes a run longer. Long runs are not repeated.
-    fn least(&mut self, session: &mut dyn Backend, rows: usize, width: usize) -> Result<f64, String> {
+    fn least(&mut self, session: &mut dyn Backend, rows: usize, width: usize) -> Result<f64, RunFault> {
         let (mut least, mut spent) = (f64::INFINITY, 0.0);
         for _ in 0..SAMPLES {
             let took = self.time(session, rows, width)?;
@@ -91,14 +92,19 @@ impl Trial<'_> {
     }
 
     /// What a batch of its own costs, in tokens.
-    fn overhead(&mut self, session: &mut dyn Backend, width: usize) -> Result<usize, String> {
+    fn overhead(&mut self, session: &mut dyn Backend, width: usize) -> Result<usize, RunFault> {
         let (one, eight) = (self.least(session, 1, width)?, self.least(session, 8, width)?);
         let each = ((eight - one) / (7 * width) as f64).max(1e-9);
         Ok(((one / each) as usize).saturating_sub(width).clamp(8, 256))
     }
 
     /// The batch size in tokens that is fastest, and its tokens a second.
-    fn batch(&mut self, session: &mut dyn Backend, candidates: &[usize], width: usize) -> Result<(usize, f64), String> {
+    fn batch(
+        &mut self,
+        session: &mut dyn Backend,
+        candidates: &[usize],
+        width: usize,
+    ) -> Result<(usize, f64), RunFault> {
         let (mut tokens, mut speed) = (0, 0.0);
         for candidate in candidates {
             let rows = (candidate / width).max(1);
@@ -112,7 +118,7 @@ impl Trial<'_> {
     }
 
     /// Seconds of lone texts: of a worker's session, and of the one that uses all cores, in turn.
-    fn lone(&mut self, session: &mut dyn Backend, alone: &mut dyn Backend, longest: usize) -> Result<Lone, String> {
+    fn lone(&mut self, session: &mut dyn Backend, alone: &mut dyn Backend, longest: usize) -> Result<Lone, RunFault> {
         let mut times = Vec::new();
         for length in LENGTHS.into_iter().filter(|length| *length <= longest) {
             let (mut own, mut all, mut spent) = (f64::INFINITY, f64::INFINITY, 0.0);

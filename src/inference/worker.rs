@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::backend::{Backend, Output};
+use super::backend::{Backend, Output, RunFault};
 use super::batch::{Batch, Wanted};
 use super::event::{BatchRun, Listener};
 use super::fault::{Code, EmbedFault};
@@ -135,11 +135,11 @@ fn one(backend: &mut dyn Backend, all_cores: bool, taken: &mut Taken<'_>, buffer
     let inference = filled.elapsed().saturating_sub(pooled);
     let around = filled.duration_since(began) + pooled;
     let made = vectors.len();
-    let ran = ran
-        .and(pooling)
-        .and_then(|()| if made == batch.rows { Ok(()) } else { Err(format!("it gives {made} vectors")) });
+    let ran = ran.and_then(|()| pooling.map_err(RunFault::from)).and_then(|()| {
+        if made == batch.rows { Ok(()) } else { Err(RunFault::Count { found: made, wanted: batch.rows }) }
+    });
     if let Err(why) = ran {
-        broken(shared, &why);
+        broken(shared, &why.to_string());
         return taken.fail(&EmbedFault::new(Code::Internal, format!("the model could not run this batch: {why}")));
     }
     let took = began.elapsed();

@@ -31,7 +31,7 @@ pub fn folder(path: &Path) -> Result<Summary, FolderFault> {
     let condition = match any.served() {
         Ok(()) => None,
         Err(Unserved::Pooling(Unpooled::Unsaid)) => Some(Unpooled::Unsaid.to_string()),
-        Err(why) => return Err(FolderFault::Bad { file: any.graph.display().to_string(), why: why.to_string() }),
+        Err(why) => return Err(FolderFault::bad(&any.graph, why)),
     };
     Ok(Summary { dimension: any.dimension, max_tokens: any.longest, variants, condition })
 }

@@ -1,5 +1,6 @@
 //! What goes wrong with models: what, why, and the next step.
 
+use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -44,13 +45,14 @@ pub enum ModelsFault {
         /// What is there.
         what: String,
     },
-    /// A folder that is no model.
+    /// A folder, or what a repository has, that is not a model.
     #[error("{path} is not a model folder: {why}")]
     NoModel {
-        /// The folder.
+        /// The folder, or the repository.
         path: String,
         /// What is missing.
-        why: String,
+        #[source]
+        why: Box<dyn Error + Send + Sync>,
     },
     /// Something in the store that is not ours to delete.
     #[error("{path} is not deleted: {why}")]
@@ -123,6 +125,11 @@ pub enum ModelsFault {
 }
 
 impl ModelsFault {
+    /// What keeps a folder, or what a repository has, from being a model.
+    pub fn no_model(path: impl Into<String>, why: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::NoModel { path: path.into(), why: why.into() }
+    }
+
     /// A fault of a file.
     pub fn file(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();

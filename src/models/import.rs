@@ -6,30 +6,60 @@ use std::path::Path;
 
 use super::digest::{self, Digest};
 use super::fault::ModelsFault;
-use super::inside::Inside;
+use super::inside::{Inside, InsideFault};
 use super::manifest::{self, Manifest, Source};
 use super::name::ModelName;
 use super::place::{self, Work};
 use super::store::{Standing, Store};
-use super::verify::{self, EXPORT};
+use super::verify::{self, Bad, EXPORT};
 use super::wanted::{self, Missing};
 use super::{check, vocabulary};
-use crate::inference::folder::{Variant, bounds};
+use crate::inference::folder::Variant;
+use crate::inference::folder::bounds::{self, TooLarge};
+
+/// Why a folder is not taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportFault {
+    /// A file of it lies elsewhere, or is not one.
+    #[error(transparent)]
+    Inside(#[from] InsideFault),
+    /// A file of it is larger than such a file may be.
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
+    /// It lacks something that a model needs.
+    #[error(transparent)]
+    Missing(#[from] Missing),
+    /// Its files, or a list of their hashes, cannot be read.
+    #[error(transparent)]
+    Unread(Box<ModelsFault>),
+    /// A file is not what a list of hashes says.
+    #[error("{} {}", .0.file, .0.why)]
+    Changed(Bad),
+}
+
+impl From<ModelsFault> for ImportFault {
+    fn from(fault: ModelsFault) -> Self {
+        Self::Unread(Box::new(fault))
+    }
+}
 
 /// Takes a folder in. Links in it are followed as far as a hub's cache has them: within the folder and to the cache beside it.
 ///
 /// # Errors
 /// When it is no model, a link leads out of it, it is there already, or the disk refuses.
 pub fn import(store: &Store, from: &Path, name: &ModelName) -> Result<Manifest, ModelsFault> {
-    let no_model = |why: String| ModelsFault::NoModel { path: from.display().to_string(), why };
+    let shown = from.display().to_string();
     // What cannot be looked at is told by who reads it.
     let inside = Inside::of(from).ok();
     if let Some(inside) = &inside {
-        all_inside(from, inside).map_err(no_model)?;
+        all_inside(from, inside).map_err(|why| ModelsFault::no_model(&shown, why))?;
     }
-    check::folder(from).map_err(|fault| no_model(fault.to_string()))?;
-    let (chosen, inside) =
-        (choose(from).map_err(no_model)?, inside.map_or_else(|| Inside::of(from), Ok).map_err(no_model)?);
+    check::folder(from).map_err(|why| ModelsFault::no_model(&shown, why))?;
+    let chosen = choose(from).map_err(|why| ModelsFault::no_model(&shown, why))?;
+    let inside = match inside {
+        Some(inside) => inside,
+        None => Inside::of(from).map_err(|why| ModelsFault::no_model(&shown, why))?,
+    };
     let work = Work::begin(store, name)?;
     let what = match store.standing(name)? {
         Standing::Nothing => None,
@@ -55,15 +85,15 @@ fn make(
     chosen: BTreeSet<String>,
     work: &Work,
 ) -> Result<Manifest, ModelsFault> {
-    let no_model = |why: String| ModelsFault::NoModel { path: from.display().to_string(), why };
+    let shown = from.display().to_string();
     let folder = work.folder()?;
     let mut files = BTreeMap::new();
     for path in chosen {
-        let real = inside.file(&path).map_err(no_model)?;
+        let real = inside.file(&path).map_err(|why| ModelsFault::no_model(&shown, why))?;
         files.insert(path.clone(), copied(&real, &folder.join(&path))?);
     }
-    vocabulary::check(&folder).map_err(no_model)?;
-    check::folder(&folder).map_err(|fault| no_model(fault.to_string()))?;
+    vocabulary::check(&folder).map_err(|why| ModelsFault::no_model(&shown, why))?;
+    check::folder(&folder).map_err(|why| ModelsFault::no_model(&shown, why))?;
     let named = from.canonicalize().map_err(ModelsFault::file(from))?;
     let named = named.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let manifest = Manifest::new(name.as_str(), Source::Import { folder: named }, files);
@@ -73,38 +103,35 @@ fn make(
 }
 
 /// Checks the location and size of every file before anything is read or hashed.
-fn all_inside(from: &Path, inside: &Inside) -> Result<(), String> {
-    let all = verify::files(from).map_err(|fault| fault.to_string())?;
+fn all_inside(from: &Path, inside: &Inside) -> Result<(), ImportFault> {
+    let all = verify::files(from)?;
     let read = |path: &&String| wanted::matters(path) || [EXPORT, manifest::FILE].contains(&path.as_str());
     all.iter().filter(read).try_for_each(|path| {
         let real = inside.file(path)?;
-        let facts = fs::metadata(&real).map_err(|why| format!("{path} cannot be read: {why}"))?;
-        bounds::check(path, facts.len())
+        let facts = fs::metadata(&real).map_err(|source| InsideFault::Unread { path: path.clone(), source })?;
+        Ok(bounds::check(path, facts.len())?)
     })
 }
 
 /// The files to take, when those that somebody wrote hashes down for are right.
-fn choose(from: &Path) -> Result<BTreeSet<String>, String> {
-    let all = verify::files(from).map_err(|fault| fault.to_string())?;
+fn choose(from: &Path) -> Result<BTreeSet<String>, ImportFault> {
+    let all = verify::files(from)?;
     let all: BTreeSet<&str> = all.iter().map(String::as_str).collect();
     let there = |variant: &Variant| wanted::graph(&all, *variant).is_some();
     let variants: Vec<Variant> = [Variant::Fp32, Variant::Int8].into_iter().filter(there).collect();
-    let chosen = wanted::choose(&all, &variants).map_err(|missing| match missing {
-        Missing::File(why) => why,
-        Missing::Graph { variant, .. } => format!("it has no {} graph", variant.name()),
-    })?;
+    let chosen = wanted::choose(&all, &variants)?;
     let mut chosen: BTreeSet<String> = chosen.into_iter().map(str::to_owned).collect();
-    let said = Manifest::read(from).map_err(|fault| fault.to_string())?;
+    let said = Manifest::read(from)?;
     let said = said.map(|manifest| manifest.files.into_iter().map(|(file, digest)| (file, digest.sha256)).collect());
-    let exported = verify::exported(from).map_err(|fault| fault.to_string())?;
+    let exported = verify::exported(from)?;
     if exported.is_some() {
         chosen.insert(EXPORT.to_owned());
     }
     for hashes in [said, exported].into_iter().flatten() {
         // A list may name what nobody serves, and what an earlier import left behind.
         let hashes: BTreeMap<String, String> = hashes.into_iter().filter(|(file, _)| wanted::matters(file)).collect();
-        if let Some(bad) = verify::bad_exports(from, &hashes).first() {
-            return Err(format!("{} {}", bad.file, bad.why));
+        if let Some(bad) = verify::bad_exports(from, &hashes).into_iter().next() {
+            return Err(ImportFault::Changed(bad));
         }
     }
     Ok(chosen)

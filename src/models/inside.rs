@@ -1,10 +1,38 @@
 //! Links in a folder that comes from somebody else: followed within the folder, and to the files of the hub's cache beside it.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Where a hub's cache keeps the bytes of all its snapshots.
 const BLOBS: &str = "blobs";
+
+/// Why a file of a folder is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum InsideFault {
+    /// The system does not say where it lies, or what it is.
+    #[error("{path} cannot be read: {source}")]
+    Unread {
+        /// Its path in the folder.
+        path: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A link that leads out.
+    #[error("{path} is a link that leads out of the folder, to {}: put the file itself there", to.display())]
+    LeadsOut {
+        /// Its path in the folder.
+        path: String,
+        /// Where it leads to.
+        to: PathBuf,
+    },
+    /// A folder, a pipe or a device.
+    #[error("{path} is not a plain file")]
+    NotPlain {
+        /// Its path in the folder.
+        path: String,
+    },
+}
 
 /// A folder, and where links in it may lead to.
 #[derive(Clone, Debug)]
@@ -18,8 +46,8 @@ impl Inside {
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn of(folder: &Path) -> Result<Self, String> {
-        let real = folder.canonicalize().map_err(|why| why.to_string())?;
+    pub fn of(folder: &Path) -> io::Result<Self> {
+        let real = folder.canonicalize()?;
         let above = real.ancestors().skip(1).take(2).map(|above| above.join(BLOBS));
         // A link in the place of the cache would lead anywhere.
         let blobs = above.filter(|blobs| fs::symlink_metadata(blobs).is_ok_and(|facts| facts.is_dir()));
@@ -31,19 +59,16 @@ impl Inside {
     ///
     /// # Errors
     /// It is something else than a plain file, or a link leads out.
-    pub fn file(&self, path: &str) -> Result<PathBuf, String> {
-        let real = self.folder.join(path).canonicalize().map_err(|why| format!("{path} cannot be read: {why}"))?;
+    pub fn file(&self, path: &str) -> Result<PathBuf, InsideFault> {
+        let unread = |source| InsideFault::Unread { path: path.to_owned(), source };
+        let real = self.folder.join(path).canonicalize().map_err(unread)?;
         if !self.places.iter().any(|place| real.starts_with(place)) {
-            return Err(format!(
-                "{path} is a link that leads out of the folder, to {}: put the file itself there",
-                real.display()
-            ));
+            return Err(InsideFault::LeadsOut { path: path.to_owned(), to: real });
         }
-        match fs::metadata(&real) {
-            Ok(facts) if facts.is_file() => Ok(real),
-            Ok(_) => Err(format!("{path} is not a plain file")),
-            Err(why) => Err(format!("{path} cannot be read: {why}")),
+        if fs::metadata(&real).map_err(unread)?.is_file() {
+            return Ok(real);
         }
+        Err(InsideFault::NotPlain { path: path.to_owned() })
     }
 }
 
@@ -77,10 +102,13 @@ mod tests {
         for good in ["own", "cached", "again"] {
             assert!(inside.file(good).is_ok(), "{good}");
         }
-        for bad in ["out", "far", "round", "etc/hostname", "broken", "sub"] {
-            assert!(inside.file(bad).is_err(), "{bad}");
+        for bad in ["out", "round", "etc"] {
+            assert!(matches!(inside.file(bad), Err(InsideFault::LeadsOut { .. })), "{bad}");
         }
-        assert!(inside.file("out").unwrap_err().contains("secret"));
+        assert!(inside.file("far").is_err() && inside.file("etc/hostname").is_err());
+        assert!(matches!(inside.file("broken"), Err(InsideFault::Unread { .. })));
+        assert!(matches!(inside.file("sub"), Err(InsideFault::NotPlain { .. })));
+        assert!(inside.file("out").unwrap_err().to_string().contains("secret"));
         // A cache that is itself a link is none.
         fs::rename(&blobs, home.path().join("elsewhere")).unwrap();
         symlink(home.path().join("elsewhere"), &blobs).unwrap();

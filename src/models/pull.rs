@@ -218,7 +218,7 @@ async fn fetch(
     let mut same: Vec<(String, &str)> = Vec::new();
     for path in chosen.iter().filter(|path| !kept.contains_key(**path)) {
         let remote = listing.remote(path)?;
-        bounds::check(path, remote.size).map_err(|why| ModelsFault::NoModel { path: wish.repo.to_string(), why })?;
+        bounds::check(path, remote.size).map_err(|why| ModelsFault::no_model(wish.repo.to_string(), why))?;
         let ask = Ask { repo: &wish.repo, commit: &listing.commit, path, remote };
         // Two files of the same bytes come once.
         asks.entry(remote.expected.hex()).or_insert(ask);
@@ -253,9 +253,8 @@ fn assemble(
         place::link(&file.place, &folder.join(path))?;
         files.insert(path.clone(), file.digest.clone());
     }
-    let no_model = |why: String| ModelsFault::NoModel { path: wish.repo.to_string(), why };
-    vocabulary::check(&folder).map_err(no_model)?;
-    check::folder(&folder).map_err(|fault| no_model(fault.to_string()))?;
+    vocabulary::check(&folder).map_err(|why| ModelsFault::no_model(wish.repo.to_string(), why))?;
+    check::folder(&folder).map_err(|why| ModelsFault::no_model(wish.repo.to_string(), why))?;
     let source =
         Source::Hub { repo: wish.repo.to_string(), revision: wish.revision.clone(), commit: listing.commit.clone() };
     let manifest = Manifest::new(wish.name.as_str(), source, files);

@@ -1,6 +1,7 @@
 //! Lists of tokens beside a tokenizer: they are given to everybody who downloads the model, so they have to be what they are called.
 
 use std::collections::HashSet;
+use std::io;
 use std::path::Path;
 
 use serde_json::Value;
@@ -18,26 +19,51 @@ const LONGEST: usize = 256;
 /// Of ten lines so many are known to the tokenizer: older lists have a few of their own.
 const KNOWN_OF_TEN: usize = 9;
 
+/// Why a list of tokens is not handed on.
+#[derive(Debug, thiserror::Error)]
+pub enum VocabularyFault {
+    /// The system does not give a file.
+    #[error("{name}: {source}")]
+    Unread {
+        /// Its name.
+        name: &'static str,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The tokenizer is not JSON.
+    #[error("{}: {source}", TOKENIZER)]
+    Tokenizer {
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// The list is another one.
+    #[error("{name} is not the list of tokens that {} has: take it out of the folder, nothing needs it", TOKENIZER)]
+    Foreign {
+        /// Its name.
+        name: &'static str,
+    },
+}
+
 /// Looks whether the lists of a folder are those of its tokenizer.
 ///
 /// # Errors
 /// Which one is not, or what cannot be read.
-pub fn check(folder: &Path) -> Result<(), String> {
-    let there: Vec<&str> = LISTS.into_iter().filter(|name| folder.join(name).exists()).collect();
+pub fn check(folder: &Path) -> Result<(), VocabularyFault> {
+    let there: Vec<&'static str> = LISTS.into_iter().filter(|name| folder.join(name).exists()).collect();
     if there.is_empty() {
         return Ok(());
     }
-    let bytes = files::read(&folder.join(TOKENIZER), bounds::TOKENIZER).map_err(|why| format!("{TOKENIZER}: {why}"))?;
-    let tokenizer: Value = serde_json::from_slice(&bytes).map_err(|why| format!("{TOKENIZER}: {why}"))?;
+    let bytes = files::read(&folder.join(TOKENIZER), bounds::TOKENIZER)
+        .map_err(|source| VocabularyFault::Unread { name: TOKENIZER, source })?;
+    let tokenizer: Value = serde_json::from_slice(&bytes).map_err(|source| VocabularyFault::Tokenizer { source })?;
     let known = known(&tokenizer);
     for name in there {
-        let text = files::read_text(&folder.join(name), bounds::TOKENIZER).map_err(|why| format!("{name}: {why}"))?;
+        let text = files::read_text(&folder.join(name), bounds::TOKENIZER)
+            .map_err(|source| VocabularyFault::Unread { name, source })?;
         // A tokenizer of another kind does not tell its tokens.
         let fits = if known.is_empty() { is_list(&text, name == MERGES) } else { is_of(&text, &known) };
         if !fits {
-            return Err(format!(
-                "{name} is not the list of tokens that {TOKENIZER} has: take it out of the folder, nothing needs it"
-            ));
+            return Err(VocabularyFault::Foreign { name });
         }
     }
     Ok(())
@@ -98,7 +124,7 @@ mod tests {
 
     use super::*;
 
-    fn folder(tokenizer: &Value, name: &str, text: &str) -> Result<(), String> {
+    fn folder(tokenizer: &Value, name: &str, text: &str) -> Result<(), VocabularyFault> {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(TOKENIZER), tokenizer.to_string()).unwrap();
         fs::write(folder.path().join(name), text).unwrap();
@@ -108,20 +134,22 @@ mod tests {
     #[test]
     fn a_list_is_that_of_the_tokenizer() {
         let words = json!({"model": {"vocab": {"[PAD]": 0, "red": 1, "car": 2}}});
-        assert_eq!(folder(&words, "vocab.txt", "[PAD]\nred\ncar\n"), Ok(()));
-        assert_eq!(folder(&words, "vocab.txt", "[PAD]\r\nred\r\n"), Ok(()));
-        assert_eq!(folder(&words, "notes.txt", "nobody is given this"), Ok(()));
+        folder(&words, "vocab.txt", "[PAD]\nred\ncar\n").unwrap();
+        folder(&words, "vocab.txt", "[PAD]\r\nred\r\n").unwrap();
+        folder(&words, "notes.txt", "nobody is given this").unwrap();
         let pairs = json!({"model": {"vocab": {"r": 0}, "merges": [["r", "e"], "re d"]}});
-        assert_eq!(folder(&pairs, "merges.txt", "#version: 0.2\nr e\nre d\n"), Ok(()));
+        folder(&pairs, "merges.txt", "#version: 0.2\nr e\nre d\n").unwrap();
         let scored = json!({"model": {"vocab": [["red", -1.5]]}, "added_tokens": [{"content": "<s>"}]});
-        assert_eq!(folder(&scored, "vocab.txt", "red\n<s>\n"), Ok(()));
+        folder(&scored, "vocab.txt", "red\n<s>\n").unwrap();
     }
 
     #[test]
     fn another_file_under_its_name_is_none() {
         let words = json!({"model": {"vocab": {"[PAD]": 0, "red": 1}}});
         for text in ["uid=0(root) gid=0(root)\n", "root:x:0:0::/root:/bin/sh\n", "red\nsecret\n"] {
-            assert!(folder(&words, "vocab.txt", text).unwrap_err().starts_with("vocab.txt is not"), "{text}");
+            let why = folder(&words, "vocab.txt", text).unwrap_err();
+            assert!(matches!(why, VocabularyFault::Foreign { name: "vocab.txt" }), "{text}: {why}");
+            assert!(why.to_string().starts_with("vocab.txt is not"), "{why}");
         }
         assert!(folder(&words, "merges.txt", "a b\n").is_err());
         assert!(folder(&words, "vocab.txt", "red\nhunter2\n").is_err());
@@ -130,8 +158,8 @@ mod tests {
     #[test]
     fn beside_a_tokenizer_that_does_not_tell_its_tokens_the_form_counts() {
         let other = json!({"version": "1.0"});
-        assert_eq!(folder(&other, "vocab.txt", "[PAD]\nred\n"), Ok(()));
-        assert_eq!(folder(&other, "merges.txt", "#version: 0.2\nr e\n"), Ok(()));
+        folder(&other, "vocab.txt", "[PAD]\nred\n").unwrap();
+        folder(&other, "merges.txt", "#version: 0.2\nr e\n").unwrap();
         for text in ["-----BEGIN OPENSSH PRIVATE KEY-----\n", "a\tb\n", &"a".repeat(300)] {
             assert!(folder(&other, "vocab.txt", text).is_err(), "{text}");
         }

@@ -53,12 +53,14 @@ pub fn choose<'f>(all: &BTreeSet<&'f str>, variants: &[Variant]) -> Result<BTree
     Ok(chosen)
 }
 
-/// What a repository lacks.
-#[derive(Debug, Eq, PartialEq)]
+/// What a repository or a folder lacks.
+#[derive(Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Missing {
     /// A file.
+    #[error("{0}")]
     File(String),
     /// A graph of a variant; others may be there.
+    #[error("it has no {} graph", variant.name())]
     Graph {
         /// The one that was asked for.
         variant: Variant,

@@ -16,6 +16,8 @@ use super::admission::slots::{Slot, Slots};
 use super::admission::{Rules, heavy};
 use super::problem::{Cause, Problem};
 
+/// Elements of a list that are read. An element takes up to forty times its bytes, and no request may have so many.
+pub const ELEMENTS: usize = 1 << 17;
 /// Bytes for which room is made at once; a client that says that it sends more may not do so.
 const FIRST: usize = 64 << 10;
 /// Compressed bytes above which a body is inflated on a thread that may block.

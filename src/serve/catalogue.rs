@@ -13,6 +13,16 @@ use crate::inference::registry::{Registry, Source};
 /// How often the replica is looked at.
 const LOOK: Duration = Duration::from_secs(5);
 
+/// The store cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {source}", folder.display())]
+pub struct NoStore {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// What the system says.
+    pub source: std::io::Error,
+}
+
 /// The models of a server.
 #[derive(Debug)]
 pub struct Catalogue {
@@ -36,8 +46,9 @@ impl Catalogue {
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn sources(&self) -> std::io::Result<BTreeMap<String, Source>> {
-        let mut models = folders(&self.folder)?;
+    pub fn sources(&self) -> Result<BTreeMap<String, Source>, NoStore> {
+        let no_store = |source| NoStore { folder: self.folder.clone(), source };
+        let mut models = folders(&self.folder).map_err(no_store)?;
         models.extend(store::currents(&self.folder));
         let Some(replica) = &self.replica else { return Ok(models) };
         let rows = match replica.models() {
@@ -105,7 +116,7 @@ impl Catalogue {
         let _turn = self.turn.lock().await;
         let (catalogue, registry) = (self.clone(), registry.clone());
         let applied = tokio::task::spawn_blocking(move || {
-            let models = catalogue.sources().map_err(|why| format!("{}: {why}", catalogue.folder.display()))?;
+            let models = catalogue.sources()?;
             let count = models.len();
             catalogue.log.say(Level::Info, "the metadata replica has changed", &[("models", count.into())]);
             for (name, source) in registry.know(models) {
@@ -114,10 +125,10 @@ impl Catalogue {
                     catalogue.log.say(Level::Error, &what, &[]);
                 }
             }
-            Ok::<_, String>(())
+            Ok::<_, NoStore>(())
         });
         if let Ok(Err(why)) = applied.await {
-            self.log.say(Level::Error, &why, &[]);
+            self.log.say(Level::Error, &why.to_string(), &[]);
         }
     }
 }

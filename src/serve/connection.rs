@@ -45,8 +45,11 @@ pub type Builder = auto::Builder<TokioExecutor>;
 /// Requests of a connection of HTTP/2 at a time.
 const STREAMS: u32 = 256;
 /// Bytes of a body that nobody reads yet, of a stream and of its connection; clients are held back by them.
-pub const STREAM_WINDOW: u32 = 256 << 10;
+pub const STREAM_WINDOW: u32 = 128 << 10;
 const WINDOW: u32 = 512 << 10;
+/// Bytes that the frames of a connection take, besides what they carry, while nobody reads them: half the window is what the library
+/// of HTTP/2 takes for frames of less than 256 bytes, 256 for each. A connection with more ends (`ENHANCE_YOUR_CALM`).
+pub const FRAMES: usize = WINDOW as usize / 2;
 /// Bytes of an answer of HTTP/2 that wait to be sent.
 pub const SEND_BUFFER: usize = 64 << 10;
 
@@ -74,33 +77,51 @@ pub async fn serve(
 ) {
     match tls {
         None => speak(stream, builder, door, patience, hush).await,
-        Some(tls) => match timeout(patience.headers, tls.accept(stream)).await {
-            Ok(Ok(stream)) => {
-                let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
-                door.near.holder = shown.map(|own| certificate::holder(own.as_ref()).into());
-                speak(stream, builder, door, patience, hush).await;
+        Some(tls) => {
+            door.near.authorities = tls.authorities();
+            match timeout(patience.headers, tls.accept(stream)).await {
+                Ok(Ok(stream)) => {
+                    let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+                    door.near.holder = shown.map(|own| certificate::holder(own.as_ref()).into());
+                    speak(stream, builder, door, patience, hush).await;
+                }
+                Ok(Err(why)) => tracing::debug!("no TLS with {}: {why}", door.peer),
+                Err(_) => tracing::debug!("no TLS with {}: too slow", door.peer),
             }
-            Ok(Err(why)) => tracing::debug!("no TLS with {}: {why}", door.peer),
-            Err(_) => tracing::debug!("no TLS with {}: too slow", door.peer),
-        },
+        }
     }
+}
+
+/// Waits until an authority of clients is taken away; for ever where no certificate is asked for.
+async fn taken_away(authorities: &mut Option<watch::Receiver<u64>>) {
+    if let Some(authorities) = authorities
+        && authorities.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
 }
 
 async fn speak<S>(stream: S, builder: &Builder, door: Door, patience: Patience, mut hush: watch::Receiver<Hush>)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let pulse = door.pulse.clone();
+    let (pulse, mut authorities) = (door.pulse.clone(), door.near.authorities.clone());
     let stream = TokioIo::new(Lingering::new(Felt::new(stream, pulse.clone()), pulse.clone()));
     let mut connection = pin!(builder.serve_connection(stream, door));
     let mut look = pin!(sleep(patience.headers.min(patience.idle)));
-    let (mut hushed, mut leaving) = (false, false);
+    let (mut hushed, mut leaving, mut outdated) = (false, false, false);
     loop {
         tokio::select! {
             biased;
             _ = connection.as_mut() => return,
             _ = hush.wait_for(|hush| *hush == Hush::Yes), if !hushed => {
                 hushed = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            // What was admitted is finished; then its client has to show a certificate again.
+            () = taken_away(&mut authorities), if !outdated => {
+                outdated = true;
                 connection.as_mut().graceful_shutdown();
             }
             () = look.as_mut() => {

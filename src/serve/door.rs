@@ -26,6 +26,7 @@ use super::http::request::{RequestId, seal, shows_key};
 use super::log::{Level, Log};
 use super::problem::{Problem, Words};
 use super::pulse::{Pulse, UnderWay};
+use super::refused::{self, Notice};
 
 /// What answers the requests of one connection.
 #[derive(Clone, Debug)]
@@ -185,7 +186,7 @@ impl hyper::service::Service<Request<Incoming>> for Door {
 impl Door {
     async fn answer(mut self, mut parts: Parts, body: Incoming, id: &RequestId) -> Result<Answered, Crowded> {
         if let Err(problem) = authority::check(&parts) {
-            if self.log.wants(Level::Info) && self.log.admits() {
+            if self.log.wants(Level::Info) && self.log.admits_refusal() {
                 authority::tell(&self.log, &problem, &parts, id.as_str());
             }
             return self.refuse(&problem, &parts, body, id).await;
@@ -196,18 +197,24 @@ impl Door {
         }
         let mut pass = match self.gate.admit(&parts, self.peer, &self.near) {
             Ok(pass) => pass,
-            Err(problem) => return self.refuse(&problem, &parts, body, id).await,
+            Err(problem) => {
+                self.tell(&problem, &parts, id);
+                return self.refuse(&problem, &parts, body, id).await;
+            }
         };
-        let (body, unread) = match self.read(&mut pass, &mut parts, body).await {
+        let notice = Notice { log: self.log.clone(), id: id.clone(), tenant: pass.tenant.clone() };
+        let caller = Caller::new(self.gate.clone(), pass.key.clone(), self.peer).telling(notice).over(&self.near);
+        let (body, unread) = match self.read(&mut pass, &mut parts, body, &caller).await {
             Ok(read) => read,
             Err((problem, body)) => {
                 drop(pass);
+                self.tell(&problem, &parts, id);
                 return self.refuse(&problem, &parts, body, id).await;
             }
         };
         parts.extensions.insert(id.clone());
         parts.extensions.insert(pass.tenant);
-        parts.extensions.insert(Caller::new(self.gate.clone(), pass.key, self.peer));
+        parts.extensions.insert(caller);
         let Ok(response) = self.router.call(Request::from_parts(parts, body)).await;
         Ok(self.held(response, pass.slot, unread))
     }
@@ -218,11 +225,11 @@ impl Door {
         pass: &mut Pass,
         parts: &mut Parts,
         mut body: Incoming,
+        caller: &Caller,
     ) -> Result<(Body, bool), (Problem, Incoming)> {
         // gRPC reads message by message.
         if self.manner.grpc {
-            let caller = Caller::new(self.gate.clone(), pass.key.clone(), self.peer);
-            return Ok((Body::new(Messages::new(body, pass.kind, caller)), false));
+            return Ok((Body::new(Messages::new(body, pass.kind, caller.clone())), false));
         }
         // Nobody needs a key there, and nobody reads what is sent.
         if pass.kind == Kind::Open {
@@ -235,6 +242,12 @@ impl Door {
             }
             Err(problem) => Err((problem, body)),
         }
+    }
+
+    /// A line about a request that was refused here.
+    fn tell(&self, problem: &Problem, parts: &Parts, id: &RequestId) {
+        let grpc = self.manner.grpc && is_grpc(parts);
+        refused::tell(&self.log, problem, id.as_str(), grpc, || self.gate.vouched(&parts.headers, &self.near));
     }
 
     /// An answer with what it holds until it is sent: its bytes count among those of all answers.

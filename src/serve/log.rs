@@ -1,18 +1,23 @@
 //! Lines about what the server does, on standard error: JSON for programs, text for people. No texts of clients, no keys.
 
+mod budget;
+
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
 use std::str::FromStr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use prometheus_client::metrics::counter::Counter;
 use serde_json::Value;
 
+use super::config::Unfit;
 use super::shown::is_hidden;
+use budget::Budget;
 
 /// Lines about requests in a second; the others are counted.
 const LINES_A_SECOND: u64 = 20;
+/// Lines about requests that came to no route: whoever has no key takes none from those that have one.
+const REFUSALS_A_SECOND: u64 = 10;
 
 /// How much is said.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -39,11 +44,12 @@ impl Level {
 }
 
 impl FromStr for Level {
-    type Err = String;
+    type Err = Unfit;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, Unfit> {
         let all = [Self::Error, Self::Warn, Self::Info, Self::Debug];
-        all.into_iter().find(|level| level.name() == text).ok_or_else(|| "error, warn, info or debug".to_owned())
+        let found = all.into_iter().find(|level| level.name() == text);
+        found.ok_or_else(|| Unfit::new(text, "error, warn, info or debug"))
     }
 }
 
@@ -64,13 +70,13 @@ impl Shape {
 }
 
 impl FromStr for Shape {
-    type Err = String;
+    type Err = Unfit;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, Unfit> {
         match text {
             "json" => Ok(Self::Json),
             "text" => Ok(Self::Text),
-            _ => Err("json or text".to_owned()),
+            _ => Err(Unfit::new(text, "json or text")),
         }
     }
 }
@@ -84,17 +90,16 @@ pub struct Log {
     level: Level,
     shape: Shape,
     began: Instant,
-    /// The second in the upper half, lines in it in the lower one.
-    second: AtomicU64,
-    left_out: AtomicU64,
+    requests: Budget,
+    refusals: Budget,
     dropped: Counter,
 }
 
 impl Log {
     /// A log on standard error. `dropped` counts the lines that it leaves out.
     pub fn new(level: Level, shape: Shape, dropped: Counter) -> Self {
-        let (second, left_out) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { level, shape, began: Instant::now(), second, left_out, dropped }
+        let (requests, refusals) = (Budget::new(LINES_A_SECOND), Budget::new(REFUSALS_A_SECOND));
+        Self { level, shape, began: Instant::now(), requests, refusals, dropped }
     }
 
     /// A log of errors alone, for tests.
@@ -120,21 +125,21 @@ impl Log {
     /// Whether a line about a request may still be written in this second. The first one of a later second tells how many were
     /// left out.
     pub fn admits(&self) -> bool {
-        let now = self.began.elapsed().as_secs();
-        let count = |state: u64| if state >> 32 == now { (state & u64::from(u32::MAX)) + 1 } else { 1 };
-        let next = |state| Some(now << 32 | count(state).min(u64::from(u32::MAX)));
-        let before = self.second.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).unwrap_or_default();
-        let count = count(before);
-        if count > LINES_A_SECOND {
-            self.left_out.fetch_add(1, Ordering::Relaxed);
+        self.within(&self.requests, "lines about requests were left out")
+    }
+
+    /// The same of a line about a request that was refused before it came to a route.
+    pub fn admits_refusal(&self) -> bool {
+        self.within(&self.refusals, "lines about refused requests were left out")
+    }
+
+    fn within(&self, budget: &Budget, what: &str) -> bool {
+        let Some(left_out) = budget.take(self.began.elapsed().as_secs()) else {
             self.dropped.inc();
             return false;
-        }
-        if count == 1 {
-            let left_out = self.left_out.swap(0, Ordering::Relaxed);
-            if left_out > 0 {
-                self.say(Level::Info, "lines about requests were left out", &[("count", left_out.into())]);
-            }
+        };
+        if left_out > 0 {
+            self.say(Level::Info, what, &[("count", left_out.into())]);
         }
         true
     }
@@ -232,5 +237,6 @@ mod tests {
         // A second may end in between.
         assert!((LINES_A_SECOND..=3 * LINES_A_SECOND).contains(&admitted), "{admitted}");
         assert_eq!(log.dropped.get(), 10_000 - admitted);
+        assert!(log.admits_refusal(), "refusals have lines of their own");
     }
 }

@@ -31,6 +31,7 @@ mod opening;
 mod parameters;
 mod problem;
 pub mod pulse;
+mod refused;
 mod replica;
 mod shown;
 pub mod shutdown;
@@ -69,7 +70,8 @@ pub enum ServeFault {
     #[error("{problem}")]
     Refused {
         /// What is wrong.
-        problem: String,
+        #[source]
+        problem: Box<dyn std::error::Error + Send + Sync>,
         /// What to do.
         next_step: String,
     },
@@ -80,7 +82,7 @@ pub enum ServeFault {
 
 impl ServeFault {
     /// Something that it was given.
-    pub fn refused(problem: impl Into<String>, next_step: impl Into<String>) -> Self {
+    pub fn refused(problem: impl Into<Box<dyn std::error::Error + Send + Sync>>, next_step: impl Into<String>) -> Self {
         Self::Refused { problem: problem.into(), next_step: next_step.into() }
     }
 }

@@ -1,10 +1,14 @@
 //! The metadata replica: a SQLite file that somebody else puts in place, whole, by a rename. It is opened anew for every look.
 
+mod fault;
+
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
+
+pub use fault::ReplicaFault;
 
 /// Which file lies there: another one after each replication.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -49,10 +53,9 @@ impl Replica {
         Some(Mark { inode: (file.dev(), file.ino()), size: file.size(), changed: (file.mtime(), file.mtime_nsec()) })
     }
 
-    fn open(&self) -> Result<Connection, String> {
-        let path = self.file.display();
+    fn open(&self) -> Result<Connection, ReplicaFault> {
         if !self.file.is_file() {
-            return Err(format!("{path} is not there"));
+            return Err(ReplicaFault::Absent { file: self.file.clone() });
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let open = || {
@@ -64,7 +67,7 @@ impl Replica {
         let frozen = || {
             let address = format!(
                 "file:{}?immutable=1",
-                path.to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23")
+                self.file.display().to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23")
             );
             Connection::open_with_flags(address, flags | OpenFlags::SQLITE_OPEN_URI)
         };
@@ -73,20 +76,20 @@ impl Replica {
                 Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly) => frozen(),
                 _ => Err(why),
             })
-            .map_err(|why| format!("{path} cannot be read as SQLite: {why}"))
+            .map_err(|source| ReplicaFault::NotSqlite { file: self.file.clone(), source })
     }
 
     /// Asks it something; looks at every page when `thorough`. Blocks. How many tables it has.
     ///
     /// # Errors
     /// It is not there, no database, or damaged.
-    pub fn check(&self, thorough: bool) -> Result<i64, String> {
+    pub fn check(&self, thorough: bool) -> Result<i64, ReplicaFault> {
         let open = self.open()?;
-        let bad = |why: rusqlite::Error| format!("{}: {why}", self.file.display());
+        let bad = |source: rusqlite::Error| ReplicaFault::Unread { file: self.file.clone(), source };
         if thorough {
             let said: String = open.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(bad)?;
             if said != "ok" {
-                return Err(format!("{} is damaged: {said}", self.file.display()));
+                return Err(ReplicaFault::Damaged { file: self.file.clone(), said });
             }
         }
         let tables = "SELECT count(*) FROM sqlite_schema WHERE type = 'table'";
@@ -97,9 +100,9 @@ impl Replica {
     ///
     /// # Errors
     /// It cannot be read, or the table has other columns.
-    pub fn models(&self) -> Result<Option<Vec<Row>>, String> {
+    pub fn models(&self) -> Result<Option<Vec<Row>>, ReplicaFault> {
         let open = self.open()?;
-        let bad = |why: rusqlite::Error| format!("{}, table models: {why}", self.file.display());
+        let bad = |source: rusqlite::Error| ReplicaFault::Table { file: self.file.clone(), source };
         let known = "SELECT count(*) FROM sqlite_schema WHERE type IN ('table', 'view') AND name = 'models'";
         if open.query_row(known, [], |row| row.get::<_, i64>(0)).map_err(bad)? == 0 {
             return Ok(None);
@@ -125,7 +128,7 @@ mod tests {
 
     use rusqlite::Connection;
 
-    use super::{Replica, Row};
+    use super::{Replica, ReplicaFault, Row};
 
     fn replica(sql: &str) -> (tempfile::TempDir, Replica) {
         let folder = tempfile::tempdir().unwrap();
@@ -151,15 +154,16 @@ mod tests {
         };
         let a = Row { name: "a".into(), version: None, path: None, dimension: None, enabled: true };
         assert_eq!(replica.models().unwrap().unwrap(), [a, b]);
-        assert_eq!(replica.check(true), Ok(1));
+        assert_eq!(replica.check(true).unwrap(), 1);
     }
 
     #[test]
     fn another_schema_is_told_apart_from_none() {
         let (_folder, none) = replica("CREATE TABLE other (x)");
-        assert_eq!(none.models(), Ok(None));
+        assert_eq!(none.models().unwrap(), None);
         let (_folder, other) = replica("CREATE TABLE models (name TEXT)");
-        assert!(other.models().unwrap_err().contains("version"));
+        let why = other.models().unwrap_err();
+        assert!(matches!(why, ReplicaFault::Table { .. }) && why.to_string().contains("version"), "{why}");
     }
 
     #[test]
@@ -173,10 +177,11 @@ mod tests {
         std::fs::write(&file, &bytes).unwrap();
         assert!(replica.check(true).is_err());
         std::fs::write(&file, "no database at all, but long enough to have a header of some kind").unwrap();
-        assert!(replica.check(false).unwrap_err().contains("SQLite"));
+        let why = replica.check(false).unwrap_err();
+        assert!(matches!(why, ReplicaFault::NotSqlite { .. }) && why.to_string().contains("SQLite"), "{why}");
         assert_ne!(replica.mark(), before);
         std::fs::remove_file(&file).unwrap();
-        assert!(replica.check(false).unwrap_err().contains("not there"));
+        assert!(matches!(replica.check(false), Err(ReplicaFault::Absent { .. })));
     }
 
     #[test]

@@ -48,7 +48,10 @@ pub fn options(
     }
     if let Some(tls) = tls.clone() {
         let files = tls.files().paths();
-        let reload = Box::new(move || Look::from(tls.reload().map(|()| "for new connections".to_owned())));
+        let reload = Box::new(move || match tls.reload() {
+            Ok(()) => Look::Read("for new connections".to_owned()),
+            Err(why) => Look::Kept(why.to_string()),
+        });
         watched.push(Watched { what: "TLS certificates", files, reload });
     }
     let metrics = metrics.clone();
@@ -65,15 +68,13 @@ pub fn registry(
     metrics: &Arc<Metrics>,
     log: &Arc<Log>,
 ) -> Result<(Arc<Registry>, String), ServeFault> {
-    let runtime =
-        Runtime::load(config.onnxruntime.as_deref()).map_err(|why| ServeFault::refused(why.to_string(), HOW_TO_GET))?;
+    let runtime = Runtime::load(config.onnxruntime.as_deref()).map_err(|why| ServeFault::refused(why, HOW_TO_GET))?;
     let version = runtime.version.clone();
     let models = match &config.only {
         Some(folder) => [(config.model.clone(), Source { folder: folder.clone(), ..Source::default() })].into(),
-        None => catalogue.sources().map_err(|why| {
-            let problem = format!("{}: {why}", config.models.display());
-            ServeFault::refused(problem, "name the folder that holds the models with --models")
-        })?,
+        None => catalogue
+            .sources()
+            .map_err(|why| ServeFault::refused(why, "name the folder that holds the models with --models"))?,
     };
     // Model sync may bring it.
     if !models.contains_key(&config.model) && config.sync.is_none() {

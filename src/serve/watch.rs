@@ -34,12 +34,6 @@ pub enum Look {
     Unread(String),
 }
 
-impl From<Result<String, String>> for Look {
-    fn from(read: Result<String, String>) -> Self {
-        read.map_or_else(Self::Kept, Self::Read)
-    }
-}
-
 type Mark = Vec<Option<(SystemTime, u64)>>;
 
 /// Looks at the files for ever.

@@ -97,7 +97,7 @@ impl Files {
         folder.spelling.lower_case |= dice.once_in(4);
         folder.longest = *dice.one(&[3, 8, 256, folder.longest]);
         let ended = ended(|| {
-            let tokenizer = TextTokenizer::read(&folder)?;
+            let tokenizer = TextTokenizer::read(&folder).map_err(|why| why.to_string())?;
             let _ = (tokenizer.vocabulary(), tokenizer.pad());
             // One that panics at a text may go on with the next.
             let mut panics = None;
@@ -151,7 +151,7 @@ impl Files {
             if dice.once_in(8) {
                 folder.version(Arithmetic::Exact).map_err(text)?;
             }
-            graph.map(drop)
+            graph.map(drop).map_err(|why| why.to_string())
         });
         for name in changed {
             std::fs::write(copy.root.join(name), &copy.files[name]).expect("it can be written");

@@ -254,7 +254,7 @@ impl Parsers {
         let listed = [("tiny/one/model.onnx", 20), ("tiny/one/1_Pooling/config.json", 5), ("tiny/model.onnx", 20)];
         let listed = listed.map(|(path, size)| Entry { path: path.to_owned(), size, etag: "e".to_owned() });
         ended(|| {
-            let wanted = Wanted::pointed("tiny", text.as_bytes(), &listed)?;
+            let wanted = Wanted::pointed("tiny", text.as_bytes(), &listed).map_err(|why| why.to_string())?;
             let leads_out = wanted
                 .files
                 .iter()

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use akidb_edge::ledger::{Fact, FileStore, Ledger, LedgerError, Subject};
 use akidb_edge::resource::{Action, Address, Attributes, Kind, sha256_hex};
@@ -81,6 +82,46 @@ async fn contents_lie_apart(ground: &Ground) {
     let again = Ledger::read(ground.store(), STACK).await.expect("readable");
     let spec = &again.remembered().resources[&Address::new("jetson", Kind::File, "a-etc-x")].spec;
     assert_eq!(spec["content"], json!({"sha256": sha256_hex(TEXT.as_bytes())}), "its hash is still known");
+}
+
+#[tokio::test]
+async fn contents_that_no_line_names_go_after_a_run_that_wrote() {
+    let ground = Ground::directory();
+    let Ground::Directory(directory) = &ground else { return };
+    let folder = directory.path().join(STACK).join("content");
+    let age = |name: &str| {
+        let file = std::fs::File::open(folder.join(name)).expect("it is there");
+        file.set_modified(SystemTime::now() - Duration::from_secs(3 * 86_400)).expect("its time");
+    };
+    let (named, saved) = ("text of a file", "text of a saved plan");
+    let ledger = ground.open().await.expect("open");
+    ledger.record(began(1)).await.expect("recorded");
+    let intended = Fact::Intended { action: Action::Create, subject: with_content(named), id: None };
+    ledger.record(intended).await.expect("recorded");
+    ledger.keep_apart(&mut json!({"after": {"content": {"text": saved}}})).await.expect("kept");
+    let code = ledger.code_of(b"a saved plan").await.expect("a key");
+    ledger.close().await.expect("closed");
+    let there = |text: &str| folder.join(sha256_hex(text.as_bytes())).is_file();
+    assert!(there(named) && there(saved), "the saved plan is not stale yet");
+    age(&sha256_hex(named.as_bytes()));
+    age(&sha256_hex(saved.as_bytes()));
+    age("key-of-saved-plans");
+    // A run that writes nothing leaves saved plans as good as they were.
+    ground.open().await.expect("open").close().await.expect("closed");
+    assert!(there(saved));
+    let ledger = ground.open().await.expect("open");
+    ledger.record(began(2)).await.expect("recorded");
+    let fresh = "text of a plan that was saved a moment ago";
+    let other = Ledger::read(ground.store(), STACK).await.expect("readable");
+    other.keep_apart(&mut json!({"after": {"content": {"text": fresh}}})).await.expect("kept");
+    ledger.close().await.expect("closed");
+    assert!(there(named) && !there(saved) && there(fresh));
+    let again = Ledger::read(ground.store(), STACK).await.expect("readable");
+    let entries = again.entries().await.expect("readable");
+    let has_text =
+        |fact: &Fact| matches!(fact, Fact::Intended { subject, .. } if subject.spec["content"]["text"] == named);
+    assert!(entries.iter().any(|entry| has_text(&entry.fact)), "{entries:?}");
+    assert!(again.is_code_of(b"a saved plan", &code).await.expect("readable"), "the key of saved plans stays");
 }
 
 #[tokio::test]

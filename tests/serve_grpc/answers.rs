@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use akidb_edge::serve::grpc::proto::{EmbedRequest, Encoding, ListModelsRequest};
+use akidb_edge::serve::grpc::proto::{EmbedRequest, EmbedStreamRequest, Encoding, ListModelsRequest};
 use futures::{StreamExt, stream};
 use prost::Message;
 use serde_json::json;
@@ -189,4 +189,22 @@ async fn aliases_are_names_of_models() {
     assert_eq!(answer.model, "tiny");
     let models = client.list_models(ListModelsRequest {}).await.unwrap().into_inner().models;
     assert_eq!(models.iter().find(|model| model.id == "tiny").unwrap().aliases, [alias]);
+}
+
+#[tokio::test]
+async fn a_message_of_empty_texts_takes_no_more_than_its_bytes() {
+    let (server, mut client) = pair().await;
+    client.embed(texts(&["a"])).await.unwrap();
+    let before = server.peak();
+    // Two bytes each on the way; each would be 24 in a list.
+    let many = EmbedRequest { inputs: vec![String::new(); 4_000_000], ..EmbedRequest::default() };
+    let message = EmbedStreamRequest { id: "1".to_owned(), request: Some(many.clone()) };
+    let alone = client.embed(many).await.unwrap_err();
+    let mut answers = client.embed_stream(stream::iter([message])).await.unwrap().into_inner();
+    for fault in [alone, answers.message().await.unwrap_err()] {
+        assert_eq!((fault.code(), code(&fault)), (Code::InvalidArgument, "INVALID_REQUEST"), "{fault}");
+        assert_eq!(fault.message(), "a message has more than 131072 texts: send several requests");
+    }
+    let after = server.peak();
+    assert!(after < before + (64 << 10), "{before} -> {after} kB");
 }

@@ -90,6 +90,9 @@ async fn each_message_of_a_stream_counts_for_the_rate_and_needs_the_key() {
     let path = file.clone();
     let server = tokio::task::spawn_blocking(move || Server::start(tiny().arg("--api-keys").arg(path))).await.unwrap();
     let mut client = Client::new(channel(server.grpc.as_deref().unwrap()).await);
+    let without = client.embed(texts(&["a"])).await.unwrap_err();
+    assert_eq!((without.code(), code(&without)), (Code::Unauthenticated, "UNAUTHORIZED"), "{without}");
+    server.wait_for("\"grpc_status\":16");
     let (sender, messages) = by_hand();
     let mut request = Request::new(messages);
     request.metadata_mut().insert("authorization", format!("Bearer {key}").parse().unwrap());
@@ -110,6 +113,7 @@ async fn each_message_of_a_stream_counts_for_the_rate_and_needs_the_key() {
     }
     let most = 3.0 + 2.0 * began.elapsed().as_secs_f64();
     assert!(done >= 1 && f64::from(done) <= most, "{done} answered in {:?}", began.elapsed());
+    server.wait_for("request refused: more requests than this client may send");
     // Without the key the stream goes no further.
     std::fs::write(&file, format!("{other}\n")).unwrap();
     server.signal("HUP");
@@ -117,6 +121,8 @@ async fn each_message_of_a_stream_counts_for_the_rate_and_needs_the_key() {
     sender.send(numbered(300)).await.unwrap();
     let fault = answers.message().await.unwrap_err();
     assert_eq!((fault.code(), code(&fault)), (Code::Unauthenticated, "UNAUTHORIZED"), "{fault}");
+    server.wait_for("request refused: the key with which this was opened is not known any more");
+    assert!(!server.said().contains(&key), "{}", server.said());
 }
 
 #[tokio::test]

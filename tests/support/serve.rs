@@ -151,6 +151,13 @@ impl Server {
         self.child.id()
     }
 
+    /// Resident kilobytes at most so far.
+    pub fn peak(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// `HOST:PORT`.
     pub fn address(&self) -> &str {
         self.url.trim_start_matches("http://").trim_start_matches("https://")

@@ -290,10 +290,10 @@ impl Provider for Manifests {
             return Ok(Settled::Ready(Attributes::new()));
         }
         let state = readiness::told(&state, &pods);
-        if waited > readiness::longest(&spec.ready, &state) {
+        if waited > readiness::longest(&spec.ready, state.lack) {
             return Err(readiness::too_long(&spec, &state));
         }
-        Ok(Settled::NotYet(state, Duration::from_secs(2)))
+        Ok(Settled::NotYet(state.words, Duration::from_secs(2)))
     }
 }
 

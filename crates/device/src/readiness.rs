@@ -29,11 +29,49 @@ pub enum Verdict {
 /// The device plugin is there before those who want a GPU: one that is not free by then will not be.
 const GPU_FREE: Duration = Duration::from_secs(90);
 
-/// How long it is waited for at most, in this state.
-pub fn longest(ready: &Readiness, state: &str) -> Duration {
-    match ready {
-        Readiness::Logged(_) => PROOF,
-        _ if state.contains("Insufficient nvidia.com/gpu") => GPU_FREE,
+/// What pods lack, where waiting alone does not help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lack {
+    /// No node has a free GPU for them.
+    Gpu,
+    /// Their image cannot be fetched.
+    Image,
+}
+
+impl Lack {
+    /// What the scheduler's message says. The API has it in words only.
+    fn of_scheduler(message: &str) -> Option<Self> {
+        message.contains("Insufficient nvidia.com/gpu").then_some(Self::Gpu)
+    }
+
+    /// What the reason says for which a container waits.
+    fn of_container(reason: &str) -> Option<Self> {
+        const OF_IMAGES: [&str; 6] = [
+            "ErrImagePull",
+            "ImagePullBackOff",
+            "ErrImageNeverPull",
+            "InvalidImageName",
+            "ImageInspectError",
+            "RegistryUnavailable",
+        ];
+        OF_IMAGES.contains(&reason).then_some(Self::Image)
+    }
+}
+
+/// How far something has come, with what holds its pods back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// For people.
+    pub words: String,
+    /// What its pods lack.
+    pub lack: Option<Lack>,
+}
+
+/// How long it is waited for at most, when its pods lack this.
+pub fn longest(ready: &Readiness, lack: Option<Lack>) -> Duration {
+    match (ready, lack) {
+        (Readiness::Logged(_), _) => PROOF,
+        (_, Some(Lack::Gpu)) => GPU_FREE,
         _ => ROLLOUT,
     }
 }
@@ -122,17 +160,20 @@ pub fn job(object: &Value) -> Verdict {
 }
 
 /// The state with what holds its pods back.
-pub fn told(state: &str, pods: &[Value]) -> String {
+pub fn told(state: &str, pods: &[Value]) -> State {
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
-    for reason in pods.iter().filter_map(holds_back) {
+    let mut lacks = Vec::new();
+    for (reason, lack) in pods.iter().filter_map(holds_back) {
         *reasons.entry(reason).or_default() += 1;
+        lacks.extend(lack);
     }
     let reasons: Vec<String> = reasons
         .into_iter()
         .take(MOST_REASONS)
         .map(|(reason, pods)| if pods == 1 { reason } else { format!("{pods} pods: {reason}") })
         .collect();
-    if reasons.is_empty() { state.to_owned() } else { format!("{state}; {}", reasons.join("; ")) }
+    let words = if reasons.is_empty() { state.to_owned() } else { format!("{state}; {}", reasons.join("; ")) };
+    State { words, lack: lacks.into_iter().min() }
 }
 
 /// More of them say nothing new.
@@ -145,20 +186,21 @@ pub(super) fn shown(words: &str) -> String {
     line(&few).into_owned()
 }
 
-/// Why a pod does not run: it has no node, or a container waits.
-fn holds_back(pod: &Value) -> Option<String> {
+/// Why a pod does not run, and what it lacks: it has no node, or a container waits.
+fn holds_back(pod: &Value) -> Option<(String, Option<Lack>)> {
     let phase = pod.pointer("/status/phase").and_then(Value::as_str);
     let conditions = pod.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
     let homeless = conditions.filter(|one| one.get("type").and_then(Value::as_str) == Some("PodScheduled"));
     let homeless = homeless.filter(|one| one.get("status").and_then(Value::as_str) == Some("False"));
     if let Some(message) = homeless.filter_map(|one| one.get("message")?.as_str()).next() {
-        return Some(shown(&format!("Pending: {}", message.split(". preemption").next().unwrap_or(message))));
+        let words = format!("Pending: {}", message.split(". preemption").next().unwrap_or(message));
+        return Some((shown(&words), Lack::of_scheduler(message)));
     }
     let containers = pod.pointer("/status/containerStatuses").and_then(Value::as_array).into_iter().flatten();
     let waits = containers.filter_map(|one| one.pointer("/state/waiting/reason")?.as_str()).next();
     match (waits, phase) {
-        (Some(reason), _) => Some(shown(reason)),
-        (None, Some("Pending")) => Some("Pending: its containers are being made".to_owned()),
+        (Some(reason), _) => Some((shown(reason), Lack::of_container(reason))),
+        (None, Some("Pending")) => Some(("Pending: its containers are being made".to_owned(), None)),
         _ => None,
     }
 }
@@ -175,15 +217,15 @@ pub fn judge_log(spec: &ManifestSpec, text: &str, log: &str) -> Result<(), Fault
 }
 
 /// The fault of something that does not come.
-pub fn too_long(spec: &ManifestSpec, state: &str) -> Fault {
-    let seconds = longest(&spec.ready, state).as_secs();
-    let words = format!("{} {} is not usable after {seconds} s: {state}", spec.kind, spec.name);
-    let next = if state.contains("nvidia.com/gpu") {
-        "there are fewer free GPUs than replicas: are all nodes there, and does the device plugin run on them? Else take fewer replicas"
-    } else if state.contains("ImagePull") || state.contains("ErrImage") {
-        "the image cannot be fetched: is it in the registry, or among the images of the plan?"
-    } else {
-        "look at its pods: k3s kubectl describe pods, on the server; then run the same command again"
+pub fn too_long(spec: &ManifestSpec, state: &State) -> Fault {
+    let seconds = longest(&spec.ready, state.lack).as_secs();
+    let words = format!("{} {} is not usable after {seconds} s: {}", spec.kind, spec.name, state.words);
+    let next = match state.lack {
+        Some(Lack::Gpu) => {
+            "there are fewer free GPUs than replicas: are all nodes there, and does the device plugin run on them? Else take fewer replicas"
+        }
+        Some(Lack::Image) => "the image cannot be fetched: is it in the registry, or among the images of the plan?",
+        None => "look at its pods: k3s kubectl describe pods, on the server; then run the same command again",
     };
     Fault::new(Class::Refused, "kubernetes", "rollout", "NotUsable", words).next(next)
 }
@@ -213,7 +255,7 @@ mod tests {
     fn what_a_cluster_says_is_shown_in_few_letters() {
         let reason = format!("\u{1b}]52;c;x\u{7}{}", "x".repeat(1 << 20));
         let pod = json!({"status": {"containerStatuses": [{"state": {"waiting": {"reason": reason}}}]}});
-        let said = told("1 of 2 available", &[pod]);
+        let said = told("1 of 2 available", &[pod]).words;
         assert!(said.len() < 1000 && !said.contains(['\u{1b}', '\u{7}']), "{} bytes", said.len());
         let failed = json!({"status": {"conditions": [{"type": "Failed", "status": "True", "message": reason}]}});
         let Verdict::Failed(why) = job(&failed) else { panic!("it failed") };
@@ -225,8 +267,18 @@ mod tests {
         let message = "0/5 nodes are available: 5 Insufficient nvidia.com/gpu. preemption: none";
         let pod = json!({"status": {"phase": "Pending",
             "conditions": [{"type": "PodScheduled", "status": "False", "message": message}]}});
-        let said = told("3 of 5 available", &[pod.clone(), pod]);
-        assert_eq!(said, "3 of 5 available; 2 pods: Pending: 0/5 nodes are available: 5 Insufficient nvidia.com/gpu");
+        let said = told("3 of 5 available", &[pod.clone(), pod.clone()]);
+        assert_eq!(
+            said.words,
+            "3 of 5 available; 2 pods: Pending: 0/5 nodes are available: 5 Insufficient nvidia.com/gpu"
+        );
+        assert_eq!(said.lack, Some(Lack::Gpu));
+        let waiting =
+            |reason: &str| json!({"status": {"containerStatuses": [{"state": {"waiting": {"reason": reason}}}]}});
+        assert_eq!(told("", &[waiting("ErrImagePull")]).lack, Some(Lack::Image));
+        assert_eq!(told("", &[waiting("ImagePullBackOff"), pod]).lack, Some(Lack::Gpu), "a GPU first");
+        // A name is not a reason.
+        assert_eq!(told("my-ImagePuller: 1 of 2", &[waiting("CrashLoopBackOff")]).lack, None);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use serde_json::{Value as Json, json};
 use crate::commands::Context;
 use crate::exit::{DONE, Failure, REFUSED};
 use crate::serve::config::layers::{Layers, Wrong};
+use crate::serve::config::redacted;
 
 /// Shows the settings, then what is wrong.
 ///
@@ -46,12 +47,4 @@ pub fn refused(wrong: &[Wrong]) -> Failure {
         format!("the configuration has {count} {things} to correct\n{}", list.join("\n")),
         "akidb-edge serve --check shows every setting and where it comes from",
     )
-}
-
-/// A user and a password in an address are nobody else's business.
-fn redacted(text: &str) -> String {
-    match text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?))) {
-        Some((scheme, (_, host))) => format!("{scheme}://***@{host}"),
-        None => text.to_owned(),
-    }
 }

@@ -1,10 +1,10 @@
 //! No vector that is not finite: tried at load with more than one text.
 
-use crate::inference::backend::Sessions;
+use crate::inference::backend::{RunFault, Sessions};
 use crate::inference::canary;
 use crate::inference::folder::ModelFolder;
 use crate::inference::head::Head;
-use crate::inference::tokenize::{Side, TextTokenizer, Tokens};
+use crate::inference::tokenize::{Side, TextTokenizer, TokenizerFault, Tokens};
 
 /// Texts of every kind: short, long, of many scripts, of signs alone.
 const TEXTS: [&str; 4] = [
@@ -22,6 +22,43 @@ const WIDTH: usize = 8;
 /// Rows that may fail at load: one damaged token fails only the requests that contain it, so the model is still served.
 const BAD_ROWS: usize = 1;
 
+/// What is tried.
+const FULL_LENGTH: &str = "a text of full length";
+const OF_IDS: &str = "a row of ids from all over the vocabulary";
+
+/// Why a model is not served, though its sessions are there.
+#[derive(Debug, thiserror::Error)]
+pub enum FiniteFault {
+    /// The tokenizer refuses a text that is tried.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerFault),
+    /// The graph cannot be run for what is tried.
+    #[error("{what} cannot be run: {source}")]
+    Run {
+        /// What is tried.
+        what: String,
+        /// Why not.
+        source: RunFault,
+    },
+    /// A vector has numbers that are not finite.
+    #[error(
+        "{what} gets a vector with NaN or infinite numbers in it: the weights are damaged or the arithmetic overflows; \
+         pull the model again, or serve another graph of it"
+    )]
+    NotFinite {
+        /// What is tried.
+        what: String,
+    },
+    /// Too many rows of ids get numbers that are not finite.
+    #[error("{bad} of {all} rows of ids from all over the vocabulary get vectors with NaN or infinite numbers in them")]
+    Vocabulary {
+        /// How many.
+        bad: usize,
+        /// Rows that are tried.
+        all: usize,
+    },
+}
+
 /// Runs texts of many kinds once. Sessions of the same graph give the same: one is asked.
 ///
 /// # Errors
@@ -31,15 +68,14 @@ pub(super) fn finite(
     folder: &ModelFolder,
     head: &Head,
     tokenizer: &TextTokenizer,
-) -> Result<(), String> {
+) -> Result<(), FiniteFault> {
     let Some(session) = sessions.each.first_mut() else { return Ok(()) };
     let mut is_finite = |ids: &[u32], what: &str| {
         let vector =
             canary::embed(session.as_mut(), &Tokens { ids: ids.into(), prompt: 0, cut: false }, tokenizer.pad(), head)
-                .map_err(|why| format!("{what} cannot be run: {why}"))?;
-        Ok::<bool, String>(vector.iter().all(|value| value.is_finite()))
+                .map_err(|source| FiniteFault::Run { what: what.to_owned(), source })?;
+        Ok::<bool, FiniteFault>(vector.iter().all(|value| value.is_finite()))
     };
-    let whole = "a text of full length";
     let mut texts: Vec<(String, Box<[u32]>)> = Vec::new();
     for text in TEXTS {
         let ids = tokenizer.encode("", text, Side::End)?.ids;
@@ -49,24 +85,19 @@ pub(super) fn finite(
     }
     if let Some(words) = texts.get(1).map(|(_, ids)| ids.clone()) {
         let length = folder.longest.min(LONGEST);
-        texts.push((whole.to_owned(), words.iter().copied().cycle().take(length).collect()));
+        texts.push((FULL_LENGTH.to_owned(), words.iter().copied().cycle().take(length).collect()));
     }
-    for (what, ids) in &texts {
-        if !is_finite(ids, what)? {
-            return Err(format!(
-                "{what} gets a vector with NaN or infinite numbers in it: the weights are damaged or the arithmetic overflows; \
-                 pull the model again, or serve another graph of it"
-            ));
+    for (what, ids) in texts {
+        if !is_finite(&ids, &what)? {
+            return Err(FiniteFault::NotFinite { what });
         }
     }
     let mut bad = 0;
     for row in rows(tokenizer.vocabulary()) {
-        bad += usize::from(!is_finite(&row, "a row of ids from all over the vocabulary")?);
+        bad += usize::from(!is_finite(&row, OF_IDS)?);
     }
     if bad > BAD_ROWS {
-        return Err(format!(
-            "{bad} of {ROWS} rows of ids from all over the vocabulary get vectors with NaN or infinite numbers in them"
-        ));
+        return Err(FiniteFault::Vocabulary { bad, all: ROWS });
     }
     Ok(())
 }

@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::inference::backend::Sessions;
+use crate::inference::backend::{RunFault, Sessions};
 use crate::inference::cache::VectorCache;
-use crate::inference::canary::{self, Canary, Question};
+use crate::inference::canary::{self, Canary, CanaryFault, Question};
 use crate::inference::event::Listener;
 use crate::inference::fault::{Code, EmbedFault, beginning};
 use crate::inference::folder::{FolderFault, ModelFolder};
@@ -21,7 +21,7 @@ use crate::inference::head::{Head, normalise};
 use crate::inference::pace::{Measured as Pace, Pace as Meter};
 use crate::inference::queue::{Bounds, Budget, Depth, Queue};
 use crate::inference::soundness::Soundness;
-use crate::inference::tokenize::{Side, TextTokenizer, Tokens};
+use crate::inference::tokenize::{Side, TextTokenizer, TokenizerFault, Tokens};
 use crate::inference::trial;
 use crate::inference::worker::{self, Shared};
 
@@ -101,18 +101,17 @@ impl Engine {
         settings: &Settings,
         listener: Arc<dyn Listener>,
     ) -> Result<Self, FolderFault> {
-        let bad = |file: &std::path::Path, why: String| FolderFault::Bad { file: file.display().to_string(), why };
-        let tokenizer = TextTokenizer::read(&folder).map_err(|why| bad(&folder.tokenizer, why))?;
+        let tokenizer = TextTokenizer::read(&folder).map_err(|why| FolderFault::bad(&folder.tokenizer, why))?;
         let ids = tokenizer.vocabulary();
         if let Some(known) = folder.vocabulary.filter(|known| ids > *known) {
-            let why = format!("it gives ids up to {}, but the graph knows {known} only", ids - 1);
-            return Err(bad(&folder.tokenizer, why));
+            let why = TokenizerFault::Vocabulary { highest: ids - 1, known };
+            return Err(FolderFault::bad(&folder.tokenizer, why));
         }
         let head = Head::read(&folder)?;
         let measured = trial::measure(&mut sessions, &folder, &head, settings, tokenizer.pad())
-            .map_err(|why| bad(&folder.graph, why))?;
+            .map_err(|why| FolderFault::bad(&folder.graph, why))?;
         let canary = sing(&mut sessions, &folder, &head, &tokenizer)?;
-        check::finite(&mut sessions, &folder, &head, &tokenizer).map_err(|why| bad(&folder.graph, why))?;
+        check::finite(&mut sessions, &folder, &head, &tokenizer).map_err(|why| FolderFault::bad(&folder.graph, why))?;
         let workers = sessions.each.len();
         let queue = Queue::new(settings.bounds, measured.budget, workers, measured.speed * workers as f64);
         let shared = Arc::new(Shared {
@@ -130,7 +129,7 @@ impl Engine {
             let thread = thread::Builder::new().name(format!("embed-{number}"));
             thread
                 .spawn(move || worker::run(&shared, session))
-                .map_err(|why| bad(&folder.graph, format!("no thread can be started: {why}")))?;
+                .map_err(|why| FolderFault::bad(&folder.graph, NoThread(why)))?;
         }
         let (runs_on, pace, guess, tokenizer) =
             (sessions.runs_on, Meter::new(), Guess::new(tokenizer.longest()), Arc::new(tokenizer));
@@ -179,7 +178,8 @@ impl Engine {
     /// # Errors
     /// What the tokenizer said.
     pub fn tokenise(&self, text: &str) -> Result<Tokens, EmbedFault> {
-        self.tokenizer.encode("", text, self.tokenizer.side()).map_err(|why| EmbedFault::new(Code::InvalidRequest, why))
+        let tokens = self.tokenizer.encode("", text, self.tokenizer.side());
+        tokens.map_err(|why| EmbedFault::new(Code::InvalidRequest, why.to_string()))
     }
 
     /// Vectors for these texts, or a refusal when the deadline comes first: nobody reads a later answer, and a device that hangs
@@ -231,7 +231,7 @@ impl Engine {
         let wish = Wish { normalise: false, truncate: true, side: None, prompt_name: None, dimensions: None, deadline };
         let done = self.fresh(vec![(0, self.canary.text.clone())], 1, &wish).await?;
         let fresh = done.vectors.first().map_or(&[][..], Vec::as_slice);
-        self.canary.compare(fresh).map_err(|why| EmbedFault::new(Code::Internal, why))
+        self.canary.compare(fresh).map_err(|why| EmbedFault::new(Code::Internal, why.to_string()))
     }
 
     async fn answer(&self, texts: Vec<String>, wish: &Wish) -> Result<Embedded, EmbedFault> {
@@ -285,6 +285,16 @@ impl Drop for Engine {
     }
 }
 
+/// A worker has no thread.
+#[derive(Debug, thiserror::Error)]
+#[error("no thread can be started: {0}")]
+struct NoThread(#[source] std::io::Error);
+
+/// The first vector of the canary's text is not what the folder expects.
+#[derive(Debug, thiserror::Error)]
+#[error("the canary: {0}")]
+struct OfCanary(#[source] CanaryFault);
+
 /// Every session embeds the canary: all have to agree with the folder and with each other.
 fn sing(
     sessions: &mut Sessions,
@@ -293,27 +303,27 @@ fn sing(
     tokenizer: &TextTokenizer,
 ) -> Result<Canary, FolderFault> {
     let file = folder.root.join("canary.json");
-    let bad = |file: &std::path::Path, why: String| FolderFault::Bad { file: file.display().to_string(), why };
-    let question = Question::read(&file, folder.dimension).map_err(|why| bad(&file, why))?;
+    let question = Question::read(&file, folder.dimension).map_err(|why| FolderFault::bad(&file, why))?;
     let prompt = folder.prompts.of(None).unwrap_or_default();
-    let tokens =
-        tokenizer.encode(prompt, &question.text, tokenizer.side()).map_err(|why| bad(&folder.tokenizer, why))?;
+    let tokens = tokenizer
+        .encode(prompt, &question.text, tokenizer.side())
+        .map_err(|why| FolderFault::bad(&folder.tokenizer, why))?;
     if tokens.ids.is_empty() {
-        return Err(bad(&folder.tokenizer, format!("it gives no tokens for {:?}", question.text)));
+        return Err(FolderFault::bad(&folder.tokenizer, TokenizerFault::Nothing { text: question.text }));
     }
     let mut first: Option<Canary> = None;
     for session in sessions.each.iter_mut().chain(&mut sessions.alone) {
-        let vector =
-            canary::embed(session.as_mut(), &tokens, tokenizer.pad(), head).map_err(|why| bad(&folder.graph, why))?;
+        let vector = canary::embed(session.as_mut(), &tokens, tokenizer.pad(), head)
+            .map_err(|why| FolderFault::bad(&folder.graph, why))?;
         match &first {
             None => {
-                question.check(&vector).map_err(|why| bad(&folder.graph, format!("the canary: {why}")))?;
+                question.check(&vector).map_err(|why| FolderFault::bad(&folder.graph, OfCanary(why)))?;
                 first = Some(Canary { text: question.text.clone(), vector });
             }
-            Some(canary) => drop(canary.compare(&vector).map_err(|why| bad(&folder.graph, why))?),
+            Some(canary) => drop(canary.compare(&vector).map_err(|why| FolderFault::bad(&folder.graph, why))?),
         }
     }
-    first.ok_or_else(|| bad(&folder.graph, "there is no session".to_owned()))
+    first.ok_or_else(|| FolderFault::bad(&folder.graph, RunFault::NoSession))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ struct Hanging {
 }
 
 impl Backend for Hanging {
-    fn run(&mut self, batch: &Batch, read: &mut dyn FnMut(Output<'_>)) -> Result<(), String> {
+    fn run(&mut self, batch: &Batch, read: &mut dyn FnMut(Output<'_>)) -> Result<(), RunFault> {
         if self.hangs.load(Ordering::Relaxed) {
             let _ = self.end.recv();
         }
@@ -75,14 +75,14 @@ impl Odd {
 }
 
 impl Backend for Odd {
-    fn run(&mut self, batch: &Batch, read: &mut dyn FnMut(Output<'_>)) -> Result<(), String> {
+    fn run(&mut self, batch: &Batch, read: &mut dyn FnMut(Output<'_>)) -> Result<(), RunFault> {
         let [breaks, damaged, refused] = self.words;
         // More than one odd word is a row of ids that the engine tries at load.
         let odd = |row: &[i64], word: i64| row.contains(&word) && row.len() == 3;
         let rows = || batch.ids.chunks_exact(batch.width);
         assert!(!rows().any(|row| odd(row, breaks)), "as asked");
         if rows().any(|row| odd(row, refused)) {
-            return Err("as asked".to_owned());
+            return Err(RunFault::runtime("as asked"));
         }
         self.rows.fetch_add(batch.rows, Ordering::Relaxed);
         let number = |row: &[i64]| if odd(row, damaged) { f32::NAN } else { row[row.len() / 2] as f32 + 1.0 };
@@ -183,7 +183,7 @@ async fn a_vector_that_is_not_finite_fails_its_own_request_only() {
 struct Damaged(fn(usize) -> bool);
 
 impl Backend for Damaged {
-    fn run(&mut self, batch: &Batch, read: &mut dyn FnMut(Output<'_>)) -> Result<(), String> {
+    fn run(&mut self, batch: &Batch, read: &mut dyn FnMut(Output<'_>)) -> Result<(), RunFault> {
         read(Output::Pooled(&vec![if self.0(batch.width) { f32::INFINITY } else { 1.0 }; 8 * batch.rows]));
         Ok(())
     }
@@ -282,7 +282,7 @@ async fn a_text_that_was_cut_is_refused_from_the_cache_too() {
 struct Each(Arc<AtomicUsize>);
 
 impl Backend for Each {
-    fn run(&mut self, batch: &Batch, read: &mut dyn FnMut(Output<'_>)) -> Result<(), String> {
+    fn run(&mut self, batch: &Batch, read: &mut dyn FnMut(Output<'_>)) -> Result<(), RunFault> {
         self.0.fetch_add(batch.rows, Ordering::Relaxed);
         let vectors: Vec<f32> = batch.ids.iter().flat_map(|id| [*id as f32 + 1.0; 8]).collect();
         read(Output::Tokens(&vectors));

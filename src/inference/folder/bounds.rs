@@ -30,13 +30,25 @@ pub fn most(path: &str) -> Option<u64> {
     }
 }
 
+/// A file of a model is larger than such a file may be.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{path} has {bytes} bytes; at most {most} are read")]
+pub struct TooLarge {
+    /// Its path in the model's folder.
+    pub path: String,
+    /// Its bytes.
+    pub bytes: u64,
+    /// Bytes that it may have.
+    pub most: u64,
+}
+
 /// Whether a file of a model may have so many bytes.
 ///
 /// # Errors
 /// How many it may have.
-pub fn check(path: &str, bytes: u64) -> Result<(), String> {
+pub fn check(path: &str, bytes: u64) -> Result<(), TooLarge> {
     match most(path).filter(|most| bytes > *most) {
-        Some(most) => Err(format!("{path} has {bytes} bytes; at most {most} are read")),
+        Some(most) => Err(TooLarge { path: path.to_owned(), bytes, most }),
         None => Ok(()),
     }
 }
@@ -49,7 +61,7 @@ mod tests {
     fn what_is_read_as_a_whole_has_a_bound() {
         assert!(check("tokenizer.json", TOKENIZER).is_ok() && check("config.json", SETTINGS).is_ok());
         let why = check("tokenizer.json", 20 << 30).unwrap_err();
-        assert_eq!(why, "tokenizer.json has 21474836480 bytes; at most 536870912 are read");
+        assert_eq!(why.to_string(), "tokenizer.json has 21474836480 bytes; at most 536870912 are read");
         for path in ["config.json", "1_Pooling/config.json", "modules.json", "vocab.txt", "2_Dense/model.safetensors"] {
             assert!(check(path, 20 << 30).is_err(), "{path}");
         }

@@ -99,7 +99,7 @@ fn described(step: &Step) -> serde_json::Value {
 
 /// A file, its length first, so that no two lists of files have the same bytes.
 fn add(hasher: &mut Sha256, file: &Path) -> Result<(), FolderFault> {
-    let fault = |why: std::io::Error| bad(file, why.to_string());
+    let fault = |why: std::io::Error| bad(file, why);
     let mut opened = std::fs::File::open(file).map_err(fault)?;
     hasher.update(opened.metadata().map_err(fault)?.len().to_le_bytes());
     let mut part = vec![0; 1 << 18];

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::read::{bad, may};
+use super::read::{Unexpected, bad, may};
 use super::spelling::TokenizerConfig;
 use super::{Config, FolderFault};
 
@@ -62,8 +62,7 @@ impl Sentence {
             // An empty object counts as no file, as there.
             let read: Option<serde_json::Map<_, _>> = may(&root.join(name))?;
             if let Some(object) = read.filter(|object| !object.is_empty()) {
-                return serde_json::from_value(object.into())
-                    .map_err(|why| bad(&root.join(name), format!("not as expected: {why}")));
+                return serde_json::from_value(object.into()).map_err(|why| bad(&root.join(name), Unexpected(why)));
             }
         }
         Ok(Self::default())

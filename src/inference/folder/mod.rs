@@ -1,6 +1,7 @@
 //! A folder that holds a model in the layout of sentence-transformers: what it says of itself, read once and checked.
 
 pub mod bounds;
+mod fault;
 mod graph;
 mod identity;
 mod length;
@@ -12,72 +13,27 @@ mod spelling;
 
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+pub use fault::{FolderFault, Unpooled, Unserved, Why};
 pub use graph::{FP32_GRAPHS, INT8_GRAPHS, Variant};
 pub use identity::Arithmetic;
 pub use length::SENTENCE_FILES;
 pub use modules::{Activation, Dense, Modules, Step};
-pub use pooling::{Pooling, Pools};
+pub use pooling::{Pooling, PoolingFault, Pools};
 pub use prompts::{FILE as PROMPTS_FILE, Prompts};
 pub use spelling::Spelling;
 
-use super::graph_file;
+use super::graph_file::{self, InputFault};
 use length::Sentence;
 use read::{bad, missing, must};
 use spelling::TokenizerConfig;
 
-/// Why a folder cannot be used as a model.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, thiserror::Error)]
-pub enum FolderFault {
-    /// A file is not there.
-    #[error("{file} is not there: {what}")]
-    Missing {
-        /// Its path.
-        file: String,
-        /// What it is for, or where to get it.
-        what: String,
-    },
-    /// A file cannot be read as what it should be.
-    #[error("{file}: {why}")]
-    Bad {
-        /// Its path.
-        file: String,
-        /// What is wrong.
-        why: String,
-    },
-}
-
 /// Names of a graph's outputs with a vector for each text.
 pub const OF_TEXTS: [&str; 3] = ["sentence_embedding", "embedding", "embeddings"];
 
-/// Why the vectors of tokens cannot be made one of a text.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum Unpooled {
-    /// A module that is not applied here.
-    #[error("{0}; export a graph that holds it and gives sentence_embedding")]
-    Module(String),
-    /// No file says it.
-    #[error(
-        "no file says how a text's vector comes from those of its tokens, and the graph gives no sentence_embedding: say it with \
-         --pooling (mean, cls, last-token), as the model's card has it"
-    )]
-    Unsaid,
-}
-
 /// Inputs of a graph that a text has.
 const INPUTS: [&str; 5] = ["input_ids", "attention_mask", "token_type_ids", "position_ids", "use_cache_branch"];
-
-/// Why a folder cannot be served, though its files can be read.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum Unserved {
-    /// The graph.
-    #[error("{0}")]
-    Graph(String),
-    /// What follows it.
-    #[error("{0}")]
-    Pooling(Unpooled),
-}
 
 /// What is said of a model besides its files.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -227,18 +183,15 @@ impl ModelFolder {
     /// # Errors
     /// A graph that is damaged or wants other inputs, or vectors of tokens of which nothing makes one of a text.
     pub fn served(&self) -> Result<(), Unserved> {
-        let read = graph_file::read(&self.graph).map_err(Unserved::Graph)?;
+        let read = graph_file::read(&self.graph)?;
         for wanted in ["input_ids", "attention_mask"] {
             if !read.inputs.iter().any(|input| input == wanted) {
-                return Err(Unserved::Graph(format!(
-                    "it has no input {wanted}; its inputs are {}",
-                    read.inputs.join(", ")
-                )));
+                return Err(InputFault::Missing { wanted, there: read.inputs }.into());
             }
         }
         let known = |input: &str| INPUTS.contains(&input) || input.starts_with("past_key_values.");
         if let Some(other) = read.inputs.iter().find(|input| !known(input)) {
-            return Err(Unserved::Graph(format!("it wants an input {other}, which a text does not have")));
+            return Err(InputFault::Unknown { name: other.clone() }.into());
         }
         let gives_texts = read.outputs.iter().any(|output| OF_TEXTS.contains(&output.as_str()));
         self.pools().or_else(|why| if gives_texts { Ok(()) } else { Err(Unserved::Pooling(why)) })

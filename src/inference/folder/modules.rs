@@ -113,7 +113,7 @@ impl Modules {
 
     fn add(&mut self, folder: &Path, module: &Module) -> Result<(), FolderFault> {
         if !module.kind.starts_with("sentence_transformers.") {
-            self.refuse(module, "it is code of the model's own, which is not run here");
+            self.refuse(module, &Unapplied::Foreign);
         }
         let pooled = self.pools.is_some();
         match module.class() {
@@ -132,20 +132,20 @@ impl Modules {
             "Normalize" if pooled => self.steps.push(Step::Normalize),
             // It does nothing but in training.
             "Dropout" => {}
-            "Dense" | "LayerNorm" | "Normalize" => self.refuse(module, "it works on the vectors of tokens"),
-            _ => self.refuse(module, "modules of this kind are not applied here"),
+            "Dense" | "LayerNorm" | "Normalize" => self.refuse(module, &Unapplied::OnTokens),
+            _ => self.refuse(module, &Unapplied::Kind),
         }
         Ok(())
     }
 
     /// The first reason counts.
-    fn refuse(&mut self, module: &Module, why: &str) {
+    fn refuse(&mut self, module: &Module, why: &Unapplied) {
         let Module { path, kind } = module;
         self.unserved.get_or_insert_with(|| format!("modules.json names {kind} ({path:?}): {why}"));
     }
 
     /// Numbers of a text's vector, for tokens of this width.
-    pub(super) fn dimension(&self, width: usize) -> Result<usize, String> {
+    pub(super) fn dimension(&self, width: usize) -> Result<usize, Misfit> {
         let mut numbers = width * self.pools.as_ref().map_or(1, |pools| pools.modes.len());
         for step in &self.steps {
             let (wanted, gives) = match step {
@@ -154,12 +154,35 @@ impl Modules {
                 Step::Normalize => (numbers, numbers),
             };
             if wanted != numbers {
-                return Err(format!("a module wants {wanted} numbers, and the one before it gives {numbers}"));
+                return Err(Misfit { wanted, found: numbers });
             }
             numbers = gives;
         }
         Ok(numbers)
     }
+}
+
+/// Two modules do not fit together.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("a module wants {wanted} numbers, and the one before it gives {found}")]
+pub(super) struct Misfit {
+    wanted: usize,
+    found: usize,
+}
+
+/// Why a module is not applied here.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+enum Unapplied {
+    #[error("it is code of the model's own, which is not run here")]
+    Foreign,
+    #[error("it works on the vectors of tokens")]
+    OnTokens,
+    #[error("modules of this kind are not applied here")]
+    Kind,
+    #[error("it works on {name}, not on sentence_embedding")]
+    Input { name: String },
+    #[error("its activation {name} is not known here")]
+    Activation { name: String },
 }
 
 #[derive(Deserialize)]
@@ -180,16 +203,16 @@ fn yes() -> bool {
 }
 
 /// A Dense module, or why it cannot be applied.
-fn dense(folder: &Path) -> Result<Result<Dense, String>, FolderFault> {
+fn dense(folder: &Path) -> Result<Result<Dense, Unapplied>, FolderFault> {
     let path = folder.join("config.json");
     let file: DenseFile = must(&path, "it says how large the Dense layer is")?;
     let names = [&file.module_input_name, &file.module_output_name];
     if let Some(other) = names.into_iter().flatten().find(|name| *name != "sentence_embedding") {
-        return Ok(Err(format!("it works on {other}, not on sentence_embedding")));
+        return Ok(Err(Unapplied::Input { name: other.clone() }));
     }
     let named = file.activation_function.as_deref();
     let Some(activation) = activation(named) else {
-        return Ok(Err(format!("its activation {} is not known here", named.unwrap_or_default())));
+        return Ok(Err(Unapplied::Activation { name: named.unwrap_or_default().to_owned() }));
     };
     Ok(Ok(Dense {
         weights: weights(folder)?,

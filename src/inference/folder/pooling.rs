@@ -53,15 +53,31 @@ impl Pooling {
     }
 }
 
-impl FromStr for Pooling {
-    type Err = String;
+/// A pooling that nobody knows, or none.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum PoolingFault {
+    /// A name that is not one.
+    #[error("the pooling {name:?} is unknown; there are {}", known())]
+    Unknown {
+        /// The name.
+        name: String,
+    },
+    /// A list of names without one.
+    #[error("pooling_mode is an empty list")]
+    Empty,
+}
 
-    fn from_str(text: &str) -> Result<Self, String> {
+/// The names of all, for a message.
+fn known() -> String {
+    Pooling::ALL.map(Pooling::name).join(", ")
+}
+
+impl FromStr for Pooling {
+    type Err = PoolingFault;
+
+    fn from_str(text: &str) -> Result<Self, PoolingFault> {
         let found = Self::ALL.into_iter().find(|mode| text == mode.name() || text == mode.written());
-        found.ok_or_else(|| {
-            let known: Vec<_> = Self::ALL.iter().map(|mode| mode.name()).collect();
-            format!("the pooling {text:?} is unknown; there are {}", known.join(", "))
-        })
+        found.ok_or_else(|| PoolingFault::Unknown { name: text.to_owned() })
     }
 }
 
@@ -126,11 +142,11 @@ impl File {
         ]
     }
 
-    fn modes(&self) -> Result<Vec<Pooling>, String> {
+    fn modes(&self) -> Result<Vec<Pooling>, PoolingFault> {
         match &self.pooling_mode {
             Some(Modes::One(name)) => Ok(vec![name.parse()?]),
             Some(Modes::Several(names)) if !names.is_empty() => names.iter().map(|name| name.parse()).collect(),
-            Some(Modes::Several(_)) => Err("pooling_mode is an empty list".to_owned()),
+            Some(Modes::Several(_)) => Err(PoolingFault::Empty),
             None => {
                 let asked = Pooling::ALL.into_iter().zip(self.flags()).filter(|(_, asked)| *asked);
                 let modes: Vec<_> = asked.map(|(mode, _)| mode).collect();
@@ -173,6 +189,7 @@ mod tests {
         }
         assert!(name(r#"{"pooling_mode": "sum"}"#).unwrap_err().contains("weighted-mean"));
         assert!(name(r#"{"pooling_mode": []}"#).is_err());
-        assert_eq!(read(Path::new("/nonexistent")), Ok(None));
+        assert_eq!(read(Path::new("/nonexistent")).unwrap(), None);
+        assert_eq!("sum".parse::<Pooling>(), Err(PoolingFault::Unknown { name: "sum".to_owned() }));
     }
 }

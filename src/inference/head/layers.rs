@@ -5,10 +5,11 @@ use std::path::Path;
 use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors};
 
+use super::fault::LayerFault;
 use super::normalise;
 use crate::files;
 use crate::inference::folder::bounds::LAYER;
-use crate::inference::folder::{Activation, Dense, Step};
+use crate::inference::folder::{Activation, Dense, FolderFault, Step};
 
 /// Added to the variance by PyTorch's `nn.LayerNorm`.
 const EPSILON: f32 = 1e-5;
@@ -32,19 +33,19 @@ impl Layer {
     ///
     /// # Errors
     /// The file, and what is wrong with it.
-    pub(super) fn read(step: &Step) -> Result<Self, (std::path::PathBuf, String)> {
+    pub(super) fn read(step: &Step) -> Result<Self, FolderFault> {
         match step {
             Step::Normalize => Ok(Self::Normalize),
-            Step::Dense(dense) => Self::dense(dense).map_err(|why| (dense.weights.clone(), why)),
+            Step::Dense(dense) => Self::dense(dense).map_err(|why| FolderFault::bad(&dense.weights, why)),
             Step::LayerNorm { weights, dimension } => {
-                Self::layer_norm(weights, *dimension).map_err(|why| (weights.clone(), why))
+                Self::layer_norm(weights, *dimension).map_err(|why| FolderFault::bad(weights, why))
             }
         }
     }
 
-    fn dense(dense: &Dense) -> Result<Self, String> {
-        let bytes = read(&dense.weights)?;
-        let file = SafeTensors::deserialize(&bytes).map_err(|why| why.to_string())?;
+    fn dense(dense: &Dense) -> Result<Self, LayerFault> {
+        let bytes = files::read(&dense.weights, LAYER)?;
+        let file = SafeTensors::deserialize(&bytes)?;
         let matrix = [dense.to, dense.from];
         let weight = tensor(&file, "linear.weight", &matrix)?;
         let bias = if dense.bias { tensor(&file, "linear.bias", &[dense.to])? } else { vec![0.0; dense.to] };
@@ -56,9 +57,9 @@ impl Layer {
         Ok(Self::Dense { weight, bias, residual, activation: dense.activation, from: dense.from })
     }
 
-    fn layer_norm(file: &Path, dimension: usize) -> Result<Self, String> {
-        let bytes = read(file)?;
-        let file = SafeTensors::deserialize(&bytes).map_err(|why| why.to_string())?;
+    fn layer_norm(file: &Path, dimension: usize) -> Result<Self, LayerFault> {
+        let bytes = files::read(file, LAYER)?;
+        let file = SafeTensors::deserialize(&bytes)?;
         let one = |name| tensor(&file, name, &[dimension]);
         Ok(Self::Norm { weight: one("norm.weight")?, bias: one("norm.bias")? })
     }
@@ -92,18 +93,15 @@ impl Layer {
     }
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, String> {
-    files::read(file, LAYER).map_err(|why| why.to_string())
-}
-
 /// The numbers of a tensor as 32-bit floats.
-fn tensor(file: &SafeTensors<'_>, name: &str, shape: &[usize]) -> Result<Vec<f32>, String> {
-    let found = file.tensor(name).map_err(|_| {
-        let names: Vec<_> = file.names().into_iter().collect();
-        format!("it has no tensor {name}; there are {}", names.join(", "))
+fn tensor(file: &SafeTensors<'_>, name: &str, shape: &[usize]) -> Result<Vec<f32>, LayerFault> {
+    let named = || name.to_owned();
+    let found = file.tensor(name).map_err(|_| LayerFault::Missing {
+        name: named(),
+        there: file.names().into_iter().map(str::to_owned).collect(),
     })?;
     if found.shape() != shape {
-        return Err(format!("{name} has the shape {:?}, and config.json says {shape:?}", found.shape()));
+        return Err(LayerFault::Shape { name: named(), found: found.shape().to_vec(), wanted: shape.to_vec() });
     }
     let bytes = found.data();
     match found.dtype() {
@@ -111,7 +109,7 @@ fn tensor(file: &SafeTensors<'_>, name: &str, shape: &[usize]) -> Result<Vec<f32
         Dtype::F64 => Ok(bytes.as_chunks().0.iter().map(|eight| f64::from_le_bytes(*eight) as f32).collect()),
         Dtype::F16 => Ok(bytes.as_chunks().0.iter().map(|two| f16::from_le_bytes(*two).to_f32()).collect()),
         Dtype::BF16 => Ok(bytes.as_chunks().0.iter().map(|two| bf16::from_le_bytes(*two).to_f32()).collect()),
-        other => Err(format!("{name} is in {other:?}; floats are wanted")),
+        found => Err(LayerFault::Type { name: named(), found }),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What follows the graph: pooling, and the layers behind it.
 
+mod fault;
 mod layers;
 mod pooling;
 
@@ -7,6 +8,7 @@ use super::backend::Output;
 use super::batch::{Batch, Wanted};
 use super::folder::{FolderFault, ModelFolder, Pools};
 
+pub use fault::{HeadFault, LayerFault};
 use layers::Layer;
 
 /// The modules of a model, ready to run.
@@ -24,9 +26,7 @@ impl Head {
     /// # Errors
     /// The file that cannot be used.
     pub fn read(folder: &ModelFolder) -> Result<Self, FolderFault> {
-        let bad =
-            |(file, why): (std::path::PathBuf, String)| FolderFault::Bad { file: file.display().to_string(), why };
-        let layers = folder.modules.steps.iter().map(Layer::read).collect::<Result<_, _>>().map_err(bad)?;
+        let layers = folder.modules.steps.iter().map(Layer::read).collect::<Result<_, _>>()?;
         let pools = folder.modules.pools.clone();
         Ok(Self { pools, layers, width: folder.width, dimension: folder.dimension })
     }
@@ -41,7 +41,7 @@ impl Head {
     ///
     /// # Errors
     /// The graph gave another number of numbers than the folder says, or vectors of tokens where no pooling is known.
-    pub fn vectors(&self, output: Output<'_>, batch: &Batch, vectors: &mut Vec<Vec<f32>>) -> Result<(), String> {
+    pub fn vectors(&self, output: Output<'_>, batch: &Batch, vectors: &mut Vec<Vec<f32>>) -> Result<(), HeadFault> {
         vectors.clear();
         let (all, parts, wanted) = match output {
             Output::Pooled(all) => (all, 1, self.dimension),
@@ -49,11 +49,10 @@ impl Head {
         };
         let (cells, each) = (batch.rows * parts, parts * wanted);
         if all.len() != cells * wanted {
-            let other = all.len() / cells.max(1);
-            return Err(format!("the graph gives vectors of {other} numbers, but config.json says {wanted}"));
+            return Err(HeadFault::Width { found: all.len() / cells.max(1), wanted });
         }
         if each == 0 {
-            return Err("a text of no tokens has no vector".to_owned());
+            return Err(HeadFault::NoTokens);
         }
         for (row, numbers) in all.chunks_exact(each).enumerate() {
             let own = || &numbers[..batch.lengths[row] * self.width];
@@ -67,10 +66,10 @@ impl Head {
     }
 
     /// The vector of one text, from those of its tokens.
-    fn vector(&self, tokens: &[f32], skip: usize) -> Result<Vec<f32>, String> {
-        let Some(pools) = &self.pools else { return Err("no pooling is known".to_owned()) };
+    fn vector(&self, tokens: &[f32], skip: usize) -> Result<Vec<f32>, HeadFault> {
+        let Some(pools) = &self.pools else { return Err(HeadFault::NoPooling) };
         if tokens.is_empty() {
-            return Err("a text of no tokens has no vector".to_owned());
+            return Err(HeadFault::NoTokens);
         }
         let skip = if pools.include_prompt { 0 } else { skip };
         let mut vector = Vec::with_capacity(self.width * pools.modes.len());
@@ -141,13 +140,17 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_an_error() {
         let mut vectors = Vec::new();
-        let why = head(Pooling::Cls).vectors(Output::Tokens(&[1.0; 7]), &batch(), &mut vectors).unwrap_err();
-        assert!(why.contains("vectors of 1 numbers, but config.json says 2"), "{why}");
+        let mut fault = |head: Head, numbers: &[f32], batch: &Batch| {
+            head.vectors(Output::Tokens(numbers), batch, &mut vectors).unwrap_err()
+        };
+        let why = fault(head(Pooling::Cls), &[1.0; 7], &batch());
+        assert_eq!(why, HeadFault::Width { found: 1, wanted: 2 });
+        assert!(why.to_string().contains("vectors of 1 numbers, but config.json says 2"), "{why}");
         let mut empty = Batch::default();
         empty.fill([&[][..]].into_iter(), 0);
-        assert!(head(Pooling::LastToken).vectors(Output::Tokens(&[]), &empty, &mut vectors).is_err());
+        assert_eq!(fault(head(Pooling::LastToken), &[], &empty), HeadFault::NoTokens);
         let none = Head { pools: None, ..head(Pooling::Cls) };
-        assert!(none.vectors(Output::Tokens(&[1.0; 8]), &batch(), &mut vectors).is_err());
+        assert_eq!(fault(none, &[1.0; 8], &batch()), HeadFault::NoPooling);
     }
 
     #[test]

@@ -5,7 +5,9 @@ use ort::memory::Allocator;
 use ort::session::SessionInputValue;
 use ort::value::{DynTensor, Outlet, Tensor, TensorElementType, TensorRef, ValueType};
 
+use super::fault::SessionFault;
 use crate::inference::batch::Batch;
+use crate::inference::graph_file::InputFault;
 
 /// What an input holds.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -39,12 +41,12 @@ impl Inputs {
     ///
     /// # Errors
     /// One that a text does not have, or of a type that is not known here.
-    pub(super) fn of(declared: &[Outlet], first_position: usize) -> Result<Self, String> {
-        let names = || declared.iter().map(Outlet::name).collect::<Vec<_>>().join(", ");
+    pub(super) fn of(declared: &[Outlet], first_position: usize) -> Result<Self, SessionFault> {
         // Without a mask a text's vector would depend on the padding, and so on what else is in its batch.
         for wanted in ["input_ids", "attention_mask"] {
             if !declared.iter().any(|input| input.name() == wanted) {
-                return Err(format!("it has no input {wanted}; its inputs are {}", names()));
+                let there = declared.iter().map(|input| input.name().to_owned()).collect();
+                return Err(InputFault::Missing { wanted, there }.into());
             }
         }
         let all = declared.iter().map(Input::of).collect::<Result<_, _>>()?;
@@ -90,10 +92,10 @@ impl Inputs {
 }
 
 impl Input {
-    fn of(declared: &Outlet) -> Result<Self, String> {
+    fn of(declared: &Outlet) -> Result<Self, SessionFault> {
         let name = declared.name();
         let ValueType::Tensor { ty, shape, .. } = declared.dtype() else {
-            return Err(format!("its input {name} is not a tensor"));
+            return Err(SessionFault::NotTensor { name: name.to_owned() });
         };
         let feed = match name {
             "input_ids" => Feed::Ids,
@@ -102,7 +104,7 @@ impl Input {
             "position_ids" => Feed::Positions,
             "use_cache_branch" => Feed::UsesPast,
             past if past.starts_with("past_key_values.") => Feed::Past(past_shape(past, shape)?),
-            other => return Err(format!("it wants an input {other}, which a text does not have")),
+            other => return Err(InputFault::Unknown { name: other.to_owned() }.into()),
         };
         let known = match feed {
             Feed::Past(_) => matches!(ty, TensorElementType::Float32 | TensorElementType::Float16),
@@ -117,7 +119,7 @@ impl Input {
             ),
         };
         if !known {
-            return Err(format!("its input {name} is of the type {ty}, which is not known here"));
+            return Err(SessionFault::InputType { name: name.to_owned(), found: *ty });
         }
         if !matches!(feed, Feed::Past(_) | Feed::UsesPast) {
             of_any_size(name, shape)?;
@@ -127,22 +129,19 @@ impl Input {
 }
 
 /// Texts and tokens: both differ from batch to batch.
-fn of_any_size(name: &str, shape: &[i64]) -> Result<(), String> {
+fn of_any_size(name: &str, shape: &[i64]) -> Result<(), SessionFault> {
     match shape {
         // Not every exporter declares a shape.
         [] | [-1, -1] => Ok(()),
-        other => Err(format!(
-            "its input {name} has the fixed shape {other:?} (-1: any size), and texts come in any number and length: export the \
-             graph with dynamic axes for batch and sequence"
-        )),
+        other => Err(SessionFault::FixedShape { name: name.to_owned(), shape: other.to_vec() }),
     }
 }
 
 /// Batch, heads, earlier tokens, numbers of a head: heads and numbers are the graph's own.
-fn past_shape(name: &str, shape: &[i64]) -> Result<Vec<i64>, String> {
+fn past_shape(name: &str, shape: &[i64]) -> Result<Vec<i64>, SessionFault> {
     match shape {
         [_, heads, _, numbers] if *heads > 0 && *numbers > 0 => Ok(vec![-1, *heads, 0, *numbers]),
-        other => Err(format!("its input {name} has the shape {other:?}; export the graph without a cache of keys")),
+        other => Err(SessionFault::PastShape { name: name.to_owned(), shape: other.to_vec() }),
     }
 }
 

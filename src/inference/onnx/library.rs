@@ -1,5 +1,6 @@
 //! Where ONNX Runtime's library is, and loading it.
 
+use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -25,19 +26,25 @@ impl fmt::Debug for Runtime {
 }
 
 /// Why there is none.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum LibraryFault {
     /// No file.
     #[error("ONNX Runtime's library is not there; looked for {}", .0.join(", "))]
     NotFound(Vec<String>),
     /// A file that cannot be loaded.
-    #[error("{file} cannot be loaded as ONNX Runtime: {why}")]
+    #[error("{} cannot be loaded as ONNX Runtime: {source}", file.display())]
     Unusable {
         /// Its path.
-        file: String,
+        file: PathBuf,
         /// What the loader said.
-        why: String,
+        source: Box<dyn Error + Send + Sync>,
     },
+}
+
+impl LibraryFault {
+    fn unusable(file: &Path, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Unusable { file: file.to_owned(), source: source.into() }
+    }
 }
 
 /// One for the process: a second load would be another copy.
@@ -55,13 +62,12 @@ impl Runtime {
             return Ok(runtime.clone());
         }
         let file = find(named)?;
-        let unusable = |why: String| LibraryFault::Unusable { file: file.display().to_string(), why };
         let environment = ort::init_from(&file)
-            .map_err(|why| unusable(why.to_string()))?
+            .map_err(|why| LibraryFault::unusable(&file, why))?
             .with_name("akidb-edge")
             .with_telemetry(false)
             .build()
-            .map_err(|why| unusable(why.to_string()))?;
+            .map_err(|why| LibraryFault::unusable(&file, why))?;
         environment.set_log_level(ort::logging::LogLevel::Error);
         let version = version(&file);
         let runtime = Self { environment, file, version };

@@ -1,5 +1,6 @@
 //! Graphs run by ONNX Runtime, whose library is loaded at run time.
 
+mod fault;
 pub mod gpu;
 mod inputs;
 pub mod library;
@@ -10,6 +11,7 @@ mod session;
 mod shared_weights;
 mod trial_load;
 
+pub use fault::SessionFault;
 pub use library::Runtime;
 pub use session::{Start, open};
 pub use trial_load::{TrialLoad, TrialProcess, VERB as TRIAL_VERB};
@@ -48,6 +50,16 @@ pub struct OnnxLoader {
     pub listener: Arc<dyn Listener>,
 }
 
+/// The weights of one model are larger than the memory of all.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("its weights have {bytes} bytes, and all models may have {most}: see --model-memory")]
+pub struct TooHeavy {
+    /// Bytes of the graph and its weights.
+    pub bytes: u64,
+    /// Bytes that all models may have.
+    pub most: u64,
+}
+
 impl Loader for OnnxLoader {
     fn load(&self, name: &str, source: &Source) -> Result<Engine, FolderFault> {
         let folder = ModelFolder::open(&source.folder, &self.choice_for(name))?;
@@ -76,23 +88,18 @@ impl OnnxLoader {
 
     /// Bytes of the graph and the files of its weights: plain files, and no larger than the memory of all models.
     fn fits(&self, folder: &ModelFolder) -> Result<u64, FolderFault> {
-        let bad = |file: &Path, why: String| FolderFault::Bad { file: file.display().to_string(), why };
         let size = |file: &Path| match std::fs::metadata(file) {
             Ok(about) if about.is_file() => Ok(about.len()),
-            Ok(_) => Err(bad(file, "it is not a plain file".to_owned())),
-            Err(why) => Err(bad(file, why.to_string())),
+            Ok(_) => Err(FolderFault::bad(file, "it is not a plain file")),
+            Err(why) => Err(FolderFault::bad(file, why)),
         };
         let mut all = size(&folder.graph)?;
-        for file in graph_file::read(&folder.graph).map_err(|why| bad(&folder.graph, why))?.external {
+        for file in graph_file::read(&folder.graph).map_err(|why| FolderFault::bad(&folder.graph, why))?.external {
             all = all.saturating_add(size(&file)?);
         }
         if all <= self.most {
             return Ok(all);
         }
-        let most = self.most;
-        Err(bad(
-            &folder.graph,
-            format!("its weights have {all} bytes, and all models may have {most}: see --model-memory"),
-        ))
+        Err(FolderFault::bad(&folder.graph, TooHeavy { bytes: all, most: self.most }))
     }
 }

@@ -3,7 +3,8 @@
 use half::{bf16, f16};
 use ort::value::{DynValue, Outlet, TensorElementType, ValueType};
 
-use crate::inference::backend::Output;
+use super::fault::SessionFault;
+use crate::inference::backend::{Output, RunFault};
 use crate::inference::folder::{OF_TEXTS, Unpooled};
 
 /// Names of outputs with a vector for each token.
@@ -23,7 +24,7 @@ impl Chosen {
     ///
     /// # Errors
     /// There is none of the wanted kind.
-    pub(super) fn of(declared: &[Outlet], tokens: Result<(), Unpooled>) -> Result<Self, String> {
+    pub(super) fn of(declared: &[Outlet], tokens: Result<(), Unpooled>) -> Result<Self, SessionFault> {
         let named = |names: &[&'static str]| {
             names.iter().copied().find(|name| declared.iter().any(|output| output.name() == *name))
         };
@@ -42,13 +43,10 @@ impl Chosen {
         match (tokens, numbered.next()) {
             (Ok(()), Some(output)) => chosen(output.name(), false),
             (Ok(()), None) => {
-                let names: Vec<_> = declared.iter().map(Outlet::name).collect();
-                Err(format!(
-                    "it has no output last_hidden_state or sentence_embedding; its outputs are {}",
-                    names.join(", ")
-                ))
+                let there = declared.iter().map(|output| output.name().to_owned()).collect();
+                Err(SessionFault::NoVectors { there })
             }
-            (Err(why), _) => Err(why.to_string()),
+            (Err(why), _) => Err(why.into()),
         }
     }
 
@@ -56,24 +54,26 @@ impl Chosen {
     ///
     /// # Errors
     /// It is not of floats, or has another rank than it should.
-    pub(super) fn read(&self, value: &DynValue, read: &mut dyn FnMut(Output<'_>)) -> Result<(), String> {
-        let text = |why: ort::Error| why.to_string();
+    pub(super) fn read(&self, value: &DynValue, read: &mut dyn FnMut(Output<'_>)) -> Result<(), RunFault> {
         let mut hand = |flat: &[f32]| read(if self.pooled { Output::Pooled(flat) } else { Output::Tokens(flat) });
         match value.dtype().tensor_type() {
-            Some(TensorElementType::Float32) => hand(value.try_extract_tensor::<f32>().map_err(text)?.1),
+            Some(TensorElementType::Float32) => hand(value.try_extract_tensor::<f32>().map_err(RunFault::runtime)?.1),
             Some(TensorElementType::Float16) => {
-                let (_, flat) = value.try_extract_tensor::<f16>().map_err(text)?;
+                let (_, flat) = value.try_extract_tensor::<f16>().map_err(RunFault::runtime)?;
                 hand(&flat.iter().map(|value| value.to_f32()).collect::<Vec<_>>());
             }
             Some(TensorElementType::Bfloat16) => {
-                let (_, flat) = value.try_extract_tensor::<bf16>().map_err(text)?;
+                let (_, flat) = value.try_extract_tensor::<bf16>().map_err(RunFault::runtime)?;
                 hand(&flat.iter().map(|value| value.to_f32()).collect::<Vec<_>>());
             }
             Some(TensorElementType::Float64) => {
-                let (_, flat) = value.try_extract_tensor::<f64>().map_err(text)?;
+                let (_, flat) = value.try_extract_tensor::<f64>().map_err(RunFault::runtime)?;
                 hand(&flat.iter().map(|value| *value as f32).collect::<Vec<_>>());
             }
-            other => return Err(format!("its output {} is of the type {other:?}; floats are wanted", self.name)),
+            _ => {
+                let (name, found) = (self.name.clone(), value.dtype().to_string());
+                return Err(RunFault::OutputType { name, found });
+            }
         }
         Ok(())
     }

@@ -133,16 +133,24 @@ impl fmt::Display for Device {
     }
 }
 
-impl FromStr for Device {
-    type Err = String;
+/// A word that names none of them.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{found:?} is not an execution provider; there are cpu, cuda, tensorrt and openvino")]
+pub struct UnknownDevice {
+    /// The word.
+    pub found: String,
+}
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for Device {
+    type Err = UnknownDevice;
+
+    fn from_str(text: &str) -> Result<Self, UnknownDevice> {
         match text {
             "cpu" => Ok(Self::Cpu),
             "cuda" => Ok(Self::Cuda),
             "tensorrt" => Ok(Self::TensorRt),
             "openvino" => Ok(Self::OpenVino),
-            _ => Err(format!("{text} is no execution provider; there are cpu, cuda, tensorrt and openvino")),
+            _ => Err(UnknownDevice { found: text.to_owned() }),
         }
     }
 }

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use ort::session::{NoSelectedOutputs, RunOptions};
 
+use crate::inference::backend::RunFault;
+
 /// How often running graphs are looked at, as a share of their limit.
 const LOOKS: u32 = 8;
 /// The longest pause between two looks.
@@ -73,9 +75,9 @@ impl Running<'_> {
     }
 
     /// Why the run was stopped, when it was stopped for its time.
-    pub(super) fn stopped(&self) -> Option<String> {
-        let Watched { limit, .. } = &*self.0.0;
-        self.0.0.is_late().then(|| format!("a run of the graph took more than {limit:?} and was stopped"))
+    pub(super) fn stopped(&self) -> Option<RunFault> {
+        let watched = &*self.0.0;
+        watched.is_late().then_some(RunFault::TooSlow { limit: watched.limit })
     }
 }
 

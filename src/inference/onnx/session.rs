@@ -6,6 +6,7 @@ use std::time::Duration;
 use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 
+use super::fault::SessionFault;
 use super::gpu::Gpu;
 use super::inputs::Inputs;
 use super::library::Runtime;
@@ -13,7 +14,7 @@ use super::outputs::Chosen;
 use super::provider::Device;
 use super::run_limit::RunLimit;
 use super::shared_weights::SharedWeights;
-use crate::inference::backend::{Backend, Output, Sessions};
+use crate::inference::backend::{Backend, Output, RunFault, Sessions};
 use crate::inference::batch::Batch;
 use crate::inference::folder::{Arithmetic, FolderFault, ModelFolder};
 use crate::inference::graph_file::{self, GraphFile};
@@ -50,7 +51,7 @@ impl Start {
 /// # Errors
 /// A graph that is damaged, wants what no text has, or gives what is no vector; a device that cannot be had.
 pub fn open(runtime: &Runtime, folder: &ModelFolder, start: &Start) -> Result<Sessions, FolderFault> {
-    let bad = |why: String| FolderFault::Bad { file: folder.graph.display().to_string(), why };
+    let bad = |why: SessionFault| FolderFault::bad(&folder.graph, why);
     if start.device == Device::Cpu {
         return on(runtime, folder, start).map_err(bad);
     }
@@ -62,14 +63,11 @@ pub fn open(runtime: &Runtime, folder: &ModelFolder, start: &Start) -> Result<Se
             sessions.runs_on = format!("cpu ({} was asked for: {why})", start.device);
             Ok(sessions)
         }
-        Err(why) => Err(bad(format!(
-            "{} was asked for and cannot be had: {why}; mend that, or allow the processor with --fallback cpu",
-            start.device
-        ))),
+        Err(why) => Err(bad(SessionFault::Unavailable { device: start.device, source: Box::new(why) })),
     }
 }
 
-fn on(runtime: &Runtime, folder: &ModelFolder, start: &Start) -> Result<Sessions, String> {
+fn on(runtime: &Runtime, folder: &ModelFolder, start: &Start) -> Result<Sessions, SessionFault> {
     let read = graph_file::read(&folder.graph)?;
     let own = own_files(folder, &read)?;
     let copied = own.as_ref().map(|(_, folder)| folder);
@@ -79,29 +77,28 @@ fn on(runtime: &Runtime, folder: &ModelFolder, start: &Start) -> Result<Sessions
 
 /// A copy of the graph and its files where constants of nodes lie in files: those are mapped by ONNX Runtime and cannot be given
 /// to it. The copy is taken away when the sessions are made; what is mapped stays.
-fn own_files(folder: &ModelFolder, read: &GraphFile) -> Result<Option<(tempfile::TempDir, ModelFolder)>, String> {
+fn own_files(folder: &ModelFolder, read: &GraphFile) -> Result<Option<(tempfile::TempDir, ModelFolder)>, SessionFault> {
     if !read.constants {
         return Ok(None);
     }
-    let text = |why: std::io::Error| format!("its files cannot be copied: {why}");
-    let copy = tempfile::tempdir().map_err(text)?;
+    let copy = tempfile::tempdir().map_err(SessionFault::Copy)?;
     let beside = folder.graph.parent().unwrap_or(std::path::Path::new("."));
     for file in read.external.iter().chain([&folder.graph]) {
         let to = copy.path().join(file.strip_prefix(beside).unwrap_or(file));
         if let Some(parent) = to.parent() {
-            std::fs::create_dir_all(parent).map_err(text)?;
+            std::fs::create_dir_all(parent).map_err(SessionFault::Copy)?;
         }
-        std::fs::copy(file, to).map_err(text)?;
+        std::fs::copy(file, to).map_err(SessionFault::Copy)?;
     }
     let name = folder.graph.file_name().unwrap_or_default();
     let own = ModelFolder { graph: copy.path().join(name), ..folder.clone() };
     Ok(Some((copy, own)))
 }
 
-fn with_files(runtime: &Runtime, folder: &ModelFolder, start: &Start, rows: usize) -> Result<Sessions, String> {
+fn with_files(runtime: &Runtime, folder: &ModelFolder, start: &Start, rows: usize) -> Result<Sessions, SessionFault> {
     // A device has weights of its own.
     let shared = (start.device == Device::Cpu).then(|| SharedWeights::read(&folder.graph));
-    let make = |threads: usize| -> Result<Box<dyn Backend>, String> {
+    let make = |threads: usize| -> Result<Box<dyn Backend>, SessionFault> {
         Ok(Box::new(GraphSession::open(runtime, folder, start, threads, shared.as_ref())?))
     };
     let alone = start.device == Device::Cpu && start.threads > 1;
@@ -109,9 +106,9 @@ fn with_files(runtime: &Runtime, folder: &ModelFolder, start: &Start, rows: usiz
     let (each, alone) = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..start.workers.max(1)).map(|_| scope.spawn(|| make(threads))).collect();
         let alone = alone.then(|| make(start.threads)).transpose();
-        let ended = || Err("its thread ended".to_owned());
+        let ended = || Err(SessionFault::Thread);
         let joined = workers.into_iter().map(|thread| thread.join().unwrap_or_else(|_| ended()));
-        (joined.collect::<Result<Vec<_>, String>>(), alone)
+        (joined.collect::<Result<Vec<_>, SessionFault>>(), alone)
     });
     let arithmetic = start.device.arithmetic(folder.variant);
     Ok(Sessions { each: each?, alone: alone?, rows, arithmetic, runs_on: runs_on(start.device) })
@@ -136,18 +133,13 @@ impl GraphSession {
         start: &Start,
         threads: usize,
         shared: Option<&SharedWeights>,
-    ) -> Result<Self, String> {
-        let session = session(runtime, folder, start, threads, shared).map_err(|why| readable(&why.to_string()))?;
+    ) -> Result<Self, SessionFault> {
+        let session = session(runtime, folder, start, threads, shared)?;
         let inputs = Inputs::of(session.inputs(), folder.first_position)?;
         let output = Chosen::of(session.outputs(), folder.pools())?;
-        let limit = RunLimit::new(start.run_time).map_err(|why| why.to_string())?;
+        let limit = RunLimit::new(start.run_time)?;
         Ok(Self { session, inputs, output, limit })
     }
-}
-
-/// What ONNX Runtime says, without its source lines.
-fn readable(text: &str) -> String {
-    text.lines().next().unwrap_or(text).chars().take(400).collect()
 }
 
 fn session(
@@ -184,18 +176,18 @@ fn session(
 fn inputs(runtime: &Runtime, folder: &ModelFolder) -> ort::Result<Vec<String>> {
     let builder = Session::builder(runtime.environment())?.with_optimization_level(GraphOptimizationLevel::Disable)?;
     let session = builder.with_intra_threads(1)?.commit_from_file(&folder.graph)?;
-    let declared = Inputs::of(session.inputs(), 0).map_err(ort::Error::new)?;
+    let declared = Inputs::of(session.inputs(), 0).map_err(ort::Error::wrap)?;
     Ok(declared.of_tokens())
 }
 
 impl Backend for GraphSession {
-    fn run(&mut self, batch: &Batch, read: &mut dyn FnMut(Output<'_>)) -> Result<(), String> {
-        let text = |why: ort::Error| readable(&why.to_string());
-        let values = self.inputs.values(batch).map_err(text)?;
+    fn run(&mut self, batch: &Batch, read: &mut dyn FnMut(Output<'_>)) -> Result<(), RunFault> {
+        let values = self.inputs.values(batch).map_err(RunFault::runtime)?;
         let running = self.limit.begin();
         let outputs = self.session.run_with_options(values, running.options());
-        let outputs = outputs.map_err(|why| running.stopped().unwrap_or_else(|| text(why)))?;
-        let value = outputs.get(&self.output.name).ok_or_else(|| format!("no output {}", self.output.name))?;
+        let outputs = outputs.map_err(|why| running.stopped().unwrap_or_else(|| RunFault::runtime(why)))?;
+        let name = &self.output.name;
+        let value = outputs.get(name).ok_or_else(|| RunFault::NoOutput { name: name.clone() })?;
         self.output.read(value, read)
     }
 }

@@ -3,7 +3,7 @@
 
 mod bounds;
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::provider::Device;
 use super::{Runtime, Start, open};
 use crate::inference::engine::{Engine, Settings};
 use crate::inference::event::Silence;
-use crate::inference::folder::{Choice, FolderFault, ModelFolder, Pooling, Variant};
+use crate::inference::folder::{Choice, FolderFault, ModelFolder, Pooling, Variant, Why};
 use crate::inference::queue::Bounds;
 
 /// The hidden verb of this program that reads a [`TrialLoad`] from its standard input.
@@ -52,9 +52,8 @@ impl TrialLoad {
     /// # Errors
     /// What is wrong with its files.
     pub fn run(self) -> Result<(), FolderFault> {
-        let bad = |why: String| FolderFault::Bad { file: self.folder.display().to_string(), why };
-        bounds::apply(self.weights).map_err(|why| bad(format!("its trial cannot be bounded: {why}")))?;
-        let runtime = Runtime::load(Some(&self.runtime)).map_err(|why| bad(why.to_string()))?;
+        bounds::apply(self.weights).map_err(|why| self.bad(TrialFault::Unbounded(why)))?;
+        let runtime = Runtime::load(Some(&self.runtime)).map_err(|why| self.bad(why))?;
         let choice = Choice { variant: self.variant, graph: self.graph.clone(), pooling: self.pooling };
         let folder = ModelFolder::open(&self.folder, &choice)?;
         let start =
@@ -65,6 +64,36 @@ impl TrialLoad {
             Settings { bounds: Bounds { wait: TIME, tokens: 1 << 20 }, batch_tokens: Some(512), candidates: &[512] };
         Engine::start("trial", folder, String::new(), sessions, &settings, Arc::new(Silence)).map(drop)
     }
+
+    fn bad(&self, why: impl Into<Why>) -> FolderFault {
+        FolderFault::bad(&self.folder, why)
+    }
+}
+
+/// Why a trial did not end well, where the files of the model do not say it.
+#[derive(Debug, thiserror::Error)]
+pub enum TrialFault {
+    /// The process cannot bound its own memory.
+    #[error("its trial cannot be bounded: {0}")]
+    Unbounded(#[source] io::Error),
+    /// There is no process.
+    #[error("its trial cannot be started: {0}")]
+    Unstarted(#[source] io::Error),
+    /// The system does not say how the process ended.
+    #[error("the end of its trial is not known: {0}")]
+    Lost(#[source] io::Error),
+    /// The process took longer than a trial may, and was ended.
+    #[error("loading it on trial takes more than {limit:?}; serve another graph of it")]
+    TooSlow {
+        /// The longest that a trial may take.
+        limit: Duration,
+    },
+    /// The process ended without saying what is wrong.
+    #[error("a process that loaded it on trial ended with {status}: the graph is damaged or needs too much memory")]
+    Ended {
+        /// How it ended.
+        status: ExitStatus,
+    },
 }
 
 /// Where a trial runs.
@@ -90,21 +119,20 @@ impl TrialProcess {
     /// # Errors
     /// What is wrong with the model's files, or how the process ended.
     pub fn load(&self, trial: &TrialLoad) -> Result<(), FolderFault> {
-        let bad = |why: String| FolderFault::Bad { file: trial.folder.display().to_string(), why };
-        let mut child = self.start(trial).map_err(|why| bad(format!("its trial cannot be started: {why}")))?;
+        let mut child = self.start(trial).map_err(|why| trial.bad(TrialFault::Unstarted(why)))?;
         let answer = self.answer(&mut child);
         if answer.is_none() {
             let _ = child.kill();
         }
-        let status = child.wait().map_err(|why| bad(format!("the end of its trial is not known: {why}")))?;
+        let status = child.wait().map_err(|why| trial.bad(TrialFault::Lost(why)))?;
         match answer {
-            None => Err(bad(format!("loading it on trial takes more than {:?}; serve another graph of it", self.time))),
+            None => Err(trial.bad(TrialFault::TooSlow { limit: self.time })),
             Some(_) if status.success() => Ok(()),
-            Some(text) => Err(serde_json::from_str(&text).unwrap_or_else(|_| bad(ended(status)))),
+            Some(text) => Err(serde_json::from_str(&text).unwrap_or_else(|_| trial.bad(TrialFault::Ended { status }))),
         }
     }
 
-    fn start(&self, trial: &TrialLoad) -> std::io::Result<Child> {
+    fn start(&self, trial: &TrialLoad) -> io::Result<Child> {
         let mut command = Command::new(&self.program);
         // Nothing that the server was given in its environment: it may be a secret.
         command.arg(VERB).env_clear().envs(std::env::vars_os().filter(|(key, _)| key == "LD_LIBRARY_PATH"));
@@ -130,8 +158,4 @@ impl TrialProcess {
             Err(RecvTimeoutError::Disconnected) => Some(String::new()),
         }
     }
-}
-
-fn ended(status: ExitStatus) -> String {
-    format!("a process that loaded it on trial ended with {status}: the graph is damaged or needs too much memory")
 }

@@ -28,6 +28,16 @@ pub struct Source {
     pub dimension: Option<usize>,
 }
 
+/// A model makes vectors of another length than whoever lists it says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("its vectors have {found} numbers, but the list of models says {said}")]
+pub struct OtherDimension {
+    /// Numbers of its vectors.
+    pub found: usize,
+    /// Numbers that the list says.
+    pub said: usize,
+}
+
 /// Makes an engine of a folder; blocks.
 pub trait Loader: Send + Sync {
     /// Loads the model `name`.
@@ -228,16 +238,12 @@ impl Registry {
         }));
         let broken = |_| {
             let why = "loading it panics, so one of its files is damaged or not what it should be; the log says where";
-            Err(FolderFault::Bad { file: source.folder.display().to_string(), why: why.to_owned() })
+            Err(FolderFault::bad(&source.folder, why))
         };
         let loaded = ended.unwrap_or_else(broken).and_then(|engine| match source.dimension {
-            Some(said) if said != engine.folder.dimension => Err(FolderFault::Bad {
-                file: source.folder.display().to_string(),
-                why: format!(
-                    "its vectors have {} numbers, but the list of models says {said}",
-                    engine.folder.dimension
-                ),
-            }),
+            Some(said) if said != engine.folder.dimension => {
+                Err(FolderFault::bad(&source.folder, OtherDimension { found: engine.folder.dimension, said }))
+            }
             _ => Ok(Arc::new(engine)),
         });
         let bytes = loaded.as_ref().map_or(0, |engine| watch.taken(&engine.folder.graph));

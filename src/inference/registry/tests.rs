@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::{Limits, Loader, Registry, Source, Status};
-use crate::inference::backend::{Backend, Output, Sessions};
+use crate::inference::backend::{Backend, Output, RunFault, Sessions};
 use crate::inference::batch::Batch;
 use crate::inference::engine::{Engine, Settings, Wish};
 use crate::inference::event::Silence;
@@ -20,7 +20,7 @@ use crate::inference::queue::Bounds;
 struct Stamp(f32);
 
 impl Backend for Stamp {
-    fn run(&mut self, batch: &Batch, read: &mut dyn FnMut(Output<'_>)) -> Result<(), String> {
+    fn run(&mut self, batch: &Batch, read: &mut dyn FnMut(Output<'_>)) -> Result<(), RunFault> {
         let rows: Vec<f32> = (0..batch.rows).flat_map(|_| [100.0, self.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]).collect();
         read(Output::Pooled(&rows));
         Ok(())
@@ -59,7 +59,7 @@ impl Loader for Stand {
         }
         assert!(version != "panic", "as asked");
         if version == "bad" || self.broken.load(Ordering::Relaxed) {
-            return Err(FolderFault::Bad { file: "graph".to_owned(), why: "as asked".to_owned() });
+            return Err(FolderFault::bad(Path::new("graph"), "as asked"));
         }
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/embedding/tiny");
         let folder = ModelFolder::open(&root, &Variant::Fp32.into())?;

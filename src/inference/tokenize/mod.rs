@@ -1,5 +1,6 @@
 //! Text to token ids, with the model's own tokenizer.
 
+mod fault;
 mod spelling;
 
 use std::collections::HashMap;
@@ -9,6 +10,7 @@ use std::sync::{Arc, OnceLock};
 use tokenizers::{PostProcessor, Tokenizer, TruncationDirection, TruncationParams};
 
 use super::folder::{ModelFolder, bounds};
+pub use fault::TokenizerFault;
 
 /// Bytes of a text that are looked at first, for each token that the model reads: most texts have fewer bytes to a token.
 const BYTES: usize = 16;
@@ -59,20 +61,20 @@ impl TextTokenizer {
     ///
     /// # Errors
     /// What is wrong with the file.
-    pub fn read(folder: &ModelFolder) -> Result<Self, String> {
+    pub fn read(folder: &ModelFolder) -> Result<Self, TokenizerFault> {
         let file = &folder.tokenizer;
-        let about = std::fs::metadata(file).map_err(|bad| format!("{}: {bad}", file.display()))?;
+        let about = std::fs::metadata(file)?;
         if !about.is_file() || about.len() > bounds::TOKENIZER {
-            return Err(format!("{} is not a regular file of at most {} bytes", file.display(), bounds::TOKENIZER));
+            return Err(TokenizerFault::Size { most: bounds::TOKENIZER });
         }
         // The library panics on some files.
         let read = catch_unwind(|| Tokenizer::from_file(file));
-        let read = read.map_err(|_| format!("{} is damaged: the tokenizers library panics on it", file.display()))?;
-        let mut tokenizer = read.map_err(|bad| format!("{} is not a tokenizer: {bad}", file.display()))?;
+        let read = read.map_err(|_| TokenizerFault::Panics)?;
+        let mut tokenizer = read.map_err(|source| TokenizerFault::Format { source })?;
         spelling::apply(&folder.spelling, &mut tokenizer)?;
         let side = folder.spelling.side.unwrap_or_else(|| side(&tokenizer));
         tokenizer.with_padding(None);
-        once(&tokenizer).map_err(|why| format!("{}: {why}", file.display()))?;
+        once(&tokenizer)?;
         cut(&mut tokenizer, folder.longest, TruncationDirection::Right)?;
         let pad = folder.pad.unwrap_or_else(|| pad(&tokenizer));
         let mut read = Self {
@@ -112,7 +114,7 @@ impl TextTokenizer {
     }
 
     /// The same tokenizer, which cuts the beginning.
-    fn left_cut(&self) -> Result<&Tokenizer, String> {
+    fn left_cut(&self) -> Result<&Tokenizer, TokenizerFault> {
         if let Some(made) = self.from_end.get() {
             return Ok(made);
         }
@@ -135,7 +137,7 @@ impl TextTokenizer {
     ///
     /// # Errors
     /// What the tokenizer said.
-    pub fn encode(&self, prompt: &str, text: &str, side: Side) -> Result<Tokens, String> {
+    pub fn encode(&self, prompt: &str, text: &str, side: Side) -> Result<Tokens, TokenizerFault> {
         if prompt.is_empty() {
             return self.cut_early(text, side);
         }
@@ -144,7 +146,7 @@ impl TextTokenizer {
     }
 
     /// The ids of a text of which no more is looked at than is needed: a tokenizer takes some fifty bytes for each of a text.
-    fn cut_early(&self, text: &str, side: Side) -> Result<Tokens, String> {
+    fn cut_early(&self, text: &str, side: Side) -> Result<Tokens, TokenizerFault> {
         let mut bytes = self.longest.saturating_mul(BYTES);
         while text.len() / 4 > bytes {
             let tokens = self.whole(part(text, bytes, side), side)?;
@@ -158,9 +160,9 @@ impl TextTokenizer {
         self.whole(text, side)
     }
 
-    fn whole(&self, text: &str, side: Side) -> Result<Tokens, String> {
+    fn whole(&self, text: &str, side: Side) -> Result<Tokens, TokenizerFault> {
         let tokenizer = if side == Side::End { &self.tokenizer } else { self.left_cut()? };
-        let encoding = tokenizer.encode_fast(text, true).map_err(|bad| bad.to_string())?;
+        let encoding = tokenizer.encode_fast(text, true).map_err(TokenizerFault::library)?;
         let ids: Box<[u32]> = encoding.get_ids().into();
         let cut = !encoding.get_overflowing().is_empty() || (ids.len() >= self.longest && self.goes_on(text)?);
         Ok(Tokens { ids, prompt: 0, cut })
@@ -168,17 +170,17 @@ impl TextTokenizer {
 
     /// Whether a text that fills the model has more tokens. A tokenizer without special tokens stops when it has enough, and does
     /// not tell.
-    fn goes_on(&self, text: &str) -> Result<bool, String> {
+    fn goes_on(&self, text: &str) -> Result<bool, TokenizerFault> {
         let special = self.tokenizer.get_post_processor().map_or(0, |post| post.added_tokens(false));
         if special > 0 {
             return Ok(false);
         }
-        let encoding = self.uncut().encode_fast(text, true).map_err(|bad| bad.to_string())?;
+        let encoding = self.uncut().encode_fast(text, true).map_err(TokenizerFault::library)?;
         Ok(encoding.get_ids().len() > self.longest)
     }
 
     /// Tokens of a prompt as sentence-transformers counts them: without the special token at its end.
-    fn prompt(&self, prompt: &str) -> Result<usize, String> {
+    fn prompt(&self, prompt: &str) -> Result<usize, TokenizerFault> {
         let ids = self.whole(prompt, Side::End)?.ids;
         let special = self.tokenizer.get_added_tokens_decoder();
         let ends = ids.last().is_some_and(|last| special.get(last).is_some_and(|token| token.special));
@@ -194,24 +196,24 @@ fn side(tokenizer: &Tokenizer) -> Side {
     }
 }
 
-fn cut(tokenizer: &mut Tokenizer, longest: usize, direction: TruncationDirection) -> Result<(), String> {
+fn cut(tokenizer: &mut Tokenizer, longest: usize, direction: TruncationDirection) -> Result<(), TokenizerFault> {
     // The library subtracts one from the other without a look: below zero a text would never be cut.
     let added = tokenizer.get_post_processor().map_or(0, |processor| processor.added_tokens(false));
     if added >= longest {
-        return Err(format!("it adds {added} special tokens to each text, and the model reads {longest} tokens"));
+        return Err(TokenizerFault::Special { added, longest });
     }
     let params = TruncationParams { max_length: longest, direction, ..TruncationParams::default() };
-    tokenizer.with_truncation(Some(params)).map_err(|bad| format!("a length of {longest} tokens: {bad}"))?;
+    tokenizer.with_truncation(Some(params)).map_err(|source| TokenizerFault::Length { longest, source })?;
     Ok(())
 }
 
 /// Refuses a template that repeats the text. What is cut off is kept for each repetition, combined with that of all others: memory
 /// grows as a power of their number.
-fn once(tokenizer: &Tokenizer) -> Result<(), String> {
-    let said = serde_json::to_value(tokenizer.get_post_processor()).map_err(|why| why.to_string())?;
+fn once(tokenizer: &Tokenizer) -> Result<(), TokenizerFault> {
+    let said = serde_json::to_value(tokenizer.get_post_processor()).map_err(TokenizerFault::Template)?;
     match repeats(&said) {
         0 | 1 => Ok(()),
-        times => Err(format!("its post_processor puts a text {times} times into `single`; a text is wanted once")),
+        times => Err(TokenizerFault::Repeats { times }),
     }
 }
 
@@ -265,7 +267,7 @@ mod tests {
     }
 
     /// What the tiny model's tokenizer says with another post-processor, for a model that reads eight tokens.
-    fn refused(processor: &serde_json::Value) -> String {
+    fn refused(processor: &serde_json::Value) -> TokenizerFault {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/embedding/tiny");
         let folder = ModelFolder::open(&root, &Default::default()).unwrap();
         let mut whole: serde_json::Value = serde_json::from_slice(&std::fs::read(&folder.tokenizer).unwrap()).unwrap();
@@ -285,7 +287,7 @@ mod tests {
         let within = json!({"type": "Sequence", "processors": [template]});
         for processor in [template, within] {
             let why = refused(&processor);
-            assert!(why.contains("30 times"), "{why}");
+            assert!(matches!(why, TokenizerFault::Repeats { times: 30 }), "{why}");
         }
     }
 
@@ -296,7 +298,7 @@ mod tests {
         let template =
             json!({"type": "TemplateProcessing", "single": vec![special; 9], "pair": [], "special_tokens": tokens});
         let why = refused(&template);
-        assert!(why.contains("9 special tokens"), "{why}");
+        assert!(matches!(why, TokenizerFault::Special { added: 9, longest: 8 }), "{why}");
     }
 
     #[test]

@@ -4,16 +4,17 @@ use tokenizers::Tokenizer;
 use tokenizers::normalizers::{NormalizerWrapper, Sequence, utils::Lowercase};
 use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 
+use super::fault::TokenizerFault;
 use crate::inference::folder::Spelling;
 
 /// Changes a tokenizer as Transformers does when it reads `tokenizer_config.json`, and as sentence-transformers does after that.
-pub(super) fn apply(spelling: &Spelling, tokenizer: &mut Tokenizer) -> Result<(), String> {
+pub(super) fn apply(spelling: &Spelling, tokenizer: &mut Tokenizer) -> Result<(), TokenizerFault> {
     if let Some(NormalizerWrapper::BertNormalizer(bert)) = tokenizer.get_normalizer() {
         let mut bert = *bert;
         bert.lowercase = spelling.lowercase.unwrap_or(bert.lowercase);
         bert.handle_chinese_chars = spelling.chinese.unwrap_or(bert.handle_chinese_chars);
         bert.strip_accents = spelling.strip_accents.or(bert.strip_accents);
-        tokenizer.with_normalizer(Some(bert)).map_err(|bad| bad.to_string())?;
+        tokenizer.with_normalizer(Some(bert)).map_err(TokenizerFault::library)?;
     }
     if let (Some(PreTokenizerWrapper::ByteLevel(bytes)), Some(space)) =
         (tokenizer.get_pre_tokenizer(), spelling.prefix_space)
@@ -26,7 +27,7 @@ pub(super) fn apply(spelling: &Spelling, tokenizer: &mut Tokenizer) -> Result<()
 }
 
 /// Makes texts lower case first, unless the tokenizer does so already (`do_lower_case` of sentence-transformers).
-fn lower_case(tokenizer: &mut Tokenizer) -> Result<(), String> {
+fn lower_case(tokenizer: &mut Tokenizer) -> Result<(), TokenizerFault> {
     let known = tokenizer.get_normalizer().cloned();
     if known.as_ref().is_some_and(lowers) {
         return Ok(());
@@ -36,7 +37,7 @@ fn lower_case(tokenizer: &mut Tokenizer) -> Result<(), String> {
         Some(NormalizerWrapper::Sequence(sequence)) => all.extend(sequence),
         other => all.extend(other),
     }
-    tokenizer.with_normalizer(Some(Sequence::new(all))).map_err(|bad| bad.to_string())?;
+    tokenizer.with_normalizer(Some(Sequence::new(all))).map_err(TokenizerFault::library)?;
     Ok(())
 }
 

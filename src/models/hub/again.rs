@@ -1,5 +1,7 @@
 //! What is worth asking again, and when.
 
+use std::error::Error;
+use std::io;
 use std::time::Duration;
 
 use reqwest::Response;
@@ -61,7 +63,7 @@ impl From<reqwest::Error> for Trouble {
         if bad.is_redirect() || bad.is_builder() {
             return Self::Final(ModelsFault::Answer { what: "a file".to_owned(), why });
         }
-        if why.contains("certificate") {
+        if is_untrusted(&bad) {
             return Self::Final(ModelsFault::Refused {
                 problem: format!("the hub's certificate is not accepted: {why}"),
                 next_step: "when a proxy of your network stands between, name its certificate authority (PEM) with AWS_CA_BUNDLE or SSL_CERT_FILE"
@@ -72,13 +74,30 @@ impl From<reqwest::Error> for Trouble {
     }
 }
 
+/// Whether a connection broke since the other end's certificate is not accepted.
+fn is_untrusted(bad: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(bad);
+    while let Some(cause) = next {
+        if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+            return matches!(tls, rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented);
+        }
+        // What an error of the system wraps is not among its causes.
+        let wrapped = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = match wrapped {
+            Some(wrapped) => Some(wrapped as &(dyn Error + 'static)),
+            None => cause.source(),
+        };
+    }
+    false
+}
+
 /// What a broken connection says, without the address: it may be signed.
 pub(super) fn words(bad: &reqwest::Error) -> String {
     if bad.is_timeout() {
         return "nothing came for 30 s".to_owned();
     }
     let mut last = None;
-    let mut next = std::error::Error::source(bad);
+    let mut next = bad.source();
     while let Some(cause) = next {
         last = Some(cause);
         next = cause.source();
@@ -138,5 +157,25 @@ impl<'t> Tries<'t> {
         (self.listener)(&Event::Retrying { file: self.what, attempt, after, why: &why });
         tokio::time::sleep(after).await;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::CertificateError::UnknownIssuer;
+    use rustls::Error as Tls;
+
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the connection broke")]
+    struct Broke(#[source] io::Error);
+
+    #[test]
+    fn a_certificate_is_told_from_other_reasons_of_a_connection_that_broke() {
+        let broke = |tls: Tls| Broke(io::Error::other(io::Error::new(io::ErrorKind::InvalidData, tls)));
+        assert!(is_untrusted(&broke(Tls::InvalidCertificate(UnknownIssuer))));
+        assert!(!is_untrusted(&broke(Tls::General("a word about a certificate".to_owned()))));
+        assert!(!is_untrusted(&Broke(io::Error::other("certificate"))));
     }
 }

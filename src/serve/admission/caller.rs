@@ -4,10 +4,15 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use http::StatusCode;
+use tokio::sync::watch;
+
 use super::Gate;
 use super::keys::Key;
+use super::near::Near;
 use super::slots::Slot;
 use crate::serve::problem::Problem;
+use crate::serve::refused::Notice;
 
 /// Who asks, as an extension of a request.
 #[derive(Clone)]
@@ -15,6 +20,8 @@ pub struct Caller {
     gate: Arc<Gate>,
     key: Option<Arc<Key>>,
     peer: IpAddr,
+    notice: Option<Arc<Notice>>,
+    authorities: Option<watch::Receiver<u64>>,
 }
 
 impl fmt::Debug for Caller {
@@ -26,7 +33,21 @@ impl fmt::Debug for Caller {
 impl Caller {
     /// The caller that this gate let in with this key, at the other end.
     pub fn new(gate: Arc<Gate>, key: Option<Arc<Key>>, peer: IpAddr) -> Self {
-        Self { gate, key, peer }
+        Self { gate, key, peer, notice: None, authorities: None }
+    }
+
+    /// The same over this connection: its certificate counts as long as the authorities of clients stay.
+    #[must_use]
+    pub fn over(mut self, near: &Near) -> Self {
+        self.authorities.clone_from(&near.authorities);
+        self
+    }
+
+    /// The same, which writes a line about each message that is refused.
+    #[must_use]
+    pub fn telling(mut self, notice: Notice) -> Self {
+        self.notice = Some(Arc::new(notice));
+        self
     }
 
     /// The gate that let it in.
@@ -37,16 +58,24 @@ impl Caller {
     /// Lets one more message in, as if it were a request of its own; it has a place until the slot is dropped.
     ///
     /// # Errors
-    /// The key is not known any more (401), too many messages in a second, or too many requests at a time (429).
+    /// The key is not known any more, or an authority of clients was taken away since the connection was opened (401); too many
+    /// messages in a second, or too many requests at a time (429).
     pub fn again(&self) -> Result<Slot, Problem> {
         let admitted = self.admitted();
         if let Err(problem) = &admitted {
             self.gate.count(problem);
+            if let Some(notice) = &self.notice {
+                notice.tell(problem);
+            }
         }
         admitted
     }
 
     fn admitted(&self) -> Result<Slot, Problem> {
+        if self.authorities.as_ref().is_some_and(|authorities| authorities.has_changed().unwrap_or(false)) {
+            let message = "the authorities of clients are not those any more by which this connection's certificate was checked: connect again";
+            return Err(Problem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message));
+        }
         let key = match &self.key {
             Some(key) => Some(self.gate.still(key)?),
             None => None,

@@ -1,5 +1,7 @@
 //! API keys: a file of their hashes, read again when it changes.
 
+mod fault;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +17,8 @@ use super::rate::Bucket;
 use crate::serve::files::read_text;
 use crate::serve::http::request::is_sane;
 use crate::serve::watch::Look;
+use fault::Wrong;
+pub use fault::{BadLine, KeysFault, MintFault};
 
 /// A key, known by its hash.
 #[derive(Debug)]
@@ -48,11 +52,10 @@ impl KeyRing {
     ///
     /// # Errors
     /// It cannot be read, holds no key, or the first line that is none.
-    pub fn open(file: &Path) -> Result<Self, String> {
+    pub fn open(file: &Path) -> Result<Self, KeysFault> {
         let keys = text(file).and_then(|text| keys(file, &text))?;
         if keys.is_empty() {
-            let name = file.display();
-            return Err(format!("{name}, line 1: it holds no key; akidb-edge serve --new-api-key NAME makes one"));
+            return Err(KeysFault::Empty { file: file.to_owned() });
         }
         let table = ArcSwap::from_pointee(by_hash(keys));
         Ok(Self { file: file.to_owned(), table, emptied: AtomicBool::new(false) })
@@ -69,10 +72,10 @@ impl KeyRing {
         let emptied = self.emptied.swap(false, Ordering::Relaxed);
         let text = match text(&self.file) {
             Ok(text) => text,
-            Err(why) => return Look::Unread(why),
+            Err(why) => return Look::Unread(why.to_string()),
         };
         match keys(&self.file, &text) {
-            Err(why) => Look::Kept(why),
+            Err(why) => Look::Kept(why.to_string()),
             Ok(keys) if !keys.is_empty() => Look::Read(format!("{} keys", self.take(keys))),
             Ok(none) => {
                 self.emptied.store(true, Ordering::Relaxed);
@@ -133,24 +136,24 @@ fn by_hash(keys: Vec<Key>) -> Table {
     table
 }
 
-fn text(file: &Path) -> Result<String, String> {
-    read_text(file).map_err(|why| format!("{}: {why}", file.display()))
+fn text(file: &Path) -> Result<String, KeysFault> {
+    read_text(file).map_err(|source| KeysFault::Unread { file: file.to_owned(), source })
 }
 
-fn keys(file: &Path, text: &str) -> Result<Vec<Key>, String> {
-    parse(text).map_err(|why| format!("{}, {why}", file.display()))
+fn keys(file: &Path, text: &str) -> Result<Vec<Key>, KeysFault> {
+    parse(text).map_err(|source| KeysFault::Line { file: file.to_owned(), source })
 }
 
 /// Lines `NAME:sha256:HEX[:tenant=T][:rate=N]`; empty lines and those that begin with # say nothing.
-fn parse(text: &str) -> Result<Vec<Key>, String> {
+fn parse(text: &str) -> Result<Vec<Key>, BadLine> {
     let mut keys: Vec<Key> = Vec::new();
     for (number, line) in text.lines().enumerate().map(|(at, line)| (at + 1, line.trim())) {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let key = one(line).map_err(|why| format!("line {number}: {why}"))?;
+        let key = one(line).map_err(|wrong| BadLine { number, wrong })?;
         if keys.iter().any(|other| other.hash == key.hash) {
-            return Err(format!("line {number}: the same key is there twice"));
+            return Err(BadLine { number, wrong: Wrong::Twice });
         }
         keys.push(key);
     }
@@ -158,25 +161,23 @@ fn parse(text: &str) -> Result<Vec<Key>, String> {
 }
 
 /// What is wrong is said without the line itself: somebody may have written a key where its hash belongs.
-fn one(line: &str) -> Result<Key, String> {
+fn one(line: &str) -> Result<Key, Wrong> {
     let mut parts = line.split(':');
     let (name, kind, hash) = (parts.next(), parts.next(), parts.next());
-    let name = name
-        .filter(|name| is_sane(name.as_bytes()))
-        .ok_or("the name is letters, digits, dots, dashes and underscores")?;
+    let name = name.filter(|name| is_sane(name.as_bytes())).ok_or(Wrong::Name)?;
     if kind != Some("sha256") {
-        return Err("it is not NAME:sha256:HEX[:tenant=T][:rate=N]".to_owned());
+        return Err(Wrong::Form);
     }
     let mut bytes = [0; 32];
-    hex::decode_to_slice(hash.unwrap_or_default(), &mut bytes)
-        .map_err(|_| "the hash is not 64 hexadecimal digits; write the line that --new-api-key gives".to_owned())?;
+    // What the library says would have a letter of the line in it.
+    hex::decode_to_slice(hash.unwrap_or_default(), &mut bytes).map_err(|_| Wrong::Hash)?;
     let mut key =
         Key { name: name.to_owned(), hash: bytes, tenant: None, rate: None, bucket: Arc::new(Bucket::default()) };
     for part in parts {
         match part.split_once('=') {
             Some(("tenant", tenant)) if is_sane(tenant.as_bytes()) => key.tenant = Some(tenant.to_owned()),
             Some(("rate", rate)) if rate.parse::<u32>().is_ok_and(|rate| rate > 0) => key.rate = rate.parse().ok(),
-            _ => return Err("behind the hash there may be tenant=NAME and rate=REQUESTS-A-SECOND".to_owned()),
+            _ => return Err(Wrong::Rest),
         }
     }
     Ok(key)
@@ -186,13 +187,13 @@ fn one(line: &str) -> Result<Key, String> {
 ///
 /// # Errors
 /// The name will not do, or the system has no random numbers.
-pub fn mint(name: &str) -> Result<(String, String), String> {
+pub fn mint(name: &str) -> Result<(String, String), MintFault> {
     if !is_sane(name.as_bytes()) {
-        return Err("a key's name is at most 64 letters, digits, dots, dashes and underscores".to_owned());
+        return Err(MintFault::Name);
     }
     let mut random = [0; 32];
     let source = rustls::crypto::ring::default_provider().secure_random;
-    source.fill(&mut random).map_err(|_| "the system gives no random numbers".to_owned())?;
+    source.fill(&mut random).map_err(|_| MintFault::NoRandom)?;
     let key = format!("akidb_{}", URL_SAFE_NO_PAD.encode(random));
     let line = format!("{name}:sha256:{}", hex::encode(Sha256::digest(&key)));
     Ok((key, line))
@@ -262,7 +263,8 @@ mod tests {
         std::fs::write(&file, &line).unwrap();
         assert!(matches!(ring.reload(), Look::Read(_)) && there());
         std::fs::write(&file, "").unwrap();
-        assert!(KeyRing::open(&file).unwrap_err().contains("no key"));
+        let why = KeyRing::open(&file).unwrap_err();
+        assert!(matches!(why, KeysFault::Empty { .. }) && why.to_string().contains("no key"), "{why}");
     }
 
     #[test]
@@ -278,9 +280,11 @@ mod tests {
             &format!("alice:sha256:{hash}:tenant="),
         ] {
             let why = parse(&format!("# x\n{line}\n")).unwrap_err();
-            assert!(why.starts_with("line 2: ") && !why.contains("secret-key"), "{why}");
+            assert!(why.number == 2 && !format!("{why} {why:?}").contains("secret-key"), "{why}");
         }
         assert!(parse("").unwrap().is_empty());
-        assert!(parse(&format!("a:sha256:{hash}\nb:sha256:{hash}")).unwrap_err().contains("twice"));
+        let twice = parse(&format!("a:sha256:{hash}\nb:sha256:{hash}")).unwrap_err();
+        assert_eq!(twice, BadLine { number: 2, wrong: Wrong::Twice });
+        assert_eq!(twice.to_string(), "line 2: the same key is there twice");
     }
 }

@@ -210,6 +210,16 @@ impl Gate {
         Ok(Pass { tenant: self.tenants.of(named), key, kind, slot })
     }
 
+    /// Whose a refused request is, as far as its key or the certificate of its connection says it.
+    pub fn vouched(&self, headers: &HeaderMap, near: &Near) -> Option<Tenant> {
+        let key = self.keys.as_ref().and_then(|keys| keys.find(token(headers)?));
+        let named = match &key {
+            Some(key) => key.tenant.as_deref(),
+            None => near.holder.as_deref(),
+        };
+        named.map(|name| self.tenants.of(Some(name)))
+    }
+
     /// A place among all that are under way.
     fn place(&self) -> Result<Slot, Problem> {
         self.slots.take().ok_or_else(|| self.full())
@@ -239,9 +249,7 @@ impl Gate {
     /// The key that a request shows; nothing when none is wanted.
     fn key(&self, headers: &HeaderMap, peer: IpAddr) -> Result<Option<Arc<Key>>, Problem> {
         let Some(keys) = &self.keys else { return Ok(None) };
-        let shown = headers.get(header::AUTHORIZATION).map(|value| value.as_bytes());
-        let alone = || KEYS.iter().find_map(|name| headers.get(name)).map(|value| value.as_bytes());
-        let token = if shown.is_some() { shown.and_then(bearer) } else { alone() };
+        let token = token(headers);
         if let Some(key) = token.and_then(|token| keys.find(token)) {
             return Ok(Some(key));
         }
@@ -249,7 +257,7 @@ impl Gate {
         self.within_rate(None, peer)?;
         let message = if token.is_some() {
             "the key is not known here: ask for a new one, or look for a typing error"
-        } else if shown.is_some() {
+        } else if headers.contains_key(header::AUTHORIZATION) {
             "the header authorization holds something else than `Bearer KEY`"
         } else {
             "a key is wanted: send the header `Authorization: Bearer KEY`"
@@ -314,6 +322,14 @@ fn burst(rate: u32, burst: u32) -> u32 {
 fn stopping() -> Problem {
     let message = "the server is stopping: ask another one";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "SHUTTING_DOWN", message).again_after(Duration::from_secs(1))
+}
+
+/// The key that a request shows: in the header `authorization`, else in one of those that hold a key alone.
+fn token(headers: &HeaderMap) -> Option<&[u8]> {
+    match headers.get(header::AUTHORIZATION) {
+        Some(shown) => bearer(shown.as_bytes()),
+        None => KEYS.iter().find_map(|name| headers.get(name)).map(|value| value.as_bytes()),
+    }
 }
 
 /// The token of `Bearer TOKEN`; the word may be written in any case.

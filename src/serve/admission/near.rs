@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use super::slots::Slots;
 
 /// Requests of open addresses of a connection at a time.
@@ -17,6 +19,8 @@ pub const WATCHES: usize = 8;
 pub struct Near {
     /// The holder of the client's certificate, when one was shown.
     pub holder: Option<Arc<str>>,
+    /// Changes when an authority of clients is taken away; nothing where no certificate is asked for.
+    pub authorities: Option<watch::Receiver<u64>>,
     /// For requests of open addresses.
     pub open: Slots,
     /// For refusals that are being sent.
@@ -28,7 +32,13 @@ pub struct Near {
 impl Near {
     /// All free, and nobody's.
     pub fn new() -> Self {
-        Self { holder: None, open: Slots::new(OPEN), refusals: Slots::new(REFUSALS), watches: Slots::new(WATCHES) }
+        Self {
+            holder: None,
+            authorities: None,
+            open: Slots::new(OPEN),
+            refusals: Slots::new(REFUSALS),
+            watches: Slots::new(WATCHES),
+        }
     }
 }
 

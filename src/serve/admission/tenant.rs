@@ -12,6 +12,16 @@ pub const TENANTS: usize = 50;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Tenant(pub Arc<str>);
 
+impl Tenant {
+    /// The label of whoever is nobody's tenant.
+    const NONE: &'static str = "none";
+
+    /// Whether it is nobody's.
+    pub fn is_none(&self) -> bool {
+        &*self.0 == Self::NONE
+    }
+}
+
 /// The tenants that came so far.
 #[derive(Debug)]
 pub struct Tenants {
@@ -24,7 +34,7 @@ impl Tenants {
     /// None so far.
     pub fn new() -> Self {
         let tenant = |name: &str| Tenant(name.into());
-        Self { known: ArcSwap::default(), other: tenant("other"), none: tenant("none") }
+        Self { known: ArcSwap::default(), other: tenant("other"), none: tenant(Tenant::NONE) }
     }
 
     /// The label of a name.

@@ -112,6 +112,17 @@ fn streams_are_counted_and_a_message_is_a_request() {
 }
 
 #[test]
+fn a_stream_ends_when_an_authority_of_clients_is_taken_away() {
+    let gate = Arc::new(Gate::new(rules(), None, Stop::new(), |_| ()));
+    let (taken_away, authorities) = tokio::sync::watch::channel(0);
+    let near = Near { authorities: Some(authorities), ..Near::new() };
+    let caller = caller::Caller::new(gate, None, PEER).over(&near);
+    assert!(caller.again().is_ok());
+    taken_away.send_modify(|count| *count += 1);
+    assert_eq!((caller.again().unwrap_err().status, caller.again().is_err()), (StatusCode::UNAUTHORIZED, true));
+}
+
+#[test]
 fn places_are_given_back() {
     let gate = Gate::new(rules(), None, Stop::new(), |_| ());
     let (first, _second) =

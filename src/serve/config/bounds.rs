@@ -2,7 +2,7 @@
 
 use super::Config;
 use crate::serve::admission::{OPEN, REFUSALS};
-use crate::serve::connection::{SEND_BUFFER, STREAM_WINDOW};
+use crate::serve::connection::{FRAMES, SEND_BUFFER, STREAM_WINDOW};
 
 /// Bytes of a connection besides its headers: TLS, buffers, tables of HTTP/2.
 const CONNECTION: usize = 48 << 10;
@@ -32,7 +32,7 @@ pub fn bounds(config: &Config) -> Vec<Bound> {
         bound("connections", connections.most.saturating_mul(connections.heads.bytes.saturating_add(CONNECTION))),
         bound("headers of requests", with_headers.saturating_mul(connections.heads.bytes)),
         bound("requests", all.saturating_mul(REQUEST)),
-        bound("streams of gRPC", rules.streams.saturating_mul(STREAM_WINDOW as usize + SEND_BUFFER)),
+        bound("streams of gRPC", rules.streams.saturating_mul(STREAM_WINDOW as usize + SEND_BUFFER + FRAMES)),
     ]
 }
 

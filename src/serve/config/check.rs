@@ -1,10 +1,11 @@
 //! What a configuration names, looked at: library, models, keys, certificates.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use super::Config;
 use super::layers::Wrong;
-use crate::inference::folder::{Choice, ModelFolder};
+use crate::inference::folder::{Choice, FolderFault, ModelFolder, Unserved};
 use crate::inference::onnx::Runtime;
 use crate::inference::onnx::library::HOW_TO_GET;
 use crate::serve::admission::keys::KeyRing;
@@ -12,14 +13,51 @@ use crate::serve::tls::Tls;
 
 /// Everything that would keep the server from starting, or its default model from being loaded.
 pub fn problems(config: &Config) -> Vec<Wrong> {
-    let wrong = |place: &str, why: String| Wrong { place: place.to_owned(), why };
     let library = Runtime::load(config.onnxruntime.as_deref());
-    let library = library.err().map(|why| wrong("onnxruntime", format!("{why}; {HOW_TO_GET}")));
+    let library = library.err().map(|why| wrong("onnxruntime", &format!("{why}; {HOW_TO_GET}")));
     let keys = config.api_keys.as_deref().map(KeyRing::open).and_then(Result::err);
-    let keys = keys.map(|why| wrong("api-keys", why));
-    let tls = config.tls.clone().map(Tls::open).and_then(Result::err).map(|why| wrong("tls-cert", why));
-    let model = model(config).err().map(|why| wrong("model", why));
+    let keys = keys.map(|why| wrong("api-keys", &why));
+    let tls = config.tls.clone().map(Tls::open).and_then(Result::err).map(|why| wrong("tls-cert", &why));
+    let model = model(config).err().map(|why| wrong("model", &why));
     [library, model, keys, tls].into_iter().flatten().collect()
+}
+
+fn wrong(place: &str, why: &dyn fmt::Display) -> Wrong {
+    Wrong { place: place.to_owned(), why: why.to_string() }
+}
+
+/// Why the default model cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelFault {
+    /// It is not there.
+    #[error("no model {model} in {}: akidb-edge models pull {model}, or name one that is there with --model", store.display())]
+    Absent {
+        /// Its name.
+        model: String,
+        /// Where it was looked for.
+        store: PathBuf,
+    },
+    /// Its folder cannot be used.
+    #[error(transparent)]
+    Folder(#[from] FolderFault),
+    /// Its folder can be read, and its graph not be served.
+    #[error("{}: {source}", graph.display())]
+    Unserved {
+        /// The graph.
+        graph: PathBuf,
+        /// Why not.
+        source: Unserved,
+    },
+    /// Its vectors have another length than was asked for.
+    #[error("{model} makes vectors of {found} numbers, not {wanted}: correct --model-dimension, or name another model")]
+    Dimension {
+        /// Its name.
+        model: String,
+        /// Numbers of its vectors.
+        found: usize,
+        /// Numbers that were asked for.
+        wanted: usize,
+    },
 }
 
 /// The default model's folder.
@@ -31,24 +69,18 @@ pub fn folder(config: &Config) -> PathBuf {
 ///
 /// # Errors
 /// Why not.
-pub fn model(config: &Config) -> Result<(), String> {
-    let folder = folder(config);
+pub fn model(config: &Config) -> Result<(), ModelFault> {
+    let (folder, model) = (folder(config), config.model.clone());
     if !folder.is_dir() {
-        return Err(format!(
-            "no model {} in {}: akidb-edge models pull {}, or name one that is there with --model",
-            config.model,
-            folder.parent().unwrap_or(&folder).display(),
-            config.model
-        ));
+        return Err(ModelFault::Absent { model, store: folder.parent().unwrap_or(&folder).to_owned() });
     }
     let choice = Choice { variant: config.device.suits(config.choice.variant), ..config.choice.clone() };
-    let opened = ModelFolder::open(&folder, &choice).map_err(|why| why.to_string())?;
-    opened.served().map_err(|why| format!("{}: {why}", opened.graph.display()))?;
+    let opened = ModelFolder::open(&folder, &choice)?;
+    opened.served().map_err(|source| ModelFault::Unserved { graph: opened.graph.clone(), source })?;
     match config.dimension {
-        Some(wanted) if wanted != opened.dimension => Err(format!(
-            "{} makes vectors of {} numbers, not {wanted}: correct --model-dimension, or name another model",
-            config.model, opened.dimension
-        )),
+        Some(wanted) if wanted != opened.dimension => {
+            Err(ModelFault::Dimension { model, found: opened.dimension, wanted })
+        }
         _ => Ok(()),
     }
 }

@@ -6,6 +6,7 @@ pub mod check;
 pub mod layers;
 mod resolve;
 pub mod setting;
+mod unfit;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -23,6 +24,7 @@ use crate::serve::pulse::Patience;
 use crate::serve::tls::TlsFiles;
 use crate::serve::trace::TraceSettings;
 pub use resolve::{attempt, resolve};
+pub use unfit::{Unfit, redacted};
 
 /// How much a request, and all requests together, may want.
 #[derive(Clone, Debug, Eq, PartialEq)]

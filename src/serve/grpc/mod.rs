@@ -1,5 +1,6 @@
 //! gRPC: messages in and out. Each call translates to one [`Ask`](super::Ask).
 
+mod codec;
 mod deadline;
 mod embed;
 mod fault;

@@ -60,19 +60,19 @@ async fn once(app: &App) -> Check {
     };
     let began = Instant::now();
     match tokio::time::timeout(TIME + GRACE, engine.probe(began + TIME)).await {
-        Ok(Ok(alike)) => Check::timed(
-            began,
-            Ok(format!("{name}: the canary's vector has a cosine of {alike:.6} to the one made at load")),
-        ),
+        Ok(Ok(alike)) => {
+            let detail = format!("{name}: the canary's vector has a cosine of {alike:.6} to the one made at load");
+            Check::new(Outcome::Ok, detail).since(began)
+        }
         Ok(Err(fault)) if matches!(fault.code, Code::Overloaded | Code::DeadlineExceeded) => full(app, name),
         Ok(Err(fault)) if fault.code == Code::ShuttingDown => {
             Check::new(Outcome::Loading, format!("{name} is being swapped"))
         }
-        Ok(Err(fault)) => Check::timed(began, Err(format!("{name}: {}", fault.message))),
-        Err(_) => Check::timed(
-            began,
-            Err(format!("{name}: no worker has taken the canary for {} s", (TIME + GRACE).as_secs())),
-        ),
+        Ok(Err(fault)) => Check::failed(format!("{name}: {}", fault.message)).since(began),
+        Err(_) => {
+            let waited = (TIME + GRACE).as_secs();
+            Check::failed(format!("{name}: no worker has taken the canary for {waited} s")).since(began)
+        }
     }
 }
 

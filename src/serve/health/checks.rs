@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 
+use super::fault::{NoAnswer, NotPeer, PeerFault};
 use super::{Check, Kind, Outcome};
 use crate::serve::App;
 use crate::serve::model_sync::origin::Origin;
-use crate::serve::replica::{Mark, Replica};
+use crate::serve::replica::{Mark, Replica, ReplicaFault};
 
 /// Time for one of them.
 const TIME: Duration = Duration::from_secs(10);
@@ -27,12 +28,12 @@ pub struct Peer {
 }
 
 impl FromStr for Peer {
-    type Err = String;
+    type Err = NotPeer;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (name, url) = text.split_once('=').ok_or("NAME=URL")?;
+    fn from_str(text: &str) -> Result<Self, NotPeer> {
+        let (name, url) = text.split_once('=').ok_or(NotPeer)?;
         if name.is_empty() || !(url.starts_with("http://") || url.starts_with("https://")) {
-            return Err("NAME=http://HOST:PORT or NAME=https://HOST:PORT".to_owned());
+            return Err(NotPeer);
         }
         Ok(Self { name: name.to_owned(), url: url.trim_end_matches('/').to_owned() })
     }
@@ -59,18 +60,23 @@ pub async fn database(app: Arc<App>) {
 
 async fn look_at(replica: &Replica, thorough: bool) -> Check {
     let (replica, began) = (replica.clone(), Instant::now());
-    let asked = tokio::task::spawn_blocking(move || {
-        let tables = replica.check(thorough)?;
-        match replica.models()? {
-            Some(rows) => Ok(format!("{tables} tables; models names {}", rows.len())),
-            None => Ok(format!("{tables} tables, none of them models: the folders of the store are served")),
-        }
-    });
-    let done = match tokio::time::timeout(TIME, asked).await {
-        Ok(done) => done.unwrap_or_else(|why| Err(why.to_string())),
-        Err(_) => Err(format!("no answer for {} s", TIME.as_secs())),
+    let asked = tokio::task::spawn_blocking(move || seen(&replica, thorough));
+    let check = match tokio::time::timeout(TIME, asked).await {
+        Ok(Ok(Ok(detail))) => Check::new(Outcome::Ok, detail),
+        Ok(Ok(Err(why))) => Check::failed(why),
+        Ok(Err(why)) => Check::failed(why),
+        Err(_) => Check::failed(NoAnswer { time: TIME }),
     };
-    Check::timed(began, done)
+    check.since(began)
+}
+
+/// What is in a replica.
+fn seen(replica: &Replica, thorough: bool) -> Result<String, ReplicaFault> {
+    let tables = replica.check(thorough)?;
+    Ok(match replica.models()? {
+        Some(rows) => format!("{tables} tables; models names {}", rows.len()),
+        None => format!("{tables} tables, none of them models: the folders of the store are served"),
+    })
 }
 
 /// The bucket of model sync answers.
@@ -83,11 +89,12 @@ pub async fn bucket(app: Arc<App>) {
     }
     loop {
         let began = Instant::now();
-        let done = match tokio::time::timeout(TIME, sync.origin().alive()).await {
-            Ok(done) => done.map(|()| "the bucket answers".to_owned()),
-            Err(_) => Err(format!("no answer for {} s", TIME.as_secs())),
+        let check = match tokio::time::timeout(TIME, sync.origin().alive()).await {
+            Ok(Ok(())) => Check::new(Outcome::Ok, "the bucket answers"),
+            Ok(Err(why)) => Check::failed(why),
+            Err(_) => Check::failed(NoAnswer { time: TIME }),
         };
-        app.health.put(Kind::S3, Check::timed(began, done));
+        app.health.put(Kind::S3, check.since(began));
         pause(&app).await;
     }
 }
@@ -143,41 +150,40 @@ pub async fn peers(app: Arc<App>) {
     loop {
         let began = Instant::now();
         let asked = join_all(app.config.peers.iter().map(|peer| ask(&client, peer))).await;
-        let (good, bad): (Vec<_>, Vec<_>) = asked.into_iter().partition(Result::is_ok);
-        let text = |list: Vec<Result<String, String>>| {
-            list.into_iter().map(|one| one.unwrap_or_else(|why| why)).collect::<Vec<_>>().join("; ")
-        };
-        let done = if bad.is_empty() { Ok(text(good)) } else { Err(text(bad)) };
-        app.health.put(kind, Check::timed(began, done));
+        let bad: Vec<String> = asked.iter().filter_map(|one| Some(one.as_ref().err()?.to_string())).collect();
+        let good: Vec<&str> = asked.iter().filter_map(|one| one.as_deref().ok()).collect();
+        let check =
+            if bad.is_empty() { Check::new(Outcome::Ok, good.join("; ")) } else { Check::failed(bad.join("; ")) };
+        app.health.put(kind, check.since(began));
         pause(&app).await;
     }
 }
 
 /// What one says. Its address may hold a password: only its name is told.
-async fn ask(client: &reqwest::Client, peer: &Peer) -> Result<String, String> {
-    let Peer { name, url } = peer;
+async fn ask(client: &reqwest::Client, peer: &Peer) -> Result<String, PeerFault> {
+    let (name, url) = (peer.name.clone(), &peer.url);
     let began = Instant::now();
     match client.get(format!("{url}/health")).send().await {
         Ok(answer) if answer.status().is_success() => {
             Ok(format!("{name} answers in {} ms", began.elapsed().as_millis()))
         }
-        Ok(answer) => Err(format!("{name} says {}", answer.status())),
-        Err(why) if why.is_timeout() => Err(format!("{name} does not answer within {} s", PEER.as_secs())),
-        Err(why) if why.is_connect() => Err(format!("{name} cannot be reached")),
-        Err(why) => Err(format!("{name}: {}", why.without_url())),
+        Ok(answer) => Err(PeerFault::Status { name, status: answer.status() }),
+        Err(why) if why.is_timeout() => Err(PeerFault::Late { name, time: PEER }),
+        Err(why) if why.is_connect() => Err(PeerFault::Unreachable { name, source: why.without_url() }),
+        Err(why) => Err(PeerFault::Broken { name, source: why.without_url() }),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Peer, driver};
+    use super::{NotPeer, Peer, driver};
 
     #[test]
     fn a_peer_is_a_name_and_an_address() {
         let peer: Peer = "eu=https://eu.example:8080/".parse().unwrap();
         assert_eq!(peer, Peer { name: "eu".into(), url: "https://eu.example:8080".into() });
         for text in ["eu", "=http://x", "eu=ftp://x"] {
-            assert!(text.parse::<Peer>().is_err(), "{text}");
+            assert_eq!(text.parse::<Peer>(), Err(NotPeer), "{text}");
         }
     }
 

@@ -2,7 +2,9 @@
 
 mod canary;
 mod checks;
+mod fault;
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::App;
 pub use checks::Peer;
+pub use fault::NotPeer;
 
 /// How often memory is given back.
 const GIVE_BACK: Duration = Duration::from_secs(5);
@@ -61,13 +64,16 @@ impl Check {
         Self { outcome, detail: detail.into(), latency: None, at: Instant::now() }
     }
 
-    /// The end of a check that began then.
-    pub fn timed(began: Instant, done: Result<String, String>) -> Self {
-        let (outcome, detail) = match done {
-            Ok(detail) => (Outcome::Ok, detail),
-            Err(why) => (Outcome::Failed, why),
-        };
-        Self { latency: Some(began.elapsed()), ..Self::new(outcome, detail) }
+    /// A check that failed now.
+    pub fn failed(why: impl fmt::Display) -> Self {
+        Self::new(Outcome::Failed, why.to_string())
+    }
+
+    /// The same, of a check that asked something then.
+    #[must_use]
+    pub fn since(mut self, began: Instant) -> Self {
+        self.latency = Some(began.elapsed());
+        self
     }
 
     fn json(&self) -> Value {

@@ -41,7 +41,7 @@ pub async fn pass(State(app): State<Arc<App>>, request: Request, next: Next) -> 
     let status = response.extensions().get::<Problem>().map_or(response.status(), |problem| problem.status_in(words));
     let (status, grpc) = (status.as_u16(), grpc_status(response.headers()));
     app.metrics.response(route, grpc.map_or(status, |code| GRPC + code));
-    if let Some(tenant) = tenant.filter(|tenant| &*tenant.0 != "none") {
+    if let Some(tenant) = tenant.filter(|tenant| !tenant.is_none()) {
         app.metrics.tenant(&tenant.0, status);
     }
     let id = given.as_ref().map(RequestId::as_str).unwrap_or_default();

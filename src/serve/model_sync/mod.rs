@@ -6,6 +6,7 @@
 //!
 //! Whatever fails, the version that is served stays.
 
+mod fault;
 pub mod origin;
 mod stage;
 pub mod store;
@@ -19,6 +20,7 @@ use super::Metrics;
 use super::catalogue::Catalogue;
 use super::log::Level;
 use crate::inference::registry::{Registry, Source};
+pub use fault::{DiskFault, OriginFault, SyncFault, WantedFault};
 use origin::Origin;
 use store::Current;
 use wanted::{Entry, POINTER, Wanted};
@@ -47,8 +49,11 @@ struct State {
     /// Marks of lists that have to hold still.
     seen: BTreeMap<String, String>,
     /// Whether the source was looked at, and what it said when it could not be.
-    looked: Option<Result<(), String>>,
+    looked: Option<Looked>,
 }
+
+/// What came of the last look at a source.
+pub type Looked = Result<(), Arc<OriginFault>>;
 
 /// Sync of all models of a source.
 pub struct ModelSync {
@@ -87,7 +92,7 @@ impl ModelSync {
     }
 
     /// Whether the source was looked at, and what it said when it could not be.
-    pub fn looked(&self) -> Option<Result<(), String>> {
+    pub fn looked(&self) -> Option<Looked> {
         self.state(|state| state.looked.clone())
     }
 
@@ -109,7 +114,7 @@ impl ModelSync {
                 let what = format!("model sync cannot look at its source: {why}; what is served stays");
                 self.catalogue.log.say(Level::Warn, &what, &[]);
                 self.metrics.synced("", false);
-                self.state(|state| state.looked = Some(Err(why)));
+                self.state(|state| state.looked = Some(Err(Arc::new(why))));
                 return false;
             }
         };
@@ -143,14 +148,7 @@ impl ModelSync {
         {
             return true;
         }
-        let done = match pointer {
-            Some(pointer) => match self.origin.read(pointer).await {
-                Ok(bytes) => Wanted::pointed(name, &bytes, listed),
-                Err(why) => Err(why),
-            },
-            None => Wanted::listed(name, &mark, listed),
-        };
-        let done = match done {
+        let done = match self.wanted(name, pointer, &mark, listed).await {
             Ok(wanted) => self.take(name, wanted, &mark, current).await,
             Err(why) => Err(why),
         };
@@ -158,7 +156,21 @@ impl ModelSync {
         false
     }
 
-    fn tell(&self, name: &str, done: Result<String, String>) {
+    /// The version that a pointer names, or the files as they are listed.
+    async fn wanted(
+        &self,
+        name: &str,
+        pointer: Option<&Entry>,
+        mark: &str,
+        listed: &[Entry],
+    ) -> Result<Wanted, SyncFault> {
+        Ok(match pointer {
+            Some(pointer) => Wanted::pointed(name, &self.origin.read(pointer).await?, listed)?,
+            None => Wanted::listed(name, mark, listed)?,
+        })
+    }
+
+    fn tell(&self, name: &str, done: Result<String, SyncFault>) {
         self.metrics.synced(name, done.is_ok());
         match &done {
             Ok(version) => {
@@ -176,16 +188,16 @@ impl ModelSync {
                 Ok(version) => {
                     *told = Told { version: Some(version), synced_at: Some(jiff::Timestamp::now()), error: None }
                 }
-                Err(why) => told.error = Some(why),
+                Err(why) => told.error = Some(why.to_string()),
             }
         });
     }
 
     /// Fetches a version, opens it and serves it; its name.
-    async fn take(&self, name: &str, wanted: Wanted, mark: &str, old: Current) -> Result<String, String> {
+    async fn take(&self, name: &str, wanted: Wanted, mark: &str, old: Current) -> Result<String, SyncFault> {
         let store = &self.catalogue.folder;
         let versions = store::versions(store, name);
-        tokio::fs::create_dir_all(&versions).await.map_err(|why| format!("{}: {why}", versions.display()))?;
+        tokio::fs::create_dir_all(&versions).await.map_err(|why| DiskFault::of(&versions, why))?;
         let folder = stage::bring(&self.origin, &wanted, &versions).await?;
         let _turn = self.catalogue.turn.lock().await;
         if wanted.id != old.id {
@@ -193,9 +205,8 @@ impl ModelSync {
             let (version, dimension) = (Some(wanted.version.clone()), self.catalogue.dimension(name));
             let source = Source { folder: folder.clone(), version, dimension };
             let swapped = tokio::task::spawn_blocking(move || registry.swap(&model, source).map(drop)).await;
-            if let Err(why) =
-                swapped.map_err(|why| why.to_string()).and_then(|swapped| swapped.map_err(|why| why.to_string()))
-            {
+            let swapped = swapped.map_err(SyncFault::Ended).and_then(|swapped| swapped.map_err(SyncFault::Load));
+            if let Err(why) = swapped {
                 self.state(|state| state.bad.insert(name.to_owned(), (mark.to_owned(), Instant::now())));
                 let _ = tokio::fs::remove_dir_all(&folder).await;
                 return Err(why);
@@ -203,7 +214,7 @@ impl ModelSync {
         }
         let previous = if wanted.id == old.id { old.previous } else { Some(old.id).filter(|id| !id.is_empty()) };
         let current = Current { id: wanted.id, version: wanted.version.clone(), mark: mark.to_owned(), previous };
-        store::put_current(store, name, &current).map_err(|why| format!("served, but not written down: {why}"))?;
+        store::put_current(store, name, &current).map_err(SyncFault::Unwritten)?;
         store::prune(store, name, &current);
         Ok(wanted.version)
     }

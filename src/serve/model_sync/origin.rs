@@ -7,16 +7,20 @@ use aws_config::BehaviorVersion;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::primitives::ByteStreamError;
 use aws_smithy_http_client::tls;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
+use super::fault::{OriginFault, SyncFault};
 use super::stage::Part;
 use super::wanted::Entry;
 use crate::resource::words;
 
 /// A pointer is not longer.
 const LONGEST: u64 = 1 << 20;
+/// Letters of a missing answer that are told.
+const TOLD: usize = 300;
 
 /// What `--sync` names.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -33,16 +37,16 @@ pub enum From {
 }
 
 impl FromStr for From {
-    type Err = String;
+    type Err = OriginFault;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, OriginFault> {
         if let Some(path) = text.strip_prefix("file:") {
             return Ok(Self::Folder(path.strip_prefix("//").unwrap_or(path).into()));
         }
         let (bucket, prefix) =
             text.strip_prefix("s3://").map(|rest| rest.split_once('/').unwrap_or((rest, ""))).unwrap_or_default();
         if bucket.is_empty() {
-            return Err(format!("{text} is neither s3://BUCKET/PREFIX nor file:FOLDER"));
+            return Err(OriginFault::Unknown { found: text.to_owned() });
         }
         Ok(Self::Bucket { bucket: bucket.to_owned(), prefix: prefix.trim_matches('/').to_owned() })
     }
@@ -71,7 +75,7 @@ impl Origin {
     ///
     /// # Errors
     /// The environment or the profile names something else than a region.
-    pub async fn open(from: &From) -> Result<Self, String> {
+    pub async fn open(from: &From) -> Result<Self, OriginFault> {
         Ok(match from {
             From::Folder(folder) => Self::Folder(folder.clone()),
             From::Bucket { bucket, prefix } => {
@@ -85,7 +89,7 @@ impl Origin {
     ///
     /// # Errors
     /// What the source says.
-    pub async fn list(&self) -> Result<Vec<Entry>, String> {
+    pub async fn list(&self) -> Result<Vec<Entry>, OriginFault> {
         match self {
             Self::Folder(folder) => {
                 let folder = folder.clone();
@@ -93,15 +97,15 @@ impl Origin {
                     let mut found = Vec::new();
                     let whole = folder.canonicalize();
                     let walked = whole.and_then(|whole| walk(&whole, "", 0, &mut found));
-                    walked.map(|()| found).map_err(|why| format!("{}: {why}", folder.display()))
+                    walked.map(|()| found).map_err(|why| OriginFault::unread(folder.display().to_string(), why))
                 });
-                walked.await.map_err(|why| why.to_string())?
+                walked.await?
             }
             Self::Bucket(client, bucket, prefix) => {
                 let mut pages = client.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
                 let mut found = Vec::new();
                 while let Some(page) = pages.next().await {
-                    for object in page.map_err(|why| said(&why))?.contents.unwrap_or_default() {
+                    for object in page.map_err(said)?.contents.unwrap_or_default() {
                         let path = object.key().and_then(|key| key.strip_prefix(prefix.as_str())).unwrap_or_default();
                         let size = object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
                         if !path.is_empty() && !path.ends_with('/') {
@@ -122,13 +126,13 @@ impl Origin {
     ///
     /// # Errors
     /// What the source says; it is too long; it has changed since it was listed.
-    pub async fn read(&self, entry: &Entry) -> Result<Vec<u8>, String> {
+    pub async fn read(&self, entry: &Entry) -> Result<Vec<u8>, OriginFault> {
         if entry.size > LONGEST {
-            return Err(format!("{} has {} bytes; a pointer has at most {LONGEST}", entry.path, entry.size));
+            return Err(OriginFault::LongPointer { path: entry.path.clone(), bytes: entry.size, most: LONGEST });
         }
         match self {
             Self::Folder(folder) => {
-                let bad = |why: std::io::Error| format!("{}: {why}", entry.path);
+                let bad = |why: std::io::Error| OriginFault::unread(entry.path.as_str(), why);
                 let file = tokio::fs::File::open(folder.join(&entry.path)).await.map_err(bad)?;
                 let mut bytes = Vec::new();
                 file.take(LONGEST).read_to_end(&mut bytes).await.map_err(bad)?;
@@ -137,8 +141,8 @@ impl Origin {
             Self::Bucket(client, bucket, prefix) => {
                 let get =
                     client.get_object().bucket(bucket).key(format!("{prefix}{}", entry.path)).if_match(&entry.etag);
-                let answer = get.send().await.map_err(|why| said(&why))?;
-                let body = answer.body.collect().await.map_err(|why| format!("{}: {why}", entry.path))?;
+                let answer = get.send().await.map_err(said)?;
+                let body = answer.body.collect().await.map_err(|why| broke_off(entry, why))?;
                 Ok(body.to_vec())
             }
         }
@@ -148,10 +152,10 @@ impl Origin {
     ///
     /// # Errors
     /// What the source or the disk says. What has come stays.
-    pub async fn fetch(&self, entry: &Entry, part: &mut Part) -> Result<(), String> {
+    pub async fn fetch(&self, entry: &Entry, part: &mut Part) -> Result<(), SyncFault> {
         match self {
             Self::Folder(folder) => {
-                let bad = |why: std::io::Error| format!("{}: {why}", entry.path);
+                let bad = |why: std::io::Error| OriginFault::unread(entry.path.as_str(), why);
                 let mut file = tokio::fs::File::open(folder.join(&entry.path)).await.map_err(bad)?;
                 file.seek(std::io::SeekFrom::Start(part.size)).await.map_err(bad)?;
                 let mut bytes = vec![0; 1 << 18];
@@ -166,9 +170,9 @@ impl Origin {
                 let get =
                     client.get_object().bucket(bucket).key(format!("{prefix}{}", entry.path)).if_match(&entry.etag);
                 let get = if part.size > 0 { get.range(format!("bytes={}-", part.size)) } else { get };
-                let mut body = get.send().await.map_err(|why| said(&why))?.body;
+                let mut body = get.send().await.map_err(said)?.body;
                 while let Some(bytes) = body.next().await {
-                    let bytes = bytes.map_err(|why| format!("{}: {why}", entry.path))?;
+                    let bytes = bytes.map_err(|why| broke_off(entry, why))?;
                     part.put(within(entry, part.size, &bytes)?).await?;
                 }
                 Ok(())
@@ -180,20 +184,21 @@ impl Origin {
     ///
     /// # Errors
     /// What it says instead.
-    pub async fn alive(&self) -> Result<(), String> {
+    pub async fn alive(&self) -> Result<(), OriginFault> {
         match self {
             Self::Folder(folder) => {
-                tokio::fs::read_dir(folder).await.map(drop).map_err(|why| format!("{}: {why}", folder.display()))
+                let read = tokio::fs::read_dir(folder).await.map(drop);
+                read.map_err(|why| OriginFault::unread(folder.display().to_string(), why))
             }
             Self::Bucket(client, bucket, prefix) => {
                 let list = client.list_objects_v2().bucket(bucket).prefix(prefix).max_keys(1);
-                list.send().await.map(drop).map_err(|why| said(&why))
+                list.send().await.map(drop).map_err(said)
             }
         }
     }
 }
 
-async fn client() -> Result<Client, String> {
+async fn client() -> Result<Client, OriginFault> {
     let endpoint =
         std::env::var("AWS_ENDPOINT_URL_S3").or_else(|_| std::env::var("AWS_ENDPOINT_URL")).unwrap_or_default();
     let builder = aws_smithy_http_client::Builder::new();
@@ -214,35 +219,38 @@ async fn client() -> Result<Client, String> {
 
 /// Refuses what is not the name of a region, on which a client of the SDK panics. That there is none is told with the first
 /// request.
-fn need_region(region: Option<&str>) -> Result<(), String> {
+fn need_region(region: Option<&str>) -> Result<(), OriginFault> {
     match region.filter(|region| !words::region(region)) {
-        Some(other) => Err(format!(
-            "AWS_REGION, or region of the AWS profile, is {other:?}, which is not the name of an AWS region"
-        )),
+        Some(other) => Err(OriginFault::Region { found: other.to_owned() }),
         None => Ok(()),
     }
 }
 
 /// What S3 says, for a person. A missing answer is told with its cause.
-fn said<E, R>(why: &SdkError<E, R>) -> String
+fn said<E, R>(why: SdkError<E, R>) -> OriginFault
 where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug,
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
 {
-    match (why.code(), why.message()) {
-        (Some("PreconditionFailed"), _) => {
-            "a file has changed since it was listed; the next look takes the new one".to_owned()
+    match (why.code().map(str::to_owned), why.message().map(str::to_owned)) {
+        (Some(code), _) if code == "PreconditionFailed" => OriginFault::Changed,
+        (Some(code), message) => OriginFault::Refused { code, message, source: why.into() },
+        (None, _) => {
+            let told = DisplayErrorContext(&why).to_string().chars().take(TOLD).collect();
+            OriginFault::Silent { why: told, source: why.into() }
         }
-        (Some(code), message) => format!("S3 says {code}: {}", message.unwrap_or("no reason")),
-        (None, _) => format!("S3 does not answer: {}", DisplayErrorContext(why)).chars().take(300).collect(),
     }
 }
 
+fn broke_off(entry: &Entry, why: ByteStreamError) -> OriginFault {
+    OriginFault::BrokeOff { path: entry.path.clone(), source: why.into() }
+}
+
 /// Bytes that come next, when the file is no longer than it was listed.
-fn within<'b>(entry: &Entry, there: u64, bytes: &'b [u8]) -> Result<&'b [u8], String> {
+fn within<'b>(entry: &Entry, there: u64, bytes: &'b [u8]) -> Result<&'b [u8], OriginFault> {
     match there.saturating_add(bytes.len() as u64) <= entry.size {
         true => Ok(bytes),
-        false => Err(format!("{} is longer than the {} bytes that were listed", entry.path, entry.size)),
+        false => Err(OriginFault::Longer { path: entry.path.clone(), listed: entry.size }),
     }
 }
 
@@ -280,13 +288,13 @@ fn walk(root: &Path, below: &str, deep: usize, found: &mut Vec<Entry>) -> std::i
 
 #[cfg(test)]
 mod tests {
-    use super::{From, Origin, need_region};
+    use super::{From, Origin, OriginFault, need_region};
 
     #[test]
     fn a_region_of_the_environment_that_is_none_is_named() {
         assert!(need_region(None).is_ok() && need_region(Some("eu-central-1")).is_ok());
         for bad in ["eu-central-1\u{1}", "eu central", ""] {
-            let why = need_region(Some(bad)).unwrap_err();
+            let why = need_region(Some(bad)).unwrap_err().to_string();
             assert!(why.contains("AWS_REGION") && !why.contains('\u{1}'), "{why}");
         }
     }
@@ -306,9 +314,9 @@ mod tests {
         let paths: Vec<&str> = listed.iter().map(|entry| entry.path.as_str()).collect();
         assert_eq!(paths, ["tiny/config.json", "tiny/same.json"]);
         link(source.path(), "tiny/loop");
-        assert!(
-            Origin::Folder(source.path().to_owned()).list().await.unwrap_err().contains("folders within each other")
-        );
+        let why = Origin::Folder(source.path().to_owned()).list().await.unwrap_err();
+        assert!(matches!(why, OriginFault::Unread { .. }), "{why}");
+        assert!(why.to_string().contains("folders within each other"), "{why}");
     }
 
     #[test]
@@ -316,9 +324,10 @@ mod tests {
         for text in ["s3://models/a/b", "file:/srv/models"] {
             assert_eq!(text.parse::<From>().unwrap().to_string(), text);
         }
-        assert_eq!("s3://models".parse(), Ok(From::Bucket { bucket: "models".into(), prefix: String::new() }));
+        let whole: From = "s3://models".parse().unwrap();
+        assert_eq!(whole, From::Bucket { bucket: "models".into(), prefix: String::new() });
         for text in ["models", "s3://", "https://models"] {
-            assert!(text.parse::<From>().unwrap_err().contains("s3://BUCKET/PREFIX"), "{text}");
+            assert!(matches!(text.parse::<From>(), Err(OriginFault::Unknown { found }) if found == text), "{text}");
         }
     }
 }

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use tokio::fs::{self, File};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::fault::{DiskFault, SyncFault};
 use super::origin::Origin;
 use super::wanted::{self, Wanted};
 
@@ -21,8 +22,8 @@ pub struct Part {
 
 impl Part {
     /// Goes on where a file ends; begins anew when it is longer than it should be.
-    async fn open(path: PathBuf, whole: u64) -> Result<Self, String> {
-        let bad = |why: io::Error| told(&path, &why);
+    async fn open(path: PathBuf, whole: u64) -> Result<Self, DiskFault> {
+        let bad = |why: io::Error| DiskFault::of(&path, why);
         let mut file =
             File::options().read(true).write(true).create(true).truncate(false).open(&path).await.map_err(bad)?;
         if file.metadata().await.map_err(bad)?.len() > whole {
@@ -45,33 +46,21 @@ impl Part {
     ///
     /// # Errors
     /// What the disk says.
-    pub async fn put(&mut self, bytes: &[u8]) -> Result<(), String> {
-        self.file.write_all(bytes).await.map_err(|why| told(&self.path, &why))?;
+    pub async fn put(&mut self, bytes: &[u8]) -> Result<(), DiskFault> {
+        self.file.write_all(bytes).await.map_err(|why| DiskFault::of(&self.path, why))?;
         self.hasher.update(bytes);
         self.size += bytes.len() as u64;
         Ok(())
     }
 
     /// On the disk for good; its SHA-256.
-    async fn end(mut self) -> Result<String, String> {
+    async fn end(mut self) -> Result<String, DiskFault> {
         let synced = async {
             self.file.flush().await?;
             self.file.sync_all().await
         };
-        synced.await.map_err(|why| told(&self.path, &why))?;
+        synced.await.map_err(|why| DiskFault::of(&self.path, why))?;
         Ok(hex::encode(self.hasher.finalize()))
-    }
-}
-
-/// What begins like this has nothing to do with the source.
-pub const FULL: &str = "the disk of the store is full";
-
-fn told(path: &Path, why: &io::Error) -> String {
-    match why.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            format!("{FULL} ({}): make room, the next look tries again", path.display())
-        }
-        _ => format!("{}: {why}", path.display()),
     }
 }
 
@@ -80,53 +69,51 @@ fn told(path: &Path, why: &io::Error) -> String {
 /// # Errors
 /// What the source or the disk says, or a file that is not what the pointer says. What has come of a download that was cut
 /// off stays for the next time; on a full disk nothing stays.
-pub async fn bring(origin: &Origin, wanted: &Wanted, versions: &Path) -> Result<PathBuf, String> {
+pub async fn bring(origin: &Origin, wanted: &Wanted, versions: &Path) -> Result<PathBuf, SyncFault> {
     let folder = versions.join(&wanted.id);
     if fs::try_exists(&folder).await.unwrap_or(false) {
         return Ok(folder);
     }
     let staging = versions.join(format!(".staging-{}", wanted.id));
     let brought = fetch_all(origin, wanted, &staging).await;
-    if let Err(why) = &brought
-        && why.starts_with(FULL)
-    {
+    if matches!(brought, Err(SyncFault::Disk(DiskFault::Full { .. }))) {
         let _ = fs::remove_dir_all(&staging).await;
     }
     brought?;
-    fs::rename(&staging, &folder).await.map_err(|why| told(&folder, &why))?;
+    fs::rename(&staging, &folder).await.map_err(|why| DiskFault::of(&folder, why))?;
     Ok(folder)
 }
 
-async fn fetch_all(origin: &Origin, wanted: &Wanted, staging: &Path) -> Result<(), String> {
+async fn fetch_all(origin: &Origin, wanted: &Wanted, staging: &Path) -> Result<(), SyncFault> {
     for file in &wanted.files {
         let path = staging.join(&file.place);
         if let Some(above) = path.parent() {
-            fs::create_dir_all(above).await.map_err(|why| told(above, &why))?;
+            fs::create_dir_all(above).await.map_err(|why| DiskFault::of(above, why))?;
         }
         fetch(origin, file, path).await?;
     }
     Ok(())
 }
 
-async fn fetch(origin: &Origin, file: &wanted::File, path: PathBuf) -> Result<(), String> {
+async fn fetch(origin: &Origin, file: &wanted::File, path: PathBuf) -> Result<(), SyncFault> {
     let mut part = Part::open(path.clone(), file.entry.size).await?;
     if part.size < file.entry.size {
         origin.fetch(&file.entry, &mut part).await?;
     }
-    let size = part.size;
+    let (found, listed, name) = (part.size, file.entry.size, file.entry.path.clone());
     let hash = part.end().await?;
     let wrong = match &file.sha256 {
-        _ if size != file.entry.size => format!("{size} bytes came instead of {}", file.entry.size),
-        Some(said) if *said != hash => format!("its SHA-256 is {hash}, but the pointer says {said}"),
+        _ if found != listed => SyncFault::Bytes { path: name, found, listed },
+        Some(said) if *said != hash => SyncFault::Hash { path: name, found: hash, said: said.clone() },
         _ => return Ok(()),
     };
     let _ = fs::remove_file(&path).await;
-    Err(format!("{}: {wrong}", file.entry.path))
+    Err(wrong)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::bring;
+    use super::{SyncFault, bring};
     use crate::serve::model_sync::origin::Origin;
     use crate::serve::model_sync::wanted::Wanted;
 
@@ -167,7 +154,7 @@ mod tests {
         let versions = tempfile::tempdir().unwrap();
         let wrong = wanted(&origin, &HASH.replace("b94d", "0000")).await;
         let why = bring(&origin, &wrong, versions.path()).await.unwrap_err();
-        assert!(why.contains("SHA-256"), "{why}");
+        assert!(matches!(why, SyncFault::Hash { .. }) && why.to_string().contains("SHA-256"), "{why}");
         assert!(!versions.path().join(&wrong.id).exists());
         // What was left of another version does not matter: a wrong beginning is thrown away and fetched anew.
         let right = wanted(&origin, HASH).await;

@@ -5,6 +5,8 @@ use std::path::{Component, Path, PathBuf};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use super::fault::WantedFault;
+
 /// The name of the pointer, beside the files.
 pub const POINTER: &str = "current.json";
 
@@ -63,20 +65,21 @@ impl Wanted {
     ///
     /// # Errors
     /// It is no pointer, leads out of its folder, or names what is not there.
-    pub fn pointed(name: &str, bytes: &[u8], listed: &[Entry]) -> Result<Self, String> {
+    pub fn pointed(name: &str, bytes: &[u8], listed: &[Entry]) -> Result<Self, WantedFault> {
+        let model = || name.to_owned();
         let pointer: Pointer =
-            serde_json::from_slice(bytes).map_err(|why| format!("{name}/{POINTER}: not as expected: {why}"))?;
+            serde_json::from_slice(bytes).map_err(|source| WantedFault::Pointer { name: model(), source })?;
         let root = pointer.root.trim_matches('/');
         let mut files = Vec::new();
         for file in pointer.files {
-            let place = inside(&file.path)
-                .ok_or_else(|| format!("{name}/{POINTER}: {:?} leads out of the folder", file.path))?;
+            let place =
+                inside(&file.path).ok_or_else(|| WantedFault::LeadsOut { name: model(), path: file.path.clone() })?;
             let parts = [name, root, &file.path].into_iter().filter(|part| !part.is_empty());
             let path = parts.collect::<Vec<_>>().join("/");
             let known = listed.iter().find(|entry| entry.path == path);
-            let known = known.ok_or_else(|| format!("{name}/{POINTER} names {path}, which is not there"))?;
+            let known = known.ok_or_else(|| WantedFault::Absent { name: model(), path: path.clone() })?;
             if known.size != file.size {
-                return Err(format!("{path} has {} bytes; {POINTER} says {}", known.size, file.size));
+                return Err(WantedFault::Size { path, found: known.size, said: file.size });
             }
             files.push(File { place, entry: known.clone(), sha256: Some(file.sha256.to_lowercase()) });
         }
@@ -87,19 +90,19 @@ impl Wanted {
     ///
     /// # Errors
     /// There are none, or a name leads out of the folder.
-    pub fn listed(name: &str, mark: &str, listed: &[Entry]) -> Result<Self, String> {
+    pub fn listed(name: &str, mark: &str, listed: &[Entry]) -> Result<Self, WantedFault> {
         let mut files = Vec::new();
         for entry in listed {
             let path = entry.path.strip_prefix(name).unwrap_or_default().trim_start_matches('/');
-            let place = inside(path).ok_or_else(|| format!("{}: its name leads out of the folder", entry.path))?;
+            let place = inside(path).ok_or_else(|| WantedFault::Outside { path: entry.path.clone() })?;
             files.push(File { place, entry: entry.clone(), sha256: None });
         }
         Self::of(mark.chars().take(12).collect(), files, name)
     }
 
-    fn of(version: String, files: Vec<File>, name: &str) -> Result<Self, String> {
+    fn of(version: String, files: Vec<File>, name: &str) -> Result<Self, WantedFault> {
         if files.is_empty() {
-            return Err(format!("{name}: no files"));
+            return Err(WantedFault::Empty { name: name.to_owned() });
         }
         let mut hasher = Sha256::new();
         for file in &files {
@@ -130,7 +133,7 @@ fn inside(path: &str) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Entry, Wanted, mark};
+    use super::{Entry, Wanted, WantedFault, mark};
 
     fn entry(path: &str, size: u64, etag: &str) -> Entry {
         Entry { path: path.to_owned(), size, etag: etag.to_owned() }
@@ -159,11 +162,12 @@ mod tests {
             ("b", "not there"),
             ("a", "4 bytes"),
         ] {
-            let refused = Wanted::pointed("m", &pointer(path), &listed).unwrap_err();
+            let refused = Wanted::pointed("m", &pointer(path), &listed).unwrap_err().to_string();
             assert!(refused.contains(why), "{path}: {refused}");
         }
-        assert!(Wanted::pointed("m", b"{}", &listed).unwrap_err().contains("version"));
-        assert!(Wanted::listed("m", "0", &[]).is_err());
+        let empty = Wanted::pointed("m", b"{}", &listed).unwrap_err();
+        assert!(matches!(empty, WantedFault::Pointer { .. }) && empty.to_string().contains("version"), "{empty}");
+        assert!(matches!(Wanted::listed("m", "0", &[]), Err(WantedFault::Empty { .. })));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The way to the collector: a bounded queue and a task that empties it.
 
+use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::TraceSettings;
+use crate::serve::config::redacted;
 use crate::serve::log::Level;
 use crate::serve::{Log, Metrics, ServeFault};
 
@@ -28,6 +30,15 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LAST: Duration = Duration::from_secs(2);
 /// Between two lines about a collector that is away.
 const COMPLAIN: Duration = Duration::from_secs(60);
+
+/// A collector that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{collector} cannot take traces: {source}")]
+struct NoTraces {
+    /// Its address, without a password.
+    collector: String,
+    source: Box<dyn Error + Send + Sync>,
+}
 
 /// Where spans are put.
 pub struct Outbox {
@@ -48,16 +59,15 @@ impl Outbox {
         metrics: Arc<Metrics>,
         log: Arc<Log>,
     ) -> Result<Self, ServeFault> {
-        let next_step = "name an OTLP collector that takes gRPC, as http://HOST:4317";
+        let refused = |source: Box<dyn Error + Send + Sync>| {
+            let why = NoTraces { collector: redacted(collector), source };
+            ServeFault::refused(why, "name an OTLP collector that takes gRPC, as http://HOST:4317")
+        };
         if !collector.starts_with("http://") {
-            return Err(ServeFault::refused(
-                format!("{collector} cannot take traces: only http:// is spoken"),
-                next_step,
-            ));
+            return Err(refused("only http:// is spoken".into()));
         }
         let exporter = SpanExporter::builder().with_tonic().with_endpoint(collector).with_timeout(PATIENCE).build();
-        let mut exporter =
-            exporter.map_err(|why| ServeFault::refused(format!("{collector} cannot take traces: {why}"), next_step))?;
+        let mut exporter = exporter.map_err(|why| refused(why.into()))?;
         exporter.set_resource(&resource(settings));
         let (queue, receiver) = channel(QUEUE);
         let (stop, stopped) = watch::channel(false);

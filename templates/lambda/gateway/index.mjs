@@ -3,11 +3,21 @@
 //
 // The edge allows no environment variables, so every limit stands here. Node.js 20 and newer, no dependencies.
 
-export const VERSION = '1.0.0';
+export const VERSION = '1.1.0';
 
 const HEALTH_PATH = '/edge/health';
-const EMBED_PATHS = new Set(['/api/v1/embed', '/v1/embeddings']);
-const TEXT_FIELDS = ['inputs', 'texts', 'input'];
+// The list of the server (src/serve/http/mod.rs), where a test compares the two. Azure's clients name the model in the address.
+const EMBED_PATHS = new Set([
+  '/api/v1/embed',
+  '/v1/embeddings',
+  '/embeddings',
+  '/api/v1/embeddings',
+  '/openai/v1/embeddings',
+  '/embed',
+  '/embed_all',
+]);
+const DEPLOYMENT = /^\/openai\/deployments\/[^/]+\/embeddings$/;
+const TEXT_FIELDS = ['inputs', 'texts', 'input', 'text'];
 
 const MAX_TEXTS = 256;
 const MAX_CHARACTERS = 32_000; // of one text, in Unicode code points
@@ -41,7 +51,7 @@ export const handler = async (event) => {
   if (!request) throw new Error('this is no CloudFront request event');
   const { method, uri } = request;
   if (uri === HEALTH_PATH && (method === 'GET' || method === 'HEAD')) return health(method);
-  if (method !== 'POST' || !EMBED_PATHS.has(uri)) return request;
+  if (method !== 'POST' || !takesTexts(uri)) return request;
   try {
     checkMediaType(request.headers);
     checkEmbedRequest(readJson(request.body));
@@ -56,6 +66,13 @@ export const handler = async (event) => {
     });
   }
 };
+
+/** Slashes too many, which clients make of an address and a path, are left out, as the server does it. */
+function takesTexts(uri) {
+  if (typeof uri !== 'string') return false;
+  const path = `/${uri.split('/').filter(Boolean).join('/')}`;
+  return EMBED_PATHS.has(path) || DEPLOYMENT.test(path);
+}
 
 function health(method) {
   const response = respond(200, { status: 'ok', version: VERSION, region: process.env.AWS_REGION ?? null });

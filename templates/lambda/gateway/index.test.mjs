@@ -59,12 +59,35 @@ test('everything else goes on unchanged', async () => {
 test('good embed requests pass', async () => {
   await passes(embed({ inputs: ['a', 'b'], model: 'sentence-transformers/all-MiniLM-L6-v2' }));
   await passes(embed({ texts: ['a'] }, { uri: '/v1/embeddings' }));
+  await passes(embed({ text: 'a' }));
   await passes(embed({ input: 'one text', encoding_format: 'float' }, { type: 'Application/JSON; charset=UTF-8' }));
   await passes(embed({ inputs: Array(256).fill('x') }));
   await passes(embed({ inputs: ['x'.repeat(32_000)] }));
   await passes(embed({ inputs: ['\u{1F600}'.repeat(32_000)] }));
   await passes(embed({ inputs: ['prüfen 検索'] }));
   await passes(eventOf({ body: { inputTruncated: false, encoding: 'text', data: '{"input":"a"}' } }));
+});
+
+test('every address of embeddings is looked at, however its slashes are', async () => {
+  for (const uri of [
+    '/api/v1/embed',
+    '/v1/embeddings',
+    '/embeddings',
+    '/api/v1/embeddings',
+    '/openai/v1/embeddings',
+    '/openai/deployments/text-embedding-3-small/embeddings',
+    '/embed',
+    '/embed_all',
+    '/v1/embeddings/',
+    '//openai//v1/embeddings',
+  ]) {
+    await passes(embed({ input: 'a' }, { uri }));
+    await refused(embed({ input: [] }, { uri }), '400', 'BAD_REQUEST');
+  }
+  // Texts that are compared, tokens and ids have other bodies.
+  for (const uri of ['/', '/similarity', '/tokenize', '/decode', '/invocations', '/openai/deployments/a/b/embeddings', '/embedding']) {
+    await passes(embed({ inputs: { source_sentence: 'a', sentences: ['b'] } }, { uri }));
+  }
 });
 
 test('limits', async () => {

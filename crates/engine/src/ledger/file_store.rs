@@ -1,11 +1,12 @@
 //! A journal in a directory: `journal.jsonl`, and `lease.json` while somebody writes.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
 
@@ -13,6 +14,7 @@ use super::entry::Entry;
 use super::error::LedgerError;
 use super::lease::Lease;
 use super::store::{Loaded, Store};
+use super::sweep;
 use super::text::{Reader, Tail, whole_lines};
 use super::whole::Whole;
 
@@ -177,7 +179,7 @@ impl Store for FileStore {
     async fn keep(&self, sha256: &str, bytes: &[u8]) -> Result<(), LedgerError> {
         let path = self.content(sha256);
         // One that was damaged is written again.
-        if fs::read(&path).is_ok_and(|there| there == bytes) {
+        if fs::read(&path).is_ok_and(|there| there == bytes) && sweep::renew(&path) {
             return Ok(());
         }
         let folder = path.parent().unwrap_or(&self.directory);
@@ -192,6 +194,20 @@ impl Store for FileStore {
             Err(none) if none.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(LedgerError::File { path, source }),
         }
+    }
+
+    async fn sweep(&self, named: &BTreeSet<String>, before: SystemTime, lease: &Lease) -> Result<(), LedgerError> {
+        // Under the guard nobody takes the lease over while contents go.
+        let guard = self.guard().await?;
+        self.ours(lease)?;
+        let (directory, named) = (self.directory.clone(), named.clone());
+        let swept = tokio::task::spawn_blocking(move || {
+            let swept = sweep::unnamed(&directory, &named, before);
+            drop(guard);
+            swept
+        });
+        let swept = swept.await.unwrap_or_else(|stopped| Err(io::Error::other(stopped)));
+        swept.map_err(|source| LedgerError::File { path: self.directory.join("content"), source })
     }
 
     async fn text(&self) -> Result<String, LedgerError> {

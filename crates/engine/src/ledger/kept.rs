@@ -49,23 +49,30 @@ fn sealed_text(text: &str, contents: &mut Contents) -> Option<String> {
 fn next(text: &str, from: usize) -> Option<(usize, usize, &str)> {
     let start = from + text.get(from..)?.find(BEFORE)?;
     let begin = start + BEFORE.len();
-    let hash = text.get(begin..begin + HASH).filter(|hash| hash.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    match hash {
+    match text.get(begin..begin + HASH).filter(|hash| is_hash(hash)) {
         Some(hash) if text[begin + HASH..].starts_with(BEHIND) => Some((start, begin + HASH + 1, hash)),
         _ => next(text, begin),
+    }
+}
+
+/// Whether a name is a hash, as contents are called.
+pub fn is_hash(name: &str) -> bool {
+    name.len() == HASH && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The hashes of what was taken out of a text.
+pub fn in_text(text: &str, hashes: &mut BTreeSet<String>) {
+    let mut at = 0;
+    while let Some((_, end, hash)) = next(text, at) {
+        hashes.insert(hash.to_owned());
+        at = end;
     }
 }
 
 /// The hashes of what was taken out of a tree of data.
 pub fn named(value: &Value, hashes: &mut BTreeSet<String>) {
     match value {
-        Value::String(text) => {
-            let mut at = 0;
-            while let Some((_, end, hash)) = next(text, at) {
-                hashes.insert(hash.to_owned());
-                at = end;
-            }
-        }
+        Value::String(text) => in_text(text, hashes),
         Value::Array(items) => items.iter().for_each(|item| named(item, hashes)),
         Value::Object(fields) => fields.values().for_each(|field| named(field, hashes)),
         _ => {}

@@ -17,6 +17,7 @@ mod purpose;
 mod s3;
 mod seal;
 mod store;
+mod sweep;
 mod text;
 mod upgrade;
 mod whole;
@@ -24,7 +25,7 @@ mod whole;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -47,6 +48,8 @@ use crate::resource::{Address, Kind, Remembered};
 
 /// Who holds a lost lease now is worth this long a look.
 const LOOKING: Duration = Duration::from_secs(5);
+/// A content that no entry names stays for so long at least: whoever keeps it may be about to write what names it.
+const FRESH: Duration = Duration::from_secs(24 * 3600);
 
 /// The journal of one stack: open for reading, or for writing under a lease.
 pub struct Ledger {
@@ -65,6 +68,12 @@ pub struct Ledger {
     archived: tokio::sync::OnceCell<Vec<Entry>>,
     /// What was kept apart by this process already.
     kept: Mutex<BTreeSet<String>>,
+    /// What the entries name that were there when it was opened.
+    named: BTreeSet<String>,
+    /// When that was.
+    opened: SystemTime,
+    /// An entry was written.
+    grown: AtomicBool,
     /// An entry was asked for: from here on a verb is brought to its end, not given up.
     begun: Arc<AtomicBool>,
 }
@@ -109,12 +118,14 @@ impl Ledger {
     }
 
     async fn open(store: Arc<dyn Store>, stack: &str, lease: Option<Lease>) -> Result<Self, LedgerError> {
+        let opened = SystemTime::now();
         let loaded = match &lease {
             Some(lease) => store.claim(lease).await?,
             None => store.load().await?,
         };
         let Loaded { mut base, mut usual, mut entries } = loaded;
-        let contents = contents(&*store, &kept::all_named(base.as_mut(), &mut entries)).await?;
+        let named = kept::all_named(base.as_mut(), &mut entries);
+        let contents = contents(&*store, &named).await?;
         kept::open_all(base.as_mut(), &mut entries, &contents);
         let base = base.unwrap_or_else(|| Remembered::empty(stack));
         let state = fold_from(base.clone(), &entries)
@@ -134,6 +145,9 @@ impl Ledger {
             broken: AtomicBool::default(),
             archived: tokio::sync::OnceCell::new(),
             kept: Mutex::default(),
+            named,
+            opened,
+            grown: AtomicBool::default(),
             begun: Arc::default(),
         })
     }
@@ -258,6 +272,7 @@ impl Ledger {
             return Err(bad);
         }
         self.inner().written = batch.last().map_or(seq, |last| last.seq);
+        self.grown.store(true, Ordering::Release);
         Ok(())
     }
 
@@ -336,7 +351,23 @@ impl Ledger {
         }
         // What was lost is not ours to give back, and a store that does not answer must not hold up the end of the run.
         let Some(lease) = self.lease.take().filter(|_| self.fence.check().is_ok()) else { return Ok(()) };
+        self.sweep(&lease).await;
         tokio::time::timeout(LOOKING, self.store.release(&lease)).await.unwrap_or(Ok(()))
+    }
+
+    /// Removes contents that nothing needs any more. A saved plan is stale once the journal has grown: only what was kept since
+    /// then may be of one that is not.
+    async fn sweep(&self, lease: &Lease) {
+        if !self.grown.load(Ordering::Acquire) || self.broken.load(Ordering::Acquire) {
+            return;
+        }
+        let Some(before) = SystemTime::now().checked_sub(FRESH).map(|yesterday| yesterday.min(self.opened)) else {
+            return;
+        };
+        let mut named = self.named.clone();
+        named.extend(self.kept.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+        // What stays now goes after a later run: that is no reason for this one to fail.
+        let _ = tokio::time::timeout(LOOKING, self.store.sweep(&named, before, lease)).await;
     }
 }
 

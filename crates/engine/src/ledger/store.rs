@@ -1,5 +1,8 @@
 //! Where a journal lies: a directory or a bucket, behind one trait.
 
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
 use async_trait::async_trait;
 
 use super::entry::Entry;
@@ -48,6 +51,12 @@ pub trait Store: Send + Sync {
     /// A content that was kept apart; none when it is not there.
     async fn kept(&self, _sha256: &str) -> Result<Option<Vec<u8>>, LedgerError> {
         Ok(None)
+    }
+
+    /// Removes contents that were kept apart before a moment and that no line of a journal names. `named` are known to be needed.
+    /// A bucket keeps all of them.
+    async fn sweep(&self, _named: &BTreeSet<String>, _before: SystemTime, _lease: &Lease) -> Result<(), LedgerError> {
+        Ok(())
     }
 
     /// All lines as they were written.

@@ -1,5 +1,6 @@
 //! From words to the configuration: every problem at once.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use super::amount::{size, time};
 use super::layers::{Layers, Origin, Wrong};
-use super::{Config, Connections, RequestLimits};
+use super::{Config, Connections, RequestLimits, Unfit};
 use crate::inference::folder::{Choice, Variant};
 use crate::inference::onnx::provider::Device;
 use crate::serve::admission::{Rules, cors};
@@ -94,11 +95,11 @@ impl Reader<'_> {
         self.wrong.push(Wrong { place, why: why.into() });
     }
 
-    fn value<T>(&mut self, name: &str, otherwise: T, parse: impl Fn(&str) -> Result<T, String>) -> T {
+    fn value<T, E: fmt::Display>(&mut self, name: &str, otherwise: T, parse: impl Fn(&str) -> Result<T, E>) -> T {
         match parse(self.layers.text(name)) {
             Ok(value) => value,
             Err(why) => {
-                self.wrong(name, why);
+                self.wrong(name, why.to_string());
                 otherwise
             }
         }
@@ -112,13 +113,13 @@ impl Reader<'_> {
     /// A whole number above zero.
     fn number(&mut self, name: &str) -> usize {
         self.value(name, 1, |text| match text.parse() {
-            Ok(0) | Err(_) => Err(format!("{text:?} is no whole number above zero")),
+            Ok(0) | Err(_) => Err(Unfit::new(text, "a whole number above zero")),
             Ok(number) => Ok(number),
         })
     }
 
     fn rate(&mut self, name: &str) -> u32 {
-        self.value(name, 0, |text| text.parse().map_err(|_| format!("{text:?} is no whole number")))
+        self.value(name, 0, |text| text.parse().map_err(|_| Unfit::new(text, "a whole number")))
     }
 
     fn size(&mut self, name: &str) -> usize {
@@ -136,9 +137,9 @@ impl Reader<'_> {
 
     /// A time that has to pass.
     fn time_above_zero(&mut self, name: &str) -> Duration {
-        let none = "it has to be longer than nothing";
-        self.value(name, Duration::ZERO, |text| {
-            time(text).and_then(|time| if time.is_zero() { Err(none.to_owned()) } else { Ok(time) })
+        self.value(name, Duration::ZERO, |text| match time(text) {
+            Ok(none) if none.is_zero() => Err(Unfit::new(text, "a time above zero, such as 500ms, 30s or 2m")),
+            other => other,
         })
     }
 
@@ -153,7 +154,7 @@ impl Reader<'_> {
             Ok(uri) if matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none() => {
                 Ok(Some(base.clone()))
             }
-            _ => Err(format!("{text:?} is no address that begins with https:// or http:// and has no ?")),
+            _ => Err(Unfit::new(text, "an address that begins with https:// or http:// and has no ?")),
         })
     }
 
@@ -164,7 +165,7 @@ impl Reader<'_> {
         Some(self.value(name, false, |text| match text {
             "true" | "1" | "yes" | "on" => Ok(true),
             "false" | "0" | "no" | "off" => Ok(false),
-            _ => Err(format!("{text:?} is neither true nor false")),
+            _ => Err(Unfit::new(text, "true or false")),
         }))
     }
 
@@ -174,14 +175,14 @@ impl Reader<'_> {
         let apart = self.layers.origin("host").max(self.layers.origin("rest-port"));
         if !self.layers.text("http").is_empty() && self.layers.origin("http") >= apart {
             return self.value("http", loopback, |text| {
-                text.parse().map_err(|_| format!("{text:?} is no ADDRESS:PORT, such as 127.0.0.1:8080"))
+                text.parse().map_err(|_| Unfit::new(text, "ADDRESS:PORT, such as 127.0.0.1:8080"))
             });
         }
         let host = self.value("host", loopback.ip(), |text| match text {
             "localhost" => Ok(loopback.ip()),
-            _ => IpAddr::from_str(text).map_err(|_| format!("{text:?} is no address, such as 127.0.0.1 or 0.0.0.0")),
+            _ => IpAddr::from_str(text).map_err(|_| Unfit::new(text, "an address, such as 127.0.0.1 or 0.0.0.0")),
         });
-        let port = self.value("rest-port", 0, |text| text.parse().map_err(|_| format!("{text:?} is no port")));
+        let port = self.value("rest-port", 0, |text| text.parse().map_err(|_| Unfit::new(text, "a port")));
         SocketAddr::new(host, port)
     }
 
@@ -229,7 +230,7 @@ impl Reader<'_> {
             "auto" => Ok(Variant::Auto),
             "fp32" => Ok(Variant::Fp32),
             "int8" => Ok(Variant::Int8),
-            _ => Err(format!("{text:?} is not auto, fp32 or int8")),
+            _ => Err(Unfit::new(text, "auto, fp32 or int8")),
         });
         // The graph that is named by its file is the one that is served.
         let path = self.path("model-path").filter(|path| path.extension().is_some_and(|end| end == "onnx"));
@@ -245,12 +246,12 @@ impl Reader<'_> {
         self.value("fallback", false, |text| match text {
             "" => Ok(false),
             "cpu" => Ok(true),
-            _ => Err(format!("{text:?} is not cpu")),
+            _ => Err(Unfit::new(text, "cpu")),
         })
     }
 
     /// A value, or nothing.
-    fn optional<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+    fn optional<T, E: fmt::Display>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, E>) -> Option<T> {
         self.value(name, None, |text| if text.is_empty() { Ok(None) } else { parse(text).map(Some) })
     }
 
@@ -261,11 +262,11 @@ impl Reader<'_> {
             "off" => None,
             "" => {
                 let host = self.http_host();
-                let port = self.value("grpc-port", 0, |text| text.parse().map_err(|_| format!("{text:?} is no port")));
+                let port = self.value("grpc-port", 0, |text| text.parse().map_err(|_| Unfit::new(text, "a port")));
                 Some(SocketAddr::new(host, port))
             }
             _ => self.value("grpc", None, |text| {
-                text.parse().map(Some).map_err(|_| format!("{text:?} is neither off nor ADDRESS:PORT"))
+                text.parse().map(Some).map_err(|_| Unfit::new(text, "off or ADDRESS:PORT"))
             }),
         }
     }
@@ -278,7 +279,7 @@ impl Reader<'_> {
     fn traces(&mut self) -> TraceSettings {
         let share = |text: &str| {
             let share: Option<f64> = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
-            share.ok_or_else(|| format!("{text:?} is no number from 0 to 1"))
+            share.ok_or_else(|| Unfit::new(text, "a number from 0 to 1"))
         };
         TraceSettings {
             collector: Some(self.layers.text("otlp").to_owned()).filter(|url| !url.is_empty()),
@@ -341,7 +342,8 @@ impl Reader<'_> {
     fn rules(&mut self, http: SocketAddr, body: usize) -> Rules {
         let origins = self.layers.texts("cors-origin").to_vec();
         for origin in origins.iter().filter(|origin| !cors::is_origin(origin)) {
-            self.wrong("cors-origin", format!("{origin:?} is no origin, such as https://app.example.com"));
+            let why = Unfit::new(origin, "an origin, such as https://app.example.com");
+            self.wrong("cors-origin", why.to_string());
         }
         let bytes = self.size("max-bytes-under-way");
         // A body and the texts in it are held at the same time.

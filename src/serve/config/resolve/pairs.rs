@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Reader;
+use super::{Reader, Unfit};
 use crate::serve::health::Peer;
 
 impl Reader<'_> {
@@ -12,7 +12,7 @@ impl Reader<'_> {
             let Some((name, model)) =
                 text.split_once('=').filter(|(name, model)| !name.is_empty() && !model.is_empty())
             else {
-                self.wrong("model-alias", format!("{text:?} is no NAME=MODEL"));
+                self.wrong("model-alias", Unfit::new(&text, "NAME=MODEL").to_string());
                 continue;
             };
             if aliases.insert(name.to_owned(), model.to_owned()).is_some_and(|before| before != model) {
@@ -27,7 +27,7 @@ impl Reader<'_> {
         let parsed = texts.iter().map(|text| text.parse::<Peer>());
         let (good, bad): (Vec<_>, Vec<_>) = parsed.partition(Result::is_ok);
         for why in bad.into_iter().filter_map(Result::err) {
-            self.wrong("peer", why);
+            self.wrong("peer", why.to_string());
         }
         good.into_iter().filter_map(Result::ok).collect()
     }

@@ -12,6 +12,7 @@ use super::fault::Refusal;
 use super::misfit;
 use crate::inference::fault::{Code, EmbedFault, beginning};
 use crate::inference::tokenize::Side;
+use crate::serve::body::ELEMENTS;
 use crate::serve::problem::{Cause, Problem};
 
 /// What some programs write in front of UTF-8.
@@ -19,9 +20,6 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 
 const IDS: &str = "token ids are not taken, since they mean other words to each model: send the text itself \
                    (LangChain: check_embedding_ctx_length=False)";
-
-/// Elements of a list that are read. An element takes up to forty times its bytes, and no request may have so many.
-const ELEMENTS: usize = 1 << 17;
 
 /// One text or several.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -18,7 +18,7 @@ use super::within_batch;
 use crate::inference::engine::Engine;
 use crate::inference::fault::{Code, EmbedFault, beginning};
 use crate::inference::pieces::Piece;
-use crate::inference::tokenize::TextTokenizer;
+use crate::inference::tokenize::{TextTokenizer, TokenizerFault};
 use crate::serve::App;
 use crate::serve::http::embed::time;
 use crate::serve::http::fault::Refusal;
@@ -190,7 +190,7 @@ fn within_text(texts: &[String], most: usize, together: usize) -> Result<(), Ref
 /// Work with a model's tokenizer, on a thread that may block.
 async fn off_thread<T: Send + 'static>(
     engine: &Engine,
-    work: impl FnOnce(&TextTokenizer) -> Result<T, String> + Send + 'static,
+    work: impl FnOnce(&TextTokenizer) -> Result<T, TokenizerFault> + Send + 'static,
 ) -> Result<T, EmbedFault> {
     let tokenizer = engine.tokenizer().clone();
     // The semaphore is never closed.
@@ -198,7 +198,7 @@ async fn off_thread<T: Send + 'static>(
     let done = tokio::task::spawn_blocking(move || work(&tokenizer)).await;
     drop(turn);
     done.map_err(|why| EmbedFault::new(Code::Internal, format!("the tokenizer ended: {why}")))?
-        .map_err(|why| EmbedFault::new(Code::InvalidRequest, why))
+        .map_err(|why| EmbedFault::new(Code::InvalidRequest, why.to_string()))
 }
 
 #[cfg(test)]
