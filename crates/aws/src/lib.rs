@@ -52,7 +52,10 @@ pub use clients::{Access, Clients, GLOBAL, Identity};
 pub use credentials::{Person, SERVICE as CREDENTIALS};
 pub use fault::of as fault_of;
 pub use journal::store as journal_store;
-pub use permissions::{Missing, Simulation, policy as least_privilege, simulate};
+pub use permissions::{
+    MOST as MOST_OF_A_POLICY, Missing, Simulation, boundaries, parts as parts_of_policy, policy as least_privilege,
+    simulate, size as size_of_policy,
+};
 pub use rules::{RULES, Rule};
 pub use validation::CERTIFICATE_WAIT;
 

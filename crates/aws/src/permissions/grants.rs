@@ -1,7 +1,6 @@
 //! Which calls each kind needs: the table. What is held to more than names is in `conditions`.
 
-use serde_json::Value;
-
+use super::resources::{self as on, Facts};
 use crate::resource::Kind;
 
 /// What the calls for one kind need: actions, and on which resources.
@@ -12,107 +11,47 @@ pub struct Grant {
     pub on: fn(&Facts<'_>) -> Vec<String>,
 }
 
-/// One resource with its settings as far as they are literal.
-pub struct Facts<'a> {
-    pub spec: Value,
-    pub account: &'a str,
-}
+/// Statement of what only shows what there is; AWS knows no resource for these actions.
+pub const LOOK: &str = "Look";
+/// Statement of what makes something whose ID is not known before; AWS knows neither resources nor tags for these actions.
+pub const MAKE: &str = "Make";
 
-impl Facts<'_> {
-    fn text(&self, field: &str) -> String {
-        self.spec.get(field).and_then(Value::as_str).unwrap_or("*").to_owned()
-    }
-}
-
-fn everything(_: &Facts<'_>) -> Vec<String> {
-    vec!["*".to_owned()]
-}
-
-fn bucket(facts: &Facts<'_>) -> Vec<String> {
-    vec![format!("arn:aws:s3:::{}", facts.text("name"))]
-}
-
-fn bucket_objects(facts: &Facts<'_>) -> Vec<String> {
-    vec![format!("arn:aws:s3:::{}/*", facts.text("name"))]
-}
-
-/// Its KMS key; a policy takes no alias, so that stands for any key of the region.
-fn bucket_key(facts: &Facts<'_>) -> Vec<String> {
-    let Some(key) = facts.spec.get("kms_key").and_then(Value::as_str) else { return Vec::new() };
-    let any = || format!("arn:aws:kms:{}:{}:key/*", facts.text("region"), facts.account);
-    let own = |id: &str| format!("arn:aws:kms:{}:{}:key/{id}", facts.text("region"), facts.account);
-    match key {
-        arn if arn.starts_with("arn:") && arn.contains(":key/") => vec![arn.to_owned()],
-        id if !id.contains([':', '/']) => vec![own(id)],
-        _ => vec![any()],
-    }
-}
-
-fn bucket_of(facts: &Facts<'_>) -> Vec<String> {
-    vec![format!("arn:aws:s3:::{}", facts.text("bucket"))]
-}
-
-/// The bucket itself, too: a policy linter else thinks that whoever may write a bucket policy gains what is missing here.
-fn objects_of(facts: &Facts<'_>) -> Vec<String> {
-    vec![format!("arn:aws:s3:::{}", facts.text("bucket")), format!("arn:aws:s3:::{}/*", facts.text("bucket"))]
-}
-
-fn source_bucket(facts: &Facts<'_>) -> Vec<String> {
-    vec![format!("arn:aws:s3:::{}", facts.text("source"))]
-}
-
-fn role(facts: &Facts<'_>) -> Vec<String> {
-    vec![format!("arn:aws:iam::{}:role/{}", facts.account, facts.text("name"))]
-}
-
-fn function(facts: &Facts<'_>) -> Vec<String> {
-    let (region, name) = (facts.text("region"), facts.text("name"));
-    vec![
-        format!("arn:aws:lambda:{region}:{}:function:{name}", facts.account),
-        format!("arn:aws:lambda:{region}:{}:function:{name}:*", facts.account),
-    ]
-}
-
-fn web_acl(facts: &Facts<'_>) -> Vec<String> {
-    let arn = facts.spec.get("web_acl_id").and_then(Value::as_str).filter(|arn| !arn.is_empty());
-    arn.map(str::to_owned).into_iter().collect()
-}
-
-fn cloudfront(facts: &Facts<'_>, what: &str) -> Vec<String> {
-    vec![format!("arn:aws:cloudfront::{}:{what}/*", facts.account)]
-}
-
-fn tagged_routing(_: &Facts<'_>) -> Vec<String> {
-    ["hostedzone", "healthcheck"].map(|what| format!("arn:aws:route53:::{what}/*")).to_vec()
-}
-
-fn certificate(facts: &Facts<'_>) -> Vec<String> {
-    vec![format!("arn:aws:acm:{}:{}:certificate/*", facts.text("region"), facts.account)]
-}
-
-/// Whose a role is, is known by its tags alone.
-fn every_role(facts: &Facts<'_>) -> Vec<String> {
-    vec![format!("arn:aws:iam::{}:role/*", facts.account)]
-}
-
-fn every_bucket(_: &Facts<'_>) -> Vec<String> {
-    vec!["arn:aws:s3:::*".to_owned()]
-}
+/// What gives a role something, or says who may take it on. AWS knows the role's boundary in each of these calls.
+pub const GIVE_ROLES: &[&str] =
+    &["iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy"];
+/// What is done with managed policies.
+pub const ATTACH_POLICIES: &[&str] = &["iam:AttachRolePolicy", "iam:DetachRolePolicy"];
+/// What is done with a distribution that carries the stack's tag.
+pub const OWN_DISTRIBUTIONS: &[&str] =
+    &["cloudfront:DeleteDistribution", "cloudfront:TagResource", "cloudfront:UpdateDistribution"];
+/// What makes a distribution, on no resource that AWS knows.
+pub const MAKE_DISTRIBUTIONS: &[&str] = &["cloudfront:CreateDistribution"];
+/// What gives a distribution its tags, a new one, too.
+pub const TAG_DISTRIBUTIONS: &[&str] = &["cloudfront:TagResource"];
+/// What is done with a certificate that carries the stack's tag.
+pub const OWN_CERTIFICATES: &[&str] =
+    &["acm:AddTagsToCertificate", "acm:DeleteCertificate", "acm:RemoveTagsFromCertificate"];
+/// What asks for a certificate, on no resource that AWS knows.
+pub const REQUEST_CERTIFICATES: &[&str] = &["acm:RequestCertificate"];
+/// What gives a certificate its tags, a new one, too.
+pub const TAG_CERTIFICATES: &[&str] = &["acm:AddTagsToCertificate"];
+/// What changes record sets.
+pub const CHANGE_RECORDS: &[&str] = &["route53:ChangeResourceRecordSets"];
 
 /// One row or more for each kind.
 pub const GRANTS: &[Grant] = &[
     Grant {
         kind: Kind::LoadBalancer,
-        sid: "FindLoadBalancers",
-        on: everything,
+        sid: LOOK,
+        on: on::everything,
         actions: &["elasticloadbalancing:DescribeLoadBalancers", "elasticloadbalancing:DescribeTags"],
     },
-    Grant { kind: Kind::Role, sid: "FindRoles", on: everything, actions: &["iam:ListRoles"] },
-    Grant { kind: Kind::Role, sid: "WhoseRoles", on: every_role, actions: &["iam:ListRoleTags"] },
+    Grant { kind: Kind::Role, sid: LOOK, on: on::everything, actions: &["iam:ListRoles"] },
+    Grant { kind: Kind::Role, sid: "WhoseRoles", on: on::every_role, actions: &["iam:ListRoleTags"] },
     Grant {
         kind: Kind::Role,
         sid: "Roles",
-        on: role,
+        on: on::role,
         actions: &[
             "iam:DeleteRole",
             "iam:DeleteRolePolicy",
@@ -121,17 +60,15 @@ pub const GRANTS: &[Grant] = &[
             "iam:ListAttachedRolePolicies",
             "iam:ListRolePolicies",
             "iam:TagRole",
-            "iam:UntagRole",
-            "iam:UpdateAssumeRolePolicy",
             "iam:UpdateRole",
         ],
     },
-    Grant { kind: Kind::Bucket, sid: "FindBuckets", on: everything, actions: &["s3:ListAllMyBuckets"] },
-    Grant { kind: Kind::Bucket, sid: "WhoseBuckets", on: every_bucket, actions: &["s3:GetBucketTagging"] },
+    Grant { kind: Kind::Bucket, sid: LOOK, on: on::everything, actions: &["s3:ListAllMyBuckets"] },
+    Grant { kind: Kind::Bucket, sid: "WhoseBuckets", on: on::every_bucket, actions: &["s3:GetBucketTagging"] },
     Grant {
         kind: Kind::Bucket,
         sid: "Buckets",
-        on: bucket,
+        on: on::bucket,
         actions: &[
             "s3:CreateBucket",
             "s3:DeleteBucket",
@@ -161,27 +98,25 @@ pub const GRANTS: &[Grant] = &[
     Grant {
         kind: Kind::Bucket,
         sid: "EmptyBuckets",
-        on: bucket_objects,
+        on: on::bucket_objects,
         actions: &["s3:DeleteObject", "s3:DeleteObjectVersion"],
     },
-    // Objects under a key of the user's own are written and copied with it.
-    Grant { kind: Kind::Bucket, sid: "BucketKeys", on: bucket_key, actions: &["kms:Decrypt", "kms:GenerateDataKey"] },
     Grant {
         kind: Kind::BucketPolicy,
         sid: "BucketPolicies",
-        on: bucket_of,
+        on: on::bucket_of,
         actions: &["s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"],
     },
     Grant {
         kind: Kind::Replication,
         sid: "Replication",
-        on: source_bucket,
+        on: on::source_bucket,
         actions: &["s3:GetReplicationConfiguration", "s3:PutReplicationConfiguration"],
     },
     Grant {
         kind: Kind::Object,
         sid: "Objects",
-        on: objects_of,
+        on: on::objects_of,
         actions: &[
             "s3:AbortMultipartUpload",
             "s3:DeleteObject",
@@ -193,74 +128,86 @@ pub const GRANTS: &[Grant] = &[
             "s3:PutObjectTagging",
         ],
     },
+    // Objects under a key of the user's own are written and copied with it.
     Grant {
-        kind: Kind::Function,
-        sid: "FindOwnFunctions",
-        on: everything,
-        actions: &["lambda:ListFunctions", "lambda:ListTags"],
+        kind: Kind::Object,
+        sid: "BucketKeys",
+        on: on::object_key,
+        actions: &["kms:Decrypt", "kms:GenerateDataKey"],
     },
+    Grant { kind: Kind::Function, sid: LOOK, on: on::everything, actions: &["lambda:ListFunctions"] },
+    Grant { kind: Kind::Function, sid: "WhoseFunctions", on: on::every_function, actions: &["lambda:ListTags"] },
     Grant {
         kind: Kind::Function,
         sid: "Functions",
-        on: function,
+        on: on::function,
         actions: &[
             "lambda:CreateFunction",
             "lambda:DeleteFunction",
-            "lambda:EnableReplication*",
             "lambda:GetFunction",
             "lambda:GetFunctionConfiguration",
-            "lambda:ListTags",
             "lambda:ListVersionsByFunction",
             "lambda:PublishVersion",
             "lambda:TagResource",
-            "lambda:UntagResource",
             "lambda:UpdateFunctionCode",
             "lambda:UpdateFunctionConfiguration",
         ],
     },
+    // CloudFront copies a version to its edge locations, and takes the copies away, with the caller's permissions; the stars are
+    // letters of these names (CloudFront Developer Guide, "Set up IAM permissions and roles for Lambda@Edge").
+    Grant {
+        kind: Kind::FunctionVersion,
+        sid: "EdgeCopies",
+        on: on::versions,
+        actions: &["lambda:DisableReplication*", "lambda:EnableReplication*"],
+    },
+    // What CloudFront makes gets its ID from CloudFront, and its policies carry no tags: AWS knows no resource for making one.
     Grant {
         kind: Kind::OriginAccess,
-        sid: "ListOriginAccess",
-        on: everything,
-        actions: &["cloudfront:CreateOriginAccessControl", "cloudfront:ListOriginAccessControls"],
+        sid: MAKE,
+        on: on::everything,
+        actions: &["cloudfront:CreateOriginAccessControl"],
+    },
+    Grant {
+        kind: Kind::OriginAccess,
+        sid: LOOK,
+        on: on::everything,
+        actions: &["cloudfront:ListOriginAccessControls"],
     },
     Grant {
         kind: Kind::OriginAccess,
         sid: "OriginAccess",
-        on: |facts| cloudfront(facts, "origin-access-control"),
+        on: |facts| on::cloudfront(facts, "origin-access-control"),
         actions: &[
             "cloudfront:DeleteOriginAccessControl",
             "cloudfront:GetOriginAccessControl",
             "cloudfront:UpdateOriginAccessControl",
         ],
     },
-    Grant {
-        kind: Kind::CachePolicy,
-        sid: "ListCachePolicies",
-        on: everything,
-        actions: &["cloudfront:ListCachePolicies"],
-    },
+    Grant { kind: Kind::CachePolicy, sid: MAKE, on: on::everything, actions: &["cloudfront:CreateCachePolicy"] },
+    Grant { kind: Kind::CachePolicy, sid: LOOK, on: on::everything, actions: &["cloudfront:ListCachePolicies"] },
     Grant {
         kind: Kind::CachePolicy,
         sid: "CachePolicies",
-        on: |facts| cloudfront(facts, "cache-policy"),
-        actions: &[
-            "cloudfront:CreateCachePolicy",
-            "cloudfront:DeleteCachePolicy",
-            "cloudfront:GetCachePolicy",
-            "cloudfront:UpdateCachePolicy",
-        ],
+        on: |facts| on::cloudfront(facts, "cache-policy"),
+        actions: &["cloudfront:DeleteCachePolicy", "cloudfront:GetCachePolicy", "cloudfront:UpdateCachePolicy"],
     },
     Grant {
         kind: Kind::OriginRequestPolicy,
-        sid: "ListOriginRequestPolicies",
-        on: everything,
-        actions: &["cloudfront:CreateOriginRequestPolicy", "cloudfront:ListOriginRequestPolicies"],
+        sid: MAKE,
+        on: on::everything,
+        actions: &["cloudfront:CreateOriginRequestPolicy"],
+    },
+    Grant {
+        kind: Kind::OriginRequestPolicy,
+        sid: LOOK,
+        on: on::everything,
+        actions: &["cloudfront:ListOriginRequestPolicies"],
     },
     Grant {
         kind: Kind::OriginRequestPolicy,
         sid: "OriginRequestPolicies",
-        on: |facts| cloudfront(facts, "origin-request-policy"),
+        on: |facts| on::cloudfront(facts, "origin-request-policy"),
         actions: &[
             "cloudfront:DeleteOriginRequestPolicy",
             "cloudfront:GetOriginRequestPolicy",
@@ -269,82 +216,67 @@ pub const GRANTS: &[Grant] = &[
     },
     Grant {
         kind: Kind::ResponseHeadersPolicy,
-        sid: "ListResponseHeadersPolicies",
-        on: everything,
+        sid: MAKE,
+        on: on::everything,
+        actions: &["cloudfront:CreateResponseHeadersPolicy"],
+    },
+    Grant {
+        kind: Kind::ResponseHeadersPolicy,
+        sid: LOOK,
+        on: on::everything,
         actions: &["cloudfront:ListResponseHeadersPolicies"],
     },
     Grant {
         kind: Kind::ResponseHeadersPolicy,
         sid: "ResponseHeadersPolicies",
-        on: |facts| cloudfront(facts, "response-headers-policy"),
+        on: |facts| on::cloudfront(facts, "response-headers-policy"),
         actions: &[
-            "cloudfront:CreateResponseHeadersPolicy",
             "cloudfront:DeleteResponseHeadersPolicy",
             "cloudfront:GetResponseHeadersPolicy",
             "cloudfront:UpdateResponseHeadersPolicy",
         ],
     },
-    Grant {
-        kind: Kind::Distribution,
-        sid: "ListDistributions",
-        on: everything,
-        actions: &["cloudfront:ListDistributions"],
-    },
+    Grant { kind: Kind::Distribution, sid: LOOK, on: on::everything, actions: &["cloudfront:ListDistributions"] },
     Grant {
         kind: Kind::Distribution,
         sid: "Distributions",
-        on: |facts| cloudfront(facts, "distribution"),
-        actions: &[
-            "cloudfront:CreateDistribution",
-            "cloudfront:DeleteDistribution",
-            "cloudfront:GetDistribution",
-            "cloudfront:GetDistributionConfig",
-            "cloudfront:ListTagsForResource",
-            "cloudfront:TagResource",
-            "cloudfront:UntagResource",
-            "cloudfront:UpdateDistribution",
-        ],
+        on: on::distributions,
+        actions: &["cloudfront:GetDistribution", "cloudfront:GetDistributionConfig", "cloudfront:ListTagsForResource"],
+    },
+    // CloudFront lets its log delivery write into the bucket, with the caller's permissions.
+    Grant {
+        kind: Kind::Distribution,
+        sid: "AccessLogs",
+        on: on::log_bucket,
+        actions: &["s3:GetBucketAcl", "s3:PutBucketAcl"],
     },
     Grant {
         kind: Kind::Distribution,
         sid: "WebAcl",
-        on: web_acl,
+        on: on::web_acl,
         // CloudFront reads the ACL with the caller's permissions before it takes it.
         actions: &["wafv2:GetWebACL"],
     },
     Grant {
         kind: Kind::Monitoring,
-        sid: "Metrics",
-        on: everything,
-        actions: &[
-            "cloudfront:CreateMonitoringSubscription",
-            "cloudfront:DeleteMonitoringSubscription",
-            "cloudfront:GetMonitoringSubscription",
-        ],
+        sid: MAKE,
+        on: on::everything,
+        actions: &["cloudfront:CreateMonitoringSubscription", "cloudfront:DeleteMonitoringSubscription"],
     },
-    Grant {
-        kind: Kind::Certificate,
-        sid: "ListCertificates",
-        on: everything,
-        actions: &["acm:ListCertificates", "acm:RequestCertificate"],
-    },
+    Grant { kind: Kind::Monitoring, sid: LOOK, on: on::everything, actions: &["cloudfront:GetMonitoringSubscription"] },
+    Grant { kind: Kind::Certificate, sid: LOOK, on: on::everything, actions: &["acm:ListCertificates"] },
     Grant {
         kind: Kind::Certificate,
         sid: "Certificates",
-        on: certificate,
-        actions: &[
-            "acm:AddTagsToCertificate",
-            "acm:DeleteCertificate",
-            "acm:DescribeCertificate",
-            "acm:ListTagsForCertificate",
-            "acm:RemoveTagsFromCertificate",
-        ],
+        on: on::certificates,
+        actions: &["acm:DescribeCertificate", "acm:ListTagsForCertificate"],
     },
+    Grant { kind: Kind::Zone, sid: MAKE, on: on::everything, actions: &["route53:CreateHostedZone"] },
     Grant {
         kind: Kind::Zone,
-        sid: "ListZones",
-        on: everything,
-        actions: &["route53:CreateHostedZone", "route53:ListHostedZones", "route53:ListHostedZonesByName"],
+        sid: LOOK,
+        on: on::everything,
+        actions: &["route53:ListHostedZones", "route53:ListHostedZonesByName"],
     },
     Grant {
         kind: Kind::Zone,
@@ -357,12 +289,8 @@ pub const GRANTS: &[Grant] = &[
             "route53:UpdateHostedZoneComment",
         ],
     },
-    Grant {
-        kind: Kind::HealthCheck,
-        sid: "ListHealthChecks",
-        on: everything,
-        actions: &["route53:CreateHealthCheck", "route53:ListHealthChecks"],
-    },
+    Grant { kind: Kind::HealthCheck, sid: MAKE, on: on::everything, actions: &["route53:CreateHealthCheck"] },
+    Grant { kind: Kind::HealthCheck, sid: LOOK, on: on::everything, actions: &["route53:ListHealthChecks"] },
     Grant {
         kind: Kind::HealthCheck,
         sid: "HealthChecks",
@@ -374,7 +302,18 @@ pub const GRANTS: &[Grant] = &[
             "route53:UpdateHealthCheck",
         ],
     },
-    Grant { kind: Kind::Zone, sid: "Tags", on: tagged_routing, actions: &["route53:ChangeTagsForResource"] },
+    Grant {
+        kind: Kind::Zone,
+        sid: "Tags",
+        on: |_| vec!["arn:aws:route53:::hostedzone/*".to_owned()],
+        actions: &["route53:ChangeTagsForResource"],
+    },
+    Grant {
+        kind: Kind::HealthCheck,
+        sid: "Tags",
+        on: |_| vec!["arn:aws:route53:::healthcheck/*".to_owned()],
+        actions: &["route53:ChangeTagsForResource"],
+    },
     Grant {
         kind: Kind::Records,
         sid: "Records",
