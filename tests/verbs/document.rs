@@ -74,6 +74,7 @@ const RUNS: &[(&str, &str, &str)] = &[
     ("jetson shutdown", "-", "--plan d.yaml"),
     ("jetson rollback", "-", "--plan d.yaml"),
     ("jetson uninstall", "-", "--plan d.yaml --host two"),
+    ("jetson sudoers", "--plan d.yaml", "--plan p.yaml"),
     // Asked by OpenSSH, in OpenSSH's own words.
     ("known-host", "-", "-"),
     // Asked by a server, which reads what it prints.

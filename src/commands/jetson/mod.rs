@@ -12,6 +12,7 @@ mod provision;
 mod rollback;
 mod shutdown;
 mod status;
+mod sudoers;
 mod uninstall;
 mod walk;
 
@@ -54,6 +55,8 @@ enum Verb {
     Rollback(rollback::Args),
     /// Take away everything that was brought to the devices
     Uninstall(uninstall::Args),
+    /// Print a sudoers file for the devices: what the tool runs there, and no other command
+    Sudoers(sudoers::Args),
 }
 
 /// Runs a verb.
@@ -73,5 +76,6 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         Verb::Shutdown(args) => shutdown::run(args, context).await,
         Verb::Rollback(args) => rollback::run(args, context).await,
         Verb::Uninstall(args) => uninstall::run(args, context).await,
+        Verb::Sudoers(args) => sudoers::run(&args, context),
     }
 }

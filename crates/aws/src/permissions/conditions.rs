@@ -93,8 +93,8 @@ fn marked(stack: &str) -> Value {
     json!({"StringEquals": {key: stack}})
 }
 
-/// Nobody else's thing gets the stack's tag. The patterns are those of IDs that are given already: a new thing has none yet when
-/// AWS asks the policies, which then see a star in its place.
+/// No resource of others gets the stack's tag. The patterns match IDs that exist: a new resource has no ID yet when AWS evaluates the
+/// policies, and its ARN has a star in that place.
 fn no_others(sid: &str, actions: &[&str], on: impl Serialize, stack: &str) -> Value {
     let key = format!("aws:ResourceTag/{STACK_TAG}");
     json!({"Sid": sid, "Effect": "Deny", "Action": actions, "Resource": on,
