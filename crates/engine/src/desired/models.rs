@@ -235,7 +235,7 @@ fn role_boundary(builder: &mut Builder<'_>, step: &Step, plan: &ModelsStep) -> S
         None if with_keys => {
             let problem =
                 "encrypted_objects: true needs role_boundary: AWS has no managed policy for objects and keys alone";
-            let next = "name a managed policy of the account here, and let an administrator make it once from what \
+            let next = "write role_boundary: NAME beside it, and let an administrator make that managed policy once from what \
                         akidb-edge deploy --print-iam-boundary prints";
             builder.complain(step, "replication", problem, next);
         }
