@@ -79,8 +79,8 @@ fn service_linked_roles(desired: &Desired, account: &str) -> Option<Value> {
     let (copies, logs) = ("replicator.lambda.amazonaws.com", "logger.cloudfront.amazonaws.com");
     let arn = |service: &str, name: &str| format!("arn:aws:iam::{account}:role/aws-service-role/{service}/{name}");
     at_edge.then(|| {
-        json!({"Sid": "EdgeServiceRoles", "Effect": "Allow", "Action": "iam:CreateServiceLinkedRole",
-               "Resource": [arn(copies, "AWSServiceRoleForLambdaReplicator"), arn(logs, "AWSServiceRoleForCloudFrontLogger")],
+        let roles = [arn(copies, "AWSServiceRoleForLambdaReplicator"), arn(logs, "AWSServiceRoleForCloudFrontLogger")];
+        json!({"Sid": "EdgeServiceRoles", "Effect": "Allow", "Action": "iam:CreateServiceLinkedRole", "Resource": roles,
                "Condition": {"StringEquals": {"iam:AWSServiceName": [copies, logs]}}})
     })
 }

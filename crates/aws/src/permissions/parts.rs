@@ -60,7 +60,8 @@ mod tests {
                 (0..resources).map(|at| format!("arn:aws:s3:::a-bucket-with-a-long-name-{at:04}/*")).collect();
             json!({"Sid": sid, "Effect": "Allow", "Action": ["s3:PutObject"], "Resource": on})
         };
-        let whole = json!({"Version": "2012-10-17", "Statement": [statement("One", 60), statement("Two", 60), statement("Many", 500)]});
+        let statements = [statement("One", 60), statement("Two", 60), statement("Many", 500)];
+        let whole = json!({"Version": "2012-10-17", "Statement": statements});
         let parts = parts(&whole);
         assert!(
             parts.len() > 5 && parts.iter().all(|part| size(part) <= MOST),

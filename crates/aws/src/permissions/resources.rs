@@ -5,32 +5,32 @@ use serde_json::Value;
 use crate::resource::{Desired, Kind};
 
 /// One resource with its settings as far as they are literal, and the graph that it stands in.
-pub(super) struct Facts<'a> {
-    pub(super) spec: Value,
-    pub(super) account: &'a str,
-    pub(super) graph: &'a Desired,
+pub struct Facts<'a> {
+    pub spec: Value,
+    pub account: &'a str,
+    pub graph: &'a Desired,
 }
 
 impl Facts<'_> {
-    pub(super) fn text(&self, field: &str) -> String {
+    pub fn text(&self, field: &str) -> String {
         self.spec.get(field).and_then(Value::as_str).unwrap_or("*").to_owned()
     }
 }
 
-pub(super) fn everything(_: &Facts<'_>) -> Vec<String> {
+pub fn everything(_: &Facts<'_>) -> Vec<String> {
     vec!["*".to_owned()]
 }
 
-pub(super) fn bucket(facts: &Facts<'_>) -> Vec<String> {
+pub fn bucket(facts: &Facts<'_>) -> Vec<String> {
     vec![format!("arn:aws:s3:::{}", facts.text("name"))]
 }
 
-pub(super) fn bucket_objects(facts: &Facts<'_>) -> Vec<String> {
+pub fn bucket_objects(facts: &Facts<'_>) -> Vec<String> {
     vec![format!("arn:aws:s3:::{}/*", facts.text("name"))]
 }
 
 /// The KMS key of an object's bucket; a policy takes no alias, so that stands for any key of the region.
-pub(super) fn object_key(facts: &Facts<'_>) -> Vec<String> {
+pub fn object_key(facts: &Facts<'_>) -> Vec<String> {
     let (bucket, region) = (facts.text("bucket"), facts.text("region"));
     let buckets = facts.graph.resources.values().filter(|resource| resource.kind == Kind::Bucket);
     let named = |spec: &&Value| spec.get("name").and_then(Value::as_str) == Some(bucket.as_str());
@@ -45,24 +45,24 @@ pub(super) fn object_key(facts: &Facts<'_>) -> Vec<String> {
     }
 }
 
-pub(super) fn bucket_of(facts: &Facts<'_>) -> Vec<String> {
+pub fn bucket_of(facts: &Facts<'_>) -> Vec<String> {
     vec![format!("arn:aws:s3:::{}", facts.text("bucket"))]
 }
 
 /// The bucket itself, too: a policy linter else thinks that whoever may write a bucket policy gains what is missing here.
-pub(super) fn objects_of(facts: &Facts<'_>) -> Vec<String> {
+pub fn objects_of(facts: &Facts<'_>) -> Vec<String> {
     vec![format!("arn:aws:s3:::{}", facts.text("bucket")), format!("arn:aws:s3:::{}/*", facts.text("bucket"))]
 }
 
-pub(super) fn source_bucket(facts: &Facts<'_>) -> Vec<String> {
+pub fn source_bucket(facts: &Facts<'_>) -> Vec<String> {
     vec![format!("arn:aws:s3:::{}", facts.text("source"))]
 }
 
-pub(super) fn role(facts: &Facts<'_>) -> Vec<String> {
+pub fn role(facts: &Facts<'_>) -> Vec<String> {
     vec![format!("arn:aws:iam::{}:role/{}", facts.account, facts.text("name"))]
 }
 
-pub(super) fn function(facts: &Facts<'_>) -> Vec<String> {
+pub fn function(facts: &Facts<'_>) -> Vec<String> {
     let (region, name) = (facts.text("region"), facts.text("name"));
     vec![
         format!("arn:aws:lambda:{region}:{}:function:{name}", facts.account),
@@ -71,45 +71,45 @@ pub(super) fn function(facts: &Facts<'_>) -> Vec<String> {
 }
 
 /// Versions of a function.
-pub(super) fn versions(facts: &Facts<'_>) -> Vec<String> {
+pub fn versions(facts: &Facts<'_>) -> Vec<String> {
     let (region, name) = (facts.text("region"), facts.text("function"));
     vec![format!("arn:aws:lambda:{region}:{}:function:{name}:*", facts.account)]
 }
 
-pub(super) fn web_acl(facts: &Facts<'_>) -> Vec<String> {
+pub fn web_acl(facts: &Facts<'_>) -> Vec<String> {
     let arn = facts.spec.get("web_acl_id").and_then(Value::as_str).filter(|arn| !arn.is_empty());
     arn.map(str::to_owned).into_iter().collect()
 }
 
-pub(super) fn cloudfront(facts: &Facts<'_>, what: &str) -> Vec<String> {
+pub fn cloudfront(facts: &Facts<'_>, what: &str) -> Vec<String> {
     vec![format!("arn:aws:cloudfront::{}:{what}/*", facts.account)]
 }
 
 /// Distributions of the account.
-pub(super) fn distributions(facts: &Facts<'_>) -> Vec<String> {
+pub fn distributions(facts: &Facts<'_>) -> Vec<String> {
     cloudfront(facts, "distribution")
 }
 
 /// The bucket that takes the access logs: `NAME.s3.amazonaws.com` in the settings.
-pub(super) fn log_bucket(facts: &Facts<'_>) -> Vec<String> {
+pub fn log_bucket(facts: &Facts<'_>) -> Vec<String> {
     let host = facts.spec.pointer("/logging/bucket").and_then(Value::as_str).unwrap_or_default();
     host.rsplit_once(".s3.").map(|(name, _)| format!("arn:aws:s3:::{name}")).into_iter().collect()
 }
 
 /// Certificates of a region.
-pub(super) fn certificates(facts: &Facts<'_>) -> Vec<String> {
+pub fn certificates(facts: &Facts<'_>) -> Vec<String> {
     vec![format!("arn:aws:acm:{}:{}:certificate/*", facts.text("region"), facts.account)]
 }
 
 /// Whose a role, a function or a bucket is, is known by its tags alone.
-pub(super) fn every_role(facts: &Facts<'_>) -> Vec<String> {
+pub fn every_role(facts: &Facts<'_>) -> Vec<String> {
     vec![format!("arn:aws:iam::{}:role/*", facts.account)]
 }
 
-pub(super) fn every_function(facts: &Facts<'_>) -> Vec<String> {
+pub fn every_function(facts: &Facts<'_>) -> Vec<String> {
     vec![format!("arn:aws:lambda:{}:{}:function:*", facts.text("region"), facts.account)]
 }
 
-pub(super) fn every_bucket(_: &Facts<'_>) -> Vec<String> {
+pub fn every_bucket(_: &Facts<'_>) -> Vec<String> {
     vec!["arn:aws:s3:::*".to_owned()]
 }

@@ -235,8 +235,8 @@ fn role_boundary(builder: &mut Builder<'_>, step: &Step, plan: &ModelsStep) -> S
         None if with_keys => {
             let problem =
                 "encrypted_objects: true needs role_boundary: AWS has no managed policy for objects and keys alone";
-            let next = "write role_boundary: NAME beside it, and let an administrator make that managed policy once from what \
-                        akidb-edge deploy --print-iam-boundary prints";
+            let next = "write role_boundary: NAME beside it, and let an administrator make that managed policy once \
+                        from what akidb-edge deploy --print-iam-boundary prints";
             builder.complain(step, "replication", problem, next);
         }
         None => {}
