@@ -253,6 +253,20 @@ def lived(name, lab, server, options):
     return run, policy, time.monotonic() - begun
 
 
+def without_one(lab, server, options):
+    """Deploys the site without one statement of its policy: the deploy ends with an error that names the action."""
+    for sid, action in (("MakeDistributions", "cloudfront:CreateDistribution"), ("Objects", "s3:PutObject")):
+        run = Run("site", SCENARIOS["site"][1], lab, server, options, SCENARIOS["site"][2])
+        try:
+            policy = run.printed()
+            run.held_to({**policy, "Statement": [one for one in policy["Statement"] if one["Sid"] != sid]})
+            done = run.command("deploy --yes", wants=None)
+            if done.returncode != 1 or f"not authorized to perform: {action} on" not in done.stderr + done.stdout:
+                yield f"site: a deploy without the statement {sid} ended with {done.returncode}\n{done.stderr[-2000:]}"
+        finally:
+            run.end()
+
+
 def widened(policy, stack_roles):
     """Policies that lead to administrator: the same with one thing more."""
     for name in list(stack_roles)[:1]:
@@ -355,6 +369,7 @@ def main():
               f"{size(policy)} characters, {seconds:.1f} s", flush=True)
     idle = sorted(set(granted) - used)
     findings += [f"no call needed {action} ({granted[action]})" for action in idle if action not in ON_OCCASION]
+    findings += without_one(lab, server, options)
     for finding in findings:
         print(finding)
     lab.judge.end()

@@ -18,7 +18,6 @@ import os
 import subprocess
 import sys
 import threading
-from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
@@ -84,13 +83,20 @@ class Lab:
         self.judge = Judge()
         self.policies = {}
         self.records = {}
+        self.session = boto3.Session()
+        self.making = threading.Lock()
+        self.clients = {}
 
-    @lru_cache(maxsize=None)
     def client(self, account, service, region):
         """A client of the account's root, which no policy holds."""
-        config = Config(retries={"max_attempts": 2}, s3={"addressing_style": "path"})
-        return boto3.client(service, region_name=region, endpoint_url=self.url, aws_access_key_id=account,
-                            aws_secret_access_key="test", config=config)
+        key = (account, service, region)
+        # Clients may be shared by threads; making one may not.
+        with self.making:
+            if key not in self.clients:
+                config = Config(retries={"max_attempts": 2}, s3={"addressing_style": "path"})
+                self.clients[key] = self.session.client(service, region_name=region, endpoint_url=self.url, aws_access_key_id=account,
+                                                        aws_secret_access_key="test", config=config)
+            return self.clients[key]
 
     def judged(self, call):
         """The checks of a call with what the policy says to each."""
@@ -105,7 +111,7 @@ class Lab:
 def refusal(call, check):
     """Status, headers and body of a refusal, as the service writes it."""
     denied = check["result"] == "ExplicitlyDenied"
-    why = (f"with an explicit deny in an identity-based policy" if denied
+    why = ("with an explicit deny in an identity-based policy" if denied
            else f"because no identity-based policy allows the {check['action']} action")
     said = f"User: {check['principal']} is not authorized to perform: {check['action']} on resource: {check['resource']} {why}"
     if call.service == "s3":
@@ -114,7 +120,7 @@ def refusal(call, check):
         return 403, {"Content-Type": "application/json", "x-amzn-ErrorType": "AccessDeniedException"}, json.dumps({"Message": said})
     if call.service in ("acm", "wafv2"):
         return 400, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps({"__type": "AccessDeniedException", "message": said})
-    return 403, {"Content-Type": "text/xml"}, (f"<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code>"
+    return 403, {"Content-Type": "text/xml"}, ("<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code>"
                                                f"<Message>{said}</Message></Error><RequestId>0</RequestId></ErrorResponse>")
 
 
