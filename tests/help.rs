@@ -4,7 +4,7 @@ mod support;
 
 use support::cli::{bare, finish};
 
-const VERBS: [&str; 38] = [
+const VERBS: [&str; 39] = [
     "deploy",
     "route",
     "route geo",
@@ -33,6 +33,7 @@ const VERBS: [&str; 38] = [
     "jetson shutdown",
     "jetson rollback",
     "jetson uninstall",
+    "jetson sudoers",
     "models",
     "models pull",
     "models list",

@@ -136,21 +136,49 @@ fn somebody_in_the_middle_gets_nothing() {
     assert!(is_bare(&lab, "jetson-02"));
 }
 
+/// The binary against the laboratory without the password for sudo.
+fn without_password(lab: &Lab, words: &str) -> Output {
+    let with = lab.command(words);
+    let words: Vec<_> = with.get_args().map(ToOwned::to_owned).collect();
+    let at = words.iter().position(|word| word == "--sudo-password-fd").expect("it is said");
+    let mut command = Command::new(with.get_program());
+    command.current_dir(lab.directory.path()).env("HOME", lab.directory.path());
+    command.args(&words[..at]).args(&words[at + 2..]);
+    support::cli::finish(&mut command)
+}
+
 #[test]
 fn sudo_refuses() {
     let Some(lab) = lab("sudo", 1) else { return };
     fs::write(lab.path("password"), "not-the-password\n").expect("a file");
     let refused = provision(&lab, "").exits(1);
     assert!(refused.stderr.contains("the sudo password is wrong"), "{}", refused.all());
-    let with = lab.command("jetson provision --plan ten.yaml --inventory hosts.yaml --yes");
-    let words: Vec<_> = with.get_args().map(ToOwned::to_owned).collect();
-    let at = words.iter().position(|word| word == "--sudo-password-fd").expect("it is said");
-    let mut command = Command::new(with.get_program());
-    command.current_dir(lab.directory.path()).env("HOME", lab.directory.path());
-    command.args(&words[..at]).args(&words[at + 2..]);
-    let refused = finish(&mut command).exits(1);
+    let refused = without_password(&lab, "jetson provision --plan ten.yaml --inventory hosts.yaml --yes").exits(1);
     assert!(refused.stderr.contains("--ask-sudo-password"), "{}", refused.all());
     assert!(is_bare(&lab, "jetson-01"));
+}
+
+/// The printed rule lets the tool in without a password, and no other command of the account.
+#[test]
+fn the_printed_sudoers_allow_the_tool_and_no_other_command() {
+    let Some(lab) = lab("sudoers", 1) else { return };
+    let mut printing = support::cli::bare();
+    printing.current_dir(lab.directory.path());
+    let words = ["jetson", "sudoers", "--plan", "ten.yaml", "--inventory", "hosts.yaml"];
+    let printed = support::cli::finish(printing.args(words)).exits(0).stdout;
+    fs::write(lab.path("sudoers"), &printed).expect("a file");
+    let user = host(&lab, 0, "user").to_owned();
+    let install = format!(
+        "cat >/root/sudoers <<'END'\n{printed}\nEND\nvisudo -cf /root/sudoers && rm -f /etc/sudoers.d/* && \
+         install -m 0440 -o root -g root /root/sudoers /etc/sudoers.d/akidb-edge && sudo -l -U {user}"
+    );
+    let allowed = lab.inside("jetson-01", &install);
+    assert!(allowed.contains("parsed OK") && allowed.contains("NOPASSWD: /bin/sh -c PATH"), "{allowed}");
+    let tried = format!("su {user} -c 'sudo -n id; sudo -n sh -c id; sudo -n sh; sudo -n -- sh -c :' 2>&1; :");
+    let tried = lab.inside("jetson-01", &tried);
+    assert_eq!(tried.matches("a password is required").count(), 4, "{tried}");
+    without_password(&lab, "jetson provision --plan ten.yaml --inventory hosts.yaml --yes").exits(0);
+    assert!(!is_bare(&lab, "jetson-01"));
 }
 
 #[test]

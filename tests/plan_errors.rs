@@ -69,6 +69,7 @@ wrong! {
     extends_incomplete: "extends-incomplete";
     remove_without_extends: "remove-without-extends";
     extends_remove_no_list: "extends-remove-no-list";
+    keys_without_boundary: "keys-without-boundary";
 }
 
 #[test]

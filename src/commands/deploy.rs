@@ -5,15 +5,15 @@ use std::path::PathBuf;
 
 use super::Context;
 use super::full;
+use super::iam_policy;
 use super::kept;
 use super::order::{Choice, Order, Part};
 use super::saved::{self, SavedPlan};
 use super::walk::{self, AccessArgs, Allowed, EmptyArgs, Journals, PlanArgs, Request, RunArgs, Verb, Wanted, Worlds};
 use crate::change::Scope;
 use crate::desired::{Built, jetson};
-use crate::exit::{self, Failure};
+use crate::exit::Failure;
 use crate::plan::Plan;
-use crate::report;
 use crate::resource::{Address, Changes, Owner, RunPurpose};
 
 /// Make the stack what the plan says: show the difference, ask, do it. A second run has nothing to do.
@@ -43,6 +43,9 @@ pub struct Args {
     /// Print the IAM policy that this plan needs, no more; no call is made
     #[arg(long)]
     print_iam_policy: bool,
+    /// Print what the permissions boundary that the plan names has to hold; no call is made
+    #[arg(long)]
+    print_iam_boundary: bool,
     /// Take up a thing that exists and is not this stack's
     #[arg(long, value_name = "ADDRESS")]
     adopt: Vec<Address>,
@@ -83,7 +86,10 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     }
     let plan = args.with.plan(args.plan.load(&context.session)?)?;
     if args.print_iam_policy {
-        return print_policy(&plan, context);
+        return iam_policy::print(&plan, context);
+    }
+    if args.print_iam_boundary {
+        return iam_policy::print_boundary(&plan, context);
     }
     let command = args.command();
     need_requests(&plan, &args.request)?;
@@ -151,18 +157,6 @@ pub fn need_requests(plan: &Plan, requested: &[String]) -> Result<(), Failure> {
         Some(_) => format!("step {unknown:?} does not wait to be asked for: every deploy carries it out"),
     };
     Err(Failure::refused(problem, next))
-}
-
-/// Prints what the tool must be allowed to do for this plan, steps on request included.
-fn print_policy(plan: &Plan, context: &Context) -> Result<u8, Failure> {
-    let built = walk::build(plan, &walk::every_step(plan), &context.voice)?;
-    let policy = super::doctor::needed(&built.desired, "*", &context.global.state);
-    if context.voice.json {
-        context.voice.json("iam-policy", &serde_json::json!({"policy": policy}));
-    } else {
-        report::put_json(&serde_json::to_string_pretty(&policy).unwrap_or_default());
-    }
-    Ok(exit::DONE)
 }
 
 /// Carries out an order: `deploy`, `route` and `rollback --fallback`. With `access`, the plan's devices are part of the run.

@@ -9,6 +9,7 @@ pub mod destroy;
 pub mod doctor;
 mod extended;
 mod full;
+mod iam_policy;
 mod imported;
 pub mod jetson;
 mod kept;

@@ -189,7 +189,7 @@ fn replicated(stack: &Stack, rule: &str) -> String {
         format!("        {key}: {{name: rep-{key}-{account}, region: {region}, versioning: true}}\n")
     };
     format!(
-        "  - title: m\n    id: m\n    kind: models\n    with:\n      buckets:\n{}{}      replication:\n        r: {{from: a, to: b, priority: 1, delete_markers: true{rule}}}\n",
+        "  - title: m\n    id: m\n    kind: models\n    with:\n      buckets:\n{}{}      replication:\n        r: {{from: a, to: b, priority: 1, delete_markers: true{rule}}}\n      role_boundary: mine\n",
         bucket("a", "us-east-1"),
         bucket("b", "eu-central-1"),
     )

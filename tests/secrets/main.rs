@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod lifecycle;
 mod output;
 mod policy;
 mod processes;

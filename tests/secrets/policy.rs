@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::support::cli::{bare, finish};
 use crate::support::local_aws;
 
-/// What parliament (an IAM policy linter) finds, as `SEVERITY ISSUE`. None where it is not installed.
+/// What parliament (an IAM policy linter) finds, as `SEVERITY ISSUE DETAIL`. None where it is not installed.
 fn parliament(policy: &str, more: &[&str]) -> Option<BTreeSet<String>> {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("localstack/.venv/bin/parliament");
     let mut linter =
@@ -22,7 +22,8 @@ fn parliament(policy: &str, more: &[&str]) -> Option<BTreeSet<String>> {
     let said = String::from_utf8(output.stdout).expect("text");
     let findings = said.lines().filter(|line| !line.trim().is_empty()).map(|line| {
         let finding: Value = serde_json::from_str(line).unwrap_or_else(|bad| panic!("{bad}: {line}"));
-        format!("{} {}", finding["severity"].as_str().unwrap_or("?"), finding["issue"].as_str().unwrap_or("?"))
+        let word = |field: &str| finding[field].as_str().unwrap_or_default().to_owned();
+        format!("{} {} {}", word("severity"), word("issue"), word("detail")).trim_end().to_owned()
     });
     Some(findings.collect())
 }
@@ -37,22 +38,27 @@ fn the_policy_that_is_asked_for_passes_the_linter() {
     let directory = format!("model_dir={}", models.path().display());
     let policy =
         finish(bare().args(["deploy", "--print-iam-policy", "--plan", "week13", "--var", &directory])).exits(0);
-    let Some(findings) = parliament(&policy.stdout, &[]) else {
+    let Some(mut findings) = parliament(&policy.stdout, &[]) else {
         panic!("parliament is not installed: localstack/up --install brings it");
     };
+    // CloudFront opens the bucket of its logs to the log delivery with the caller's permissions: AWS asks for this one.
+    findings.retain(|finding| !finding.ends_with("but does allow s3:PutBucketAcl"));
     assert!(findings.is_empty(), "{findings:?}");
     // Two findings of the auditors that look for what an attacker could make of it remain, because it is the tool's work: it makes
     // the roles of a stack, hands them to Lambda and S3, and writes the policies of buckets. Each is held to the names of
     // the plan's own roles and buckets, and `iam:PassRole` to their services.
     let known =
         BTreeSet::from(["HIGH PRIVILEGE_ESCALATION".to_owned(), "MEDIUM PERMISSIONS_MANAGEMENT_ACTIONS".to_owned()]);
-    assert_eq!(parliament(&policy.stdout, &["--include-community-auditors"]).expect("as before"), known);
+    let mut more = parliament(&policy.stdout, &["--include-community-auditors"]).expect("as before");
+    more.retain(|finding| !finding.ends_with("but does allow s3:PutBucketAcl"));
+    assert_eq!(more, known);
     let document: Value = serde_json::from_str(&policy.stdout).expect("a policy");
+    // To find what carries the stack's tags, names and tags of all may be read.
+    let only_looks = ["iam:ListRoles", "iam:ListRoleTags"];
+    let risky =
+        |action: &&str| *action == "s3:PutBucketPolicy" || (action.starts_with("iam:") && !only_looks.contains(action));
     for statement in document["Statement"].as_array().expect("statements") {
-        let actions = statement["Action"].to_string();
-        // To find what carries the stack's tags, names and tags of all may be read.
-        let only_looks = ["[\"iam:ListRoles\"]", "[\"iam:ListRoleTags\"]"].contains(&actions.as_str());
-        if !only_looks && ["iam:", "PutBucketPolicy"].iter().any(|risky| actions.contains(risky)) {
+        if texts(&statement["Action"]).iter().any(risky) {
             let on = statement["Resource"].to_string();
             assert!(!on.contains("\"*\"") && !on.contains("role/*") && !on.contains("s3:::*"), "{statement}");
         }
@@ -61,7 +67,8 @@ fn the_policy_that_is_asked_for_passes_the_linter() {
     let mut without: Value = document.clone();
     without["Statement"].as_array_mut().expect("statements").retain(|statement| statement["Sid"] != "Objects");
     let found = parliament(&without.to_string(), &[]).expect("as before");
-    assert!(found.contains("MEDIUM RESOURCE_POLICY_PRIVILEGE_ESCALATION"), "{found:?}");
+    let gains = |finding: &String| finding.ends_with("but does allow s3:PutBucketPolicy");
+    assert!(found.iter().any(gains), "{found:?}");
 }
 
 /// The policy for week 13, as it is printed.
@@ -94,16 +101,16 @@ fn takes(pattern: &str, text: &str) -> bool {
 }
 
 /// Whether a statement's condition holds for a request with these keys (IAM User Guide, "Policy evaluation logic": a key that is
-/// not there fails an operator, but for those that end in IfExists, those that negate, and ForAllValues).
+/// not there fails an operator, but for those that negate, and ForAllValues).
 fn holds_for(condition: &Value, keys: &[(&str, &str)]) -> bool {
     condition.as_object().into_iter().flatten().all(|(operator, wanted)| {
         wanted.as_object().into_iter().flatten().all(|(key, values)| {
             let given = keys.iter().find(|(known, _)| known == key).map(|(_, value)| *value);
             let equal = |given: &str| texts(values).iter().any(|pattern| takes(pattern, given));
             match operator.as_str() {
-                "StringEquals" | "ArnEquals" | "Bool" => given.is_some_and(equal),
-                "ArnEqualsIfExists" | "ForAllValues:StringLike" => given.is_none_or(equal),
-                "StringNotEquals" | "ArnNotEquals" => !given.is_some_and(equal),
+                "StringEquals" | "ArnEquals" => given.is_some_and(equal),
+                "ForAllValues:StringLike" | "ForAllValues:StringEqualsIgnoreCase" => given.is_none_or(equal),
+                "StringNotEquals" => !given.is_some_and(equal),
                 other => panic!("the test does not know the operator {other}"),
             }
         })
@@ -112,14 +119,12 @@ fn holds_for(condition: &Value, keys: &[(&str, &str)]) -> bool {
 
 /// Whether a policy lets somebody do something: allowed by a statement, and denied by none.
 fn may(policy: &Value, action: &str, resource: &str, keys: &[(&str, &str)]) -> bool {
-    let mut keys = keys.to_vec();
-    keys.push(("aws:PrincipalIsAWSService", "false"));
     let meant = |effect: &str| {
         policy["Statement"].as_array().expect("statements").iter().any(|statement| {
             statement["Effect"] == effect
                 && texts(&statement["Action"]).iter().any(|pattern| takes(pattern, action))
                 && texts(&statement["Resource"]).iter().any(|pattern| takes(pattern, resource))
-                && holds_for(&statement["Condition"], &keys)
+                && holds_for(&statement["Condition"], keys)
         })
     };
     meant("Allow") && !meant("Deny")
@@ -136,7 +141,9 @@ fn the_policy_that_is_asked_for_leads_to_no_administrator() {
     let function = "arn:aws:lambda:us-east-1:000000000000:function:others".to_owned();
     let boundary = |arn| ("iam:PermissionsBoundary", arn);
     // What the plan needs is there.
-    for action in ["iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary"] {
+    let giving =
+        ["iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary", "iam:UpdateAssumeRolePolicy"];
+    for action in giving {
         assert!(may(&policy, action, &role, &[boundary(LOGS)]), "{action}\n{policy:#}");
         // Without the boundary, or with another one, it is not.
         assert!(!may(&policy, action, &role, &[]), "{action} without a boundary");
@@ -186,6 +193,23 @@ fn the_policy_that_is_asked_for_reaches_nothing_of_others() {
         assert!(may(&policy, action, on, &tag("akidb-week13")), "{action} on {on}");
         assert!(!may(&policy, action, on, &tag("other")) && !may(&policy, action, on, &[]), "{action} on {on}");
     }
+    // A new thing has no ID yet; what has one, and not the stack's tag, cannot be given it.
+    let marked = ("aws:RequestTag/akidb:stack", "akidb-week13");
+    for (action, new, theirs) in [
+        ("cloudfront:TagResource", any(":distribution/"), any(":distribution/").replace("/x", "/E1ABC")),
+        ("acm:AddTagsToCertificate", any(":certificate/"), any(":certificate/").replace("/x", "/1ab-2cd-3ef")),
+    ] {
+        assert!(may(&policy, action, &new, &[marked]) && !may(&policy, action, &new, &[]), "{action} on {new}");
+        let other = tag("other")[0];
+        for keys in [vec![marked], vec![marked, other], vec![other]] {
+            assert!(!may(&policy, action, &theirs, &keys), "{action} on {theirs}: {keys:?}");
+        }
+        assert!(may(&policy, action, &theirs, &tag("akidb-week13")), "{action} on {theirs}");
+    }
+    assert!(may(&policy, "cloudfront:CreateDistribution", "*", &[marked]));
+    assert!(!may(&policy, "cloudfront:CreateDistribution", "*", &[]));
+    let asks = |name| may(&policy, "acm:RequestCertificate", "*", &[marked, ("acm:DomainNames", name)]);
+    assert!(asks("api.akidb.com") && !asks("bank.example"));
     let change = |name| {
         let keys = [("route53:ChangeResourceRecordSetsNormalizedRecordNames", name)];
         may(&policy, "route53:ChangeResourceRecordSets", "arn:aws:route53:::hostedzone/x", &keys)

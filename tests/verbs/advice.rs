@@ -121,7 +121,7 @@ fn verbs_of(file: &str, root: &Command) -> Vec<Command> {
     let words: Vec<&str> = stem.split('/').collect();
     match words.as_slice() {
         ["deploy" | "destroy" | "rollback" | "report" | "completions"] => vec![of(&words)],
-        ["jetson", "doctor" | "power" | "kubeconfig" | "shutdown" | "rollback" | "uninstall"]
+        ["jetson", "doctor" | "power" | "kubeconfig" | "shutdown" | "rollback" | "uninstall" | "sudoers"]
         | ["state", "export" | "import" | "unlock" | "show"] => vec![of(&words)],
         ["route"] => ["geo", "latency", "cutover", "explain"].map(|one| of(&["route", one])).to_vec(),
         ["full" | "saved"] => [["deploy"], ["destroy"], ["rollback"]].map(|one| of(&one)).to_vec(),

@@ -64,6 +64,7 @@ fn a_saved_plan_takes_no_options_that_it_has_decided() {
         "--out y.plan.json",
         "--out y.plan.json --force",
         "--print-iam-policy",
+        "--print-iam-boundary",
     ] {
         let refused = run(&stack, &format!("deploy x.plan.json --yes {option}")).exits(3);
         says(&refused, "do not go together");

@@ -74,6 +74,7 @@ const RUNS: &[(&str, &str, &str)] = &[
     ("jetson shutdown", "-", "--plan d.yaml"),
     ("jetson rollback", "-", "--plan d.yaml"),
     ("jetson uninstall", "-", "--plan d.yaml --host two"),
+    ("jetson sudoers", "--plan d.yaml", "--plan p.yaml"),
     // Asked by OpenSSH, in OpenSSH's own words.
     ("known-host", "-", "-"),
     // Asked by a server, which reads what it prints.
@@ -163,7 +164,11 @@ fn other_ends_are_one_document() {
     let document = only(&asked, "asked");
     assert!(document["next_step"].as_str().is_some_and(|next| next.contains("--yes")), "{document}");
     let policy = stack.run(&["deploy", "--plan", "p.yaml", "--print-iam-policy", "--json"]).exits(0);
-    assert!(only(&policy, "policy")["policy"]["Statement"].is_array(), "{}", policy.stdout);
+    let document = only(&policy, "policy");
+    assert!(document["policy"]["Statement"].is_array(), "{}", policy.stdout);
+    assert_eq!(document["managed_policies"].as_array().map(Vec::len), Some(1), "{}", policy.stdout);
+    let boundary = stack.run(&["deploy", "--plan", "p.yaml", "--print-iam-boundary", "--json"]).exits(0);
+    assert_eq!(only(&boundary, "boundary")["boundaries"], serde_json::json!({}), "{}", boundary.stdout);
     only(&stack.run(&["deploy", "x.plan.json", "--yes", "--json"]).exits(0), "the saved plan");
     only(&stack.run(&["deploy", "x.plan.json", "--yes", "--json"]).exits(3), "a stale one");
     only(&stack.run(&["deploy", "x.plan.json", "--target", "models", "--json"]).exits(3), "options beside it");

@@ -8,21 +8,17 @@ use serde_json::{Value, json};
 
 use super::bucket::home;
 use super::fault::{optional, taken};
-use super::permissions::{Facts, Grant};
 use super::statements::{is_among, is_same, merged, spell, statements};
 use super::{Clients, fault_of};
+use crate::permissions::{Grant, on};
 use crate::provider::{Gone, Made, Provider, Subject};
 use crate::resource::bucket_policy::BucketPolicySpec;
 use crate::resource::{Attributes, Extra, Fault, FieldChange, Found, Owner, comment};
 
-fn bucket_of(facts: &Facts<'_>) -> Vec<String> {
-    vec![format!("arn:aws:s3:::{}", facts.text("bucket"))]
-}
-
 /// What its calls need.
 pub const GRANTS: &[Grant] = &[Grant {
     sid: "BucketPolicies",
-    on: bucket_of,
+    on: on::bucket_of,
     actions: &["s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"],
 }];
 

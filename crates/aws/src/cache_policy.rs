@@ -7,22 +7,18 @@ use aws_sdk_cloudfront::types as cf;
 use super::edit::{arns, lacking, quantity, unbuilt};
 use super::fault_of;
 use super::named::{Api, Page};
-use super::permissions::{Grant, everything};
+use crate::permissions::{Grant, LOOK, MAKE, on};
 use crate::resource::cache_policy::{CachePolicySpec, Choice};
 use crate::resource::{Fault, Kind};
 
 /// What its calls need.
 pub const GRANTS: &[Grant] = &[
-    Grant { sid: "ListCachePolicies", on: everything, actions: &["cloudfront:ListCachePolicies"] },
+    Grant { sid: MAKE, on: on::everything, actions: &["cloudfront:CreateCachePolicy"] },
+    Grant { sid: LOOK, on: on::everything, actions: &["cloudfront:ListCachePolicies"] },
     Grant {
         sid: "CachePolicies",
-        on: |facts| arns(facts, "cache-policy"),
-        actions: &[
-            "cloudfront:CreateCachePolicy",
-            "cloudfront:DeleteCachePolicy",
-            "cloudfront:GetCachePolicy",
-            "cloudfront:UpdateCachePolicy",
-        ],
+        on: |facts| on::cloudfront(facts, "cache-policy"),
+        actions: &["cloudfront:DeleteCachePolicy", "cloudfront:GetCachePolicy", "cloudfront:UpdateCachePolicy"],
     },
 ];
 

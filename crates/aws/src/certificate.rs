@@ -16,32 +16,22 @@ use futures::FutureExt;
 use serde_json::{Value, json};
 
 use super::owned::marked;
-use super::permissions::{Facts, Grant, everything};
 use super::route53::{domain, tag_change};
 use super::rules::{Rule, rule};
 use super::validation::{Waits, overdue};
 use super::{Clients, fault_of, tags};
+use crate::permissions::{Grant, LOOK, on};
 use crate::provider::{Gone, Made, Provider, Search, Settled, Subject};
 use crate::resource::certificate::CertificateSpec;
 use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Kind, Level, Owned, Owner};
 
-fn certificate(facts: &Facts<'_>) -> Vec<String> {
-    vec![format!("arn:aws:acm:{}:{}:certificate/*", facts.text("region"), facts.account)]
-}
-
 /// What its calls need.
 pub const GRANTS: &[Grant] = &[
-    Grant { sid: "ListCertificates", on: everything, actions: &["acm:ListCertificates", "acm:RequestCertificate"] },
+    Grant { sid: LOOK, on: on::everything, actions: &["acm:ListCertificates"] },
     Grant {
         sid: "Certificates",
-        on: certificate,
-        actions: &[
-            "acm:AddTagsToCertificate",
-            "acm:DeleteCertificate",
-            "acm:DescribeCertificate",
-            "acm:ListTagsForCertificate",
-            "acm:RemoveTagsFromCertificate",
-        ],
+        on: on::certificates,
+        actions: &["acm:DescribeCertificate", "acm:ListTagsForCertificate"],
     },
 ];
 

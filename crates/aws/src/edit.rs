@@ -2,7 +2,6 @@
 
 use aws_smithy_types::error::operation::BuildError;
 
-use super::permissions::Facts;
 use crate::provider::Subject;
 use crate::resource::Fault;
 

@@ -9,9 +9,21 @@ use aws_sdk_lambda::Client;
 use super::fault::{optional, taken};
 use super::function::{base64_digest, gone, hex_digest, standing};
 use super::{Clients, fault_of};
+use crate::permissions::{Grant, on};
 use crate::provider::{Gone, Made, Provider, Settled, Subject};
 use crate::resource::function_version::FunctionVersionSpec;
 use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Level, Owner};
+
+/// What its calls need.
+pub const GRANTS: &[Grant] = &[
+    // CloudFront copies a version to its edge locations, and takes the copies away, with the caller's permissions; the stars are
+    // letters of these names (CloudFront Developer Guide, "Set up IAM permissions and roles for Lambda@Edge").
+    Grant {
+        sid: "EdgeCopies",
+        on: on::versions,
+        actions: &["lambda:DisableReplication*", "lambda:EnableReplication*"],
+    },
+];
 
 /// Code of the fault when the function's code is not the one to freeze.
 const CHANGED: &str = "CodeChanged";

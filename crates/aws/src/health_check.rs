@@ -7,21 +7,18 @@ use async_trait::async_trait;
 use aws_sdk_route53::types::{HealthCheck, HealthCheckConfig, HealthCheckRegion, HealthCheckType, TagResourceType};
 use serde_json::Value;
 
-use super::permissions::{Grant, everything};
 use super::route53::{read_tags, tag_change, tagged, write_tags};
 use super::shared::Shared;
 use super::{Clients, fault_of, tags};
+use crate::permissions::{Grant, LOOK, MAKE, on};
 use crate::provider::{Gone, Made, Provider, Search, Subject};
 use crate::resource::health_check::{CHECKER_REGIONS, HealthCheckSpec};
 use crate::resource::{Attributes, Class, Extra, Fault, FieldChange, Found, Kind, Owned, Owner};
 
 /// What its calls need.
 pub const GRANTS: &[Grant] = &[
-    Grant {
-        sid: "ListHealthChecks",
-        on: everything,
-        actions: &["route53:CreateHealthCheck", "route53:ListHealthChecks"],
-    },
+    Grant { sid: MAKE, on: on::everything, actions: &["route53:CreateHealthCheck"] },
+    Grant { sid: LOOK, on: on::everything, actions: &["route53:ListHealthChecks"] },
     Grant {
         sid: "HealthChecks",
         on: |_| vec!["arn:aws:route53:::healthcheck/*".to_owned()],
@@ -31,6 +28,11 @@ pub const GRANTS: &[Grant] = &[
             "route53:ListTagsForResource",
             "route53:UpdateHealthCheck",
         ],
+    },
+    Grant {
+        sid: "Tags",
+        on: |_| vec!["arn:aws:route53:::healthcheck/*".to_owned()],
+        actions: &["route53:ChangeTagsForResource"],
     },
 ];
 

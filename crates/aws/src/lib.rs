@@ -55,7 +55,10 @@ pub use clients::{Access, Clients, GLOBAL, Identity};
 pub use credentials::{Person, SERVICE as CREDENTIALS};
 pub use fault::of as fault_of;
 pub use journal::store as journal_store;
-pub use permissions::{Missing, Simulation, policy as least_privilege, simulate};
+pub use permissions::{
+    MOST as MOST_OF_A_POLICY, Missing, Simulation, boundaries, parts as parts_of_policy, policy as least_privilege,
+    simulate, size as size_of_policy,
+};
 pub use rules::{Rule, every_rule};
 pub use validation::CERTIFICATE_WAIT;
 
@@ -103,8 +106,9 @@ const TABLE: &[Row] = &[
     row(Kind::Function, function::GRANTS, function::CODES, |by| {
         Arc::new(function::Functions::new(by.clients, by.artefacts))
     }),
-    // Its calls are among those of its function.
-    row(Kind::FunctionVersion, &[], &[], |by| Arc::new(function_version::FunctionVersions::new(by.clients))),
+    row(Kind::FunctionVersion, function_version::GRANTS, &[], |by| {
+        Arc::new(function_version::FunctionVersions::new(by.clients))
+    }),
     row(Kind::OriginAccess, origin_access::GRANTS, &[], |by| {
         Arc::new(Named::<origin_access::OriginAccess>::new(by.clients))
     }),

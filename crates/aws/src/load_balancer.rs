@@ -7,17 +7,17 @@ use async_trait::async_trait;
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::types::LoadBalancer;
 
-use super::permissions::{Grant, everything};
 use super::rules::{Rule, rule};
 use super::{Clients, fault_of};
+use crate::permissions::{Grant, LOOK, on};
 use crate::provider::{Gone, Made, Provider, Subject};
 use crate::resource::load_balancer::LoadBalancerSpec;
 use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Owner};
 
 /// What its calls need.
 pub const GRANTS: &[Grant] = &[Grant {
-    sid: "FindLoadBalancers",
-    on: everything,
+    sid: LOOK,
+    on: on::everything,
     actions: &["elasticloadbalancing:DescribeLoadBalancers", "elasticloadbalancing:DescribeTags"],
 }];
 

@@ -5,22 +5,21 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws_sdk_cloudfront::types as cf;
 
-use super::permissions::{Grant, everything};
 use super::{Clients, fault_of};
+use crate::permissions::{Grant, LOOK, MAKE, on};
 use crate::provider::{Gone, Made, Provider, Subject};
 use crate::resource::monitoring::MonitoringSpec;
 use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Owner};
 
 /// What its calls need.
-pub const GRANTS: &[Grant] = &[Grant {
-    sid: "Metrics",
-    on: everything,
-    actions: &[
-        "cloudfront:CreateMonitoringSubscription",
-        "cloudfront:DeleteMonitoringSubscription",
-        "cloudfront:GetMonitoringSubscription",
-    ],
-}];
+pub const GRANTS: &[Grant] = &[
+    Grant {
+        sid: MAKE,
+        on: on::everything,
+        actions: &["cloudfront:CreateMonitoringSubscription", "cloudfront:DeleteMonitoringSubscription"],
+    },
+    Grant { sid: LOOK, on: on::everything, actions: &["cloudfront:GetMonitoringSubscription"] },
+];
 
 /// Metrics subscriptions of the account.
 pub struct Monitoring {

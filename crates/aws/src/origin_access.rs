@@ -7,20 +7,18 @@ use aws_sdk_cloudfront::types as cf;
 use super::edit::{arns, lacking, unbuilt};
 use super::fault_of;
 use super::named::{Api, Page};
-use super::permissions::{Grant, everything};
+use crate::permissions::{Grant, LOOK, MAKE, on};
 use crate::resource::origin_access::OriginAccessSpec;
 use crate::resource::{Fault, Kind};
 
 /// What its calls need.
 pub const GRANTS: &[Grant] = &[
-    Grant {
-        sid: "ListOriginAccess",
-        on: everything,
-        actions: &["cloudfront:CreateOriginAccessControl", "cloudfront:ListOriginAccessControls"],
-    },
+    // What CloudFront makes gets its ID from CloudFront, and its policies carry no tags: AWS knows no resource for making one.
+    Grant { sid: MAKE, on: on::everything, actions: &["cloudfront:CreateOriginAccessControl"] },
+    Grant { sid: LOOK, on: on::everything, actions: &["cloudfront:ListOriginAccessControls"] },
     Grant {
         sid: "OriginAccess",
-        on: |facts| arns(facts, "origin-access-control"),
+        on: |facts| on::cloudfront(facts, "origin-access-control"),
         actions: &[
             "cloudfront:DeleteOriginAccessControl",
             "cloudfront:GetOriginAccessControl",

@@ -8,21 +8,18 @@ use super::cache_policy::{behaviour, choice, cookies, headers, query_strings, so
 use super::edit::{arns, lacking, unbuilt};
 use super::fault_of;
 use super::named::{Api, Page};
-use super::permissions::{Grant, everything};
+use crate::permissions::{Grant, LOOK, MAKE, on};
 use crate::resource::cache_policy::Choice;
 use crate::resource::origin_request_policy::{HeaderChoice, OriginRequestPolicySpec};
 use crate::resource::{Fault, Kind};
 
 /// What its calls need.
 pub const GRANTS: &[Grant] = &[
-    Grant {
-        sid: "ListOriginRequestPolicies",
-        on: everything,
-        actions: &["cloudfront:CreateOriginRequestPolicy", "cloudfront:ListOriginRequestPolicies"],
-    },
+    Grant { sid: MAKE, on: on::everything, actions: &["cloudfront:CreateOriginRequestPolicy"] },
+    Grant { sid: LOOK, on: on::everything, actions: &["cloudfront:ListOriginRequestPolicies"] },
     Grant {
         sid: "OriginRequestPolicies",
-        on: |facts| arns(facts, "origin-request-policy"),
+        on: |facts| on::cloudfront(facts, "origin-request-policy"),
         actions: &[
             "cloudfront:DeleteOriginRequestPolicy",
             "cloudfront:GetOriginRequestPolicy",

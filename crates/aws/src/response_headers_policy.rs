@@ -10,20 +10,20 @@ use serde_json::{Value, json};
 use super::edit::{arns, lacking, quantity, unbuilt};
 use super::fault_of;
 use super::named::{Api, Page};
-use super::permissions::{Grant, everything};
 use super::security_headers as security;
 use super::stated::put;
+use crate::permissions::{Grant, LOOK, MAKE, on};
 use crate::resource::response_headers_policy::{CorsHeaders, ResponseHeadersPolicySpec};
 use crate::resource::{Fault, Kind};
 
 /// What its calls need.
 pub const GRANTS: &[Grant] = &[
-    Grant { sid: "ListResponseHeadersPolicies", on: everything, actions: &["cloudfront:ListResponseHeadersPolicies"] },
+    Grant { sid: MAKE, on: on::everything, actions: &["cloudfront:CreateResponseHeadersPolicy"] },
+    Grant { sid: LOOK, on: on::everything, actions: &["cloudfront:ListResponseHeadersPolicies"] },
     Grant {
         sid: "ResponseHeadersPolicies",
-        on: |facts| arns(facts, "response-headers-policy"),
+        on: |facts| on::cloudfront(facts, "response-headers-policy"),
         actions: &[
-            "cloudfront:CreateResponseHeadersPolicy",
             "cloudfront:DeleteResponseHeadersPolicy",
             "cloudfront:GetResponseHeadersPolicy",
             "cloudfront:UpdateResponseHeadersPolicy",

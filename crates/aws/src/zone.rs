@@ -9,24 +9,17 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws_sdk_route53::types::{DelegationSet, HostedZone, HostedZoneConfig, TagResourceType};
 
-use super::permissions::{Facts, Grant, everything};
 use super::route53::{bare, domain, read_tags, tag_change, tagged, write_tags};
 use super::{Clients, fault_of, tags};
+use crate::permissions::{Grant, LOOK, MAKE, on};
 use crate::provider::{Gone, Made, Provider, Search, Subject};
 use crate::resource::zone::ZoneSpec;
 use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Kind, Owned, Owner};
 
-fn tagged_routing(_: &Facts<'_>) -> Vec<String> {
-    ["hostedzone", "healthcheck"].map(|what| format!("arn:aws:route53:::{what}/*")).to_vec()
-}
-
 /// What its calls need.
 pub const GRANTS: &[Grant] = &[
-    Grant {
-        sid: "ListZones",
-        on: everything,
-        actions: &["route53:CreateHostedZone", "route53:ListHostedZones", "route53:ListHostedZonesByName"],
-    },
+    Grant { sid: MAKE, on: on::everything, actions: &["route53:CreateHostedZone"] },
+    Grant { sid: LOOK, on: on::everything, actions: &["route53:ListHostedZones", "route53:ListHostedZonesByName"] },
     Grant {
         sid: "Zones",
         on: |_| vec!["arn:aws:route53:::hostedzone/*".to_owned()],
@@ -37,7 +30,11 @@ pub const GRANTS: &[Grant] = &[
             "route53:UpdateHostedZoneComment",
         ],
     },
-    Grant { sid: "Tags", on: tagged_routing, actions: &["route53:ChangeTagsForResource"] },
+    Grant {
+        sid: "Tags",
+        on: |_| vec!["arn:aws:route53:::hostedzone/*".to_owned()],
+        actions: &["route53:ChangeTagsForResource"],
+    },
 ];
 
 /// Public hosted zones of the account.

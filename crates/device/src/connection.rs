@@ -23,7 +23,7 @@ const SUDO_WITHIN: Duration = Duration::from_secs(20);
 /// them shows in a process list; what a script writes for itself goes there, too (`$akidb_edge_run`), never to a place
 /// where others can write. A path comes as so many bytes: none of them can be a part of the frame. What cannot be
 /// written whole is taken away again. Its text has no single quote, so that it can be quoted.
-const LOOP: &str = r#"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+pub(super) const LOOP: &str = r#"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C.UTF-8
 d=$(mktemp -d /run/akidb-edge.XXXXXX 2>/dev/null || mktemp -d) || exit 70
 trap "rm -rf $d" EXIT

@@ -27,6 +27,7 @@ mod readiness;
 mod registry;
 mod script;
 mod service;
+mod sudoers;
 mod tegrastats;
 mod together;
 
@@ -41,6 +42,7 @@ pub use host_key::{Shown, answer as known_host};
 pub use kubeconfig::Taken;
 pub use kubectl::node_states;
 pub use script::quoted;
+pub use sudoers::sudoers;
 pub use tegrastats::{Load, SCRIPT as LOAD_SCRIPT};
 
 use on_host::OnHost;

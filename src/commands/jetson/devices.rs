@@ -63,15 +63,7 @@ impl DevicesArgs {
     /// # Errors
     /// When the plan cannot be read or has no devices.
     pub fn plan(&self, context: &Context) -> Result<Plan, Failure> {
-        let mut plan = self.plan.load(&context.session)?;
-        for step in &mut plan.steps {
-            if let Work::Jetson(jetson) = &mut step.work {
-                jetson.artifacts = None;
-            }
-        }
-        plan.bring_devices(self.inventory.as_deref(), None)?;
-        need_devices(&plan)?;
-        Ok(plan)
+        looked_at(&self.plan, self.inventory.as_deref(), context)
     }
 
     /// The devices of these names; all when there are none. Nothing is connected yet.
@@ -89,6 +81,22 @@ impl DevicesArgs {
         let names = choose(hosts.keys(), chosen)?;
         Ok(Devices { plan, fleet, names, hosts, nodes })
     }
+}
+
+/// A plan with its devices, and without the artefacts: what is only looked at needs none of them.
+///
+/// # Errors
+/// When the plan cannot be read or has no devices.
+pub fn looked_at(named: &PlanArgs, inventory: Option<&str>, context: &Context) -> Result<Plan, Failure> {
+    let mut plan = named.load(&context.session)?;
+    for step in &mut plan.steps {
+        if let Work::Jetson(jetson) = &mut step.work {
+            jetson.artifacts = None;
+        }
+    }
+    plan.bring_devices(inventory, None)?;
+    need_devices(&plan)?;
+    Ok(plan)
 }
 
 /// Refuses a plan without devices.

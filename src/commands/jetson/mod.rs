@@ -11,6 +11,7 @@ mod provision;
 mod rollback;
 mod shutdown;
 mod status;
+mod sudoers;
 mod uninstall;
 
 use clap::Subcommand;
@@ -52,6 +53,8 @@ enum Verb {
     Rollback(rollback::Args),
     /// Take away everything that was brought to the devices
     Uninstall(uninstall::Args),
+    /// Print a sudoers file for the devices: what the tool runs there, and no other command
+    Sudoers(sudoers::Args),
 }
 
 /// Runs a verb.
@@ -71,5 +74,6 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         Verb::Shutdown(args) => shutdown::run(args, context).await,
         Verb::Rollback(args) => rollback::run(args, context).await,
         Verb::Uninstall(args) => uninstall::run(args, context).await,
+        Verb::Sudoers(args) => sudoers::run(&args, context),
     }
 }

@@ -2,41 +2,17 @@
 
 use serde_json::Value;
 
-use super::super::permissions::{Facts, Grant, everything};
 use super::super::rules::{Rule, rule, saying};
+use crate::permissions::{Grant, LOOK, on};
 use crate::resource::Class;
-
-fn bucket(facts: &Facts<'_>) -> Vec<String> {
-    vec![format!("arn:aws:s3:::{}", facts.text("name"))]
-}
-
-fn bucket_objects(facts: &Facts<'_>) -> Vec<String> {
-    vec![format!("arn:aws:s3:::{}/*", facts.text("name"))]
-}
-
-/// Its KMS key; a policy takes no alias, so that stands for any key of the region.
-fn bucket_key(facts: &Facts<'_>) -> Vec<String> {
-    let Some(key) = facts.spec.get("kms_key").and_then(Value::as_str) else { return Vec::new() };
-    let any = || format!("arn:aws:kms:{}:{}:key/*", facts.text("region"), facts.account);
-    let own = |id: &str| format!("arn:aws:kms:{}:{}:key/{id}", facts.text("region"), facts.account);
-    match key {
-        arn if arn.starts_with("arn:") && arn.contains(":key/") => vec![arn.to_owned()],
-        id if !id.contains([':', '/']) => vec![own(id)],
-        _ => vec![any()],
-    }
-}
-
-fn every_bucket(_: &Facts<'_>) -> Vec<String> {
-    vec!["arn:aws:s3:::*".to_owned()]
-}
 
 /// What its calls need.
 pub const GRANTS: &[Grant] = &[
-    Grant { sid: "FindBuckets", on: everything, actions: &["s3:ListAllMyBuckets"] },
-    Grant { sid: "WhoseBuckets", on: every_bucket, actions: &["s3:GetBucketTagging"] },
+    Grant { sid: LOOK, on: on::everything, actions: &["s3:ListAllMyBuckets"] },
+    Grant { sid: "WhoseBuckets", on: on::every_bucket, actions: &["s3:GetBucketTagging"] },
     Grant {
         sid: "Buckets",
-        on: bucket,
+        on: on::bucket,
         actions: &[
             "s3:CreateBucket",
             "s3:DeleteBucket",
@@ -63,9 +39,7 @@ pub const GRANTS: &[Grant] = &[
             "s3:PutLifecycleConfiguration",
         ],
     },
-    Grant { sid: "EmptyBuckets", on: bucket_objects, actions: &["s3:DeleteObject", "s3:DeleteObjectVersion"] },
-    // Objects under a key of the user's own are written and copied with it.
-    Grant { sid: "BucketKeys", on: bucket_key, actions: &["kms:Decrypt", "kms:GenerateDataKey"] },
+    Grant { sid: "EmptyBuckets", on: on::bucket_objects, actions: &["s3:DeleteObject", "s3:DeleteObjectVersion"] },
 ];
 
 /// What the errors of S3 mean.

@@ -2,36 +2,23 @@
 
 use serde_json::Value;
 
-use super::super::edit::arns;
-use super::super::permissions::{Facts, Grant, everything};
 use super::super::rules::{Rule, rule};
+use crate::permissions::{Grant, LOOK, on};
 use crate::resource::Class;
-
-fn web_acl(facts: &Facts<'_>) -> Vec<String> {
-    let arn = facts.spec.get("web_acl_id").and_then(Value::as_str).filter(|arn| !arn.is_empty());
-    arn.map(str::to_owned).into_iter().collect()
-}
 
 /// What its calls need.
 pub const GRANTS: &[Grant] = &[
-    Grant { sid: "ListDistributions", on: everything, actions: &["cloudfront:ListDistributions"] },
+    Grant { sid: LOOK, on: on::everything, actions: &["cloudfront:ListDistributions"] },
     Grant {
         sid: "Distributions",
-        on: |facts| arns(facts, "distribution"),
-        actions: &[
-            "cloudfront:CreateDistribution",
-            "cloudfront:DeleteDistribution",
-            "cloudfront:GetDistribution",
-            "cloudfront:GetDistributionConfig",
-            "cloudfront:ListTagsForResource",
-            "cloudfront:TagResource",
-            "cloudfront:UntagResource",
-            "cloudfront:UpdateDistribution",
-        ],
+        on: on::distributions,
+        actions: &["cloudfront:GetDistribution", "cloudfront:GetDistributionConfig", "cloudfront:ListTagsForResource"],
     },
+    // CloudFront lets its log delivery write into the bucket, with the caller's permissions.
+    Grant { sid: "AccessLogs", on: on::log_bucket, actions: &["s3:GetBucketAcl", "s3:PutBucketAcl"] },
     Grant {
         sid: "WebAcl",
-        on: web_acl,
+        on: on::web_acl,
         // CloudFront reads the ACL with the caller's permissions before it takes it.
         actions: &["wafv2:GetWebACL"],
     },

@@ -1,34 +1,24 @@
 //! What the calls for functions need, and what the errors of Lambda mean.
 
-use super::super::permissions::{Facts, Grant, everything};
 use super::super::rules::{Rule, rule, saying};
+use crate::permissions::{Grant, LOOK, on};
 use crate::resource::Class;
-
-fn function(facts: &Facts<'_>) -> Vec<String> {
-    let (region, name) = (facts.text("region"), facts.text("name"));
-    vec![
-        format!("arn:aws:lambda:{region}:{}:function:{name}", facts.account),
-        format!("arn:aws:lambda:{region}:{}:function:{name}:*", facts.account),
-    ]
-}
 
 /// What its calls need.
 pub const GRANTS: &[Grant] = &[
-    Grant { sid: "FindOwnFunctions", on: everything, actions: &["lambda:ListFunctions", "lambda:ListTags"] },
+    Grant { sid: LOOK, on: on::everything, actions: &["lambda:ListFunctions"] },
+    Grant { sid: "WhoseFunctions", on: on::every_function, actions: &["lambda:ListTags"] },
     Grant {
         sid: "Functions",
-        on: function,
+        on: on::function,
         actions: &[
             "lambda:CreateFunction",
             "lambda:DeleteFunction",
-            "lambda:EnableReplication*",
             "lambda:GetFunction",
             "lambda:GetFunctionConfiguration",
-            "lambda:ListTags",
             "lambda:ListVersionsByFunction",
             "lambda:PublishVersion",
             "lambda:TagResource",
-            "lambda:UntagResource",
             "lambda:UpdateFunctionCode",
             "lambda:UpdateFunctionConfiguration",
         ],

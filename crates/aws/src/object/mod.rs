@@ -13,34 +13,33 @@ use aws_sdk_s3::types::MetadataDirective;
 use self::upload::Taken;
 use super::bucket::home;
 use super::fault::{not_at_hand, optional, taken};
-use super::permissions::{Facts, Grant};
 use super::{Clients, fault_of};
+use crate::permissions::{Grant, on};
 use crate::provider::{Gone, Made, Provider, Subject};
 use crate::resource::object::ObjectSpec;
 use crate::resource::{
     Address, Artefacts, Attributes, Class, Extra, Fault, FieldChange, Found, IMPORTED, IMPORTED_METADATA, Owner,
 };
 
-/// The bucket itself, too: a policy linter else thinks that whoever may write a bucket policy gains what is missing here.
-fn objects_of(facts: &Facts<'_>) -> Vec<String> {
-    vec![format!("arn:aws:s3:::{}", facts.text("bucket")), format!("arn:aws:s3:::{}/*", facts.text("bucket"))]
-}
-
 /// What its calls need.
-pub const GRANTS: &[Grant] = &[Grant {
-    sid: "Objects",
-    on: objects_of,
-    actions: &[
-        "s3:AbortMultipartUpload",
-        "s3:DeleteObject",
-        "s3:GetObject",
-        "s3:GetObjectTagging",
-        "s3:GetObjectVersion",
-        "s3:GetObjectVersionTagging",
-        "s3:PutObject",
-        "s3:PutObjectTagging",
-    ],
-}];
+pub const GRANTS: &[Grant] = &[
+    Grant {
+        sid: "Objects",
+        on: on::objects_of,
+        actions: &[
+            "s3:AbortMultipartUpload",
+            "s3:DeleteObject",
+            "s3:GetObject",
+            "s3:GetObjectTagging",
+            "s3:GetObjectVersion",
+            "s3:GetObjectVersionTagging",
+            "s3:PutObject",
+            "s3:PutObjectTagging",
+        ],
+    },
+    // Objects under a key of the user's own are written and copied with it.
+    Grant { sid: "BucketKeys", on: on::object_key, actions: &["kms:Decrypt", "kms:GenerateDataKey"] },
+];
 
 /// The largest object that S3 copies in one call (5 GB).
 const MOST_COPIED: u64 = 5_000_000_000;

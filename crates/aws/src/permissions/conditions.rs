@@ -1,26 +1,40 @@
-//! What a grant is held to besides the names of its resources: boundaries of roles, the stack's tag, the names of records.
+//! What a grant is held to besides the names of its resources: boundaries of roles, the stack's tag, names of certificates and
+//! records.
 //!
 //! Without them the grants lead further: whoever writes a role's policies and hands it to a function can give that function, and so
-//! himself, everything.
+//! himself, everything; and whoever may put the stack's tag on anything makes it the stack's.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::grants::{
+    ATTACH_POLICIES, CHANGE_RECORDS, GIVE_ROLES, MAKE_DISTRIBUTIONS, OWN_CERTIFICATES, OWN_DISTRIBUTIONS,
+    REQUEST_CERTIFICATES, TAG_CERTIFICATES, TAG_DISTRIBUTIONS,
+};
+use crate::resource::certificate::CertificateSpec;
 use crate::resource::role::RoleSpec;
-use crate::resource::{Desired, Kind, STACK_TAG};
-
-/// Calls that give a role something. AWS knows the boundary of the role in each of them.
-const GIVING: [&str; 3] = ["iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"];
+use crate::resource::{ACCOUNT, Desired, Kind, STACK_TAG};
 
 /// The statements with conditions that a graph needs.
 pub fn statements(desired: &Desired, account: &str) -> Vec<Value> {
     let mut all = bounded_roles(desired, account);
     all.extend(attached_policies(desired, account));
-    all.extend(own_distributions(desired, account));
-    all.extend(own_certificates(desired, account));
+    all.extend(distributions(desired, account));
+    all.extend(certificates(desired, account));
     all.extend(own_records(desired));
     all
+}
+
+fn allow(sid: &str, actions: &[&str], on: impl Serialize) -> Value {
+    json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": on})
+}
+
+/// The same with a condition.
+fn when(mut statement: Value, condition: Value) -> Value {
+    statement["Condition"] = condition;
+    statement
 }
 
 fn roles(desired: &Desired) -> impl Iterator<Item = RoleSpec> {
@@ -32,68 +46,100 @@ fn arn(account: &str, role: &RoleSpec) -> String {
     format!("arn:aws:iam::{account}:role/{}", role.name)
 }
 
-/// A role is made, and gets policies, only with its boundary. The second statement is for a role without one: the condition of the
-/// first holds where a request has no such key.
+/// The boundary of a role, with the account filled in.
+fn boundary(account: &str, role: &RoleSpec) -> Option<String> {
+    role.boundary.as_ref().map(|arn| arn.replace(ACCOUNT, account))
+}
+
+/// A role is made, gets policies and says who may take it on only with its boundary.
 fn bounded_roles(desired: &Desired, account: &str) -> Vec<Value> {
-    let mut by_boundary: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let mut unbounded = BTreeSet::new();
+    let mut by_boundary: BTreeMap<Option<String>, BTreeSet<String>> = BTreeMap::new();
     for role in roles(desired) {
-        match &role.boundary {
-            Some(boundary) => drop(by_boundary.entry(boundary.clone()).or_default().insert(arn(account, &role))),
-            None => drop(unbounded.insert(arn(account, &role))),
+        by_boundary.entry(boundary(account, &role)).or_default().insert(arn(account, &role));
+    }
+    let statement = |(at, (boundary, roles)): (usize, (Option<String>, BTreeSet<String>))| {
+        let one = allow(&format!("GiveRoles{}", at + 1), GIVE_ROLES, roles);
+        match boundary {
+            Some(boundary) => when(one, json!({"ArnEquals": {"iam:PermissionsBoundary": boundary}})),
+            None => one,
         }
-    }
-    let mut all = Vec::new();
-    if !unbounded.is_empty() {
-        all.push(json!({"Sid": "GiveRoles", "Effect": "Allow", "Action": GIVING, "Resource": unbounded}));
-    }
-    for (at, (boundary, roles)) in by_boundary.into_iter().enumerate() {
-        let number = at + 1;
-        all.push(json!({"Sid": format!("GiveRoles{number}"), "Effect": "Allow", "Action": GIVING, "Resource": roles,
-            "Condition": {"ArnEqualsIfExists": {"iam:PermissionsBoundary": boundary}}}));
-        all.push(json!({"Sid": format!("OnlyBounded{number}"), "Effect": "Deny", "Action": GIVING, "Resource": roles,
-            "Condition": by_people(json!({"ArnNotEquals": {"iam:PermissionsBoundary": boundary}}))}));
-    }
-    all
+    };
+    by_boundary.into_iter().enumerate().map(statement).collect()
 }
 
-/// The condition, for everybody but AWS's own services: a key that is in each request to AWS.
-fn by_people(mut condition: Value) -> Value {
-    condition["Bool"] = json!({"aws:PrincipalIsAWSService": "false"});
-    condition
+/// Managed policies: those that the plan names, and no others, within the role's boundary.
+fn attached_policies(desired: &Desired, account: &str) -> Vec<Value> {
+    let with = roles(desired).filter(|role| !role.managed.is_empty());
+    let statement = |(at, role): (usize, RoleSpec)| {
+        let mut equal = json!({"iam:PolicyARN": role.managed});
+        if let Some(boundary) = boundary(account, &role) {
+            equal["iam:PermissionsBoundary"] = boundary.into();
+        }
+        let one = allow(&format!("AttachPolicies{}", at + 1), ATTACH_POLICIES, [arn(account, &role)]);
+        when(one, json!({"ArnEquals": equal}))
+    };
+    with.enumerate().map(statement).collect()
 }
 
-/// Managed policies: those that the plan names, and no others.
-fn attached_policies(desired: &Desired, account: &str) -> Option<Value> {
-    let with: Vec<RoleSpec> = roles(desired).filter(|role| !role.managed.is_empty()).collect();
-    let on: BTreeSet<String> = with.iter().map(|role| arn(account, role)).collect();
-    let policies: BTreeSet<&String> = with.iter().flat_map(|role| &role.managed).collect();
-    (!on.is_empty()).then(|| {
-        json!({"Sid": "AttachPolicies", "Effect": "Allow", "Action": ["iam:AttachRolePolicy", "iam:DetachRolePolicy"],
-               "Resource": on, "Condition": {"ArnEquals": {"iam:PolicyARN": policies}}})
-    })
-}
-
-/// Ids are not known before; what does not carry the stack's tag is somebody else's.
-fn own(sid: &str, actions: &[&str], on: &BTreeSet<String>, stack: &str) -> Option<Value> {
+/// What carries the stack's tag.
+fn own(stack: &str) -> Value {
     let key = format!("aws:ResourceTag/{STACK_TAG}");
-    (!on.is_empty()).then(|| {
-        json!({"Sid": sid, "Effect": "Deny", "Action": actions, "Resource": on,
-               "Condition": by_people(json!({"StringNotEquals": {key: stack}}))})
-    })
+    json!({"StringEquals": {key: stack}})
 }
 
-fn own_distributions(desired: &Desired, account: &str) -> Option<Value> {
-    let on = desired.resources.values().filter(|resource| resource.kind == Kind::Distribution);
-    let on = on.map(|_| format!("arn:aws:cloudfront::{account}:distribution/*")).collect();
-    own("OwnDistributions", &["cloudfront:DeleteDistribution", "cloudfront:UpdateDistribution"], &on, &desired.stack)
+/// What is made with the stack's tag.
+fn marked(stack: &str) -> Value {
+    let key = format!("aws:RequestTag/{STACK_TAG}");
+    json!({"StringEquals": {key: stack}})
 }
 
-fn own_certificates(desired: &Desired, account: &str) -> Option<Value> {
-    let certificates = desired.resources.values().filter(|resource| resource.kind == Kind::Certificate);
-    let regions = certificates.filter_map(|resource| resource.spec.get("region")?.as_str());
-    let on = regions.map(|region| format!("arn:aws:acm:{region}:{account}:certificate/*")).collect();
-    own("OwnCertificates", &["acm:DeleteCertificate"], &on, &desired.stack)
+/// No resource of others gets the stack's tag. The patterns match IDs that exist: a new resource has no ID yet when AWS evaluates the
+/// policies, and its ARN has a star in that place.
+fn no_others(sid: &str, actions: &[&str], on: impl Serialize, stack: &str) -> Value {
+    let key = format!("aws:ResourceTag/{STACK_TAG}");
+    json!({"Sid": sid, "Effect": "Deny", "Action": actions, "Resource": on,
+           "Condition": {"StringNotEquals": {key: stack}}})
+}
+
+/// IDs are not known before; what does not carry the stack's tag is somebody else's.
+fn distributions(desired: &Desired, account: &str) -> Vec<Value> {
+    if !desired.resources.values().any(|resource| resource.kind == Kind::Distribution) {
+        return Vec::new();
+    }
+    let stack = desired.stack.as_str();
+    let (every, given) = ("distribution/*", "distribution/E*");
+    let on = |what: &str| [format!("arn:aws:cloudfront::{account}:{what}")];
+    vec![
+        when(allow("OwnDistributions", OWN_DISTRIBUTIONS, on(every)), own(stack)),
+        when(allow("MakeDistributions", MAKE_DISTRIBUTIONS, ["*"]), marked(stack)),
+        when(allow("TagDistributions", TAG_DISTRIBUTIONS, on(every)), marked(stack)),
+        no_others("OthersDistributions", TAG_DISTRIBUTIONS, on(given), stack),
+    ]
+}
+
+/// The same for certificates; and only those names are asked for that the plan has.
+fn certificates(desired: &Desired, account: &str) -> Vec<Value> {
+    let all = desired.resources.values().filter(|resource| resource.kind == Kind::Certificate);
+    let all: Vec<CertificateSpec> = all.filter_map(|one| serde_json::from_value(one.spec.clone()).ok()).collect();
+    if all.is_empty() {
+        return Vec::new();
+    }
+    let stack = desired.stack.as_str();
+    let on = |what: &str| -> BTreeSet<String> {
+        all.iter().map(|one| format!("arn:aws:acm:{}:{account}:certificate/{what}", one.region)).collect()
+    };
+    let names: BTreeSet<&String> =
+        all.iter().flat_map(|one| one.alternative_names.iter().chain([&one.domain])).collect();
+    let mut asking = marked(stack);
+    if !names.iter().any(|name| name.contains("${")) {
+        asking["ForAllValues:StringEqualsIgnoreCase"] = json!({"acm:DomainNames": names});
+    }
+    vec![
+        when(allow("OwnCertificates", OWN_CERTIFICATES, on("*")), own(stack)),
+        when(allow("RequestCertificates", REQUEST_CERTIFICATES, ["*"]), asking),
+        when(allow("TagCertificates", TAG_CERTIFICATES, on("*")), marked(stack)),
+        no_others("OthersCertificates", TAG_CERTIFICATES, on("*-*"), stack),
+    ]
 }
 
 /// Records of the plan's zones, and those of other zones that it names.
@@ -101,8 +147,7 @@ fn own_records(desired: &Desired) -> Option<Value> {
     if !desired.resources.values().any(|resource| resource.kind == Kind::Records) {
         return None;
     }
-    let mut statement = json!({"Sid": "ChangeRecords", "Effect": "Allow", "Action": ["route53:ChangeResourceRecordSets"],
-                               "Resource": ["arn:aws:route53:::hostedzone/*"]});
+    let mut statement = allow("ChangeRecords", CHANGE_RECORDS, ["arn:aws:route53:::hostedzone/*"]);
     if let Some(names) = record_names(desired) {
         statement["Condition"] =
             json!({"ForAllValues:StringLike": {"route53:ChangeResourceRecordSetsNormalizedRecordNames": names}});
@@ -158,22 +203,39 @@ mod tests {
     }
 
     #[test]
-    fn a_role_gets_policies_only_within_its_boundary() {
-        let all =
-            statements(&graph(&[role("a", json!({"boundary": "B1"})), role("b", json!({"boundary": "B2"}))]), "1");
-        assert_eq!(sids(&all), ["GiveRoles1", "OnlyBounded1", "GiveRoles2", "OnlyBounded2"]);
+    fn a_role_gets_policies_and_trust_only_within_its_boundary() {
+        let own = format!("arn:aws:iam::{ACCOUNT}:policy/B2");
+        let all = statements(&graph(&[role("a", json!({"boundary": "B1"})), role("b", json!({"boundary": own}))]), "1");
+        assert_eq!(sids(&all), ["GiveRoles1", "GiveRoles2"]);
         assert_eq!(all[0]["Resource"], json!(["arn:aws:iam::1:role/a"]));
-        assert_eq!(all[1]["Condition"]["ArnNotEquals"], json!({"iam:PermissionsBoundary": "B1"}));
-        assert_eq!((&all[1]["Effect"], &all[1]["Action"]), (&json!("Deny"), &json!(GIVING)));
+        assert_eq!(all[0]["Condition"], json!({"ArnEquals": {"iam:PermissionsBoundary": "B1"}}));
+        assert_eq!(all[1]["Condition"], json!({"ArnEquals": {"iam:PermissionsBoundary": "arn:aws:iam::1:policy/B2"}}));
+        assert!(GIVE_ROLES.contains(&"iam:UpdateAssumeRolePolicy"), "{GIVE_ROLES:?}");
     }
 
     #[test]
     fn only_the_policies_of_the_plan_are_attached() {
         let none = statements(&graph(&[role("a", json!({"boundary": "B"}))]), "1");
         assert!(!none.iter().any(|statement| statement.to_string().contains("AttachRolePolicy")), "{none:#?}");
-        let one = statements(&graph(&[role("a", json!({"managed": ["P"]}))]), "1");
-        assert_eq!(sids(&one), ["GiveRoles", "AttachPolicies"]);
-        assert_eq!(one[1]["Condition"], json!({"ArnEquals": {"iam:PolicyARN": ["P"]}}));
+        let one = statements(&graph(&[role("a", json!({"managed": ["P"], "boundary": "B"}))]), "1");
+        assert_eq!(sids(&one), ["GiveRoles1", "AttachPolicies1"]);
+        let equal = json!({"ArnEquals": {"iam:PolicyARN": ["P"], "iam:PermissionsBoundary": "B"}});
+        assert_eq!(one[1]["Condition"], equal);
+    }
+
+    #[test]
+    fn certificates_are_asked_for_by_the_names_of_the_plan_and_with_its_tag() {
+        let spec = |domain: &str| json!({"region": "us-east-1", "domain": domain, "alternative_names": ["b.example"]});
+        let all = statements(&graph(&[(Kind::Certificate, "c", spec("a.example"))]), "1");
+        assert_eq!(sids(&all), ["OwnCertificates", "RequestCertificates", "TagCertificates", "OthersCertificates"]);
+        let names = json!({"acm:DomainNames": ["a.example", "b.example"]});
+        assert_eq!(all[1]["Condition"]["ForAllValues:StringEqualsIgnoreCase"], names);
+        let tag = json!({"aws:RequestTag/akidb:stack": "prod"});
+        assert_eq!((&all[1]["Condition"]["StringEquals"], &all[2]["Condition"]["StringEquals"]), (&tag, &tag));
+        let given = json!(["arn:aws:acm:us-east-1:1:certificate/*-*"]);
+        assert_eq!((&all[3]["Effect"], &all[3]["Resource"]), (&json!("Deny"), &given));
+        let open = statements(&graph(&[(Kind::Certificate, "c", spec("${x#name}"))]), "1");
+        assert_eq!(open[1]["Condition"], json!({"StringEquals": tag}));
     }
 
     #[test]

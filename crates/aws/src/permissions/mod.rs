@@ -3,8 +3,11 @@
 //! Source of the actions: the operations that the providers of this room call, by the Service Authorization Reference
 //! (S3 names several actions otherwise than its operations). `sts:GetCallerIdentity` needs no permission.
 
+mod boundary;
 mod conditions;
 mod grants;
+pub mod on;
+mod parts;
 mod simulate;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,24 +16,28 @@ use serde_json::{Value, json};
 
 use super::grants_of;
 use crate::resource::{Desired, Kind, Resource, resolve};
-pub use grants::{Facts, Grant, everything};
+pub use boundary::boundaries;
+pub use grants::{Grant, LOOK, MAKE};
+pub use on::Facts;
+pub use parts::{MOST, parts, size};
 pub use simulate::{Missing, Simulation, simulate};
 
 /// The policy document for everything in `desired`. `account` is twelve digits, or `*` when it is not known.
 pub fn policy(desired: &Desired, account: &str) -> Value {
-    let mut statements: BTreeMap<&str, (&[&str], BTreeSet<String>)> = BTreeMap::new();
+    let mut statements: BTreeMap<&str, (BTreeSet<&str>, BTreeSet<String>)> = BTreeMap::new();
     for resource in desired.resources.values() {
-        let facts = Facts { spec: literal(desired, resource), account };
+        let facts = Facts { spec: literal(desired, resource), account, graph: desired };
         for grant in grants_of(resource.kind) {
             let on = (grant.on)(&facts);
             if !on.is_empty() {
-                statements.entry(grant.sid).or_insert((grant.actions, BTreeSet::new())).1.extend(on);
+                let (actions, resources) = statements.entry(grant.sid).or_default();
+                actions.extend(grant.actions);
+                resources.extend(on);
             }
         }
     }
     let mut all: Vec<Value> = statements
         .into_iter()
-        .filter(|(_, (_, on))| !on.is_empty())
         .map(|(sid, (actions, on))| json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": on}))
         .collect();
     all.extend(conditions::statements(desired, account));
@@ -53,8 +60,9 @@ fn handed_over(desired: &Desired, account: &str) -> Vec<Value> {
     let mut by_services: BTreeMap<Vec<String>, BTreeSet<String>> = BTreeMap::new();
     for role in roles {
         let services = role.spec.pointer("/trust/Statement/0/Principal/Service").and_then(Value::as_array);
-        let services: Vec<String> =
-            services.into_iter().flatten().filter_map(|name| Some(name.as_str()?.to_owned())).collect();
+        let services = services.into_iter().flatten().filter_map(|name| Some(name.as_str()?.to_owned()));
+        // Copies at the edge take the role on; it is handed to Lambda alone.
+        let services: Vec<String> = services.filter(|name| name != "edgelambda.amazonaws.com").collect();
         let name = role.spec.get("name").and_then(Value::as_str).unwrap_or("*");
         by_services.entry(services).or_default().insert(format!("arn:aws:iam::{account}:role/{name}"));
     }
@@ -69,12 +77,12 @@ fn handed_over(desired: &Desired, account: &str) -> Vec<Value> {
 /// and roles for Lambda@Edge").
 fn service_linked_roles(desired: &Desired, account: &str) -> Option<Value> {
     let at_edge = desired.resources.values().any(|resource| resource.kind == Kind::FunctionVersion);
+    let (copies, logs) = ("replicator.lambda.amazonaws.com", "logger.cloudfront.amazonaws.com");
+    let arn = |service: &str, name: &str| format!("arn:aws:iam::{account}:role/aws-service-role/{service}/{name}");
     at_edge.then(|| {
-        json!({"Sid": "EdgeServiceRoles", "Effect": "Allow", "Action": "iam:CreateServiceLinkedRole",
-               "Resource": [
-                   format!("arn:aws:iam::{account}:role/aws-service-role/replicator.lambda.amazonaws.com/AWSServiceRoleForLambdaReplicator"),
-                   format!("arn:aws:iam::{account}:role/aws-service-role/logger.cloudfront.amazonaws.com/AWSServiceRoleForCloudFrontLogger"),
-               ]})
+        let roles = [arn(copies, "AWSServiceRoleForLambdaReplicator"), arn(logs, "AWSServiceRoleForCloudFrontLogger")];
+        json!({"Sid": "EdgeServiceRoles", "Effect": "Allow", "Action": "iam:CreateServiceLinkedRole", "Resource": roles,
+               "Condition": {"StringEquals": {"iam:AWSServiceName": [copies, logs]}}})
     })
 }
 
@@ -86,10 +94,51 @@ mod tests {
     fn every_kind_that_is_called_for_is_granted() {
         for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::FunctionVersion && !kind.on_a_machine()) {
             assert!(grants_of(kind).next().is_some(), "{}", kind.name());
-            for grant in grants_of(kind) {
-                assert!(grant.actions.is_sorted(), "{}: the actions are in order", grant.sid);
+        }
+        let all: Vec<&Grant> = Kind::ALL.into_iter().flat_map(grants_of).collect();
+        for grant in &all {
+            assert!(grant.actions.is_sorted(), "{}: the actions are in order", grant.sid);
+            // A statement gives all its actions on all its resources: its rows have the one or the other in common.
+            let graph = Desired::new("prod");
+            let facts = Facts { spec: json!({}), account: "1", graph: &graph };
+            for other in all.iter().filter(|other| other.sid == grant.sid) {
+                let same = other.actions == grant.actions || (other.on)(&facts) == (grant.on)(&facts);
+                assert!(same, "{}", grant.sid);
             }
         }
+    }
+
+    #[test]
+    fn the_bucket_of_access_logs_may_be_opened_to_the_log_delivery() {
+        let mut desired = Desired::new("prod");
+        let bucket = crate::resource::Address::new("models", Kind::Bucket, "logs");
+        let spec =
+            json!({"logging": {"bucket": format!("{}.s3.amazonaws.com", crate::resource::link(&bucket, "name"))}});
+        desired.add(Resource::new(bucket, Kind::Bucket, &json!({"name": "my.logs", "region": "us-east-1"})));
+        let address = crate::resource::Address::new("cdn", Kind::Distribution, "main");
+        desired.add(Resource::new(address, Kind::Distribution, &spec));
+        let all = policy(&desired, "1");
+        let statement = all["Statement"].as_array().unwrap().iter().find(|one| one["Sid"] == "AccessLogs").unwrap();
+        assert_eq!(statement["Action"], json!(["s3:GetBucketAcl", "s3:PutBucketAcl"]));
+        assert_eq!(statement["Resource"], json!(["arn:aws:s3:::my.logs"]));
+    }
+
+    #[test]
+    fn keys_are_used_for_the_objects_of_the_plan_alone() {
+        let mut desired = Desired::new("prod");
+        let (key, region) = ("arn:aws:kms:us-east-1:1:key/a", "us-east-1");
+        for name in ["with", "without"] {
+            let address = crate::resource::Address::new("models", Kind::Bucket, name);
+            let spec = json!({"name": name, "region": region, "kms_key": format!("{key}-{name}")});
+            desired.add(Resource::new(address, Kind::Bucket, &spec));
+        }
+        let bucket = crate::resource::Address::new("models", Kind::Bucket, "with");
+        let spec = json!({"bucket": crate::resource::link(&bucket, "name"), "region": region, "key": "k"});
+        let object = crate::resource::Address::new("models", Kind::Object, "one");
+        desired.add(Resource::new(object, Kind::Object, &spec));
+        let all = policy(&desired, "1");
+        let statement = all["Statement"].as_array().unwrap().iter().find(|one| one["Sid"] == "BucketKeys").unwrap();
+        assert_eq!(statement["Resource"], json!([format!("{key}-with")]));
     }
 
     #[test]

@@ -90,8 +90,16 @@ async fn role(clients: &Clients, identity: &Identity, name: &str) -> String {
 struct Question {
     actions: Vec<String>,
     resources: Vec<String>,
-    /// The value of a condition key.
-    context: Option<(String, String)>,
+    /// What the call carries.
+    context: Vec<Key>,
+}
+
+/// A condition key with its values: one, or a list where a call carries several at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Key {
+    name: String,
+    values: Vec<String>,
+    list: bool,
 }
 
 /// The questions for the statements of a policy.
@@ -106,7 +114,7 @@ fn questions(policy: &Value) -> Vec<Question> {
         let contexts = contexts(statement);
         let pairs = [(of_objects, inside), (others, resources)];
         pairs.into_iter().flat_map(move |(actions, resources)| {
-            let question = Question { actions, resources, context: None };
+            let question = Question { actions, resources, context: Vec::new() };
             contexts.clone().into_iter().map(move |context| Question { context, ..question.clone() })
         })
     };
@@ -116,15 +124,28 @@ fn questions(policy: &Value) -> Vec<Question> {
     all.filter(|question| !question.actions.is_empty() && !question.resources.is_empty()).collect()
 }
 
-/// The values that a statement's condition takes, one for each question: a call carries one of them.
-fn contexts(statement: &Value) -> Vec<Option<(String, String)>> {
-    let operators = ["StringEquals", "ArnEquals", "ArnEqualsIfExists"];
-    let equal = operators.iter().filter_map(|operator| statement["Condition"][*operator].as_object());
-    let each = |(key, values): (&String, &Value)| {
-        texts(values).into_iter().map(|value| Some((key.clone(), value))).collect::<Vec<_>>()
-    };
-    let all: Vec<_> = equal.flatten().flat_map(each).collect();
-    if all.is_empty() { vec![None] } else { all }
+/// What a call carries that a statement's condition lets through: one call for each value of a key that has one value a call, all
+/// values together of a key that has many.
+fn contexts(statement: &Value) -> Vec<Vec<Key>> {
+    let condition = statement["Condition"].as_object().into_iter().flatten();
+    let asked = condition.filter(|(operator, _)| !operator.contains("Not"));
+    let keys = asked.flat_map(|(operator, keys)| {
+        let list = operator.starts_with("ForAllValues:");
+        keys.as_object().into_iter().flatten().map(move |(name, values)| (list, name.clone(), texts(values)))
+    });
+    keys.fold(vec![Vec::new()], |calls: Vec<Vec<Key>>, (list, name, values)| {
+        let each: Vec<Vec<String>> =
+            if list { vec![values] } else { values.into_iter().map(|one| vec![one]).collect() };
+        let mut all = Vec::new();
+        for call in &calls {
+            for values in &each {
+                let mut more = call.clone();
+                more.push(Key { name: name.clone(), values: values.clone(), list });
+                all.push(more);
+            }
+        }
+        all
+    })
 }
 
 /// One text or a list of them.
@@ -156,9 +177,10 @@ async fn ask(clients: &Clients, principal: &str, question: &Question) -> Result<
     for resource in &question.resources {
         call = call.resource_arns(resource);
     }
-    if let Some((key, value)) = &question.context {
-        let entry = ContextEntry::builder().context_key_name(key).context_key_type(ContextKeyTypeEnum::String);
-        call = call.context_entries(entry.context_key_values(value).build());
+    for key in &question.context {
+        let kind = if key.list { ContextKeyTypeEnum::StringList } else { ContextKeyTypeEnum::String };
+        let entry = ContextEntry::builder().context_key_name(&key.name).context_key_type(kind);
+        call = call.context_entries(entry.set_context_key_values(Some(key.values.clone())).build());
     }
     let mut pages = call.into_paginator().send();
     let mut missing = Vec::new();
@@ -225,7 +247,22 @@ mod tests {
             ("iam:PassRole", "r"),
         ];
         assert_eq!(told, wanted.map(|(actions, resources)| (actions.to_owned(), resources.to_owned())));
-        let context = |service: &str| Some(("iam:PassedToService".to_owned(), format!("{service}.amazonaws.com")));
-        assert_eq!((&all[3].context, &all[4].context), (&context("a"), &context("b")));
+        let key = |name: &str, values: &[&str], list| Key {
+            name: name.to_owned(),
+            values: values.iter().map(|value| (*value).to_owned()).collect(),
+            list,
+        };
+        let context = |service: &str| vec![key("iam:PassedToService", &[service], false)];
+        assert_eq!((&all[3].context, &all[4].context), (&context("a.amazonaws.com"), &context("b.amazonaws.com")));
+        // A call carries every key of a condition at once, and all names of a list. What is denied to others is not asked.
+        let several = json!({"Statement": [
+            {"Action": "acm:RequestCertificate", "Resource": "*",
+             "Condition": {"ForAllValues:StringEquals": {"acm:DomainNames": ["a", "b"]}, "StringEquals": {"aws:RequestTag/t": "s"}}},
+            {"Effect": "Deny", "Action": "acm:AddTagsToCertificate", "Resource": "*",
+             "Condition": {"StringNotEquals": {"aws:ResourceTag/t": "s"}}},
+        ]});
+        let all = questions(&several);
+        let wanted = vec![key("acm:DomainNames", &["a", "b"], true), key("aws:RequestTag/t", &["s"], false)];
+        assert_eq!(all.iter().map(|question| &question.context).collect::<Vec<_>>(), [&wanted]);
     }
 }

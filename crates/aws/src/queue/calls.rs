@@ -1,7 +1,7 @@
 //! What the calls for queues need, and what the errors of SQS mean.
 
-use super::super::permissions::{Facts, Grant, everything};
 use super::super::rules::{Rule, rule};
+use crate::permissions::{Facts, Grant, LOOK, on};
 use crate::resource::Class;
 
 fn queue(facts: &Facts<'_>) -> Vec<String> {
@@ -15,7 +15,7 @@ fn every_queue(facts: &Facts<'_>) -> Vec<String> {
 
 /// What its calls need.
 pub const GRANTS: &[Grant] = &[
-    Grant { sid: "FindQueues", on: everything, actions: &["sqs:ListQueues"] },
+    Grant { sid: LOOK, on: on::everything, actions: &["sqs:ListQueues"] },
     Grant { sid: "WhoseQueues", on: every_queue, actions: &["sqs:ListQueueTags"] },
     Grant {
         sid: "Queues",

@@ -1,6 +1,6 @@
 //! What the calls for record sets need.
 
-use super::super::permissions::Grant;
+use crate::permissions::Grant;
 
 /// What its calls need.
 pub const GRANTS: &[Grant] = &[

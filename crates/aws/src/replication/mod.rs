@@ -12,20 +12,16 @@ use serde_json::Value;
 use self::rules::Stated;
 use super::bucket::home;
 use super::fault::{optional, taken, unbuilt};
-use super::permissions::{Facts, Grant};
 use super::{Clients, fault_of};
+use crate::permissions::{Grant, on};
 use crate::provider::{Gone, Made, Provider, Subject};
 use crate::resource::replication::ReplicationSpec;
 use crate::resource::{Attributes, Extra, Fault, FieldChange, Found, Owner};
 
-fn source_bucket(facts: &Facts<'_>) -> Vec<String> {
-    vec![format!("arn:aws:s3:::{}", facts.text("source"))]
-}
-
 /// What its calls need.
 pub const GRANTS: &[Grant] = &[Grant {
     sid: "Replication",
-    on: source_bucket,
+    on: on::source_bucket,
     actions: &["s3:GetReplicationConfiguration", "s3:PutReplicationConfiguration"],
 }];
 

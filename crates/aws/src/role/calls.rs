@@ -1,25 +1,16 @@
 //! What the calls for roles need, and what the errors of IAM mean.
 
-use super::super::permissions::{Facts, Grant, everything};
 use super::super::rules::{Rule, rule};
+use crate::permissions::{Grant, LOOK, on};
 use crate::resource::Class;
-
-fn role(facts: &Facts<'_>) -> Vec<String> {
-    vec![format!("arn:aws:iam::{}:role/{}", facts.account, facts.text("name"))]
-}
-
-/// Whose a role is, is known by its tags alone.
-fn every_role(facts: &Facts<'_>) -> Vec<String> {
-    vec![format!("arn:aws:iam::{}:role/*", facts.account)]
-}
 
 /// What its calls need.
 pub const GRANTS: &[Grant] = &[
-    Grant { sid: "FindRoles", on: everything, actions: &["iam:ListRoles"] },
-    Grant { sid: "WhoseRoles", on: every_role, actions: &["iam:ListRoleTags"] },
+    Grant { sid: LOOK, on: on::everything, actions: &["iam:ListRoles"] },
+    Grant { sid: "WhoseRoles", on: on::every_role, actions: &["iam:ListRoleTags"] },
     Grant {
         sid: "Roles",
-        on: role,
+        on: on::role,
         actions: &[
             "iam:DeleteRole",
             "iam:DeleteRolePolicy",
@@ -28,8 +19,6 @@ pub const GRANTS: &[Grant] = &[
             "iam:ListAttachedRolePolicies",
             "iam:ListRolePolicies",
             "iam:TagRole",
-            "iam:UntagRole",
-            "iam:UpdateAssumeRolePolicy",
             "iam:UpdateRole",
         ],
     },

@@ -165,8 +165,9 @@ fn replication(builder: &mut Builder<'_>, step: &Step, plan: &ModelsStep) -> BTr
         }
     }
     let mut made = BTreeMap::new();
+    let boundary = role_boundary(builder, step, plan);
     for (source, rules) in by_source {
-        let address = replicate(builder, step, plan, &source, &rules);
+        let address = replicate(builder, step, plan, &source, &rules, &boundary);
         made.insert(source, address);
     }
     made
@@ -178,6 +179,7 @@ fn replicate(
     plan: &ModelsStep,
     source: &str,
     rules: &[(String, String, &ReplicationPlan)],
+    boundary: &str,
 ) -> Address {
     let bucket_of = |key: &str| Address::new("models", Kind::Bucket, &as_name(key));
     let below = format!("replication.{}", rules[0].0.trim_end_matches("-back"));
@@ -185,7 +187,6 @@ fn replicate(
     let destinations: Vec<&str> = rules.iter().map(|(_, to, _)| plan.buckets[to].name.as_str()).collect();
     let mut policy = replication_policy(&plan.buckets[source].name, &destinations);
     let keys = kms_statements(plan, source, rules);
-    let boundary = if keys.is_empty() { boundary::OBJECTS } else { boundary::KEYS };
     if let Some(statements) = policy["Statement"].as_array_mut() {
         statements.extend(keys);
     }
@@ -219,6 +220,28 @@ fn replicate(
     };
     let address = Address::new("models", Kind::Replication, &as_name(source));
     builder.add(step, &below, Resource::new(address, Kind::Replication, &spec))
+}
+
+/// What the replication roles cannot go beyond. AWS has no managed policy for objects and keys alone: the next larger one would let
+/// whoever writes the role's policies change other functions, and with them become an administrator.
+fn role_boundary(builder: &mut Builder<'_>, step: &Step, plan: &ModelsStep) -> String {
+    let with_keys = plan.replication.values().any(|rule| rule.encrypted_objects == Some(true));
+    match &plan.role_boundary {
+        Some(name) if boundary::is_name(name) => return boundary::own(name),
+        Some(name) => {
+            let problem = format!("{name:?} is not the name of a managed policy");
+            builder.complain(step, "role_boundary", problem, "write up to 128 letters, digits and +=,.@_-");
+        }
+        None if with_keys => {
+            let problem =
+                "encrypted_objects: true needs role_boundary: AWS has no managed policy for objects and keys alone";
+            let next = "write role_boundary: NAME beside it, and let an administrator make that managed policy once \
+                        from what akidb-edge deploy --print-iam-boundary prints";
+            builder.complain(step, "replication", problem, next);
+        }
+        None => {}
+    }
+    boundary::OBJECTS.to_owned()
 }
 
 /// What S3 needs to copy objects, and no more (S3 User Guide, "Setting up permissions for replication").

@@ -17,6 +17,10 @@ pub struct ModelsStep {
     /// The replication rules by name.
     #[serde(default)]
     pub replication: BTreeMap<String, ReplicationPlan>,
+    /// Managed policy of the account, by its name, that the replication roles cannot go beyond; `deploy --print-iam-boundary` prints
+    /// what it has to hold. `encrypted_objects: true` needs it.
+    #[serde(default)]
+    pub role_boundary: Option<String>,
     /// The models by name in the plan.
     #[serde(default)]
     pub models: BTreeMap<String, ModelPlan>,

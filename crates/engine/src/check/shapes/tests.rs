@@ -173,8 +173,9 @@ fn every_granted_action_is_in_the_table() {
         // What a copy of an object carries along.
         "s3:GetObjectTagging" | "s3:GetObjectVersionTagging" | "s3:PutObjectTagging" => "copyobject".to_owned(),
         "cloudfront:CreateDistribution" => "createdistributionwithtags".to_owned(),
-        // What CloudFront does with the function's leave.
-        "lambda:EnableReplication*" => "getfunction".to_owned(),
+        // What CloudFront does with the caller's permissions.
+        "lambda:DisableReplication*" | "lambda:EnableReplication*" => "getfunction".to_owned(),
+        "s3:GetBucketAcl" | "s3:PutBucketAcl" => "createdistributionwithtags".to_owned(),
         action => action.rsplit(':').next().unwrap_or_default().to_lowercase(),
     };
     let known = operations();

@@ -82,6 +82,30 @@ mod tests {
         assert!(!objects[0].to_string().contains("\"privileged\":"), "{}", objects[0]);
     }
 
+    /// The pod of an object; none for an object without one.
+    fn pod(object: &Value) -> Option<&Value> {
+        object.pointer("/spec/template/spec")
+    }
+
+    #[test]
+    fn pods_get_no_rights_in_the_cluster_and_none_on_the_node() {
+        let texts = TEMPLATES.iter().flat_map(|(_, text)| text.split("\n---\n"));
+        let objects: Vec<Value> = texts.map(|text| yaml(text).expect("YAML")).collect();
+        for object in &objects {
+            // None of them asks the API server for anything: no account, no role, no binding, no token.
+            let kind = object["kind"].as_str().expect("a kind");
+            let of_rights = ["ServiceAccount", "Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"];
+            assert!(!of_rights.contains(&kind), "{kind} {}", object["metadata"]["name"]);
+            let Some(pod) = pod(object) else { continue };
+            assert_eq!(pod["automountServiceAccountToken"], false, "{kind} {}", object["metadata"]["name"]);
+            for field in ["serviceAccountName", "hostNetwork", "hostPID", "hostIPC"] {
+                assert!(pod[field].is_null(), "{kind}: {field}");
+            }
+            assert!(!pod.to_string().contains("\"privileged\":true"), "{pod}");
+        }
+        assert!(objects.iter().filter_map(pod).count() >= 4, "{objects:#?}");
+    }
+
     #[test]
     fn a_value_keeps_its_type() {
         let read = |text: &str| replaced(text, &json!({"n": 5, "list": [1], "text": "a"})).expect("it is known");

@@ -1,0 +1,71 @@
+//! The IAM policies that `deploy` prints: what the tool needs for a plan, and what the plan's own boundaries have to hold.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::Context;
+use super::doctor;
+use super::walk;
+use crate::exit::{self, Failure};
+use crate::plan::Plan;
+use crate::provider::aws::{MOST_OF_A_POLICY, boundaries, parts_of_policy, size_of_policy};
+use crate::report;
+use crate::resource::Desired;
+
+/// The graph of a plan, steps on request included.
+fn whole(plan: &Plan, context: &Context) -> Result<Desired, Failure> {
+    let every: BTreeSet<String> = plan.steps.iter().map(|step| step.id.clone()).collect();
+    Ok(walk::build(plan, &every, &context.voice)?.desired)
+}
+
+/// Prints what the tool must be allowed to do for this plan.
+///
+/// # Errors
+/// When the plan is wrong.
+pub fn print(plan: &Plan, context: &Context) -> Result<u8, Failure> {
+    let policy = doctor::needed(&whole(plan, context)?, "*", &context.global.state);
+    let parts = parts_of_policy(&policy);
+    if context.voice.json {
+        context.voice.json("iam-policy", &json!({"policy": policy, "managed_policies": parts}));
+        return Ok(exit::DONE);
+    }
+    report::put_json(&serde_json::to_string_pretty(&policy).unwrap_or_default());
+    if parts.len() > 1 {
+        context.voice.remark(&format!(
+            "it has {} characters: an inline policy of a role takes 10,240, a managed policy {MOST_OF_A_POLICY}; \
+             --json divides it into {} managed policies (managed_policies)",
+            size_of_policy(&policy),
+            parts.len()
+        ));
+    }
+    Ok(exit::DONE)
+}
+
+/// Prints what the permissions boundary that the plan names has to hold.
+///
+/// # Errors
+/// When the plan is wrong, or names no boundary, or several.
+pub fn print_boundary(plan: &Plan, context: &Context) -> Result<u8, Failure> {
+    let all = boundaries(&whole(plan, context)?, "*");
+    if context.voice.json {
+        context.voice.json("iam-boundary", &json!({"boundaries": all}));
+        return Ok(exit::DONE);
+    }
+    let names: Vec<&str> = all.keys().map(String::as_str).collect();
+    let documents: Vec<&Value> = all.values().collect();
+    match documents.as_slice() {
+        [] => Err(Failure::refused(
+            "the plan names no permissions boundary of the account: its roles are within managed policies of AWS",
+            "write role_boundary: NAME in the step that replicates buckets",
+        )),
+        [one] => {
+            report::put_json(&serde_json::to_string_pretty(one).unwrap_or_default());
+            Ok(exit::DONE)
+        }
+        _ => Err(Failure::refused(
+            format!("the plan names several permissions boundaries: {}", names.join(", ")),
+            "add --json, which prints each of them by name",
+        )),
+    }
+}

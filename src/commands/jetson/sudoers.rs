@@ -1,0 +1,57 @@
+//! `jetson sudoers`: a rule for sudo on the devices, for those who do not give the account all of sudo.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::devices;
+use crate::commands::Context;
+use crate::commands::walk::PlanArgs;
+use crate::desired::jetson;
+use crate::exit::{self, Failure};
+use crate::provider::device::sudoers;
+use crate::resource::Kind;
+use crate::resource::host::HostSpec;
+
+/// Print a file for sudo on the devices: it allows what the tool runs there and no other command. Its comments say what it does not
+/// limit. No device is contacted.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    plan: PlanArgs,
+    /// More devices, from a YAML file of NAME: {address: …} entries
+    #[arg(long, value_name = "FILE")]
+    inventory: Option<String>,
+}
+
+/// Prints.
+///
+/// # Errors
+/// When the plan cannot be read, has no devices, or names no user of a device.
+pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
+    let plan = devices::looked_at(&args.plan, args.inventory.as_deref(), context)?;
+    let built = jetson::build(&plan)?;
+    let hosts = built.desired.resources.values().filter(|resource| resource.kind == Kind::Host);
+    let hosts: Vec<HostSpec> = hosts.filter_map(|host| host.typed()).collect();
+    if let Some(host) = hosts.iter().find(|host| host.user.is_none()) {
+        return Err(Failure::refused(
+            format!("the plan names no user of {}: the rule is for accounts by their names", host.name),
+            format!("write user: NAME for {} or for all devices, in the plan or in the inventory", host.name),
+        ));
+    }
+    let accounts: BTreeSet<String> =
+        hosts.into_iter().filter_map(|host| host.user).filter(|user| user != "root").collect();
+    if accounts.is_empty() {
+        return Err(Failure::refused(
+            "the tool logs in as root on every device and calls no sudo",
+            "name an ordinary user in the plan or in the inventory",
+        ));
+    }
+    let text = sudoers(&accounts);
+    if context.voice.json {
+        context.voice.json("jetson-sudoers", &json!({"accounts": accounts, "sudoers": text}));
+    } else {
+        context.voice.data(&text);
+    }
+    Ok(exit::DONE)
+}
