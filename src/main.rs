@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| report::say(&exit::panic_words(panic))));
     let (cli, typed) = match cli::parse(std::env::args_os()) {
         Ok(read) => read,
-        Err(said) => return ExitCode::from(commands::usage(&said)),
+        Err(said) => return ExitCode::from(delivered(commands::usage(said))),
     };
     // Only tests ask for this, and only of a debug build: what is said then must hold no secret.
     assert!(!cfg!(debug_assertions) || std::env::var_os("AKIDB_EDGE_TEST_PANIC").is_none(), "a test asked for it");
