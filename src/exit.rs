@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::ledger::{Cause, LedgerError};
 use crate::plan::Problems;
-use crate::resource::Fault;
+use crate::resource::{Fault, Untrusted};
 
 /// All that was asked for is done, or there was nothing to do.
 pub const DONE: u8 = 0;
@@ -58,7 +58,8 @@ impl std::error::Error for Failure {}
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         let internal = fault.class == crate::resource::Class::Internal;
-        let next_step = fault.next_step.clone().unwrap_or_else(|| "run the same command again".to_owned());
+        let again = || "run the same command again".to_owned();
+        let next_step = fault.next_step.as_ref().map_or_else(again, Untrusted::line);
         Self { code: ERROR, problem: fault.to_string(), next_step, internal }
     }
 }

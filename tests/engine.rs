@@ -305,7 +305,8 @@ async fn what_needs_a_failed_thing_is_skipped_and_says_why() {
     let outcome = place.process().run(&graph(Plan::default())).await.outcome();
     let failed: Vec<_> = outcome.failed.iter().map(|(address, _)| address.as_str()).collect();
     assert_eq!(failed, [FUNCTION]);
-    let skipped: Vec<_> = outcome.skipped.iter().map(|(address, reason)| format!("{address}: {reason}")).collect();
+    let skipped: Vec<_> =
+        outcome.skipped.iter().map(|(address, reason)| format!("{address}: {}", reason.line())).collect();
     assert_eq!(
         skipped,
         [

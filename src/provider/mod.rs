@@ -13,7 +13,9 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use self::patience::Patience;
-use crate::resource::{Address, Attributes, Class, Fault, FieldChange, Found, Kind, Level, Owned, TAKEN_IN, words};
+use crate::resource::{
+    Address, Attributes, Class, Fault, FieldChange, Found, Kind, Level, Owned, TAKEN_IN, Untrusted, words,
+};
 
 /// What a call is about. The spec has no open references, except in [`Provider::read`] of things that do not exist yet.
 #[derive(Clone, Copy, Debug)]
@@ -111,7 +113,7 @@ pub enum Gone {
     /// It is gone (or was already).
     Gone,
     /// It will not go yet: a later run tries again.
-    Deferred(String),
+    Deferred(Untrusted),
 }
 
 /// One look at something that takes its time.
@@ -120,7 +122,7 @@ pub enum Settled {
     /// It has come as far as was asked; newly known attributes.
     Ready(Attributes),
     /// Not yet: the service's word for it, and when to look again at the earliest.
-    NotYet(String, Duration),
+    NotYet(Untrusted, Duration),
 }
 
 /// Reads, makes, changes and removes one kind of resource. Calls are single tries: retries, waits, order and journal
@@ -231,7 +233,7 @@ mod tests {
             (&bad, None, "in the plan, or"),
         ] {
             let fault = read(spec, before).expect_err("it is not a region");
-            assert_eq!((fault.class, fault.code.as_str()), (Class::Refused, "InvalidRegion"));
+            assert!(fault.class == Class::Refused && fault.code == "InvalidRegion", "{fault}");
             let said = fault.to_string();
             assert!(said.contains("storage.bucket-policy.site") && said.contains(place), "{said}");
             assert!(!said.contains('\u{1}'), "{said}");

@@ -39,7 +39,7 @@ pub fn changes_text(changes: &Changes, everything: bool, colour: bool, wait: Lev
         }
     }
     for left in &changes.leftovers {
-        text.push_str(&format!("  - {}  left over: {}\n", left.address, untrusted::line(&left.reason)));
+        text.push_str(&format!("  - {}  left over: {}\n", left.address, left.reason.line()));
     }
     text.push_str(&summary(changes, wait, away));
     text

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{counted, duration};
 use crate::resource::answer::Answer;
 use crate::resource::untrusted::line;
-use crate::resource::{Address, Origin, Outcome, Remembered, Standing};
+use crate::resource::{Address, Origin, Outcome, Remembered, Standing, Untrusted};
 
 /// How a run went, in words.
 pub fn outcome_text(outcome: &Outcome, took_ms: u64, command: &str) -> String {
@@ -16,12 +16,12 @@ pub fn outcome_text(outcome: &Outcome, took_ms: u64, command: &str) -> String {
     for (address, fault) in &outcome.failed {
         text.push_str(&format!("failed   {address}: {fault}\n"));
         if let Some(next) = &fault.next_step {
-            text.push_str(&format!("  next: {next}\n"));
+            text.push_str(&format!("  next: {}\n", next.line()));
         }
     }
     text.push_str(&not_done(&outcome.skipped));
     for (address, reason) in &outcome.deferred {
-        text.push_str(&format!("later    {address}: {reason}\n"));
+        text.push_str(&format!("later    {address}: {}\n", reason.line()));
     }
     let done = counted(outcome.done.len(), "change");
     let verdict = match (outcome.is_complete(), outcome.stopped) {
@@ -44,8 +44,8 @@ pub fn outcome_text(outcome: &Outcome, took_ms: u64, command: &str) -> String {
 }
 
 /// What was not begun, by reason: one line for each reason.
-fn not_done(skipped: &[(Address, String)]) -> String {
-    let mut by_reason: BTreeMap<&str, Vec<&Address>> = BTreeMap::new();
+fn not_done(skipped: &[(Address, Untrusted)]) -> String {
+    let mut by_reason: BTreeMap<&Untrusted, Vec<&Address>> = BTreeMap::new();
     for (address, reason) in skipped {
         by_reason.entry(reason).or_default().push(address);
     }
@@ -54,7 +54,7 @@ fn not_done(skipped: &[(Address, String)]) -> String {
         let named: Vec<&str> = addresses.iter().take(3).map(|address| address.as_str()).collect();
         let more = addresses.len() - named.len();
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-        text.push_str(&format!("not done {}{more}: {reason}\n", named.join(", ")));
+        text.push_str(&format!("not done {}{more}: {}\n", named.join(", "), reason.line()));
     }
     text
 }
@@ -89,8 +89,8 @@ pub fn resources_table(state: &Remembered, width: u16) -> String {
         let attribute = |name: &str| record.attributes.get(name).and_then(Value::as_str).map(str::to_owned);
         let known = ["domain_name", "dns_name", "version"].into_iter().find_map(attribute).unwrap_or_default();
         let standing = match (record.standing, state.refused.get(address)) {
-            (Standing::Creating, Some(code)) => format!("create refused ({code})"),
-            (Standing::Present, Some(code)) => format!("last change refused ({code})"),
+            (Standing::Creating, Some(code)) => format!("create refused ({})", code.line()),
+            (Standing::Present, Some(code)) => format!("last change refused ({})", code.line()),
             (Standing::Present, None) => String::new(),
             (Standing::Creating, None) => "create unanswered".to_owned(),
             (Standing::Updating, _) => "update unanswered".to_owned(),

@@ -82,7 +82,7 @@ pub struct Story {
     /// The runs.
     pub runs: Vec<RunSummary>,
     /// What is left for a later run: address and reason.
-    pub leftovers: Vec<(String, String)>,
+    pub leftovers: Vec<(String, Untrusted)>,
 }
 
 impl Story {
@@ -103,7 +103,7 @@ impl Story {
         text.push_str(&self.criteria_markdown());
         text.push_str(&self.runs_markdown());
         for (address, reason) in &self.leftovers {
-            text.push_str(&format!("\nLeft for a later run: {}: {}\n", code(address), markdown(reason)));
+            text.push_str(&format!("\nLeft for a later run: {}: {}\n", code(address), reason.markdown()));
         }
         text
     }
@@ -209,7 +209,7 @@ mod tests {
                 note: Some(hostile.into()),
             }],
             runs: Vec::new(),
-            leftovers: vec![("a".to_owned(), hostile.to_owned())],
+            leftovers: vec![("a".to_owned(), hostile.into())],
         };
         let text = story.markdown();
         assert!(!text.chars().any(|letter| is_hidden(letter) && letter != '\n'), "{text:?}");

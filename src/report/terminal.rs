@@ -71,26 +71,26 @@ impl Listener for Terminal {
             Event::Waiting { address, state } => {
                 let running = self.running();
                 match running.get(address) {
-                    Some(bar) => bar.set_message(printable(&line(&format!("… {state}"))).into_owned()),
+                    Some(bar) => bar.set_message(printable(&format!("… {}", state.line())).into_owned()),
                     None => {
                         drop(running);
-                        self.line(&format!("  … {address}: {}", line(state)));
+                        self.line(&format!("  … {address}: {}", state.line()));
                     }
                 }
             }
             Event::Retrying { address, attempt, after_ms, fault } => {
-                self.line(&format!("  ↻ {address}: try {attempt} in {}: {}", duration(*after_ms), fault.code));
+                self.line(&format!("  ↻ {address}: try {attempt} in {}: {}", duration(*after_ms), fault.code.line()));
             }
             Event::Finished { address, action, id, took_ms, .. } => {
                 self.end(address);
                 let mark = self.mark(Style::new().green(), "✓");
-                let id = super::outcome::shortened(id);
+                let id = super::outcome::shortened(&id.line());
                 self.line(&format!("  {mark} {:<8}{address:<44} {:>8}  {id}", action.word(), duration(*took_ms)));
             }
-            Event::Notice { text, .. } => self.line(text),
+            Event::Notice { text, .. } => self.line(&text.line()),
             Event::Deferred { address, reason } => {
                 self.end(address);
-                self.line(&format!("  … later   {address}: {reason}"));
+                self.line(&format!("  … later   {address}: {}", reason.line()));
             }
             Event::Failed { address, action, fault } => {
                 self.end(address);

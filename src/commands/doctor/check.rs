@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::exit::{self, Failure};
 use crate::report::Tick;
-use crate::resource::Fault;
+use crate::resource::{Fault, Untrusted};
 
 /// What came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -57,7 +57,7 @@ impl Check {
 
     /// What a service said when it could not be looked at.
     pub fn unknown(name: &'static str, what: &str, fault: &Fault, otherwise: &str) -> Self {
-        let next_step = fault.next_step.clone().unwrap_or_else(|| otherwise.to_owned());
+        let next_step = fault.next_step.as_ref().map_or_else(|| otherwise.to_owned(), Untrusted::line);
         Self::warning(name, format!("{what}: {fault}"), next_step)
     }
 

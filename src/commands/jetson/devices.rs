@@ -185,7 +185,7 @@ impl Devices {
     /// Tells of each device that could not be reached.
     pub fn say_who_is_away<'a>(&self, faults: impl Iterator<Item = &'a Fault>, context: &Context) {
         for fault in faults {
-            let next = fault.next_step.as_ref().map_or_else(String::new, |next| format!("\n  next: {next}"));
+            let next = fault.next_step.as_ref().map_or_else(String::new, |next| format!("\n  next: {}", next.line()));
             context.voice.remark(&format!("{}{next}", fault.message.text()));
         }
     }

@@ -102,7 +102,8 @@ fn findings(seen: &BTreeMap<String, Seen>) -> String {
         };
         match one {
             Err(fault) => {
-                add(0, &fault.message.text(), fault.next_step.as_deref().unwrap_or("run the same command again"))
+                let again = || "run the same command again".to_owned();
+                add(0, &fault.message.text(), &fault.next_step.as_ref().map_or_else(again, Untrusted::line))
             }
             Ok((_, found)) => found.iter().for_each(|one| add(weight(one.severity), &one.problem, &one.remedy)),
         }

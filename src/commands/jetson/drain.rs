@@ -146,7 +146,7 @@ fn held(line: &Untrusted) -> Option<String> {
 pub fn fail(name: &str, fault: &Fault, context: &Context) {
     context.voice.data(&format!("{name}: {}", fault.message.text()));
     if let Some(next) = &fault.next_step {
-        context.voice.data(&format!("  next: {next}"));
+        context.voice.data(&format!("  next: {}", next.line()));
     }
 }
 

@@ -176,7 +176,7 @@ fn header(aim: &Aim, context: &Context) -> Header {
 
 fn say_who_is_away(left: &LeftOut, context: &Context) {
     for fault in left.machines.values() {
-        let next = fault.next_step.as_ref().map_or_else(String::new, |next| format!("\n  next: {next}"));
+        let next = fault.next_step.as_ref().map_or_else(String::new, |next| format!("\n  next: {}", next.line()));
         context.voice.remark(&format!("left out: {}{next}", fault.message.text()));
     }
 }

@@ -35,7 +35,7 @@ impl HubArgs {
 /// The proxies and authorities that AWS is reached with, too.
 fn network() -> Result<Network, Failure> {
     let environment = Environment::of_process();
-    let wrong = |fault: Fault| Failure::error(fault.message.text(), fault.next_step.unwrap_or_default());
+    let wrong = |fault: Fault| Failure::error(fault.message.text(), fault.next_step.unwrap_or_default().line());
     let proxies = Proxies::with_all_proxy(&environment).map_err(wrong)?;
     let named = ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"];
     let named = named.into_iter().find_map(|variable| Some((environment.get(variable)?, variable)));

@@ -120,7 +120,7 @@ fn tell_the_rest(state: &Remembered, plan: Option<&Plan>, context: &Context) {
         voice.data(&format!("the fallback {fallback} is in force"));
     }
     for left in &state.leftovers {
-        voice.data(&format!("to be deleted by a later run: {} {}: {}", left.address, left.id, left.reason));
+        voice.data(&format!("to be deleted by a later run: {} {}: {}", left.address, left.id, left.reason.line()));
     }
     let steps = plan.into_iter().flat_map(|plan| &plan.steps);
     for step in steps.filter(|step| step.on_request && !state.requested.contains(&step.id)) {

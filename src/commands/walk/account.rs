@@ -50,7 +50,7 @@ fn person(session: &Session) -> Person {
 /// What is wrong on this machine is said without the service and operation that it has for programs.
 fn without_service(fault: Fault) -> Failure {
     if fault.service == CONFIGURATION || fault.service == CREDENTIALS {
-        Failure::error(fault.message.text(), fault.next_step.unwrap_or_default())
+        Failure::error(fault.message.text(), fault.next_step.unwrap_or_default().line())
     } else {
         fault.into()
     }

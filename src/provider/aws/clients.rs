@@ -298,7 +298,7 @@ mod tests {
             ];
             for fault in faults {
                 let fault = fault.expect(bad);
-                assert_eq!((fault.class, fault.code.as_str()), (Class::Refused, "InvalidRegion"));
+                assert!(fault.class == Class::Refused && fault.code == "InvalidRegion", "{fault}");
                 assert!(fault.message.contains("not the name of an AWS region"), "{fault}");
             }
         }

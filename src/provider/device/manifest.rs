@@ -282,7 +282,7 @@ impl Provider for Manifests {
         };
         let waited = self.waited(&subject.address.to_string());
         if waited < LOOK_CLOSER {
-            return Ok(Settled::NotYet(state, Duration::from_millis(500)));
+            return Ok(Settled::NotYet(state.into(), Duration::from_millis(500)));
         }
         let (pods, silent) = self.missing(&spec, &object).await?;
         if readiness::only_on(&object, &pods, &silent) {
@@ -293,7 +293,7 @@ impl Provider for Manifests {
         if waited > readiness::longest(&spec.ready, &state) {
             return Err(readiness::too_long(&spec, &state));
         }
-        Ok(Settled::NotYet(state, Duration::from_secs(2)))
+        Ok(Settled::NotYet(state.into(), Duration::from_secs(2)))
     }
 }
 

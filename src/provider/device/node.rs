@@ -329,7 +329,7 @@ impl Provider for Nodes {
             let next = format!("look at journalctl -u {} on {}", text::unit(spec.role), spec.host);
             return Err(Fault::new(Class::Refused, "k3s", "join", "NotReady", words).next(next));
         }
-        Ok(Settled::NotYet(state.to_owned(), Duration::from_secs(2)))
+        Ok(Settled::NotYet(state.into(), Duration::from_secs(2)))
     }
 }
 

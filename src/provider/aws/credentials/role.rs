@@ -124,8 +124,8 @@ pub async fn for_token(
         if matches!(fault.class, Class::Retry | Class::Unreachable) {
             return fault;
         }
-        let problem = format!("{source}: {}: {}", fault.code, fault.message.text());
-        refused(operation, &fault.code, problem, source.renewal(&means.account.environment))
+        let problem = format!("{source}: {}: {}", fault.code.line(), fault.message.text());
+        refused(operation, fault.code, problem, source.renewal(&means.account.environment))
     })?;
     keys(answer.credentials, operation)
 }
