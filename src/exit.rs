@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::ledger::{Cause, LedgerError};
 use crate::plan::Problems;
-use crate::resource::{Fault, Untrusted};
+use crate::resource::{Fault, Shown, shown};
 
 /// All that was asked for is done, or there was nothing to do.
 pub const DONE: u8 = 0;
@@ -21,35 +21,40 @@ pub struct Failure {
     /// The exit code.
     pub code: u8,
     /// What failed and why.
-    pub problem: String,
+    pub problem: Shown,
     /// What to do next.
-    pub next_step: String,
+    pub next_step: Shown,
     /// A fault of the program itself, not of what it was given.
     pub internal: bool,
 }
 
 impl Failure {
     /// Something went wrong while it was done.
-    pub fn error(problem: impl Into<String>, next_step: impl Into<String>) -> Self {
+    pub fn error(problem: impl Into<Shown>, next_step: impl Into<Shown>) -> Self {
         Self { code: ERROR, problem: problem.into(), next_step: next_step.into(), internal: false }
     }
 
     /// It was refused before anything was done.
-    pub fn refused(problem: impl Into<String>, next_step: impl Into<String>) -> Self {
+    pub fn refused(problem: impl Into<Shown>, next_step: impl Into<Shown>) -> Self {
         Self { code: REFUSED, ..Self::error(problem, next_step) }
+    }
+
+    /// As it is printed.
+    pub fn shown(&self) -> Shown {
+        let mut text = self.problem.clone();
+        if !self.next_step.is_empty() {
+            text.push(shown!("\n  next: {}", self.next_step));
+        }
+        if self.internal {
+            text.push(shown!("\n  {}", REPORT_IT));
+        }
+        text
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.problem)?;
-        if !self.next_step.is_empty() {
-            write!(f, "\n  next: {}", self.next_step)?;
-        }
-        if self.internal {
-            write!(f, "\n  {REPORT_IT}")?;
-        }
-        Ok(())
+        f.write_str(&self.shown())
     }
 }
 
@@ -58,9 +63,9 @@ impl std::error::Error for Failure {}
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         let internal = fault.class == crate::resource::Class::Internal;
-        let again = || "run the same command again".to_owned();
-        let next_step = fault.next_step.as_ref().map_or_else(again, Untrusted::line);
-        Self { code: ERROR, problem: fault.to_string(), next_step, internal }
+        let again = || Shown::from("run the same command again");
+        let next_step = fault.next_step.as_ref().map_or_else(again, Shown::from);
+        Self { code: ERROR, problem: fault.shown(), next_step, internal }
     }
 }
 
@@ -86,7 +91,7 @@ impl From<LedgerError> for Failure {
                  take it along: akidb-edge state pull, then state push; nothing was changed"
             }
         };
-        Self::error(bad.to_string(), next_step)
+        Self::error(shown!("{}", bad), next_step)
     }
 }
 
@@ -135,14 +140,14 @@ impl From<Problems> for Failure {
     fn from(problems: Problems) -> Self {
         let count = problems.0.len();
         let things = if count == 1 { "thing" } else { "things" };
-        Self::refused(format!("the plan has {count} {things} to correct\n{problems}"), "")
+        Self::refused(shown!("the plan has {} {} to correct\n{}", count, things, problems.shown()), "")
     }
 }
 
 impl From<std::io::Error> for Failure {
     fn from(bad: std::io::Error) -> Self {
         let next_step = if is_full(&bad) { FREE_SPACE } else { "" };
-        Self::error(bad.to_string(), next_step)
+        Self::error(shown!("{}", bad), next_step)
     }
 }
 
@@ -150,12 +155,25 @@ const REPORT_IT: &str = "this is a fault of akidb-edge itself: please report it 
 
 /// What is said of a panic: the place in the source, and its words when they are the program's own. Words that were put
 /// together at run time may quote what the program was given, and are left out.
-pub fn panic_words(panic: &std::panic::PanicHookInfo<'_>) -> String {
+pub fn panic_words(panic: &std::panic::PanicHookInfo<'_>) -> Shown {
     let words = panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("an unexpected value");
     let place = panic.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
-    format!(
-        "error: {words}{place}\n  next: run the same command again: the journal knows what was under way\n  {REPORT_IT}"
+    shown!(
+        "error: {}{}\n  next: run the same command again: the journal knows what was under way\n  {}",
+        words,
+        place,
+        REPORT_IT
     )
+}
+
+/// What is printed when the program cannot start its threads.
+pub fn cannot_start(bad: &std::io::Error) -> Shown {
+    shown!("error: the runtime cannot start: {}", bad)
+}
+
+/// What is printed when a part of the output did not arrive.
+pub fn output_lost(why: &str) -> Shown {
+    shown!("error: standard output could not be written: {}\n  next: free space there, or write elsewhere", why)
 }
 
 const FREE_SPACE: &str = "free space on that file system, then run the same command again: it goes on from here";

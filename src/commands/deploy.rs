@@ -17,7 +17,7 @@ use crate::exit::{self, Failure};
 use crate::ledger::Ledger;
 use crate::plan::Plan;
 use crate::report::{self, Terminal};
-use crate::resource::{Address, Changes, Owner, Remembered, RunPurpose};
+use crate::resource::{Address, Changes, Owner, Remembered, RunPurpose, Shown, shown};
 
 /// Make the stack what the plan says: show the difference, ask, do it. A second run has nothing to do.
 #[derive(Debug, clap::Args)]
@@ -102,12 +102,12 @@ pub fn need_requests(plan: &Plan, requested: &[String]) -> Result<(), Failure> {
     };
     let waiting: Vec<&str> = plan.steps.iter().filter(|step| step.on_request).map(|step| step.id.as_str()).collect();
     let next = match waiting.as_slice() {
-        [] => "leave --request out: the plan has no step on request".to_owned(),
-        all => format!("the steps that wait to be asked for: {}", all.join(", ")),
+        [] => Shown::from("leave --request out: the plan has no step on request"),
+        all => shown!("the steps that wait to be asked for: {}", all.join(", ")),
     };
     let problem = match plan.step(unknown) {
-        None => format!("the plan has no step {unknown:?}"),
-        Some(_) => format!("step {unknown:?} does not wait to be asked for: every deploy carries it out"),
+        None => shown!("the plan has no step {:?}", unknown),
+        Some(_) => shown!("step {:?} does not wait to be asked for: every deploy carries it out", unknown),
     };
     Err(Failure::refused(problem, next))
 }
@@ -120,7 +120,7 @@ fn print_policy(plan: &Plan, context: &Context) -> Result<u8, Failure> {
     if context.voice.json {
         context.voice.json("iam-policy", &serde_json::json!({"policy": policy}));
     } else {
-        report::put_json(&serde_json::to_string_pretty(&policy).unwrap_or_default());
+        report::put_json(&policy);
     }
     Ok(exit::DONE)
 }
@@ -171,7 +171,7 @@ async fn with_ledger(
     let looking = RunArgs { dry_run: only_looks(run, order), ..run.clone() };
     full::refuse(&changes, &providers, &looking, full::ADD, context).await?;
     for remark in kept::not_to_be_undone(&changes, &at_hand, &context.global, &order.plan.stack) {
-        context.voice.remark(&remark);
+        context.voice.remark(remark);
     }
     let (command, fallback) = (order.command.clone(), order.fallback.clone());
     let purpose = Purpose { command, kind: order.purpose, requested, fallback };
@@ -229,23 +229,23 @@ fn need_addresses(order: &Order, built: &Built, scope: &Scope) -> Result<(), Fai
         let like = |known: &&Address| known.area() == unknown.area() || known.kind_name() == unknown.kind_name();
         let near: Vec<&str> = built.desired.resources.keys().filter(like).take(5).map(Address::as_str).collect();
         let next = match near.as_slice() {
-            [] => "name an address that deploy --dry-run lists".to_owned(),
-            near => format!("name an address of the plan, such as {}", near.join(", ")),
+            [] => Shown::from("name an address that deploy --dry-run lists"),
+            near => shown!("name an address of the plan, such as {}", near.join(", ")),
         };
-        return Err(Failure::refused(format!("the plan has no {unknown} to adopt anything for"), next));
+        return Err(Failure::refused(shown!("the plan has no {} to adopt anything for", unknown), next));
     }
     if let Some(outside) = order.adopt.iter().find(|address| !scope.covers(address)) {
         return Err(Failure::refused(
-            format!("--adopt {outside} is not among the addresses that this run works on"),
-            format!("add --target {outside}, or leave it out of --exclude"),
+            shown!("--adopt {} is not among the addresses that this run works on", outside),
+            shown!("add --target {}, or leave it out of --exclude", outside),
         ));
     }
     for step in &order.request {
         let mut own = built.by_step.get(step).into_iter().flatten();
         if let Some(outside) = own.find(|address| !scope.covers(address)) {
             return Err(Failure::refused(
-                format!("step {step} changes {outside}, which is not among the addresses that this run works on"),
-                format!("add --target {outside}, or leave it out of --exclude"),
+                shown!("step {} changes {}, which is not among the addresses that this run works on", step, outside),
+                shown!("add --target {}, or leave it out of --exclude", outside),
             ));
         }
     }
@@ -261,12 +261,12 @@ fn say_what_is_not_adopted(adopt: &BTreeSet<Address>, changes: &Changes, context
             Some(None) => "nothing is there yet",
             _ => continue,
         };
-        context.voice.remark(&format!("--adopt {address} takes nothing up: {why}"));
+        context.voice.remark(shown!("--adopt {} takes nothing up: {}", address, why));
     }
 }
 
 fn say_what_is_in_force(order: &Order, remembered: &Remembered, context: &Context) {
     if let Some(fallback) = remembered.fallback.as_ref().filter(|_| order.fallback.is_none()) {
-        context.voice.remark(&format!("the fallback {fallback} is in force; this run ends it"));
+        context.voice.remark(shown!("the fallback {} is in force; this run ends it", fallback));
     }
 }

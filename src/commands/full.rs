@@ -10,7 +10,7 @@ use super::Context;
 use super::walk::RunArgs;
 use crate::exit::Failure;
 use crate::provider::{Providers, Subject};
-use crate::resource::{Action, Address, Attributes, Changes, Kind};
+use crate::resource::{Action, Address, Attributes, Changes, Kind, Shown, shown};
 
 /// How --empty-buckets is said on a command line.
 pub const ADD: &str =
@@ -36,7 +36,7 @@ pub async fn refuse(
     changes: &Changes,
     providers: &Providers,
     run: &RunArgs,
-    how: &str,
+    how: &'static str,
     context: &Context,
 ) -> Result<(), Failure> {
     held_roles(changes, run, context)?;
@@ -63,19 +63,20 @@ pub async fn refuse(
         let provider = providers.of(doomed.kind)?;
         let held = providers.patience.first_reading(async || provider.data(&subject, &going).await).await?;
         if let Some(key) = held {
-            full.push(format!("{} ({}): for example {key}", doomed.id, doomed.address));
+            full.push(shown!("{} ({}): for example {}", doomed.id, doomed.address, key));
         }
     }
     if full.is_empty() {
         return Ok(());
     }
     let (what, hold) = if full.len() == 1 { ("a bucket", "holds") } else { ("buckets", "hold") };
-    let problem = format!("{what} to be deleted still {hold} objects or old versions:\n  {}", full.join("\n  "));
+    let problem =
+        shown!("{} to be deleted still {} objects or old versions:\n  {}", what, hold, Shown::join(&full, "\n  "));
     if run.dry_run {
-        context.voice.remark(&format!("{problem}\n  the run would be refused without --empty-buckets"));
+        context.voice.remark(shown!("{}\n  the run would be refused without --empty-buckets", problem));
         return Ok(());
     }
-    Err(Failure::refused(format!("{problem}\nnothing was done"), how))
+    Err(Failure::refused(shown!("{}\nnothing was done", problem), how))
 }
 
 /// AWS deletes a role only when nothing hangs on it; what others put there is theirs.
@@ -86,19 +87,19 @@ fn held_roles(changes: &Changes, run: &RunArgs, context: &Context) -> Result<(),
         let paths = found.extras.iter().map(|extra| extra.path.as_str());
         let policies = paths.filter_map(|path| path.strip_prefix("inline.").or_else(|| path.strip_prefix("managed.")));
         let policies: Vec<&str> = policies.collect();
-        (!policies.is_empty()).then(|| format!("{} ({}): {}", found.id, change.address, policies.join(", ")))
+        (!policies.is_empty()).then(|| shown!("{} ({}): {}", found.id, change.address, policies.join(", ")))
     });
-    let held: Vec<String> = held.collect();
+    let held: Vec<Shown> = held.collect();
     if held.is_empty() {
         return Ok(());
     }
-    let problem = format!("others attached policies to roles that are to be deleted:\n  {}", held.join("\n  "));
+    let problem = shown!("others attached policies to roles that are to be deleted:\n  {}", Shown::join(&held, "\n  "));
     if run.dry_run {
-        context.voice.remark(&format!("{problem}\n  the run would be refused"));
+        context.voice.remark(shown!("{}\n  the run would be refused", problem));
         return Ok(());
     }
     Err(Failure::refused(
-        format!("{problem}\nnothing was done"),
+        shown!("{}\nnothing was done", problem),
         "ask whose they are; detach or delete them (aws iam detach-role-policy, delete-role-policy), then run the same command again",
     ))
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use crate::cli::Global;
 use crate::exit::Failure;
-use crate::resource::{Artefacts, Change, Changes, Desired, Kind, Resource, Source, link};
+use crate::resource::{Artefacts, Change, Changes, Desired, Kind, Resource, Shown, Source, link, shown};
 
 /// Larger artefacts are not kept beside the journal.
 const KEPT: u64 = 64 * 1024 * 1024;
@@ -64,7 +64,7 @@ fn kept_nowhere(desired: &Desired) -> BTreeSet<String> {
 }
 
 /// What a rollback of these changes would not find: former content that is neither kept here nor at hand.
-pub fn not_to_be_undone(changes: &Changes, at_hand: &BTreeSet<String>, global: &Global, stack: &str) -> Vec<String> {
+pub fn not_to_be_undone(changes: &Changes, at_hand: &BTreeSet<String>, global: &Global, stack: &str) -> Vec<Shown> {
     let directory = artefact_directory(global, stack);
     let kept = |sha256: &str| directory.as_ref().is_some_and(|directory| directory.join(sha256).exists());
     let former = |change: &Change, field: &str| {
@@ -77,14 +77,14 @@ pub fn not_to_be_undone(changes: &Changes, at_hand: &BTreeSet<String>, global: &
         changes.acting().filter(move |change| change.kind == kind).filter(move |change| former(change, field).is_some())
     };
     let code = lost(Kind::Function, "code_sha256").map(|change| {
-        format!(
+        shown!(
             "{}: its present code is not kept on this machine; a rollback takes it from a published version while Lambda \
              has one, and is refused after that: keep the zip",
             change.address
         )
     });
     let content = lost(Kind::Object, "sha256").filter(|change| !keeps_versions(changes, change)).map(|change| {
-        format!(
+        shown!(
             "{}: its present content is kept neither on this machine (up to 64 MiB) nor by its bucket (no versions); a \
              rollback needs the file",
             change.address

@@ -17,7 +17,9 @@ use crate::desired::Built;
 use crate::exit::{self, Failure};
 use crate::ledger::{Lease, Ledger, purpose_of};
 use crate::report::{self, Terminal};
-use crate::resource::{Action, Address, Artefacts, Changes, Ending, Kind, Origin, Remembered, RunPurpose, RunSummary};
+use crate::resource::{
+    Action, Address, Artefacts, Changes, Ending, Kind, Origin, Remembered, RunPurpose, RunSummary, Shown, shown,
+};
 
 /// Undo the last run; the same difference, question and journal as a deploy.
 #[derive(Debug, clap::Args)]
@@ -134,7 +136,7 @@ async fn cut_off_before_it_began(
     let undoes = |held: &Lease| purpose_of(held.purpose, &held.command) == RunPurpose::Rollback { to: None };
     let other = |held: &Lease| args.to.is_none() && !undoes(held);
     let Some(held) = held.filter(other) else { return Ok(()) };
-    let problem = format!(
+    let problem = shown!(
         "the last command, {} by {}@{}, was ended before it changed anything and has no revision; the last one that has is \
          revision {}",
         held.command,
@@ -145,11 +147,11 @@ async fn cut_off_before_it_began(
     let to = before_the_last(&now.runs);
     if args.run.yes {
         return Err(Failure::refused(
-            format!("{problem}: nothing was done"),
-            format!("to undo that revision: akidb-edge rollback --to {to} --stack {stack}"),
+            shown!("{}: nothing was done", problem),
+            shown!("to undo that revision: akidb-edge rollback --to {} --stack {}", to, stack),
         ));
     }
-    context.voice.remark(&problem);
+    context.voice.remark(problem);
     Ok(())
 }
 
@@ -169,8 +171,8 @@ pub async fn target(to: Option<u64>, ledger: &Ledger, now: &Remembered) -> Resul
     let to = to.unwrap_or_else(|| before_the_last(runs));
     if to >= last {
         return Err(Failure::refused(
-            format!("revision {to} is not before the last one, {last}"),
-            format!("akidb-edge status --stack {} lists the revisions", now.stack),
+            shown!("revision {} is not before the last one, {}", to, last),
+            shown!("akidb-edge status --stack {} lists the revisions", now.stack),
         ));
     }
     Ok(ledger.remembered_at(to).await?)
@@ -181,13 +183,13 @@ pub async fn target(to: Option<u64>, ledger: &Ledger, now: &Remembered) -> Resul
 pub fn say_what_is_undone(now: &Remembered, target: &Remembered, context: &Context) {
     for run in now.runs.iter().rev().take_while(|run| run.revision > target.revision()) {
         let changes = report::counted(usize::try_from(run.changes).unwrap_or(usize::MAX), "change");
-        context.voice.talk(&format!("undoes revision {}: {} ({}, {changes})", run.revision, run.command, run.at));
+        context.voice.talk(shown!("undoes revision {}: {} ({}, {})", run.revision, run.command, run.at, changes));
     }
     let to = target.runs.last().map_or_else(
-        || "goes back to before the first run".to_owned(),
-        |run| format!("goes back to the state after revision {}: {} ({})", run.revision, run.command, run.at),
+        || Shown::from("goes back to before the first run"),
+        |run| shown!("goes back to the state after revision {}: {} ({})", run.revision, run.command, run.at),
     );
-    context.voice.talk(&format!("{to}; a run that changed nothing has no revision and is not undone"));
+    context.voice.talk(shown!("{}; a run that changed nothing has no revision and is not undone", to));
 }
 
 async fn undo(
@@ -214,8 +216,8 @@ async fn undo(
     context.voice.header(&header);
     say_what_is_undone(&now, &aim, context);
     for address in let_go.leave_out(&observed, &mut desired, &mut now)? {
-        let remark = format!("{address}: state forget let it go and it is not there any more: it is not made again");
-        context.voice.remark(&remark);
+        let remark = shown!("{}: state forget let it go and it is not there any more: it is not made again", address);
+        context.voice.remark(remark);
     }
     let was = aim.resources.iter().map(|(address, record)| (address.clone(), record.origin));
     let was = was.filter(|(_, origin)| *origin != Origin::Made).collect();
@@ -223,7 +225,7 @@ async fn undo(
     let changes = walk::difference(&desired, &now, &observed, &scope)?;
     full::refuse(&changes, &providers, &args.run, full::ADD, context).await?;
     for remark in cannot_be_undone(&changes, &at_hand, args.run.empty_buckets) {
-        context.voice.remark(&remark);
+        context.voice.remark(remark);
     }
     let built = Built { desired, ..Built::default() };
     let only_looks = args.run.dry_run;
@@ -273,17 +275,17 @@ fn plan_files(args: &Args, context: &Context) -> Result<Artefacts, Failure> {
 }
 
 /// What is said before it is done: data that does not come back, code that is not at hand, certificates that are new.
-fn cannot_be_undone(changes: &Changes, at_hand: &BTreeSet<String>, empty_buckets: bool) -> Vec<String> {
+fn cannot_be_undone(changes: &Changes, at_hand: &BTreeSet<String>, empty_buckets: bool) -> Vec<Shown> {
     let mut remarks = Vec::new();
     for change in changes.acting() {
         let spec = change.after.as_ref().map(|resource| &resource.spec);
         let sha256 = spec.and_then(|spec| spec.get("code_sha256")).and_then(serde_json::Value::as_str);
         match (change.kind, change.action) {
             (Kind::Bucket, Action::Delete) if empty_buckets => {
-                remarks.push(format!("{}: all objects and old versions in it are deleted for good", change.address));
+                remarks.push(shown!("{}: all objects and old versions in it are deleted for good", change.address));
             }
             (Kind::Bucket, Action::Delete) => {
-                remarks.push(format!(
+                remarks.push(shown!(
                     "{}: a bucket with objects or old versions in it is not deleted; --empty-buckets deletes them, too",
                     change.address
                 ));
@@ -291,14 +293,14 @@ fn cannot_be_undone(changes: &Changes, at_hand: &BTreeSet<String>, empty_buckets
             (Kind::Function, Action::Create | Action::Update | Action::Replace)
                 if sha256.is_some_and(|sha| !at_hand.contains(sha)) =>
             {
-                remarks.push(format!(
+                remarks.push(shown!(
                     "{}: its former code is not at hand on this machine: it is taken from a published version, if Lambda \
                      still has one, and the change is refused else",
                     change.address
                 ));
             }
             (Kind::Certificate | Kind::Zone, Action::Create) => {
-                remarks.push(format!(
+                remarks.push(shown!(
                     "{}: a new one is made; it is not the one that was there (other ARN, other name servers)",
                     change.address
                 ));

@@ -20,7 +20,7 @@ use crate::exit::Failure;
 use crate::ledger::Ledger;
 use crate::plan::Plan;
 use crate::report::{Header, Terminal};
-use crate::resource::{Address, Changes, Desired, Remembered, RunPurpose};
+use crate::resource::{Address, Changes, Desired, Remembered, RunPurpose, Shown, shown};
 
 /// Format of the file; another one is refused.
 const FORMAT: &str = "akidb-edge/plan/v1";
@@ -130,7 +130,7 @@ impl SavedPlan {
         data["code"] = ledger.code_of(&coded(&data)).await?.into();
         let text = serde_json::to_string_pretty(&data).unwrap_or_default();
         super::write_private(file, text.as_bytes())
-            .map_err(|bad| Failure::error(format!("{}: {bad}", file.display()), "name a file that can be written"))
+            .map_err(|bad| Failure::error(shown!("{}: {}", file.display(), bad), "name a file that can be written"))
     }
 
     /// The same with what was kept beside the journal.
@@ -141,20 +141,24 @@ impl SavedPlan {
             return Err(stale("it was changed after it was made, or made beside another journal"));
         }
         ledger.bring_back(&mut data).await?;
-        serde_json::from_value(data).map_err(|bad| Failure::refused(format!("{file} is no saved plan: {bad}"), AGAIN))
+        serde_json::from_value(data)
+            .map_err(|bad| Failure::refused(shown!("{} is no saved plan: {}", file, bad), AGAIN))
     }
 
     fn read(file: &str) -> Result<Self, Failure> {
         let next = AGAIN;
         let text =
-            super::read_bounded(Path::new(file)).map_err(|bad| Failure::refused(format!("{file}: {bad}"), next))?;
+            super::read_bounded(Path::new(file)).map_err(|bad| Failure::refused(shown!("{}: {}", file, bad), next))?;
         let raw: serde_json::Value = serde_json::from_slice(&text)
-            .map_err(|bad| Failure::refused(format!("{file} is no saved plan: {bad}"), next))?;
+            .map_err(|bad| Failure::refused(shown!("{} is no saved plan: {}", file, bad), next))?;
         let found = raw.get("schema").and_then(serde_json::Value::as_str).unwrap_or("none");
         if found != FORMAT {
-            return Err(Failure::refused(format!("{file} has schema {found:?}, this version knows {FORMAT:?}"), next));
+            return Err(Failure::refused(
+                shown!("{} has schema {:?}, this version knows {:?}", file, found, FORMAT),
+                next,
+            ));
         }
-        serde_json::from_value(raw).map_err(|bad| Failure::refused(format!("{file} is no saved plan: {bad}"), next))
+        serde_json::from_value(raw).map_err(|bad| Failure::refused(shown!("{} is no saved plan: {}", file, bad), next))
     }
 
     /// Refuses a journal at another place than that of the saved plan.
@@ -167,9 +171,10 @@ impl SavedPlan {
             return Err(stale("an older version made it, which did not write down where its journal lies"));
         }
         Err(Failure::refused(
-            format!("the saved plan is for the journal at {there}, this run would use {here}; nothing was done"),
-            format!(
-                "name its place with --state {there}, or make it again: akidb-edge deploy --plan PLAN --out FILE.plan.json"
+            shown!("the saved plan is for the journal at {}, this run would use {}; nothing was done", there, here),
+            shown!(
+                "name its place with --state {}, or make it again: akidb-edge deploy --plan PLAN --out FILE.plan.json",
+                there
             ),
         ))
     }
@@ -187,8 +192,9 @@ fn coded(data: &serde_json::Value) -> Vec<u8> {
 /// What helps against a saved plan that cannot be carried out.
 const AGAIN: &str = "make it again: akidb-edge deploy --plan PLAN --out FILE.plan.json";
 
-fn stale(why: impl std::fmt::Display) -> Failure {
-    Failure::refused(format!("the saved plan is stale: {why}; nothing was done"), AGAIN)
+fn stale(why: impl Into<Shown>) -> Failure {
+    let why: Shown = why.into();
+    Failure::refused(shown!("the saved plan is stale: {}; nothing was done", why), AGAIN)
 }
 
 /// Where a journal lies, the same from whatever folder it is named.
@@ -241,18 +247,18 @@ async fn with_ledger(
     let begun = Instant::now();
     let remembered = ledger.remembered();
     if remembered.sequence != saved.sequence {
-        return Err(stale(format!("the journal went on from entry {} to {}", saved.sequence, remembered.sequence)));
+        return Err(stale(shown!("the journal went on from entry {} to {}", saved.sequence, remembered.sequence)));
     }
     let mut artefacts = kept::kept_artefacts(&context.global, &saved.stack);
     for (sha256, path, bytes) in &saved.files {
-        let now = crate::plan::hash(path).map_err(|bad| stale(format!("{}: {bad}", path.display())))?;
+        let now = crate::plan::hash(path).map_err(|bad| stale(shown!("{}: {}", path.display(), bad)))?;
         if now.0 != *sha256 {
-            return Err(stale(format!("{} has changed", path.display())));
+            return Err(stale(shown!("{} has changed", path.display())));
         }
         artefacts.add_file(sha256, path.clone(), *bytes);
     }
     for text in &saved.made {
-        artefacts.add_bytes(BASE64_STANDARD.decode(text).map_err(|bad| stale(format!("it is damaged: {bad}")))?);
+        artefacts.add_bytes(BASE64_STANDARD.decode(text).map_err(|bad| stale(shown!("it is damaged: {}", bad)))?);
     }
     let providers = walk::with_artefacts(connection, artefacts);
     let moves = saved.changes.moves.clone();
@@ -261,9 +267,10 @@ async fn with_ledger(
     let covers = |address: &Address| scope.only.as_ref().is_none_or(|only| only.contains(address));
     let (identity, observed) = connection.look(&saved.desired, &remembered, &providers, covers).await?;
     if identity.account != saved.account {
-        return Err(stale(format!(
+        return Err(stale(shown!(
             "it is for account {}, these credentials are of {}",
-            saved.account, identity.account
+            saved.account,
+            identity.account
         )));
     }
     let header = Header {
@@ -271,12 +278,12 @@ async fn with_ledger(
         ..walk::header(connection, &identity, &saved.stack, None, &context.global)
     };
     if header.endpoint != saved.endpoint {
-        let why = format!("it is for the endpoint {}, this run would use {}", saved.endpoint, header.endpoint);
+        let why = shown!("it is for the endpoint {}, this run would use {}", saved.endpoint, header.endpoint);
         return Err(stale(why));
     }
     let changes = walk::difference(&saved.desired, &remembered, &observed, &scope)?;
     if let Some(address) = first_other(&saved.changes, &changes) {
-        return Err(stale(format!("{address} is not as it was")));
+        return Err(stale(shown!("{} is not as it was", address)));
     }
     full::refuse(&changes, &providers, run, full::SAVE_ANEW, context).await?;
     context.voice.header(&header);

@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::cli::Cli;
 use crate::exit;
 use crate::report;
+use crate::resource::Shown;
 use crate::resource::untrusted::line;
 use crate::session;
 
@@ -42,8 +43,8 @@ fn print(said: &clap::Error, no_color: bool) {
     let to_errors = said.use_stderr();
     let terminal = if to_errors { std::io::stderr().is_terminal() } else { std::io::stdout().is_terminal() };
     report::styled(session::has_colors(terminal, no_color));
-    let text = text(said, true);
-    if to_errors { report::say(text.trim_end()) } else { report::put(text.trim_end()) }
+    let text = Shown::laid_out(text(said, true)).trimmed();
+    if to_errors { report::say(text) } else { report::put(text) }
 }
 
 /// Writes out what is hidden in the arguments that clap repeats, before it puts its own lines and styles around them.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Untrusted;
+use super::{Shown, Untrusted, shown};
 
 /// What may be done about a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +74,17 @@ impl Fault {
     pub fn next(mut self, step: impl Into<Untrusted>) -> Self {
         self.next_step = Some(step.into());
         self
+    }
+
+    /// As it is printed: the message may have several lines.
+    pub fn shown(&self) -> Shown {
+        shown!("{} {}: {}: {}", self.service, self.operation, self.code, self.message.block())
+    }
+
+    /// The same with the next step, when there is one.
+    pub fn with_next_step(&self) -> Shown {
+        let next = self.next_step.as_ref().map_or_else(Shown::default, |next| shown!("\n  next: {}", next));
+        self.shown().and(next)
     }
 
     /// An answer of the service that lacks what its contract promises.

@@ -14,7 +14,7 @@ use crate::plan::{Plan, Work};
 use crate::provider::device::{Fleet, Reply, Wanted};
 use crate::resource::host::HostSpec;
 use crate::resource::node::{NodeRole, NodeSpec};
-use crate::resource::{Fault, Kind, Remembered};
+use crate::resource::{Fault, Kind, Remembered, Shown, shown};
 
 /// Which devices, and how they are reached.
 #[derive(Clone, Debug, clap::Args)]
@@ -115,8 +115,8 @@ pub fn choose<'a>(
     if let Some(unknown) = chosen.iter().find(|name| !known.clone().any(|one| one == *name)) {
         let known: Vec<&str> = known.map(String::as_str).collect();
         return Err(Failure::refused(
-            format!("no device is called {unknown:?}"),
-            format!("use one of: {}", known.join(", ")),
+            shown!("no device is called {:?}", unknown),
+            shown!("use one of: {}", known.join(", ")),
         ));
     }
     Ok(if chosen.is_empty() { known.cloned().collect() } else { chosen.iter().cloned().collect() })
@@ -185,8 +185,8 @@ impl Devices {
     /// Tells of each device that could not be reached.
     pub fn say_who_is_away<'a>(&self, faults: impl Iterator<Item = &'a Fault>, context: &Context) {
         for fault in faults {
-            let next = fault.next_step.as_ref().map_or_else(String::new, |next| format!("\n  next: {}", next.line()));
-            context.voice.remark(&format!("{}{next}", fault.message.text()));
+            let next = fault.next_step.as_ref().map_or_else(Shown::default, |next| shown!("\n  next: {}", next));
+            context.voice.remark(shown!("{}{}", fault.message.block(), next));
         }
     }
 }

@@ -6,7 +6,7 @@ use super::devices::{Devices, DevicesArgs};
 use crate::commands::Context;
 use crate::exit::{self, Failure};
 use crate::provider::device::quoted;
-use crate::resource::{Class, Fault, Untrusted};
+use crate::resource::{Class, Fault, Untrusted, shown};
 
 /// Which nodes.
 #[derive(Debug, clap::Args)]
@@ -40,7 +40,7 @@ pub async fn run(args: DrainArgs, context: &Context) -> Result<u8, Failure> {
         let answer = drain(&devices, name, args.timeout, false).await;
         if answer.is_ok() {
             let plan = args.which.devices.plan_name();
-            context.voice.data(&format!("{name}: drained; {undo} {name} --plan {plan} lets pods come back"));
+            context.voice.data(shown!("{}: drained; {} {} --plan {} lets pods come back", name, undo, name, plan));
         }
         went.push((name.clone(), answer.err()));
     }
@@ -76,7 +76,7 @@ pub async fn uncordon(args: Args, context: &Context) -> Result<u8, Failure> {
     for name in &args.hosts {
         let answer = kubectl(&devices, "uncordon", &format!("uncordon -- {}", quoted(name))).await;
         if answer.is_ok() {
-            context.voice.data(&format!("{name}: takes pods again"));
+            context.voice.data(shown!("{}: takes pods again", name));
         }
         went.push((name.clone(), answer.err()));
     }
@@ -144,9 +144,9 @@ fn held(line: &Untrusted) -> Option<String> {
 
 /// One line for a device that failed, and what helps.
 pub fn fail(name: &str, fault: &Fault, context: &Context) {
-    context.voice.data(&format!("{name}: {}", fault.message.text()));
+    context.voice.data(shown!("{}: {}", name, fault.message.block()));
     if let Some(next) = &fault.next_step {
-        context.voice.data(&format!("  next: {}", next.line()));
+        context.voice.data(shown!("  next: {}", next));
     }
 }
 

@@ -11,7 +11,7 @@ use crate::commands::Context;
 use crate::exit::{self, Failure};
 use crate::provider::device::{FACTS_SCRIPT, Facts, LOAD_SCRIPT, Load, node_states};
 use crate::report;
-use crate::resource::Fault;
+use crate::resource::{Fault, shown};
 
 /// Show the devices as they are now: nodes, load, temperatures, power, versions.
 #[derive(Debug, clap::Args)]
@@ -60,16 +60,15 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         every.tick().await;
         let rows = look(&devices).await;
         if context.voice.json {
-            report::put_json(
-                &json!({"schema": "akidb-edge/devices/v1", "at": now(), "exit": code(&rows), "devices": rows})
-                    .to_string(),
+            report::put_json_line(
+                &json!({"schema": "akidb-edge/devices/v1", "at": now(), "exit": code(&rows), "devices": rows}),
             );
         } else {
             if context.session.terminal {
                 // Home, and everything below is cleared.
                 report::clear();
             }
-            report::put(&format!("{}  every {} s, Ctrl-C ends it", now(), seconds.max(1)));
+            report::put(shown!("{}  every {} s, Ctrl-C ends it", now(), seconds.max(1)));
             show(&rows, context);
         }
         // A device that was away is tried anew; connections that stand are kept.
@@ -116,7 +115,7 @@ fn code(rows: &[Row]) -> u8 {
 fn show(rows: &[Row], context: &Context) {
     let header = ["device", "role", "node", "k3s", "JetPack", "mode", "GPU", "CPU", "°C", "RAM GiB", "W"];
     let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
-    context.voice.data(&report::rows_table(&header, &cells, context.session.width));
+    context.voice.data(report::rows_table(&header, &cells, context.session.width));
 }
 
 fn cells(row: &Row) -> Vec<String> {

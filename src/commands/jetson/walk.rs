@@ -19,7 +19,7 @@ use crate::plan::Plan;
 use crate::provider::aws::Identity;
 use crate::provider::device::{Fleet, providers};
 use crate::report::{Header, Terminal};
-use crate::resource::{Address, Outcome, Remembered, RunPurpose};
+use crate::resource::{Address, Outcome, Remembered, RunPurpose, Shown, shown};
 
 /// What the devices are to become.
 pub struct Aim {
@@ -141,8 +141,8 @@ fn chosen(aim: &Aim, remembered: &Remembered) -> Result<BTreeSet<Address>, Failu
     if let Some(unknown) = aim.hosts.iter().find(|host| !names.contains(*host)) {
         let known: Vec<&str> = names.iter().map(String::as_str).collect();
         return Err(Failure::refused(
-            format!("no device is called {unknown:?}"),
-            format!("use one of: {}", known.join(", ")),
+            shown!("no device is called {:?}", unknown),
+            shown!("use one of: {}", known.join(", ")),
         ));
     }
     let wanted = |address: &Address| aim.hosts.is_empty() || aim.hosts.contains(&on(address));
@@ -176,8 +176,8 @@ fn header(aim: &Aim, context: &Context) -> Header {
 
 fn say_who_is_away(left: &LeftOut, context: &Context) {
     for fault in left.machines.values() {
-        let next = fault.next_step.as_ref().map_or_else(String::new, |next| format!("\n  next: {}", next.line()));
-        context.voice.remark(&format!("left out: {}{next}", fault.message.text()));
+        let next = fault.next_step.as_ref().map_or_else(Shown::default, |next| shown!("\n  next: {}", next));
+        context.voice.remark(shown!("left out: {}{}", fault.message.block(), next));
     }
 }
 
@@ -192,12 +192,12 @@ fn say_how_each_went(aim: &Aim, remembered: &Remembered, outcome: &Outcome, left
         let done = outcome.done.iter().filter(|done| on(&done.address) == name).count();
         let skipped = outcome.skipped.iter().filter(|(address, _)| on(address) == name).count();
         let line = match (left.machines.get(&name), failed.first()) {
-            (Some(fault), _) => format!("away: {}", fault.message.line()),
-            (_, Some((address, fault))) => format!("failed at {address}: {}", fault.message.line()),
-            _ if skipped > 0 => format!("{done} done, {skipped} left for a later run"),
-            _ if done == 0 => "as it was".to_owned(),
-            _ => format!("{done} done"),
+            (Some(fault), _) => shown!("away: {}", fault.message),
+            (_, Some((address, fault))) => shown!("failed at {}: {}", address, fault.message),
+            _ if skipped > 0 => shown!("{} done, {} left for a later run", done, skipped),
+            _ if done == 0 => Shown::from("as it was"),
+            _ => shown!("{} done", done),
         };
-        context.voice.talk(&format!("{name}: {line}"));
+        context.voice.talk(shown!("{}: {}", name, line));
     }
 }

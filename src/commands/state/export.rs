@@ -9,8 +9,7 @@ use crate::commands::{Context, may_overwrite, saved};
 use crate::exit::{self, Failure};
 use crate::export::{self, Export};
 use crate::report;
-use crate::resource::Untrusted;
-use crate::resource::sensitive;
+use crate::resource::{Shown, Untrusted, sensitive, shown};
 
 /// What to write, and where.
 #[derive(Debug, clap::Args)]
@@ -50,7 +49,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         Format::Cloudformation => export::cloudformation::export(&state),
     };
     if state.resources.is_empty() {
-        let problem = format!("the state of {} is empty: there is nothing to export", state.stack);
+        let problem = shown!("the state of {} is empty: there is nothing to export", state.stack);
         return Err(Failure::refused(problem, "deploy first, or name the right --stack and --state"));
     }
     let written = match &args.out {
@@ -58,10 +57,10 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         None => print(&export, context)?,
     };
     for file in &written {
-        context.voice.talk(&format!("wrote {file}"));
+        context.voice.talk(shown!("wrote {}", file));
     }
     for note in &export.notes {
-        context.voice.remark(&format!("{}: {}", note.address, note.text));
+        context.voice.remark(shown!("{}: {}", note.address, note.text));
     }
     if context.global.json {
         context.voice.json("export-files", &json!({"files": written, "notes": export.notes}));
@@ -75,9 +74,9 @@ fn json(args: &Args, body: &serde_json::Value, context: &Context) -> Result<u8, 
         return Ok(exit::DONE);
     };
     may_overwrite(file, args.force, |text| saved::has_schema(text, "akidb-edge/export/"))?;
-    let text = report::document("export", body);
+    let text = serde_json::to_string_pretty(&report::document("export", body)).unwrap_or_default();
     std::fs::write(file, text + "\n").map_err(|bad| unwritable(file, &bad))?;
-    context.voice.talk(&format!("wrote {}", file.display()));
+    context.voice.talk(shown!("wrote {}", file.display()));
     Ok(exit::DONE)
 }
 
@@ -87,7 +86,7 @@ fn write_all(directory: &Path, export: &Export, force: bool) -> Result<Vec<Strin
     for file in &export.files {
         Untrusted::from(&file.name).file_name().map_err(|bad| {
             Failure::refused(
-                format!("a file of this export would be called {bad}; nothing was written"),
+                shown!("a file of this export would be called {}; nothing was written", bad),
                 "look at the regions of akidb-edge state show: somebody edited the journal",
             )
         })?;
@@ -112,15 +111,15 @@ fn write_all(directory: &Path, export: &Export, force: bool) -> Result<Vec<Strin
 fn print(export: &Export, context: &Context) -> Result<Vec<String>, Failure> {
     if context.global.json || export.files.iter().any(|file| file.name.ends_with(".json")) {
         return Err(Failure::refused(
-            format!("this export has {} files", export.files.len()),
+            shown!("this export has {} files", export.files.len()),
             "name a directory for them: --out DIR",
         ));
     }
     let all: Vec<&str> = export.files.iter().map(|file| file.text.trim_end()).collect();
-    report::put(&all.join("\n\n"));
+    report::put(Shown::document(&all.join("\n\n")));
     Ok(Vec::new())
 }
 
 fn unwritable(path: &Path, bad: &std::io::Error) -> Failure {
-    Failure::error(format!("{}: {bad}", path.display()), "name a place that can be written with --out")
+    Failure::error(shown!("{}: {}", path.display(), bad), "name a place that can be written with --out")
 }

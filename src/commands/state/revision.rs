@@ -28,7 +28,7 @@ pub async fn open(
 ///
 /// # Errors
 /// When nobody can be asked, or the answer is no.
-pub fn confirm(question: &str, yes: bool, context: &Context) -> Result<(), Failure> {
+pub fn confirm(question: &'static str, yes: bool, context: &Context) -> Result<(), Failure> {
     if yes {
         return Ok(());
     }

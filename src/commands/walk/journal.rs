@@ -9,7 +9,7 @@ use crate::cli::Global;
 use crate::commands::Context;
 use crate::exit::Failure;
 use crate::ledger::{FORMAT, FileStore, Ledger, S3Store, Store};
-use crate::resource::{RunPurpose, is_name, words};
+use crate::resource::{RunPurpose, is_name, shown, words};
 use crate::session::Session;
 
 /// A stack's name is part of file names, keys and names in AWS: longer ones leave no room for the rest.
@@ -29,7 +29,7 @@ impl Place {
             return Self::directory(state, directory);
         }
         let bad = |why: &str| {
-            let problem = format!("--state {state:?} cannot be used: {why}");
+            let problem = shown!("--state {:?} cannot be used: {}", state, why);
             Failure::refused(problem, "write file:DIRECTORY or s3://BUCKET/PREFIX[?region=REGION]")
         };
         let place = state.strip_prefix("s3://").ok_or_else(|| bad("it begins with neither file: nor s3://"))?;
@@ -50,7 +50,9 @@ impl Place {
     }
 
     fn directory(state: &str, directory: &str) -> Result<Self, Failure> {
-        let bad = |why: &str, next: &str| Failure::refused(format!("--state {state:?} cannot be used: {why}"), next);
+        let bad = |why: &str, next: &'static str| {
+            Failure::refused(shown!("--state {:?} cannot be used: {}", state, why), next)
+        };
         if directory.is_empty() {
             return Err(bad("it names no directory", "write file:DIRECTORY; file:. is the present one"));
         }
@@ -89,9 +91,10 @@ fn stack_name(stack: &str) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::refused(
-        format!("{stack:?} cannot be the name of a stack"),
-        format!(
-            "use lower-case letters, digits and dashes, {LONGEST} at most and no dash at first: the plan's `stack:` says the name"
+        shown!("{:?} cannot be the name of a stack", stack),
+        shown!(
+            "use lower-case letters, digits and dashes, {} at most and no dash at first: the plan's `stack:` says the name",
+            LONGEST
         ),
     ))
 }
@@ -146,10 +149,13 @@ pub async fn open(
     let fence = ledger.fence();
     connection.clients.ask_first(Box::new(move || fence.check()));
     if let Some((format, backup)) = ledger.older() {
-        let remark = format!(
-            "the journal has format {format} and goes on in format {FORMAT}; as it is now, it is kept at {backup}"
+        let remark = shown!(
+            "the journal has format {} and goes on in format {}; as it is now, it is kept at {}",
+            format,
+            FORMAT,
+            backup
         );
-        context.voice.remark(&remark);
+        context.voice.remark(remark);
     }
     Ok(ledger)
 }

@@ -20,7 +20,7 @@ use crate::plan::Plan;
 use crate::provider::Providers;
 use crate::provider::aws::{Identity, providers};
 use crate::report::{self, Header, Located, Voice};
-use crate::resource::{Address, Artefacts, Changes, Desired, Moves, Observed, Remembered};
+use crate::resource::{Address, Artefacts, Changes, Desired, Moves, Observed, Remembered, Shown, shown};
 
 pub use account::{Connection, connect};
 pub use arguments::{EmptyArgs, PlanArgs, RunArgs};
@@ -37,15 +37,15 @@ pub fn build(plan: &Plan, requested: &BTreeSet<String>, voice: &Voice) -> Result
     let findings = findings(plan, &built);
     let errors = findings.iter().filter(|finding| finding.is_error()).count();
     if errors > 0 {
-        voice.data(&report::findings_text(&findings));
+        voice.data(report::findings_text(&findings));
         let things = if errors == 1 { "1 setting".to_owned() } else { format!("{errors} settings") };
         return Err(Failure::refused(
-            format!("AWS would refuse {things} of this plan; nothing was done"),
+            shown!("AWS would refuse {} of this plan; nothing was done", things),
             "correct what is named above",
         ));
     }
     for finding in &findings {
-        voice.remark(&finding.line());
+        voice.remark(finding.line());
     }
     Ok(built)
 }
@@ -58,7 +58,7 @@ pub fn devices(plan: &Plan, voice: &Voice) -> Result<Built, Failure> {
     let built = desired::jetson::build(plan)?;
     let findings = findings(plan, &built);
     if findings.iter().any(Located::is_error) {
-        voice.data(&report::findings_text(&findings));
+        voice.data(report::findings_text(&findings));
         return Err(Failure::refused("the devices cannot be made so; nothing was done", "correct what is named above"));
     }
     Ok(built)
@@ -117,7 +117,7 @@ pub fn need_files(built: &Built) -> Result<(), Failure> {
     let Some((path, _, why)) = built.missing.first() else { return Ok(()) };
     let more = built.missing.len() - 1;
     let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
-    Err(Failure::refused(format!("the plan carries {path}, which cannot be read: {why}{more}"), THE_FILE))
+    Err(Failure::refused(shown!("the plan carries {}, which cannot be read: {}{}", path, why, more), THE_FILE))
 }
 
 /// Refuses a stack that lives on devices: there is nothing to ask AWS about, and `jetson` has a verb for it.
@@ -135,8 +135,8 @@ pub async fn no_devices(context: &Context, stack: &str, verb: &str) -> Result<()
     }
     let which = if verb.starts_with("provision") { "--plan PLAN".to_owned() } else { format!("--stack {stack}") };
     Err(Failure::refused(
-        format!("{stack} is a stack of devices, not of an AWS account"),
-        format!("akidb-edge jetson {verb} {which}"),
+        shown!("{} is a stack of devices, not of an AWS account", stack),
+        shown!("akidb-edge jetson {} {}", verb, which),
     ))
 }
 
@@ -170,12 +170,12 @@ pub fn difference(
 }
 
 fn refused(refusals: &[Refusal]) -> Failure {
-    let lines: Vec<String> = refusals
+    let lines: Vec<Shown> = refusals
         .iter()
-        .map(|refusal| format!("{}: {}\n  next: {}", refusal.address, refusal.problem, refusal.next_step))
+        .map(|refusal| shown!("{}: {}\n  next: {}", refusal.address, refusal.problem, refusal.next_step))
         .collect();
     let reading = refusals.iter().all(|refusal| refusal.problem.starts_with("it could not be read"));
-    let problem = format!("the difference cannot be made\n{}", lines.join("\n"));
+    let problem = shown!("the difference cannot be made\n{}", Shown::join(&lines, "\n"));
     if reading { Failure::error(problem, "") } else { Failure::refused(problem, "") }
 }
 
