@@ -11,7 +11,7 @@ use crate::commands::walk::PlanArgs;
 use crate::desired::jetson;
 use crate::exit::Failure;
 use crate::plan::{Plan, Work};
-use crate::provider::device::{Fleet, Reply, Wanted};
+use crate::provider::device::{Fleet, Reply, Script, Wanted};
 use crate::resource::host::HostSpec;
 use crate::resource::node::{NodeRole, NodeSpec};
 use crate::resource::{Fault, Kind, Remembered, Shown, shown};
@@ -171,9 +171,10 @@ impl Devices {
     }
 
     /// Runs a script on each of the chosen, all at once.
-    pub async fn ask(&self, script: &str) -> BTreeMap<String, Answer> {
+    pub async fn ask(&self, script: impl Into<Script>) -> BTreeMap<String, Answer> {
+        let script: Script = script.into();
         let one = |name: &String| {
-            let name = name.clone();
+            let (name, script) = (name.clone(), script.clone());
             async move {
                 let reply = self.fleet.run(&name, script).await;
                 (name, Answer { at: jiff::Timestamp::now().as_second(), reply })

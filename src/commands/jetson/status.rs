@@ -9,7 +9,7 @@ use serde_json::json;
 use super::devices::{Answer, Devices, DevicesArgs};
 use crate::commands::Context;
 use crate::exit::{self, Failure};
-use crate::provider::device::{FACTS_SCRIPT, Facts, LOAD_SCRIPT, Load, node_states};
+use crate::provider::device::{FACTS_SCRIPT, Facts, LOAD_SCRIPT, Load, Script, node_states};
 use crate::report;
 use crate::resource::{Fault, shown};
 
@@ -83,8 +83,8 @@ fn now() -> String {
 }
 
 async fn look(devices: &Devices) -> Vec<Row> {
-    let script = format!("{FACTS_SCRIPT}\n{LOAD_SCRIPT}");
-    let (answers, nodes) = tokio::join!(devices.ask(&script), nodes(devices));
+    let script = Script::from(FACTS_SCRIPT).and("\n").and(LOAD_SCRIPT);
+    let (answers, nodes) = tokio::join!(devices.ask(script), nodes(devices));
     let row = |(name, answer): (String, Answer)| {
         let (role, node) = (devices.role(&name), nodes.get(&name).copied());
         match answer.reply {

@@ -7,6 +7,7 @@ use tokio::sync::OnceCell;
 
 use super::channel::{Channel, Reply, Upload};
 use super::connection::Access;
+use super::script::Script;
 use crate::resource::host::HostSpec;
 use crate::resource::{Class, Fault};
 
@@ -49,7 +50,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When there is no such machine, or it cannot be reached.
-    pub async fn run(&self, host: &str, script: impl Into<String> + Send) -> Result<Reply, Fault> {
+    pub async fn run(&self, host: &str, script: impl Into<Script> + Send) -> Result<Reply, Fault> {
         self.channel(host).await?.run(script.into()).await
     }
 

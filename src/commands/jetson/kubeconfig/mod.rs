@@ -12,7 +12,7 @@ use serde_json::json;
 use super::devices::DevicesArgs;
 use crate::commands::Context;
 use crate::exit::{self, Failure};
-use crate::provider::device::Taken;
+use crate::provider::device::{Script, Taken};
 use crate::resource::{Shown, shown};
 
 /// Fetch the cluster's credentials and merge them into ~/.kube/config (or the first file of $KUBECONFIG).
@@ -42,7 +42,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let devices = args.devices.load(&[], context)?;
     let server = devices.server()?.to_owned();
     let name = args.context.clone().unwrap_or_else(|| devices.plan.stack.clone());
-    let reply = devices.fleet.run(&server, format!("cat {THERE}")).await?;
+    let reply = devices.fleet.run(&server, Script::from("cat ").and(THERE)).await?;
     if reply.code != 0 {
         return Err(Failure::error(
             shown!("{}: {} is not there: k3s does not run on it yet", server, THERE),
