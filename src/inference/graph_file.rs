@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufReader, Read};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use crate::files;
 
@@ -106,11 +106,9 @@ fn tensor(message: &mut Message, length: u64, beside: &Path, found: &mut GraphFi
     })?;
     found.parameters = found.parameters.saturating_add(numbers);
     if let Some(name) = location {
-        let stays = Path::new(&name).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-        if !stays {
-            return Err(format!("its weights lie in {name:?}, which is outside of its folder"));
-        }
-        found.external.push(beside.join(name));
+        let file = files::within(beside, &name);
+        let refused = || format!("its weights lie in {name:?}, which is outside of its folder");
+        found.external.push(file.ok_or_else(refused)?);
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ use super::store::{Standing, Store};
 use super::verify::{self, EXPORT};
 use super::wanted::{self, Missing};
 use super::{check, vocabulary};
+use crate::files::Below;
 use crate::inference::folder::{Variant, bounds};
 
 /// Takes a folder in. Links in it are followed as far as a hub's cache has them: within the folder and to the cache beside it.
@@ -59,8 +60,10 @@ fn make(
     let folder = work.folder()?;
     let mut files = BTreeMap::new();
     for path in chosen {
-        let real = inside.file(&path).map_err(no_model)?;
-        files.insert(path.clone(), copied(&real, &folder.join(&path))?);
+        let below = Below::try_from(path).map_err(|bad| no_model(bad.to_string()))?;
+        let real = inside.file(below.as_str()).map_err(no_model)?;
+        let copy = copied(&real, &below.at(&folder))?;
+        files.insert(below, copy);
     }
     vocabulary::check(&folder).map_err(no_model)?;
     check::folder(&folder).map_err(|fault| no_model(fault.to_string()))?;
@@ -95,7 +98,8 @@ fn choose(from: &Path) -> Result<BTreeSet<String>, String> {
     })?;
     let mut chosen: BTreeSet<String> = chosen.into_iter().map(str::to_owned).collect();
     let said = Manifest::read(from).map_err(|fault| fault.to_string())?;
-    let said = said.map(|manifest| manifest.files.into_iter().map(|(file, digest)| (file, digest.sha256)).collect());
+    let said = said
+        .map(|manifest| manifest.files.into_iter().map(|(file, digest)| (file.to_string(), digest.sha256)).collect());
     let exported = verify::exported(from).map_err(|fault| fault.to_string())?;
     if exported.is_some() {
         chosen.insert(EXPORT.to_owned());

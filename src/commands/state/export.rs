@@ -83,25 +83,27 @@ fn json(args: &Args, body: &serde_json::Value, context: &Context) -> Result<u8, 
 /// Every file below the directory, which is made when it is not there; what lies there under other names stays.
 fn write_all(directory: &Path, export: &Export, force: bool) -> Result<Vec<String>, Failure> {
     // Names of regions are in them, and those are the journal's.
+    let mut places = Vec::new();
     for file in &export.files {
-        Untrusted::from(&file.name).file_name().map_err(|bad| {
+        let name = Untrusted::from(&file.name);
+        let name = name.file_name().map_err(|bad| {
             Failure::refused(
                 shown!("a file of this export would be called {}; nothing was written", bad),
                 "look at the regions of akidb-edge state show: somebody edited the journal",
             )
         })?;
+        places.push((directory.join(name), &file.text));
     }
     // One of the files says who wrote them.
-    let text = |name: &str| std::fs::read_to_string(directory.join(name)).unwrap_or_default();
-    let ours = export.files.iter().any(|file| text(&file.name).contains("akidb-edge"));
-    for file in &export.files {
-        may_overwrite(&directory.join(&file.name), force, |_| ours)?;
+    let text = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
+    let ours = places.iter().any(|(path, _)| text(path).contains("akidb-edge"));
+    for (path, _) in &places {
+        may_overwrite(path, force, |_| ours)?;
     }
     std::fs::create_dir_all(directory).map_err(|bad| unwritable(directory, &bad))?;
     let mut written = Vec::new();
-    for file in &export.files {
-        let path = directory.join(&file.name);
-        std::fs::write(&path, sensitive::hidden(&file.text).as_bytes()).map_err(|bad| unwritable(&path, &bad))?;
+    for (path, text) in places {
+        std::fs::write(&path, sensitive::hidden(text).as_bytes()).map_err(|bad| unwritable(&path, &bad))?;
         written.push(path.display().to_string());
     }
     Ok(written)

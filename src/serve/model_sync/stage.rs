@@ -99,7 +99,7 @@ pub async fn bring(origin: &Origin, wanted: &Wanted, versions: &Path) -> Result<
 
 async fn fetch_all(origin: &Origin, wanted: &Wanted, staging: &Path) -> Result<(), String> {
     for file in &wanted.files {
-        let path = staging.join(&file.place);
+        let path = file.place.at(staging);
         if let Some(above) = path.parent() {
             fs::create_dir_all(above).await.map_err(|why| told(above, &why))?;
         }
