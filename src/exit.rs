@@ -73,17 +73,17 @@ impl From<LedgerError> for Failure {
     fn from(bad: LedgerError) -> Self {
         let next_step = match &bad {
             LedgerError::Locked(_) => {
-                "wait until it ends; if its process is gone for good: akidb-edge state unlock --stack STACK"
+                "wait until that run ends; if its process no longer exists: akidb-edge state unlock --stack STACK"
             }
             LedgerError::Corrupt { .. } | LedgerError::Contradicts { .. } => DAMAGED,
             LedgerError::Missing { .. } => MISSING,
             LedgerError::Newer { .. } => "update akidb-edge; nothing was changed",
-            LedgerError::Guarded(_) => "let that process go on (kill -CONT) or end it, then run the same command again",
+            LedgerError::Guarded(_) => "resume that process (kill -CONT) or end it, then run the same command again",
             LedgerError::LeaseLost(_) => "akidb-edge status --stack STACK shows what was done",
             LedgerError::Full { .. } | LedgerError::Broken(_) => FREE_SPACE,
             LedgerError::File { source, .. } if is_full(source) => FREE_SPACE,
             LedgerError::File { .. } => {
-                "make that path one that this user may read and write, then run the same command again"
+                "make that path readable and writable for this user, then run the same command again"
             }
             LedgerError::Bucket { cause, .. } => of_bucket(*cause),
             LedgerError::Unconditional { .. } => {
@@ -122,13 +122,13 @@ const fn of_bucket(cause: Cause) -> &'static str {
             "restore the object (aws s3api restore-object), and take the journal out of the lifecycle rule that archives it"
         }
         Cause::Unreachable => "check the network, the proxy and AWS_ENDPOINT_URL, then run the same command again",
-        Cause::Busy => "run the same command again: it goes on from here",
-        Cause::Other => "correct what the service says, then run the same command again",
+        Cause::Busy => "run the same command again to continue",
+        Cause::Other => "fix what the service reports, then run the same command again",
     }
 }
 
 /// What to do about a damaged journal. Nothing that throws entries away.
-const DAMAGED: &str = "put an undamaged copy back: akidb-edge state push FILE --stack STACK --force (the damaged one is kept); a copy is what \
+const DAMAGED: &str = "restore an undamaged copy: akidb-edge state push FILE --stack STACK --force (the damaged one is kept); a copy is what \
      state pull wrote, a backup of the directory, or an earlier version of the object (aws s3api list-object-versions); \
      nothing was changed";
 
@@ -139,8 +139,8 @@ const MISSING: &str = "restore it (aws s3api list-object-versions shows earlier 
 impl From<Problems> for Failure {
     fn from(problems: Problems) -> Self {
         let count = problems.0.len();
-        let things = if count == 1 { "thing" } else { "things" };
-        Self::refused(shown!("the plan has {} {} to correct\n{}", count, things, problems.shown()), "")
+        let errors = if count == 1 { "error" } else { "errors" };
+        Self::refused(shown!("the plan has {} {}\n{}", count, errors, problems.shown()), "")
     }
 }
 
@@ -153,13 +153,13 @@ impl From<std::io::Error> for Failure {
 
 const REPORT_IT: &str = "this is a fault of akidb-edge itself: please report it with the command that led here";
 
-/// What is said of a panic: the place in the source, and its words when they are the program's own. Words that were put
+/// How a panic is reported: the place in the source, and its words when they are the program's own. Words that were put
 /// together at run time may quote what the program was given, and are left out.
 pub fn panic_words(panic: &std::panic::PanicHookInfo<'_>) -> Shown {
     let words = panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("an unexpected value");
     let place = panic.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
     shown!(
-        "error: {}{}\n  next: run the same command again: the journal knows what was under way\n  {}",
+        "error: {}{}\n  next: run the same command again: the journal records what was in progress\n  {}",
         words,
         place,
         REPORT_IT
@@ -176,7 +176,7 @@ pub fn output_lost(why: &str) -> Shown {
     shown!("error: standard output could not be written: {}\n  next: free space there, or write elsewhere", why)
 }
 
-const FREE_SPACE: &str = "free space on that file system, then run the same command again: it goes on from here";
+const FREE_SPACE: &str = "free space on that file system, then run the same command again to continue";
 
 fn is_full(bad: &std::io::Error) -> bool {
     matches!(bad.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)

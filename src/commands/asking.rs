@@ -52,7 +52,7 @@ pub fn confirm(asked: &Asked<'_>, run: &RunArgs, context: &Context) -> Result<Op
     }
     if !context.session.can_ask {
         return Err(Failure::refused(
-            "nothing was done: nobody is there to say yes",
+            "nothing was done: there is no terminal to ask for a confirmation on",
             "read the difference above, then add --yes",
         ));
     }
@@ -81,7 +81,7 @@ fn say_what_is_not_done(built: &Built, context: &Context) {
         context.voice.talk(shown!("run separately: {}", list(&separate, "akidb-edge ")));
     }
     for step in &built.waiting {
-        context.voice.talk(shown!("waits to be asked for: step {} (deploy --request {})", step, step));
+        context.voice.talk(shown!("on request only: step {} (deploy --request {})", step, step));
     }
 }
 

@@ -49,7 +49,7 @@ pub struct Args {
     /// Take up a thing that exists and is not this stack's
     #[arg(long, value_name = "ADDRESS")]
     adopt: Vec<Address>,
-    /// Put a step in force that waits to be asked for
+    /// Carry out a step that is on request only
     #[arg(long, value_name = "STEP")]
     request: Vec<String>,
 }
@@ -92,7 +92,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     carry_out(order, &args.run.emptying(args.empty), context).await
 }
 
-/// Refuses steps that the plan does not have, and steps that do not wait to be asked for.
+/// Refuses steps that the plan does not have, and steps that are not on request only.
 ///
 /// # Errors
 /// Which one, and the steps that wait.
@@ -103,11 +103,11 @@ pub fn need_requests(plan: &Plan, requested: &[String]) -> Result<(), Failure> {
     let waiting: Vec<&str> = plan.steps.iter().filter(|step| step.on_request).map(|step| step.id.as_str()).collect();
     let next = match waiting.as_slice() {
         [] => Shown::from("leave --request out: the plan has no step on request"),
-        all => shown!("the steps that wait to be asked for: {}", all.join(", ")),
+        all => shown!("the steps on request: {}", all.join(", ")),
     };
     let problem = match plan.step(unknown) {
         None => shown!("the plan has no step {:?}", unknown),
-        Some(_) => shown!("step {:?} does not wait to be asked for: every deploy carries it out", unknown),
+        Some(_) => shown!("step {:?} is not on request only: every deploy carries it out", unknown),
     };
     Err(Failure::refused(problem, next))
 }

@@ -96,7 +96,7 @@ fn tell(plan: &Plan, state: &Remembered, entries: &[Entry]) -> Result<Story, Fai
             Work::Later(later) if later.verb == "report" => "this report".to_owned(),
             Work::Later(later) if has_verb(&later.verb) => format!("run separately (akidb-edge {})", later.verb),
             Work::Later(later) => format!("not available yet ({})", later.verb),
-            _ if waits => "waits to be asked for".to_owned(),
+            _ if waits => "on request only".to_owned(),
             _ if present == own.len() => "done".to_owned(),
             _ if present == 0 => "not begun".to_owned(),
             _ => "partly".to_owned(),

@@ -35,7 +35,7 @@ pub struct Built {
     pub record_places: BTreeMap<Address, BTreeMap<String, Vec<String>>>,
     /// Steps that later verbs do: step, verb.
     pub later: Vec<(String, String)>,
-    /// Steps that wait to be asked for.
+    /// Steps that are on request only.
     pub waiting: Vec<String>,
 }
 

@@ -80,7 +80,7 @@ impl Subject<'_> {
         let problem =
             format!("the region of {} in {place} is {name:?}, which is not the name of an AWS region", self.address);
         Fault::new(Class::Refused, "akidb-edge", "spec", "InvalidRegion", problem).next(format!(
-            "{} in the plan; if it stands in the journal, put an undamaged copy back: akidb-edge state push FILE --stack {} --force",
+            "{} in the plan; if it stands in the journal, restore an undamaged copy: akidb-edge state push FILE --stack {} --force",
             words::REGION,
             self.stack
         ))

@@ -238,14 +238,15 @@ fn summary(changes: &Changes, wait: Level, away: &[String]) -> Shown {
     shown!("\n{}; risk: {}{}\n", counts.join(", "), worst.words(), usually)
 }
 
-/// Nothing is to be done. What was not looked at is not said to be as the plan wants it.
+/// Nothing is to be done. What was not looked at is not said to match the plan.
 fn no_changes(kept: usize, away: &[String]) -> Shown {
-    let kept = counted(kept, "resource");
+    let checked = counted(kept, "resource");
     if away.is_empty() {
-        return shown!("no changes: {} as the plan wants\n", kept);
+        let verb = if kept == 1 { "matches" } else { "match" };
+        return shown!("no changes: {} {} the plan\n", checked, verb);
     }
     let names = away.join(", ");
-    shown!("no changes ({} checked, {} left out: {})\n", kept, counted(away.len(), "device"), names)
+    shown!("no changes ({} checked, {} left out: {})\n", checked, counted(away.len(), "device"), names)
 }
 
 /// Seconds in whole numbers: an estimate is no measurement.
@@ -307,7 +308,7 @@ mod tests {
             new: Some(new),
             drifted: false,
         };
-        let forged = "x\n\nno changes: 3 resources as the plan wants\n";
+        let forged = "x\n\nno changes: 3 resources match the plan\n";
         let sets = |text: &str| json!([{"name": "a", "value": text}]);
         let fields = vec![field(json!("x"), json!(forged)), field(sets("x"), sets(forged))];
         let text = changes_text(&change(Action::Update, fields), false, false, Level::Usable, &[]);
@@ -319,7 +320,7 @@ mod tests {
     fn devices_that_were_left_out_are_not_as_the_plan_wants() {
         let kept = change(Action::Keep, Vec::new());
         let said = |away: &[String]| changes_text(&kept, false, false, Level::Usable, away);
-        assert_eq!(said(&[]), "no changes: 1 resource as the plan wants\n");
+        assert_eq!(said(&[]), "no changes: 1 resource matches the plan\n");
         let one = ["jetson-02".to_owned()];
         assert_eq!(said(&one), "no changes (1 resource checked, 1 device left out: jetson-02)\n");
         let two = ["jetson-02".to_owned(), "jetson-04".to_owned()];

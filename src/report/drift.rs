@@ -32,7 +32,8 @@ pub fn drift_text(drift: &[Drifted], everything: bool, colour: bool, width: usiz
     }
     let counting = drift.iter().filter(|one| one.counts()).count();
     if counting > 0 {
-        text.push(shown!("drift: {} otherwise than remembered\n", counted(counting, "resource")));
+        let verb = if counting == 1 { "differs" } else { "differ" };
+        text.push(shown!("drift: {} {} from the recorded state\n", counted(counting, "resource"), verb));
     }
     text
 }
@@ -79,14 +80,14 @@ fn next(one: &Drifted) -> Shown {
         }
         Happened::Changed if !one.counts() => "nothing: deploy leaves them alone".into(),
         Happened::Changed if !one.wanted && one.origin == Origin::Imported => {
-            "deploy forgets it: the plan does not want it any more, and this stack did not make it".into()
+            "deploy forgets it: it is no longer in the plan, and this stack did not make it".into()
         }
-        Happened::Changed if !one.wanted => "deploy deletes it: the plan does not want it any more".into(),
+        Happened::Changed if !one.wanted => "deploy deletes it: it is no longer in the plan".into(),
         Happened::Changed if can_accept && speaks => {
-            "deploy puts back what the plan says; what is also there stays, and can be accepted after that".into()
+            "deploy restores what the plan says; what is also there stays, and can be accepted after that".into()
         }
-        Happened::Changed if can_accept => shown!("status --drift --accept {} takes what is real", address),
-        Happened::Changed => "deploy puts it back; to keep what is real, change the plan".into(),
+        Happened::Changed if can_accept => shown!("status --drift --accept {} records the real value", address),
+        Happened::Changed => "deploy restores it; to keep the real value, change the plan".into(),
     }
 }
 
@@ -219,9 +220,9 @@ mod tests {
             plan          (silent)
             remembered    old
             real          new
-          next  status --drift --accept cdn.distribution.main takes what is real
+          next  status --drift --accept cdn.distribution.main records the real value
 
-        drift: 1 resource otherwise than remembered
+        drift: 1 resource differs from the recorded state
         ");
     }
 }

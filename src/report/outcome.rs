@@ -30,9 +30,9 @@ pub fn outcome_text(outcome: &Outcome, took_ms: u64, command: &str) -> Shown {
             counted(outcome.deferred.len(), "deletion"),
             command
         ),
-        (_, true) => shown!("stopped after {}: the same command goes on from here: {}", done, command),
+        (_, true) => shown!("stopped after {}: run the same command again to continue: {}", done, command),
         _ => shown!(
-            "partly done: {}, {} failed, {} not begun; the same command goes on from here: {}",
+            "partly done: {}, {} failed, {} not begun; run the same command again to continue: {}",
             done,
             outcome.failed.len(),
             outcome.skipped.len(),

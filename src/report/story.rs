@@ -35,7 +35,7 @@ pub struct StoryStep {
     pub id: String,
     /// For people.
     pub title: Untrusted,
-    /// `done`, `partly`, `not begun`, `waits to be asked for`, `run separately`, `not available yet`.
+    /// `done`, `partly`, `not begun`, `on request only`, `run separately`, `not available yet`.
     pub state: String,
     /// Resources that are present, and wanted.
     pub present: usize,
@@ -134,9 +134,8 @@ impl Story {
             "\n## Runs\n\n| revision | command | by | began | ended | changes |\n|---|---|---|---|---|---|\n",
         );
         for run in &self.runs {
-            let ending = run
-                .ending
-                .map_or("was killed, or still runs".to_owned(), |ending| format!("{ending:?}").to_lowercase());
+            let ending =
+                run.ending.map_or("killed, or still running".to_owned(), |ending| format!("{ending:?}").to_lowercase());
             let (command, by) = (code(&run.command), markdown(&run.by));
             text.push_str(&format!(
                 "| {} | {command} | {by} | {} | {ending} | {} |\n",

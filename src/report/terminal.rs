@@ -95,7 +95,7 @@ impl Listener for Terminal {
                 self.line(shown!("  {} {:<8}{}: {}", mark, action.word(), address, fault.shown()));
             }
             Event::Skipped { .. } => {}
-            Event::Stopping => self.line("  stopping: what is under way is finished, nothing new is begun"),
+            Event::Stopping => self.line("  stopping: operations in progress are finished, no new ones are started"),
         }
     }
 }

@@ -80,7 +80,7 @@ pub enum Event {
         /// Why.
         reason: Untrusted,
     },
-    /// The run was asked to stop: nothing new is begun.
+    /// The run was asked to stop: no new step is started.
     Stopping,
 }
 

@@ -40,7 +40,10 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let question = shown!("Switch off {}? They come back only when somebody switches them on.", order.join(", "));
     if !args.yes {
         if !context.session.can_ask {
-            return Err(Failure::refused("nothing was done: nobody is there to say yes", "add --yes"));
+            return Err(Failure::refused(
+                "nothing was done: there is no terminal to ask for a confirmation on",
+                "add --yes",
+            ));
         }
         if !context.voice.ask(question) {
             return Err(Failure::refused("nothing was done", ""));

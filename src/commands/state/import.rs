@@ -310,7 +310,7 @@ fn confirm(args: &Args, context: &Context) -> Result<(), Failure> {
     }
     if !context.session.can_ask {
         let next = "read what is above, then add --yes";
-        return Err(Failure::refused("nothing was done: nobody is there to say yes", next));
+        return Err(Failure::refused("nothing was done: there is no terminal to ask for a confirmation on", next));
     }
     if context.voice.ask("Take this in?") { Ok(()) } else { Err(Failure::refused("nothing was done", "")) }
 }

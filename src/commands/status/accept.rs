@@ -80,7 +80,7 @@ fn choose<'d>(seen: &Seen, drifting: &[&'d Drifted], chosen: &[String]) -> Resul
     let named = |one: &Drifted| chosen.is_empty() || chosen.iter().any(|pattern| one.address.matches(pattern));
     if let Some(nothing) = chosen.iter().find(|pattern| !drifting.iter().any(|one| one.address.matches(pattern))) {
         return Err(Failure::refused(
-            shown!("nothing at {} is otherwise than remembered; nothing was done", nothing),
+            shown!("nothing at {} differs from the recorded state; nothing was done", nothing),
             shown!("akidb-edge status --stack {} --drift lists what is", seen.remembered.stack),
         ));
     }
@@ -144,7 +144,7 @@ fn confirm(order: &Order, context: &Context) -> Result<(), Failure> {
     }
     if !context.session.can_ask {
         return Err(Failure::refused(
-            "nothing was done: nobody is there to say yes",
+            "nothing was done: there is no terminal to ask for a confirmation on",
             "read what would be taken above, then add --yes",
         ));
     }

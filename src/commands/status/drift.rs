@@ -33,7 +33,7 @@ pub struct Seen {
     pub unmanaged: Vec<Owned>,
     /// What could not be listed.
     pub unlisted: Vec<(Kind, Fault)>,
-    /// What is otherwise than remembered.
+    /// What differs from the recorded state.
     pub drift: Vec<Drifted>,
 }
 

@@ -88,7 +88,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     }
     for run in state.runs.iter().rev().take(5) {
         let ending =
-            run.ending.map_or("was killed, or still runs".to_owned(), |ending| format!("{ending:?}").to_lowercase());
+            run.ending.map_or("killed, or still running".to_owned(), |ending| format!("{ending:?}").to_lowercase());
         voice.data(shown!(
             "revision {:<3} {}  {}  {} by {}: {}",
             run.revision,
@@ -126,6 +126,6 @@ fn tell_the_rest(state: &Remembered, plan: Option<&Plan>, context: &Context) {
     }
     let steps = plan.into_iter().flat_map(|plan| &plan.steps);
     for step in steps.filter(|step| step.on_request && !state.requested.contains(&step.id)) {
-        voice.data(shown!("waits to be asked for: step {} ({})", step.id, step.title));
+        voice.data(shown!("on request only: step {} ({})", step.id, step.title));
     }
 }

@@ -85,7 +85,7 @@ async fn again(work: &Work<'_>, address: &Address, pauses: &mut Pauses, fault: F
     tokio::select! {
         () = tokio::time::sleep(pause) => Ok(()),
         Ok(_) = stop.wait_for(|stop| *stop) => Err(Fault::new(Class::Retry, "akidb-edge", "retry", STOPPED, why)
-            .next("run the same command again: it goes on from here")),
+            .next("run the same command again to continue")),
     }
 }
 

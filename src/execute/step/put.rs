@@ -294,7 +294,7 @@ async fn settle(put: &Put<'_>, id: &str, level: Level) -> Result<Attributes, Fau
                 super::STOPPED,
                 format!("still {}", told.line()),
             )
-            .next("run the same command again: it goes on from here"));
+            .next("run the same command again to continue"));
         }
     }
 }

@@ -189,7 +189,7 @@ fn advise(fault: Fault) -> Fault {
         ),
         Class::Retry => {
             let next = format!(
-                "run the same command again in a while: it goes on from here; if it goes on like this, see what health.aws.amazon.com says of {}",
+                "run the same command again later to continue; if it fails again, see what health.aws.amazon.com reports about {}",
                 fault.service
             );
             fault.next(next)
