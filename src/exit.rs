@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::ledger::{Cause, LedgerError};
 use crate::plan::Problems;
-use crate::resource::Fault;
+use crate::resource::{Fault, Shown, shown};
 
 /// All that was asked for is done, or there was nothing to do.
 pub const DONE: u8 = 0;
@@ -21,35 +21,40 @@ pub struct Failure {
     /// The exit code.
     pub code: u8,
     /// What failed and why.
-    pub problem: String,
+    pub problem: Shown,
     /// What to do next.
-    pub next_step: String,
+    pub next_step: Shown,
     /// A fault of the program itself, not of what it was given.
     pub internal: bool,
 }
 
 impl Failure {
     /// Something went wrong while it was done.
-    pub fn error(problem: impl Into<String>, next_step: impl Into<String>) -> Self {
+    pub fn error(problem: impl Into<Shown>, next_step: impl Into<Shown>) -> Self {
         Self { code: ERROR, problem: problem.into(), next_step: next_step.into(), internal: false }
     }
 
     /// It was refused before anything was done.
-    pub fn refused(problem: impl Into<String>, next_step: impl Into<String>) -> Self {
+    pub fn refused(problem: impl Into<Shown>, next_step: impl Into<Shown>) -> Self {
         Self { code: REFUSED, ..Self::error(problem, next_step) }
+    }
+
+    /// As it is printed.
+    pub fn shown(&self) -> Shown {
+        let mut text = self.problem.clone();
+        if !self.next_step.is_empty() {
+            text.push(shown!("\n  next: {}", self.next_step));
+        }
+        if self.internal {
+            text.push(shown!("\n  {}", REPORT_IT));
+        }
+        text
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.problem)?;
-        if !self.next_step.is_empty() {
-            write!(f, "\n  next: {}", self.next_step)?;
-        }
-        if self.internal {
-            write!(f, "\n  {REPORT_IT}")?;
-        }
-        Ok(())
+        f.write_str(&self.shown())
     }
 }
 
@@ -58,8 +63,9 @@ impl std::error::Error for Failure {}
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         let internal = fault.class == crate::resource::Class::Internal;
-        let next_step = fault.next_step.clone().unwrap_or_else(|| "run the same command again".to_owned());
-        Self { code: ERROR, problem: fault.to_string(), next_step, internal }
+        let again = || Shown::from("run the same command again");
+        let next_step = fault.next_step.as_ref().map_or_else(again, Shown::from);
+        Self { code: ERROR, problem: fault.shown(), next_step, internal }
     }
 }
 
@@ -67,17 +73,17 @@ impl From<LedgerError> for Failure {
     fn from(bad: LedgerError) -> Self {
         let next_step = match &bad {
             LedgerError::Locked(_) => {
-                "wait until it ends; if its process is gone for good: akidb-edge state unlock --stack STACK"
+                "wait until that run ends; if its process no longer exists: akidb-edge state unlock --stack STACK"
             }
             LedgerError::Corrupt { .. } | LedgerError::Contradicts { .. } => DAMAGED,
             LedgerError::Missing { .. } => MISSING,
             LedgerError::Newer { .. } => "update akidb-edge; nothing was changed",
-            LedgerError::Guarded(_) => "let that process go on (kill -CONT) or end it, then run the same command again",
+            LedgerError::Guarded(_) => "resume that process (kill -CONT) or end it, then run the same command again",
             LedgerError::LeaseLost(_) => "akidb-edge status --stack STACK shows what was done",
             LedgerError::Full { .. } | LedgerError::Broken(_) => FREE_SPACE,
             LedgerError::File { source, .. } if is_full(source) => FREE_SPACE,
             LedgerError::File { .. } => {
-                "make that path one that this user may read and write, then run the same command again"
+                "make that path readable and writable for this user, then run the same command again"
             }
             LedgerError::Bucket { cause, .. } => of_bucket(*cause),
             LedgerError::Unconditional { .. } => {
@@ -85,7 +91,7 @@ impl From<LedgerError> for Failure {
                  take it along: akidb-edge state pull, then state push; nothing was changed"
             }
         };
-        Self::error(bad.to_string(), next_step)
+        Self::error(shown!("{}", bad), next_step)
     }
 }
 
@@ -116,13 +122,13 @@ const fn of_bucket(cause: Cause) -> &'static str {
             "restore the object (aws s3api restore-object), and take the journal out of the lifecycle rule that archives it"
         }
         Cause::Unreachable => "check the network, the proxy and AWS_ENDPOINT_URL, then run the same command again",
-        Cause::Busy => "run the same command again: it goes on from here",
-        Cause::Other => "correct what the service says, then run the same command again",
+        Cause::Busy => "run the same command again to continue",
+        Cause::Other => "fix what the service reports, then run the same command again",
     }
 }
 
 /// What to do about a damaged journal. Nothing that throws entries away.
-const DAMAGED: &str = "put an undamaged copy back: akidb-edge state push FILE --stack STACK --force (the damaged one is kept); a copy is what \
+const DAMAGED: &str = "restore an undamaged copy: akidb-edge state push FILE --stack STACK --force (the damaged one is kept); a copy is what \
      state pull wrote, a backup of the directory, or an earlier version of the object (aws s3api list-object-versions); \
      nothing was changed";
 
@@ -133,31 +139,44 @@ const MISSING: &str = "restore it (aws s3api list-object-versions shows earlier 
 impl From<Problems> for Failure {
     fn from(problems: Problems) -> Self {
         let count = problems.0.len();
-        let things = if count == 1 { "thing" } else { "things" };
-        Self::refused(format!("the plan has {count} {things} to correct\n{problems}"), "")
+        let errors = if count == 1 { "error" } else { "errors" };
+        Self::refused(shown!("the plan has {} {}\n{}", count, errors, problems.shown()), "")
     }
 }
 
 impl From<std::io::Error> for Failure {
     fn from(bad: std::io::Error) -> Self {
         let next_step = if is_full(&bad) { FREE_SPACE } else { "" };
-        Self::error(bad.to_string(), next_step)
+        Self::error(shown!("{}", bad), next_step)
     }
 }
 
 const REPORT_IT: &str = "this is a fault of akidb-edge itself: please report it with the command that led here";
 
-/// What is said of a panic: the place in the source, and its words when they are the program's own. Words that were put
+/// How a panic is reported: the place in the source, and its words when they are the program's own. Words that were put
 /// together at run time may quote what the program was given, and are left out.
-pub fn panic_words(panic: &std::panic::PanicHookInfo<'_>) -> String {
+pub fn panic_words(panic: &std::panic::PanicHookInfo<'_>) -> Shown {
     let words = panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("an unexpected value");
     let place = panic.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
-    format!(
-        "error: {words}{place}\n  next: run the same command again: the journal knows what was under way\n  {REPORT_IT}"
+    shown!(
+        "error: {}{}\n  next: run the same command again: the journal records what was in progress\n  {}",
+        words,
+        place,
+        REPORT_IT
     )
 }
 
-const FREE_SPACE: &str = "free space on that file system, then run the same command again: it goes on from here";
+/// What is printed when the program cannot start its threads.
+pub fn cannot_start(bad: &std::io::Error) -> Shown {
+    shown!("error: the runtime cannot start: {}", bad)
+}
+
+/// What is printed when a part of the output did not arrive.
+pub fn output_lost(why: &str) -> Shown {
+    shown!("error: standard output could not be written: {}\n  next: free space there, or write elsewhere", why)
+}
+
+const FREE_SPACE: &str = "free space on that file system, then run the same command again to continue";
 
 fn is_full(bad: &std::io::Error) -> bool {
     matches!(bad.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)

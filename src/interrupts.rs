@@ -102,7 +102,7 @@ async fn watch_signals(
         let since = *first.get_or_insert_with(Instant::now);
         if since.elapsed() > ONE_REQUEST {
             // Whoever listened may be gone.
-            let _ = writeln!(std::io::stderr(), "ended at once: the same command goes on from here");
+            let _ = writeln!(std::io::stderr(), "ended at once: run the same command again to continue");
             end_at_once();
         }
     }

@@ -14,10 +14,10 @@ use akidb_edge::{cli, commands, exit, report};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    std::panic::set_hook(Box::new(|panic| report::say(&exit::panic_words(panic))));
+    std::panic::set_hook(Box::new(|panic| report::say(exit::panic_words(panic))));
     let (cli, typed) = match cli::parse(std::env::args_os()) {
         Ok(read) => read,
-        Err(said) => return ExitCode::from(commands::usage(&said)),
+        Err(said) => return ExitCode::from(delivered(commands::usage(said))),
     };
     // Only tests ask for this, and only of a debug build: what is said then must hold no secret.
     assert!(!cfg!(debug_assertions) || std::env::var_os("AKIDB_EDGE_TEST_PANIC").is_none(), "a test asked for it");
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(bad) => {
-            report::say(&format!("error: the runtime cannot start: {bad}"));
+            report::say(exit::cannot_start(&bad));
             return ExitCode::from(exit::ERROR);
         }
     };
@@ -65,9 +65,7 @@ fn no_core_dumps() {
 /// The exit code, once it is clear that what was printed has arrived: half a document is no success.
 fn delivered(code: u8) -> u8 {
     let Some(why) = report::lost() else { return code };
-    report::say(&format!(
-        "error: standard output could not be written: {why}\n  next: free space there, or write elsewhere"
-    ));
+    report::say(exit::output_lost(why));
     exit::ERROR
 }
 

@@ -63,7 +63,7 @@ impl Session {
             terminal,
             can_ask: terminal && std::io::stdin().is_terminal(),
             quiet: false,
-            colour: terminal && !no_colour && env::var_os("NO_COLOR").is_none(),
+            colour: has_colors(terminal, no_colour),
             again: std::iter::once("akidb-edge".to_owned()).chain(env::args().skip(1)).collect::<Vec<_>>().join(" "),
             interrupts: Interrupts::default(),
             width: console::Term::stdout().size_checked().map_or(u16::MAX, |(_, columns)| columns),
@@ -83,6 +83,12 @@ impl Session {
     pub fn waiting_for_certificates(self, certificate_wait: Duration) -> Self {
         Self { certificate_wait, ..self }
     }
+}
+
+/// Whether colors go to a stream: it is a terminal that has them, and neither the command line nor `NO_COLOR` forbids them.
+pub fn has_colors(terminal: bool, no_color: bool) -> bool {
+    let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
+    terminal && !no_color && !dumb && env::var_os("NO_COLOR").is_none()
 }
 
 /// Who runs it: the environment's word, else the name of the process's user in the system's list.

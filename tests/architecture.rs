@@ -97,6 +97,95 @@ const PROVEN: &[(&str, &str, &str)] = &[
     ("resource/graph.rs", ".expect(\"a spec is plain data\")", "a spec of plain data can always be written"),
 ];
 
+/// The ways around the rule that only literals and written-out values are printed: who takes one, and why.
+const PRINTED_OTHERWISE: &[(&str, &str, &str)] = &[
+    ("commands/completions.rs", "Shown::document(", "a script that clap makes of literals of this program"),
+    ("commands/jetson/kubeconfig/mod.rs", "Shown::document(", "a kubeconfig: each value in it is JSON"),
+    (
+        "commands/jetson/sudoers.rs",
+        "Shown::document(",
+        "a sudoers file: literals, and names of accounts that the plan checked",
+    ),
+    ("commands/report.rs", "Shown::document(", "a report: each value in it was escaped for Markdown or HTML"),
+    ("commands/serve.rs", "Shown::document(", "the description of REST, which is a part of the program"),
+    ("commands/state/export.rs", "Shown::document(", "HCL: each value in it was quoted"),
+    ("commands/state/pull.rs", "report::put_exactly(", "a journal keeps its bytes, or its checksums do not hold"),
+    ("commands/usage.rs", "Shown::laid_out(", "clap's own words in its styles: arguments in them were written out"),
+    ("report/outcome.rs", "Shown::laid_out(", "tables: each cell was written out"),
+    ("report/output.rs", "Shown::document(", "a journal that is shown on a terminal"),
+    ("report/output.rs", "Shown::laid_out(", "the styles of this program around a text that was written out"),
+];
+
+/// The files that write to the streams of the process, and why.
+const WRITERS: &[(&str, &str)] = &[
+    ("interrupts.rs", "one literal, when a second signal ends the process at once"),
+    ("report/output.rs", "the one printer of the verbs"),
+    ("serve/log.rs", "the log of the server, which writes hidden characters out itself"),
+];
+
+/// Joins of a path and something else than a literal, and why it cannot lead elsewhere. What a manifest, a hub, a bucket, a model
+/// or a replica names is a `files::Below`, which cannot be joined; one part of a path passes `Untrusted::file_name`.
+const JOINED: &[(&str, &str, &str)] = &[
+    ("commands/kept.rs", "join(sha256)", "the hash of bytes that this program has"),
+    ("commands/report.rs", "join(name)", "one of three literals"),
+    ("commands/state/export.rs", "join(name)", "Untrusted::file_name gave it"),
+    (
+        "commands/walk/journal.rs",
+        "join(rest.trim_start_matches('/'))",
+        "--state of the operator, below the home directory",
+    ),
+    ("commands/walk/journal.rs", "join(stack)", "a name of a stack, which a plan or stack_name checked"),
+    ("files/below.rs", "join(&self.0)", "the one way from a checked path to a place"),
+    ("inference/engine/cached.rs", "join(&key)", "not a path: a wait for an entry of the cache"),
+    ("inference/engine/cached.rs", "join(cache,", "not a path: texts that are computed together"),
+    ("inference/folder/graph.rs", "join(name)", "one of the known names of graphs"),
+    ("inference/folder/graph.rs", "join(only)", "a name that the folder itself has"),
+    ("inference/folder/length.rs", "join(name)", "one of the known names of settings"),
+    ("inference/onnx/library.rs", "join(name)", "a name that the folder itself has"),
+    ("inference/onnx/session.rs", "join(file.strip_prefix(beside)", "a file beside the graph: files::within gave it"),
+    ("inference/onnx/session.rs", "join(format!(\"{}-{}\", &hash[..16]", "a hash, and the key of a GPU by its driver"),
+    ("inference/onnx/session.rs", "join(name)", "the name of the graph's file"),
+    ("inference/onnx/trial_load/bounds.rs", "join(file)", "one of two literals"),
+    ("inference/onnx/trial_load/bounds.rs", "join(path)", "the control group that the kernel names"),
+    ("ledger/file_store.rs", "join(format!(\"journal.v{format}.bak\"))", "a number"),
+    ("ledger/file_store.rs", "join(format!(\"journal.{:.0}.bak\"", "the time"),
+    ("ledger/file_store.rs", "join(sha256)", "64 hexadecimal digits (ledger::kept), or the name of the key"),
+    ("ledger/file_store.rs", "join(stack)", "a name of a stack, which a plan or stack_name checked"),
+    ("ledger/sweep.rs", "join(format!(\"{GOING}{name}\"))", "a name that the folder itself has, behind a prefix"),
+    ("ledger/sweep.rs", "join(name)", "a name that the folder itself has"),
+    ("models/hub/fetch.rs", "join(ask.remote.expected.hex())", "hexadecimal digits, checked when the listing is read"),
+    ("models/inside.rs", "join(path)", "it is resolved, and has to be within the folder then"),
+    ("models/list.rs", "join(file)", "a name that the folder itself has"),
+    ("models/list.rs", "join(name.as_str())", "a ModelName"),
+    ("models/lock.rs", "join(format!(\"{name}.lock\"))", "a ModelName"),
+    ("models/place.rs", "join(left)", "one of three literals"),
+    ("models/place.rs", "join(name.as_str())", "a ModelName"),
+    ("models/remove.rs", "join(file)", "a name that the folder itself has"),
+    ("models/remove.rs", "join(name.as_str())", "a ModelName"),
+    ("models/store.rs", "join(name.as_str())", "a ModelName"),
+    ("models/vocabulary.rs", "join(name)", "one of the known lists of tokens"),
+    ("plan/extends/chain.rs", "join(name)", "a plan's path: plan::reach decides whether it may be read"),
+    ("provider/aws/account/mod.rs", "join(below)", "AWS_CONFIG_FILE and the like, of the operator's environment"),
+    ("provider/aws/account/profiles.rs", "join(below)", "a path of the operator's own profile"),
+    ("provider/aws/credentials/cache.rs", "join(format!(\"{}.json\", hex::encode(", "a hash"),
+    ("provider/aws/credentials/cache.rs", "join(format!(\"{}.json\", key(role)", "a hash"),
+    ("provider/aws/credentials/means.rs", "join(below)", "a literal of its two callers"),
+    ("resource/printed.rs", "join(between)", "not a path: texts"),
+    ("serve/catalogue.rs", "join(file)", "one of two literals"),
+    ("serve/config/check.rs", "join(&config.model)", "a setting of the operator"),
+    ("serve/health/checks.rs", "join(node)", "one of three literals"),
+    ("serve/metrics/gpu.rs", "join(file)", "one of three literals"),
+    ("serve/model_sync/origin.rs", "join(&entry.path)", "a name that the walk of the folder found"),
+    ("serve/model_sync/origin.rs", "join(below)", "a name that the walk of the folder found"),
+    (
+        "serve/model_sync/stage.rs",
+        "join(&wanted.id)",
+        "letters, digits, `.`, `_` and `-` behind a `v`: Wanted makes it",
+    ),
+    ("serve/model_sync/stage.rs", "join(format!(\".staging-{}\", wanted.id))", "the same behind a prefix"),
+    ("serve/model_sync/store.rs", "join(name)", "one part of a path: by_model or the folder itself gave it"),
+];
+
 /// The most kinds that a file may name by itself: what the engine knows of each kind stands in the facts of the kind.
 const FEW_KINDS: usize = 5;
 
@@ -105,7 +194,10 @@ const MANY_KINDS: &[(&str, &str)] = &[
     ("check/mod.rs", "the one table of the rules about each kind, which are typed by its spec"),
     ("desired/cdn.rs", "a step of the plan asks for a distribution with everything around it"),
     ("desired/routing.rs", "a step of the plan asks for a zone with everything in it"),
-    ("export/words.rs", "the one table of how each kind is said in Terraform and CloudFormation, which only this room knows"),
+    (
+        "export/words.rs",
+        "the one table of how each kind is said in Terraform and CloudFormation, which only this room knows",
+    ),
     ("provider/aws/mod.rs", "the one table of the providers of AWS"),
     ("provider/device/mod.rs", "the one table of the providers of machines"),
 ];
@@ -189,6 +281,12 @@ fn sources_of(root: &Path, room: &str) -> Vec<Source> {
         let mut text = String::new();
         let mut lines = whole.lines().peekable();
         while let Some(line) = lines.next() {
+            if line.starts_with(' ') && line.trim() == "#[cfg(test)]" {
+                // A function within an `impl`: only that one is left out.
+                let end = line.replace("#[cfg(test)]", "}");
+                while lines.next().is_some_and(|line| line != end) {}
+                continue;
+            }
             if line.trim() == "#[cfg(test)]" {
                 let next = lines.peek().copied().unwrap_or_default();
                 if let Some(file) = next.strip_prefix("#[path = \"").and_then(|rest| rest.strip_suffix("\"]")) {
@@ -506,6 +604,61 @@ fn nothing_is_decided_by_the_words_of_an_error() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What is printed has the type `Shown`. These functions make one of a text without a look at its parts.
+#[test]
+fn few_files_print_what_the_type_does_not_write_out() {
+    let ways = ["Shown::of(", "Shown::document(", "Shown::laid_out(", "report::put_exactly("];
+    let mut wrong = Vec::new();
+    let mut needed = BTreeSet::new();
+    for source in sources().iter().filter(|source| source.path != "resource/printed.rs") {
+        for way in ways.iter().filter(|way| source.text.contains(**way)) {
+            match PRINTED_OTHERWISE.iter().position(|(path, what, _)| *path == source.path && what == way) {
+                Some(at) => drop(needed.insert(at)),
+                None => wrong.push(format!("{} uses {way}…)", source.path)),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "use shown!(…), or say why not:\n{}", wrong.join("\n"));
+    assert_eq!(needed.len(), PRINTED_OTHERWISE.len(), "an entry in the list is not needed any more");
+}
+
+/// Whether what stands behind `.join(` is a literal, a constant, or nothing.
+fn joins_a_literal(rest: &str) -> bool {
+    let word = rest.split(')').next().unwrap_or_default();
+    rest.starts_with('"') || word.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+}
+
+#[test]
+fn what_is_joined_to_a_path_was_looked_at() {
+    let mut wrong = Vec::new();
+    let mut needed = BTreeSet::new();
+    for source in sources() {
+        for (at, dot) in source.text.match_indices(".join(") {
+            let rest = &source.text[at + dot.len()..];
+            if joins_a_literal(rest) {
+                continue;
+            }
+            let call = source.text[at + 1..].lines().next().unwrap_or_default();
+            match JOINED.iter().position(|(path, what, _)| *path == source.path && call.starts_with(what)) {
+                Some(at) => drop(needed.insert(at)),
+                None => wrong.push(format!("{}: {call}", source.path)),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "use files::Below or Untrusted::file_name, or say why not:\n{}", wrong.join("\n"));
+    let idle = JOINED.iter().enumerate().filter(|(at, _)| !needed.contains(at)).map(|(_, entry)| entry);
+    assert_eq!(idle.collect::<Vec<_>>(), Vec::<&(&str, &str, &str)>::new(), "entries that are not needed any more");
+}
+
+#[test]
+fn few_files_write_to_the_streams() {
+    let streams = ["stdout().lock()", "stderr().lock()", "io::stdout(),", "io::stderr(),"];
+    let all = sources();
+    let writing = all.iter().filter(|source| streams.iter().any(|stream| source.text.contains(stream)));
+    let writing: Vec<&str> = writing.map(|source| source.path.as_str()).collect();
+    assert_eq!(writing, WRITERS.iter().map(|(path, _)| *path).collect::<Vec<_>>());
 }
 
 #[test]

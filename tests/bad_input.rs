@@ -296,7 +296,7 @@ fn credentials_that_expire_in_the_middle() {
         output.all()
     );
     assert!(output.stdout.contains("next: set AWS_ACCESS_KEY_ID"), "it says what to do: {}", output.stdout);
-    assert!(output.stdout.contains("the same command goes on from here"), "{}", output.stdout);
+    assert!(output.stdout.contains("run the same command again to continue"), "{}", output.stdout);
     // A bucket's settings go out together: what counts is the things that were being worked on, four at most.
     let changed = proxy.take_mutating();
     let thing = |call: &Call| {

@@ -20,7 +20,7 @@ fn looks_makes_and_then_keeps() {
     assert!(!account.state().exists(), "a dry run writes no journal");
 
     let refused = account.run("deploy").exits(3);
-    assert!(refused.stderr.contains("nobody is there to say yes"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("there is no terminal to ask for a confirmation on"), "{}", refused.stderr);
     assert!(proxy.take_mutating().is_empty(), "nobody said yes");
 
     let made = account.run("deploy --yes").exits(0);

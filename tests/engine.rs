@@ -310,7 +310,8 @@ async fn what_needs_a_failed_thing_is_skipped_and_says_why() {
     let outcome = place.process().run(&graph(Plan::default())).await.outcome();
     let failed: Vec<_> = outcome.failed.iter().map(|(address, _)| address.as_str()).collect();
     assert_eq!(failed, [FUNCTION]);
-    let skipped: Vec<_> = outcome.skipped.iter().map(|(address, reason)| format!("{address}: {reason}")).collect();
+    let skipped: Vec<_> =
+        outcome.skipped.iter().map(|(address, reason)| format!("{address}: {}", reason.line())).collect();
     assert_eq!(
         skipped,
         [
@@ -472,9 +473,9 @@ async fn without_credentials_nothing_more_is_begun() {
     assert_eq!((failed, outcome.done.len(), outcome.skipped.len()), (vec![CERTIFICATE], 0, ALL.len() - 1));
     let calls = place.world.take_changes();
     assert_eq!(calls.len(), 1, "{calls:?}");
-    let why = |of: &str| outcome.skipped.iter().find(|(address, _)| *address == at(of)).map(|(_, why)| why.as_str());
-    assert_eq!(why(BUCKET), Some("the run ended before it"));
-    assert_eq!(why(ROLE), Some("it needs models.bucket.primary"));
+    let why = |of: &str| outcome.skipped.iter().find(|(address, _)| *address == at(of)).map(|(_, why)| why.line());
+    assert_eq!(why(BUCKET).as_deref(), Some("the run ended before it"));
+    assert_eq!(why(ROLE).as_deref(), Some("it needs models.bucket.primary"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -547,7 +548,7 @@ async fn a_pause_before_another_try_ends_when_it_is_asked_to_stop() {
     };
     let (end, ()) = tokio::join!(process.run(&wanted), asking);
     let outcome = end.outcome();
-    let why = "the run was stopped while it was tried again after Injected".to_owned();
+    let why = "the run was stopped while it was tried again after Injected".into();
     assert!(outcome.stopped && outcome.failed.is_empty(), "{outcome:#?}");
     assert!(outcome.skipped.contains(&(at(BUCKET), why)), "{:#?}", outcome.skipped);
     place.process().run(&wanted).await.complete("goes on");

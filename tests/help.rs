@@ -2,6 +2,7 @@
 
 mod support;
 
+use akidb_edge::resource::untrusted::is_hidden;
 use support::cli::{bare, finish};
 
 const VERBS: [&str; 39] = [
@@ -69,6 +70,31 @@ fn a_wrong_command_line_is_an_error_not_a_pending_change() {
         let output = finish(bare().args(words.split_whitespace())).exits(1);
         assert_eq!(output.stdout, "", "{name}");
         insta::assert_snapshot!(format!("wrong-{name}"), output.stderr);
+    }
+}
+
+/// Words of a command line come back in the message about them: they erase no line, forge none and read in their own order.
+#[test]
+fn what_a_wrong_command_line_holds_is_written_out() {
+    let hostile = "x\u{1b}[2K\u{1b}]52;c;cm0gLXJm\u{7}\u{9b}2J\u{202e}\r\n  done: 3 changes";
+    let flag = format!("--{hostile}");
+    for words in [
+        vec![hostile],
+        vec!["deploy", flag.as_str()],
+        vec!["deploy", "--wait", hostile],
+        vec!["deploy", "--adopt", hostile],
+        vec!["deploy", "--at-once", hostile],
+        vec!["report", "--format", hostile],
+        vec!["destroy", hostile],
+        vec!["completions", hostile],
+    ] {
+        for json in [false, true] {
+            let output = finish(bare().args(&words).args(json.then_some("--json"))).exits(1);
+            let odd = output.all().chars().find(|letter| is_hidden(*letter) && *letter != '\n');
+            assert_eq!(odd, None, "{words:?}: {}", output.all());
+            assert!(!output.all().lines().any(|line| line.starts_with("  done: 3")), "{words:?}: {}", output.all());
+            assert!(output.stderr.contains("x\\u{1b}[2K"), "{words:?}: it is shown as text: {}", output.stderr);
+        }
     }
 }
 

@@ -68,7 +68,7 @@ fn what_does_not_fit_is_refused() {
     let cases = [
         (format!("routing.zone.main={zone}"), "is in the state already"),
         ("models.bucket.primry=abc".to_owned(), "did you mean models.bucket."),
-        ("routing.nothing=abc".to_owned(), "is no address"),
+        ("routing.nothing=abc".to_owned(), "is not an address"),
         ("models.bucket.primary".to_owned(), "is no ADDRESS=ID"),
         ("models.bucket.primary=a_b".to_owned(), "it wants the bucket's name: models.bucket.primary="),
         ("cdn.distribution.main=main".to_owned(), "cdn.distribution.main=EDFDVBD6EXAMPLE"),

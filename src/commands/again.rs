@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::exit::Failure;
 use crate::ledger::{Entry, Fact, purpose_of};
-use crate::resource::{Address, Desired, Observed, Record, Remembered, RunPurpose, Standing};
+use crate::resource::{Address, Desired, Observed, Record, Remembered, RunPurpose, Standing, shown};
 
 /// What was forgotten since a revision, by the address that it had then.
 #[derive(Debug, Default)]
@@ -84,7 +84,7 @@ impl LetGo {
         });
         match needs_it {
             Some((user, need)) => Err(Failure::refused(
-                format!("{user} needs {need}, which state forget let go and which is not there any more"),
+                shown!("{} needs {}, which state forget let go and which is not there any more", user, need),
                 "go back to a later revision, or deploy a plan without them",
             )),
             None => Ok(gone),

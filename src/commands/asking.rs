@@ -10,7 +10,7 @@ use crate::cli::has_verb;
 use crate::desired::Built;
 use crate::exit::{self, Failure};
 use crate::report;
-use crate::resource::{Changes, Outcome};
+use crate::resource::{Changes, Outcome, shown};
 
 /// What is about to be asked.
 pub struct Asked<'a> {
@@ -37,7 +37,7 @@ pub struct Asked<'a> {
 pub fn confirm(asked: &Asked<'_>, run: &RunArgs, context: &Context) -> Result<Option<u8>, Failure> {
     let voice = &context.voice;
     let text = report::changes_text(asked.changes, voice.verbose > 0, context.session.colour, run.wait, asked.away);
-    voice.data(&text);
+    voice.data(text);
     if asked.whole || voice.verbose > 0 {
         say_what_is_not_done(asked.built, context);
     }
@@ -54,7 +54,7 @@ pub fn confirm(asked: &Asked<'_>, run: &RunArgs, context: &Context) -> Result<Op
     }
     if !context.session.can_ask {
         return Err(Failure::refused(
-            "nothing was done: nobody is there to say yes",
+            "nothing was done: there is no terminal to ask for a confirmation on",
             "read the difference above, then add --yes",
         ));
     }
@@ -77,13 +77,13 @@ fn say_what_is_not_done(built: &Built, context: &Context) {
     };
     if !later.is_empty() {
         let steps = report::counted(later.len(), "step");
-        context.voice.talk(&format!("not available yet: {steps}: {}", list(&later, "")));
+        context.voice.talk(shown!("not available yet: {}: {}", steps, list(&later, "")));
     }
     if !separate.is_empty() {
-        context.voice.talk(&format!("run separately: {}", list(&separate, "akidb-edge ")));
+        context.voice.talk(shown!("run separately: {}", list(&separate, "akidb-edge ")));
     }
     for step in &built.waiting {
-        context.voice.talk(&format!("waits to be asked for: step {step} (deploy --request {step})"));
+        context.voice.talk(shown!("on request only: step {} (deploy --request {})", step, step));
     }
 }
 
@@ -96,7 +96,7 @@ pub fn tell(outcome: &Outcome, begun: Instant, asked: &Asked<'_>, context: &Cont
         (_, _, false) => exit::ERROR,
         _ => exit::PENDING,
     };
-    context.voice.data(&report::outcome_text(outcome, took_ms, command));
+    context.voice.data(report::outcome_text(outcome, took_ms, command));
     if context.voice.json {
         let document = document(asked, Some(report::outcome_json(outcome, took_ms)), code);
         context.voice.json(&context.verb, &document);

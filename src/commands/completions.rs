@@ -6,6 +6,7 @@ use super::Context;
 use crate::cli::Cli;
 use crate::exit::{self, Failure};
 use crate::report;
+use crate::resource::Shown;
 
 /// Prints completions: akidb-edge completions bash > /etc/bash_completion.d/akidb-edge
 #[derive(Debug, clap::Args)]
@@ -26,7 +27,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     if context.voice.json {
         context.voice.json("completions", &serde_json::json!({"shell": args.shell.to_string(), "text": text}));
     } else {
-        report::put(text.trim_end());
+        report::put(Shown::document(text.trim_end()));
     }
     Ok(exit::DONE)
 }

@@ -5,6 +5,7 @@ use clap::ArgMatches;
 use clap::parser::ValueSource;
 
 use crate::exit::Failure;
+use crate::resource::shown;
 
 /// Options of a verb that do not go with others of it. Only what was typed counts: what the environment says is a default.
 struct Apart {
@@ -143,8 +144,8 @@ pub fn refuse(typed: &ArgMatches) -> Result<(), Failure> {
         for (this, that) in pairs {
             if let (Some(this), Some(that)) = (given(this), given(that)) {
                 return Err(Failure::refused(
-                    format!("{this} and {that} do not go together: {}; nothing was done", row.why),
-                    row.next.replace("{that}", &that),
+                    shown!("{} and {} do not go together: {}; nothing was done", this, that, row.why),
+                    shown!("{}", row.next.replace("{that}", &that)),
                 ));
             }
         }

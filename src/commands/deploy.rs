@@ -14,7 +14,7 @@ use crate::change::Scope;
 use crate::desired::{Built, jetson};
 use crate::exit::Failure;
 use crate::plan::Plan;
-use crate::resource::{Address, Changes, Owner, RunPurpose};
+use crate::resource::{Address, Changes, Owner, RunPurpose, Shown, shown};
 
 /// Make the stack what the plan says: show the difference, ask, do it. A second run has nothing to do.
 #[derive(Debug, clap::Args)]
@@ -49,7 +49,7 @@ pub struct Args {
     /// Take up a thing that exists and is not this stack's
     #[arg(long, value_name = "ADDRESS")]
     adopt: Vec<Address>,
-    /// Put a step in force that waits to be asked for
+    /// Carry out a step that is on request only
     #[arg(long, value_name = "STEP")]
     request: Vec<String>,
     #[command(flatten)]
@@ -139,7 +139,7 @@ impl WithDevices {
     }
 }
 
-/// Refuses steps that the plan does not have, and steps that do not wait to be asked for.
+/// Refuses steps that the plan does not have, and steps that are not on request only.
 ///
 /// # Errors
 /// Which one, and the steps that wait.
@@ -149,12 +149,12 @@ pub fn need_requests(plan: &Plan, requested: &[String]) -> Result<(), Failure> {
     };
     let waiting: Vec<&str> = plan.steps.iter().filter(|step| step.on_request).map(|step| step.id.as_str()).collect();
     let next = match waiting.as_slice() {
-        [] => "leave --request out: the plan has no step on request".to_owned(),
-        all => format!("the steps that wait to be asked for: {}", all.join(", ")),
+        [] => Shown::from("leave --request out: the plan has no step on request"),
+        all => shown!("the steps on request: {}", all.join(", ")),
     };
     let problem = match plan.step(unknown) {
-        None => format!("the plan has no step {unknown:?}"),
-        Some(_) => format!("step {unknown:?} does not wait to be asked for: every deploy carries it out"),
+        None => shown!("the plan has no step {:?}", unknown),
+        Some(_) => shown!("step {:?} is not on request only: every deploy carries it out", unknown),
     };
     Err(Failure::refused(problem, next))
 }
@@ -236,7 +236,7 @@ impl Verb for Deploying<'_> {
     fn differs(&mut self, changes: &mut Changes, _wanted: &Wanted, context: &Context) -> Result<(), Failure> {
         say_what_is_not_adopted(&self.order.adopt, changes, context);
         for remark in kept::not_to_be_undone(changes, &self.at_hand, &context.global, &self.order.plan.stack) {
-            context.voice.remark(&remark);
+            context.voice.remark(remark);
         }
         Ok(())
     }
@@ -254,23 +254,23 @@ fn need_addresses(order: &Order, built: &Built, scope: &Scope) -> Result<(), Fai
         let like = |known: &&Address| known.area() == unknown.area() || known.kind_name() == unknown.kind_name();
         let near: Vec<&str> = built.desired.resources.keys().filter(like).take(5).map(Address::as_str).collect();
         let next = match near.as_slice() {
-            [] => "name an address that deploy --dry-run lists".to_owned(),
-            near => format!("name an address of the plan, such as {}", near.join(", ")),
+            [] => Shown::from("name an address that deploy --dry-run lists"),
+            near => shown!("name an address of the plan, such as {}", near.join(", ")),
         };
-        return Err(Failure::refused(format!("the plan has no {unknown} to adopt anything for"), next));
+        return Err(Failure::refused(shown!("the plan has no {} to adopt anything for", unknown), next));
     }
     if let Some(outside) = order.adopt.iter().find(|address| !scope.covers(address)) {
         return Err(Failure::refused(
-            format!("--adopt {outside} is not among the addresses that this run works on"),
-            format!("add --target {outside}, or leave it out of --exclude"),
+            shown!("--adopt {} is not among the addresses that this run works on", outside),
+            shown!("add --target {}, or leave it out of --exclude", outside),
         ));
     }
     for step in &order.request {
         let mut own = built.by_step.get(step).into_iter().flatten();
         if let Some(outside) = own.find(|address| !scope.covers(address)) {
             return Err(Failure::refused(
-                format!("step {step} changes {outside}, which is not among the addresses that this run works on"),
-                format!("add --target {outside}, or leave it out of --exclude"),
+                shown!("step {} changes {}, which is not among the addresses that this run works on", step, outside),
+                shown!("add --target {}, or leave it out of --exclude", outside),
             ));
         }
     }
@@ -286,6 +286,6 @@ fn say_what_is_not_adopted(adopt: &BTreeSet<Address>, changes: &Changes, context
             Some(None) => "nothing is there yet",
             _ => continue,
         };
-        context.voice.remark(&format!("--adopt {address} takes nothing up: {why}"));
+        context.voice.remark(shown!("--adopt {} takes nothing up: {}", address, why));
     }
 }

@@ -13,7 +13,7 @@ use crate::desired::{self, Built};
 use crate::exit::Failure;
 use crate::ledger::Ledger;
 use crate::report;
-use crate::resource::{Address, Changes, Desired, RunPurpose};
+use crate::resource::{Address, Changes, Desired, RunPurpose, shown};
 
 /// Remove the stack: in order, resumable; what will not go yet is left for a later run (exit code 2).
 #[derive(Debug, clap::Args)]
@@ -120,8 +120,8 @@ fn need_in_scope(scope: &Scope) -> Result<(), Failure> {
     match scope.delete_imported.iter().find(|address| !scope.covers(address)) {
         None => Ok(()),
         Some(outside) => Err(Failure::refused(
-            format!("--delete-imported {outside} is not among the addresses that this run works on"),
-            format!("add --target {outside}"),
+            shown!("--delete-imported {} is not among the addresses that this run works on", outside),
+            shown!("add --target {}", outside),
         )),
     }
 }
@@ -137,5 +137,5 @@ fn say_what_is_left(ledger: &Ledger, context: &Context) {
     let more = if all.len() > 5 { format!(" and {} more", all.len() - 5) } else { String::new() };
     let first: Vec<&str> = all.iter().take(5).map(String::as_str).collect();
     let things = report::counted(all.len(), "resource");
-    context.voice.data(&format!("partial: {things} of the stack left: {}{more}", first.join(", ")));
+    context.voice.data(shown!("partial: {} of the stack left: {}{}", things, first.join(", "), more));
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::plan::{Change, Lineage};
+use crate::resource::{Shown, shown};
 
 /// Changes that are shown without `-v`.
 const SHOWN: usize = 20;
@@ -15,16 +16,16 @@ fn shown(lineage: &Lineage, all: bool) -> (&[Change], usize) {
 }
 
 /// One line for each change of a later plan, the earliest plan last; none when the plan extends no other.
-pub fn text(lineage: &Lineage, all: bool) -> Option<String> {
+pub fn text(lineage: &Lineage, all: bool) -> Option<Shown> {
     let earliest = lineage.earliest()?;
     let (changes, left) = shown(lineage, all);
-    let mut lines: Vec<String> =
-        changes.iter().map(|change| format!("from {}: {} {}", change.file, change.what, change.path)).collect();
+    let mut lines: Vec<Shown> =
+        changes.iter().map(|change| shown!("from {}: {} {}", change.file, change.what, change.path)).collect();
     if left > 0 {
-        lines.push(format!("{left} more changes are left out; -v shows all"));
+        lines.push(shown!("{} more changes are left out; -v shows all", left));
     }
-    lines.push(format!("from {earliest}: everything else"));
-    Some(lines.join("\n"))
+    lines.push(shown!("from {}: everything else", earliest));
+    Some(Shown::join(lines, "\n"))
 }
 
 /// The same as data.

@@ -11,7 +11,7 @@ use super::Context;
 use super::walk::RunArgs;
 use crate::exit::Failure;
 use crate::provider::{Providers, Subject};
-use crate::resource::{Action, Address, Attributes, Changes, Kind};
+use crate::resource::{Action, Address, Attributes, Changes, Kind, Shown, shown};
 
 /// How --empty-buckets is said on a command line.
 pub const ADD: &str = "save what you need (objects: aws s3 sync; messages: let their receivers finish), then add \
@@ -38,7 +38,7 @@ pub async fn refuse(
     changes: &Changes,
     providers: &Providers,
     run: &RunArgs,
-    how: &str,
+    how: &'static str,
     context: &Context,
 ) -> Result<(), Failure> {
     held_roles(changes, run, context)?;
@@ -66,18 +66,18 @@ pub async fn refuse(
         let patience = providers.patience_of(doomed.kind);
         let held = patience.first_reading(async || provider.data(&subject, &going).await).await?;
         if let (Some(held), Some(data)) = (held, doomed.kind.facts().data) {
-            full.push(format!("{} ({}): {data}, {held}", doomed.id, doomed.address));
+            full.push(shown!("{} ({}): {}, {}", doomed.id, doomed.address, data, held));
         }
     }
     if full.is_empty() {
         return Ok(());
     }
-    let problem = format!("what is to be deleted still holds data:\n  {}", full.join("\n  "));
+    let problem = shown!("what is to be deleted still holds data:\n  {}", Shown::join(&full, "\n  "));
     if run.dry_run {
-        context.voice.remark(&format!("{problem}\n  the run would be refused without --empty-buckets"));
+        context.voice.remark(shown!("{}\n  the run would be refused without --empty-buckets", problem));
         return Ok(());
     }
-    Err(Failure::refused(format!("{problem}\nnothing was done"), how))
+    Err(Failure::refused(shown!("{}\nnothing was done", problem), how))
 }
 
 /// AWS deletes a role only when nothing hangs on it; what others put there is theirs.
@@ -88,19 +88,19 @@ fn held_roles(changes: &Changes, run: &RunArgs, context: &Context) -> Result<(),
         let paths = found.extras.iter().map(|extra| extra.path.as_str());
         let policies = paths.filter_map(|path| path.strip_prefix("inline.").or_else(|| path.strip_prefix("managed.")));
         let policies: Vec<&str> = policies.collect();
-        (!policies.is_empty()).then(|| format!("{} ({}): {}", found.id, change.address, policies.join(", ")))
+        (!policies.is_empty()).then(|| shown!("{} ({}): {}", found.id, change.address, policies.join(", ")))
     });
-    let held: Vec<String> = held.collect();
+    let held: Vec<Shown> = held.collect();
     if held.is_empty() {
         return Ok(());
     }
-    let problem = format!("others attached policies to roles that are to be deleted:\n  {}", held.join("\n  "));
+    let problem = shown!("others attached policies to roles that are to be deleted:\n  {}", Shown::join(&held, "\n  "));
     if run.dry_run {
-        context.voice.remark(&format!("{problem}\n  the run would be refused"));
+        context.voice.remark(shown!("{}\n  the run would be refused", problem));
         return Ok(());
     }
     Err(Failure::refused(
-        format!("{problem}\nnothing was done"),
+        shown!("{}\nnothing was done", problem),
         "ask whose they are; detach or delete them (aws iam detach-role-policy, delete-role-policy), then run the same command again",
     ))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Context;
 use crate::exit::Failure;
-use crate::resource::{Action, Address, Change, Changes, Origin, Remembered};
+use crate::resource::{Action, Address, Change, Changes, Origin, Remembered, shown};
 
 /// The imported resources that are to be deleted, each named by its whole address.
 ///
@@ -14,10 +14,10 @@ pub fn named(named: &[Address], remembered: &Remembered) -> Result<BTreeSet<Addr
     for address in named {
         let next = "akidb-edge state list shows the addresses and which of them were imported";
         let Some(record) = remembered.resources.get(address) else {
-            return Err(Failure::refused(format!("--delete-imported {address}: the state has no {address}"), next));
+            return Err(Failure::refused(shown!("--delete-imported {}: the state has no {}", address, address), next));
         };
         if !record.is_imported() {
-            let problem = format!("--delete-imported {address}: it was not imported, a destroy deletes it anyway");
+            let problem = shown!("--delete-imported {}: it was not imported, a destroy deletes it anyway", address);
             return Err(Failure::refused(problem, "leave the option out"));
         }
     }
@@ -36,7 +36,7 @@ pub fn say_what_stays(changes: &Changes, context: &Context) {
         .map(|change| format!("{} ({})", change.address, change.found.as_ref().map_or("", |found| &found.id)))
         .collect();
     if !staying.is_empty() {
-        context.voice.remark(&format!(
+        context.voice.remark(shown!(
             "left: imported, not made by this stack: {}; --delete-imported ADDRESS deletes one of them in the same run",
             staying.join(", ")
         ));

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 
 use crate::cli::Global;
 use crate::exit::Failure;
-use crate::resource::{Artefacts, Change, Changes, Desired, Kind, Resource, Source, link};
+use crate::files::Below;
+use crate::resource::{Artefacts, Change, Changes, Desired, Kind, Resource, Shown, Source, link, shown};
 
 /// Larger artefacts are not kept beside the journal.
 const KEPT: u64 = 64 * 1024 * 1024;
@@ -16,7 +17,7 @@ fn artefact_directory(global: &Global, stack: &str) -> Option<PathBuf> {
     Some(super::walk::directory(global, stack)?.join("artefacts"))
 }
 
-/// Keeps beside a journal on disk what a later rollback needs and nobody else keeps: what was made in memory (pages,
+/// Keeps beside a journal on disk what a later rollback needs and is kept nowhere else: what was made in memory (pages,
 /// function code), zips of functions, and objects of buckets without versions.
 ///
 /// # Errors
@@ -64,9 +65,13 @@ fn kept_nowhere(desired: &Desired) -> BTreeSet<String> {
 }
 
 /// What a rollback of these changes would not find: former content that is neither kept here nor at hand.
-pub fn not_to_be_undone(changes: &Changes, at_hand: &BTreeSet<String>, global: &Global, stack: &str) -> Vec<String> {
+pub fn not_to_be_undone(changes: &Changes, at_hand: &BTreeSet<String>, global: &Global, stack: &str) -> Vec<Shown> {
     let directory = artefact_directory(global, stack);
-    let kept = |sha256: &str| directory.as_ref().is_some_and(|directory| directory.join(sha256).exists());
+    // The hash of a journal that somebody may have edited.
+    let kept = |sha256: &str| {
+        let file = directory.as_ref().zip(Below::parse(sha256));
+        file.is_some_and(|(directory, file)| file.at(directory).exists())
+    };
     let former = |change: &Change, field: &str| {
         let text = |spec: &serde_json::Value| spec.get(field).and_then(serde_json::Value::as_str).map(str::to_owned);
         let before = change.before.as_ref().and_then(|record| text(&record.spec))?;
@@ -77,14 +82,14 @@ pub fn not_to_be_undone(changes: &Changes, at_hand: &BTreeSet<String>, global: &
         changes.acting().filter(move |change| change.kind == kind).filter(move |change| former(change, field).is_some())
     };
     let code = lost(Kind::Function, "code_sha256").map(|change| {
-        format!(
+        shown!(
             "{}: its present code is not kept on this machine; a rollback takes it from a published version while Lambda \
              has one, and is refused after that: keep the zip",
             change.address
         )
     });
     let content = lost(Kind::Object, "sha256").filter(|change| !keeps_versions(changes, change)).map(|change| {
-        format!(
+        shown!(
             "{}: its present content is kept neither on this machine (up to 64 MiB) nor by its bucket (no versions); a \
              rollback needs the file",
             change.address

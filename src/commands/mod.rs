@@ -40,6 +40,7 @@ use serde_json::json;
 use crate::cli::{Cli, Verb};
 use crate::exit::Failure;
 use crate::report::Voice;
+use crate::resource::shown;
 use crate::session::Session;
 
 pub use saved::SavedPlan;
@@ -133,7 +134,7 @@ fn may_overwrite(file: &std::path::Path, force: bool, ours: impl Fn(&str) -> boo
         return Ok(());
     }
     Err(Failure::refused(
-        format!("{} is there, and akidb-edge did not write it: it was left alone", file.display()),
+        shown!("{} is there, and akidb-edge did not write it: it was left alone", file.display()),
         "name another place with --out, or add --force to overwrite it",
     ))
 }
@@ -148,7 +149,7 @@ fn conclude(answer: Result<u8, Failure>, context: &Context) -> u8 {
         }
         Err(failure) => {
             context.voice.finish(verb, failure.code, Some(data(&failure)));
-            context.voice.failure(&failure.to_string());
+            context.voice.failure(failure.shown());
             failure.code
         }
     }

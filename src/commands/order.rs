@@ -7,7 +7,7 @@ use crate::change;
 use crate::desired::Built;
 use crate::exit::Failure;
 use crate::plan::Plan;
-use crate::resource::{Address, Moves, Remembered, RunPurpose};
+use crate::resource::{Address, Moves, Remembered, RunPurpose, shown};
 
 /// What a verb wants done, once its arguments are read.
 pub struct Order {
@@ -107,8 +107,8 @@ impl Choice {
         if self.exactly {
             chosen.retain(|address| remembered.resources.contains_key(address));
             if chosen.is_empty() {
-                let problem = format!("nothing of {} is deployed", self.targets.join(", "));
-                let next = format!("akidb-edge status --stack {} shows what is there", built.desired.stack);
+                let problem = shown!("nothing of {} is deployed", self.targets.join(", "));
+                let next = shown!("akidb-edge status --stack {} shows what is there", built.desired.stack);
                 return Err(Failure::refused(problem, next));
             }
         } else {
@@ -143,8 +143,8 @@ impl Choice {
                 let excluded = |address: &Address| self.excluded.iter().any(|pattern| address.matches(pattern));
                 if excluded(address) || needed.iter().any(excluded) {
                     return Err(Failure::refused(
-                        format!("{because} and {address} change together, and only one of them is excluded"),
-                        format!("add --exclude {because}, or leave {address} in"),
+                        shown!("{} and {} change together, and only one of them is excluded", because, address),
+                        shown!("add --exclude {}, or leave {} in", because, address),
                     ));
                 }
                 chosen.insert(address.clone());
@@ -163,7 +163,7 @@ fn nothing_called(pattern: &str, every: &BTreeSet<Address>, stack: &str) -> Fail
     let areas: BTreeSet<&str> = every.iter().map(Address::area).collect();
     let known = areas.into_iter().collect::<Vec<_>>().join(", ");
     Failure::refused(
-        format!("nothing in this plan or its state is called {pattern:?}"),
-        format!("areas: {known}; akidb-edge status --stack {stack} lists the addresses"),
+        shown!("nothing in this plan or its state is called {:?}", pattern),
+        shown!("areas: {}; akidb-edge status --stack {} lists the addresses", known, stack),
     )
 }

@@ -12,7 +12,7 @@ use crate::exit::{self, Failure};
 use crate::ledger::{Entry, Fact, Ledger};
 use crate::plan::{Criterion, Plan, Probe, Work};
 use crate::report::{self, Judged, Story, StoryDay, StoryStep, duration};
-use crate::resource::{Address, Remembered, Standing, sensitive};
+use crate::resource::{Address, Remembered, Shown, Standing, sensitive, shown};
 
 /// Write a report: Markdown, JSON and one HTML page that needs nothing else.
 #[derive(Debug, clap::Args)]
@@ -46,13 +46,13 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let store = walk::store(&context.global, &context.session, &plan.stack, None).await?;
     let ledger = Ledger::read(store, &plan.stack).await?;
     let story = tell(&plan, &ledger.remembered(), &ledger.entries().await?)?;
-    let html = || story.html().map_err(|bad| Failure { internal: true, ..Failure::error(bad.to_string(), "") });
+    let html = || story.html().map_err(|bad| Failure { internal: true, ..Failure::error(shown!("{}", bad), "") });
     let mut json = serde_json::to_value(&story).unwrap_or_default();
     sensitive::hide(&mut json);
     let json = serde_json::to_string_pretty(&json).unwrap_or_default();
     match args.format {
-        Some(Format::Markdown) => report::put(&story.markdown()),
-        Some(Format::Html) => report::put(&html()?),
+        Some(Format::Markdown) => report::put(Shown::document(&story.markdown())),
+        Some(Format::Html) => report::put(Shown::document(&html()?)),
         Some(Format::Json) => context.voice.json("report", &story),
         None => {
             let ours = |text: &str| text.contains("by akidb-edge ") || text.contains("\"criteria\"");
@@ -64,9 +64,9 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
                 let path = args.out.join(name);
                 let text = if name == "report.json" { report::in_json(&text) } else { report::printable(&text) };
                 fs::write(&path, text.as_bytes()).map_err(|bad| {
-                    Failure::error(format!("{}: {bad}", path.display()), "name another directory with --out")
+                    Failure::error(shown!("{}: {}", path.display(), bad), "name another directory with --out")
                 })?;
-                context.voice.talk(&format!("wrote {}", path.display()));
+                context.voice.talk(shown!("wrote {}", path.display()));
             }
             if context.global.json {
                 context.voice.json("report", &story);
@@ -96,7 +96,7 @@ fn tell(plan: &Plan, state: &Remembered, entries: &[Entry]) -> Result<Story, Fai
             Work::Later(later) if later.verb == "report" => "this report".to_owned(),
             Work::Later(later) if has_verb(&later.verb) => format!("run separately (akidb-edge {})", later.verb),
             Work::Later(later) => format!("not available yet ({})", later.verb),
-            _ if waits => "waits to be asked for".to_owned(),
+            _ if waits => "on request only".to_owned(),
             _ if present == own.len() => "done".to_owned(),
             _ if present == 0 => "not begun".to_owned(),
             _ => "partly".to_owned(),

@@ -16,7 +16,9 @@ use crate::exit::{self, Failure};
 use crate::ledger::{Lease, Ledger, purpose_of};
 use crate::plan::Plan;
 use crate::report;
-use crate::resource::{Action, Address, Artefacts, Changes, Ending, Kind, Origin, Remembered, RunPurpose, RunSummary};
+use crate::resource::{
+    Action, Address, Artefacts, Changes, Ending, Kind, Origin, Remembered, RunPurpose, RunSummary, Shown, shown,
+};
 
 /// Undo the last run; the same difference, question and journal as a deploy.
 #[derive(Debug, clap::Args)]
@@ -191,7 +193,7 @@ impl<'a> Undo<'a> {
         let undoes = |held: &Lease| purpose_of(held.purpose, &held.command) == RunPurpose::Rollback { to: None };
         let other = |held: &Lease| self.to.is_none() && !undoes(held);
         let Some(held) = held.filter(other) else { return Ok(()) };
-        let problem = format!(
+        let problem = shown!(
             "the last command, {} by {}@{}, was ended before it changed anything and has no revision; the last one that has is \
              revision {}",
             held.command,
@@ -202,11 +204,11 @@ impl<'a> Undo<'a> {
         let to = before_the_last(&now.runs);
         if run.yes {
             return Err(Failure::refused(
-                format!("{problem}: nothing was done"),
-                format!("to undo that revision: akidb-edge {} --to {to} --stack {}", self.verb, self.stack),
+                shown!("{}: nothing was done", problem),
+                shown!("to undo that revision: akidb-edge {} --to {} --stack {}", self.verb, to, self.stack),
             ));
         }
-        context.voice.remark(&problem);
+        context.voice.remark(problem);
         Ok(())
     }
 }
@@ -240,16 +242,17 @@ impl Verb for Undo<'_> {
         say_what_is_undone(&wanted.remembered, &self.aim, context);
         let Wanted { built, remembered, .. } = wanted;
         for address in self.let_go.leave_out(&seen.observed, &mut built.desired, remembered)? {
-            let remark =
-                format!("{address}: state forget let it go and it is not there any more: it is not made again");
-            context.voice.remark(&remark);
+            context.voice.remark(shown!(
+                "{}: state forget let it go and it is not there any more: it is not made again",
+                address
+            ));
         }
         Ok(())
     }
 
     fn differs(&mut self, changes: &mut Changes, _wanted: &Wanted, context: &Context) -> Result<(), Failure> {
         for remark in cannot_be_undone(changes, &self.at_hand, self.empty_buckets) {
-            context.voice.remark(&remark);
+            context.voice.remark(remark);
         }
         Ok(())
     }
@@ -271,8 +274,8 @@ async fn target(to: Option<u64>, ledger: &Ledger, now: &Remembered) -> Result<Re
     let to = to.unwrap_or_else(|| before_the_last(runs));
     if to >= last {
         return Err(Failure::refused(
-            format!("revision {to} is not before the last one, {last}"),
-            format!("akidb-edge status --stack {} lists the revisions", now.stack),
+            shown!("revision {} is not before the last one, {}", to, last),
+            shown!("akidb-edge status --stack {} lists the revisions", now.stack),
         ));
     }
     Ok(ledger.remembered_at(to).await?)
@@ -283,17 +286,17 @@ async fn target(to: Option<u64>, ledger: &Ledger, now: &Remembered) -> Result<Re
 fn say_what_is_undone(now: &Remembered, target: &Remembered, context: &Context) {
     for run in now.runs.iter().rev().take_while(|run| run.revision > target.revision()) {
         let changes = report::counted(usize::try_from(run.changes).unwrap_or(usize::MAX), "change");
-        context.voice.talk(&format!("undoes revision {}: {} ({}, {changes})", run.revision, run.command, run.at));
+        context.voice.talk(shown!("undoes revision {}: {} ({}, {})", run.revision, run.command, run.at, changes));
     }
     let to = target.runs.last().map_or_else(
-        || "goes back to before the first run".to_owned(),
-        |run| format!("goes back to the state after revision {}: {} ({})", run.revision, run.command, run.at),
+        || Shown::from("goes back to before the first run"),
+        |run| shown!("goes back to the state after revision {}: {} ({})", run.revision, run.command, run.at),
     );
-    context.voice.talk(&format!("{to}; a run that changed nothing has no revision and is not undone"));
+    context.voice.talk(shown!("{}; a run that changed nothing has no revision and is not undone", to));
 }
 
 /// What is said before it is done: data that does not come back, code that is not at hand, certificates that are new.
-fn cannot_be_undone(changes: &Changes, at_hand: &BTreeSet<String>, empty_buckets: bool) -> Vec<String> {
+fn cannot_be_undone(changes: &Changes, at_hand: &BTreeSet<String>, empty_buckets: bool) -> Vec<Shown> {
     let mut remarks = Vec::new();
     for change in changes.acting() {
         let spec = change.after.as_ref().map(|resource| &resource.spec);
@@ -301,23 +304,23 @@ fn cannot_be_undone(changes: &Changes, at_hand: &BTreeSet<String>, empty_buckets
         if let (Some(data), Action::Delete) = (change.kind.facts().data, change.action) {
             let address = &change.address;
             remarks.push(if empty_buckets {
-                format!("{address}: the data in it ({data}) is deleted for good")
+                shown!("{}: the data in it ({}) is deleted for good", address, data)
             } else {
-                format!("{address}: it is not deleted while it holds {data}; --empty-buckets deletes them, too")
+                shown!("{}: it is not deleted while it holds {}; --empty-buckets deletes them, too", address, data)
             });
         }
         match (change.kind, change.action) {
             (Kind::Function, Action::Create | Action::Update | Action::Replace)
                 if sha256.is_some_and(|sha| !at_hand.contains(sha)) =>
             {
-                remarks.push(format!(
+                remarks.push(shown!(
                     "{}: its former code is not at hand on this machine: it is taken from a published version, if Lambda \
                      still has one, and the change is refused else",
                     change.address
                 ));
             }
             (Kind::Certificate | Kind::Zone, Action::Create) => {
-                remarks.push(format!(
+                remarks.push(shown!(
                     "{}: a new one is made; it is not the one that was there (other ARN, other name servers)",
                     change.address
                 ));

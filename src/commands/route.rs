@@ -13,7 +13,7 @@ use crate::exit::{self, Failure};
 use crate::plan::{Plan, Work};
 use crate::report;
 use crate::resource::answer::{self, Question};
-use crate::resource::{Address, Desired, Kind, RunPurpose, places};
+use crate::resource::{Address, Desired, Kind, RunPurpose, places, shown};
 
 /// Change or explain where names lead.
 #[derive(Debug, clap::Args)]
@@ -110,8 +110,8 @@ fn groups(plan: &Plan, what: &str) -> Result<Vec<String>, Failure> {
     }
     if names.is_empty() {
         return Err(Failure::refused(
-            format!("the plan has no {what} routing"),
-            format!("add {what} to a step of kind routing"),
+            shown!("the plan has no {} routing", what),
+            shown!("add {} to a step of kind routing", what),
         ));
     }
     Ok(names)
@@ -123,12 +123,12 @@ fn explain(args: &Explaining, context: &Context) -> Result<u8, Failure> {
     let requested: BTreeSet<String> = args.request.iter().cloned().collect();
     let built = desired::build(&plan, &requested)?;
     for finding in walk::findings(&plan, &built, None).iter().filter(|finding| finding.is_error()) {
-        context.voice.remark(&finding.line());
+        context.voice.remark(finding.line());
     }
     let names = answer::names(&built.desired, args.name.as_deref());
     if names.is_empty() {
         let known = answer::names(&built.desired, None);
-        let next = format!("leave --name out to see all of them: {}", known.join(", "));
+        let next = shown!("leave --name out to see all of them: {}", known.join(", "));
         return Err(Failure::refused("no record set of the plan has that name", next));
     }
     let down = places_and_targets(args, &built.desired)?;
@@ -140,7 +140,7 @@ fn explain(args: &Explaining, context: &Context) -> Result<u8, Failure> {
     if context.global.json {
         context.voice.json("route-explain", &json!({"plan": plan.file, "down": args.down, "answers": answers}));
     } else {
-        context.voice.data(&report::answers_table(&answers, context.session.width));
+        context.voice.data(report::answers_table(&answers, context.session.width));
     }
     Ok(exit::DONE)
 }
@@ -149,11 +149,11 @@ fn explain(args: &Explaining, context: &Context) -> Result<u8, Failure> {
 fn places_and_targets(args: &Explaining, desired: &Desired) -> Result<Vec<String>, Failure> {
     if let Some(unknown) = args.from.iter().find(|from| !answer::is_place(from)) {
         let known: Vec<&str> = places::continents().collect();
-        let next = format!(
+        let next = shown!(
             "continents: {}; countries: two letters of ISO 3166-1, such as JP; states: such as US-CA",
             known.join(", ")
         );
-        return Err(Failure::refused(format!("Route 53 knows no place {unknown:?}"), next));
+        return Err(Failure::refused(shown!("Route 53 knows no place {:?}", unknown), next));
     }
     let mut all = Vec::new();
     for word in &args.down {
@@ -161,8 +161,8 @@ fn places_and_targets(args: &Explaining, desired: &Desired) -> Result<Vec<String
         if parts.is_empty() {
             let known: Vec<String> =
                 answer::targets(desired).into_iter().map(|(key, region)| format!("{key} ({region})")).collect();
-            let next = format!("load balancers with their regions: {}", known.join(", "));
-            return Err(Failure::refused(format!("no target of the plan is called {word:?}"), next));
+            let next = shown!("load balancers with their regions: {}", known.join(", "));
+            return Err(Failure::refused(shown!("no target of the plan is called {:?}", word), next));
         }
         all.extend(parts);
     }

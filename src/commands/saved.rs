@@ -18,7 +18,7 @@ use crate::desired::Built;
 use crate::exit::Failure;
 use crate::ledger::Ledger;
 use crate::plan::Plan;
-use crate::resource::{Address, Artefacts, Changes, Desired, RunPurpose};
+use crate::resource::{Address, Artefacts, Changes, Desired, RunPurpose, Shown, shown};
 
 /// Format of the file; another one is refused.
 const FORMAT: &str = "akidb-edge/plan/v1";
@@ -111,7 +111,7 @@ impl SavedPlan {
         data["code"] = ledger.code_of(&coded(&data)).await?.into();
         let text = serde_json::to_string_pretty(&data).unwrap_or_default();
         super::write_private(file, text.as_bytes())
-            .map_err(|bad| Failure::error(format!("{}: {bad}", file.display()), "name a file that can be written"))
+            .map_err(|bad| Failure::error(shown!("{}: {}", file.display(), bad), "name a file that can be written"))
     }
 
     /// The same with what was kept beside the journal.
@@ -124,12 +124,13 @@ impl SavedPlan {
         // A stale one may name contents that are not kept any more.
         need_sequence(self.sequence, ledger.ask(|state| state.sequence))?;
         ledger.bring_back(&mut data).await?;
-        serde_json::from_value(data).map_err(|bad| Failure::refused(format!("{file} is no saved plan: {bad}"), AGAIN))
+        serde_json::from_value(data)
+            .map_err(|bad| Failure::refused(shown!("{} is no saved plan: {}", file, bad), AGAIN))
     }
 
     fn read(file: &str) -> Result<Self, Failure> {
         let text =
-            super::read_bounded(Path::new(file)).map_err(|bad| Failure::refused(format!("{file}: {bad}"), AGAIN))?;
+            super::read_bounded(Path::new(file)).map_err(|bad| Failure::refused(shown!("{}: {}", file, bad), AGAIN))?;
         Self::parse(file, &text)
     }
 
@@ -140,12 +141,15 @@ impl SavedPlan {
     pub fn parse(file: &str, text: &[u8]) -> Result<Self, Failure> {
         let next = AGAIN;
         let raw: serde_json::Value = serde_json::from_slice(text)
-            .map_err(|bad| Failure::refused(format!("{file} is no saved plan: {bad}"), next))?;
+            .map_err(|bad| Failure::refused(shown!("{} is no saved plan: {}", file, bad), next))?;
         let found = raw.get("schema").and_then(serde_json::Value::as_str).unwrap_or("none");
         if found != FORMAT {
-            return Err(Failure::refused(format!("{file} has schema {found:?}, this version knows {FORMAT:?}"), next));
+            return Err(Failure::refused(
+                shown!("{} has schema {:?}, this version knows {:?}", file, found, FORMAT),
+                next,
+            ));
         }
-        serde_json::from_value(raw).map_err(|bad| Failure::refused(format!("{file} is no saved plan: {bad}"), next))
+        serde_json::from_value(raw).map_err(|bad| Failure::refused(shown!("{} is no saved plan: {}", file, bad), next))
     }
 
     /// Refuses a journal at another place than that of the saved plan.
@@ -158,9 +162,10 @@ impl SavedPlan {
             return Err(stale("an older version made it, which did not write down where its journal lies"));
         }
         Err(Failure::refused(
-            format!("the saved plan is for the journal at {there}, this run would use {here}; nothing was done"),
-            format!(
-                "name its place with --state {there}, or make it again: akidb-edge deploy --plan PLAN --out FILE.plan.json"
+            shown!("the saved plan is for the journal at {}, this run would use {}; nothing was done", there, here),
+            shown!(
+                "name its place with --state {}, or make it again: akidb-edge deploy --plan PLAN --out FILE.plan.json",
+                there
             ),
         ))
     }
@@ -169,14 +174,14 @@ impl SavedPlan {
     fn artefacts(&self, context: &Context) -> Result<Artefacts, Failure> {
         let mut artefacts = kept::kept_artefacts(&context.global, &self.stack);
         for (sha256, path, bytes) in &self.files {
-            let now = crate::plan::hash(path).map_err(|bad| stale(format!("{}: {bad}", path.display())))?;
+            let now = crate::plan::hash(path).map_err(|bad| stale(shown!("{}: {}", path.display(), bad)))?;
             if now.0 != *sha256 {
-                return Err(stale(format!("{} has changed", path.display())));
+                return Err(stale(shown!("{} has changed", path.display())));
             }
             artefacts.add_file(sha256, path.clone(), *bytes);
         }
         for text in &self.made {
-            artefacts.add_bytes(BASE64_STANDARD.decode(text).map_err(|bad| stale(format!("it is damaged: {bad}")))?);
+            artefacts.add_bytes(BASE64_STANDARD.decode(text).map_err(|bad| stale(shown!("it is damaged: {}", bad)))?);
         }
         Ok(artefacts)
     }
@@ -194,8 +199,9 @@ fn coded(data: &serde_json::Value) -> Vec<u8> {
 /// What helps against a saved plan that cannot be carried out.
 const AGAIN: &str = "make it again: akidb-edge deploy --plan PLAN --out FILE.plan.json";
 
-fn stale(why: impl std::fmt::Display) -> Failure {
-    Failure::refused(format!("the saved plan is stale: {why}; nothing was done"), AGAIN)
+fn stale(why: impl Into<Shown>) -> Failure {
+    let why: Shown = why.into();
+    Failure::refused(shown!("the saved plan is stale: {}; nothing was done", why), AGAIN)
 }
 
 /// Where a journal lies, the same from whatever folder it is named.
@@ -291,13 +297,14 @@ impl Verb for Applying<'_> {
             ));
         }
         if header.account != saved.account {
-            return Err(stale(format!(
+            return Err(stale(shown!(
                 "it is for account {}, these credentials are of {}",
-                saved.account, header.account
+                saved.account,
+                header.account
             )));
         }
         if header.endpoint != saved.endpoint {
-            let why = format!("it is for the endpoint {}, this run would use {}", saved.endpoint, header.endpoint);
+            let why = shown!("it is for the endpoint {}, this run would use {}", saved.endpoint, header.endpoint);
             return Err(stale(why));
         }
         Ok(())
@@ -305,7 +312,7 @@ impl Verb for Applying<'_> {
 
     fn differs(&mut self, changes: &mut Changes, _wanted: &Wanted, _context: &Context) -> Result<(), Failure> {
         match first_other(&self.saved.changes, changes) {
-            Some(address) => Err(stale(format!("{address} is not as it was"))),
+            Some(address) => Err(stale(shown!("{} is not as it was", address))),
             None => Ok(()),
         }
     }
@@ -316,7 +323,7 @@ fn need_sequence(then: u64, now: u64) -> Result<(), Failure> {
     if then == now {
         return Ok(());
     }
-    Err(stale(format!("the journal went on from entry {then} to {now}")))
+    Err(stale(shown!("the journal went on from entry {} to {}", then, now)))
 }
 
 /// The first address where what was saved and what would be done now are not the same.

@@ -5,6 +5,7 @@ mod flags;
 
 use crate::commands::Context;
 use crate::exit::{DONE, Failure};
+use crate::resource::{Shown, shown};
 use crate::serve::admission::keys;
 use crate::serve::config::{Config, attempt, check as look, layers::Layers, resolve};
 use crate::serve::{self, Ended, ServeFault};
@@ -23,7 +24,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         return Ok(DONE);
     }
     if args.print_openapi {
-        context.voice.data(&serve::http::openapi());
+        context.voice.data(Shown::document(&serve::http::openapi()));
         return Ok(DONE);
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -40,7 +41,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         Ended::Done => Ok(DONE),
         Ended::Forced(code) => Ok(code),
         Ended::Unfinished(connections) => Err(Failure::error(
-            format!("the time for the end was up with {connections} connections under way"),
+            shown!("the time for the end was up with {} connections under way", connections),
             "give it more with --shutdown-time",
         )),
     }
@@ -51,22 +52,22 @@ fn remarks(config: &Config, context: &Context) {
     let public = !config.http.ip().to_canonical().is_loopback();
     let mutual = config.tls.as_ref().is_some_and(|tls| tls.clients.is_some());
     if public && config.api_keys.is_none() && !mutual {
-        context.voice.remark(&format!("whoever reaches {} needs no key", config.http));
+        context.voice.remark(shown!("whoever reaches {} needs no key", config.http));
     }
     if let Some(file) = config.api_keys.as_deref().filter(|file| keys::is_public(file)) {
         let file = file.display();
-        context.voice.remark(&format!("everybody on this machine may read {file}; chmod 600 {file}"));
+        context.voice.remark(shown!("everybody on this machine may read {}; chmod 600 {}", file, file));
     }
 }
 
 /// The key goes to standard output, once; nobody keeps it.
 fn new_key(name: &str, context: &Context) -> Result<u8, Failure> {
-    let (key, line) = keys::mint(name).map_err(|why| Failure::refused(why.to_string(), "choose another name"))?;
+    let (key, line) = keys::mint(name).map_err(|why| Failure::refused(shown!("{}", why), "choose another name"))?;
     if context.voice.json {
         context.voice.json("api-key", &serde_json::json!({"key": key, "line": line}));
     } else {
-        context.voice.data(&key);
-        context.voice.data(&line);
+        context.voice.data(shown!("{}", key));
+        context.voice.data(shown!("{}", line));
     }
     context
         .voice
@@ -77,8 +78,8 @@ fn new_key(name: &str, context: &Context) -> Result<u8, Failure> {
 impl From<ServeFault> for Failure {
     fn from(fault: ServeFault) -> Self {
         match fault {
-            ServeFault::Refused { problem, next_step } => Self::refused(problem.to_string(), next_step),
-            ServeFault::System(why) => Self::error(why.to_string(), "mend that, then start it again"),
+            ServeFault::Refused { problem, next_step } => Self::refused(shown!("{}", problem), shown!("{}", next_step)),
+            ServeFault::System(why) => Self::error(shown!("{}", why), "mend that, then start it again"),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::io::Read;
 use crate::exit::{self, Failure};
 use crate::inference::onnx::TrialLoad;
 use crate::report;
+use crate::resource::shown;
 
 /// Maximum size in bytes of the JSON document on standard input.
 const LONGEST: u64 = 64 << 10;
@@ -17,13 +18,13 @@ pub fn run() -> Result<u8, Failure> {
     let mut text = String::new();
     let read = std::io::stdin().take(LONGEST).read_to_string(&mut text);
     let wrong =
-        |why: String| Failure::error(format!("standard input names no model: {why}"), "akidb-edge serve asks this");
+        |why: String| Failure::error(shown!("standard input names no model: {}", why), "akidb-edge serve asks this");
     read.map_err(|why| wrong(why.to_string()))?;
     let trial: TrialLoad = serde_json::from_str(&text).map_err(|why| wrong(why.to_string()))?;
     match trial.run() {
         Ok(()) => Ok(exit::DONE),
         Err(fault) => {
-            report::put(&serde_json::to_string(&fault).unwrap_or_default());
+            report::put_json_line(&serde_json::to_value(&fault).unwrap_or_default());
             Ok(exit::ERROR)
         }
     }

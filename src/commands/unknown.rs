@@ -9,7 +9,7 @@ use crate::exit::Failure;
 use crate::ledger::Ledger;
 use crate::observe;
 use crate::report;
-use crate::resource::{Artefacts, Desired, Owned, Remembered};
+use crate::resource::{Artefacts, Desired, Owned, Remembered, Shown, shown};
 
 /// What the journal knows of a stack; its sequence is 0 when there is none.
 ///
@@ -31,7 +31,7 @@ pub fn stacks(context: &Context) -> Vec<String> {
 }
 
 /// What is said of a stack without a journal: where it was looked for, and which stacks are there.
-pub fn words(stack: &str, context: &Context) -> String {
+pub fn words(stack: &str, context: &Context) -> Shown {
     let place = walk::root(&context.global.state).map(|directory| {
         let whole = std::path::absolute(&directory).unwrap_or(directory);
         format!("file:{}", whole.display())
@@ -39,23 +39,23 @@ pub fn words(stack: &str, context: &Context) -> String {
     let place = place.unwrap_or_else(|| context.global.state.clone());
     let there = stacks(context);
     let there =
-        if there.is_empty() { String::new() } else { format!("; stacks with a state there: {}", there.join(", ")) };
-    format!("no state of the stack {stack} was found at {place}{there}")
+        if there.is_empty() { Shown::default() } else { shown!("; stacks with a state there: {}", there.join(", ")) };
+    shown!("no state of the stack {} was found at {}{}", stack, place, there)
 }
 
 /// The refusal, with what carries the stack's mark in the account.
 pub fn refusal(stack: &str, marked: Option<&[Owned]>, context: &Context) -> Failure {
-    let mut problem = format!("{}; nothing was done", words(stack, context));
+    let mut problem = shown!("{}; nothing was done", words(stack, context));
     let there = stacks(context);
     let mut next = nearest(stack, &there).map_or_else(
-        || "name the place of its state with --state".to_owned(),
-        |name| format!("did you mean --stack {name}? Or name the place of its state with --state"),
+        || Shown::from("name the place of its state with --state"),
+        |name| shown!("did you mean --stack {}? Or name the place of its state with --state", name),
     );
     match marked {
-        Some([]) => problem.push_str("\nnothing in the account carries its mark, as far as was looked"),
+        Some([]) => problem.push("\nnothing in the account carries its mark, as far as was looked"),
         Some(all) => {
-            problem.push_str(&format!("\n{}", report::unmanaged_text(all).trim_end()));
-            next.push_str("; if that is lost, akidb-edge deploy --plan PLAN takes in again what carries its mark");
+            problem.push(shown!("\n{}", report::unmanaged_text(all).trimmed()));
+            next.push("; if that is lost, akidb-edge deploy --plan PLAN takes in again what carries its mark");
         }
         None => {}
     }

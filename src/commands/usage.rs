@@ -1,33 +1,95 @@
 //! A command line that cannot be read, and help that was asked for.
 
-use clap::error::{ContextKind, ErrorKind};
+use std::error::Error;
+use std::io::IsTerminal;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory};
 use serde_json::json;
 
 use crate::cli::Cli;
 use crate::exit;
 use crate::report;
+use crate::resource::Shown;
+use crate::resource::untrusted::line;
+use crate::session;
 
 /// Prints what clap has to say: help and version are data, a wrong command line is an error. Clap's own code for that, 2,
-/// would read as "changes pending". With --json on the command line it is one document.
-pub fn usage(said: &clap::Error) -> u8 {
+/// would read as "changes pending". With --json on the command line it is one document. Clap repeats arguments as they
+/// are, so it is not clap that prints.
+pub fn usage(mut said: clap::Error) -> u8 {
+    write_out(&mut said);
     let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let has = |flag: &str| words.iter().take_while(|word| *word != "--").any(|word| word == flag);
     let code = if said.use_stderr() { exit::ERROR } else { exit::DONE };
-    if !words.iter().take_while(|word| *word != "--").any(|word| word == "--json") {
-        // Nobody reads the other end: there is nobody to tell.
-        let _ = said.print();
+    if !has("--json") {
+        print(&said, has("--no-color"));
         return code;
     }
-    let text = said.render().to_string();
+    let text = text(&said, false);
     if code == exit::DONE {
         report::put_json(&report::document("help", &json!({"exit": code, "text": text.trim_end()})));
         return code;
     }
-    let (problem, next_step) = (problem(said, &text), format!("akidb-edge {}--help", verb(&words)));
+    let (problem, next_step) = (problem(&said, &text), format!("akidb-edge {}--help", verb(&words)));
     let body = json!({"exit": code, "problem": problem, "next_step": next_step, "internal": false});
     report::put_json(&report::document("error", &body));
-    let _ = said.print();
+    print(&said, has("--no-color"));
     code
+}
+
+/// Prints it where it belongs, in colors where they are wanted.
+fn print(said: &clap::Error, no_color: bool) {
+    let to_errors = said.use_stderr();
+    let terminal = if to_errors { std::io::stderr().is_terminal() } else { std::io::stdout().is_terminal() };
+    report::styled(session::has_colors(terminal, no_color));
+    let text = Shown::laid_out(text(said, true)).trimmed();
+    if to_errors { report::say(text) } else { report::put(text) }
+}
+
+/// Writes out what is hidden in the arguments that clap repeats, before it puts its own lines and styles around them.
+fn write_out(said: &mut clap::Error) {
+    let all: Vec<(ContextKind, ContextValue)> = said.context().map(|(kind, value)| (kind, value.clone())).collect();
+    let arguments: Vec<String> = all.iter().flat_map(|(_, value)| texts(value)).collect();
+    for (kind, value) in all {
+        let shown = match value {
+            ContextValue::String(text) => ContextValue::String(line(&text).into_owned()),
+            ContextValue::Strings(all) => {
+                ContextValue::Strings(all.iter().map(|text| line(text).into_owned()).collect())
+            }
+            // Advice of clap that holds the argument in clap's own styles.
+            ContextValue::StyledStrs(all) => ContextValue::StyledStrs(
+                all.iter().map(|advice| without_hidden(advice.ansi().to_string(), &arguments).into()).collect(),
+            ),
+            other => other,
+        };
+        said.insert(kind, shown);
+    }
+}
+
+/// The texts of a piece of clap's error that may be an argument.
+fn texts(value: &ContextValue) -> Vec<String> {
+    match value {
+        ContextValue::String(text) => vec![text.clone()],
+        ContextValue::Strings(all) => all.clone(),
+        _ => Vec::new(),
+    }
+}
+
+/// A text of clap with what is hidden in these parts of it written out.
+fn without_hidden(text: String, parts: &[String]) -> String {
+    parts.iter().fold(text, |text, part| match line(part) {
+        shown if shown == *part => text,
+        shown => text.replace(part, &shown),
+    })
+}
+
+/// What clap says, as lines. What a parser of a value says is a part that clap does not let anybody change before.
+fn text(said: &clap::Error, styled: bool) -> String {
+    let text = said.render();
+    let text = if styled { text.ansi().to_string() } else { text.to_string() };
+    let why: Vec<String> = said.source().map(ToString::to_string).into_iter().collect();
+    without_hidden(text, &why)
 }
 
 /// What clap says without the lines about usage and help.

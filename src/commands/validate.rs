@@ -8,6 +8,7 @@ use crate::desired::Built;
 use crate::exit::{self, Failure};
 use crate::plan::{Plan, Problem, Problems};
 use crate::report::Located;
+use crate::resource::shown;
 use crate::{desired, report};
 
 /// Check things: `validate plan` looks at a plan file offline, without credentials.
@@ -56,15 +57,20 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         context.voice.json("validate-plan", &document);
     } else {
         if !findings.is_empty() {
-            context.voice.data(&report::findings_text(&findings));
+            context.voice.data(report::findings_text(&findings));
         }
         let verdict =
             if errors == 0 { "AWS would accept it, as far as can be said offline" } else { "AWS would refuse it" };
-        context
-            .voice
-            .data(&format!("{}: {counted} resources, {errors} errors, {warnings} warnings: {verdict}", plan.file));
+        context.voice.data(shown!(
+            "{}: {} resources, {} errors, {} warnings: {}",
+            plan.file,
+            counted,
+            errors,
+            warnings,
+            verdict
+        ));
         if let Some(text) = extended::text(plan.lineage(), context.voice.verbose > 0) {
-            context.voice.data(&text);
+            context.voice.data(text);
         }
     }
     Ok(if errors == 0 { exit::DONE } else { exit::REFUSED })

@@ -8,7 +8,7 @@ mod fault;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufReader, Read};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use crate::files;
 pub use fault::{GraphFileFault, InputFault};
@@ -108,11 +108,8 @@ fn tensor(message: &mut Message, length: u64, beside: &Path, found: &mut GraphFi
     })?;
     found.parameters = found.parameters.saturating_add(numbers);
     if let Some(name) = location {
-        let stays = Path::new(&name).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-        if !stays {
-            return Err(GraphFileFault::Outside { location: name });
-        }
-        found.external.push(beside.join(name));
+        let Some(file) = files::within(beside, &name) else { return Err(GraphFileFault::Outside { location: name }) };
+        found.external.push(file);
     }
     Ok(())
 }

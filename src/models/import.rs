@@ -14,6 +14,7 @@ use super::store::{Standing, Store};
 use super::verify::{self, Bad, EXPORT};
 use super::wanted::{self, Missing};
 use super::{check, vocabulary};
+use crate::files::Below;
 use crate::inference::folder::Variant;
 use crate::inference::folder::bounds::{self, TooLarge};
 
@@ -89,8 +90,10 @@ fn make(
     let folder = work.folder()?;
     let mut files = BTreeMap::new();
     for path in chosen {
-        let real = inside.file(&path).map_err(|why| ModelsFault::no_model(&shown, why))?;
-        files.insert(path.clone(), copied(&real, &folder.join(&path))?);
+        let below = Below::try_from(path).map_err(|why| ModelsFault::no_model(&shown, why))?;
+        let real = inside.file(below.as_str()).map_err(|why| ModelsFault::no_model(&shown, why))?;
+        let copy = copied(&real, &below.at(&folder))?;
+        files.insert(below, copy);
     }
     vocabulary::check(&folder).map_err(|why| ModelsFault::no_model(&shown, why))?;
     check::folder(&folder).map_err(|why| ModelsFault::no_model(&shown, why))?;
@@ -122,7 +125,8 @@ fn choose(from: &Path) -> Result<BTreeSet<String>, ImportFault> {
     let chosen = wanted::choose(&all, &variants)?;
     let mut chosen: BTreeSet<String> = chosen.into_iter().map(str::to_owned).collect();
     let said = Manifest::read(from)?;
-    let said = said.map(|manifest| manifest.files.into_iter().map(|(file, digest)| (file, digest.sha256)).collect());
+    let said = said
+        .map(|manifest| manifest.files.into_iter().map(|(file, digest)| (file.to_string(), digest.sha256)).collect());
     let exported = verify::exported(from)?;
     if exported.is_some() {
         chosen.insert(EXPORT.to_owned());

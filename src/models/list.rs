@@ -9,6 +9,7 @@ use super::manifest::{Manifest, Source};
 use super::name::ModelName;
 use super::store::{Standing, Store};
 use super::verify::files;
+use crate::files::Below;
 
 /// How a model is, without reading its bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
@@ -87,7 +88,7 @@ fn row(store: &Store, name: &ModelName) -> Row {
 /// A file whose size is another one.
 fn changed(folder: &std::path::Path, manifest: &Manifest) -> Option<String> {
     let differs =
-        |file: &str, size: u64| std::fs::metadata(folder.join(file)).map_or(true, |facts| facts.len() != size);
+        |file: &Below, size: u64| std::fs::metadata(file.at(folder)).map_or(true, |facts| facts.len() != size);
     let file = manifest.files.iter().find(|(file, digest)| differs(file, digest.size))?.0;
     Some(format!("{file} is not as it was pulled"))
 }

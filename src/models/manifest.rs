@@ -9,8 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
 use super::fault::ModelsFault;
-use super::name::stays_inside;
-use crate::files;
+use crate::files::{self, Below};
 use crate::inference::folder::bounds::SETTINGS;
 
 /// Its name in a folder.
@@ -48,7 +47,7 @@ pub struct Manifest {
     /// Where it came from.
     pub source: Source,
     /// Its files.
-    pub files: BTreeMap<String, Digest>,
+    pub files: BTreeMap<Below, Digest>,
     /// When it was made.
     pub made: Timestamp,
     /// When every hash was right the last time.
@@ -57,7 +56,7 @@ pub struct Manifest {
 
 impl Manifest {
     /// A new one: its files were verified just now.
-    pub fn new(name: &str, source: Source, files: BTreeMap<String, Digest>) -> Self {
+    pub fn new(name: &str, source: Source, files: BTreeMap<Below, Digest>) -> Self {
         let now = Timestamp::now();
         Self { format: FORMAT, name: name.to_owned(), source, files, made: now, verified: Some(now) }
     }
@@ -77,15 +76,12 @@ impl Manifest {
         struct Format {
             format: u32,
         }
-        let Format { format } = serde_json::from_slice(&bytes).map_err(|why| bad(format!("no manifest: {why}")))?;
+        let other = |why: serde_json::Error| bad(format!("it is not a manifest: {why}"));
+        let Format { format } = serde_json::from_slice(&bytes).map_err(other)?;
         if format > FORMAT {
             return Err(bad(format!("its format {format} is newer than this akidb-edge, which knows {FORMAT}")));
         }
-        let manifest: Self = serde_json::from_slice(&bytes).map_err(|why| bad(format!("no manifest: {why}")))?;
-        match manifest.files.keys().find(|file| !stays_inside(file)) {
-            Some(outside) => Err(bad(format!("it names {outside:?}, which is not in the folder"))),
-            None => Ok(Some(manifest)),
-        }
+        serde_json::from_slice(&bytes).map(Some).map_err(other)
     }
 
     /// Writes it into a folder, whole or not at all.

@@ -16,6 +16,7 @@ use super::place::{self, Work};
 use super::store::{Standing, Store};
 use super::wanted::{self, Missing};
 use super::{check, verify, vocabulary};
+use crate::files::Below;
 use crate::inference::folder::{Variant, bounds};
 
 /// Files that come at the same time.
@@ -46,7 +47,7 @@ pub struct Pulled {
     /// It was there already, and right.
     pub unchanged: bool,
     /// Its files.
-    pub files: BTreeMap<String, Digest>,
+    pub files: BTreeMap<Below, Digest>,
     /// Bytes that came now.
     pub fetched_bytes: u64,
 }
@@ -143,7 +144,7 @@ fn missing(manifest: &Manifest, wish: &Wish) -> Option<String> {
         }
         _ => {}
     }
-    let files = manifest.files.keys().map(String::as_str).collect();
+    let files = manifest.files.keys().map(Below::as_str).collect();
     let lacks = wish.variants.iter().find(|variant| wanted::graph(&files, **variant).is_none())?;
     Some(format!("{} is here without its {} graph", wish.name, lacks.name()))
 }
@@ -156,7 +157,7 @@ fn chosen<'l>(
     hub: &Hub,
 ) -> Result<BTreeSet<&'l str>, ModelsFault> {
     let paths = listing.paths();
-    let had: BTreeSet<&str> = before.iter().flat_map(|manifest| manifest.files.keys().map(String::as_str)).collect();
+    let had: BTreeSet<&str> = before.iter().flat_map(|manifest| manifest.files.keys().map(Below::as_str)).collect();
     let had = |variant: &Variant| wanted::graph(&had, *variant).is_some() && wanted::graph(&paths, *variant).is_some();
     let mut variants = wish.variants.clone();
     variants.extend([Variant::Fp32, Variant::Int8].into_iter().filter(had));
@@ -186,43 +187,43 @@ async fn intact(
     listing: &Listing,
     chosen: &BTreeSet<&str>,
     before: Option<&Manifest>,
-) -> Result<BTreeMap<String, Digest>, ModelsFault> {
+) -> Result<BTreeMap<Below, Digest>, ModelsFault> {
     let mut kept = BTreeMap::new();
     let Some(before) = before else { return Ok(kept) };
     for path in chosen.iter().filter(|path| before.files.contains_key(**path)) {
-        let file = folder.join(path);
+        let (below, remote) = listing.remote(path)?;
+        let file = below.at(folder);
         let own = std::fs::symlink_metadata(&file).is_ok_and(|facts| facts.is_file());
         // One that cannot be read is fetched again.
         let Some(read) = (if own { digest::of(&file).await.ok() } else { None }) else { continue };
-        let remote = listing.remote(path)?;
         if read.digest.size == remote.size && read.is(&remote.expected) {
-            kept.insert((*path).to_owned(), read.digest);
+            kept.insert(below.clone(), read.digest);
         }
     }
     Ok(kept)
 }
 
-type Fetches = Vec<(String, Fetched)>;
+type Fetches = Vec<(Below, Fetched)>;
 
 async fn fetch(
     hub: &Hub,
     wish: &Wish,
     listing: &Listing,
     chosen: &BTreeSet<&str>,
-    kept: &BTreeMap<String, Digest>,
+    kept: &BTreeMap<Below, Digest>,
     work: &Work,
     listener: Listener<'_>,
 ) -> Result<Fetches, ModelsFault> {
     let parts = work.parts()?;
     let mut asks: BTreeMap<&str, Ask<'_>> = BTreeMap::new();
-    let mut same: Vec<(String, &str)> = Vec::new();
+    let mut same: Vec<(Below, &str)> = Vec::new();
     for path in chosen.iter().filter(|path| !kept.contains_key(**path)) {
-        let remote = listing.remote(path)?;
+        let (below, remote) = listing.remote(path)?;
         bounds::check(path, remote.size).map_err(|why| ModelsFault::no_model(wish.repo.to_string(), why))?;
         let ask = Ask { repo: &wish.repo, commit: &listing.commit, path, remote };
         // Two files of the same bytes come once.
         asks.entry(remote.expected.hex()).or_insert(ask);
-        same.push(((*path).to_owned(), remote.expected.hex()));
+        same.push((below.clone(), remote.expected.hex()));
     }
     let coming: Vec<_> = asks.into_values().map(|ask| hub.fetch(ask, &parts, listener)).collect();
     let all: Vec<Fetched> = stream::iter(coming).buffer_unordered(AT_ONCE).try_collect().await?;
@@ -241,16 +242,16 @@ fn assemble(
     wish: &Wish,
     listing: &Listing,
     work: &Work,
-    kept: &BTreeMap<String, Digest>,
-    fetched: &[(String, Fetched)],
+    kept: &BTreeMap<Below, Digest>,
+    fetched: &[(Below, Fetched)],
 ) -> Result<Manifest, ModelsFault> {
     let folder = work.folder()?;
     let mut files = kept.clone();
     for path in kept.keys() {
-        place::link(&store.folder(&wish.name).join(path), &folder.join(path))?;
+        place::link(&path.at(&store.folder(&wish.name)), &path.at(&folder))?;
     }
     for (path, file) in fetched {
-        place::link(&file.place, &folder.join(path))?;
+        place::link(&file.place, &path.at(&folder))?;
         files.insert(path.clone(), file.digest.clone());
     }
     vocabulary::check(&folder).map_err(|why| ModelsFault::no_model(wish.repo.to_string(), why))?;

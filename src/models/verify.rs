@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 use super::digest;
 use super::fault::ModelsFault;
 use super::manifest::{FILE, Manifest};
-use super::name::{ModelName, stays_inside};
+use super::name::ModelName;
 use super::place::Work;
 use super::store::{Standing, Store};
 use super::{check, wanted};
-use crate::files;
+use crate::files::{self, Below};
 use crate::inference::folder::bounds::SETTINGS;
 use crate::inference::folder::{Arithmetic, Choice, ModelFolder};
 
@@ -112,12 +112,12 @@ pub fn verify(store: &Store, name: &ModelName) -> Result<Verdict, ModelsFault> {
 pub fn bad_files(folder: &Path, manifest: &Manifest) -> Result<Vec<Bad>, ModelsFault> {
     let mut bad = Vec::new();
     for (file, wanted) in &manifest.files {
-        if let Some(why) = differs(&folder.join(file), &wanted.sha256, Some(wanted.size)) {
-            bad.push(Bad { file: file.clone(), why });
+        if let Some(why) = differs(&file.at(folder), &wanted.sha256, Some(wanted.size)) {
+            bad.push(Bad { file: file.to_string(), why });
         }
     }
     for path in files(folder)?.into_iter().filter(|path| wanted::matters(path)) {
-        if !manifest.files.contains_key(&path) {
+        if !manifest.files.contains_key(path.as_str()) {
             bad.push(Bad { file: path, why: "is there, and no manifest says what it is to be".to_owned() });
         }
     }
@@ -175,8 +175,10 @@ pub fn exported(folder: &Path) -> Result<Option<BTreeMap<String, String>>, Model
 /// What differs from the hashes that [`exported`] gives.
 pub fn bad_exports(folder: &Path, hashes: &BTreeMap<String, String>) -> Vec<Bad> {
     let differs = |(file, sha256): (&String, &String)| {
-        let why =
-            if stays_inside(file) { differs(&folder.join(file), sha256, None)? } else { "is not in it".to_owned() };
+        let why = match Below::parse(file) {
+            Some(below) => differs(&below.at(folder), sha256, None)?,
+            None => "is not in it".to_owned(),
+        };
         Some(Bad { file: file.clone(), why })
     };
     hashes.iter().filter_map(differs).collect()

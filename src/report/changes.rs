@@ -4,15 +4,18 @@ use console::Style;
 use serde_json::{Value, json};
 
 use super::machines::Groups;
+use super::output::painted;
 use super::{counted, duration};
-use crate::resource::{Action, Change, Changes, FieldChange, Level, MovedFrom, Origin, Risk, sensitive, untrusted};
+use crate::resource::{
+    Action, Change, Changes, FieldChange, Level, MovedFrom, Origin, Risk, Shown, sensitive, shown, untrusted,
+};
 
 /// Longest value that is shown; the rest is cut.
 const LONGEST: usize = 90;
 
 /// The difference as text. `everything` shows kept resources, too; `away` are the devices that were left out.
-pub fn changes_text(changes: &Changes, everything: bool, colour: bool, wait: Level, away: &[String]) -> String {
-    let mut text = String::new();
+pub fn changes_text(changes: &Changes, everything: bool, colour: bool, wait: Level, away: &[String]) -> Shown {
+    let mut text = Shown::default();
     let mut area = "";
     let groups = Groups::of(changes);
     for change in changes.items.values().filter(|change| everything || change.action != Action::Keep) {
@@ -22,34 +25,30 @@ pub fn changes_text(changes: &Changes, everything: bool, colour: bool, wait: Lev
         }
         if change.address.area() != area {
             area = change.address.area();
-            text.push_str(&format!("{}\n", style(colour, Style::new().bold(), area)));
+            text.push(shown!("{}\n", painted(colour, Style::new().bold(), area)));
         }
         match machines {
-            Some(machines) => text.push_str(&line(change, colour, &machines.what, &machines.words())),
+            Some(machines) => text.push(line(change, colour, &machines.what, &machines.words())),
             None => {
                 let name = change.address.as_str().split_once('.').map_or(change.address.as_str(), |(_, name)| name);
-                text.push_str(&line(change, colour, name, &label(change)));
+                text.push(line(change, colour, name, &label(change)));
             }
         }
         if matches!(change.action, Action::Update | Action::Adopt) {
-            text.push_str(&extras_line(change));
+            text.push(extras_line(change));
         }
         for field in &change.fields {
-            text.push_str(&if change.action == Action::Move { mark_line(change) } else { field_line(field) });
+            text.push(if change.action == Action::Move { mark_line(change) } else { field_line(field) });
         }
     }
     for left in &changes.leftovers {
-        text.push_str(&format!("  - {}  left over: {}\n", left.address, untrusted::line(&left.reason)));
+        text.push(shown!("  - {}  left over: {}\n", left.address, left.reason));
     }
-    text.push_str(&summary(changes, wait, away));
+    text.push(summary(changes, wait, away));
     text
 }
 
-fn style(colour: bool, style: Style, text: &str) -> String {
-    style.force_styling(colour).apply_to(text).to_string()
-}
-
-fn line(change: &Change, colour: bool, name: &str, label: &str) -> String {
+fn line(change: &Change, colour: bool, name: &str, label: &str) -> Shown {
     let paint = match change.action {
         Action::Create | Action::Adopt => Style::new().green(),
         Action::Update | Action::Replace => Style::new().yellow(),
@@ -57,24 +56,25 @@ fn line(change: &Change, colour: bool, name: &str, label: &str) -> String {
         Action::Delete => Style::new().red(),
         Action::Keep | Action::Forget => Style::new().dim(),
     };
-    let mark = style(colour, paint, change.action.mark());
+    let mark = painted(colour, paint, change.action.mark());
     let risk = match change.risk {
-        Risk::Safe => String::new(),
-        Risk::DestroysData => style(colour, Style::new().red().bold(), &format!("  [{}]", change.risk.words())),
-        risk => format!("  [{}]", risk.words()),
+        Risk::Safe => Shown::default(),
+        Risk::DestroysData => painted(colour, Style::new().red().bold(), &shown!("  [{}]", change.risk.words())),
+        risk => shown!("  [{}]", risk.words()),
     };
-    let reason = change.reason.as_ref().map_or(String::new(), |reason| format!("  ({})", untrusted::line(reason)));
+    let reason = change.reason.as_ref().map_or_else(Shown::default, |reason| shown!("  ({})", reason));
     let imported = imported(change);
-    let moved: String = change.moved_from.iter().map(|from| moved_line(change, from)).collect();
+    let moved = Shown::join(change.moved_from.iter().map(|from| moved_line(change, from)), "");
     let sources = sources(change);
-    format!("  {mark} {:<8}{name:<40} {label}{risk}{imported}{reason}\n{sources}{moved}", change.action.word())
+    let head = shown!("  {} {:<8}{:<40} {}{}", mark, change.action.word(), name, label, risk);
+    shown!("{}{}{}\n{}{}", head, imported, reason, sources, moved)
 }
 
 /// The files of this machine that are sent there.
-fn sources(change: &Change) -> String {
+fn sources(change: &Change) -> Shown {
     let sends = matches!(change.action, Action::Create | Action::Update | Action::Replace | Action::Adopt);
     let files = change.after.iter().filter(|_| sends).flat_map(|resource| &resource.sources);
-    files.map(|file| format!("        from {}\n", untrusted::line(file))).collect()
+    Shown::join(files.map(|file| shown!("        from {}\n", file)), "")
 }
 
 /// Whether it existed before this stack: then it is never deleted by the way.
@@ -86,28 +86,28 @@ const fn imported(change: &Change) -> &'static str {
 }
 
 /// What else is on a resource that is changed: it stays.
-fn extras_line(change: &Change) -> String {
+fn extras_line(change: &Change) -> Shown {
     let extras = change.found.iter().flat_map(|found| &found.extras);
     let paths: Vec<&str> = extras.filter(|extra| !extra.theirs).map(|extra| extra.path.as_str()).collect();
-    if paths.is_empty() { String::new() } else { format!("        also there, kept: {}\n", cut(&paths.join(", "))) }
+    if paths.is_empty() { Shown::default() } else { shown!("        also there, kept: {}\n", cut(&paths.join(", "))) }
 }
 
 /// A moved thing differs in its mark only.
-fn mark_line(change: &Change) -> String {
-    format!("        its mark of ownership names {} from now on\n", change.address)
+fn mark_line(change: &Change) -> Shown {
+    shown!("        its mark of ownership names {} from now on\n", change.address)
 }
 
 /// Where a kept thing stood before: `moved from A to B`, or which record sets came from there.
-fn moved_line(change: &Change, from: &MovedFrom) -> String {
+fn moved_line(change: &Change, from: &MovedFrom) -> Shown {
     if from.sets.is_empty() {
-        return format!("        moved from {} to {}\n", from.address, change.address);
+        return shown!("        moved from {} to {}\n", from.address, change.address);
     }
     let mut sets: Vec<&str> = from.sets.iter().map(String::as_str).take(4).collect();
     let more = format!("{} more", from.sets.len().saturating_sub(sets.len()));
     if from.sets.len() > sets.len() {
         sets.push(&more);
     }
-    format!("        moved from {} to {}: {}\n", from.address, change.address, untrusted::line(&sets.join(", ")))
+    shown!("        moved from {} to {}: {}\n", from.address, change.address, sets.join(", "))
 }
 
 /// What a person knows the thing by.
@@ -132,8 +132,8 @@ fn record_names(spec: &Value) -> Option<String> {
     Some(if more == 0 { first.into_owned() } else { format!("{first} and {}", counted(more, "more name")) })
 }
 
-fn field_line(field: &FieldChange) -> String {
-    let show = |value: &Option<Value>, none: &str| value.as_ref().map_or(none.to_owned(), shown);
+fn field_line(field: &FieldChange) -> Shown {
+    let show = |value: &Option<Value>, none: &'static str| value.as_ref().map_or_else(|| none.to_owned(), value_text);
     let drift = if field.drifted { "  (changed outside)" } else { "" };
     if let (Some(Value::Array(old)), Some(Value::Array(new))) = (&field.old, &field.new)
         && old.iter().chain(new).any(Value::is_object)
@@ -143,9 +143,9 @@ fn field_line(field: &FieldChange) -> String {
     let field = &without_contents(field);
     let (old, new) = (show(&field.old, "(not set)"), show(&field.new, "(default)"));
     if old.len() + new.len() < 70 {
-        format!("        {}: {old} -> {new}{drift}\n", field.path)
+        shown!("        {}: {} -> {}{}\n", field.path, old, new, drift)
     } else {
-        format!("        {}:{drift}\n          old {old}\n          new {new}\n", field.path)
+        shown!("        {}:{}\n          old {}\n          new {}\n", field.path, drift, old, new)
     }
 }
 
@@ -158,14 +158,14 @@ fn without_contents(field: &FieldChange) -> FieldChange {
 }
 
 /// A list of things: those that go and those that come, one on each line.
-fn list_lines(path: &str, drift: &str, old: &[Value], new: &[Value]) -> String {
-    let mut text = format!("        {path}:{drift}\n");
+fn list_lines(path: &str, drift: &str, old: &[Value], new: &[Value]) -> Shown {
+    let mut text = shown!("        {}:{}\n", path, drift);
     for (mark, here, there) in [("-", old, new), ("+", new, old)] {
         // Two sensitive values look alike when they are shown, so what differs is found before.
         for item in here.iter().filter(|item| !there.contains(item)) {
             let mut item = item.clone();
             sensitive::hide(&mut item);
-            text.push_str(&format!("          {mark} {}\n", pairs(&item)));
+            text.push(shown!("          {} {}\n", mark, pairs(&item)));
         }
     }
     text
@@ -196,7 +196,7 @@ pub(super) fn pairs(value: &Value) -> String {
     untrusted::line(&words.collect::<Vec<_>>().join(" ")).into_owned()
 }
 
-fn shown(value: &Value) -> String {
+fn value_text(value: &Value) -> String {
     match value {
         Value::String(text) if text.contains("${") => format!("(known after: {})", cut(text)),
         Value::String(text) if text.is_empty() => "(empty)".to_owned(),
@@ -215,7 +215,7 @@ fn cut(text: &str) -> String {
     format!("{short}…")
 }
 
-fn summary(changes: &Changes, wait: Level, away: &[String]) -> String {
+fn summary(changes: &Changes, wait: Level, away: &[String]) -> Shown {
     if changes.is_empty() {
         return no_changes(changes.items.len(), away);
     }
@@ -231,19 +231,22 @@ fn summary(changes: &Changes, wait: Level, away: &[String]) -> String {
         Level::Usable => "until usable",
         Level::Propagated => "until everywhere",
     };
-    let usually =
-        if seconds > 0 { format!("; on AWS usually about {} {until}", whole(seconds)) } else { String::new() };
-    format!("\n{}; risk: {}{usually}\n", counts.join(", "), worst.words())
+    let usually = match seconds {
+        0 => Shown::default(),
+        _ => shown!("; on AWS usually about {} {}", whole(seconds), until),
+    };
+    shown!("\n{}; risk: {}{}\n", counts.join(", "), worst.words(), usually)
 }
 
-/// Nothing is to be done. What was not looked at is not said to be as the plan wants it.
-fn no_changes(kept: usize, away: &[String]) -> String {
-    let kept = counted(kept, "resource");
+/// Nothing is to be done. What was not looked at is not said to match the plan.
+fn no_changes(kept: usize, away: &[String]) -> Shown {
+    let checked = counted(kept, "resource");
     if away.is_empty() {
-        return format!("no changes: {kept} as the plan wants\n");
+        let verb = if kept == 1 { "matches" } else { "match" };
+        return shown!("no changes: {} {} the plan\n", checked, verb);
     }
     let names = away.join(", ");
-    format!("no changes ({kept} checked, {} left out: {})\n", counted(away.len(), "device"), untrusted::line(&names))
+    shown!("no changes ({} checked, {} left out: {})\n", checked, counted(away.len(), "device"), names)
 }
 
 /// Seconds in whole numbers: an estimate is no measurement.
@@ -305,19 +308,19 @@ mod tests {
             new: Some(new),
             drifted: false,
         };
-        let forged = "x\n\nno changes: 3 resources as the plan wants\n";
+        let forged = "x\n\nno changes: 3 resources match the plan\n";
         let sets = |text: &str| json!([{"name": "a", "value": text}]);
         let fields = vec![field(json!("x"), json!(forged)), field(sets("x"), sets(forged))];
         let text = changes_text(&change(Action::Update, fields), false, false, Level::Usable, &[]);
-        assert!(!text.lines().any(|line| line.starts_with("no changes")), "{text}");
-        assert_eq!(text.matches("\\n\\nno changes").count(), 2, "{text}");
+        assert!(!text.lines().any(|line| line.starts_with("no changes")), "{text:?}");
+        assert_eq!(text.matches("\\n\\nno changes").count(), 2, "{text:?}");
     }
 
     #[test]
     fn devices_that_were_left_out_are_not_as_the_plan_wants() {
         let kept = change(Action::Keep, Vec::new());
         let said = |away: &[String]| changes_text(&kept, false, false, Level::Usable, away);
-        assert_eq!(said(&[]), "no changes: 1 resource as the plan wants\n");
+        assert_eq!(said(&[]), "no changes: 1 resource matches the plan\n");
         let one = ["jetson-02".to_owned()];
         assert_eq!(said(&one), "no changes (1 resource checked, 1 device left out: jetson-02)\n");
         let two = ["jetson-02".to_owned(), "jetson-04".to_owned()];
@@ -327,7 +330,7 @@ mod tests {
     #[test]
     fn what_is_sent_is_named_and_what_is_in_it_is_not_shown() {
         let created = changes_text(&change(Action::Create, Vec::new()), false, false, Level::Usable, &[]);
-        assert!(created.contains("/srv/www/index\n        from ../secret/\\u{1b}[2Kcredentials\n"), "{created}");
+        assert!(created.contains("/srv/www/index\n        from ../secret/\\u{1b}[2Kcredentials\n"), "{created:?}");
         let side = |value: Value| Some(value);
         let fields = vec![
             FieldChange {
@@ -346,8 +349,8 @@ mod tests {
         let changes = change(Action::Update, fields);
         let text = changes_text(&changes, false, false, Level::Usable, &[]);
         let hash = crate::resource::sha256_hex(b"PASSWORD=preview-canary");
-        assert!(!text.contains("canary") && text.contains(&hash), "{text}");
-        let document = crate::report::document("test", &changes_json(&changes));
+        assert!(!text.contains("canary") && text.contains(&hash), "{text:?}");
+        let document = crate::report::document("test", &changes_json(&changes)).to_string();
         assert!(!document.contains("canary") && document.contains(&hash), "{document}");
         assert!(document.contains("\"sources\""), "{document}");
     }

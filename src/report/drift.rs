@@ -5,47 +5,47 @@ use serde_json::Value;
 
 use super::changes::pairs;
 use super::counted;
-use crate::resource::{DriftField, Drifted, Happened, Origin, Owned, Remedy, Said, Sort, sensitive, untrusted};
+use super::output::painted;
+use crate::resource::{
+    DriftField, Drifted, Happened, Origin, Owned, Remedy, Said, Shown, Sort, ToShown, sensitive, shown, untrusted,
+};
 
 /// Columns before a value.
 const INDENT: usize = 18;
 
 /// The drift as text of at most `width` columns. `everything` shows what is left alone, too.
-pub fn drift_text(drift: &[Drifted], everything: bool, colour: bool, width: usize) -> String {
+pub fn drift_text(drift: &[Drifted], everything: bool, colour: bool, width: usize) -> Shown {
     let shown: Vec<&Drifted> = drift.iter().filter(|one| everything || one.counts()).collect();
-    let mut text = String::new();
+    let mut text = Shown::default();
     for one in &shown {
-        let name = Style::new().bold().force_styling(colour).apply_to(&one.address);
-        let reason = one.reason.as_ref().map_or(String::new(), |why| format!(": {}", untrusted::line(why)));
+        let name = painted(colour, Style::new().bold(), &one.address);
+        let reason = one.reason.as_ref().map_or_else(Shown::default, |why| shown!(": {}", why));
         let imported = if one.origin == Origin::Imported { "  [imported, not made by this stack]" } else { "" };
-        text.push_str(&format!("{name}  {}{reason}{imported}\n", happened(one)));
+        text.push(shown!("{}  {}{}{}\n", name, happened(one), reason, imported));
         for field in one.fields.iter().filter(|field| everything || field.remedy != Remedy::Leave) {
-            text.push_str(&field_lines(field, width));
+            text.push(field_lines(field, width));
         }
-        text.push_str(&format!("  next  {}\n\n", next(one)));
+        text.push(shown!("  next  {}\n\n", next(one)));
     }
     if !everything {
-        text.push_str(&also_there(drift));
+        text.push(also_there(drift));
     }
     let counting = drift.iter().filter(|one| one.counts()).count();
     if counting > 0 {
-        text.push_str(&format!("drift: {} otherwise than remembered\n", counted(counting, "resource")));
+        let verb = if counting == 1 { "differs" } else { "differ" };
+        text.push(shown!("drift: {} {} from the recorded state\n", counted(counting, "resource"), verb));
     }
     text
 }
 
 /// What others keep beside ours, in one line for each resource.
-fn also_there(drift: &[Drifted]) -> String {
-    let mut text = String::new();
+fn also_there(drift: &[Drifted]) -> Shown {
+    let mut text = Shown::default();
     for one in drift {
         let extras = one.fields.iter().filter(|field| field.sort == Sort::Extra && field.remedy == Remedy::Leave);
         let paths: Vec<&str> = extras.map(|field| field.path.as_str()).collect();
         if !paths.is_empty() {
-            text.push_str(&format!(
-                "also there, left alone: {}: {}\n",
-                one.address,
-                untrusted::line(&paths.join(", "))
-            ));
+            text.push(shown!("also there, left alone: {}: {}\n", one.address, paths.join(", ")));
         }
     }
     text
@@ -60,38 +60,38 @@ fn happened(one: &Drifted) -> &'static str {
     }
 }
 
-fn next(one: &Drifted) -> String {
+fn next(one: &Drifted) -> Shown {
     let address = &one.address;
     let can_accept = one.fields.iter().any(|field| field.remedy == Remedy::Accept);
     let speaks = one.fields.iter().any(|field| field.remedy == Remedy::Deploy);
     match one.happened {
         Happened::Gone if one.wanted && one.origin == Origin::Imported => {
-            format!(
-                "deploy creates a new one, which is this stack's own then; status --drift --accept {address} forgets it \
-                 until then"
+            shown!(
+                "deploy creates a new one, which is this stack's own then; status --drift --accept {} forgets it until then",
+                address
             )
         }
         Happened::Gone if one.wanted => {
-            format!("deploy makes it again; status --drift --accept {address} forgets it until then")
+            shown!("deploy makes it again; status --drift --accept {} forgets it until then", address)
         }
-        Happened::Gone => format!("status --drift --accept {address} forgets it; so does deploy"),
+        Happened::Gone => shown!("status --drift --accept {} forgets it; so does deploy", address),
         Happened::Contested => {
-            format!("ask whose it is; deploy is refused, and takes it with --adopt {address}")
+            shown!("ask whose it is; deploy is refused, and takes it with --adopt {}", address)
         }
-        Happened::Changed if !one.counts() => "nothing: deploy leaves them alone".to_owned(),
+        Happened::Changed if !one.counts() => "nothing: deploy leaves them alone".into(),
         Happened::Changed if !one.wanted && one.origin == Origin::Imported => {
-            "deploy forgets it: the plan does not want it any more, and this stack did not make it".to_owned()
+            "deploy forgets it: it is no longer in the plan, and this stack did not make it".into()
         }
-        Happened::Changed if !one.wanted => "deploy deletes it: the plan does not want it any more".to_owned(),
+        Happened::Changed if !one.wanted => "deploy deletes it: it is no longer in the plan".into(),
         Happened::Changed if can_accept && speaks => {
-            "deploy puts back what the plan says; what is also there stays, and can be accepted after that".to_owned()
+            "deploy restores what the plan says; what is also there stays, and can be accepted after that".into()
         }
-        Happened::Changed if can_accept => format!("status --drift --accept {address} takes what is real"),
-        Happened::Changed => "deploy puts it back; to keep what is real, change the plan".to_owned(),
+        Happened::Changed if can_accept => shown!("status --drift --accept {} records the real value", address),
+        Happened::Changed => "deploy restores it; to keep the real value, change the plan".into(),
     }
 }
 
-fn field_lines(field: &DriftField, width: usize) -> String {
+fn field_lines(field: &DriftField, width: usize) -> Shown {
     let sort = match field.sort {
         Sort::Setting => "",
         Sort::Output => "  (an output)",
@@ -104,10 +104,10 @@ fn field_lines(field: &DriftField, width: usize) -> String {
         Said::Silent | Said::NoPlan => None,
     };
     let [plan, remembered, real] = [plan, field.remembered.as_ref(), field.real.as_ref()]
-        .map(|value| value.map(|value| shown(&field.path, value)));
+        .map(|value| value.map(|value| without_secrets(&field.path, value)));
     let (plan, remembered, real) = (plan.as_ref(), remembered.as_ref(), real.as_ref());
     let all = [plan, remembered, real];
-    let mut text = format!("  {}{sort}\n", untrusted::line(&field.path));
+    let mut text = shown!("  {}{}\n", field.path, sort);
     let silent = match field.plan {
         Said::NoPlan => "(no plan at hand)",
         _ => "(silent)",
@@ -118,7 +118,7 @@ fn field_lines(field: &DriftField, width: usize) -> String {
         let mut label = label;
         for line in value.map_or_else(|| vec![none.to_owned()], |value| lines(value, &all)) {
             let room = width.saturating_sub(INDENT).max(20);
-            text.push_str(&format!("    {label:<12}  {}\n", cut(&line, room)));
+            text.push(shown!("    {:<12}  {}\n", label, cut(&line, room)));
             label = "";
         }
     }
@@ -126,7 +126,7 @@ fn field_lines(field: &DriftField, width: usize) -> String {
 }
 
 /// A value with hashes for the contents of files, and without sensitive values.
-fn shown(path: &str, value: &Value) -> Value {
+fn without_secrets(path: &str, value: &Value) -> Value {
     let mut data = serde_json::json!({"path": path, "real": value});
     sensitive::hide(&mut data);
     data["real"].take()
@@ -158,16 +158,13 @@ fn cut(text: &str, room: usize) -> String {
 }
 
 /// What carries the stack's mark and is not in the journal.
-pub fn unmanaged_text(owned: &[Owned]) -> String {
-    let mut text = String::new();
+pub fn unmanaged_text(owned: &[Owned]) -> Shown {
+    let mut text = Shown::default();
     for one in owned {
         let title = one.kind.facts().title;
-        let address = one.address.as_ref().map_or_else(|| "ADDRESS".to_owned(), ToString::to_string);
-        text.push_str(&format!("not in the journal: {title} {} carries this stack's mark\n", one.id));
-        text.push_str(&format!(
-            "  next  akidb-edge state import {address}={} --plan PLAN, or delete it by hand\n",
-            one.id
-        ));
+        let address = one.address.as_ref().map_or_else(|| "ADDRESS".into(), ToShown::to_shown);
+        text.push(shown!("not in the journal: {} {} carries this stack's mark\n", title, one.id));
+        text.push(shown!("  next  akidb-edge state import {}={} --plan PLAN, or delete it by hand\n", address, one.id));
     }
     text
 }
@@ -191,10 +188,10 @@ mod tests {
             remedy: Remedy::Deploy,
         };
         let text = field_lines(&field, 100);
-        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
-        assert_eq!(text.matches("b.example.com").count(), 3, "{text}");
-        assert_eq!(text.matches("(and 1 that all have)").count(), 3, "{text}");
-        assert!(!text.contains("a.example.com"), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text:?}");
+        assert_eq!(text.matches("b.example.com").count(), 3, "{text:?}");
+        assert_eq!(text.matches("(and 1 that all have)").count(), 3, "{text:?}");
+        assert!(!text.contains("a.example.com"), "{text:?}");
     }
 
     #[test]
@@ -217,15 +214,15 @@ mod tests {
             origin: Origin::Made,
             fields: vec![field],
         };
-        insta::assert_snapshot!(drift_text(&[one], false, false, 100), @"
+        insta::assert_snapshot!(drift_text(&[one], false, false, 100).to_string(), @"
         cdn.distribution.main  was changed outside
           dns_name  (an output)
             plan          (silent)
             remembered    old
             real          new
-          next  status --drift --accept cdn.distribution.main takes what is real
+          next  status --drift --accept cdn.distribution.main records the real value
 
-        drift: 1 resource otherwise than remembered
+        drift: 1 resource differs from the recorded state
         ");
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::resource::{Address, untrusted};
+use crate::resource::{Address, Shown, shown};
 
 /// A finding and where the plan says it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -35,29 +35,24 @@ impl Located {
     }
 
     /// In one line.
-    pub fn line(&self) -> String {
-        let also = self.also.as_ref().map_or(String::new(), |also| format!("; the other: {also}"));
-        format!("{}: {} ({}{also})", self.at, untrusted::line(&self.problem), self.rule)
+    pub fn line(&self) -> Shown {
+        let also = self.also.as_ref().map_or_else(Shown::default, |also| shown!("; the other: {}", also));
+        shown!("{}: {} ({}{})", self.at, self.problem, self.rule, also)
     }
 }
 
 /// All findings, errors first.
-pub fn findings_text(findings: &[Located]) -> String {
-    let mut text = String::new();
+pub fn findings_text(findings: &[Located]) -> Shown {
+    let mut text = Shown::default();
     let ordered = findings.iter().filter(|one| one.is_error()).chain(findings.iter().filter(|one| !one.is_error()));
     for finding in ordered {
-        let address = finding.address.as_ref().map_or(String::new(), |address| format!(" {address}"));
-        let path = if finding.path.is_empty() { String::new() } else { format!(" {}", finding.path) };
-        let also = finding.also.as_ref().map_or(String::new(), |also| format!("\n  {also}"));
-        text.push_str(&format!(
-            "{} {}\n  {}{address}{path}{also}\n  {}\n  AWS:     {}\n  instead: {}\n\n",
-            finding.severity,
-            finding.rule,
-            finding.at,
-            untrusted::line(&finding.problem),
-            finding.aws_says,
-            untrusted::line(&finding.instead)
-        ));
+        let address = finding.address.as_ref().map_or_else(Shown::default, |address| shown!(" {}", address));
+        let path = if finding.path.is_empty() { Shown::default() } else { shown!(" {}", finding.path) };
+        let also = finding.also.as_ref().map_or_else(Shown::default, |also| shown!("\n  {}", also));
+        let head = shown!("{} {}\n  {}{}{}{}\n", finding.severity, finding.rule, finding.at, address, path, also);
+        let (problem, aws_says, instead) = (&finding.problem, &finding.aws_says, &finding.instead);
+        text.push(head);
+        text.push(shown!("  {}\n  AWS:     {}\n  instead: {}\n\n", problem, aws_says, instead));
     }
     text
 }

@@ -132,7 +132,7 @@ fn what(change: &Change, machine: &str) -> String {
 mod tests {
     use super::super::changes_text;
     use super::*;
-    use crate::resource::{Level, Origin, Resource, Risk};
+    use crate::resource::{Level, Origin, Resource, Risk, Shown};
 
     fn create(host: &str, kind: Kind, what: &str, spec: Value) -> Change {
         let address = Address::new("jetson", kind, &format!("{host}-{what}"));
@@ -152,7 +152,7 @@ mod tests {
         }
     }
 
-    fn text(all: Vec<Change>) -> String {
+    fn text(all: Vec<Change>) -> Shown {
         let items = all.into_iter().map(|change| (change.address.clone(), change)).collect();
         let changes = Changes { stack: "ten".to_owned(), items, leftovers: Vec::new(), ..Changes::default() };
         changes_text(&changes, false, false, Level::Usable, &[])
@@ -181,7 +181,7 @@ mod tests {
             }
         }
         all.push(create("jetson-05", Kind::File, "own", json!({"host": "jetson-05", "path": "/etc/own"})));
-        insta::assert_snapshot!(text(all), @r"
+        insta::assert_snapshot!(text(all).to_string(), @r"
         jetson
           + create  /etc/akidb.env                           file on 5 devices: jetson-01 … jetson-05
           + create  file.jetson-05-own                       /etc/own

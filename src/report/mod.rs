@@ -18,7 +18,7 @@ pub use drift::{drift_text, unmanaged_text};
 pub use findings::{Located, findings_text};
 pub use machines::names;
 pub use outcome::{answers_table, outcome_json, outcome_text, resources_table, rows_table};
-pub use output::{Log, clear, in_json, lost, printable, put, put_exactly, put_json, say};
+pub use output::{Log, clear, in_json, lost, printable, put, put_exactly, put_json, put_json_line, say, styled};
 pub use story::{Judged, Story, StoryDay, StoryStep};
 pub use terminal::{Terminal, Transfers};
 pub use tick::Tick;

@@ -8,53 +8,52 @@ use serde_json::{Value, json};
 use super::{counted, duration};
 use crate::resource::answer::Answer;
 use crate::resource::untrusted::line;
-use crate::resource::{Address, Origin, Outcome, Remembered, Standing};
+use crate::resource::{Address, Origin, Outcome, Remembered, Shown, Standing, ToShown, Untrusted, shown};
 
 /// How a run went, in words.
-pub fn outcome_text(outcome: &Outcome, took_ms: u64, command: &str) -> String {
-    let mut text = String::new();
+pub fn outcome_text(outcome: &Outcome, took_ms: u64, command: &str) -> Shown {
+    let mut text = Shown::default();
     for (address, fault) in &outcome.failed {
-        text.push_str(&format!("failed   {address}: {fault}\n"));
-        if let Some(next) = &fault.next_step {
-            text.push_str(&format!("  next: {next}\n"));
-        }
+        text.push(shown!("failed   {}: {}\n", address, fault.with_next_step()));
     }
-    text.push_str(&not_done(&outcome.skipped));
+    text.push(not_done(&outcome.skipped));
     for (address, reason) in &outcome.deferred {
-        text.push_str(&format!("later    {address}: {reason}\n"));
+        text.push(shown!("later    {}: {}\n", address, reason));
     }
     let done = counted(outcome.done.len(), "change");
     let verdict = match (outcome.is_complete(), outcome.stopped) {
-        (true, _) if outcome.deferred.is_empty() => format!("done: {done} in {}", duration(took_ms)),
-        (true, _) => format!(
-            "done: {done} in {}; {} left for a later run: {command}",
+        (true, _) if outcome.deferred.is_empty() => shown!("done: {} in {}", done, duration(took_ms)),
+        (true, _) => shown!(
+            "done: {} in {}; {} left for a later run: {}",
+            done,
             duration(took_ms),
-            counted(outcome.deferred.len(), "deletion")
+            counted(outcome.deferred.len(), "deletion"),
+            command
         ),
-        (_, true) => format!("stopped after {done}: the same command goes on from here: {command}"),
-        _ => format!(
-            "partly done: {done}, {} failed, {} not begun; the same command goes on from here: {command}",
+        (_, true) => shown!("stopped after {}: run the same command again to continue: {}", done, command),
+        _ => shown!(
+            "partly done: {}, {} failed, {} not begun; run the same command again to continue: {}",
+            done,
             outcome.failed.len(),
-            outcome.skipped.len()
+            outcome.skipped.len(),
+            command
         ),
     };
-    text.push_str(&verdict);
-    text.push('\n');
-    text
+    text.and(verdict).and("\n")
 }
 
 /// What was not begun, by reason: one line for each reason.
-fn not_done(skipped: &[(Address, String)]) -> String {
-    let mut by_reason: BTreeMap<&str, Vec<&Address>> = BTreeMap::new();
+fn not_done(skipped: &[(Address, Untrusted)]) -> Shown {
+    let mut by_reason: BTreeMap<&Untrusted, Vec<&Address>> = BTreeMap::new();
     for (address, reason) in skipped {
         by_reason.entry(reason).or_default().push(address);
     }
-    let mut text = String::new();
+    let mut text = Shown::default();
     for (reason, addresses) in by_reason {
         let named: Vec<&str> = addresses.iter().take(3).map(|address| address.as_str()).collect();
         let more = addresses.len() - named.len();
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-        text.push_str(&format!("not done {}{more}: {reason}\n", named.join(", ")));
+        text.push(shown!("not done {}{}: {}\n", named.join(", "), more, reason));
     }
     text
 }
@@ -78,7 +77,7 @@ fn table(width: u16, header: &[&str]) -> Table {
 }
 
 /// What the journal knows, as a table. The columns of origins and states are there when there is something to say in them.
-pub fn resources_table(state: &Remembered, width: u16) -> String {
+pub fn resources_table(state: &Remembered, width: u16) -> Shown {
     let unsettled =
         !state.refused.is_empty() || state.resources.values().any(|record| record.standing != Standing::Present);
     let all_made = state.resources.values().all(|record| record.origin == Origin::Made);
@@ -89,8 +88,8 @@ pub fn resources_table(state: &Remembered, width: u16) -> String {
         let attribute = |name: &str| record.attributes.get(name).and_then(Value::as_str).map(str::to_owned);
         let known = ["domain_name", "dns_name", "version"].into_iter().find_map(attribute).unwrap_or_default();
         let standing = match (record.standing, state.refused.get(address)) {
-            (Standing::Creating, Some(code)) => format!("create refused ({code})"),
-            (Standing::Present, Some(code)) => format!("last change refused ({code})"),
+            (Standing::Creating, Some(code)) => format!("create refused ({})", code.line()),
+            (Standing::Present, Some(code)) => format!("last change refused ({})", code.line()),
             (Standing::Present, None) => String::new(),
             (Standing::Creating, None) => "create unanswered".to_owned(),
             (Standing::Updating, _) => "update unanswered".to_owned(),
@@ -117,16 +116,17 @@ pub(super) fn shortened(id: &str) -> String {
 }
 
 /// The answers that places get, as a table.
-pub fn answers_table(answers: &[Answer], width: u16) -> String {
+pub fn answers_table(answers: &[Answer], width: u16) -> Shown {
     let mut table = table(width, &["name", "from", "answer", "because"]);
     for one in answers {
-        table.add_row([one.name.clone(), one.from.clone(), one.answers.join("\n"), one.because.join("\n")]);
+        let (answers, because) = (Shown::join(&one.answers, "\n"), Shown::join(&one.because, "\n"));
+        table.add_row([one.name.to_shown(), one.from.to_shown(), answers, because].map(String::from));
     }
-    table.to_string()
+    Shown::laid_out(table.to_string())
 }
 
 /// Rows below a header, as wide as the terminal.
-pub fn rows_table(header: &[&str], rows: &[Vec<String>], width: u16) -> String {
+pub fn rows_table(header: &[&str], rows: &[Vec<String>], width: u16) -> Shown {
     let mut table = table(width, header);
     for row in rows {
         table.add_row(row.iter().map(|cell| line(cell)));
@@ -135,7 +135,7 @@ pub fn rows_table(header: &[&str], rows: &[Vec<String>], width: u16) -> String {
 }
 
 /// The rule between rows is left out where each row is one thing.
-fn without_rules(table: &Table) -> String {
+fn without_rules(table: &Table) -> Shown {
     let lines: Vec<String> = table.lines().filter(|line| !line.starts_with('─')).collect();
-    lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n")
+    Shown::laid_out(lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n"))
 }

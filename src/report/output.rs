@@ -1,7 +1,8 @@
 //! The two streams of the process. A stream that cannot be written to ends the talk, never the work.
 //!
-//! All that is printed comes through here, and here what is hidden in it is written out and what is sensitive is left out:
-//! no text of a plan, a service or a device moves the cursor, sets the title, fills the clipboard or is read in another order.
+//! Everything that is printed comes through here, as [`Shown`]: the compiler takes nothing else. What is sensitive is left out
+//! here, and what is hidden is written out once more: no text of a plan, a service or a device moves the cursor, sets the
+//! title, fills the clipboard or is read in another order.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -11,8 +12,12 @@ use std::os::unix::fs::FileTypeExt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use console::Style;
+use serde_json::Value;
+
 use crate::resource::sensitive::{hidden, hidden_from_logs};
 use crate::resource::untrusted::{is_hidden, lines};
+use crate::resource::{Shown, ToShown};
 
 /// `EIO`: what a terminal that was closed answers (write(2)).
 const INPUT_OUTPUT: i32 = 5;
@@ -23,8 +28,8 @@ static LOST: OnceLock<String> = OnceLock::new();
 /// Whether the styles of this program may pass.
 static STYLED: AtomicBool = AtomicBool::new(false);
 
-/// The styles of this program: reset, bold, dim, and the colors of marks. All that a text of others could do with them is to
-/// be in another color.
+/// The styles of this program: reset, bold, dim, and the colors of marks. Text from outside has none: its escape characters
+/// were written out when it became a [`Shown`].
 const STYLES: [&str; 7] = ["\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[36m"];
 
 /// Says whether colors are wanted; without them no escape sequence passes.
@@ -39,6 +44,12 @@ pub fn printable(text: &str) -> Cow<'_, str> {
         Cow::Borrowed(text) => visible(text, STYLED.load(Ordering::Relaxed)),
         Cow::Owned(text) => Cow::Owned(visible(&text, STYLED.load(Ordering::Relaxed)).into_owned()),
     }
+}
+
+/// A text in a style of this program, where styles are wanted.
+pub fn painted(wanted: bool, style: Style, text: impl ToShown) -> Shown {
+    let text = text.to_shown();
+    Shown::laid_out(style.force_styling(wanted).apply_to(text.as_str()).to_string())
 }
 
 fn visible(text: &str, styled: bool) -> Cow<'_, str> {
@@ -59,22 +70,27 @@ fn visible(text: &str, styled: bool) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Writes a line to standard output. A reader that went away (`| head`, a window that was closed) is not
-/// waited for; any other failure is remembered for
-/// [`lost`].
-pub fn put(text: &str) {
-    put_bytes(&printable(text));
+/// Writes a text to standard output. A reader that went away (`| head`, a window that was closed) is not waited for; any
+/// other failure is remembered for [`lost`].
+pub fn put(text: impl Into<Shown>) {
+    let text: Shown = text.into();
+    put_bytes(&printable(&text));
 }
 
 /// Writes a JSON document to standard output. What is hidden in its texts is written as JSON writes it.
-pub fn put_json(text: &str) {
-    put_bytes(&in_json(text));
+pub fn put_json(document: &Value) {
+    put_bytes(&in_json(&serde_json::to_string_pretty(document).unwrap_or_default()));
+}
+
+/// The same in one line.
+pub fn put_json_line(document: &Value) {
+    put_bytes(&in_json(&document.to_string()));
 }
 
 /// Writes a file to standard output as it is, where each byte counts (a journal with its checksums). On a terminal
-/// it goes the way of all text.
+/// it goes the way of all text. `tests/architecture.rs` lists who calls it, and why.
 pub fn put_exactly(text: &str) {
-    if is_terminal() { put(text) } else { put_bytes(text) }
+    if is_terminal() { put(Shown::document(text)) } else { put_bytes(text) }
 }
 
 /// Clears the terminal at standard output, for what is shown again and again.
@@ -111,15 +127,17 @@ pub fn in_json(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Writes a line to standard error. When nobody can read it (the terminal is gone, the pipe is closed), it is dropped.
-pub fn say(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{}", printable(text));
+/// Writes a line to standard error. It is dropped when the stream is closed: the terminal is gone, the pipe has no reader.
+pub fn say(text: impl Into<Shown>) {
+    let text: Shown = text.into();
+    let _ = writeln!(io::stderr().lock(), "{}", printable(&text));
 }
 
 /// Writes a question to standard error, without a line end.
-pub fn say_open(text: &str) {
+pub fn say_open(text: impl Into<Shown>) {
+    let text: Shown = text.into();
     let mut to = io::stderr().lock();
-    let _ = write!(to, "{}", printable(text)).and_then(|()| to.flush());
+    let _ = write!(to, "{}", printable(&text)).and_then(|()| to.flush());
 }
 
 /// Standard error for `-vv`: a line at a time, without sensitive values and access key ids.

@@ -35,7 +35,7 @@ pub struct StoryStep {
     pub id: String,
     /// For people.
     pub title: Untrusted,
-    /// `done`, `partly`, `not begun`, `waits to be asked for`, `run separately`, `not available yet`.
+    /// `done`, `partly`, `not begun`, `on request only`, `run separately`, `not available yet`.
     pub state: String,
     /// Resources that are present, and wanted.
     pub present: usize,
@@ -82,7 +82,7 @@ pub struct Story {
     /// The runs.
     pub runs: Vec<RunSummary>,
     /// What is left for a later run: address and reason.
-    pub leftovers: Vec<(String, String)>,
+    pub leftovers: Vec<(String, Untrusted)>,
 }
 
 impl Story {
@@ -103,7 +103,7 @@ impl Story {
         text.push_str(&self.criteria_markdown());
         text.push_str(&self.runs_markdown());
         for (address, reason) in &self.leftovers {
-            text.push_str(&format!("\nLeft for a later run: {}: {}\n", code(address), markdown(reason)));
+            text.push_str(&format!("\nLeft for a later run: {}: {}\n", code(address), reason.markdown()));
         }
         text
     }
@@ -134,9 +134,8 @@ impl Story {
             "\n## Runs\n\n| revision | command | by | began | ended | changes |\n|---|---|---|---|---|---|\n",
         );
         for run in &self.runs {
-            let ending = run
-                .ending
-                .map_or("was killed, or still runs".to_owned(), |ending| format!("{ending:?}").to_lowercase());
+            let ending =
+                run.ending.map_or("killed, or still running".to_owned(), |ending| format!("{ending:?}").to_lowercase());
             let (command, by) = (code(&run.command), markdown(&run.by));
             text.push_str(&format!(
                 "| {} | {command} | {by} | {} | {ending} | {} |\n",
@@ -209,7 +208,7 @@ mod tests {
                 note: Some(hostile.into()),
             }],
             runs: Vec::new(),
-            leftovers: vec![("a".to_owned(), hostile.to_owned())],
+            leftovers: vec![("a".to_owned(), hostile.into())],
         };
         let text = story.markdown();
         assert!(!text.chars().any(|letter| is_hidden(letter) && letter != '\n'), "{text:?}");

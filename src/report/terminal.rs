@@ -8,9 +8,8 @@ use console::Style;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::duration;
-use super::output::{printable, say};
-use crate::resource::untrusted::line;
-use crate::resource::{Action, Address, Event, Listener};
+use super::output::{painted, printable, say};
+use crate::resource::{Action, Address, Event, Listener, Shown, ToShown, shown};
 
 /// Shows events to a person.
 pub struct Terminal {
@@ -32,11 +31,9 @@ impl Terminal {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn line(&self, text: &str) {
-        match &self.bars {
-            _ if self.quiet => {}
-            Some(bars) => drop(bars.println(printable(text))),
-            None => say(text),
+    fn line(&self, text: impl Into<Shown>) {
+        if !self.quiet {
+            put_line(self.bars.as_ref(), text.into());
         }
     }
 
@@ -45,8 +42,8 @@ impl Terminal {
         let style = ProgressStyle::with_template("  {spinner} {prefix:<52} {elapsed:>4} of about {msg}")
             .unwrap_or_else(|_| ProgressStyle::default_spinner());
         let bar = bars.add(ProgressBar::new_spinner().with_style(style));
-        bar.set_prefix(format!("{} {address}", action.word()));
-        bar.set_message(format!("{usual_seconds} s"));
+        bar.set_prefix(bar_text(&shown!("{} {}", action.word(), address)));
+        bar.set_message(bar_text(&shown!("{} s", usual_seconds)));
         bar.enable_steady_tick(Duration::from_millis(120));
         if let Some(old) = self.running().insert(address.clone(), bar) {
             old.finish_and_clear();
@@ -59,8 +56,8 @@ impl Terminal {
         }
     }
 
-    fn mark(&self, style: Style, mark: &str) -> String {
-        style.force_styling(self.colour).apply_to(mark).to_string()
+    fn mark(&self, style: Style, mark: &'static str) -> Shown {
+        painted(self.colour, style, mark)
     }
 }
 
@@ -71,34 +68,34 @@ impl Listener for Terminal {
             Event::Waiting { address, state } => {
                 let running = self.running();
                 match running.get(address) {
-                    Some(bar) => bar.set_message(printable(&line(&format!("… {state}"))).into_owned()),
+                    Some(bar) => bar.set_message(bar_text(&shown!("… {}", state))),
                     None => {
                         drop(running);
-                        self.line(&format!("  … {address}: {}", line(state)));
+                        self.line(shown!("  … {}: {}", address, state));
                     }
                 }
             }
             Event::Retrying { address, attempt, after_ms, fault } => {
-                self.line(&format!("  ↻ {address}: try {attempt} in {}: {}", duration(*after_ms), fault.code));
+                self.line(shown!("  ↻ {}: try {} in {}: {}", address, attempt, duration(*after_ms), fault.code));
             }
             Event::Finished { address, action, id, took_ms, .. } => {
                 self.end(address);
                 let mark = self.mark(Style::new().green(), "✓");
-                let id = super::outcome::shortened(id);
-                self.line(&format!("  {mark} {:<8}{address:<44} {:>8}  {id}", action.word(), duration(*took_ms)));
+                let id = super::outcome::shortened(&id.line());
+                self.line(shown!("  {} {:<8}{:<44} {:>8}  {}", mark, action.word(), address, duration(*took_ms), id));
             }
             Event::Notice { text, .. } => self.line(text),
             Event::Deferred { address, reason } => {
                 self.end(address);
-                self.line(&format!("  … later   {address}: {reason}"));
+                self.line(shown!("  … later   {}: {}", address, reason));
             }
             Event::Failed { address, action, fault } => {
                 self.end(address);
                 let mark = self.mark(Style::new().red(), "✗");
-                self.line(&format!("  {mark} {:<8}{address}: {fault}", action.word()));
+                self.line(shown!("  {} {:<8}{}: {}", mark, action.word(), address, fault.shown()));
             }
             Event::Skipped { .. } => {}
-            Event::Stopping => self.line("  stopping: what is under way is finished, nothing new is begun"),
+            Event::Stopping => self.line("  stopping: operations in progress are finished, no new ones are started"),
         }
     }
 }
@@ -128,7 +125,7 @@ impl Transfers {
         let form = "  {prefix:<44} {bar:24} {bytes:>10} of {total_bytes:<10} {bytes_per_sec:>12} {eta:>4}";
         let style = ProgressStyle::with_template(form).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = bars.add(ProgressBar::new(size).with_style(style).with_position(here));
-        bar.set_prefix(printable(&line(file)).into_owned());
+        bar.set_prefix(bar_text(&file.to_shown()));
         bar.reset_eta();
         if let Some(old) = self.running().insert(file.to_owned(), bar) {
             old.finish_and_clear();
@@ -147,16 +144,27 @@ impl Transfers {
         if let Some(bar) = self.running().remove(file) {
             bar.finish_and_clear();
         }
-        let mark = Style::new().green().force_styling(self.colour).apply_to("✓").to_string();
-        self.line(&format!("  {mark} {file:<44} {:>9}", super::size(size)));
+        let mark = painted(self.colour, Style::new().green(), "✓");
+        self.line(shown!("  {} {:<44} {:>9}", mark, file, super::size(size)));
     }
 
     /// Something else to say.
-    pub fn line(&self, text: &str) {
-        match &self.bars {
-            _ if self.quiet => {}
-            Some(bars) => drop(bars.println(printable(text))),
-            None => say(text),
+    pub fn line(&self, text: impl Into<Shown>) {
+        if !self.quiet {
+            put_line(self.bars.as_ref(), text.into());
         }
+    }
+}
+
+/// A text beside a bar.
+fn bar_text(text: &Shown) -> String {
+    printable(text).into_owned()
+}
+
+/// A line above the bars, or at the end of standard error when there are none.
+fn put_line(bars: Option<&MultiProgress>, text: Shown) {
+    match bars {
+        Some(bars) => drop(bars.println(printable(&text))),
+        None => say(text),
     }
 }

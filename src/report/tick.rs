@@ -2,6 +2,9 @@
 
 use console::Style;
 
+use super::output::painted;
+use crate::resource::Shown;
+
 /// How something came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tick {
@@ -17,13 +20,13 @@ pub enum Tick {
 
 impl Tick {
     /// The mark, in its color when colors are wanted.
-    pub fn mark(self, colour: bool) -> String {
+    pub fn mark(self, colour: bool) -> Shown {
         let (mark, style) = match self {
             Self::Good => ("✓", Style::new().green()),
             Self::Skipped => ("-", Style::new().dim()),
             Self::Warning => ("!", Style::new().yellow()),
             Self::Failed => ("✗", Style::new().red()),
         };
-        style.force_styling(colour).apply_to(mark).to_string()
+        painted(colour, style, mark)
     }
 }

@@ -9,12 +9,11 @@ use serde_json::{Value, json};
 use super::counted;
 use super::echo::Echo;
 use super::machines::names;
-use super::output::{put, put_json, say, say_open, styled};
+use super::output::{painted, put, put_json, say, say_open, styled};
 use crate::cli::Global;
 use crate::interrupts::Interrupts;
-use crate::resource::WorldIdentity;
 use crate::resource::sensitive::hide;
-use crate::resource::untrusted::line;
+use crate::resource::{Shown, ToShown, WorldIdentity, shown};
 use crate::session::Session;
 
 /// Version of every JSON document: it changes when a field changes its meaning or goes.
@@ -39,10 +38,10 @@ pub struct Voice {
 #[derive(Debug, Default)]
 struct Held {
     document: Option<Value>,
-    said: Vec<String>,
+    said: Vec<Shown>,
 }
 
-/// Whom the tool talks to.
+/// The stack, account and endpoint that a run works with.
 #[derive(Clone, Debug, Serialize)]
 pub struct Header {
     /// Name of the stack.
@@ -64,22 +63,22 @@ pub struct Header {
 }
 
 /// The line of a world in the header.
-fn place(world: &WorldIdentity, header: &Header) -> Option<String> {
+fn place(world: &WorldIdentity, header: &Header) -> Option<Shown> {
     match world {
         WorldIdentity::Aws { account, .. } => {
-            Some(format!("account {account}  region {}  endpoint {}", header.region, header.endpoint))
+            Some(shown!("account {}  region {}  endpoint {}", account, header.region, header.endpoint))
         }
         WorldIdentity::Devices { hosts } => {
             let all: Vec<String> = hosts.iter().cloned().collect();
-            Some(format!("{} over SSH: {}", counted(all.len(), "device"), line(&names(&all))))
+            Some(shown!("{} over SSH: {}", counted(all.len(), "device"), names(&all)))
         }
-        WorldIdentity::Cluster { server } => Some(format!("Kubernetes cluster of {}", line(server))),
+        WorldIdentity::Cluster { server } => Some(shown!("Kubernetes cluster of {}", server)),
         WorldIdentity::Other => None,
     }
 }
 
-/// Asks for something that nobody must see; empty when there is no answer, or when a signal came instead.
-pub fn ask_secret(interrupts: &Interrupts, question: &str) -> String {
+/// Asks for something that the terminal does not show; empty when there is no answer, or when a signal came instead.
+pub fn ask_secret(interrupts: &Interrupts, question: impl Into<Shown>) -> String {
     say_open(question);
     let echo = Echo::now();
     let read = || console::Term::stderr().read_secure_line().unwrap_or_default();
@@ -90,11 +89,7 @@ pub fn ask_secret(interrupts: &Interrupts, question: &str) -> String {
 }
 
 /// A JSON document, marked with its schema, without sensitive values and the contents of files.
-pub fn document<T: Serialize>(name: &str, body: &T) -> String {
-    serde_json::to_string_pretty(&marked(name, body)).unwrap_or_default()
-}
-
-fn marked<T: Serialize>(name: &str, body: &T) -> Value {
+pub fn document<T: Serialize>(name: &str, body: &T) -> Value {
     let mut document = json!({"schema": format!("akidb-edge/{name}/v{SCHEMA}")});
     if let (Some(all), Ok(Value::Object(fields))) = (document.as_object_mut(), serde_json::to_value(body)) {
         all.extend(fields);
@@ -117,49 +112,45 @@ impl Voice {
         }
     }
 
-    fn style(&self, style: Style) -> Style {
-        style.force_styling(self.colour)
-    }
-
     /// The header line.
     pub fn header(&self, header: &Header) {
-        let plan = header.plan.as_ref().map_or(String::new(), |plan| format!("  plan {plan}"));
-        let stack = self.style(Style::new().bold()).apply_to(&header.stack).to_string();
-        let mut places: Vec<String> = header.worlds.iter().filter_map(|world| place(world, header)).collect();
+        let plan = header.plan.as_ref().map_or_else(Shown::default, |plan| shown!("  plan {}", plan));
+        let stack = painted(self.colour, Style::new().bold(), &header.stack);
+        let mut places: Vec<Shown> = header.worlds.iter().filter_map(|world| place(world, header)).collect();
         if places.is_empty() {
-            places.push(header.endpoint.clone());
+            places.push(header.endpoint.to_shown());
         }
-        let facts = format!("{}  state {}", places.join("\n"), header.state);
-        self.talk(&format!("{stack}{plan}\n{}", self.style(Style::new().dim()).apply_to(facts)));
+        let facts = shown!("{}  state {}", Shown::join(&places, "\n"), header.state);
+        self.talk(shown!("{}{}\n{}", stack, plan, painted(self.colour, Style::new().dim(), &facts)));
     }
 
-    /// Something for a person, on standard error; nothing when quiet.
-    pub fn talk(&self, text: &str) {
+    /// A message on standard error; nothing when quiet.
+    pub fn talk(&self, text: impl Into<Shown>) {
         if !self.quiet {
             say(text);
         }
     }
 
-    /// A remark that does not stop anything.
-    pub fn remark(&self, text: &str) {
-        let word = self.style(Style::new().yellow()).apply_to("warning:").to_string();
-        self.talk(&format!("{word} {text}"));
+    /// A warning: the run goes on.
+    pub fn remark(&self, text: impl Into<Shown>) {
+        let text: Shown = text.into();
+        self.talk(shown!("{} {}", painted(self.colour, Style::new().yellow(), "warning:"), text));
     }
 
     /// A failure.
-    pub fn failure(&self, text: &str) {
-        let style = Style::new().red().bold().for_stderr();
-        let word = self.style(style).apply_to("error:").to_string();
-        say(&format!("{word} {text}"));
+    pub fn failure(&self, text: impl Into<Shown>) {
+        let text: Shown = text.into();
+        say(shown!("{} {}", painted(self.colour, Style::new().red().bold(), "error:"), text));
     }
 
     /// Data, on standard output; with --json only documents go there.
-    pub fn data(&self, text: &str) {
+    pub fn data(&self, text: impl Into<Shown>) {
+        let text: Shown = text.into();
         if self.json {
-            self.held(|held| held.said.push(text.trim_end().to_owned()));
+            self.held(|held| held.said.push(text.clone().trimmed()));
             self.talk(text);
         } else {
-            put(text.trim_end());
+            put(text.trimmed());
         }
     }
 
@@ -167,7 +158,7 @@ impl Voice {
     /// there is only one.
     pub fn json<T: Serialize>(&self, name: &str, body: &T) {
         if self.json {
-            self.held(|held| held.document = Some(marked(name, body)));
+            self.held(|held| held.document = Some(document(name, body)));
         } else {
             put_json(&document(name, body));
         }
@@ -176,7 +167,7 @@ impl Voice {
     /// Prints the one JSON document of a run with its exit code; what went wrong after it was made is in it, too.
     pub fn finish(&self, verb: &str, code: u8, error: Option<Value>) {
         if self.json {
-            put_json(&serde_json::to_string_pretty(&self.last(verb, code, error)).unwrap_or_default());
+            put_json(&self.last(verb, code, error));
         }
     }
 
@@ -188,8 +179,8 @@ impl Voice {
                 document
             }
             (Some(document), None) => document,
-            (None, Some(error)) => marked("error", &error),
-            (None, None) => marked(verb, &json!({"said": said})),
+            (None, Some(error)) => self::document("error", &error),
+            (None, None) => self::document(verb, &json!({"said": said})),
         };
         document["exit"] = code.into();
         document
@@ -199,14 +190,15 @@ impl Voice {
         work(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Asks for something that nobody must see; empty when there is no answer.
-    pub fn ask_secret(&self, question: &str) -> String {
+    /// Asks for something that the terminal does not show; empty when there is no answer.
+    pub fn ask_secret(&self, question: impl Into<Shown>) -> String {
         ask_secret(&self.interrupts, question)
     }
 
     /// Asks a yes-or-no question; anything but yes is no.
-    pub fn ask(&self, question: &str) -> bool {
-        say_open(&format!("{question} [y/N] "));
+    pub fn ask(&self, question: impl Into<Shown>) -> bool {
+        let question: Shown = question.into();
+        say_open(shown!("{} [y/N] ", question));
         let read = || {
             let mut answer = String::new();
             std::io::stdin().read_line(&mut answer).is_ok().then_some(answer)

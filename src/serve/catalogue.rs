@@ -1,13 +1,14 @@
 //! Which models there are: the folders of the store, newer versions that sync brought, and what the metadata replica says.
 
 use std::collections::BTreeMap;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::log::{Level, Log};
 use super::model_sync::store;
 use super::replica::Replica;
+use crate::files::Below;
 use crate::inference::registry::{Registry, Source};
 
 /// How often the replica is looked at.
@@ -153,10 +154,9 @@ fn is_model(folder: &Path) -> bool {
 
 /// A folder of the store that holds a model; nothing that leads out of it, by its path or through a link.
 fn below(store: &Path, path: &Path) -> Option<PathBuf> {
-    let inside = path.components().all(|part| matches!(part, Component::Normal(_)));
-    let folder = store.join(path);
-    let stays = || Some(folder.canonicalize().ok()?.starts_with(store.canonicalize().ok()?));
-    (inside && stays() == Some(true) && is_model(&folder)).then_some(folder)
+    let folder = Below::parse(path.to_str()?.trim_end_matches('/'))?.at(store);
+    let stays = folder.canonicalize().ok()?.starts_with(store.canonicalize().ok()?);
+    (stays && is_model(&folder)).then_some(folder)
 }
 
 #[cfg(test)]

@@ -197,7 +197,7 @@ fn a_destroy_leaves_what_was_imported_unless_it_is_named() {
     theirs.import(&plan);
     theirs.stack.deploy(&plan).exits(0);
     assert!(theirs.records().contains(&"www.example.net. 192.0.2.1".to_owned()), "the plan's value");
-    for (wrong, words) in [("models.bucket.x", "the state has no"), ("routing", "is no address")] {
+    for (wrong, words) in [("models.bucket.x", "the state has no"), ("routing", "is not an address")] {
         let refused = theirs.verb("destroy", &["--delete-imported", wrong]);
         assert_ne!(refused.code, 0, "{wrong}");
         assert!(refused.stderr.contains(words), "{wrong}: {}", refused.stderr);

@@ -369,7 +369,7 @@ fn explain_answers_what_it_was_asked_or_refuses() {
         ("--down ,", "no target of the plan is called"),
         ("--down a", "no target of the plan is called"),
         ("--request nope", "the plan has no step"),
-        ("--request zone", "does not wait to be asked for"),
+        ("--request zone", "is not on request only"),
         ("--from XX", "Route 53 knows no place"),
         ("--from US-XX", "Route 53 knows no place"),
         ("--name other.example", "no record set of the plan has that name"),

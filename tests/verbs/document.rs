@@ -159,7 +159,7 @@ fn other_ends_are_one_document() {
     assert_eq!(only(&looked, "dry run")["schema"], "akidb-edge/deploy/v1");
     let saved = stack.run(&["deploy", "--plan", "p.yaml", "--out", "x.plan.json", "--json"]).exits(2);
     only(&saved, "saved");
-    // Nobody is there to say yes.
+    // There is no terminal to ask on.
     let asked = stack.run(&["deploy", "--plan", "p.yaml", "--json"]).exits(3);
     let document = only(&asked, "asked");
     assert!(document["next_step"].as_str().is_some_and(|next| next.contains("--yes")), "{document}");

@@ -317,7 +317,7 @@ impl Provider for Certificates {
             Ok(_) => Ok(Gone::Gone),
             Err(fault) if fault.class == Class::Missing => Ok(Gone::Gone),
             // A distribution that was just changed or deleted holds it for some minutes more.
-            Err(fault) if fault.code == "ResourceInUseException" => Ok(Gone::Deferred(fault.message.text())),
+            Err(fault) if fault.code == "ResourceInUseException" => Ok(Gone::Deferred(fault.message)),
             Err(fault) => Err(fault),
         }
     }
@@ -332,7 +332,7 @@ impl Provider for Certificates {
             return Ok(Settled::Ready(Attributes::new()));
         };
         let begun = self.waits.since(arn);
-        let not_yet = |word: &str, pause| Settled::NotYet(word.to_owned(), Duration::from_millis(pause));
+        let not_yet = |word: &str, pause| Settled::NotYet(word.into(), Duration::from_millis(pause));
         let Some(detail) = describe(&self.at(&spec, subject.id)?, arn).await? else {
             return Ok(not_yet("not shown yet", 500));
         };

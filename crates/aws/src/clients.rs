@@ -284,7 +284,7 @@ fn need_region(service: &str, region: &str) -> Result<(), Fault> {
         "the journal or an answer of the service names the region {shown:?}, which is not the name of an AWS region"
     );
     Err(Fault::new(Class::Refused, service, "connect", "InvalidRegion", problem).next(
-        "look for it with akidb-edge state show; if the journal was edited, put an undamaged copy back: akidb-edge state \
+        "look for it with akidb-edge state show; if the journal was edited, restore an undamaged copy: akidb-edge state \
          push FILE --stack STACK --force",
     ))
 }
@@ -311,7 +311,7 @@ mod tests {
             ];
             for fault in faults {
                 let fault = fault.expect(bad);
-                assert_eq!((fault.class, fault.code.as_str()), (Class::Refused, "InvalidRegion"));
+                assert!(fault.class == Class::Refused && fault.code == "InvalidRegion", "{fault}");
                 assert!(fault.message.contains("not the name of an AWS region"), "{fault}");
             }
         }

@@ -13,7 +13,7 @@ use super::clock;
 use super::rules::class_of;
 use super::wire::ThroughProxy;
 use crate::provider::patience::NO_ANSWER;
-use crate::resource::{Address, Class, Fault};
+use crate::resource::{Address, Class, Fault, Untrusted};
 
 /// The fault that an SDK error stands for.
 pub fn of<E>(service: &str, operation: &str, error: SdkError<E, HttpResponse>) -> Fault
@@ -89,7 +89,14 @@ pub fn not_at_hand(service: &str, operation: &str, what: &str, sha256: &str) -> 
 }
 
 /// The fault for something of the wanted name that belongs to somebody else. `whose` says how that is known.
-pub fn taken(service: &str, operation: &str, code: &str, what: &str, whose: &str, address: &Address) -> Fault {
+pub fn taken(
+    service: &str,
+    operation: &str,
+    code: impl Into<Untrusted>,
+    what: &str,
+    whose: &str,
+    address: &Address,
+) -> Fault {
     Fault::new(Class::Exists, service, operation, code, format!("{what} exists and is not this stack's: {whose}"))
         .next(format!("take it up with --adopt {address}, or choose another name"))
 }
@@ -169,11 +176,11 @@ fn log_in() -> &'static str {
 
 fn advise(fault: Fault) -> Fault {
     match fault.class {
-        Class::Credentials if matches!(fault.code.as_str(), "OptInRequired" | "RegionDisabledException") => {
+        Class::Credentials if fault.code.word_of(&["OptInRequired", "RegionDisabledException"]).is_some() => {
             fault.next("enable this region for the account (console: Account, AWS Regions), or name another region in the plan")
         }
         // A region that the account has not enabled knows none of its keys and answers the same.
-        Class::Credentials if matches!(fault.code.as_str(), "InvalidClientTokenId" | "UnrecognizedClientException") => {
+        Class::Credentials if fault.code.word_of(&["InvalidClientTokenId", "UnrecognizedClientException"]).is_some() => {
             fault.next(format!("{}; if the same keys work in another region, enable this one for the account", log_in()))
         }
         Class::Credentials => fault.next(log_in()),
@@ -182,7 +189,7 @@ fn advise(fault: Fault) -> Fault {
         ),
         Class::Retry => {
             let next = format!(
-                "run the same command again in a while: it goes on from here; if it goes on like this, see what health.aws.amazon.com says of {}",
+                "run the same command again later to continue; if it fails again, see what health.aws.amazon.com reports about {}",
                 fault.service
             );
             fault.next(next)

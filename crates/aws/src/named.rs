@@ -252,7 +252,7 @@ impl<A: Api> Provider for Named<A> {
         match self.remove(&id).await {
             Ok(()) => Ok(Gone::Gone),
             Err(fault) if fault.class == Class::Missing => Ok(Gone::Gone),
-            Err(fault) if fault.code.ends_with("InUse") => Ok(Gone::Deferred(fault.message.text())),
+            Err(fault) if fault.code.ends_with("InUse") => Ok(Gone::Deferred(fault.message)),
             Err(fault) => Err(fault),
         }
     }

@@ -136,7 +136,7 @@ impl Roles {
             Some(Found { owner: Owner::Ours, attributes, .. }) => Ok(attributes),
             Some(Found { owner: Owner::Foreign(whose) | Owner::Contested(whose), .. }) => {
                 let what = format!("role {}", spec.name);
-                Err(taken("iam", "CreateRole", &fault.code, &what, &whose, subject.address))
+                Err(taken("iam", "CreateRole", fault.code.clone(), &what, &whose, subject.address))
             }
             // Gone between two calls: the next try makes it.
             None => Err(Fault { class: Class::Retry, ..fault.clone() }),

@@ -46,7 +46,7 @@ pub async fn overdue(clients: &Clients, arn: &str, detail: &CertificateDetail, w
         None => format!("no public zone of this account holds {main}: put those records where its names are answered"),
     };
     Fault::new(Class::Refused, "acm", "DescribeCertificate", "NotValidated", words).next(format!(
-        "{delegated}; then run the same command again: it goes on from here (AKIDB_EDGE_CERTIFICATE_WAIT or \
+        "{delegated}; then run the same command again to continue (AKIDB_EDGE_CERTIFICATE_WAIT or \
          --certificate-wait SECONDS waits longer)"
     ))
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::on_host::Shell;
-use super::script::{lines, quoted};
+use super::script::{Script, lines, quoted, script};
 use crate::resource::account::{AccountKind, AccountSpec};
 
 /// System users and groups.
@@ -21,14 +21,19 @@ impl Shell for Accounts {
         format!("{}:{}", spec.host, spec.name)
     }
 
-    fn look(spec: &AccountSpec) -> String {
+    fn look(spec: &AccountSpec) -> Script {
         let name = quoted(&spec.name);
         match spec.what {
-            AccountKind::Group => format!("if getent group -- {name} >/dev/null; then echo there=1; fi"),
+            AccountKind::Group => script!("if getent group -- {name} >/dev/null; then echo there=1; fi", name),
             AccountKind::User => {
                 let groups = if spec.groups.is_empty() { "" } else { "printf groups=; id -Gn -- " };
-                let who = if spec.groups.is_empty() { String::new() } else { name.clone() };
-                format!("printf passwd=; if getent passwd -- {name}; then echo there=1; {groups}{who}\nelse echo; fi")
+                let who = if spec.groups.is_empty() { Script::default() } else { name.clone() };
+                script!(
+                    "printf passwd=; if getent passwd -- {name}; then echo there=1; {groups}{who}\nelse echo; fi",
+                    name,
+                    groups,
+                    who
+                )
             }
         }
     }
@@ -50,33 +55,39 @@ impl Shell for Accounts {
         Some(found)
     }
 
-    fn put(spec: &AccountSpec) -> String {
+    fn put(spec: &AccountSpec) -> Script {
         let name = quoted(&spec.name);
         match spec.what {
-            AccountKind::Group => format!("getent group -- {name} >/dev/null || groupadd --system -- {name}"),
+            AccountKind::Group => script!("getent group -- {name} >/dev/null || groupadd --system -- {name}", name),
             AccountKind::User => {
                 let shell = quoted(spec.shell.as_deref().unwrap_or("/usr/sbin/nologin"));
                 let groups: Vec<&str> = spec.groups.iter().map(String::as_str).collect();
-                let add = format!("useradd --system --shell {shell} --no-create-home");
-                let mut text = format!(
-                    "if ! getent passwd -- {name} >/dev/null; then\n  if getent group -- {name} >/dev/null; then {add} --gid {name} -- {name}; else {add} -- {name}; fi\nfi\n"
+                let add = script!("useradd --system --shell {shell} --no-create-home", shell);
+                let mut text = script!(
+                    "if ! getent passwd -- {name} >/dev/null; then\n  if getent group -- {name} >/dev/null; then {add} --gid {name} -- {name}; else {add} -- {name}; fi\nfi\n",
+                    name,
+                    add
                 );
                 if spec.shell.is_some() {
-                    text.push_str(&format!("usermod --shell {shell} -- {name}\n"));
+                    text.push(script!("usermod --shell {shell} -- {name}\n", shell, name));
                 }
                 if !groups.is_empty() {
-                    text.push_str(&format!("usermod --append --groups {} -- {name}\n", quoted(&groups.join(","))));
+                    text.push(script!(
+                        "usermod --append --groups {groups} -- {name}\n",
+                        groups = quoted(&groups.join(",")),
+                        name
+                    ));
                 }
                 text
             }
         }
     }
 
-    fn remove(spec: &AccountSpec) -> String {
+    fn remove(spec: &AccountSpec) -> Script {
         let name = quoted(&spec.name);
         match spec.what {
-            AccountKind::Group => format!("if getent group -- {name} >/dev/null; then groupdel -- {name}; fi"),
-            AccountKind::User => format!("if getent passwd -- {name} >/dev/null; then userdel -- {name}; fi"),
+            AccountKind::Group => script!("if getent group -- {name} >/dev/null; then groupdel -- {name}; fi", name),
+            AccountKind::User => script!("if getent passwd -- {name} >/dev/null; then userdel -- {name}; fi", name),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::connection::{self, Access, Connection, LONGEST_REPLY, Silence};
-use super::script::last_words;
+use super::script::{Script, last_words};
 use crate::resource::host::HostSpec;
 use crate::resource::{Class, Fault, Source, Untrusted, words};
 
@@ -63,7 +63,7 @@ pub struct Upload {
 
 /// Something to do on a machine.
 enum Task {
-    Script(String),
+    Script(Script),
     Upload(Upload),
 }
 
@@ -102,7 +102,7 @@ impl Channel {
     ///
     /// # Errors
     /// When the connection is lost: nobody knows how far the script came.
-    pub async fn run(&self, script: String) -> Result<Reply, Fault> {
+    pub async fn run(&self, script: Script) -> Result<Reply, Fault> {
         self.ask(Task::Script(script)).await
     }
 
@@ -181,11 +181,11 @@ impl Worker {
     }
 
     /// Runs scripts in one go, each in a shell of its own.
-    fn scripts(&mut self, scripts: Vec<(String, oneshot::Sender<Result<Reply, Fault>>)>) -> bool {
+    fn scripts(&mut self, scripts: Vec<(Script, oneshot::Sender<Result<Reply, Fault>>)>) -> bool {
         let mark = self.mark();
         let mut text = String::from(RECALL);
         for (script, _) in &scripts {
-            text.push_str(&format!("(\n{script}\n)\ncode=$?; echo; echo {mark} $code\n"));
+            text.push_str(&format!("(\n{}\n)\ncode=$?; echo; echo {mark} $code\n", script.as_str()));
         }
         let frame = format!("run {} {mark} -\n{text}", text.len());
         let sent = self.connection.send(frame.as_bytes());

@@ -113,7 +113,7 @@ mod tests {
         let end = "container load ended with exit code 137 (OOMKilled): no memory";
         assert_eq!(said, format!("import failed: {why}; {end}; log: loading / killed"));
         let next = fault.next_step.unwrap_or_default();
-        assert!(next.contains("k3s kubectl -n apps describe job import shows") && !next.contains("GPU"), "{next}");
+        assert!(next.contains("k3s kubectl -n apps describe job import shows") && !next.contains("GPU"), "{next:?}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::on_host::{MEMORY, Shell};
-use super::script::{lines, quoted};
+use super::script::{Script, lines, quoted, script};
 use crate::resource::file::{Content, FileSpec};
 use crate::resource::sha256_hex;
 
@@ -23,67 +23,88 @@ impl Files {
     }
 
     /// Lines that keep a file which was there before us, once; a link as a link.
-    fn keep(spec: &FileSpec) -> String {
+    fn keep(spec: &FileSpec) -> Script {
         let (path, before) = (quoted(&spec.path), quoted(&Self::before(spec)));
         let (there, kept) = (Self::there(&path), Self::there(&before));
-        format!(
-            "mkdir -p {MEMORY}/before\nif {there} && ! {kept} && ! test -e {before}.none; then cp -pP -- {path} {before}; fi\n{kept} || : >{before}.none"
+        script!(
+            "mkdir -p {MEMORY}/before\nif {there} && ! {kept} && ! test -e {before}.none; then cp -pP -- {path} {before}; fi\n{kept} || : >{before}.none",
+            MEMORY,
+            there,
+            kept,
+            before,
+            path
         )
     }
 
     /// Lines that put back what [`keep`](Self::keep) kept. A file that we never wrote stays.
-    fn bring_back(spec: &FileSpec) -> String {
+    fn bring_back(spec: &FileSpec) -> Script {
         let (path, before) = (quoted(&spec.path), quoted(&Self::before(spec)));
-        format!(
-            "if {}; then mv -fT -- {before} {path}; elif test -e {before}.none; then rm -f -- {path} {before}.none; fi",
-            Self::there(&before)
+        script!(
+            "if {there}; then mv -fT -- {before} {path}; elif test -e {before}.none; then rm -f -- {path} {before}.none; fi",
+            there = Self::there(&before),
+            before,
+            path
         )
     }
 
     /// Whether something is there, be it a link to nowhere.
-    fn there(path: &str) -> String {
-        format!("{{ test -e {path} || test -L {path}; }}")
+    fn there(path: &Script) -> Script {
+        script!("{{ test -e {path} || test -L {path}; }}", path)
     }
 
     /// Lines that give `at` its owner and its mode; without one it keeps that of the file in whose place it comes.
-    fn rights(spec: &FileSpec, at: &str) -> String {
+    fn rights(spec: &FileSpec, at: &Script) -> Script {
         let path = quoted(&spec.path);
         let mut text = Self::owners(spec, "chown", at);
         // After the owner: a change of owner takes some bits away.
-        text.push_str(&match &spec.mode {
-            Some(mode) => format!("chmod {} -- {at}\n", quoted(mode)),
-            None if at == path => String::new(),
-            None => format!("if test -f {path} && ! test -L {path}; then chmod --reference={path} -- {at}; else chmod 0644 -- {at}; fi\n"),
+        text.push(match &spec.mode {
+            Some(mode) => script!("chmod {mode} -- {at}\n", mode = quoted(mode), at),
+            None if *at == path => Script::default(),
+            None => script!(
+                "if test -f {path} && ! test -L {path}; then chmod --reference={path} -- {at}; else chmod 0644 -- {at}; fi\n",
+                path,
+                at
+            ),
         });
         text
     }
 
-    fn owners(spec: &FileSpec, chown: &str, at: &str) -> String {
+    fn owners(spec: &FileSpec, chown: &'static str, at: &Script) -> Script {
         if spec.owner.is_none() && spec.group.is_none() {
-            return String::new();
+            return Script::default();
         }
         let owner = spec.owner.as_deref().unwrap_or_default();
         let group = spec.group.as_ref().map_or_else(String::new, |group| format!(":{group}"));
-        format!("{chown} {} -- {at}\n", quoted(&format!("{owner}{group}")))
+        script!("{chown} {owners} -- {at}\n", chown, owners = quoted(&format!("{owner}{group}")), at)
     }
 
     /// Lines that write new content, with its rights, and then move it to its place: at no moment is it readable for more
     /// people than at the end.
-    fn replace(spec: &FileSpec, write: &str) -> String {
+    fn replace(spec: &FileSpec, write: &Script) -> Script {
         let (path, new) = (quoted(&spec.path), quoted(&Self::waiting(spec)));
-        format!("{}\n{write}\n{}mv -fT -- {new} {path}\n", Self::keep(spec), Self::rights(spec, &new))
+        script!(
+            "{keep}\n{write}\n{rights}mv -fT -- {new} {path}\n",
+            keep = Self::keep(spec),
+            write,
+            rights = Self::rights(spec, &new),
+            new,
+            path
+        )
     }
 
     /// Whether a file has a line. The line comes on standard input: an argument would show in a list of processes.
-    fn has(line: &str, path: &str) -> String {
-        format!("printf '%s\\n' {} | grep -qxF -f - -- {path}", quoted(line))
+    fn has(line: &str, path: &Script) -> Script {
+        script!("printf '%s\\n' {line} | grep -qxF -f - -- {path}", line = quoted(line), path)
     }
 
     /// Lines that fetch a file, and take it only when it is the right one.
-    fn fetch(url: &str, sha256: &str, new: &str) -> String {
+    fn fetch(url: &str, sha256: &str, new: &Script) -> Script {
         let (url, sum) = (quoted(url), quoted(sha256));
-        format!(
-            "rm -f -- {new}\n(umask 077; if command -v curl >/dev/null; then curl -fsSL --proto '=https' --max-filesize 104857600 --retry 3 --connect-timeout 20 -o {new} -- {url}; else wget -q --https-only -O {new} -- {url}; fi)\ntest \"$(sha256sum <{new} | cut -c-64)\" = {sum} || {{ rm -f -- {new}; echo the file that was fetched has another hash; exit 1; }}"
+        script!(
+            "rm -f -- {new}\n(umask 077; if command -v curl >/dev/null; then curl -fsSL --proto '=https' --max-filesize 104857600 --retry 3 --connect-timeout 20 -o {new} -- {url}; else wget -q --https-only -O {new} -- {url}; fi)\ntest \"$(sha256sum <{new} | cut -c-64)\" = {sum} || {{ rm -f -- {new}; echo the file that was fetched has another hash; exit 1; }}",
+            new,
+            url,
+            sum
         )
     }
 }
@@ -103,19 +124,22 @@ impl Shell for Files {
         }
     }
 
-    fn look(spec: &FileSpec) -> String {
+    fn look(spec: &FileSpec) -> Script {
         let path = quoted(&spec.path);
         let what = match &spec.content {
-            Content::Line(line) => format!("if {} 2>/dev/null; then echo line=1; fi", Self::has(line, &path)),
+            Content::Line(line) => script!("if {has} 2>/dev/null; then echo line=1; fi", has = Self::has(line, &path)),
             Content::Text(_) | Content::Sha256(_) | Content::Fetched { .. } => {
-                format!("if test -f {path}; then printf sha256=; sha256sum <{path}; fi")
+                script!("if test -f {path}; then printf sha256=; sha256sum <{path}; fi", path)
             }
-            Content::Directory | Content::Link(_) | Content::Url(_) => String::new(),
+            Content::Directory | Content::Link(_) | Content::Url(_) => Script::default(),
         };
         // Who owns a link is asked of the link, all else of what is behind it.
         let follow = if matches!(spec.content, Content::Link(_)) { "" } else { " -L" };
-        format!(
-            "p={path}\nif test -L \"$p\"; then echo type=link; echo \"target=$(readlink -- \"$p\")\"\nelif test -d \"$p\"; then echo type=directory\nelif test -e \"$p\"; then echo type=file; fi\nif test -e \"$p\"; then stat{follow} --printf=\"mode=%a\\nowner=%U\\ngroup=%G\\n\" -- \"$p\"; fi\n{what}"
+        script!(
+            "p={path}\nif test -L \"$p\"; then echo type=link; echo \"target=$(readlink -- \"$p\")\"\nelif test -d \"$p\"; then echo type=directory\nelif test -e \"$p\"; then echo type=file; fi\nif test -e \"$p\"; then stat{follow} --printf=\"mode=%a\\nowner=%U\\ngroup=%G\\n\" -- \"$p\"; fi\n{what}",
+            path,
+            follow,
+            what
         )
     }
 
@@ -157,53 +181,63 @@ impl Shell for Files {
         Some(found)
     }
 
-    fn put(spec: &FileSpec) -> String {
+    fn put(spec: &FileSpec) -> Script {
         let (path, new) = (quoted(&spec.path), quoted(&Self::waiting(spec)));
         match &spec.content {
-            Content::Directory => format!("mkdir -p -- {path}\n{}", Self::rights(spec, &path)),
+            Content::Directory => script!("mkdir -p -- {path}\n{rights}", path, rights = Self::rights(spec, &path)),
             Content::Link(target) => {
-                format!("ln -sfn -- {} {path}\n{}", quoted(target), Self::owners(spec, "chown -h", &path))
+                script!(
+                    "ln -sfn -- {target} {path}\n{owners}",
+                    target = quoted(target),
+                    path,
+                    owners = Self::owners(spec, "chown -h", &path)
+                )
             }
-            Content::Line(line) => format!(
-                "{} 2>/dev/null || printf '%s\\n' {} >>{path}\n{}",
-                Self::has(line, &path),
-                quoted(line),
-                Self::rights(spec, &path)
+            Content::Line(line) => script!(
+                "{has} 2>/dev/null || printf '%s\\n' {line} >>{path}\n{rights}",
+                has = Self::has(line, &path),
+                line = quoted(line),
+                path,
+                rights = Self::rights(spec, &path)
             ),
-            Content::Text(text) => {
-                Self::replace(spec, &format!("rm -f -- {new}\n(umask 077; printf %s {} >{new})", quoted(text)))
-            }
+            Content::Text(text) => Self::replace(
+                spec,
+                &script!("rm -f -- {new}\n(umask 077; printf %s {text} >{new})", new, text = quoted(text)),
+            ),
             Content::Fetched { url, sha256 } => Self::replace(spec, &Self::fetch(url, sha256, &new)),
-            Content::Url(_) => "echo an earlier version fetched this file without a hash; exit 1".to_owned(),
+            Content::Url(_) => "echo an earlier version fetched this file without a hash; exit 1".into(),
             Content::Sha256(sha256) => Self::replace(
                 spec,
-                &format!(
-                    "test \"$(sha256sum <{new} | cut -c-64)\" = {} || {{ echo the file that came has another hash; exit 1; }}",
-                    quoted(sha256)
+                &script!(
+                    "test \"$(sha256sum <{new} | cut -c-64)\" = {sha256} || {{ echo the file that came has another hash; exit 1; }}",
+                    new,
+                    sha256 = quoted(sha256)
                 ),
             ),
         }
     }
 
-    fn remove(spec: &FileSpec) -> String {
+    fn remove(spec: &FileSpec) -> Script {
         let (path, new) = (quoted(&spec.path), quoted(&Self::waiting(spec)));
         match &spec.content {
             // What others put in it stays.
-            Content::Directory => format!("rmdir -- {path} 2>/dev/null || :"),
-            Content::Link(_) => format!("if test -L {path}; then rm -f -- {path}; fi"),
+            Content::Directory => script!("rmdir -- {path} 2>/dev/null || :", path),
+            Content::Link(_) => script!("if test -L {path}; then rm -f -- {path}; fi", path),
             // The file itself stays where it is: others may hold it open, or have mounted something there.
-            Content::Line(line) => format!(
-                "if test -e {path}; then akidb_edge_memory; printf '%s\\n' {} | grep -avxF -f - -- {path} >{new} || test $? = 1; cat {new} >{path}; rm -f -- {new}; fi",
-                quoted(line)
+            Content::Line(line) => script!(
+                "if test -e {path}; then akidb_edge_memory; printf '%s\\n' {line} | grep -avxF -f - -- {path} >{new} || test $? = 1; cat {new} >{path}; rm -f -- {new}; fi",
+                path,
+                line = quoted(line),
+                new
             ),
             Content::Text(_) | Content::Sha256(_) | Content::Url(_) | Content::Fetched { .. } => Self::bring_back(spec),
         }
     }
 
-    fn restore(spec: &FileSpec) -> String {
+    fn restore(spec: &FileSpec) -> Script {
         match &spec.content {
             Content::Text(_) | Content::Sha256(_) | Content::Url(_) | Content::Fetched { .. } => Self::bring_back(spec),
-            _ => ":".to_owned(),
+            _ => ":".into(),
         }
     }
 

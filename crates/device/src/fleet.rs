@@ -7,6 +7,7 @@ use tokio::sync::OnceCell;
 
 use super::channel::{Channel, Reply, Upload};
 use super::connection::Access;
+use super::script::Script;
 use crate::provider::Permission;
 use crate::resource::host::HostSpec;
 use crate::resource::{Class, Fault};
@@ -56,7 +57,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When there is no such machine, or it cannot be reached.
-    pub async fn run(&self, host: &str, script: impl Into<String> + Send) -> Result<Reply, Fault> {
+    pub async fn run(&self, host: &str, script: impl Into<Script> + Send) -> Result<Reply, Fault> {
         self.channel(host).await?.run(script.into()).await
     }
 
@@ -92,7 +93,7 @@ mod tests {
         let fleet = Fleet::new(Access::default(), [host]);
         fleet.ask_first(Box::new(|| Err("it was taken away".to_owned())));
         let refused = fleet.run("a", "true").await.expect_err("nothing is sent");
-        assert_eq!((refused.code.as_str(), refused.class), ("LeaseLost", Class::Refused));
+        assert!(refused.class == Class::Refused && refused.code == "LeaseLost", "{refused}");
         fleet.ask_first(Box::new(|| Ok(())));
         assert!(fleet.run("a", "true").await.is_err(), "the first one stays");
     }

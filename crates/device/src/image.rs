@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::on_host::{MEMORY, Shell};
-use super::script::{lines, quoted};
+use super::script::{Script, lines, quoted, script};
 use crate::resource::image::ImageSpec;
 use crate::resource::sha256_hex;
 
@@ -47,12 +47,12 @@ impl Shell for Images {
         format!("{}:{}", spec.host, spec.reference)
     }
 
-    fn look(spec: &ImageSpec) -> String {
+    fn look(spec: &ImageSpec) -> Script {
         // Without a k3s that runs there are no images.
-        format!(
-            "if k3s ctr -n k8s.io images ls -q 2>/dev/null | grep -qxF -- {}; then echo there=1; echo archive=$(cat {} 2>/dev/null || :); fi",
-            quoted(&whole(&spec.reference)),
-            quoted(&Self::came_from(spec))
+        script!(
+            "if k3s ctr -n k8s.io images ls -q 2>/dev/null | grep -qxF -- {reference}; then echo there=1; echo archive=$(cat {came_from} 2>/dev/null || :); fi",
+            reference = quoted(&whole(&spec.reference)),
+            came_from = quoted(&Self::came_from(spec))
         )
     }
 
@@ -65,20 +65,22 @@ impl Shell for Images {
             "archive_bytes": spec.archive_bytes}))
     }
 
-    fn put(spec: &ImageSpec) -> String {
+    fn put(spec: &ImageSpec) -> Script {
         let (archive, whole) = (quoted(&Self::waiting(spec)), quoted(&whole(&spec.reference)));
-        format!(
+        script!(
             "trap 'rm -f -- '{archive} EXIT\ntest \"$(sha256sum <{archive} | cut -c-64)\" = {sum} || {{ echo the archive that came has another hash; exit 1; }}\nk3s ctr -n k8s.io images import -- {archive}\nk3s ctr -n k8s.io images ls -q | grep -qxF -- {whole} || {{ echo the archive has no image called {whole}; exit 1; }}\nprintf %s {sum} >{from}",
+            archive,
             sum = quoted(&spec.archive_sha256),
-            from = quoted(&Self::came_from(spec)),
+            whole,
+            from = quoted(&Self::came_from(spec))
         )
     }
 
-    fn remove(spec: &ImageSpec) -> String {
-        format!(
-            "rm -f -- {}\nif systemctl is-active --quiet k3s || systemctl is-active --quiet k3s-agent; then k3s ctr -n k8s.io images rm {}; fi",
-            quoted(&Self::came_from(spec)),
-            quoted(&whole(&spec.reference))
+    fn remove(spec: &ImageSpec) -> Script {
+        script!(
+            "rm -f -- {came_from}\nif systemctl is-active --quiet k3s || systemctl is-active --quiet k3s-agent; then k3s ctr -n k8s.io images rm {reference}; fi",
+            came_from = quoted(&Self::came_from(spec)),
+            reference = quoted(&whole(&spec.reference))
         )
     }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Fleet;
 use super::channel::Reply;
 use super::readiness::node_is_ready;
-use super::script::quoted;
+use super::script::{Script, input, quoted, script};
 use super::together::{Answer, Together};
 use crate::resource::manifest::ManifestSpec;
 use crate::resource::{Class, Fault};
@@ -54,13 +54,13 @@ impl Kubectl {
         })
     }
 
-    /// Runs kubectl with these arguments; `input` is its standard input. The exit status and all that it printed.
+    /// Runs kubectl with these arguments; `data` is its standard input. The exit status and all that it printed.
     ///
     /// # Errors
     /// When the machine cannot be reached.
-    pub async fn run(&self, host: &str, arguments: &str, input: Option<&Value>) -> Answer<(i32, String)> {
-        let input = input.map_or_else(String::new, |input| format!(" <<'{END}'\n{input}\n{END}"));
-        let reply = self.fleet.run(host, format!("k3s kubectl {arguments}{input}")).await?;
+    pub async fn run(&self, host: &str, arguments: &Script, data: Option<&Value>) -> Answer<(i32, String)> {
+        let data = data.map_or_else(Script::default, input);
+        let reply = self.fleet.run(host, script!("k3s kubectl {arguments}{data}", arguments, data)).await?;
         Ok((reply.code, reply.output))
     }
 
@@ -68,8 +68,8 @@ impl Kubectl {
     ///
     /// # Errors
     /// What it said otherwise.
-    pub async fn must(&self, host: &str, arguments: &str, input: Option<&Value>) -> Answer<String> {
-        match self.run(host, arguments, input).await? {
+    pub async fn must(&self, host: &str, arguments: &Script, data: Option<&Value>) -> Answer<String> {
+        match self.run(host, arguments, data).await? {
             (0, output) => Ok(output),
             (_, output) => Err(refused(arguments.split(' ').next().unwrap_or("run"), &output)),
         }
@@ -94,7 +94,10 @@ impl Kubectl {
     }
 
     async fn list_nodes(&self, host: &str) -> Answer<Vec<Value>> {
-        let printed = self.fleet.run(host, format!("{UNLESS_IT_RUNS}\nk3s kubectl get nodes -o json 2>&1")).await?;
+        let printed = self
+            .fleet
+            .run(host, script!("{UNLESS_IT_RUNS}\nk3s kubectl get nodes -o json 2>&1", UNLESS_IT_RUNS))
+            .await?;
         if printed.code != 0 {
             return Err(refused("get", &printed.output));
         }
@@ -137,9 +140,8 @@ impl Kubectl {
 
     /// What is there of these.
     async fn get(&self, host: &str, wanted: &[&Value]) -> Answer<Vec<Option<Value>>> {
-        let list = list(wanted);
-        let script =
-            format!("{UNLESS_IT_RUNS}\nk3s kubectl get --ignore-not-found -o json -f - 2>&1 <<'{END}'\n{list}\n{END}");
+        let (look, list) = ("k3s kubectl get --ignore-not-found -o json -f - 2>&1", input(&list(wanted)));
+        let script = script!("{UNLESS_IT_RUNS}\n{look}{list}", UNLESS_IT_RUNS, look, list);
         let reply = self.fleet.run(host, script).await?;
         // A kind that the cluster does not know cannot have objects.
         if reply.code != 0 && !reply.output.contains("no matches for kind") {
@@ -190,7 +192,7 @@ impl Kubectl {
     /// All in one call; when that fails, each alone: which of them was refused is only said then.
     async fn apply_all(&self, host: &str, all: &[&Apply]) -> Vec<Answer<(i32, String)>> {
         let force = if all.iter().any(|apply| apply.take) { " --force-conflicts" } else { "" };
-        let arguments = format!("apply {SERVER_SIDE}{force} -f - 2>&1");
+        let arguments = script!("apply {SERVER_SIDE}{force} -f - 2>&1", SERVER_SIDE, force);
         let objects: Vec<&Value> = all.iter().map(|apply| &apply.object).collect();
         let together = self.run(host, &arguments, Some(&list(&objects))).await;
         if objects.len() == 1 || !matches!(together, Ok((1.., _))) {
@@ -205,7 +207,7 @@ impl Kubectl {
 
     /// What the server would make of them. When it refuses one, kubectl prints none: then each is asked for alone.
     async fn after(&self, host: &str, wanted: &[&Value]) -> Answer<Vec<Value>> {
-        let apply = format!("apply {} --dry-run=server --force-conflicts -o json -f - 2>&1", SERVER_SIDE);
+        let apply = script!("apply {SERVER_SIDE} --dry-run=server --force-conflicts -o json -f - 2>&1", SERVER_SIDE);
         let (code, output) = self.run(host, &apply, Some(&list(wanted))).await?;
         if code == 0 {
             return Ok(items(&output));
@@ -219,8 +221,6 @@ impl Kubectl {
     }
 }
 
-/// Ends a script's input.
-const END: &str = "AKIDB_EDGE_END";
 /// How objects are applied.
 const SERVER_SIDE: &str = "--server-side --field-manager=akidb-edge";
 /// Ends a script, well, when no server runs here: then there is no object, and to make it right begins with the server.
@@ -301,14 +301,16 @@ pub fn refused(operation: &str, said: &str) -> Fault {
 }
 
 /// `--namespace NAMESPACE -- KIND.GROUP NAME`, quoted: the last arguments of a command about one object.
-pub fn naming(spec: &ManifestSpec) -> String {
+pub fn naming(spec: &ManifestSpec) -> Script {
     let kind = match spec.api_version.split_once('/') {
         Some((group, version)) => format!("{}.{version}.{group}", spec.kind),
         None => spec.kind.clone(),
     };
-    let namespace =
-        spec.namespace.as_ref().map_or_else(String::new, |namespace| format!("--namespace {} ", quoted(namespace)));
-    format!("{namespace}-- {} {}", quoted(&kind), quoted(&spec.name))
+    let namespace = spec
+        .namespace
+        .as_ref()
+        .map_or_else(Script::default, |namespace| script!("--namespace {namespace} ", namespace = quoted(namespace)));
+    script!("{namespace}-- {kind} {name}", namespace, kind = quoted(&kind), name = quoted(&spec.name))
 }
 
 #[cfg(test)]

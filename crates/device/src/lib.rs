@@ -41,7 +41,7 @@ pub use fleet::Fleet;
 pub use host_key::{Shown, answer as known_host};
 pub use kubeconfig::Taken;
 pub use kubectl::node_states;
-pub use script::quoted;
+pub use script::{Script, quoted};
 pub use sudoers::sudoers;
 pub use tegrastats::{Load, SCRIPT as LOAD_SCRIPT};
 

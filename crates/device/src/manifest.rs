@@ -11,7 +11,7 @@ use super::failed_job;
 use super::kubectl::{Kubectl, MANAGER, Seen, items, naming};
 use super::on_host::sound;
 use super::readiness::{self, Verdict};
-use super::script::quoted;
+use super::script::{quoted, script};
 use crate::provider::{Gone, Made, Provider, Settled, Subject};
 use crate::resource::manifest::{ManifestSpec, Readiness};
 use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Level, Owner, words};
@@ -47,7 +47,10 @@ impl Manifests {
 
     /// A job cannot be changed: the next one takes its place.
     async fn renew(&self, subject: &Subject<'_>, spec: &ManifestSpec) -> Result<Made, Fault> {
-        let arguments = format!("delete --ignore-not-found --cascade=foreground --timeout=60s {} 2>&1", naming(spec));
+        let arguments = script!(
+            "delete --ignore-not-found --cascade=foreground --timeout=60s {naming} 2>&1",
+            naming = naming(spec)
+        );
         self.kubectl.must(&spec.host, &arguments, None).await?;
         let (code, said) = self.kubectl.apply(&spec.host, wanted(subject, spec), false).await?;
         self.applied(subject, spec, code, &said)
@@ -80,17 +83,20 @@ impl Manifests {
         let pairs = labels.into_iter().flatten().filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)));
         let selector = pairs.collect::<Vec<_>>().join(",");
         let namespace = spec.namespace.as_deref().unwrap_or("default");
-        let arguments =
-            format!("get pods --namespace {} --selector {} -o json 2>&1", quoted(namespace), quoted(&selector));
+        let arguments = script!(
+            "get pods --namespace {namespace} --selector {selector} -o json 2>&1",
+            namespace = quoted(namespace),
+            selector = quoted(&selector)
+        );
         Ok(items(&self.kubectl.must(&spec.host, &arguments, None).await?))
     }
 
     async fn log(&self, spec: &ManifestSpec) -> Result<String, Fault> {
         let namespace = spec.namespace.as_deref().unwrap_or("default");
-        let arguments = format!(
-            "logs --namespace {} --tail=40 -- {} 2>&1",
-            quoted(namespace),
-            quoted(&format!("job/{}", spec.name))
+        let arguments = script!(
+            "logs --namespace {namespace} --tail=40 -- {name} 2>&1",
+            namespace = quoted(namespace),
+            name = quoted(&format!("job/{}", spec.name))
         );
         Ok(self.kubectl.run(&spec.host, &arguments, None).await?.1)
     }
@@ -99,7 +105,7 @@ impl Manifests {
     async fn prove(&self, spec: &ManifestSpec, text: &str) -> Result<(), Fault> {
         readiness::judge_log(spec, text, &self.log(spec).await?)?;
         let note = quoted(&format!("{}={text}", readiness::PROVEN));
-        let arguments = format!("annotate --overwrite {} {note} 2>&1", naming(spec));
+        let arguments = script!("annotate --overwrite {naming} {note} 2>&1", naming = naming(spec), note);
         self.kubectl.must(&spec.host, &arguments, None).await.map(drop)
     }
 
@@ -242,7 +248,7 @@ impl Provider for Manifests {
     async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
         let spec: ManifestSpec = subject.typed()?;
         // Short tries: others have something to ask on this machine, too.
-        let arguments = format!("delete --ignore-not-found --timeout=1s {} 2>&1", naming(&spec));
+        let arguments = script!("delete --ignore-not-found --timeout=1s {naming} 2>&1", naming = naming(&spec));
         let (code, said) = self.kubectl.run(&spec.host, &arguments, None).await?;
         if code == 0 || said.contains("no matches for kind") {
             return Ok(Gone::Gone);
@@ -282,7 +288,7 @@ impl Provider for Manifests {
         };
         let waited = self.waited(&subject.address.to_string());
         if waited < LOOK_CLOSER {
-            return Ok(Settled::NotYet(state, Duration::from_millis(500)));
+            return Ok(Settled::NotYet(state.into(), Duration::from_millis(500)));
         }
         let (pods, silent) = self.missing(&spec, &object).await?;
         if readiness::only_on(&object, &pods, &silent) {
@@ -293,7 +299,7 @@ impl Provider for Manifests {
         if waited > readiness::longest(&spec.ready, state.lack) {
             return Err(readiness::too_long(&spec, &state));
         }
-        Ok(Settled::NotYet(state.words, Duration::from_secs(2)))
+        Ok(Settled::NotYet(state.words.into(), Duration::from_secs(2)))
     }
 }
 

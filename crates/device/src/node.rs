@@ -13,7 +13,7 @@ use super::node_script as text;
 use super::on_host::{forget, general_remedy, is_ours, recall, remember, sound};
 use super::readiness::node_is_ready;
 use super::registry::{self, Pull};
-use super::script::{last_words, lines, quoted};
+use super::script::{Script, last_words, lines, quoted, script};
 use crate::provider::{Gone, Made, Provider, Settled, Subject};
 use crate::resource::node::{NodeRole, NodeSpec};
 use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Level, Owner, words};
@@ -47,8 +47,8 @@ impl Nodes {
         }
     }
 
-    async fn must(&self, operation: &str, host: &str, script: &str) -> Result<String, Fault> {
-        let reply = self.fleet.run(host, format!("set -eu\n{script}")).await?;
+    async fn must(&self, operation: &str, host: &str, lines: &Script) -> Result<String, Fault> {
+        let reply = self.fleet.run(host, script!("set -eu\n{lines}", lines)).await?;
         if reply.code == 0 {
             return Ok(reply.output);
         }
@@ -65,14 +65,17 @@ impl Nodes {
         if spec.role == NodeRole::Server {
             return self.must(operation, &spec.host, &text::install(spec, None, pull.as_ref())).await.map(drop);
         }
-        let make = format!("k3s token create --ttl 10m --description {}", quoted(&format!("join of {}", spec.host)));
+        let make = script!(
+            "k3s token create --ttl 10m --description {host}",
+            host = quoted(&format!("join of {}", spec.host))
+        );
         let printed = self.must("token create", &spec.server, &make).await?;
         let Some((token, id)) = printed.lines().rev().find_map(token) else {
             return Err(Fault::unexpected("k3s", "token create", "no token in what it printed"));
         };
         let joined = self.must(operation, &spec.host, &text::install(spec, Some(token), pull.as_ref())).await;
         // It has done its work. When this fails it ends by itself in ten minutes.
-        let deleted = self.fleet.run(&spec.server, format!("k3s token delete {}", quoted(id))).await;
+        let deleted = self.fleet.run(&spec.server, script!("k3s token delete {id}", id = quoted(id))).await;
         joined?;
         deleted.map(drop)
     }
@@ -97,15 +100,17 @@ impl Nodes {
         Ok(nodes.into_iter().find(named))
     }
 
-    async fn kubectl(&self, spec: &NodeSpec, arguments: &str) -> Result<(), Fault> {
-        self.kubectl.must(&spec.server, &format!("{arguments} 2>&1"), None).await.map(drop)
+    async fn kubectl(&self, spec: &NodeSpec, arguments: &Script) -> Result<(), Fault> {
+        self.kubectl.must(&spec.server, &script!("{arguments} 2>&1", arguments), None).await.map(drop)
     }
 
     /// Moves the pods of a node elsewhere, as budgets allow.
     async fn drain(&self, spec: &NodeSpec) -> Result<(), Fault> {
         let name = quoted(&spec.host);
-        let arguments = format!(
-            "drain --ignore-daemonsets --delete-emptydir-data --force --timeout={DRAIN_TRY_SECONDS}s -- {name} 2>&1"
+        let arguments = script!(
+            "drain --ignore-daemonsets --delete-emptydir-data --force --timeout={DRAIN_TRY_SECONDS}s -- {name} 2>&1",
+            DRAIN_TRY_SECONDS,
+            name
         );
         let (code, said) = self.kubectl.run(&spec.server, &arguments, None).await?;
         if code == 0 || said.contains("not found") {
@@ -137,18 +142,18 @@ impl Nodes {
     async fn upgrade_agent(&self, spec: &NodeSpec) -> Result<(), Fault> {
         let name = quoted(&spec.host);
         // When this is cut off half-way, the next run sees it and goes on.
-        self.kubectl(spec, &format!("annotate --overwrite -- node {name} {UPGRADING}=yes")).await?;
+        self.kubectl(spec, &script!("annotate --overwrite -- node {name} {UPGRADING}=yes", name, UPGRADING)).await?;
         let begun = Instant::now();
         while let Err(fault) = self.drain(spec).await {
             if fault.class != Class::Retry || begun.elapsed() > DRAINED_WITHIN {
-                self.kubectl(spec, &format!("uncordon -- {name}")).await?;
+                self.kubectl(spec, &script!("uncordon -- {name}", name)).await?;
                 return Err(fault);
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
         self.join("upgrade", spec).await?;
-        self.kubectl(spec, &format!("uncordon -- {name}")).await?;
-        self.kubectl(spec, &format!("annotate -- node {name} {UPGRADING}-")).await
+        self.kubectl(spec, &script!("uncordon -- {name}", name)).await?;
+        self.kubectl(spec, &script!("annotate -- node {name} {UPGRADING}-", name, UPGRADING)).await
     }
 
     /// Labels and taints, which k3s gives to a new node only.
@@ -166,15 +171,19 @@ impl Nodes {
             words.extend(spec.labels.iter().map(|(key, value)| quoted(&format!("{key}={value}"))));
         }
         if !words.is_empty() {
-            self.kubectl(spec, &format!("label --overwrite -- node {name} {}", words.join(" "))).await?;
+            self.kubectl(
+                spec,
+                &script!("label --overwrite -- node {name} {words}", name, words = Script::words(words)),
+            )
+            .await?;
         }
         if !fields.iter().any(|field| field.path.starts_with("taints")) {
             return Ok(());
         }
         let there = self.node(spec).await?.map(|node| taints(&node)).unwrap_or_default();
         let gone = there.iter().filter(|taint| !spec.taints.contains(taint)).map(|taint| quoted(&format!("{taint}-")));
-        let words: Vec<String> = spec.taints.iter().map(|taint| quoted(taint)).chain(gone).collect();
-        self.kubectl(spec, &format!("taint --overwrite -- node {name} {}", words.join(" "))).await
+        let words = Script::words(spec.taints.iter().map(|taint| quoted(taint)).chain(gone));
+        self.kubectl(spec, &script!("taint --overwrite -- node {name} {words}", name, words)).await
     }
 
     fn since(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Instant>> {
@@ -236,7 +245,9 @@ fn found(spec: &NodeSpec, printed: &str, node: Option<&Value>) -> Option<Value> 
 impl Provider for Nodes {
     async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
         let spec: NodeSpec = subject.typed()?;
-        let printed = self.must("look", &spec.host, &format!("{}\n{}", text::look(), recall(subject))).await?;
+        let printed = self
+            .must("look", &spec.host, &script!("{look}\n{recall}", look = text::look(), recall = recall(subject)))
+            .await?;
         if !printed.lines().any(|line| line.starts_with("unit=")) {
             return Ok(None);
         }
@@ -295,7 +306,11 @@ impl Provider for Nodes {
             match self.node(&spec).await {
                 Ok(Some(_)) => {
                     self.drain(&spec).await?;
-                    self.kubectl(&spec, &format!("delete --ignore-not-found -- node {}", quoted(&spec.host))).await?;
+                    self.kubectl(
+                        &spec,
+                        &script!("delete --ignore-not-found -- node {host}", host = quoted(&spec.host)),
+                    )
+                    .await?;
                 }
                 // Nothing there knows it. A server that is away keeps a node that is down until it goes itself.
                 Ok(None) => {}
@@ -303,11 +318,11 @@ impl Provider for Nodes {
                 Err(fault) => return Err(fault),
             }
         }
-        let script = format!(
-            "{}\nif test \"${{ours:-}}\" = 1; then\n{}\nfi\n{}",
-            is_ours(subject),
-            text::uninstall(spec.role),
-            forget(subject)
+        let script = script!(
+            "{is_ours}\nif test \"${{ours:-}}\" = 1; then\n{uninstall}\nfi\n{forget}",
+            is_ours = is_ours(subject),
+            uninstall = text::uninstall(spec.role),
+            forget = forget(subject)
         );
         self.must("uninstall", &spec.host, &script).await?;
         Ok(Gone::Gone)
@@ -329,7 +344,7 @@ impl Provider for Nodes {
             let next = format!("look at journalctl -u {} on {}", text::unit(spec.role), spec.host);
             return Err(Fault::new(Class::Refused, "k3s", "join", "NotReady", words).next(next));
         }
-        Ok(Settled::NotYet(state.to_owned(), Duration::from_secs(2)))
+        Ok(Settled::NotYet(state.into(), Duration::from_secs(2)))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::on_host::MEMORY;
 use super::registry::{self, Pull};
-use super::script::quoted;
+use super::script::{Script, quoted, script};
 use crate::resource::node::{NodeRole, NodeSpec};
 
 /// Where the installer comes from when it was not brought: what get.k3s.io serves, as it is at the tag v1.36.3+k3s1. It
@@ -25,8 +25,8 @@ pub fn unit(role: NodeRole) -> &'static str {
 }
 
 /// Prints what is installed.
-pub fn look() -> String {
-    format!(
+pub fn look() -> Script {
+    script!(
         r#"for u in k3s k3s-agent; do
   f=/etc/systemd/system/$u.service
   test -e $f || continue
@@ -37,64 +37,71 @@ pub fn look() -> String {
 done
 if command -v k3s >/dev/null 2>&1; then echo version=$(k3s --version 2>/dev/null | awk 'NR == 1 {{print $3}}'); fi
 echo started=$(cat {MEMORY}/started.k3s 2>/dev/null || :)
-{}"#,
-        registry::look()
+{look}"#,
+        MEMORY,
+        look = registry::look()
     )
 }
 
 /// Installs k3s in this role and starts it. `token` is for an agent that joins, `pull` for a node of a cluster with a
 /// registry. Safe to run again; a k3s that runs is started anew.
-pub fn install(spec: &NodeSpec, token: Option<&str>, pull: Option<&Pull>) -> String {
+pub fn install(spec: &NodeSpec, token: Option<&str>, pull: Option<&Pull>) -> Script {
     let other = match spec.role {
         NodeRole::Server => NodeRole::Agent,
         NodeRole::Agent => NodeRole::Server,
     };
-    let mut text = format!(
-        "if test -e /etc/systemd/system/{}.service; then echo \"this machine has another role in a cluster already\"; exit 1; fi\n",
-        unit(other)
+    let mut text = script!(
+        "if test -e /etc/systemd/system/{unit}.service; then echo \"this machine has another role in a cluster already\"; exit 1; fi\n",
+        unit = unit(other)
     );
-    text.push_str("akidb_edge_memory\n");
+    text.push("akidb_edge_memory\n");
     if let (Some(pull), Some(at)) = (pull, &spec.registry) {
-        text.push_str(&pull.admit(at));
+        text.push(pull.admit(at));
     }
-    text.push_str(&format!("export INSTALL_K3S_VERSION={}\n", quoted(&spec.version)));
-    text.push_str(&format!("export INSTALL_K3S_EXEC={}\n", quoted(&command(spec))));
+    text.push(script!("export INSTALL_K3S_VERSION={version}\n", version = quoted(&spec.version)));
+    text.push(script!("export INSTALL_K3S_EXEC={command}\n", command = quoted(&command(spec))));
     // Started below, so that a start that fails is told apart from an installation that does.
-    text.push_str("export INSTALL_K3S_SKIP_START=true\n");
+    text.push("export INSTALL_K3S_SKIP_START=true\n");
     if spec.role == NodeRole::Agent {
-        text.push_str(&format!("export K3S_URL={}\n", quoted(&spec.server_url)));
+        text.push(script!("export K3S_URL={server_url}\n", server_url = quoted(&spec.server_url)));
     }
     // In the environment: a command line shows in ps.
     if let Some(token) = token {
-        text.push_str(&format!("export K3S_TOKEN={}\n", quoted(token)));
+        text.push(script!("export K3S_TOKEN={token}\n", token = quoted(token)));
     }
     match &spec.installer {
-        Some(path) => text.push_str(&format!("INSTALL_K3S_SKIP_DOWNLOAD=true sh {}\n", quoted(path))),
-        None => text.push_str(&format!(
-            "i=\"$akidb_edge_run/k3s-install.sh\"\ncurl -fsSL --proto '=https' --retry 3 --connect-timeout 20 -o \"$i\" -- {INSTALLER_URL}\ntest \"$(sha256sum <\"$i\" | cut -c-64)\" = {INSTALLER_SHA256} || {{ echo the installer that came has another hash; exit 1; }}\nsh \"$i\"\n"
+        Some(path) => text.push(script!("INSTALL_K3S_SKIP_DOWNLOAD=true sh {path}\n", path = quoted(path))),
+        None => text.push(script!(
+            "i=\"$akidb_edge_run/k3s-install.sh\"\ncurl -fsSL --proto '=https' --retry 3 --connect-timeout 20 -o \"$i\" -- {INSTALLER_URL}\ntest \"$(sha256sum <\"$i\" | cut -c-64)\" = {INSTALLER_SHA256} || {{ echo the installer that came has another hash; exit 1; }}\nsh \"$i\"\n",
+            INSTALLER_URL,
+            INSTALLER_SHA256
         )),
     }
-    text.push_str("unset K3S_TOKEN\n");
+    text.push("unset K3S_TOKEN\n");
     if let Some(sum) = &spec.program_sha256 {
-        text.push_str(&format!(
-            "test \"$(sha256sum <{PROGRAM} | cut -c-64)\" = {} || {{ rm -f {PROGRAM}; echo the k3s program that came has another hash; exit 1; }}\n",
-            quoted(sum)
+        text.push(script!(
+            "test \"$(sha256sum <{PROGRAM} | cut -c-64)\" = {sum} || {{ rm -f {PROGRAM}; echo the k3s program that came has another hash; exit 1; }}\n",
+            PROGRAM,
+            sum = quoted(sum)
         ));
     }
-    text + &restart(spec)
+    text.and(restart(spec))
 }
 
 /// Starts k3s anew and remembers what for.
-pub fn restart(spec: &NodeSpec) -> String {
+pub fn restart(spec: &NodeSpec) -> Script {
     let unit = unit(spec.role);
-    format!(
-        "timeout {START_SECONDS} systemctl restart {unit} || {{ echo \"{unit} does not start\"; journalctl -u {unit} -n 4 --no-pager -o cat 2>/dev/null || :; exit 1; }}\nakidb_edge_memory; printf %s {} >{MEMORY}/started.k3s",
-        quoted(&spec.restart_on)
+    script!(
+        "timeout {START_SECONDS} systemctl restart {unit} || {{ echo \"{unit} does not start\"; journalctl -u {unit} -n 4 --no-pager -o cat 2>/dev/null || :; exit 1; }}\nakidb_edge_memory; printf %s {restart_on} >{MEMORY}/started.k3s",
+        START_SECONDS,
+        unit,
+        restart_on = quoted(&spec.restart_on),
+        MEMORY
     )
 }
 
 /// What k3s is started with.
-fn command(spec: &NodeSpec) -> String {
+fn command(spec: &NodeSpec) -> Script {
     let mut words = vec![match spec.role {
         NodeRole::Server => "server".to_owned(),
         NodeRole::Agent => "agent".to_owned(),
@@ -109,18 +116,20 @@ fn command(spec: &NodeSpec) -> String {
         words.push("--write-kubeconfig-mode=0600".to_owned());
         words.extend(spec.disable.iter().map(|part| format!("--disable={part}")));
     }
-    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+    Script::words(words.iter().map(|word| quoted(word)))
 }
 
 /// Takes k3s away, with all that it left.
-pub fn uninstall(role: NodeRole) -> String {
+pub fn uninstall(role: NodeRole) -> Script {
     let script = match role {
         NodeRole::Server => "/usr/local/bin/k3s-uninstall.sh",
         NodeRole::Agent => "/usr/local/bin/k3s-agent-uninstall.sh",
     };
-    format!(
-        "log=\"$akidb_edge_run/uninstall\"\nif test -x {script}; then {script} >\"$log\" 2>&1 || {{ tail -n 5 \"$log\"; exit 1; }}; fi\nrm -f /etc/rancher/node/password {MEMORY}/started.k3s\n{}rmdir /etc/rancher/node /etc/rancher /var/lib/rancher 2>/dev/null || :",
-        registry::dismiss()
+    script!(
+        "log=\"$akidb_edge_run/uninstall\"\nif test -x {script}; then {script} >\"$log\" 2>&1 || {{ tail -n 5 \"$log\"; exit 1; }}; fi\nrm -f /etc/rancher/node/password {MEMORY}/started.k3s\n{dismiss}rmdir /etc/rancher/node /etc/rancher /var/lib/rancher 2>/dev/null || :",
+        script,
+        MEMORY,
+        dismiss = registry::dismiss()
     )
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::Fleet;
 use super::channel::Upload;
-use super::script::{last_words, quoted};
+use super::script::{Script, last_words, quoted, script};
 use crate::provider::{Gone, Made, Provider, Subject};
 use crate::resource::{Artefacts, Attributes, Class, Fault, FieldChange, Found, Owner, Sound};
 
@@ -35,16 +35,16 @@ pub trait Shell: Send + Sync + 'static {
     /// What it is called on the machine.
     fn id(spec: &Self::Spec) -> String;
     /// Prints what is there as `key=value` lines.
-    fn look(spec: &Self::Spec) -> String;
+    fn look(spec: &Self::Spec) -> Script;
     /// The settings as they are, from what `look` printed; none when it is not there.
     fn found(spec: &Self::Spec, printed: &str) -> Option<Value>;
     /// Makes it, or makes it right. Safe to run again.
-    fn put(spec: &Self::Spec) -> String;
+    fn put(spec: &Self::Spec) -> Script;
     /// Takes it away. Safe to run again.
-    fn remove(spec: &Self::Spec) -> String;
+    fn remove(spec: &Self::Spec) -> Script;
     /// Brings back what was there before, when it was not ours and we changed it.
-    fn restore(_spec: &Self::Spec) -> String {
-        ":".to_owned()
+    fn restore(_spec: &Self::Spec) -> Script {
+        ":".into()
     }
     /// The artefact that `put` needs on the machine, and where: hash and path.
     fn artefact(_spec: &Self::Spec) -> Option<(String, String)> {
@@ -70,8 +70,8 @@ impl<K: Shell> OnHost<K> {
     }
 
     /// Runs lines that must succeed.
-    async fn must(&self, operation: &str, spec: &K::Spec, lines: &str) -> Result<String, Fault> {
-        let reply = self.fleet.run(K::host(spec), format!("set -eu\n{lines}")).await?;
+    async fn must(&self, operation: &str, spec: &K::Spec, lines: &Script) -> Result<String, Fault> {
+        let reply = self.fleet.run(K::host(spec), script!("set -eu\n{lines}", lines)).await?;
         if reply.code == 0 {
             return Ok(reply.output);
         }
@@ -91,7 +91,7 @@ impl<K: Shell> OnHost<K> {
                 .next("name the directory with --artifacts"));
         };
         // The first thing that comes to a bare device may lie there until it is put to its place.
-        self.must("upload", spec, "akidb_edge_memory").await?;
+        self.must("upload", spec, &"akidb_edge_memory".into()).await?;
         self.fleet.upload(K::host(spec), Upload { from, to }).await
     }
 
@@ -103,8 +103,14 @@ impl<K: Shell> OnHost<K> {
     }
 
     /// Makes it, and looks: a program that ended well may have done something else than it was asked for.
-    async fn made(&self, operation: &str, spec: &K::Spec, before: &str) -> Result<(), Fault> {
-        let lines = format!("{before}\nakidb_edge_memory\n{}\necho; echo {LOOKED}\n{}", K::put(spec), K::look(spec));
+    async fn made(&self, operation: &str, spec: &K::Spec, before: &Script) -> Result<(), Fault> {
+        let lines = script!(
+            "{before}\nakidb_edge_memory\n{put}\necho; echo {LOOKED}\n{look}",
+            before,
+            put = K::put(spec),
+            LOOKED,
+            look = K::look(spec)
+        );
         let output = self.must(operation, spec, &lines).await?;
         let (said, looked) = output.rsplit_once(LOOKED).unwrap_or((&output, ""));
         let Some(missing) = missing(spec, K::found(spec, looked)) else { return Ok(()) };
@@ -150,23 +156,29 @@ pub(super) fn general_remedy(said: &str) -> Option<&'static str> {
 }
 
 /// Notes on the machine that this address is ours, before it is made: a destroy takes away only what we brought.
-pub(super) fn remember(subject: &Subject<'_>) -> String {
+pub(super) fn remember(subject: &Subject<'_>) -> Script {
     let name = quoted(&format!("{}/{}", subject.stack, subject.address));
-    format!("akidb_edge_memory; grep -qxF -- {name} {MEMORY}/made 2>/dev/null || printf '%s\\n' {name} >>{MEMORY}/made")
+    script!(
+        "akidb_edge_memory; grep -qxF -- {name} {MEMORY}/made 2>/dev/null || printf '%s\\n' {name} >>{MEMORY}/made",
+        name,
+        MEMORY
+    )
 }
 
 /// Prints whether this address is ours.
-pub(super) fn recall(subject: &Subject<'_>) -> String {
+pub(super) fn recall(subject: &Subject<'_>) -> Script {
     let name = quoted(&format!("{}/{}", subject.stack, subject.address));
     // A variable of the batch: asking a program for each address would cost more than all the rest.
-    format!("case \"$akidb_edge_made\" in *\"$akidb_edge_line\"{name}\"$akidb_edge_line\"*) echo ours=1;; esac")
+    script!("case \"$akidb_edge_made\" in *\"$akidb_edge_line\"{name}\"$akidb_edge_line\"*) echo ours=1;; esac", name)
 }
 
 /// Forgets it, and the memory with the last thing in it.
-pub(super) fn forget(subject: &Subject<'_>) -> String {
+pub(super) fn forget(subject: &Subject<'_>) -> Script {
     let name = quoted(&format!("{}/{}", subject.stack, subject.address));
-    format!(
-        "if test -e {MEMORY}/made; then grep -vxF -- {name} {MEMORY}/made >{MEMORY}/made.new || :; mv {MEMORY}/made.new {MEMORY}/made; test -s {MEMORY}/made || rm -f {MEMORY}/made; rmdir {MEMORY}/before {MEMORY} 2>/dev/null || :; fi"
+    script!(
+        "if test -e {MEMORY}/made; then grep -vxF -- {name} {MEMORY}/made >{MEMORY}/made.new || :; mv {MEMORY}/made.new {MEMORY}/made; test -s {MEMORY}/made || rm -f {MEMORY}/made; rmdir {MEMORY}/before {MEMORY} 2>/dev/null || :; fi",
+        MEMORY,
+        name
     )
 }
 
@@ -174,7 +186,9 @@ pub(super) fn forget(subject: &Subject<'_>) -> String {
 impl<K: Shell> Provider for OnHost<K> {
     async fn read(&self, subject: &Subject<'_>) -> Result<Option<Found>, Fault> {
         let spec: K::Spec = subject.typed()?;
-        let printed = self.must("look", &spec, &format!("{}\n{}", K::look(&spec), recall(subject))).await?;
+        let printed = self
+            .must("look", &spec, &script!("{look}\n{recall}", look = K::look(&spec), recall = recall(subject)))
+            .await?;
         let Some(there) = K::found(&spec, &printed) else { return Ok(None) };
         // What was there before us is made right, too; it is not taken away when we go.
         let ours = printed.lines().any(|line| line == "ours=1");
@@ -190,18 +204,19 @@ impl<K: Shell> Provider for OnHost<K> {
     async fn update(&self, subject: &Subject<'_>, found: &Found, _fields: &[FieldChange]) -> Result<Made, Fault> {
         let spec: K::Spec = sound(subject, K::SERVICE)?;
         self.bring(&spec).await?;
-        self.made("update", &spec, ":").await?;
+        self.made("update", &spec, &":".into()).await?;
         Ok(Made { id: found.id.clone(), attributes: found.attributes.clone() })
     }
 
     async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {
         let spec: K::Spec = subject.typed()?;
-        let ours = if K::ASKED_ALWAYS { "ours=1".to_owned() } else { is_ours(subject) };
-        let lines = format!(
-            "{ours}\nif test \"${{ours:-}}\" = 1; then\n{}\nelse\n{}\nfi\n{}",
-            K::remove(&spec),
-            K::restore(&spec),
-            forget(subject)
+        let ours = if K::ASKED_ALWAYS { "ours=1".into() } else { is_ours(subject) };
+        let lines = script!(
+            "{ours}\nif test \"${{ours:-}}\" = 1; then\n{remove}\nelse\n{restore}\nfi\n{forget}",
+            ours,
+            remove = K::remove(&spec),
+            restore = K::restore(&spec),
+            forget = forget(subject)
         );
         self.must("delete", &spec, &lines).await?;
         Ok(Gone::Gone)
@@ -209,7 +224,7 @@ impl<K: Shell> Provider for OnHost<K> {
 }
 
 /// Sets the variable `ours`.
-pub(super) fn is_ours(subject: &Subject<'_>) -> String {
+pub(super) fn is_ours(subject: &Subject<'_>) -> Script {
     let name = quoted(&format!("{}/{}", subject.stack, subject.address));
-    format!("ours=; if grep -qxF -- {name} {MEMORY}/made 2>/dev/null; then ours=1; fi")
+    script!("ours=; if grep -qxF -- {name} {MEMORY}/made 2>/dev/null; then ours=1; fi", name, MEMORY)
 }

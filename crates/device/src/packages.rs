@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::on_host::{MEMORY, Shell};
-use super::script::quoted;
+use super::script::{Script, quoted, script};
 use crate::resource::packages::PackagesSpec;
 
 /// Packages of a machine, by apt and dpkg.
@@ -13,15 +13,16 @@ pub struct DebianPackages;
 
 impl DebianPackages {
     /// Lines that note which packages are not there: those go when we go.
-    fn note_missing(spec: &PackagesSpec) -> String {
-        format!(
-            "for p in {}; do dpkg-query -W -f='${{db:Status-Abbrev}}' -- \"$p\" 2>/dev/null | grep -q '^.i' || : >{MEMORY}/package.$p; done",
-            Self::names(spec)
+    fn note_missing(spec: &PackagesSpec) -> Script {
+        script!(
+            "for p in {names}; do dpkg-query -W -f='${{db:Status-Abbrev}}' -- \"$p\" 2>/dev/null | grep -q '^.i' || : >{MEMORY}/package.$p; done",
+            names = Self::names(spec),
+            MEMORY
         )
     }
 
-    fn names(spec: &PackagesSpec) -> String {
-        spec.packages.keys().map(|name| quoted(name)).collect::<Vec<_>>().join(" ")
+    fn names(spec: &PackagesSpec) -> Script {
+        Script::words(spec.packages.keys().map(|name| quoted(name)))
     }
 }
 
@@ -39,11 +40,11 @@ impl Shell for DebianPackages {
         format!("{}:{}", spec.host, names.join(","))
     }
 
-    fn look(spec: &PackagesSpec) -> String {
+    fn look(spec: &PackagesSpec) -> Script {
         // dpkg-query fails for names that it never heard of, and still prints the others.
-        format!(
-            "dpkg-query -W -f='${{db:Status-Abbrev}} ${{Package}} ${{Version}}\\n' -- {} 2>/dev/null || :",
-            Self::names(spec)
+        script!(
+            "dpkg-query -W -f='${{db:Status-Abbrev}} ${{Package}} ${{Version}}\\n' -- {names} 2>/dev/null || :",
+            names = Self::names(spec)
         )
     }
 
@@ -70,30 +71,32 @@ impl Shell for DebianPackages {
         Some(found)
     }
 
-    fn put(spec: &PackagesSpec) -> String {
+    fn put(spec: &PackagesSpec) -> Script {
         let apt = "DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120";
         let note = Self::note_missing(spec);
         if !spec.files.is_empty() {
-            let files: Vec<String> = spec.files.iter().map(|file| quoted(file)).collect();
-            return format!("{note}\n{apt} --no-download install -- {}", files.join(" "));
+            let files = Script::words(spec.files.iter().map(|file| quoted(file)));
+            return script!("{note}\n{apt} --no-download install -- {files}", note, apt, files);
         }
-        let wanted: Vec<String> = spec
-            .packages
-            .iter()
-            .map(|(name, version)| quoted(&if version.is_empty() { name.clone() } else { format!("{name}={version}") }))
-            .collect();
-        let install = format!("{apt} --allow-downgrades install -- {}", wanted.join(" "));
+        let wanted = spec.packages.iter().map(|(name, version)| {
+            quoted(&if version.is_empty() { name.clone() } else { format!("{name}={version}") })
+        });
+        let install = script!("{apt} --allow-downgrades install -- {wanted}", apt, wanted = Script::words(wanted));
         // The lists of a new device are empty or old: ask for them only when the packages are not known. One list of
         // several that cannot be had need not be the one that counts: what counts is whether they are installed then.
-        format!(
-            "{note}\nlog=\"$akidb_edge_run/apt\"\nif ! {install} >\"$log\" 2>&1; then\n  {apt} update >\"$log\" 2>&1 || {{ echo 'apt-get update failed:'; grep -a '^[EW]:' \"$log\" | tail -n 3 || :; }}\n  {install}\nfi"
+        script!(
+            "{note}\nlog=\"$akidb_edge_run/apt\"\nif ! {install} >\"$log\" 2>&1; then\n  {apt} update >\"$log\" 2>&1 || {{ echo 'apt-get update failed:'; grep -a '^[EW]:' \"$log\" | tail -n 3 || :; }}\n  {install}\nfi",
+            note,
+            install,
+            apt
         )
     }
 
-    fn remove(spec: &PackagesSpec) -> String {
-        format!(
-            "gone=; for p in {}; do if test -e {MEMORY}/package.$p; then gone=\"$gone $p\"; fi; done\nif test -n \"$gone\"; then DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120 remove -- $gone; for p in $gone; do rm -f {MEMORY}/package.$p; done; fi",
-            Self::names(spec)
+    fn remove(spec: &PackagesSpec) -> Script {
+        script!(
+            "gone=; for p in {names}; do if test -e {MEMORY}/package.$p; then gone=\"$gone $p\"; fi; done\nif test -n \"$gone\"; then DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120 remove -- $gone; for p in $gone; do rm -f {MEMORY}/package.$p; done; fi",
+            names = Self::names(spec),
+            MEMORY
         )
     }
 

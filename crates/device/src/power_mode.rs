@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::facts;
 use super::on_host::{MEMORY, Shell};
-use super::script::quoted;
+use super::script::{Script, quoted, script};
 use crate::resource::power_mode::{ADAPTIVE_SERVICE, AUTO, PowerModeSpec};
 
 /// Where the machine remembers the mode that it had before us.
@@ -41,8 +41,12 @@ impl Shell for PowerModes {
         format!("{}:power-mode", spec.host)
     }
 
-    fn look(_spec: &PowerModeSpec) -> String {
-        format!("if test -e {FOLLOWS}; then echo 'NV Power Mode: {AUTO}'; else nvpmodel -q 2>/dev/null || :; fi")
+    fn look(_spec: &PowerModeSpec) -> Script {
+        script!(
+            "if test -e {FOLLOWS}; then echo 'NV Power Mode: {AUTO}'; else nvpmodel -q 2>/dev/null || :; fi",
+            FOLLOWS,
+            AUTO
+        )
     }
 
     fn found(spec: &PowerModeSpec, printed: &str) -> Option<Value> {
@@ -53,21 +57,29 @@ impl Shell for PowerModes {
     /// A device has always some mode: what it had before us comes back when we go.
     const ASKED_ALWAYS: bool = true;
 
-    fn put(spec: &PowerModeSpec) -> String {
-        let keep = format!("test -e {BEFORE} || nvpmodel -q | sed -n 's/^NV Power Mode: *//p' >{BEFORE}");
+    fn put(spec: &PowerModeSpec) -> Script {
+        let keep = script!("test -e {BEFORE} || nvpmodel -q | sed -n 's/^NV Power Mode: *//p' >{BEFORE}", BEFORE);
         if spec.mode == AUTO {
-            return format!("{keep}\n: >{FOLLOWS}");
+            return script!("{keep}\n: >{FOLLOWS}", keep, FOLLOWS);
         }
         // Whoever follows the load would change the mode again before it is taken away.
-        format!(
-            "{keep}\nif test -e {FOLLOWS}; then systemctl stop -- {ADAPTIVE_SERVICE} 2>/dev/null || :; fi\nwanted={}\n{SET}\nrm -f {FOLLOWS}",
-            quoted(&spec.mode)
+        script!(
+            "{keep}\nif test -e {FOLLOWS}; then systemctl stop -- {ADAPTIVE_SERVICE} 2>/dev/null || :; fi\nwanted={mode}\n{SET}\nrm -f {FOLLOWS}",
+            keep,
+            FOLLOWS,
+            ADAPTIVE_SERVICE,
+            mode = quoted(&spec.mode),
+            SET
         )
     }
 
-    fn remove(_spec: &PowerModeSpec) -> String {
-        format!(
-            "wanted=$(cat {BEFORE} 2>/dev/null || :)\nif test -n \"$wanted\"; then\n{SET}\nfi\nrm -f {BEFORE} {FOLLOWS}; rmdir {MEMORY} 2>/dev/null || :"
+    fn remove(_spec: &PowerModeSpec) -> Script {
+        script!(
+            "wanted=$(cat {BEFORE} 2>/dev/null || :)\nif test -n \"$wanted\"; then\n{SET}\nfi\nrm -f {BEFORE} {FOLLOWS}; rmdir {MEMORY} 2>/dev/null || :",
+            BEFORE,
+            SET,
+            FOLLOWS,
+            MEMORY
         )
     }
 

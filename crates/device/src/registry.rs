@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::kubeconfig::is_pem;
 use super::on_host::MEMORY;
-use super::script::{lines, quoted};
+use super::script::{Script, lines, quoted, script};
 
 /// Where they lie. Only `served` is shown to the registry: the authority's key is not in it.
 const KEYS: &str = "/var/lib/akidb-edge-registry";
@@ -30,12 +30,12 @@ pub struct Pull {
 
 /// Lines for the server's machine: they make what is not there, and print how a node may pull. `address` is the
 /// machine's, as its certificate says it.
-pub fn make(address: &str) -> String {
+pub fn make(address: &str) -> Script {
     let name = match address.parse::<std::net::IpAddr>() {
         Ok(ip) => format!("IP:{ip}"),
         Err(_) => format!("DNS:{address}"),
     };
-    format!(
+    script!(
         r#"for p in openssl perl; do command -v $p >/dev/null || {{ echo "$p is not there: the registry's certificate and login are made with it"; exit 1; }}; done
 umask 077
 k={KEYS} name={name}
@@ -59,8 +59,10 @@ test -s $k/password || openssl rand -hex 24 >$k/password
 if ! test -s $k/served/htpasswd; then perl -e {program} <$k/password >$k/served/new; mv $k/served/new $k/served/htpasswd; fi
 echo "password=$(cat $k/password)"
 echo "authority=$(base64 -w 0 <$k/authority/ca.crt)""#,
+        KEYS,
         name = quoted(&name),
-        program = quoted(HTPASSWD),
+        RENEWED_BEFORE_SECONDS,
+        program = quoted(HTPASSWD)
     )
 }
 
@@ -89,12 +91,16 @@ impl Pull {
     }
 
     /// Lines for a node: it may pull from `at` (`ADDRESS:PORT`).
-    pub fn admit(&self, at: &str) -> String {
-        format!(
-            "mkdir -p /etc/rancher/k3s\n(umask 077; printf %s {} >\"$akidb_edge_run/registries\"; printf %s {} >\"$akidb_edge_run/authority\")\nchmod 0644 \"$akidb_edge_run/authority\"\nmv -fT -- \"$akidb_edge_run/registries\" {REGISTRIES}\nmv -fT -- \"$akidb_edge_run/authority\" {AUTHORITY}\nprintf %s {} >{MEMORY}/registry; {SUM} >{MEMORY}/registry.sum\n",
-            quoted(&self.registries(at)),
-            quoted(&self.authority),
-            quoted(at),
+    pub fn admit(&self, at: &str) -> Script {
+        script!(
+            "mkdir -p /etc/rancher/k3s\n(umask 077; printf %s {registries} >\"$akidb_edge_run/registries\"; printf %s {authority} >\"$akidb_edge_run/authority\")\nchmod 0644 \"$akidb_edge_run/authority\"\nmv -fT -- \"$akidb_edge_run/registries\" {REGISTRIES}\nmv -fT -- \"$akidb_edge_run/authority\" {AUTHORITY}\nprintf %s {at} >{MEMORY}/registry; {SUM} >{MEMORY}/registry.sum\n",
+            registries = quoted(&self.registries(at)),
+            authority = quoted(&self.authority),
+            REGISTRIES,
+            AUTHORITY,
+            at = quoted(at),
+            MEMORY,
+            SUM
         )
     }
 }
@@ -104,15 +110,25 @@ const SUM: &str =
     "cat /etc/rancher/k3s/akidb-registries.yaml /etc/rancher/k3s/akidb-registry-ca.crt 2>/dev/null | sha256sum";
 
 /// Lines that print from where a node may pull, when all that it takes is as we left it and the certificate is good.
-pub fn look() -> String {
-    format!(
-        "r=$(cat {MEMORY}/registry 2>/dev/null || :)\nif test -n \"$r\" && test \"$({SUM})\" = \"$(cat {MEMORY}/registry.sum 2>/dev/null)\" && {{ ! test -e {KEYS}/served/tls.crt || openssl x509 -in {KEYS}/served/tls.crt -noout -checkend {RENEWED_BEFORE_SECONDS} >/dev/null 2>&1; }}; then echo \"registry=$r\"; fi"
+pub fn look() -> Script {
+    script!(
+        "r=$(cat {MEMORY}/registry 2>/dev/null || :)\nif test -n \"$r\" && test \"$({SUM})\" = \"$(cat {MEMORY}/registry.sum 2>/dev/null)\" && {{ ! test -e {KEYS}/served/tls.crt || openssl x509 -in {KEYS}/served/tls.crt -noout -checkend {RENEWED_BEFORE_SECONDS} >/dev/null 2>&1; }}; then echo \"registry=$r\"; fi",
+        MEMORY,
+        SUM,
+        KEYS,
+        RENEWED_BEFORE_SECONDS
     )
 }
 
 /// Lines that take it all away; on the server with its keys.
-pub fn dismiss() -> String {
-    format!("rm -rf {REGISTRIES} {AUTHORITY} {MEMORY}/registry {MEMORY}/registry.sum {KEYS}\n")
+pub fn dismiss() -> Script {
+    script!(
+        "rm -rf {REGISTRIES} {AUTHORITY} {MEMORY}/registry {MEMORY}/registry.sum {KEYS}\n",
+        REGISTRIES,
+        AUTHORITY,
+        MEMORY,
+        KEYS
+    )
 }
 
 #[cfg(test)]

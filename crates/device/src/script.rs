@@ -1,10 +1,137 @@
-//! Small POSIX shell scripts: values quoted, answers in lines of `key=value`.
+//! Small POSIX shell scripts: literals of this program with quoted values, answers in lines of `key=value`.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Deref;
+
+use serde_json::Value;
+
+/// Lines for a shell: literals of this program, with values in them as quoted words. A `String` does not become one by
+/// itself: [`quoted`] is the function for a value, [`input`] the one for data on standard input, and [`script!`] puts them
+/// between literals.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Script(String);
+
+impl Script {
+    /// Puts together what [`script!`] took apart.
+    pub(super) fn of(words: fmt::Arguments<'_>) -> Self {
+        Self(words.to_string())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Adds more behind it.
+    pub fn push(&mut self, more: impl Into<Self>) {
+        self.0.push_str(&more.into().0);
+    }
+
+    /// The same with more behind it.
+    #[must_use]
+    pub fn and(mut self, more: impl Into<Self>) -> Self {
+        self.push(more);
+        self
+    }
+
+    /// Words with a blank between each two.
+    pub(super) fn words(all: impl IntoIterator<Item = Self>) -> Self {
+        let all: Vec<String> = all.into_iter().map(|word| word.0).collect();
+        Self(all.join(" "))
+    }
+}
+
+/// Reading does no harm.
+impl Deref for Script {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// For messages. What is put into a message does not become a script again.
+impl fmt::Display for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Words of this program.
+impl From<&'static str> for Script {
+    fn from(words: &'static str) -> Self {
+        Self(words.to_owned())
+    }
+}
+
+impl From<&Script> for Script {
+    fn from(lines: &Script) -> Self {
+        lines.clone()
+    }
+}
+
+impl From<u32> for Script {
+    fn from(number: u32) -> Self {
+        Self(number.to_string())
+    }
+}
+
+/// What [`script!`] takes between its literals.
+pub(super) trait InScript {
+    /// As it stands there.
+    fn in_script(&self) -> Script;
+}
+
+impl InScript for Script {
+    fn in_script(&self) -> Script {
+        self.clone()
+    }
+}
+
+impl InScript for &Script {
+    fn in_script(&self) -> Script {
+        (*self).clone()
+    }
+}
+
+impl InScript for &'static str {
+    fn in_script(&self) -> Script {
+        (*self).into()
+    }
+}
+
+impl InScript for u32 {
+    fn in_script(&self) -> Script {
+        (*self).into()
+    }
+}
+
+/// As `format!`, for [`Script`]s: each name in braces stands behind the literal, too, as `name` or `name = value`, and is a
+/// script, a literal or a number. A `String` does not compile.
+macro_rules! script {
+    (@word $name:ident) => { $crate::script::InScript::in_script(&$name) };
+    (@word $name:ident $value:expr) => { $crate::script::InScript::in_script(&$value) };
+    ($words:literal, $($name:ident $(= $value:expr)?),+ $(,)?) => {
+        $crate::script::Script::of(format_args!(
+            concat!($words),
+            $($name = $crate::script::script!(@word $name $($value)?).as_str()),+
+        ))
+    };
+}
+pub(super) use script;
 
 /// A value as one word of a shell, whatever is in it.
-pub fn quoted(value: &str) -> String {
-    format!("'{}'", value.replace('\'', "'\\''"))
+pub fn quoted(value: &str) -> Script {
+    Script(format!("'{}'", value.replace('\'', "'\\''")))
+}
+
+/// Ends the standard input of a command within a script.
+const END: &str = "AKIDB_EDGE_END";
+
+/// Data on the standard input of the command before it: JSON in one line, so that nothing in it ends the input.
+pub(super) fn input(data: &Value) -> Script {
+    Script(format!(" <<'{END}'\n{data}\n{END}"))
 }
 
 /// The last lines of an answer in one: enough to say why, never all that a device sent.
@@ -29,12 +156,31 @@ pub fn lines(answer: &str) -> BTreeMap<&str, &str> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
     fn quotes_hold_anything() {
-        assert_eq!(quoted("a b"), "'a b'");
-        assert_eq!(quoted("it's $x"), r"'it'\''s $x'");
+        assert_eq!(quoted("a b").as_str(), "'a b'");
+        assert_eq!(quoted("it's $x").as_str(), r"'it'\''s $x'");
+    }
+
+    #[test]
+    fn values_stand_between_literals_as_words() {
+        const PROGRAM: &str = "cat";
+        let path = quoted("/etc/a b; id");
+        let text = script!("{PROGRAM} -- {path} {path} {count}", PROGRAM, path, count = 3_u32);
+        assert_eq!(text.as_str(), "cat -- '/etc/a b; id' '/etc/a b; id' 3");
+        let more = Script::from("a ").and(Script::words([quoted("$b"), quoted("c")])).and("\n").and(7_u32);
+        assert_eq!(more.as_str(), "a '$b' 'c'\n7");
+    }
+
+    #[test]
+    fn no_line_of_an_input_ends_it() {
+        let text = Script::from("cat").and(input(&json!({"a": "x\nAKIDB_EDGE_END\ny"})));
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines, ["cat <<'AKIDB_EDGE_END'", r#"{"a":"x\nAKIDB_EDGE_END\ny"}"#, "AKIDB_EDGE_END"]);
     }
 
     #[test]

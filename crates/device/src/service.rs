@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::on_host::{MEMORY, Shell};
-use super::script::{lines, quoted};
+use super::script::{Script, lines, quoted, script};
 use crate::resource::service::ServiceSpec;
 
 /// Units of a machine.
@@ -11,7 +11,7 @@ pub struct Services;
 
 impl Services {
     /// Where the machine remembers for what the unit was started last.
-    fn started_for(spec: &ServiceSpec) -> String {
+    fn started_for(spec: &ServiceSpec) -> Script {
         quoted(&format!("{MEMORY}/started.{}", spec.unit))
     }
 }
@@ -28,11 +28,12 @@ impl Shell for Services {
         format!("{}:{}", spec.host, spec.unit)
     }
 
-    fn look(spec: &ServiceSpec) -> String {
+    fn look(spec: &ServiceSpec) -> Script {
         let unit = quoted(&spec.unit);
-        format!(
-            "echo enabled=$(systemctl is-enabled -- {unit} 2>/dev/null || :)\necho active=$(systemctl is-active -- {unit} 2>/dev/null || :)\necho started=$(cat {} 2>/dev/null || :)",
-            Self::started_for(spec)
+        script!(
+            "echo enabled=$(systemctl is-enabled -- {unit} 2>/dev/null || :)\necho active=$(systemctl is-active -- {unit} 2>/dev/null || :)\necho started=$(cat {started_for} 2>/dev/null || :)",
+            unit,
+            started_for = Self::started_for(spec)
         )
     }
 
@@ -49,24 +50,38 @@ impl Shell for Services {
         }))
     }
 
-    fn put(spec: &ServiceSpec) -> String {
+    fn put(spec: &ServiceSpec) -> Script {
         let unit = quoted(&spec.unit);
         let started = Self::started_for(spec);
         let enable = if spec.enabled { "enable" } else { "disable" };
         let restart = quoted(&spec.restart_on);
         let run = if spec.active {
-            format!(
-                "if systemctl is-active --quiet -- {unit} && test \"$(cat {started} 2>/dev/null || :)\" = {restart}; then :; else systemctl restart -- {unit}; fi"
+            script!(
+                "if systemctl is-active --quiet -- {unit} && test \"$(cat {started} 2>/dev/null || :)\" = {restart}; then :; else systemctl restart -- {unit}; fi",
+                unit,
+                started,
+                restart
             )
         } else {
-            format!("systemctl stop -- {unit}")
+            script!("systemctl stop -- {unit}", unit)
         };
-        format!("systemctl daemon-reload\nsystemctl {enable} -- {unit}\n{run}\nprintf %s {restart} >{started}")
+        script!(
+            "systemctl daemon-reload\nsystemctl {enable} -- {unit}\n{run}\nprintf %s {restart} >{started}",
+            enable,
+            unit,
+            run,
+            restart,
+            started
+        )
     }
 
-    fn remove(spec: &ServiceSpec) -> String {
+    fn remove(spec: &ServiceSpec) -> Script {
         let unit = quoted(&spec.unit);
-        format!("systemctl disable -- {unit} || :\nsystemctl stop -- {unit} || :\nrm -f {}", Self::started_for(spec))
+        script!(
+            "systemctl disable -- {unit} || :\nsystemctl stop -- {unit} || :\nrm -f {started_for}",
+            unit,
+            started_for = Self::started_for(spec)
+        )
     }
 
     fn remedy(words: &str) -> Option<String> {

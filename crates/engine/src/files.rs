@@ -1,5 +1,7 @@
 //! Files of this machine that somebody names: opened without waiting, and read up to a bound.
 
+mod below;
+
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
@@ -8,13 +10,15 @@ use std::path::Path;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
+pub use below::{Below, NotBelow, within};
+
 /// Opens a regular file. Anything else is refused at once: a pipe would be waited for, and a device may give bytes without end. What
 /// was opened is looked at, not what lay at the path before.
 ///
 /// # Errors
 /// It cannot be opened, or is not a regular file.
 pub fn open(path: &Path) -> io::Result<File> {
-    // Nobody has to write into a pipe for it to open, and a terminal does not become that of this process.
+    // A pipe opens although nothing writes into it, and a terminal does not become that of this process.
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
     let facts = file.metadata()?;

@@ -18,6 +18,6 @@ use akidb_edge_engine::resource::{Class, Fault, Untrusted};
 pub const CONFIGURATION: &str = "configuration";
 
 /// A setting of this machine that cannot be used: the code, what is wrong, and what to do.
-pub fn wrong(code: &str, problem: impl Into<Untrusted>, next: impl Into<String>) -> Fault {
+pub fn wrong(code: &str, problem: impl Into<Untrusted>, next: impl Into<Untrusted>) -> Fault {
     Fault::new(Class::Credentials, CONFIGURATION, "read", code, problem).next(next)
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::exit::{self, Failure};
 use crate::report::Tick;
-use crate::resource::Fault;
+use crate::resource::{Fault, Shown, shown};
 
 /// What came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -28,24 +28,24 @@ pub struct Check {
     /// What came out.
     pub verdict: Verdict,
     /// What was found; further lines belong to it.
-    pub found: String,
+    pub found: Shown,
     /// What to do about it.
-    pub next_step: Option<String>,
+    pub next_step: Option<Shown>,
 }
 
 impl Check {
     /// As it should be.
-    pub fn good(name: &'static str, found: impl Into<String>) -> Self {
+    pub fn good(name: &'static str, found: impl Into<Shown>) -> Self {
         Self { name, verdict: Verdict::Good, found: found.into(), next_step: None }
     }
 
     /// Not looked at, and why.
-    pub fn skipped(name: &'static str, why: impl Into<String>) -> Self {
+    pub fn skipped(name: &'static str, why: impl Into<Shown>) -> Self {
         Self { verdict: Verdict::Skipped, ..Self::good(name, why) }
     }
 
     /// A deploy may work all the same.
-    pub fn warning(name: &'static str, found: impl Into<String>, next_step: impl Into<String>) -> Self {
+    pub fn warning(name: &'static str, found: impl Into<Shown>, next_step: impl Into<Shown>) -> Self {
         Self { verdict: Verdict::Warning, next_step: Some(next_step.into()), ..Self::good(name, found) }
     }
 
@@ -56,12 +56,12 @@ impl Check {
     }
 
     /// What a service said when it could not be looked at.
-    pub fn unknown(name: &'static str, what: &str, fault: &Fault, otherwise: &str) -> Self {
-        let next_step = fault.next_step.clone().unwrap_or_else(|| otherwise.to_owned());
-        Self::warning(name, format!("{what}: {fault}"), next_step)
+    pub fn unknown(name: &'static str, what: &str, fault: &Fault, otherwise: &'static str) -> Self {
+        let next_step = fault.next_step.as_ref().map_or_else(|| Shown::from(otherwise), Shown::from);
+        Self::warning(name, shown!("{}: {}", what, fault.shown()), next_step)
     }
 
-    fn text(&self, colour: bool) -> String {
+    fn text(&self, colour: bool) -> Shown {
         let tick = match self.verdict {
             Verdict::Good => Tick::Good,
             Verdict::Skipped => Tick::Skipped,
@@ -70,20 +70,20 @@ impl Check {
         };
         let mark = tick.mark(colour);
         let mut lines = self.found.lines();
-        let mut text = format!("{mark} {:<12}{}", self.name, lines.next().unwrap_or_default());
+        let mut text = shown!("{} {:<12}{}", mark, self.name, lines.next().unwrap_or_default());
         for line in lines {
-            text.push_str(&format!("\n{:14}{line}", ""));
+            text.push(shown!("\n{:14}{}", "", line));
         }
         if let Some(next) = &self.next_step {
-            text.push_str(&format!("\n{:14}next: {next}", ""));
+            text.push(shown!("\n{:14}next: {}", "", next));
         }
         text
     }
 }
 
 /// All of them, for a person.
-pub fn text(checks: &[Check], colour: bool) -> String {
-    checks.iter().map(|check| check.text(colour)).collect::<Vec<_>>().join("\n")
+pub fn text(checks: &[Check], colour: bool) -> Shown {
+    Shown::join(checks.iter().map(|check| check.text(colour)), "\n")
 }
 
 /// The exit code: 1 when a deploy cannot work, 2 when something may be wrong.

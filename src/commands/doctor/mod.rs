@@ -11,6 +11,7 @@ use super::walk::{self, Connection, PlanArgs};
 use crate::exit::Failure;
 use crate::plan::Plan;
 use crate::provider::aws::{ConnectionDescription, Identity};
+use crate::resource::{Shown, shown};
 use check::Check;
 
 pub use permissions::needed;
@@ -65,7 +66,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
                     "permissions": simulation}),
         );
     } else {
-        context.voice.data(&check::text(&checks, context.session.colour));
+        context.voice.data(check::text(&checks, context.session.colour));
     }
     Ok(code)
 }
@@ -76,18 +77,18 @@ fn nothing_named() -> (Vec<Check>, Value) {
 
 /// Through what the account is reached.
 fn through_what(described: &ConnectionDescription) -> Vec<Check> {
-    let profile = described.profile.as_ref().map_or_else(String::new, |profile| format!(" (profile {profile})"));
-    let mut checks = vec![Check::good("credentials", format!("{}{profile}", described.credentials.source))];
+    let profile = described.profile.as_ref().map_or_else(Shown::default, |profile| shown!(" (profile {})", profile));
+    let mut checks = vec![Check::good("credentials", shown!("{}{}", described.credentials.source, profile))];
     if let Some(region) = &described.region {
-        checks.push(Check::good("region", format!("{} ({})", region.name, region.setting)));
+        checks.push(Check::good("region", shown!("{} ({})", region.name, region.setting)));
     }
     let kinds = [(described.fips, "FIPS"), (described.dual_stack, "dual stack")];
     let kinds: Vec<&str> = kinds.into_iter().filter_map(|(on, word)| on.then_some(word)).collect();
     let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
-    checks.push(Check::good("endpoint", format!("{}{kinds}", described.endpoint)));
+    checks.push(Check::good("endpoint", shown!("{}{}", described.endpoint, kinds)));
     checks.extend(proxy(described));
     if let Some(bundle) = &described.ca_bundle {
-        checks.push(Check::good("CA bundle", format!("{} ({})", bundle.file.display(), bundle.setting)));
+        checks.push(Check::good("CA bundle", shown!("{} ({})", bundle.file.display(), bundle.setting)));
     }
     checks
 }
@@ -96,20 +97,20 @@ fn through_what(described: &ConnectionDescription) -> Vec<Check> {
 fn proxy(described: &ConnectionDescription) -> Option<Check> {
     let proxies = &described.proxies;
     let each = [("https", &proxies.https), ("http", &proxies.http)];
-    let mut lines: Vec<String> = each
+    let mut lines: Vec<Shown> = each
         .into_iter()
         .filter_map(|(scheme, proxy)| Some((scheme, proxy.as_ref()?)))
-        .map(|(scheme, proxy)| format!("{} for {scheme} ({})", proxy.url, proxy.variable))
+        .map(|(scheme, proxy)| shown!("{} for {} ({})", proxy.url, scheme, proxy.variable))
         .collect();
     let direct = proxies.no_proxy.as_ref().filter(|_| !lines.is_empty());
-    lines.extend(direct.map(|hosts| format!("not for {hosts} (NO_PROXY)")));
-    (!lines.is_empty()).then(|| Check::good("proxy", lines.join("\n")))
+    lines.extend(direct.map(|hosts| shown!("not for {} (NO_PROXY)", hosts)));
+    (!lines.is_empty()).then(|| Check::good("proxy", Shown::join(&lines, "\n")))
 }
 
 async fn who(connection: &Connection, checks: &mut Vec<Check>) -> Option<Identity> {
     match connection.identity().await {
         Ok(identity) => {
-            checks.push(Check::good("caller", format!("{}, account {}", identity.arn, identity.account)));
+            checks.push(Check::good("caller", shown!("{}, account {}", identity.arn, identity.account)));
             Some(identity)
         }
         Err(failure) => {

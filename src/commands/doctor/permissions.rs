@@ -11,7 +11,7 @@ use crate::desired;
 use crate::exit::Failure;
 use crate::plan::Plan;
 use crate::provider::aws::{Identity, Missing, Simulation, least_privilege, simulate};
-use crate::resource::{Class, Desired};
+use crate::resource::{Class, Desired, shown};
 
 const NAME: &str = "permissions";
 /// Missing actions that are shown; all of them with -v and with --json.
@@ -56,12 +56,12 @@ pub async fn look(plan: &Plan, connection: &Connection, identity: &Identity, con
         Ok(Some(simulation)) => (told(&simulation, context.voice.verbose > 0), json!(simulation)),
         Ok(None) => {
             let why =
-                format!("{} is not a user or role that IAM simulates; the root user may do everything", identity.arn);
+                shown!("{} is not a user or role that IAM simulates; the root user may do everything", identity.arn);
             (Check::skipped(NAME, why), Value::Null)
         }
         Err(fault) if fault.class == Class::Denied => {
             let found = "not known: the caller may not ask IAM's policy simulator";
-            let next = format!("allow iam:SimulatePrincipalPolicy and iam:GetRole, or {compare}");
+            let next = shown!("allow iam:SimulatePrincipalPolicy and iam:GetRole, or {}", compare);
             (Check::warning(NAME, found, next), Value::Null)
         }
         Err(fault) => (Check::unknown(NAME, "not known", &fault, compare), Value::Null),
@@ -71,22 +71,25 @@ pub async fn look(plan: &Plan, connection: &Connection, identity: &Identity, con
 fn told(simulation: &Simulation, all: bool) -> Check {
     let Simulation { principal, actions, missing } = simulation;
     if missing.is_empty() {
-        return Check::good(NAME, format!("all {actions} actions of the plan are allowed to {principal} (simulated)"));
+        return Check::good(
+            NAME,
+            shown!("all {} actions of the plan are allowed to {} (simulated)", actions, principal),
+        );
     }
     let mut by_action: BTreeMap<&str, Vec<&Missing>> = BTreeMap::new();
     for one in missing {
         by_action.entry(&one.action).or_default().push(one);
     }
     let mut found =
-        format!("{} of {actions} actions of the plan are not allowed to {principal} (simulated):", by_action.len());
+        shown!("{} of {} actions of the plan are not allowed to {} (simulated):", by_action.len(), actions, principal);
     let shown = if all { by_action.len() } else { SHOWN };
     for (action, each) in by_action.iter().take(shown) {
         let on: Vec<&str> = each.iter().map(|one| one.resource.as_str()).collect();
-        found.push_str(&format!("\n{action} on {}{}", on.join(", "), why(each)));
+        found.push(shown!("\n{} on {}{}", action, on.join(", "), why(each)));
     }
     let left = by_action.len().saturating_sub(shown);
     if left > 0 {
-        found.push_str(&format!("\nand {left} more (-v shows them)"));
+        found.push(shown!("\nand {} more (-v shows them)", left));
     }
     let next = "add them to the caller's policy: akidb-edge deploy --print-iam-policy prints the whole of it";
     Check::failed(NAME, &Failure::error(found, next))

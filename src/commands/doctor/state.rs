@@ -10,7 +10,7 @@ use crate::ledger::{Lease, Ledger};
 use crate::observe;
 use crate::provider::aws::{GLOBAL, Identity};
 use crate::report;
-use crate::resource::{Artefacts, Owned, Remembered};
+use crate::resource::{Artefacts, Owned, Remembered, Shown, shown};
 
 /// What was found.
 pub struct Found {
@@ -62,16 +62,19 @@ async fn found(
     checks.push(match (live, &lease) {
         (Some(lease), _) => Check::warning(
             "lease",
-            format!(
-                "{stack} is being changed by {}@{} (`{}`) since {:.0}",
-                lease.user, lease.host, lease.command, lease.since
+            shown!(
+                "{} is being changed by {}@{} (`{}`) since {}",
+                stack,
+                lease.user,
+                lease.host,
+                lease.command,
+                format!("{:.0}", lease.since)
             ),
             "wait until it ends",
         ),
-        (None, Some(lease)) => Check::good(
-            "lease",
-            format!("left by {}@{}, and stale: the next run takes it over", lease.user, lease.host),
-        ),
+        (None, Some(lease)) => {
+            Check::good("lease", shown!("left by {}@{}, and stale: the next run takes it over", lease.user, lease.host))
+        }
         (None, None) => Check::good("lease", "free"),
     });
     let mut data = json!({"stack": stack, "place": place, "revision": state.revision(), "resources": state.resources.len(),
@@ -90,18 +93,18 @@ async fn found(
 
 fn standing(stack: &str, place: &str, state: &Remembered, identity: Option<&Identity>) -> Check {
     if state.revision() == 0 {
-        return Check::good("state", format!("{place}: {stack} is not there yet: the first deploy begins it"));
+        return Check::good("state", shown!("{}: {} is not there yet: the first deploy begins it", place, stack));
     }
     let resources = report::counted(state.resources.len(), "resource");
     let last = state
         .runs
         .last()
-        .map_or_else(String::new, |run| format!(", last `{}` at {} by {}", run.command, run.at, run.by));
-    let found = format!("{place}: revision {}, {resources}{last}", state.revision());
+        .map_or_else(Shown::default, |run| shown!(", last `{}` at {} by {}", run.command, run.at, run.by));
+    let found = shown!("{}: revision {}, {}{}", place, state.revision(), resources, last);
     match (&state.account, identity) {
         (Some(known), Some(identity)) if *known != identity.account && !known.is_empty() => {
             let problem =
-                format!("{found}\nit belongs to account {known}, these credentials are of {}", identity.account);
+                shown!("{}\nit belongs to account {}, these credentials are of {}", found, known, identity.account);
             Check::failed("state", &Failure::refused(problem, "use the credentials of that account (AWS_PROFILE)"))
         }
         _ => Check::good("state", found),
@@ -123,8 +126,14 @@ fn lost(stack: &str, place: &str, marked: &[Owned]) -> Option<Check> {
     (!marked.is_empty()).then(|| {
         Check::warning(
             "mark",
-            format!("{} of {stack} in this account, though {place} knows nothing of it: {}{more}",
-                report::counted(marked.len(), "resource"), first.join(", ")),
+            shown!(
+                "{} of {} in this account, though {} knows nothing of it: {}{}",
+                report::counted(marked.len(), "resource"),
+                stack,
+                place,
+                first.join(", "),
+                more
+            ),
             "name the place of its journal with --state; if it is lost, deploy with its plan takes what carries the mark in again",
         )
     })

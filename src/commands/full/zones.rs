@@ -10,7 +10,7 @@ use crate::exit::Failure;
 use crate::provider::{Providers, Subject};
 use crate::resource::moves::OWNED_SETS;
 use crate::resource::records::earlier::kept;
-use crate::resource::{Action, Attributes, Changes, Kind};
+use crate::resource::{Action, Attributes, Changes, Kind, Shown, shown};
 
 /// Refuses a run that would delete a zone with record sets of others in it. A run that only looks is told.
 ///
@@ -38,18 +38,18 @@ pub async fn refuse(changes: &Changes, providers: &Providers, run: &RunArgs, con
         let provider = providers.of(Kind::Zone)?;
         let patience = providers.patience_of(Kind::Zone);
         let staying = patience.first_reading(async || provider.data(&subject, &going).await).await?;
-        held.extend(staying.map(|sets| format!("{} ({}): {sets}", found.id, change.address)));
+        held.extend(staying.map(|sets| shown!("{} ({}): {}", found.id, change.address, sets)));
     }
     if held.is_empty() {
         return Ok(());
     }
-    let problem = format!("hosted zones to be deleted hold record sets that stay:\n  {}", held.join("\n  "));
+    let problem = shown!("hosted zones to be deleted hold record sets that stay:\n  {}", Shown::join(&held, "\n  "));
     if run.dry_run {
-        context.voice.remark(&format!("{problem}\n  the run would be refused"));
+        context.voice.remark(shown!("{}\n  the run would be refused", problem));
         return Ok(());
     }
     Err(Failure::refused(
-        format!("{problem}\nnothing was done"),
+        shown!("{}\nnothing was done", problem),
         "ask whose they are; delete them (aws route53 change-resource-record-sets), then run the same command again",
     ))
 }

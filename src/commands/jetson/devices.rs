@@ -10,10 +10,10 @@ use crate::commands::walk::{AccessArgs, PlanArgs};
 use crate::desired::jetson;
 use crate::exit::Failure;
 use crate::plan::{Plan, Work};
-use crate::provider::device::{Fleet, Reply, Wanted};
+use crate::provider::device::{Fleet, Reply, Script, Wanted};
 use crate::resource::host::HostSpec;
 use crate::resource::node::{NodeRole, NodeSpec};
-use crate::resource::{Fault, Kind, Remembered};
+use crate::resource::{Fault, Kind, Remembered, Shown, shown};
 
 /// Which devices, and how they are reached.
 #[derive(Clone, Debug, clap::Args)]
@@ -122,8 +122,8 @@ pub fn choose<'a>(
     if let Some(unknown) = chosen.iter().find(|name| !known.clone().any(|one| one == *name)) {
         let known: Vec<&str> = known.map(String::as_str).collect();
         return Err(Failure::refused(
-            format!("no device is called {unknown:?}"),
-            format!("use one of: {}", known.join(", ")),
+            shown!("no device is called {:?}", unknown),
+            shown!("use one of: {}", known.join(", ")),
         ));
     }
     Ok(if chosen.is_empty() { known.cloned().collect() } else { chosen.iter().cloned().collect() })
@@ -178,9 +178,10 @@ impl Devices {
     }
 
     /// Runs a script on each of the chosen, all at once.
-    pub async fn ask(&self, script: &str) -> BTreeMap<String, Answer> {
+    pub async fn ask(&self, script: impl Into<Script>) -> BTreeMap<String, Answer> {
+        let script: Script = script.into();
         let one = |name: &String| {
-            let name = name.clone();
+            let (name, script) = (name.clone(), script.clone());
             async move {
                 let reply = self.fleet.run(&name, script).await;
                 (name, Answer { at: jiff::Timestamp::now().as_second(), reply })
@@ -192,8 +193,8 @@ impl Devices {
     /// Tells of each device that could not be reached.
     pub fn say_who_is_away<'a>(&self, faults: impl Iterator<Item = &'a Fault>, context: &Context) {
         for fault in faults {
-            let next = fault.next_step.as_ref().map_or_else(String::new, |next| format!("\n  next: {next}"));
-            context.voice.remark(&format!("{}{next}", fault.message.text()));
+            let next = fault.next_step.as_ref().map_or_else(Shown::default, |next| shown!("\n  next: {}", next));
+            context.voice.remark(shown!("{}{}", fault.message.block(), next));
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::commands::Context;
 use crate::exit::{self, Failure};
 use crate::provider::device::{FACTS_SCRIPT, Facts, Finding, Reply, Severity, Wanted, diagnose};
 use crate::report;
-use crate::resource::{Fault, Untrusted};
+use crate::resource::{Fault, Shown, ToShown, Untrusted, shown};
 
 /// Look for what stands in the way of a device, with the exact remedy. Exit code 1: provisioning cannot succeed, 2: warnings.
 #[derive(Debug, clap::Args)]
@@ -40,9 +40,9 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         context.voice.json("doctor", &document(&seen, code));
         return Ok(code);
     }
-    context.voice.data(&table(&devices, &seen, context.session.width));
-    context.voice.data(&findings(&seen));
-    context.voice.data(&verdict(&seen));
+    context.voice.data(table(&devices, &seen, context.session.width));
+    context.voice.data(findings(&seen));
+    context.voice.data(verdict(&seen));
     Ok(code)
 }
 
@@ -64,7 +64,7 @@ fn code(seen: &BTreeMap<String, Seen>) -> u8 {
     }
 }
 
-fn table(devices: &Devices, seen: &BTreeMap<String, Seen>, width: u16) -> String {
+fn table(devices: &Devices, seen: &BTreeMap<String, Seen>, width: u16) -> Shown {
     let header = ["device", "role", "JetPack", "kernel", "mode", "°C", "disk free", "k3s", "problems"];
     let dash = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
     let said = |text: &Untrusted| dash(&text.line());
@@ -94,25 +94,28 @@ fn table(devices: &Devices, seen: &BTreeMap<String, Seen>, width: u16) -> String
 }
 
 /// What was found, the worst first; what several devices have in common once.
-fn findings(seen: &BTreeMap<String, Seen>) -> String {
-    let mut said: BTreeMap<(u8, String, String), Vec<String>> = BTreeMap::new();
+fn findings(seen: &BTreeMap<String, Seen>) -> Shown {
+    let mut said: BTreeMap<(u8, Shown, Shown), Vec<String>> = BTreeMap::new();
     for (name, one) in seen {
-        let mut add = |word: u8, problem: &str, remedy: &str| {
-            said.entry((word, problem.to_owned(), remedy.to_owned())).or_default().push(name.clone());
+        let mut add = |word: u8, problem: Shown, remedy: Shown| {
+            said.entry((word, problem, remedy)).or_default().push(name.clone());
         };
         match one {
             Err(fault) => {
-                add(0, &fault.message.text(), fault.next_step.as_deref().unwrap_or("run the same command again"))
+                let again = || Shown::from("run the same command again");
+                add(0, fault.message.block(), fault.next_step.as_ref().map_or_else(again, Shown::from))
             }
-            Ok((_, found)) => found.iter().for_each(|one| add(weight(one.severity), &one.problem, &one.remedy)),
+            Ok((_, found)) => {
+                found.iter().for_each(|one| add(weight(one.severity), one.problem.to_shown(), one.remedy.to_shown()))
+            }
         }
     }
-    let line = |((word, problem, remedy), names): (&(u8, String, String), &Vec<String>)| {
+    let line = |((word, problem, remedy), names): (&(u8, Shown, Shown), &Vec<String>)| {
         // Why there is no answer names the device itself.
-        let names = if *word == 0 { String::new() } else { format!("{}: ", report::names(names)) };
-        format!("\n{:<8} {names}{problem}\n  remedy: {remedy}\n", WORDS[usize::from(*word)])
+        let names = if *word == 0 { Shown::default() } else { shown!("{}: ", report::names(names)) };
+        shown!("\n{:<8} {}{}\n  remedy: {}\n", WORDS[usize::from(*word)], names, problem, remedy)
     };
-    said.iter().map(line).collect()
+    Shown::join(said.iter().map(line), "")
 }
 
 /// The words of findings, the worst first.
@@ -126,16 +129,16 @@ const fn weight(severity: Severity) -> u8 {
     }
 }
 
-fn verdict(seen: &BTreeMap<String, Seen>) -> String {
+fn verdict(seen: &BTreeMap<String, Seen>) -> Shown {
     let away = seen.values().filter(|one| one.is_err()).count();
     let all = || seen.values().flatten().flat_map(|(_, found)| found);
     let count = |severity| all().filter(|finding| finding.severity == severity).count();
     let (blocks, warnings) = (count(Severity::Blocks), count(Severity::Warning));
     let devices = report::counted(seen.len(), "device");
     if away + blocks + warnings == 0 {
-        return format!("\n{devices}: no problem found");
+        return shown!("\n{}: no problem found", devices);
     }
-    format!("\n{devices}: {away} without an answer, {blocks} blocking, {}", report::counted(warnings, "warning"))
+    shown!("\n{}: {} without an answer, {} blocking, {}", devices, away, blocks, report::counted(warnings, "warning"))
 }
 
 fn document(seen: &BTreeMap<String, Seen>, code: u8) -> serde_json::Value {

@@ -5,8 +5,8 @@ use serde_json::json;
 use super::devices::{Devices, DevicesArgs};
 use crate::commands::Context;
 use crate::exit::{self, Failure};
-use crate::provider::device::quoted;
-use crate::resource::{Class, Fault, Untrusted};
+use crate::provider::device::{Script, quoted};
+use crate::resource::{Class, Fault, Untrusted, shown};
 
 /// Which nodes.
 #[derive(Debug, clap::Args)]
@@ -40,7 +40,7 @@ pub async fn run(args: DrainArgs, context: &Context) -> Result<u8, Failure> {
         let answer = drain(&devices, name, args.timeout, false).await;
         if answer.is_ok() {
             let plan = args.which.devices.plan_name();
-            context.voice.data(&format!("{name}: drained; {undo} {name} --plan {plan} lets pods come back"));
+            context.voice.data(shown!("{}: drained; {} {} --plan {} lets pods come back", name, undo, name, plan));
         }
         went.push((name.clone(), answer.err()));
     }
@@ -74,9 +74,9 @@ pub async fn uncordon(args: Args, context: &Context) -> Result<u8, Failure> {
     let devices = args.devices.load(&args.hosts, context)?;
     let mut went = Vec::new();
     for name in &args.hosts {
-        let answer = kubectl(&devices, "uncordon", &format!("uncordon -- {}", quoted(name))).await;
+        let answer = kubectl(&devices, "uncordon", Script::from("uncordon -- ").and(quoted(name))).await;
         if answer.is_ok() {
-            context.voice.data(&format!("{name}: takes pods again"));
+            context.voice.data(shown!("{}: takes pods again", name));
         }
         went.push((name.clone(), answer.err()));
     }
@@ -88,22 +88,19 @@ pub async fn uncordon(args: Args, context: &Context) -> Result<u8, Failure> {
 /// # Errors
 /// Why pods are still there.
 pub async fn drain(devices: &Devices, name: &str, seconds: u32, all_go: bool) -> Result<(), Fault> {
-    let how = if all_go { " --disable-eviction" } else { "" };
-    let words = format!(
-        "drain --ignore-daemonsets --delete-emptydir-data --force --timeout={seconds}s{how} -- {}",
-        quoted(name)
-    );
-    kubectl(devices, "drain", &words).await
+    let how = if all_go { "s --disable-eviction -- " } else { "s -- " };
+    let words = Script::from("drain --ignore-daemonsets --delete-emptydir-data --force --timeout=").and(seconds);
+    kubectl(devices, "drain", words.and(how).and(quoted(name))).await
 }
 
 /// Runs kubectl on the server.
 ///
 /// # Errors
 /// What it says when it fails.
-pub async fn kubectl(devices: &Devices, operation: &str, words: &str) -> Result<(), Fault> {
+pub async fn kubectl(devices: &Devices, operation: &str, words: Script) -> Result<(), Fault> {
     let server =
         devices.server().map_err(|bad| Fault::new(Class::Refused, "kubectl", operation, "NoCluster", bad.problem))?;
-    let reply = devices.fleet.run(server, format!("k3s kubectl {words}")).await?;
+    let reply = devices.fleet.run(server, Script::from("k3s kubectl ").and(words)).await?;
     if reply.code == 0 {
         return Ok(());
     }
@@ -144,9 +141,9 @@ fn held(line: &Untrusted) -> Option<String> {
 
 /// One line for a device that failed, and what helps.
 pub fn fail(name: &str, fault: &Fault, context: &Context) {
-    context.voice.data(&format!("{name}: {}", fault.message.text()));
+    context.voice.data(shown!("{}: {}", name, fault.message.block()));
     if let Some(next) = &fault.next_step {
-        context.voice.data(&format!("  next: {next}"));
+        context.voice.data(shown!("  next: {}", next));
     }
 }
 

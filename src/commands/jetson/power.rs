@@ -8,7 +8,7 @@ use crate::desired::jetson;
 use crate::exit::Failure;
 use crate::plan::{Plan, Work};
 use crate::provider::device::{FACTS_SCRIPT, Facts};
-use crate::resource::{RunPurpose, Untrusted};
+use crate::resource::{RunPurpose, Shown, Untrusted, shown};
 
 /// Set the power mode by name; `auto` follows the load of the GPU.
 #[derive(Debug, clap::Args)]
@@ -37,8 +37,9 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     }
     let before = set(&mut plan, &args.mode, &args.host)?;
     for said in before {
-        context.voice.talk(&format!(
-            "the plan says {said}: the next provision sets that again; write power_mode: {} into the plan to keep it",
+        context.voice.talk(shown!(
+            "the plan says {}: the next provision sets that again; write power_mode: {} into the plan to keep it",
+            said,
             args.mode
         ));
     }
@@ -68,14 +69,14 @@ async fn need_mode(mode: &str, devices: &Devices) -> Result<(), Failure> {
         if !known.iter().any(|one| *one == *mode) {
             let names = || known.iter().map(Untrusted::line).collect::<Vec<_>>().join(", ");
             let list = if known.is_empty() { "none: is it a Jetson?".to_owned() } else { names() };
-            without.push(format!("{name} has no power mode {mode:?}; it has {list}"));
+            without.push(shown!("{} has no power mode {:?}; it has {}", name, mode, list));
         }
     }
     if without.is_empty() {
         return Ok(());
     }
     Err(Failure::refused(
-        format!("{}\nnothing was done", without.join("\n")),
+        shown!("{}\nnothing was done", Shown::join(&without, "\n")),
         "choose one of the modes named, or name the other devices with --host",
     ))
 }

@@ -6,7 +6,7 @@ use super::devices::{Devices, DevicesArgs};
 use super::drain::{device, drain, fail};
 use crate::commands::Context;
 use crate::exit::{self, Failure};
-use crate::resource::{Class, Fault};
+use crate::resource::{Class, Fault, shown};
 
 /// Switch devices off: drained first, agents before the server.
 #[derive(Debug, clap::Args)]
@@ -37,12 +37,15 @@ const OFF: &str = "command -v shutdown >/dev/null || { echo no program shutdown;
 pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let devices = args.devices.load(&args.host, context)?;
     let order = order(&devices);
-    let question = format!("Switch off {}? They come back only when somebody switches them on.", order.join(", "));
+    let question = shown!("Switch off {}? They come back only when somebody switches them on.", order.join(", "));
     if !args.yes {
         if !context.session.can_ask {
-            return Err(Failure::refused("nothing was done: nobody is there to say yes", "add --yes"));
+            return Err(Failure::refused(
+                "nothing was done: there is no terminal to ask for a confirmation on",
+                "add --yes",
+            ));
         }
-        if !context.voice.ask(&question) {
+        if !context.voice.ask(question) {
             return Err(Failure::refused("nothing was done", ""));
         }
     }
@@ -52,7 +55,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         failed = empty(&devices, &order, args.timeout, context).await;
         if !failed.is_empty() && !args.force {
             return Err(Failure::error(
-                format!("{} could not be drained; no device was switched off", failed.join(", ")),
+                shown!("{} could not be drained; no device was switched off", failed.join(", ")),
                 "take away what holds the pods, or add --force; akidb-edge jetson uncordon lets pods come back",
             ));
         }
@@ -62,7 +65,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     for name in &order {
         let answer = off(&devices, name).await;
         match &answer {
-            Ok(()) => context.voice.data(&format!("{name}: goes off")),
+            Ok(()) => context.voice.data(shown!("{}: goes off", name)),
             Err(fault) => {
                 code = exit::ERROR;
                 fail(name, fault, context);
@@ -76,7 +79,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     }
     if clustered {
         let names = order.join(" ");
-        context.voice.talk(&format!("when they are on again: akidb-edge jetson uncordon {names}"));
+        context.voice.talk(shown!("when they are on again: akidb-edge jetson uncordon {}", names));
     }
     Ok(code)
 }
@@ -97,7 +100,7 @@ async fn empty(devices: &Devices, order: &[String], seconds: u32, context: &Cont
     let mut failed = Vec::new();
     for name in order {
         match drain(devices, name, seconds, all_go).await {
-            Ok(()) => context.voice.data(&format!("{name}: drained")),
+            Ok(()) => context.voice.data(shown!("{}: drained", name)),
             Err(fault) => {
                 fail(name, &fault, context);
                 failed.push(name.clone());

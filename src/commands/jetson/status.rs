@@ -9,9 +9,9 @@ use serde_json::json;
 use super::devices::{Answer, Devices, DevicesArgs};
 use crate::commands::Context;
 use crate::exit::{self, Failure};
-use crate::provider::device::{FACTS_SCRIPT, Facts, LOAD_SCRIPT, Load, node_states};
+use crate::provider::device::{FACTS_SCRIPT, Facts, LOAD_SCRIPT, Load, Script, node_states};
 use crate::report;
-use crate::resource::Fault;
+use crate::resource::{Fault, shown};
 
 /// Show the devices as they are now: nodes, load, temperatures, power, versions.
 #[derive(Debug, clap::Args)]
@@ -60,16 +60,15 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         every.tick().await;
         let rows = look(&devices).await;
         if context.voice.json {
-            report::put_json(
-                &json!({"schema": "akidb-edge/devices/v1", "at": now(), "exit": code(&rows), "devices": rows})
-                    .to_string(),
+            report::put_json_line(
+                &json!({"schema": "akidb-edge/devices/v1", "at": now(), "exit": code(&rows), "devices": rows}),
             );
         } else {
             if context.session.terminal {
                 // Home, and everything below is cleared.
                 report::clear();
             }
-            report::put(&format!("{}  every {} s, Ctrl-C ends it", now(), seconds.max(1)));
+            report::put(shown!("{}  every {} s, Ctrl-C ends it", now(), seconds.max(1)));
             show(&rows, context);
         }
         // A device that was away is tried anew; connections that stand are kept.
@@ -84,8 +83,8 @@ fn now() -> String {
 }
 
 async fn look(devices: &Devices) -> Vec<Row> {
-    let script = format!("{FACTS_SCRIPT}\n{LOAD_SCRIPT}");
-    let (answers, nodes) = tokio::join!(devices.ask(&script), nodes(devices));
+    let script = Script::from(FACTS_SCRIPT).and("\n").and(LOAD_SCRIPT);
+    let (answers, nodes) = tokio::join!(devices.ask(script), nodes(devices));
     let row = |(name, answer): (String, Answer)| {
         let (role, node) = (devices.role(&name), nodes.get(&name).copied());
         match answer.reply {
@@ -116,7 +115,7 @@ fn code(rows: &[Row]) -> u8 {
 fn show(rows: &[Row], context: &Context) {
     let header = ["device", "role", "node", "k3s", "JetPack", "mode", "GPU", "CPU", "°C", "RAM GiB", "W"];
     let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
-    context.voice.data(&report::rows_table(&header, &cells, context.session.width));
+    context.voice.data(report::rows_table(&header, &cells, context.session.width));
 }
 
 fn cells(row: &Row) -> Vec<String> {

@@ -10,6 +10,7 @@ use crate::models::import::import;
 use crate::models::name::ModelName;
 use crate::models::{ModelsFault, Store};
 use crate::report;
+use crate::resource::shown;
 
 /// Which folder.
 #[derive(Debug, clap::Args)]
@@ -34,7 +35,7 @@ pub fn run(args: &Args, store: &Store, context: &Context) -> Result<u8, Failure>
     } else {
         let files = report::counted(manifest.files.len(), "file");
         let size = report::size(manifest.size());
-        context.voice.data(&format!("{name} ({files}, {size}) is in {folder}, every file was read back"));
+        context.voice.data(shown!("{} ({}, {}) is in {}, every file was read back", name, files, size, folder));
     }
     Ok(exit::DONE)
 }

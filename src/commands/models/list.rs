@@ -8,6 +8,7 @@ use crate::models::Store;
 use crate::models::list::{Row, State, list};
 use crate::models::manifest::Source;
 use crate::report;
+use crate::resource::shown;
 
 /// Lists.
 pub fn run(store: &Store, context: &Context) -> Result<u8, Failure> {
@@ -16,17 +17,17 @@ pub fn run(store: &Store, context: &Context) -> Result<u8, Failure> {
         context.voice.json("models-list", &json!({"store": store.root(), "models": rows}));
         return Ok(exit::DONE);
     }
-    context.voice.talk(&format!("models in {}", store.shown()));
+    context.voice.talk(shown!("models in {}", store.shown()));
     if rows.is_empty() {
         context.voice.talk("none yet; next: akidb-edge models pull all-MiniLM-L6-v2");
         return Ok(exit::DONE);
     }
     let header = ["name", "source", "revision", "graphs", "dimension", "tokens", "size", "verified", "state"];
     let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
-    context.voice.data(&report::rows_table(&header, &cells, context.session.width));
+    context.voice.data(report::rows_table(&header, &cells, context.session.width));
     for row in &rows {
         if let Some(problem) = &row.problem {
-            context.voice.remark(&format!("{}: {problem}", row.name));
+            context.voice.remark(shown!("{}: {}", row.name, problem));
         }
     }
     Ok(exit::DONE)

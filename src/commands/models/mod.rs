@@ -14,6 +14,7 @@ use clap::Subcommand;
 use super::Context;
 use crate::exit::Failure;
 use crate::models::{ModelsFault, Store};
+use crate::resource::shown;
 
 /// Fetch models from a hub; list, check, import and remove them.
 #[derive(Debug, clap::Args)]
@@ -61,7 +62,7 @@ fn usual() -> PathBuf {
 
 impl From<ModelsFault> for Failure {
     fn from(fault: ModelsFault) -> Self {
-        let (problem, next_step) = (fault.to_string(), fault.next_step());
+        let (problem, next_step) = (shown!("{}", fault), shown!("{}", fault.next_step()));
         if fault.is_refusal() { Self::refused(problem, next_step) } else { Self::error(problem, next_step) }
     }
 }

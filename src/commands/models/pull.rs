@@ -11,6 +11,7 @@ use crate::models::name::{self, ModelName, Repo};
 use crate::models::pull::{Pulled, Wish, offline, pull};
 use crate::models::{Event, Store};
 use crate::report::{self, Transfers};
+use crate::resource::shown;
 
 /// Which model.
 #[derive(Debug, clap::Args)]
@@ -57,7 +58,7 @@ pub async fn run(args: &Args, store: &Store, context: &Context) -> Result<u8, Fa
     let name = ModelName::parse(args.name.as_deref().unwrap_or(&repo.name))?;
     let wish = Wish { revision: name::revision(&args.revision)?, variants: args.variant.variants(), repo, name };
     if !args.model.contains('/') {
-        context.voice.talk(&format!("{} is looked up as {}", args.model, wish.repo));
+        context.voice.talk(shown!("{} is looked up as {}", args.model, wish.repo));
     }
     let shown = Transfers::new(context.session.terminal, context.global.quiet, context.session.colour);
     let listener = |event: &Event<'_>| show(&shown, event, context);
@@ -81,17 +82,17 @@ fn show(shown: &Transfers, event: &Event<'_>, context: &Context) {
         Event::Begun { file, size, here } => {
             if *here > 0 {
                 let (here, size) = (report::size(*here), report::size(*size));
-                shown.line(&format!("  … {file}: {here} of {size} are here, it goes on from there"));
+                shown.line(shown!("  … {}: {} of {} are here, it goes on from there", file, here, size));
             }
             shown.begin(file, *size, *here);
         }
         Event::Moved { file, here } => shown.moved(file, *here),
         Event::Retrying { file, attempt, after, why } => {
             let after = report::duration(u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
-            shown.line(&format!("  ↻ {file}: try {attempt} in {after}: {why}"));
+            shown.line(shown!("  ↻ {}: try {} in {}: {}", file, attempt, after, why));
         }
         Event::Right { file, size } => shown.end(file, *size),
-        Event::Remark(text) => context.voice.remark(text),
+        Event::Remark(text) => context.voice.remark(shown!("{}", text)),
     }
 }
 
@@ -110,5 +111,5 @@ fn tell(pulled: &Pulled, offline: bool, context: &Context) {
         (true, false) => "is here already, every hash is right; nothing was fetched".to_owned(),
         (false, _) => format!("is in {}, every hash is right", pulled.folder),
     };
-    context.voice.data(&format!("{} ({source}; {all}) {verdict}", pulled.name));
+    context.voice.data(shown!("{} ({}; {}) {}", pulled.name, source, all, verdict));
 }

@@ -8,6 +8,7 @@ use crate::models::Store;
 use crate::models::name::ModelName;
 use crate::models::remove::{look, remove};
 use crate::report;
+use crate::resource::shown;
 
 /// Which model, and whether to ask.
 #[derive(Debug, clap::Args)]
@@ -25,12 +26,12 @@ pub fn run(args: &Args, store: &Store, context: &Context) -> Result<u8, Failure>
     let removal = look(store, &name)?;
     let folder = store.folder(&name).display().to_string();
     let what =
-        format!("{name}: {}, {} in {folder}", report::counted(removal.files, "file"), report::size(removal.bytes));
+        shown!("{}: {}, {} in {}", name, report::counted(removal.files, "file"), report::size(removal.bytes), folder);
     if !args.yes {
         if !context.session.can_ask {
-            return Err(Failure::refused(format!("{what} would be deleted"), "add --yes"));
+            return Err(Failure::refused(shown!("{} would be deleted", what), "add --yes"));
         }
-        if !context.voice.ask(&format!("{what}. Delete it?")) {
+        if !context.voice.ask(shown!("{}. Delete it?", what)) {
             return Err(Failure::refused("nothing was done", ""));
         }
     }
@@ -39,7 +40,7 @@ pub fn run(args: &Args, store: &Store, context: &Context) -> Result<u8, Failure>
         let body = json!({"name": name.as_str(), "folder": folder, "files": removal.files, "bytes": removal.bytes});
         context.voice.json("models-remove", &body);
     } else {
-        context.voice.data(&format!("{what} is deleted"));
+        context.voice.data(shown!("{} is deleted", what));
     }
     Ok(exit::DONE)
 }

@@ -8,6 +8,7 @@ use crate::models::Store;
 use crate::models::name::ModelName;
 use crate::models::verify::{State, Verdict, verify};
 use crate::report::counted;
+use crate::resource::{Shown, shown};
 
 /// Which model.
 #[derive(Debug, clap::Args)]
@@ -25,14 +26,14 @@ pub fn run(args: &Args, store: &Store, context: &Context) -> Result<u8, Failure>
     let mut verdicts = Vec::new();
     for name in &names {
         let verdict = verify(store, name)?;
-        context.voice.data(&words(&verdict));
+        context.voice.data(words(&verdict));
         verdicts.push(verdict);
     }
     if context.voice.json {
         context.voice.json("models-verify", &json!({"store": store.root(), "models": verdicts}));
     }
     if verdicts.is_empty() {
-        context.voice.talk(&format!("there is no model in {}", store.shown()));
+        context.voice.talk(shown!("there is no model in {}", store.shown()));
     }
     let count = |state: State| verdicts.iter().filter(|verdict| verdict.state == state).count();
     let (damaged, unserved) = (count(State::Damaged), count(State::Unserved));
@@ -40,18 +41,19 @@ pub fn run(args: &Args, store: &Store, context: &Context) -> Result<u8, Failure>
         return Ok(exit::DONE);
     }
     if damaged == 0 {
-        context.voice.failure(&format!(
-            "{} cannot be served\n  next: what is named above is to be changed in the model's folder; docs/serve-models.md says what \
-             is served",
+        context.voice.failure(shown!(
+            "{} cannot be served\n  next: change what is named above in the model's folder; docs/serve-models.md says what is \
+             served",
             models(unserved)
         ));
         return Ok(exit::ERROR);
     }
-    context.voice.failure(&format!(
+    let are = if damaged == 1 { "is" } else { "are" };
+    context.voice.failure(shown!(
         "{} {} damaged\n  next: akidb-edge models pull NAME fetches again what is wrong; one that was imported: models remove \
          it, then import it again",
         models(damaged),
-        if damaged == 1 { "is" } else { "are" }
+        are
     ));
     Ok(exit::ERROR)
 }
@@ -60,22 +62,23 @@ fn models(count: usize) -> String {
     counted(count, "model")
 }
 
-fn words(verdict: &Verdict) -> String {
+fn words(verdict: &Verdict) -> Shown {
     let files = counted(verdict.files, "file");
     let mut text = match verdict.state {
-        State::Verified => format!("{}: {files}, every hash is right", verdict.name),
-        State::Unhashed => format!("{}: can be served; it has no manifest, so no hash was compared", verdict.name),
-        State::Unserved => format!("{}: its files are as they were, and it cannot be served", verdict.name),
-        State::Damaged => format!("{}: damaged", verdict.name),
+        State::Verified => shown!("{}: {}, every hash is right", verdict.name, files),
+        State::Unhashed => shown!("{}: can be served; it has no manifest, so no hash was compared", verdict.name),
+        State::Unserved => shown!("{}: its files are as they were, and it cannot be served", verdict.name),
+        State::Damaged => shown!("{}: damaged", verdict.name),
     };
     if let Some(version) = &verdict.version {
-        text.push_str(&format!("\n  version {}", &version[..12]));
+        text.push(shown!("\n  version {}", &version[..12]));
     }
     if let Some(condition) = &verdict.condition {
-        text.push_str(&format!("\n  {condition}"));
+        text.push(shown!("\n  {}", condition));
     }
     for bad in &verdict.bad {
-        text.push_str(&format!("\n  {} {}", if bad.file == "." { "the folder" } else { &bad.file }, bad.why));
+        let place = if bad.file == "." { "the folder" } else { &bad.file };
+        text.push(shown!("\n  {} {}", place, bad.why));
     }
     text
 }

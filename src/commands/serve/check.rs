@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use crate::commands::Context;
 use crate::exit::{DONE, Failure, REFUSED};
+use crate::resource::{Shown, shown};
 use crate::serve::config::layers::{Layers, Wrong};
 use crate::serve::config::redacted;
 
@@ -27,7 +28,7 @@ pub fn show(layers: &Layers, wrong: &[Wrong], context: &Context) -> Result<u8, F
         for (setting, value) in layers.all() {
             let texts: Vec<String> = value.texts.iter().map(|text| redacted(text)).collect();
             let text = if texts.is_empty() { "-".to_owned() } else { texts.join(",") };
-            context.voice.data(&format!("{:<26} {text:<34} {}", setting.name, value.origin));
+            context.voice.data(shown!("{:<26} {:<34} {}", setting.name, text, value.origin));
         }
     }
     match wrong {
@@ -42,9 +43,9 @@ pub fn show(layers: &Layers, wrong: &[Wrong], context: &Context) -> Result<u8, F
 pub fn refused(wrong: &[Wrong]) -> Failure {
     let count = wrong.len();
     let things = if count == 1 { "thing" } else { "things" };
-    let list: Vec<String> = wrong.iter().map(|wrong| format!("  {wrong}")).collect();
+    let list: Vec<Shown> = wrong.iter().map(|wrong| shown!("  {}", wrong)).collect();
     Failure::refused(
-        format!("the configuration has {count} {things} to correct\n{}", list.join("\n")),
+        shown!("the configuration has {} {} to correct\n{}", count, things, Shown::join(&list, "\n")),
         "akidb-edge serve --check shows every setting and where it comes from",
     )
 }

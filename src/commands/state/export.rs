@@ -9,8 +9,7 @@ use crate::commands::{Context, may_overwrite, saved};
 use crate::exit::{self, Failure};
 use crate::export::{self, Export};
 use crate::report;
-use crate::resource::Untrusted;
-use crate::resource::sensitive;
+use crate::resource::{Shown, Untrusted, sensitive, shown};
 
 /// What to write, and where.
 #[derive(Debug, clap::Args)]
@@ -50,7 +49,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         Format::Cloudformation => export::cloudformation::export(&state),
     };
     if state.resources.is_empty() {
-        let problem = format!("the state of {} is empty: there is nothing to export", state.stack);
+        let problem = shown!("the state of {} is empty: there is nothing to export", state.stack);
         return Err(Failure::refused(problem, "deploy first, or name the right --stack and --state"));
     }
     let written = match &args.out {
@@ -58,10 +57,10 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         None => print(&export, context)?,
     };
     for file in &written {
-        context.voice.talk(&format!("wrote {file}"));
+        context.voice.talk(shown!("wrote {}", file));
     }
     for note in &export.notes {
-        context.voice.remark(&format!("{}: {}", note.address, note.text));
+        context.voice.remark(shown!("{}: {}", note.address, note.text));
     }
     if context.global.json {
         context.voice.json("export-files", &json!({"files": written, "notes": export.notes}));
@@ -75,34 +74,36 @@ fn json(args: &Args, body: &serde_json::Value, context: &Context) -> Result<u8, 
         return Ok(exit::DONE);
     };
     may_overwrite(file, args.force, |text| saved::has_schema(text, "akidb-edge/export/"))?;
-    let text = report::document("export", body);
+    let text = serde_json::to_string_pretty(&report::document("export", body)).unwrap_or_default();
     std::fs::write(file, text + "\n").map_err(|bad| unwritable(file, &bad))?;
-    context.voice.talk(&format!("wrote {}", file.display()));
+    context.voice.talk(shown!("wrote {}", file.display()));
     Ok(exit::DONE)
 }
 
 /// Every file below the directory, which is made when it is not there; what lies there under other names stays.
 fn write_all(directory: &Path, export: &Export, force: bool) -> Result<Vec<String>, Failure> {
     // Names of regions are in them, and those are the journal's.
+    let mut places = Vec::new();
     for file in &export.files {
-        Untrusted::from(&file.name).file_name().map_err(|bad| {
+        let name = Untrusted::from(&file.name);
+        let name = name.file_name().map_err(|bad| {
             Failure::refused(
-                format!("a file of this export would be called {bad}; nothing was written"),
+                shown!("a file of this export would be called {}; nothing was written", bad),
                 "look at the regions of akidb-edge state show: somebody edited the journal",
             )
         })?;
+        places.push((directory.join(name), &file.text));
     }
     // One of the files says who wrote them.
-    let text = |name: &str| std::fs::read_to_string(directory.join(name)).unwrap_or_default();
-    let ours = export.files.iter().any(|file| text(&file.name).contains("akidb-edge"));
-    for file in &export.files {
-        may_overwrite(&directory.join(&file.name), force, |_| ours)?;
+    let text = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
+    let ours = places.iter().any(|(path, _)| text(path).contains("akidb-edge"));
+    for (path, _) in &places {
+        may_overwrite(path, force, |_| ours)?;
     }
     std::fs::create_dir_all(directory).map_err(|bad| unwritable(directory, &bad))?;
     let mut written = Vec::new();
-    for file in &export.files {
-        let path = directory.join(&file.name);
-        std::fs::write(&path, sensitive::hidden(&file.text).as_bytes()).map_err(|bad| unwritable(&path, &bad))?;
+    for (path, text) in places {
+        std::fs::write(&path, sensitive::hidden(text).as_bytes()).map_err(|bad| unwritable(&path, &bad))?;
         written.push(path.display().to_string());
     }
     Ok(written)
@@ -112,15 +113,15 @@ fn write_all(directory: &Path, export: &Export, force: bool) -> Result<Vec<Strin
 fn print(export: &Export, context: &Context) -> Result<Vec<String>, Failure> {
     if context.global.json || export.files.iter().any(|file| file.name.ends_with(".json")) {
         return Err(Failure::refused(
-            format!("this export has {} files", export.files.len()),
+            shown!("this export has {} files", export.files.len()),
             "name a directory for them: --out DIR",
         ));
     }
     let all: Vec<&str> = export.files.iter().map(|file| file.text.trim_end()).collect();
-    report::put(&all.join("\n\n"));
+    report::put(Shown::document(&all.join("\n\n")));
     Ok(Vec::new())
 }
 
 fn unwritable(path: &Path, bad: &std::io::Error) -> Failure {
-    Failure::error(format!("{}: {bad}", path.display()), "name a place that can be written with --out")
+    Failure::error(shown!("{}: {}", path.display(), bad), "name a place that can be written with --out")
 }

@@ -9,7 +9,7 @@ use crate::commands::{Context, walk};
 use crate::exit::{self, Failure};
 use crate::ledger::{Fact, Ledger};
 use crate::report;
-use crate::resource::{Address, Record, Remembered, RunPurpose};
+use crate::resource::{Address, Record, Remembered, RunPurpose, Shown, shown};
 
 /// Which resources, and how.
 #[derive(Debug, clap::Args)]
@@ -56,8 +56,9 @@ async fn forget(
     refuse_needed(named, &state)?;
     let voice = &context.voice;
     for (address, record) in &held {
-        voice.data(&format!(
-            "{address}: {} {} ({}) leaves the state and stays as it is",
+        voice.data(shown!(
+            "{}: {} {} ({}) leaves the state and stays as it is",
+            address,
             record.kind.facts().title,
             record.id.as_deref().unwrap_or("without an ID: its creation was never answered"),
             record.origin.word()
@@ -73,7 +74,7 @@ async fn forget(
         let facts = held.iter().map(|(address, _)| Fact::Forgotten { address: (*address).clone() }).collect();
         revision::record(ledger, &state, (command, RunPurpose::Forget), context, facts).await?;
         let revision = ledger.remembered().revision();
-        voice.data(&format!("{} forgotten, as revision {revision}", report::counted(held.len(), "resource")));
+        voice.data(shown!("{} forgotten, as revision {}", report::counted(held.len(), "resource"), revision));
     }
     if voice.json {
         let forgotten = held.iter().map(|(address, record)| {
@@ -91,7 +92,7 @@ fn held<'s>(named: &'s BTreeSet<Address>, state: &'s Remembered) -> Result<Vec<(
     let mut held = Vec::new();
     for address in named {
         let Some(record) = state.resources.get(address) else {
-            let problem = format!("the state of {} has no {address}; nothing was done", state.stack);
+            let problem = shown!("the state of {} has no {}; nothing was done", state.stack, address);
             return Err(Failure::refused(problem, "akidb-edge state list shows the addresses"));
         };
         held.push((address, record));
@@ -101,15 +102,15 @@ fn held<'s>(named: &'s BTreeSet<Address>, state: &'s Remembered) -> Result<Vec<(
 
 /// What stays in the state would refer to something that it does not know.
 fn refuse_needed(named: &BTreeSet<Address>, state: &Remembered) -> Result<(), Failure> {
-    let mut needing: Vec<String> = Vec::new();
+    let mut needing: Vec<Shown> = Vec::new();
     let mut all = named.clone();
     loop {
         let staying = state.resources.iter().filter(|(address, _)| !all.contains(*address));
         let more = staying.filter_map(|(address, record)| {
             let need = record.needs.keys().find(|need| all.contains(*need))?;
-            Some((address.clone(), format!("{address} needs {need}")))
+            Some((address.clone(), shown!("{} needs {}", address, need)))
         });
-        let more: Vec<(Address, String)> = more.collect();
+        let more: Vec<(Address, Shown)> = more.collect();
         if more.is_empty() {
             break;
         }
@@ -123,7 +124,7 @@ fn refuse_needed(named: &BTreeSet<Address>, state: &Remembered) -> Result<(), Fa
     }
     let words: Vec<&str> = all.iter().map(Address::as_str).collect();
     Err(Failure::refused(
-        format!("others in the state need it; nothing was done\n  {}", needing.join("\n  ")),
-        format!("forget them, too: akidb-edge {COMMAND}{}", words.join(" ")),
+        shown!("others in the state need it; nothing was done\n  {}", Shown::join(&needing, "\n  ")),
+        shown!("forget them, too: akidb-edge {}{}", COMMAND, words.join(" ")),
     ))
 }

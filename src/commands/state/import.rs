@@ -18,7 +18,7 @@ use crate::report;
 use crate::resource::records::earlier::{Earlier, before_change, keep};
 use crate::resource::{
     Action, Address, Attributes, Changes, Desired, Ending, Found, Kind, Observed, Origin, Owner, Record, Remembered,
-    Resource, RunPurpose, Standing, WorldIdentity, has_references, references, resolve,
+    Resource, RunPurpose, Shown, Standing, WorldIdentity, has_references, references, resolve, shown,
 };
 
 /// What comes under which address.
@@ -89,10 +89,10 @@ async fn with_ledger(
     for address in pairs.keys() {
         let found = check(address, &pairs[address].id, args, &built.desired, &supposed, &observed, &identity)?;
         let remark = match &found.owner {
-            Owner::Ours => String::new(),
-            Owner::Foreign(why) | Owner::Contested(why) => format!(" ({why})"),
+            Owner::Ours => Shown::default(),
+            Owner::Foreign(why) | Owner::Contested(why) => shown!(" ({})", why),
         };
-        context.voice.data(&format!("{address} = {}{remark}", found.id));
+        context.voice.data(shown!("{} = {}{}", address, found.id, remark));
         let record = after.resources.entry(address.clone());
         let origin = change::found_origin(&built.desired, &remembered, &observed, address);
         record.and_modify(|record| fill(record, found, origin, &pairs[address]));
@@ -108,7 +108,7 @@ async fn with_ledger(
     confirm(args, context)?;
     record(ledger, &after, pairs, &identity, context, command).await?;
     let count = report::counted(pairs.len(), "resource");
-    context.voice.data(&format!("{count} imported; deploy brings what differs to the plan"));
+    context.voice.data(shown!("{} imported; deploy brings what differs to the plan", count));
     Ok(exit::DONE)
 }
 
@@ -124,12 +124,12 @@ fn supposed(pairs: &given::All, desired: &Desired, remembered: &Remembered) -> R
             .iter()
             .find(|(other, held)| held.kind == resource.kind && held.id.as_deref() == Some(&id) && *other != address);
         if let Some((other, _)) = twice {
-            let problem = format!("{id} is in the state already, as {other}");
-            return Err(Failure::refused(problem, format!("akidb-edge state move {other} {address}")));
+            let problem = shown!("{} is in the state already, as {}", id, other);
+            return Err(Failure::refused(problem, shown!("akidb-edge state move {} {}", other, address)));
         }
         if let Some(held) = remembered.resources.get(address) {
             let id = held.id.as_deref().unwrap_or("an ID that is not known yet");
-            let problem = format!("{address} is in the state already: {id}");
+            let problem = shown!("{} is in the state already: {}", address, id);
             return Err(Failure::refused(problem, "deploy works on it as it is; state show lists what is there"));
         }
         let held = Record {
@@ -158,23 +158,23 @@ fn unknown(address: &Address, desired: &Desired) -> Failure {
     };
     let near: Vec<&str> = desired.resources.keys().filter(like).map(Address::as_str).collect();
     let next = if near.is_empty() {
-        "a part of the plan must want it; deploy --dry-run lists the addresses".to_owned()
+        Shown::from("a part of the plan must want it; deploy --dry-run lists the addresses")
     } else {
-        format!("did you mean {}?", near.join(" or "))
+        shown!("did you mean {}?", near.join(" or "))
     };
-    Failure::refused(format!("the plan has no {address}"), next)
+    Failure::refused(shown!("the plan has no {}", address), next)
 }
 
 fn malformed(resource: &Resource, given: &str) -> Failure {
     let form = &resource.kind.facts().id;
     let title = resource.kind.facts().title;
     if resource.kind == Kind::LoadBalancer {
-        let problem = format!("{} is a {title}: it is looked up in every run, never taken in", resource.address);
+        let problem = shown!("{} is a {}: it is looked up in every run, never taken in", resource.address, title);
         return Failure::refused(problem, "leave it out");
     }
     Failure::refused(
-        format!("{given:?} is no ID of a thing of kind {title}"),
-        format!("it wants {}: {}={}", form.words, resource.address, form.example),
+        shown!("{:?} is no ID of a thing of kind {}", given, title),
+        shown!("it wants {}: {}={}", form.words, resource.address, form.example),
     )
 }
 
@@ -200,20 +200,20 @@ fn check<'o>(
     let open = resource.kind.facts().identity.iter().any(|path| spec.get(path).is_some_and(has_references));
     if open {
         let needs: Vec<String> = references(&spec).iter().map(ToString::to_string).collect();
-        let problem = format!("{address} is identified by {}, which the state does not know", needs.join(", "));
+        let problem = shown!("{} is identified by {}, which the state does not know", address, needs.join(", "));
         return Err(Failure::refused(problem, "import that first, or in the same command"));
     }
     if let Some(named) = resource.kind.facts().id.by_name(&spec, address.name()).filter(|named| named != id) {
-        let problem = format!("{address} is known by its name, and the plan names {named}, not {id}");
+        let problem = shown!("{} is known by its name, and the plan names {}, not {}", address, named, id);
         return Err(Failure::refused(problem, "let the plan name what is to be taken in, or name another address"));
     }
     let Some(found) = observed.found(address) else {
-        let problem = format!("there is no {title} {id} in account {}", identity.account);
+        let problem = shown!("there is no {} {} in account {}", title, id, identity.account);
         return Err(Failure::refused(problem, "check the ID, the account and the region"));
     };
     match &found.owner {
         Owner::Foreign(why) | Owner::Contested(why) if found.owner.is_marked() && !args.adopt => Err(Failure::refused(
-            format!("{title} {id} belongs to another stack or address: {why}"),
+            shown!("{} {} belongs to another stack or address: {}", title, id, why),
             "if that one shall lose it, add --adopt",
         )),
         _ => Ok(found),
@@ -224,13 +224,13 @@ fn check<'o>(
 fn elsewhere(given: &str, spec: &Value, identity: &Identity) -> Result<(), Failure> {
     let Some((account, region)) = identity::place(given) else { return Ok(()) };
     if !account.is_empty() && account != identity.account {
-        let problem = format!("{given} is of account {account}, these credentials are of {}", identity.account);
+        let problem = shown!("{} is of account {}, these credentials are of {}", given, account, identity.account);
         return Err(Failure::refused(problem, "use the credentials of that account, and a --state of its own"));
     }
     let wanted = spec.get("region").and_then(Value::as_str);
     match wanted.filter(|wanted| !region.is_empty() && *wanted != region) {
         Some(wanted) => Err(Failure::refused(
-            format!("{given} is in {region}, the plan wants it in {wanted}"),
+            shown!("{} is in {}, the plan wants it in {}", given, region, wanted),
             "name one in that region, or change the plan's region",
         )),
         None => Ok(()),
@@ -276,11 +276,7 @@ fn refuse_replacements(changes: &Changes) -> Result<(), Failure> {
     let Some(change) = changes.items.values().find(|change| change.action == Action::Replace) else { return Ok(()) };
     let fields: Vec<&str> = change.fields.iter().map(|field| field.path.as_str()).collect();
     Err(Failure::refused(
-        format!(
-            "{} would be replaced by the next deploy: {} cannot change in place",
-            change.address,
-            fields.join(", ")
-        ),
+        shown!("{} would be replaced by the next deploy: {} cannot change in place", change.address, fields.join(", ")),
         "correct the ID, or let the plan say what is there",
     ))
 }
@@ -297,7 +293,7 @@ fn tell(args: &Args, changes: &Changes, context: &Context) {
             crate::resource::Level::Usable,
             &[],
         );
-        context.voice.data(&text);
+        context.voice.data(text);
     }
     if context.voice.json {
         let mut body = json!({"dry_run": args.dry_run});
@@ -314,7 +310,7 @@ fn confirm(args: &Args, context: &Context) -> Result<(), Failure> {
     }
     if !context.session.can_ask {
         let next = "read what is above, then add --yes";
-        return Err(Failure::refused("nothing was done: nobody is there to say yes", next));
+        return Err(Failure::refused("nothing was done: there is no terminal to ask for a confirmation on", next));
     }
     if context.voice.ask("Take this in?") { Ok(()) } else { Err(Failure::refused("nothing was done", "")) }
 }

@@ -6,7 +6,7 @@ use super::{Which, open};
 use crate::commands::Context;
 use crate::exit::{self, Failure};
 use crate::report;
-use crate::resource::{Address, Record};
+use crate::resource::{Address, Record, Shown, shown};
 
 /// Which of them.
 #[derive(Debug, clap::Args)]
@@ -38,8 +38,8 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         return Ok(exit::DONE);
     }
     if all.is_empty() {
-        let what = args.pattern.as_ref().map_or_else(String::new, |pattern| format!(" that {pattern} matches"));
-        context.voice.talk(&format!("the state of {} has no resource{what}", state.stack));
+        let what = args.pattern.as_ref().map_or_else(Shown::default, |pattern| shown!(" that {} matches", pattern));
+        context.voice.talk(shown!("the state of {} has no resource{}", state.stack, what));
         return Ok(exit::DONE);
     }
     let row = |(address, record): &(&Address, &Record)| {
@@ -47,6 +47,6 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         vec![address.to_string(), record.kind.name().to_owned(), id, record.origin.word().to_owned()]
     };
     let rows: Vec<Vec<String>> = all.iter().map(row).collect();
-    context.voice.data(&report::rows_table(&["address", "kind", "id", "origin"], &rows, context.session.width));
+    context.voice.data(report::rows_table(&["address", "kind", "id", "origin"], &rows, context.session.width));
     Ok(exit::DONE)
 }

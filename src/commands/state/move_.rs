@@ -8,7 +8,7 @@ use crate::desired;
 use crate::exit::{self, Failure};
 use crate::ledger::{Fact, Ledger};
 use crate::plan::Plan;
-use crate::resource::{Address, Moves, Remembered, RunPurpose};
+use crate::resource::{Address, Moves, Remembered, RunPurpose, Shown, shown};
 
 /// From where to where, and how.
 #[derive(Debug, clap::Args)]
@@ -54,7 +54,7 @@ async fn within(
     refuse(from, to, &state)?;
     let voice = &context.voice;
     let id = state.resources[from].id.clone();
-    voice.data(&format!("{from} -> {to}: {}", id.as_deref().unwrap_or("without an ID")));
+    voice.data(shown!("{} -> {}: {}", from, to, id.as_deref().unwrap_or("without an ID")));
     let following: Vec<&Address> = state
         .resources
         .iter()
@@ -62,7 +62,7 @@ async fn within(
         .map(|(address, _)| address)
         .collect();
     for address in &following {
-        voice.data(&format!("  {address} refers to it: the reference follows"));
+        voice.data(shown!("  {} refers to it: the reference follows", address));
     }
     let unwanted = plan.map(|plan| unwanted(plan, from, to, &state)).transpose()?.flatten();
     if let Some(words) = &unwanted {
@@ -73,7 +73,7 @@ async fn within(
         revision::confirm("Move it?", args.yes, context)?;
         let moves = Moves { addresses: [(from.clone(), to.clone())].into(), ..Moves::default() };
         revision::record(ledger, &state, (command, RunPurpose::Move), context, vec![Fact::Moved(moves)]).await?;
-        voice.data(&format!("moved, as revision {}; the next deploy writes its mark", ledger.remembered().revision()));
+        voice.data(shown!("moved, as revision {}; the next deploy writes its mark", ledger.remembered().revision()));
     }
     if voice.json {
         let body = json!({"stack": state.stack, "exit": code, "dry_run": args.dry_run, "from": from, "to": to, "id": id,
@@ -86,39 +86,42 @@ async fn within(
 fn refuse(from: &Address, to: &Address, state: &Remembered) -> Result<(), Failure> {
     let lists = "akidb-edge state list shows the addresses";
     if !state.resources.contains_key(from) {
-        return Err(Failure::refused(format!("the state of {} has no {from}; nothing was done", state.stack), lists));
+        return Err(Failure::refused(shown!("the state of {} has no {}; nothing was done", state.stack, from), lists));
     }
     if from == to {
-        return Err(Failure::refused(format!("{from} is at {to} already; nothing was done"), "name another address"));
+        return Err(Failure::refused(
+            shown!("{} is at {} already; nothing was done", from, to),
+            "name another address",
+        ));
     }
     if from.kind_name() != to.kind_name() {
         let problem =
-            format!("{from} is of kind {}, {to} of kind {}; nothing was done", from.kind_name(), to.kind_name());
+            shown!("{} is of kind {}, {} of kind {}; nothing was done", from, from.kind_name(), to, to.kind_name());
         return Err(Failure::refused(problem, "name an address of the same kind"));
     }
     if let Some(held) = state.resources.get(to) {
         let id = held.id.as_deref().unwrap_or("something without an ID");
-        let problem = format!("{to} is taken: {id}; nothing was done");
+        let problem = shown!("{} is taken: {}; nothing was done", to, id);
         return Err(Failure::refused(
             problem,
-            format!("move that first, or let go of it: akidb-edge state forget {to}"),
+            shown!("move that first, or let go of it: akidb-edge state forget {}", to),
         ));
     }
     Ok(())
 }
 
 /// What the plan at hand makes of the new address.
-fn unwanted(plan: &Plan, from: &Address, to: &Address, state: &Remembered) -> Result<Option<String>, Failure> {
+fn unwanted(plan: &Plan, from: &Address, to: &Address, state: &Remembered) -> Result<Option<Shown>, Failure> {
     let wanted = desired::build(plan, &state.requested)?.desired;
     if wanted.resources.contains_key(to) {
         return Ok(None);
     }
     let then = if wanted.resources.contains_key(from) {
-        format!("it wants {from}: the next deploy moves it back")
+        shown!("it wants {}: the next deploy moves it back", from)
     } else if state.resources[from].is_imported() {
-        "the next deploy forgets it".to_owned()
+        Shown::from("the next deploy forgets it")
     } else {
-        "the next deploy deletes it".to_owned()
+        Shown::from("the next deploy deletes it")
     };
-    Ok(Some(format!("the plan does not want {to}; {then}")))
+    Ok(Some(shown!("the plan does not want {}; {}", to, then)))
 }

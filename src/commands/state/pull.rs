@@ -11,6 +11,7 @@ use crate::commands::{Context, walk};
 use crate::exit::{self, Failure};
 use crate::ledger::{Lineage, Whole};
 use crate::report;
+use crate::resource::shown;
 
 /// Which journal, and where to.
 #[derive(Debug, clap::Args)]
@@ -40,7 +41,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let whole = Whole::read(&place, &stack, text.as_bytes())?;
     if whole.entries.is_empty() {
         return Err(Failure::refused(
-            format!("{stack} has no journal at {place}"),
+            shown!("{} has no journal at {}", stack, place),
             "name the place where it was deployed from with --state",
         ));
     }
@@ -61,20 +62,23 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         return Ok(exit::DONE);
     }
     let entries = entries(whole.entries.len());
-    context.voice.data(&format!(
-        "{stack}: {entries}, revision {}, from {place} to {}",
+    context.voice.data(shown!(
+        "{}: {}, revision {}, from {} to {}",
+        stack,
+        entries,
         whole.state.revision(),
+        place,
         out.display()
     ));
     if let Some(artefacts) = artefacts {
-        context.voice.remark(&format!(
+        context.voice.remark(shown!(
             "{} is not part of the journal: it holds content that a rollback may need; copy it, too",
             artefacts.display()
         ));
     }
     let content = walk::directory(&context.global, &stack).map(|directory| directory.join("content"));
     if let Some(content) = content.filter(|directory| directory.is_dir()) {
-        context.voice.remark(&format!(
+        context.voice.remark(shown!(
             "{} is not part of the journal: it holds contents of files and sensitive values that a rollback may need; \
              copy it, too, and let nobody else read it",
             content.display()
@@ -92,7 +96,7 @@ pub fn entries(count: usize) -> String {
 fn need_ours(out: &Path, stack: &str, whole: &Whole) -> Result<(), Failure> {
     let foreign = |why: &str| {
         Failure::refused(
-            format!("{} is there and {why}; nothing was written", out.display()),
+            shown!("{} is there and {}; nothing was written", out.display(), why),
             "name another file, or add --force to write over it",
         )
     };
@@ -117,7 +121,10 @@ fn need_ours(out: &Path, stack: &str, whole: &Whole) -> Result<(), Failure> {
 fn write(out: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let fault = |bad: std::io::Error| {
-        Failure::error(format!("{}: {bad}", out.display()), "name a file that can be written; the journal is as it was")
+        Failure::error(
+            shown!("{}: {}", out.display(), bad),
+            "name a file that can be written; the journal is as it was",
+        )
     };
     if crate::commands::is_stream(out) {
         return fs::write(out, bytes).map_err(fault);

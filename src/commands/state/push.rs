@@ -11,7 +11,7 @@ use super::pull::entries;
 use crate::commands::{Context, walk};
 use crate::exit::{self, Failure};
 use crate::ledger::{Lease, Ledger, LedgerError, Lineage, Store, Whole};
-use crate::resource::RunPurpose;
+use crate::resource::{RunPurpose, Shown, shown};
 
 /// Which file, and whose journal it becomes.
 #[derive(Debug, clap::Args)]
@@ -45,7 +45,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         let identity = connection.identity().await?;
         if identity.account != *account {
             return Err(Failure::refused(
-                format!("the file is a journal of account {account}, these credentials are of {}", identity.account),
+                shown!("the file is a journal of account {}, these credentials are of {}", account, identity.account),
                 "use the credentials of that account; nothing was changed",
             ));
         }
@@ -78,18 +78,18 @@ fn read(args: &Args, stack: &str) -> Result<Whole, Failure> {
     let file = args.file.display().to_string();
     let next = "name a file that state pull wrote, or the journal.jsonl of a directory; nothing was changed";
     let bytes =
-        crate::commands::read_bounded(&args.file).map_err(|bad| Failure::refused(format!("{file}: {bad}"), next))?;
+        crate::commands::read_bounded(&args.file).map_err(|bad| Failure::refused(shown!("{}: {}", file, bad), next))?;
     let whole = Whole::read(&file, stack, &bytes).map_err(|bad| match bad {
-        LedgerError::Newer { .. } => Failure::refused(bad.to_string(), "update akidb-edge; nothing was changed"),
-        bad => Failure::refused(format!("the file is not a whole journal: {bad}"), next),
+        LedgerError::Newer { .. } => Failure::refused(shown!("{}", bad), "update akidb-edge; nothing was changed"),
+        bad => Failure::refused(shown!("the file is not a whole journal: {}", bad), next),
     })?;
     if whole.entries.is_empty() {
-        return Err(Failure::refused(format!("{file} has no entries"), next));
+        return Err(Failure::refused(shown!("{} has no entries", file), next));
     }
     match whole.stack() {
         Some(other) if other != stack => Err(Failure::refused(
-            format!("{file} is the journal of the stack {other}, not of {stack}"),
-            format!("name the stack: --stack {other}; nothing was changed"),
+            shown!("{} is the journal of the stack {}, not of {}", file, other, stack),
+            shown!("name the stack: --stack {}; nothing was changed", other),
         )),
         _ => Ok(whole),
     }
@@ -98,12 +98,13 @@ fn read(args: &Args, stack: &str) -> Result<Whole, Failure> {
 async fn put(ledger: &Ledger, whole: &Whole, args: &Args, stack: &str) -> Result<Pushed, Failure> {
     let present = ledger.text().await?;
     let (file, place) = (args.file.display(), ledger.place());
-    let refused = |why: String| {
+    let refused = |why: Shown| {
         Failure::refused(
-            format!("{why}; nothing was changed"),
-            format!(
-                "akidb-edge state pull --stack {stack} --out FILE shows what is there; --force replaces it, and keeps the \
-                 present journal beside it"
+            shown!("{}; nothing was changed", why),
+            shown!(
+                "akidb-edge state pull --stack {} --out FILE shows what is there; --force replaces it, and keeps the \
+                 present journal beside it",
+                stack
             ),
         )
     };
@@ -112,7 +113,7 @@ async fn put(ledger: &Ledger, whole: &Whole, args: &Args, stack: &str) -> Result
         && here != other
     {
         return Err(Failure::refused(
-            format!("the journal {place} belongs to account {here}, {file} is of {other}; nothing was changed"),
+            shown!("the journal {} belongs to account {}, {} is of {}; nothing was changed", place, here, file, other),
             "name the stack and the place that the file is of (--stack, --state)",
         ));
     }
@@ -122,10 +123,10 @@ async fn put(ledger: &Ledger, whole: &Whole, args: &Args, stack: &str) -> Result
         Lineage::Ahead { by } => by,
         Lineage::Behind { by } if !args.force => {
             let by = entries(by);
-            return Err(refused(format!("{file} lacks the last {by} of the journal {place}")));
+            return Err(refused(shown!("{} lacks the last {} of the journal {}", file, by, place)));
         }
         Lineage::Differs { line } if !args.force => {
-            return Err(refused(format!("{file} is another journal than {place}: line {line} differs")));
+            return Err(refused(shown!("{} is another journal than {}: line {} differs", file, place, line)));
         }
         Lineage::Behind { .. } | Lineage::Differs { .. } => 0,
     };
@@ -163,9 +164,9 @@ fn tell(pushed: &Pushed, whole: &Whole, place: &str, stack: &str, context: &Cont
         return;
     }
     let what = match (&pushed.kept, pushed.added) {
-        (Some(kept), _) => format!("took the place of the one there, which is kept at {kept}"),
-        (None, 0) => "was there already".to_owned(),
-        (None, added) => format!("is there, with {} more than before", entries(added)),
+        (Some(kept), _) => shown!("took the place of the one there, which is kept at {}", kept),
+        (None, 0) => Shown::from("was there already"),
+        (None, added) => shown!("is there, with {} more than before", entries(added)),
     };
-    context.voice.data(&format!("{stack}: the journal up to revision {revision} {what} ({place})"));
+    context.voice.data(shown!("{}: the journal up to revision {} {} ({})", stack, revision, what, place));
 }

@@ -28,13 +28,13 @@ pub async fn open(
 ///
 /// # Errors
 /// When nobody can be asked, or the answer is no.
-pub fn confirm(question: &str, yes: bool, context: &Context) -> Result<(), Failure> {
+pub fn confirm(question: &'static str, yes: bool, context: &Context) -> Result<(), Failure> {
     if yes {
         return Ok(());
     }
     if !context.session.can_ask {
         let next = "read what is above, then add --yes";
-        return Err(Failure::refused("nothing was done: nobody is there to say yes", next));
+        return Err(Failure::refused("nothing was done: there is no terminal to ask for a confirmation on", next));
     }
     if context.voice.ask(question) { Ok(()) } else { Err(Failure::refused("nothing was done", "")) }
 }

@@ -6,7 +6,7 @@ use super::{Which, open};
 use crate::commands::Context;
 use crate::exit::{self, Failure};
 use crate::report;
-use crate::resource::{Remembered, sensitive, untrusted};
+use crate::resource::{Remembered, sensitive, shown};
 
 /// The remembered resources.
 pub async fn state(which: &Which, context: &Context) -> Result<u8, Failure> {
@@ -15,12 +15,12 @@ pub async fn state(which: &Which, context: &Context) -> Result<u8, Failure> {
         context.voice.json("state", &listing(&state));
         return Ok(exit::DONE);
     }
-    context.voice.data(&report::resources_table(&state, context.session.width));
+    context.voice.data(report::resources_table(&state, context.session.width));
     for (address, record) in &state.resources {
-        context.voice.data(&format!("\n{address}"));
+        context.voice.data(shown!("\n{}", address));
         for (name, value) in &record.attributes {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            context.voice.data(&format!("  {name} = {}", untrusted::line(&value)));
+            context.voice.data(shown!("  {} = {}", name, value));
         }
     }
     Ok(exit::DONE)
@@ -50,7 +50,7 @@ pub async fn journal(which: &Which, context: &Context) -> Result<u8, Failure> {
     for entry in entries {
         let mut entry = serde_json::to_value(&entry).unwrap_or_default();
         sensitive::hide(&mut entry);
-        report::put_json(&entry.to_string());
+        report::put_json_line(&entry);
     }
     Ok(exit::DONE)
 }

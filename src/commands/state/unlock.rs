@@ -6,6 +6,7 @@ use super::Which;
 use crate::commands::{Context, walk};
 use crate::exit::{self, Failure};
 use crate::ledger::{Holder, Lease};
+use crate::resource::{Shown, shown};
 
 /// Whose lease, and whether to ask.
 #[derive(Debug, clap::Args)]
@@ -27,32 +28,37 @@ pub fn lease_document(lease: &Lease, this_host: &str) -> serde_json::Value {
 pub async fn run(unlock: &Args, context: &Context) -> Result<u8, Failure> {
     let stack = unlock.which.stack(context)?;
     let store = walk::store(&context.global, &context.session, &stack, None).await?;
-    let tell = |lease: Option<&Lease>, words: String| {
+    let tell = |lease: Option<&Lease>, words: Shown| {
         if context.global.json {
             let held = lease.map(|lease| lease_document(lease, &context.session.host));
             let document = json!({"stack": stack, "exit": exit::DONE, "unlocked": lease.is_some(), "lease": held});
             context.voice.json("state-unlock", &document);
         } else {
-            context.voice.data(&words);
+            context.voice.data(words);
         }
     };
     let Some(lease) = store.lease().await? else {
-        tell(None, format!("{stack}: nobody holds the lease"));
+        tell(None, shown!("{}: nobody holds the lease", stack));
         return Ok(exit::DONE);
     };
-    let holder = format!(
-        "{}@{} (process {}, {}) since {:.0}, until {:.0}",
-        lease.user, lease.host, lease.pid, lease.command, lease.since, lease.expires
+    let holder = shown!(
+        "{}@{} (process {}, {}) since {}, until {}",
+        lease.user,
+        lease.host,
+        lease.pid,
+        lease.command,
+        format!("{:.0}", lease.since),
+        format!("{:.0}", lease.expires)
     );
     let standing = lease.holder(&context.session.host);
     if standing == Holder::Alive && !unlock.yes {
         if !context.session.can_ask {
             return Err(Failure::refused(
-                format!("{stack} is held by {holder}"),
+                shown!("{} is held by {}", stack, holder),
                 "if that process is gone for good, add --yes",
             ));
         }
-        if !context.voice.ask(&format!("{stack} is held by {holder}. Take the lease away?")) {
+        if !context.voice.ask(shown!("{} is held by {}. Take the lease away?", stack, holder)) {
             return Err(Failure::refused("nothing was done", ""));
         }
     }
@@ -62,6 +68,6 @@ pub async fn run(unlock: &Args, context: &Context) -> Result<u8, Failure> {
         Holder::Gone => "that process is gone",
         Holder::Expired => "it had ended; if that process is still running, its next write is refused",
     };
-    tell(Some(&lease), format!("{stack}: the lease of {holder} was taken away; {then}"));
+    tell(Some(&lease), shown!("{}: the lease of {} was taken away; {}", stack, holder, then));
     Ok(exit::DONE)
 }

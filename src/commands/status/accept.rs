@@ -12,7 +12,7 @@ use crate::exit::{self, Failure};
 use crate::ledger::{Fact, Ledger, Subject};
 use crate::plan::Plan;
 use crate::report;
-use crate::resource::{ACCEPTED_EXTRAS, Address, Drifted, Ending, Happened, Remedy, RunPurpose, Sort};
+use crate::resource::{ACCEPTED_EXTRAS, Address, Drifted, Ending, Happened, Remedy, RunPurpose, Shown, Sort, shown};
 
 /// What is to be accepted, and how.
 pub struct Order {
@@ -58,13 +58,13 @@ async fn with_ledger(
         context.session.colour,
         context.session.width.into(),
     );
-    context.voice.data(&format!("the state takes this as it is:\n\n{text}"));
+    context.voice.data(shown!("the state takes this as it is:\n\n{}", text));
     let code = if taken.is_empty() || !order.dry_run { exit::DONE } else { exit::PENDING };
     if !taken.is_empty() && !order.dry_run {
         confirm(order, context)?;
         write(&seen, &taken, command, context, ledger).await?;
         let things = report::counted(taken.len(), "resource");
-        context.voice.data(&format!("accepted: {things}, as revision {}", ledger.remembered().revision()));
+        context.voice.data(shown!("accepted: {}, as revision {}", things, ledger.remembered().revision()));
     }
     if context.global.json {
         let addresses: Vec<&Address> = taken.iter().map(|one| &one.address).collect();
@@ -80,8 +80,8 @@ fn choose<'d>(seen: &Seen, drifting: &[&'d Drifted], chosen: &[String]) -> Resul
     let named = |one: &Drifted| chosen.is_empty() || chosen.iter().any(|pattern| one.address.matches(pattern));
     if let Some(nothing) = chosen.iter().find(|pattern| !drifting.iter().any(|one| one.address.matches(pattern))) {
         return Err(Failure::refused(
-            format!("nothing at {nothing} is otherwise than remembered; nothing was done"),
-            format!("akidb-edge status --stack {} --drift lists what is", seen.remembered.stack),
+            shown!("nothing at {} differs from the recorded state; nothing was done", nothing),
+            shown!("akidb-edge status --stack {} --drift lists what is", seen.remembered.stack),
         ));
     }
     let mut taken: Vec<&Drifted> = drifting.iter().copied().filter(|one| named(one)).collect();
@@ -101,39 +101,39 @@ fn choose<'d>(seen: &Seen, drifting: &[&'d Drifted], chosen: &[String]) -> Resul
     if refused.is_empty() || (chosen.is_empty() && !taken.is_empty()) {
         return Ok(taken);
     }
-    let lines: Vec<String> = refused.iter().map(|(address, why)| format!("{address}: {why}")).collect();
+    let lines: Vec<Shown> = refused.iter().map(|(address, why)| shown!("{}: {}", address, why)).collect();
     Err(Failure::refused(
-        format!("this cannot be accepted; nothing was done\n{}", lines.join("\n")),
+        shown!("this cannot be accepted; nothing was done\n{}", Shown::join(&lines, "\n")),
         "the plan wins: change the plan, or let deploy put it back",
     ))
 }
 
 /// Why something cannot be accepted.
-fn refusal(seen: &Seen, one: &Drifted, leaving: &BTreeSet<&Address>) -> Option<String> {
+fn refusal(seen: &Seen, one: &Drifted, leaving: &BTreeSet<&Address>) -> Option<Shown> {
     match one.happened {
         Happened::Contested => {
             let why = one.reason.as_deref().unwrap_or("another stack's mark is on it");
-            Some(format!("{why}: whose it is cannot be settled here; deploy --adopt {} takes it back", one.address))
+            Some(shown!("{}: whose it is cannot be settled here; deploy --adopt {} takes it back", why, one.address))
         }
         Happened::Gone => {
             let others = seen.remembered.resources.iter().filter(|(address, _)| !leaving.contains(address));
             let mut needing = others.filter(|(_, record)| record.needs.contains_key(&one.address));
-            needing.next().map(|(other, _)| format!("it is gone, and {other}, which is there, needs it"))
+            needing.next().map(|(other, _)| shown!("it is gone, and {}, which is there, needs it", other))
         }
         Happened::Changed => {
-            let said: Vec<String> =
+            let said: Vec<Shown> =
                 one.fields.iter().filter(|field| field.remedy == Remedy::Deploy).map(spoken).collect();
-            (!said.is_empty()).then(|| said.join("; "))
+            (!said.is_empty()).then(|| Shown::join(&said, "; "))
         }
     }
 }
 
-fn spoken(field: &crate::resource::DriftField) -> String {
+fn spoken(field: &crate::resource::DriftField) -> Shown {
     match field.sort {
-        Sort::Mark => format!("{}: the mark says whose it is, and deploy puts it back", field.path),
+        Sort::Mark => shown!("{}: the mark says whose it is, and deploy puts it back", field.path),
         _ => {
             let value = field.remembered.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string);
-            format!("the plan speaks of {} (asked for last: {value})", field.path)
+            shown!("the plan speaks of {} (asked for last: {})", field.path, value)
         }
     }
 }
@@ -144,7 +144,7 @@ fn confirm(order: &Order, context: &Context) -> Result<(), Failure> {
     }
     if !context.session.can_ask {
         return Err(Failure::refused(
-            "nothing was done: nobody is there to say yes",
+            "nothing was done: there is no terminal to ask for a confirmation on",
             "read what would be taken above, then add --yes",
         ));
     }

@@ -14,7 +14,7 @@ use crate::observe;
 use crate::plan::Plan;
 use crate::report;
 use crate::resource::{
-    Artefacts, Changes, Desired, Drifted, Fault, Happened, Kind, Level, Moves, Observed, Owned, Remembered,
+    Artefacts, Changes, Desired, Drifted, Fault, Happened, Kind, Level, Moves, Observed, Owned, Remembered, shown,
 };
 
 /// One look at the world with what it is compared with.
@@ -33,7 +33,7 @@ pub struct Seen {
     pub unmanaged: Vec<Owned>,
     /// What could not be listed.
     pub unlisted: Vec<(Kind, Fault)>,
-    /// What is otherwise than remembered.
+    /// What differs from the recorded state.
     pub drift: Vec<Drifted>,
 }
 
@@ -109,13 +109,13 @@ pub async fn run(plan: Option<&Plan>, stack: &str, context: &Context) -> Result<
     let voice = &context.voice;
     voice.header(&seen.header);
     for (kind, fault) in &seen.unlisted {
-        voice.remark(&format!("what else this stack owns of kind {} is not known: {fault}", kind.name()));
+        voice.remark(shown!("what else this stack owns of kind {} is not known: {}", kind.name(), fault.shown()));
     }
     let text = report::drift_text(&seen.drift, voice.verbose > 0, context.session.colour, context.session.width.into());
     let changes = match seen.changes() {
         Ok(changes) => changes,
         Err(refused) => {
-            voice.data(&text);
+            voice.data(text);
             return Err(refused);
         }
     };
@@ -127,17 +127,17 @@ pub async fn run(plan: Option<&Plan>, stack: &str, context: &Context) -> Result<
         return Ok(code);
     }
     if !text.is_empty() {
-        voice.data(&format!("{text}\n"));
+        voice.data(text);
     }
     if !seen.unmanaged.is_empty() {
-        voice.data(&report::unmanaged_text(&seen.unmanaged));
+        voice.data(report::unmanaged_text(&seen.unmanaged));
     }
     if drifting && !changes.is_empty() {
         let contested = seen.drift.iter().any(|one| one.happened == Happened::Contested);
         let adopting = if contested { ", with --adopt of what is contested" } else { "" };
-        voice.data(&format!("\ndeploy{adopting} would do this:"));
+        voice.data(shown!("\ndeploy{} would do this:", adopting));
     }
-    voice.data(&report::changes_text(&changes, voice.verbose > 0, context.session.colour, Level::Usable, &[]));
+    voice.data(report::changes_text(&changes, voice.verbose > 0, context.session.colour, Level::Usable, &[]));
     Ok(code)
 }
 

@@ -12,7 +12,7 @@ use crate::exit::{self, Failure};
 use crate::ledger::{Holder, Lease, Ledger};
 use crate::plan::Plan;
 use crate::report;
-use crate::resource::{Remembered, Standing};
+use crate::resource::{Remembered, Standing, shown};
 
 /// Show what is there. Without --drift no call is made.
 #[derive(Debug, clap::Args)]
@@ -67,34 +67,36 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     }
     let voice = &context.voice;
     if state.revision() == 0 {
-        voice.data(&format!("{stack}: nothing was deployed yet, by the journal {}", ledger.place()));
+        voice.data(shown!("{}: nothing was deployed yet, by the journal {}", stack, ledger.place()));
         tell_the_rest(&state, plan.as_ref(), context);
         let others = super::unknown::stacks(context);
         if !others.is_empty() {
-            voice.data(&format!("stacks with a state at {}: {}", context.global.state, others.join(", ")));
+            voice.data(shown!("stacks with a state at {}: {}", context.global.state, others.join(", ")));
         }
         tell_lease(lease.as_ref(), context);
         return Ok(code);
     }
-    voice.data(&format!(
-        "{stack}: revision {}, {}, journal {}",
+    voice.data(shown!(
+        "{}: revision {}, {}, journal {}",
+        stack,
         state.revision(),
         report::counted(state.resources.len(), "resource"),
         ledger.place()
     ));
     if !state.resources.is_empty() {
-        voice.data(&report::resources_table(&state, context.session.width));
+        voice.data(report::resources_table(&state, context.session.width));
     }
     for run in state.runs.iter().rev().take(5) {
         let ending =
-            run.ending.map_or("was killed, or still runs".to_owned(), |ending| format!("{ending:?}").to_lowercase());
-        voice.data(&format!(
-            "revision {:<3} {}  {}  {} by {}: {ending}",
+            run.ending.map_or("killed, or still running".to_owned(), |ending| format!("{ending:?}").to_lowercase());
+        voice.data(shown!(
+            "revision {:<3} {}  {}  {} by {}: {}",
             run.revision,
             run.at,
             run.command,
             report::counted(usize::try_from(run.changes).unwrap_or(0), "change"),
-            run.by
+            run.by,
+            ending
         ));
     }
     tell_the_rest(&state, plan.as_ref(), context);
@@ -105,25 +107,25 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
 /// Who has the lease, or left it behind.
 fn tell_lease(lease: Option<&Lease>, context: &Context) {
     let Some(lease) = lease else { return };
-    let who = format!("{}@{} ({})", lease.user, lease.host, lease.command);
+    let who = shown!("{}@{} ({})", lease.user, lease.host, lease.command);
     let next = "the next run takes it over";
-    context.voice.data(&match lease.holder(&context.session.host) {
-        Holder::Alive => format!("being changed by {who} since {:.0}", lease.since),
-        Holder::Gone => format!("the lease of {who} was left behind: process {} is gone; {next}", lease.pid),
-        Holder::Expired => format!("the lease of {who} ended at {:.0}; {next}", lease.expires),
+    context.voice.data(match lease.holder(&context.session.host) {
+        Holder::Alive => shown!("being changed by {} since {}", who, format!("{:.0}", lease.since)),
+        Holder::Gone => shown!("the lease of {} was left behind: process {} is gone; {}", who, lease.pid, next),
+        Holder::Expired => shown!("the lease of {} ended at {}; {}", who, format!("{:.0}", lease.expires), next),
     });
 }
 
 fn tell_the_rest(state: &Remembered, plan: Option<&Plan>, context: &Context) {
     let voice = &context.voice;
     if let Some(fallback) = &state.fallback {
-        voice.data(&format!("the fallback {fallback} is in force"));
+        voice.data(shown!("the fallback {} is in force", fallback));
     }
     for left in &state.leftovers {
-        voice.data(&format!("to be deleted by a later run: {} {}: {}", left.address, left.id, left.reason));
+        voice.data(shown!("to be deleted by a later run: {} {}: {}", left.address, left.id, left.reason));
     }
     let steps = plan.into_iter().flat_map(|plan| &plan.steps);
     for step in steps.filter(|step| step.on_request && !state.requested.contains(&step.id)) {
-        voice.data(&format!("waits to be asked for: step {} ({})", step.id, step.title.line()));
+        voice.data(shown!("on request only: step {} ({})", step.id, step.title));
     }
 }

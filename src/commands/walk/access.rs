@@ -9,7 +9,7 @@ use crate::commands::Context;
 use crate::exit::Failure;
 use crate::provider::device::{Access, Fleet, Password};
 use crate::resource::host::HostSpec;
-use crate::resource::{Desired, Kind, Remembered};
+use crate::resource::{Desired, Kind, Remembered, shown};
 
 /// Bytes of a password that are read.
 const LONGEST_PASSWORD: u64 = 4096;
@@ -70,7 +70,7 @@ impl AccessArgs {
             let opened = std::fs::File::open(format!("/dev/fd/{number}"));
             opened.and_then(|fd| fd.take(LONGEST_PASSWORD).read_to_string(&mut text)).map_err(|bad| {
                 Failure::refused(
-                    format!("file descriptor {number} cannot be read: {bad}"),
+                    shown!("file descriptor {} cannot be read: {}", number, bad),
                     "write --sudo-password-fd 3 3< <(pass show jetson), or --ask-sudo-password",
                 )
             })?;

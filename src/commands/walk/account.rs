@@ -9,7 +9,7 @@ use crate::provider::aws::{CREDENTIALS, Clients, ConnectionDescription, Identity
 use crate::provider::network::CONFIGURATION;
 use crate::provider::patience::Patience;
 use crate::report;
-use crate::resource::{Address, Desired, Fault, Observed, Remembered};
+use crate::resource::{Address, Desired, Fault, Observed, Remembered, Shown, Untrusted, shown};
 use crate::session::Session;
 
 /// A connection to the account.
@@ -36,21 +36,21 @@ pub async fn connect(session: &Session) -> Result<Connection, Failure> {
 /// Who is told what a run waits for, and asked for an MFA code.
 fn person(session: &Session) -> Person {
     let quiet = session.quiet;
-    let tell = move |text: &str| {
+    let tell = move |text: &Untrusted| {
         if !quiet {
             report::say(text);
         }
     };
     let interrupts = session.interrupts.clone();
-    let ask = move |question: &str| report::ask_secret(&interrupts, question);
-    let ask = session.can_ask.then(|| Box::new(ask) as Box<dyn Fn(&str) -> String + Send + Sync>);
+    let ask = move |question: &Untrusted| report::ask_secret(&interrupts, question);
+    let ask = session.can_ask.then(|| Box::new(ask) as Box<dyn Fn(&Untrusted) -> String + Send + Sync>);
     Person { tell: Box::new(tell), ask }
 }
 
 /// What is wrong on this machine is said without the service and operation that it has for programs.
 pub fn without_service(fault: Fault) -> Failure {
     if fault.service == CONFIGURATION || fault.service == CREDENTIALS {
-        Failure::error(fault.message.text(), fault.next_step.unwrap_or_default())
+        Failure::error(fault.message.block(), fault.next_step.map_or_else(Shown::default, Shown::from))
     } else {
         fault.into()
     }
@@ -137,9 +137,11 @@ pub fn need_account(desired: &Desired, remembered: &Remembered, identity: &Ident
     let other = |known: &&String| !known.is_empty() && **known != identity.account;
     let Some(known) = remembered.account.as_ref().filter(other) else { return Ok(()) };
     Err(Failure::refused(
-        format!(
-            "the journal of {} belongs to account {known}, these credentials are of {}",
-            desired.stack, identity.account
+        shown!(
+            "the journal of {} belongs to account {}, these credentials are of {}",
+            desired.stack,
+            known,
+            identity.account
         ),
         "use the credentials of that account (AWS_PROFILE); another stack needs another name",
     ))

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::execute::Options;
 use crate::exit::Failure;
 use crate::plan::{self, Plan, Settings};
-use crate::resource::Level;
+use crate::resource::{Level, shown};
 use crate::session::Session;
 
 /// Which plan, with which values.
@@ -47,7 +47,7 @@ impl PlanArgs {
         let mut all = BTreeMap::new();
         for file in &self.var_file {
             let text = plan::read_text(file).map_err(|bad| {
-                Failure::refused(format!("{}: {bad}", file.display()), "name a file that can be read")
+                Failure::refused(shown!("{}: {}", file.display(), bad), "name a file that can be read")
             })?;
             for (at, line) in text
                 .lines()
@@ -56,7 +56,7 @@ impl PlanArgs {
             {
                 let Some((name, value)) = line.split_once([':', '=']) else {
                     // The line may hold what nobody else should see.
-                    let problem = format!("{}:{}: the line is no NAME: VALUE", file.display(), at + 1);
+                    let problem = shown!("{}:{}: the line is no NAME: VALUE", file.display(), at + 1);
                     return Err(Failure::refused(problem, "write one variable on each line"));
                 };
                 all.insert(name.trim().to_owned(), value.trim().trim_matches('"').to_owned());

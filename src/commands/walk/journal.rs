@@ -10,7 +10,7 @@ use crate::commands::Context;
 use crate::exit::Failure;
 use crate::ledger::{FORMAT, FileStore, Ledger, Store};
 use crate::provider::aws::journal_store;
-use crate::resource::{RunPurpose, is_name, words};
+use crate::resource::{RunPurpose, is_name, shown, words};
 use crate::session::Session;
 
 /// A stack's name is part of file names, keys and names in AWS: longer ones leave no room for the rest.
@@ -30,7 +30,7 @@ impl Place {
             return Self::directory(state, directory);
         }
         let bad = |why: &str| {
-            let problem = format!("--state {state:?} cannot be used: {why}");
+            let problem = shown!("--state {:?} cannot be used: {}", state, why);
             Failure::refused(problem, "write file:DIRECTORY or s3://BUCKET/PREFIX[?region=REGION]")
         };
         let place = state.strip_prefix("s3://").ok_or_else(|| bad("it begins with neither file: nor s3://"))?;
@@ -51,7 +51,9 @@ impl Place {
     }
 
     fn directory(state: &str, directory: &str) -> Result<Self, Failure> {
-        let bad = |why: &str, next: &str| Failure::refused(format!("--state {state:?} cannot be used: {why}"), next);
+        let bad = |why: &str, next: &'static str| {
+            Failure::refused(shown!("--state {:?} cannot be used: {}", state, why), next)
+        };
         if directory.is_empty() {
             return Err(bad("it names no directory", "write file:DIRECTORY; file:. is the present one"));
         }
@@ -90,9 +92,10 @@ fn stack_name(stack: &str) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::refused(
-        format!("{stack:?} cannot be the name of a stack"),
-        format!(
-            "use lower-case letters, digits and dashes, {LONGEST} at most and no dash at first: the plan's `stack:` says the name"
+        shown!("{:?} cannot be the name of a stack", stack),
+        shown!(
+            "use lower-case letters, digits and dashes, {} at most and no dash at first: the plan's `stack:` says the name",
+            LONGEST
         ),
     ))
 }
@@ -166,10 +169,13 @@ pub async fn ledger(
     }
     let ledger = write(context, store, stack, command, purpose).await?;
     if let Some((format, backup)) = ledger.older() {
-        let remark = format!(
-            "the journal has format {format} and goes on in format {FORMAT}; as it is now, it is kept at {backup}"
+        let remark = shown!(
+            "the journal has format {} and goes on in format {}; as it is now, it is kept at {}",
+            format,
+            FORMAT,
+            backup
         );
-        context.voice.remark(&remark);
+        context.voice.remark(remark);
     }
     Ok(ledger)
 }

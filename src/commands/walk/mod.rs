@@ -27,7 +27,7 @@ use crate::plan::Plan;
 use crate::provider::Providers;
 use crate::provider::aws::{Identity, providers};
 use crate::report::Header;
-use crate::resource::{Artefacts, Changes, Desired, Moves, Observed, Remembered};
+use crate::resource::{Artefacts, Changes, Desired, Moves, Observed, Remembered, Shown, shown};
 
 pub use access::AccessArgs;
 pub use account::{Connection, connect};
@@ -57,8 +57,8 @@ pub async fn no_devices(context: &Context, stack: &str, verb: &str) -> Result<()
     }
     let which = if verb.starts_with("provision") { "--plan PLAN".to_owned() } else { format!("--stack {stack}") };
     Err(Failure::refused(
-        format!("{stack} is a stack of devices, not of an AWS account"),
-        format!("akidb-edge jetson {verb} {which}"),
+        shown!("{} is a stack of devices, not of an AWS account", stack),
+        shown!("akidb-edge jetson {} {}", verb, which),
     ))
 }
 
@@ -92,12 +92,12 @@ pub fn difference(
 }
 
 fn refused(refusals: &[Refusal]) -> Failure {
-    let lines: Vec<String> = refusals
+    let lines: Vec<Shown> = refusals
         .iter()
-        .map(|refusal| format!("{}: {}\n  next: {}", refusal.address, refusal.problem, refusal.next_step))
+        .map(|refusal| shown!("{}: {}\n  next: {}", refusal.address, refusal.problem, refusal.next_step))
         .collect();
     let reading = refusals.iter().all(|refusal| refusal.problem.starts_with("it could not be read"));
-    let problem = format!("the difference cannot be made\n{}", lines.join("\n"));
+    let problem = shown!("the difference cannot be made\n{}", Shown::join(&lines, "\n"));
     if reading { Failure::error(problem, "") } else { Failure::refused(problem, "") }
 }
 

@@ -97,11 +97,11 @@ pub(super) fn find(
 
 /// A graph named by its path in the folder, or by its name in `onnx/`.
 fn at(root: &Path, named: &str) -> Result<(PathBuf, Variant), FolderFault> {
-    let places = [inside(root, named, root)?, root.join("onnx").join(named)];
-    let found = places.into_iter().find(|path| path.is_file());
+    let (here, in_onnx) = (inside(root, named, root)?, inside(&root.join("onnx"), named, root)?);
+    let found = [&here, &in_onnx].into_iter().find(|path| path.is_file()).cloned();
     let graph = found.ok_or_else(|| {
         let there = all(root).join(", ");
-        missing(&root.join(named), &format!("the graph that --graph names; there are: {there}"))
+        missing(&here, &format!("the graph that --graph names; there are: {there}"))
     })?;
     Ok((graph, kind(named)))
 }

@@ -1,7 +1,7 @@
 //! Files of a model's folder, read as JSON.
 
 use std::io::ErrorKind;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
@@ -42,9 +42,6 @@ pub(super) struct Unexpected(#[source] pub serde_json::Error);
 
 /// A path that a file of the model names, inside of its folder.
 pub(super) fn inside(root: &Path, path: &str, named_in: &Path) -> Result<PathBuf, FolderFault> {
-    let stays = Path::new(path).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-    if stays {
-        return Ok(root.join(path));
-    }
-    Err(bad(named_in, format!("it names {path:?}, which is outside of the model's folder")))
+    let refused = || bad(named_in, format!("it names {path:?}, which is outside of the model's folder"));
+    files::within(root, path).ok_or_else(refused)
 }

@@ -4,7 +4,7 @@
 //! its optimizers make of others stays in each session.
 
 use std::collections::HashMap;
-use std::path::{Component, Path};
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,6 +12,8 @@ use half::{bf16, f16};
 use ort::session::builder::{PrepackedWeights, SessionBuilder};
 use ort::value::{DynValue, PrimitiveTensorElementType, Tensor};
 use prost::Message;
+
+use crate::files::within;
 
 /// Smaller tensors are not worth a share: optimizers look into them.
 const SMALLEST: usize = 16 << 10;
@@ -107,11 +109,8 @@ fn external(tensor: &TensorProto, beside: &Path, files: &mut HashMap<String, Byt
     let said =
         |key: &str| tensor.external_data.iter().find(|entry| entry.key.as_deref() == Some(key))?.value.as_deref();
     let name = said("location")?;
-    if !Path::new(name).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
-        return None;
-    }
     if !files.contains_key(name) {
-        files.insert(name.to_owned(), std::fs::read(beside.join(name)).ok()?.into());
+        files.insert(name.to_owned(), std::fs::read(within(beside, name)?).ok()?.into());
     }
     let number = |text: Option<&str>| text.map_or(Some(None), |text| text.parse::<usize>().ok().map(Some));
     let (file, offset, length) = (files.get(name)?, number(said("offset"))?.unwrap_or(0), number(said("length"))?);

@@ -7,10 +7,11 @@ use serde::Deserialize;
 
 use super::Hub;
 use super::again::{Tries, Trouble};
+use crate::files::Below;
 use crate::models::digest::Expected;
 use crate::models::event::Listener;
 use crate::models::fault::ModelsFault;
-use crate::models::name::{Repo, is_commit, stays_inside};
+use crate::models::name::{Repo, is_commit};
 
 /// No listing is longer.
 const LONGEST: usize = 16 << 20;
@@ -29,7 +30,7 @@ pub struct Remote {
 pub struct Listing {
     /// The commit.
     pub commit: String,
-    files: BTreeMap<String, Option<Remote>>,
+    files: BTreeMap<Below, Option<Remote>>,
 }
 
 impl Listing {
@@ -43,15 +44,15 @@ impl Listing {
 
     /// The paths of all files.
     pub fn paths(&self) -> BTreeSet<&str> {
-        self.files.keys().map(String::as_str).collect()
+        self.files.keys().map(Below::as_str).collect()
     }
 
-    /// A file.
+    /// A file, and its path in the model's folder.
     ///
     /// # Errors
-    /// When the hub gave no size or hash for it: then nobody could tell whether it is right.
-    pub fn remote(&self, path: &str) -> Result<&Remote, ModelsFault> {
-        let known = self.files.get(path).and_then(Option::as_ref);
+    /// When the hub gave no size or hash for it: then its bytes cannot be checked.
+    pub fn remote(&self, path: &str) -> Result<(&Below, &Remote), ModelsFault> {
+        let known = self.files.get_key_value(path).and_then(|(below, remote)| Some((below, remote.as_ref()?)));
         known.ok_or_else(|| ModelsFault::Answer {
             what: path.to_owned(),
             why: "it gives no size or no hash of it".to_owned(),
@@ -144,12 +145,12 @@ fn read(bytes: &[u8], repo: &Repo, revision: &str) -> Result<Listing, ModelsFaul
     if !is_commit(&answer.sha) || (is_commit(revision) && !answer.sha.eq_ignore_ascii_case(revision)) {
         return Err(bad("it names another commit than was asked for, or none".to_owned()));
     }
-    if let Some(outside) = answer.siblings.iter().find(|sibling| !stays_inside(&sibling.path)) {
-        return Err(bad(format!(
-            "it names the file {:?}, which would lie outside of the model's folder",
-            outside.path
-        )));
+    let mut files = BTreeMap::new();
+    for sibling in answer.siblings {
+        let below = Below::parse(&sibling.path).ok_or_else(|| {
+            bad(format!("it names the file {:?}, which would lie outside of the model's folder", sibling.path))
+        })?;
+        files.insert(below, sibling.remote());
     }
-    let files = answer.siblings.into_iter().map(|sibling| (sibling.path.clone(), sibling.remote())).collect();
     Ok(Listing { commit: answer.sha.to_lowercase(), files })
 }

@@ -118,15 +118,8 @@ impl ModelSync {
                 return false;
             }
         };
-        let mut models: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
-        for entry in listed {
-            let name = entry.path.split_once('/').map(|(name, _)| name.to_owned());
-            if let Some(name) = name.filter(|name| !name.starts_with('.')) {
-                models.entry(name).or_default().push(entry);
-            }
-        }
         let mut waits = false;
-        for (name, listed) in models {
+        for (name, listed) in wanted::by_model(listed) {
             waits |= self.model(&name, &listed).await;
         }
         self.state(|state| state.looked = Some(Ok(())));

@@ -86,7 +86,7 @@ pub async fn bring(origin: &Origin, wanted: &Wanted, versions: &Path) -> Result<
 
 async fn fetch_all(origin: &Origin, wanted: &Wanted, staging: &Path) -> Result<(), SyncFault> {
     for file in &wanted.files {
-        let path = staging.join(&file.place);
+        let path = file.place.at(staging);
         if let Some(above) = path.parent() {
             fs::create_dir_all(above).await.map_err(|why| DiskFault::of(above, why))?;
         }

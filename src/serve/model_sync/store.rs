@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::files::Below;
 use crate::inference::registry::Source;
 
 const VERSIONS: &str = ".versions";
@@ -45,7 +46,7 @@ pub fn currents(store: &Path) -> BTreeMap<String, Source> {
             let current = current(store, &name)?;
             let folders = [Some(&current.id), current.previous.as_ref()].into_iter().flatten();
             let folder = folders
-                .map(|id| versions(store, &name).join(id))
+                .filter_map(|id| Some(Below::parse(id)?.at(&versions(store, &name))))
                 .find(|folder| folder.join("config.json").is_file())?;
             let version = folder.ends_with(&current.id).then_some(current.version);
             Some((name, Source { folder, version, dimension: None }))

@@ -1,11 +1,12 @@
 //! What a source has of a model: said by a pointer, or by the list of its files.
 
-use std::path::{Component, Path, PathBuf};
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::fault::WantedFault;
+use crate::files::Below;
 
 /// The name of the pointer, beside the files.
 pub const POINTER: &str = "current.json";
@@ -42,7 +43,7 @@ struct Pointed {
 #[derive(Clone, Debug)]
 pub struct File {
     /// Its place in the model's folder.
-    pub place: PathBuf,
+    pub place: Below,
     /// Where it comes from.
     pub entry: Entry,
     /// Its SHA-256, in hexadecimal, when a pointer says it.
@@ -64,7 +65,7 @@ impl Wanted {
     /// What a pointer says. `listed` are the files that the source has of this model.
     ///
     /// # Errors
-    /// It is no pointer, leads out of its folder, or names what is not there.
+    /// It is not a pointer, leads out of its folder, or names what is not there.
     pub fn pointed(name: &str, bytes: &[u8], listed: &[Entry]) -> Result<Self, WantedFault> {
         let model = || name.to_owned();
         let pointer: Pointer =
@@ -72,8 +73,8 @@ impl Wanted {
         let root = pointer.root.trim_matches('/');
         let mut files = Vec::new();
         for file in pointer.files {
-            let place =
-                inside(&file.path).ok_or_else(|| WantedFault::LeadsOut { name: model(), path: file.path.clone() })?;
+            let place = Below::parse(&file.path)
+                .ok_or_else(|| WantedFault::LeadsOut { name: model(), path: file.path.clone() })?;
             let parts = [name, root, &file.path].into_iter().filter(|part| !part.is_empty());
             let path = parts.collect::<Vec<_>>().join("/");
             let known = listed.iter().find(|entry| entry.path == path);
@@ -94,7 +95,7 @@ impl Wanted {
         let mut files = Vec::new();
         for entry in listed {
             let path = entry.path.strip_prefix(name).unwrap_or_default().trim_start_matches('/');
-            let place = inside(path).ok_or_else(|| WantedFault::Outside { path: entry.path.clone() })?;
+            let place = Below::parse(path).ok_or_else(|| WantedFault::Outside { path: entry.path.clone() })?;
             files.push(File { place, entry: entry.clone(), sha256: None });
         }
         Self::of(mark.chars().take(12).collect(), files, name)
@@ -107,13 +108,26 @@ impl Wanted {
         let mut hasher = Sha256::new();
         for file in &files {
             let content = file.sha256.as_ref().unwrap_or(&file.entry.etag);
-            hasher.update(format!("{}\n{}\n{content}\n", file.place.display(), file.entry.size));
+            hasher.update(format!("{}\n{}\n{content}\n", file.place, file.entry.size));
         }
         let plain = |letter: char| if letter.is_ascii_alphanumeric() || "._-".contains(letter) { letter } else { '-' };
         let readable: String = version.trim_start_matches('.').chars().map(plain).take(40).collect();
         let id = format!("v{readable}-{}", &hex::encode(hasher.finalize())[..12]);
         Ok(Self { version, id, files })
     }
+}
+
+/// The files of a source, by model: its name is the first folder of their paths. A file without such a folder, or in a hidden
+/// one, belongs to none; an empty name would be the folder that holds the versions of all models.
+pub fn by_model(listed: Vec<Entry>) -> BTreeMap<String, Vec<Entry>> {
+    let mut models: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
+    for entry in listed {
+        let name = entry.path.split_once('/').map(|(name, _)| name.to_owned());
+        if let Some(name) = name.filter(|name| !name.is_empty() && !name.starts_with('.')) {
+            models.entry(name).or_default().push(entry);
+        }
+    }
+    models
 }
 
 /// What a source looks like without a pointer.
@@ -125,15 +139,9 @@ pub fn mark(listed: &[Entry]) -> String {
     hex::encode(hasher.finalize())
 }
 
-fn inside(path: &str) -> Option<PathBuf> {
-    let parts: Vec<_> = Path::new(path).components().collect();
-    let plain = !parts.is_empty() && parts.iter().all(|part| matches!(part, Component::Normal(_)));
-    (plain && !path.contains(['\\', '\0'])).then(|| PathBuf::from(path))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Entry, Wanted, WantedFault, mark};
+    use super::{Entry, Wanted, WantedFault, by_model, mark};
 
     fn entry(path: &str, size: u64, etag: &str) -> Entry {
         Entry { path: path.to_owned(), size, etag: etag.to_owned() }
@@ -168,6 +176,16 @@ mod tests {
         let empty = Wanted::pointed("m", b"{}", &listed).unwrap_err();
         assert!(matches!(empty, WantedFault::Pointer { .. }) && empty.to_string().contains("version"), "{empty}");
         assert!(matches!(Wanted::listed("m", "0", &[]), Err(WantedFault::Empty { .. })));
+    }
+
+    #[test]
+    fn a_file_without_the_name_of_a_model_belongs_to_none() {
+        let paths = ["m/a", "/config.json", "alone", ".work/a", "../a", "m/b/c"];
+        let models = by_model(paths.map(|path| entry(path, 1, "x")).to_vec());
+        assert_eq!(
+            models.into_iter().map(|(name, files)| (name, files.len())).collect::<Vec<_>>(),
+            [("m".to_owned(), 2)]
+        );
     }
 
     #[test]

@@ -13,6 +13,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
 use crate::account::{Account, Service};
+use crate::resource::Untrusted;
 use crate::wire::Wire;
 
 /// Whoever waits longer is told what for.
@@ -21,14 +22,14 @@ const PATIENT: Duration = Duration::from_secs(1);
 /// A code is asked for so long: then the call that needs it would be given up.
 const ANSWERED_WITHIN: Duration = Duration::from_mins(4);
 
-/// Asks for something that nobody must see.
-pub type Ask = dyn Fn(&str) -> String + Send + Sync;
+/// Asks for something that the terminal does not show.
+pub type Ask = dyn Fn(&Untrusted) -> String + Send + Sync;
 
 /// The person at the terminal, if there is one.
 pub struct Person {
-    /// Says something.
-    pub tell: Box<dyn Fn(&str) + Send + Sync>,
-    /// Asks for something that nobody must see; none when nobody can answer.
+    /// Says something. Names of profiles and roles are in it.
+    pub tell: Box<dyn Fn(&Untrusted) + Send + Sync>,
+    /// Asks for something that the terminal does not show; none when there is no terminal.
     pub ask: Option<Box<Ask>>,
 }
 
@@ -98,12 +99,13 @@ impl Means {
             done = &mut work => return done,
             () = tokio::time::sleep(PATIENT) => {}
         }
-        (self.person.tell)(&format!("waiting for {what}"));
+        (self.person.tell)(&Untrusted::from(format!("waiting for {what}")));
         work.await
     }
 
     /// Asks for a code; none when nobody can answer, or nobody did.
     pub async fn code(&self, question: String) -> Option<String> {
+        let question = Untrusted::from(question);
         let person = self.person.clone();
         person.ask.as_ref()?;
         let asking = tokio::task::spawn_blocking(move || person.ask.as_ref().map(|ask| ask(&question)));

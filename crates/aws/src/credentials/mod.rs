@@ -108,6 +108,11 @@ fn got<'a>(source: &'a Source, means: &'a Means, again: bool) -> BoxFuture<'a, R
 }
 
 /// There are no credentials, or not valid ones.
-fn refused(operation: &str, code: &str, problem: impl Into<Untrusted>, next: impl Into<String>) -> Fault {
+fn refused(
+    operation: &str,
+    code: impl Into<Untrusted>,
+    problem: impl Into<Untrusted>,
+    next: impl Into<Untrusted>,
+) -> Fault {
     Fault::new(Class::Credentials, SERVICE, operation, code, problem).next(next)
 }

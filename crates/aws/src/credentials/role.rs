@@ -26,7 +26,7 @@ pub async fn assumed(role: &Role, by: Credentials, means: &Means, again: bool) -
                     "AssumeRole",
                     "MfaSessionEnded",
                     format!("the session of role {} has ended, and a new one needs an MFA code", role.arn),
-                    "run the same command again: it goes on from here",
+                    "run the same command again to continue",
                 ));
             }
             Some(mfa_code(role, device, means).await?)
@@ -124,8 +124,8 @@ pub async fn for_token(
         if matches!(fault.class, Class::Retry | Class::Unreachable) {
             return fault;
         }
-        let problem = format!("{source}: {}: {}", fault.code, fault.message.text());
-        refused(operation, &fault.code, problem, source.renewal(&means.account.environment))
+        let problem = format!("{source}: {}: {}", fault.code.line(), fault.message.text());
+        refused(operation, fault.code, problem, source.renewal(&means.account.environment))
     })?;
     keys(answer.credentials, operation)
 }

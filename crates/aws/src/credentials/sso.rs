@@ -31,7 +31,7 @@ pub async fn credentials(sso: &Sso, source: &Source, means: &Means) -> Result<Cr
     let answer = answer.map_err(|bad| {
         let status = bad.raw_response().map(|answer| answer.status().as_u16());
         let fault = fault::of("sso", operation, bad);
-        let problem = format!("{source}: {}: {}", fault.code, fault.message.text());
+        let problem = format!("{source}: {}: {}", fault.code.line(), fault.message.text());
         let log_in = source.renewal(&means.account.environment);
         match (status, fault.class) {
             (_, Class::Retry | Class::Unreachable) => fault,

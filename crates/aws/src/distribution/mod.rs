@@ -129,7 +129,7 @@ impl Provider for Distributions {
         match write::remove(self.client(), &id).await {
             Err(fault) if fault.class == Class::Missing => Ok(Gone::Gone),
             Err(fault) if fault.code == "DistributionNotDisabled" || fault.code.ends_with("InUse") => {
-                Ok(Gone::Deferred(fault.message.text()))
+                Ok(Gone::Deferred(fault.message))
             }
             other => other,
         }
@@ -147,7 +147,7 @@ impl Provider for Distributions {
         Ok(if distribution.status == DEPLOYED {
             Settled::Ready(attributes(&distribution))
         } else {
-            Settled::NotYet(distribution.status, Duration::from_secs(2))
+            Settled::NotYet(distribution.status.into(), Duration::from_secs(2))
         })
     }
 }

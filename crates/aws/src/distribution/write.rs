@@ -58,7 +58,7 @@ pub async fn remove(client: &Client, id: &str) -> Result<Gone, Fault> {
     }
     if distribution.status != DEPLOYED {
         let why = "disabled; CloudFront takes minutes to roll that out, then it can be deleted";
-        return Ok(Gone::Deferred(why.to_owned()));
+        return Ok(Gone::Deferred(why.into()));
     }
     let answer = client.delete_distribution().id(id).if_match(etag).send().await;
     answer.map(|_| Gone::Gone).map_err(|bad| fault_of("cloudfront", "DeleteDistribution", bad))

@@ -111,7 +111,7 @@ pub fn standing(
     update: Option<&LastUpdateStatus>,
     reason: &str,
 ) -> Result<Settled, Fault> {
-    let later = |word: &str| Ok(Settled::NotYet(word.to_owned(), Duration::from_millis(100)));
+    let later = |word: &str| Ok(Settled::NotYet(word.into(), Duration::from_millis(100)));
     match (state, update) {
         (Some(State::Failed), _) | (_, Some(LastUpdateStatus::Failed)) => {
             let words = format!("{name} failed: {reason}");
@@ -130,7 +130,7 @@ pub fn standing(
 /// Every other fault.
 pub fn gone(answer: Result<(), Fault>) -> Result<Gone, Fault> {
     match answer {
-        Err(fault) if fault.class == Class::Deferred => Ok(Gone::Deferred(fault.message.text())),
+        Err(fault) if fault.class == Class::Deferred => Ok(Gone::Deferred(fault.message)),
         other => optional(other).map(|_| Gone::Gone),
     }
 }
@@ -160,7 +160,7 @@ async fn ours(client: &Client, subject: &Subject<'_>, spec: &FunctionSpec, fault
         Some(Found { owner: Owner::Ours, id, attributes, .. }) => Ok(Made { id, attributes }),
         Some(Found { owner: Owner::Foreign(whose) | Owner::Contested(whose), .. }) => {
             let what = format!("function {}", spec.name);
-            Err(taken("lambda", "CreateFunction", &fault.code, &what, &whose, subject.address))
+            Err(taken("lambda", "CreateFunction", fault.code, &what, &whose, subject.address))
         }
         // Gone between two calls: the next try makes it.
         None => Err(Fault { class: Class::Retry, ..fault }),

@@ -137,7 +137,7 @@ pub async fn code_settled(client: &Client, spec: &FunctionSpec) -> Result<(), Fa
             Settled::Ready(_) => return Ok(()),
             Settled::NotYet(..) if begun.elapsed() < PATIENCE => tokio::time::sleep(pause).await,
             Settled::NotYet(word, _) => {
-                let words = format!("the code update of {} is still {word} after 60 s", spec.name);
+                let words = format!("the code update of {} is still {} after 60 s", spec.name, word.line());
                 return Err(Fault::new(Class::Retry, "lambda", "UpdateFunctionCode", "StillInProgress", words));
             }
         }

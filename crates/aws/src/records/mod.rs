@@ -336,7 +336,7 @@ impl Provider for Records {
         let sent = subject.id.filter(|_| level == Level::Propagated).map(sent).unwrap_or_default();
         for change in sent {
             if let Some(status) = self.under_way(&change).await? {
-                return Ok(Settled::NotYet(status, Duration::from_millis(500)));
+                return Ok(Settled::NotYet(status.into(), Duration::from_millis(500)));
             }
             self.changes().values_mut().for_each(|all| all.retain(|one| *one != change));
         }

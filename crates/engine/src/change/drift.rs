@@ -1,4 +1,4 @@
-//! Drift: what the world has otherwise than the journal remembers it, field by field, beside what the plan says.
+//! Drift: where the real resources differ from the recorded state, field by field, beside what the plan says.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use crate::resource::{
     ORIGIN_TAG, Observed, Owner, Record, Remedy, Remembered, Said, Sort, Standing, known, resolve,
 };
 
-/// Everything that is otherwise than remembered. `plan`: whether `desired` comes from a plan, and not from the journal.
+/// Everything that differs from the recorded state. `plan`: whether `desired` comes from a plan, and not from the journal.
 pub fn drift(desired: &Desired, remembered: &Remembered, observed: &Observed, plan: bool) -> Vec<Drifted> {
     let look = Look { desired, remembered, observed, plan };
     // What was begun and never answered is the next run's to settle, it is not drift.

@@ -1,6 +1,6 @@
 //! Why nothing can be planned, in words: what stands in the way, and the next step.
 
-use crate::resource::{Address, Fault, FieldChange, Found, Resource};
+use crate::resource::{Address, Fault, FieldChange, Found, Resource, Untrusted};
 
 /// Why nothing can be planned: all of it at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub(super) fn unreadable((address, fault): (&Address, &Fault)) -> Refusal {
     Refusal {
         address: address.clone(),
         problem: format!("it could not be read: {fault}"),
-        next_step: fault.next_step.clone().unwrap_or_else(|| "run the command again".to_owned()),
+        next_step: fault.next_step.as_ref().map_or_else(|| "run the command again".to_owned(), Untrusted::line),
     }
 }
 

@@ -39,7 +39,7 @@ pub struct Built {
     pub record_places: BTreeMap<Address, BTreeMap<String, Vec<String>>>,
     /// Steps that later verbs do: step, verb.
     pub later: Vec<(String, String)>,
-    /// Steps that wait to be asked for.
+    /// Steps that are on request only.
     pub waiting: Vec<String>,
     /// What a step comes after in the plan's other graph (the cloud's or the devices'): its addresses there, by step.
     pub beyond: BTreeMap<String, BTreeSet<Address>>,

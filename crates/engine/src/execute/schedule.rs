@@ -11,7 +11,7 @@ use super::step::{self, Ended};
 use super::waits::Waits;
 use crate::change::{Key, Node, Part, order};
 use crate::ledger::LedgerError;
-use crate::resource::{Address, Class, Done, Event, Fault, Leftover, Level, Outcome, World};
+use crate::resource::{Address, Class, Done, Event, Fault, Leftover, Level, Outcome, Untrusted, World};
 
 type Running<'a> = FuturesUnordered<LocalBoxFuture<'a, (Key, Level, Result<Ended, Problem>)>>;
 
@@ -160,7 +160,7 @@ impl<'w, 'a> Board<'w, 'a> {
             Err(Problem::Fault(fault)) if fault.code == step::STOPPED => {
                 self.outcome
                     .skipped
-                    .push((key.0.clone(), format!("the run was stopped while it was {}", fault.message.line())));
+                    .push((key.0.clone(), format!("the run was stopped while it was {}", fault.message.line()).into()));
                 self.lost.insert(key);
             }
             Err(Problem::Fault(fault)) => {
@@ -207,6 +207,7 @@ impl<'w, 'a> Board<'w, 'a> {
                 Some(address) => format!("it needs {address}"),
                 None => "the run ended before it".to_owned(),
             };
+            let reason = Untrusted::from(reason);
             self.work.tell(Event::Skipped { address: node.address.clone(), reason: reason.clone() });
             self.outcome.skipped.push((node.address.clone(), reason));
         }
@@ -229,7 +230,8 @@ impl<'w, 'a> Board<'w, 'a> {
             }
             if free.is_empty() {
                 let still = held.iter().filter_map(|left| Some((left, step::holder(self.work, left)?)));
-                let reasons = still.map(|(left, holder)| (left.address.clone(), format!("{holder} must go first")));
+                let reason = |holder: Address| Untrusted::from(format!("{holder} must go first"));
+                let reasons = still.map(|(left, holder)| (left.address.clone(), reason(holder)));
                 self.outcome.deferred.extend(reasons);
                 break;
             }

@@ -125,7 +125,7 @@ pub fn items<'a>(
     }
     let left = state.leftovers.iter().map(|left| Note {
         address: left.address.clone(),
-        text: format!("left out: {} is to be deleted ({})", left.id, left.reason),
+        text: format!("left out: {} is to be deleted ({})", left.id, left.reason.line()),
     });
     notes.extend(left);
     (items, notes)

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::entry::{Entry, Fact, Subject};
 use crate::resource::sensitive::{self, Content, Part};
-use crate::resource::{Attributes, Leftover, Remembered, sha256_hex};
+use crate::resource::{Attributes, Leftover, Remembered, Untrusted, sha256_hex};
 
 const BEFORE: &str = "${kept#";
 const BEHIND: char = '}';
@@ -158,8 +158,11 @@ pub fn sealed(entry: &Entry) -> (Entry, Contents) {
     in_entry(&mut entry, &mut |value| seal(value, &mut contents));
     match &mut entry.fact {
         Fact::RunBegan { command, .. } => *command = sensitive::hidden(command).into_owned(),
-        Fact::Failed { fault, .. } => fault.message = fault.message.without_secrets(),
-        Fact::SetAside(left) => left.reason = sensitive::hidden(&left.reason).into_owned(),
+        Fact::Failed { fault, .. } => {
+            fault.message = fault.message.without_secrets();
+            fault.next_step = fault.next_step.as_ref().map(Untrusted::without_secrets);
+        }
+        Fact::SetAside(left) => left.reason = left.reason.without_secrets(),
         _ => {}
     }
     (entry, contents)

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::source::Place;
+use crate::resource::{Shown, shown};
 
 /// One thing that is wrong with a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,12 +24,17 @@ impl Problem {
     pub fn order(&self) -> (&str, Place) {
         (self.file.as_str(), self.place)
     }
+
+    /// As it is printed.
+    pub fn shown(&self) -> Shown {
+        let Place { line, column } = self.place;
+        shown!("{}:{}:{}: {}\n  next: {}", self.file, line, column, beginning(&self.problem), self.next_step)
+    }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Place { line, column } = self.place;
-        write!(f, "{}:{line}:{column}: {}\n  next: {}", self.file, beginning(&self.problem), self.next_step)
+        f.write_str(&self.shown())
     }
 }
 
@@ -46,13 +52,16 @@ fn beginning(text: &str) -> Cow<'_, str> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problems(pub Vec<Problem>);
 
+impl Problems {
+    /// As they are printed.
+    pub fn shown(&self) -> Shown {
+        Shown::join(self.0.iter().map(Problem::shown), "\n")
+    }
+}
+
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, problem) in self.0.iter().enumerate() {
-            let gap = if at > 0 { "\n" } else { "" };
-            write!(f, "{gap}{problem}")?;
-        }
-        Ok(())
+        f.write_str(&self.shown())
     }
 }
 

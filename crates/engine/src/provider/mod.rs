@@ -10,7 +10,9 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use self::patience::Patience;
-use crate::resource::{Address, Attributes, Class, Fault, FieldChange, Found, Kind, Level, Owned, TAKEN_IN, words};
+use crate::resource::{
+    Address, Attributes, Class, Fault, FieldChange, Found, Kind, Level, Owned, TAKEN_IN, Untrusted, words,
+};
 
 /// What a call is about. The spec has no open references, except in [`Provider::read`] of things that do not exist yet.
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +77,7 @@ impl Subject<'_> {
         let problem =
             format!("the region of {} in {place} is {name:?}, which is not the name of an AWS region", self.address);
         Fault::new(Class::Refused, "akidb-edge", "spec", "InvalidRegion", problem).next(format!(
-            "{} in the plan; if it stands in the journal, put an undamaged copy back: akidb-edge state push FILE --stack {} --force",
+            "{} in the plan; if it stands in the journal, restore an undamaged copy: akidb-edge state push FILE --stack {} --force",
             words::REGION,
             self.stack
         ))
@@ -108,7 +110,7 @@ pub enum Gone {
     /// It is gone (or was already).
     Gone,
     /// It will not go yet: a later run tries again.
-    Deferred(String),
+    Deferred(Untrusted),
 }
 
 /// One look at something that takes its time.
@@ -117,7 +119,7 @@ pub enum Settled {
     /// It has come as far as was asked; newly known attributes.
     Ready(Attributes),
     /// Not yet: the service's word for it, and when to look again at the earliest.
-    NotYet(String, Duration),
+    NotYet(Untrusted, Duration),
 }
 
 /// Reads, makes, changes and removes one kind of resource. Calls are single tries: retries, waits, order and journal
@@ -248,7 +250,7 @@ mod tests {
             (&bad, None, "in the plan, or"),
         ] {
             let fault = read(spec, before).expect_err("it is not a region");
-            assert_eq!((fault.class, fault.code.as_str()), (Class::Refused, "InvalidRegion"));
+            assert!(fault.class == Class::Refused && fault.code == "InvalidRegion", "{fault}");
             let said = fault.to_string();
             assert!(said.contains("storage.bucket-policy.site") && said.contains(place), "{said}");
             assert!(!said.contains('\u{1}'), "{said}");

@@ -161,7 +161,7 @@ mod tests {
     async fn a_service_that_answers_slowly_is_tried_a_few_times_all_the_same() {
         let patience = Patience::default();
         for (fault, wanted) in
-            [(fault(Class::Retry, "s3"), 4), (Fault { code: NO_ANSWER.to_owned(), ..fault(Class::Retry, "s3") }, 1)]
+            [(fault(Class::Retry, "s3"), 4), (Fault { code: NO_ANSWER.into(), ..fault(Class::Retry, "s3") }, 1)]
         {
             let tries = std::cell::Cell::new(0);
             let call = async || {

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Kind;
+use super::untrusted::line;
 
 /// `area.kind.name`, for example `models.bucket.primary`. Unique within a stack; it never changes while the thing
 /// lives, so names, tags and idempotency tokens are derived from it.
@@ -14,10 +15,11 @@ use super::Kind;
 #[serde(try_from = "String", into = "String")]
 pub struct Address(String);
 
-/// The text is no address.
+/// The text is not an address.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
-    "`{0}` is no address: write area.kind.name in lower case letters, digits and dashes, e.g. models.bucket.primary"
+    "`{}` is not an address: write area.kind.name in lower-case letters, digits and dashes, e.g. models.bucket.primary",
+    line(.0)
 )]
 pub struct BadAddress(pub String);
 

@@ -12,7 +12,7 @@ use super::{Address, Attributes, Found, Kind, Leftover, Moves, Origin, Record, R
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
-    /// It is as the plan wants it.
+    /// It matches the plan.
     Keep,
     /// It is made.
     Create,

@@ -1,8 +1,8 @@
-//! What the engine tells while it works. Terminal, JSON and recording listeners are siblings behind one door.
+//! Events that the engine reports while it works. The terminal is one listener; tests record them with another.
 
 use serde::Serialize;
 
-use super::{Action, Address, Fault, Kind};
+use super::{Action, Address, Fault, Kind, Untrusted};
 
 /// One thing that happened.
 #[derive(Clone, Debug, Serialize)]
@@ -19,12 +19,12 @@ pub enum Event {
         /// Seconds that it usually takes.
         usual_seconds: u32,
     },
-    /// A step waits for the world.
+    /// A step waits for a service or a device.
     Waiting {
         /// Its address.
         address: Address,
-        /// What the service says of it.
-        state: String,
+        /// The state that the service reports.
+        state: Untrusted,
     },
     /// A call is tried again.
     Retrying {
@@ -46,7 +46,7 @@ pub enum Event {
         /// What was done.
         action: Action,
         /// What the service calls it.
-        id: String,
+        id: Untrusted,
         /// Milliseconds that it took.
         took_ms: u64,
     },
@@ -55,14 +55,14 @@ pub enum Event {
         /// Its address.
         address: Address,
         /// What.
-        text: String,
+        text: Untrusted,
     },
     /// A step is put off to a later run.
     Deferred {
         /// Its address.
         address: Address,
         /// Why.
-        reason: String,
+        reason: Untrusted,
     },
     /// A step failed.
     Failed {
@@ -78,19 +78,19 @@ pub enum Event {
         /// Its address.
         address: Address,
         /// Why.
-        reason: String,
+        reason: Untrusted,
     },
-    /// The run was asked to stop: nothing new is begun.
+    /// The run was asked to stop: no new step is started.
     Stopping,
 }
 
-/// Takes the events.
+/// Receives the events.
 pub trait Listener: Send + Sync {
     /// One event happened.
     fn tell(&self, event: &Event);
 }
 
-/// Tells nobody.
+/// Ignores every event.
 pub struct Silent;
 
 impl Listener for Silent {

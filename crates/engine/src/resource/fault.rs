@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Untrusted;
-use super::untrusted::line;
+use super::{Shown, Untrusted, shown};
 
 /// What may be done about a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,9 +32,9 @@ pub enum Class {
     Internal,
 }
 
-/// An answer that is no success: what failed, why, and the next step.
+/// An answer that is not a success: what failed, why, and the next step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("{service} {operation}: {}: {}", line(.code), .message.text())]
+#[error("{service} {operation}: {}: {}", .code.line(), .message.text())]
 pub struct Fault {
     /// What may be done about it.
     pub class: Class,
@@ -44,11 +43,11 @@ pub struct Fault {
     /// The operation, e.g. `CreateDistribution`.
     pub operation: String,
     /// The service's own code.
-    pub code: String,
+    pub code: Untrusted,
     /// The service's own words.
     pub message: Untrusted,
-    /// What to do next, when that is known.
-    pub next_step: Option<String>,
+    /// What to do next, when that is known. It may name what the service or the plan named.
+    pub next_step: Option<Untrusted>,
 }
 
 impl Fault {
@@ -57,7 +56,7 @@ impl Fault {
         class: Class,
         service: &str,
         operation: &str,
-        code: impl Into<String>,
+        code: impl Into<Untrusted>,
         message: impl Into<Untrusted>,
     ) -> Self {
         Self {
@@ -72,9 +71,20 @@ impl Fault {
 
     /// Adds the next step.
     #[must_use]
-    pub fn next(mut self, step: impl Into<String>) -> Self {
+    pub fn next(mut self, step: impl Into<Untrusted>) -> Self {
         self.next_step = Some(step.into());
         self
+    }
+
+    /// As it is printed: the message may have several lines.
+    pub fn shown(&self) -> Shown {
+        shown!("{} {}: {}: {}", self.service, self.operation, self.code, self.message.block())
+    }
+
+    /// The same with the next step, when there is one.
+    pub fn with_next_step(&self) -> Shown {
+        let next = self.next_step.as_ref().map_or_else(Shown::default, |next| shown!("\n  next: {}", next));
+        self.shown().and(next)
     }
 
     /// An answer of the service that lacks what its contract promises.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Action, Address, Fault, Kind};
+use super::{Action, Address, Fault, Kind, Untrusted};
 
 /// One step that is done.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -27,9 +27,9 @@ pub struct Outcome {
     /// What failed.
     pub failed: Vec<(Address, Fault)>,
     /// What was not begun, and why.
-    pub skipped: Vec<(Address, String)>,
+    pub skipped: Vec<(Address, Untrusted)>,
     /// What is put off to a later run, and why.
-    pub deferred: Vec<(Address, String)>,
+    pub deferred: Vec<(Address, Untrusted)>,
     /// It was asked to stop.
     pub stopped: bool,
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Address, Attributes, Desired, Kind, Level, MadeAt, Resource, RunPurpose};
+use super::{Address, Attributes, Desired, Kind, Level, MadeAt, Resource, RunPurpose, Untrusted};
 
 /// Where a remembered resource stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,7 +137,7 @@ pub struct Leftover {
     /// What it made known.
     pub attributes: Attributes,
     /// Why it is still there.
-    pub reason: String,
+    pub reason: Untrusted,
     /// What leaned on it and must be gone first: a role outlives its function.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub held_by: BTreeSet<Address>,
@@ -193,7 +193,7 @@ pub struct Remembered {
     /// Addresses whose last call was refused for want of permissions or credentials, with the service's code. What was made
     /// by calls before that one may be there.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub refused: BTreeMap<Address, String>,
+    pub refused: BTreeMap<Address, Untrusted>,
     /// Steps that were asked for by name (a cutover) and stay in force.
     pub requested: BTreeSet<String>,
     /// Fallback in force, if any.

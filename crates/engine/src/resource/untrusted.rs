@@ -138,6 +138,11 @@ impl Untrusted {
         self.0.starts_with(words)
     }
 
+    /// Whether it ends with these words.
+    pub fn ends_with(&self, words: &str) -> bool {
+        self.0.ends_with(words)
+    }
+
     /// Its lines, each as little to be trusted.
     pub fn lines(&self) -> impl Iterator<Item = Self> {
         self.0.lines().map(|line| Self(line.to_owned()))

@@ -12,7 +12,8 @@ use serde_json::json;
 use super::devices::DevicesArgs;
 use crate::commands::Context;
 use crate::exit::{self, Failure};
-use crate::provider::device::Taken;
+use crate::provider::device::{Script, Taken};
+use crate::resource::{Shown, shown};
 
 /// Fetch the cluster's credentials and merge them into ~/.kube/config (or the first file of $KUBECONFIG).
 #[derive(Debug, clap::Args)]
@@ -41,10 +42,10 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let devices = args.devices.load(&[], context)?;
     let server = devices.server()?.to_owned();
     let name = args.context.clone().unwrap_or_else(|| devices.plan.stack.clone());
-    let reply = devices.fleet.run(&server, format!("cat {THERE}")).await?;
+    let reply = devices.fleet.run(&server, Script::from("cat ").and(THERE)).await?;
     if reply.code != 0 {
         return Err(Failure::error(
-            format!("{server}: {THERE} is not there: k3s does not run on it yet"),
+            shown!("{}: {} is not there: k3s does not run on it yet", server, THERE),
             "akidb-edge jetson provision makes the cluster; akidb-edge jetson status shows it",
         ));
     }
@@ -52,14 +53,14 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let address = devices.host(&server).map(|host| host.address.clone()).unwrap_or_default();
     let taken = Taken::of(&reply, crate::plan::yaml).map_err(|why| {
         Failure::error(
-            format!("{server}: {THERE} is not taken over: {why}; nothing was written"),
+            shown!("{}: {} is not taken over: {}; nothing was written", server, THERE, why),
             "only the authority, a client certificate, its key and the server's port are taken from a device: look at \
              the file there, and at who changed it",
         )
     })?;
     let fetched = merge::named(&taken, &address, &name);
     if args.out.as_deref() == Some(Path::new("-")) {
-        crate::report::put(fetched.text.trim_end());
+        crate::report::put(Shown::document(fetched.text.trim_end()));
         return Ok(exit::DONE);
     }
     let file = file(&args)?;
@@ -68,7 +69,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let text = match old.as_deref().filter(|old| merges && !old.trim().is_empty()) {
         Some(old) => merge::merged(old, &fetched).map_err(|why| {
             Failure::refused(
-                format!("{} is no kubeconfig: {why}; it was left alone", file.display()),
+                shown!("{} is no kubeconfig: {}; it was left alone", file.display(), why),
                 "correct it, or write another file with --out",
             )
         })?,
@@ -85,9 +86,9 @@ fn tell(file: &Path, name: &str, backup: Option<&Path>, same: bool, context: &Co
         return context.voice.json("kubeconfig", &body);
     }
     let how = if same { "had it already" } else { "has it now" };
-    context.voice.data(&format!("{} {how}: kubectl --context {name} get nodes", file.display()));
+    context.voice.data(shown!("{} {}: kubectl --context {} get nodes", file.display(), how, name));
     if let Some(backup) = backup {
-        context.voice.data(&format!("the former file is kept: {}", backup.display()));
+        context.voice.data(shown!("the former file is kept: {}", backup.display()));
     }
 }
 
@@ -104,7 +105,7 @@ fn file(args: &Args) -> Result<PathBuf, Failure> {
 /// Writes it in one step, for the user alone; what was there is kept beside it.
 fn write(file: &Path, text: &str, old: Option<&str>) -> Result<Option<PathBuf>, Failure> {
     let bad =
-        |bad: std::io::Error| Failure::error(format!("{}: {bad}", file.display()), "name another file with --out");
+        |bad: std::io::Error| Failure::error(shown!("{}: {}", file.display(), bad), "name another file with --out");
     let directory = file.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(directory).map_err(bad)?;
     let place = |to: &Path, text: &str| -> std::io::Result<()> {

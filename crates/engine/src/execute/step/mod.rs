@@ -10,7 +10,7 @@ use super::schedule::Problem;
 use crate::change::{Node, Part};
 use crate::ledger::Fact;
 use crate::provider::patience::Pauses;
-use crate::resource::{Action, Address, Class, Event, Fault, Kind, Level};
+use crate::resource::{Action, Address, Class, Event, Fault, Kind, Level, Untrusted};
 
 pub use put::come_to;
 pub use remove::{clear, holder};
@@ -27,7 +27,7 @@ pub struct Ended {
     /// Kind, action and milliseconds, when something was done.
     pub done: Option<(Kind, Action, u64)>,
     /// Why it is put off.
-    pub deferred: Option<String>,
+    pub deferred: Option<Untrusted>,
     /// It will not come any further: it is gone.
     pub is_final: bool,
 }
@@ -80,13 +80,13 @@ async fn give_up(work: &Work<'_>, address: &Address, action: Action, fault: &Fau
 async fn again(work: &Work<'_>, address: &Address, pauses: &mut Pauses, fault: Fault) -> Result<(), Fault> {
     let Some(pause) = pauses.after(&fault) else { return Err(pauses.told(fault)) };
     let after_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-    let why = format!("tried again after {}", fault.code);
+    let why = format!("tried again after {}", fault.code.line());
     work.tell(Event::Retrying { address: address.clone(), attempt: pauses.attempt, after_ms, fault });
     let mut stop = work.stop.clone();
     tokio::select! {
         () = tokio::time::sleep(pause) => Ok(()),
         Ok(_) = stop.wait_for(|stop| *stop) => Err(Fault::new(Class::Retry, "akidb-edge", "retry", STOPPED, why)
-            .next("run the same command again: it goes on from here")),
+            .next("run the same command again to continue")),
     }
 }
 

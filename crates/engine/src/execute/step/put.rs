@@ -13,7 +13,7 @@ use crate::provider::{Made, Provider, Settled, Subject};
 use crate::resource::records::earlier::{Earlier, before_change, coming_back, keep, kept, sets};
 use crate::resource::{
     ACCEPTED_EXTRAS, Action, Address, Attributes, Change, Class, Event, Fault, Found, Kind, Level, Origin, Owner,
-    Record, Resource, Standing, TAKEN_IN, has_references, token, zone,
+    Record, Resource, Standing, TAKEN_IN, Untrusted, has_references, token, zone,
 };
 
 /// What a put works on.
@@ -130,10 +130,10 @@ pub async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
     let notice = zone::delegation(&attributes).filter(|_| change.kind == Kind::Zone && action == Action::Create);
     work.known.learn(&change.address, attributes);
     let took_ms = millis(begun);
-    let (address, kind, id) = (change.address.clone(), change.kind, made.id.clone());
+    let (address, kind, id) = (change.address.clone(), change.kind, Untrusted::from(&made.id));
     work.tell(Event::Finished { address: address.clone(), kind, action: change.action, id, took_ms });
     if let Some(text) = notice {
-        work.tell(Event::Notice { address, text });
+        work.tell(Event::Notice { address, text: text.into() });
     }
     let done = Some((change.kind, change.action, took_ms));
     Ok(Ended { done, ..Ended::nothing(&change.address, &made.id) })
@@ -275,7 +275,7 @@ async fn update(put: &Put<'_>, found: &Found, change: &Change) -> Result<Made, F
 /// Looks until it has come as far as `level`; a failed state is an end with its reason.
 async fn settle(put: &Put<'_>, id: &str, level: Level) -> Result<Attributes, Fault> {
     let begun = Instant::now();
-    let mut told = String::new();
+    let mut told = Untrusted::default();
     loop {
         let look = async || put.provider.settled(&put.subject(Some(id)), level).await;
         let look = put.work.providers.patience_of(put.resource.kind).reading(look).await?;
@@ -291,8 +291,14 @@ async fn settle(put: &Put<'_>, id: &str, level: Level) -> Result<Attributes, Fau
         let pause = pause.min(Duration::from_millis(100).max(begun.elapsed() / 2));
         tokio::time::sleep(pause).await;
         if *put.work.stop.borrow() {
-            return Err(Fault::new(Class::Retry, "akidb-edge", "wait", super::STOPPED, format!("still {told}"))
-                .next("run the same command again: it goes on from here"));
+            return Err(Fault::new(
+                Class::Retry,
+                "akidb-edge",
+                "wait",
+                super::STOPPED,
+                format!("still {}", told.line()),
+            )
+            .next("run the same command again to continue"));
         }
     }
 }

@@ -32,7 +32,7 @@ fn old_self(work: &Work<'_>, change: &Change) -> Option<Leftover> {
         id,
         spec,
         attributes,
-        reason: "a newer one took its place".to_owned(),
+        reason: "a newer one took its place".into(),
         held_by: leaning_on(work, &change.address),
     })
 }
@@ -80,7 +80,7 @@ pub async fn remove(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> 
         journal.record(Fact::Intended { action: Action::Delete, subject, id: Some(old.id.clone()) }).await?;
     }
     let gone = match holder(work, &old) {
-        Some(holder) if !set_aside => Gone::Deferred(format!("{holder} must go first")),
+        Some(holder) if !set_aside => Gone::Deferred(format!("{holder} must go first").into()),
         _ => delete(work, &old).await?,
     };
     match gone {
@@ -100,10 +100,10 @@ pub async fn remove(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> 
 }
 
 fn finished(change: &Change, action: Action, id: &str, took_ms: u64) -> Event {
-    Event::Finished { address: change.address.clone(), kind: change.kind, action, id: id.to_owned(), took_ms }
+    Event::Finished { address: change.address.clone(), kind: change.kind, action, id: id.into(), took_ms }
 }
 
-async fn defer(work: &Work<'_>, mut left: Leftover, reason: String) -> Result<Ended, Problem> {
+async fn defer(work: &Work<'_>, mut left: Leftover, reason: Untrusted) -> Result<Ended, Problem> {
     left.reason.clone_from(&reason);
     let (address, id) = (left.address.clone(), left.id.clone());
     work.journal(&address).record(Fact::SetAside(left)).await?;
@@ -155,7 +155,7 @@ pub async fn clear(work: &Work<'_>, left: &Leftover) -> Result<Ended, Problem> {
             journal.record(Fact::Cleared { address: left.address.clone(), id: left.id.clone() }).await?;
             let (address, id) = (left.address.clone(), left.id.clone());
             let (kind, took_ms) = (left.kind, millis(begun));
-            work.tell(Event::Finished { address, kind, action: Action::Delete, id, took_ms });
+            work.tell(Event::Finished { address, kind, action: Action::Delete, id: id.into(), took_ms });
             let done = Some((kind, Action::Delete, took_ms));
             Ok(Ended { done, is_final: true, ..Ended::nothing(&left.address, &left.id) })
         }

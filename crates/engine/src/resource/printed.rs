@@ -1,0 +1,282 @@
+//! Text that may be printed. The printer takes [`Shown`] and nothing else, and a `Shown` is made of literals of this program
+//! and of values that were written out by the one rule of [`untrusted`](super::untrusted). So the compiler keeps a text from
+//! outside away from terminals, logs and reports until it went through that rule.
+
+use std::fmt;
+use std::ops::Deref;
+
+use serde::Serialize;
+
+use super::Untrusted;
+use super::untrusted::{line, lines};
+
+/// Text that may be printed: literals of this program, with everything else in them written out.
+///
+/// It is made of a literal, or by [`shown!`](crate::resource::shown) of a literal and values. A `String` does not become one
+/// by itself:
+///
+/// ```
+/// use akidb_edge::resource::Shown;
+/// assert_eq!(Shown::from("done").as_str(), "done");
+/// ```
+///
+/// ```compile_fail
+/// use akidb_edge::resource::Shown;
+/// let from_outside = String::from("\u{1b}[2J");
+/// let shown = Shown::from(from_outside);
+/// ```
+///
+/// ```compile_fail
+/// use akidb_edge::resource::Shown;
+/// let from_outside = String::from("\u{1b}[2J");
+/// let shown = Shown::from(from_outside.as_str());
+/// ```
+///
+/// ```compile_fail
+/// let from_outside = String::from("\u{1b}[2J");
+/// akidb_edge::report::say(&from_outside);
+/// ```
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Shown(String);
+
+impl Shown {
+    /// Puts together what [`shown!`](crate::resource::shown) took apart. Nothing else calls it: `tests/architecture.rs`.
+    #[doc(hidden)]
+    pub fn of(words: fmt::Arguments<'_>) -> Self {
+        Self(words.to_string())
+    }
+
+    /// A text whose lines are wanted: a document that this program wrote itself by a serializer or a template. Whatever else
+    /// is hidden in it is written out. `tests/architecture.rs` lists who calls it, and why.
+    pub fn document(text: &str) -> Self {
+        Self(lines(text).into_owned())
+    }
+
+    /// A text with styles of this program in it, of parts that were written out before. `tests/architecture.rs` lists who
+    /// calls it, and why.
+    pub fn laid_out(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Adds more behind it.
+    pub fn push(&mut self, more: impl Into<Self>) {
+        self.0.push_str(&more.into().0);
+    }
+
+    /// The same with more behind it.
+    #[must_use]
+    pub fn and(mut self, more: impl Into<Self>) -> Self {
+        self.push(more);
+        self
+    }
+
+    /// The same without blanks and line ends behind it.
+    #[must_use]
+    pub fn trimmed(mut self) -> Self {
+        self.0.truncate(self.0.trim_end().len());
+        self
+    }
+
+    /// Parts in one text, with a literal between each two.
+    pub fn join(parts: impl IntoIterator<Item = impl ToShown>, between: &'static str) -> Self {
+        let parts: Vec<String> = parts.into_iter().map(|part| part.to_shown().0).collect();
+        Self(parts.join(between))
+    }
+
+    /// As a part of [`shown!`](crate::resource::shown).
+    #[doc(hidden)]
+    pub fn piece(self) -> Piece {
+        Piece(self)
+    }
+}
+
+/// Reading does no harm.
+impl Deref for Shown {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Words of this program.
+impl From<&'static str> for Shown {
+    fn from(words: &'static str) -> Self {
+        Self(words.to_owned())
+    }
+}
+
+impl From<&Shown> for Shown {
+    fn from(text: &Shown) -> Self {
+        text.clone()
+    }
+}
+
+/// In one line.
+impl From<Untrusted> for Shown {
+    fn from(text: Untrusted) -> Self {
+        Self(text.line())
+    }
+}
+
+/// In one line.
+impl From<&Untrusted> for Shown {
+    fn from(text: &Untrusted) -> Self {
+        Self(text.line())
+    }
+}
+
+impl From<Shown> for Untrusted {
+    fn from(text: Shown) -> Self {
+        text.0.into()
+    }
+}
+
+impl From<Shown> for String {
+    fn from(text: Shown) -> Self {
+        text.0
+    }
+}
+
+impl PartialEq<str> for Shown {
+    fn eq(&self, other: &str) -> bool {
+        self.0 == other
+    }
+}
+
+impl PartialEq<&str> for Shown {
+    fn eq(&self, other: &&str) -> bool {
+        self.0 == *other
+    }
+}
+
+/// For messages of tests.
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.0)
+    }
+}
+
+impl Untrusted {
+    /// For several lines that are printed: as [`text`](Self::text).
+    pub fn block(&self) -> Shown {
+        Shown(self.text())
+    }
+}
+
+/// What [`shown!`](crate::resource::shown) takes: a text that was written out already stays as it is, everything else is
+/// written out in one line.
+pub trait ToShown {
+    /// The text that is printed for it.
+    fn to_shown(&self) -> Shown;
+}
+
+impl<T: fmt::Display + ?Sized> ToShown for T {
+    fn to_shown(&self) -> Shown {
+        Shown(line(&self.to_string()).into_owned())
+    }
+}
+
+// `Shown` and `Untrusted` have no `Display`, so that they cannot be put into a plain `format!`.
+impl ToShown for Shown {
+    fn to_shown(&self) -> Shown {
+        self.clone()
+    }
+}
+
+impl ToShown for &Shown {
+    fn to_shown(&self) -> Shown {
+        (*self).clone()
+    }
+}
+
+impl ToShown for Untrusted {
+    fn to_shown(&self) -> Shown {
+        self.into()
+    }
+}
+
+impl ToShown for &Untrusted {
+    fn to_shown(&self) -> Shown {
+        (*self).into()
+    }
+}
+
+/// A text between the literals of [`shown!`](crate::resource::shown).
+#[doc(hidden)]
+pub struct Piece(Shown);
+
+impl fmt::Display for Piece {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// In quotes. What is hidden is written out already.
+impl fmt::Debug for Piece {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.0.replace('"', "\\\""))
+    }
+}
+
+/// As `format!`, and what comes of it may be printed: each value is written out by [`ToShown`]. Values stand behind the
+/// literal, never in its braces, where no rule could reach them.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __shown {
+    ($words:literal $(,)?) => {
+        $crate::resource::Shown::from($words)
+    };
+    ($words:literal, $($value:expr),+ $(,)?) => {
+        $crate::resource::Shown::of(format_args!(
+            concat!($words),
+            $($crate::resource::ToShown::to_shown(&$value).piece()),+
+        ))
+    };
+}
+
+#[doc(inline)]
+pub use __shown as shown;
+
+#[cfg(test)]
+mod tests {
+    use super::super::untrusted::is_hidden;
+    use super::*;
+
+    /// An erased line, a line of ours, another direction.
+    const HOSTILE: &str = "\r\u{1b}[2K\n  done: 3\u{202e}";
+
+    #[test]
+    fn each_value_is_written_out_and_the_words_around_it_are_not() {
+        let (owned, borrowed) = (HOSTILE.to_owned(), Untrusted::from(HOSTILE));
+        for text in [
+            shown!("a {}\n", owned),
+            shown!("a {}\n", HOSTILE),
+            shown!("a {:?}\n", &owned),
+            shown!("a {}\n", borrowed),
+            shown!("a {}\n", &borrowed),
+            shown!("a {}\n", std::path::Path::new(HOSTILE).display()),
+            shown!("a {}\n", Shown::join([&owned, &owned], ", ")),
+        ] {
+            assert!(!text.trim_end().chars().any(is_hidden), "{text:?}");
+            assert!(text.starts_with("a ") && text.ends_with('\n') && text.contains("\\u{1b}[2K\\n  done"), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_written_out_is_not_written_out_again() {
+        let two = shown!("{}\n{}", "a\tb", 7);
+        assert_eq!(two, "a\\tb\n7");
+        assert_eq!(shown!("{}, {}", two, &two), "a\\tb\n7, a\\tb\n7");
+        assert_eq!(shown!("[{:<4}] [{:>4}] [{:?}]", "é", 12, "a\"b"), "[é   ] [  12] [\"a\\\"b\"]");
+        assert_eq!(shown!("literal"), "literal");
+        assert_eq!(Shown::join([1, 2], ", ").and("; ").and(Untrusted::from("x\ny")), "1, 2; x\\ny");
+        assert_eq!(Untrusted::from("x\ny").block().and("\n\n").trimmed(), "x\n    y");
+    }
+}
