@@ -153,7 +153,7 @@ pub fn refuse(typed: &ArgMatches) -> Result<(), Failure> {
     for row in ONLY.iter().filter(|row| words == row.verb) {
         let alone = !row.with.iter().copied().any(|id| given(id).is_some());
         if let Some(this) = row.these.iter().copied().find_map(&given).filter(|_| alone) {
-            return Err(Failure::refused(format!("{this}: {}; nothing was done", row.why), row.next));
+            return Err(Failure::refused(shown!("{}: {}; nothing was done", this, row.why), row.next));
         }
     }
     Ok(())

@@ -11,7 +11,7 @@ use crate::exit::{self, Failure};
 use crate::plan::Plan;
 use crate::provider::aws::{MOST_OF_A_POLICY, boundaries, parts_of_policy, size_of_policy};
 use crate::report;
-use crate::resource::Desired;
+use crate::resource::{Desired, shown};
 
 /// The graph of a plan, steps on request included.
 fn whole(plan: &Plan, context: &Context) -> Result<Desired, Failure> {
@@ -30,12 +30,13 @@ pub fn print(plan: &Plan, context: &Context) -> Result<u8, Failure> {
         context.voice.json("iam-policy", &json!({"policy": policy, "managed_policies": parts}));
         return Ok(exit::DONE);
     }
-    report::put_json(&serde_json::to_string_pretty(&policy).unwrap_or_default());
+    report::put_json(&policy);
     if parts.len() > 1 {
-        context.voice.remark(&format!(
-            "it has {} characters: an inline policy of a role takes 10,240, a managed policy {MOST_OF_A_POLICY}; \
+        context.voice.remark(shown!(
+            "it has {} characters: an inline policy of a role takes 10,240, a managed policy {}; \
              --json divides it into {} managed policies (managed_policies)",
             size_of_policy(&policy),
+            MOST_OF_A_POLICY,
             parts.len()
         ));
     }
@@ -60,11 +61,11 @@ pub fn print_boundary(plan: &Plan, context: &Context) -> Result<u8, Failure> {
             "write role_boundary: NAME in the step that replicates buckets",
         )),
         [one] => {
-            report::put_json(&serde_json::to_string_pretty(one).unwrap_or_default());
+            report::put_json(one);
             Ok(exit::DONE)
         }
         _ => Err(Failure::refused(
-            format!("the plan names several permissions boundaries: {}", names.join(", ")),
+            shown!("the plan names several permissions boundaries: {}", names.join(", ")),
             "add --json, which prints each of them by name",
         )),
     }

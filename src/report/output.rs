@@ -128,6 +128,17 @@ pub fn in_json(text: &str) -> Cow<'_, str> {
 }
 
 /// Writes a line to standard error. It is dropped when the stream is closed: the terminal is gone, the pipe has no reader.
+/// A plain text is not taken:
+///
+/// ```compile_fail
+/// let from_outside = String::from("\u{1b}[2J");
+/// akidb_edge::report::say(&from_outside);
+/// ```
+///
+/// ```no_run
+/// let from_outside = String::from("\u{1b}[2J");
+/// akidb_edge::report::say(akidb_edge::resource::shown!("it says {}", from_outside));
+/// ```
 pub fn say(text: impl Into<Shown>) {
     let text: Shown = text.into();
     let _ = writeln!(io::stderr().lock(), "{}", printable(&text));

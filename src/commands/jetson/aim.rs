@@ -8,7 +8,7 @@ use crate::commands::{Context, full};
 use crate::desired::Built;
 use crate::desired::jetson::is_power;
 use crate::exit::Failure;
-use crate::resource::{Address, Desired, Kind, Remembered, RunPurpose};
+use crate::resource::{Address, Desired, Kind, Remembered, RunPurpose, shown};
 
 /// What the devices are to become.
 pub struct Aim {
@@ -71,8 +71,8 @@ impl Aim {
         if let Some(unknown) = self.hosts.iter().find(|host| !names.contains(*host)) {
             let known: Vec<&str> = names.iter().map(String::as_str).collect();
             return Err(Failure::refused(
-                format!("no device is called {unknown:?}"),
-                format!("use one of: {}", known.join(", ")),
+                shown!("no device is called {:?}", unknown),
+                shown!("use one of: {}", known.join(", ")),
             ));
         }
         let wanted = |address: &Address| self.hosts.is_empty() || self.hosts.contains(&on(address));

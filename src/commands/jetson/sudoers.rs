@@ -10,8 +10,8 @@ use crate::commands::walk::PlanArgs;
 use crate::desired::jetson;
 use crate::exit::{self, Failure};
 use crate::provider::device::sudoers;
-use crate::resource::Kind;
 use crate::resource::host::HostSpec;
+use crate::resource::{Kind, Shown, shown};
 
 /// Print a file for sudo on the devices: it allows what the tool runs there and no other command. Its comments say what it does not
 /// limit. No device is contacted.
@@ -35,8 +35,8 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let hosts: Vec<HostSpec> = hosts.filter_map(|host| host.typed()).collect();
     if let Some(host) = hosts.iter().find(|host| host.user.is_none()) {
         return Err(Failure::refused(
-            format!("the plan names no user of {}: the rule is for accounts by their names", host.name),
-            format!("write user: NAME for {} or for all devices, in the plan or in the inventory", host.name),
+            shown!("the plan names no user of {}: the rule is for accounts by their names", host.name),
+            shown!("write user: NAME for {} or for all devices, in the plan or in the inventory", host.name),
         ));
     }
     let accounts: BTreeSet<String> =
@@ -51,7 +51,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     if context.voice.json {
         context.voice.json("jetson-sudoers", &json!({"accounts": accounts, "sudoers": text}));
     } else {
-        context.voice.data(&text);
+        context.voice.data(Shown::document(&text));
     }
     Ok(exit::DONE)
 }

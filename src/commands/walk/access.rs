@@ -80,7 +80,10 @@ impl AccessArgs {
             return Ok(None);
         }
         if !context.session.can_ask {
-            return Err(Failure::refused("nobody is there to type the sudo password", "use --sudo-password-fd N"));
+            return Err(Failure::refused(
+                "there is no terminal to ask for the sudo password on",
+                "use --sudo-password-fd N",
+            ));
         }
         Ok(Some(Password::new(context.voice.ask_secret("sudo password of the devices: "))))
     }

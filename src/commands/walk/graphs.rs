@@ -7,7 +7,7 @@ use crate::desired::{self, Built};
 use crate::exit::Failure;
 use crate::plan::{Plan, Problems, Work};
 use crate::report::{self, Located, Voice};
-use crate::resource::Address;
+use crate::resource::{Address, shown};
 
 /// The graph of a plan's cloud, as asked for.
 ///
@@ -38,15 +38,15 @@ pub fn together(plan: &Plan, requested: &BTreeSet<String>, voice: &Voice) -> Res
 fn accepted(findings: &[Located], voice: &Voice) -> Result<(), Failure> {
     let errors = findings.iter().filter(|finding| finding.is_error()).count();
     if errors > 0 {
-        voice.data(&report::findings_text(findings));
+        voice.data(report::findings_text(findings));
         let things = if errors == 1 { "1 setting".to_owned() } else { format!("{errors} settings") };
         return Err(Failure::refused(
-            format!("AWS would refuse {things} of this plan; nothing was done"),
+            shown!("AWS would refuse {} of this plan; nothing was done", things),
             "correct what is named above",
         ));
     }
     for finding in findings {
-        voice.remark(&finding.line());
+        voice.remark(finding.line());
     }
     Ok(())
 }
@@ -63,12 +63,12 @@ pub fn devices(plan: &Plan, voice: &Voice) -> Result<Built, Failure> {
     }
     let findings = findings(plan, &built, other.as_ref());
     if findings.iter().any(Located::is_error) {
-        voice.data(&report::findings_text(&findings));
+        voice.data(report::findings_text(&findings));
         return Err(Failure::refused("the devices cannot be made so; nothing was done", "correct what is named above"));
     }
     // A file that is not there stops the run by itself, where it is needed.
     for finding in findings.iter().filter(|finding| finding.rule != MISSING_FILE) {
-        voice.remark(&finding.line());
+        voice.remark(finding.line());
     }
     Ok(built)
 }
@@ -171,5 +171,5 @@ pub fn need_files(built: &Built) -> Result<(), Failure> {
     let Some((path, _, why)) = built.missing.first() else { return Ok(()) };
     let more = built.missing.len() - 1;
     let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
-    Err(Failure::refused(format!("the plan carries {path}, which cannot be read: {why}{more}"), THE_FILE))
+    Err(Failure::refused(shown!("the plan carries {}, which cannot be read: {}{}", path, why, more), THE_FILE))
 }

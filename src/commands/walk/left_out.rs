@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::change::Scope;
 use crate::commands::Context;
 use crate::exit;
-use crate::resource::{Address, Desired, Fault, Observed, Remembered};
+use crate::resource::{Address, Desired, Fault, Observed, Remembered, Shown, shown};
 
 /// What is left out of a run, and why.
 #[derive(Debug, Default)]
@@ -87,17 +87,16 @@ impl LeftOut {
     /// Says of each what it is and what helps.
     pub fn say(&self, context: &Context) {
         for fault in self.machines.values() {
-            context.voice.remark(&format!("left out: {}{}", fault.message.text(), next(fault)));
+            context.voice.remark(shown!("left out: {}{}", fault.message.block(), next(fault)));
         }
         if let Some(fault) = &self.account {
-            let words = format!("left out: the AWS account and what needs it: {fault}{}", next(fault));
-            context.voice.remark(&words);
+            context.voice.remark(shown!("left out: the AWS account and what needs it: {}", fault.with_next_step()));
         }
     }
 }
 
-fn next(fault: &Fault) -> String {
-    fault.next_step.as_ref().map_or_else(String::new, |next| format!("\n  next: {next}"))
+fn next(fault: &Fault) -> Shown {
+    fault.next_step.as_ref().map_or_else(Shown::default, |next| shown!("\n  next: {}", next))
 }
 
 /// What needs a proof goes on without that of a device which is away: it proves nothing about the others.

@@ -8,7 +8,7 @@ use crate::desired::jetson::SUFFIX;
 use crate::exit::Failure;
 use crate::ledger::Ledger;
 use crate::report;
-use crate::resource::{ACCOUNT, Address, Changes, Level, Resource, Standing};
+use crate::resource::{ACCOUNT, Address, Changes, Level, Resource, Shown, Standing, shown};
 
 /// Needs that are named in a refusal.
 const SHOWN: usize = 5;
@@ -94,19 +94,20 @@ impl Outside {
             return Ok(());
         }
         let more = missing.len().saturating_sub(SHOWN);
-        let more = if more == 0 { String::new() } else { format!("\n  and {}", report::counted(more, "more need")) };
-        let first: Vec<&str> = missing.iter().take(SHOWN).map(String::as_str).collect();
-        let problem = format!("stack {} has not made what this run needs:\n  {}{more}", self.stack, first.join("\n  "));
+        let more = if more == 0 { Shown::default() } else { shown!("\n  and {}", report::counted(more, "more need")) };
+        let first = Shown::join(missing.iter().take(SHOWN), "\n  ");
+        let problem = shown!("stack {} has not made what this run needs:\n  {}{}", self.stack, first, more);
         if request.only_looks {
-            context.voice.remark(&format!("{problem}\n  the run would be refused"));
+            context.voice.remark(shown!("{}\n  the run would be refused", problem));
             return Ok(());
         }
         let verb = if self.stack.ends_with(SUFFIX) { "jetson deploy" } else { "deploy" };
         Err(Failure::refused(
-            format!("{problem}\nnothing was done"),
-            format!(
-                "akidb-edge {verb} --plan PLAN makes it, then run the same command again; akidb-edge deploy --devices --plan \
-                 PLAN makes both in one run"
+            shown!("{}\nnothing was done", problem),
+            shown!(
+                "akidb-edge {} --plan PLAN makes it, then run the same command again; akidb-edge deploy --devices --plan \
+                 PLAN makes both in one run",
+                verb
             ),
         ))
     }

@@ -16,7 +16,7 @@ use crate::commands::{Context, full};
 use crate::exit::Failure;
 use crate::provider::Providers;
 use crate::report::Terminal;
-use crate::resource::{Address, Changes, Outcome, RunPurpose};
+use crate::resource::{Address, Changes, Outcome, RunPurpose, Shown, shown};
 
 /// Carries out a run and gives its exit code.
 ///
@@ -131,7 +131,7 @@ impl Pipeline<'_> {
     fn say_what_ends(&self, wanted: &Wanted) {
         let ends = matches!(self.request.purpose, RunPurpose::Deploy | RunPurpose::Route) && wanted.fallback.is_none();
         if let Some(fallback) = wanted.remembered.fallback.as_ref().filter(|_| ends) {
-            self.context.voice.remark(&format!("the fallback {fallback} is in force; this run ends it"));
+            self.context.voice.remark(shown!("the fallback {} is in force; this run ends it", fallback));
         }
     }
 
@@ -157,12 +157,12 @@ fn say_how_each_went(wanted: &Wanted, outcome: &Outcome, left: &LeftOut, context
         let done = outcome.done.iter().filter(|done| here(&done.address)).count();
         let skipped = outcome.skipped.iter().filter(|(address, _)| here(address)).count();
         let line = match (left.machines.get(&name), failed.first()) {
-            (Some(fault), _) => format!("away: {}", fault.message.line()),
-            (_, Some((address, fault))) => format!("failed at {address}: {}", fault.message.line()),
-            _ if skipped > 0 => format!("{done} done, {skipped} left for a later run"),
-            _ if done == 0 => "as it was".to_owned(),
-            _ => format!("{done} done"),
+            (Some(fault), _) => shown!("away: {}", fault.message),
+            (_, Some((address, fault))) => shown!("failed at {}: {}", address, fault.message),
+            _ if skipped > 0 => shown!("{} done, {} left for a later run", done, skipped),
+            _ if done == 0 => Shown::from("as it was"),
+            _ => shown!("{} done", done),
         };
-        context.voice.talk(&format!("{name}: {line}"));
+        context.voice.talk(shown!("{}: {}", name, line));
     }
 }

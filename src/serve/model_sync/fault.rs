@@ -103,7 +103,7 @@ pub enum WantedFault {
         source: serde_json::Error,
     },
     /// A path of the pointer leads out of the model's folder.
-    #[error("{name}/{}: {path:?} leads out of the folder", POINTER)]
+    #[error("{name}/{}: {path:?} leads out of the folder, or is not a path", POINTER)]
     LeadsOut {
         /// The model.
         name: String,
@@ -129,7 +129,7 @@ pub enum WantedFault {
         said: u64,
     },
     /// The name of a file in the source leads out of the model's folder.
-    #[error("{path}: its name leads out of the folder")]
+    #[error("{path}: its name leads out of the folder, or is not a path")]
     Outside {
         /// Its path.
         path: String,

@@ -166,7 +166,7 @@ impl Provider for Queues {
         };
         let begun = self.waits.since(arn);
         let (client, name) = self.at(subject)?;
-        let not_yet = |word: &str| Settled::NotYet(word.to_owned(), Duration::from_millis(500));
+        let not_yet = |word: &str| Settled::NotYet(word.into(), Duration::from_millis(500));
         let Some(held) = read::held(&client, &name).await? else { return Ok(not_yet("not shown yet")) };
         let shown = settings::shows(&held.texts, &subject.typed()?) || begun >= SPREAD;
         Ok(if shown { Settled::Ready(read::known(&held)) } else { not_yet("its settings are not shown yet") })

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Refusal, Scope, diff};
 use crate::resource::{
     Action, Address, Attributes, Change, Changes, Class, Desired, Extra, Fault, Found, Kind, Leftover, Level, MadeAt,
-    Observed, Origin, Owner, Record, Remembered, Resource, Risk, Standing,
+    Observed, Origin, Owner, Record, Remembered, Resource, Risk, Standing, Untrusted,
 };
 
 const BUCKET: &str = "m.bucket.b";
@@ -248,7 +248,7 @@ fn only_what_a_run_covers_is_looked_at() {
         id: "old".to_owned(),
         spec: json!({}),
         attributes: Attributes::new(),
-        reason: String::new(),
+        reason: Untrusted::default(),
         held_by: BTreeSet::new(),
     };
     place.remembered.leftovers = vec![left(ROLE), left(FUNCTION)];

@@ -14,15 +14,15 @@ const LONGEST: usize = 500;
 ///
 /// ```compile_fail
 /// use std::path::Path;
-/// let below = akidb_edge::files::Below::parse("onnx/model.onnx").unwrap();
+/// let below = akidb_edge_engine::files::Below::parse("onnx/model.onnx").unwrap();
 /// Path::new("/models").join(below);
 /// ```
 ///
 /// ```
 /// use std::path::Path;
-/// let below = akidb_edge::files::Below::parse("onnx/model.onnx").unwrap();
+/// let below = akidb_edge_engine::files::Below::parse("onnx/model.onnx").unwrap();
 /// assert_eq!(below.at(Path::new("/models")), Path::new("/models/onnx/model.onnx"));
-/// assert!(akidb_edge::files::Below::parse("../model.onnx").is_none());
+/// assert!(akidb_edge_engine::files::Below::parse("../model.onnx").is_none());
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq, Ord, PartialOrd, Serialize, Deserialize)]
 #[serde(try_from = "String")]

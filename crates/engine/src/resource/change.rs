@@ -210,6 +210,7 @@ impl Changes {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Untrusted;
     use super::*;
 
     fn at(text: &str) -> Address {
@@ -224,7 +225,7 @@ mod tests {
             id: "x".to_owned(),
             spec: Value::Null,
             attributes: Attributes::new(),
-            reason: String::new(),
+            reason: Untrusted::default(),
             held_by: BTreeSet::new(),
         };
         let leftovers = vec![left("models.bucket.a", Kind::Bucket), left("jetson.file.a-x", Kind::File)];

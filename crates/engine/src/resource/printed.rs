@@ -16,25 +16,20 @@ use super::untrusted::{line, lines};
 /// by itself:
 ///
 /// ```
-/// use akidb_edge::resource::Shown;
+/// use akidb_edge_engine::resource::Shown;
 /// assert_eq!(Shown::from("done").as_str(), "done");
 /// ```
 ///
 /// ```compile_fail
-/// use akidb_edge::resource::Shown;
+/// use akidb_edge_engine::resource::Shown;
 /// let from_outside = String::from("\u{1b}[2J");
 /// let shown = Shown::from(from_outside);
 /// ```
 ///
 /// ```compile_fail
-/// use akidb_edge::resource::Shown;
+/// use akidb_edge_engine::resource::Shown;
 /// let from_outside = String::from("\u{1b}[2J");
 /// let shown = Shown::from(from_outside.as_str());
-/// ```
-///
-/// ```compile_fail
-/// let from_outside = String::from("\u{1b}[2J");
-/// akidb_edge::report::say(&from_outside);
 /// ```
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]

@@ -7,7 +7,7 @@ use super::{Ended, Problem, Work, again, give_up, millis};
 use crate::change::leans_on;
 use crate::ledger::{Fact, Subject as Noted};
 use crate::provider::{Gone, Subject};
-use crate::resource::{Action, Address, Attributes, Change, Class, Event, Fault, Leftover, Record};
+use crate::resource::{Action, Address, Attributes, Change, Class, Event, Fault, Leftover, Record, Untrusted};
 
 /// The old one leaves its address before the new one comes: whatever happens now, it will be deleted later.
 pub async fn set_aside(work: &Work<'_>, change: &Change) -> Result<(), Problem> {
