@@ -209,6 +209,52 @@ fn the_address_stands_behind_two_dashes() {
     assert_eq!(words[at - 1], "--", "{arguments}");
 }
 
+/// Devices of the plan that the inventory does not name are not contacted, and which one is the server is said in it.
+#[test]
+fn an_inventory_takes_the_place_of_the_plans_devices() {
+    let liar = Liar::new("");
+    fs::write(liar.path("hosts.yaml"), "hosts:\n  two: {address: 192.0.2.2}\n").expect("a file");
+    let refused = liar.run("jetson doctor --inventory hosts.yaml").exits(3).stderr;
+    assert!(refused.contains("hosts.yaml:1:1: no device is marked as the server"), "{refused}");
+    assert!(refused.contains("next: write role: server") && liar.arguments().is_empty(), "{refused}");
+    fs::write(liar.path("hosts.yaml"), "hosts:\n  two: {address: 192.0.2.2, role: server}\n").expect("a file");
+    let said = liar.run("jetson provision --dry-run --inventory hosts.yaml").all();
+    assert!(said.contains("not contacted: one"), "{said}");
+    let arguments = liar.arguments();
+    assert!(arguments.contains("192.0.2.2") && !arguments.contains("192.0.2.1"), "{arguments}");
+    // An inventory that the plan names does the same.
+    liar.plan(
+        "          hosts: {one: {address: 192.0.2.1}}\n          inventory: hosts.yaml\n          groups: [akidb]\n",
+    );
+    liar.run("jetson doctor");
+    assert!(!liar.arguments().contains("192.0.2.1"), "{}", liar.arguments());
+    // One for several steps would put each device into all of them.
+    let another = "      - {id: more, title: More, kind: jetson, with: {groups: [akidb]}}\n";
+    liar.plan(&format!("          groups: [akidb]\n{another}"));
+    let refused = liar.run("jetson doctor --inventory hosts.yaml").exits(3).stderr;
+    assert!(refused.contains("plan.yaml:14:") && refused.contains("write inventory: FILE into each"), "{refused}");
+}
+
+/// What the journal knows of a device that is not named any more stays, and it is not contacted.
+#[test]
+fn nothing_is_taken_from_a_device_that_is_not_named() {
+    let liar = Liar::new("");
+    liar.plan("          hosts: {one: {address: 192.0.2.1}}\n          groups: [akidb]\n");
+    liar.run("jetson provision --yes").exits(1);
+    assert!(liar.arguments().contains("192.0.2.1"));
+    fs::write(liar.path("hosts.yaml"), "two: {address: 192.0.2.2}\n").expect("a file");
+    fs::remove_file(liar.path("arguments")).expect("a file");
+    let seen = liar.run("jetson provision --inventory hosts.yaml --dry-run").exits(2);
+    let name = fs::read_dir(liar.path("state")).expect("a folder").flatten().next().expect("a stack").file_name();
+    let next = format!("next: akidb-edge jetson uninstall --stack {} --host one takes it away", name.display());
+    assert!(seen.stderr.contains("not named by the plan or an inventory: one;"), "{}", seen.all());
+    assert!(seen.stderr.contains(&next), "{next} in {}", seen.all());
+    assert!(!seen.stdout.contains("delete") && !seen.stdout.contains("forget"), "{}", seen.all());
+    let refused = liar.run("jetson provision --inventory hosts.yaml --host one --yes").exits(3).stderr;
+    assert!(refused.contains("one is in the journal") && refused.contains("nothing was done"), "{refused}");
+    assert!(!liar.arguments().contains("192.0.2.1"), "{}", liar.arguments());
+}
+
 /// What would be an option, a second line, a second document or another path: refused with its line, and ssh never starts.
 #[test]
 fn words_that_mean_something_else_are_refused_with_their_line() {

@@ -88,6 +88,23 @@ fn ten_steps_once_and_no_more() {
 }
 
 #[test]
+fn a_device_that_the_inventory_does_not_name_stays_as_it_is() {
+    let Some(lab) = lab("unnamed", 2) else { return };
+    provision(&lab, "").exits(0);
+    let whole = fs::read_to_string(lab.path("hosts.yaml")).expect("the inventory");
+    let less: Vec<&str> = whole.lines().filter(|line| !line.contains("jetson-02")).collect();
+    fs::write(lab.path("hosts.yaml"), less.join("\n") + "\n").expect("a file");
+    let again = provision(&lab, "").exits(0);
+    assert!(again.stdout.contains("no changes"), "{}", again.all());
+    assert!(again.stderr.contains("jetson uninstall --stack ten-devices --host jetson-02"), "{}", again.all());
+    assert!(!is_bare(&lab, "jetson-02"), "nothing was taken away");
+    lab.run("jetson uninstall --stack ten --host jetson-02 --yes").exits(0);
+    assert!(is_bare(&lab, "jetson-02") && !is_bare(&lab, "jetson-01"));
+    let again = provision(&lab, "").exits(0);
+    assert!(again.stdout.contains("no changes") && !again.stderr.contains("jetson-02"), "{}", again.all());
+}
+
+#[test]
 fn an_unknown_key_is_refused_with_what_it_was() {
     let Some(lab) = lab("unknown", 1) else { return };
     let (address, fingerprint) = (host(&lab, 0, "address"), host(&lab, 0, "fingerprint"));

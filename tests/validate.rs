@@ -183,6 +183,11 @@ fn words_of_devices_are_looked_at() {
     let said = said.exits(3).stderr;
     assert!(said.contains("small.yaml:9:") && said.contains("jump: "), "{said}");
 
+    // A second server would silently become an agent.
+    let two = "{\n    hosts: {a: {address: a, role: server}, b: {address: b, role: server}}}";
+    let said = validate(folder.path(), "jetson", two).exits(3).stderr;
+    assert!(said.contains("small.yaml:9:") && said.contains("b is marked as the server, and a is it, too"), "{said}");
+
     // Those of an inventory, too; what is wrong there is told at the place that names it.
     std::fs::write(folder.path().join("hosts.yaml"), "one: {address: '-oProxyCommand=x'}\n").expect("a file");
     let said = validate(folder.path(), "jetson", "{\n    inventory: hosts.yaml}").exits(3).stderr;

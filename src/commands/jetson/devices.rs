@@ -10,8 +10,9 @@ use crate::commands::Context;
 use crate::commands::walk::PlanArgs;
 use crate::desired::jetson;
 use crate::exit::Failure;
-use crate::plan::{Plan, Work};
+use crate::plan::{Plan, Replaced, Work};
 use crate::provider::device::{Fleet, Reply, Wanted};
+use crate::report;
 use crate::resource::host::HostSpec;
 use crate::resource::node::{NodeRole, NodeSpec};
 use crate::resource::{Fault, Kind, Remembered};
@@ -23,7 +24,7 @@ pub struct DevicesArgs {
     plan: PlanArgs,
     #[command(flatten)]
     access: AccessArgs,
-    /// More devices, from a YAML file of NAME: {address: …} entries
+    /// Take the devices from this YAML file, not from the plan
     #[arg(long, value_name = "FILE")]
     inventory: Option<String>,
 }
@@ -102,6 +103,14 @@ pub fn need_devices(plan: &Plan) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::refused("the plan has no devices", "add a step of kind jetson with hosts, or --inventory FILE"))
+}
+
+/// Names the devices that only the plan has, once an inventory stands in their place.
+pub fn say_who_is_replaced(replaced: &[Replaced], context: &Context) {
+    for Replaced { inventory, devices } in replaced {
+        let names = report::names(devices);
+        context.voice.talk(&format!("the devices are those of {inventory}; only the plan has, not contacted: {names}"));
+    }
 }
 
 /// The names that were chosen; all when none was.

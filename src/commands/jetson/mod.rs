@@ -13,6 +13,7 @@ mod rollback;
 mod shutdown;
 mod status;
 mod uninstall;
+mod unnamed;
 mod walk;
 
 use clap::Subcommand;

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::AccessArgs;
 use super::failures::{LeftOut, left_out, machine};
+use super::unnamed::Unnamed;
 use crate::change::Scope;
 use crate::commands::Context;
 use crate::commands::asking::{self, Asked};
@@ -93,11 +94,14 @@ async fn with_ledger(
         None => access.fleet(&aim.built.desired, &remembered, context)?,
     };
     let providers = providers(&fleet, &artefacts);
-    let chosen = chosen(&aim, &remembered)?;
+    let unnamed = unnamed(&aim, &remembered)?;
+    let mut chosen = chosen(&aim, &remembered)?;
+    chosen.retain(|address| !unnamed.addresses.contains(address));
     let observed = observe::read(&aim.built.desired, &remembered, &providers, |address| chosen.contains(address)).await;
     let left = left_out(&aim.built.desired, &remembered, &observed);
     let header = header(&aim, context);
     context.voice.header(&header);
+    unnamed.say(&aim.stack, context);
     say_who_is_away(&left, context);
     let only: BTreeSet<Address> = chosen.difference(&left.addresses).cloned().collect();
     let scope = Scope { only: Some(only), moves, ..Scope::default() };
@@ -128,8 +132,21 @@ async fn with_ledger(
     let purpose = Purpose { command: aim.command.clone(), kind: aim.purpose, ..Purpose::default() };
     let outcome = work.go(&changes, &purpose).await?;
     let code = asking::tell(&outcome, begun, &asked, context, &context.session.again);
-    say_how_each_went(&aim, &remembered, &outcome, &left, context);
+    say_how_each_went(&aim, &remembered, &outcome, (&left, &unnamed), context);
     Ok(if left.machines.is_empty() { code } else { exit::ERROR })
+}
+
+/// The devices that a run by the plan leaves as they are. A rollback and an uninstall are about all of the journal.
+fn unnamed(aim: &Aim, remembered: &Remembered) -> Result<Unnamed, Failure> {
+    if aim.part == Part::All {
+        return Ok(Unnamed::default());
+    }
+    let unnamed = Unnamed::of(&aim.built.desired, remembered);
+    unnamed.refuse(&aim.hosts, &aim.stack)?;
+    if aim.part != Part::Power {
+        unnamed.refuse_other_server(&aim.built.desired, remembered, &aim.stack)?;
+    }
+    Ok(unnamed)
 }
 
 /// The addresses that the run is about.
@@ -181,12 +198,18 @@ fn say_who_is_away(left: &LeftOut, context: &Context) {
     }
 }
 
-/// One line for each device.
-fn say_how_each_went(aim: &Aim, remembered: &Remembered, outcome: &Outcome, left: &LeftOut, context: &Context) {
+/// One line for each device that the run was about.
+fn say_how_each_went(
+    aim: &Aim,
+    remembered: &Remembered,
+    outcome: &Outcome,
+    (left, unnamed): (&LeftOut, &Unnamed),
+    context: &Context,
+) {
     let on = |address: &Address| machine(&aim.built.desired, remembered, address).unwrap_or_default();
     let every = aim.built.desired.resources.keys().chain(remembered.resources.keys());
     let mut names: BTreeSet<String> = every.map(on).collect();
-    names.retain(|name| aim.hosts.is_empty() || aim.hosts.contains(name));
+    names.retain(|name| !unnamed.machines.contains(name) && (aim.hosts.is_empty() || aim.hosts.contains(name)));
     for name in names {
         let failed: Vec<_> = outcome.failed.iter().filter(|(address, _)| on(address) == name).collect();
         let done = outcome.done.iter().filter(|done| on(&done.address) == name).count();

@@ -51,6 +51,7 @@ pub fn build(plan: &Plan) -> Result<Built, Problems> {
         .collect();
     for (step, jetson) in &fleets {
         refuse_unknown_jetpack(&mut builder, step, jetson);
+        refuse_second_server(&mut builder, step, jetson);
         sound::settings(&mut builder, step, jetson);
         for (name, host) in &jetson.hosts {
             devices::device(&mut builder, step, jetson, name, host);
@@ -81,12 +82,22 @@ fn refuse_unknown_jetpack(builder: &mut Builder<'_>, step: &Step, plan: &JetsonS
     }
 }
 
+/// A second server would silently become an agent.
+fn refuse_second_server(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep) {
+    let servers = plan.hosts.iter().filter(|(_, host)| host.role == Some(RolePlan::Server));
+    let names: Vec<&String> = servers.map(|(name, _)| name).collect();
+    if let [first, second, ..] = names.as_slice() {
+        let problem = format!("{second} is marked as the server, and {first} is it, too");
+        builder.complain(step, &format!("hosts.{second}.role"), problem, "leave role: server with one of them");
+    }
+}
+
 /// What depends on the JetPack of a plan's devices.
 fn target(plan: &JetsonStep) -> Option<&'static Target> {
     plan.jetpack.as_deref().and_then(jetpack::target)
 }
 
-/// The device that runs the control plane: the one that the plan names, else the first.
+/// The device that runs the control plane: the one that is marked, else the first of the plan.
 fn server(plan: &JetsonStep) -> Option<(&String, &HostPlan)> {
     plan.hosts.iter().find(|(_, host)| host.role == Some(RolePlan::Server)).or_else(|| plan.hosts.iter().next())
 }
