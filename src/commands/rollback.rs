@@ -180,8 +180,9 @@ pub async fn target(to: Option<u64>, ledger: &Ledger, now: &Remembered) -> Resul
 /// not in the journal: what is undone may be older than the last deploy.
 pub fn say_what_is_undone(now: &Remembered, target: &Remembered, context: &Context) {
     for run in now.runs.iter().rev().take_while(|run| run.revision > target.revision()) {
-        let changes = report::counted(usize::try_from(run.changes).unwrap_or(usize::MAX), "change");
-        context.voice.talk(&format!("undoes revision {}: {} ({}, {changes})", run.revision, run.command, run.at));
+        let cut_short = if run.ending.is_none() { "interrupted after " } else { "" };
+        let how = format!("{cut_short}{}", report::so_far(run));
+        context.voice.talk(&format!("undoes revision {}: {} ({}, {how})", run.revision, run.command, run.at));
     }
     let to = target.runs.last().map_or_else(
         || "goes back to before the first run".to_owned(),
@@ -315,7 +316,8 @@ mod tests {
 
     fn run(revision: u64, command: &str, purpose: Option<RunPurpose>, ending: Option<Ending>) -> RunSummary {
         let (by, at) = ("me@here".to_owned(), "2026-11-21T06:00:00Z".to_owned());
-        RunSummary { revision, command: command.to_owned(), purpose, by, at, ending, changes: 1 }
+        let unanswered = BTreeSet::new();
+        RunSummary { revision, command: command.to_owned(), purpose, by, at, ending, changes: 1, unanswered }
     }
 
     #[test]
