@@ -1,5 +1,6 @@
 //! [5] What stands between the world and the plan. Pure: no call, no clock.
 
+mod by_journal;
 mod dependents;
 mod diff;
 mod drift;
@@ -12,6 +13,7 @@ mod others;
 mod refusal;
 mod unwanted;
 
+pub use by_journal::Outside;
 pub use dependents::{dependents, needs_by_name};
 pub use diff::{Scope, diff};
 pub use drift::{drift, says_otherwise};

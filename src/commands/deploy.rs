@@ -11,12 +11,12 @@ use super::kept;
 use super::order::{Choice, Order, Part};
 use super::saved::{self, SavedPlan};
 use super::walk::{self, EmptyArgs, PlanArgs, Purpose, Run, RunArgs};
-use crate::change::Scope;
+use crate::change::{Outside, Scope};
 use crate::desired::Built;
 use crate::exit::{self, Failure};
 use crate::ledger::Ledger;
 use crate::plan::Plan;
-use crate::report::{self, Terminal};
+use crate::report::{self, Omitted, Terminal};
 use crate::resource::{Address, Changes, Owner, Remembered, RunPurpose};
 
 /// Make the stack what the plan says: show the difference, ask, do it. A second run has nothing to do.
@@ -152,7 +152,7 @@ async fn with_ledger(
         remembered.requested.iter().filter(known).chain(&order.request).cloned().collect();
     let mut built = walk::build(&order.plan, &requested, &context.voice)?;
     walk::need_files(&built)?;
-    let Part { only, moves, remembered } = order.chosen.part(&built, remembered)?;
+    let Part { only, moves, remembered, outside } = order.chosen.part(&built, remembered)?;
     let scope = Scope { only, adopt: order.adopt.clone(), moves, ..Scope::default() };
     need_addresses(order, &built, &scope)?;
     walk::need_changeable(&built.desired, &remembered, &scope)?;
@@ -195,7 +195,7 @@ async fn with_ledger(
         header: &header,
         only_looks: only_looks(run, order),
         whole: order.chosen.is_everything(),
-        away: &[],
+        omitted: omitted(order, &outside),
     };
     let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
     let session = &context.session;
@@ -217,6 +217,14 @@ async fn with_ledger(
     let begun = if run.yes { begun } else { Instant::now() };
     let outcome = work.go(&changes, &purpose).await?;
     Ok(asking::tell(&outcome, begun, &asked, context, &context.session.again))
+}
+
+/// What the user's selection leaves out. `route` and a fallback are about a part by themselves.
+fn omitted<'o>(order: &Order, outside: &'o Outside) -> Omitted<'o> {
+    if order.purpose != RunPurpose::Deploy {
+        return Omitted::default();
+    }
+    Omitted { unselected: &outside.addresses, would_change: &outside.would_change, ..Omitted::default() }
 }
 
 fn only_looks(run: &RunArgs, order: &Order) -> bool {

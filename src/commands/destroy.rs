@@ -14,7 +14,7 @@ use crate::change::{self, Scope};
 use crate::desired::{self, Built};
 use crate::exit::Failure;
 use crate::ledger::Ledger;
-use crate::report::{self, Terminal};
+use crate::report::{self, Omitted, Terminal};
 use crate::resource::{Address, Artefacts, Changes, Desired, RunPurpose};
 
 /// Remove the stack: in order, resumable; what will not go yet is left for a later run (exit code 2).
@@ -93,7 +93,14 @@ async fn remove(
     imported::say_what_stays(&changes, context);
     full::refuse(&changes, &providers, &args.run, full::ADD, context).await?;
     let only_looks = args.run.dry_run;
-    let asked = Asked { changes: &changes, built: &built, header: &header, only_looks, whole: false, away: &[] };
+    let asked = Asked {
+        changes: &changes,
+        built: &built,
+        header: &header,
+        only_looks,
+        whole: false,
+        omitted: Omitted::default(),
+    };
     if let Some(code) = asking::confirm(&asked, &args.run, context)? {
         return Ok(code);
     }

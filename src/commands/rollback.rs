@@ -16,7 +16,7 @@ use crate::change::Scope;
 use crate::desired::Built;
 use crate::exit::{self, Failure};
 use crate::ledger::{Lease, Ledger, purpose_of};
-use crate::report::{self, Terminal};
+use crate::report::{self, Omitted, Terminal};
 use crate::resource::{Action, Address, Artefacts, Changes, Ending, Kind, Origin, Remembered, RunPurpose, RunSummary};
 
 /// Undo the last run; the same difference, question and journal as a deploy.
@@ -228,7 +228,14 @@ async fn undo(
     }
     let built = Built { desired, ..Built::default() };
     let only_looks = args.run.dry_run;
-    let asked = Asked { changes: &changes, built: &built, header: &header, only_looks, whole: false, away: &[] };
+    let asked = Asked {
+        changes: &changes,
+        built: &built,
+        header: &header,
+        only_looks,
+        whole: false,
+        omitted: Omitted::default(),
+    };
     let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
     let purpose = Purpose {
         command: command.to_owned(),

@@ -14,12 +14,12 @@ use super::asking::{self, Asked};
 use super::full;
 use super::kept;
 use super::walk::{self, Purpose, Run, RunArgs};
-use crate::change::Scope;
+use crate::change::{Outside, Scope};
 use crate::desired::Built;
 use crate::exit::Failure;
 use crate::ledger::Ledger;
 use crate::plan::Plan;
-use crate::report::{Header, Terminal};
+use crate::report::{Header, Omitted, Terminal};
 use crate::resource::{Address, Changes, Desired, Remembered, RunPurpose};
 
 /// Format of the file; another one is refused.
@@ -286,13 +286,14 @@ async fn with_ledger(
         waiting: saved.waiting.clone(),
         ..Built::default()
     };
+    let outside = saved.only.as_ref().map(|only| Outside::of(&saved.desired, &remembered, only)).unwrap_or_default();
     let asked = Asked {
         changes: &changes,
         built: &built,
         header: &header,
         only_looks: run.dry_run,
         whole: saved.only.is_none(),
-        away: &[],
+        omitted: Omitted { unselected: &outside.addresses, would_change: &outside.would_change, ..Omitted::default() },
     };
     let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
     let purpose = Purpose {

@@ -129,6 +129,25 @@ fn areas_and_targets_add_up_and_excludes_go_before_them() {
 }
 
 #[test]
+fn what_a_selection_leaves_out_is_not_said_to_be_without_changes() {
+    let stack = Stack::new();
+    stack.plan("p.yaml", &format!("{ZONE}{}", buckets(&stack, &["a", "b"])));
+    let none = "deploy --plan p.yaml --exclude models --exclude routing";
+    let said = run(&stack, &format!("{none} --dry-run")).exits(0).stdout;
+    let left = "nothing is selected; 3 resources left out, 3 of them would change by the journal: models.bucket.a, ";
+    assert!(said.contains(left) && !said.contains("no changes"), "{said}");
+    let document = run(&stack, &format!("{none} --yes --json")).exits(0).json();
+    let all = serde_json::json!(["models.bucket.a", "models.bucket.b", "routing.zone.main"]);
+    assert_eq!((&document["left_out"], &document["left_out_would_change"]), (&all, &all));
+    run(&stack, "deploy --plan p.yaml --yes").exits(0);
+    let said = run(&stack, "deploy --plan p.yaml --target models --yes").exits(0).stdout;
+    let one = "no changes in what is selected: 2 resources as the plan wants; 1 resource left out, none of them";
+    assert!(said.contains(one), "{said}");
+    let whole = run(&stack, "deploy --plan p.yaml --yes --json").exits(0).json();
+    assert_eq!(whole["left_out"], serde_json::json!([]));
+}
+
+#[test]
 fn what_is_adopted_or_requested_must_be_in_the_run() {
     let stack = Stack::new();
     stack.plan("p.yaml", &buckets(&stack, &["a", "b"]));

@@ -19,7 +19,7 @@ use crate::observe;
 use crate::plan::Plan;
 use crate::provider::aws::Identity;
 use crate::provider::device::{Fleet, providers};
-use crate::report::{Header, Terminal};
+use crate::report::{Header, Omitted, Terminal};
 use crate::resource::{Address, Outcome, Remembered, RunPurpose};
 
 /// What the devices are to become.
@@ -107,13 +107,14 @@ async fn with_ledger(
     let scope = Scope { only: Some(only), moves, ..Scope::default() };
     let changes = walk::difference(&aim.built.desired, &remembered, &observed, &scope)?;
     let away: Vec<String> = left.machines.keys().cloned().collect();
+    let unnamed_names: Vec<String> = unnamed.machines.iter().cloned().collect();
     let asked = Asked {
         changes: &changes,
         built: &aim.built,
         header: &header,
         only_looks: run.dry_run,
         whole: aim.hosts.is_empty(),
-        away: &away,
+        omitted: Omitted { away: &away, unnamed: &unnamed_names, ..Omitted::default() },
     };
     if let Some(code) = asking::confirm(&asked, run, context)? {
         return Ok(if left.machines.is_empty() { code } else { exit::ERROR });

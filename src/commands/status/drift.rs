@@ -137,7 +137,8 @@ pub async fn run(plan: Option<&Plan>, stack: &str, context: &Context) -> Result<
         let adopting = if contested { ", with --adopt of what is contested" } else { "" };
         voice.data(&format!("\ndeploy{adopting} would do this:"));
     }
-    voice.data(&report::changes_text(&changes, voice.verbose > 0, context.session.colour, Level::Usable, &[]));
+    let omitted = report::Omitted::default();
+    voice.data(&report::changes_text(&changes, voice.verbose > 0, context.session.colour, Level::Usable, &omitted));
     Ok(code)
 }
 
