@@ -120,6 +120,13 @@ impl Choice {
         let excluded = |address: &Address| self.excluded.iter().any(|pattern| names(address, pattern));
         let without = built.desired.with_users(excluded);
         chosen.retain(|address| !excluded(address) && !without.contains(address));
+        if !open && !self.excluded.is_empty() && !chosen.iter().any(wanted) {
+            let (targets, excluded) = (self.targets.join(", "), self.excluded.join(", "));
+            return Err(Failure::refused(
+                format!("nothing is selected: all of {targets} is excluded by --exclude {excluded}, or needs what is"),
+                "leave one of them out; what is excluded is not brought by a target either",
+            ));
+        }
         Ok(Some(chosen))
     }
 

@@ -126,6 +126,13 @@ fn areas_and_targets_add_up_and_excludes_go_before_them() {
     assert!(exists(&stack, "a") && !exists(&stack, "b") && !exists(&stack, "c"));
     let shown = run(&stack, "state show --plan p.yaml").exits(0);
     says(&shown, "routing.zone");
+    // Nothing is left of what was targeted: the two contradict each other.
+    for (target, exclude) in [("models.bucket.c", "models.bucket.c"), ("models", "models"), ("*.bucket.c", "models")] {
+        let refused =
+            run(&stack, &format!("deploy --plan p.yaml --target {target} --exclude {exclude} --yes")).exits(3);
+        says(&refused, &format!("all of {target} is excluded by --exclude {exclude}"));
+    }
+    assert!(!exists(&stack, "c"));
 }
 
 #[test]
