@@ -348,6 +348,22 @@ fn each_file_of_a_chain_reads_only_below_its_own_folder() {
     plan_of(&base, "jetson", &with(&at("plans/base/own.txt")));
     refused(&up, &Settings::default(), outside);
     assert!(loaded(&up, &allowed).is_ok());
+    // A default belongs to the plan that wrote it, wherever it is used; what leads up from there does not.
+    let default = |place: &str| format!("variables: {{dir: {{default: {place}}}}}\n");
+    let base_reads = |file: &str| {
+        let text = fs::read_to_string(plan_of(&base, "jetson", &with(file))).expect("the plan");
+        let whole = text.replacen("days:", &format!("{}days:", default(&at("plans/base"))), 1);
+        fs::write(base.join("small.yaml"), whole).expect("a file");
+    };
+    base_reads("'${var.dir}/later.txt'");
+    let later = written(&plans, "later", &format!("{extends}{}", default(&at("plans"))));
+    assert!(loaded(&later, &Settings::default()).is_ok(), "the later plan leads to a file below its own folder");
+    base_reads("'${var.dir}/model.safetensors'");
+    written(&plans, "later", &format!("{extends}{}", default(&at("secret"))));
+    refused(&later, &Settings::default(), outside);
+    base_reads("'${var.dir}/base/../later.txt'");
+    written(&plans, "later", &format!("{extends}{}", default(&at("plans"))));
+    refused(&later, &Settings::default(), outside);
     // What the tool carries may read anywhere, but not where a later plan leads it.
     let text = format!("extends: week13\nvariables: {{model_dir: {{default: {}}}}}\n", at("secret"));
     refused(&written(&plans, "later", &text), &Settings::default(), outside);

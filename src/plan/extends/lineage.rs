@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::tree::Named;
 use crate::plan::reach::Reach;
 use crate::plan::source::join;
 
@@ -42,7 +43,7 @@ pub struct Lineage {
     /// The number of the file of each dotted path.
     origins: BTreeMap<String, usize>,
     /// The variables that the text at a dotted path names.
-    variables: BTreeMap<String, BTreeSet<String>>,
+    variables: BTreeMap<String, Named>,
 }
 
 impl Lineage {
@@ -52,7 +53,7 @@ impl Lineage {
         changes: Vec<Change>,
         given: BTreeSet<String>,
         origins: BTreeMap<String, usize>,
-        variables: BTreeMap<String, BTreeSet<String>>,
+        variables: BTreeMap<String, Named>,
     ) -> Self {
         Self { files, changes, given, origins, variables }
     }
@@ -92,8 +93,9 @@ impl Lineage {
     }
 
     /// Whether a file of this machine may be read that the plan names at `origin`; none when there is one plan file alone.
-    /// Everybody who had a part in its path must be allowed to: otherwise a plan could set a default of one that the tool carries,
-    /// and have it read what it may not read itself.
+    /// A path belongs to the file that wrote its beginning: the text itself, or the default of the variable that the text begins
+    /// with. Files that wrote other parts of it must be allowed to read it, too: otherwise a plan could set a default of one that
+    /// the tool carries, and have it read what it may not read itself.
     pub fn check(&self, path: &str, origin: &str) -> Option<Result<(), String>> {
         if self.files.is_empty() {
             return None;
@@ -106,13 +108,20 @@ impl Lineage {
     fn behind(&self, origin: &str) -> BTreeSet<usize> {
         let mut behind = BTreeSet::new();
         for leaf in self.leaves(origin) {
-            behind.extend(self.origins.get(&leaf).copied());
-            let named = self.variables.get(&leaf).into_iter().flatten();
-            for name in named.filter(|name| !self.given.contains(*name)) {
-                behind.extend(self.origins.get(&format!("variables.{name}.default")).copied());
-            }
+            let named = self.variables.get(&leaf);
+            // A path that begins with a default belongs to the file that wrote the default.
+            let first = named.and_then(|named| named.first.as_ref()).and_then(|name| self.default_of(name));
+            behind.extend(first.or_else(|| self.origins.get(&leaf).copied()));
+            let all = named.into_iter().flat_map(|named| &named.all);
+            behind.extend(all.filter_map(|name| self.default_of(name)));
         }
         if behind.is_empty() { (0..self.files.len()).collect() } else { behind }
+    }
+
+    /// The number of the file that wrote the default of a variable, when that is its value.
+    fn default_of(&self, name: &str) -> Option<usize> {
+        let written = self.origins.get(&format!("variables.{name}.default")).copied();
+        written.filter(|_| !self.given.contains(name))
     }
 
     /// The dotted paths that may hold the path of a file.

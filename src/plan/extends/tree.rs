@@ -43,7 +43,25 @@ pub struct Flat {
     /// The number of the file.
     pub files: BTreeMap<String, usize>,
     /// The variables that a text names.
-    pub variables: BTreeMap<String, BTreeSet<String>>,
+    pub variables: BTreeMap<String, Named>,
+}
+
+/// The variables that a text names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    /// All of them.
+    pub all: BTreeSet<String>,
+    /// The one that the text begins with, when nothing behind it leads up again: a path is then one below its value.
+    pub first: Option<String>,
+}
+
+impl Named {
+    fn of(text: &str) -> Self {
+        let all = variables_of(text).map(str::to_owned).collect();
+        let head = text.strip_prefix("${var.").and_then(|rest| rest.split_once('}'));
+        let first = head.filter(|(_, rest)| !rest.split('/').any(|part| part == "..")).map(|(name, _)| name.to_owned());
+        Self { all, first }
+    }
 }
 
 impl Node {
@@ -119,6 +137,7 @@ impl Node {
     }
 
     fn note(&self, path: &str, flat: &mut Flat) {
+        let is_met = flat.files.contains_key(path);
         // Keys with dots can make two paths alike. The file that the user named counts then: it may read less than a plan that
         // the tool carries.
         if flat.files.get(path).is_none_or(|file| self.spot.file < *file) {
@@ -127,9 +146,12 @@ impl Node {
         }
         match &self.data {
             Data::Scalar(Value::String(text)) => {
-                let names: Vec<String> = variables_of(text).map(str::to_owned).collect();
-                if !names.is_empty() {
-                    flat.variables.entry(path.to_owned()).or_default().extend(names);
+                let Named { all, first } = Named::of(text);
+                if is_met || !all.is_empty() {
+                    let held = flat.variables.entry(path.to_owned()).or_default();
+                    held.all.extend(all);
+                    // Of two texts it is not known which one the path begins with.
+                    held.first = first.filter(|_| !is_met);
                 }
             }
             Data::Scalar(_) => {}
