@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::tree::Named;
+use super::tree::{Flat, Named, Spot};
 use crate::plan::reach::Reach;
-use crate::plan::source::join;
+use crate::plan::source::{Place, join};
 
 /// A file of a chain.
 #[derive(Clone, Debug)]
@@ -44,18 +44,15 @@ pub struct Lineage {
     origins: BTreeMap<String, usize>,
     /// The variables that the text at a dotted path names.
     variables: BTreeMap<String, Named>,
+    /// What later plans have removed, and where they say so.
+    removed: BTreeMap<String, Spot>,
 }
 
 impl Lineage {
     /// What is known once the files are one plan.
-    pub fn new(
-        files: Vec<SourceFile>,
-        changes: Vec<Change>,
-        given: BTreeSet<String>,
-        origins: BTreeMap<String, usize>,
-        variables: BTreeMap<String, Named>,
-    ) -> Self {
-        Self { files, changes, given, origins, variables }
+    pub fn new(files: Vec<SourceFile>, changes: Vec<Change>, given: BTreeSet<String>, flat: Flat) -> Self {
+        let Flat { files: origins, variables, removed, .. } = flat;
+        Self { files, changes, given, origins, variables, removed }
     }
 
     /// The earliest plan, when there are several.
@@ -90,6 +87,16 @@ impl Lineage {
             }
         };
         self.files.get(number).map(|source| source.file.as_str())
+    }
+
+    /// Where a later plan removes a member of the mapping at a dotted path: file and place. None when none of the `missing` members
+    /// was removed.
+    pub fn removal(&self, path: &str, missing: impl Fn(&str) -> bool) -> Option<(&str, Place)> {
+        let below = |removed: &str| removed.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
+        let mut members = self.removed.iter().filter(|(removed, _)| path.is_empty() || below(removed));
+        let key = |removed: &str| removed[path.len()..].trim_start_matches('.').to_owned();
+        let (_, spot) = members.find(|(removed, _)| missing(&key(removed)))?;
+        Some((self.files.get(spot.file)?.file.as_str(), spot.place))
     }
 
     /// Whether a file of this machine may be read that the plan names at `origin`; none when there is one plan file alone.

@@ -22,6 +22,8 @@ pub struct Node {
     pub spot: Spot,
     /// What.
     pub data: Data,
+    /// The members of a mapping that a later plan has removed: where it says so.
+    pub removed: BTreeMap<String, Spot>,
 }
 
 /// What a value is.
@@ -44,6 +46,8 @@ pub struct Flat {
     pub files: BTreeMap<String, usize>,
     /// The variables that a text names.
     pub variables: BTreeMap<String, Named>,
+    /// What a later plan has removed, and where it says so.
+    pub removed: BTreeMap<String, Spot>,
 }
 
 /// The variables that a text names.
@@ -82,7 +86,7 @@ impl Node {
             }
             other => Data::Scalar(other.clone()),
         };
-        Self { spot, data }
+        Self { spot, data, removed: BTreeMap::new() }
     }
 
     /// A member of a mapping.
@@ -144,6 +148,7 @@ impl Node {
             flat.files.insert(path.to_owned(), self.spot.file);
             flat.places.insert(path.to_owned(), self.spot.place);
         }
+        flat.removed.extend(self.removed.iter().map(|(key, spot)| (join(path, key), *spot)));
         match &self.data {
             Data::Scalar(Value::String(text)) => {
                 let Named { all, first } = Named::of(text);
