@@ -199,6 +199,28 @@ fn words_of_devices_are_looked_at() {
 }
 
 #[test]
+fn what_a_fallback_may_change_is_in_the_plan() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let later = |fallback: &str| {
+        let text = format!("extends: week13\nfallbacks:\n  lambda-edge-off:\n    {fallback}\n");
+        std::fs::write(folder.path().join("later.yaml"), text).expect("a file");
+        finish(bare().current_dir(folder.path()).args(["validate", "plan", "later.yaml"]))
+    };
+    let said = later("only: [cdn.distribution, cdnn, '*.records.api', eu-west-1]").exits(3).stderr;
+    for words in [
+        "later.yaml:4:30: fallback lambda-edge-off: only names \"cdnn\", and the plan has no such address",
+        "only names \"eu-west-1\"",
+        "next: name an address, or the beginning of one: cdn.cache-policy, cdn.distribution, ",
+    ] {
+        assert!(said.contains(words), "{words} in {said}");
+    }
+    assert!(!said.contains("only names \"cdn.distribution\"") && !said.contains("records.api\""), "{said}");
+    // What a fallback makes of the plan must be a plan, too.
+    let said = later("set: {cutover.replaces: nobody}\n    request: [cutover]").exits(3).stderr;
+    assert!(said.contains("with the fallback lambda-edge-off: "), "{said}");
+}
+
+#[test]
 fn a_plan_that_extends_another_says_where_its_values_come_from() {
     let folder = tempfile::tempdir().expect("a directory");
     for name in ["model.safetensors", "tokenizer.json"] {

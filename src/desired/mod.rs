@@ -4,6 +4,7 @@ mod boundary;
 mod cdn;
 mod content;
 mod edge;
+mod fallbacks;
 mod handler;
 pub mod jetson;
 mod models;
@@ -19,6 +20,8 @@ use crate::plan::{Plan, Problem, Problems, Step, Work};
 use crate::resource::records::RecordsSpec;
 use crate::resource::sensitive::{found_in, is_altered};
 use crate::resource::{Address, Artefacts, Desired, Kind, Resource, Source, link};
+
+pub use fallbacks::check_fallbacks;
 
 /// What a plan wants, with the bytes that it carries and what it cannot have yet.
 #[derive(Clone, Debug, Default)]
