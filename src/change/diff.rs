@@ -50,6 +50,17 @@ pub fn diff(
     observed: &Observed,
     scope: &Scope,
 ) -> Result<Changes, Vec<Refusal>> {
+    let (changes, refused) = diff_around(desired, remembered, observed, scope);
+    if refused.is_empty() { Ok(changes) } else { Err(refused) }
+}
+
+/// The same as far as nothing stands in the way, and everything that does.
+pub fn diff_around(
+    desired: &Desired,
+    remembered: &Remembered,
+    observed: &Observed,
+    scope: &Scope,
+) -> (Changes, Vec<Refusal>) {
     let view = View { desired, remembered, observed, scope, wanted: OnceCell::new() };
     let mut changes = Changes { stack: desired.stack.clone(), ..Changes::default() };
     let mut refused: Vec<Refusal> =
@@ -74,7 +85,7 @@ pub fn diff(
     keep_needs_of_imported(&mut changes);
     view.follow_moves(&mut changes);
     changes.leftovers = remembered.leftovers.iter().filter(|left| scope.covers(&left.address)).cloned().collect();
-    if refused.is_empty() { Ok(changes) } else { Err(refused) }
+    (changes, refused)
 }
 
 /// Whether a create was begun and nobody knows what became of it.

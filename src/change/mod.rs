@@ -15,7 +15,7 @@ mod unwanted;
 
 pub use by_journal::Outside;
 pub use dependents::{dependents, needs_by_name};
-pub use diff::{Scope, diff};
+pub use diff::{Scope, diff, diff_around};
 pub use drift::{drift, says_otherwise};
 pub use fields::{at_path, compare, counterpart, differing, mark, touches, without};
 pub use fixed::fixed;

@@ -155,6 +155,27 @@ fn what_a_selection_leaves_out_is_not_said_to_be_without_changes() {
 }
 
 #[test]
+fn what_stands_in_the_way_is_a_finding_of_drift_beside_the_others() {
+    let stack = Stack::new();
+    stack.plan("p.yaml", &buckets(&stack, &["a", "b", "c"]));
+    run(&stack, "deploy --plan p.yaml --target models.bucket.a --yes").exits(0);
+    wait(storage(&stack).create_bucket().bucket(format!("b-{}", stack.account)).send()).expect("a bucket of others");
+    let said = run(&stack, "status --drift --plan p.yaml").exits(2).stdout;
+    for words in [
+        "in the way of the plan: models.bucket.b: ",
+        "--adopt models.bucket.b",
+        "deploy is refused until then; after that it would do this:",
+        "+ create  bucket.c",
+    ] {
+        assert!(said.contains(words), "{words} in {said}");
+    }
+    assert!(!said.contains("no changes"), "{said}");
+    let document = run(&stack, "status --drift --plan p.yaml --json").exits(2).json();
+    assert_eq!(document["in_the_way"][0]["address"], "models.bucket.b", "{document}");
+    assert_eq!((&document["counts"]["create"], &document["unread"]), (&1.into(), &serde_json::json!([])), "{document}");
+}
+
+#[test]
 fn what_is_adopted_or_requested_must_be_in_the_run() {
     let stack = Stack::new();
     stack.plan("p.yaml", &buckets(&stack, &["a", "b"]));

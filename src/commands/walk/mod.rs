@@ -169,7 +169,8 @@ pub fn difference(
     change::diff(desired, remembered, observed, scope).map_err(|refusals| refused(&refusals))
 }
 
-fn refused(refusals: &[Refusal]) -> Failure {
+/// Everything that stands in the way, as one failure.
+pub fn refused(refusals: &[Refusal]) -> Failure {
     let lines: Vec<String> = refusals
         .iter()
         .map(|refusal| format!("{}: {}\n  next: {}", refusal.address, refusal.problem, refusal.next_step))
