@@ -287,7 +287,7 @@ impl View<'_> {
 }
 
 /// Whether a change gives its address a new identity.
-fn renews(change: &Change) -> bool {
+pub(super) fn renews(change: &Change) -> bool {
     matches!(change.action, Action::Replace | Action::Create)
 }
 

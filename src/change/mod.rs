@@ -1,6 +1,7 @@
 //! [5] What stands between the world and the plan. Pure: no call, no clock.
 
 mod by_journal;
+mod come_back;
 mod dependents;
 mod diff;
 mod drift;
@@ -14,6 +15,7 @@ mod refusal;
 mod unwanted;
 
 pub use by_journal::Outside;
+pub use come_back::{coming_back, take_up_again};
 pub use dependents::{dependents, needs_by_name};
 pub use diff::{Scope, diff, diff_around};
 pub use drift::{drift, says_otherwise};

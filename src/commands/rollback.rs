@@ -12,12 +12,16 @@ use super::kept;
 use super::order::{Choice, Order};
 use super::unknown;
 use super::walk::{self, EmptyArgs, PlanArgs, Purpose, Run, RunArgs};
-use crate::change::Scope;
+use crate::change::{self, Scope};
 use crate::desired::Built;
 use crate::exit::{self, Failure};
 use crate::ledger::{Lease, Ledger, purpose_of};
+use crate::observe;
+use crate::provider::Providers;
 use crate::report::{self, Omitted, Terminal};
-use crate::resource::{Action, Address, Artefacts, Changes, Ending, Kind, Origin, Remembered, RunPurpose, RunSummary};
+use crate::resource::{
+    Action, Address, Artefacts, Changes, Desired, Ending, Kind, Origin, Remembered, RunPurpose, RunSummary,
+};
 
 /// Undo the last run; the same difference, question and journal as a deploy.
 #[derive(Debug, clap::Args)]
@@ -221,7 +225,8 @@ async fn undo(
     let was = aim.resources.iter().map(|(address, record)| (address.clone(), record.origin));
     let was = was.filter(|(_, origin)| *origin != Origin::Made).collect();
     let scope = Scope { moves, undo: true, was, adopt: args.adopt.iter().cloned().collect(), ..Scope::default() };
-    let changes = walk::difference(&desired, &now, &observed, &scope)?;
+    let mut changes = walk::difference(&desired, &now, &observed, &scope)?;
+    look_for_what_comes_back(&mut changes, &desired, &now, &providers).await;
     full::refuse(&changes, &providers, &args.run, full::ADD, context).await?;
     for remark in cannot_be_undone(&changes, &at_hand, args.run.empty_buckets) {
         context.voice.remark(&remark);
@@ -264,6 +269,18 @@ async fn undo(
     let outcome = work.go(&changes, &purpose).await?;
     let again = format!("akidb-edge rollback --to {} --stack {stack}", aim.revision());
     Ok(asking::tell(&outcome, begun, &asked, context, &again))
+}
+
+/// What stands at an address now was looked at; what comes back there has another name and is looked for by that.
+async fn look_for_what_comes_back(changes: &mut Changes, desired: &Desired, now: &Remembered, providers: &Providers) {
+    let back = change::coming_back(changes);
+    if back.is_empty() {
+        return;
+    }
+    let mut others = now.clone();
+    others.resources.retain(|address, _| !back.contains(address));
+    let seen = observe::read(desired, &others, providers, |address| back.contains(address)).await;
+    change::take_up_again(changes, &seen);
 }
 
 /// The files of the plan, when one is at hand: a rollback may need their bytes.
