@@ -60,6 +60,8 @@ pub async fn run(mut args: Args, context: &Context) -> Result<u8, Failure> {
     let Some(stack) = args.stack.clone().or_else(|| plan.as_ref().map(|plan| plan.stack.clone())) else {
         return Err(Failure::refused("no stack is named", "add --plan NAME, or --stack NAME"));
     };
+    let goes_by = format!("it names the stack and files to send, and settings come from the journal of {stack}");
+    args.plan.say_what_variables_do(&context.voice, &goes_by);
     walk::no_devices(context, &stack, "rollback").await?;
     let connection = walk::connect(&context.session).await?;
     let now = unknown::known(&stack, context, &connection).await?;
