@@ -203,20 +203,26 @@ fn one_is_away_one_is_full_one_is_unknown() {
     assert!(provision(&lab, "").exits(0).stdout.contains("no changes"));
 }
 
+/// Stands in for `cat` where a file arrives: takes a part of it, then waits until it is let go.
+const HOLD: &str = "mkfifo /run/hold\n/bin/cat >/usr/local/sbin/cat <<'END'\n#!/bin/sh\n\
+                    case $(readlink /proc/$$/fd/1) in\n*/new-*) head -c 1000000; read -r _ </run/hold;;\n\
+                    *) exec /bin/cat \"$@\";;\nesac\nEND\nchmod 755 /usr/local/sbin/cat";
+
 #[test]
 fn one_dies_half_way_and_is_resumed() {
     let Some(lab) = lab("half", 2) else { return };
-    // So large that it takes its time.
     let large = lab.path("large.bin");
-    fs::File::create(&large).and_then(|file| file.set_len(200 << 20)).expect("a sparse file");
+    fs::File::create(&large).and_then(|file| file.set_len(20 << 20)).expect("a sparse file");
     let plan = TEN.replace("JETPACK\n          ", "").replace(
         "            /etc/motd:",
         &format!("            /opt/akidb/large: {{file: {}}}\n            /etc/motd:", large.display()),
     );
     fs::write(lab.path("ten.yaml"), plan).expect("a plan");
+    // However fast the way is, the device is cut off while the file arrives.
+    lab.inside("jetson-01", HOLD);
     let child = lab.start("jetson provision --plan ten.yaml --inventory hosts.yaml --host jetson-01 --yes");
     let begun = Instant::now();
-    while lab.inside("jetson-01", "ls /var/lib/akidb-edge/new-* 2>/dev/null; :").is_empty() {
+    while lab.inside("jetson-01", "find /var/lib/akidb-edge -name 'new-*' -size +900k 2>/dev/null; :").is_empty() {
         assert!(begun.elapsed() < SOON, "the upload begins");
     }
     lab.does("cut", &["jetson-01"]);
@@ -224,9 +230,12 @@ fn one_dies_half_way_and_is_resumed() {
     let said = String::from_utf8_lossy(&ended.stderr);
     assert_eq!(ended.status.code(), Some(1), "{said}");
     assert!(said.contains("connection to jetson-01 was lost"), "{said}");
+    lab.inside("jetson-01", "rm /usr/local/sbin/cat");
     lab.does("mend", &["jetson-01"]);
     fs::File::create(&large).and_then(|file| file.set_len(1 << 20)).expect("a small file");
     provision(&lab, "").exits(0);
+    // What was left of the first run goes on now: it touches nothing of the second one.
+    lab.inside("jetson-01", "timeout 5 sh -c ': >/run/hold'; :");
     assert!(provision(&lab, "").exits(0).stdout.contains("no changes"));
     assert_eq!(
         lab.inside("jetson-01", "stat -c %s /opt/akidb/large; ls /opt/akidb /var/lib/akidb-edge | grep -c new; :")
