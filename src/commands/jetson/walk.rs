@@ -1,6 +1,6 @@
 //! The walk for devices: the same rooms as for the cloud, without an account.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -20,7 +20,7 @@ use crate::plan::Plan;
 use crate::provider::aws::Identity;
 use crate::provider::device::{Fleet, providers};
 use crate::report::{Header, Omitted, Terminal};
-use crate::resource::{Address, Outcome, Remembered, RunPurpose};
+use crate::resource::{Address, Fault, Outcome, Remembered, RunPurpose};
 
 /// What the devices are to become.
 pub struct Aim {
@@ -199,6 +199,14 @@ fn say_who_is_away(left: &LeftOut, context: &Context) {
     }
 }
 
+/// How a run went on one device.
+#[derive(Default)]
+struct Went<'o> {
+    failed: Option<(&'o Address, &'o Fault)>,
+    done: usize,
+    skipped: usize,
+}
+
 /// One line for each device that the run was about.
 fn say_how_each_went(
     aim: &Aim,
@@ -211,11 +219,15 @@ fn say_how_each_went(
     let every = aim.built.desired.resources.keys().chain(remembered.resources.keys());
     let mut names: BTreeSet<String> = every.map(on).collect();
     names.retain(|name| !unnamed.machines.contains(name) && (aim.hosts.is_empty() || aim.hosts.contains(name)));
+    let mut went: BTreeMap<String, Went<'_>> = BTreeMap::new();
+    for (address, fault) in &outcome.failed {
+        went.entry(on(address)).or_default().failed.get_or_insert((address, fault));
+    }
+    outcome.done.iter().for_each(|done| went.entry(on(&done.address)).or_default().done += 1);
+    outcome.skipped.iter().for_each(|(address, _)| went.entry(on(address)).or_default().skipped += 1);
     for name in names {
-        let failed: Vec<_> = outcome.failed.iter().filter(|(address, _)| on(address) == name).collect();
-        let done = outcome.done.iter().filter(|done| on(&done.address) == name).count();
-        let skipped = outcome.skipped.iter().filter(|(address, _)| on(address) == name).count();
-        let line = match (left.machines.get(&name), failed.first()) {
+        let Went { failed, done, skipped } = went.remove(&name).unwrap_or_default();
+        let line = match (left.machines.get(&name), failed) {
             (Some(fault), _) => format!("away: {}", fault.message.line()),
             (_, Some((address, fault))) => format!("failed at {address}: {}", fault.message.line()),
             _ if skipped > 0 => format!("{done} done, {skipped} left for a later run"),
