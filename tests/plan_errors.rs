@@ -79,6 +79,15 @@ fn variables_from_outside() {
 }
 
 #[test]
+fn merge_keys_are_named_as_what_they_are() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let with = "{hosts: {a: &a {address: a}, b: {<<: *a, user: edge}}}";
+    let problems = refused(&plan_of(folder.path(), "jetson", with), &Settings::default(), "merge keys (<<) are not");
+    assert_eq!((problems.0.len(), problems.0[0].place.line), (1, 8));
+    assert!(problems.to_string().contains("repeat the fields"), "{problems}");
+}
+
+#[test]
 fn a_file_that_is_not_there() {
     insta::assert_snapshot!(said("nowhere", &Settings::default()));
 }

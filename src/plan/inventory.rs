@@ -107,7 +107,7 @@ fn hosts(file: &str, cluster: bool) -> Result<BTreeMap<String, HostPlan>, Proble
     let text = read_text(Path::new(file)).map_err(|bad| {
         problem(start, format!("the inventory cannot be read: {bad}"), "name a file that can be read")
     })?;
-    let text = Text::parse(&text).map_err(|bad| problem(bad.place, bad.problem, ENTRIES))?;
+    let text = Text::written_out(&text).map_err(|bad| problem(bad.place, bad.problem, ENTRIES))?;
     if let Some((path, why)) = hidden::found(&text.value).into_iter().next() {
         return Err(problem(text.place(&path), why, hidden::NEXT));
     }

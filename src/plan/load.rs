@@ -31,7 +31,7 @@ pub fn load(name: &str, settings: &Settings) -> Result<Plan, Problems> {
 /// # Errors
 /// When the text is no YAML.
 pub fn parsed(file: &str, source: &str) -> Result<Text, Problems> {
-    Text::parse(source).map_err(|bad| {
+    Text::written_out(source).map_err(|bad| {
         Problems(vec![Problem {
             file: file.to_owned(),
             place: bad.place,
