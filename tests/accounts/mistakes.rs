@@ -34,7 +34,7 @@ fn keys_of_a_profile_that_are_not_whole() {
 #[test]
 fn regions() {
     let user = User::new().with_keys();
-    for bad in ["us east-1", " us-east-1", "us-east-1\n", "us_east_1"] {
+    for bad in ["us east-1", " us-east-1", "us-east-1\n", "us_east_1", "EU-WEST-1"] {
         let user = User::new().with_keys().with("AWS_REGION", bad);
         user.is_refused(&["AWS_REGION is", "not the name of an AWS region"]);
     }

@@ -309,7 +309,9 @@ mod tests {
     fn what_is_not_a_region_gets_no_client() {
         let shared = SdkConfig::builder().behavior_version(BehaviorVersion::latest());
         let clients = Clients::with_config(shared.time_source(SystemTimeSource::new()).build(), &Access::default());
-        for bad in ["us-east-1\u{1}", "us east 1", "", "eu-central-1\n", "a/b", "a\u{202e}b", "x.example.com#"] {
+        for bad in
+            ["us-east-1\u{1}", "us east 1", "", "eu-central-1\n", "a/b", "a\u{202e}b", "x.example.com#", "EU-WEST-1"]
+        {
             let faults = [
                 clients.s3(bad).err(),
                 clients.state_s3(bad).err(),
