@@ -148,6 +148,75 @@ fn an_honest_kubeconfig_is_taken_with_the_address_of_the_plan() {
     assert!(taken.contains("\"https://192.0.2.1:6443\"") && taken.contains("client-key-data"), "{taken}");
 }
 
+/// A command that fails with this code after it said something.
+fn fails(code: u8, said: &str) -> String {
+    format!("echo '{said}'; printf '\\n%s {code}\\n' \"$mark\"")
+}
+
+#[test]
+fn a_kubeconfig_that_cannot_be_fetched_or_written_says_why_and_what_helps() {
+    let unreadable = fails(5, "cat: k3s.yaml: Is a directory");
+    for (answer, why, next) in [
+        (fails(4, ""), "k3s does not run on it yet", "jetson provision"),
+        (unreadable, "cannot be read: cat: k3s.yaml: Is a directory", "that root can read"),
+        (fails(1, "client-key-data: c2VjcmV0"), "ended with code 1", "jetson doctor"),
+    ] {
+        let liar = Liar::new(&answer);
+        let refused = liar.run("jetson kubeconfig").exits(1);
+        let said = refused.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        for part in ["could not be fetched from one:", why, "next:", next] {
+            assert!(said.contains(part), "{part}: {}", refused.all());
+        }
+        assert!(!refused.all().contains("c2VjcmV0"), "what the file holds is not shown: {}", refused.all());
+    }
+
+    let liar = Liar::new(&kubeconfig("", ""));
+    fs::create_dir(liar.path(".kube")).expect("a directory");
+    for (held, why) in [
+        (&b"\xff\xfe"[..], "cannot be read: "),
+        (&b"- a\n"[..], "is not a kubeconfig: it has no fields"),
+        (&b"users: 7\n"[..], "is not a kubeconfig: what stands at `users` is not a list"),
+    ] {
+        fs::write(liar.path(".kube/config"), held).expect("a file");
+        let refused = liar.run("jetson kubeconfig").exits(3);
+        let said = refused.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        for part in ["the cluster was not added to", why, "left alone", "next:", "--out"] {
+            assert!(said.contains(part), "{part}: {}", refused.all());
+        }
+        assert_eq!(fs::read(liar.path(".kube/config")).expect("the file"), held, "{why}");
+    }
+    fs::write(liar.path("taken"), "").expect("a file");
+    let failed = liar.run("jetson kubeconfig --out taken/below/config");
+    assert!(failed.code != 0 && failed.stderr.contains("next: "), "{}", failed.all());
+}
+
+#[test]
+fn a_shutdown_that_fails_says_why_and_what_helps() {
+    let liar = Liar::new(&fails(1, "error: nodes are away"));
+    let asks = liar.run("jetson shutdown").exits(3);
+    assert!(asks.stderr.contains("no device was switched off") && asks.stderr.contains("next: "), "{}", asks.all());
+    let held = liar.run("jetson shutdown --yes").exits(1);
+    let said = held.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in [
+        "no device was switched off, as not all could be drained: one: kubectl drain failed: error: nodes are away",
+        "--force",
+        "akidb-edge jetson uncordon one --plan plan.yaml",
+    ] {
+        assert!(said.contains(part), "{part}: {}", held.all());
+    }
+
+    for (answer, why, next) in [
+        (fails(4, ""), "one: could not be switched off: it has no program called shutdown", "by hand"),
+        (fails(1, "Call failed"), "ended with code 1: Call failed", "sudo shutdown -h now"),
+    ] {
+        let liar = Liar::new(&answer);
+        liar.plan("          hosts: {one: {address: 192.0.2.1}}\n          groups: [akidb]\n");
+        let failed = liar.run("jetson shutdown --yes").exits(1);
+        let said = failed.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains(why) && said.contains("next:") && said.contains(next), "{}", failed.all());
+    }
+}
+
 #[test]
 fn an_answer_without_end_is_cut_off() {
     let line = "head -c 100000 /dev/zero | tr '\\0' x; echo";

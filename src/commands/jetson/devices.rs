@@ -55,9 +55,10 @@ impl DevicesArgs {
         &self.access
     }
 
-    /// The plan as it was named, for a command line.
-    pub fn plan_name(&self) -> &str {
-        self.plan.plan.as_deref().unwrap_or_default()
+    /// The options that name the same devices, for a command line.
+    pub fn named(&self) -> String {
+        let inventory = self.inventory.as_ref().map_or_else(String::new, |file| format!(" --inventory {file}"));
+        format!("--plan {}{inventory}", self.plan.plan.as_deref().unwrap_or_default())
     }
 
     /// The plan with its devices. What is only looked at or switched needs none of the artefacts.
