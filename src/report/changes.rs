@@ -4,14 +4,15 @@ use console::Style;
 use serde_json::{Value, json};
 
 use super::machines::Groups;
+use super::omitted::Omitted;
 use super::{counted, duration};
 use crate::resource::{Action, Change, Changes, FieldChange, Level, MovedFrom, Origin, Risk, sensitive, untrusted};
 
 /// Longest value that is shown; the rest is cut.
 const LONGEST: usize = 90;
 
-/// The difference as text. `everything` shows kept resources, too; `away` are the devices that were left out.
-pub fn changes_text(changes: &Changes, everything: bool, colour: bool, wait: Level, away: &[String]) -> String {
+/// The difference as text. `everything` shows kept resources, too; `omitted` is what was not looked at.
+pub fn changes_text(changes: &Changes, everything: bool, colour: bool, wait: Level, omitted: &Omitted<'_>) -> String {
     let mut text = String::new();
     let mut area = "";
     let groups = Groups::of(changes);
@@ -41,7 +42,7 @@ pub fn changes_text(changes: &Changes, everything: bool, colour: bool, wait: Lev
     for left in &changes.leftovers {
         text.push_str(&format!("  - {}  left over: {}\n", left.address, untrusted::line(&left.reason)));
     }
-    text.push_str(&summary(changes, wait, away));
+    text.push_str(&summary(changes, wait, omitted));
     text
 }
 
@@ -215,9 +216,9 @@ fn cut(text: &str) -> String {
     format!("{short}…")
 }
 
-fn summary(changes: &Changes, wait: Level, away: &[String]) -> String {
+fn summary(changes: &Changes, wait: Level, omitted: &Omitted<'_>) -> String {
     if changes.is_empty() {
-        return no_changes(changes.items.len(), away);
+        return omitted.no_changes(changes.items.len());
     }
     let mut counts: Vec<String> =
         changes.counts().iter().map(|(action, count)| format!("{count} to {}", action.word())).collect();
@@ -234,16 +235,6 @@ fn summary(changes: &Changes, wait: Level, away: &[String]) -> String {
     let usually =
         if seconds > 0 { format!("; on AWS usually about {} {until}", whole(seconds)) } else { String::new() };
     format!("\n{}; risk: {}{usually}\n", counts.join(", "), worst.words())
-}
-
-/// Nothing is to be done. What was not looked at is not said to be as the plan wants it.
-fn no_changes(kept: usize, away: &[String]) -> String {
-    let kept = counted(kept, "resource");
-    if away.is_empty() {
-        return format!("no changes: {kept} as the plan wants\n");
-    }
-    let names = away.join(", ");
-    format!("no changes ({kept} checked, {} left out: {})\n", counted(away.len(), "device"), untrusted::line(&names))
 }
 
 /// Seconds in whole numbers: an estimate is no measurement.
@@ -308,25 +299,15 @@ mod tests {
         let forged = "x\n\nno changes: 3 resources as the plan wants\n";
         let sets = |text: &str| json!([{"name": "a", "value": text}]);
         let fields = vec![field(json!("x"), json!(forged)), field(sets("x"), sets(forged))];
-        let text = changes_text(&change(Action::Update, fields), false, false, Level::Usable, &[]);
+        let text = changes_text(&change(Action::Update, fields), false, false, Level::Usable, &Omitted::default());
         assert!(!text.lines().any(|line| line.starts_with("no changes")), "{text}");
         assert_eq!(text.matches("\\n\\nno changes").count(), 2, "{text}");
     }
 
     #[test]
-    fn devices_that_were_left_out_are_not_as_the_plan_wants() {
-        let kept = change(Action::Keep, Vec::new());
-        let said = |away: &[String]| changes_text(&kept, false, false, Level::Usable, away);
-        assert_eq!(said(&[]), "no changes: 1 resource as the plan wants\n");
-        let one = ["jetson-02".to_owned()];
-        assert_eq!(said(&one), "no changes (1 resource checked, 1 device left out: jetson-02)\n");
-        let two = ["jetson-02".to_owned(), "jetson-04".to_owned()];
-        assert_eq!(said(&two), "no changes (1 resource checked, 2 devices left out: jetson-02, jetson-04)\n");
-    }
-
-    #[test]
     fn what_is_sent_is_named_and_what_is_in_it_is_not_shown() {
-        let created = changes_text(&change(Action::Create, Vec::new()), false, false, Level::Usable, &[]);
+        let created =
+            changes_text(&change(Action::Create, Vec::new()), false, false, Level::Usable, &Omitted::default());
         assert!(created.contains("/srv/www/index\n        from ../secret/\\u{1b}[2Kcredentials\n"), "{created}");
         let side = |value: Value| Some(value);
         let fields = vec![
@@ -344,7 +325,7 @@ mod tests {
             },
         ];
         let changes = change(Action::Update, fields);
-        let text = changes_text(&changes, false, false, Level::Usable, &[]);
+        let text = changes_text(&changes, false, false, Level::Usable, &Omitted::default());
         let hash = crate::resource::sha256_hex(b"PASSWORD=preview-canary");
         assert!(!text.contains("canary") && text.contains(&hash), "{text}");
         let document = crate::report::document("test", &changes_json(&changes));

@@ -55,6 +55,11 @@ impl Check {
         Self { verdict: Verdict::Failed, next_step, ..Self::good(name, failure.problem.clone()) }
     }
 
+    /// Whether a deploy cannot work because of it.
+    pub fn is_failed(&self) -> bool {
+        self.verdict == Verdict::Failed
+    }
+
     /// What a service said when it could not be looked at.
     pub fn unknown(name: &'static str, what: &str, fault: &Fault, otherwise: &str) -> Self {
         let next_step = fault.next_step.clone().unwrap_or_else(|| otherwise.to_owned());

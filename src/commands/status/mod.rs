@@ -12,7 +12,7 @@ use crate::exit::{self, Failure};
 use crate::ledger::{Holder, Lease, Ledger};
 use crate::plan::Plan;
 use crate::report;
-use crate::resource::{Remembered, Standing};
+use crate::resource::{Remembered, RunSummary, Standing};
 
 /// Show what is there. Without --drift no call is made.
 #[derive(Debug, clap::Args)]
@@ -86,20 +86,25 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         voice.data(&report::resources_table(&state, context.session.width));
     }
     for run in state.runs.iter().rev().take(5) {
-        let ending =
-            run.ending.map_or("was killed, or still runs".to_owned(), |ending| format!("{ending:?}").to_lowercase());
-        voice.data(&format!(
-            "revision {:<3} {}  {}  {} by {}: {ending}",
-            run.revision,
-            run.at,
-            run.command,
-            report::counted(usize::try_from(run.changes).unwrap_or(0), "change"),
-            run.by
-        ));
+        let begun = format!("revision {:<3} {}  {}", run.revision, run.at, run.command);
+        let (by, so_far) = (&run.by, report::so_far(run));
+        voice.data(&match run.ending {
+            Some(ending) => format!("{begun}  {so_far} by {by}: {}", format!("{ending:?}").to_lowercase()),
+            None if is_at_work(run, &state, lease.as_ref(), context) => {
+                format!("{begun} by {by}: runs, {so_far} so far")
+            }
+            None => format!("{begun} by {by}: interrupted after {so_far}"),
+        });
     }
     tell_the_rest(&state, plan.as_ref(), context);
     tell_lease(lease.as_ref(), context);
     Ok(code)
+}
+
+/// Whether a run without an end may be at work: it is the last one, and somebody who is there holds the lease.
+fn is_at_work(run: &RunSummary, state: &Remembered, lease: Option<&Lease>, context: &Context) -> bool {
+    let held = lease.is_some_and(|lease| lease.holder(&context.session.host) == Holder::Alive);
+    held && run.revision == state.revision()
 }
 
 /// Who has the lease, or left it behind.
