@@ -97,7 +97,7 @@ fn row(each: usize) -> Result<(), Box<dyn Error>> {
         timed(|| {
             let changes =
                 change::diff(&wanted, &remembered, &observed, &Scope::default()).map_err(|refused| refused.len())?;
-            let text = report::changes_text(&changes, false, false, Level::Usable, &[]);
+            let text = report::changes_text(&changes, false, false, Level::Usable, &report::Omitted::default());
             Ok::<_, usize>((change::order(&changes).nodes.len(), text.lines().count()))
         })
     };

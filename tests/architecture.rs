@@ -465,7 +465,11 @@ fn what_is_known_of_a_kind_stands_in_its_own_file() {
             None => wrong.push(format!("{} names {}: {kinds:?}", source.path, kinds.len())),
         }
     }
-    assert!(wrong.is_empty(), "put it into the facts of the kinds (src/resource/):\n{}", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "put it into the facts of the kinds (crates/engine/src/resource/):\n{}",
+        wrong.join("\n")
+    );
     let idle = MANY_KINDS.iter().enumerate().filter(|(at, _)| !needed.contains(at)).map(|(_, entry)| entry);
     assert_eq!(idle.collect::<Vec<_>>(), Vec::<&(&str, &str)>::new(), "entries that are not needed any more");
 }

@@ -12,6 +12,12 @@ fn data_goes_only_on_the_word() {
     account.run("deploy --yes").exits(0);
     let dry = account.run("destroy --dry-run").exits(2);
     insta::assert_snapshot!("dry_run", account.redact(&dry.stdout));
+    let by_journal = format!(
+        "--var and --var-file only decide how the plan is read: it names the stack, and what goes is in the journal of {STACK}"
+    );
+    assert!(dry.stderr.contains(&by_journal), "{}", dry.stderr);
+    let bare = account.run_bare(&format!("destroy --stack {STACK} --dry-run")).exits(2).stderr;
+    assert!(!bare.contains("--var"), "{bare}");
     account.run("destroy").exits(3);
 
     let refused = account.run("destroy --yes").exits(3);

@@ -194,7 +194,7 @@ fn artefacts_that_are_not_what_their_hash_says_are_refused() {
     }
     sum(&artifacts);
     fs::write(artifacts.join("k3s"), "something else").expect("a file");
-    fs::write(folder.path().join("hosts.yaml"), "one: {address: 192.0.2.1}\n").expect("a file");
+    fs::write(folder.path().join("hosts.yaml"), "one: {address: 192.0.2.1, role: server}\n").expect("a file");
     let mut command = support::cli::bare();
     command.current_dir(folder.path()).args(["--state", "file:state"]).args(DEPLOY.split(' '));
     fs::copy("tests/fixtures/lab-cluster.yaml", folder.path().join("cluster.yaml")).expect("the plan");

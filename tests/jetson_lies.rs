@@ -153,6 +153,75 @@ fn an_honest_kubeconfig_is_taken_with_the_address_of_the_plan() {
     assert!(taken.contains("\"https://192.0.2.1:6443\"") && taken.contains("client-key-data"), "{taken}");
 }
 
+/// A command that fails with this code after it said something.
+fn fails(code: u8, said: &str) -> String {
+    format!("echo '{said}'; printf '\\n%s {code}\\n' \"$mark\"")
+}
+
+#[test]
+fn a_kubeconfig_that_cannot_be_fetched_or_written_says_why_and_what_helps() {
+    let unreadable = fails(5, "cat: k3s.yaml: Is a directory");
+    for (answer, why, next) in [
+        (fails(4, ""), "k3s does not run on it yet", "jetson provision"),
+        (unreadable, "cannot be read: cat: k3s.yaml: Is a directory", "that root can read"),
+        (fails(1, "client-key-data: c2VjcmV0"), "ended with code 1", "jetson doctor"),
+    ] {
+        let liar = Liar::new(&answer);
+        let refused = liar.run("jetson kubeconfig").exits(1);
+        let said = refused.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        for part in ["could not be fetched from one:", why, "next:", next] {
+            assert!(said.contains(part), "{part}: {}", refused.all());
+        }
+        assert!(!refused.all().contains("c2VjcmV0"), "what the file holds is not shown: {}", refused.all());
+    }
+
+    let liar = Liar::new(&kubeconfig("", ""));
+    fs::create_dir(liar.path(".kube")).expect("a directory");
+    for (held, why) in [
+        (&b"\xff\xfe"[..], "cannot be read: "),
+        (&b"- a\n"[..], "is not a kubeconfig: it has no fields"),
+        (&b"users: 7\n"[..], "is not a kubeconfig: what stands at `users` is not a list"),
+    ] {
+        fs::write(liar.path(".kube/config"), held).expect("a file");
+        let refused = liar.run("jetson kubeconfig").exits(3);
+        let said = refused.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        for part in ["the cluster was not added to", why, "left alone", "next:", "--out"] {
+            assert!(said.contains(part), "{part}: {}", refused.all());
+        }
+        assert_eq!(fs::read(liar.path(".kube/config")).expect("the file"), held, "{why}");
+    }
+    fs::write(liar.path("taken"), "").expect("a file");
+    let failed = liar.run("jetson kubeconfig --out taken/below/config");
+    assert!(failed.code != 0 && failed.stderr.contains("next: "), "{}", failed.all());
+}
+
+#[test]
+fn a_shutdown_that_fails_says_why_and_what_helps() {
+    let liar = Liar::new(&fails(1, "error: nodes are away"));
+    let asks = liar.run("jetson shutdown").exits(3);
+    assert!(asks.stderr.contains("no device was switched off") && asks.stderr.contains("next: "), "{}", asks.all());
+    let held = liar.run("jetson shutdown --yes").exits(1);
+    let said = held.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in [
+        "no device was switched off, as not all could be drained: one: kubectl drain failed: error: nodes are away",
+        "--force",
+        "akidb-edge jetson uncordon one --plan plan.yaml",
+    ] {
+        assert!(said.contains(part), "{part}: {}", held.all());
+    }
+
+    for (answer, why, next) in [
+        (fails(4, ""), "one: could not be switched off: it has no program called shutdown", "by hand"),
+        (fails(1, "Call failed"), "ended with code 1: Call failed", "sudo shutdown -h now"),
+    ] {
+        let liar = Liar::new(&answer);
+        liar.plan("          hosts: {one: {address: 192.0.2.1}}\n          groups: [akidb]\n");
+        let failed = liar.run("jetson shutdown --yes").exits(1);
+        let said = failed.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains(why) && said.contains("next:") && said.contains(next), "{}", failed.all());
+    }
+}
+
 #[test]
 fn what_is_fetched_by_a_name_alone_is_said_before_a_run() {
     let liar = Liar::new("");
@@ -229,6 +298,52 @@ fn the_address_stands_behind_two_dashes() {
     let words: Vec<&str> = arguments.lines().collect();
     let at = words.iter().position(|word| *word == "192.0.2.1").expect("the address");
     assert_eq!(words[at - 1], "--", "{arguments}");
+}
+
+/// Devices of the plan that the inventory does not name are not contacted, and which one is the server is said in it.
+#[test]
+fn an_inventory_takes_the_place_of_the_plans_devices() {
+    let liar = Liar::new("");
+    fs::write(liar.path("hosts.yaml"), "hosts:\n  two: {address: 192.0.2.2}\n").expect("a file");
+    let refused = liar.run("jetson doctor --inventory hosts.yaml").exits(3).stderr;
+    assert!(refused.contains("hosts.yaml:1:1: no device is marked as the server"), "{refused}");
+    assert!(refused.contains("next: write role: server") && liar.arguments().is_empty(), "{refused}");
+    fs::write(liar.path("hosts.yaml"), "hosts:\n  two: {address: 192.0.2.2, role: server}\n").expect("a file");
+    let said = liar.run("jetson provision --dry-run --inventory hosts.yaml").all();
+    assert!(said.contains("not contacted: one"), "{said}");
+    let arguments = liar.arguments();
+    assert!(arguments.contains("192.0.2.2") && !arguments.contains("192.0.2.1"), "{arguments}");
+    // An inventory that the plan names does the same.
+    liar.plan(
+        "          hosts: {one: {address: 192.0.2.1}}\n          inventory: hosts.yaml\n          groups: [akidb]\n",
+    );
+    liar.run("jetson doctor");
+    assert!(!liar.arguments().contains("192.0.2.1"), "{}", liar.arguments());
+    // One for several steps would put each device into all of them.
+    let another = "      - {id: more, title: More, kind: jetson, with: {groups: [akidb]}}\n";
+    liar.plan(&format!("          groups: [akidb]\n{another}"));
+    let refused = liar.run("jetson doctor --inventory hosts.yaml").exits(3).stderr;
+    assert!(refused.contains("plan.yaml:14:") && refused.contains("write inventory: FILE into each"), "{refused}");
+}
+
+/// What the journal knows of a device that is not named any more stays, and it is not contacted.
+#[test]
+fn nothing_is_taken_from_a_device_that_is_not_named() {
+    let liar = Liar::new("");
+    liar.plan("          hosts: {one: {address: 192.0.2.1}}\n          groups: [akidb]\n");
+    liar.run("jetson provision --yes").exits(1);
+    assert!(liar.arguments().contains("192.0.2.1"));
+    fs::write(liar.path("hosts.yaml"), "two: {address: 192.0.2.2}\n").expect("a file");
+    fs::remove_file(liar.path("arguments")).expect("a file");
+    let seen = liar.run("jetson provision --inventory hosts.yaml --dry-run").exits(2);
+    let name = fs::read_dir(liar.path("state")).expect("a folder").flatten().next().expect("a stack").file_name();
+    let next = format!("next: akidb-edge jetson uninstall --stack {} --host one takes it away", name.display());
+    assert!(seen.stderr.contains("not named by the plan or an inventory: one;"), "{}", seen.all());
+    assert!(seen.stderr.contains(&next), "{next} in {}", seen.all());
+    assert!(!seen.stdout.contains("delete") && !seen.stdout.contains("forget"), "{}", seen.all());
+    let refused = liar.run("jetson provision --inventory hosts.yaml --host one --yes").exits(3).stderr;
+    assert!(refused.contains("one is in the journal") && refused.contains("nothing was done"), "{refused}");
+    assert!(!liar.arguments().contains("192.0.2.1"), "{}", liar.arguments());
 }
 
 /// What would be an option, a second line, a second document or another path: refused with its line, and ssh never starts.

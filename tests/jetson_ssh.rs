@@ -89,6 +89,23 @@ fn ten_steps_once_and_no_more() {
 }
 
 #[test]
+fn a_device_that_the_inventory_does_not_name_stays_as_it_is() {
+    let Some(lab) = lab("unnamed", 2) else { return };
+    provision(&lab, "").exits(0);
+    let whole = fs::read_to_string(lab.path("hosts.yaml")).expect("the inventory");
+    let less: Vec<&str> = whole.lines().filter(|line| !line.contains("jetson-02")).collect();
+    fs::write(lab.path("hosts.yaml"), less.join("\n") + "\n").expect("a file");
+    let again = provision(&lab, "").exits(0);
+    assert!(again.stdout.contains("no changes"), "{}", again.all());
+    assert!(again.stderr.contains("jetson uninstall --stack ten-devices --host jetson-02"), "{}", again.all());
+    assert!(!is_bare(&lab, "jetson-02"), "nothing was taken away");
+    lab.run("jetson uninstall --stack ten --host jetson-02 --yes").exits(0);
+    assert!(is_bare(&lab, "jetson-02") && !is_bare(&lab, "jetson-01"));
+    let again = provision(&lab, "").exits(0);
+    assert!(again.stdout.contains("no changes") && !again.stderr.contains("jetson-02"), "{}", again.all());
+}
+
+#[test]
 fn an_unknown_key_is_refused_with_what_it_was() {
     let Some(lab) = lab("unknown", 1) else { return };
     let (address, fingerprint) = (host(&lab, 0, "address"), host(&lab, 0, "fingerprint"));
@@ -215,20 +232,26 @@ fn one_is_away_one_is_full_one_is_unknown() {
     assert!(provision(&lab, "").exits(0).stdout.contains("no changes"));
 }
 
+/// Stands in for `cat` where a file arrives: takes a part of it, then waits until it is let go.
+const HOLD: &str = "mkfifo /run/hold\n/bin/cat >/usr/local/sbin/cat <<'END'\n#!/bin/sh\n\
+                    case $(readlink /proc/$$/fd/1) in\n*/new-*) head -c 1000000; read -r _ </run/hold;;\n\
+                    *) exec /bin/cat \"$@\";;\nesac\nEND\nchmod 755 /usr/local/sbin/cat";
+
 #[test]
 fn one_dies_half_way_and_is_resumed() {
     let Some(lab) = lab("half", 2) else { return };
-    // So large that it takes its time.
     let large = lab.path("large.bin");
-    fs::File::create(&large).and_then(|file| file.set_len(200 << 20)).expect("a sparse file");
+    fs::File::create(&large).and_then(|file| file.set_len(20 << 20)).expect("a sparse file");
     let plan = TEN.replace("JETPACK\n          ", "").replace(
         "            /etc/motd:",
         &format!("            /opt/akidb/large: {{file: {}}}\n            /etc/motd:", large.display()),
     );
     fs::write(lab.path("ten.yaml"), plan).expect("a plan");
+    // However fast the way is, the device is cut off while the file arrives.
+    lab.inside("jetson-01", HOLD);
     let child = lab.start("jetson provision --plan ten.yaml --inventory hosts.yaml --host jetson-01 --yes");
     let begun = Instant::now();
-    while lab.inside("jetson-01", "ls /var/lib/akidb-edge/new-* 2>/dev/null; :").is_empty() {
+    while lab.inside("jetson-01", "find /var/lib/akidb-edge -name 'new-*' -size +900k 2>/dev/null; :").is_empty() {
         assert!(begun.elapsed() < SOON, "the upload begins");
     }
     lab.does("cut", &["jetson-01"]);
@@ -236,9 +259,12 @@ fn one_dies_half_way_and_is_resumed() {
     let said = String::from_utf8_lossy(&ended.stderr);
     assert_eq!(ended.status.code(), Some(1), "{said}");
     assert!(said.contains("connection to jetson-01 was lost"), "{said}");
+    lab.inside("jetson-01", "rm /usr/local/sbin/cat");
     lab.does("mend", &["jetson-01"]);
     fs::File::create(&large).and_then(|file| file.set_len(1 << 20)).expect("a small file");
     provision(&lab, "").exits(0);
+    // What was left of the first run goes on now: it touches nothing of the second one.
+    lab.inside("jetson-01", "timeout 5 sh -c ': >/run/hold'; :");
     assert!(provision(&lab, "").exits(0).stdout.contains("no changes"));
     assert_eq!(
         lab.inside("jetson-01", "stat -c %s /opt/akidb/large; ls /opt/akidb /var/lib/akidb-edge | grep -c new; :")

@@ -116,6 +116,27 @@ fn signal(child: &Child, name: &str) {
     assert!(sent.success(), "kill {name}");
 }
 
+/// Returns once no thread of `child` has anything to do: in two looks one after the other, each of them sleeps and has not run in
+/// between.
+fn comes_to_rest(child: &Child) {
+    let tasks = format!("/proc/{}/task", child.id());
+    let look = || -> Vec<String> {
+        let threads = fs::read_dir(&tasks).expect("its threads").flatten();
+        // With the state and the number of times that it ran; a thread that has ended meanwhile is in no state.
+        threads.map(|task| fs::read_to_string(task.path().join("status")).unwrap_or_default()).collect()
+    };
+    let (begun, mut before) = (Instant::now(), look());
+    loop {
+        let now = look();
+        if now == before && now.iter().all(|status| status.contains("State:\tS")) {
+            return;
+        }
+        assert!(begun.elapsed() < SOON, "it has always something to do");
+        before = now;
+        std::thread::yield_now();
+    }
+}
+
 /// Returns once every thread of `child` is stopped.
 fn stands_still(child: &Child) {
     let tasks = format!("/proc/{}/task", child.id());
@@ -198,10 +219,13 @@ fn unlock_frees_at_once(ground: &Ground) {
 /// A holder that was stopped wakes after somebody else took over and finished: it makes no further call.
 fn who_wakes_too_late_does_nothing(ground: &Ground) {
     let (first, second) = (proxy(), proxy());
-    // Slow enough to be stopped in its midst, with answers on their way that it would go on from.
-    first.on(changes, Which::Each, Act::Delay(Duration::from_millis(50)));
     let mut child = ground.started(&first, 4);
     assert!(first.seen_within(SOON, |call| call.operation == "CreateFunction"), "it is at work");
+    // Every further call waits, but heartbeats. Once it has nothing else to do, each call that it has begun is on the wire: none
+    // stands between the last look at the lease and its first byte.
+    first.on(|call| !call.path.contains("/lease.json"), Which::Each, Act::Pause);
+    assert!(first.rests_within(SOON), "calls wait");
+    comes_to_rest(&child);
     {
         // With the guard in hand it is certain that it is not stopped in the middle of a write.
         let guard = ground.state.is_none().then(|| File::open(ground.account.state().join("lease.guard")));
@@ -213,10 +237,12 @@ fn who_wakes_too_late_does_nothing(ground: &Ground) {
         // The signal is on its way to each of its threads: one that waits for the guard would still take it.
         stands_still(&child);
     }
+    // What was under way takes effect. Its answers wait for the process: it could go on if it did not look first.
+    first.reset();
+    assert!(first.answered_within(SOON), "all is answered");
     ground.until_let_in(&second, 4).exits(0);
     let journal = ground.run("state journal", &second, 60).exits(0).stdout;
-    // The answers of what was under way wait for it: it could go on if it did not look first.
-    first.reset();
+    drop(first.take_calls());
     signal(&child, "-CONT");
     let ended = child.wait().expect("it wakes");
     assert_eq!(ended.code(), Some(1));

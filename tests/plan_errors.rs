@@ -81,6 +81,15 @@ fn variables_from_outside() {
 }
 
 #[test]
+fn merge_keys_are_named_as_what_they_are() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let with = "{hosts: {a: &a {address: a}, b: {<<: *a, user: edge}}}";
+    let problems = refused(&plan_of(folder.path(), "jetson", with), &Settings::default(), "merge keys (<<) are not");
+    assert_eq!((problems.0.len(), problems.0[0].place.line), (1, 8));
+    assert!(problems.to_string().contains("repeat the fields"), "{problems}");
+}
+
+#[test]
 fn a_file_that_is_not_there() {
     insta::assert_snapshot!(said("nowhere", &Settings::default()));
 }
@@ -291,10 +300,36 @@ fn a_plan_of_several_files_names_the_file_in_which_a_value_stands() {
     assert_eq!(at("metadata.week"), (third.clone(), 3));
     assert_eq!(at("stack"), (here.join("./second.yaml"), 2));
     assert_eq!(at("days.0.steps.0.with.buckets.logs"), (here.join("first.yaml"), 14));
+    // What is removed and must be there is told where it is removed, whatever else was removed beside it.
+    let region = "steps.models.with.buckets.primary.region";
+    for (removed, line, words) in [
+        (format!("- {region}"), 3, "missing field `region`, which is removed here"),
+        (format!("- proof\n- steps.models.title\n- {region}"), 4, "missing field `title`, which is removed here"),
+        ("- proof\n- metadata.name".to_owned(), 4, "missing field `name`, which is removed here"),
+    ] {
+        let wrong = written(here, "wrong", &format!("extends: first.yaml\nremove:\n{removed}\n"));
+        let again = written(here, "again", "extends: wrong.yaml\nstack: again\n");
+        for file in [&wrong, &again] {
+            let problems = refused(file, &Settings::default(), words);
+            let told = problems.0.iter().find(|problem| problem.problem.contains(words)).expect("it is told");
+            let name = Path::new(&told.file).file_name().expect("a name").to_owned();
+            assert_eq!((name.to_str(), told.place.line), (Some("wrong.yaml"), line), "{problems}");
+            assert!(told.next_step.contains("take it out of remove"), "{problems}");
+        }
+    }
+    let variable = "variables: {v: {default: x}}\n";
+    written(here, "with", &format!("extends: first.yaml\n{variable}"));
+    let without = written(here, "without", "extends: with.yaml\nremove: [variables.v.default]\n");
+    let problems = refused(&without, &Settings::default(), "its default is removed here");
+    assert_eq!((PathBuf::from(&problems.0[0].file), problems.0[0].place.line), (without, 2));
+    // What is removed and written anew is there.
+    let anew = "days: [{day: 1, steps: [{id: models, with: {buckets: {primary: {region: eu-west-1}}}}]}]\n";
+    let anew = written(here, "anew", &format!("extends: first.yaml\nremove: [{region}]\n{anew}"));
+    assert!(loaded(&anew, &Settings::default()).is_ok());
     // What is wrong in an earlier file is told of that file.
-    let wrong = written(here, "wrong", "extends: first.yaml\nremove: [steps.models.with.buckets.primary.region]\n");
-    let problems = refused(&wrong, &Settings::default(), "missing field `region`");
-    assert_eq!((PathBuf::from(&problems.0[0].file), problems.0[0].place.line), (first.clone(), 13));
+    fs::write(&first, earlier.replace("region:", "regoin:")).expect("a file");
+    let problems = refused(&second, &Settings::default(), "unknown field `regoin`");
+    assert_eq!(PathBuf::from(&problems.0[0].file), first);
     fs::write(&first, "a: [1\nb: 2").expect("a file");
     let problems = refused(&second, &Settings::default(), "this is no plan file");
     assert_eq!(PathBuf::from(&problems.0[0].file), first);
@@ -351,6 +386,22 @@ fn each_file_of_a_chain_reads_only_below_its_own_folder() {
     plan_of(&base, "jetson", &with(&at("plans/base/own.txt")));
     refused(&up, &Settings::default(), outside);
     assert!(loaded(&up, &allowed).is_ok());
+    // A default belongs to the plan that wrote it, wherever it is used; what leads up from there does not.
+    let default = |place: &str| format!("variables: {{dir: {{default: {place}}}}}\n");
+    let base_reads = |file: &str| {
+        let text = fs::read_to_string(plan_of(&base, "jetson", &with(file))).expect("the plan");
+        let whole = text.replacen("days:", &format!("{}days:", default(&at("plans/base"))), 1);
+        fs::write(base.join("small.yaml"), whole).expect("a file");
+    };
+    base_reads("'${var.dir}/later.txt'");
+    let later = written(&plans, "later", &format!("{extends}{}", default(&at("plans"))));
+    assert!(loaded(&later, &Settings::default()).is_ok(), "the later plan leads to a file below its own folder");
+    base_reads("'${var.dir}/model.safetensors'");
+    written(&plans, "later", &format!("{extends}{}", default(&at("secret"))));
+    refused(&later, &Settings::default(), outside);
+    base_reads("'${var.dir}/base/../later.txt'");
+    written(&plans, "later", &format!("{extends}{}", default(&at("plans"))));
+    refused(&later, &Settings::default(), outside);
     // What the tool carries may read anywhere, but not where a later plan leads it.
     let text = format!("extends: week13\nvariables: {{model_dir: {{default: {}}}}}\n", at("secret"));
     refused(&written(&plans, "later", &text), &Settings::default(), outside);

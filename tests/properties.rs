@@ -47,6 +47,12 @@ fn nodes() -> impl Strategy<Value = Vec<Node>> {
     prop::collection::vec((prop::bool::weighted(0.8), 0..3u8, 0..3u8, any::<u8>()), 6..9)
 }
 
+/// How many cases a property is tried with: `usual`, or what `PROPTEST_CASES` says when that is less (`tests/mutants/run`).
+fn cases(usual: u32) -> u32 {
+    let said = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse::<u32>().ok());
+    said.map_or(usual, |fewer| fewer.min(usual))
+}
+
 fn paused<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
     runtime.expect("a runtime").block_on(future)
@@ -145,7 +151,7 @@ fn journal() -> impl Strategy<Value = Vec<Entry>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(128), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_fold_goes_on_where_its_prefix_ended(entries in journal(), cut in any::<prop::sample::Index>()) {
@@ -196,7 +202,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(24), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn what_was_done_leaves_nothing_to_do(first in nodes(), second in nodes(), gone in any::<u8>()) {

@@ -30,6 +30,7 @@ fn back_and_forth_and_to_the_beginning() {
     assert_eq!(looked["schema"], "akidb-edge/rollback/v1");
     let undone = account.run("rollback --yes").exits(0);
     insta::assert_snapshot!("undone", account.redact(&undone.stdout));
+    assert!(undone.stderr.contains("settings come from the journal of"), "{}", undone.stderr);
     assert_eq!(account.records("api"), geo);
     let status = account.run("status --json").exits(0).json();
     let runs = status["state"]["runs"].as_array().expect("runs");

@@ -215,7 +215,7 @@ fn every_list_of_packages_has_the_hash_of_each() {
 /// Files with words of `pip` that install nothing, or whose wheel is checked elsewhere.
 const NO_HASHES: [(&str, &str); 4] = [
     ("bench/serve/image", "the build that takes the wheel checks its hash"),
-    ("src/check/shapes/generate.py", "it checks the hash of the wheel that it reads"),
+    ("crates/engine/src/check/shapes/generate.py", "it checks the hash of the wheel that it reads"),
     ("src/inference/onnx/library.rs", "words of a message"),
     ("tests/shipping.rs", "this file"),
 ];
@@ -265,9 +265,12 @@ fn the_bill_of_materials_has_every_crate_of_the_binary_with_its_hash() {
     let components = bill["components"].as_array().unwrap();
     assert!(components.len() > 200, "{}", components.len());
     for component in components {
-        let hash = &component["hashes"][0];
-        assert_eq!(hash["alg"], "SHA-256", "{component}");
-        assert!(lock.contains(hash["content"].as_str().unwrap()), "{component}");
+        // A crate of the workspace comes out of no registry, so there is no hash of it.
+        if !component["name"].as_str().unwrap().starts_with("akidb-edge-") {
+            let hash = &component["hashes"][0];
+            assert_eq!(hash["alg"], "SHA-256", "{component}");
+            assert!(lock.contains(hash["content"].as_str().unwrap()), "{component}");
+        }
         let license = &component["licenses"][0];
         assert!(license["expression"].is_string() || license["license"].is_object(), "{component}");
     }

@@ -183,6 +183,11 @@ fn words_of_devices_are_looked_at() {
     let said = said.exits(3).stderr;
     assert!(said.contains("small.yaml:9:") && said.contains("jump: "), "{said}");
 
+    // A second server would silently become an agent.
+    let two = "{\n    hosts: {a: {address: a, role: server}, b: {address: b, role: server}}}";
+    let said = validate(folder.path(), "jetson", two).exits(3).stderr;
+    assert!(said.contains("small.yaml:9:") && said.contains("b is marked as the server, and a is it, too"), "{said}");
+
     // Those of an inventory, too; what is wrong there is told at the place that names it.
     std::fs::write(folder.path().join("hosts.yaml"), "one: {address: '-oProxyCommand=x'}\n").expect("a file");
     let said = validate(folder.path(), "jetson", "{\n    inventory: hosts.yaml}").exits(3).stderr;
@@ -191,6 +196,28 @@ fn words_of_devices_are_looked_at() {
     let app = "{name: app, image: 'akidb/rest:v1', service_port: 80}";
     let said = validate(folder.path(), "jetson-app", app).exits(3).stderr;
     assert!(said.contains("small.yaml:8:") && said.contains("there is no cluster for it"), "{said}");
+}
+
+#[test]
+fn what_a_fallback_may_change_is_in_the_plan() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let later = |fallback: &str| {
+        let text = format!("extends: week13\nfallbacks:\n  lambda-edge-off:\n    {fallback}\n");
+        std::fs::write(folder.path().join("later.yaml"), text).expect("a file");
+        finish(bare().current_dir(folder.path()).args(["validate", "plan", "later.yaml"]))
+    };
+    let said = later("only: [cdn.distribution, cdnn, '*.records.api', eu-west-1]").exits(3).stderr;
+    for words in [
+        "later.yaml:4:30: fallback lambda-edge-off: only names \"cdnn\", and the plan has no such address",
+        "only names \"eu-west-1\"",
+        "next: name an address, or the beginning of one: cdn.cache-policy, cdn.distribution, ",
+    ] {
+        assert!(said.contains(words), "{words} in {said}");
+    }
+    assert!(!said.contains("only names \"cdn.distribution\"") && !said.contains("records.api\""), "{said}");
+    // What a fallback makes of the plan must be a plan, too.
+    let said = later("set: {cutover.replaces: nobody}\n    request: [cutover]").exits(3).stderr;
+    assert!(said.contains("with the fallback lambda-edge-off: "), "{said}");
 }
 
 #[test]

@@ -24,8 +24,8 @@ pub struct Asked<'a> {
     pub only_looks: bool,
     /// It is about the whole plan, not a part of it.
     pub whole: bool,
-    /// Devices that were left out because they could not be looked at.
-    pub away: &'a [String],
+    /// What was not looked at.
+    pub omitted: report::Omitted<'a>,
     /// The account was left out because it could not be reached.
     pub without_account: bool,
 }
@@ -36,7 +36,7 @@ pub struct Asked<'a> {
 /// When nobody can be asked and --yes was not said.
 pub fn confirm(asked: &Asked<'_>, run: &RunArgs, context: &Context) -> Result<Option<u8>, Failure> {
     let voice = &context.voice;
-    let text = report::changes_text(asked.changes, voice.verbose > 0, context.session.colour, run.wait, asked.away);
+    let text = report::changes_text(asked.changes, voice.verbose > 0, context.session.colour, run.wait, &asked.omitted);
     voice.data(text);
     if asked.whole || voice.verbose > 0 {
         say_what_is_not_done(asked.built, context);
@@ -112,7 +112,8 @@ fn document(asked: &Asked<'_>, outcome: Option<serde_json::Value>, code: u8) -> 
     let mut body = json!({
         "header": asked.header, "exit": code, "outcome": outcome,
         "not_available_yet": list(&later), "run_separately": list(&separate),
-        "waiting": asked.built.waiting, "left_out": asked.away, "account_left_out": asked.without_account,
+        "waiting": asked.built.waiting, "left_out": asked.omitted.names(),
+        "left_out_would_change": asked.omitted.would_change, "account_left_out": asked.without_account,
     });
     if let (Some(all), Some(more)) = (body.as_object_mut(), report::changes_json(asked.changes).as_object()) {
         all.extend(more.clone());

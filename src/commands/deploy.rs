@@ -6,15 +6,16 @@ use std::path::PathBuf;
 use super::Context;
 use super::full;
 use super::iam_policy;
+use super::jetson::{Unnamed, need_devices, say_who_is_replaced};
 use super::kept;
 use super::order::{Choice, Order, Part};
 use super::saved::{self, SavedPlan};
 use super::walk::{self, AccessArgs, Allowed, EmptyArgs, Journals, PlanArgs, Request, RunArgs, Verb, Wanted, Worlds};
-use crate::change::Scope;
+use crate::change::{Outside, Scope};
 use crate::desired::{Built, jetson};
 use crate::exit::Failure;
 use crate::plan::Plan;
-use crate::resource::{Address, Changes, Owner, RunPurpose, Shown, shown};
+use crate::resource::{Address, Changes, Owner, Remembered, RunPurpose, Shown, shown};
 
 /// Make the stack what the plan says: show the difference, ask, do it. A second run has nothing to do.
 #[derive(Debug, clap::Args)]
@@ -68,7 +69,7 @@ pub struct WithDevices {
     /// Take everything from this directory instead of the network: k3s, k3s-install.sh, SHA256SUMS, image archives
     #[arg(long, value_name = "DIRECTORY")]
     pub artifacts: Option<PathBuf>,
-    /// More devices, from a YAML file of NAME: {address: …} entries
+    /// Take the devices from this YAML file, not from the plan
     #[arg(long, value_name = "FILE")]
     pub inventory: Option<String>,
 }
@@ -84,7 +85,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     if let Some(file) = &args.out {
         saved::may_write(file, args.force)?;
     }
-    let plan = args.with.plan(args.plan.load(&context.session)?)?;
+    let plan = args.with.plan(args.plan.load(&context.session)?, context)?;
     if args.print_iam_policy {
         return iam_policy::print(&plan, context);
     }
@@ -130,10 +131,11 @@ impl WithDevices {
     ///
     /// # Errors
     /// When a file of them cannot be read, or the plan has no devices.
-    fn plan(&self, mut plan: Plan) -> Result<Plan, Failure> {
+    fn plan(&self, mut plan: Plan, context: &Context) -> Result<Plan, Failure> {
         if self.devices {
-            plan.bring_devices(self.inventory.as_deref(), self.artifacts.as_deref())?;
-            super::jetson::need_devices(&plan)?;
+            let replaced = plan.bring_devices(self.inventory.as_deref(), self.artifacts.as_deref())?;
+            say_who_is_replaced(&replaced, context);
+            need_devices(&plan)?;
         }
         Ok(plan)
     }
@@ -212,8 +214,12 @@ impl Verb for Deploying<'_> {
             walk::build(&order.plan, &requested, &context.voice)?
         };
         walk::need_files(&built)?;
-        let Part { only, moves, remembered } = order.chosen.part(&built, remembered)?;
-        let scope = Scope { only, adopt: order.adopt.clone(), moves, ..Scope::default() };
+        let Part { only, moves, remembered, outside } = order.chosen.part(&built, remembered)?;
+        // `route` and a fallback are about a part by themselves.
+        let mut unselected = if order.purpose == RunPurpose::Deploy { outside } else { Outside::default() };
+        let mut scope = Scope { only, adopt: order.adopt.clone(), moves, ..Scope::default() };
+        let unnamed = unnamed(journals, &built, &remembered)?;
+        unnamed.leave_out(&mut scope, &mut unselected, &built.desired, &remembered);
         need_addresses(order, &built, &scope)?;
         walk::need_changeable(&built.desired, &remembered, &scope)?;
         kept::keep_artefacts(&context.global, &built.desired, &built.artefacts, self.run.dry_run)?;
@@ -228,6 +234,9 @@ impl Verb for Deploying<'_> {
             requested,
             fallback: order.fallback.clone(),
             whole: order.chosen.is_everything(),
+            unselected,
+            unnamed: unnamed.names(),
+            remarks: journals.devices().and_then(|devices| unnamed.remark(devices.stack())).into_iter().collect(),
             again: context.session.again.clone(),
             ..Wanted::default()
         })
@@ -246,6 +255,14 @@ impl Verb for Deploying<'_> {
         let saved = SavedPlan::new(allowed, &self.order.plan, &self.made, self.run.empty_buckets);
         saved.write(file, allowed.journals.own()).await
     }
+}
+
+/// The devices that a run over them leaves as they are.
+fn unnamed(journals: &Journals, built: &Built, remembered: &Remembered) -> Result<Unnamed, Failure> {
+    let Some(devices) = journals.devices() else { return Ok(Unnamed::default()) };
+    let unnamed = Unnamed::of(&built.desired, remembered);
+    unnamed.refuse_other_server(&built.desired, remembered, devices.stack())?;
+    Ok(unnamed)
 }
 
 /// Refuses what would silently be left out: a thing to take up, or a step, outside of what this run works on.

@@ -43,6 +43,8 @@ pub async fn run(mut args: Args, context: &Context) -> Result<u8, Failure> {
     args.run = args.run.emptying(args.empty);
     let plan = if args.stack.is_none() { Some(args.plan.load(&context.session)?) } else { None };
     let stack = args.stack.clone().or(plan.as_ref().map(|plan| plan.stack.clone())).unwrap_or_default();
+    let goes_by = format!("it names the stack, and what goes is in the journal of {stack}");
+    args.plan.say_what_variables_do(&context.voice, &goes_by);
     walk::no_devices(context, &stack, "uninstall").await?;
     let worlds = Worlds::of_account(context).await?;
     if let Some(connection) = worlds.account()

@@ -37,7 +37,8 @@ pub fn say_what_stays(changes: &Changes, context: &Context) {
         .collect();
     if !staying.is_empty() {
         context.voice.remark(shown!(
-            "left: imported, not made by this stack: {}; --delete-imported ADDRESS deletes one of them in the same run",
+            "left: imported, not made by this stack: {}; --delete-imported ADDRESS deletes one of them in the same run. Settings \
+             that deploys gave them stay: to have those of a state import back, roll back to its revision first",
             staying.join(", ")
         ));
     }

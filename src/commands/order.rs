@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::change;
+use crate::change::{self, Outside};
 use crate::desired::Built;
 use crate::exit::Failure;
 use crate::plan::Plan;
@@ -50,6 +50,8 @@ pub struct Part {
     pub moves: Moves,
     /// The state after these moves.
     pub remembered: Remembered,
+    /// What is outside of it.
+    pub outside: Outside,
 }
 
 impl Choice {
@@ -66,7 +68,7 @@ impl Choice {
         let all = change::moves(&built.desired, &remembered);
         let after = remembered.clone().moved(&all);
         let Some(mut chosen) = self.addresses(built, &after, &all)? else {
-            return Ok(Part { only: None, moves: all, remembered: after });
+            return Ok(Part { only: None, moves: all, remembered: after, outside: Outside::default() });
         };
         self.complete(&mut chosen, built, &all)?;
         let moves = Moves {
@@ -74,7 +76,8 @@ impl Choice {
             sets: all.sets.into_iter().filter(|one| chosen.contains(&one.to)).collect(),
         };
         let remembered = remembered.moved(&moves);
-        Ok(Part { only: Some(chosen), moves, remembered })
+        let outside = Outside::of(&built.desired, &remembered, &chosen);
+        Ok(Part { only: Some(chosen), moves, remembered, outside })
     }
 
     /// The addresses that are chosen; none for all of them.
@@ -117,6 +120,17 @@ impl Choice {
         let excluded = |address: &Address| self.excluded.iter().any(|pattern| names(address, pattern));
         let without = built.desired.with_users(excluded);
         chosen.retain(|address| !excluded(address) && !without.contains(address));
+        if !open && !self.excluded.is_empty() && !chosen.iter().any(wanted) {
+            let (targets, excluded) = (self.targets.join(", "), self.excluded.join(", "));
+            return Err(Failure::refused(
+                shown!(
+                    "nothing is selected: all of {} is excluded by --exclude {}, or needs what is",
+                    targets,
+                    excluded
+                ),
+                "leave one of them out; what is excluded is not brought by a target either",
+            ));
+        }
         Ok(Some(chosen))
     }
 

@@ -10,11 +10,13 @@ use super::kept;
 use super::order::{Choice, Order};
 use super::unknown;
 use super::walk::{self, EmptyArgs, Journals, PlanArgs, Request, RunArgs, Seen, Verb, Wanted, Worlds};
-use crate::change::Scope;
+use crate::change::{self, Scope};
 use crate::desired::Built;
 use crate::exit::{self, Failure};
 use crate::ledger::{Lease, Ledger, purpose_of};
+use crate::observe;
 use crate::plan::Plan;
+use crate::provider::Providers;
 use crate::report;
 use crate::resource::{
     Action, Address, Artefacts, Changes, Ending, Kind, Origin, Remembered, RunPurpose, RunSummary, Shown, shown,
@@ -57,6 +59,8 @@ pub async fn run(mut args: Args, context: &Context) -> Result<u8, Failure> {
     let Some(stack) = args.stack.clone().or_else(|| plan.as_ref().map(|plan| plan.stack.clone())) else {
         return Err(Failure::refused("no stack is named", "add --plan NAME, or --stack NAME"));
     };
+    let goes_by = format!("it names the stack and files to send, and settings come from the journal of {stack}");
+    args.plan.say_what_variables_do(&context.voice, &goes_by);
     walk::no_devices(context, &stack, "rollback").await?;
     let worlds = Worlds::of_account(context).await?;
     let mut undo = Undo::of(&stack, "rollback", args.to, plan.as_ref());
@@ -250,6 +254,18 @@ impl Verb for Undo<'_> {
         Ok(())
     }
 
+    /// What stands at an address now was looked at; what comes back there has another name and is looked for by that.
+    async fn looks_again(&mut self, changes: &mut Changes, wanted: &Wanted, providers: &Providers) {
+        let back = change::coming_back(changes);
+        if back.is_empty() {
+            return;
+        }
+        let mut others = wanted.remembered.clone();
+        others.resources.retain(|address, _| !back.contains(address));
+        let seen = observe::read(&wanted.built.desired, &others, providers, |address| back.contains(address)).await;
+        change::take_up_again(changes, &seen);
+    }
+
     fn differs(&mut self, changes: &mut Changes, _wanted: &Wanted, context: &Context) -> Result<(), Failure> {
         for remark in cannot_be_undone(changes, &self.at_hand, self.empty_buckets) {
             context.voice.remark(remark);
@@ -285,8 +301,9 @@ async fn target(to: Option<u64>, ledger: &Ledger, now: &Remembered) -> Result<Re
 /// not in the journal: what is undone may be older than the last deploy.
 fn say_what_is_undone(now: &Remembered, target: &Remembered, context: &Context) {
     for run in now.runs.iter().rev().take_while(|run| run.revision > target.revision()) {
-        let changes = report::counted(usize::try_from(run.changes).unwrap_or(usize::MAX), "change");
-        context.voice.talk(shown!("undoes revision {}: {} ({}, {})", run.revision, run.command, run.at, changes));
+        let cut_short = if run.ending.is_none() { "interrupted after " } else { "" };
+        let how = shown!("{}{}", cut_short, report::so_far(run));
+        context.voice.talk(shown!("undoes revision {}: {} ({}, {})", run.revision, run.command, run.at, how));
     }
     let to = target.runs.last().map_or_else(
         || Shown::from("goes back to before the first run"),
@@ -337,7 +354,8 @@ mod tests {
 
     fn run(revision: u64, command: &str, purpose: Option<RunPurpose>, ending: Option<Ending>) -> RunSummary {
         let (by, at) = ("me@here".to_owned(), "2026-11-21T06:00:00Z".to_owned());
-        RunSummary { revision, command: command.to_owned(), purpose, by, at, ending, changes: 1 }
+        let unanswered = BTreeSet::new();
+        RunSummary { revision, command: command.to_owned(), purpose, by, at, ending, changes: 1, unanswered }
     }
 
     #[test]

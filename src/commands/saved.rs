@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 use super::Context;
 use super::deploy::WithDevices;
 use super::full;
+use super::jetson::Unnamed;
 use super::kept;
 use super::walk::{self, Allowed, Journals, Request, RunArgs, Seen, Verb, Wanted, Worlds};
-use crate::change::Scope;
+use crate::change::{Outside, Scope};
 use crate::desired::Built;
 use crate::exit::Failure;
 use crate::ledger::Ledger;
@@ -266,8 +267,15 @@ impl Verb for Applying<'_> {
             need_sequence(then, devices.ask(|state| state.sequence))?;
         }
         let moves = saved.changes.moves.clone();
-        let scope =
-            Scope { only: saved.only.clone(), adopt: saved.adopt.clone(), moves: moves.clone(), ..Scope::default() };
+        let remembered = remembered.moved(&moves);
+        let mut scope = Scope { only: saved.only.clone(), adopt: saved.adopt.clone(), moves, ..Scope::default() };
+        let outside = |only| Outside::of(&saved.desired, &remembered, only);
+        let mut unselected = saved.only.as_ref().map(outside).unwrap_or_default();
+        let unnamed = match journals.devices() {
+            Some(_) => Unnamed::of(&saved.desired, &remembered),
+            None => Unnamed::default(),
+        };
+        unnamed.leave_out(&mut scope, &mut unselected, &saved.desired, &remembered);
         let built = Built {
             desired: saved.desired.clone(),
             artefacts: saved.artefacts(context)?,
@@ -277,12 +285,16 @@ impl Verb for Applying<'_> {
         };
         Ok(Wanted {
             built,
-            remembered: remembered.moved(&moves),
+            remembered,
             scope,
             command: Some(saved.command.clone()),
             requested: saved.requested.clone(),
             fallback: saved.fallback.clone(),
-            whole: saved.only.is_none(),
+            // Devices that are not named are left out without a selection, too.
+            whole: unselected.addresses.is_empty(),
+            unselected,
+            unnamed: unnamed.names(),
+            remarks: journals.devices().and_then(|devices| unnamed.remark(devices.stack())).into_iter().collect(),
             again: context.session.again.clone(),
             ..Wanted::default()
         })

@@ -106,6 +106,9 @@ impl Graphs {
                 Err(wrong) => note(wrong),
             }
         }
+        if let Err(wrong) = desired::check_fallbacks(plan) {
+            note(wrong);
+        }
         match walk::of_devices(plan) {
             Ok(built) => graphs.devices = built,
             Err(wrong) => note(wrong),

@@ -4,6 +4,7 @@ use console::Style;
 use serde_json::{Value, json};
 
 use super::machines::Groups;
+use super::omitted::Omitted;
 use super::output::painted;
 use super::{counted, duration};
 use crate::resource::{
@@ -13,8 +14,8 @@ use crate::resource::{
 /// Longest value that is shown; the rest is cut.
 const LONGEST: usize = 90;
 
-/// The difference as text. `everything` shows kept resources, too; `away` are the devices that were left out.
-pub fn changes_text(changes: &Changes, everything: bool, colour: bool, wait: Level, away: &[String]) -> Shown {
+/// The difference as text. `everything` shows kept resources, too; `omitted` is what was not looked at.
+pub fn changes_text(changes: &Changes, everything: bool, colour: bool, wait: Level, omitted: &Omitted<'_>) -> Shown {
     let mut text = Shown::default();
     let mut area = "";
     let groups = Groups::of(changes);
@@ -44,7 +45,7 @@ pub fn changes_text(changes: &Changes, everything: bool, colour: bool, wait: Lev
     for left in &changes.leftovers {
         text.push(shown!("  - {}  left over: {}\n", left.address, left.reason));
     }
-    text.push(summary(changes, wait, away));
+    text.push(summary(changes, wait, omitted));
     text
 }
 
@@ -215,9 +216,9 @@ fn cut(text: &str) -> String {
     format!("{short}…")
 }
 
-fn summary(changes: &Changes, wait: Level, away: &[String]) -> Shown {
+fn summary(changes: &Changes, wait: Level, omitted: &Omitted<'_>) -> Shown {
     if changes.is_empty() {
-        return no_changes(changes.items.len(), away);
+        return omitted.no_changes(changes.items.len());
     }
     let mut counts: Vec<String> =
         changes.counts().iter().map(|(action, count)| format!("{count} to {}", action.word())).collect();
@@ -236,17 +237,6 @@ fn summary(changes: &Changes, wait: Level, away: &[String]) -> Shown {
         _ => shown!("; on AWS usually about {} {}", whole(seconds), until),
     };
     shown!("\n{}; risk: {}{}\n", counts.join(", "), worst.words(), usually)
-}
-
-/// Nothing is to be done. What was not looked at is not said to match the plan.
-fn no_changes(kept: usize, away: &[String]) -> Shown {
-    let checked = counted(kept, "resource");
-    if away.is_empty() {
-        let verb = if kept == 1 { "matches" } else { "match" };
-        return shown!("no changes: {} {} the plan\n", checked, verb);
-    }
-    let names = away.join(", ");
-    shown!("no changes ({} checked, {} left out: {})\n", checked, counted(away.len(), "device"), names)
 }
 
 /// Seconds in whole numbers: an estimate is no measurement.
@@ -311,25 +301,15 @@ mod tests {
         let forged = "x\n\nno changes: 3 resources match the plan\n";
         let sets = |text: &str| json!([{"name": "a", "value": text}]);
         let fields = vec![field(json!("x"), json!(forged)), field(sets("x"), sets(forged))];
-        let text = changes_text(&change(Action::Update, fields), false, false, Level::Usable, &[]);
+        let text = changes_text(&change(Action::Update, fields), false, false, Level::Usable, &Omitted::default());
         assert!(!text.lines().any(|line| line.starts_with("no changes")), "{text:?}");
         assert_eq!(text.matches("\\n\\nno changes").count(), 2, "{text:?}");
     }
 
     #[test]
-    fn devices_that_were_left_out_are_not_as_the_plan_wants() {
-        let kept = change(Action::Keep, Vec::new());
-        let said = |away: &[String]| changes_text(&kept, false, false, Level::Usable, away);
-        assert_eq!(said(&[]), "no changes: 1 resource matches the plan\n");
-        let one = ["jetson-02".to_owned()];
-        assert_eq!(said(&one), "no changes (1 resource checked, 1 device left out: jetson-02)\n");
-        let two = ["jetson-02".to_owned(), "jetson-04".to_owned()];
-        assert_eq!(said(&two), "no changes (1 resource checked, 2 devices left out: jetson-02, jetson-04)\n");
-    }
-
-    #[test]
     fn what_is_sent_is_named_and_what_is_in_it_is_not_shown() {
-        let created = changes_text(&change(Action::Create, Vec::new()), false, false, Level::Usable, &[]);
+        let created =
+            changes_text(&change(Action::Create, Vec::new()), false, false, Level::Usable, &Omitted::default());
         assert!(created.contains("/srv/www/index\n        from ../secret/\\u{1b}[2Kcredentials\n"), "{created:?}");
         let side = |value: Value| Some(value);
         let fields = vec![
@@ -347,7 +327,7 @@ mod tests {
             },
         ];
         let changes = change(Action::Update, fields);
-        let text = changes_text(&changes, false, false, Level::Usable, &[]);
+        let text = changes_text(&changes, false, false, Level::Usable, &Omitted::default());
         let hash = crate::resource::sha256_hex(b"PASSWORD=preview-canary");
         assert!(!text.contains("canary") && text.contains(&hash), "{text:?}");
         let document = crate::report::document("test", &changes_json(&changes)).to_string();

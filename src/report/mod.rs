@@ -6,6 +6,7 @@ mod duration;
 mod echo;
 mod findings;
 mod machines;
+mod omitted;
 mod outcome;
 mod output;
 mod story;
@@ -17,12 +18,15 @@ pub use changes::{changes_json, changes_text};
 pub use drift::{drift_text, unmanaged_text};
 pub use findings::{Located, findings_text};
 pub use machines::names;
+pub use omitted::Omitted;
 pub use outcome::{answers_table, outcome_json, outcome_text, resources_table, rows_table};
 pub use output::{Log, clear, in_json, lost, printable, put, put_exactly, put_json, put_json_line, say, styled};
 pub use story::{Judged, Story, StoryDay, StoryStep};
 pub use terminal::{Terminal, Transfers};
 pub use tick::Tick;
 pub use voice::{Header, Voice, ask_secret, document};
+
+use crate::resource::RunSummary;
 
 /// Milliseconds for people: `340 ms`, `2.4 s`, `3 min 20 s`.
 pub fn duration(ms: u64) -> String {
@@ -36,6 +40,15 @@ pub fn duration(ms: u64) -> String {
 /// `1 change`, `2 changes`.
 pub fn counted(count: usize, thing: &str) -> String {
     if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
+}
+
+/// What a run without an end did, by the journal: `3 changes`, `3 changes, 1 unanswered`.
+pub fn so_far(run: &RunSummary) -> String {
+    let changes = counted(usize::try_from(run.changes).unwrap_or(usize::MAX), "change");
+    match run.unanswered.len() {
+        0 => changes,
+        open => format!("{changes}, {open} unanswered"),
+    }
 }
 
 /// Bytes for people: `612 B`, `466.2 kB`, `90.3 MB`, `2.3 GB`.

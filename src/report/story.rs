@@ -134,8 +134,11 @@ impl Story {
             "\n## Runs\n\n| revision | command | by | began | ended | changes |\n|---|---|---|---|---|---|\n",
         );
         for run in &self.runs {
-            let ending =
-                run.ending.map_or("killed, or still running".to_owned(), |ending| format!("{ending:?}").to_lowercase());
+            let ending = match run.ending {
+                Some(ending) => format!("{ending:?}").to_lowercase(),
+                None if run.unanswered.is_empty() => "interrupted, or still running".to_owned(),
+                None => format!("interrupted, or still running; {} unanswered", run.unanswered.len()),
+            };
             let (command, by) = (code(&run.command), markdown(&run.by));
             text.push_str(&format!(
                 "| {} | {command} | {by} | {} | {ending} | {} |\n",

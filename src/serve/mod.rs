@@ -165,8 +165,9 @@ async fn app(config: Config, metrics: Arc<Metrics>, log: Arc<Log>, gate: Arc<Gat
     let sync = match &config.sync {
         Some(from) => {
             let origin = Origin::open(from).await;
-            let origin =
-                origin.map_err(|why| ServeFault::refused(why, "set AWS_REGION to a region such as us-east-1"))?;
+            let origin = origin.map_err(|why| {
+                ServeFault::refused(why, "set AWS_REGION to a region such as us-east-1, in small letters")
+            })?;
             let interval = config.sync_interval;
             Some(Arc::new(ModelSync::new(origin, catalogue.clone(), registry.clone(), metrics.clone(), interval)))
         }

@@ -34,7 +34,7 @@ fn keys_of_a_profile_that_are_not_whole() {
 #[test]
 fn regions() {
     let user = User::new().with_keys();
-    for bad in ["us east-1", " us-east-1", "us-east-1\n", "us_east_1"] {
+    for bad in ["us east-1", " us-east-1", "us-east-1\n", "us_east_1", "EU-WEST-1"] {
         let user = User::new().with_keys().with("AWS_REGION", bad);
         user.is_refused(&["AWS_REGION is", "not the name of an AWS region"]);
     }
@@ -106,10 +106,16 @@ fn switches() {
     user.with("AWS_CA_BUNDLE", &empty.to_string_lossy()).is_refused(&["which has no certificate in it"]);
 }
 
-/// Settings of the AWS CLI that this tool has its own answer for do not disturb it.
+/// How often a single call is tried is said as for the AWS CLI. The mode is always adaptive: the word for it does not disturb.
 #[test]
-fn retries_are_our_own() {
-    User::new().with_keys().with("AWS_MAX_ATTEMPTS", "many").with("AWS_RETRY_MODE", "never").is_known();
+fn tries_of_a_single_call() {
+    for wrong in ["many", "0", "-1", "1.5"] {
+        let user = User::new().with_keys().with("AWS_MAX_ATTEMPTS", wrong);
+        user.is_refused(&["AWS_MAX_ATTEMPTS is", "which is not a whole number from 1 on"]);
+    }
+    let user = User::new().config("[default]\nmax_attempts = often\n").with_keys();
+    user.is_refused(&["max_attempts of profile default is \"often\""]);
+    User::new().with_keys().with("AWS_MAX_ATTEMPTS", "1").with("AWS_RETRY_MODE", "never").is_known();
 }
 
 #[test]

@@ -158,7 +158,7 @@ impl Parsers {
         ended(|| {
             let text = |why: plan::Problems| why.to_string();
             let mut plan = parse("plan.yaml", PLAN, &Settings::default()).map_err(text)?;
-            plan.bring_devices(Some(&file.display().to_string()), None).map_err(text)
+            plan.bring_devices(Some(&file.display().to_string()), None).map(drop).map_err(text)
         })
     }
 

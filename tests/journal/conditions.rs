@@ -64,6 +64,29 @@ fn a_store_that_says_not_implemented_is_refused_too() {
 }
 
 #[test]
+fn the_doctor_asks_before_the_first_run_and_leaves_nothing() {
+    let ground = Ground::new();
+    let ignored: [(&'static [&'static str], &str); 2] =
+        [(&["if-none-match"], "(If-None-Match)"), (&["if-match"], "(If-Match)")];
+    for (headers, named) in ignored {
+        ground.proxy.on(puts, Which::Each, Act::Without(headers));
+        let said = ground.run(&format!("doctor --stack {STACK}")).exits(1).stdout;
+        assert!(said.contains(&format!("does not support conditional writes {named}")), "{said}");
+        ground.proxy.reset();
+    }
+    let said = ground.run(&format!("doctor --stack {STACK}")).exits(0).stdout;
+    assert!(said.contains("the bucket refuses a write whose condition does not hold"), "{said}");
+    assert!(wait(ground.keys()).is_empty(), "its object is deleted again");
+    // What a run has found out is not asked again.
+    let plan = format!("version: 1\nstack: {STACK}\nmetadata: {{name: small, title: Small}}\ndays: []\n");
+    std::fs::write(ground.account.path("plan.yaml"), plan).expect("a file");
+    ground.run("deploy --plan plan.yaml --yes").exits(0);
+    ground.proxy.take_calls();
+    ground.run(&format!("doctor --stack {STACK}")).exits(0);
+    assert_eq!(ground.proxy.take_calls().into_iter().filter(puts).count(), 0);
+}
+
+#[test]
 fn a_store_is_asked_once_for_each_way_to_it() {
     let ground = Ground::new();
     let puts_of_a_run = |endpoint: &str| {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::ground::Ground;
-use crate::support::cli::Output;
+use crate::support::cli::{Output, bare, finish};
 use crate::support::proxy::wait;
 
 /// A deployed stack with its journal in a directory, and an empty bucket.
@@ -153,6 +153,16 @@ fn what_is_no_journal_of_this_stack_is_refused() {
         .ground
         .run_with(&format!("state push copy.jsonl --stack {stack}"), &[("AWS_ACCESS_KEY_ID", "987654321098")]);
     assert!(other.code != 0 && other.stderr.contains("account"), "{}", other.stderr);
+    let into = format!("state push copy.jsonl --stack {stack} --state file:elsewhere");
+    let refused = moving.ground.run_with(&into, &[("AWS_ACCESS_KEY_ID", "987654321098")]).exits(3).stderr;
+    assert!(refused.contains("these credentials are of 987654321098"), "{refused}");
+    assert!(!moving.file("elsewhere").exists(), "nothing was written");
+    // Without credentials it cannot be told, and a directory needs none.
+    let mut bare = bare();
+    bare.current_dir(moving.ground.account.directory.path()).args(into.split_whitespace());
+    let told = finish(bare.env("AWS_REGION", "us-east-1")).exits(0);
+    assert!(told.stderr.contains("was not compared with credentials"), "{}", told.stderr);
+    assert!(moving.file("elsewhere").join(stack).join("journal.jsonl").exists());
     let there =
         wait(moving.ground.account.s3().list_objects_v2().bucket(&moving.ground.bucket).send()).expect("listed");
     let keys: Vec<&str> = there.contents().iter().filter_map(|item| item.key()).collect();

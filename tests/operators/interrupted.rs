@@ -74,6 +74,31 @@ fn goes_back(
 }
 
 #[test]
+fn a_killed_run_is_told_with_what_it_had_done() {
+    let stack = Stack::new();
+    let www = "        - {name: www, type: A, ttl: 60, values: [192.0.2.1]}\n";
+    let plan = stack.plan("p.yaml", &zone(www));
+    stack.deploy(&plan).exits(0);
+    cut(&stack);
+    let status = || stack.run(&["status", "--stack", &stack.name()]);
+    let said = status().exits(2).stdout;
+    assert!(said.contains(": interrupted after 1 change, 1 unanswered"), "{said}");
+    let document = stack.run(&["status", "--stack", &stack.name(), "--json"]).exits(2).json();
+    let run = &document["state"]["runs"][0];
+    assert_eq!((&run["changes"], &run["unanswered"]), (&1.into(), &serde_json::json!(["routing.records.g"])));
+    for format in ["markdown", "html"] {
+        let report = stack.run(&["report", "--plan", "p.yaml", "--format", format]).exits(0).stdout;
+        assert!(report.contains("interrupted, or still running") && report.contains("1 unanswered"), "{report}");
+    }
+    let undone = stack.run(&["rollback", "--stack", &stack.name(), "--dry-run"]).exits(2).stderr;
+    assert!(undone.contains("interrupted after 1 change, 1 unanswered"), "{undone}");
+    // The run that goes on leaves what is said of the first one.
+    stack.deploy(&plan).exits(0);
+    let said = status().exits(0).stdout;
+    assert!(said.contains(": interrupted after 1 change, 1 unanswered") && said.contains(": done"), "{said}");
+}
+
+#[test]
 fn a_rule_that_a_killed_run_wrote_is_taken_back() {
     let one = |days: &str| format!(", lifecycle: [{{id: {days}, expire_days: 1}}]");
     goes_back(|stack| bucket(stack, ""), |stack| bucket(stack, &one("l")), rules);

@@ -249,6 +249,10 @@ fn a_new_name_makes_a_new_bucket_and_the_imported_one_stays() {
     assert!(done.stdout.contains("it stays as it is and is forgotten; a new one is made"), "{}", done.stdout);
     wait(theirs.s3().get_object().bucket(&theirs.bucket).key("data").send()).expect("the data");
     assert!(theirs.origins().contains(&"models.bucket.b made".to_owned()), "{:?}", theirs.origins());
+    // The way back takes theirs up again, and the preview says so.
+    let back = theirs.stack.run(&["rollback", "--stack", &theirs.stack.name(), "--dry-run"]).exits(2).stdout;
+    let words = format!("{}, which existed before this stack, is taken up again; {own} goes", theirs.bucket);
+    assert!(back.contains(&words), "{words} in {back}");
     theirs.verb("destroy", &[]).exits(0);
     assert!(!theirs.has_bucket(&own));
     theirs.all_stands();

@@ -81,12 +81,13 @@ impl Lab {
         self.directory.path().join(name)
     }
 
-    /// The inventory as a plan takes it.
+    /// The inventory as a plan takes it: the first host is the server.
     fn hosts(&self) -> String {
         let mut text = String::from("hosts:\n");
-        for host in self.inventory["hosts"].as_array().expect("hosts") {
+        for (at, host) in self.inventory["hosts"].as_array().expect("hosts").iter().enumerate() {
+            let role = if at == 0 { ", role: server" } else { "" };
             text.push_str(&format!(
-                "  {}: {{address: {}, user: {}, host_key: {}}}\n",
+                "  {}: {{address: {}, user: {}, host_key: {}{role}}}\n",
                 host["name"], host["address"], host["user"], host["fingerprint"]
             ));
         }

@@ -127,6 +127,53 @@ fn areas_and_targets_add_up_and_excludes_go_before_them() {
     assert!(exists(&stack, "a") && !exists(&stack, "b") && !exists(&stack, "c"));
     let shown = run(&stack, "state show --plan p.yaml").exits(0);
     says(&shown, "routing.zone");
+    // Nothing is left of what was targeted: the two contradict each other.
+    for (target, exclude) in [("models.bucket.c", "models.bucket.c"), ("models", "models"), ("*.bucket.c", "models")] {
+        let refused =
+            run(&stack, &format!("deploy --plan p.yaml --target {target} --exclude {exclude} --yes")).exits(3);
+        says(&refused, &format!("all of {target} is excluded by --exclude {exclude}"));
+    }
+    assert!(!exists(&stack, "c"));
+}
+
+#[test]
+fn what_a_selection_leaves_out_is_not_said_to_be_without_changes() {
+    let stack = Stack::new();
+    stack.plan("p.yaml", &format!("{ZONE}{}", buckets(&stack, &["a", "b"])));
+    let none = "deploy --plan p.yaml --exclude models --exclude routing";
+    let said = run(&stack, &format!("{none} --dry-run")).exits(0).stdout;
+    let left = "nothing is selected; 3 resources left out, 3 of them would change by the journal: models.bucket.a, ";
+    assert!(said.contains(left) && !said.contains("no changes"), "{said}");
+    let document = run(&stack, &format!("{none} --yes --json")).exits(0).json();
+    let all = serde_json::json!(["models.bucket.a", "models.bucket.b", "routing.zone.main"]);
+    assert_eq!((&document["left_out"], &document["left_out_would_change"]), (&all, &all));
+    run(&stack, "deploy --plan p.yaml --yes").exits(0);
+    let said = run(&stack, "deploy --plan p.yaml --target models --yes").exits(0).stdout;
+    let one = "no changes in what is selected: 2 resources match the plan; 1 resource left out, none of them";
+    assert!(said.contains(one), "{said}");
+    let whole = run(&stack, "deploy --plan p.yaml --yes --json").exits(0).json();
+    assert_eq!(whole["left_out"], serde_json::json!([]));
+}
+
+#[test]
+fn what_stands_in_the_way_is_a_finding_of_drift_beside_the_others() {
+    let stack = Stack::new();
+    stack.plan("p.yaml", &buckets(&stack, &["a", "b", "c"]));
+    run(&stack, "deploy --plan p.yaml --target models.bucket.a --yes").exits(0);
+    wait(storage(&stack).create_bucket().bucket(format!("b-{}", stack.account)).send()).expect("a bucket of others");
+    let said = run(&stack, "status --drift --plan p.yaml").exits(2).stdout;
+    for words in [
+        "in the way of the plan: models.bucket.b: ",
+        "--adopt models.bucket.b",
+        "deploy is refused until then; after that it would do this:",
+        "+ create  bucket.c",
+    ] {
+        assert!(said.contains(words), "{words} in {said}");
+    }
+    assert!(!said.contains("no changes"), "{said}");
+    let document = run(&stack, "status --drift --plan p.yaml --json").exits(2).json();
+    assert_eq!(document["in_the_way"][0]["address"], "models.bucket.b", "{document}");
+    assert_eq!((&document["counts"]["create"], &document["unread"]), (&1.into(), &serde_json::json!([])), "{document}");
 }
 
 #[test]

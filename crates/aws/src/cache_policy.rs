@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use aws_sdk_cloudfront::Client;
 use aws_sdk_cloudfront::types as cf;
 
-use super::edit::{arns, lacking, quantity, unbuilt};
+use super::edit::{lacking, quantity, unbuilt};
 use super::fault_of;
 use super::named::{Api, Page};
 use crate::permissions::{Grant, LOOK, MAKE, on};

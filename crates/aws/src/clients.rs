@@ -61,16 +61,18 @@ pub struct Clients {
     /// What was read of the surroundings.
     reached: Option<Reached>,
     certificate_wait: OnceLock<Duration>,
+    /// Tries of a single call that may be repeated.
+    tries: u32,
 }
 
 /// A client that repeats harmless calls, keeps to the rate that its service takes, and goes to its service's endpoint.
 macro_rules! patient {
-    ($sdk:ident, $config:expr, $endpoints:expr, $service:expr) => {
-        $sdk::Client::from_conf(patient!(@config $sdk, $config, $endpoints, $service).build())
+    ($sdk:ident, $config:expr, $tries:expr, $endpoints:expr, $service:expr) => {
+        $sdk::Client::from_conf(patient!(@config $sdk, $config, $tries, $endpoints, $service).build())
     };
-    (@config $sdk:ident, $config:expr, $endpoints:expr, $service:expr) => {{
+    (@config $sdk:ident, $config:expr, $tries:expr, $endpoints:expr, $service:expr) => {{
         let mut builder = $sdk::config::Builder::from($config)
-            .retry_config(repeats::config())
+            .retry_config(repeats::config($tries))
             .retry_partition(repeats::rate(stringify!($sdk)))
             .interceptor(repeats::OnceUnlessHarmless);
         builder.set_endpoint_url($endpoints.url($service));
@@ -91,7 +93,7 @@ impl Clients {
     pub fn with_config(shared: SdkConfig, access: &Access) -> Self {
         let endpoint = access.endpoint.as_deref().or_else(|| shared.endpoint_url());
         let endpoints = endpoint.map(Endpoints::one).unwrap_or_default();
-        Self::of(shared, endpoints, access.route53_per_second)
+        Self::of(shared, endpoints, access.route53_per_second, repeats::TRIES)
     }
 
     /// The clients behind a gate, with a way past it.
@@ -102,16 +104,17 @@ impl Clients {
         reached: Reached,
         access: &Access,
     ) -> Self {
-        let clients = Self::of(shared, reached.account.endpoints.clone(), access.route53_per_second);
+        let tries = reached.account.tries.unwrap_or(repeats::TRIES);
+        let clients = Self::of(shared, reached.account.endpoints.clone(), access.route53_per_second, tries);
         Self { gate, ungated: Some(ungated), reached: Some(reached), ..clients }
     }
 
-    fn of(shared: SdkConfig, endpoints: Endpoints, route53_per_second: Option<f64>) -> Self {
+    fn of(shared: SdkConfig, endpoints: Endpoints, route53_per_second: Option<f64>, tries: u32) -> Self {
         let at_global = shared.to_builder().region(Region::new(GLOBAL)).build();
         Self {
-            iam: patient!(aws_sdk_iam, &at_global, endpoints, Service::Iam),
-            cloudfront: patient!(aws_sdk_cloudfront, &at_global, endpoints, Service::CloudFront),
-            route53: patient!(aws_sdk_route53, &at_global, endpoints, Service::Route53),
+            iam: patient!(aws_sdk_iam, &at_global, tries, endpoints, Service::Iam),
+            cloudfront: patient!(aws_sdk_cloudfront, &at_global, tries, endpoints, Service::CloudFront),
+            route53: patient!(aws_sdk_route53, &at_global, tries, endpoints, Service::Route53),
             shared,
             s3: Mutex::default(),
             lambda: Mutex::default(),
@@ -124,6 +127,7 @@ impl Clients {
             ungated: None,
             reached: None,
             certificate_wait: OnceLock::new(),
+            tries,
         }
     }
 
@@ -161,7 +165,7 @@ impl Clients {
     pub fn s3(&self, region: &str) -> Result<aws_sdk_s3::Client, Fault> {
         need_region("s3", region)?;
         Ok(regional!(self.s3, region, {
-            let config = patient!(@config aws_sdk_s3, &self.at(region), self.endpoints, Service::S3);
+            let config = patient!(@config aws_sdk_s3, &self.at(region), self.tries, self.endpoints, Service::S3);
             aws_sdk_s3::Client::from_conf(self.addressed(config).build())
         }))
     }
@@ -199,7 +203,7 @@ impl Clients {
     pub fn lambda(&self, region: &str) -> Result<aws_sdk_lambda::Client, Fault> {
         need_region("lambda", region)?;
         Ok(regional!(self.lambda, region, {
-            patient!(aws_sdk_lambda, &self.at(region), self.endpoints, Service::Lambda)
+            patient!(aws_sdk_lambda, &self.at(region), self.tries, self.endpoints, Service::Lambda)
         }))
     }
 
@@ -209,7 +213,11 @@ impl Clients {
     /// As [`s3`](Self::s3).
     pub fn acm(&self, region: &str) -> Result<aws_sdk_acm::Client, Fault> {
         need_region("acm", region)?;
-        Ok(regional!(self.acm, region, patient!(aws_sdk_acm, &self.at(region), self.endpoints, Service::Acm)))
+        Ok(regional!(
+            self.acm,
+            region,
+            patient!(aws_sdk_acm, &self.at(region), self.tries, self.endpoints, Service::Acm)
+        ))
     }
 
     /// Elastic Load Balancing in a region.
@@ -219,7 +227,7 @@ impl Clients {
     pub fn elb(&self, region: &str) -> Result<aws_sdk_elasticloadbalancingv2::Client, Fault> {
         need_region("elbv2", region)?;
         Ok(regional!(self.elb, region, {
-            patient!(aws_sdk_elasticloadbalancingv2, &self.at(region), self.endpoints, Service::Elb)
+            patient!(aws_sdk_elasticloadbalancingv2, &self.at(region), self.tries, self.endpoints, Service::Elb)
         }))
     }
 
@@ -229,7 +237,11 @@ impl Clients {
     /// As [`s3`](Self::s3).
     pub fn sqs(&self, region: &str) -> Result<aws_sdk_sqs::Client, Fault> {
         need_region("sqs", region)?;
-        Ok(regional!(self.sqs, region, patient!(aws_sdk_sqs, &self.at(region), self.endpoints, Service::Sqs)))
+        Ok(regional!(
+            self.sqs,
+            region,
+            patient!(aws_sdk_sqs, &self.at(region), self.tries, self.endpoints, Service::Sqs)
+        ))
     }
 
     /// Route 53, after waiting for a place under the account's request rate (5 a second, R53 "Limits").
@@ -245,7 +257,7 @@ impl Clients {
     pub async fn identity(&self) -> Result<Identity, Fault> {
         let region = self.shared.region().map_or(GLOBAL, |region| region.as_ref());
         // One try: whoever asks has little time and tries again itself.
-        let once = self.at(region).to_builder().retry_config(repeats::config().with_max_attempts(1)).build();
+        let once = self.at(region).to_builder().retry_config(repeats::config(1)).build();
         let (region, url) = match &self.reached {
             Some(reached) => reached.account.sts(region),
             None => (region.to_owned(), self.endpoints.url(Service::Sts)),
@@ -297,10 +309,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_client_tries_as_often_as_was_said() {
+        let shared = SdkConfig::builder().behavior_version(BehaviorVersion::latest());
+        let shared = shared.time_source(SystemTimeSource::new()).build();
+        let clients = Clients::of(shared, Endpoints::default(), None, 7);
+        let s3 = clients.s3("us-east-1").expect("a client");
+        let lambda = clients.lambda("us-east-1").expect("a client");
+        let tries = [s3.config().retry_config(), lambda.config().retry_config(), clients.iam.config().retry_config()];
+        for one in tries {
+            assert_eq!(one.map(aws_config::retry::RetryConfig::max_attempts), Some(7));
+        }
+    }
+
+    #[test]
     fn what_is_not_a_region_gets_no_client() {
         let shared = SdkConfig::builder().behavior_version(BehaviorVersion::latest());
         let clients = Clients::with_config(shared.time_source(SystemTimeSource::new()).build(), &Access::default());
-        for bad in ["us-east-1\u{1}", "us east 1", "", "eu-central-1\n", "a/b", "a\u{202e}b", "x.example.com#"] {
+        for bad in
+            ["us-east-1\u{1}", "us east 1", "", "eu-central-1\n", "a/b", "a\u{202e}b", "x.example.com#", "EU-WEST-1"]
+        {
             let faults = [
                 clients.s3(bad).err(),
                 clients.state_s3(bad).err(),

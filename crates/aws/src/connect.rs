@@ -63,7 +63,7 @@ impl Clients {
             .credentials_provider(Keyring::new(account.source.clone(), means))
             .identity_cache(IdentityCache::lazy().load_timeout(CREDENTIALS_WITHIN).build())
             .timeout_config(timeouts)
-            .retry_config(repeats::config())
+            .retry_config(repeats::config(account.tries.unwrap_or(repeats::TRIES)))
             .use_fips(account.fips)
             .use_dual_stack(account.dual_stack)
             .region(Region::new(region.name.clone()));

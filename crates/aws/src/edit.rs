@@ -24,8 +24,3 @@ pub fn taken(subject: &Subject<'_>, fault: Fault) -> Fault {
 pub fn quantity<T>(items: &[T]) -> i32 {
     i32::try_from(items.len()).unwrap_or(i32::MAX)
 }
-
-/// The ARNs of all things of a sort: ids are not known before.
-pub fn arns(facts: &Facts<'_>, sort: &str) -> Vec<String> {
-    vec![format!("arn:aws:cloudfront::{}:{sort}/*", facts.account)]
-}

@@ -5,7 +5,7 @@ use aws_sdk_cloudfront::Client;
 use aws_sdk_cloudfront::types as cf;
 
 use super::cache_policy::{behaviour, choice, cookies, headers, query_strings, sorted};
-use super::edit::{arns, lacking, unbuilt};
+use super::edit::{lacking, unbuilt};
 use super::fault_of;
 use super::named::{Api, Page};
 use crate::permissions::{Grant, LOOK, MAKE, on};

@@ -14,8 +14,8 @@ use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
-/// Tries of a call that may be repeated.
-const TRIES: u32 = 3;
+/// Tries of a call that may be repeated, where `AWS_MAX_ATTEMPTS` does not say another number.
+pub const TRIES: u32 = 3;
 /// Calls a second from which the first fall begins; after that the rate is measured.
 const FIRST_RATE: f64 = 50.0;
 /// Beginnings of operations that can take effect twice and are the same as once.
@@ -24,10 +24,10 @@ const HARMLESS: &[&str] =
 /// It may be on the condition that nothing is there yet: the second time there is.
 const CONDITIONAL: &str = "PutObject";
 
-/// How the SDK tries: adaptive, so that it learns from throttling.
-pub fn config() -> RetryConfig {
+/// How the SDK tries, so often at most: adaptive, so that it learns from throttling.
+pub fn config(tries: u32) -> RetryConfig {
     let pauses = RetryConfig::adaptive().with_initial_backoff(Duration::from_millis(100));
-    pauses.with_max_backoff(Duration::from_secs(2)).with_max_attempts(TRIES)
+    pauses.with_max_backoff(Duration::from_secs(2)).with_max_attempts(tries)
 }
 
 /// A rate of its own for one service.
@@ -56,7 +56,7 @@ impl Intercept for OnceUnlessHarmless {
         // The journal in a bucket has a way of its own: its writes are on a condition.
         let ours = settings.load::<RetryConfig>().is_some_and(|config| config.mode() == RetryMode::Adaptive);
         if ours && !settings.load::<Metadata>().is_some_and(|call| may_be_repeated(call.name())) {
-            settings.interceptor_state().store_put(config().with_max_attempts(1));
+            settings.interceptor_state().store_put(config(1));
         }
         Ok(())
     }

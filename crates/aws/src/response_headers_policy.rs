@@ -7,7 +7,7 @@ use aws_sdk_cloudfront::Client;
 use aws_sdk_cloudfront::types as cf;
 use serde_json::{Value, json};
 
-use super::edit::{arns, lacking, quantity, unbuilt};
+use super::edit::{lacking, quantity, unbuilt};
 use super::fault_of;
 use super::named::{Api, Page};
 use super::security_headers as security;

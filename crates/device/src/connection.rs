@@ -21,8 +21,9 @@ const SUDO_WITHIN: Duration = Duration::from_secs(20);
 
 /// The loop on the far side. Scripts come on standard input and lie in a directory of root alone, so that nothing of
 /// them shows in a process list; what a script writes for itself goes there, too (`$akidb_edge_run`), never to a place
-/// where others can write. A path comes as so many bytes: none of them can be a part of the frame. What cannot be
-/// written whole is taken away again. Its text has no single quote, so that it can be quoted.
+/// where others can write. A path comes as so many bytes: none of them can be a part of the frame. A file comes under a name of
+/// this connection first: the loop of one that was lost may hear of its end late, while the next one brings the same file. What
+/// cannot be written whole is taken away again. Its text has no single quote, so that it can be quoted.
 pub(super) const LOOP: &str = r#"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C.UTF-8
 d=$(mktemp -d /run/akidb-edge.XXXXXX 2>/dev/null || mktemp -d) || exit 70
@@ -34,8 +35,8 @@ umask 022
 echo akidb-edge-ready
 while read -r what n mark length; do case $what in
 run) head -c "$n" >"$d/s"; sh "$d/s" </dev/null 2>&1; rm -f "$d/s"; echo "$mark";;
-put) p=$(head -c "$length"; echo x); p=${p%x}; rm -f -- "$d/ok" "$p"
-head -c "$n" | { umask 077; cat >"$p" && test "$(wc -c <"$p")" -eq "$n" && : >"$d/ok" || { rm -f -- "$p"; cat >/dev/null; }; } 2>"$d/e"
+put) p=$(head -c "$length"; echo x); p=${p%x}; t="$p.akidb-edge.$$"; rm -f -- "$d/ok" "$p" "$p".akidb-edge.[0-9]*
+head -c "$n" | { umask 077; cat >"$t" && test "$(wc -c <"$t")" -eq "$n" && mv -fT -- "$t" "$p" && : >"$d/ok" || { rm -f -- "$t"; cat >/dev/null; }; } 2>"$d/e"
 if test -e "$d/ok"; then echo "$mark 0"; else echo "$mark 1"; cat "$d/e"; fi; echo "$mark";;
 esac; done"#;
 

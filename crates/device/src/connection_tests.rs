@@ -2,20 +2,21 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use super::LOOP;
 
-/// Runs the loop over these frames; what it said. `/run` is a directory of the test.
-fn looped(folder: &Path, frames: &[u8]) -> String {
+/// Starts the loop. `/run` is a directory of the test.
+fn started(folder: &Path) -> Child {
     let text = LOOP.replace("/run/akidb-edge.", &format!("{}/akidb-edge.", folder.display()));
-    let mut shell = Command::new("sh")
-        .args(["-c", &text])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("sh runs");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &text]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    shell.spawn().expect("sh runs")
+}
+
+/// Runs the loop over these frames; what it said.
+fn looped(folder: &Path, frames: &[u8]) -> String {
+    let mut shell = started(folder);
     shell.stdin.take().expect("a pipe").write_all(frames).expect("it reads");
     let output = shell.wait_with_output().expect("it ends");
     String::from_utf8(output.stdout).expect("text")
@@ -65,6 +66,25 @@ fn a_file_that_is_not_whole_is_not_left() {
     let said = looped(folder.path(), &[put(&nowhere, b"run 1 mark -\nx", 14), run("echo goes on")].concat());
     assert!(said.contains("mark 1\n") && said.ends_with("mark\ngoes on\nmark\n"), "{said}");
     assert_eq!(names(folder.path()), Vec::<String>::new());
+}
+
+#[test]
+fn a_connection_that_hears_late_of_its_end_leaves_the_file_of_the_next_one() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let file = folder.path().join("file");
+    std::fs::write(folder.path().join("file.1"), "of somebody else").expect("a file");
+    let mut first = started(folder.path());
+    let mut pipe = first.stdin.take().expect("a pipe");
+    pipe.write_all(&put(&file, b"hello", 100)).expect("it reads");
+    while !names(folder.path()).iter().any(|name| name.starts_with("file.akidb-edge.")) {
+        std::thread::yield_now();
+    }
+    assert!(looped(folder.path(), &put(&file, b"whole", 5)).contains("mark 0\n"));
+    drop(pipe);
+    let said = first.wait_with_output().expect("it ends").stdout;
+    assert!(String::from_utf8_lossy(&said).contains("mark 1\n"), "{said:?}");
+    assert_eq!(std::fs::read(&file).expect("the file of the second"), b"whole");
+    assert_eq!(names(folder.path()), ["file", "file.1"]);
 }
 
 #[test]

@@ -55,6 +55,11 @@ impl Check {
         Self { verdict: Verdict::Failed, next_step, ..Self::good(name, failure.problem.clone()) }
     }
 
+    /// Whether a deploy cannot work because of it.
+    pub fn is_failed(&self) -> bool {
+        self.verdict == Verdict::Failed
+    }
+
     /// What a service said when it could not be looked at.
     pub fn unknown(name: &'static str, what: &str, fault: &Fault, otherwise: &'static str) -> Self {
         let next_step = fault.next_step.as_ref().map_or_else(|| Shown::from(otherwise), Shown::from);

@@ -16,8 +16,8 @@ use check::Check;
 
 pub use permissions::needed;
 
-/// Look for what stands in the way of a deploy: credentials, endpoints, proxy, state, permissions. Nothing is changed. Exit code 1:
-/// a deploy cannot work, 2: warnings.
+/// Look for what stands in the way of a deploy: credentials, endpoints, proxy, state, permissions. Nothing is changed; a bucket
+/// for the state gets an object for a moment. Exit code 1: a deploy cannot work, 2: warnings.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

@@ -1,12 +1,14 @@
 //! Which state a deploy would go on from, and who else writes it.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::check::Check;
 use crate::commands::Context;
 use crate::commands::walk::{self, Connection};
 use crate::exit::Failure;
-use crate::ledger::{Lease, Ledger};
+use crate::ledger::{Lease, Ledger, Store};
 use crate::observe;
 use crate::provider::aws::{GLOBAL, Identity};
 use crate::report;
@@ -29,7 +31,7 @@ pub async fn look(
     context: &Context,
 ) -> Found {
     match read(stack, connection, context).await {
-        Ok((place, state, lease)) => found(stack, &place, &state, lease, connection, identity, context).await,
+        Ok(read) => found(stack, &read, connection, identity, context).await,
         Err(failure) => {
             let data = json!({"stack": stack, "place": context.global.state, "problem": failure.problem});
             Found { checks: vec![Check::failed("state", &failure)], data }
@@ -37,29 +39,40 @@ pub async fn look(
     }
 }
 
-async fn read(
-    stack: &str,
-    connection: Option<&Connection>,
-    context: &Context,
-) -> Result<(String, Remembered, Option<Lease>), Failure> {
+/// What lies in the store.
+struct Read {
+    store: Arc<dyn Store>,
+    place: String,
+    state: Remembered,
+    lease: Option<Lease>,
+}
+
+async fn read(stack: &str, connection: Option<&Connection>, context: &Context) -> Result<Read, Failure> {
     let store = walk::store(&context.global, &context.session, stack, connection).await?;
     let lease = store.lease().await?;
-    let ledger = Ledger::read(store, stack).await?;
-    Ok((ledger.place(), ledger.remembered(), lease))
+    let ledger = Ledger::read(Arc::clone(&store), stack).await?;
+    Ok(Read { store, place: ledger.place(), state: ledger.remembered(), lease })
 }
 
 async fn found(
     stack: &str,
-    place: &str,
-    state: &Remembered,
-    lease: Option<Lease>,
+    read: &Read,
     connection: Option<&Connection>,
     identity: Option<&Identity>,
     context: &Context,
 ) -> Found {
+    let Read { store, place, state, lease } = read;
     let mut checks = vec![standing(stack, place, state, identity)];
+    // Nothing is written beside the journal of another account.
+    let in_a_bucket = walk::root(&context.global.state).is_none();
+    if in_a_bucket && !checks.iter().any(Check::is_failed) {
+        checks.push(match store.probe().await {
+            Ok(()) => Check::good("writes", "the bucket refuses a write whose condition does not hold"),
+            Err(bad) => Check::failed("writes", &Failure::from(bad)),
+        });
+    }
     let live = lease.as_ref().filter(|lease| !lease.is_stale(&context.session.host));
-    checks.push(match (live, &lease) {
+    checks.push(match (live, lease) {
         (Some(lease), _) => Check::warning(
             "lease",
             shown!(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::unnamed::Unnamed;
 use crate::change::Scope;
 use crate::commands::walk::{self, Journals, Request, RunArgs, Verb, Wanted, Worlds, machine};
 use crate::commands::{Context, full};
@@ -63,6 +64,19 @@ impl Aim {
         walk::carry_out(&request, worlds, &mut self, context).await
     }
 
+    /// The devices that a run by the plan leaves as they are. An uninstall is about all of the journal.
+    fn unnamed(&self, desired: &Desired, remembered: &Remembered) -> Result<Unnamed, Failure> {
+        if self.part == Part::All {
+            return Ok(Unnamed::default());
+        }
+        let unnamed = Unnamed::of(desired, remembered);
+        unnamed.refuse(&self.hosts, &self.stack)?;
+        if self.part != Part::Power {
+            unnamed.refuse_other_server(desired, remembered, &self.stack)?;
+        }
+        Ok(unnamed)
+    }
+
     /// The addresses that the run is about.
     fn chosen(&self, desired: &Desired, remembered: &Remembered) -> Result<BTreeSet<Address>, Failure> {
         let every = desired.resources.keys().chain(remembered.resources.keys());
@@ -97,13 +111,17 @@ impl Verb for Aim {
     async fn wants(&mut self, journals: &Journals, context: &Context) -> Result<Wanted, Failure> {
         let built = std::mem::take(&mut self.built);
         let (moves, remembered) = walk::moved(&built.desired, journals.remembered());
-        let only = Some(self.chosen(&built.desired, &remembered)?);
+        let unnamed = self.unnamed(&built.desired, &remembered)?;
+        let mut only = self.chosen(&built.desired, &remembered)?;
+        only.retain(|address| !unnamed.addresses.contains(address));
         Ok(Wanted {
             built,
             remembered,
-            scope: Scope { only, moves, ..Scope::default() },
+            scope: Scope { only: Some(only), moves, ..Scope::default() },
             whole: self.hosts.is_empty(),
             hosts: self.hosts.clone(),
+            unnamed: unnamed.names(),
+            remarks: unnamed.remark(&self.stack).into_iter().collect(),
             again: context.session.again.clone(),
             ..Wanted::default()
         })

@@ -9,8 +9,9 @@ use crate::commands::Context;
 use crate::commands::walk::{AccessArgs, PlanArgs};
 use crate::desired::jetson;
 use crate::exit::Failure;
-use crate::plan::{Plan, Work};
+use crate::plan::{Plan, Replaced, Work};
 use crate::provider::device::{Fleet, Reply, Script, Wanted};
+use crate::report;
 use crate::resource::host::HostSpec;
 use crate::resource::node::{NodeRole, NodeSpec};
 use crate::resource::{Fault, Kind, Remembered, Shown, shown};
@@ -22,7 +23,7 @@ pub struct DevicesArgs {
     plan: PlanArgs,
     #[command(flatten)]
     access: AccessArgs,
-    /// More devices, from a YAML file of NAME: {address: …} entries
+    /// Take the devices from this YAML file, not from the plan
     #[arg(long, value_name = "FILE")]
     inventory: Option<String>,
 }
@@ -53,9 +54,10 @@ impl DevicesArgs {
         &self.access
     }
 
-    /// The plan as it was named, for a command line.
-    pub fn plan_name(&self) -> &str {
-        self.plan.plan.as_deref().unwrap_or_default()
+    /// The options that name the same devices, for a command line.
+    pub fn named(&self) -> String {
+        let inventory = self.inventory.as_ref().map_or_else(String::new, |file| format!(" --inventory {file}"));
+        format!("--plan {}{inventory}", self.plan.plan.as_deref().unwrap_or_default())
     }
 
     /// The plan with its devices. What is only looked at or switched needs none of the artefacts.
@@ -109,6 +111,18 @@ pub fn need_devices(plan: &Plan) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::refused("the plan has no devices", "add a step of kind jetson with hosts, or --inventory FILE"))
+}
+
+/// Names the devices that only the plan has, once an inventory stands in their place.
+pub fn say_who_is_replaced(replaced: &[Replaced], context: &Context) {
+    for Replaced { inventory, devices } in replaced {
+        let names = report::names(devices);
+        context.voice.talk(shown!(
+            "the devices are those of {}; only the plan has, not contacted: {}",
+            inventory,
+            names
+        ));
+    }
 }
 
 /// The names that were chosen; all when none was.

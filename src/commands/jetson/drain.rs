@@ -39,8 +39,8 @@ pub async fn run(args: DrainArgs, context: &Context) -> Result<u8, Failure> {
     for name in &args.which.hosts {
         let answer = drain(&devices, name, args.timeout, false).await;
         if answer.is_ok() {
-            let plan = args.which.devices.plan_name();
-            context.voice.data(shown!("{}: drained; {} {} --plan {} lets pods come back", name, undo, name, plan));
+            let named = args.which.devices.named();
+            context.voice.data(shown!("{}: drained; {} {} {} lets pods come back", name, undo, name, named));
         }
         went.push((name.clone(), answer.err()));
     }
@@ -98,8 +98,9 @@ pub async fn drain(devices: &Devices, name: &str, seconds: u32, all_go: bool) ->
 /// # Errors
 /// What it says when it fails.
 pub async fn kubectl(devices: &Devices, operation: &str, words: Script) -> Result<(), Fault> {
-    let server =
-        devices.server().map_err(|bad| Fault::new(Class::Refused, "kubectl", operation, "NoCluster", bad.problem))?;
+    let server = devices.server().map_err(|bad| {
+        Fault::new(Class::Refused, "kubectl", operation, "NoCluster", bad.problem).next(bad.next_step)
+    })?;
     let reply = devices.fleet.run(server, Script::from("k3s kubectl ").and(words)).await?;
     if reply.code == 0 {
         return Ok(());
@@ -113,7 +114,15 @@ pub async fn kubectl(devices: &Devices, operation: &str, words: Script) -> Resul
     } else {
         "akidb-edge jetson status shows the nodes; then run the same command again"
     };
-    Err(Fault::new(Class::Refused, "kubectl", operation, "Failed", reason(&said)).next(next))
+    Err(Fault::new(Class::Refused, "kubectl", operation, "Failed", failed(operation, &said)).next(next))
+}
+
+/// What failed, and why.
+fn failed(operation: &str, said: &Untrusted) -> String {
+    match reason(said) {
+        why if why.is_empty() => format!("kubectl {operation} failed without a word"),
+        why => format!("kubectl {operation} failed: {why}"),
+    }
 }
 
 /// Why kubectl gave up: the pods that a budget holds, else its last error. Longer words are cut off.
@@ -160,6 +169,8 @@ mod tests {
             "Error from server (NotFound): nodes \"x\" not found"
         );
         assert_eq!(reason(&"".into()), "");
+        assert_eq!(failed("drain", &"".into()), "kubectl drain failed without a word");
+        assert_eq!(failed("drain", &"error: no".into()), "kubectl drain failed: error: no");
         assert_eq!(reason(&"\u{1b}[2Jerror".into()), "\\u{1b}[2Jerror");
     }
 }

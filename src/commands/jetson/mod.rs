@@ -13,13 +13,15 @@ mod shutdown;
 mod status;
 mod sudoers;
 mod uninstall;
+mod unnamed;
 
 use clap::Subcommand;
 
 use super::Context;
 use crate::exit::Failure;
 
-pub use devices::need_devices;
+pub use devices::{need_devices, say_who_is_replaced};
+pub use unnamed::Unnamed;
 
 /// Make devices a GPU cluster, look at them, take them down.
 #[derive(Debug, clap::Args)]

@@ -43,7 +43,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
             args.mode
         ));
     }
-    let command = format!("jetson power --mode {} --plan {}", args.mode, args.devices.plan_name());
+    let command = format!("jetson power --mode {} {}", args.mode, args.devices.named());
     let mut built = walk::devices(&plan, &context.voice)?;
     // Files that a provision would carry are not needed for this.
     built.missing.clear();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::aim::{Aim, Part};
-use super::devices::need_devices;
+use super::devices::{need_devices, say_who_is_replaced};
 use crate::commands::Context;
 use crate::commands::walk::{self, AccessArgs, PlanArgs, RunArgs, Worlds};
 use crate::desired::jetson;
@@ -26,7 +26,7 @@ pub struct Args {
     /// Take everything from this directory instead of the network: k3s, k3s-install.sh, SHA256SUMS, image archives
     #[arg(long, value_name = "DIRECTORY")]
     artifacts: Option<PathBuf>,
-    /// More devices, from a YAML file of NAME: {address: …} entries
+    /// Take the devices from this YAML file, not from the plan
     #[arg(long, value_name = "FILE")]
     inventory: Option<String>,
 }
@@ -37,7 +37,8 @@ pub struct Args {
 /// What failed, why, and the next step.
 pub async fn run(args: Args, app: bool, context: &Context) -> Result<u8, Failure> {
     let mut plan = args.plan.load(&context.session)?;
-    plan.bring_devices(args.inventory.as_deref(), args.artifacts.as_deref())?;
+    let replaced = plan.bring_devices(args.inventory.as_deref(), args.artifacts.as_deref())?;
+    say_who_is_replaced(&replaced, context);
     if !app {
         plan.steps.retain(|step| !matches!(step.work, Work::JetsonApp(_)));
     }

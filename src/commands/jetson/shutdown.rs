@@ -6,7 +6,7 @@ use super::devices::{Devices, DevicesArgs};
 use super::drain::{device, drain, fail};
 use crate::commands::Context;
 use crate::exit::{self, Failure};
-use crate::resource::{Class, Fault, shown};
+use crate::resource::{Class, Fault, Shown, shown};
 
 /// Switch devices off: drained first, agents before the server.
 #[derive(Debug, clap::Args)]
@@ -27,8 +27,12 @@ pub struct Args {
     timeout: u32,
 }
 
+/// Ends with this code where there is no program for it.
+const NO_PROGRAM: i32 = 4;
+
 /// Lets the answer come back before the machine goes.
-const OFF: &str = "command -v shutdown >/dev/null || { echo no program shutdown; exit 1; }\nnohup sh -c 'sleep 1; shutdown -h now' >/dev/null 2>&1 </dev/null &";
+const OFF: &str =
+    "command -v shutdown >/dev/null || exit 4\nnohup sh -c 'sleep 1; shutdown -h now' >/dev/null 2>&1 </dev/null &";
 
 /// Switches off.
 ///
@@ -37,27 +41,16 @@ const OFF: &str = "command -v shutdown >/dev/null || { echo no program shutdown;
 pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let devices = args.devices.load(&args.host, context)?;
     let order = order(&devices);
-    let question = shown!("Switch off {}? They come back only when somebody switches them on.", order.join(", "));
     if !args.yes {
-        if !context.session.can_ask {
-            return Err(Failure::refused(
-                "nothing was done: there is no terminal to ask for a confirmation on",
-                "add --yes",
-            ));
-        }
-        if !context.voice.ask(question) {
-            return Err(Failure::refused("nothing was done", ""));
-        }
+        ask(&order, context)?;
     }
+    let back = format!("akidb-edge jetson uncordon {} {}", order.join(" "), args.devices.named());
     let clustered = devices.server().is_ok();
     let mut failed = Vec::new();
     if clustered {
         failed = empty(&devices, &order, args.timeout, context).await;
         if !failed.is_empty() && !args.force {
-            return Err(Failure::error(
-                shown!("{} could not be drained; no device was switched off", failed.join(", ")),
-                "take away what holds the pods, or add --force; akidb-edge jetson uncordon lets pods come back",
-            ));
+            return Err(still_on(&failed, &back));
         }
     }
     let mut code = if failed.is_empty() { exit::DONE } else { exit::PENDING };
@@ -65,7 +58,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     for name in &order {
         let answer = off(&devices, name).await;
         match &answer {
-            Ok(()) => context.voice.data(shown!("{}: goes off", name)),
+            Ok(()) => context.voice.data(shown!("{}: is switching off", name)),
             Err(fault) => {
                 code = exit::ERROR;
                 fail(name, fault, context);
@@ -75,13 +68,43 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     }
     if context.voice.json {
         let devices = went.iter().map(device).collect::<Vec<_>>();
-        context.voice.json("jetson-shutdown", &json!({"devices": devices, "not_drained": failed}));
+        let not_drained: Vec<&String> = failed.iter().map(|(name, _)| name).collect();
+        context.voice.json("jetson-shutdown", &json!({"devices": devices, "not_drained": not_drained}));
     }
     if clustered {
-        let names = order.join(" ");
-        context.voice.talk(shown!("when they are on again: akidb-edge jetson uncordon {}", names));
+        context.voice.talk(shown!("when they are on again, this lets pods come back: {}", back));
     }
     Ok(code)
+}
+
+fn ask(order: &[String], context: &Context) -> Result<(), Failure> {
+    if !context.session.can_ask {
+        return Err(Failure::refused(
+            "no device was switched off: there is no terminal to ask for a confirmation on",
+            "add --yes to switch them off without a question",
+        ));
+    }
+    let question = shown!("Switch off {}? They come back only when somebody switches them on.", order.join(", "));
+    if context.voice.ask(question) {
+        return Ok(());
+    }
+    Err(Failure::refused(
+        "no device was switched off: the answer was not yes",
+        "run the same command again and answer yes, or name fewer devices with --host",
+    ))
+}
+
+/// Why all devices are still on.
+fn still_on(failed: &[(String, Fault)], back: &str) -> Failure {
+    let why = failed.iter().map(|(name, fault)| shown!("{}: {}", name, fault.message.block()));
+    Failure::error(
+        shown!("no device was switched off, as not all could be drained: {}", Shown::join(why, "; ")),
+        shown!(
+            "give the pods another place and run the same command again, or add --force to switch off all the same; to \
+             let pods come back instead: {}",
+            back
+        ),
+    )
 }
 
 /// Agents, then the server.
@@ -91,11 +114,11 @@ fn order(devices: &Devices) -> Vec<String> {
     agents.into_iter().chain(server).cloned().collect()
 }
 
-/// Drains them; the names of those that could not be.
-async fn empty(devices: &Devices, order: &[String], seconds: u32, context: &Context) -> Vec<String> {
+/// Drains them; those that could not be, and why.
+async fn empty(devices: &Devices, order: &[String], seconds: u32, context: &Context) -> Vec<(String, Fault)> {
     let all_go = order.len() == devices.count();
     if all_go {
-        context.voice.talk("every device goes off: disruption budgets cannot be kept, pods are ended in order");
+        context.voice.talk("every device is switched off: disruption budgets cannot be kept, pods are ended in order");
     }
     let mut failed = Vec::new();
     for name in order {
@@ -103,7 +126,7 @@ async fn empty(devices: &Devices, order: &[String], seconds: u32, context: &Cont
             Ok(()) => context.voice.data(shown!("{}: drained", name)),
             Err(fault) => {
                 fail(name, &fault, context);
-                failed.push(name.clone());
+                failed.push((name.clone(), fault));
             }
         }
     }
@@ -115,6 +138,15 @@ async fn off(devices: &Devices, name: &str) -> Result<(), Fault> {
     if reply.code == 0 {
         return Ok(());
     }
-    Err(Fault::new(Class::Refused, "shutdown", "run", "Failed", reply.last_words(3))
-        .next("look at the device's console"))
+    let (why, next) = match reply.code {
+        NO_PROGRAM => (
+            "it has no program called shutdown".to_owned(),
+            "install the package systemd-sysv on it, or switch it off by hand",
+        ),
+        code => (
+            format!("the script for it ended with code {code}: {}", reply.last_words(3).line()),
+            "sign in to it and run: sudo shutdown -h now; or switch it off by hand",
+        ),
+    };
+    Err(Fault::new(Class::Refused, "shutdown", "run", "Failed", format!("could not be switched off: {why}")).next(next))
 }

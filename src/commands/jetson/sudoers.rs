@@ -19,7 +19,7 @@ use crate::resource::{Kind, Shown, shown};
 pub struct Args {
     #[command(flatten)]
     plan: PlanArgs,
-    /// More devices, from a YAML file of NAME: {address: …} entries
+    /// Take the devices from this YAML file, not from the plan
     #[arg(long, value_name = "FILE")]
     inventory: Option<String>,
 }

@@ -41,7 +41,13 @@ impl WhichArgs {
         match &self.stack {
             Some(stack) if stack.ends_with(jetson::SUFFIX) => Ok(stack.clone()),
             Some(stack) => Ok(format!("{stack}{}", jetson::SUFFIX)),
-            None => Ok(jetson::stack(&self.plan.load(&context.session)?)),
+            None => {
+                let stack = jetson::stack(&self.plan.load(&context.session)?);
+                let goes_by =
+                    format!("it names the stack and files to send, and the rest is in the journal of {stack}");
+                self.plan.say_what_variables_do(&context.voice, &goes_by);
+                Ok(stack)
+            }
         }
     }
 }

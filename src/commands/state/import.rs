@@ -291,7 +291,7 @@ fn tell(args: &Args, changes: &Changes, context: &Context) {
             context.voice.verbose > 0,
             context.session.colour,
             crate::resource::Level::Usable,
-            &[],
+            &report::Omitted::default(),
         );
         context.voice.data(text);
     }

@@ -8,9 +8,11 @@ use serde_json::json;
 
 use super::Which;
 use super::pull::entries;
+use crate::commands::walk::Connection;
 use crate::commands::{Context, walk};
 use crate::exit::{self, Failure};
 use crate::ledger::{Lease, Ledger, LedgerError, Lineage, Store, Whole};
+use crate::provider::aws::Identity;
 use crate::resource::{RunPurpose, Shown, shown};
 
 /// Which file, and whose journal it becomes.
@@ -40,15 +42,8 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let in_bucket = walk::root(&context.global.state).is_none();
     let connection = if in_bucket { Some(walk::connect(&context.session).await?) } else { None };
     let store = walk::store(&context.global, &context.session, &stack, connection.as_ref()).await?;
-    let account = whole.state.account.as_ref().filter(|account| !account.is_empty());
-    if let (Some(connection), Some(account)) = (&connection, account) {
-        let identity = connection.identity().await?;
-        if identity.account != *account {
-            return Err(Failure::refused(
-                shown!("the file is a journal of account {}, these credentials are of {}", account, identity.account),
-                "use the credentials of that account; nothing was changed",
-            ));
-        }
+    if let Some(account) = whole.state.account.as_ref().filter(|account| !account.is_empty()) {
+        need_account(account, connection.as_ref(), context).await?;
     }
     let place = store.place();
     let command = format!("state push --stack {stack}");
@@ -71,6 +66,35 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     };
     tell(&pushed, &whole, &place, &stack, context);
     Ok(exit::DONE)
+}
+
+/// Refuses a journal of another account than that of the credentials. A directory can be written without any: then that is said.
+async fn need_account(account: &str, connection: Option<&Connection>, context: &Context) -> Result<(), Failure> {
+    let identity = match connection {
+        Some(connection) => connection.identity().await?,
+        None => match caller(context).await {
+            Ok(identity) => identity,
+            Err(unknown) => {
+                context.voice.remark(shown!(
+                    "the file is a journal of account {}, which was not compared with credentials: {}",
+                    account,
+                    unknown.problem
+                ));
+                return Ok(());
+            }
+        },
+    };
+    if identity.account == account {
+        return Ok(());
+    }
+    Err(Failure::refused(
+        shown!("the file is a journal of account {}, these credentials are of {}", account, identity.account),
+        "use the credentials of that account; nothing was changed",
+    ))
+}
+
+async fn caller(context: &Context) -> Result<Identity, Failure> {
+    walk::connect(&context.session).await?.identity().await
 }
 
 /// The file, checked from its first line to its last.

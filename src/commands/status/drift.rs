@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::super::{unknown, walk};
 use super::Context;
-use crate::change::{self, Scope};
+use crate::change::{self, Refusal, Scope};
 use crate::desired;
 use crate::exit::{self, Failure};
 use crate::ledger::Ledger;
@@ -79,17 +79,25 @@ fn regions(wanted: &Desired, remembered: &Remembered, own: &str) -> BTreeSet<Str
     named.map(str::to_owned).chain([own.to_owned()]).collect()
 }
 
+/// What deploy would do, and what it would refuse.
+struct Compared {
+    changes: Changes,
+    /// What stands in the way of the plan: something foreign, for example.
+    in_the_way: Vec<Refusal>,
+    /// What could not be read.
+    unread: Vec<Refusal>,
+}
+
 impl Seen {
-    /// What deploy would do. What is contested is shown as that, and does not stand in the way of the rest.
-    fn changes(&self) -> Result<Changes, Failure> {
+    /// What is contested is shown as that, and does not stand in the way of the rest.
+    fn compared(&self) -> Compared {
         let contested = self.drift.iter().filter(|one| one.happened == Happened::Contested);
         let adopt = contested.map(|one| one.address.clone()).collect();
-        walk::difference(
-            &self.wanted,
-            &self.remembered,
-            &self.observed,
-            &Scope { adopt, moves: self.moves.clone(), ..Scope::default() },
-        )
+        let scope = Scope { adopt, moves: self.moves.clone(), ..Scope::default() };
+        let (changes, refused) = change::diff_around(&self.wanted, &self.remembered, &self.observed, &scope);
+        let is_unread = |one: &Refusal| self.observed.seen.get(&one.address).is_some_and(Result::is_err);
+        let (unread, in_the_way) = refused.into_iter().partition(is_unread);
+        Compared { changes, in_the_way, unread }
     }
 }
 
@@ -111,38 +119,59 @@ pub async fn run(plan: Option<&Plan>, stack: &str, context: &Context) -> Result<
     for (kind, fault) in &seen.unlisted {
         voice.remark(shown!("what else this stack owns of kind {} is not known: {}", kind.name(), fault.shown()));
     }
-    let text = report::drift_text(&seen.drift, voice.verbose > 0, context.session.colour, context.session.width.into());
-    let changes = match seen.changes() {
-        Ok(changes) => changes,
-        Err(refused) => {
-            voice.data(text);
-            return Err(refused);
-        }
-    };
-    let drifting = seen.drift.iter().any(Drifted::counts);
-    let none = changes.is_empty() && !drifting && seen.unmanaged.is_empty();
-    let code = if none { exit::DONE } else { exit::PENDING };
+    let compared = seen.compared();
+    let code = code(&seen, &compared);
     if context.global.json {
-        voice.json("drift", &document(&seen, &changes, code));
-        return Ok(code);
+        voice.json("drift", &document(&seen, &compared, code));
+    } else {
+        tell(&seen, &compared, context);
     }
+    // What is there is told all the same.
+    if compared.unread.is_empty() { Ok(code) } else { Err(walk::refused(&compared.unread)) }
+}
+
+fn code(seen: &Seen, compared: &Compared) -> u8 {
+    let as_planned = compared.changes.is_empty() && compared.in_the_way.is_empty();
+    let none = as_planned && !seen.drift.iter().any(Drifted::counts) && seen.unmanaged.is_empty();
+    if none { exit::DONE } else { exit::PENDING }
+}
+
+fn tell(seen: &Seen, compared: &Compared, context: &Context) {
+    let (voice, colour) = (&context.voice, context.session.colour);
+    let text = report::drift_text(&seen.drift, voice.verbose > 0, colour, context.session.width.into());
     if !text.is_empty() {
         voice.data(text);
     }
     if !seen.unmanaged.is_empty() {
         voice.data(report::unmanaged_text(&seen.unmanaged));
     }
-    if drifting && !changes.is_empty() {
+    for Refusal { address, problem, next_step } in &compared.in_the_way {
+        voice.data(shown!("in the way of the plan: {}: {}\n  next  {}", address, problem, next_step));
+    }
+    let Compared { changes, in_the_way, unread } = compared;
+    let drifting = seen.drift.iter().any(Drifted::counts);
+    if !in_the_way.is_empty() && !changes.is_empty() {
+        voice.data("\ndeploy is refused until then; after that it would do this:");
+    } else if drifting && !changes.is_empty() {
         let contested = seen.drift.iter().any(|one| one.happened == Happened::Contested);
         let adopting = if contested { ", with --adopt of what is contested" } else { "" };
         voice.data(shown!("\ndeploy{} would do this:", adopting));
     }
-    voice.data(report::changes_text(&changes, voice.verbose > 0, context.session.colour, Level::Usable, &[]));
-    Ok(code)
+    // Without a comparison of everything nothing is said to match the plan.
+    if !changes.is_empty() || in_the_way.is_empty() && unread.is_empty() {
+        let omitted = report::Omitted::default();
+        voice.data(report::changes_text(changes, voice.verbose > 0, colour, Level::Usable, &omitted));
+    }
 }
 
-fn document(seen: &Seen, changes: &Changes, code: u8) -> serde_json::Value {
-    let mut body = report::changes_json(changes);
+fn document(seen: &Seen, compared: &Compared, code: u8) -> serde_json::Value {
+    let refused = |all: &[Refusal]| {
+        let one = |one: &Refusal| json!({"address": one.address, "problem": one.problem, "next_step": one.next_step});
+        all.iter().map(one).collect::<Vec<_>>()
+    };
+    let mut body = report::changes_json(&compared.changes);
+    body["in_the_way"] = json!(refused(&compared.in_the_way));
+    body["unread"] = json!(refused(&compared.unread));
     body["header"] = json!(seen.header);
     body["exit"] = json!(code);
     body["drift"] = json!(seen.drift);

@@ -12,7 +12,7 @@ use crate::exit::{self, Failure};
 use crate::ledger::{Holder, Lease, Ledger};
 use crate::plan::Plan;
 use crate::report;
-use crate::resource::{Remembered, Standing, shown};
+use crate::resource::{Remembered, RunSummary, Standing, shown};
 
 /// Show what is there. Without --drift no call is made.
 #[derive(Debug, clap::Args)]
@@ -87,21 +87,25 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         voice.data(report::resources_table(&state, context.session.width));
     }
     for run in state.runs.iter().rev().take(5) {
-        let ending =
-            run.ending.map_or("killed, or still running".to_owned(), |ending| format!("{ending:?}").to_lowercase());
-        voice.data(shown!(
-            "revision {:<3} {}  {}  {} by {}: {}",
-            run.revision,
-            run.at,
-            run.command,
-            report::counted(usize::try_from(run.changes).unwrap_or(0), "change"),
-            run.by,
-            ending
-        ));
+        let begun = shown!("revision {:<3} {}  {}", run.revision, run.at, run.command);
+        let (by, so_far) = (&run.by, report::so_far(run));
+        voice.data(match run.ending {
+            Some(ending) => shown!("{}  {} by {}: {}", begun, so_far, by, format!("{ending:?}").to_lowercase()),
+            None if is_at_work(run, &state, lease.as_ref(), context) => {
+                shown!("{} by {}: runs, {} so far", begun, by, so_far)
+            }
+            None => shown!("{} by {}: interrupted after {}", begun, by, so_far),
+        });
     }
     tell_the_rest(&state, plan.as_ref(), context);
     tell_lease(lease.as_ref(), context);
     Ok(code)
+}
+
+/// Whether a run without an end may be at work: it is the last one, and somebody who is there holds the lease.
+fn is_at_work(run: &RunSummary, state: &Remembered, lease: Option<&Lease>, context: &Context) -> bool {
+    let held = lease.is_some_and(|lease| lease.holder(&context.session.host) == Holder::Alive);
+    held && run.revision == state.revision()
 }
 
 /// Who has the lease, or left it behind.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::execute::Options;
 use crate::exit::Failure;
 use crate::plan::{self, Plan, Settings};
+use crate::report::Voice;
 use crate::resource::{Level, shown};
 use crate::session::Session;
 
@@ -41,6 +42,13 @@ impl PlanArgs {
             outside: self.allow_files_outside,
         };
         Ok(plan::load(name, &settings)?)
+    }
+
+    /// Says what variables are for in a verb that goes by the journal: they only decide how the plan is read.
+    pub fn say_what_variables_do(&self, voice: &Voice, goes_by: &str) {
+        if !self.var.is_empty() || !self.var_file.is_empty() {
+            voice.talk(shown!("--var and --var-file only decide how the plan is read: {}", goes_by));
+        }
     }
 
     fn variables(&self) -> Result<BTreeMap<String, String>, Failure> {

@@ -93,7 +93,7 @@ pub fn of_devices(plan: &Plan) -> Result<Option<Built>, Problems> {
             jetson.artifacts = None;
         }
     }
-    let brought = whole.bring_devices(None, None);
+    let brought = whole.bring_devices(None, None).map(drop);
     for (step, said) in whole.steps.iter_mut().zip(&plan.steps) {
         if let (Work::Jetson(jetson), Work::Jetson(said)) = (&mut step.work, &said.work) {
             jetson.artifacts.clone_from(&said.artifacts);

@@ -43,7 +43,9 @@ impl Place {
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             match pair.split_once('=') {
                 Some(("region", value)) if is_name(value) && words::region(value) => region = Some(value.to_owned()),
-                Some(("region", value)) => return Err(bad(&format!("{value:?} is not a region"))),
+                Some(("region", value)) => {
+                    return Err(bad(&format!("{value:?} is not a region such as us-east-1, in small letters")));
+                }
                 _ => return Err(bad(&format!("{pair:?} is not a setting of it, only region=REGION is"))),
             }
         }

@@ -76,12 +76,7 @@ impl LeftOut {
 
     /// Takes it out of what a run works on.
     pub fn narrow(&self, scope: &mut Scope, desired: &Desired, remembered: &Remembered) {
-        if self.addresses.is_empty() {
-            return;
-        }
-        let all = || desired.resources.keys().chain(remembered.resources.keys()).cloned().collect();
-        let only: BTreeSet<Address> = scope.only.take().unwrap_or_else(all);
-        scope.only = Some(only.difference(&self.addresses).cloned().collect());
+        narrow(scope, &self.addresses, desired, remembered);
     }
 
     /// Says of each what it is and what helps.
@@ -93,6 +88,16 @@ impl LeftOut {
             context.voice.remark(shown!("left out: the AWS account and what needs it: {}", fault.with_next_step()));
         }
     }
+}
+
+/// Takes these addresses out of what a run works on.
+pub fn narrow(scope: &mut Scope, without: &BTreeSet<Address>, desired: &Desired, remembered: &Remembered) {
+    if without.is_empty() {
+        return;
+    }
+    let all = || desired.resources.keys().chain(remembered.resources.keys()).cloned().collect();
+    let only: BTreeSet<Address> = scope.only.take().unwrap_or_else(all);
+    scope.only = Some(only.difference(without).cloned().collect());
 }
 
 fn next(fault: &Fault) -> Shown {

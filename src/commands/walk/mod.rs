@@ -36,7 +36,7 @@ pub use graphs::{build, devices, every_step, findings, need_files, of_devices, s
 pub use journal::{close, directory, open, root, store};
 pub use journals::Journals;
 pub use leased::{Held, unless_interrupted, write};
-pub use left_out::{LeftOut, machine};
+pub use left_out::{LeftOut, machine, narrow};
 pub use pipeline::carry_out;
 pub use request::{Allowed, Request, Seen, Verb, Wanted};
 pub use running::{Purpose, Run, began};
@@ -91,7 +91,8 @@ pub fn difference(
     change::diff(desired, remembered, observed, scope).map_err(|refusals| refused(&refusals))
 }
 
-fn refused(refusals: &[Refusal]) -> Failure {
+/// Everything that stands in the way, as one failure.
+pub fn refused(refusals: &[Refusal]) -> Failure {
     let lines: Vec<Shown> = refusals
         .iter()
         .map(|refusal| shown!("{}: {}\n  next: {}", refusal.address, refusal.problem, refusal.next_step))

@@ -3,7 +3,7 @@
 //! open the journals -> what the verb wants -> look at every world -> the difference -> what stands in its way -> show, ask ->
 //! do -> tell. A run that only looks stops before it does anything, and shows the very difference that it would use.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -15,8 +15,8 @@ use crate::commands::asking::{self, Asked};
 use crate::commands::{Context, full};
 use crate::exit::Failure;
 use crate::provider::Providers;
-use crate::report::Terminal;
-use crate::resource::{Address, Changes, Outcome, RunPurpose, Shown, shown};
+use crate::report::{Omitted, Terminal};
+use crate::resource::{Address, Changes, Fault, Outcome, RunPurpose, Shown, shown};
 
 /// Carries out a run and gives its exit code.
 ///
@@ -66,7 +66,12 @@ impl Pipeline<'_> {
             header,
             only_looks: request.only_looks,
             whole: wanted.whole,
-            away: &away,
+            omitted: Omitted {
+                away: &away,
+                unnamed: &wanted.unnamed,
+                unselected: &wanted.unselected.addresses,
+                would_change: &wanted.unselected.would_change,
+            },
             without_account: seen.left.account.is_some(),
         };
         let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
@@ -106,11 +111,15 @@ impl Pipeline<'_> {
         let seen = worlds.look(request, &wanted, &providers).await?;
         context.voice.header(&seen.header);
         self.say_what_ends(&wanted);
+        for remark in &wanted.remarks {
+            context.voice.remark(remark);
+        }
         seen.left.say(context);
         verb.seen(&mut wanted, &seen, context)?;
         let Wanted { built, remembered, scope, .. } = &mut wanted;
         seen.left.narrow(scope, &built.desired, remembered);
         let mut changes = difference(&built.desired, remembered, &seen.observed, scope)?;
+        verb.looks_again(&mut changes, &wanted, &providers).await;
         verb.differs(&mut changes, &wanted, context)?;
         outside.need(&changes, &wanted, request, context)?;
         let run = RunArgs { dry_run: request.only_looks, ..request.run.clone() };
@@ -143,6 +152,14 @@ impl Pipeline<'_> {
     }
 }
 
+/// How a run went on one device.
+#[derive(Default)]
+struct Went<'o> {
+    failed: Option<(&'o Address, &'o Fault)>,
+    done: usize,
+    skipped: usize,
+}
+
 /// One line for each device.
 fn say_how_each_went(wanted: &Wanted, outcome: &Outcome, left: &LeftOut, context: &Context) {
     let (desired, remembered) = (&wanted.built.desired, &wanted.remembered);
@@ -151,12 +168,10 @@ fn say_how_each_went(wanted: &Wanted, outcome: &Outcome, left: &LeftOut, context
     let every = desired.resources.keys().chain(remembered.resources.keys()).filter(looked_at);
     let mut names: BTreeSet<String> = every.filter_map(on).collect();
     names.retain(|name| wanted.hosts.is_empty() || wanted.hosts.contains(name));
+    let mut went = went(outcome, on);
     for name in names {
-        let here = |address: &Address| on(address).as_ref() == Some(&name);
-        let failed: Vec<_> = outcome.failed.iter().filter(|(address, _)| here(address)).collect();
-        let done = outcome.done.iter().filter(|done| here(&done.address)).count();
-        let skipped = outcome.skipped.iter().filter(|(address, _)| here(address)).count();
-        let line = match (left.machines.get(&name), failed.first()) {
+        let Went { failed, done, skipped } = went.remove(&name).unwrap_or_default();
+        let line = match (left.machines.get(&name), failed) {
             (Some(fault), _) => shown!("away: {}", fault.message),
             (_, Some((address, fault))) => shown!("failed at {}: {}", address, fault.message),
             _ if skipped > 0 => shown!("{} done, {} left for a later run", done, skipped),
@@ -165,4 +180,20 @@ fn say_how_each_went(wanted: &Wanted, outcome: &Outcome, left: &LeftOut, context
         };
         context.voice.talk(shown!("{}: {}", name, line));
     }
+}
+
+/// How a run went on each device, counted in one pass; what is in the cloud has no name.
+fn went(outcome: &Outcome, on: impl Fn(&Address) -> Option<String>) -> BTreeMap<String, Went<'_>> {
+    let on = |address: &Address| on(address).unwrap_or_default();
+    let mut went: BTreeMap<String, Went<'_>> = BTreeMap::new();
+    for (address, fault) in &outcome.failed {
+        went.entry(on(address)).or_default().failed.get_or_insert((address, fault));
+    }
+    for done in &outcome.done {
+        went.entry(on(&done.address)).or_default().done += 1;
+    }
+    for (address, _) in &outcome.skipped {
+        went.entry(on(address)).or_default().skipped += 1;
+    }
+    went
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::{Journals, LeftOut, Purpose, RunArgs};
-use crate::change::Scope;
+use crate::change::{Outside, Scope};
 use crate::commands::Context;
 use crate::desired::Built;
 use crate::exit::Failure;
+use crate::provider::Providers;
 use crate::report::Header;
-use crate::resource::{Changes, Observed, Remembered, RunPurpose};
+use crate::resource::{Changes, Observed, Remembered, RunPurpose, Shown};
 
 /// What a run is, before its journal is open.
 pub struct Request<'a> {
@@ -47,8 +48,14 @@ pub struct Wanted {
     pub fallback: Option<String>,
     /// It is about the whole plan, not a part of it.
     pub whole: bool,
+    /// What the user's selection leaves out.
+    pub unselected: Outside,
     /// Only these devices were named; all when empty.
     pub hosts: Vec<String>,
+    /// Devices that the journal knows and neither plan nor inventory names: what is on them stays.
+    pub unnamed: Vec<String>,
+    /// What is said right after the header.
+    pub remarks: Vec<Shown>,
     /// The command that goes on from where the run stops.
     pub again: String,
 }
@@ -89,7 +96,10 @@ pub trait Verb {
         Ok(())
     }
 
-    /// The difference is made.
+    /// The difference is made. What it brings back may stand where nothing was looked at yet.
+    async fn looks_again(&mut self, _changes: &mut Changes, _wanted: &Wanted, _providers: &Providers) {}
+
+    /// The difference is complete.
     fn differs(&mut self, _changes: &mut Changes, _wanted: &Wanted, _context: &Context) -> Result<(), Failure> {
         Ok(())
     }

@@ -177,6 +177,20 @@ impl Proxy {
         !self.shared.changed.wait_timeout_while(state, span, waiting).expect("no broken lock").1.timed_out()
     }
 
+    /// Waits until calls are paused and every other call has been answered; false when that does not happen in time.
+    pub fn rests_within(&self, span: Duration) -> bool {
+        let state = self.shared.state();
+        let waiting = |state: &mut State| state.paused == 0 || state.paused != state.under_way;
+        !self.shared.changed.wait_timeout_while(state, span, waiting).expect("no broken lock").1.timed_out()
+    }
+
+    /// Waits until every call has been answered; false when that does not happen in time.
+    pub fn answered_within(&self, span: Duration) -> bool {
+        let state = self.shared.state();
+        let waiting = |state: &mut State| state.under_way > 0;
+        !self.shared.changed.wait_timeout_while(state, span, waiting).expect("no broken lock").1.timed_out()
+    }
+
     /// Waits until a call that matches has come.
     pub fn seen_within(&self, span: Duration, matches: impl Fn(&Call) -> bool) -> bool {
         let state = self.shared.state();

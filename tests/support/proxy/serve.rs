@@ -113,14 +113,26 @@ async fn serve(client: TcpStream, target: &str, shared: &Shared) -> io::Result<(
         }
         let request = if let Some(Act::Without(names)) = &act { request.without(names) } else { request };
         let answer = forward(target, &request).await;
-        shared.arrived(matches!(act, Some(Act::HoldAfter)));
-        match act {
-            Some(Act::DropAfter) => return Ok(()),
-            Some(Act::HoldAfter) => return until_closed(&mut client).await,
-            Some(Act::Reword(from, to)) => client.get_mut().write_all(&answer?.with(from, to).bytes()).await?,
-            Some(Act::Rewrite(write)) => client.get_mut().write_all(&answer?.rewritten(write).bytes()).await?,
-            _ => client.get_mut().write_all(&answer?.bytes()).await?,
-        }
+        let answer = match act {
+            Some(Act::DropAfter) => {
+                shared.arrived(false);
+                return Ok(());
+            }
+            Some(Act::HoldAfter) => {
+                shared.arrived(true);
+                return until_closed(&mut client).await;
+            }
+            Some(Act::Reword(from, to)) => answer.map(|answer| answer.with(from, to)),
+            Some(Act::Rewrite(write)) => answer.map(|answer| answer.rewritten(write)),
+            _ => answer,
+        };
+        let written = match answer {
+            Ok(answer) => client.get_mut().write_all(&answer.bytes()).await,
+            Err(bad) => Err(bad),
+        };
+        // Only now the caller has its answer.
+        shared.arrived(false);
+        written?;
     }
     Ok(())
 }

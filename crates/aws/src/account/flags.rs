@@ -1,4 +1,4 @@
-//! Settings that are on or off.
+//! Settings that are on or off, one word of two, or a small number.
 
 use super::Profiles;
 use crate::resource::Fault;
@@ -44,6 +44,28 @@ pub fn legacy_sts(environment: &Environment, profiles: &Profiles) -> Result<bool
             "InvalidSetting",
             format!("{setting} is {value:?}, which is neither regional nor legacy"),
             format!("set {setting} to regional, or remove it"),
+        )),
+    }
+}
+
+/// `AWS_MAX_ATTEMPTS`: how often the SDK tries a single call at most; none when it is not set.
+///
+/// # Errors
+/// When it is not a whole number from 1 on.
+pub fn tries(environment: &Environment, profiles: &Profiles) -> Result<Option<u32>, Fault> {
+    let variable = "AWS_MAX_ATTEMPTS";
+    let key = "max_attempts";
+    let (value, setting) = match (environment.get(variable), profiles.get(key)) {
+        (Some(value), _) => (value, variable.to_owned()),
+        (None, Some(value)) => (value, profiles.setting(key)),
+        (None, None) => return Ok(None),
+    };
+    match value.trim().parse::<u32>() {
+        Ok(tries) if tries > 0 => Ok(Some(tries)),
+        _ => Err(wrong(
+            "InvalidSetting",
+            format!("{setting} is {value:?}, which is not a whole number from 1 on"),
+            format!("set {setting} to a number such as 3, or remove it"),
         )),
     }
 }

@@ -64,6 +64,8 @@ pub struct Account {
     pub dual_stack: bool,
     /// STS is asked at its one global address in the regions where that is possible.
     pub legacy_sts: bool,
+    /// Tries of a single call at most, when a number is configured.
+    pub tries: Option<u32>,
 }
 
 impl Account {
@@ -79,10 +81,23 @@ impl Account {
         let endpoints = Endpoints::of(&environment, &profiles)?;
         endpoints.fit(fips, dual_stack)?;
         let legacy_sts = flags::legacy_sts(&environment, &profiles)?;
+        let tries = flags::tries(&environment, &profiles)?;
         let proxies = Proxies::of(&environment)?;
         let bundle = bundle(&environment, &profiles)?;
         let source = Source::of(&environment, &profiles)?;
-        Ok(Self { environment, profiles, region, endpoints, source, proxies, bundle, fips, dual_stack, legacy_sts })
+        Ok(Self {
+            environment,
+            profiles,
+            region,
+            endpoints,
+            source,
+            proxies,
+            bundle,
+            fips,
+            dual_stack,
+            legacy_sts,
+            tries,
+        })
     }
 
     /// Whether somebody chose when requests carry checksums.

@@ -39,7 +39,7 @@ pub fn checked(name: &str, setting: String) -> Result<Place, Fault> {
     Err(wrong(
         "InvalidRegion",
         format!("{setting} is {name:?}, which is not the name of an AWS region"),
-        format!("set {setting} to a region such as us-east-1, without blanks"),
+        format!("set {setting} to a region such as us-east-1, in small letters, without blanks"),
     ))
 }
 
@@ -52,7 +52,7 @@ mod tests {
         for good in ["us-east-1", "eu-central-1", "us-gov-west-1", "local"] {
             assert!(checked(good, "AWS_REGION".to_owned()).is_ok(), "{good}");
         }
-        for bad in ["us east-1", " us-east-1", "us-east-1\n", "-x", "x-", "1", "us_east_1", "us.east"] {
+        for bad in ["us east-1", " us-east-1", "us-east-1\n", "-x", "x-", "1", "us_east_1", "us.east", "EU-WEST-1"] {
             let fault = checked(bad, "AWS_REGION".to_owned()).expect_err(bad);
             assert!(fault.message.contains("AWS_REGION"), "{fault}");
         }

@@ -1,7 +1,5 @@
 //! What the calls for buckets need, and what the errors of S3 mean.
 
-use serde_json::Value;
-
 use super::super::rules::{Rule, rule, saying};
 use crate::permissions::{Grant, LOOK, on};
 use crate::resource::Class;

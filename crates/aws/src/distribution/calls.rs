@@ -1,7 +1,5 @@
 //! What the calls for distributions need, and what the errors of CloudFront mean.
 
-use serde_json::Value;
-
 use super::super::rules::{Rule, rule};
 use crate::permissions::{Grant, LOOK, on};
 use crate::resource::Class;

@@ -50,6 +50,17 @@ pub fn diff(
     observed: &Observed,
     scope: &Scope,
 ) -> Result<Changes, Vec<Refusal>> {
+    let (changes, refused) = diff_around(desired, remembered, observed, scope);
+    if refused.is_empty() { Ok(changes) } else { Err(refused) }
+}
+
+/// The same as far as nothing stands in the way, and everything that does.
+pub fn diff_around(
+    desired: &Desired,
+    remembered: &Remembered,
+    observed: &Observed,
+    scope: &Scope,
+) -> (Changes, Vec<Refusal>) {
     let view = View { desired, remembered, observed, scope, wanted: OnceCell::new() };
     let (stack, devices, outside) = (desired.stack.clone(), desired.devices.clone(), remembered.outside.clone());
     let mut changes = Changes { stack, devices, outside, ..Changes::default() };
@@ -75,7 +86,7 @@ pub fn diff(
     keep_needs_of_imported(&mut changes);
     view.follow_moves(&mut changes);
     changes.leftovers = remembered.leftovers.iter().filter(|left| scope.covers(&left.address)).cloned().collect();
-    if refused.is_empty() { Ok(changes) } else { Err(refused) }
+    (changes, refused)
 }
 
 /// Whether a create was begun and nobody knows what became of it.
@@ -277,7 +288,7 @@ impl View<'_> {
 }
 
 /// Whether a change gives its address a new identity.
-fn renews(change: &Change) -> bool {
+pub(super) fn renews(change: &Change) -> bool {
     matches!(change.action, Action::Replace | Action::Create)
 }
 

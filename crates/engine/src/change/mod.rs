@@ -1,5 +1,7 @@
 //! [5] What stands between the world and the plan. Pure: no call, no clock.
 
+mod by_journal;
+mod come_back;
 mod dependents;
 mod diff;
 mod drift;
@@ -12,8 +14,10 @@ mod others;
 mod refusal;
 mod unwanted;
 
+pub use by_journal::Outside;
+pub use come_back::{coming_back, take_up_again};
 pub use dependents::{dependents, needs_by_name};
-pub use diff::{Scope, diff};
+pub use diff::{Scope, diff, diff_around};
 pub use drift::{drift, says_otherwise};
 pub use fields::{at_path, compare, counterpart, differing, mark, touches, without};
 pub use fixed::fixed;

@@ -73,6 +73,7 @@ pub(super) mod tests {
         vec![
             case("CF214-origin-is-alias").set(CDN, "/origins/0/domain_name", json!("API.akidb.com")),
             case("CF215-website-over-https").set(CDN, "/origins/0/domain_name", json!(website)),
+            case("CF215-website-over-https").set(CDN, "/origins/0/domain_name", json!(website.to_uppercase())),
             many,
         ]
     }

@@ -196,6 +196,7 @@ fn origin_kind(seen: &Spec<'_>, notes: &mut Notes<'_>) {
 
 /// Whether a host is a bucket's website endpoint.
 pub(super) fn is_website(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
     host.contains(".s3-website") && host.ends_with(".amazonaws.com")
 }
 
@@ -211,7 +212,11 @@ fn not_s3(seen: &Spec<'_>, notes: &mut Notes<'_>) {
             .any(|to| seen.scope.at(to.address).is_some_and(|(_, target)| target.kind != Kind::Bucket));
         let wrong = other || !is_open(host) && !is_bucket_host(host);
         let access = origin.origin_access_id.is_some() && origin.custom.is_none();
-        notes.add_if(access && wrong, format!("{path}.origin_access_id"), || format!("`{host}` is no bucket"));
+        notes.add_if(access && wrong, format!("{path}.origin_access_id"), || {
+            let capitals = !other && is_bucket_host(&host.to_ascii_lowercase());
+            let why = if capitals { "has capitals; the name of a bucket's host has none" } else { "is no bucket" };
+            format!("`{host}` {why}")
+        });
     });
 }
 
@@ -291,6 +296,11 @@ pub(super) mod tests {
             case("CF208-origin-kind").remove(CDN, "/origins/0/custom"),
             case("CF208-origin-kind").set(CDN, "/origins/0/origin_access_id", json!("${cdn.origin-access.models#id}")),
             case("CF209-access-control-not-s3").set(CDN, "/origins/1/domain_name", json!("models.akidb.com")),
+            case("CF209-access-control-not-s3").set(
+                CDN,
+                "/origins/1/domain_name",
+                json!("m.s3.EU-WEST-1.amazonaws.com"),
+            ),
             case("CF210-website-with-access-control").set(
                 CDN,
                 "/origins/1/domain_name",

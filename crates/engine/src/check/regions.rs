@@ -123,10 +123,11 @@ pub(super) fn is_region_form(name: &str) -> bool {
 pub(super) const LOAD_BALANCER_ZONES: &[(&str, &str)] =
     &[("us-east-1", "Z35SXDOTRQ7X7K"), ("eu-central-1", "Z215JYRZR1TBD5"), ("ap-northeast-1", "Z14GRHDCWA56QT")];
 
-/// The region in a load balancer's name: `<name>-<id>.<region>.elb.amazonaws.com`.
-pub(super) fn load_balancer_region(host: &str) -> Option<&str> {
+/// The region in a load balancer's name: `<name>-<id>.<region>.elb.amazonaws.com`. Capitals do not matter in a name.
+pub(super) fn load_balancer_region(host: &str) -> Option<&'static str> {
+    let host = host.to_ascii_lowercase();
     let before = host.strip_suffix(".elb.amazonaws.com")?;
-    before.rsplit('.').next().filter(|part| region(part).is_some())
+    before.rsplit('.').next().and_then(region).map(|region| region.name)
 }
 
 #[cfg(test)]
@@ -140,6 +141,7 @@ mod tests {
             !is_region_form("us-east") && !is_region_form("US-EAST-1") && !is_region_form("") && !is_region_form("eu")
         );
         assert_eq!(load_balancer_region("a-1.eu-central-1.elb.amazonaws.com"), Some("eu-central-1"));
+        assert_eq!(load_balancer_region("a-1.EU-CENTRAL-1.ELB.amazonaws.com"), Some("eu-central-1"));
         assert_eq!(load_balancer_region("akidb-rest-alb-us-east-1.elb.amazonaws.com"), None);
     }
 }

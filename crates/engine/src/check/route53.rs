@@ -215,7 +215,8 @@ fn alias_zone(seen: &Spec<'_>, notes: &mut Notes<'_>) {
         } else if !is_open(zone) {
             let region = load_balancer_region(host);
             let right = LOAD_BALANCER_ZONES.iter().find(|(name, _)| Some(*name) == region).map(|(_, id)| *id);
-            let cdn = host.ends_with(".cloudfront.net") || kind_behind(seen, host) == Some(Kind::Distribution);
+            let cdn = host.to_ascii_lowercase().ends_with(".cloudfront.net")
+                || kind_behind(seen, host) == Some(Kind::Distribution);
             let right = right.or(cdn.then_some(CLOUDFRONT_ZONE_ID));
             if let Some(right) = right.filter(|right| *right != zone) {
                 notes.add(path, format!("`{zone}` is not the zone {right} of `{host}`"));
@@ -316,6 +317,7 @@ pub(super) mod tests {
             case("R5008-cloudfront-alias-health").set(API, "/sets/0/alias/evaluate_target_health", json!(true)),
             case("R5009-alias-zone").set(LATENCY, "/sets/0/alias/zone_id", json!("${routing.load-balancer.us#zone_id}")),
             case("R5009-alias-zone").set(LATENCY, "/sets/0/alias", json!({"zone_id": "Z35SXDOTRQ7X7K", "dns_name": "a-1.eu-central-1.elb.amazonaws.com", "evaluate_target_health": true})),
+            case("R5009-alias-zone").set(LATENCY, "/sets/0/alias", json!({"zone_id": "Z35SXDOTRQ7X7K", "dns_name": "a-1.EU-CENTRAL-1.elb.amazonaws.com", "evaluate_target_health": true})),
             case("R5009-alias-zone").set(API, "/sets/0/alias/zone_id", json!("Z35SXDOTRQ7X7K")),
             case("R5010-health-check-id").set(LATENCY, "/sets/0/health_check_id", json!("us-west-health-check")),
             case("R5011-latency-region").set(LATENCY, "/sets/0/latency_region", json!("eu-central")),

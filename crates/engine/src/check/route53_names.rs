@@ -282,7 +282,8 @@ fn no_default(seen: &Spec<'_>, notes: &mut Notes<'_>) {
 fn load_balancer<'s>(seen: &Spec<'_>, set: &'s RecordSet) -> Option<&'s str> {
     let host = set.alias.as_ref()?.dns_name.as_str();
     let kind = reference(host).and_then(|to| seen.scope.at(to.address)).map(|(_, target)| target.kind);
-    (kind == Some(Kind::LoadBalancer) || host.ends_with(".elb.amazonaws.com")).then_some(host)
+    let named = host.to_ascii_lowercase().ends_with(".elb.amazonaws.com");
+    (kind == Some(Kind::LoadBalancer) || named).then_some(host)
 }
 
 fn geolocation_trap(seen: &Spec<'_>, notes: &mut Notes<'_>) {

@@ -4,6 +4,7 @@ mod boundary;
 mod cdn;
 mod content;
 mod edge;
+mod fallbacks;
 mod handler;
 pub mod jetson;
 mod models;
@@ -22,6 +23,7 @@ use crate::resource::records::RecordsSpec;
 use crate::resource::sensitive::{found_in, is_altered};
 use crate::resource::{Address, Artefacts, Desired, Kind, Resource, Source, World, link};
 
+pub use fallbacks::check_fallbacks;
 pub use together::together;
 
 /// What a plan wants, with the bytes that it carries and what it cannot have yet.

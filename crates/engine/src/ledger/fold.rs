@@ -1,16 +1,19 @@
 //! The state is a fold over the journal: one transition for each fact, and what may not follow what.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::resource::{
-    Action, Address, Attributes, Class, Fault, Origin, Record, Remembered, RunSummary, Standing, TAKEN_IN, unite,
+    Action, Address, Attributes, Class, Fault, Leftover, Origin, Record, Remembered, RunSummary, Standing, TAKEN_IN,
+    unite,
 };
 
 use super::entry::{Entry, Fact, Subject};
 
 /// The rules by which entries become a state. Whoever changes what the same entries come to raises it: checkpoints that were
 /// folded by other rules are folded again.
-pub const FOLD: u32 = 1;
+pub const FOLD: u32 = 2;
 
 /// A journal that contradicts itself.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +37,7 @@ pub fn apply(state: &mut Remembered, entry: &Entry) -> Result<(), Contradiction>
     if let Some(address) = entry.fact.address() {
         state.refused.remove(address);
     }
+    count(state, &entry.fact);
     match &entry.fact {
         Fact::RunBegan { revision, .. } if *revision != state.revision() + 1 => {
             return wrong(format!("revision {revision} cannot follow revision {}", state.revision()));
@@ -77,11 +81,37 @@ pub fn apply(state: &mut Remembered, entry: &Entry) -> Result<(), Contradiction>
             if let Some(run) = state.runs.last_mut() {
                 run.ending = Some(*ending);
                 run.changes = *changes;
+                run.unanswered.clear();
             }
         }
     }
     state.sequence = entry.seq;
     Ok(())
+}
+
+/// What a run has done so far: all that is known of one that never comes to its end.
+fn count(state: &mut Remembered, fact: &Fact) {
+    let Some(run) = state.runs.last_mut() else { return };
+    match fact {
+        Fact::Intended { subject, .. } => {
+            run.unanswered.insert(subject.address.clone());
+        }
+        // What is written down once more, with what it makes known later, was counted.
+        Fact::Succeeded { subject, .. } => run.changes += u64::from(run.unanswered.remove(&subject.address)),
+        Fact::Removed { address, .. } => {
+            run.unanswered.remove(address);
+            run.changes += 1;
+        }
+        Fact::Cleared { .. } | Fact::Forgotten { .. } => run.changes += 1,
+        Fact::SetAside(Leftover { address, .. }) | Fact::Failed { address, .. } => {
+            run.unanswered.remove(address);
+        }
+        Fact::RunBegan { .. }
+        | Fact::Learned { .. }
+        | Fact::Accepted { .. }
+        | Fact::Moved(_)
+        | Fact::RunEnded { .. } => {}
+    }
 }
 
 /// The address is free again; what comes there next is another generation.
@@ -104,6 +134,7 @@ fn began(state: &mut Remembered, entry: &Entry) {
             at: format!("{:.0}", entry.at),
             ending: None,
             changes: 0,
+            unanswered: BTreeSet::new(),
         });
     }
 }

@@ -74,6 +74,11 @@ pub trait Store: Send + Sync {
         None
     }
 
+    /// Makes sure, without a lease, that of two writers one is refused here. A bucket may get an object for a moment.
+    async fn probe(&self) -> Result<(), LedgerError> {
+        Ok(())
+    }
+
     /// The lease that lies there, whoever holds it.
     async fn lease(&self) -> Result<Option<Lease>, LedgerError>;
 

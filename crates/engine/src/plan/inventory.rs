@@ -1,47 +1,73 @@
-//! What a plan's devices bring along from outside of the plan: more devices from a file, artefacts with their hashes.
+//! What a plan's devices bring along from outside of the plan: the devices of an inventory, artefacts with their hashes.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use serde_json::Value;
+
 use super::bounds::read_text;
-use super::jetson::{HostPlan, JetsonStep, artifact};
+use super::jetson::{HostPlan, JetsonStep, RolePlan, artifact};
+use super::source::{Text, join};
 use super::work::{Work, typed};
-use super::{Plan, Problem, Problems, files, yaml};
+use super::{Place, Plan, Problem, Problems, files, hidden};
+
+/// Devices of a plan that an inventory leaves out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replaced {
+    /// The file of the inventory.
+    pub inventory: String,
+    /// The names that only the plan has.
+    pub devices: Vec<String>,
+}
 
 impl Plan {
-    /// Reads the inventories that the plan and the user name, and hashes what lies in the directory of artefacts.
+    /// Reads the inventories that the plan and the user name, and hashes what lies in the directory of artefacts. An inventory
+    /// takes the place of the plan's devices, and the one that the user names also that of the plan's own inventory. Gives
+    /// the devices that are left out by that.
     ///
     /// # Errors
-    /// When a file cannot be read, is no inventory, or is not what its hash says.
-    pub fn bring_devices(&mut self, inventory: Option<&str>, artifacts: Option<&Path>) -> Result<(), Problems> {
-        let mut problems = Vec::new();
-        let mut steps = std::mem::take(&mut self.steps);
-        for step in &mut steps {
+    /// When a file cannot be read, is no inventory, does not say which device is the server of the plan's cluster, or is not
+    /// what its hash says.
+    pub fn bring_devices(
+        &mut self,
+        inventory: Option<&str>,
+        artifacts: Option<&Path>,
+    ) -> Result<Vec<Replaced>, Problems> {
+        let mut problems: Vec<Problem> = inventory.and_then(|_| self.several_fleets()).into_iter().collect();
+        let mut all = Vec::new();
+        for step in &mut self.steps {
             let Work::Jetson(jetson) = &mut step.work else { continue };
             if let Some(directory) = artifacts {
                 jetson.artifacts = Some(directory.display().to_string());
             }
-            let named = jetson.inventory.clone();
-            for file in named.iter().map(String::as_str).chain(inventory) {
-                match hosts(file) {
-                    Ok(hosts) => jetson.hosts.extend(hosts),
-                    Err(why) => problems.push(self.unfit(&format!("{}.with.inventory", step.path), file, &why)),
+            let Some(file) = inventory.map(str::to_owned).or_else(|| jetson.inventory.clone()) else { continue };
+            match hosts(&file, jetson.k3s.is_some()) {
+                Ok(hosts) => {
+                    let former = std::mem::replace(&mut jetson.hosts, hosts);
+                    let gone = former.into_keys().filter(|name| !jetson.hosts.contains_key(name));
+                    let devices: Vec<String> = gone.collect();
+                    if !devices.is_empty() {
+                        all.push(Replaced { inventory: file, devices });
+                    }
                 }
+                Err(problem) => problems.push(problem),
             }
         }
-        self.steps = steps;
         files::add(self);
         problems.extend(self.wrong_hashes());
-        if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
+        if problems.is_empty() { Ok(all) } else { Err(Problems(problems)) }
     }
 
-    fn unfit(&self, path: &str, file: &str, why: &str) -> Problem {
-        Problem {
-            file: self.file_of(path).to_owned(),
-            place: self.place(path),
-            problem: format!("{file}: {why}"),
-            next_step: "write NAME: {address: ADDRESS} for each device".to_owned(),
-        }
+    /// One inventory for several steps would put each device into all of them.
+    fn several_fleets(&self) -> Option<Problem> {
+        let mut fleets = self.steps.iter().filter(|step| matches!(step.work, Work::Jetson(_)));
+        let (_, second) = (fleets.next()?, fleets.next()?);
+        Some(Problem {
+            file: self.file_of(&second.path).to_owned(),
+            place: self.place(&second.path),
+            problem: "--inventory is for a plan with one step of kind jetson, and this is another one".to_owned(),
+            next_step: "write inventory: FILE into each of these steps".to_owned(),
+        })
     }
 
     /// Artefacts that are not what SHA256SUMS says.
@@ -66,14 +92,56 @@ impl Plan {
     }
 }
 
-fn hosts(file: &str) -> Result<BTreeMap<String, HostPlan>, String> {
-    let text = read_text(Path::new(file)).map_err(|bad| bad.to_string())?;
-    let mut value = yaml(&text)?;
-    if let Some(below) = value.get("hosts") {
-        value = below.clone();
+/// The devices of an inventory. With a `cluster` they must say which of them is its server: the order of names decides nothing.
+///
+/// # Errors
+/// What is wrong, with its place in the inventory.
+fn hosts(file: &str, cluster: bool) -> Result<BTreeMap<String, HostPlan>, Problem> {
+    let problem = |place: Place, problem: String, next_step: &str| Problem {
+        file: file.to_owned(),
+        place,
+        problem,
+        next_step: next_step.to_owned(),
+    };
+    let start = Place { line: 1, column: 1 };
+    let text = read_text(Path::new(file)).map_err(|bad| {
+        problem(start, format!("the inventory cannot be read: {bad}"), "name a file that can be read")
+    })?;
+    let text = Text::written_out(&text).map_err(|bad| problem(bad.place, bad.problem, ENTRIES))?;
+    if let Some((path, why)) = hidden::found(&text.value).into_iter().next() {
+        return Err(problem(text.place(&path), why, hidden::NEXT));
     }
-    typed(&value).map_err(|(path, why)| format!("{path}: {why}"))
+    // A device may be called hosts.
+    let below = text.value.get("hosts").filter(|hosts| hosts.get("address").is_none_or(Value::is_object));
+    let (value, base) = below.map_or((&text.value, ""), |below| (below, "hosts"));
+    let mut keys = text.value.as_object().into_iter().flat_map(|fields| fields.keys());
+    if let Some(beside) = keys.find(|key| below.is_some() && *key != "hosts") {
+        let why = format!("{beside} stands beside hosts, and nothing else may");
+        return Err(problem(text.place(beside), why, "write it into each device, or into the step of the plan"));
+    }
+    let hosts: BTreeMap<String, HostPlan> = typed(value).map_err(|(path, why)| {
+        let path = if path.is_empty() { base.to_owned() } else { join(base, &path) };
+        let named = if path.is_empty() { why } else { format!("{path}: {why}") };
+        problem(text.place(&path), named, ENTRIES)
+    })?;
+    let wrong = if cluster { wrong_servers(&hosts) } else { None };
+    wrong.map_or(Ok(hosts), |(path, why, next)| Err(problem(text.place(&join(base, &path)), why, next)))
 }
+
+/// Why devices do not say which of them is the server of their cluster: where, what is wrong, what to do.
+fn wrong_servers(hosts: &BTreeMap<String, HostPlan>) -> Option<(String, String, &'static str)> {
+    let mut servers = hosts.iter().filter(|(_, host)| host.role == Some(RolePlan::Server)).map(|(name, _)| name);
+    let Some(first) = servers.next() else {
+        let why = "no device is marked as the server, which the cluster of the plan needs".to_owned();
+        return Some((String::new(), why, "write role: server into the device that runs the control plane"));
+    };
+    let second = servers.next()?;
+    let why = format!("{second} is marked as the server, and {first} is it, too");
+    Some((join(second, "role"), why, "leave role: server with one of them"))
+}
+
+/// What helps against a file that is no inventory.
+const ENTRIES: &str = "write NAME: {address: ADDRESS} for each device";
 
 /// The hashes of a directory of artefacts, by name; none when there is no such directory.
 fn sums(plan: &JetsonStep) -> Option<Result<BTreeMap<String, String>, String>> {
@@ -108,12 +176,46 @@ fn wrong(plan: &Plan, jetson: &JetsonStep, sums: &BTreeMap<String, String>) -> V
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_file_without_end_is_not_read_to_its_end() {
-        assert_eq!(hosts("/dev/zero").map(drop), Err("it is not a regular file".to_owned()));
+    fn read(text: &str, cluster: bool) -> Result<BTreeMap<String, HostPlan>, Problem> {
         let folder = tempfile::tempdir().expect("a directory");
         let file = folder.path().join("hosts.yaml");
-        std::fs::write(&file, "a: {address: 192.0.2.1}\n").expect("a file");
-        assert_eq!(hosts(&file.display().to_string()).expect("hosts").len(), 1);
+        std::fs::write(&file, text).expect("a file");
+        hosts(&file.display().to_string(), cluster)
+    }
+
+    #[test]
+    fn a_file_without_end_is_not_read_to_its_end() {
+        let refused = hosts("/dev/zero", false).expect_err("it has no end");
+        assert_eq!(refused.problem, "the inventory cannot be read: it is not a regular file");
+        assert_eq!(read("a: {address: 192.0.2.1}\n", false).expect("hosts").len(), 1);
+    }
+
+    #[test]
+    fn the_server_of_a_cluster_is_said_in_the_inventory() {
+        let two = "hosts:\n  a: {address: 192.0.2.1}\n  b: {address: 192.0.2.2, role: server}\n";
+        assert_eq!(read(two, true).expect("hosts").len(), 2);
+        let none = two.replace(", role: server", "");
+        let refused = read(&none, true).expect_err("there is no server");
+        assert!(refused.problem.contains("no device is marked as the server"), "{refused}");
+        assert_eq!((refused.place.line, refused.next_step.contains("role: server")), (1, true));
+        assert!(read(&none, false).is_ok(), "without a cluster there is none");
+        let both = two.replace("192.0.2.1", "192.0.2.1, role: server");
+        let refused = read(&both, true).expect_err("there are two");
+        assert!(refused.problem.contains("b is marked as the server, and a is it, too"), "{refused}");
+        assert_eq!(refused.place.line, 3);
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_at_its_line_and_nothing_is_passed_over() {
+        for (text, line, words) in [
+            ("a:\n  adress: 192.0.2.1\n", 2, "a.adress: unknown field"),
+            ("hosts:\n  a: {address: 192.0.2.1}\nserver: a\n", 3, "server stands beside hosts"),
+            ("hosts:\n  a: {address: 192.0.2.1, role: boss}\n", 2, "unknown variant `boss`"),
+        ] {
+            let refused = read(text, false).expect_err(text);
+            assert!(refused.problem.contains(words), "{text}: {refused}");
+            assert_eq!(refused.place.line, line, "{text}: {refused}");
+        }
+        assert_eq!(read("hosts: {address: 192.0.2.1}\nb: {address: 192.0.2.2}\n", false).expect("two").len(), 2);
     }
 }

@@ -12,7 +12,8 @@ pub struct JetsonStep {
     /// The devices by name; the name becomes host name of the node.
     #[serde(default)]
     pub hosts: BTreeMap<String, HostPlan>,
-    /// A YAML file with more devices, of the same shape as `hosts`.
+    /// A YAML file of the same shape as `hosts`, whose devices take the place of those; with `k3s`, one of them has
+    /// `role: server`. `--inventory` takes its place.
     #[serde(default)]
     pub inventory: Option<String>,
     /// User of every device that names none.
@@ -103,7 +104,7 @@ pub struct HostPlan {
     /// Hosts on the way, as for `ssh -J`.
     #[serde(default)]
     pub jump: Option<String>,
-    /// `server` or `agent`; without any, the first device is the server.
+    /// `server` or `agent`. One device is the server: when the plan marks none, the first; an inventory marks it.
     #[serde(default)]
     pub role: Option<RolePlan>,
     /// Labels of its node, besides those of all.
@@ -197,7 +198,7 @@ pub struct K3sPlan {
     /// Parts that are switched off.
     #[serde(default)]
     pub disable: Vec<String>,
-    /// A registry on the first node that every node may pull from.
+    /// A registry on the server that every node may pull from.
     #[serde(default)]
     pub registry: Option<RegistryPlan>,
     /// Images that are loaded on every node: reference to archive (a file of this machine or of the artifacts).
@@ -212,7 +213,7 @@ pub struct RegistryPlan {
     /// Its image.
     #[serde(default = "registry_image")]
     pub image: String,
-    /// Port on the first node.
+    /// Port on the server.
     #[serde(default = "registry_port")]
     pub port: u16,
 }

@@ -31,7 +31,7 @@ pub fn load(name: &str, settings: &Settings) -> Result<Plan, Problems> {
 /// # Errors
 /// When the text is no YAML.
 pub fn parsed(file: &str, source: &str) -> Result<Text, Problems> {
-    Text::parse(source).map_err(|bad| {
+    Text::written_out(source).map_err(|bad| {
         Problems(vec![Problem {
             file: file.to_owned(),
             place: bad.place,
@@ -58,6 +58,9 @@ pub fn parse(file: &str, source: &str, settings: &Settings) -> Result<Plan, Prob
     }
 }
 
+/// What helps when a later plan removes what must be there.
+const KEEP_IT: &str = "take it out of remove, or write another value below";
+
 struct Reader<'a> {
     file: &'a str,
     /// As it was read.
@@ -81,6 +84,10 @@ impl Reader<'_> {
     fn misfit(&mut self, base: &str, (path, problem): (String, String)) {
         let path = if path.is_empty() { base.to_owned() } else { join(base, &path) };
         let shown = path.trim_start_matches('.').to_owned();
+        if let Some((file, place)) = self.lineage.removal(&path, |member| problem.contains(&format!("`{member}`"))) {
+            let (file, problem) = (file.to_owned(), format!("{shown}: {problem}, which is removed here"));
+            return self.problems.push(Problem { file, place, problem, next_step: KEEP_IT.to_owned() });
+        }
         let next = if problem.starts_with("unknown field") {
             "take it out, or write one of the fields named above"
         } else if problem.starts_with("missing field") {
@@ -199,14 +206,25 @@ impl Reader<'_> {
                     }
                     values.insert(name.clone(), value.clone());
                 }
-                (None, None) => self.complain(
-                    &path,
-                    format!("variable {name} has no value"),
-                    format!("add --var {name}=…, or a default here"),
-                ),
+                (None, None) => self.without_value(&path, name),
             }
         }
         Some(values)
+    }
+
+    /// A variable has no value: told where a later plan takes its default away, if one does.
+    fn without_value(&mut self, path: &str, name: &str) {
+        let problem = format!("variable {name} has no value");
+        let Some((file, place)) = self.lineage.removal(path, |member| member == "default") else {
+            return self.complain(path, problem, format!("add --var {name}=…, or a default here"));
+        };
+        let (file, problem) = (file.to_owned(), format!("{problem}: its default is removed here"));
+        self.problems.push(Problem {
+            file,
+            place,
+            problem,
+            next_step: format!("add --var {name}=…, or another default"),
+        });
     }
 
     /// A sensitive value is left out of everything that is said from here on.

@@ -26,6 +26,9 @@ pub struct Text {
     places: BTreeMap<String, Place>,
 }
 
+/// The key by which YAML 1.1 takes the fields of another mapping over. YAML 1.2 does not have it.
+const MERGE: &str = "<<";
+
 /// The text is no YAML, or says what a plan cannot hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadText {
@@ -59,6 +62,23 @@ impl Text {
                 place: start(second),
                 problem: "a plan is one YAML document, this is a second one".into(),
             }),
+        }
+    }
+
+    /// Reads one YAML document of this tool, in which each mapping has its own fields.
+    ///
+    /// # Errors
+    /// With the place of the first thing that is no YAML, or of a merge key.
+    pub fn written_out(text: &str) -> Result<Self, BadText> {
+        let read = Self::parse(text)?;
+        let is_merge = |path: &str| path == MERGE || path.strip_suffix(MERGE).is_some_and(|rest| rest.ends_with('.'));
+        match read.places.iter().filter(|(path, _)| is_merge(path)).map(|(_, place)| *place).min() {
+            Some(place) => Err(BadText {
+                place,
+                problem: "merge keys (<<) are not supported: repeat the fields here, or let the plan extend another (extends)"
+                    .to_owned(),
+            }),
+            None => Ok(read),
         }
     }
 
@@ -144,6 +164,17 @@ mod tests {
         assert_eq!(text.place("b.0.d"), Place { line: 4, column: 5 });
         assert_eq!(text.place("b.0.d.deeper.still"), Place { line: 4, column: 5 });
         assert_eq!(text.place("b"), Place { line: 2, column: 1 });
+    }
+
+    #[test]
+    fn a_merge_key_is_refused_with_its_place() {
+        let merged = "a: &a {x: 1}\nb:\n  y: 2\n  <<: *a\n";
+        let refused = Text::written_out(merged).expect_err("it takes fields over");
+        assert_eq!(refused.place, Place { line: 4, column: 3 });
+        assert!(refused.problem.contains("merge keys (<<) are not supported"), "{}", refused.problem);
+        assert!(Text::written_out("<<: {a: 1}\n").is_err());
+        let alias = Text::written_out("a: &a {x: 1}\nb: *a\nc: {'a<<': 1}\n").expect("aliases are");
+        assert_eq!(alias.value["b"], serde_json::json!({"x": 1}));
     }
 
     #[test]

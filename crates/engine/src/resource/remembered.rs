@@ -169,8 +169,11 @@ pub struct RunSummary {
     pub at: String,
     /// How it ended; none while it runs or when it was killed.
     pub ending: Option<Ending>,
-    /// Calls that changed something.
+    /// Calls that changed something; of a run without an end, those that the journal says were finished.
     pub changes: u64,
+    /// Of a run without an end: the addresses of calls that were announced and never answered.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unanswered: BTreeSet<Address>,
 }
 
 /// What the journal knows of a stack.

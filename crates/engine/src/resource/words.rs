@@ -218,15 +218,20 @@ pub fn taint(text: &str) -> bool {
 /// The next step for one that does not fit.
 pub const TAINT: &str = "write KEY=VALUE:NoSchedule, PreferNoSchedule or NoExecute";
 
-/// A container image: `[REGISTRY[:PORT]/]NAME[:TAG][@sha256:HEX]`.
+/// A container image: `[REGISTRY[:PORT]/]NAME[:TAG][@sha256:HEX]`. Only the tag may have capitals: no repository has
+/// them, and k3s looks its mirrors up by the letters of the registry.
 pub fn image(text: &str) -> bool {
     let (name, digest) = text.split_once('@').map_or((text, None), |(name, digest)| (name, Some(digest)));
     let digest = digest.is_none_or(|digest| digest.strip_prefix("sha256:").is_some_and(sha256));
-    digest && text.len() <= 512 && made_of(name, 400, word, |c| word(c) || "._:/-".contains(c)) && name.ends_with(word)
+    let formed = made_of(name, 400, word, |c| word(c) || "._:/-".contains(c)) && name.ends_with(word);
+    let (registry, last) = name.rsplit_once('/').unwrap_or(("", name));
+    let repository = last.split_once(':').map_or(last, |(repository, _)| repository);
+    let capital = [registry, repository].iter().any(|part| part.contains(|c: char| c.is_ascii_uppercase()));
+    digest && text.len() <= 512 && formed && !capital
 }
 
 /// The next step for one that does not fit.
-pub const IMAGE: &str = "write [REGISTRY[:PORT]/]NAME:TAG, or NAME@sha256:DIGEST";
+pub const IMAGE: &str = "write [REGISTRY[:PORT]/]NAME:TAG, or NAME@sha256:DIGEST; registry and name in small letters";
 
 /// A variable of a container's environment.
 pub fn variable(text: &str) -> bool {
@@ -277,14 +282,15 @@ pub fn power_mode(text: &str) -> bool {
 /// The next step for one that does not fit.
 pub const POWER_MODE: &str = "write the name of a mode such as 15W, or auto";
 
-/// A region of AWS, as the AWS CLI takes it: a label of a host name. Clients of the SDK panic on other characters.
+/// A region of AWS: a label of a host name, in small letters, as AWS compares them in signatures and in ARNs. Clients of
+/// the SDK panic on other characters.
 pub fn region(text: &str) -> bool {
-    let label = made_of(text, 63, word, |c| word(c) || c == '-') && text.ends_with(word);
+    let label = made_of(text, 63, small, |c| small(c) || c == '-') && text.ends_with(small);
     label && !text.chars().all(|c| c.is_ascii_digit())
 }
 
 /// The next step for one that does not fit.
-pub const REGION: &str = "write a region such as us-east-1";
+pub const REGION: &str = "write a region such as us-east-1, in small letters";
 
 #[cfg(test)]
 mod tests {
@@ -358,7 +364,7 @@ mod tests {
             (label_key, &["tier", "akidb.dev/jetpack", "kubernetes.io/hostname"]),
             (label_value, &["edge", "6.2", "", "jetson-orin-nano"]),
             (taint, &["gpu=yes:NoSchedule", "gpu:NoExecute"]),
-            (image, &["nginx", "akidb/rest:jetson-v1.0.0", "10.0.0.1:5000/akidb/rest"]),
+            (image, &["nginx", "akidb/rest:jetson-v1.0.0", "10.0.0.1:5000/akidb/rest", "a.b:5000/x/y:V1.0-RC1"]),
             (variable, &["AKIDB_LOG_LEVEL", "a.b"]),
             (url_path, &["/", "/health?x=1"]),
             (k3s_version, &["v1.36.3+k3s1"]),
@@ -374,8 +380,12 @@ mod tests {
         for odd in ["/a/../b", "/a//b", "/a/", "/", "/a/./b", "a/b", "/a\u{200b}", "/a "] {
             assert!(!path(odd), "{odd}");
         }
-        for odd in ["nginx@sha256:abc", "nginx:", "-nginx", "ngi nx"] {
+        let ecr = "123456789012.dkr.ecr.EU-WEST-1.amazonaws.com/x:1";
+        for odd in ["nginx@sha256:abc", "nginx:", "-nginx", "ngi nx", "Nginx:1", "akidb/Rest", "Host:5000/x", ecr] {
             assert!(!image(odd), "{odd}");
+        }
+        for odd in ["EU-WEST-1", "us-East-1", "us-east-1A", "1", "us-east-1-"] {
+            assert!(!region(odd), "{odd}");
         }
         for odd in ["a@b@", "a:0", "a:70000", "[::1]x", "a,,b", "ssh://a"] {
             assert!(!jump(odd), "{odd}");

@@ -58,9 +58,9 @@ fn item(entry: &Value, indent: &str) -> String {
 /// # Errors
 /// When the file is no kubeconfig.
 pub fn merged(old: &str, new: &Fetched) -> Result<String, String> {
-    let read = yaml(old).map_err(|why| format!("it cannot be read ({why})"))?;
+    let read = yaml(old).map_err(|why| format!("it is not YAML ({why})"))?;
     if !read.is_object() {
-        return Err("it is no map".to_owned());
+        return Err("it has no fields such as clusters, contexts and users".to_owned());
     }
     let wanted = as_data(read, new)?;
     let edited = edited(old, new);
@@ -76,7 +76,7 @@ fn as_data(mut read: Value, new: &Fetched) -> Result<Value, String> {
         if read.get(*list).is_none_or(Value::is_null) {
             read[*list] = json!([]);
         }
-        let items = read[*list].as_array_mut().ok_or_else(|| format!("its {list} are no list"))?;
+        let items = read[*list].as_array_mut().ok_or_else(|| format!("what stands at `{list}` is not a list"))?;
         items.retain(|item| item["name"] != entry["name"]);
         items.insert(0, entry.clone());
     }
@@ -191,7 +191,9 @@ mod tests {
         let nulls = "apiVersion: v1\nkind: Config\nclusters: null\ncontexts: []\nusers:\n";
         let read = yaml(&merged(nulls, &fetched()).expect("a kubeconfig")).expect("YAML");
         assert_eq!(read["clusters"].as_array().map(Vec::len), Some(1));
-        assert!(merged("- a\n- b\n", &fetched()).is_err());
-        assert!(merged("clusters: 7\n", &fetched()).is_err());
+        let why = |text: &str| merged(text, &fetched()).expect_err(text);
+        assert_eq!(why("- a\n- b\n"), "it has no fields such as clusters, contexts and users");
+        assert_eq!(why("clusters: 7\n"), "what stands at `clusters` is not a list");
+        assert!(why("a: [\n").starts_with("it is not YAML ("), "{}", why("a: [\n"));
     }
 }

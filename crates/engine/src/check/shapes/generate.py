@@ -42,14 +42,14 @@ REWRITES = {
     r"[0-9A-Za-z\.\-_]*(?<!\.)": r"(?:[0-9A-Za-z\.\-_]*[0-9A-Za-z\-_])?",
 }
 HERE = pathlib.Path(__file__).resolve().parent
-SOURCES = HERE.parents[1]
+MEMBERS = HERE.parents[3]
 
 
 def calls():
     """For each service, the names of all methods without arguments that sources with its client call."""
     found = {name: set() for name in MODELS}
-    for folder in ("provider/aws", "ledger"):
-        for source in sorted((SOURCES / folder).rglob("*.rs")):
+    for folder in ("aws/src", "engine/src/ledger"):
+        for source in sorted((MEMBERS / folder).rglob("*.rs")):
             text = source.read_text()
             named = [name for name, crate in CRATES.items() if crate.search(text)]
             for name in named or MODELS:

@@ -3,16 +3,17 @@
 use serde_json::{Value, json};
 
 use super::super::Builder;
-use super::cluster::{objects, ready};
-use super::{complain, jetpack_label, server, target};
+use super::cluster::{objects, ready, template};
+use super::{Fleet, complain, jetpack_label, target};
 use crate::plan::Step;
 use crate::plan::jetson::{JetsonAppStep, JetsonStep};
 use crate::resource::words::{self, Look};
 use crate::resource::{Address, Kind};
 
 /// The objects of an app.
-pub fn app(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, app: &JetsonAppStep) {
-    let Some((first, _)) = server(plan) else { return };
+pub fn app(builder: &mut Builder<'_>, step: &Step, fleet: &Fleet<'_>, app: &JetsonAppStep) {
+    let plan = fleet.plan;
+    let Some((first, _)) = fleet.server() else { return };
     check(builder, step, app);
     let environment: Vec<Value> =
         app.environment.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
@@ -28,7 +29,8 @@ pub fn app(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, app: &Jets
     // "Ready" is said only after a kernel ran on the GPU of the nodes.
     let proven: Vec<Address> =
         builder.built.desired.resources.keys().filter(|address| is_proof(address)).cloned().collect();
-    objects(builder, step, first, "app", &context, &proven, ready);
+    let Some(template) = template(builder, step, "app") else { return };
+    objects(builder, step, first, &template, &context, &proven, ready);
 }
 
 /// Complains of each word of an app that a cluster would not take for what it is.

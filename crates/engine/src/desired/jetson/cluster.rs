@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::super::Builder;
 use super::devices::{brought, put};
-use super::objects::filled;
-use super::{labels, on, server};
+use super::objects::Template;
+use super::{Fleet, labels, on};
 use crate::plan::Step;
 use crate::plan::jetson::{HostPlan, JetsonStep, K3sPlan, artifact};
 use crate::resource::file::{Content, FileSpec};
@@ -20,20 +20,26 @@ const PROGRAM: &str = "/usr/local/bin/k3s";
 const INSTALLER: &str = "/var/lib/akidb-edge/k3s-install.sh";
 
 /// The cluster of a step's devices.
-pub fn cluster(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep) {
-    let (Some(k3s), Some((first, _))) = (&plan.k3s, server(plan)) else { return };
+pub fn cluster(builder: &mut Builder<'_>, fleet: &Fleet<'_>) {
+    let (step, plan) = (fleet.step, fleet.plan);
+    let (Some(k3s), Some((first, _))) = (&plan.k3s, fleet.server()) else { return };
     for (name, host) in &plan.hosts {
-        node(builder, step, plan, k3s, name, host);
+        node(builder, fleet, k3s, name, host);
         images(builder, step, plan, k3s, name);
     }
-    if let Some(registry) = &k3s.registry {
+    if let Some(registry) = &k3s.registry
+        && let Some(template) = template(builder, step, "registry")
+    {
         let context = json!({"host": first, "image": registry.image, "port": registry.port});
-        objects(builder, step, first, "registry", &context, &[], |_| Readiness::RolledOut);
+        objects(builder, step, first, &template, &context, &[], |_| Readiness::RolledOut);
     }
     let Some(gpu) = &plan.gpu else { return };
     let context = json!({"runtime_class": gpu.runtime_class, "device_plugin": gpu.device_plugin});
+    let (Some(plugin), Some(proof)) = (template(builder, step, "gpu"), template(builder, step, "proof")) else {
+        return;
+    };
     // Not after every node: a daemon set comes to a node whenever that joins, and one device that is away holds up no other.
-    let plugin = objects(builder, step, first, "gpu", &context, &[], ready);
+    let plugin = objects(builder, step, first, &plugin, &context, &[], ready);
     let of_target = super::target(plan).map(|target| target.proof_image.to_owned());
     let Some(image) = gpu.proof_image.clone().or(of_target) else { return };
     for name in plan.hosts.keys() {
@@ -41,7 +47,7 @@ pub fn cluster(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep) {
         let mut after = plugin.clone();
         after.push(on(name, Kind::Node, ""));
         let says = |_: &str| Readiness::Logged(gpu.proof_says.clone());
-        objects(builder, step, first, "proof", &context, &after, says);
+        objects(builder, step, first, &proof, &context, &after, says);
     }
 }
 
@@ -53,8 +59,9 @@ pub fn ready(kind: &str) -> Readiness {
     }
 }
 
-fn node(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, k3s: &K3sPlan, name: &str, host: &HostPlan) {
-    let Some((first, server)) = server(plan) else { return };
+fn node(builder: &mut Builder<'_>, fleet: &Fleet<'_>, k3s: &K3sPlan, name: &str, host: &HostPlan) {
+    let (step, plan) = (fleet.step, fleet.plan);
+    let Some((first, server)) = fleet.server() else { return };
     let program = program(builder, step, plan, name);
     let role = if name == first { NodeRole::Server } else { NodeRole::Agent };
     let spec = NodeSpec {
@@ -137,21 +144,30 @@ fn images(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, k3s: &K3sPl
     }
 }
 
+/// What helps when a template is wrong.
+const REPORT_IT: &str = "this is an error of the program: report it";
+
+/// A template by its name.
+pub fn template(builder: &mut Builder<'_>, step: &Step, name: &str) -> Option<Template> {
+    let found = Template::named(name);
+    found.map_err(|bad| builder.complain(step, "", format!("{name}: {bad}"), REPORT_IT)).ok()
+}
+
 /// The objects of a template, each as a resource on the server; those in `after` come first, and each comes after the
 /// namespace in the same template.
 pub fn objects(
     builder: &mut Builder<'_>,
     step: &Step,
     server: &str,
-    name: &str,
+    template: &Template,
     context: &Value,
     after: &[Address],
     ready: impl Fn(&str) -> Readiness,
 ) -> Vec<Address> {
-    let filled = match filled(name, context) {
+    let filled = match template.filled(context) {
         Ok(filled) => filled,
         Err(bad) => {
-            builder.complain(step, "", format!("{name}: {bad}"), "this is an error of the program: report it");
+            builder.complain(step, "", format!("{}: {bad}", template.name), REPORT_IT);
             return Vec::new();
         }
     };

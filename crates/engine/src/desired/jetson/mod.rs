@@ -6,7 +6,10 @@ mod devices;
 mod objects;
 mod power;
 mod sound;
+#[cfg(test)]
+mod tests;
 
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 
 pub use power::is_power;
@@ -32,6 +35,10 @@ pub fn stack(plan: &Plan) -> String {
 /// # Errors
 /// Everything in the plan that cannot be.
 pub fn build(plan: &Plan) -> Result<Built, Problems> {
+    build_with(plan, &Fleet::all(plan))
+}
+
+fn build_with(plan: &Plan, fleets: &[Fleet<'_>]) -> Result<Built, Problems> {
     let nothing = Default::default();
     let mut builder = Builder {
         plan,
@@ -41,26 +48,20 @@ pub fn build(plan: &Plan) -> Result<Built, Problems> {
         proven: Default::default(),
     };
     builder.built.desired = Desired::new(&stack(plan));
-    let fleets: Vec<(&Step, &JetsonStep)> = plan
-        .steps
-        .iter()
-        .filter_map(|step| match &step.work {
-            Work::Jetson(jetson) => Some((step, &**jetson)),
-            _ => None,
-        })
-        .collect();
-    for (step, jetson) in &fleets {
+    for fleet in fleets {
+        let (step, jetson) = (fleet.step, fleet.plan);
         refuse_unknown_jetpack(&mut builder, step, jetson);
+        refuse_second_server(&mut builder, step, jetson);
         sound::settings(&mut builder, step, jetson);
         for (name, host) in &jetson.hosts {
             devices::device(&mut builder, step, jetson, name, host);
         }
-        cluster::cluster(&mut builder, step, jetson);
+        cluster::cluster(&mut builder, fleet);
     }
     for step in &plan.steps {
         if let Work::JetsonApp(app) = &step.work {
-            match fleets.iter().find(|(_, jetson)| jetson.k3s.is_some()) {
-                Some((_, jetson)) => app::app(&mut builder, step, jetson, app),
+            match fleets.iter().find(|fleet| fleet.plan.k3s.is_some()) {
+                Some(fleet) => app::app(&mut builder, step, fleet, app),
                 None => builder.complain(step, "", "there is no cluster for it", "add a step of kind jetson with k3s"),
             }
         }
@@ -82,14 +83,49 @@ fn refuse_unknown_jetpack(builder: &mut Builder<'_>, step: &Step, plan: &JetsonS
     }
 }
 
+/// A second server would silently become an agent.
+fn refuse_second_server(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep) {
+    let servers = plan.hosts.iter().filter(|(_, host)| host.role == Some(RolePlan::Server));
+    let names: Vec<&String> = servers.map(|(name, _)| name).collect();
+    if let [first, second, ..] = names.as_slice() {
+        let problem = format!("{second} is marked as the server, and {first} is it, too");
+        builder.complain(step, &format!("hosts.{second}.role"), problem, "leave role: server with one of them");
+    }
+}
+
 /// What depends on the JetPack of a plan's devices.
 fn target(plan: &JetsonStep) -> Option<&'static Target> {
     plan.jetpack.as_deref().and_then(jetpack::target)
 }
 
-/// The device that runs the control plane: the one that the plan names, else the first.
-fn server(plan: &JetsonStep) -> Option<(&String, &HostPlan)> {
-    plan.hosts.iter().find(|(_, host)| host.role == Some(RolePlan::Server)).or_else(|| plan.hosts.iter().next())
+/// A step of devices, with what is found out once for all of them.
+struct Fleet<'p> {
+    step: &'p Step,
+    plan: &'p JetsonStep,
+    server: OnceCell<Option<(&'p String, &'p HostPlan)>>,
+    looked_at: Cell<usize>,
+}
+
+impl<'p> Fleet<'p> {
+    /// The steps of devices of a plan.
+    fn all(plan: &'p Plan) -> Vec<Self> {
+        let fleet = |step: &'p Step| match &step.work {
+            Work::Jetson(plan) => Some(Self { step, plan, server: OnceCell::new(), looked_at: Cell::new(0) }),
+            _ => None,
+        };
+        plan.steps.iter().filter_map(fleet).collect()
+    }
+
+    /// The device that runs the control plane: the one that is marked, else the first of the plan.
+    fn server(&self) -> Option<(&'p String, &'p HostPlan)> {
+        *self.server.get_or_init(|| {
+            let mut hosts = self.plan.hosts.iter().inspect(|_| self.looked_at.set(self.looked_at.get() + 1));
+            let first = hosts.next()?;
+            let is_marked = |host: &HostPlan| host.role == Some(RolePlan::Server);
+            let marked = if is_marked(first.1) { None } else { hosts.find(|(_, host)| is_marked(host)) };
+            Some(marked.unwrap_or(first))
+        })
+    }
 }
 
 /// The machine's own address in the graph.

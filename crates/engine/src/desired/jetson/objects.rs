@@ -13,19 +13,38 @@ const TEMPLATES: [(&str, &str); 4] = [
     ("registry", include_str!("../../../../../templates/kubernetes/registry.yaml")),
 ];
 
-/// The objects of a template with the values of `context`.
-///
-/// # Errors
-/// When no template has this name, it is not YAML, or the context lacks a value.
-pub fn filled(name: &str, context: &Value) -> Result<Vec<Value>, String> {
-    let known = TEMPLATES.iter().find(|(known, _)| *known == name);
-    let (_, text) = known.ok_or_else(|| format!("no template is called {name}"))?;
-    let one = |document: &str| {
-        let mut object = yaml(document)?;
-        fill(&mut object, context)?;
-        Ok(object)
-    };
-    text.split("\n---\n").map(one).collect()
+/// The objects of a template, without their values. It is read once for all machines.
+#[derive(Clone, Debug)]
+pub struct Template {
+    /// What it is called.
+    pub name: &'static str,
+    objects: Vec<Value>,
+}
+
+impl Template {
+    /// The template of that name.
+    ///
+    /// # Errors
+    /// When there is none, or it is not YAML.
+    pub fn named(name: &str) -> Result<Self, String> {
+        let known = TEMPLATES.iter().find(|(known, _)| *known == name);
+        let (name, text) = *known.ok_or_else(|| format!("no template is called {name}"))?;
+        let objects = text.split("\n---\n").map(yaml).collect::<Result<_, _>>()?;
+        Ok(Self { name, objects })
+    }
+
+    /// The objects with the values of `context`.
+    ///
+    /// # Errors
+    /// When the context lacks a value.
+    pub fn filled(&self, context: &Value) -> Result<Vec<Value>, String> {
+        let one = |object: &Value| {
+            let mut object = object.clone();
+            fill(&mut object, context)?;
+            Ok(object)
+        };
+        self.objects.iter().map(one).collect()
+    }
 }
 
 fn fill(value: &mut Value, context: &Value) -> Result<(), String> {
@@ -72,7 +91,7 @@ mod tests {
     #[test]
     fn a_value_stays_one_scalar() {
         let context = json!({"host": HOSTILE, "runtime_class": HOSTILE, "image": HOSTILE});
-        let objects = filled("proof", &context).expect("objects");
+        let objects = Template::named("proof").and_then(|proof| proof.filled(&context)).expect("objects");
         let pod = &objects[0]["spec"]["template"]["spec"];
         assert_eq!(pod["containers"][0]["image"], HOSTILE);
         assert_eq!(pod["runtimeClassName"], HOSTILE);

@@ -6,6 +6,7 @@ mod checkpoint;
 mod head;
 mod known;
 mod objects;
+mod probe;
 mod seat;
 mod write;
 
@@ -206,6 +207,10 @@ impl Store for S3Store {
 
     async fn lease(&self) -> Result<Option<Lease>, LedgerError> {
         Ok(self.held().await?.filter(|(held, _)| !held.released).map(|(held, _)| held.lease))
+    }
+
+    async fn probe(&self) -> Result<(), LedgerError> {
+        self.ask_for_conditions().await
     }
 
     async fn acquire(&self, lease: &Lease) -> Result<(), LedgerError> {

@@ -28,6 +28,18 @@ pub(super) struct Held {
     conditional: Option<String>,
 }
 
+impl Held {
+    /// Whether a run through this endpoint saw the store refuse what it must refuse.
+    pub(super) fn saw_refusals_through(&self, endpoint: &str) -> bool {
+        self.conditional.as_deref() == Some(endpoint)
+    }
+}
+
+/// Conditions that do not hold for an object that is there, each with its header.
+pub(super) fn must_refuse() -> [(If, &'static str); 2] {
+    [(If::New, "If-None-Match"), (If::Same(NO_ETAG.to_owned()), "If-Match")]
+}
+
 /// What this process knows of the lease.
 #[derive(Default)]
 pub(super) struct Seat {
@@ -102,7 +114,7 @@ impl S3Store {
             }
             let condition = there.map_or(If::New, |there| If::Same(there.etag));
             if self.write_lease(lease, false, &condition).await? {
-                return self.probe(lease).await;
+                return self.ask_with_lease(lease).await;
             }
         }
         Err(LedgerError::LeaseLost("others take it all the time".to_owned()))
@@ -110,14 +122,13 @@ impl S3Store {
 
     /// Makes sure, once for each way to the store, that it refuses a write whose condition does not hold. The lease that was
     /// just written is there and must not be: each of these writes must be refused.
-    async fn probe(&self, lease: &Lease) -> Result<(), LedgerError> {
+    async fn ask_with_lease(&self, lease: &Lease) -> Result<(), LedgerError> {
         if self.seat.lock().await.conditional.is_some() {
             return Ok(());
         }
         let held = Held { lease: lease.clone(), released: false, conditional: None };
         let text = serde_json::to_vec(&held).unwrap_or_default();
-        let must_refuse = [(If::New, "If-None-Match"), (If::Same(NO_ETAG.to_owned()), "If-Match")];
-        for (condition, header) in must_refuse {
+        for (condition, header) in must_refuse() {
             let answer = match self.bucket.put(&self.lease_key(), &text, &condition).await {
                 Ok(Put::Refused) => continue,
                 Ok(Put::Done(_)) => Err(LedgerError::Unconditional { place: self.bucket.place(""), header }),

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::tree::{Flat, Named, Spot};
 use crate::plan::reach::Reach;
-use crate::plan::source::join;
+use crate::plan::source::{Place, join};
 
 /// A file of a chain.
 #[derive(Clone, Debug)]
@@ -42,19 +43,16 @@ pub struct Lineage {
     /// The number of the file of each dotted path.
     origins: BTreeMap<String, usize>,
     /// The variables that the text at a dotted path names.
-    variables: BTreeMap<String, BTreeSet<String>>,
+    variables: BTreeMap<String, Named>,
+    /// What later plans have removed, and where they say so.
+    removed: BTreeMap<String, Spot>,
 }
 
 impl Lineage {
     /// What is known once the files are one plan.
-    pub fn new(
-        files: Vec<SourceFile>,
-        changes: Vec<Change>,
-        given: BTreeSet<String>,
-        origins: BTreeMap<String, usize>,
-        variables: BTreeMap<String, BTreeSet<String>>,
-    ) -> Self {
-        Self { files, changes, given, origins, variables }
+    pub fn new(files: Vec<SourceFile>, changes: Vec<Change>, given: BTreeSet<String>, flat: Flat) -> Self {
+        let Flat { files: origins, variables, removed, .. } = flat;
+        Self { files, changes, given, origins, variables, removed }
     }
 
     /// The earliest plan, when there are several.
@@ -91,9 +89,20 @@ impl Lineage {
         self.files.get(number).map(|source| source.file.as_str())
     }
 
+    /// Where a later plan removes a member of the mapping at a dotted path: file and place. None when none of the `missing` members
+    /// was removed.
+    pub fn removal(&self, path: &str, missing: impl Fn(&str) -> bool) -> Option<(&str, Place)> {
+        let below = |removed: &str| removed.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
+        let mut members = self.removed.iter().filter(|(removed, _)| path.is_empty() || below(removed));
+        let key = |removed: &str| removed[path.len()..].trim_start_matches('.').to_owned();
+        let (_, spot) = members.find(|(removed, _)| missing(&key(removed)))?;
+        Some((self.files.get(spot.file)?.file.as_str(), spot.place))
+    }
+
     /// Whether a file of this machine may be read that the plan names at `origin`; none when there is one plan file alone.
-    /// Everybody who had a part in its path must be allowed to: otherwise a plan could set a default of one that the tool carries,
-    /// and have it read what it may not read itself.
+    /// A path belongs to the file that wrote its beginning: the text itself, or the default of the variable that the text begins
+    /// with. Files that wrote other parts of it must be allowed to read it, too: otherwise a plan could set a default of one that
+    /// the tool carries, and have it read what it may not read itself.
     pub fn check(&self, path: &str, origin: &str) -> Option<Result<(), String>> {
         if self.files.is_empty() {
             return None;
@@ -106,13 +115,20 @@ impl Lineage {
     fn behind(&self, origin: &str) -> BTreeSet<usize> {
         let mut behind = BTreeSet::new();
         for leaf in self.leaves(origin) {
-            behind.extend(self.origins.get(&leaf).copied());
-            let named = self.variables.get(&leaf).into_iter().flatten();
-            for name in named.filter(|name| !self.given.contains(*name)) {
-                behind.extend(self.origins.get(&format!("variables.{name}.default")).copied());
-            }
+            let named = self.variables.get(&leaf);
+            // A path that begins with a default belongs to the file that wrote the default.
+            let first = named.and_then(|named| named.first.as_ref()).and_then(|name| self.default_of(name));
+            behind.extend(first.or_else(|| self.origins.get(&leaf).copied()));
+            let all = named.into_iter().flat_map(|named| &named.all);
+            behind.extend(all.filter_map(|name| self.default_of(name)));
         }
         if behind.is_empty() { (0..self.files.len()).collect() } else { behind }
+    }
+
+    /// The number of the file that wrote the default of a variable, when that is its value.
+    fn default_of(&self, name: &str) -> Option<usize> {
+        let written = self.origins.get(&format!("variables.{name}.default")).copied();
+        written.filter(|_| !self.given.contains(name))
     }
 
     /// The dotted paths that may hold the path of a file.

@@ -54,7 +54,7 @@ impl Merge<'_> {
     }
 
     fn plan(&mut self, earlier: &mut Node, later: Node) {
-        let Node { spot, data: Data::Map(mut fields) } = later else { return };
+        let Node { spot, data: Data::Map(mut fields), .. } = later else { return };
         fields.remove("extends");
         let removed = fields.remove("remove").map(|list| self.remove(earlier, &list)).unwrap_or_default();
         // What is missing in all files is told of the one that the user named.
@@ -82,7 +82,7 @@ impl Merge<'_> {
                 continue;
             };
             let before = step_ids(earlier);
-            match take(earlier, path) {
+            match take(earlier, path, entry.spot) {
                 Some(whole) => {
                     self.note(REMOVED, &whole);
                     let after = step_ids(earlier);
@@ -124,6 +124,7 @@ impl Merge<'_> {
             None => {
                 self.note(ADDED, path);
                 fields.insert(key.to_owned(), value);
+                parent.removed.remove(key);
             }
         }
     }

@@ -31,11 +31,11 @@ pub fn resolve(file: &str, source: &str, text: Text, settings: &Settings) -> Res
     let first = Link { file: file.to_owned(), source: source.to_owned(), text };
     let chain = chain::read(first, settings.outside)?;
     let (whole, changes) = merged(&chain)?;
-    let flat = whole.flat();
-    let text = Text::of(whole.value(), flat.places);
+    let mut flat = whole.flat();
+    let text = Text::of(whole.value(), std::mem::take(&mut flat.places));
     let sources = chain.iter().map(|link| link.facts(reach(&link.file, &link.source, settings))).collect();
     let given = settings.variables.keys().chain(settings.environment.keys()).cloned().collect();
-    Ok((text, Lineage::new(sources, changes, given, flat.files, flat.variables)))
+    Ok((text, Lineage::new(sources, changes, given, flat)))
 }
 
 /// All files of a chain as one tree, from the earliest to the first that was named.

@@ -4,28 +4,28 @@ use std::cmp::Reverse;
 
 use serde_json::Value;
 
-use super::tree::{Data, Node, steps};
+use super::tree::{Data, Node, Spot, steps};
 
-/// Takes a part out of a plan: gives its whole path, or none when nothing is there.
-pub fn take(plan: &mut Node, path: &str) -> Option<String> {
+/// Takes a part out of a plan: gives its whole path, or none when nothing is there. `said` is the place that says so.
+pub fn take(plan: &mut Node, path: &str, said: Spot) -> Option<String> {
     if let Some(rest) = path.strip_prefix("steps.") {
-        return take_step(plan, rest).then(|| path.to_owned());
+        return take_step(plan, rest, said).then(|| path.to_owned());
     }
-    if !path.contains('.') && take_step(plan, path) {
+    if !path.contains('.') && take_step(plan, path, said) {
         return Some(format!("steps.{path}"));
     }
-    take_below(plan, path).then(|| path.to_owned())
+    take_below(plan, path, said).then(|| path.to_owned())
 }
 
 /// A step, or a setting of one: `ID`, `ID.with.buckets.logs`.
-fn take_step(plan: &mut Node, path: &str) -> bool {
+fn take_step(plan: &mut Node, path: &str, said: Spot) -> bool {
     let (id, rest) = path.split_once('.').map_or((path, None), |(id, rest)| (id, Some(rest)));
     let Some(days) = plan.get_mut("days").and_then(Node::items_mut) else { return false };
     for day in days {
         let Some(steps) = day.get_mut("steps").and_then(Node::items_mut) else { continue };
         let Some(at) = steps.iter().position(|step| step.text("id") == Some(id)) else { continue };
         return match rest {
-            Some(rest) => take_below(&mut steps[at], rest),
+            Some(rest) => take_below(&mut steps[at], rest, said),
             None => {
                 steps.remove(at);
                 true
@@ -36,15 +36,16 @@ fn take_step(plan: &mut Node, path: &str) -> bool {
 }
 
 /// Whatever stands at a dotted path. Keys may hold dots themselves: the longest key that fits is tried first.
-fn take_below(node: &mut Node, path: &str) -> bool {
-    match &mut node.data {
+fn take_below(node: &mut Node, path: &str, said: Spot) -> bool {
+    let Node { data, removed, .. } = node;
+    match data {
         Data::Scalar(_) => false,
         Data::List(items) => {
             let fitting = items.iter().position(|item| name(item).is_some_and(|name| begins(path, &name)));
             let Some(at) = fitting else { return false };
             let length = name(&items[at]).map_or(0, |name| name.len());
             match path.get(length + 1..) {
-                Some(rest) => take_below(&mut items[at], rest),
+                Some(rest) => take_below(&mut items[at], rest, said),
                 None => {
                     items.remove(at);
                     true
@@ -55,8 +56,12 @@ fn take_below(node: &mut Node, path: &str) -> bool {
             let mut keys: Vec<String> = fields.keys().filter(|key| begins(path, key)).cloned().collect();
             keys.sort_by_key(|key| Reverse(key.len()));
             keys.into_iter().any(|key| match path.get(key.len() + 1..) {
-                Some(rest) => fields.get_mut(&key).is_some_and(|below| take_below(below, rest)),
-                None => fields.remove(&key).is_some(),
+                Some(rest) => fields.get_mut(&key).is_some_and(|below| take_below(below, rest, said)),
+                None => {
+                    let was_there = fields.remove(&key).is_some();
+                    removed.insert(key, said);
+                    was_there
+                }
             })
         }
     }

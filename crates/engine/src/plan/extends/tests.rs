@@ -164,5 +164,11 @@ fn paths_that_look_alike_count_for_the_file_that_was_named() {
     let later = "extends: a\nfiles: {a: {b: {path: '${var.y}'}}}\n";
     let flat = merged(&chain(&[later, earlier])).expect("one plan").0.flat();
     assert_eq!(flat.files["files.a.b.path"], 0);
-    assert!(flat.variables["files.a.b.path"].contains("y"));
+    assert_eq!(flat.variables["files.a.b.path"].first, None, "one of the two begins with another text");
+    for (text, first) in [("${var.y}/a/..b", Some("y")), ("${var.y}/../b", None), ("a/${var.y}", None)] {
+        let later = format!("extends: a\nfiles: {{a: {{b: {{path: '{text}'}}}}}}\n");
+        let flat = merged(&chain(&[&later, "version: 1\n"])).expect("one plan").0.flat();
+        assert_eq!(flat.variables["files.a.b.path"].first.as_deref(), first, "{text}");
+    }
+    assert!(flat.variables["files.a.b.path"].all.contains("y"));
 }

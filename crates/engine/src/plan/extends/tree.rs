@@ -22,6 +22,8 @@ pub struct Node {
     pub spot: Spot,
     /// What.
     pub data: Data,
+    /// The members of a mapping that a later plan has removed: where it says so.
+    pub removed: BTreeMap<String, Spot>,
 }
 
 /// What a value is.
@@ -43,7 +45,27 @@ pub struct Flat {
     /// The number of the file.
     pub files: BTreeMap<String, usize>,
     /// The variables that a text names.
-    pub variables: BTreeMap<String, BTreeSet<String>>,
+    pub variables: BTreeMap<String, Named>,
+    /// What a later plan has removed, and where it says so.
+    pub removed: BTreeMap<String, Spot>,
+}
+
+/// The variables that a text names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    /// All of them.
+    pub all: BTreeSet<String>,
+    /// The one that the text begins with, when nothing behind it leads up again: a path is then one below its value.
+    pub first: Option<String>,
+}
+
+impl Named {
+    fn of(text: &str) -> Self {
+        let all = variables_of(text).map(str::to_owned).collect();
+        let head = text.strip_prefix("${var.").and_then(|rest| rest.split_once('}'));
+        let first = head.filter(|(_, rest)| !rest.split('/').any(|part| part == "..")).map(|(name, _)| name.to_owned());
+        Self { all, first }
+    }
 }
 
 impl Node {
@@ -64,7 +86,7 @@ impl Node {
             }
             other => Data::Scalar(other.clone()),
         };
-        Self { spot, data }
+        Self { spot, data, removed: BTreeMap::new() }
     }
 
     /// A member of a mapping.
@@ -119,17 +141,22 @@ impl Node {
     }
 
     fn note(&self, path: &str, flat: &mut Flat) {
+        let is_met = flat.files.contains_key(path);
         // Keys with dots can make two paths alike. The file that the user named counts then: it may read less than a plan that
         // the tool carries.
         if flat.files.get(path).is_none_or(|file| self.spot.file < *file) {
             flat.files.insert(path.to_owned(), self.spot.file);
             flat.places.insert(path.to_owned(), self.spot.place);
         }
+        flat.removed.extend(self.removed.iter().map(|(key, spot)| (join(path, key), *spot)));
         match &self.data {
             Data::Scalar(Value::String(text)) => {
-                let names: Vec<String> = variables_of(text).map(str::to_owned).collect();
-                if !names.is_empty() {
-                    flat.variables.entry(path.to_owned()).or_default().extend(names);
+                let Named { all, first } = Named::of(text);
+                if is_met || !all.is_empty() {
+                    let held = flat.variables.entry(path.to_owned()).or_default();
+                    held.all.extend(all);
+                    // Of two texts it is not known which one the path begins with.
+                    held.first = first.filter(|_| !is_met);
                 }
             }
             Data::Scalar(_) => {}

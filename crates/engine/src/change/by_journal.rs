@@ -1,0 +1,82 @@
+//! What would change by plan and journal alone: of what a run does not look at, no more can be said.
+
+use std::collections::BTreeSet;
+
+use crate::resource::{Address, Desired, Remembered, Standing};
+
+/// What stays outside of a run that works on a part of the graph.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outside {
+    /// All of it.
+    pub addresses: Vec<Address>,
+    /// What of it would change.
+    pub would_change: Vec<Address>,
+}
+
+impl Outside {
+    /// What is not among the `chosen`.
+    pub fn of(desired: &Desired, remembered: &Remembered, chosen: &BTreeSet<Address>) -> Self {
+        let every: BTreeSet<&Address> = desired.resources.keys().chain(remembered.resources.keys()).collect();
+        let outside = every.into_iter().filter(|address| !chosen.contains(*address)).cloned();
+        let addresses: Vec<Address> = outside.collect();
+        let would_change = addresses.iter().filter(|address| would_change(desired, remembered, address));
+        let would_change = would_change.cloned().collect();
+        Self { addresses, would_change }
+    }
+}
+
+fn would_change(desired: &Desired, remembered: &Remembered, address: &Address) -> bool {
+    match (desired.resources.get(address), remembered.resources.get(address)) {
+        (Some(resource), _) if resource.kind.facts().lookup => false,
+        (Some(resource), Some(record)) => {
+            record.standing != Standing::Present || record.pending.is_some() || record.spec != resource.spec
+        }
+        (None, Some(record)) => !record.kind.facts().lookup,
+        (wanted, None) => wanted.is_some(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::resource::{Kind, Origin, Record, Resource};
+
+    fn record(kind: Kind, spec: Value) -> Record {
+        Record {
+            kind,
+            id: Some("x".to_owned()),
+            generation: 0,
+            spec,
+            attributes: Default::default(),
+            needs: Default::default(),
+            step: String::new(),
+            after: BTreeSet::new(),
+            standing: Standing::Present,
+            pending: None,
+            made_at: None,
+            origin: Origin::Made,
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_and_what_of_it_would_change() {
+        let at = |text: &str| -> Address { text.parse().expect("an address") };
+        let mut desired = Desired::new("s");
+        let mut state = Remembered::empty("s");
+        for name in ["chosen", "new", "other", "same"] {
+            desired.add(Resource::new(at(&format!("m.bucket.{name}")), Kind::Bucket, &json!({"name": name})));
+        }
+        desired.add(Resource::new(at("r.load-balancer.seen"), Kind::LoadBalancer, &json!({"region": "x"})));
+        for name in ["other", "gone"] {
+            state.resources.insert(at(&format!("m.bucket.{name}")), record(Kind::Bucket, json!({"name": "before"})));
+        }
+        state.resources.insert(at("m.bucket.same"), record(Kind::Bucket, json!({"name": "same"})));
+        let chosen = BTreeSet::from([at("m.bucket.chosen")]);
+        let outside = Outside::of(&desired, &state, &chosen);
+        let names = |all: &[Address]| all.iter().map(|one| one.name().to_owned()).collect::<Vec<_>>();
+        assert_eq!(names(&outside.addresses), ["gone", "new", "other", "same", "seen"]);
+        assert_eq!(names(&outside.would_change), ["gone", "new", "other"]);
+    }
+}

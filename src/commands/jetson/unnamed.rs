@@ -1,0 +1,224 @@
+//! Devices that the journal knows and neither plan nor inventory names: what was brought to them stays until it is asked for.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use crate::change::{Outside, Scope};
+use crate::commands::walk::{machine, narrow};
+use crate::exit::Failure;
+use crate::report;
+use crate::resource::host::HostSpec;
+use crate::resource::node::{NodeRole, NodeSpec};
+use crate::resource::{Address, Desired, Kind, Record, Remembered, Shown, shown};
+
+/// What a run leaves as it is, because it is on devices that are not named any more, or belongs to one.
+#[derive(Debug, Default)]
+pub struct Unnamed {
+    /// The devices.
+    pub machines: BTreeSet<String>,
+    /// The addresses.
+    pub addresses: BTreeSet<Address>,
+}
+
+impl Unnamed {
+    /// Finds them.
+    pub fn of(desired: &Desired, remembered: &Remembered) -> Self {
+        let hosts = desired.resources.values().filter(|resource| resource.kind == Kind::Host);
+        let named: BTreeSet<String> =
+            hosts.filter_map(|resource| resource.typed::<HostSpec>()).map(|host| host.name).collect();
+        let mut left = Self::default();
+        let unwanted = remembered.resources.iter().filter(|(address, _)| !desired.resources.contains_key(*address));
+        let unwanted: Vec<(&Address, &Record)> = unwanted.collect();
+        for (address, _) in &unwanted {
+            let on = machine(desired, remembered, address).filter(|name| !named.contains(name));
+            if let Some(name) = on {
+                left.machines.insert(name);
+                left.addresses.insert((*address).clone());
+            }
+        }
+        // What the cluster runs for such a device (a proof) lies on the server. Nothing needs it in turn.
+        let of_theirs = unwanted.iter().filter(|(address, record)| {
+            address.is_of_devices() && record.needs.keys().any(|need| left.addresses.contains(need))
+        });
+        let of_theirs: Vec<Address> = of_theirs.map(|(address, _)| (*address).clone()).collect();
+        left.addresses.extend(of_theirs);
+        left
+    }
+
+    /// Refuses a run on such a device: taking things away has a verb of its own.
+    ///
+    /// # Errors
+    /// Which one, and the verb.
+    pub fn refuse(&self, hosts: &[String], stack: &str) -> Result<(), Failure> {
+        match hosts.iter().find(|name| self.machines.contains(*name)) {
+            None => Ok(()),
+            Some(name) => Err(Failure::refused(
+                shown!("{} is in the journal, but neither the plan nor an inventory names it: nothing was done", name),
+                shown!("name it there, or take away what is on it: {}", uninstall(stack, [name])),
+            )),
+        }
+    }
+
+    /// Refuses a cluster with another server while the device of the present one is not named: its nodes would leave it, and
+    /// what others keep in it would be out of reach.
+    ///
+    /// # Errors
+    /// Which devices, and the ways on.
+    pub fn refuse_other_server(&self, desired: &Desired, remembered: &Remembered, stack: &str) -> Result<(), Failure> {
+        let nodes = desired.resources.values().filter(|resource| resource.kind == Kind::Node);
+        let wanted = nodes.filter_map(|resource| resource.typed::<NodeSpec>()).map(|node| node.server).next();
+        let records = self.addresses.iter().filter_map(|address| remembered.resources.get(address));
+        let nodes = records.filter(|record| record.kind == Kind::Node && record.id.is_some());
+        let servers = nodes.filter_map(|record| NodeSpec::deserialize(&record.spec).ok());
+        let server = servers.filter(|node| node.role == NodeRole::Server).map(|node| node.host).next();
+        let (Some(wanted), Some(server)) = (wanted, server) else { return Ok(()) };
+        Err(Failure::refused(
+            shown!(
+                "the server of the cluster is {}, which is not named any more; with {} as the server, another cluster would \
+                 take its place. Nothing was done",
+                server,
+                wanted
+            ),
+            shown!(
+                "name {} with role: server; or take the cluster down first: akidb-edge jetson uninstall --stack {}; or \
+                 write another stack: NAME into the plan, for a cluster beside this one",
+                server,
+                stack
+            ),
+        ))
+    }
+
+    /// Takes it out of what a run works on. The user's selection is not what leaves it out.
+    pub fn leave_out(&self, scope: &mut Scope, unselected: &mut Outside, desired: &Desired, remembered: &Remembered) {
+        narrow(scope, &self.addresses, desired, remembered);
+        unselected.addresses.retain(|address| !self.addresses.contains(address));
+        unselected.would_change.retain(|address| !self.addresses.contains(address));
+    }
+
+    /// The names of the devices.
+    pub fn names(&self) -> Vec<String> {
+        self.machines.iter().cloned().collect()
+    }
+
+    /// Says that they stay, and how they go; none when there are none.
+    pub fn remark(&self, stack: &str) -> Option<Shown> {
+        if self.machines.is_empty() {
+            return None;
+        }
+        let names = self.names();
+        let next = uninstall(stack, &names);
+        Some(shown!(
+            "in the journal, but not named by the plan or an inventory: {}; what is on them stays as it is\n  next: {} \
+             takes it away",
+            report::names(&names),
+            next
+        ))
+    }
+}
+
+/// The command that takes everything away from devices.
+fn uninstall<'n>(stack: &str, names: impl IntoIterator<Item = &'n String>) -> String {
+    let hosts: String = names.into_iter().map(|name| format!(" --host {name}")).collect();
+    format!("akidb-edge jetson uninstall --stack {stack}{hosts}")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::resource::{Level, Origin, Resource, Standing};
+
+    fn record(kind: Kind, spec: Value, needs: &[&str]) -> Record {
+        let needs = needs.iter().map(|need| (need.parse().expect("an address"), Level::Usable)).collect();
+        Record {
+            kind,
+            id: Some("x".to_owned()),
+            generation: 0,
+            spec,
+            attributes: Default::default(),
+            needs,
+            step: String::new(),
+            after: BTreeSet::new(),
+            standing: Standing::Present,
+            pending: None,
+            made_at: None,
+            origin: Origin::Made,
+        }
+    }
+
+    fn node(host: &str, role: &str, server: &str) -> Value {
+        let url = format!("https://{server}:6443");
+        json!({"host": host, "role": role, "version": "v1.36.3+k3s1", "server": server, "server_url": url})
+    }
+
+    /// A cluster of `one`, its server, and `two`, with a proof of `two`.
+    fn cluster() -> Remembered {
+        let mut state = Remembered::empty("s-devices");
+        let mut add = |address: &str, kind: Kind, spec: Value, needs: &[&str]| {
+            state.resources.insert(address.parse().expect("an address"), record(kind, spec, needs));
+        };
+        for (name, role) in [("one", "server"), ("two", "agent")] {
+            add(&format!("jetson.host.{name}"), Kind::Host, json!({"name": name, "address": "192.0.2.1"}), &[]);
+            add(&format!("jetson.node.{name}"), Kind::Node, node(name, role, "one"), &[]);
+        }
+        let job = json!({"host": "one", "api_version": "batch/v1", "kind": "Job", "name": "p", "object": {}});
+        add("jetson.manifest.job-cuda-proof-two", Kind::Manifest, job.clone(), &["jetson.node.two"]);
+        add("jetson.manifest.job-old", Kind::Manifest, job, &["jetson.node.one"]);
+        state
+    }
+
+    /// What a plan wants with these devices.
+    fn wanted(names: &[&str], server: &str) -> Desired {
+        let mut desired = Desired::new("s-devices");
+        for name in names {
+            let host = json!({"name": name, "address": "192.0.2.1"});
+            desired.add(Resource::new(format!("jetson.host.{name}").parse().expect("one"), Kind::Host, &host));
+            let spec = node(name, if *name == server { "server" } else { "agent" }, server);
+            desired.add(Resource::new(format!("jetson.node.{name}").parse().expect("one"), Kind::Node, &spec));
+        }
+        desired
+    }
+
+    #[test]
+    fn what_is_on_a_device_that_is_not_named_stays() {
+        let (desired, state) = (wanted(&["one", "three"], "one"), cluster());
+        let left = Unnamed::of(&desired, &state);
+        assert_eq!(left.machines, BTreeSet::from(["two".to_owned()]));
+        let addresses: Vec<&str> = left.addresses.iter().map(Address::as_str).collect();
+        assert_eq!(addresses, ["jetson.host.two", "jetson.manifest.job-cuda-proof-two", "jetson.node.two"]);
+        left.refuse(&["one".to_owned()], "s-devices").expect("it is named");
+        let refused = left.refuse(&["two".to_owned()], "s-devices").expect_err("it is not named");
+        assert!(refused.next_step.contains("jetson uninstall --stack s-devices --host two"), "{refused}");
+        assert!(left.refuse_other_server(&desired, &state, "s-devices").is_ok());
+        assert!(Unnamed::of(&wanted(&["one", "two"], "one"), &state).machines.is_empty());
+    }
+
+    #[test]
+    fn what_stays_is_not_worked_on_and_not_what_a_selection_leaves_out() {
+        let (desired, state) = (wanted(&["one"], "one"), cluster());
+        let left = Unnamed::of(&desired, &state);
+        let (mut scope, mut outside) = (Scope::default(), Outside::of(&desired, &state, &BTreeSet::new()));
+        left.leave_out(&mut scope, &mut outside, &desired, &state);
+        let node = |name: &str| -> Address { format!("jetson.node.{name}").parse().expect("an address") };
+        assert!(scope.covers(&node("one")) && !scope.covers(&node("two")));
+        assert!(outside.addresses.contains(&node("one")) && !outside.addresses.contains(&node("two")));
+        assert!(!outside.would_change.contains(&node("two")));
+        assert_eq!(left.names(), ["two"]);
+        assert!(left.remark("s-devices").is_some_and(|said| said.contains("--host two takes it away")));
+        assert_eq!(Unnamed::default().remark("s-devices"), None);
+    }
+
+    #[test]
+    fn another_server_does_not_take_the_place_of_one_that_is_not_named() {
+        let (desired, state) = (wanted(&["two", "three"], "three"), cluster());
+        let left = Unnamed::of(&desired, &state);
+        let refused = left.refuse_other_server(&desired, &state, "s-devices").expect_err("it is another cluster");
+        assert!(
+            refused.problem.contains("is one") && refused.problem.contains("with three as the server"),
+            "{refused}"
+        );
+        assert!(refused.next_step.contains("akidb-edge jetson uninstall --stack s-devices;"), "{refused}");
+    }
+}
