@@ -112,12 +112,14 @@ impl InScript for u32 {
 macro_rules! script {
     (@word $name:ident) => { $crate::script::InScript::in_script(&$name) };
     (@word $name:ident $value:expr) => { $crate::script::InScript::in_script(&$value) };
-    ($words:literal, $($name:ident $(= $value:expr)?),+ $(,)?) => {
-        $crate::script::Script::of(format_args!(
+    // What is borrowed for it ends with the statement: a script can be handed to a future that is sent to another thread.
+    ($words:literal, $($name:ident $(= $value:expr)?),+ $(,)?) => {{
+        let script = $crate::script::Script::of(format_args!(
             concat!($words),
             $($name = $crate::script::script!(@word $name $($value)?).as_str()),+
-        ))
-    };
+        ));
+        script
+    }};
 }
 pub(super) use script;
 

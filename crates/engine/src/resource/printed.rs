@@ -228,12 +228,14 @@ macro_rules! __shown {
     ($words:literal $(,)?) => {
         $crate::resource::Shown::from($words)
     };
-    ($words:literal, $($value:expr),+ $(,)?) => {
-        $crate::resource::Shown::of(format_args!(
+    // What is borrowed for it ends with the statement: a text can be handed to a future that is sent to another thread.
+    ($words:literal, $($value:expr),+ $(,)?) => {{
+        let shown = $crate::resource::Shown::of(format_args!(
             concat!($words),
             $($crate::resource::ToShown::to_shown(&$value).piece()),+
-        ))
-    };
+        ));
+        shown
+    }};
 }
 
 #[doc(inline)]
