@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint prove fuzz mutants bench clients model supply sbom clean-local
+.PHONY: help demo test check lint prove fuzz mutants bench clients model supply sbom clean-local
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,15 +13,19 @@ demo: ## Build, deploy week 13 on a local AWS, prove it, cut over, roll back, em
 test: ## Install what the tests need, start a local AWS, run all tests, stop it
 	@localstack/test
 
+check: ## Formatting, the unit tests of all crates, and the tests that need no local AWS, no root and no Go
+	@cargo fmt --all --check
+	@cargo test --locked --workspace --exclude akidb-edge-testkit --lib --bins --test engine --test offline
+
 lint: ## Formatting and clippy, warnings are errors
-	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
 
 prove: ## Kill every command at each of its calls, and write the table of docs/reliability.md (many minutes)
-	@localstack/test --test kill -- --ignored --nocapture killed_everywhere
+	@localstack/test --test aws -- --ignored --nocapture kill::killed_everywhere
 
 fuzz: ## Damage a million texts for each parser, file of a model and request; print a table (hours; AKIDB_EDGE_FUZZ_CASES, _SECONDS, _KIND)
-	@exporter/build && cargo test --locked --profile fuzz --test serve_fuzz -- --ignored --nocapture a_million_cases
+	@exporter/build && cargo test --locked --profile fuzz --test load -- --ignored --nocapture serve_fuzz::a_million_cases
 
 mutants: ## Change difference, fold, executor and plan loader in one place after another; how many changes a test finds (hours; MUTANTS="--shard 0/8")
 	@tests/mutants/run $(MUTANTS)
@@ -40,7 +44,7 @@ model: ## Fetch and export all-MiniLM-L6-v2 into models/, with ONNX Runtime in e
 
 supply: ## Hold the crates against deny.toml and the advisories, and look at the bill of materials (compiles a tool once)
 	@supply/check
-	@AKIDB_EDGE_SUPPLY=1 cargo test --locked --test shipping
+	@AKIDB_EDGE_SUPPLY=1 cargo test --locked --test offline shipping
 
 sbom: ## Write a bill of materials (CycloneDX) of the binary to akidb-edge.cdx.json (compiles a tool once)
 	@supply/sbom > akidb-edge.cdx.json && echo akidb-edge.cdx.json

@@ -4,7 +4,7 @@
     PYTHON exporter/torch_check.py FOLDER
 
 PYTHON has the package sentence-transformers; torch takes 6 GB, so that neither `build` nor a test does this. Ends with status 1 when
-a cosine is below 0.9999, the bound of tests/embedding_golden.rs.
+a cosine is below 0.9999, the bound of tests/load/embedding_golden.rs.
 """
 
 import base64

@@ -1,5 +1,5 @@
 //! Which options go together: each pair of a verb's options works together or is refused before anything is done.
-//! `tests/verbs` holds the table of all pairs.
+//! `tests/aws/verbs` holds the table of all pairs.
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;

@@ -88,7 +88,7 @@ pub fn put_json_line(document: &Value) {
 }
 
 /// Writes a file to standard output as it is, where each byte counts (a journal with its checksums). On a terminal
-/// it goes the way of all text. `tests/architecture.rs` lists who calls it, and why.
+/// it goes the way of all text. `tests/offline/architecture.rs` lists who calls it, and why.
 pub fn put_exactly(text: &str) {
     if is_terminal() { put(Shown::document(text)) } else { put_bytes(text) }
 }

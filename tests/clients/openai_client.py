@@ -1,4 +1,4 @@
-"""Speaks to a server through OpenAI's official client: openai_client.py URL. Run by tests/serve_rest.rs."""
+"""Speaks to a server through OpenAI's official client: openai_client.py URL. Run by tests/serve/serve_rest.rs."""
 
 import base64
 import struct

@@ -36,19 +36,19 @@ use super::untrusted::{line, lines};
 pub struct Shown(String);
 
 impl Shown {
-    /// Puts together what [`shown!`](crate::resource::shown) took apart. Nothing else calls it: `tests/architecture.rs`.
+    /// Puts together what [`shown!`](crate::resource::shown) took apart. Nothing else calls it: `tests/offline/architecture.rs`.
     #[doc(hidden)]
     pub fn of(words: fmt::Arguments<'_>) -> Self {
         Self(words.to_string())
     }
 
     /// A text whose lines are wanted: a document that this program wrote itself by a serializer or a template. Whatever else
-    /// is hidden in it is written out. `tests/architecture.rs` lists who calls it, and why.
+    /// is hidden in it is written out. `tests/offline/architecture.rs` lists who calls it, and why.
     pub fn document(text: &str) -> Self {
         Self(lines(text).into_owned())
     }
 
-    /// A text with styles of this program in it, of parts that were written out before. `tests/architecture.rs` lists who
+    /// A text with styles of this program in it, of parts that were written out before. `tests/offline/architecture.rs` lists who
     /// calls it, and why.
     pub fn laid_out(text: String) -> Self {
         Self(text)

@@ -1,0 +1,11 @@
+//! The engine by what it shows to other crates: plans, rules, differences, and runs over a fake world. Needs files alone.
+
+mod check_seeds;
+mod defaults;
+mod engine;
+mod export;
+mod fake_world;
+mod plan_errors;
+mod plan_schema;
+mod plan_week13;
+mod properties;

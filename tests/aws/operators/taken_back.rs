@@ -1,0 +1,109 @@
+//! What was imported stays imported, whatever took its address meanwhile and whoever's mark it carried.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::operators::stack::Stack;
+use testkit::proxy::wait;
+
+struct Buckets {
+    stack: Stack,
+    theirs: String,
+}
+
+impl Buckets {
+    /// Somebody's bucket with data in it.
+    fn new() -> Self {
+        let stack = Stack::new();
+        let theirs = format!("theirs-{}", stack.account);
+        let this = Self { stack, theirs };
+        wait(this.s3().create_bucket().bucket(&this.theirs).send()).expect("a bucket");
+        this.fill();
+        this
+    }
+
+    fn s3(&self) -> aws_sdk_s3::Client {
+        let config = aws_sdk_s3::config::Builder::from(&self.stack.sdk).force_path_style(true);
+        aws_sdk_s3::Client::from_conf(config.build())
+    }
+
+    fn fill(&self) {
+        let call = self.s3().put_object().bucket(&self.theirs).key("data").body(b"kept".to_vec().into());
+        wait(call.send()).expect("an object");
+    }
+
+    #[track_caller]
+    fn stands(&self) {
+        wait(self.s3().get_object().bucket(&self.theirs).key("data").send()).expect("the data");
+    }
+
+    fn plan(&self, file: &str, bucket: &str) -> PathBuf {
+        let steps = format!(
+            "  - {{id: m, title: m, kind: models, with: {{buckets: {{b: {{name: {bucket}, region: us-east-1}}}}}}}}\n"
+        );
+        self.stack.plan(file, &steps)
+    }
+
+    #[track_caller]
+    fn import(&self, plan: &Path, more: &[&str]) {
+        let (pair, plan) = (format!("models.bucket.b={}", self.theirs), plan.to_string_lossy());
+        let words = ["state", "import", &pair, "--plan", &plan, "--yes"];
+        self.stack.run(&[&words[..], more].concat()).exits(0);
+    }
+
+    fn origin(&self) -> Value {
+        let told = self.stack.run(&["state", "list", "--stack", &self.stack.name(), "--json"]).exits(0).json();
+        told["resources"][0]["origin"].clone()
+    }
+
+    #[track_caller]
+    fn destroyed(&self) {
+        self.stack.run(&["destroy", "--stack", &self.stack.name(), "--empty-buckets", "--yes"]).exits(0);
+        self.stands();
+    }
+}
+
+#[test]
+fn what_a_rollback_brings_back_in_the_place_of_another_was_imported() {
+    let all = Buckets::new();
+    let plan = all.plan("plan.yaml", &all.theirs);
+    all.import(&plan, &[]);
+    all.stack.deploy(&plan).exits(0);
+    let own = format!("own-{}", all.stack.account);
+    all.stack.deploy(&all.plan("other.yaml", &own)).exits(0);
+    assert_eq!(all.origin(), "made");
+    all.stack.run(&["rollback", "--stack", &all.stack.name(), "--empty-buckets", "--yes"]).exits(0);
+    assert_eq!(all.origin(), "imported");
+    all.destroyed();
+}
+
+#[test]
+fn a_plan_that_goes_back_to_what_was_imported_finds_it_imported() {
+    let all = Buckets::new();
+    let plan = all.plan("plan.yaml", &all.theirs);
+    all.import(&plan, &[]);
+    all.stack.deploy(&plan).exits(0);
+    let own = format!("own-{}", all.stack.account);
+    all.stack.deploy(&all.plan("other.yaml", &own)).exits(0);
+    all.stack.run(&["deploy", "--plan", &plan.to_string_lossy(), "--empty-buckets", "--yes"]).exits(0);
+    assert_eq!(all.origin(), "imported");
+    all.destroyed();
+}
+
+#[test]
+fn what_carries_the_mark_of_another_stack_was_imported() {
+    let all = Buckets::new();
+    // Another stack makes it its own.
+    let tags = [("akidb:stack", "another"), ("akidb:address", "models.bucket.x")];
+    let tags = tags.map(|(key, value)| aws_sdk_s3::types::Tag::builder().key(key).value(value).build().expect("a tag"));
+    let tagging = aws_sdk_s3::types::Tagging::builder().set_tag_set(Some(tags.to_vec())).build().expect("tags");
+    wait(all.s3().put_bucket_tagging().bucket(&all.theirs).tagging(tagging).send()).expect("marked");
+    let plan = all.plan("plan.yaml", &all.theirs);
+    all.import(&plan, &["--adopt"]);
+    assert_eq!(all.origin(), "imported");
+    let path = plan.to_string_lossy();
+    all.stack.run(&["deploy", "--plan", &path, "--adopt", "models.bucket.b", "--yes"]).exits(0);
+    assert_eq!(all.origin(), "imported");
+    all.destroyed();
+}

@@ -1,0 +1,13 @@
+//! What needs this checkout alone: no local AWS, no root, no ONNX Runtime. `make check` runs it.
+
+mod architecture;
+mod help;
+mod jetson_lies;
+#[cfg(feature = "serve")]
+mod models;
+#[cfg(feature = "serve")]
+mod models_pull;
+mod provider_cloudfront_slow;
+#[cfg(feature = "serve")]
+mod shipping;
+mod validate;

@@ -1,0 +1,250 @@
+//! `validate plan`: no AWS, no environment.
+
+use std::io::Write;
+use std::path::Path;
+
+use testkit::cli::{Output, bare, finish};
+
+/// `validate plan` of one step, in a folder.
+fn validate(folder: &Path, kind: &str, with: &str) -> Output {
+    let head =
+        "version: 1\nstack: small\nmetadata: {name: small, title: Small}\ndays:\n- day: 1\n  title: d\n  steps:\n";
+    let plan = format!("{head}  - {{id: one, title: one, kind: {kind}, with: {with}}}\n");
+    std::fs::write(folder.join("small.yaml"), plan).expect("a file");
+    finish(bare().current_dir(folder).args(["validate", "plan", "small.yaml"]))
+}
+
+/// A zip with these files, each with one line.
+fn zip(path: &Path, files: &[&str]) {
+    let mut zip = zip::ZipWriter::new(std::fs::File::create(path).expect("a file"));
+    for name in files {
+        zip.start_file(*name, zip::write::SimpleFileOptions::default()).expect("an entry");
+        zip.write_all(b"export const handler = async (event) => event;\n").expect("content");
+    }
+    zip.finish().expect("a zip");
+}
+
+#[test]
+fn a_plan_that_aws_would_refuse() {
+    let folder = tempfile::tempdir().expect("a directory");
+    for name in ["model.safetensors", "tokenizer.json"] {
+        std::fs::write(folder.path().join(name), "small").expect("a file");
+    }
+    let models = format!("model_dir={}", folder.path().display());
+    let good = finish(bare().args(["validate", "plan", "week13", "--var", &models])).exits(0);
+    insta::assert_snapshot!("good", good.stdout);
+
+    let text = std::fs::read_to_string("plans/week13.yaml").expect("the plan");
+    let mistakes = [
+        ("memory_mb: 128", "memory_mb: 4096"),
+        ("interval_seconds: 30,", "interval_seconds: 7,"),
+        ("http_version: http2and3", "http_version: http4"),
+        ("price_class: ${var.price_class}", "price_class: PriceClass_300"),
+    ];
+    let wrong = mistakes.iter().fold(text, |text, (from, to)| {
+        assert!(text.contains(from), "{from}");
+        text.replace(from, to)
+    });
+    std::fs::write(folder.path().join("wrong.yaml"), wrong).expect("a file");
+    let run = |more: &[&str]| {
+        finish(bare().current_dir(folder.path()).args(["validate", "plan", "wrong.yaml", "--var", &models]).args(more))
+            .exits(3)
+    };
+    insta::assert_snapshot!("wrong", run(&[]).stdout);
+    let document = run(&["--json"]).json();
+    assert_eq!(document["schema"], "akidb-edge/validate-plan/v1");
+    assert!(document["errors"].as_u64() >= Some(4), "{document}");
+    // A deploy says the same, before any call.
+    let deploy = bare()
+        .current_dir(folder.path())
+        .args(["deploy", "--plan", "wrong.yaml", "--yes", "--var", &models])
+        .envs([
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+            ("AWS_ACCESS_KEY_ID", "x"),
+            ("AWS_SECRET_ACCESS_KEY", "y"),
+        ])
+        .output()
+        .expect("the binary runs");
+    assert_eq!(deploy.status.code(), Some(3));
+}
+
+#[test]
+fn two_resources_that_are_one_thing_are_named_with_both_lines() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let buckets =
+        "{buckets: {\n    a: {name: same-name, region: us-east-1},\n    b: {name: same-name, region: us-east-1}}}";
+    let said = validate(folder.path(), "models", buckets).exits(3).stdout;
+    assert!(said.contains("small.yaml:10:9 models.bucket.b name\n  small.yaml:9:9 models.bucket.a name\n"), "{said}");
+
+    let set = "{name: www, type: A, ttl: 60, values: [192.0.2.1]}";
+    let records = format!("{{zone: {{name: example.net}}, records: {{\n    one: [{set}],\n    two: [{set}]}}}}");
+    let said = validate(folder.path(), "routing", &records).exits(3).stdout;
+    assert!(said.contains("\n  small.yaml:10:") && said.contains("\n  small.yaml:9:"), "{said}");
+}
+
+#[test]
+fn a_zip_that_lambda_would_not_run() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let path = folder.path().join("code.zip");
+    let try_it = |runtime: &str| {
+        let function =
+            format!("{{name: f, runtime: {runtime}, memory_mb: 128, timeout_seconds: 5, code: {{zip: code.zip}}}}");
+        let with = format!("{{functions: {{f: {function}}}}}");
+        validate(folder.path(), "edge-function", &with)
+    };
+    zip(&path, &["index.mjs"]);
+    try_it("nodejs24.x").exits(0);
+    let said = try_it("python3.13").exits(3).all();
+    assert!(said.contains("small.yaml:8:") && said.contains("index.handler is not in the zip"), "{said}");
+
+    zip(&path, &["dist/index.mjs"]);
+    let said = try_it("nodejs24.x").exits(3).all();
+    assert!(said.contains("none of index.js, index.mjs, index.cjs is, but dist/index.mjs"), "{said}");
+
+    // 300 MB, as the zip's own directory says it.
+    zip(&path, &["index.mjs"]);
+    let mut bytes = std::fs::read(&path).expect("the zip");
+    let entry = bytes.windows(4).position(|at| at == b"PK\x01\x02").expect("a directory");
+    bytes[entry + 24..entry + 28].copy_from_slice(&300_000_000_u32.to_le_bytes());
+    std::fs::write(&path, bytes).expect("a file");
+    let said = try_it("nodejs24.x").exits(3).all();
+    assert!(said.contains("LA009-package-size") && said.contains("300000000 bytes"), "{said}");
+
+    std::fs::write(&path, "no zip").expect("a file");
+    let said = try_it("nodejs24.x").exits(3).all();
+    assert!(said.contains("code.zip cannot be read as a zip"), "{said}");
+}
+
+#[test]
+fn small_plans_that_aws_refuses() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let bucket = |more: &str| ("models", format!("{{buckets: {{b: {{name: demo-b, region: us-east-1{more}}}}}}}"));
+    let origin = "{o: {domain: origin.example.org, custom: {http_port: 80, https_port: 443, protocol: https-only}}}";
+    let cdn = |origins: &str, more: &str| {
+        let behaviour = "default_behaviour: {target: o, cache_policy: CachingOptimized, origin_request_policy: AllViewerExceptHostHeader}";
+        let rest = format!("price_class: PriceClass_100, origins: {origins}, {behaviour}{more}");
+        ("cdn", format!("{{prefix: demo, comment: x, {rest}}}"))
+    };
+    let many: Vec<String> = (0..101)
+        .map(|at| {
+            let id = if at == 0 { "o".to_owned() } else { format!("o{at}") };
+            format!(
+                "{id}: {{domain: o{at}.example.org, custom: {{http_port: 80, https_port: 443, protocol: https-only}}}}"
+            )
+        })
+        .collect();
+    let website = origin.replace("origin.example.org", "demo.s3-website-us-east-1.amazonaws.com");
+    let policy = |words: &str| format!(", origin_request_policies: {{p: {words}}}");
+    let cases = [
+        ("TG001", bucket(", tags: {'aws:name': x}")),
+        ("TG003", bucket(", tags: {cost: '50 %'}")),
+        ("CO001", bucket(", cors: [{origins: ['https://*.*.org'], methods: [GET]}]")),
+        ("CO002", bucket(", cors: [{origins: ['*'], methods: [GET], expose: ['*']}]")),
+        ("SH006", ("models", "{buckets: {b: {name: demo-b, region: eu-central-9}}}".to_owned())),
+        ("CP103", cdn(origin, &policy("{headers: {only: [Authorization]}}"))),
+        ("CP104", cdn(origin, &policy("{headers: {all-except: []}}"))),
+        ("CF215", cdn(&website, "")),
+        ("CF216", cdn(&format!("{{{}}}", many.join(", ")), "")),
+        ("SH004", cdn(origin, ", http_version: http4")),
+        ("SH002", ("routing", format!("{{zone: {{name: example.net, comment: {}}}}}", "x".repeat(257)))),
+    ];
+    for (rule, (kind, with)) in cases {
+        let said = validate(folder.path(), kind, &with);
+        assert!(said.code == 3 && said.stdout.contains(&format!("error {rule}-")), "{rule}: {}", said.all());
+        assert!(said.stdout.contains("small.yaml:"), "{rule}: {}", said.all());
+    }
+}
+
+/// What `jetson` would refuse is refused here, too, at its own line.
+#[test]
+fn words_of_devices_are_looked_at() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let devices = |line: &str| {
+        let with = format!("{{\n    hosts: {{one: {{address: 192.0.2.1}}}},\n    {line}}}");
+        validate(folder.path(), "jetson", &with)
+    };
+    devices("groups: [docker]").exits(0);
+    for (field, line) in [
+        ("name", "groups: ['-h']"),
+        ("name", "users: {'--root=/': {}}"),
+        ("groups", "users: {akidb: {groups: ['-G']}}"),
+        ("packages", "packages: {'-oDpkg::Pre-Invoke::=touch x': ''}"),
+        ("path", "files: {opt/x: {text: a}}"),
+        ("power_mode", "power_mode: '15W; id'"),
+        ("version", "k3s: {version: 'v1 --token=x'}"),
+    ] {
+        let said = devices(line).exits(3).stderr;
+        assert!(said.contains("small.yaml:10:") && said.contains(&format!("{field}: ")), "{line}: {said}");
+    }
+    let said = validate(folder.path(), "jetson", "{\n    hosts: {one: {address: 192.0.2.1, jump: 'gate,-J'}}}");
+    let said = said.exits(3).stderr;
+    assert!(said.contains("small.yaml:9:") && said.contains("jump: "), "{said}");
+
+    // A second server would silently become an agent.
+    let two = "{\n    hosts: {a: {address: a, role: server}, b: {address: b, role: server}}}";
+    let said = validate(folder.path(), "jetson", two).exits(3).stderr;
+    assert!(said.contains("small.yaml:9:") && said.contains("b is marked as the server, and a is it, too"), "{said}");
+
+    // Those of an inventory, too; what is wrong there is told at the place that names it.
+    std::fs::write(folder.path().join("hosts.yaml"), "one: {address: '-oProxyCommand=x'}\n").expect("a file");
+    let said = validate(folder.path(), "jetson", "{\n    inventory: hosts.yaml}").exits(3).stderr;
+    assert!(said.contains("small.yaml:") && said.contains("address: "), "{said}");
+
+    let app = "{name: app, image: 'akidb/rest:v1', service_port: 80}";
+    let said = validate(folder.path(), "jetson-app", app).exits(3).stderr;
+    assert!(said.contains("small.yaml:8:") && said.contains("there is no cluster for it"), "{said}");
+}
+
+#[test]
+fn what_a_fallback_may_change_is_in_the_plan() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let later = |fallback: &str| {
+        let text = format!("extends: week13\nfallbacks:\n  lambda-edge-off:\n    {fallback}\n");
+        std::fs::write(folder.path().join("later.yaml"), text).expect("a file");
+        finish(bare().current_dir(folder.path()).args(["validate", "plan", "later.yaml"]))
+    };
+    let said = later("only: [cdn.distribution, cdnn, '*.records.api', eu-west-1]").exits(3).stderr;
+    for words in [
+        "later.yaml:4:30: fallback lambda-edge-off: only names \"cdnn\", and the plan has no such address",
+        "only names \"eu-west-1\"",
+        "next: name an address, or the beginning of one: cdn.cache-policy, cdn.distribution, ",
+    ] {
+        assert!(said.contains(words), "{words} in {said}");
+    }
+    assert!(!said.contains("only names \"cdn.distribution\"") && !said.contains("records.api\""), "{said}");
+    // What a fallback makes of the plan must be a plan, too.
+    let said = later("set: {cutover.replaces: nobody}\n    request: [cutover]").exits(3).stderr;
+    assert!(said.contains("with the fallback lambda-edge-off: "), "{said}");
+}
+
+#[test]
+fn a_plan_that_extends_another_says_where_its_values_come_from() {
+    let folder = tempfile::tempdir().expect("a directory");
+    for name in ["model.safetensors", "tokenizer.json"] {
+        std::fs::write(folder.path().join(name), "small").expect("a file");
+    }
+    let models = format!("model_dir={}", folder.path().display());
+    let buckets = |count: usize| -> String {
+        let one = |at: usize| format!("b{at:02}: {{name: akidb-demo-{at:02}, region: us-east-1}}");
+        let all = (1..=count).map(one).collect::<Vec<_>>().join(", ");
+        format!("days: [{{day: 1, steps: [{{id: models, with: {{buckets: {{{all}}}}}}}]}}]\n")
+    };
+    let run = |text: &str, more: &[&str]| {
+        std::fs::write(folder.path().join("later.yaml"), format!("extends: week13\n{text}")).expect("a file");
+        let arguments = ["validate", "plan", "later.yaml", "--var", &models];
+        finish(bare().current_dir(folder.path()).args(arguments).args(more)).exits(0)
+    };
+    let said = run(&format!("remove: [dashboard]\n{}", buckets(1)), &[]).stdout;
+    let lines = "from later.yaml: removed steps.dashboard\nfrom later.yaml: added steps.models.with.buckets.b01\n\
+                 from week13 (built in): everything else\n";
+    assert!(said.ends_with(lines), "{said}");
+    let said = run(&buckets(25), &[]).stdout;
+    assert!(said.contains("buckets.b20\n5 more changes are left out; -v shows all\nfrom week13"), "{said}");
+    assert!(run(&buckets(25), &["-v"]).stdout.contains("added steps.models.with.buckets.b25\nfrom week13"));
+    let document = run(&buckets(25), &["--json"]).json();
+    assert_eq!(document["extends"]["files"], serde_json::json!(["later.yaml", "week13 (built in)"]));
+    assert_eq!(document["extends"]["left_out"], 5);
+    let first = serde_json::json!({"file": "later.yaml", "what": "added", "path": "steps.models.with.buckets.b01"});
+    assert_eq!(document["extends"]["changes"][0], first);
+}
