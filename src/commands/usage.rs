@@ -42,8 +42,9 @@ pub fn usage(mut said: clap::Error) -> u8 {
 fn print(said: &clap::Error, no_color: bool) {
     let to_errors = said.use_stderr();
     let terminal = if to_errors { std::io::stderr().is_terminal() } else { std::io::stdout().is_terminal() };
-    report::styled(session::has_colors(terminal, no_color));
-    let text = Shown::laid_out(text(said, true)).trimmed();
+    let colors = session::has_colors(terminal, no_color);
+    report::styled(colors);
+    let text = Shown::laid_out(text(said, colors)).trimmed();
     if to_errors { report::say(text) } else { report::put(text) }
 }
 

@@ -250,16 +250,16 @@ fn path_by_room(below: &str, room: &str) -> String {
 
 /// The text of a file in the words of one crate: what it uses of other crates of the workspace, and of its own, is named by room.
 fn text_by_room(text: &str, room: &str) -> String {
-    let own = format!("crate::architecture::{}::", room.replace('/', "::"));
+    let own = format!("crate::{}::", room.replace('/', "::"));
     let mut found = text.to_owned();
     if !room.is_empty() {
         found = found.replace("crate::", &own);
         for engine in ["resource", "provider"] {
-            found = found.replace(&format!("{own}{engine}::"), &format!("crate::architecture::{engine}::"));
+            found = found.replace(&format!("{own}{engine}::"), &format!("crate::{engine}::"));
         }
     }
     for (name, room) in [("engine", ""), ("aws", "provider::aws::"), ("network", "provider::network::")] {
-        found = found.replace(&format!("akidb_edge_{name}::"), &format!("crate::architecture::{room}"));
+        found = found.replace(&format!("akidb_edge_{name}::"), &format!("crate::{room}"));
     }
     found
 }

@@ -198,13 +198,25 @@ fn downloads_are_sent_to_the_content_network() {
 /// Method and path of each route, as `src/serve/http/mod.rs` has them.
 fn routes() -> BTreeSet<(String, String)> {
     let source = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/serve/http/mod.rs")).unwrap();
+    // The values of a constant: `OWN`, `TEI[1]`, or all of `OPENAI` for the `path` of a closure.
+    let constant = |name: &str| -> Vec<String> {
+        let named = if name == "path" { "OPENAI" } else { name };
+        let (named, at) =
+            named.trim_end_matches(']').split_once('[').map_or((named, None), |(name, at)| (name, Some(at)));
+        let (_, value) = source.split_once(&format!("const {named}: ")).expect("a constant of this file");
+        let (_, value) = value.split_once(" = ").expect("a value");
+        let value = &value[..value.find(";\n").expect("the end of a value")];
+        let all: Vec<String> = value.split('"').skip(1).step_by(2).map(str::to_owned).collect();
+        at.map_or(all.clone(), |at| vec![all[at.parse::<usize>().unwrap()].clone()])
+    };
     let mut found = BTreeSet::new();
     for part in source.split(".route(").skip(1) {
         let call = &part[..part.find("\n        .").unwrap_or(part.len())];
-        let path = call.split('"').nth(1).unwrap().replace("{*", "{");
+        let first = call.split(',').next().unwrap();
+        let paths = if first.starts_with('"') { vec![first.trim_matches('"').to_owned()] } else { constant(first) };
         for method in ["get", "post", "put", "delete", "patch"] {
             if call.contains(&format!("{method}(")) {
-                found.insert((method.to_owned(), path.clone()));
+                found.extend(paths.iter().map(|path| (method.to_owned(), path.replace("{*", "{"))));
             }
         }
     }

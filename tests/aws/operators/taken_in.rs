@@ -243,6 +243,7 @@ fn a_new_name_makes_a_new_bucket_and_the_imported_one_stays() {
     let theirs = Theirs::new();
     let plan = theirs.plan("plan.yaml", "");
     theirs.import(&plan);
+    theirs.stack.deploy(&plan).exits(0);
     let own = format!("own-{}", theirs.stack.account);
     let other = theirs.stack.plan("other.yaml", &format!("{}{ZONE}{}", bucket("b", &own, ""), records(WWW)));
     let done = theirs.stack.run(&["deploy", "--plan", &other.to_string_lossy(), "--yes", "--empty-buckets"]).exits(0);

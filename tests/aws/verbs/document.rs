@@ -10,7 +10,7 @@ const ZONE: &str = "  - {id: zone, title: z, kind: routing, with: {zone: {name: 
 const RECORDS: &str = "  - id: r\n    title: r\n    kind: routing\n    with:\n      records:\n        web:\n        - {name: www, type: A, ttl: 60, values: [192.0.2.1]}\n";
 const BUCKET: &str = "  - {id: m, title: m, kind: models, with: {buckets: {b: {name: NAME, region: us-east-1}}}}\n";
 /// A device that nothing answers for.
-const DEVICE: &str = "  - id: d\n    title: d\n    kind: jetson\n    with:\n      k3s: v1.30.4+k3s1\n      hosts:\n        one: {address: 127.0.0.1, port: 1, user: nobody}\n";
+const DEVICE: &str = "  - id: d\n    title: d\n    kind: jetson\n    with:\n      k3s: {version: v1.36.3+k3s1}\n      hosts:\n        one: {address: 127.0.0.1, port: 1, user: nobody}\n";
 
 /// A device that nothing answers for, in a plan that can be carried out.
 pub const AWAY: &str = "  - id: d\n    title: d\n    kind: jetson\n    with:\n      hosts:\n        one: {address: 127.0.0.1, port: 1, user: nobody}\n";

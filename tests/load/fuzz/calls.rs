@@ -1,6 +1,7 @@
 //! Bodies of gRPC calls against a server that runs: damaged messages, and damaged frames around them. Each call ends with a status, and
 //! none is the server's own fault.
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -126,7 +127,14 @@ async fn channel(address: &str) -> Channel {
 /// The status of a call, and our code for it; or why there is none.
 async fn status(channel: &mut Channel, request: Request<Body>) -> Result<String, String> {
     let ready = ServiceExt::<Request<Body>>::ready(channel).await.map_err(|why| format!("not ready: {why:?}"))?;
-    let response = ready.call(request).await.map_err(|why| format!("no answer: {why:?}"))?;
+    let response = match ready.call(request).await {
+        Ok(response) => response,
+        // The client keeps to the `grpc-timeout` that it sends, too.
+        Err(why) if why.source().is_some_and(|why| why.is::<tonic::TimeoutExpired>()) => {
+            return Ok("the client's deadline".to_owned());
+        }
+        Err(why) => return Err(format!("no answer: {why:?}")),
+    };
     let (head, body) = response.into_parts();
     let body = body.collect().await.map_err(|why| format!("a part of an answer: {why:?}"))?;
     let trailers = body.trailers().cloned().unwrap_or_default();

@@ -75,16 +75,18 @@ fn numbered(number: usize) -> EmbedStreamRequest {
     EmbedStreamRequest { id: number.to_string(), request: Some(texts(&["a"])) }
 }
 
+/// A new key, and its line for the file of keys.
+fn minted(name: &str) -> (String, String) {
+    let done = bare().args(["serve", "--new-api-key", name]).output().unwrap();
+    let said = String::from_utf8(done.stdout).unwrap();
+    let (key, line) = said.trim().split_once('\n').unwrap();
+    (key.to_owned(), line.to_owned())
+}
+
 #[tokio::test]
-async fn each_message_of_a_stream_counts_for_the_rate_and_needs_the_key() {
+async fn each_message_of_a_stream_counts_for_the_rate() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("keys");
-    let minted = |name: &str| {
-        let done = bare().args(["serve", "--new-api-key", name]).output().unwrap();
-        let said = String::from_utf8(done.stdout).unwrap();
-        let (key, line) = said.trim().split_once('\n').unwrap();
-        (key.to_owned(), line.to_owned())
-    };
     let ((key, line), (_, other)) = (minted("alice"), minted("bob"));
     std::fs::write(&file, format!("{line}:rate=2\n{other}\n")).unwrap();
     let path = file.clone();
@@ -114,7 +116,24 @@ async fn each_message_of_a_stream_counts_for_the_rate_and_needs_the_key() {
     let most = 3.0 + 2.0 * began.elapsed().as_secs_f64();
     assert!(done >= 1 && f64::from(done) <= most, "{done} answered in {:?}", began.elapsed());
     server.wait_for("request refused: more requests than this client may send");
-    // Without the key the stream goes no further.
+    assert!(!server.said().contains(&key), "{}", server.said());
+}
+
+#[tokio::test]
+async fn a_stream_goes_no_further_without_its_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys");
+    let ((key, line), (_, other)) = (minted("alice"), minted("bob"));
+    std::fs::write(&file, format!("{line}\n{other}\n")).unwrap();
+    let path = file.clone();
+    let server = tokio::task::spawn_blocking(move || Server::start(tiny().arg("--api-keys").arg(path))).await.unwrap();
+    let mut client = Client::new(channel(server.grpc.as_deref().unwrap()).await);
+    let (sender, messages) = by_hand();
+    let mut request = Request::new(messages);
+    request.metadata_mut().insert("authorization", format!("Bearer {key}").parse().unwrap());
+    let mut answers = client.embed_stream(request).await.unwrap().into_inner();
+    sender.send(numbered(1)).await.unwrap();
+    assert!(matches!(answers.message().await.unwrap().unwrap().result, Some(Outcome::Response(_))));
     std::fs::write(&file, format!("{other}\n")).unwrap();
     server.signal("HUP");
     server.wait_for("API keys read again");

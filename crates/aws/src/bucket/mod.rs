@@ -24,7 +24,7 @@ use super::fault::{optional, unbuilt};
 use super::{Clients, fault_of, tags};
 use crate::provider::{Gone, Made, Provider, Search, Subject};
 use crate::resource::bucket::{BucketSpec, CorsRule, LifecycleRule};
-use crate::resource::{Attributes, Class, Extra, Fault, FieldChange, Found, Owned, Owner};
+use crate::resource::{Attributes, Class, Extra, Fault, FieldChange, Found, Owned, Owner, STACK_TAG};
 
 /// Buckets of the account.
 pub struct Buckets {
@@ -109,6 +109,12 @@ impl Provider for Buckets {
         });
         let call = client.create_bucket().bucket(&spec.name).set_create_bucket_configuration(place);
         let mut fresh = subject.seen_absent;
+        // There alone a bucket of the account that exists already is answered as if it were new.
+        if spec.region == super::GLOBAL && !fresh && !self.is_free(subject, &client, &spec.name).await? {
+            let problem = format!("the bucket {} exists already and does not carry the mark of this stack", spec.name);
+            let fault = Fault::new(Class::Exists, "s3", "CreateBucket", "BucketAlreadyOwnedByYou", problem);
+            return Err(fault.next("choose another name, or take the bucket into the journal with state import"));
+        }
         if let Err(bad) = call.send().await {
             fresh = false;
             let fault = fault_of("s3", "CreateBucket", bad);
@@ -164,11 +170,23 @@ impl Provider for Buckets {
 }
 
 impl Buckets {
+    /// Whether the name is free, or what has it may be taken up.
+    async fn is_free(&self, subject: &Subject<'_>, client: &Client, name: &str) -> Result<bool, Fault> {
+        match self.may_take(subject, client, name).await {
+            Err(fault) if fault.class == Class::Missing => Ok(true),
+            answer => answer,
+        }
+    }
+
     /// Whether a bucket that we own already may be taken up: it carries our mark, or none and nothing in it (the
-    /// answer to its creation was lost before it could be tagged).
+    /// answer to its creation was lost before it could be tagged). What a journal goes back to that imported it may carry none.
     async fn may_take(&self, subject: &Subject<'_>, client: &Client, name: &str) -> Result<bool, Fault> {
         match optional(read::tagging(client, name).await)? {
-            Some(found) => Ok(is_ours(subject, &found)),
+            Some(found) => {
+                let unmarked = subject.is_imported() && !found.contains_key(STACK_TAG);
+                Ok(unmarked || is_ours(subject, &found))
+            }
+            None if subject.is_imported() => Ok(true),
             None => {
                 let listed = client.list_object_versions().bucket(name).max_keys(1).send().await;
                 let listed = listed.map_err(|bad| fault_of("s3", "ListObjectVersions", bad))?;

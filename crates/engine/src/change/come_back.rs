@@ -20,8 +20,13 @@ pub fn take_up_again(changes: &mut Changes, seen: &Observed) {
         let goes = replaced.map_or_else(String::new, |old| format!("; {} goes", old.id));
         let title = change.kind.facts().title;
         change.reason = Some(match found {
+            Some(found) if found.owner.is_marked() => format!(
+                "{title} {} carries the mark of another stack now: it is not taken up again, and this step will be refused",
+                found.id
+            ),
             Some(found) if matches!(found.owner, Owner::Foreign(_) | Owner::Contested(_)) => format!(
-                "{title} {} is there without the mark of this stack: it is not taken up again, and this step will be refused",
+                "{title} {} existed before this stack and does not carry its mark: it is taken up again, or this step is \
+                 refused, as its service tells them apart{goes}",
                 found.id
             ),
             Some(found) => format!("{title} {}, which existed before this stack, is taken up again{goes}", found.id),
@@ -78,7 +83,7 @@ mod tests {
         let at = |name: &str| Address::new("m", Kind::Bucket, name);
         seen.seen.insert(at("there"), Ok(Some(found("theirs", Owner::Ours))));
         seen.seen.insert(at("gone"), Ok(None));
-        seen.seen.insert(at("lost"), Ok(Some(found("theirs", Owner::Foreign("no mark".to_owned())))));
+        seen.seen.insert(at("lost"), Ok(Some(found("theirs", Owner::Foreign("tagged as a of stack b".to_owned())))));
         take_up_again(&mut changes, &seen);
         let reason = |name: &str| changes.items[&at(name)].reason.clone().unwrap_or_default();
         assert!(reason("there").ends_with(" theirs, which existed before this stack, is taken up again; own goes"));

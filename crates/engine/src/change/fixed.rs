@@ -17,9 +17,7 @@ pub fn fixed(desired: &Desired, remembered: &Remembered, scope: &Scope) -> Vec<R
 
 fn refusal(resource: &Resource, record: &Record, remembered: &Remembered) -> Option<Refusal> {
     let facts = resource.kind.facts();
-    if facts.data.is_none() {
-        return None;
-    }
+    facts.data?;
     let resolved = |spec: &Value| resolve(spec, &|address, attribute| remembered.attribute(address, attribute));
     let (now, then) = (resolved(&resource.spec), resolved(&record.spec));
     let differs = |path: &&&str| {

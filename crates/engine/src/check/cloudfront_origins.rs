@@ -201,7 +201,8 @@ pub(super) fn is_website(host: &str) -> bool {
 }
 
 fn is_bucket_host(host: &str) -> bool {
-    host.ends_with(".amazonaws.com") && (host.contains(".s3.") || host.contains(".s3-"))
+    let small = !host.bytes().any(|byte| byte.is_ascii_uppercase());
+    small && host.ends_with(".amazonaws.com") && (host.contains(".s3.") || host.contains(".s3-"))
 }
 
 fn not_s3(seen: &Spec<'_>, notes: &mut Notes<'_>) {
