@@ -426,7 +426,8 @@ fn one_run_makes_a_bucket_and_devices_that_name_it() {
     lab.does("power", &["jetson-02", "on"]);
     devices("deploy --devices --plan both.yaml --yes").exits(0);
     assert_eq!(lab.inside("jetson-02", "cat /opt/bucket"), wanted);
-    assert!(devices("deploy --devices --plan both.yaml --yes").exits(0).stdout.contains("no changes"));
+    let again = devices("deploy --devices --plan both.yaml --yes").exits(0);
+    assert!(again.stdout.contains("no changes"), "{}", again.all());
 
     // Each stack has its own journal, and each is whole for the verbs of its own.
     let journal =

@@ -540,7 +540,7 @@ fn queues() -> BoxedStrategy<Vec<Value>> {
             let queue = settings(vec![
                 ("name", Some(name("jobs"))),
                 ("region", Some(json!("eu-central-1"))),
-                ("fifo", fifo.then(|| json!(true))),
+                ("fifo", fifo.then_some(json!(true))),
                 ("content_based_deduplication", content.filter(|_| fifo)),
                 ("retention_seconds", retention),
                 ("visibility_timeout_seconds", hidden),

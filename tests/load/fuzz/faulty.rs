@@ -1,7 +1,5 @@
 //! Cases that go wrong on purpose: whether a panic, the end of a process, a hang, and memory are found.
 
-use std::time::Duration;
-
 use super::files::{Ended, ended};
 
 /// With this seed each case leaves memory behind, with others some cases go wrong at once.
@@ -21,7 +19,7 @@ pub fn case(seed: u64, number: u64) -> Ended {
         2 => ended(|| panic!("on purpose")),
         4 => std::process::abort(),
         6 => loop {
-            std::thread::sleep(Duration::from_secs(1));
+            std::thread::park();
         },
         8 => {
             drop(std::hint::black_box(vec![1_u8; LARGE]));

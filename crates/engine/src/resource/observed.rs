@@ -119,7 +119,10 @@ impl Observed {
 /// An attribute: of what was seen, else of what is remembered; the empty address stands for the account itself.
 pub fn known(observed: &Observed, remembered: &Remembered, address: &str, attribute: &str) -> Option<Value> {
     if address.is_empty() {
-        return (attribute == "account" && !observed.account.is_empty()).then(|| observed.account.clone().into());
+        // While it is being asked for, it is what the journal says: another account would be refused.
+        let all = [Some(&observed.account), remembered.account.as_ref()];
+        let account = all.into_iter().flatten().find(|account| !account.is_empty());
+        return account.filter(|_| attribute == "account").map(|account| account.clone().into());
     }
     observed.attribute(address, attribute).or_else(|| remembered.attribute(address, attribute))
 }
