@@ -10,7 +10,7 @@ const ZONE: &str = "  - {id: zone, title: z, kind: routing, with: {zone: {name: 
 const RECORDS: &str = "  - id: r\n    title: r\n    kind: routing\n    with:\n      records:\n        web:\n        - {name: www, type: A, ttl: 60, values: [192.0.2.1]}\n";
 const BUCKET: &str = "  - {id: m, title: m, kind: models, with: {buckets: {b: {name: NAME, region: us-east-1}}}}\n";
 /// A device that nothing answers for.
-const DEVICE: &str = "  - id: d\n    title: d\n    kind: jetson\n    with:\n      k3s: {version: v1.36.3+k3s1}\n      hosts:\n        one: {address: 127.0.0.1, port: 1, user: nobody}\n";
+const DEVICE: &str = "  - id: d\n    title: d\n    kind: jetson\n    with:\n      k3s: v1.30.4+k3s1\n      hosts:\n        one: {address: 127.0.0.1, port: 1, user: nobody}\n";
 
 /// A device that nothing answers for, in a plan that can be carried out.
 pub const AWAY: &str = "  - id: d\n    title: d\n    kind: jetson\n    with:\n      hosts:\n        one: {address: 127.0.0.1, port: 1, user: nobody}\n";
@@ -74,7 +74,7 @@ const RUNS: &[(&str, &str, &str)] = &[
     ("jetson shutdown", "-", "--plan d.yaml"),
     ("jetson rollback", "-", "--plan d.yaml"),
     ("jetson uninstall", "-", "--plan d.yaml --host two"),
-    ("jetson sudoers", "--plan d.yaml", "--plan p.yaml"),
+    ("jetson sudoers", "--plan h.yaml", "--plan p.yaml"),
     // Asked by OpenSSH, in OpenSSH's own words.
     ("known-host", "-", "-"),
     // Asked by a server, which reads what it prints.
@@ -92,6 +92,7 @@ fn every_verb_gives_one_document_in_success_and_in_failure() {
     let stack = Stack::new();
     stack.plan("p.yaml", &format!("{ZONE}{RECORDS}{}", BUCKET.replace("NAME", &format!("doc-{}", stack.account))));
     stack.plan("d.yaml", DEVICE);
+    stack.plan("h.yaml", AWAY);
     let known: Vec<String> = verbs().iter().map(|verb| verb.path.join(" ")).collect();
     for verb in &known {
         assert!(RUNS.iter().any(|(name, ..)| name == verb), "add {verb} to the table: how it succeeds, how it fails");
