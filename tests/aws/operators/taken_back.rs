@@ -39,10 +39,28 @@ impl Buckets {
     }
 
     fn plan(&self, file: &str, bucket: &str) -> PathBuf {
+        self.plan_at(file, "b", bucket)
+    }
+
+    fn plan_at(&self, file: &str, key: &str, bucket: &str) -> PathBuf {
         let steps = format!(
-            "  - {{id: m, title: m, kind: models, with: {{buckets: {{b: {{name: {bucket}, region: us-east-1}}}}}}}}\n"
+            "  - {{id: m, title: m, kind: models, with: {{buckets: {{{key}: {{name: {bucket}, region: us-east-1}}}}}}}}\n"
         );
         self.stack.plan(file, &steps)
+    }
+
+    /// Somebody writes all tags of their bucket.
+    fn tag(&self, tags: &[(&str, &str)]) {
+        let tag = |(key, value): &(&str, &str)| aws_sdk_s3::types::Tag::builder().key(*key).value(*value).build();
+        let tags: Vec<_> = tags.iter().map(|pair| tag(pair).expect("a tag")).collect();
+        let tagging = aws_sdk_s3::types::Tagging::builder().set_tag_set(Some(tags)).build().expect("tags");
+        wait(self.s3().put_bucket_tagging().bucket(&self.theirs).tagging(tagging).send()).expect("tagged");
+    }
+
+    /// The value of a tag of their bucket.
+    fn tagged(&self, key: &str) -> Option<String> {
+        let tags = wait(self.s3().get_bucket_tagging().bucket(&self.theirs).send()).expect("tags").tag_set;
+        tags.into_iter().find(|tag| tag.key == key).map(|tag| tag.value)
     }
 
     #[track_caller]
@@ -106,4 +124,24 @@ fn what_carries_the_mark_of_another_stack_was_imported() {
     all.stack.run(&["deploy", "--plan", &path, "--adopt", "models.bucket.b", "--yes"]).exits(0);
     assert_eq!(all.origin(), "imported");
     all.destroyed();
+}
+
+#[test]
+fn a_bucket_that_is_taken_up_again_keeps_the_tags_of_others() {
+    for deployed in [true, false] {
+        let all = Buckets::new();
+        all.tag(&[("who", "them")]);
+        let plan = all.plan("plan.yaml", &all.theirs);
+        all.import(&plan, &[]);
+        if deployed {
+            all.stack.deploy(&plan).exits(0);
+        }
+        let own = format!("own-{}", all.stack.account);
+        all.stack.deploy(&all.plan("other.yaml", &own)).exits(0);
+        all.stack.run(&["rollback", "--stack", &all.stack.name(), "--empty-buckets", "--yes"]).exits(0);
+        assert_eq!(all.tagged("who").as_deref(), Some("them"), "deployed: {deployed}");
+        assert_eq!(all.tagged("akidb:stack"), Some(all.stack.name()), "deployed: {deployed}");
+        assert_eq!(all.origin(), "imported");
+        all.destroyed();
+    }
 }
