@@ -255,15 +255,21 @@ impl Verb for Undo<'_> {
     }
 
     /// What stands at an address now was looked at; what comes back there has another name and is looked for by that.
-    async fn looks_again(&mut self, changes: &mut Changes, wanted: &Wanted, providers: &Providers) {
+    async fn looks_again(
+        &mut self,
+        changes: &mut Changes,
+        wanted: &Wanted,
+        providers: &Providers,
+    ) -> Result<(), Failure> {
         let back = change::coming_back(changes);
         if back.is_empty() {
-            return;
+            return Ok(());
         }
         let mut others = wanted.remembered.clone();
         others.resources.retain(|address, _| !back.contains(address));
         let seen = observe::read(&wanted.built.desired, &others, providers, |address| back.contains(address)).await;
-        change::take_up_again(changes, &seen);
+        let refused = change::take_up_again(changes, &seen);
+        if refused.is_empty() { Ok(()) } else { Err(walk::refused(&refused)) }
     }
 
     fn differs(&mut self, changes: &mut Changes, _wanted: &Wanted, context: &Context) -> Result<(), Failure> {

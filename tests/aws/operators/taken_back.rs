@@ -113,10 +113,7 @@ fn a_plan_that_goes_back_to_what_was_imported_finds_it_imported() {
 fn what_carries_the_mark_of_another_stack_was_imported() {
     let all = Buckets::new();
     // Another stack makes it its own.
-    let tags = [("akidb:stack", "another"), ("akidb:address", "models.bucket.x")];
-    let tags = tags.map(|(key, value)| aws_sdk_s3::types::Tag::builder().key(key).value(value).build().expect("a tag"));
-    let tagging = aws_sdk_s3::types::Tagging::builder().set_tag_set(Some(tags.to_vec())).build().expect("tags");
-    wait(all.s3().put_bucket_tagging().bucket(&all.theirs).tagging(tagging).send()).expect("marked");
+    all.tag(&[("akidb:stack", "another"), ("akidb:address", "models.bucket.x")]);
     let plan = all.plan("plan.yaml", &all.theirs);
     all.import(&plan, &["--adopt"]);
     assert_eq!(all.origin(), "imported");
@@ -144,4 +141,39 @@ fn a_bucket_that_is_taken_up_again_keeps_the_tags_of_others() {
         assert_eq!(all.origin(), "imported");
         all.destroyed();
     }
+}
+
+#[test]
+fn what_was_imported_comes_back_under_its_address_of_then() {
+    let all = Buckets::new();
+    let plan = all.plan("plan.yaml", &all.theirs);
+    all.import(&plan, &[]);
+    all.stack.deploy(&plan).exits(0);
+    // Its mark names another key, and then another bucket takes that key.
+    all.stack.deploy(&all.plan_at("renamed.yaml", "c", &all.theirs)).exits(0);
+    assert_eq!(all.tagged("akidb:address").as_deref(), Some("models.bucket.c"));
+    let own = format!("own-{}", all.stack.account);
+    all.stack.deploy(&all.plan_at("other.yaml", "c", &own)).exits(0);
+    let name = all.stack.name();
+    let back = ["rollback", "--to", "1", "--stack", &name, "--empty-buckets", "--yes"];
+    let done = all.stack.run(&back).exits(0);
+    assert!(done.all().contains("which existed before this stack, is taken up again"), "{}", done.all());
+    assert_eq!((all.origin(), all.tagged("akidb:address")), ("imported".into(), Some("models.bucket.b".to_owned())));
+    all.destroyed();
+}
+
+#[test]
+fn what_another_stack_took_meanwhile_is_refused_before_anything_changes() {
+    let all = Buckets::new();
+    let plan = all.plan("plan.yaml", &all.theirs);
+    all.import(&plan, &[]);
+    all.stack.deploy(&plan).exits(0);
+    let own = format!("own-{}", all.stack.account);
+    all.stack.deploy(&all.plan("other.yaml", &own)).exits(0);
+    all.tag(&[("akidb:stack", "another"), ("akidb:address", "models.bucket.x")]);
+    let name = all.stack.name();
+    let refused = all.stack.run(&["rollback", "--stack", &name, "--empty-buckets", "--yes"]).exits(3);
+    assert!(refused.all().contains("tagged as models.bucket.x of stack another"), "{}", refused.all());
+    assert_eq!(all.origin(), "made");
+    wait(all.s3().head_bucket().bucket(&own).send()).expect("nothing was changed");
 }
