@@ -177,3 +177,16 @@ fn what_another_stack_took_meanwhile_is_refused_before_anything_changes() {
     assert_eq!(all.origin(), "made");
     wait(all.s3().head_bucket().bucket(&own).send()).expect("nothing was changed");
 }
+
+#[test]
+fn what_was_imported_and_never_tagged_was_not_changed_outside() {
+    let all = Buckets::new();
+    let plan = all.plan("plan.yaml", &all.theirs);
+    all.import(&plan, &[]);
+    let path = plan.to_string_lossy();
+    let drift = all.stack.run(&["status", "--plan", &path, "--drift"]).exits(2);
+    assert!(drift.stdout.contains("models.bucket.b  is not tagged by this tool yet"), "{}", drift.all());
+    let looked = all.stack.run(&["deploy", "--plan", &path, "--dry-run"]).exits(2);
+    assert!(looked.stdout.contains("tags.akidb:stack: not tagged by this tool -> "), "{}", looked.all());
+    assert!(!drift.all().contains("changed outside") && !looked.all().contains("changed outside"));
+}

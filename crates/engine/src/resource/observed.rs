@@ -54,6 +54,11 @@ pub struct Found {
 }
 
 impl Found {
+    /// Whether it carries no mark of this tool.
+    pub fn is_unmarked(&self) -> bool {
+        matches!(self.owner, Owner::Foreign(_)) && !self.owner.is_marked()
+    }
+
     /// Whether its mark says that it was imported: it existed before the stack that marked it.
     pub fn says_imported(&self) -> bool {
         let tag = self.spec.get("tags").and_then(|tags| tags.get(ORIGIN_TAG));
