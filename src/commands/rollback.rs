@@ -255,15 +255,21 @@ impl Verb for Undo<'_> {
     }
 
     /// What stands at an address now was looked at; what comes back there has another name and is looked for by that.
-    async fn looks_again(&mut self, changes: &mut Changes, wanted: &Wanted, providers: &Providers) {
+    async fn looks_again(
+        &mut self,
+        changes: &mut Changes,
+        wanted: &Wanted,
+        providers: &Providers,
+    ) -> Result<(), Failure> {
         let back = change::coming_back(changes);
         if back.is_empty() {
-            return;
+            return Ok(());
         }
         let mut others = wanted.remembered.clone();
         others.resources.retain(|address, _| !back.contains(address));
         let seen = observe::read(&wanted.built.desired, &others, providers, |address| back.contains(address)).await;
-        change::take_up_again(changes, &seen);
+        let refused = change::take_up_again(changes, &seen);
+        if refused.is_empty() { Ok(()) } else { Err(walk::refused(&refused)) }
     }
 
     fn differs(&mut self, changes: &mut Changes, _wanted: &Wanted, context: &Context) -> Result<(), Failure> {
@@ -297,7 +303,7 @@ async fn target(to: Option<u64>, ledger: &Ledger, now: &Remembered) -> Result<Re
     Ok(ledger.remembered_at(to).await?)
 }
 
-/// Names the runs that are undone, and the state that is gone back to. A run that changed nothing is
+/// Names the runs that are undone, and the state that is gone back to. A command after which nothing was to be written down is
 /// not in the journal: what is undone may be older than the last deploy.
 fn say_what_is_undone(now: &Remembered, target: &Remembered, context: &Context) {
     for run in now.runs.iter().rev().take_while(|run| run.revision > target.revision()) {
@@ -305,11 +311,16 @@ fn say_what_is_undone(now: &Remembered, target: &Remembered, context: &Context) 
         let how = shown!("{}{}", cut_short, report::so_far(run));
         context.voice.talk(shown!("undoes revision {}: {} ({}, {})", run.revision, run.command, run.at, how));
     }
-    let to = target.runs.last().map_or_else(
+    context.voice.talk(goes_back_to(target.runs.last()));
+}
+
+/// The state that is gone back to. Runs that changed nothing may have a revision; what has none left nothing to undo.
+fn goes_back_to(last: Option<&RunSummary>) -> Shown {
+    let to = last.map_or_else(
         || Shown::from("goes back to before the first run"),
         |run| shown!("goes back to the state after revision {}: {} ({})", run.revision, run.command, run.at),
     );
-    context.voice.talk(shown!("{}; a run that changed nothing has no revision and is not undone", to));
+    shown!("{}; a command that left no revision is not undone", to)
 }
 
 /// What is said before it is done: data that does not come back, code that is not at hand, certificates that are new.
@@ -356,6 +367,14 @@ mod tests {
         let (by, at) = ("me@here".to_owned(), "2026-11-21T06:00:00Z".to_owned());
         let unanswered = BTreeSet::new();
         RunSummary { revision, command: command.to_owned(), purpose, by, at, ending, changes: 1, unanswered }
+    }
+
+    #[test]
+    fn a_run_that_changed_nothing_may_have_a_revision() {
+        let unchanged = RunSummary { changes: 0, ..run(3, "rollback --fallback slow", None, Some(Ending::Done)) };
+        let said = goes_back_to(Some(&unchanged));
+        assert!(said.starts_with("goes back to the state after revision 3: rollback --fallback slow"), "{said:?}");
+        assert!(said.ends_with("; a command that left no revision is not undone"), "{said:?}");
     }
 
     #[test]

@@ -43,7 +43,8 @@ pub fn changes_text(changes: &Changes, everything: bool, colour: bool, wait: Lev
         }
     }
     for left in &changes.leftovers {
-        text.push(shown!("  - {}  left over: {}\n", left.address, left.reason));
+        let (title, risk) = (left.kind.facts().title, risk_words(left.risk(), colour));
+        text.push(shown!("  - {}  left over: {} {}: {}{}\n", left.address, title, left.id, left.reason, risk));
     }
     text.push(summary(changes, wait, omitted));
     text
@@ -58,17 +59,21 @@ fn line(change: &Change, colour: bool, name: &str, label: &str) -> Shown {
         Action::Keep | Action::Forget => Style::new().dim(),
     };
     let mark = painted(colour, paint, change.action.mark());
-    let risk = match change.risk {
-        Risk::Safe => Shown::default(),
-        Risk::DestroysData => painted(colour, Style::new().red().bold(), &shown!("  [{}]", change.risk.words())),
-        risk => shown!("  [{}]", risk.words()),
-    };
+    let risk = risk_words(change.risk, colour);
     let reason = change.reason.as_ref().map_or_else(Shown::default, |reason| shown!("  ({})", reason));
     let imported = imported(change);
     let moved = Shown::join(change.moved_from.iter().map(|from| moved_line(change, from)), "");
     let sources = sources(change);
     let head = shown!("  {} {:<8}{:<40} {}{}", mark, change.action.word(), name, label, risk);
     shown!("{}{}{}\n{}{}", head, imported, reason, sources, moved)
+}
+
+fn risk_words(risk: Risk, colour: bool) -> Shown {
+    match risk {
+        Risk::Safe => Shown::default(),
+        Risk::DestroysData => painted(colour, Style::new().red().bold(), &shown!("  [{}]", risk.words())),
+        risk => shown!("  [{}]", risk.words()),
+    }
 }
 
 /// The files of this machine that are sent there.
@@ -225,7 +230,6 @@ fn summary(changes: &Changes, wait: Level, omitted: &Omitted<'_>) -> Shown {
     if !changes.leftovers.is_empty() {
         counts.push(format!("{} left over to clear", changes.leftovers.len()));
     }
-    let worst = changes.acting().map(|change| change.risk).max().unwrap_or(Risk::Safe);
     let seconds = duration::usual_seconds(changes, wait);
     let until = match wait {
         Level::Accepted => "until accepted",
@@ -236,7 +240,7 @@ fn summary(changes: &Changes, wait: Level, omitted: &Omitted<'_>) -> Shown {
         0 => Shown::default(),
         _ => shown!("; on AWS usually about {} {}", whole(seconds), until),
     };
-    shown!("\n{}; risk: {}{}\n", counts.join(", "), worst.words(), usually)
+    shown!("\n{}; risk: {}{}\n", counts.join(", "), changes.risk().words(), usually)
 }
 
 /// Seconds in whole numbers: an estimate is no measurement.
@@ -266,7 +270,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::resource::{Address, Kind, Resource};
+    use crate::resource::{Address, Attributes, Kind, Leftover, Resource};
 
     fn change(action: Action, fields: Vec<FieldChange>) -> Changes {
         let address = Address::new("jetson", Kind::File, "a-srv-www-index");
@@ -304,6 +308,24 @@ mod tests {
         let text = changes_text(&change(Action::Update, fields), false, false, Level::Usable, &Omitted::default());
         assert!(!text.lines().any(|line| line.starts_with("no changes")), "{text:?}");
         assert_eq!(text.matches("\\n\\nno changes").count(), 2, "{text:?}");
+    }
+
+    #[test]
+    fn what_is_left_over_is_named_with_its_risk() {
+        let left = Leftover {
+            address: Address::new("models", Kind::Bucket, "one"),
+            kind: Kind::Bucket,
+            id: "the-newer".to_owned(),
+            spec: Value::Null,
+            attributes: Attributes::new(),
+            reason: "a newer one took its place".into(),
+            held_by: std::collections::BTreeSet::new(),
+        };
+        let changes = Changes { stack: "s".to_owned(), leftovers: vec![left], ..Changes::default() };
+        let text = changes_text(&changes, false, false, Level::Usable, &Omitted::default());
+        let line =
+            "  - models.bucket.one  left over: S3 bucket the-newer: a newer one took its place  [destroys data]\n";
+        assert!(text.contains(line) && text.contains("1 left over to clear; risk: destroys data"), "{text:?}");
     }
 
     #[test]

@@ -55,9 +55,16 @@ fn happened(one: &Drifted) -> &'static str {
     match one.happened {
         Happened::Gone => "is gone",
         Happened::Contested => "is contested",
+        Happened::Changed if lacks_its_mark(one) => "is not tagged by this tool yet",
         Happened::Changed if one.counts() => "was changed outside",
         Happened::Changed => "has more than the plan asked for",
     }
+}
+
+/// Whether all that there is to do is to tag something imported: nobody changed it.
+fn lacks_its_mark(one: &Drifted) -> bool {
+    let is_new = |field: &DriftField| field.sort == Sort::Mark && field.remembered.is_none();
+    one.counts() && one.fields.iter().filter(|field| field.remedy != Remedy::Leave).all(is_new)
 }
 
 fn next(one: &Drifted) -> Shown {
@@ -83,6 +90,7 @@ fn next(one: &Drifted) -> Shown {
             "deploy forgets it: it is no longer in the plan, and this stack did not make it".into()
         }
         Happened::Changed if !one.wanted => "deploy deletes it: it is no longer in the plan".into(),
+        Happened::Changed if lacks_its_mark(one) => "deploy tags it".into(),
         Happened::Changed if can_accept && speaks => {
             "deploy restores what the plan says; what is also there stays, and can be accepted after that".into()
         }
@@ -224,5 +232,30 @@ mod tests {
 
         drift: 1 resource differs from the recorded state
         ");
+    }
+
+    #[test]
+    fn what_was_imported_and_never_tagged_was_not_changed_outside() {
+        let field = DriftField {
+            path: "tags.akidb:stack".into(),
+            sort: Sort::Mark,
+            plan: Said::Silent,
+            remembered: None,
+            real: Some(json!("not tagged by this tool")),
+            remedy: Remedy::Deploy,
+        };
+        let one = Drifted {
+            address: Address::new("queues", Kind::Queue, "a"),
+            kind: Kind::Queue,
+            id: None,
+            happened: Happened::Changed,
+            reason: None,
+            wanted: true,
+            origin: Origin::Imported,
+            fields: vec![field],
+        };
+        let text = drift_text(&[one], false, false, 100);
+        assert!(text.starts_with("queues.queue.a  is not tagged by this tool yet  [imported"), "{text:?}");
+        assert!(text.contains("  next  deploy tags it\n") && !text.contains("outside"), "{text:?}");
     }
 }

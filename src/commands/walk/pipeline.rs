@@ -119,7 +119,7 @@ impl Pipeline<'_> {
         let Wanted { built, remembered, scope, .. } = &mut wanted;
         seen.left.narrow(scope, &built.desired, remembered);
         let mut changes = difference(&built.desired, remembered, &seen.observed, scope)?;
-        verb.looks_again(&mut changes, &wanted, &providers).await;
+        verb.looks_again(&mut changes, &wanted, &providers).await?;
         verb.differs(&mut changes, &wanted, context)?;
         outside.need(&changes, &wanted, request, context)?;
         let run = RunArgs { dry_run: request.only_looks, ..request.run.clone() };

@@ -97,7 +97,14 @@ pub trait Verb {
     }
 
     /// The difference is made. What it brings back may stand where nothing was looked at yet.
-    async fn looks_again(&mut self, _changes: &mut Changes, _wanted: &Wanted, _providers: &Providers) {}
+    async fn looks_again(
+        &mut self,
+        _changes: &mut Changes,
+        _wanted: &Wanted,
+        _providers: &Providers,
+    ) -> Result<(), Failure> {
+        Ok(())
+    }
 
     /// The difference is complete.
     fn differs(&mut self, _changes: &mut Changes, _wanted: &Wanted, _context: &Context) -> Result<(), Failure> {

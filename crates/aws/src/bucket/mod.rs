@@ -109,22 +109,22 @@ impl Provider for Buckets {
         });
         let call = client.create_bucket().bucket(&spec.name).set_create_bucket_configuration(place);
         let mut fresh = subject.seen_absent;
+        // Tags that are on it already: S3 takes all of them at once, so those of others are written again.
+        let mut held = BTreeMap::new();
         // There alone a bucket of the account that exists already is answered as if it were new.
-        if spec.region == super::GLOBAL && !fresh && !self.is_free(subject, &client, &spec.name).await? {
-            let problem = format!("the bucket {} exists already and does not carry the mark of this stack", spec.name);
-            let fault = Fault::new(Class::Exists, "s3", "CreateBucket", "BucketAlreadyOwnedByYou", problem);
-            return Err(fault.next("choose another name, or take the bucket into the journal with state import"));
+        if spec.region == super::GLOBAL && !fresh {
+            let tags = self.tags_if_free(subject, &client, &spec.name).await?;
+            held = tags.ok_or_else(|| occupied(&spec.name))?;
         }
         if let Err(bad) = call.send().await {
             fresh = false;
             let fault = fault_of("s3", "CreateBucket", bad);
             let ours = fault.class == Class::Exists && fault.code == "BucketAlreadyOwnedByYou";
-            if !ours || !self.may_take(subject, &client, &spec.name).await? {
-                return Err(fault);
-            }
+            let tags = if ours { self.tags_if_ours(subject, &client, &spec.name).await? } else { None };
+            held = tags.ok_or(fault)?;
         }
-        let tags = tags::wanted(subject, &spec.tags);
-        let writing = write::Writing { client: &client, spec: &spec, before: None, tags, fresh };
+        held.extend(tags::wanted(subject, &spec.tags));
+        let writing = write::Writing { client: &client, spec: &spec, before: None, tags: held, fresh };
         writing.settings(&["*"]).await?;
         Ok(Made { id: spec.name.clone(), attributes: attributes(&spec) })
     }
@@ -169,28 +169,46 @@ impl Provider for Buckets {
     }
 }
 
+/// A bucket of the account that is not to be taken up.
+fn occupied(name: &str) -> Fault {
+    let problem = format!("the bucket {name} exists already and does not carry the mark of this stack");
+    let fault = Fault::new(Class::Exists, "s3", "CreateBucket", "BucketAlreadyOwnedByYou", problem);
+    fault.next("choose another name, or take the bucket into the journal with state import")
+}
+
 impl Buckets {
-    /// Whether the name is free, or what has it may be taken up.
-    async fn is_free(&self, subject: &Subject<'_>, client: &Client, name: &str) -> Result<bool, Fault> {
-        match self.may_take(subject, client, name).await {
-            Err(fault) if fault.class == Class::Missing => Ok(true),
+    /// The tags of the bucket that has the name, none of them when the name is free; nothing when the bucket may not be taken up.
+    async fn tags_if_free(
+        &self,
+        subject: &Subject<'_>,
+        client: &Client,
+        name: &str,
+    ) -> Result<Option<BTreeMap<String, String>>, Fault> {
+        match self.tags_if_ours(subject, client, name).await {
+            Err(fault) if fault.class == Class::Missing => Ok(Some(BTreeMap::new())),
             answer => answer,
         }
     }
 
-    /// Whether a bucket that we own already may be taken up: it carries our mark, or none and nothing in it (the
+    /// The tags of a bucket that we own already and that may be taken up: it carries our mark, or none and nothing in it (the
     /// answer to its creation was lost before it could be tagged). What a journal goes back to that imported it may carry none.
-    async fn may_take(&self, subject: &Subject<'_>, client: &Client, name: &str) -> Result<bool, Fault> {
+    async fn tags_if_ours(
+        &self,
+        subject: &Subject<'_>,
+        client: &Client,
+        name: &str,
+    ) -> Result<Option<BTreeMap<String, String>>, Fault> {
         match optional(read::tagging(client, name).await)? {
             Some(found) => {
                 let unmarked = subject.is_imported() && !found.contains_key(STACK_TAG);
-                Ok(unmarked || is_ours(subject, &found))
+                Ok(Some(found).filter(|found| unmarked || is_ours(subject, found)))
             }
-            None if subject.is_imported() => Ok(true),
+            None if subject.is_imported() => Ok(Some(BTreeMap::new())),
             None => {
                 let listed = client.list_object_versions().bucket(name).max_keys(1).send().await;
                 let listed = listed.map_err(|bad| fault_of("s3", "ListObjectVersions", bad))?;
-                Ok(listed.versions().is_empty() && listed.delete_markers().is_empty())
+                let empty = listed.versions().is_empty() && listed.delete_markers().is_empty();
+                Ok(empty.then(BTreeMap::new))
             }
         }
     }

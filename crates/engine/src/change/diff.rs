@@ -207,7 +207,11 @@ impl View<'_> {
             change.moved_from = from.collect();
             let made_elsewhere = change.before.as_ref().is_some_and(|record| record.made_at.is_some());
             let mark = change.kind.facts().mark.filter(|_| made_elsewhere);
-            for field in change.fields.iter_mut().filter(|field| Some(field.path.as_str()) == mark) {
+            // What was imported carries no mark until a run writes it.
+            let untagged = change.found.as_ref().is_some_and(Found::is_unmarked)
+                && change.before.as_ref().is_some_and(Record::is_imported);
+            let own = change.kind.facts().mark.filter(|_| made_elsewhere || untagged);
+            for field in change.fields.iter_mut().filter(|field| Some(field.path.as_str()) == own) {
                 field.drifted = false;
             }
             let only_marks = change.fields.iter().all(|field| Some(field.path.as_str()) == mark);

@@ -58,6 +58,11 @@ impl Look<'_> {
         let settings = differing.into_iter().filter(|field| field.drifted);
         let mut fields: Vec<DriftField> =
             settings.map(|field| self.setting(field, record.kind, wanted.as_ref(), &before)).collect();
+        // What was imported carries no mark until a run writes it: none is remembered.
+        if record.is_imported() && found.is_unmarked() {
+            let marks = fields.iter_mut().filter(|field| field.sort == Sort::Mark);
+            marks.for_each(|field| field.remembered = None);
+        }
         // Outputs follow the settings: while those differ, they are no news of their own.
         if fields.is_empty() {
             fields.extend(outputs(record, found));

@@ -212,3 +212,12 @@ fn what_was_found_is_told_from_what_was_made() {
     assert_eq!(with(&both, None, Owner::Ours), Origin::Recovered);
     assert_eq!(with(&both[..1], None, foreign()), Origin::Made);
 }
+
+#[test]
+fn what_was_imported_has_no_mark_that_is_remembered() {
+    let there = || Found { owner: Owner::Foreign("not tagged by this tool".to_owned()), ..found("r", role("d")) };
+    let imported = fields(Record { origin: Origin::Imported, ..known() }, there());
+    assert!(imported.len() == 1 && imported[0].sort == Sort::Mark && imported[0].remembered.is_none());
+    let made = fields(known(), there());
+    assert!(made.len() == 1 && made[0].sort == Sort::Mark && made[0].remembered.is_some());
+}

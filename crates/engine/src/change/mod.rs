@@ -15,7 +15,7 @@ mod refusal;
 mod unwanted;
 
 pub use by_journal::Outside;
-pub use come_back::{coming_back, take_up_again};
+pub use come_back::{coming_back, is_the_former, take_up_again};
 pub use dependents::{dependents, needs_by_name};
 pub use diff::{Scope, diff, diff_around};
 pub use drift::{drift, says_otherwise};

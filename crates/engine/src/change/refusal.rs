@@ -1,6 +1,6 @@
 //! Why nothing can be planned, in words: what stands in the way, and the next step.
 
-use crate::resource::{Address, Fault, FieldChange, Found, Resource, Untrusted};
+use crate::resource::{Address, Change, Fault, FieldChange, Found, Resource, Untrusted};
 
 /// Why nothing can be planned: all of it at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +53,22 @@ pub(super) fn contested(resource: &Resource, found: &Found, why: &str) -> Refusa
         address: resource.address.clone(),
         problem: format!("{title} {} is contested: {why}", found.id),
         next_step: format!("ask whose it is; if it is yours, take it on purpose with --adopt {}", resource.address),
+    }
+}
+
+/// What was imported once and is to come back carries the mark of another stack, or of another address that has it.
+pub(super) fn marked_by_others(change: &Change, found: &Found, why: &str) -> Refusal {
+    let title = change.kind.facts().title;
+    Refusal {
+        address: change.address.clone(),
+        problem: format!(
+            "{title} {} existed before this stack and is to be taken up again, but it belongs to another stack or address now: {why}",
+            found.id
+        ),
+        next_step:
+            "go back to another revision; or let that stack forget it (state forget), take its mark away and run \
+                    the command again"
+                .to_owned(),
     }
 }
 

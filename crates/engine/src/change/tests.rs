@@ -414,3 +414,17 @@ fn what_stays_keeps_what_it_uses() {
     let reason = "e.function.f stays and uses it: it stays as it is, too";
     assert_eq!(told(&kept), (Action::Forget, Risk::Safe, Some(reason)));
 }
+
+#[test]
+fn the_mark_that_something_imported_never_had_was_not_changed_outside() {
+    let drifted = |origin: Origin, why: &str| {
+        let known = Record { origin, ..record(ROLE, Some("r"), role("r")) };
+        let there = Found { owner: Owner::Foreign(why.to_owned()), ..found("r", role("r")) };
+        let change = Place::new().want(ROLE, role("r")).know(ROLE, known).see(ROLE, there).one(ROLE);
+        assert_eq!((change.action, change.fields.len()), (Action::Update, 1));
+        change.fields[0].drifted
+    };
+    assert!(!drifted(Origin::Imported, "not tagged by this tool"));
+    assert!(drifted(Origin::Made, "not tagged by this tool"));
+    assert!(drifted(Origin::Imported, "tagged as e.role.x of stack other"));
+}

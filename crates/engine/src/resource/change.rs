@@ -138,6 +138,13 @@ pub struct Change {
     pub found: Option<Found>,
 }
 
+impl Leftover {
+    /// How much its deletion may hurt.
+    pub fn risk(&self) -> Risk {
+        if self.kind.facts().data.is_some() { Risk::DestroysData } else { Risk::Disruptive }
+    }
+}
+
 /// All that is to be done in a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Changes {
@@ -189,6 +196,12 @@ impl Changes {
     /// The changes that do something.
     pub fn acting(&self) -> impl Iterator<Item = &Change> {
         self.items.values().filter(|change| change.action != Action::Keep)
+    }
+
+    /// The worst that it may do.
+    pub fn risk(&self) -> Risk {
+        let changes = self.acting().map(|change| change.risk);
+        changes.chain(self.leftovers.iter().map(Leftover::risk)).max().unwrap_or(Risk::Safe)
     }
 
     /// How many of each action.

@@ -26,6 +26,15 @@ impl Owner {
         let marks = ["of stack ", "akidb-edge "];
         matches!(self, Self::Foreign(why) | Self::Contested(why) if marks.iter().any(|mark| why.contains(mark)))
     }
+
+    /// Whether it carries the mark of `stack`, under whatever address.
+    pub fn is_marked_by(&self, stack: &str) -> bool {
+        let (tags, comment) = (format!(" of stack {stack}"), format!("akidb-edge {stack} "));
+        match self {
+            Self::Ours => true,
+            Self::Foreign(why) | Self::Contested(why) => why.ends_with(&tags) || why.contains(&comment),
+        }
+    }
 }
 
 /// One resource as it is in the world.
@@ -45,6 +54,11 @@ pub struct Found {
 }
 
 impl Found {
+    /// Whether it carries no mark of this tool.
+    pub fn is_unmarked(&self) -> bool {
+        matches!(self.owner, Owner::Foreign(_)) && !self.owner.is_marked()
+    }
+
     /// Whether its mark says that it was imported: it existed before the stack that marked it.
     pub fn says_imported(&self) -> bool {
         let tag = self.spec.get("tags").and_then(|tags| tags.get(ORIGIN_TAG));

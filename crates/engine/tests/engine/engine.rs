@@ -386,6 +386,21 @@ async fn a_renamed_thing_is_made_before_the_old_one_goes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_stays_because_its_replacement_failed_does_not_need_itself() {
+    let named = |name: &str| {
+        let mut wanted = Desired::new("fake");
+        wanted.add(of(ROLE, json!({"name": name, "description": "d"})));
+        wanted
+    };
+    let place = Place::deployed(&named("before")).await;
+    place.world.hook(Op::Create, ROLE, 0, Hook::Fail(Class::Refused));
+    let outcome = place.process().run(&named("after")).await.outcome();
+    assert_eq!(outcome.failed.len(), 1, "{outcome:#?}");
+    let why = outcome.skipped.iter().find(|(address, _)| *address == at(ROLE)).map(|(_, why)| why.line());
+    assert_eq!(why.as_deref(), Some("what takes its place is not there"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_deletion_that_is_put_off_is_tried_by_later_runs() {
     let place = Place::deployed(&graph(Plan::default())).await;
     let wanted = graph(Plan { code: 1, ..Plan::default() });

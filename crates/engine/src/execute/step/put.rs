@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::again;
 use super::remove::set_aside;
 use super::{Ended, Problem, Work, millis};
-use crate::change::{compare, differing, mark};
+use crate::change::{compare, differing, is_the_former, mark, touches};
 use crate::ledger::{Fact, Subject as Noted};
 use crate::provider::{Made, Provider, Settled, Subject};
 use crate::resource::records::earlier::{Earlier, before_change, coming_back, keep, kept, sets};
@@ -104,7 +104,10 @@ pub async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
     let put = Put { work, provider, resource, spec, before, former, token, attributes };
     let made = match (&change.found, action) {
         (Some(found), Action::Update | Action::Adopt | Action::Move) => update(&put, found, change).await?,
-        _ => create(&put, was_absent(change)).await?,
+        _ => match taken_up(&put, change, origin).await? {
+            Some(made) => made,
+            None => create(&put, was_absent(change)).await?,
+        },
     };
     let mut made = with_what_people_said(made, change);
     if change.kind == Kind::Records {
@@ -161,6 +164,28 @@ async fn origin_at_new_name(
     let old = old.or(change.before.as_ref().and_then(|record| record.id.as_ref()));
     let imported = there.is_some_and(|there| there.says_imported() && Some(&there.id) != old);
     Ok(if imported { Origin::Imported } else { Origin::Made })
+}
+
+/// What existed before this stack and comes back to it: where it still stands, it is changed in place, so that it gets its
+/// settings of then and nothing of others on it is lost. None when it is to be made, or does not carry this stack's mark.
+async fn taken_up(put: &Put<'_>, change: &Change, origin: Origin) -> Result<Option<Made>, Fault> {
+    let kind = change.kind;
+    if origin != Origin::Imported || kind == Kind::Records || kind.on_a_machine() {
+        return Ok(None);
+    }
+    // What an earlier run asked for was asked of another thing.
+    let (work, provider, resource, spec) = (put.work, put.provider, put.resource, put.spec.clone());
+    let (token, attributes) = (put.token.clone(), put.attributes.clone());
+    let then = Put { work, provider, resource, spec, before: None, former: None, token, attributes };
+    let patience = work.providers.patience_of(kind);
+    let found = patience.reading(async || provider.read(&then.subject(None)).await).await?;
+    let Some(found) = found.filter(|found| is_the_former(work.changes, change, found)) else { return Ok(None) };
+    let fields = differing(work.stack_of(&change.address), kind, &then.spec, None, &found);
+    if fields.iter().any(|field| touches(kind.facts().replace_on, &field.path)) {
+        return Ok(None);
+    }
+    let again = Change { action: Action::Adopt, before: None, ..change.clone() };
+    update(&then, &found, &again).await.map(Some)
 }
 
 /// Whether the journal cannot tell by itself how it came into the state.
