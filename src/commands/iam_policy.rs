@@ -49,6 +49,12 @@ pub fn print(plan: &Plan, context: &Context) -> Result<u8, Failure> {
 /// When the plan is wrong, or names no boundary, or several.
 pub fn print_boundary(plan: &Plan, context: &Context) -> Result<u8, Failure> {
     let all = boundaries(&whole(plan, context)?, "*");
+    if all.is_empty() {
+        return Err(Failure::refused(
+            "the plan names no permissions boundary of the account: its roles are within managed policies of AWS",
+            "write role_boundary: NAME in the step that replicates buckets",
+        ));
+    }
     if context.voice.json {
         context.voice.json("iam-boundary", &json!({"boundaries": all}));
         return Ok(exit::DONE);
@@ -56,10 +62,6 @@ pub fn print_boundary(plan: &Plan, context: &Context) -> Result<u8, Failure> {
     let names: Vec<&str> = all.keys().map(String::as_str).collect();
     let documents: Vec<&Value> = all.values().collect();
     match documents.as_slice() {
-        [] => Err(Failure::refused(
-            "the plan names no permissions boundary of the account: its roles are within managed policies of AWS",
-            "write role_boundary: NAME in the step that replicates buckets",
-        )),
         [one] => {
             report::put_json(one);
             Ok(exit::DONE)

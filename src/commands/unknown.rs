@@ -5,6 +5,7 @@ use std::fs;
 
 use super::Context;
 use super::walk::{self, Connection};
+use crate::desired::jetson::SUFFIX;
 use crate::exit::Failure;
 use crate::ledger::Ledger;
 use crate::observe;
@@ -80,15 +81,28 @@ pub async fn marked(stack: &str, wanted: Option<&Desired>, connection: &Connecti
     }
 }
 
-/// The name that is nearest to one that was typed, if one is near.
+/// The name that is nearest to one that was typed, if one may be a misspelling of it. The hint follows verbs that delete: a name
+/// that is merely similar is another stack, so short names and names that differ in their digits alone (`shop-1`, `shop-2`)
+/// are left out.
 fn nearest<'n>(typed: &str, names: &'n [String]) -> Option<&'n String> {
-    let far = typed.chars().count() / 3;
-    names
-        .iter()
-        .map(|name| (distance(typed, name), name))
-        .filter(|(apart, _)| *apart <= far.max(1))
-        .min()
-        .map(|(_, name)| name)
+    let stem = stem_of(typed);
+    let far = (stem.chars().count() / 3).min(2);
+    let alike = names.iter().filter(|name| {
+        let same_end = name.ends_with(SUFFIX) == typed.ends_with(SUFFIX);
+        same_end && letters(stem_of(name)) != letters(stem)
+    });
+    let near = alike.map(|name| (distance(stem, stem_of(name)), name)).filter(|(apart, _)| *apart <= far);
+    near.min().map(|(_, name)| name)
+}
+
+/// The name without what marks the stack of a plan's devices.
+fn stem_of(name: &str) -> &str {
+    name.strip_suffix(SUFFIX).unwrap_or(name)
+}
+
+/// A name without its digits.
+fn letters(name: &str) -> String {
+    name.chars().filter(|letter| !letter.is_ascii_digit()).collect()
 }
 
 /// How many letters are to be added, taken away or changed.
@@ -115,6 +129,22 @@ mod tests {
         let names = ["akidb-week13".to_owned(), "other".to_owned()];
         assert_eq!(nearest("akidb-wek13", &names).map(String::as_str), Some("akidb-week13"));
         assert_eq!(nearest("shop", &names), None);
+        let mistyped = nearest("akidb-wek13-devices", &["akidb-week13-devices".to_owned()]).cloned();
+        assert_eq!(mistyped.as_deref(), Some("akidb-week13-devices"));
         assert_eq!((distance("", "abc"), distance("abc", "abc"), distance("kitten", "sitting")), (3, 0, 3));
+    }
+
+    #[test]
+    fn another_stack_is_not_taken_for_a_misspelling() {
+        for (typed, there) in [
+            ("d6", "dd"),
+            ("d6-devices", "dd-devices"),
+            ("shop-1", "shop-2"),
+            ("akidb-week12", "akidb-week13"),
+            ("shop-dev", "shop-prod"),
+            ("akidb-week13", "akidb-week13-devices"),
+        ] {
+            assert_eq!(nearest(typed, &[there.to_owned()]), None, "{typed} {there}");
+        }
     }
 }

@@ -42,7 +42,9 @@ pub fn drift_text(drift: &[Drifted], everything: bool, colour: bool, width: usiz
 fn also_there(drift: &[Drifted]) -> Shown {
     let mut text = Shown::default();
     for one in drift {
-        let extras = one.fields.iter().filter(|field| field.sort == Sort::Extra && field.remedy == Remedy::Leave);
+        let others =
+            |field: &&DriftField| matches!(field.sort, Sort::Extra | Sort::Tag) && field.remedy == Remedy::Leave;
+        let extras = one.fields.iter().filter(others);
         let paths: Vec<&str> = extras.map(|field| field.path.as_str()).collect();
         if !paths.is_empty() {
             text.push(shown!("also there, left alone: {}: {}\n", one.address, paths.join(", ")));
@@ -257,5 +259,29 @@ mod tests {
         let text = drift_text(&[one], false, false, 100);
         assert!(text.starts_with("queues.queue.a  is not tagged by this tool yet  [imported"), "{text:?}");
         assert!(text.contains("  next  deploy tags it\n") && !text.contains("outside"), "{text:?}");
+    }
+
+    #[test]
+    fn tags_of_others_are_listed_with_what_else_is_left_alone() {
+        let field = |path: &str, sort: Sort| DriftField {
+            path: path.into(),
+            sort,
+            plan: Said::Silent,
+            remembered: None,
+            real: Some(json!("x")),
+            remedy: Remedy::Leave,
+        };
+        let one = Drifted {
+            address: Address::new("queues", Kind::Queue, "jobs"),
+            kind: Kind::Queue,
+            id: None,
+            happened: Happened::Changed,
+            reason: None,
+            wanted: true,
+            origin: Origin::Made,
+            fields: vec![field("tags.other", Sort::Tag), field("policy.Statement.them", Sort::Extra)],
+        };
+        let text = drift_text(&[one], false, false, 100).to_string();
+        assert_eq!(text, "also there, left alone: queues.queue.jobs: tags.other, policy.Statement.them\n");
     }
 }

@@ -24,6 +24,7 @@ fn the_verb_writes_files_and_says_what_is_missing() {
     assert!(refused.stderr.contains("--out DIR"), "{}", refused.stderr);
     let printed = account.run_bare(&format!("state export --stack {STACK} --format terraform")).exits(0);
     assert!(printed.stdout.contains("import {"), "{}", printed.stdout);
+    assert!(printed.stderr.contains("that others added are not in the state"), "{}", printed.stderr);
     account.run_bare(&format!("state export --stack {STACK} --out {}", account.path("s.json").display())).exits(0);
     let document = std::fs::read_to_string(account.path("s.json")).expect("a file");
     assert!(document.contains("akidb-edge/export/v1"), "{document}");

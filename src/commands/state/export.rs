@@ -59,6 +59,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     for file in &written {
         context.voice.talk(shown!("wrote {}", file));
     }
+    context.voice.remark(export::OTHERS);
     for note in &export.notes {
         context.voice.remark(shown!("{}: {}", note.address, note.text));
     }

@@ -15,6 +15,7 @@ use crate::ledger::{Fact, Ledger, Subject};
 use crate::plan::Plan;
 use crate::provider::aws::Identity;
 use crate::report;
+use crate::resource::queue;
 use crate::resource::records::earlier::{Earlier, before_change, keep};
 use crate::resource::{
     Action, Address, Attributes, Changes, Desired, Ending, Found, Kind, Observed, Origin, Owner, Record, Remembered,
@@ -75,6 +76,7 @@ async fn with_ledger(
 ) -> Result<u8, Failure> {
     let remembered = ledger.remembered();
     let mut built = walk::build(plan, &remembered.requested, &context.voice)?;
+    let pairs = &with_arns(pairs, &built.desired, connection).await?;
     let supposed = supposed(pairs, &built.desired, &remembered)?;
     let providers = walk::with_artefacts(connection, std::mem::take(&mut built.artefacts));
     // What is looked up is not in the journal yet, and record sets point to it.
@@ -110,6 +112,23 @@ async fn with_ledger(
     let count = report::counted(pairs.len(), "resource");
     context.voice.data(shown!("{} imported; deploy brings what differs to the plan", count));
     Ok(exit::DONE)
+}
+
+/// The same with the ARN of each queue: a person knows a queue by its name or its URL.
+async fn with_arns(pairs: &given::All, desired: &Desired, connection: &Connection) -> Result<given::All, Failure> {
+    let mut pairs = pairs.clone();
+    for (address, given) in &mut pairs {
+        let Some(resource) = desired.resources.get(address).filter(|resource| resource.kind == Kind::Queue) else {
+            continue;
+        };
+        if resource.kind.facts().id.normal(&given.id).is_some() {
+            continue;
+        }
+        let account = connection.identity().await?.account;
+        let region = resource.spec.get("region").and_then(Value::as_str).unwrap_or_default();
+        given.id = queue::arn_of(&given.id, region, &account).unwrap_or_else(|| given.id.clone());
+    }
+    Ok(pairs)
 }
 
 /// The journal as it would be if these were in it: then they are looked for by their IDs.

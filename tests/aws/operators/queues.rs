@@ -314,9 +314,13 @@ fn an_imported_queue_is_kept() {
     write(&stack, "plan.yaml", &json!({"q": {"name": "theirs", "region": REGION, "visibility_timeout_seconds": 77}}));
     let import =
         |id: &str| stack.run(&["state", "import", &format!("queues.queue.q={id}"), "--plan", "plan.yaml", "--yes"]);
-    let wrong = import("theirs").exits(3);
-    assert!(wrong.stderr.contains("the queue's ARN"), "{}", wrong.stderr);
-    import(&arn(&stack.account, "theirs")).exits(0);
+    let wrong = import("the irs").exits(3);
+    assert!(wrong.stderr.contains("the queue's ARN, URL or name"), "{}", wrong.stderr);
+    let elsewhere = import("https://sqs.eu-central-1.amazonaws.com/210987654321/theirs").exits(3);
+    assert!(elsewhere.stderr.contains("is of account 210987654321"), "{}", elsewhere.stderr);
+    let by_name = import("theirs").exits(0);
+    let whole = arn(&stack.account, "theirs");
+    assert!(by_name.stdout.contains(&format!("queues.queue.q = {whole}")), "{}", by_name.stdout);
     stack.run(&["deploy", "--plan", "plan.yaml", "--yes"]).exits(0);
     let held = shown(&stack.sdk, "theirs").expect("it is there");
     assert_eq!((&held["VisibilityTimeout"], &held["tag akidb:stack"]), (&json!("77"), &json!(stack.name())));

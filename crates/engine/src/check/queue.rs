@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::Also;
 use super::policy::{placeholder, statements, walk};
 use super::rule::{Notes, Rule, Seen, error, warning};
 use super::scope::{Scope, is_open, whole};
@@ -223,7 +224,10 @@ fn receives(seen: &Spec<'_>, notes: &mut Notes<'_>) {
 
 fn encryption(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     let both = seen.spec.sqs_encryption == Some(true) && seen.spec.kms_key.is_some();
-    notes.add_if(both, "sqs_encryption", || "it is on, and kms_key names another key".to_owned());
+    if both {
+        let key = Also { address: seen.address.clone(), path: "kms_key".to_owned() };
+        notes.add_beside("sqs_encryption", "it is on, and kms_key names another key", key);
+    }
 }
 
 fn reuse(seen: &Spec<'_>, notes: &mut Notes<'_>) {
@@ -259,6 +263,7 @@ fn policy(seen: &Spec<'_>, notes: &mut Notes<'_>) {
 pub(super) mod tests {
     use serde_json::json;
 
+    use super::super::Also;
     use super::super::testing::{Case, TODAY, case, good};
 
     const JOBS: &str = "queues.queue.jobs";
@@ -304,6 +309,16 @@ pub(super) mod tests {
             case("SQ013-queue-policy").set(JOBS, "/policy", json!({"Version": "2012-10-17", "Statement": [send]})),
             case("SQ013-queue-policy").set(JOBS, "/policy", json!({"Version": "2012-10-17", "Statement": []})),
         ]
+    }
+
+    #[test]
+    fn both_settings_of_a_contradiction_are_named() {
+        let both = case("SQ011-one-encryption").set(JOBS, "/kms_key", json!("alias/aws/sqs"));
+        let both = both.set(JOBS, "/sqs_encryption", json!(true));
+        let found = super::super::all(&both.desired, TODAY);
+        let also = Also { address: JOBS.parse().expect("an address"), path: "kms_key".to_owned() };
+        let places: Vec<_> = found.iter().map(|finding| (finding.path.as_str(), finding.also.clone())).collect();
+        assert_eq!(places, [("sqs_encryption", Some(also))]);
     }
 
     #[test]

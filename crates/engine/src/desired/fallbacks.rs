@@ -1,15 +1,16 @@
 //! What the fallbacks of a plan say of the graph that they change.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::build;
 use crate::plan::{Plan, Problem, Problems};
-use crate::resource::Address;
+use crate::resource::{Address, Desired};
 
 /// Checks every fallback against the graph that the plan becomes with it. Whether the plan itself can be built is checked before.
 ///
 /// # Errors
-/// A graph that cannot be, and each part of `only` that no address of the plan answers to.
+/// A graph that cannot be, each part of `only` that no address of the plan answers to, and each setting that changes nothing of
+/// what `only` selects.
 pub fn check_fallbacks(plan: &Plan) -> Result<(), Problems> {
     let every: BTreeSet<String> = plan.steps.iter().map(|step| step.id.clone()).collect();
     let Ok(plain) = build(plan, &every) else { return Ok(()) };
@@ -21,6 +22,7 @@ pub fn check_fallbacks(plan: &Plan) -> Result<(), Problems> {
                 let resources = plain.desired.resources.keys().chain(built.desired.resources.keys());
                 let addresses: BTreeSet<&Address> = resources.collect();
                 problems.extend(unknown(plan, name, &addresses));
+                problems.extend(without_effect(plan, name));
             }
             Err(Problems(wrong)) => problems.extend(
                 wrong
@@ -30,6 +32,48 @@ pub fn check_fallbacks(plan: &Plan) -> Result<(), Problems> {
         }
     }
     if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
+}
+
+/// What a fallback sets and `only` does not select: a run would leave it as it is. A setting that changes nothing by itself, or
+/// fits only together with others, is left to the run.
+fn without_effect(plan: &Plan, name: &str) -> Vec<Problem> {
+    let Some(fallback) = plan.fallbacks.get(name) else { return Vec::new() };
+    let Ok(before) = build(plan, &fallback.request) else { return Vec::new() };
+    let mut problems = Vec::new();
+    for (key, value) in &fallback.set {
+        let mut alone = plan.clone();
+        if let Some(one) = alone.fallbacks.get_mut(name) {
+            one.set = BTreeMap::from([(key.clone(), value.clone())]);
+        }
+        let with = alone.with_fallback(name).and_then(|changed| build(&changed, &fallback.request));
+        let Ok(with) = with else { continue };
+        let changed = changed(&before.desired, &with.desired);
+        let former = |address: &Address, pattern: &str| {
+            with.desired.moved.iter().any(|(from, to)| to == address && from.matches(pattern))
+        };
+        let selected = |address: &&Address| {
+            fallback.only.iter().any(|pattern| address.matches(pattern) || former(address, pattern))
+        };
+        if changed.is_empty() || changed.iter().any(selected) {
+            continue;
+        }
+        let path = format!("fallbacks.{name}.set.{key}");
+        let all: Vec<&str> = changed.iter().map(|address| address.as_str()).collect();
+        problems.push(Problem {
+            file: plan.file_of(&path).to_owned(),
+            place: plan.place(&path),
+            problem: format!("fallback {name} sets {key:?}, which changes {}: only does not select it", all.join(", ")),
+            next_step: "add the address to only, or take the setting out of set".to_owned(),
+        });
+    }
+    problems
+}
+
+/// The addresses of which the settings differ, or that one of the two graphs does not have.
+fn changed<'d>(before: &'d Desired, after: &'d Desired) -> BTreeSet<&'d Address> {
+    let spec = |graph: &'d Desired, address: &Address| graph.resources.get(address).map(|resource| &resource.spec);
+    let all = before.resources.keys().chain(after.resources.keys());
+    all.filter(|address| spec(before, address) != spec(after, address)).collect()
 }
 
 /// What `only` names and the plan does not have.

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::resource::cache_policy::Choice;
 use crate::resource::{
-    ADDRESS_TAG, Address, Attributes, IMPORTED, Kind, ORIGIN_TAG, Record, Remembered, STACK_TAG, Standing,
-    has_references, resolve,
+    ACCEPTED_EXTRAS, ADDRESS_TAG, Address, Attributes, IMPORTED, Kind, ORIGIN_TAG, Record, Remembered, STACK_TAG,
+    Standing, has_references, resolve,
 };
 
 /// One file of an export.
@@ -32,6 +32,10 @@ pub struct Note {
 
 /// What is said of a kind of AWS that nobody wrote the other tool's words for; a test finds such a kind.
 pub(super) const UNSAID: &str = "left out: this version does not know how to say a thing of this kind";
+
+/// What no journal knows, and what the other tool does with it.
+pub const OTHERS: &str = "tags, policy statements and rules that others added are not in the state: a first apply would remove \
+     them; akidb-edge status --drift lists them";
 
 /// The files and what they cannot say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -104,7 +108,7 @@ pub fn items<'a>(
         say(&address, record, attribute).or_else(|| record.attributes.get(attribute).cloned())
     };
     for (address, record) in &state.resources {
-        let item = Item {
+        let mut item = Item {
             stack: &state.stack,
             address,
             kind: record.kind,
@@ -120,6 +124,7 @@ pub fn items<'a>(
         } else if has_references(&item.spec) {
             notes.push(item.note("left out: it refers to something that the state does not know"));
         } else {
+            notes.extend(add_accepted(&mut item));
             items.push(item);
         }
     }
@@ -129,6 +134,40 @@ pub fn items<'a>(
     });
     notes.extend(left);
     (items, notes)
+}
+
+/// Adds what was accepted beside the plan to the settings: it is there, and stays only where the other tool is told of it. Gives a
+/// note of what the kind has no setting for.
+fn add_accepted(item: &mut Item<'_>) -> Option<Note> {
+    let accepted = item.attributes.get(ACCEPTED_EXTRAS).and_then(Value::as_object);
+    let mut left: Vec<&str> = Vec::new();
+    for (path, value) in accepted.into_iter().flatten() {
+        let mut with = item.spec.clone();
+        let Some(slot) = slot(&mut with, path) else {
+            left.push(path);
+            continue;
+        };
+        // What a later plan has set is the plan's.
+        if slot.is_null() {
+            *slot = value.clone();
+        }
+        if (item.kind.facts().shape)(&with).is_none() {
+            item.spec = with;
+        } else {
+            left.push(path);
+        }
+    }
+    let text = "was accepted beside the plan and is not written here: a first apply may take it away";
+    (!left.is_empty()).then(|| item.note(format!("{} {text}", left.join(", "))))
+}
+
+/// The place of a setting in settings, made when it is free; none where the way leads through no mapping.
+fn slot<'v>(settings: &'v mut Value, path: &str) -> Option<&'v mut Value> {
+    let fields = settings.as_object_mut()?;
+    match path.split_once('.') {
+        Some((key, below)) => slot(fields.get_mut(key)?, below),
+        None => Some(fields.entry(path).or_insert(Value::Null)),
+    }
 }
 
 /// Whether a text holds what marks code among texts here.

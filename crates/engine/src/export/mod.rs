@@ -7,7 +7,7 @@ pub mod cloudformation;
 pub mod terraform;
 mod words;
 
-pub use bundle::{Export, File, Item, Note};
+pub use bundle::{Export, File, Item, Note, OTHERS};
 
 #[cfg(test)]
 mod tests {

@@ -61,18 +61,19 @@ pub fn parse(file: &str, source: &str, settings: &Settings) -> Result<Plan, Prob
 /// What helps when a later plan removes what must be there.
 const KEEP_IT: &str = "take it out of remove, or write another value below";
 
-struct Reader<'a> {
+/// What reads a plan and notes what is wrong with it.
+pub(super) struct Reader<'a> {
     file: &'a str,
     /// As it was read.
     source: &'a str,
     text: &'a Text,
     /// Where its values come from, when it extends others.
-    lineage: &'a Lineage,
-    problems: Vec<Problem>,
+    pub(super) lineage: &'a Lineage,
+    pub(super) problems: Vec<Problem>,
 }
 
 impl Reader<'_> {
-    fn complain(&mut self, path: &str, problem: impl Into<String>, next_step: impl Into<String>) {
+    pub(super) fn complain(&mut self, path: &str, problem: impl Into<String>, next_step: impl Into<String>) {
         self.problems.push(Problem {
             file: self.lineage.file(path).unwrap_or(self.file).to_owned(),
             place: self.text.place(path),
@@ -313,31 +314,6 @@ impl Reader<'_> {
         let Head { id, title, needs, on_request, kind, with } = head;
         Some(Step { id, day, title, needs, on_request, kind, with, work, path: path.to_owned() })
     }
-
-    fn fallbacks(&mut self, head: &PlanFile<Value>, steps: &[Step]) {
-        for (name, fallback) in &head.fallbacks {
-            let base = join("fallbacks", name);
-            for key in fallback.set.keys() {
-                let (id, rest) = key.split_once('.').unwrap_or((key, ""));
-                let step = steps.iter().find(|step| step.id == id);
-                let there = step.is_some_and(|step| !rest.is_empty() && parent_exists(&step.with, rest));
-                if !there {
-                    self.complain(
-                        &join(&base, "set"),
-                        format!("fallback {name} sets {key:?}, which is no setting of a step"),
-                        "write step.path.to.setting",
-                    );
-                }
-            }
-            for request in fallback.request.iter().filter(|id| !steps.iter().any(|step| step.id == **id)) {
-                self.complain(
-                    &join(&base, "request"),
-                    format!("fallback {name} asks for {request:?}, which is no step"),
-                    "name a step of this plan",
-                );
-            }
-        }
-    }
 }
 
 fn without_variables(value: &Value) -> Value {
@@ -346,42 +322,4 @@ fn without_variables(value: &Value) -> Value {
         map.remove("variables");
     }
     value
-}
-
-/// Whether everything above the last part of `path` is there: the last part itself may be left out in the plan.
-fn parent_exists(value: &Value, path: &str) -> bool {
-    let parts: Vec<&str> = path.split('.').collect();
-    parts[..parts.len() - 1].iter().try_fold(value, |at, part| member(at, part)).is_some()
-}
-
-/// A member of a mapping or list.
-pub fn member<'v>(value: &'v Value, part: &str) -> Option<&'v Value> {
-    match value {
-        Value::Array(items) => items.get(part.parse::<usize>().ok()?),
-        other => other.get(part),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_setting_may_be_new_when_everything_above_it_is_there() {
-        let with = json!({"a": {"b": [{"c": 1}]}});
-        for (path, there) in [
-            ("new", true),
-            ("a.new", true),
-            ("a.b.0.c", true),
-            ("a.b.0.new", true),
-            ("a.b.1.c", false),
-            ("a.b.c.d", false),
-            ("x.y", false),
-        ] {
-            assert_eq!(parent_exists(&with, path), there, "{path}");
-        }
-        assert_eq!((member(&json!([1, 2]), "1"), member(&json!([1]), "x")), (Some(&json!(2)), None));
-    }
 }

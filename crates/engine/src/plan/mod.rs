@@ -8,6 +8,7 @@ pub mod content;
 mod depth;
 pub mod edge;
 mod extends;
+mod fallbacks;
 mod files;
 mod find;
 mod hidden;

@@ -78,6 +78,23 @@ pub fn parts(arn: &str) -> Option<(&str, &str, &str)> {
     (formed && account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit())).then_some((region, account, name))
 }
 
+/// The ARN of the queue that a person names: by its ARN, its URL, or its name in a region and account.
+pub fn arn_of(given: &str, region: &str, account: &str) -> Option<String> {
+    let formed = |region: &str, account: &str, name: &str| {
+        let arn = format!("arn:aws:sqs:{region}:{account}:{name}");
+        parts(&arn).is_some().then_some(arn)
+    };
+    let Some(rest) = given.strip_prefix("https://").or_else(|| given.strip_prefix("http://")) else {
+        return if is_name(given) { formed(region, account, given) } else { read_id(given).map(str::to_owned) };
+    };
+    let of_url: Vec<&str> = rest.split('/').collect();
+    let [host, account, name] = of_url[..] else { return None };
+    // The host of another endpoint than AWS's names no region.
+    let now = host.strip_prefix("sqs.").and_then(|rest| rest.strip_suffix(".amazonaws.com"));
+    let named = now.or_else(|| host.strip_suffix(".queue.amazonaws.com"));
+    formed(named.unwrap_or(region), account, name)
+}
+
 /// Whether it is a name that a queue may have.
 pub fn is_name(text: &str) -> bool {
     let stem = text.strip_suffix(".fifo").unwrap_or(text);
@@ -121,7 +138,7 @@ pub(super) const FACTS: Facts = Facts {
     usual_seconds: (1, 60),
     attributes: &["arn", "name", "url"],
     id: IdForm {
-        words: "the queue's ARN",
+        words: "the queue's ARN, URL or name",
         example: "arn:aws:sqs:eu-central-1:123456789012:akidb-jobs",
         read: read_id,
         made_of: &[],
@@ -148,6 +165,26 @@ mod tests {
             "arn:aws:sqs:eu-central-1:123456789012:",
         ] {
             assert_eq!(parts(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_queue_is_named_by_its_arn_its_url_or_its_name() {
+        let far = "arn:aws:sqs:us-east-1:210987654321:jobs.fifo";
+        let near = "arn:aws:sqs:eu-central-1:123456789012:jobs.fifo";
+        for (given, arn) in [
+            (far, Some(far)),
+            ("jobs.fifo", Some(near)),
+            ("https://sqs.us-east-1.amazonaws.com/210987654321/jobs.fifo", Some(far)),
+            ("https://us-east-1.queue.amazonaws.com/210987654321/jobs.fifo", Some(far)),
+            ("http://localhost:4566/123456789012/jobs.fifo", Some(near)),
+            ("https://example.com/x", None),
+            ("https://sqs.us-east-1.amazonaws.com/210987654321/jobs.fifo/x", None),
+            ("https://sqs.us-east-1.amazonaws.com/2109/jobs.fifo", None),
+            ("a b", None),
+            ("", None),
+        ] {
+            assert_eq!(arn_of(given, "eu-central-1", "123456789012").as_deref(), arn, "{given}");
         }
     }
 }

@@ -216,6 +216,38 @@ fn queues_are_said_in_both_languages() {
     assert!(list.contains(r#""QueueUrl": "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs.fifo""#), "{list}");
 }
 
+#[test]
+fn what_was_accepted_beside_the_plan_is_written() {
+    let mut state = with_queues();
+    let record = state.resources.get_mut(&"queues.queue.dead".parse().expect("an address")).expect("a queue");
+    let accepted = json!({
+        "delay_seconds": 7, "max_message_bytes": 4_096, "redrive_allow_policy": {"redrivePermission": "denyAll"},
+        // A plan has set it since.
+        "retention_seconds": 60,
+    });
+    record.attributes.insert("accepted_extras".to_owned(), accepted);
+    let export = terraform::export(&state);
+    let all = text(&export);
+    let dead = all.split("resource \"aws_sqs_queue\" ").find(|one| one.starts_with("\"queues_dead\"")).expect("it");
+    let words = dead.split_whitespace().collect::<Vec<&str>>().join(" ");
+    for part in ["delay_seconds = 7", "max_message_size = 4096", "message_retention_seconds = 1209600"] {
+        assert!(words.contains(part), "{part}\n{dead}");
+    }
+    assert!(!words.contains("ignore_changes"), "{dead}");
+    let left = "redrive_allow_policy was accepted beside the plan and is not written here";
+    let told = |export: &Export| export.notes.iter().any(|note| note.text.starts_with(left));
+    assert!(told(&export), "{:?}", export.notes);
+    assert!(all.contains(left) && all.contains("that others added are not in the state"), "{all}");
+    assert!(!all.contains("changes nothing"), "{all}");
+    let export = cloudformation::export(&state);
+    assert!(told(&export), "{:?}", export.notes);
+    let template = export.files.iter().find(|file| file.name == "eu-central-1.template.json").expect("a template");
+    let template: Value = serde_json::from_str(&template.text).expect("JSON");
+    let mut queues = template["Resources"].as_object().expect("resources").values().map(|one| &one["Properties"]);
+    let dead = queues.find(|one| one["QueueName"] == "dead.fifo").expect("a queue");
+    assert_eq!((&dead["DelaySeconds"], &dead["MaximumMessageSize"]), (&json!(7), &json!(4_096)));
+}
+
 /// Where a program lies: named by a variable, else on the PATH.
 fn program(variable: &str, name: &str) -> Option<PathBuf> {
     if let Some(named) = std::env::var_os(variable) {

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use akidb_edge_engine::desired::{Built, build, jetson};
+use akidb_edge_engine::desired::{Built, build, check_fallbacks, jetson};
 use akidb_edge_engine::plan::{LARGEST, Plan, Problems, Settings, load};
 use akidb_edge_engine::resource::untrusted::is_hidden;
 
@@ -407,4 +407,61 @@ fn each_file_of_a_chain_reads_only_below_its_own_folder() {
     let text = format!("extends: week13\nvariables: {{model_dir: {{default: {}}}}}\n", at("secret"));
     refused(&written(&plans, "later", &text), &Settings::default(), outside);
     assert!(loaded(&written(&plans, "later", "extends: week13\n"), &Settings::default()).is_ok());
+}
+
+/// A plan of two queues with this fallback.
+fn two_queues(only: &str, set: &str) -> String {
+    format!(
+        "version: 1\nstack: small\nmetadata: {{name: small, title: Small}}\ndays:\n- day: 1\n  title: First\n  steps:\n  \
+         - id: q\n    title: Queues\n    kind: queues\n    with:\n      queues:\n        \
+         jobs: {{name: jobs, region: us-east-1, delay_seconds: 1}}\n        \
+         failed: {{name: failed, region: us-east-1}}\n\
+         fallbacks:\n  slow:\n    title: Slow\n    only: [{only}]\n    set:\n{set}"
+    )
+}
+
+#[test]
+fn what_a_later_plan_removes_is_told_where_it_is_removed_when_a_fallback_sets_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let set = "      q.queues.failed.delay_seconds: 5\n      q.queues.jobs.delay_seconds: 5\n";
+    let base = written(here, "base", &two_queues("queues.queue", set));
+    assert!(loaded(&base, &Settings::default()).is_ok());
+    let later = written(here, "later", "extends: base.yaml\nremove:\n- steps.q.with.queues.failed\n");
+    let words = "fallback slow sets \"q.queues.failed.delay_seconds\", which is removed here";
+    let problems = refused(&later, &Settings::default(), words);
+    assert_eq!((PathBuf::from(&problems.0[0].file), problems.0[0].place.line), (later, 3), "{problems}");
+    // As the next step says.
+    let both = "extends: base.yaml\nremove:\n- steps.q.with.queues.failed\n\
+                - fallbacks.slow.set.q.queues.failed.delay_seconds\n";
+    let both = written(here, "both", both);
+    loaded(&both, &Settings::default()).expect("a plan");
+    // Whoever removes it and sets it nevertheless is told of the fallback.
+    let own = "extends: base.yaml\nremove:\n- steps.q.with.queues.failed\n- fallbacks.slow\n\
+               fallbacks: {own: {title: Own, only: [queues], set: {q.queues.failed.delay_seconds: 5}}}\n";
+    let own = written(here, "own", own);
+    let problems = refused(&own, &Settings::default(), "which is no setting of a step");
+    assert_eq!(problems.0[0].place.line, 5, "{problems}");
+}
+
+#[test]
+fn a_fallback_that_sets_what_it_does_not_select_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let set = "      q.queues.failed.delay_seconds: 5\n      q.queues.jobs.delay_seconds: 5\n";
+    let checked = |name: &str, only: &str, set: &str| {
+        let file = written(folder.path(), name, &two_queues(only, set));
+        check_fallbacks(&loaded(&file, &Settings::default()).expect("a plan"))
+    };
+    let problems = checked("half", "queues.queue.jobs", set).expect_err("half of it is dropped");
+    let words = "fallback slow sets \"q.queues.failed.delay_seconds\", which changes queues.queue.failed: only does not select it";
+    assert_eq!((problems.0.len(), problems.0[0].problem.as_str()), (1, words), "{problems}");
+    assert_eq!(problems.0[0].place.line, 20, "{problems}");
+    for (name, only, set) in [
+        ("all", "queues.queue", set),
+        ("named", "queues.queue.failed, queues.queue.jobs", set),
+        // It is so already.
+        ("same", "queues.queue.failed", "      q.queues.jobs.delay_seconds: 1\n"),
+    ] {
+        checked(name, only, set).unwrap_or_else(|problems| panic!("{name}: {problems}"));
+    }
 }

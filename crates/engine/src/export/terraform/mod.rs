@@ -1,4 +1,4 @@
-//! Terraform: HCL with an `import` block for each resource, so that a first plan imports and changes nothing.
+//! Terraform: HCL with an `import` block for each resource, so that a first plan imports and keeps what the state holds.
 
 pub(super) mod cdn;
 pub(super) mod cloudfront_policies;
@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use self::hcl::{Body, expression};
-use super::bundle::{Export, File, Item, Note, UNSAID, items};
+use super::bundle::{Export, File, Item, Note, OTHERS, UNSAID, items};
 use super::words;
 use crate::resource::{Address, Record, Remembered, Standing};
 
@@ -175,8 +175,10 @@ fn import(resource: &Resource) -> Body {
 fn providers(state: &Remembered, areas: &BTreeMap<&str, Vec<Resource>>, notes: &[Note]) -> String {
     let mut file = Body::new()
         .remark(&format!("Stack {} at revision {}, written by akidb-edge.", state.stack, state.revision()))
-        .remark("terraform plan imports everything and changes nothing; after terraform apply, imports.tf can go.")
-        .remark("From then on let one tool change the stack, not both.");
+        .remark("terraform plan imports everything and keeps what the state holds. After terraform apply, imports.tf can go.")
+        .remark("From then on let one tool change the stack, not both.")
+        .remark(&format!("But {OTHERS}."))
+        .remark("Keep them by ignore_changes in a lifecycle block (of policy, tags, tags_all), or write them into these files.");
     if !notes.is_empty() {
         file =
             notes.iter().fold(file.remark("").remark("What Terraform cannot say, or says otherwise:"), |file, note| {

@@ -99,6 +99,14 @@ impl Lineage {
         Some((self.files.get(spot.file)?.file.as_str(), spot.place))
     }
 
+    /// Where a later plan removes the value at a dotted path, or what it stands in: file and place.
+    pub fn removal_of(&self, path: &str) -> Option<(&str, Place)> {
+        let holds =
+            |removed: &str| path.strip_prefix(removed).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        let (_, spot) = self.removed.iter().find(|(removed, _)| holds(removed))?;
+        Some((self.files.get(spot.file)?.file.as_str(), spot.place))
+    }
+
     /// Whether a file of this machine may be read that the plan names at `origin`; none when there is one plan file alone.
     /// A path belongs to the file that wrote its beginning: the text itself, or the default of the variable that the text begins
     /// with. Files that wrote other parts of it must be allowed to read it, too: otherwise a plan could set a default of one that
