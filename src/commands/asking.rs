@@ -26,8 +26,6 @@ pub struct Asked<'a> {
     pub whole: bool,
     /// What was not looked at.
     pub omitted: report::Omitted<'a>,
-    /// The account was left out because it could not be reached.
-    pub without_account: bool,
 }
 
 /// Shows the difference and asks. An exit code means that nothing is to be done.
@@ -113,7 +111,7 @@ fn document(asked: &Asked<'_>, outcome: Option<serde_json::Value>, code: u8) -> 
         "header": asked.header, "exit": code, "outcome": outcome,
         "not_available_yet": list(&later), "run_separately": list(&separate),
         "waiting": asked.built.waiting, "left_out": asked.omitted.names(),
-        "left_out_would_change": asked.omitted.would_change, "account_left_out": asked.without_account,
+        "left_out_would_change": asked.omitted.would_change, "account_left_out": asked.omitted.account_away,
     });
     if let (Some(all), Some(more)) = (body.as_object_mut(), report::changes_json(asked.changes).as_object()) {
         all.extend(more.clone());

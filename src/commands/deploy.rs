@@ -10,7 +10,9 @@ use super::jetson::{Unnamed, need_devices, say_who_is_replaced};
 use super::kept;
 use super::order::{Choice, Order, Part};
 use super::saved::{self, SavedPlan};
-use super::walk::{self, AccessArgs, Allowed, EmptyArgs, Journals, PlanArgs, Request, RunArgs, Verb, Wanted, Worlds};
+use super::walk::{
+    self, AccessArgs, Allowed, EmptyArgs, Journals, PlanArgs, Request, RunArgs, Seen, Verb, Wanted, Worlds,
+};
 use crate::change::{Outside, Scope};
 use crate::desired::{Built, jetson};
 use crate::exit::Failure;
@@ -240,6 +242,16 @@ impl Verb for Deploying<'_> {
             again: context.session.again.clone(),
             ..Wanted::default()
         })
+    }
+
+    fn seen(&mut self, _wanted: &mut Wanted, seen: &Seen, _context: &Context) -> Result<(), Failure> {
+        if self.order.out.is_none() || seen.left.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::error(
+            "a saved plan is carried out as a whole, and a part of it cannot be reached now; no plan was saved",
+            "run the same command again when it can be reached; without --devices, the plan of the account alone is saved",
+        ))
     }
 
     fn differs(&mut self, changes: &mut Changes, _wanted: &Wanted, context: &Context) -> Result<(), Failure> {

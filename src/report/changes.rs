@@ -8,7 +8,8 @@ use super::omitted::Omitted;
 use super::output::painted;
 use super::{counted, duration};
 use crate::resource::{
-    Action, Change, Changes, FieldChange, Level, MovedFrom, Origin, Risk, Shown, sensitive, shown, untrusted,
+    Action, Change, Changes, FieldChange, Level, MovedFrom, Origin, Risk, Shown, has_references, sensitive, shown,
+    untrusted,
 };
 
 /// Longest value that is shown; the rest is cut.
@@ -146,8 +147,11 @@ fn field_line(field: &FieldChange) -> Shown {
     {
         return list_lines(&field.path, drift, old, new);
     }
+    let open = field.new.as_ref().and_then(|new| new.get("text")).is_some_and(has_references);
     let field = &without_contents(field);
-    let (old, new) = (show(&field.old, "(not set)"), show(&field.new, "(default)"));
+    let old = show(&field.old, "(not set)");
+    // The hash of a text with open references is not the one that the file will have.
+    let new = if open { "(known once what it names exists)".to_owned() } else { show(&field.new, "(default)") };
     if old.len() + new.len() < 70 {
         shown!("        {}: {} -> {}{}\n", field.path, old, new, drift)
     } else {
@@ -207,7 +211,19 @@ fn value_text(value: &Value) -> String {
         Value::String(text) if text.contains("${") => format!("(known after: {})", cut(text)),
         Value::String(text) if text.is_empty() => "(empty)".to_owned(),
         Value::String(text) => cut(text),
-        other => cut(&other.to_string()),
+        other => content_text(other).unwrap_or_else(|| cut(&other.to_string())),
+    }
+}
+
+/// What is at a path of a device; texts have become hashes.
+fn content_text(value: &Value) -> Option<String> {
+    let fields = value.as_object().filter(|fields| fields.len() == 1)?;
+    let (form, held) = fields.iter().next()?;
+    match form.as_str() {
+        "sha256" => Some(format!("SHA-256 {}", cut(held.as_str()?))),
+        "fetched" => Some(format!("SHA-256 {}", cut(held.get("sha256")?.as_str()?))),
+        "link" => Some(format!("link to {}", cut(held.as_str()?))),
+        _ => None,
     }
 }
 
@@ -326,6 +342,29 @@ mod tests {
         let line =
             "  - models.bucket.one  left over: S3 bucket the-newer: a newer one took its place  [destroys data]\n";
         assert!(text.contains(line) && text.contains("1 left over to clear; risk: destroys data"), "{text:?}");
+    }
+
+    #[test]
+    fn the_content_of_a_file_is_shown_by_what_it_was_and_what_it_becomes() {
+        let hash = |text: &str| crate::resource::sha256_hex(text.as_bytes());
+        let line = |old: Value, new: Value, drifted: bool| {
+            field_line(&FieldChange { path: "content".to_owned(), old: Some(old), new: Some(new), drifted }).to_string()
+        };
+        let (a, b) = (hash("A"), hash("B"));
+        assert_eq!(
+            line(json!({"text": "A"}), json!({"text": "B"}), false),
+            format!("        content:\n          old SHA-256 {a}\n          new SHA-256 {b}\n")
+        );
+        let seen = line(json!({"sha256": a}), json!({"fetched": {"url": "https://a.b/c", "sha256": b}}), true);
+        assert!(
+            seen.contains("content:  (changed outside)\n          old SHA-256 ") && seen.ends_with(&format!("{b}\n"))
+        );
+        assert_eq!(
+            line(json!({"link": "/a"}), json!({"link": "/b"}), false),
+            "        content: link to /a -> link to /b\n"
+        );
+        let open = line(json!({"text": "A"}), json!({"text": "of ${models.bucket.b#name}"}), false);
+        assert!(open.ends_with("new (known once what it names exists)\n") && !open.contains("bucket"), "{open}");
     }
 
     #[test]

@@ -11,6 +11,10 @@ const NAMED: usize = 5;
 pub struct Omitted<'a> {
     /// Devices that could not be looked at.
     pub away: &'a [String],
+    /// The account could not be reached.
+    pub account_away: bool,
+    /// Addresses of the run that need the account, when it could not be reached.
+    pub of_account: &'a [Address],
     /// Devices that the journal knows and neither plan nor inventory names.
     pub unnamed: &'a [String],
     /// Addresses outside of what was selected.
@@ -23,7 +27,7 @@ impl Omitted<'_> {
     /// Names and addresses of all that is left out, for programs.
     pub fn names(&self) -> Vec<&str> {
         let devices = self.away.iter().chain(self.unnamed).map(String::as_str);
-        devices.chain(self.unselected.iter().map(Address::as_str)).collect()
+        devices.chain(self.of_account.iter().chain(self.unselected).map(Address::as_str)).collect()
     }
 
     /// Nothing is to be done with what was looked at: `kept` resources.
@@ -31,29 +35,51 @@ impl Omitted<'_> {
         if !self.unselected.is_empty() {
             return self.nothing_of_the_selection(kept);
         }
-        if self.away.is_empty() {
-            return shown!("no changes: {}\n", matching(kept));
+        match self.unreached() {
+            None => shown!("no changes: {}\n", matching(kept)),
+            Some(left) => shown!("no changes ({} checked, {})\n", counted(kept, "resource"), left),
         }
-        let (kept, away) = (counted(kept, "resource"), counted(self.away.len(), "device"));
-        shown!("no changes ({} checked, {} left out: {})\n", kept, away, self.away.join(", "))
+    }
+
+    /// What of the run could not be looked at; none when everything was.
+    fn unreached(&self) -> Option<Shown> {
+        let devices = || shown!("{} left out: {}", counted(self.away.len(), "device"), self.away.join(", "));
+        let account = || {
+            let needing = counted(self.of_account.len(), "resource");
+            shown!("the AWS account and {} left out{}", needing, first(self.of_account))
+        };
+        match (self.away.is_empty(), self.account_away) {
+            (true, false) => None,
+            (false, false) => Some(devices()),
+            (true, true) => Some(account()),
+            (false, true) => Some(shown!("{}; {}", devices(), account())),
+        }
     }
 
     fn nothing_of_the_selection(&self, kept: usize) -> Shown {
-        let selected = match kept {
-            0 => Shown::from("nothing is selected"),
-            kept => shown!("no changes in what is selected: {}", matching(kept)),
+        let selected = match (kept, self.unreached()) {
+            (0, None) => Shown::from("nothing is selected"),
+            (kept, None) => shown!("no changes in what is selected: {}", matching(kept)),
+            (kept, Some(left)) => {
+                shown!("no changes in what is selected ({} checked, {})", counted(kept, "resource"), left)
+            }
         };
         let left = counted(self.unselected.len(), "resource");
-        let first: Vec<&str> = self.would_change.iter().take(NAMED).map(Address::as_str).collect();
         let would = match self.would_change.len() {
             0 => Shown::from("none of them would change by the journal"),
-            all if all > NAMED => {
-                let more = all - NAMED;
-                shown!("{} of them would change by the journal: {} and {} more", all, first.join(", "), more)
-            }
-            all => shown!("{} of them would change by the journal: {}", all, first.join(", ")),
+            all => shown!("{} of them would change by the journal{}", all, first(self.would_change)),
         };
         shown!("{}; {} left out, {}\n", selected, left, would)
+    }
+}
+
+/// `: a, b`; of many `: a, b, c, d, e and 2 more`.
+fn first(all: &[Address]) -> Shown {
+    let named: Vec<&str> = all.iter().take(NAMED).map(Address::as_str).collect();
+    match all.len() {
+        0 => Shown::default(),
+        many if many > NAMED => shown!(": {} and {} more", named.join(", "), many - NAMED),
+        _ => shown!(": {}", named.join(", ")),
     }
 }
 
@@ -75,6 +101,36 @@ mod tests {
         assert_eq!(said(&one), "no changes (1 resource checked, 1 device left out: jetson-02)\n");
         let two = ["jetson-02".to_owned(), "jetson-04".to_owned()];
         assert_eq!(said(&two), "no changes (1 resource checked, 2 devices left out: jetson-02, jetson-04)\n");
+    }
+
+    #[test]
+    fn what_needs_an_account_that_is_away_is_counted_and_named() {
+        let all: Vec<Address> = (1..=7).map(|at| format!("m.bucket.b{at}").parse().expect("an address")).collect();
+        let away = ["jetson-02".to_owned()];
+        let account = |kept: usize, of_account: &[Address]| {
+            Omitted { account_away: true, of_account, ..Omitted::default() }.no_changes(kept)
+        };
+        assert_eq!(
+            account(0, &all[..2]),
+            "no changes (0 resources checked, the AWS account and 2 resources left out: m.bucket.b1, m.bucket.b2)\n"
+        );
+        assert!(account(0, &all).ends_with(
+            "7 resources left out: m.bucket.b1, m.bucket.b2, m.bucket.b3, m.bucket.b4, m.bucket.b5 and 2 more)\n"
+        ));
+        assert!(!account(3, &[]).contains("match"));
+        let both = Omitted { away: &away, account_away: true, of_account: &all[..1], ..Omitted::default() };
+        assert_eq!(
+            both.no_changes(1),
+            "no changes (1 resource checked, 1 device left out: jetson-02; the AWS account and 1 resource left out: \
+             m.bucket.b1)\n"
+        );
+        assert_eq!(both.names(), ["jetson-02", "m.bucket.b1"]);
+        let selected = Omitted { away: &away, unselected: &all[..1], ..Omitted::default() }.no_changes(0);
+        assert_eq!(
+            selected,
+            "no changes in what is selected (0 resources checked, 1 device left out: jetson-02); 1 resource left out, none \
+             of them would change by the journal\n"
+        );
     }
 
     #[test]

@@ -87,6 +87,40 @@ fn ten_steps_once_and_no_more() {
 }
 
 #[test]
+fn a_change_of_the_plan_is_not_laid_on_others() {
+    let Some(lab) = lab("whose", 1) else { return };
+    provision(&lab, "").exits(0);
+    let plan = fs::read_to_string(lab.path("ten.yaml")).expect("a plan");
+    let plan = plan.replace("it's done", "it's done again").replace("link: /opt/akidb/data", "link: /opt/akidb");
+    fs::write(lab.path("ten.yaml"), plan).expect("a plan");
+    let look = || lab.run("jetson provision --plan ten.yaml --inventory hosts.yaml --dry-run").exits(2);
+    let seen = look();
+    assert!(!seen.stdout.contains("changed outside") && !seen.stdout.contains("not set"), "{}", seen.all());
+    assert!(seen.stdout.contains("content: link to /opt/akidb/data -> link to /opt/akidb"), "{}", seen.all());
+    assert_eq!(seen.stdout.matches("SHA-256").count(), 2, "{}", seen.all());
+    lab.inside("jetson-01", "echo other >/opt/akidb/marker");
+    let seen = look();
+    assert!(seen.stdout.contains("content:  (changed outside)\n          old SHA-256 "), "{}", seen.all());
+    provision(&lab, "").exits(0);
+    assert_eq!(lab.inside("jetson-01", "cat /opt/akidb/marker"), "it's done again\n");
+}
+
+#[test]
+fn a_create_that_failed_leaves_nothing() {
+    let Some(lab) = lab("leaves", 1) else { return };
+    lab.inside("jetson-01", "echo flat >/opt/flat");
+    fs::write(lab.path("ten.yaml"), SECRET.replace("/opt/shared/secret", "/opt/flat/secret")).expect("a plan");
+    let failed = provision(&lab, "").exits(1);
+    assert!(failed.all().contains("Not a directory"), "{}", failed.all());
+    let left = lab.inside("jetson-01", "ls /var/lib/akidb-edge; grep -rl canary /var/lib/akidb-edge; :");
+    assert!(!left.contains("new-") && !left.contains("canary"), "{left}");
+    lab.run("jetson uninstall --plan ten.yaml --yes").exits(0);
+    assert_eq!(lab.inside("jetson-01", "ls -d /var/lib/akidb-edge 2>/dev/null; :"), "");
+    let again = lab.run("jetson uninstall --plan ten.yaml --host jetson-01 --yes").exits(0);
+    assert!(again.stdout.contains("nothing is left to take away"), "{}", again.all());
+}
+
+#[test]
 fn a_device_that_the_inventory_does_not_name_stays_as_it_is() {
     let Some(lab) = lab("unnamed", 2) else { return };
     provision(&lab, "").exits(0);
@@ -425,6 +459,11 @@ fn one_run_makes_a_bucket_and_devices_that_name_it() {
     assert_eq!(lab.inside("jetson-01", "cat /opt/bucket"), wanted);
     lab.does("power", &["jetson-02", "on"]);
     devices("deploy --devices --plan both.yaml --yes").exits(0);
+    assert_eq!(lab.inside("jetson-02", "cat /opt/bucket"), wanted);
+    // A saved plan over both is what was shown.
+    lab.inside("jetson-02", "echo other >/opt/bucket");
+    devices("deploy --devices --plan both.yaml --out both.plan.json").exits(2);
+    devices("deploy both.plan.json --devices --yes").exits(0);
     assert_eq!(lab.inside("jetson-02", "cat /opt/bucket"), wanted);
     let again = devices("deploy --devices --plan both.yaml --yes").exits(0);
     assert!(again.stdout.contains("no changes"), "{}", again.all());

@@ -482,6 +482,71 @@ fn an_account_that_is_away_does_not_stop_the_devices() {
     assert!(!journal.contains("models.bucket.data"), "{journal}");
 }
 
+/// What needs an account that is away is not said to match the plan, and no part of a plan is saved.
+#[test]
+fn what_needs_an_account_that_is_away_is_named() {
+    let liar = Liar::new("");
+    liar.plan(&NAMES_A_BUCKET.replace("      - id: data", "        needs: [data]\n      - id: data"));
+    let run = |words: &str| {
+        let mut command = liar.command(words);
+        command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:1").env("AWS_REGION", "us-east-1");
+        command.env("AWS_ACCESS_KEY_ID", "123456789012").env("AWS_SECRET_ACCESS_KEY", "test");
+        finish(&mut command).exits(1)
+    };
+    let named = ["jetson.file.one-opt-x", "jetson.host.one", "models.bucket.data"];
+    let seen = run("deploy --devices --dry-run");
+    let line = format!("(0 resources checked, the AWS account and 3 resources left out: {})", named.join(", "));
+    assert!(seen.stdout.contains(&line), "{}", seen.all());
+    assert!(!seen.stdout.contains("match the plan"), "{}", seen.all());
+    let document = run("deploy --devices --dry-run --json").json();
+    assert_eq!((&document["left_out"], &document["account_left_out"]), (&serde_json::json!(named), &true.into()));
+    let refused = run("deploy --devices --out both.plan.json");
+    assert!(refused.stderr.contains("no plan was saved"), "{}", refused.all());
+    assert!(!liar.path("both.plan.json").exists());
+}
+
+/// A lease that is held is named by its stack: by both when the same run holds both.
+#[test]
+fn the_stacks_of_a_lease_that_is_held_are_named() {
+    let liar = Liar::new("");
+    liar.plan(NAMES_A_BUCKET);
+    let hold = |stack: &str| {
+        let lease = akidb_edge::ledger::Lease::new("me", "elsewhere", "deploy --devices");
+        fs::create_dir_all(liar.path("state").join(stack)).expect("a folder");
+        let text = serde_json::to_vec(&lease).expect("a lease");
+        fs::write(liar.path("state").join(stack).join("lease.json"), text).expect("a lease");
+    };
+    let locked = || {
+        let mut command = liar.command("deploy --devices --yes");
+        command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:1").env("AWS_REGION", "us-east-1");
+        command.env("AWS_ACCESS_KEY_ID", "123456789012").env("AWS_SECRET_ACCESS_KEY", "test");
+        finish(&mut command).exits(1).stderr
+    };
+    let (own, devices) = ("akidb-edge state unlock --stack lie", "akidb-edge state unlock --stack lie-devices");
+    hold("lie-devices");
+    let said = locked();
+    assert!(said.trim_end().ends_with(&format!("no longer exists: {devices}")), "{said}");
+    hold("lie");
+    let said = locked();
+    assert!(said.trim_end().ends_with(&format!("no longer exists: {own} and {devices}")), "{said}");
+}
+
+/// A wrong word of an inventory is told at its line in the inventory, not in the plan.
+#[test]
+fn what_is_wrong_in_an_inventory_is_told_there() {
+    let liar = Liar::new("");
+    liar.plan("          groups: [akidb]\n");
+    for (text, place) in [
+        ("hosts:\n  a: {address: 192.0.2.1}\n  nodeA: {address: 192.0.2.2}\n", "hosts.yaml:3:3: "),
+        ("nodeA: {address: 192.0.2.2}\n", "hosts.yaml:1:1: "),
+        ("a:\n  address: \"-oProxyCommand=x\"\n", "hosts.yaml:2:3: "),
+    ] {
+        fs::write(liar.path("hosts.yaml"), text).expect("a file");
+        let refused = liar.run("jetson provision --dry-run --inventory hosts.yaml").exits(3).stderr;
+        assert!(refused.contains(place) && !refused.contains("plan.yaml:"), "{refused}");
+    }
+}
+
 /// Options about devices need --devices.
 #[test]
 fn options_about_devices_need_the_devices() {

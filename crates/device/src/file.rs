@@ -38,9 +38,10 @@ impl Files {
 
     /// Lines that put back what [`keep`](Self::keep) kept. A file that we never wrote stays.
     fn bring_back(spec: &FileSpec) -> Script {
-        let (path, before) = (quoted(&spec.path), quoted(&Self::before(spec)));
+        let (path, before, new) = (quoted(&spec.path), quoted(&Self::before(spec)), quoted(&Self::waiting(spec)));
         script!(
-            "if {there}; then mv -fT -- {before} {path}; elif test -e {before}.none; then rm -f -- {path} {before}.none; fi",
+            "rm -f -- {new}\nif {there}; then mv -fT -- {before} {path}; elif test -e {before}.none; then rm -f -- {path} {before}.none; fi",
+            new,
             there = Self::there(&before),
             before,
             path
@@ -79,11 +80,11 @@ impl Files {
     }
 
     /// Lines that write new content, with its rights, and then move it to its place: at no moment is it readable for more
-    /// people than at the end.
+    /// people than at the end. However the script ends, no second copy of the content is left.
     fn replace(spec: &FileSpec, write: &Script) -> Script {
         let (path, new) = (quoted(&spec.path), quoted(&Self::waiting(spec)));
         script!(
-            "{keep}\n{write}\n{rights}mv -fT -- {new} {path}\n",
+            "akidb_edge_drop() {{ rm -f -- {new}; }}\ntrap akidb_edge_drop EXIT\n{keep}\n{write}\n{rights}mv -fT -- {new} {path}\n",
             keep = Self::keep(spec),
             write,
             rights = Self::rights(spec, &new),
@@ -95,6 +96,19 @@ impl Files {
     /// Whether a file has a line. The line comes on standard input: an argument would show in a list of processes.
     fn has(line: &str, path: &Script) -> Script {
         script!("printf '%s\\n' {line} | grep -qxF -f - -- {path}", line = quoted(line), path)
+    }
+
+    /// The content of a regular file: the first of those that were asked for which has its hash, else the hash.
+    fn known(asked: &[Option<&FileSpec>], sha256: &str) -> Content {
+        let mut asked = asked.iter().flatten().map(|spec| &spec.content);
+        let same = asked.find(|content| match content {
+            Content::Text(text) => sha256_hex(text.as_bytes()) == sha256,
+            Content::Sha256(known) | Content::Fetched { sha256: known, .. } => known == sha256,
+            // Nothing says what that file was.
+            Content::Url(_) => true,
+            Content::Directory | Content::Link(_) | Content::Line(_) => false,
+        });
+        same.cloned().unwrap_or_else(|| Content::Sha256(sha256.to_owned()))
     }
 
     /// Lines that fetch a file, and take it only when it is the right one.
@@ -128,10 +142,9 @@ impl Shell for Files {
         let path = quoted(&spec.path);
         let what = match &spec.content {
             Content::Line(line) => script!("if {has} 2>/dev/null; then echo line=1; fi", has = Self::has(line, &path)),
-            Content::Text(_) | Content::Sha256(_) | Content::Fetched { .. } => {
-                script!("if test -f {path}; then printf sha256=; sha256sum <{path}; fi", path)
-            }
-            Content::Directory | Content::Link(_) | Content::Url(_) => Script::default(),
+            Content::Url(_) => Script::default(),
+            // Also where a directory or a link is wanted: a file of an earlier run is known by its hash.
+            _ => script!("if test -f {path}; then printf sha256=; sha256sum <{path}; fi", path),
         };
         // Who owns a link is asked of the link, all else of what is behind it.
         let follow = if matches!(spec.content, Content::Link(_)) { "" } else { " -L" };
@@ -144,6 +157,10 @@ impl Shell for Files {
     }
 
     fn found(spec: &FileSpec, printed: &str) -> Option<Value> {
+        Self::found_after(spec, None, printed)
+    }
+
+    fn found_after(spec: &FileSpec, before: Option<&FileSpec>, printed: &str) -> Option<Value> {
         let seen = lines(printed);
         // sha256sum names its input after the hash.
         let sha256 = seen.get("sha256").and_then(|line| line.split_whitespace().next());
@@ -155,18 +172,13 @@ impl Shell for Files {
             (_, "link") => Content::Link((*seen.get("target")?).to_owned()),
             (_, "directory") => Content::Directory,
             (Content::Url(url), _) => Content::Url(url.clone()),
-            (Content::Fetched { url, .. }, _) => {
-                Content::Fetched { url: url.clone(), sha256: sha256.unwrap_or_default().to_owned() }
-            }
-            (Content::Text(text), _) if sha256 == Some(sha256_hex(text.as_bytes()).as_str()) => {
-                Content::Text(text.clone())
-            }
-            _ => Content::Sha256(sha256.unwrap_or_default().to_owned()),
+            _ => Self::known(&[Some(spec), before], sha256.unwrap_or_default()),
         };
         let padded = |mode: &str| format!("{mode:0>4}");
         let mode = seen.get("mode").map(|mode| padded(mode));
         // 755 and 0755 are the same mode.
-        let same = spec.mode.clone().filter(|wanted| mode.as_deref() == Some(&padded(wanted)));
+        let mut said = [Some(spec), before].into_iter().flatten().filter_map(|spec| spec.mode.clone());
+        let same = said.find(|said| mode.as_deref() == Some(&padded(said)));
         let mode = same.or(mode);
         let mut found = json!({"host": spec.host, "path": spec.path, "content": content});
         for (field, value) in [
@@ -241,6 +253,11 @@ impl Shell for Files {
         }
     }
 
+    fn clear(spec: &FileSpec) -> Script {
+        let (before, new) = (quoted(&Self::before(spec)), quoted(&Self::waiting(spec)));
+        script!("rm -f -- {new} {before}.none", new, before)
+    }
+
     fn artefact(spec: &FileSpec) -> Option<(String, String)> {
         let Content::Sha256(sha256) = &spec.content else { return None };
         Some((sha256.clone(), Self::waiting(spec)))
@@ -255,5 +272,94 @@ impl Shell for Files {
             return None;
         };
         Some(text.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(content: Content, mode: Option<&str>) -> FileSpec {
+        let (host, path) = ("a".to_owned(), "/opt/x".to_owned());
+        FileSpec { host, path, content, mode: mode.map(str::to_owned), owner: None, group: None }
+    }
+
+    fn text(text: &str) -> Content {
+        Content::Text(text.to_owned())
+    }
+
+    /// What is told of a file with the text `there`.
+    fn told(wanted: Content, before: Option<Content>, there: &str) -> Value {
+        let printed = format!("type=file\nmode=644\nsha256={}  -\n", sha256_hex(there.as_bytes()));
+        let before = before.map(|content| spec(content, None));
+        Files::found_after(&spec(wanted, None), before.as_ref(), &printed).expect("it is there")["content"].clone()
+    }
+
+    #[test]
+    fn what_an_earlier_run_wrote_is_told_in_its_words() {
+        let hash = |of: &str| sha256_hex(of.as_bytes());
+        let fetched = |url: &str, of: &str| Content::Fetched { url: url.to_owned(), sha256: hash(of) };
+        let link = || Content::Link("/y".to_owned());
+        for (wanted, before) in [
+            (text("B"), text("A")),
+            (text("B"), Content::Sha256(hash("A"))),
+            (text("B"), fetched("https://a.b/c", "A")),
+            (Content::Sha256(hash("B")), text("A")),
+            (fetched("https://a.b/d", "B"), fetched("https://a.b/c", "A")),
+            (Content::Directory, text("A")),
+            (link(), text("A")),
+        ] {
+            let other = json!({"sha256": hash("C")});
+            assert_eq!(told(wanted.clone(), Some(before.clone()), "A"), json!(before), "{wanted:?}");
+            assert_eq!(told(wanted.clone(), Some(before.clone()), "C"), other, "{wanted:?}: others wrote it");
+            assert_eq!(told(wanted, None, "C"), other);
+        }
+        assert_eq!(told(text("B"), Some(text("A")), "B"), json!({"text": "B"}), "what is wanted is there");
+        let moved = fetched("https://a.b/d", "A");
+        assert_eq!(told(moved.clone(), Some(fetched("https://a.b/c", "A")), "A"), json!(moved), "the same file");
+    }
+
+    /// Runs lines as a device does, with its memory in another folder; its exit status.
+    fn run(lines: &Script, memory: &std::path::Path) -> Option<i32> {
+        let lines = lines.replace(MEMORY, &memory.display().to_string());
+        let script = format!("set -eu\n{lines}");
+        let ended = std::process::Command::new("sh").args(["-c", &script]).stderr(std::process::Stdio::null()).status();
+        ended.expect("sh runs").code()
+    }
+
+    #[test]
+    fn a_file_that_cannot_come_to_its_place_leaves_no_copy_behind() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let memory = folder.path().join("memory");
+        std::fs::create_dir(&memory).expect("a folder");
+        let at = |path: &str| FileSpec { path: format!("{}/{path}", folder.path().display()), ..spec(text("A"), None) };
+        let left = || {
+            std::fs::read_dir(&memory).expect("a folder").count()
+                + std::fs::read_dir(folder.path()).expect("a folder").count()
+        };
+        assert_ne!(run(&Files::put(&at("no-folder/x")), &memory), Some(0));
+        let new = Files::waiting(&at("no-folder/x")).replace(MEMORY, &memory.display().to_string());
+        assert!(!std::path::Path::new(&new).exists(), "its content is gone");
+        assert_eq!(run(&Files::clear(&at("no-folder/x")), &memory), Some(0));
+        std::fs::remove_dir(memory.join("before")).expect("nothing is remembered of it");
+        assert_eq!(left(), 1, "the memory alone");
+        // What an earlier run left goes with the file.
+        assert_eq!(run(&Files::put(&at("x")), &memory), Some(0));
+        assert_eq!(std::fs::read(folder.path().join("x")).expect("a file"), b"A");
+        let new = Files::waiting(&at("x")).replace(MEMORY, &memory.display().to_string());
+        std::fs::write(&new, "A").expect("a file");
+        assert_eq!(run(&Files::remove(&at("x")), &memory), Some(0));
+        std::fs::remove_dir(memory.join("before")).expect("nothing is remembered of it");
+        assert_eq!(left(), 1, "the memory alone");
+    }
+
+    #[test]
+    fn a_mode_is_told_as_it_was_asked_for() {
+        let (wanted, before) = (spec(text("A"), Some("0700")), spec(text("A"), Some("755")));
+        let told = |mode: &str| {
+            let printed = format!("type=file\nmode={mode}\n");
+            Files::found_after(&wanted, Some(&before), &printed).expect("it is there")["mode"].clone()
+        };
+        assert_eq!((told("755"), told("700"), told("640")), (json!("755"), json!("0700"), json!("0640")));
     }
 }

@@ -38,12 +38,21 @@ pub trait Shell: Send + Sync + 'static {
     fn look(spec: &Self::Spec) -> Script;
     /// The settings as they are, from what `look` printed; none when it is not there.
     fn found(spec: &Self::Spec, printed: &str) -> Option<Value>;
+    /// The same, where `before` is what was asked for last: what is still so is given in its words, or a change of the plan
+    /// would look like one that others made.
+    fn found_after(spec: &Self::Spec, _before: Option<&Self::Spec>, printed: &str) -> Option<Value> {
+        Self::found(spec, printed)
+    }
     /// Makes it, or makes it right. Safe to run again.
     fn put(spec: &Self::Spec) -> Script;
     /// Takes it away. Safe to run again.
     fn remove(spec: &Self::Spec) -> Script;
     /// Brings back what was there before, when it was not ours and we changed it.
     fn restore(_spec: &Self::Spec) -> Script {
+        ":".into()
+    }
+    /// Takes away what a `put` that failed may have left, where nothing was made.
+    fn clear(_spec: &Self::Spec) -> Script {
         ":".into()
     }
     /// The artefact that `put` needs on the machine, and where: hash and path.
@@ -100,6 +109,17 @@ impl<K: Shell> OnHost<K> {
         self.bring(&spec).await?;
         self.made(operation, &spec, &remember(subject)).await?;
         Ok(Made { id: K::id(&spec), attributes: subject.attributes.clone() })
+    }
+
+    /// Where a create failed and made nothing, nothing is remembered of it: an uninstall would not come here.
+    async fn clear(&self, subject: &Subject<'_>) {
+        let Ok(spec) = subject.typed::<K::Spec>() else { return };
+        let Ok(printed) = self.must("look", &spec, &K::look(&spec)).await else { return };
+        if K::found(&spec, &printed).is_none() {
+            let lines = script!("{clear}\n{forget}", clear = K::clear(&spec), forget = forget(subject));
+            // What failed first is what is told; the next create clears it, too.
+            let _ = self.must("clear", &spec, &lines).await;
+        }
     }
 
     /// Makes it, and looks: a program that ended well may have done something else than it was asked for.
@@ -189,7 +209,9 @@ impl<K: Shell> Provider for OnHost<K> {
         let printed = self
             .must("look", &spec, &script!("{look}\n{recall}", look = K::look(&spec), recall = recall(subject)))
             .await?;
-        let Some(there) = K::found(&spec, &printed) else { return Ok(None) };
+        // What an earlier version wrote down in another form is not compared.
+        let before = subject.before.and_then(|before| serde_json::from_value::<K::Spec>(before.clone()).ok());
+        let Some(there) = K::found_after(&spec, before.as_ref(), &printed) else { return Ok(None) };
         // What was there before us is made right, too; it is not taken away when we go.
         let ours = printed.lines().any(|line| line == "ours=1");
         let attributes = Attributes::from([("ours".to_owned(), ours.into())]);
@@ -197,7 +219,15 @@ impl<K: Shell> Provider for OnHost<K> {
     }
 
     async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
-        let made = self.put("create", subject).await?;
+        let made = match self.put("create", subject).await {
+            Ok(made) => made,
+            Err(fault) => {
+                if fault.class != Class::Away {
+                    self.clear(subject).await;
+                }
+                return Err(fault);
+            }
+        };
         Ok(Made { attributes: Attributes::from([("ours".to_owned(), true.into())]), ..made })
     }
 

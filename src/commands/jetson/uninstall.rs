@@ -1,12 +1,15 @@
 //! `jetson uninstall`: everything that was brought to the devices goes, agents first, the server last.
 
+use serde_json::{Value, json};
+
 use super::aim::{Aim, Part};
 use crate::commands::walk::{self, AccessArgs, PlanArgs, RunArgs, Worlds};
 use crate::commands::{Context, unknown};
 use crate::desired::{Built, jetson};
-use crate::exit::Failure;
+use crate::exit::{self, Failure};
 use crate::ledger::Ledger;
-use crate::resource::{Desired, RunPurpose};
+use crate::report;
+use crate::resource::{Changes, Desired, RunPurpose, shown};
 
 /// Take away everything that was brought to the devices: cluster, packages, files, power modes.
 #[derive(Debug, clap::Args)]
@@ -60,8 +63,12 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let stack = args.which.name(context)?;
     let store = walk::store(&context.global, &context.session, &stack, None).await?;
     // A wrong place of the state looks like devices that are clean already.
-    if Ledger::read(store, &stack).await?.remembered().sequence == 0 {
+    let remembered = Ledger::read(store, &stack).await?.remembered();
+    if remembered.sequence == 0 {
         return Err(unknown::refusal(&stack, None, context));
+    }
+    if remembered.resources.is_empty() && remembered.leftovers.is_empty() {
+        return Ok(nothing_left(&stack, context));
     }
     let aim = Aim {
         command: format!("jetson uninstall --stack {stack}"),
@@ -73,4 +80,19 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         part: Part::All,
     };
     aim.carry_out(Worlds::of_devices(&args.access, context), &args.run, context).await
+}
+
+/// The devices are clean: there is none to connect to.
+fn nothing_left(stack: &str, context: &Context) -> u8 {
+    if context.voice.json {
+        let mut body = json!({"stack": stack, "exit": exit::DONE, "outcome": Value::Null});
+        let changes = report::changes_json(&Changes::default());
+        if let (Some(all), Some(more)) = (body.as_object_mut(), changes.as_object()) {
+            all.extend(more.clone());
+        }
+        context.voice.json(&context.verb, &body);
+    } else {
+        context.voice.data(shown!("nothing is left to take away: the journal of {} has no resources\n", stack));
+    }
+    exit::DONE
 }

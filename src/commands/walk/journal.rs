@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::{Connection, connect, write};
 use crate::cli::Global;
 use crate::commands::Context;
+use crate::desired::jetson::SUFFIX;
 use crate::exit::Failure;
-use crate::ledger::{FORMAT, FileStore, Ledger, Store};
+use crate::ledger::{FORMAT, FileStore, Lease, Ledger, LedgerError, Store};
 use crate::provider::aws::journal_store;
 use crate::resource::{RunPurpose, is_name, shown, words};
 use crate::session::Session;
@@ -145,7 +146,7 @@ pub async fn open(
     purpose: RunPurpose,
     only_looks: bool,
 ) -> Result<Ledger, Failure> {
-    let ledger = ledger(context, Some(connection), stack, command, purpose, only_looks).await?;
+    let ledger = ledger(context, Some(connection), stack, command, purpose, only_looks, &[stack]).await?;
     if !only_looks {
         let fence = ledger.fence();
         connection.clients.ask_first(Box::new(move || fence.check()));
@@ -153,7 +154,7 @@ pub async fn open(
     Ok(ledger)
 }
 
-/// The same, without a word about who may send what.
+/// The same, without a word about who may send what. `stacks` are all that the run writes.
 ///
 /// # Errors
 /// When somebody else holds the lease, or the journal cannot be read.
@@ -164,12 +165,20 @@ pub async fn ledger(
     command: &str,
     purpose: RunPurpose,
     only_looks: bool,
+    stacks: &[&str],
 ) -> Result<Ledger, Failure> {
     let store = store(&context.global, &context.session, stack, connection).await?;
     if only_looks {
         return Ok(Ledger::read(store, stack).await?);
     }
-    let ledger = write(context, store, stack, command, purpose).await?;
+    let ledger = match write(context, store, stack, command, purpose).await {
+        Ok(ledger) => ledger,
+        Err(LedgerError::Locked(holder)) => {
+            let held = held_by(&holder, context, connection, stack, stacks).await;
+            return Err(of_stacks(LedgerError::Locked(holder), &held));
+        }
+        Err(bad) => return Err(of_stacks(bad, &[stack])),
+    };
     if let Some((format, backup)) = ledger.older() {
         let remark = shown!(
             "the journal has format {} and goes on in format {}; as it is now, it is kept at {}",
@@ -182,17 +191,72 @@ pub async fn ledger(
     Ok(ledger)
 }
 
+/// Those of a run's stacks whose lease the same process holds: `stack`, and others.
+async fn held_by<'s>(
+    holder: &Lease,
+    context: &Context,
+    connection: Option<&Connection>,
+    stack: &'s str,
+    stacks: &[&'s str],
+) -> Vec<&'s str> {
+    let mut held = Vec::new();
+    for one in stacks {
+        let same = *one == stack || lease(one, context, connection).await.is_some_and(|other| same_run(&other, holder));
+        held.extend(same.then_some(*one));
+    }
+    held
+}
+
+/// The lease that lies there; none when it cannot be read, since it only adds to what is said.
+async fn lease(stack: &str, context: &Context, connection: Option<&Connection>) -> Option<Lease> {
+    let store = store(&context.global, &context.session, stack, connection).await.ok()?;
+    store.lease().await.ok()?
+}
+
+fn same_run(one: &Lease, other: &Lease) -> bool {
+    (&one.user, &one.host, one.pid) == (&other.user, &other.host, other.pid)
+}
+
+/// What is wrong with a journal or its lease; the next step names these stacks.
+fn of_stacks(bad: LedgerError, stacks: &[&str]) -> Failure {
+    let each = |verb: fn(&str) -> &'static str| {
+        let commands = stacks.iter().map(|stack| format!("akidb-edge {} --stack {stack}", verb(stack)));
+        commands.collect::<Vec<_>>().join(" and ")
+    };
+    let next_step = match &bad {
+        LedgerError::Locked(_) => {
+            shown!("wait until that run ends; if its process no longer exists: {}", each(|_| "state unlock"))
+        }
+        // `status` asks the account, and devices are not in it.
+        LedgerError::LeaseLost(_) => {
+            let verb = |stack: &str| if stack.ends_with(SUFFIX) { "state list" } else { "status" };
+            shown!("to see what was done: {}", each(verb))
+        }
+        _ => return bad.into(),
+    };
+    Failure { next_step, ..bad.into() }
+}
+
 /// Gives the lease back, whatever came out; what came out counts first. What failed after the lease was lost failed
 /// because of that.
 ///
 /// # Errors
 /// What came out, or why the lease could not be given back.
 pub async fn close(ledger: Ledger, answer: Result<u8, Failure>) -> Result<u8, Failure> {
+    let stack = ledger.stack().to_owned();
+    close_one(ledger, answer, &[stack.as_str()]).await
+}
+
+/// The same for one of the journals of a run that writes these stacks.
+///
+/// # Errors
+/// What came out, or why the lease could not be given back.
+pub async fn close_one(ledger: Ledger, answer: Result<u8, Failure>, stacks: &[&str]) -> Result<u8, Failure> {
     let loss = if answer.is_err() { ledger.loss().await } else { None };
-    let answer = loss.map_or(answer, |lost| Err(lost.into()));
+    let answer = loss.map_or(answer, |lost| Err(of_stacks(lost, stacks)));
     let closed = ledger.close().await;
     let code = answer?;
-    closed?;
+    closed.map_err(|bad| of_stacks(bad, stacks))?;
     Ok(code)
 }
 
@@ -202,6 +266,18 @@ mod tests {
 
     fn bucket(name: &str, prefix: &str, region: Option<&str>) -> Place {
         Place::Bucket { name: name.to_owned(), prefix: prefix.to_owned(), region: region.map(str::to_owned) }
+    }
+
+    #[test]
+    fn the_stacks_of_a_lost_lease_are_named() {
+        let next = |bad: LedgerError| of_stacks(bad, &["kk", "kk-devices"]).next_step.to_string();
+        let lost = next(LedgerError::LeaseLost("it ended".to_owned()));
+        assert_eq!(
+            lost,
+            "to see what was done: akidb-edge status --stack kk and akidb-edge state list --stack kk-devices"
+        );
+        let held = next(LedgerError::Locked(Box::new(Lease::new("me", "here", "deploy"))));
+        assert!(held.ends_with(": akidb-edge state unlock --stack kk and akidb-edge state unlock --stack kk-devices"));
     }
 
     #[test]

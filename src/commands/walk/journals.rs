@@ -23,10 +23,12 @@ impl Journals {
     pub async fn open(request: &Request<'_>, worlds: &mut Worlds<'_>, context: &Context) -> Result<Self, Failure> {
         let (account, looks) = (worlds.account(), request.only_looks);
         let (command, purpose) = (request.command.as_str(), request.purpose);
-        let own = ledger(context, account, &request.stack, command, purpose, looks).await?;
+        let stacks: Vec<&str> = std::iter::once(&request.stack).chain(&request.devices).map(String::as_str).collect();
+        let own = ledger(context, account, &request.stack, command, purpose, looks, &stacks).await?;
         let devices = match &request.devices {
             None => None,
-            Some(stack) => match ledger(context, account, stack, command, purpose, looks).await {
+            // The lease of the other one is this run's own by now.
+            Some(stack) => match ledger(context, account, stack, command, purpose, looks, &[stack.as_str()]).await {
                 Ok(devices) => Some(devices),
                 Err(bad) => {
                     // What was wrong first is what counts; a lease that cannot be given back ends by itself.
@@ -68,9 +70,11 @@ impl Journals {
     /// # Errors
     /// What came out, or why a lease could not be given back.
     pub async fn close(self, mut answer: Result<u8, Failure>) -> Result<u8, Failure> {
+        let stacks: Vec<String> = self.all().map(|ledger| ledger.stack().to_owned()).collect();
+        let stacks: Vec<&str> = stacks.iter().map(String::as_str).collect();
         if let Some(devices) = self.devices {
-            answer = journal::close(devices, answer).await;
+            answer = journal::close_one(devices, answer, &stacks).await;
         }
-        journal::close(self.own, answer).await
+        journal::close_one(self.own, answer, &stacks).await
     }
 }

@@ -74,6 +74,17 @@ impl LeftOut {
         if self.is_empty() { code } else { exit::ERROR }
     }
 
+    /// What of a run is left out because the account could not be reached: all but what is on a machine that is away.
+    pub fn of_account(&self, desired: &Desired, remembered: &Remembered, scope: &Scope) -> Vec<Address> {
+        if self.account.is_none() {
+            return Vec::new();
+        }
+        let away = |address: &Address| {
+            machine(desired, remembered, address).is_some_and(|machine| self.machines.contains_key(&machine))
+        };
+        self.addresses.iter().filter(|address| scope.covers(address) && !away(address)).cloned().collect()
+    }
+
     /// Takes it out of what a run works on.
     pub fn narrow(&self, scope: &mut Scope, desired: &Desired, remembered: &Remembered) {
         narrow(scope, &self.addresses, desired, remembered);
@@ -157,6 +168,9 @@ mod tests {
         let left = left_out(&both(), &Remembered::default(), &Observed::default(), Some(away));
         assert_eq!(names(&left), ["jetson.file.a-one", "models.bucket.b", "routing.zone.main"]);
         assert_eq!((left.code(exit::DONE), left.machines.len()), (exit::ERROR, 0));
+        let of_account = |scope: &Scope| left.of_account(&both(), &Remembered::default(), scope).len();
+        let only = Scope { only: Some(BTreeSet::from([at("models.bucket.b")])), ..Scope::default() };
+        assert_eq!((of_account(&Scope::default()), of_account(&only)), (3, 1));
     }
 
     #[test]

@@ -47,13 +47,15 @@ struct Planned {
     seen: Seen,
     providers: Providers,
     changes: Changes,
+    /// What of the run needs an account that could not be reached.
+    of_account: Vec<Address>,
 }
 
 impl Pipeline<'_> {
     async fn run(&self, worlds: &mut Worlds<'_>, verb: &mut impl Verb) -> Result<u8, Failure> {
         let begun = Instant::now();
         let (request, context) = (self.request, self.context);
-        let Planned { wanted, seen, providers, changes } = self.plan(worlds, verb).await?;
+        let Planned { wanted, seen, providers, changes, of_account } = self.plan(worlds, verb).await?;
         let purpose = self.purpose(&wanted);
         let header = &seen.header;
         let allowed =
@@ -68,11 +70,12 @@ impl Pipeline<'_> {
             whole: wanted.whole,
             omitted: Omitted {
                 away: &away,
+                account_away: seen.left.account.is_some(),
+                of_account: &of_account,
                 unnamed: &wanted.unnamed,
                 unselected: &wanted.unselected.addresses,
                 would_change: &wanted.unselected.would_change,
             },
-            without_account: seen.left.account.is_some(),
         };
         let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
         let work = Run {
@@ -117,6 +120,7 @@ impl Pipeline<'_> {
         seen.left.say(context);
         verb.seen(&mut wanted, &seen, context)?;
         let Wanted { built, remembered, scope, .. } = &mut wanted;
+        let of_account = seen.left.of_account(&built.desired, remembered, scope);
         seen.left.narrow(scope, &built.desired, remembered);
         let mut changes = difference(&built.desired, remembered, &seen.observed, scope)?;
         verb.looks_again(&mut changes, &wanted, &providers).await?;
@@ -124,7 +128,7 @@ impl Pipeline<'_> {
         outside.need(&changes, &wanted, request, context)?;
         let run = RunArgs { dry_run: request.only_looks, ..request.run.clone() };
         full::refuse(&changes, &providers, &run, request.emptying, context).await?;
-        Ok(Planned { wanted, seen, providers, changes })
+        Ok(Planned { wanted, seen, providers, changes, of_account })
     }
 
     fn purpose(&self, wanted: &Wanted) -> Purpose {

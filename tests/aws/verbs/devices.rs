@@ -75,17 +75,20 @@ fn a_step_that_comes_after_devices_waits_for_them() {
 }
 
 #[test]
-fn a_saved_plan_over_both_is_what_was_shown() {
+fn a_saved_plan_over_both_is_whole() {
     let stack = Stack::new();
     bucket_and_device(&stack);
     run(&stack, "deploy --plan p.yaml --out cloud.plan.json").exits(2);
     says(&run(&stack, "deploy cloud.plan.json --devices --yes").exits(3), "it was made without --devices");
-    // The device is away: it is not in what is shown and saved.
-    run(&stack, "deploy --plan p.yaml --devices --out both.plan.json").exits(1);
+    // The device is away: a saved plan is carried out as a whole, so there is none.
+    let refused = run(&stack, "deploy --plan p.yaml --devices --out both.plan.json").exits(1);
+    says(&refused, "no plan was saved");
+    says(&refused, "left out: one");
+    assert!(!stack.home.path().join("both.plan.json").exists(), "{}", refused.all());
     assert!(!exists(&stack, "a"), "saving does nothing");
-    let made = run(&stack, "deploy both.plan.json --yes").exits(0);
+    let made = run(&stack, "deploy cloud.plan.json --yes").exits(0);
     assert!(exists(&stack, "a") && !journal(&stack, "-devices").exists(), "{}", made.all());
-    says(&run(&stack, "deploy both.plan.json --yes").exits(3), "the journal went on");
+    says(&run(&stack, "deploy cloud.plan.json --yes").exits(3), "the journal went on");
 }
 
 /// A run over both holds a lease on each stack, and both live as long as was said.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::resource::{FieldChange, Found, Kind, Owner};
+use crate::resource::{FieldChange, Found, Kind, Owner, has_references};
 
 /// The fields in which a found thing differs, its mark among them: one that was taken away or changed from outside is put
 /// back like a setting.
@@ -116,7 +116,8 @@ impl Walk {
             path: path.to_owned(),
             old: found.cloned(),
             new: new.cloned(),
-            drifted: remembered.is_some_and(|before| Some(before) != found),
+            // A reference that is open again does not say what the last run wrote.
+            drifted: remembered.is_some_and(|before| Some(before) != found && !has_references(before)),
         });
     }
 }
@@ -205,6 +206,23 @@ mod tests {
         let got = compare(Kind::Distribution, &wanted, Some(&before), &found);
         let told: Vec<_> = got.iter().map(|field| (field.path.as_str(), field.drifted)).collect();
         assert_eq!(told, [("comment", true), ("price_class", false)]);
+    }
+
+    #[test]
+    fn the_content_of_a_file_is_one_field_and_a_change_of_the_plan_is_not_drift() {
+        let file = |content: Value| json!({"host": "a", "path": "/x", "content": content});
+        let one = |before: Value, found: Value| {
+            let wanted = file(json!({"text": "B"}));
+            let got = compare(Kind::File, &wanted, Some(&file(before)), &file(found.clone()));
+            assert_eq!((got.len(), got[0].path.as_str(), got[0].old.as_ref()), (1, "content", Some(&found)));
+            got[0].drifted
+        };
+        let (was, other) = (json!({"text": "A"}), json!({"sha256": "0".repeat(64)}));
+        assert!(!one(was.clone(), was.clone()), "as the last run left it");
+        assert!(one(was.clone(), other.clone()), "somebody wrote something else");
+        assert!(one(was, json!("directory")), "something of another form stands there");
+        // What the last run filled in is not known any more.
+        assert!(!one(json!({"text": "${models.bucket.b#name}"}), other));
     }
 
     #[test]

@@ -20,6 +20,27 @@ pub struct Replaced {
     pub devices: Vec<String>,
 }
 
+/// An inventory that was read.
+#[derive(Clone, Debug)]
+pub(super) struct Inventory {
+    file: String,
+    text: Text,
+    /// Where the devices stand in it: at the top, or below `hosts`.
+    base: &'static str,
+}
+
+impl Inventory {
+    /// File as the user named it.
+    pub(super) fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// Where something of a device stands.
+    pub(super) fn place(&self, path: &str) -> Place {
+        self.text.place(&join(self.base, path))
+    }
+}
+
 impl Plan {
     /// Reads the inventories that the plan and the user name, and hashes what lies in the directory of artefacts. An inventory
     /// takes the place of the plan's devices, and the one that the user names also that of the plan's own inventory. Gives
@@ -42,7 +63,8 @@ impl Plan {
             }
             let Some(file) = inventory.map(str::to_owned).or_else(|| jetson.inventory.clone()) else { continue };
             match hosts(&file, jetson.k3s.is_some()) {
-                Ok(hosts) => {
+                Ok((hosts, read)) => {
+                    self.inventories.insert(step.path.clone(), read);
                     let former = std::mem::replace(&mut jetson.hosts, hosts);
                     let gone = former.into_keys().filter(|name| !jetson.hosts.contains_key(name));
                     let devices: Vec<String> = gone.collect();
@@ -92,11 +114,12 @@ impl Plan {
     }
 }
 
-/// The devices of an inventory. With a `cluster` they must say which of them is its server: the order of names decides nothing.
+/// The devices of an inventory, and its text. With a `cluster` they must say which of them is its server: the order of names
+/// decides nothing.
 ///
 /// # Errors
 /// What is wrong, with its place in the inventory.
-fn hosts(file: &str, cluster: bool) -> Result<BTreeMap<String, HostPlan>, Problem> {
+fn hosts(file: &str, cluster: bool) -> Result<(BTreeMap<String, HostPlan>, Inventory), Problem> {
     let problem = |place: Place, problem: String, next_step: &str| Problem {
         file: file.to_owned(),
         place,
@@ -125,7 +148,10 @@ fn hosts(file: &str, cluster: bool) -> Result<BTreeMap<String, HostPlan>, Proble
         problem(text.place(&path), named, ENTRIES)
     })?;
     let wrong = if cluster { wrong_servers(&hosts) } else { None };
-    wrong.map_or(Ok(hosts), |(path, why, next)| Err(problem(text.place(&join(base, &path)), why, next)))
+    if let Some((path, why, next)) = wrong {
+        return Err(problem(text.place(&join(base, &path)), why, next));
+    }
+    Ok((hosts, Inventory { file: file.to_owned(), text, base }))
 }
 
 /// Why devices do not say which of them is the server of their cluster: where, what is wrong, what to do.
@@ -180,7 +206,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a directory");
         let file = folder.path().join("hosts.yaml");
         std::fs::write(&file, text).expect("a file");
-        hosts(&file.display().to_string(), cluster)
+        hosts(&file.display().to_string(), cluster).map(|(hosts, _)| hosts)
     }
 
     #[test]

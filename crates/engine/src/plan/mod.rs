@@ -121,6 +121,8 @@ pub struct Plan {
     text: source::Text,
     reach: reach::Reach,
     lineage: Lineage,
+    /// The inventory that gave a step its devices, by the path of the step.
+    inventories: BTreeMap<String, inventory::Inventory>,
 }
 
 impl Plan {
@@ -146,17 +148,29 @@ impl Plan {
             text,
             reach: reach::Reach::default(),
             lineage: Lineage::default(),
+            inventories: BTreeMap::new(),
         }
     }
 
     /// Where the value at a dotted path stands in the file.
     pub fn place(&self, path: &str) -> Place {
-        self.text.place(path)
+        self.in_inventory(path).map_or_else(|| self.text.place(path), |(inventory, path)| inventory.place(&path))
+    }
+
+    /// The inventory in which the value at a dotted path stands, and its path below the devices there.
+    fn in_inventory(&self, path: &str) -> Option<(&inventory::Inventory, String)> {
+        self.inventories.iter().find_map(|(step, inventory)| {
+            let below = path.strip_prefix(step.as_str())?.strip_prefix(".with.hosts.")?;
+            Some((inventory, below.to_owned()))
+        })
     }
 
     /// The file in which the value at a dotted path stands: the plan's own, or one that it extends.
     pub fn file_of(&self, path: &str) -> &str {
-        self.lineage.file(path).unwrap_or(&self.file)
+        match self.in_inventory(path) {
+            Some((inventory, _)) => inventory.file(),
+            None => self.lineage.file(path).unwrap_or(&self.file),
+        }
     }
 
     /// Where its values come from, when it extends other plans.

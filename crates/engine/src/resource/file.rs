@@ -87,5 +87,7 @@ pub(super) const FACTS: Facts = Facts {
     replace_on: &["host", "path"],
     identity: &["host", "path"],
     label: &["path"],
+    // A text, a hash and a link are forms of one setting.
+    exact: &["content"],
     ..on_device::<FileSpec>("file", "file")
 };
