@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Connection, connect, write};
+use super::{Connection, connect, not_written, write};
 use crate::cli::Global;
 use crate::commands::Context;
 use crate::exit::Failure;
@@ -169,7 +169,8 @@ pub async fn ledger(
     if only_looks {
         return Ok(Ledger::read(store, stack).await?);
     }
-    let ledger = write(context, store, stack, command, purpose).await?;
+    let ledger = write(context, store, stack, command, purpose).await;
+    let ledger = ledger.map_err(|bad| not_written(bad, stack, context.session.can_ask))?;
     if let Some((format, backup)) = ledger.older() {
         let remark = shown!(
             "the journal has format {} and goes on in format {}; as it is now, it is kept at {}",
