@@ -163,11 +163,18 @@ impl<'a> Undo<'a> {
     pub async fn carry_out(mut self, run: &RunArgs, worlds: Worlds<'_>, context: &Context) -> Result<u8, Failure> {
         let store = walk::store(&context.global, &context.session, self.stack, worlds.account()).await?;
         let held = store.lease().await?;
-        let now = Ledger::read(store, self.stack).await?.remembered();
+        let ledger = Ledger::read(store, self.stack).await?;
+        let now = ledger.remembered();
         if now.sequence == 0 {
             return Err(unknown::refusal(self.stack, None, context));
         }
-        self.cut_off_before_it_began(held, &now, run, context)?;
+        // A holder that may be at work was not ended: its lease is what refuses this run.
+        let held = held.filter(|lease| lease.is_stale(&context.session.host));
+        if let Some(lease) = held.filter(|lease| self.to.is_none() && !undoes(lease))
+            && !lease.has_begun(&ledger.entries().await?)
+        {
+            self.cut_off_before_it_began(&lease, &now, run, context)?;
+        }
         let to = self.to.map_or(String::new(), |to| format!(" --to {to}"));
         let request = Request {
             stack: self.stack.to_owned(),
@@ -186,17 +193,11 @@ impl<'a> Undo<'a> {
     /// the run before it.
     fn cut_off_before_it_began(
         &self,
-        held: Option<Lease>,
+        held: &Lease,
         now: &Remembered,
         run: &RunArgs,
         context: &Context,
     ) -> Result<(), Failure> {
-        let began = now.runs.last().and_then(|run| run.at.parse::<jiff::Timestamp>().ok());
-        let held = held.filter(|lease| began.is_none_or(|began| lease.since > began));
-        // The same command again is what was meant.
-        let undoes = |held: &Lease| purpose_of(held.purpose, &held.command) == RunPurpose::Rollback { to: None };
-        let other = |held: &Lease| self.to.is_none() && !undoes(held);
-        let Some(held) = held.filter(other) else { return Ok(()) };
         let problem = shown!(
             "the last command, {} by {}@{}, was ended before it changed anything and has no revision; the last one that has is \
              revision {}",
@@ -215,6 +216,11 @@ impl<'a> Undo<'a> {
         context.voice.remark(problem);
         Ok(())
     }
+}
+
+/// Whether a lease is of the command that undoes the last run: the same command again is what was meant.
+fn undoes(held: &Lease) -> bool {
+    purpose_of(held.purpose, &held.command) == RunPurpose::Rollback { to: None }
 }
 
 impl Verb for Undo<'_> {

@@ -62,7 +62,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         {
             over_a_damaged_one(store, &whole, context, &command).await?
         }
-        Err(bad) => return Err(bad.into()),
+        Err(bad) => return Err(walk::not_written(bad, &stack, context.session.can_ask)),
     };
     tell(&pushed, &whole, &place, &stack, context);
     Ok(exit::DONE)

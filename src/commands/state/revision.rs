@@ -21,7 +21,8 @@ pub async fn open(
     if only_looks {
         return Ok(Ledger::read(store, stack).await?);
     }
-    Ok(walk::write(context, store, stack, command, purpose).await?)
+    let ledger = walk::write(context, store, stack, command, purpose).await;
+    ledger.map_err(|bad| walk::not_written(bad, stack, context.session.can_ask))
 }
 
 /// Asks, unless that was answered on the command line.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Connection, connect, write};
+use super::{Connection, connect, not_written, write};
 use crate::cli::Global;
 use crate::commands::Context;
 use crate::desired::jetson::SUFFIX;
@@ -175,9 +175,9 @@ pub async fn ledger(
         Ok(ledger) => ledger,
         Err(LedgerError::Locked(holder)) => {
             let held = held_by(&holder, context, connection, stack, stacks).await;
-            return Err(of_stacks(LedgerError::Locked(holder), &held));
+            return Err(of_stacks(LedgerError::Locked(holder), &held, context.session.can_ask));
         }
-        Err(bad) => return Err(of_stacks(bad, &[stack])),
+        Err(bad) => return Err(of_stacks(bad, &[stack], context.session.can_ask)),
     };
     if let Some((format, backup)) = ledger.older() {
         let remark = shown!(
@@ -217,10 +217,12 @@ fn same_run(one: &Lease, other: &Lease) -> bool {
     (&one.user, &one.host, one.pid) == (&other.user, &other.host, other.pid)
 }
 
-/// What is wrong with a journal or its lease; the next step names these stacks.
-fn of_stacks(bad: LedgerError, stacks: &[&str]) -> Failure {
+/// What is wrong with a journal or its lease; the next step names these stacks. Without a terminal (`can_ask`) a lease is taken
+/// away with --yes.
+fn of_stacks(bad: LedgerError, stacks: &[&str], can_ask: bool) -> Failure {
+    let yes = if can_ask || !matches!(bad, LedgerError::Locked(_)) { "" } else { " --yes" };
     let each = |verb: fn(&str) -> &'static str| {
-        let commands = stacks.iter().map(|stack| format!("akidb-edge {} --stack {stack}", verb(stack)));
+        let commands = stacks.iter().map(|stack| format!("akidb-edge {} --stack {stack}{yes}", verb(stack)));
         commands.collect::<Vec<_>>().join(" and ")
     };
     let next_step = match &bad {
@@ -253,10 +255,10 @@ pub async fn close(ledger: Ledger, answer: Result<u8, Failure>) -> Result<u8, Fa
 /// What came out, or why the lease could not be given back.
 pub async fn close_one(ledger: Ledger, answer: Result<u8, Failure>, stacks: &[&str]) -> Result<u8, Failure> {
     let loss = if answer.is_err() { ledger.loss().await } else { None };
-    let answer = loss.map_or(answer, |lost| Err(of_stacks(lost, stacks)));
+    let answer = loss.map_or(answer, |lost| Err(of_stacks(lost, stacks, true)));
     let closed = ledger.close().await;
     let code = answer?;
-    closed.map_err(|bad| of_stacks(bad, stacks))?;
+    closed.map_err(|bad| of_stacks(bad, stacks, true))?;
     Ok(code)
 }
 

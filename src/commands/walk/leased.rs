@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::super::Context;
 use crate::exit::Failure;
 use crate::ledger::{Lease, Ledger, LedgerError, Store};
-use crate::resource::RunPurpose;
+use crate::resource::{RunPurpose, shown};
 
 /// A store that does not answer must not hold up the end of the process for longer.
 const GIVING_BACK: Duration = Duration::from_secs(5);
@@ -58,6 +58,22 @@ pub async fn write(
     Ok(ledger)
 }
 
+/// Why a journal cannot be written, as a failure. A lease of somebody else is taken away with the command that is named, in
+/// full: without a terminal (`can_ask`) it needs --yes.
+pub fn not_written(bad: LedgerError, stack: &str, can_ask: bool) -> Failure {
+    let held = matches!(bad, LedgerError::Locked(_));
+    let mut failure = Failure::from(bad);
+    if held {
+        let yes = if can_ask { "" } else { " --yes" };
+        failure.next_step = shown!(
+            "wait until that run ends; if its process no longer exists: akidb-edge state unlock --stack {}{}",
+            stack,
+            yes
+        );
+    }
+    failure
+}
+
 /// What a verb answers, unless a signal comes before it has written anything: then the lease goes back, and nothing was done.
 /// Later, the run itself looks at the signal and finishes what is under way.
 ///
@@ -80,5 +96,22 @@ pub async fn unless_interrupted(
             context.held.give_back().await;
             Err(Failure::refused("interrupted: nothing was done", "run the same command again"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_that_takes_a_lease_away_is_named_in_full() {
+        let next = |can_ask: bool| {
+            let held = LedgerError::Locked(Box::new(Lease::new("me", "here", "deploy")));
+            not_written(held, "shop", can_ask).next_step.to_string()
+        };
+        assert!(next(true).ends_with("akidb-edge state unlock --stack shop"), "{}", next(true));
+        assert!(next(false).ends_with("akidb-edge state unlock --stack shop --yes"), "{}", next(false));
+        let other = not_written(LedgerError::Broken("there".to_owned()), "shop", false);
+        assert!(!other.next_step.contains("unlock"), "{other}");
     }
 }

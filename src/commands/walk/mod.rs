@@ -35,7 +35,7 @@ pub use arguments::{EmptyArgs, PlanArgs, RunArgs};
 pub use graphs::{build, devices, every_step, findings, need_files, of_devices, stops, together};
 pub use journal::{close, directory, open, root, store};
 pub use journals::Journals;
-pub use leased::{Held, unless_interrupted, write};
+pub use leased::{Held, not_written, unless_interrupted, write};
 pub use left_out::{LeftOut, machine, narrow};
 pub use pipeline::carry_out;
 pub use request::{Allowed, Request, Seen, Verb, Wanted};

@@ -107,6 +107,7 @@ impl Pipeline<'_> {
     /// Looks at every world and makes the difference; nothing stands in its way.
     async fn plan(&self, worlds: &mut Worlds<'_>, verb: &mut impl Verb) -> Result<Planned, Failure> {
         let (request, context) = (self.request, self.context);
+        worlds.need_apart(self.journals)?;
         let mut wanted = verb.wants(self.journals, context).await?;
         let outside = outside::read(&mut wanted, request, worlds, context).await?;
         let artefacts = Arc::new(std::mem::take(&mut wanted.built.artefacts));

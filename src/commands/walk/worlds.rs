@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::account::{need_account, without_service};
 use super::left_out::{left_out, machine};
-use super::{AccessArgs, Connection, Request, Seen, Wanted, connect, place_of};
+use super::{AccessArgs, Connection, Journals, Request, Seen, Wanted, connect, place_of};
 use crate::commands::Context;
 use crate::exit::Failure;
 use crate::ledger::Fence;
@@ -21,7 +21,9 @@ use crate::provider::device::{self, Fleet};
 use crate::provider::patience::NO_ANSWER;
 use crate::provider::{Permission, Providers};
 use crate::report::Header;
-use crate::resource::{Address, Artefacts, Class, Fault, Observed, World, WorldIdentity};
+use crate::resource::{
+    Address, Artefacts, Class, Fault, Kind, Observed, Remembered, Shown, World, WorldIdentity, shown,
+};
 
 /// The worlds that a run may need. Devices are connected when the first of them is asked.
 pub struct Worlds<'a> {
@@ -77,6 +79,19 @@ impl<'a> Worlds<'a> {
     /// Whether devices are among them.
     pub const fn has_devices(&self) -> bool {
         self.devices.is_some()
+    }
+
+    /// Refuses a journal with resources of a world that the run does not reach, or that belong into another journal.
+    ///
+    /// # Errors
+    /// When there are some: which, and how the stack gets rid of them.
+    pub fn need_apart(&self, journals: &Journals) -> Result<(), Failure> {
+        let own = journals.own();
+        let Some(devices) = journals.devices() else {
+            return own.ask(|state| all_within(state, self.account.is_some(), self.has_devices()));
+        };
+        own.ask(|state| all_within(state, true, false))?;
+        devices.ask(|state| all_within(state, false, true))
     }
 
     /// From now on nothing is sent anywhere once one of these leases is lost.
@@ -174,6 +189,33 @@ impl<'a> Worlds<'a> {
     }
 }
 
+/// Refuses a state with resources of the cloud, or of machines, where such are not to be.
+fn all_within(state: &Remembered, cloud: bool, machines: bool) -> Result<(), Failure> {
+    let beyond = |kind: Kind| if kind.on_a_machine() { !machines } else { !cloud };
+    let other: Vec<&Address> =
+        state.resources.iter().filter(|(_, record)| beyond(record.kind)).map(|(address, _)| address).collect();
+    let Some(first) = other.first() else { return Ok(()) };
+    let (there, whole) = (&state.stack, other.len() == state.resources.len());
+    let what = if machines { "resources of an AWS account" } else { "devices" };
+    let problem = shown!(
+        "the journal of stack {} holds {} ({}), which this command does not work on: nothing was done",
+        there,
+        what,
+        first
+    );
+    let next = match (whole, machines) {
+        (true, true) => {
+            shown!("akidb-edge destroy --stack {} removes them; or give the plan's stack another name", there)
+        }
+        (true, false) => shown!("akidb-edge jetson uninstall --stack {} removes them; or name another stack", there),
+        (false, _) => {
+            let all = Shown::join(other.iter().map(|address| shown!("{}", address)), " ");
+            shown!("let go of them, they stay as they are: akidb-edge state forget {} --stack {}", all, there)
+        }
+    };
+    Err(Failure::refused(problem, next))
+}
+
 /// Open as long as all of these leases are ours.
 fn permission(fences: &[Arc<Fence>]) -> Permission {
     let fences = fences.to_vec();
@@ -206,4 +248,56 @@ fn of_devices(wanted: &Wanted) -> Vec<WorldIdentity> {
     }
     let devices = (!hosts.is_empty()).then_some(WorldIdentity::Devices { hosts });
     devices.into_iter().chain(servers.into_iter().map(|server| WorldIdentity::Cluster { server })).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::exit::REFUSED;
+    use crate::resource::{Origin, Record, Standing};
+
+    fn state(resources: &[(&str, Kind)]) -> Remembered {
+        let mut state = Remembered::empty("s-devices");
+        for (address, kind) in resources {
+            let record = Record {
+                kind: *kind,
+                id: Some("x".to_owned()),
+                generation: 0,
+                spec: json!({}),
+                attributes: Default::default(),
+                needs: Default::default(),
+                step: String::new(),
+                after: BTreeSet::new(),
+                standing: Standing::Present,
+                pending: None,
+                made_at: None,
+                origin: Origin::Made,
+            };
+            state.resources.insert(address.parse().expect("an address"), record);
+        }
+        state
+    }
+
+    #[test]
+    fn a_journal_with_resources_of_another_world_is_refused() {
+        let (host, queue) = (("jetson.host.one", Kind::Host), ("q.queue.a", Kind::Queue));
+        for (resources, cloud, machines, next) in [
+            (vec![host, queue], false, true, "state forget q.queue.a --stack s-devices"),
+            (vec![host, queue], true, false, "state forget jetson.host.one --stack s-devices"),
+            (vec![queue], false, true, "akidb-edge destroy --stack s-devices"),
+            (vec![host], true, false, "akidb-edge jetson uninstall --stack s-devices"),
+        ] {
+            let refused = all_within(&state(&resources), cloud, machines).expect_err(next);
+            assert_eq!(refused.code, REFUSED);
+            assert!(refused.next_step.contains(next), "{refused}");
+        }
+        for (resources, cloud, machines) in
+            [(vec![host], false, true), (vec![queue], true, false), (vec![], true, false)]
+        {
+            assert!(all_within(&state(&resources), cloud, machines).is_ok());
+        }
+        assert!(all_within(&state(&[host, queue]), true, true).is_ok());
+    }
 }

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::entry::{Entry, Fact};
 use crate::resource::RunPurpose;
 
 /// How long a lease lives without a heartbeat.
@@ -85,6 +86,13 @@ impl Lease {
         self.holder(this_host) != Holder::Alive
     }
 
+    /// Whether the command that took it began a run. The lease is taken before the run begins, and the entry has that moment
+    /// exactly; the summary of a run has it to the second only.
+    pub fn has_begun(&self, entries: &[Entry]) -> bool {
+        let last = entries.iter().rev().find(|entry| matches!(entry.fact, Fact::RunBegan { .. }));
+        last.is_some_and(|began| began.at >= self.since)
+    }
+
     /// What can be said of its holder from this machine.
     pub fn holder(&self, this_host: &str) -> Holder {
         let known_here = self.host == this_host && self.kernel.is_some() && self.kernel == kernel();
@@ -125,14 +133,45 @@ fn kernel() -> Option<String> {
 
 /// Start of a process in ticks since boot: the 22nd field of `/proc/PID/stat`. None where there is no such file.
 fn process_start(pid: u32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the name in brackets and may hold spaces.
-    stat.rsplit(')').next()?.split_whitespace().nth(19)?.parse().ok()
+    start_in(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// The start in such a file. None when the process has ended and its parent has not collected it yet.
+fn start_in(stat: &str) -> Option<u64> {
+    // The second field is the name in brackets and may hold spaces; the third is the state.
+    let mut fields = stat.rsplit(')').next()?.split_whitespace();
+    if matches!(fields.next()?, "Z" | "X") {
+        return None;
+    }
+    fields.nth(18)?.parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn a_lease_from_before_the_last_run_is_that_of_the_run() {
+        let line = json!({"v": 4, "seq": 1, "run": "00000000-0000-0000-0000-000000000000", "at": "2026-11-21T06:00:00.4Z",
+                          "fact": "run-began", "revision": 1, "command": "deploy", "by": "me@here", "account": "1",
+                          "stack": "s", "tool": "0.1.0", "requested": [], "fallback": null});
+        let entries: [Entry; 1] = [serde_json::from_value(line).expect("an entry")];
+        let since = |at: &str| Lease { since: at.parse().expect("a time"), ..Lease::new("me", "here", "deploy") };
+        assert!(since("2026-11-21T06:00:00.3Z").has_begun(&entries), "in the same second");
+        assert!(since("2026-11-21T05:59:59Z").has_begun(&entries));
+        assert!(!since("2026-11-21T06:00:00.5Z").has_begun(&entries), "a later command");
+        assert!(!since("2026-11-21T06:00:00.3Z").has_begun(&[]));
+    }
+
+    #[test]
+    fn a_process_that_has_ended_and_is_not_collected_is_gone() {
+        let rest: Vec<String> = (4..=52).map(|field: u32| field.to_string()).collect();
+        let stat = |state: &str| format!("7 (a b) c) {state} {}", rest.join(" "));
+        assert_eq!(start_in(&stat("S")), Some(22));
+        assert_eq!((start_in(&stat("Z")), start_in("")), (None, None));
+    }
 
     #[test]
     fn a_living_holder_keeps_it_a_dead_one_loses_it() {

@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+/// What the name of a stack of devices ends in; the name of a plan's own stack does not.
+pub const SUFFIX: &str = "-devices";
+
 /// Devices, what is to be on each of them, and the cluster that they form.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::bounds::LONGEST_FILLED;
 use super::circle::circle;
 use super::find::{find, reach};
+use super::jetson::SUFFIX;
 use super::problem::{Problem, Problems};
 use super::schema::PlanFile;
 use super::source::{Text, join};
@@ -152,6 +153,12 @@ impl Reader<'_> {
                 "stack",
                 format!("{:?} is no name of a stack", head.stack),
                 "use lower-case letters, digits and dashes",
+            );
+        } else if head.stack.ends_with(SUFFIX) {
+            self.complain(
+                "stack",
+                format!("{:?} is reserved: the stack of a plan's devices has a name that ends in {SUFFIX}", head.stack),
+                "use another name",
             );
         }
         if !head.remove.is_empty() {

@@ -104,7 +104,7 @@ impl Text {
     fn node(&mut self, path: &str, node: &MarkedYaml<'_>) -> Result<Value, BadText> {
         self.places.entry(path.to_owned()).or_insert_with(|| start(node));
         let value = match &node.data {
-            YamlData::Value(scalar) => self::scalar(scalar),
+            YamlData::Value(scalar) => self::scalar(scalar).ok_or_else(|| not_finite(node))?,
             YamlData::Sequence(items) => {
                 let items = items.iter().enumerate().map(|(at, item)| self.node(&join(path, &at.to_string()), item));
                 Value::Array(items.collect::<Result<_, _>>()?)
@@ -115,7 +115,7 @@ impl Text {
                     let YamlData::Value(name) = &key.data else {
                         return Err(BadText { place: start(key), problem: "a key must be a plain word".to_owned() });
                     };
-                    let name = match self::scalar(name) {
+                    let name = match self::scalar(name).ok_or_else(|| not_finite(key))? {
                         Value::String(name) => name,
                         other => other.to_string(),
                     };
@@ -132,16 +132,21 @@ impl Text {
     }
 }
 
-fn scalar(scalar: &Scalar<'_>) -> Value {
-    match scalar {
+/// A value as JSON has it; none for a number that JSON does not have.
+fn scalar(scalar: &Scalar<'_>) -> Option<Value> {
+    Some(match scalar {
         Scalar::Null => Value::Null,
         Scalar::Boolean(on) => Value::Bool(*on),
         Scalar::Integer(number) => (*number).into(),
-        Scalar::FloatingPoint(number) => {
-            serde_json::Number::from_f64(number.into_inner()).map_or(Value::Null, Value::Number)
-        }
+        Scalar::FloatingPoint(number) => Value::Number(serde_json::Number::from_f64(number.into_inner())?),
         Scalar::String(text) => Value::String(text.to_string()),
-    }
+    })
+}
+
+fn not_finite(node: &MarkedYaml<'_>) -> BadText {
+    let problem =
+        "a number must be finite: .inf, .nan and numbers beyond the range of a float cannot be used".to_owned();
+    BadText { place: start(node), problem }
 }
 
 fn start(node: &MarkedYaml<'_>) -> Place {
@@ -175,6 +180,18 @@ mod tests {
         assert!(Text::written_out("<<: {a: 1}\n").is_err());
         let alias = Text::written_out("a: &a {x: 1}\nb: *a\nc: {'a<<': 1}\n").expect("aliases are");
         assert_eq!(alias.value["b"], serde_json::json!({"x": 1}));
+    }
+
+    #[test]
+    fn a_number_that_is_not_finite_is_refused_with_its_place() {
+        for number in [".inf", "-.inf", ".nan"] {
+            let refused = Text::parse(&format!("a: 1\nb:\n  c: {number}\n")).expect_err(number);
+            assert_eq!(refused.place, Place { line: 3, column: 6 }, "{number}");
+            assert!(refused.problem.contains("must be finite"), "{}", refused.problem);
+            assert!(Text::parse(&format!("a: [1, {number}]\n")).is_err(), "{number} in a list");
+            assert!(Text::parse(&format!("{number}: 1\n")).is_err(), "{number} as a key");
+        }
+        assert_eq!(Text::parse("a: 1.5\nb: '.inf'\n").expect("YAML").value, serde_json::json!({"a": 1.5, "b": ".inf"}));
     }
 
     #[test]

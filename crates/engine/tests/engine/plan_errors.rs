@@ -123,6 +123,16 @@ fn refused(file: &Path, settings: &Settings, words: &str) -> Problems {
 }
 
 #[test]
+fn the_name_of_a_stack_of_devices_is_reserved() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = plan_of(folder.path(), "jetson", "{}");
+    let text = fs::read_to_string(&file).expect("the plan").replacen("stack: small", "stack: small-devices", 1);
+    fs::write(&file, text).expect("a file");
+    let problems = refused(&file, &Settings::default(), "\"small-devices\" is reserved");
+    assert_eq!((problems.0.len(), problems.0[0].place.line), (1, 2));
+}
+
+#[test]
 fn what_cannot_be_seen_is_refused_with_its_place() {
     let folder = tempfile::tempdir().expect("a folder");
     let here = folder.path();

@@ -17,13 +17,11 @@ pub use power::is_power;
 use sound::complain;
 
 use super::{Builder, Built, as_name};
+pub use crate::plan::jetson::SUFFIX;
 use crate::plan::jetson::{HostPlan, JetsonStep, RolePlan};
 use crate::plan::{Plan, Problems, Step, Work};
 use crate::resource::jetpack::{self, Target};
 use crate::resource::{Address, Desired, Kind};
-
-/// What the name of a stack of devices ends in.
-pub const SUFFIX: &str = "-devices";
 
 /// The stack of a plan's devices: they are in another place than the cloud, and come and go at other times.
 pub fn stack(plan: &Plan) -> String {
