@@ -3,6 +3,7 @@
 use console::Style;
 use serde_json::{Value, json};
 
+use super::differing;
 use super::machines::Groups;
 use super::omitted::Omitted;
 use super::output::painted;
@@ -39,7 +40,7 @@ pub fn changes_text(changes: &Changes, everything: bool, colour: bool, wait: Lev
             text.push(extras_line(change));
         }
         for field in &change.fields {
-            text.push(if change.action == Action::Move { mark_line(change) } else { field_line(field) });
+            text.push(if change.action == Action::Move { mark_line(change) } else { field_line(field, everything) });
         }
     }
     for left in &changes.leftovers {
@@ -133,7 +134,7 @@ fn record_names(spec: &Value) -> Option<String> {
     Some(if more == 0 { first.into_owned() } else { format!("{first} and {}", counted(more, "more name")) })
 }
 
-fn field_line(field: &FieldChange) -> Shown {
+fn field_line(field: &FieldChange, everything: bool) -> Shown {
     let show = |value: &Option<Value>, none: &'static str| value.as_ref().map_or_else(|| none.to_owned(), value_text);
     let drift = if field.drifted { "  (changed outside)" } else { "" };
     if let (Some(Value::Array(old)), Some(Value::Array(new))) = (&field.old, &field.new)
@@ -142,6 +143,9 @@ fn field_line(field: &FieldChange) -> Shown {
         return list_lines(&field.path, drift, old, new);
     }
     let field = &without_contents(field);
+    if let Some(lines) = differing::lines(field, LONGEST, everything) {
+        return shown!("        {}:{}\n{}", field.path, drift, lines);
+    }
     let (old, new) = (show(&field.old, "(not set)"), show(&field.new, "(default)"));
     if old.len() + new.len() < 70 {
         shown!("        {}: {} -> {}{}\n", field.path, old, new, drift)
@@ -304,6 +308,36 @@ mod tests {
         let text = changes_text(&change(Action::Update, fields), false, false, Level::Usable, &Omitted::default());
         assert!(!text.lines().any(|line| line.starts_with("no changes")), "{text:?}");
         assert_eq!(text.matches("\\n\\nno changes").count(), 2, "{text:?}");
+    }
+
+    #[test]
+    fn who_gets_a_right_is_shown_however_long_the_policy_is() {
+        let policy = |who: &str| {
+            json!({"Version": "2012-10-17", "Statement": [{"Action": "sqs:ReceiveMessage", "Effect": "Allow",
+                "Principal": {"AWS": format!("arn:aws:iam::{who}:root")}, "Resource": "arn:aws:sqs:us-east-1:111111111111:q"}]})
+        };
+        let field = |old: Value, new: Value| FieldChange {
+            path: "policy".to_owned(),
+            old: Some(old),
+            new: Some(new),
+            drifted: false,
+        };
+        let text = |old: Value, new: Value, all: bool| {
+            let changes = change(Action::Update, vec![field(old, new)]);
+            changes_text(&changes, all, false, Level::Usable, &Omitted::default())
+        };
+        let (ours, theirs) = (policy("111111111111"), policy("666666666666"));
+        let shown = text(ours.clone(), theirs.clone(), false);
+        assert!(shown.contains("- policy.Statement.0.Principal.AWS \"arn:aws:iam::111111111111:root\"\n"), "{shown:?}");
+        assert!(shown.contains("+ policy.Statement.0.Principal.AWS \"arn:aws:iam::666666666666:root\"\n"), "{shown:?}");
+        assert!(!shown.contains("ReceiveMessage"), "{shown:?}");
+        let written = text(json!(ours.to_string()), json!(theirs.to_string()), false);
+        assert!(written.contains("iam::666666666666:root"), "{written:?}");
+        let all = text(ours, theirs, true);
+        assert!(all.contains("ReceiveMessage") && all.contains("q\""), "{all:?}");
+        let long = |end: &str| json!(format!("{}{end}{}", "a".repeat(200), "z".repeat(200)));
+        let cut = text(long("OLD"), long("NEW"), false);
+        assert!(cut.contains("aOLDz") && cut.contains("aNEWz") && cut.contains("z… (403 characters)"), "{cut:?}");
     }
 
     #[test]
