@@ -8,6 +8,7 @@ use super::deploy;
 use super::full;
 use super::kept;
 use super::order::{Choice, Order};
+use super::state::unlock::never_began;
 use super::unknown;
 use super::walk::{self, EmptyArgs, Journals, PlanArgs, Request, RunArgs, Seen, Verb, Wanted, Worlds};
 use crate::change::{self, Scope};
@@ -191,8 +192,7 @@ impl<'a> Undo<'a> {
         run: &RunArgs,
         context: &Context,
     ) -> Result<(), Failure> {
-        let began = now.runs.last().and_then(|run| run.at.parse::<jiff::Timestamp>().ok());
-        let held = held.filter(|lease| began.is_none_or(|began| lease.since > began));
+        let held = held.filter(|lease| never_began(lease, now));
         // The same command again is what was meant.
         let undoes = |held: &Lease| purpose_of(held.purpose, &held.command) == RunPurpose::Rollback { to: None };
         let other = |held: &Lease| self.to.is_none() && !undoes(held);

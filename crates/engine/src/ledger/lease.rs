@@ -80,6 +80,18 @@ impl Lease {
         Self { expires: Timestamp::now() + span(time_to_live), ..self.clone() }
     }
 
+    /// What is left in its place when it is taken away before its run began: anyone may take it over, and a rollback sees
+    /// that there is nothing of that command to undo.
+    #[must_use]
+    pub fn cut_off(&self) -> Self {
+        Self { token: Uuid::new_v4(), expires: self.since - SignedDuration::from_secs(1), ..self.clone() }
+    }
+
+    /// Whether it was taken away before its run began.
+    pub fn is_cut_off(&self) -> bool {
+        self.expires < self.since
+    }
+
     /// Whether it may be taken over: its time is up, or its process on this very machine is gone.
     pub fn is_stale(&self, this_host: &str) -> bool {
         self.holder(this_host) != Holder::Alive
@@ -89,7 +101,7 @@ impl Lease {
     pub fn holder(&self, this_host: &str) -> Holder {
         let known_here = self.host == this_host && self.kernel.is_some() && self.kernel == kernel();
         let dead_here = known_here && self.process_start.is_some() && process_start(self.pid) != self.process_start;
-        if dead_here {
+        if dead_here || self.is_cut_off() {
             Holder::Gone
         } else if Timestamp::now() > self.expires {
             Holder::Expired
@@ -133,6 +145,20 @@ fn process_start(pid: u32) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_taken_away_before_it_began_is_free_at_once() {
+        let ahead = Timestamp::now() + SignedDuration::from_secs(300);
+        let held = Lease {
+            since: ahead,
+            expires: ahead + SignedDuration::from_secs(60),
+            ..Lease::new("me", "here", "deploy")
+        };
+        let left = held.cut_off();
+        assert!(!held.is_cut_off() && left.is_cut_off());
+        assert!(left.token != held.token, "its holder cannot write any more");
+        assert!(left.is_stale("here") && left.is_stale("elsewhere"), "a clock that is ahead keeps no one out");
+    }
 
     #[test]
     fn a_living_holder_keeps_it_a_dead_one_loses_it() {
