@@ -3,6 +3,7 @@
 use console::Style;
 use serde_json::{Value, json};
 
+use super::differing;
 use super::machines::Groups;
 use super::omitted::Omitted;
 use super::output::painted;
@@ -40,7 +41,7 @@ pub fn changes_text(changes: &Changes, everything: bool, colour: bool, wait: Lev
             text.push(extras_line(change));
         }
         for field in &change.fields {
-            text.push(if change.action == Action::Move { mark_line(change) } else { field_line(field) });
+            text.push(if change.action == Action::Move { mark_line(change) } else { field_line(field, everything) });
         }
     }
     for left in &changes.leftovers {
@@ -139,7 +140,7 @@ fn record_names(spec: &Value) -> Option<String> {
     Some(if more == 0 { first.into_owned() } else { format!("{first} and {}", counted(more, "more name")) })
 }
 
-fn field_line(field: &FieldChange) -> Shown {
+fn field_line(field: &FieldChange, everything: bool) -> Shown {
     let show = |value: &Option<Value>, none: &'static str| value.as_ref().map_or_else(|| none.to_owned(), value_text);
     let drift = if field.drifted { "  (changed outside)" } else { "" };
     if let (Some(Value::Array(old)), Some(Value::Array(new))) = (&field.old, &field.new)
@@ -149,6 +150,9 @@ fn field_line(field: &FieldChange) -> Shown {
     }
     let open = field.new.as_ref().and_then(|new| new.get("text")).is_some_and(has_references);
     let field = &without_contents(field);
+    if !open && let Some(lines) = differing::lines(field, LONGEST, everything) {
+        return shown!("        {}:{}\n{}", field.path, drift, lines);
+    }
     let old = show(&field.old, "(not set)");
     // The hash of a text with open references is not the one that the file will have.
     let new = if open { "(known once what it names exists)".to_owned() } else { show(&field.new, "(default)") };
@@ -348,7 +352,8 @@ mod tests {
     fn the_content_of_a_file_is_shown_by_what_it_was_and_what_it_becomes() {
         let hash = |text: &str| crate::resource::sha256_hex(text.as_bytes());
         let line = |old: Value, new: Value, drifted: bool| {
-            field_line(&FieldChange { path: "content".to_owned(), old: Some(old), new: Some(new), drifted }).to_string()
+            field_line(&FieldChange { path: "content".to_owned(), old: Some(old), new: Some(new), drifted }, false)
+                .to_string()
         };
         let (a, b) = (hash("A"), hash("B"));
         assert_eq!(
@@ -365,6 +370,36 @@ mod tests {
         );
         let open = line(json!({"text": "A"}), json!({"text": "of ${models.bucket.b#name}"}), false);
         assert!(open.ends_with("new (known once what it names exists)\n") && !open.contains("bucket"), "{open}");
+    }
+
+    #[test]
+    fn who_gets_a_right_is_shown_however_long_the_policy_is() {
+        let policy = |who: &str| {
+            json!({"Version": "2012-10-17", "Statement": [{"Action": "sqs:ReceiveMessage", "Effect": "Allow",
+                "Principal": {"AWS": format!("arn:aws:iam::{who}:root")}, "Resource": "arn:aws:sqs:us-east-1:111111111111:q"}]})
+        };
+        let field = |old: Value, new: Value| FieldChange {
+            path: "policy".to_owned(),
+            old: Some(old),
+            new: Some(new),
+            drifted: false,
+        };
+        let text = |old: Value, new: Value, all: bool| {
+            let changes = change(Action::Update, vec![field(old, new)]);
+            changes_text(&changes, all, false, Level::Usable, &Omitted::default())
+        };
+        let (ours, theirs) = (policy("111111111111"), policy("666666666666"));
+        let shown = text(ours.clone(), theirs.clone(), false);
+        assert!(shown.contains("- policy.Statement.0.Principal.AWS \"arn:aws:iam::111111111111:root\"\n"), "{shown:?}");
+        assert!(shown.contains("+ policy.Statement.0.Principal.AWS \"arn:aws:iam::666666666666:root\"\n"), "{shown:?}");
+        assert!(!shown.contains("ReceiveMessage"), "{shown:?}");
+        let written = text(json!(ours.to_string()), json!(theirs.to_string()), false);
+        assert!(written.contains("iam::666666666666:root"), "{written:?}");
+        let all = text(ours, theirs, true);
+        assert!(all.contains("ReceiveMessage") && all.contains("q\""), "{all:?}");
+        let long = |end: &str| json!(format!("{}{end}{}", "a".repeat(200), "z".repeat(200)));
+        let cut = text(long("OLD"), long("NEW"), false);
+        assert!(cut.contains("aOLDz") && cut.contains("aNEWz") && cut.contains("z… (403 characters)"), "{cut:?}");
     }
 
     #[test]

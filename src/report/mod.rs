@@ -1,6 +1,7 @@
 //! [8] What people and programs see: data on standard output, talk on standard error.
 
 mod changes;
+mod differing;
 mod drift;
 mod duration;
 mod echo;

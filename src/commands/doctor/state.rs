@@ -49,7 +49,7 @@ struct Read {
 
 async fn read(stack: &str, connection: Option<&Connection>, context: &Context) -> Result<Read, Failure> {
     let store = walk::store(&context.global, &context.session, stack, connection).await?;
-    let lease = store.lease().await?;
+    let lease = store.lease().await?.filter(|lease| !lease.is_cut_off());
     let ledger = Ledger::read(Arc::clone(&store), stack).await?;
     Ok(Read { store, place: ledger.place(), state: ledger.remembered(), lease })
 }

@@ -277,7 +277,9 @@ fn spoken_of(kind: Kind, path: &str, plan: &Value, there: &Value) -> Value {
         (Value::Object(plan), Value::Object(there)) => {
             let both = plan
                 .iter()
-                .filter_map(|(key, plan)| Some((key.clone(), spoken_of(kind, &below(key), plan, there.get(key)?))));
+                .filter_map(|(key, plan)| Some((key, plan, there.get(key)?)))
+                .filter(|(key, plan, there)| !none_is_ours(kind, &below(key), plan, there))
+                .map(|(key, plan, there)| (key.clone(), spoken_of(kind, &below(key), plan, there)));
             Value::Object(both.collect())
         }
         (Value::Array(plan), Value::Array(there)) => {
@@ -289,6 +291,13 @@ fn spoken_of(kind: Kind, path: &str, plan: &Value, there: &Value) -> Value {
         }
         (_, there) => there.clone(),
     }
+}
+
+/// Rules that a bucket has from others are not in its lists. An empty list would state that it has no rules at all: going
+/// back to it would delete theirs.
+fn none_is_ours(kind: Kind, path: &str, plan: &Value, there: &Value) -> bool {
+    let empty = |value: &Value| value.as_array().is_some_and(Vec::is_empty);
+    kind == Kind::Bucket && ["lifecycle", "cors"].contains(&path) && empty(there) && !empty(plan)
 }
 
 fn refuse_replacements(changes: &Changes) -> Result<(), Failure> {
@@ -374,4 +383,22 @@ async fn record(
     }
     ledger.record(Fact::RunEnded { ending: Ending::Done, changes: 0 }).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_with_rules_of_others_alone_is_not_remembered_as_one_without_rules() {
+        let plan =
+            json!({"name": "b", "versioning": true, "lifecycle": [{"id": "ours"}], "cors": [{"methods": ["PUT"]}]});
+        let there = json!({"name": "b", "versioning": false, "lifecycle": [], "cors": []});
+        let remembered = spoken_of(Kind::Bucket, "", &plan, &there);
+        assert_eq!(remembered, json!({"name": "b", "versioning": false}));
+        let former = json!({"name": "b", "lifecycle": [{"id": "ours", "expire_days": 3}]});
+        assert_eq!(spoken_of(Kind::Bucket, "", &plan, &former), former, "a rule of the same name comes back");
+        let none = json!({"name": "b", "lifecycle": []});
+        assert_eq!(spoken_of(Kind::Bucket, "", &none, &none), none, "the plan states that there is none");
+    }
 }

@@ -1,12 +1,14 @@
 //! `state unlock`: the lease of a holder that is gone.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::Which;
 use crate::commands::{Context, walk};
 use crate::exit::{self, Failure};
-use crate::ledger::{Holder, Lease};
-use crate::resource::{Shown, shown};
+use crate::ledger::{Holder, Lease, Ledger, Store};
+use crate::resource::{Remembered, Shown, shown};
 
 /// Whose lease, and whether to ask.
 #[derive(Debug, clap::Args)]
@@ -37,7 +39,7 @@ pub async fn run(unlock: &Args, context: &Context) -> Result<u8, Failure> {
             context.voice.data(words);
         }
     };
-    let Some(lease) = store.lease().await? else {
+    let Some(lease) = store.lease().await?.filter(|lease| !lease.is_cut_off()) else {
         tell(None, shown!("{}: nobody holds the lease", stack));
         return Ok(exit::DONE);
     };
@@ -62,12 +64,44 @@ pub async fn run(unlock: &Args, context: &Context) -> Result<u8, Failure> {
             return Err(Failure::refused("nothing was done", ""));
         }
     }
+    let before = before_it(&lease, Arc::clone(&store), &stack).await;
     store.break_lease().await?;
+    let nothing = match before {
+        Some(now) => {
+            // A run that took the lease meanwhile has it: then there is nothing to keep.
+            let _ = store.acquire(&lease.cut_off()).await;
+            nothing_to_undo(&lease, &now)
+        }
+        None => Shown::default(),
+    };
     let then = match standing {
         Holder::Alive => "if that process is still running, its next write is refused",
         Holder::Gone => "that process is gone",
         Holder::Expired => "it had ended; if that process is still running, its next write is refused",
     };
-    tell(Some(&lease), shown!("{}: the lease of {} was taken away; {}", stack, holder, then));
+    tell(Some(&lease), shown!("{}: the lease of {} was taken away; {}{}", stack, holder, then, nothing));
     Ok(exit::DONE)
+}
+
+/// The state that a command found which never began: what it was for has no revision, and there is one before it. None for any
+/// other command, and when the journal cannot be read.
+async fn before_it(lease: &Lease, store: Arc<dyn Store>, stack: &str) -> Option<Remembered> {
+    let ledger = Ledger::read(store, stack).await.ok()?;
+    let entries = ledger.entries().await.ok()?;
+    let now = ledger.remembered();
+    (!now.runs.is_empty() && !lease.has_begun(&entries)).then_some(now)
+}
+
+/// A rollback would undo the run before it.
+fn nothing_to_undo(lease: &Lease, now: &Remembered) -> Shown {
+    let ended = shown!(
+        "\n{} of {}@{} was ended before it changed anything: there is nothing of it to undo",
+        lease.command,
+        lease.user,
+        lease.host
+    );
+    match now.runs.last() {
+        Some(run) => shown!("{}; rollback would undo revision {} ({})", ended, run.revision, run.command),
+        None => ended,
+    }
 }

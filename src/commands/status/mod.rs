@@ -54,7 +54,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         return drift::run(plan.as_ref(), &stack, context).await;
     }
     let store = walk::store(&context.global, &context.session, &stack, None).await?;
-    let lease = store.lease().await?;
+    let lease = store.lease().await?.filter(|lease| !lease.is_cut_off());
     let ledger = Ledger::read(store, &stack).await?;
     let state = ledger.remembered();
     let pending =

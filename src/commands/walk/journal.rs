@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Connection, connect, not_written, write};
+use super::{Connection, connect, write};
 use crate::cli::Global;
 use crate::commands::Context;
 use crate::desired::jetson::SUFFIX;
@@ -272,7 +272,7 @@ mod tests {
 
     #[test]
     fn the_stacks_of_a_lost_lease_are_named() {
-        let next = |bad: LedgerError| of_stacks(bad, &["kk", "kk-devices"]).next_step.to_string();
+        let next = |bad: LedgerError| of_stacks(bad, &["kk", "kk-devices"], true).next_step.to_string();
         let lost = next(LedgerError::LeaseLost("it ended".to_owned()));
         assert_eq!(
             lost,

@@ -387,6 +387,11 @@ fn a_rollback_after_a_command_that_never_began_asks_which_one() {
     says(&refused, "the last command, deploy --plan one.yaml");
     says(&refused, "has no revision");
     assert!(exists(&stack, "b"));
+    let unlocked = run(&stack, &format!("state unlock --stack {} --yes", stack.name())).exits(0);
+    says(&unlocked, "there is nothing of it to undo; rollback would undo revision 2");
+    let refused = run(&stack, &format!("rollback --stack {} --yes", stack.name())).exits(3);
+    says(&refused, "has no revision");
+    assert!(exists(&stack, "b"));
     let next =
         refused.stderr.lines().find_map(|line| line.split_once("akidb-edge ").map(|(_, words)| words.to_owned()));
     run(&stack, &format!("{} --yes", next.expect("a command"))).exits(0);

@@ -81,6 +81,18 @@ impl Lease {
         Self { expires: Timestamp::now() + span(time_to_live), ..self.clone() }
     }
 
+    /// What is left in its place when it is taken away before its run began: anyone may take it over, and a rollback sees
+    /// that there is nothing of that command to undo.
+    #[must_use]
+    pub fn cut_off(&self) -> Self {
+        Self { token: Uuid::new_v4(), expires: self.since - SignedDuration::from_secs(1), ..self.clone() }
+    }
+
+    /// Whether it was taken away before its run began.
+    pub fn is_cut_off(&self) -> bool {
+        self.expires < self.since
+    }
+
     /// Whether it may be taken over: its time is up, or its process on this very machine is gone.
     pub fn is_stale(&self, this_host: &str) -> bool {
         self.holder(this_host) != Holder::Alive
@@ -97,7 +109,7 @@ impl Lease {
     pub fn holder(&self, this_host: &str) -> Holder {
         let known_here = self.host == this_host && self.kernel.is_some() && self.kernel == kernel();
         let dead_here = known_here && self.process_start.is_some() && process_start(self.pid) != self.process_start;
-        if dead_here {
+        if dead_here || self.is_cut_off() {
             Holder::Gone
         } else if Timestamp::now() > self.expires {
             Holder::Expired
@@ -171,6 +183,20 @@ mod tests {
         let stat = |state: &str| format!("7 (a b) c) {state} {}", rest.join(" "));
         assert_eq!(start_in(&stat("S")), Some(22));
         assert_eq!((start_in(&stat("Z")), start_in("")), (None, None));
+    }
+
+    #[test]
+    fn what_was_taken_away_before_it_began_is_free_at_once() {
+        let ahead = Timestamp::now() + SignedDuration::from_secs(300);
+        let held = Lease {
+            since: ahead,
+            expires: ahead + SignedDuration::from_secs(60),
+            ..Lease::new("me", "here", "deploy")
+        };
+        let left = held.cut_off();
+        assert!(!held.is_cut_off() && left.is_cut_off());
+        assert!(left.token != held.token, "its holder cannot write any more");
+        assert!(left.is_stale("here") && left.is_stale("elsewhere"), "a clock that is ahead keeps no one out");
     }
 
     #[test]

@@ -318,7 +318,7 @@ impl Ledger {
     pub async fn loss(&self) -> Option<LedgerError> {
         let why = self.fence.check().err()?;
         let looked = tokio::time::timeout(LOOKING, self.store.lease()).await;
-        let held = looked.ok().and_then(Result::ok).flatten();
+        let held = looked.ok().and_then(Result::ok).flatten().filter(|held| !held.is_cut_off());
         let other = held.filter(|held| self.lease.as_ref().is_none_or(|ours| ours.token != held.token));
         Some(LedgerError::LeaseLost(match other {
             Some(held) => format!(
