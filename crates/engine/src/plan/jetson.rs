@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::resource::host::Endpoint;
+
 /// Devices, what is to be on each of them, and the cluster that they form.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -113,6 +115,13 @@ pub struct HostPlan {
     /// Power mode, when it is another than that of all.
     #[serde(default)]
     pub power_mode: Option<String>,
+}
+
+impl HostPlan {
+    /// Where it is reached.
+    pub fn endpoint(&self) -> Endpoint {
+        Endpoint::of(&self.address, self.port, self.jump.as_deref())
+    }
 }
 
 /// What a device is in the cluster.
