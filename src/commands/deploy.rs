@@ -273,6 +273,7 @@ impl Verb for Deploying<'_> {
 fn unnamed(journals: &Journals, built: &Built, remembered: &Remembered) -> Result<Unnamed, Failure> {
     let Some(devices) = journals.devices() else { return Ok(Unnamed::default()) };
     let unnamed = Unnamed::of(&built.desired, remembered);
+    unnamed.refuse_renamed(&built.desired, remembered, devices.stack())?;
     unnamed.refuse_other_server(&built.desired, remembered, devices.stack())?;
     Ok(unnamed)
 }

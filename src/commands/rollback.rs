@@ -6,6 +6,7 @@ use super::Context;
 use super::again::{self, LetGo};
 use super::deploy;
 use super::full;
+use super::jetson::refuse_shared;
 use super::kept;
 use super::order::{Choice, Order};
 use super::unknown;
@@ -235,6 +236,8 @@ impl Verb for Undo<'_> {
         self.at_hand = artefacts.iter().map(|(sha256, _, _)| sha256.to_owned()).collect();
         self.let_go = again::let_go_since(&ledger.entries().await?, self.aim.revision());
         let (moves, remembered) = walk::moved(&desired, self.let_go.supposed(&self.aim, now));
+        let going = remembered.resources.keys().filter(|address| !desired.resources.contains_key(*address));
+        refuse_shared(&going.cloned().collect(), &desired, &remembered, self.stack)?;
         let was = self.aim.resources.iter().map(|(address, record)| (address.clone(), record.origin));
         let was = was.filter(|(_, origin)| *origin != Origin::Made).collect();
         Ok(Wanted {

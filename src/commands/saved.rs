@@ -275,6 +275,9 @@ impl Verb for Applying<'_> {
             Some(_) => Unnamed::of(&saved.desired, &remembered),
             None => Unnamed::default(),
         };
+        if let Some(devices) = journals.devices() {
+            unnamed.refuse_renamed(&saved.desired, &remembered, devices.stack())?;
+        }
         unnamed.leave_out(&mut scope, &mut unselected, &saved.desired, &remembered);
         let built = Built {
             desired: saved.desired.clone(),

@@ -344,6 +344,41 @@ fn nothing_is_taken_from_a_device_that_is_not_named() {
     assert!(!liar.arguments().contains("192.0.2.1"), "{}", liar.arguments());
 }
 
+/// One machine under two names: what is taken away under one of them is gone under the other.
+#[test]
+fn a_machine_under_another_name_is_not_taken_for_another_machine() {
+    let joined = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let liar = Liar::new("");
+    liar.plan("          hosts: {one: {address: 192.0.2.1}}\n          groups: [akidb]\n");
+    liar.run("jetson provision --yes").exits(1);
+    fs::remove_file(liar.path("arguments")).expect("a file");
+    fs::write(liar.path("hosts.yaml"), "edge: {address: 192.0.2.1}\n").expect("a file");
+    let refused = liar.run("jetson provision --inventory hosts.yaml --yes").exits(3);
+    let said = joined(&refused.stderr);
+    for part in ["one of the journal is called edge now (same address", "nothing was done", "keep the name one"] {
+        assert!(said.contains(part), "{part}: {}", refused.all());
+    }
+    fs::write(liar.path("hosts.yaml"), "edge: {address: 192.0.2.1}\nnode: {address: 192.0.2.1}\n").expect("a file");
+    let refused = liar.run("jetson provision --inventory hosts.yaml --yes").exits(3).stderr;
+    assert!(
+        refused.contains("hosts.yaml:2:") && refused.contains("of edge, line 1: they are one machine"),
+        "{refused}"
+    );
+    assert_eq!(liar.arguments(), "", "nothing was contacted");
+
+    // The device is elsewhere, and another one took its address: going back would take the group from the former one.
+    liar.plan("          hosts: {one: {address: 192.0.2.9}, two: {address: 192.0.2.1}}\n          groups: [akidb]\n");
+    liar.run("jetson provision --yes").exits(1);
+    fs::remove_file(liar.path("arguments")).expect("a file");
+    let refused = liar.run("jetson rollback --yes").exits(3);
+    let said = joined(&refused.stderr);
+    for part in ["two and one have the same address", "nothing was done", "akidb-edge state forget --stack lie-devices"]
+    {
+        assert!(said.contains(part), "{part}: {}", refused.all());
+    }
+    assert_eq!(liar.arguments(), "", "nothing was contacted");
+}
+
 /// What would be an option, a second line, a second document or another path: refused with its line, and ssh never starts.
 #[test]
 fn words_that_mean_something_else_are_refused_with_their_line() {

@@ -123,6 +123,13 @@ pub fn explain(host: &HostSpec, access: &Access, said: &str) -> Fault {
         return Fault::new(Class::Refused, "ssh", "connect", "LoginRefused", format!("{at}: {last}"))
             .next("add your key to the agent (ssh-add) and to the device (ssh-copy-id), or name it in ~/.ssh/config");
     }
+    if let Some(jump) = &host.jump {
+        let problem = format!("{at} cannot be reached through the jump host {jump}: {last}");
+        return Fault::new(Class::Away, "ssh", "connect", "Unreachable", problem).next(format!(
+            "are {jump} and the device switched on, on this network, with sshd? `ssh {jump}` tries the first part of the way \
+             alone. The other devices go on; run the same command again later"
+        ));
+    }
     Fault::new(Class::Away, "ssh", "connect", "Unreachable", format!("{at} cannot be reached: {last}")).next(
         "is it switched on, on this network, with sshd? The other devices go on; run the same command again later",
     )
@@ -135,6 +142,14 @@ mod tests {
     fn host() -> HostSpec {
         let text = r#"{"name": "one", "address": "10.0.0.1"}"#;
         serde_json::from_str(text).expect("a host")
+    }
+
+    #[test]
+    fn a_jump_host_on_the_way_is_named() {
+        let behind = HostSpec { jump: Some("gate".to_owned()), ..host() };
+        let fault = explain(&behind, &Access::default(), "Connection closed by remote host");
+        assert!(fault.class == Class::Away && fault.code == "Unreachable", "{fault}");
+        assert!(fault.to_string().contains("cannot be reached through the jump host gate"), "{fault}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::same_machine::refuse_shared;
 use super::unnamed::Unnamed;
 use crate::change::Scope;
 use crate::commands::walk::{self, Journals, Request, RunArgs, Verb, Wanted, Worlds, machine};
@@ -71,6 +72,7 @@ impl Aim {
         }
         let unnamed = Unnamed::of(desired, remembered);
         unnamed.refuse(&self.hosts, &self.stack)?;
+        unnamed.refuse_renamed(desired, remembered, &self.stack)?;
         if self.part != Part::Power {
             unnamed.refuse_other_server(desired, remembered, &self.stack)?;
         }
@@ -113,6 +115,9 @@ impl Verb for Aim {
         let (moves, remembered) = walk::moved(&built.desired, journals.remembered());
         let unnamed = self.unnamed(&built.desired, &remembered)?;
         let mut only = self.chosen(&built.desired, &remembered)?;
+        if self.part == Part::All {
+            refuse_shared(&only, &built.desired, &remembered, &self.stack)?;
+        }
         only.retain(|address| !unnamed.addresses.contains(address));
         Ok(Wanted {
             built,

@@ -9,6 +9,7 @@ mod kubeconfig;
 mod power;
 mod provision;
 mod rollback;
+mod same_machine;
 mod shutdown;
 mod status;
 mod sudoers;
@@ -21,6 +22,7 @@ use super::Context;
 use crate::exit::Failure;
 
 pub use devices::{need_devices, say_who_is_replaced};
+pub use same_machine::refuse_shared;
 pub use unnamed::Unnamed;
 
 /// Make devices a GPU cluster, look at them, take them down.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
+use super::same_machine;
 use crate::change::{Outside, Scope};
 use crate::commands::walk::{machine, narrow};
 use crate::exit::Failure;
@@ -58,6 +59,14 @@ impl Unnamed {
                 shown!("name it there, or take away what is on it: {}", uninstall(stack, [name])),
             )),
         }
+    }
+
+    /// Refuses a run in which such a device is named by another name: it is in use.
+    ///
+    /// # Errors
+    /// Both names, and the ways on.
+    pub fn refuse_renamed(&self, desired: &Desired, remembered: &Remembered, stack: &str) -> Result<(), Failure> {
+        same_machine::refuse_renamed(&self.machines, desired, remembered, stack)
     }
 
     /// Refuses a cluster with another server while the device of the present one is not named: its nodes would leave it, and
@@ -118,7 +127,7 @@ impl Unnamed {
 }
 
 /// The command that takes everything away from devices.
-fn uninstall<'n>(stack: &str, names: impl IntoIterator<Item = &'n String>) -> String {
+pub fn uninstall<'n>(stack: &str, names: impl IntoIterator<Item = &'n String>) -> String {
     let hosts: String = names.into_iter().map(|name| format!(" --host {name}")).collect();
     format!("akidb-edge jetson uninstall --stack {stack}{hosts}")
 }

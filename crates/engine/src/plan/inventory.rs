@@ -147,11 +147,28 @@ fn hosts(file: &str, cluster: bool) -> Result<(BTreeMap<String, HostPlan>, Inven
         let named = if path.is_empty() { why } else { format!("{path}: {why}") };
         problem(text.place(&path), named, ENTRIES)
     })?;
+    if let Some((first, second)) = same_machine(&hosts) {
+        let path = |name: &str| join(&join(base, name), "address");
+        let line = text.place(&path(first)).line;
+        let why = format!("{second} has the address and the port of {first}, line {line}: they are one machine");
+        return Err(problem(text.place(&path(second)), why, ONE_NAME));
+    }
     let wrong = if cluster { wrong_servers(&hosts) } else { None };
     if let Some((path, why, next)) = wrong {
         return Err(problem(text.place(&join(base, &path)), why, next));
     }
     Ok((hosts, Inventory { file: file.to_owned(), text, base }))
+}
+
+/// What helps against two names of one machine.
+pub const ONE_NAME: &str = "keep one of the two names, or correct the address";
+
+/// The first two names of one machine.
+fn same_machine(hosts: &BTreeMap<String, HostPlan>) -> Option<(&str, &str)> {
+    let mut known = BTreeMap::new();
+    hosts
+        .iter()
+        .find_map(|(name, host)| known.insert(host.endpoint(), name.as_str()).map(|first| (first, name.as_str())))
 }
 
 /// Why devices do not say which of them is the server of their cluster: where, what is wrong, what to do.
@@ -229,6 +246,16 @@ mod tests {
         let refused = read(&both, true).expect_err("there are two");
         assert!(refused.problem.contains("b is marked as the server, and a is it, too"), "{refused}");
         assert_eq!(refused.place.line, 3);
+    }
+
+    #[test]
+    fn two_names_of_one_machine_are_refused_with_both_lines() {
+        let two = "hosts:\n  a: {address: 192.0.2.1}\n  b: {address: 192.0.2.1, port: 22}\n";
+        let refused = read(two, false).expect_err("it is one machine");
+        assert!(refused.problem.contains("b has the address and the port of a, line 2"), "{refused}");
+        assert_eq!(refused.place.line, 3);
+        assert_eq!(read(&two.replace("port: 22", "port: 2222"), false).expect("two machines").len(), 2);
+        assert_eq!(read(&two.replace("port: 22", "jump: gate"), false).expect("two networks").len(), 2);
     }
 
     #[test]

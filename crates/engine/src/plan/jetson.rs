@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::resource::host::Endpoint;
+
 /// What the name of a stack of devices ends in; the name of a plan's own stack does not.
 pub const SUFFIX: &str = "-devices";
 
@@ -116,6 +118,13 @@ pub struct HostPlan {
     /// Power mode, when it is another than that of all.
     #[serde(default)]
     pub power_mode: Option<String>,
+}
+
+impl HostPlan {
+    /// Where it is reached.
+    pub fn endpoint(&self) -> Endpoint {
+        Endpoint::of(&self.address, self.port, self.jump.as_deref())
+    }
 }
 
 /// What a device is in the cluster.

@@ -37,7 +37,7 @@ pub use archive::Archive;
 pub use bounds::{LARGEST, read_text};
 pub use extends::{Change, Lineage};
 pub use files::hash;
-pub use inventory::Replaced;
+pub use inventory::{ONE_NAME, Replaced};
 pub use load::{load, parse};
 pub use measure::{Measure, Probe, UnknownMeasure};
 pub use problem::{Problem, Problems};

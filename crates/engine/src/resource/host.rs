@@ -1,5 +1,7 @@
 //! A machine that is reached over SSH. Somebody else made it: it is looked up, never made.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +31,37 @@ pub struct HostSpec {
     /// JetPack that it must have; none: it need not be a Jetson.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jetpack: Option<String>,
+}
+
+impl HostSpec {
+    /// Where it is reached.
+    pub fn endpoint(&self) -> Endpoint {
+        Endpoint::of(&self.address, self.port, self.jump.as_deref())
+    }
+}
+
+/// Where a machine is reached. Two names with the same endpoint are one machine.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Endpoint {
+    address: String,
+    port: u16,
+    jump: Option<String>,
+}
+
+impl Endpoint {
+    /// Of an address, a port (none: 22, the port of SSH) and the hosts on the way. An address behind another jump host is in
+    /// another network.
+    pub fn of(address: &str, port: Option<u16>, jump: Option<&str>) -> Self {
+        let address = address.trim_end_matches('.').to_ascii_lowercase();
+        Self { address, port: port.unwrap_or(22), jump: jump.map(str::to_owned) }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} port {}", self.address, self.port)?;
+        self.jump.as_ref().map_or(Ok(()), |jump| write!(out, " through {jump}"))
+    }
 }
 
 /// A host key as a plan writes it.
@@ -98,6 +131,16 @@ pub(super) const FACTS: Facts = Facts { lookup: true, ..on_device::<HostSpec>("h
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_endpoint_is_one_machine() {
+        let one = Endpoint::of("Edge-1.example.", None, None);
+        assert_eq!(one, Endpoint::of("edge-1.example", Some(22), None));
+        assert_ne!(one, Endpoint::of("edge-1.example", Some(2222), None));
+        let behind = Endpoint::of("edge-1.example", None, Some("gate"));
+        assert_ne!(one, behind);
+        assert_eq!(behind.to_string(), "edge-1.example port 22 through gate");
+    }
 
     #[test]
     fn a_pin_is_a_fingerprint_or_a_key_and_nothing_else() {

@@ -19,7 +19,8 @@ use sound::complain;
 use super::{Builder, Built, as_name};
 pub use crate::plan::jetson::SUFFIX;
 use crate::plan::jetson::{HostPlan, JetsonStep, RolePlan};
-use crate::plan::{Plan, Problems, Step, Work};
+use crate::plan::{ONE_NAME, Plan, Problems, Step, Work};
+use crate::resource::host::Endpoint;
 use crate::resource::jetpack::{self, Target};
 use crate::resource::{Address, Desired, Kind};
 
@@ -46,6 +47,7 @@ fn build_with(plan: &Plan, fleets: &[Fleet<'_>]) -> Result<Built, Problems> {
         proven: Default::default(),
     };
     builder.built.desired = Desired::new(&stack(plan));
+    refuse_same_machine(&mut builder, fleets);
     for fleet in fleets {
         let (step, jetson) = (fleet.step, fleet.plan);
         refuse_unknown_jetpack(&mut builder, step, jetson);
@@ -88,6 +90,25 @@ fn refuse_second_server(builder: &mut Builder<'_>, step: &Step, plan: &JetsonSte
     if let [first, second, ..] = names.as_slice() {
         let problem = format!("{second} is marked as the server, and {first} is it, too");
         builder.complain(step, &format!("hosts.{second}.role"), problem, "leave role: server with one of them");
+    }
+}
+
+/// Two names of one machine would each be set up, and taking one away would take it from the other.
+fn refuse_same_machine(builder: &mut Builder<'_>, fleets: &[Fleet<'_>]) {
+    let mut known: BTreeMap<Endpoint, (&str, String)> = BTreeMap::new();
+    for fleet in fleets {
+        for (name, host) in &fleet.plan.hosts {
+            let below = format!("hosts.{name}.address");
+            let here = (name.as_str(), format!("{}.with.{below}", fleet.step.path));
+            let Some((first, path)) = known.insert(host.endpoint(), here) else { continue };
+            if first == name.as_str() {
+                continue;
+            }
+            let (file, line) = (builder.plan.file_of(&path), builder.plan.place(&path).line);
+            let problem =
+                format!("{name} has the address and the port of {first}, {file}:{line}: they are one machine");
+            builder.complain(fleet.step, &below, problem, ONE_NAME);
+        }
     }
 }
 

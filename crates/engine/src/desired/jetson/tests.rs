@@ -26,3 +26,14 @@ fn each_device_is_looked_at_once_for_the_server() {
         assert_eq!(fleets.iter().map(|fleet| fleet.looked_at.get()).sum::<usize>(), devices);
     }
 }
+
+#[test]
+fn two_names_of_one_machine_are_refused() {
+    let mut plan = fleet(3);
+    let Some(Work::Jetson(jetson)) = plan.steps.first_mut().map(|step| &mut step.work) else { panic!("devices") };
+    for host in jetson.hosts.values_mut().take(2) {
+        host.address = "d1.example.com".to_owned();
+    }
+    let refused = build(&plan).expect_err("it is one machine").to_string();
+    assert!(refused.contains("d00002 has the address and the port of d00001, plan.yaml:"), "{refused}");
+}
