@@ -557,7 +557,8 @@ fn the_stacks_of_a_lease_that_is_held_are_named() {
         command.env("AWS_ACCESS_KEY_ID", "123456789012").env("AWS_SECRET_ACCESS_KEY", "test");
         finish(&mut command).exits(1).stderr
     };
-    let (own, devices) = ("akidb-edge state unlock --stack lie", "akidb-edge state unlock --stack lie-devices");
+    let (own, devices) =
+        ("akidb-edge state unlock --stack lie --yes", "akidb-edge state unlock --stack lie-devices --yes");
     hold("lie-devices");
     let said = locked();
     assert!(said.trim_end().ends_with(&format!("no longer exists: {devices}")), "{said}");

@@ -186,10 +186,10 @@ fn words_of_devices_are_looked_at() {
     let said = validate(folder.path(), "jetson", two).exits(3).stderr;
     assert!(said.contains("small.yaml:9:") && said.contains("b is marked as the server, and a is it, too"), "{said}");
 
-    // Those of an inventory, too; what is wrong there is told at the place that names it.
+    // Those of an inventory, too, at their place there.
     std::fs::write(folder.path().join("hosts.yaml"), "one: {address: '-oProxyCommand=x'}\n").expect("a file");
     let said = validate(folder.path(), "jetson", "{\n    inventory: hosts.yaml}").exits(3).stderr;
-    assert!(said.contains("small.yaml:") && said.contains("address: "), "{said}");
+    assert!(said.contains("hosts.yaml:1:7: address: "), "{said}");
 
     let app = "{name: app, image: 'akidb/rest:v1', service_port: 80}";
     let said = validate(folder.path(), "jetson-app", app).exits(3).stderr;

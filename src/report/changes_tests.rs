@@ -1,0 +1,139 @@
+use serde_json::json;
+
+use super::*;
+use crate::resource::{Address, Attributes, Kind, Leftover, Resource};
+
+fn change(action: Action, fields: Vec<FieldChange>) -> Changes {
+    let address = Address::new("jetson", Kind::File, "a-srv-www-index");
+    let spec = json!({"host": "a", "path": "/srv/www/index", "content": {"text": "PASSWORD=preview-canary"}});
+    let mut after = Resource::new(address.clone(), Kind::File, &spec);
+    after.sources = vec!["../secret/\u{1b}[2Kcredentials".to_owned()];
+    let (kind, risk, origin) = (Kind::File, Risk::Safe, Origin::Made);
+    let change = Change {
+        address: address.clone(),
+        kind,
+        action,
+        fields,
+        risk,
+        moved_from: Vec::new(),
+        reason: None,
+        origin,
+        after: Some(after),
+        before: None,
+        found: None,
+    };
+    Changes { stack: "s".to_owned(), items: [(address, change)].into(), ..Changes::default() }
+}
+
+#[test]
+fn a_value_of_several_lines_is_no_line_of_the_preview() {
+    let field = |old: Value, new: Value| FieldChange {
+        path: "description".to_owned(),
+        old: Some(old),
+        new: Some(new),
+        drifted: false,
+    };
+    let forged = "x\n\nno changes: 3 resources match the plan\n";
+    let sets = |text: &str| json!([{"name": "a", "value": text}]);
+    let fields = vec![field(json!("x"), json!(forged)), field(sets("x"), sets(forged))];
+    let text = changes_text(&change(Action::Update, fields), false, false, Level::Usable, &Omitted::default());
+    assert!(!text.lines().any(|line| line.starts_with("no changes")), "{text:?}");
+    assert_eq!(text.matches("\\n\\nno changes").count(), 2, "{text:?}");
+}
+
+#[test]
+fn what_is_left_over_is_named_with_its_risk() {
+    let left = Leftover {
+        address: Address::new("models", Kind::Bucket, "one"),
+        kind: Kind::Bucket,
+        id: "the-newer".to_owned(),
+        spec: Value::Null,
+        attributes: Attributes::new(),
+        reason: "a newer one took its place".into(),
+        held_by: std::collections::BTreeSet::new(),
+    };
+    let changes = Changes { stack: "s".to_owned(), leftovers: vec![left], ..Changes::default() };
+    let text = changes_text(&changes, false, false, Level::Usable, &Omitted::default());
+    let line = "  - models.bucket.one  left over: S3 bucket the-newer: a newer one took its place  [destroys data]\n";
+    assert!(text.contains(line) && text.contains("1 left over to clear; risk: destroys data"), "{text:?}");
+}
+
+#[test]
+fn the_content_of_a_file_is_shown_by_what_it_was_and_what_it_becomes() {
+    let hash = |text: &str| crate::resource::sha256_hex(text.as_bytes());
+    let line = |old: Value, new: Value, drifted: bool| {
+        field_line(&FieldChange { path: "content".to_owned(), old: Some(old), new: Some(new), drifted }, false)
+            .to_string()
+    };
+    let (a, b) = (hash("A"), hash("B"));
+    assert_eq!(
+        line(json!({"text": "A"}), json!({"text": "B"}), false),
+        format!("        content:\n          old SHA-256 {a}\n          new SHA-256 {b}\n")
+    );
+    let seen = line(json!({"sha256": a}), json!({"fetched": {"url": "https://a.b/c", "sha256": b}}), true);
+    assert!(seen.contains("content:  (changed outside)\n          old SHA-256 ") && seen.ends_with(&format!("{b}\n")));
+    assert_eq!(
+        line(json!({"link": "/a"}), json!({"link": "/b"}), false),
+        "        content: link to /a -> link to /b\n"
+    );
+    let open = line(json!({"text": "A"}), json!({"text": "of ${models.bucket.b#name}"}), false);
+    assert!(open.ends_with("new (known once what it names exists)\n") && !open.contains("bucket"), "{open}");
+}
+
+#[test]
+fn who_gets_a_right_is_shown_however_long_the_policy_is() {
+    let policy = |who: &str| {
+        json!({"Version": "2012-10-17", "Statement": [{"Action": "sqs:ReceiveMessage", "Effect": "Allow",
+            "Principal": {"AWS": format!("arn:aws:iam::{who}:root")}, "Resource": "arn:aws:sqs:us-east-1:111111111111:q"}]})
+    };
+    let field = |old: Value, new: Value| FieldChange {
+        path: "policy".to_owned(),
+        old: Some(old),
+        new: Some(new),
+        drifted: false,
+    };
+    let text = |old: Value, new: Value, all: bool| {
+        let changes = change(Action::Update, vec![field(old, new)]);
+        changes_text(&changes, all, false, Level::Usable, &Omitted::default())
+    };
+    let (ours, theirs) = (policy("111111111111"), policy("666666666666"));
+    let shown = text(ours.clone(), theirs.clone(), false);
+    assert!(shown.contains("- policy.Statement.0.Principal.AWS \"arn:aws:iam::111111111111:root\"\n"), "{shown:?}");
+    assert!(shown.contains("+ policy.Statement.0.Principal.AWS \"arn:aws:iam::666666666666:root\"\n"), "{shown:?}");
+    assert!(!shown.contains("ReceiveMessage"), "{shown:?}");
+    let written = text(json!(ours.to_string()), json!(theirs.to_string()), false);
+    assert!(written.contains("iam::666666666666:root"), "{written:?}");
+    let all = text(ours, theirs, true);
+    assert!(all.contains("ReceiveMessage") && all.contains("q\""), "{all:?}");
+    let long = |end: &str| json!(format!("{}{end}{}", "a".repeat(200), "z".repeat(200)));
+    let cut = text(long("OLD"), long("NEW"), false);
+    assert!(cut.contains("aOLDz") && cut.contains("aNEWz") && cut.contains("z… (403 characters)"), "{cut:?}");
+}
+
+#[test]
+fn what_is_sent_is_named_and_what_is_in_it_is_not_shown() {
+    let created = changes_text(&change(Action::Create, Vec::new()), false, false, Level::Usable, &Omitted::default());
+    assert!(created.contains("/srv/www/index\n        from ../secret/\\u{1b}[2Kcredentials\n"), "{created:?}");
+    let side = |value: Value| Some(value);
+    let fields = vec![
+        FieldChange {
+            path: "content".to_owned(),
+            old: side(json!({"text": "PASSWORD=preview-canary"})),
+            new: side(json!({"text": "OTHER=preview-canary"})),
+            drifted: false,
+        },
+        FieldChange {
+            path: "content.text".to_owned(),
+            old: side(json!("PASSWORD=preview-canary")),
+            new: None,
+            drifted: true,
+        },
+    ];
+    let changes = change(Action::Update, fields);
+    let text = changes_text(&changes, false, false, Level::Usable, &Omitted::default());
+    let hash = crate::resource::sha256_hex(b"PASSWORD=preview-canary");
+    assert!(!text.contains("canary") && text.contains(&hash), "{text:?}");
+    let document = crate::report::document("test", &changes_json(&changes)).to_string();
+    assert!(!document.contains("canary") && document.contains(&hash), "{document}");
+    assert!(document.contains("\"sources\""), "{document}");
+}
