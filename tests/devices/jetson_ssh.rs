@@ -463,7 +463,7 @@ fn one_run_makes_a_bucket_and_devices_that_name_it() {
     // A saved plan over both is what was shown.
     lab.inside("jetson-02", "echo other >/opt/bucket");
     devices("deploy --devices --plan both.yaml --out both.plan.json").exits(2);
-    devices("deploy both.plan.json --devices --yes").exits(0);
+    in_account(lab.command("deploy both.plan.json --devices --yes"), &account).exits(0);
     assert_eq!(lab.inside("jetson-02", "cat /opt/bucket"), wanted);
     let again = devices("deploy --devices --plan both.yaml --yes").exits(0);
     assert!(again.stdout.contains("no changes"), "{}", again.all());
