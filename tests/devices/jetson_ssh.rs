@@ -218,8 +218,8 @@ fn the_printed_sudoers_allow_the_tool_and_no_other_command() {
     fs::write(lab.path("sudoers"), &printed).expect("a file");
     let user = host(&lab, 0, "user").to_owned();
     let install = format!(
-        "cat >/root/sudoers <<'END'\n{printed}\nEND\nvisudo -cf /root/sudoers && rm -f /etc/sudoers.d/* && \
-         install -m 0440 -o root -g root /root/sudoers /etc/sudoers.d/akidb-edge && sudo -l -U {user}"
+        "cat >/run/sudoers.new <<'END'\n{printed}\nEND\nvisudo -cf /run/sudoers.new && rm -f /etc/sudoers.d/* && \
+         install -m 0440 -o root -g root /run/sudoers.new /etc/sudoers.d/akidb-edge && sudo -l -U {user}"
     );
     let allowed = lab.inside("jetson-01", &install);
     assert!(allowed.contains("parsed OK") && allowed.contains("NOPASSWD: /bin/sh -c PATH"), "{allowed}");

@@ -34,7 +34,7 @@ pub fn sudoers(accounts: &BTreeSet<String>) -> String {
     )
 }
 
-/// Arguments as sudoers takes them: patterns, in one line. There is no way to write the end of a line but as any letter.
+/// Arguments as sudoers takes them: patterns, in one line. The end of a line can only be written as any letter.
 fn argument(text: &str) -> String {
     let mut out = String::new();
     for letter in text.chars() {

@@ -232,13 +232,13 @@ fn encryption(seen: &Spec<'_>, notes: &mut Notes<'_>) {
 
 fn reuse(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     let alone = seen.spec.kms_reuse_seconds.is_some() && seen.spec.kms_key.is_none();
-    notes.add_if(alone, "kms_reuse_seconds", || "there is no kms_key".to_owned());
+    notes.add_if(alone, "kms_reuse_seconds", || "`kms_key` is not set".to_owned());
 }
 
 fn policy(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     let Some(document) = &seen.spec.policy else { return };
     let all = statements(document);
-    notes.add_if(all.is_empty(), "policy.Statement", || "there is no statement".to_owned());
+    notes.add_if(all.is_empty(), "policy.Statement", || "it has no statement".to_owned());
     for (at, one) in all.into_iter().enumerate() {
         let has = |field: &str| one.get(field).is_some();
         let effect = one.get("Effect").and_then(Value::as_str).unwrap_or("none");
