@@ -215,7 +215,11 @@ fn not_s3(seen: &Spec<'_>, notes: &mut Notes<'_>) {
         let access = origin.origin_access_id.is_some() && origin.custom.is_none();
         notes.add_if(access && wrong, format!("{path}.origin_access_id"), || {
             let capitals = !other && is_bucket_host(&host.to_ascii_lowercase());
-            let why = if capitals { "has capitals; the name of a bucket's host has none" } else { "is not the host of a bucket" };
+            let why = if capitals {
+                "has capitals; the name of a bucket's host has none"
+            } else {
+                "is not the host of a bucket"
+            };
             format!("`{host}` {why}")
         });
     });
