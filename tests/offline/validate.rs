@@ -193,7 +193,7 @@ fn words_of_devices_are_looked_at() {
 
     let app = "{name: app, image: 'akidb/rest:v1', service_port: 80}";
     let said = validate(folder.path(), "jetson-app", app).exits(3).stderr;
-    assert!(said.contains("small.yaml:8:") && said.contains("there is no cluster for it"), "{said}");
+    assert!(said.contains("small.yaml:8:") && said.contains("it needs a cluster, and no step makes one"), "{said}");
 }
 
 #[test]

@@ -259,6 +259,22 @@ fn a_new_name_makes_a_new_bucket_and_the_imported_one_stays() {
     theirs.all_stands();
 }
 
+/// In us-east-1 S3 answers the creation of a bucket that the account has already as if it were new.
+#[test]
+fn a_new_name_that_another_bucket_has_is_refused() {
+    let theirs = Theirs::new();
+    let own = format!("own-{}", theirs.stack.account);
+    theirs.stack.deploy(&theirs.stack.plan("first.yaml", &bucket("b", &own, ""))).exits(0);
+    let second = theirs.stack.plan("second.yaml", &bucket("b", &theirs.bucket, ""));
+    let refused =
+        theirs.stack.run(&["deploy", "--plan", &second.to_string_lossy(), "--yes", "--empty-buckets"]).exits(1);
+    assert!(refused.stdout.contains("exists already and does not carry the mark of this stack"), "{}", refused.all());
+    let tags = wait(theirs.s3().get_bucket_tagging().bucket(&theirs.bucket).send());
+    let marked = tags.is_ok_and(|tags| tags.tag_set().iter().any(|tag| tag.key().starts_with("akidb")));
+    assert!(!marked && theirs.has_bucket(&own), "{}", refused.all());
+    theirs.all_stands();
+}
+
 #[test]
 fn a_record_that_existed_with_the_wanted_value_is_never_deleted() {
     let theirs = Theirs::new();

@@ -29,7 +29,7 @@ pub type Ask = dyn Fn(&Untrusted) -> String + Send + Sync;
 pub struct Person {
     /// Says something. Names of profiles and roles are in it.
     pub tell: Box<dyn Fn(&Untrusted) + Send + Sync>,
-    /// Asks for something that the terminal does not show; none when there is no terminal.
+    /// Asks for a secret without echoing it; `None` without a terminal.
     pub ask: Option<Box<Ask>>,
 }
 

@@ -204,7 +204,7 @@ impl<'w, 'a> Board<'w, 'a> {
         for node in self.waits.open() {
             let reason = match self.waits.culprit(node) {
                 _ if self.outcome.stopped => "the run was stopped".to_owned(),
-                Some(address) if *address == node.address => "what takes its place is not there".to_owned(),
+                Some(address) if *address == node.address => "its replacement was not created".to_owned(),
                 Some(address) => format!("it needs {address}"),
                 None => "the run ended before it".to_owned(),
             };

@@ -366,7 +366,7 @@ impl Ledger {
         };
         let mut named = self.named.clone();
         named.extend(self.kept.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
-        // What stays now goes after a later run: that is no reason for this one to fail.
+        // A sweep that fails does not fail the run: a later run sweeps again.
         let _ = tokio::time::timeout(LOOKING, self.store.sweep(&named, before, lease)).await;
     }
 }

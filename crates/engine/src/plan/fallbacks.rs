@@ -18,7 +18,7 @@ impl Reader<'_> {
             for request in fallback.request.iter().filter(|id| !steps.iter().any(|step| step.id == **id)) {
                 self.complain(
                     &join(&base, "request"),
-                    format!("fallback {name} asks for {request:?}, which is no step"),
+                    format!("fallback {name} asks for {request:?}, which is not a step of the plan"),
                     "name a step of this plan",
                 );
             }

@@ -272,7 +272,7 @@ impl Reader<'_> {
             for need in step.needs.iter().filter(|need| !known.contains(*need)) {
                 self.complain(
                     &join(&step.path, "needs"),
-                    format!("step {} needs {need:?}, which is no step", step.id),
+                    format!("step {} needs {need:?}, which is not a step of the plan", step.id),
                     "name a step of this plan",
                 );
             }

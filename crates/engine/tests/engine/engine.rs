@@ -397,7 +397,7 @@ async fn what_stays_because_its_replacement_failed_does_not_need_itself() {
     let outcome = place.process().run(&named("after")).await.outcome();
     assert_eq!(outcome.failed.len(), 1, "{outcome:#?}");
     let why = outcome.skipped.iter().find(|(address, _)| *address == at(ROLE)).map(|(_, why)| why.line());
-    assert_eq!(why.as_deref(), Some("what takes its place is not there"));
+    assert_eq!(why.as_deref(), Some("its replacement was not created"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -62,7 +62,12 @@ fn build_with(plan: &Plan, fleets: &[Fleet<'_>]) -> Result<Built, Problems> {
         if let Work::JetsonApp(app) = &step.work {
             match fleets.iter().find(|fleet| fleet.plan.k3s.is_some()) {
                 Some(fleet) => app::app(&mut builder, step, fleet, app),
-                None => builder.complain(step, "", "there is no cluster for it", "add a step of kind jetson with k3s"),
+                None => builder.complain(
+                    step,
+                    "",
+                    "it needs a cluster, and no step makes one",
+                    "add a step of kind jetson with k3s",
+                ),
             }
         }
     }

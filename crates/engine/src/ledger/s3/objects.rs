@@ -18,7 +18,7 @@ pub struct Object {
 pub enum If {
     /// Nothing: the name says what the content is.
     Always,
-    /// There is no object of that name.
+    /// Only if no object has that name yet.
     New,
     /// The object is still as it was read.
     Same(String),
