@@ -1,5 +1,6 @@
 //! [7] The only place that alters the world: one provider for each kind, behind one trait.
 
+pub mod cluster;
 pub mod patience;
 
 use std::collections::{BTreeMap, BTreeSet};

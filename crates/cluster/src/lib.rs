@@ -1,0 +1,4 @@
+//! Kubernetes clusters: how each is reached, and the objects in them. The only crate with a Kubernetes client.
+
+#![forbid(unsafe_code)]
+#![deny(clippy::print_stdout, clippy::print_stderr)]
