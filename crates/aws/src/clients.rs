@@ -10,6 +10,7 @@ use aws_types::sdk_config::RequestChecksumCalculation;
 
 use super::account::{ConnectionDescription, Endpoints, Service};
 use super::connect::Reached;
+use super::eks::TokenSigner;
 use super::gate::Gate;
 use super::pace::Pace;
 use super::repeats;
@@ -46,6 +47,7 @@ pub struct Clients {
     s3: Mutex<BTreeMap<String, aws_sdk_s3::Client>>,
     lambda: Mutex<BTreeMap<String, aws_sdk_lambda::Client>>,
     acm: Mutex<BTreeMap<String, aws_sdk_acm::Client>>,
+    eks: Mutex<BTreeMap<String, aws_sdk_eks::Client>>,
     elb: Mutex<BTreeMap<String, aws_sdk_elasticloadbalancingv2::Client>>,
     sqs: Mutex<BTreeMap<String, aws_sdk_sqs::Client>>,
     /// IAM.
@@ -119,6 +121,7 @@ impl Clients {
             s3: Mutex::default(),
             lambda: Mutex::default(),
             acm: Mutex::default(),
+            eks: Mutex::default(),
             elb: Mutex::default(),
             sqs: Mutex::default(),
             pace: Pace::new(route53_per_second),
@@ -218,6 +221,26 @@ impl Clients {
             region,
             patient!(aws_sdk_acm, &self.at(region), self.tries, self.endpoints, Service::Acm)
         ))
+    }
+
+    /// EKS in a region.
+    ///
+    /// # Errors
+    /// As [`s3`](Self::s3).
+    pub fn eks(&self, region: &str) -> Result<aws_sdk_eks::Client, Fault> {
+        need_region("eks", region)?;
+        Ok(regional!(
+            self.eks,
+            region,
+            patient!(aws_sdk_eks, &self.at(region), self.tries, self.endpoints, Service::Eks)
+        ))
+    }
+
+    /// What signs tokens for the EKS clusters of a region. EKS calls STS with them itself and takes AWS's own hosts alone, so an
+    /// endpoint of a VPC that our own calls take is left out. What stands in for AWS is not.
+    pub(super) fn token_signer(&self, region: &str) -> TokenSigner {
+        let stand_in = self.endpoints.url(Service::Sts).filter(|_| self.endpoints.foreign(Service::Sts));
+        TokenSigner::new(&self.shared, region, stand_in)
     }
 
     /// Elastic Load Balancing in a region.
@@ -333,6 +356,7 @@ mod tests {
                 clients.state_s3(bad).err(),
                 clients.lambda(bad).err(),
                 clients.acm(bad).err(),
+                clients.eks(bad).err(),
                 clients.elb(bad).err(),
                 clients.sqs(bad).err(),
             ];

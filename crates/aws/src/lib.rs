@@ -15,6 +15,7 @@ mod connect;
 mod credentials;
 mod distribution;
 mod edit;
+mod eks;
 mod fault;
 mod function;
 mod function_version;
@@ -53,6 +54,7 @@ use std::sync::Arc;
 pub use account::{ConnectionDescription, Described};
 pub use clients::{Access, Clients, GLOBAL, Identity};
 pub use credentials::{Person, SERVICE as CREDENTIALS};
+pub use eks::eks_access;
 pub use fault::of as fault_of;
 pub use journal::store as journal_store;
 pub use permissions::{

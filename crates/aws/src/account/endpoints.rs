@@ -16,6 +16,8 @@ pub enum Service {
     Acm,
     /// CloudFront.
     CloudFront,
+    /// EKS.
+    Eks,
     /// Elastic Load Balancing.
     Elb,
     /// IAM.
@@ -38,9 +40,10 @@ pub enum Service {
 
 impl Service {
     /// The services that a plan is about, and STS.
-    pub const OF_PLANS: [Self; 9] = [
+    pub const OF_PLANS: [Self; 10] = [
         Self::Acm,
         Self::CloudFront,
+        Self::Eks,
         Self::Elb,
         Self::Iam,
         Self::Lambda,
@@ -49,9 +52,10 @@ impl Service {
         Self::Sqs,
         Self::Sts,
     ];
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Acm,
         Self::CloudFront,
+        Self::Eks,
         Self::Elb,
         Self::Iam,
         Self::Lambda,
@@ -68,6 +72,7 @@ impl Service {
         match self {
             Self::Acm => "acm",
             Self::CloudFront => "cloudfront",
+            Self::Eks => "eks",
             Self::Elb => "elbv2",
             Self::Iam => "iam",
             Self::Lambda => "lambda",

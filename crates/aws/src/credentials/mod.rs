@@ -9,6 +9,7 @@ mod role;
 mod sso;
 
 use std::fmt;
+use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
@@ -27,6 +28,9 @@ pub use means::{Means, Person};
 /// Service of the faults that are found while credentials are got.
 pub const SERVICE: &str = "credentials";
 
+/// Credentials that end sooner are got again. The SDK's cache asks this long before the end, and not before that.
+const ENDING: Duration = Duration::from_secs(10);
+
 /// The credentials of a run.
 pub struct Keyring {
     source: Source,
@@ -39,6 +43,8 @@ pub struct Keyring {
 struct Kept {
     /// Credentials were got before.
     got: bool,
+    /// The last ones: the SDK's cache is not the only one who asks, and a source may ask a person each time.
+    last: Option<Credentials>,
     /// Why there are none, when another try cannot help.
     refused: Option<Fault>,
 }
@@ -55,9 +61,15 @@ impl Keyring {
         if let Some(fault) = &kept.refused {
             return Err(CredentialsError::provider_error(fault.clone()));
         }
+        if let Some(last) = kept.last.as_ref().filter(|last| go_on(last, SystemTime::now())) {
+            return Ok(last.clone());
+        }
         let answer = got(&self.source, &self.means, kept.got).await;
         match &answer {
-            Ok(_) => kept.got = true,
+            Ok(given) => {
+                kept.got = true;
+                kept.last = Some(given.clone());
+            }
             Err(fault) if !kept.got && !matches!(fault.class, Class::Retry | Class::Unreachable) => {
                 kept.refused = Some(fault.clone());
             }
@@ -65,6 +77,11 @@ impl Keyring {
         }
         answer.map_err(CredentialsError::provider_error)
     }
+}
+
+/// Whether credentials have an end that is not near. Those without one may change at their source.
+fn go_on(credentials: &Credentials, now: SystemTime) -> bool {
+    credentials.expiry().is_some_and(|end| end.duration_since(now).is_ok_and(|left| left > ENDING))
 }
 
 // The SDK shows its providers in traces: command lines and keys do not belong there.
@@ -115,4 +132,19 @@ fn refused(
     next: impl Into<Untrusted>,
 ) -> Fault {
     Fault::new(Class::Credentials, SERVICE, operation, code, problem).next(next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_kept_until_shortly_before_their_end() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_hours(1);
+        let until = |end| Credentials::new("a", "b", None, end, "test");
+        assert!(go_on(&until(Some(now + Duration::from_secs(11))), now));
+        for end in [None, Some(now + ENDING), Some(now), Some(now - ENDING)] {
+            assert!(!go_on(&until(end), now), "{end:?}");
+        }
+    }
 }

@@ -4,6 +4,7 @@
 //! (S3 names several actions otherwise than its operations). `sts:GetCallerIdentity` needs no permission.
 
 mod boundary;
+mod clusters;
 mod conditions;
 mod grants;
 pub mod on;
@@ -40,6 +41,7 @@ pub fn policy(desired: &Desired, account: &str) -> Value {
         .into_iter()
         .map(|(sid, (actions, on))| json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": on}))
         .collect();
+    all.extend(clusters::statement(desired, account));
     all.extend(conditions::statements(desired, account));
     all.extend(handed_over(desired, account));
     all.extend(service_linked_roles(desired, account));
