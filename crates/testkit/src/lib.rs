@@ -7,6 +7,8 @@
 
 pub mod battery;
 pub mod cli;
+pub mod control_plane;
+pub mod eks;
 // It lies with the tests of the engine, which need no more than this of what is here.
 #[path = "../../engine/tests/engine/fake_world.rs"]
 pub mod fake_world;

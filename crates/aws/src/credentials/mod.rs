@@ -28,8 +28,8 @@ pub use means::{Means, Person};
 /// Service of the faults that are found while credentials are got.
 pub const SERVICE: &str = "credentials";
 
-/// Credentials that end sooner are got again. The SDK's cache asks this long before the end, and not before that.
-const ENDING: Duration = Duration::from_secs(10);
+/// Credentials that expire sooner are got again: the buffer of the SDK's own cache, which asks here only within it.
+const BUFFER: Duration = Duration::from_secs(10);
 
 /// The credentials of a run.
 pub struct Keyring {
@@ -43,7 +43,8 @@ pub struct Keyring {
 struct Kept {
     /// Credentials were got before.
     got: bool,
-    /// The last ones: the SDK's cache is not the only one who asks, and a source may ask a person each time.
+    /// The latest ones. The SDK caches them for its clients; tokens for EKS are signed without it, and a source may prompt for an
+    /// MFA code each time.
     last: Option<Credentials>,
     /// Why there are none, when another try cannot help.
     refused: Option<Fault>,
@@ -61,7 +62,7 @@ impl Keyring {
         if let Some(fault) = &kept.refused {
             return Err(CredentialsError::provider_error(fault.clone()));
         }
-        if let Some(last) = kept.last.as_ref().filter(|last| go_on(last, SystemTime::now())) {
+        if let Some(last) = kept.last.as_ref().filter(|last| reusable(last, SystemTime::now())) {
             return Ok(last.clone());
         }
         let answer = got(&self.source, &self.means, kept.got).await;
@@ -79,9 +80,9 @@ impl Keyring {
     }
 }
 
-/// Whether credentials have an end that is not near. Those without one may change at their source.
-fn go_on(credentials: &Credentials, now: SystemTime) -> bool {
-    credentials.expiry().is_some_and(|end| end.duration_since(now).is_ok_and(|left| left > ENDING))
+/// Whether credentials expire, and not soon. Those that do not expire may change at their source.
+fn reusable(credentials: &Credentials, now: SystemTime) -> bool {
+    credentials.expiry().is_some_and(|end| end.duration_since(now).is_ok_and(|left| left > BUFFER))
 }
 
 // The SDK shows its providers in traces: command lines and keys do not belong there.
@@ -139,12 +140,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn credentials_are_kept_until_shortly_before_their_end() {
+    fn credentials_are_reused_until_shortly_before_they_expire() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_hours(1);
         let until = |end| Credentials::new("a", "b", None, end, "test");
-        assert!(go_on(&until(Some(now + Duration::from_secs(11))), now));
-        for end in [None, Some(now + ENDING), Some(now), Some(now - ENDING)] {
-            assert!(!go_on(&until(end), now), "{end:?}");
+        assert!(reusable(&until(Some(now + Duration::from_secs(11))), now));
+        for end in [None, Some(now + BUFFER), Some(now), Some(now - BUFFER)] {
+            assert!(!reusable(&until(end), now), "{end:?}");
         }
     }
 }

@@ -73,6 +73,7 @@ fn by_path(service: &str, method: &str, path: &str) -> String {
         ("lambda", "POST", [_, "functions"]) => "CreateFunction",
         ("lambda", "POST", [_, "functions", _, "versions"]) => "PublishVersion",
         ("lambda", "DELETE", [_, "functions", _]) => "DeleteFunction",
+        ("eks", "GET", ["clusters", _]) => "DescribeCluster",
         ("s3", "PUT", [_]) if query.is_empty() => "CreateBucket",
         _ => return format!("{method} {}", parts.get(1).unwrap_or(&"")),
     };

@@ -34,6 +34,10 @@ impl Refusal {
                 let body = serde_json::json!({"Type": "User", "message": message}).to_string();
                 Message::own(status, &[("Content-Type", "application/json"), ("x-amzn-ErrorType", code)], &body, asked)
             }
+            "eks" => {
+                let body = serde_json::json!({"message": message}).to_string();
+                Message::own(status, &[("Content-Type", "application/json"), ("x-amzn-ErrorType", code)], &body, asked)
+            }
             "acm" => {
                 let body = serde_json::json!({"__type": code, "message": message}).to_string();
                 Message::own(status, &[json], &body, asked)
