@@ -3,7 +3,8 @@
 //! nothing listens and without an authority: where a cluster is to be reached, a recorded answer to exactly that call stands in
 //! front of it. STS is the local AWS; the signature, which it does not check, is worked out anew by the endpoint.
 
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::time::Duration;
 
 use akidb_edge::provider::aws::{Access, Clients, eks_access};
 use akidb_edge::provider::cluster::{ClusterAccess, Credentials, Login};
@@ -50,7 +51,7 @@ impl Aws {
         self.proxy.refuse(refusal, Which::Each);
     }
 
-    fn access(&self, cluster: &str) -> std::sync::Arc<dyn ClusterAccess> {
+    fn access(&self, cluster: &str) -> Arc<dyn ClusterAccess> {
         let keys = aws_credential_types::Credentials::new(&self.account.number, "test", None, None, "test");
         let keys = aws_credential_types::provider::SharedCredentialsProvider::new(keys);
         let sdk = self.account.sdk.to_builder().endpoint_url(self.proxy.url()).credentials_provider(keys).build();
@@ -257,7 +258,6 @@ fn objects_are_deployed_to_an_eks_cluster_and_taken_away() {
     let Some(world) = World::up(true) else { return };
     let settings =
         || world.api.kubectl(&["get", "configmap", "akidb-edge-settings", "--ignore-not-found", "-o", "json"]);
-    let begun = SystemTime::now();
     run(&world, "deploy --yes").exits(0);
     let object: Value = serde_json::from_str(&settings()).expect("JSON");
     assert_eq!(object["data"], json!({"region": REGION}));
@@ -266,7 +266,7 @@ fn objects_are_deployed_to_an_eks_cluster_and_taken_away() {
     assert!(seen.iter().any(|one| one.method == "PATCH" && one.path.contains("fieldManager=akidb-edge")), "{seen:#?}");
     // One token serves the whole run.
     let described = world.aws.proxy.take_calls().into_iter().filter(|call| call.is("eks", "DescribeCluster")).count();
-    assert!(described == 1 || begun.elapsed().is_ok_and(|took| took > Duration::from_mins(14)), "{described}");
+    assert_eq!(described, 1);
     let again = run(&world, "deploy --yes").exits(0);
     assert!(again.stdout.contains("no changes"), "{}", again.all());
     let policy = run(&world, "deploy --print-iam-policy").exits(0);

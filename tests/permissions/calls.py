@@ -11,7 +11,7 @@ from botocore.loaders import Loader
 
 # The service in a signature's scope, and the name of its model.
 MODELS = {
-    "acm": "acm", "cloudfront": "cloudfront", "elasticloadbalancing": "elbv2", "iam": "iam", "lambda": "lambda",
+    "acm": "acm", "cloudfront": "cloudfront", "eks": "eks", "elasticloadbalancing": "elbv2", "iam": "iam", "lambda": "lambda",
     "route53": "route53", "s3": "s3", "sts": "sts", "wafv2": "wafv2",
 }
 REST = {"rest-xml", "rest-json"}

@@ -213,6 +213,13 @@ def of_sts(call, given, world):
     return [] if call.operation == "GetCallerIdentity" else [Check(f"sts:{call.operation}", given.get("RoleArn", "*"))]
 
 
+# ---- EKS
+
+def of_eks(call, given, world):
+    """Clusters are looked up."""
+    return [Check(f"eks:{call.operation}", f"arn:aws:eks:{call.region}:{call.account}:cluster/{given['name']}")]
+
+
 # ---- Lambda
 
 ACCOUNT_WIDE = {"ListFunctions", "GetAccountSettings"}

@@ -56,6 +56,17 @@ impl ClusterAccess for EksAccess {
         let login = Login::Token { token: token.text, lasts: token.lasts };
         Ok(Some(Credentials { server, authority, login }))
     }
+
+    /// Only the principal that made the cluster may have access without an entry of its own (EKS User Guide, "Grant IAM users
+    /// access to Kubernetes with EKS access entries").
+    fn when_unauthorized(&self) -> Option<String> {
+        let Named { name, region } = &self.cluster;
+        Some(format!(
+            "give the caller (aws sts get-caller-identity; of an assumed role, the role) an access entry: aws eks \
+             create-access-entry --cluster-name {name} --region {region} --principal-arn ARN, then aws eks \
+             associate-access-policy with the policy that it needs there"
+        ))
+    }
 }
 
 /// The same fault, in the words of the plan and with the next step.

@@ -59,6 +59,11 @@ pub trait ClusterAccess: Send + Sync {
     async fn open(&self) -> Option<Result<Box<dyn ByteStream>, Fault>> {
         None
     }
+
+    /// The next step when the API server does not accept the caller (401). None: there is none that only this way knows.
+    fn when_unauthorized(&self) -> Option<String> {
+        None
+    }
 }
 
 /// How pods leave a node.
