@@ -77,7 +77,7 @@ pub(super) mod tests {
     fn object(name: &str, image: &str) -> Value {
         let containers = json!([{"name": "a", "image": image}, {"name": "b", "image": image}]);
         json!({
-            "host": "a", "api_version": "apps/v1", "kind": "Deployment", "namespace": "n", "name": name,
+            "cluster": "a", "api_version": "apps/v1", "kind": "Deployment", "namespace": "n", "name": name,
             "object": {"spec": {"template": {"spec": {"containers": containers}}}},
         })
     }

@@ -174,7 +174,7 @@ impl Builder<'_> {
         for resource in desired.resources.values_mut() {
             let mut texts = Vec::new();
             texts_of(&resource.spec, &mut texts);
-            let known = |path: &Path| !resource.kind.on_a_machine() && self.plan.is_named_by_the_user(path);
+            let known = |path: &Path| resource.kind.in_aws() && self.plan.is_named_by_the_user(path);
             let files = texts.into_iter().filter_map(|text| match artefacts.get(text)? {
                 Source::File(path) if !known(path) => Some(path.display().to_string()),
                 _ => None,
