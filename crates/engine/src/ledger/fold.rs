@@ -13,7 +13,7 @@ use super::entry::{Entry, Fact, Subject};
 
 /// The rules by which entries become a state. Whoever changes what the same entries come to raises it: checkpoints that were
 /// folded by other rules are folded again.
-pub const FOLD: u32 = 2;
+pub const FOLD: u32 = 3;
 
 /// A journal that contradicts itself.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -5,6 +5,7 @@ mod defaults;
 mod engine;
 mod export;
 mod fake_world;
+mod journal_formats;
 mod plan_errors;
 mod plan_schema;
 mod plan_week13;
