@@ -128,7 +128,7 @@ fn texts(folders: &[&str], ending: &str) -> Vec<String> {
 
 impl Parsers {
     pub fn new() -> Self {
-        let states = ["v1", "v2", "v3", "v4"].map(|version| format!("tests/fixtures/state/{version}"));
+        let states = ["v1", "v2", "v3", "v4", "v5"].map(|version| format!("tests/fixtures/state/{version}"));
         let states: Vec<&str> = states.iter().map(String::as_str).collect();
         Self {
             plans: texts(&["plans", "tests/fixtures/plans"], "yaml"),

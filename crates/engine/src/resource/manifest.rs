@@ -77,14 +77,22 @@ impl Sound for ManifestSpec {
     }
 }
 
-/// Every image that its containers run.
+/// The lists of containers of a pod.
+const CONTAINERS: [&str; 3] = ["containers", "initContainers", "ephemeralContainers"];
+
+/// Every image that its containers run. Elsewhere, `image` may be anything.
 fn images(value: &Value, look: &mut Look) {
     match value {
-        Value::Object(fields) => fields.iter().for_each(|(key, value)| match (key.as_str(), value) {
-            ("image", Value::String(image)) if has_references(&Value::from(image.as_str())) => {}
-            ("image", Value::String(image)) => look.must("image", image, words::image(image), words::IMAGE),
-            (_, value) => images(value, look),
-        }),
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                let listed = value.as_array().filter(|_| CONTAINERS.contains(&key.as_str()));
+                let of_containers = listed.into_iter().flatten().filter_map(|one| one.get("image"));
+                for image in of_containers.filter(|image| !has_references(image)).filter_map(Value::as_str) {
+                    look.must("image", image, words::image(image), words::IMAGE);
+                }
+                images(value, look);
+            }
+        }
         Value::Array(items) => items.iter().for_each(|item| images(item, look)),
         _ => {}
     }
@@ -115,6 +123,20 @@ mod tests {
         assert_eq!(named("rbac.authorization.k8s.io/v1", "ClusterRole", "system:node"), Vec::<String>::new());
         assert_eq!(named("v1", "ConfigMap", "system:node"), ["name"]);
         assert_eq!(named("rbac.authorization.k8s.io/v1", "ClusterRole", "../x"), ["name"]);
+    }
+
+    #[test]
+    fn an_image_is_that_of_a_container() {
+        let wrong = |object: Value| {
+            let spec = json!({"cluster": "west", "api_version": "v1", "kind": "Pod", "name": "a", "object": object});
+            let spec: ManifestSpec = serde_json::from_value(spec).expect("a manifest");
+            spec.wrong().len()
+        };
+        let pod =
+            |image: &str| json!({"spec": {"initContainers": [{"image": image}], "containers": [{"image": image}]}});
+        assert_eq!(wrong(pod("Not An Image")), 2);
+        assert_eq!(wrong(pod("${images.queue.a#url}")), 0, "it is known later");
+        assert_eq!(wrong(json!({"data": {"image": "Not An Image"}})), 0);
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod export;
 mod fake_world;
 mod journal_formats;
 mod plan_errors;
+mod plan_kubernetes;
 mod plan_schema;
 mod plan_week13;
 mod properties;
