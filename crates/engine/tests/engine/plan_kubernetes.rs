@@ -180,7 +180,7 @@ fn what_no_journal_or_cluster_should_hold_is_refused_at_its_line() {
     let ground = Ground::new();
     let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: login}\nstringData: {password: hunter2-hunter2}\n";
     for (text, line, words, next) in [
-        (secret, 4, "Secret login in namespace", "kubectl create secret"),
+        (secret, 4, "Secret login holds stringData", "kubectl create secret"),
         ("kind: Pod\nmetadata: {name: a}\n", 1, "has apiVersion, and this one has none", "as kubectl takes it"),
         ("apiVersion: v1\nkind: Pod\nmetadata:\n  generateName: a-\n", 4, "generateName", "write metadata.name"),
         ("apiVersion: v1\nkind: Pod\nmetadata: {name: A_b}\n", 3, "\"A_b\" cannot stand here", "small letters"),
@@ -291,7 +291,7 @@ fn files_and_folders_are_read_where_the_plan_may_read() {
     for (entry, words) in [
         (ground.path("empty"), "no file below empty ends in .yaml, .yml, .json"),
         (ground.file("nothing.yaml", "# nothing\n"), "there is no object in it"),
-        ("/etc/hostname".to_owned(), "outside of the plan's folder"),
+        ("/etc/passwd".to_owned(), "outside of the plan's folder"),
         (ground.file("x.yaml", "kind: [\n"), "x.yaml:"),
     ] {
         let said = ground.refused(&[("one", "kubernetes", &format!("{WEST}, files: [{entry}]"))]);
