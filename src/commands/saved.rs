@@ -21,8 +21,8 @@ use crate::ledger::Ledger;
 use crate::plan::Plan;
 use crate::resource::{Address, Artefacts, Changes, Desired, RunPurpose, Shown, shown};
 
-/// Format of the file; another one is refused.
-const FORMAT: &str = "akidb-edge/plan/v1";
+/// Format of the file; another one is refused. In v1, objects of Kubernetes clusters name the machine of their server.
+const FORMAT: &str = "akidb-edge/plan/v2";
 
 /// A plan that was looked at and saved: exactly this is done later, or nothing.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use crate::resource::{Action, Change, Changes, Level};
 
 /// Seconds until everything has come so far.
 pub(super) fn usual_seconds(changes: &Changes, wait: Level) -> u32 {
-    let of_aws = changes.acting().filter(|change| !change.kind.on_a_machine() && change.action != Action::Move);
+    let of_aws = changes.acting().filter(|change| change.kind.in_aws() && change.action != Action::Move);
     let mut way = Way::new(changes);
     of_aws.map(|change| way.until(Place::Resource(&change.address)) + own(change, wait)).max().unwrap_or(0)
 }

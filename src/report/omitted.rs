@@ -11,6 +11,8 @@ const NAMED: usize = 5;
 pub struct Omitted<'a> {
     /// Devices that could not be looked at.
     pub away: &'a [String],
+    /// Clusters that could not be reached.
+    pub clusters: &'a [String],
     /// The account could not be reached.
     pub account_away: bool,
     /// Addresses of the run that need the account, when it could not be reached.
@@ -26,7 +28,7 @@ pub struct Omitted<'a> {
 impl Omitted<'_> {
     /// Names and addresses of all that is left out, for programs.
     pub fn names(&self) -> Vec<&str> {
-        let devices = self.away.iter().chain(self.unnamed).map(String::as_str);
+        let devices = self.away.iter().chain(self.unnamed).chain(self.clusters).map(String::as_str);
         devices.chain(self.of_account.iter().chain(self.unselected).map(Address::as_str)).collect()
     }
 
@@ -43,17 +45,16 @@ impl Omitted<'_> {
 
     /// What of the run could not be looked at; none when everything was.
     fn unreached(&self) -> Option<Shown> {
-        let devices = || shown!("{} left out: {}", counted(self.away.len(), "device"), self.away.join(", "));
-        let account = || {
+        let named = |names: &[String], what: &str| {
+            (!names.is_empty()).then(|| shown!("{} left out: {}", counted(names.len(), what), names.join(", ")))
+        };
+        let account = self.account_away.then(|| {
             let needing = counted(self.of_account.len(), "resource");
             shown!("the AWS account and {} left out{}", needing, first(self.of_account))
-        };
-        match (self.away.is_empty(), self.account_away) {
-            (true, false) => None,
-            (false, false) => Some(devices()),
-            (true, true) => Some(account()),
-            (false, true) => Some(shown!("{}; {}", devices(), account())),
-        }
+        });
+        let all = [named(self.away, "device"), named(self.clusters, "cluster"), account];
+        let all: Vec<Shown> = all.into_iter().flatten().collect();
+        (!all.is_empty()).then(|| Shown::join(&all, "; "))
     }
 
     fn nothing_of_the_selection(&self, kept: usize) -> Shown {
@@ -101,6 +102,17 @@ mod tests {
         assert_eq!(said(&one), "no changes (1 resource checked, 1 device left out: jetson-02)\n");
         let two = ["jetson-02".to_owned(), "jetson-04".to_owned()];
         assert_eq!(said(&two), "no changes (1 resource checked, 2 devices left out: jetson-02, jetson-04)\n");
+    }
+
+    #[test]
+    fn clusters_that_were_left_out_are_named_beside_devices() {
+        let (away, clusters) = (["jetson-02".to_owned()], ["west".to_owned()]);
+        let both = Omitted { away: &away, clusters: &clusters, ..Omitted::default() };
+        assert_eq!(
+            both.no_changes(2),
+            "no changes (2 resources checked, 1 device left out: jetson-02; 1 cluster left out: west)\n"
+        );
+        assert_eq!(both.names(), ["jetson-02", "west"]);
     }
 
     #[test]

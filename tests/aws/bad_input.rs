@@ -224,7 +224,7 @@ fn a_saved_plan_that_is_stale() {
     let saved = fs::read_to_string(account.path("saved.plan.json")).expect("a plan");
     for (name, text) in [
         ("not_json", "no plan".to_owned()),
-        ("other_format", saved.replacen("akidb-edge/plan/v1", "akidb-edge/plan/v9", 1)),
+        ("other_format", saved.replacen("akidb-edge/plan/v2", "akidb-edge/plan/v9", 1)),
     ] {
         fs::write(account.path("saved.plan.json"), text).expect("a file");
         refused(name);

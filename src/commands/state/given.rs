@@ -75,7 +75,7 @@ pub fn from_file(path: &Path) -> Result<All, Failure> {
     for (address, one) in held {
         let one = Held::deserialize(one).map_err(|why| bad(why.to_string()))?;
         let address = address.or(one.address).ok_or_else(|| bad("a resource has no address".to_owned()))?;
-        if one.kind.facts().lookup || one.kind.on_a_machine() {
+        if one.kind.facts().lookup || !one.kind.in_aws() {
             continue;
         }
         let id = one.id.ok_or_else(|| bad(format!("{address} has no ID: its creation was never answered")))?;

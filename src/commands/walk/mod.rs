@@ -27,7 +27,7 @@ use crate::plan::Plan;
 use crate::provider::Providers;
 use crate::provider::aws::{Identity, providers};
 use crate::report::Header;
-use crate::resource::{Artefacts, Changes, Desired, Moves, Observed, Remembered, Shown, shown};
+use crate::resource::{Address, Artefacts, Changes, Desired, Moves, Observed, Remembered, Shown, shown};
 
 pub use access::AccessArgs;
 pub use account::{Connection, connect};
@@ -52,7 +52,7 @@ pub async fn no_devices(context: &Context, stack: &str, verb: &str) -> Result<()
     }
     let store = store(&context.global, &context.session, stack, None).await?;
     let remembered = Ledger::read(store, stack).await?.remembered();
-    if !remembered.resources.values().any(|record| record.kind.on_a_machine()) {
+    if !remembered.resources.keys().any(Address::is_of_devices) {
         return Ok(());
     }
     let which = if verb.starts_with("provision") { "--plan PLAN".to_owned() } else { format!("--stack {stack}") };

@@ -160,10 +160,10 @@ pub fn began(
 impl Purpose {
     /// Whether a run is worth a revision although it changes nothing in the world: what is in force changed, or what kept
     /// resources make known, or their order. What a device reports changes by itself (a node is ready again): it is written
-    /// down with the next change.
+    /// down with the next change. So is what a cluster reports: its version, and the uid of an object.
     pub fn is_news(&self, changes: &Changes, before: &Remembered) -> bool {
         let in_force = self.requested != before.requested || self.fallback != before.fallback;
-        let lasts = |change: &Change| !change.kind.on_a_machine() || has_new_place(change, before);
+        let lasts = |change: &Change| change.kind.in_aws() || has_new_place(change, before);
         let learned = learned(changes, before);
         let mut about = learned.iter().filter_map(|fact| changes.items.get(fact.address()?));
         in_force || about.any(lasts)

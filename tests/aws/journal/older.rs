@@ -5,10 +5,14 @@ use std::time::Duration;
 
 use akidb_edge::ledger::{FORMAT, Ledger, LedgerError};
 use akidb_edge::provider::aws::journal_store;
+use akidb_edge::resource::Kind;
 use serde_json::Value;
 
 use super::ground::{Ground, HERE, SMALL, STACK, mine, record, run_of, runs};
 use testkit::proxy::wait;
+
+/// The last format that lies in a bucket as one object for each write.
+const LAST_PAGES: u32 = 3;
 
 /// A journal that a version of that format wrote.
 fn fixture(format: u32) -> String {
@@ -36,7 +40,7 @@ pub fn three_pages(ground: &Ground) {
 
 #[test]
 fn pages_are_read_taken_in_and_kept_for_a_while() {
-    for format in 1..FORMAT {
+    for format in 1..=LAST_PAGES {
         let ground = Ground::new();
         let text = fixture(format);
         let names = pages(&ground, &text);
@@ -59,6 +63,47 @@ fn pages_are_read_taken_in_and_kept_for_a_while() {
         let kept = wait(ground.object(&format!("journal.v{format}.bak/{:020}.jsonl", 1)));
         assert_eq!(String::from_utf8(kept).expect("text"), text, "the journal of format {format}, byte by byte");
     }
+}
+
+/// A head of format 4 with an archive, as a version of that format left it in a bucket; gives all of its lines.
+fn head_of_4(ground: &Ground) -> String {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/state/v4");
+    for below in ["bucket", "bucket/archive", "bucket/journal"] {
+        for file in std::fs::read_dir(folder.join(below)).expect("the fixture").flatten() {
+            if file.path().is_file() {
+                let name = file.file_name().into_string().expect("a name");
+                let key = format!("{below}/{name}");
+                let bytes = std::fs::read(file.path()).expect("the fixture");
+                wait(ground.put(key.trim_start_matches("bucket/"), &bytes));
+            }
+        }
+    }
+    std::fs::read_to_string(folder.join("devices.jsonl")).expect("the fixture")
+}
+
+#[test]
+fn a_head_of_format_4_is_read_and_kept_when_this_version_goes_on() {
+    let ground = Ground::new();
+    let text = head_of_4(&ground);
+    let state = wait(ground.read()).expect("readable").remembered();
+    let objects = state.resources.values().filter(|record| record.kind == Kind::Manifest);
+    let clusters: Vec<&Value> = objects.map(|record| &record.spec["cluster"]).collect();
+    assert_eq!(clusters, ["one"; 2], "from the entries, not from a checkpoint that was folded by other rules");
+
+    // Who takes over from a version that died writes the head, and nothing that the other could not read.
+    wait(wait(ground.write()).expect("open").close()).expect("closed");
+    let head = String::from_utf8(wait(ground.object("head.jsonl"))).expect("text");
+    assert!(head.starts_with("{\"v\":4,"), "{head}");
+    assert!(!wait(ground.keys()).iter().any(|key| key.contains(".bak")));
+
+    wait(runs(&ground, 1));
+    let kept = wait(ground.object(&format!("journal.v4.bak/{:020}.jsonl", 1)));
+    assert_eq!(String::from_utf8(kept).expect("text"), text, "archive and head, byte by byte");
+    let head = String::from_utf8(wait(ground.object("head.jsonl"))).expect("text");
+    assert!(head.starts_with(&format!("{{\"v\":{FORMAT},")), "an older version is told by the head: {head}");
+    let again = wait(ground.read()).expect("readable");
+    assert!(wait(again.text()).expect("readable").starts_with(&text), "entries are only ever added");
+    assert_eq!(again.remembered().revision(), state.revision() + 1);
 }
 
 #[test]

@@ -128,7 +128,7 @@ fn texts(folders: &[&str], ending: &str) -> Vec<String> {
 
 impl Parsers {
     pub fn new() -> Self {
-        let states = ["v1", "v2", "v3", "v4"].map(|version| format!("tests/fixtures/state/{version}"));
+        let states = ["v1", "v2", "v3", "v4", "v5"].map(|version| format!("tests/fixtures/state/{version}"));
         let states: Vec<&str> = states.iter().map(String::as_str).collect();
         Self {
             plans: texts(&["plans", "tests/fixtures/plans"], "yaml"),
@@ -288,7 +288,7 @@ fn saved_plan(text: &str) -> Option<Value> {
     let nothing = (Remembered::empty(&plan.stack), Observed::default());
     let changes = diff(&built.desired, &nothing.0, &nothing.1, &Scope::default()).ok()?;
     Some(json!({
-        "schema": "akidb-edge/plan/v1", "tool": "0.1.0", "plan": "plan.yaml", "stack": plan.stack, "account": "123456789012",
+        "schema": "akidb-edge/plan/v2", "tool": "0.1.0", "plan": "plan.yaml", "stack": plan.stack, "account": "123456789012",
         "endpoint": "AWS", "command": "deploy", "requested": ["cutover"], "fallback": null, "sequence": 7, "code": "00",
         "only": null, "adopt": [], "state": "file:/state", "empty_buckets": false, "desired": built.desired, "later": built.later,
         "waiting": built.waiting, "files": [["00", "/model.onnx", 17]], "made": ["QUJD"], "changes": changes,

@@ -285,7 +285,10 @@ mod tests {
             ("power-mode", json!({"host": "one"})),
             ("node", json!({"host": "one"})),
             ("image", json!({"host": "one", "reference": "r"})),
-            ("manifest", json!({"host": "one", "api_version": "v1", "kind": "Service", "namespace": "n", "name": "s"})),
+            (
+                "manifest",
+                json!({"cluster": "one", "api_version": "v1", "kind": "Service", "namespace": "n", "name": "s"}),
+            ),
         ];
         for (kind, spec) in &specs {
             let (mut state, mut desired) = (Remembered::empty("s"), Desired::new("s"));
@@ -297,7 +300,7 @@ mod tests {
         let told: BTreeSet<&str> = specs.iter().map(|(kind, _)| *kind).collect();
         let silent: Vec<&str> = Kind::ALL.into_iter().map(Kind::name).filter(|kind| !told.contains(kind)).collect();
         // Looked up and never made; always at one address; and record sets, which move one by one.
-        assert_eq!(silent, ["load-balancer", "distribution", "records", "host"]);
+        assert_eq!(silent, ["load-balancer", "distribution", "records", "host", "cluster"]);
     }
 
     #[test]

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::policy::walk;
 use super::rule::{Notes, Rule, Seen, error, warning};
-use super::scope::references;
-use crate::resource::has_references;
+use super::scope::{Reference, references};
+use crate::resource::{Kind, has_references, is_reference};
 
 pub(super) const RULES: &[Rule<Value>] = &[
     error(
@@ -47,7 +47,7 @@ pub(super) const RULES: &[Rule<Value>] = &[
 
 fn unknown_reference(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
     walk(&seen.spec, "", &mut |path, text| {
-        for to in references(text) {
+        for to in references(text).into_iter().filter(|to| !is_of_a_script(seen, to)) {
             let lost = !to.address.is_empty() && seen.scope.at(to.address).is_none();
             notes.add_if(lost, path, || format!("`{}` is not in the plan", to.address));
         }
@@ -60,9 +60,16 @@ fn unknown_reference(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
     }
 }
 
+/// Whether it only reads like a reference: objects of clusters hold scripts, and `${name#prefix}` is the shell's. Elsewhere it is
+/// a mistake.
+fn is_of_a_script(seen: &Seen<'_, Value>, to: &Reference<'_>) -> bool {
+    let object = seen.scope.desired.resources.get(seen.address).is_some_and(|own| own.kind == Kind::Manifest);
+    object && !is_reference(to.address, to.attribute)
+}
+
 fn unknown_attribute(seen: &Seen<'_, Value>, notes: &mut Notes<'_>) {
     walk(&seen.spec, "", &mut |path, text| {
-        for to in references(text) {
+        for to in references(text).into_iter().filter(|to| !is_of_a_script(seen, to)) {
             if to.address.is_empty() {
                 let wrong = to.attribute != "account";
                 notes.add_if(wrong, path, || format!("the run knows no fact `{}`, only `account`", to.attribute));
@@ -109,7 +116,7 @@ fn misfit(seen: &Seen<'_, Value>) -> Option<String> {
 pub(super) mod tests {
     use serde_json::json;
 
-    use super::super::testing::{Case, case};
+    use super::super::testing::{Case, TODAY, case, good};
 
     pub(in super::super) fn cases() -> Vec<Case> {
         vec![
@@ -128,6 +135,22 @@ pub(super) mod tests {
             case("GR003-circular-needs").need("edge.role.function", "edge.function.embed"),
             case("GR004-spec-shape").set("cdn.origin-access.models", "", json!({"name": 1})),
             case("GR005-not-checked").set("edge.function.embed", "/memory_mb", json!("${#account}")),
+            case("GR001-unknown-reference").set(SCRIPT, "", script("${models.bucket.none#name}")),
+            case("GR002-unknown-attribute").set(SCRIPT, "", script("${edge.role.function#arm}")),
         ]
+    }
+
+    const SCRIPT: &str = "kubernetes.manifest.script";
+
+    fn script(text: &str) -> serde_json::Value {
+        json!({"cluster": "c", "api_version": "v1", "kind": "ConfigMap", "namespace": "n", "name": "s",
+               "object": {"data": {"run.sh": text}}})
+    }
+
+    #[test]
+    fn a_script_in_an_object_is_no_mistake() {
+        let case = Case { desired: good(), rules: [].into(), note: String::new() };
+        let case = case.set(SCRIPT, "", script("echo ${name#prefix} ${#list} ${path##*/}"));
+        assert_eq!(super::super::all(&case.desired, TODAY), []);
     }
 }

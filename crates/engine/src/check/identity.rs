@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::rule::{Notes, Rule, Seen, error};
 use super::scope::{Scope, is_open, whole};
 use super::{Also, Finding};
+use crate::resource::manifest::api_group;
 use crate::resource::{Kind, Resource, identity_paths};
 
 pub(super) const RULES: &[Rule<Value>] = &[error(
@@ -86,7 +87,11 @@ fn text(scope: &Scope<'_>, resource: &Resource, field: &str) -> Option<String> {
     let text = resource.spec.get(field)?.as_str()?;
     let bucket = whole(text).filter(|to| to.attribute == "name").and_then(|_| scope.bucket(text));
     let text = bucket.map_or_else(|| text.to_owned(), |(_, bucket)| bucket.name);
-    Some(if resource.kind.facts().domain_names.contains(&field) { name(&text) } else { text })
+    let facts = resource.kind.facts();
+    if facts.api_versions.contains(&field) {
+        return Some(api_group(&text).to_owned());
+    }
+    Some(if facts.domain_names.contains(&field) { name(&text) } else { text })
 }
 
 /// A DNS name as two that are the same are written alike.

@@ -39,11 +39,16 @@ fn image(seen: &Seen<'_, ManifestSpec>, notes: &mut Notes<'_>) {
 fn by_tag(spec: &ManifestSpec) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     walk(&spec.object, "object", &mut |path, text| {
-        if path.ends_with(".image") && !text.contains("@sha256:") && !text.contains("${") {
+        if is_image(path) && !text.contains("@sha256:") && !text.contains("${") {
             found.entry(text.to_owned()).or_insert_with(|| path.to_owned());
         }
     });
     found
+}
+
+/// Whether a container's image stands at this path: `containers.0.image`, `initContainers.0.image`.
+fn is_image(path: &str) -> bool {
+    path.ends_with(".image") && path.contains("ontainers.")
 }
 
 /// Whether no object before this one runs the image.
@@ -52,7 +57,7 @@ fn first(seen: &Seen<'_, ManifestSpec>, image: &str) -> bool {
     let mut objects = before.filter(|(_, resource)| resource.kind == Kind::Manifest);
     !objects.any(|(_, resource)| {
         let mut runs = false;
-        walk(&resource.spec, "", &mut |path, text| runs |= path.ends_with(".image") && text == image);
+        walk(&resource.spec, "", &mut |path, text| runs |= is_image(path) && text == image);
         runs
     })
 }
@@ -77,7 +82,7 @@ pub(super) mod tests {
     fn object(name: &str, image: &str) -> Value {
         let containers = json!([{"name": "a", "image": image}, {"name": "b", "image": image}]);
         json!({
-            "host": "a", "api_version": "apps/v1", "kind": "Deployment", "namespace": "n", "name": name,
+            "cluster": "a", "api_version": "apps/v1", "kind": "Deployment", "namespace": "n", "name": name,
             "object": {"spec": {"template": {"spec": {"containers": containers}}}},
         })
     }

@@ -55,7 +55,7 @@ fn kind(seen: &Seen<'_, Value>) -> Option<Kind> {
 
 /// The tags of what is made in AWS; a load balancer is only looked up by them.
 fn tags<'s>(seen: &'s Seen<'_, Value>) -> Option<&'s Map<String, Value>> {
-    let made = kind(seen).is_some_and(|kind| !kind.facts().lookup && !kind.on_a_machine());
+    let made = kind(seen).is_some_and(|kind| !kind.facts().lookup && kind.in_aws());
     seen.spec.get("tags").filter(|_| made)?.as_object()
 }
 

@@ -7,6 +7,8 @@ mod edge;
 mod fallbacks;
 mod handler;
 pub mod jetson;
+mod kubernetes;
+mod manifests;
 mod models;
 mod queues;
 mod record_groups;
@@ -21,7 +23,7 @@ use serde_json::Value;
 use crate::plan::{Plan, Problem, Problems, Step, Work};
 use crate::resource::records::RecordsSpec;
 use crate::resource::sensitive::{found_in, is_altered};
-use crate::resource::{Address, Artefacts, Desired, Kind, Resource, Source, World, link};
+use crate::resource::{Address, Artefacts, Desired, Kind, Resource, Source, link};
 
 pub use fallbacks::check_fallbacks;
 pub use together::together;
@@ -51,6 +53,8 @@ impl Built {
     /// Where in the plan a setting of a resource stands: a dotted path of the plan.
     pub fn origin(&self, address: &Address, path: &str) -> String {
         let Some(resource) = self.desired.resources.get(address) else { return String::new() };
+        // In a plan, an object of a cluster is written as a whole.
+        let path = if resource.kind == Kind::Manifest { path.strip_prefix("object.").unwrap_or(path) } else { path };
         self.record_origin(resource, path).unwrap_or_else(|| format!("{}.{path}", resource.origin))
     }
 
@@ -85,6 +89,7 @@ pub fn build(plan: &Plan, requested: &BTreeSet<String>) -> Result<Built, Problem
             Work::Certificates(certificates) => routing::certificates(&mut builder, step, certificates),
             Work::Cdn(cdn) => cdn::distribution(&mut builder, step, cdn),
             Work::Queues(queues) => queues::queues(&mut builder, step, queues),
+            Work::Kubernetes(kubernetes) => kubernetes::objects(&mut builder, step, kubernetes),
             Work::Cutover(_) => {}
             // Devices have a graph of their own.
             Work::Jetson(_) => builder.built.later.push((step.id.clone(), "jetson provision".to_owned())),
@@ -174,12 +179,12 @@ impl Builder<'_> {
         for resource in desired.resources.values_mut() {
             let mut texts = Vec::new();
             texts_of(&resource.spec, &mut texts);
-            let known = |path: &Path| !resource.kind.on_a_machine() && self.plan.is_named_by_the_user(path);
+            let known = |path: &Path| resource.kind.in_aws() && self.plan.is_named_by_the_user(path);
             let files = texts.into_iter().filter_map(|text| match artefacts.get(text)? {
                 Source::File(path) if !known(path) => Some(path.display().to_string()),
                 _ => None,
             });
-            resource.sources = files.collect();
+            resource.sources.extend(files);
         }
     }
 
@@ -237,10 +242,10 @@ impl Builder<'_> {
         }
     }
 
-    /// Devices come after steps of the cloud where the plan says so. Among themselves they go by what refers to what: one
+    /// Devices come after steps of the plan's other graph where the plan says so. Among themselves they go by what refers to what: one
     /// device that is away holds up no other.
     fn order_after_cloud(&mut self) {
-        self.order_steps(|step| step.work.world() == Some(World::Aws));
+        self.order_steps(|step| step.work.is_of_devices() == Some(false));
     }
 }
 

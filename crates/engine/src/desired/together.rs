@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Built, jetson};
 use crate::plan::{Plan, Problems};
-use crate::resource::{Address, Resource, World};
+use crate::resource::{Address, Resource};
 
 /// Builds both graphs of a plan as one, for a run that makes the cloud and the devices.
 ///
@@ -29,11 +29,11 @@ impl Built {
     /// Whether something in it needs the plan's other graph: it refers to a resource there, or its step comes after a step
     /// of it.
     pub fn crosses(&self, plan: &Plan) -> bool {
-        let world = |step: &String| plan.step(step).and_then(|step| step.work.world());
+        let of_devices = |step: &String| plan.step(step).and_then(|step| step.work.is_of_devices());
         let crosses = |resource: &Resource| {
             let devices = resource.address.is_of_devices();
             let refers = resource.needs.keys().any(|need| need.is_of_devices() != devices && !self.has(need));
-            refers || resource.after.iter().any(|step| world(step).is_some_and(|it| (it != World::Aws) != devices))
+            refers || resource.after.iter().any(|step| of_devices(step).is_some_and(|it| it != devices))
         };
         self.desired.resources.values().any(crosses)
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::resource::cache_policy::Choice;
 use crate::resource::{
     ACCEPTED_EXTRAS, ADDRESS_TAG, Address, Attributes, IMPORTED, Kind, ORIGIN_TAG, Record, Remembered, STACK_TAG,
-    Standing, has_references, resolve,
+    Standing, World, has_references, resolve,
 };
 
 /// One file of an export.
@@ -74,6 +74,16 @@ impl Item<'_> {
     /// A remark about this one.
     pub fn note(&self, text: impl Into<String>) -> Note {
         Note { address: self.address.clone(), text: text.into() }
+    }
+
+    /// The remark about what neither tool says, since it is not in AWS.
+    pub fn outside_of_aws(&self) -> Note {
+        let facts = self.kind.facts();
+        self.note(match (facts.world, facts.lookup) {
+            (World::Cluster, true) => "left out: a Kubernetes cluster is only looked up",
+            (World::Cluster, false) => "left out: it lies in a Kubernetes cluster, not in AWS",
+            _ => "left out: it lives on a device, not in AWS",
+        })
     }
 
     /// The plan's tags with the tool's own, which are on the thing and must stay there.

@@ -17,7 +17,7 @@ mod tests {
 
     use super::bundle::UNSAID;
     use super::*;
-    use crate::resource::{Address, Kind, Origin, Record, Remembered, Standing};
+    use crate::resource::{Address, Kind, Origin, Record, Remembered, Standing, World};
 
     fn record(kind: Kind) -> Record {
         Record {
@@ -45,8 +45,10 @@ mod tests {
         for export in [terraform::export(&state), cloudformation::export(&state)] {
             let unsaid: Vec<&Note> = export.notes.iter().filter(|note| note.text == UNSAID).collect();
             assert!(unsaid.is_empty(), "{unsaid:?}");
-            let on_devices = export.notes.iter().filter(|note| note.text.contains("lives on a device")).count();
-            assert_eq!(on_devices, Kind::ALL.into_iter().filter(|kind| kind.on_a_machine()).count());
+            let told = |words: &str| export.notes.iter().filter(|note| note.text.contains(words)).count();
+            let of = |world: World| Kind::ALL.into_iter().filter(|kind| kind.facts().world == world).count();
+            assert_eq!(told("lives on a device"), of(World::Device));
+            assert_eq!(told("Kubernetes cluster"), of(World::Cluster));
         }
     }
 }

@@ -19,7 +19,7 @@ pub(super) struct Words {
 /// A resource of Terraform and an argument of it.
 type Argument = (&'static str, &'static str);
 
-/// The words of a kind; none for what lives on machines.
+/// The words of a kind; none for what lives outside of AWS.
 pub(super) fn of(kind: Kind) -> Option<&'static Words> {
     TABLE.iter().find(|words| words.kind == kind)
 }

@@ -19,7 +19,8 @@ use crate::resource::{
 /// | 2 | 0.1.0 | each line ends with a checksum over it and the lines before it |
 /// | 3 | 0.1.0 | resources move to other addresses (`moved`), groups of record sets name the sets that they own |
 /// | 4 | 0.1.0 | in a bucket, a head with checkpoints and archived segments takes the place of one object for each write |
-pub const FORMAT: u32 = 4;
+/// | 5 | 0.1.0 | an object of a Kubernetes cluster names its cluster (`cluster`), and not the machine of its server (`host`) |
+pub const FORMAT: u32 = 5;
 
 /// One entry. Entries are only ever added.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

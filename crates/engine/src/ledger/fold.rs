@@ -13,7 +13,7 @@ use super::entry::{Entry, Fact, Subject};
 
 /// The rules by which entries become a state. Whoever changes what the same entries come to raises it: checkpoints that were
 /// folded by other rules are folded again.
-pub const FOLD: u32 = 2;
+pub const FOLD: u32 = 3;
 
 /// A journal that contradicts itself.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -151,9 +151,10 @@ fn origin(state: &Remembered, subject: &Subject, attributes: &Attributes, made: 
     }
 }
 
-/// What existed and was not in the state is taken up by its mark. What is on a device is put back in another way.
+/// What existed and was not in the state is taken up by its mark. What is on a device is put back in another way, and entries
+/// about objects of clusters say their origin, but for those of earlier versions, which knew no other.
 fn taken_up(subject: &Subject) -> Origin {
-    let plain = subject.kind.on_a_machine() || subject.kind.facts().lookup;
+    let plain = !subject.kind.in_aws() || subject.kind.facts().lookup;
     if plain { Origin::Made } else { Origin::Recovered }
 }
 

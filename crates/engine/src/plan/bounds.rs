@@ -15,6 +15,9 @@ pub const LONGEST_FILLED: usize = 16 * 1024 * 1024;
 /// Files and folders below one folder.
 pub const MOST_FILES: usize = 100_000;
 
+/// Objects of clusters that a plan may have.
+pub const MOST_OBJECTS: usize = 5_000;
+
 /// Levels of lists and mappings within each other.
 pub const DEEPEST: usize = 64;
 

@@ -9,7 +9,7 @@ use sha2::Digest;
 use super::bounds::LARGEST;
 use super::content::{ContentPlan, files_below, fits};
 use super::work::Work;
-use super::{FileFacts, Plan, Problem, archive};
+use super::{FileFacts, Plan, Problem, archive, objects};
 use crate::files::open;
 use crate::plan::edge::CodePlan;
 use crate::plan::jetson::{JetsonStep, artifact};
@@ -25,18 +25,19 @@ pub fn read(plan: &mut Plan) -> Vec<Problem> {
     for (path, origin) in &named.texts {
         outside.extend(oversized(path).map(|why| misfit(plan, origin, why)));
     }
+    outside.extend(objects::read(plan));
     if outside.is_empty() {
         add(plan);
     }
     outside
 }
 
-fn misfit(plan: &Plan, origin: &str, problem: String) -> Problem {
+pub(super) fn misfit(plan: &Plan, origin: &str, problem: String) -> Problem {
     let next_step = "name another file".to_owned();
     Problem { file: plan.file_of(origin).to_owned(), place: plan.place(origin), problem, next_step }
 }
 
-fn not_ours(plan: &Plan, origin: &str, problem: String) -> Problem {
+pub(super) fn not_ours(plan: &Plan, origin: &str, problem: String) -> Problem {
     let next_step = "move it there, name its place with --var, or allow it: --allow-files-outside".to_owned();
     Problem { next_step, ..misfit(plan, origin, problem) }
 }

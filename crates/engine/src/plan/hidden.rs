@@ -66,10 +66,22 @@ fn shown(text: &str) -> String {
     format!("\"{}\"", line(&part))
 }
 
-/// By the keys that lead to it: prose and environments may have several lines, the lines of a file may have tabs, and the
-/// text of a file may be anything.
+/// The same in an object of a cluster: its texts may have several lines.
+pub fn found_in_object(value: &Value) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    walk("", &mut vec![OBJECTS], value, &mut all);
+    all
+}
+
+/// The key of objects of clusters in a step.
+const OBJECTS: &str = "objects";
+
+/// By the keys that lead to it: prose, environments and objects of clusters may have several lines, the lines of a file may have
+/// tabs, and the text of a file may be anything.
 fn allowed(keys: &[&str]) -> Allowed {
     match keys {
+        [OBJECTS, ..] | ["days", "steps", "with", OBJECTS, ..] => Allowed::Lines,
+        ["fallbacks", _, "set", key, ..] if key.contains(".objects.") => Allowed::Lines,
         [.., "files", _, "text"] => Allowed::Anything,
         [.., "set", key] if key.ends_with(".text") => Allowed::Anything,
         [.., "description" | "when" | "note"] | [.., "environment", _] | ["variables", _, "default"] => Allowed::Lines,
@@ -123,5 +135,9 @@ mod tests {
             assert_eq!(found(&plan), [], "{plan}");
         }
         assert_eq!(found(&json!({"metadata": {"description": "\u{1b}[2J"}})).len(), 1);
+        let object = json!({"data": {"a.conf": "one\n\ttwo\n"}});
+        assert_eq!(found(&json!({"days": [{"steps": [{"with": {"objects": [&object]}}]}]})), []);
+        assert_eq!(found_in_object(&object), []);
+        assert_eq!(found_in_object(&json!({"data": {"a\nb": "x", "c": "\u{202e}"}})).len(), 2);
     }
 }

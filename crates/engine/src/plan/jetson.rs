@@ -61,6 +61,9 @@ pub struct JetsonStep {
     /// The GPU in the cluster.
     #[serde(default)]
     pub gpu: Option<GpuPlan>,
+    /// YAML or JSON files with objects of the cluster, or folders of them, as in a step of kind `kubernetes`.
+    #[serde(default)]
+    pub manifests: Vec<String>,
 }
 
 impl JetsonStep {

@@ -14,7 +14,7 @@ use super::schema::PlanFile;
 use super::source::{Text, join};
 use super::variables::Unfilled;
 use super::work::{Work, typed};
-use super::{Lineage, Plan, Settings, Step, extends, files, hidden, variables};
+use super::{Lineage, Plan, Settings, Step, extends, files, hidden, objects, variables};
 use crate::resource::sensitive::{SHORTEST, keep_secret};
 use crate::resource::{Untrusted, is_name};
 
@@ -32,14 +32,16 @@ pub fn load(name: &str, settings: &Settings) -> Result<Plan, Problems> {
 /// # Errors
 /// When the text is no YAML.
 pub fn parsed(file: &str, source: &str) -> Result<Text, Problems> {
-    Text::written_out(source).map_err(|bad| {
+    let text = Text::written_out(source).map_err(|bad| {
         Problems(vec![Problem {
             file: file.to_owned(),
             place: bad.place,
             problem: format!("this is no plan file: {}", bad.problem),
             next_step: "correct the YAML; an editor with plans/schema.json shows it while you type".to_owned(),
         }])
-    })
+    })?;
+    let ambiguous = objects::ambiguous_numbers(file, source);
+    if ambiguous.is_empty() { Ok(text) } else { Err(Problems(ambiguous)) }
 }
 
 /// Reads a plan from text.

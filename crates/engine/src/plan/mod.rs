@@ -14,9 +14,12 @@ mod find;
 mod hidden;
 mod inventory;
 pub mod jetson;
+pub mod kubernetes;
 mod load;
 mod measure;
 pub mod models;
+mod objects;
+mod octal;
 mod problem;
 pub mod queues;
 mod reach;
@@ -40,6 +43,7 @@ pub use files::hash;
 pub use inventory::{ONE_NAME, Replaced};
 pub use load::{load, parse};
 pub use measure::{Measure, Probe, UnknownMeasure};
+pub use objects::Document;
 pub use problem::{Problem, Problems};
 pub use schema::{Comparison, Criteria, Criterion, Fallback, Metadata, Moved, PlanFile, Variable, VariableType};
 pub use source::Place;
@@ -116,6 +120,9 @@ pub struct Plan {
     pub values: BTreeMap<String, Value>,
     /// The files it names, by path.
     pub files: BTreeMap<String, FileFacts>,
+    /// The objects of clusters in each file that a step names for them (a file, or one below a folder), by the path as the step
+    /// names it; or why they cannot be read.
+    pub objects: BTreeMap<String, Result<Vec<Document>, String>>,
     /// The folders it names, by path: the files below each, or why it cannot be read.
     pub folders: BTreeMap<String, Result<Vec<String>, String>>,
     text: source::Text,
@@ -144,6 +151,7 @@ impl Plan {
             criteria: head.criteria,
             values,
             files: BTreeMap::new(),
+            objects: BTreeMap::new(),
             folders: BTreeMap::new(),
             text,
             reach: reach::Reach::default(),
@@ -181,6 +189,11 @@ impl Plan {
     /// Refuses a file that may not be read by the plan file that names it at the dotted path `origin`.
     fn may_read(&self, file: &str, origin: &str) -> Result<(), String> {
         self.lineage.check(file, origin).unwrap_or_else(|| self.reach.check(file))
+    }
+
+    /// Refuses a kubeconfig that a plan names by itself: it can start programs.
+    fn may_log_in_with(&self, file: &str, origin: &str) -> Result<(), String> {
+        self.lineage.check_named(file, origin).unwrap_or_else(|| self.reach.check_named(file))
     }
 
     /// Whether the user named the place of a file, by a variable that was set from outside.

@@ -30,6 +30,17 @@ impl Reach {
         self.named.iter().any(|named| is_below(path, named))
     }
 
+    /// Refuses a path that the user did not name, unless the plan may read anywhere.
+    ///
+    /// # Errors
+    /// Why the plan cannot name it.
+    pub fn check_named(&self, path: &str) -> Result<(), String> {
+        if self.root.is_none() || self.is_named(Path::new(path)) {
+            return Ok(());
+        }
+        Err(format!("{path} is named by the plan alone, and a kubeconfig can start programs"))
+    }
+
     /// Refuses a path that leads elsewhere, by itself or through a link.
     ///
     /// # Errors
@@ -107,5 +118,11 @@ mod tests {
         assert_eq!(reach.check(&at("secret/named/model.onnx")), Ok(()), "the user named its folder");
         assert!(reach.check(&at("secret/named/../credentials")).is_err());
         assert_eq!(Reach::anywhere(std::iter::empty()).check("/etc/passwd"), Ok(()));
+        assert!(
+            reach.check_named(&at("plans/kubeconfig")).is_err(),
+            "below the plan's folder, but not named by the user"
+        );
+        assert_eq!(reach.check_named(&at("secret/named")), Ok(()));
+        assert_eq!(Reach::anywhere(std::iter::empty()).check_named("kubeconfig"), Ok(()));
     }
 }

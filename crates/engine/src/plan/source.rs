@@ -44,25 +44,35 @@ impl Text {
     /// # Errors
     /// With the place of the first thing that is no YAML.
     pub fn parse(text: &str) -> Result<Self, BadText> {
-        if let Some(place) = too_deep(text) {
-            return Err(BadText { place, problem: format!("lists and mappings stand deeper than {DEEPEST} levels") });
-        }
-        let documents = MarkedYaml::load_from_str(text).map_err(|bad| BadText {
-            place: Place { line: bad.marker().line(), column: bad.marker().col() + 1 },
-            problem: bad.info().to_owned(),
-        })?;
-        let mut read = Self::default();
-        match documents.as_slice() {
+        match loaded(text)?.as_slice() {
             [] => Err(BadText { place: Place { line: 1, column: 1 }, problem: "the file is empty".to_owned() }),
-            [one] => {
-                read.value = read.node("", one)?;
-                Ok(read)
-            }
+            [one] => Self::document(one),
             [_, second, ..] => Err(BadText {
                 place: start(second),
                 problem: "a plan is one YAML document, this is a second one".into(),
             }),
         }
+    }
+
+    /// Reads each document of a YAML text that has something in it.
+    ///
+    /// # Errors
+    /// With the place of the first thing that is no YAML, or of a merge key.
+    pub fn documents(text: &str) -> Result<Vec<Self>, BadText> {
+        let all = loaded(text)?.iter().map(Self::document).collect::<Result<Vec<_>, _>>()?;
+        let all: Vec<Self> = all.into_iter().filter(|document| !document.value.is_null()).collect();
+        match all.iter().filter_map(Self::merge_key).min() {
+            Some(place) => {
+                Err(BadText { place, problem: "merge keys (<<) are not supported: repeat the fields here".to_owned() })
+            }
+            None => Ok(all),
+        }
+    }
+
+    fn document(node: &MarkedYaml<'_>) -> Result<Self, BadText> {
+        let mut read = Self::default();
+        read.value = read.node("", node)?;
+        Ok(read)
     }
 
     /// Reads one YAML document of this tool, in which each mapping has its own fields.
@@ -71,8 +81,7 @@ impl Text {
     /// With the place of the first thing that is no YAML, or of a merge key.
     pub fn written_out(text: &str) -> Result<Self, BadText> {
         let read = Self::parse(text)?;
-        let is_merge = |path: &str| path == MERGE || path.strip_suffix(MERGE).is_some_and(|rest| rest.ends_with('.'));
-        match read.places.iter().filter(|(path, _)| is_merge(path)).map(|(_, place)| *place).min() {
+        match read.merge_key() {
             Some(place) => Err(BadText {
                 place,
                 problem: "merge keys (<<) are not supported: repeat the fields here, or let the plan extend another (extends)"
@@ -80,6 +89,12 @@ impl Text {
             }),
             None => Ok(read),
         }
+    }
+
+    /// Where the first merge key stands.
+    fn merge_key(&self) -> Option<Place> {
+        let is_merge = |path: &str| path == MERGE || path.strip_suffix(MERGE).is_some_and(|rest| rest.ends_with('.'));
+        self.places.iter().filter(|(path, _)| is_merge(path)).map(|(_, place)| *place).min()
     }
 
     /// Data that was put together, with the place of each part.
@@ -132,6 +147,17 @@ impl Text {
     }
 }
 
+/// The documents of a YAML text.
+fn loaded(text: &str) -> Result<Vec<MarkedYaml<'_>>, BadText> {
+    if let Some(place) = too_deep(text) {
+        return Err(BadText { place, problem: format!("lists and mappings stand deeper than {DEEPEST} levels") });
+    }
+    MarkedYaml::load_from_str(text).map_err(|bad| BadText {
+        place: Place { line: bad.marker().line(), column: bad.marker().col() + 1 },
+        problem: bad.info().to_owned(),
+    })
+}
+
 /// A value as JSON has it; none for a number that JSON does not have.
 fn scalar(scalar: &Scalar<'_>) -> Option<Value> {
     Some(match scalar {
@@ -169,6 +195,15 @@ mod tests {
         assert_eq!(text.place("b.0.d"), Place { line: 4, column: 5 });
         assert_eq!(text.place("b.0.d.deeper.still"), Place { line: 4, column: 5 });
         assert_eq!(text.place("b"), Place { line: 2, column: 1 });
+    }
+
+    #[test]
+    fn documents_that_say_nothing_are_left_out() {
+        let all = Text::documents("# head\n---\na: 1\n---\n# nothing\n---\nb: 2\n---\n").expect("YAML");
+        let told: Vec<(Value, usize)> = all.iter().map(|text| (text.value.clone(), text.place("b").line)).collect();
+        assert_eq!(told, [(serde_json::json!({"a": 1}), 3), (serde_json::json!({"b": 2}), 7)]);
+        assert_eq!(Text::documents("").expect("YAML").len(), 0);
+        assert_eq!(Text::documents("a: 1\n---\n<<: {b: 1}\n").expect_err("a merge key").place.line, 3);
     }
 
     #[test]

@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 use super::cdn::CdnStep;
 use super::edge::EdgeFunctionStep;
 use super::jetson::{JetsonAppStep, JetsonStep};
+use super::kubernetes::KubernetesStep;
 use super::models::{ModelsStep, PageStep};
 use super::queues::QueuesStep;
 use super::routing::{CertificatesStep, CutoverStep, RoutingStep};
-use crate::resource::World;
 
 /// What a step wants.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -32,6 +32,8 @@ pub enum Work {
     Cutover(CutoverStep),
     /// Queues.
     Queues(QueuesStep),
+    /// Objects of a Kubernetes cluster.
+    Kubernetes(Box<KubernetesStep>),
     /// Devices over SSH and the cluster that they form: `jetson provision`.
     Jetson(Box<JetsonStep>),
     /// What runs on the devices: `jetson deploy`.
@@ -64,6 +66,7 @@ const KINDS: &[(&str, Read)] = &[
     ("cdn", |with| Ok(Work::Cdn(Box::new(typed(with)?)))),
     ("cutover", |with| Ok(Work::Cutover(typed(with)?))),
     ("queues", |with| Ok(Work::Queues(typed(with)?))),
+    ("kubernetes", |with| Ok(Work::Kubernetes(Box::new(typed(with)?)))),
     ("jetson", |with| Ok(Work::Jetson(Box::new(typed(with)?)))),
     ("jetson-app", |with| Ok(Work::JetsonApp(Box::new(typed(with)?)))),
     ("later", |with| Ok(Work::Later(typed(with)?))),
@@ -89,8 +92,9 @@ impl Work {
         KINDS.iter().find(|(known, _)| *known == kind).map(|(_, read)| *read)
     }
 
-    /// Where its resources live; none for a step that wants none itself.
-    pub const fn world(&self) -> Option<World> {
+    /// Whether its resources belong to the graph of devices, which has a journal of its own; none for a step that wants none
+    /// itself.
+    pub const fn is_of_devices(&self) -> Option<bool> {
         match self {
             Self::Models(_)
             | Self::Page(_)
@@ -99,9 +103,9 @@ impl Work {
             | Self::Certificates(_)
             | Self::Cdn(_)
             | Self::Queues(_)
-            | Self::Cutover(_) => Some(World::Aws),
-            Self::Jetson(_) => Some(World::Device),
-            Self::JetsonApp(_) => Some(World::Cluster),
+            | Self::Kubernetes(_)
+            | Self::Cutover(_) => Some(false),
+            Self::Jetson(_) | Self::JetsonApp(_) => Some(true),
             Self::Later(_) => None,
         }
     }
@@ -115,6 +119,7 @@ impl Work {
             Self::Routing(_) | Self::Certificates(_) | Self::Cutover(_) => "routing",
             Self::Cdn(_) => "cdn",
             Self::Queues(_) => "queues",
+            Self::Kubernetes(_) => "kubernetes",
             Self::Jetson(_) | Self::JetsonApp(_) => "jetson",
             Self::Later(_) => "later",
         }

@@ -16,7 +16,7 @@ pub enum World {
     Aws,
     /// On a machine that is reached over SSH.
     Device,
-    /// In a Kubernetes cluster, reached through the machine that runs its server.
+    /// In a Kubernetes cluster, reached by a kubeconfig, an EKS endpoint, or the machine that runs its k3s server.
     Cluster,
 }
 
@@ -74,6 +74,9 @@ pub struct Facts {
     pub same_by: Option<&'static [&'static str]>,
     /// Settings of `identity` or `same_by` that hold domain names: upper case, a final dot and the order say nothing.
     pub domain_names: &'static [&'static str],
+    /// Settings of `identity` that hold the version of a Kubernetes API: only its group counts, since `apps/v1` and
+    /// `apps/v1beta1` are two ways to write one object.
+    pub api_versions: &'static [&'static str],
     /// When its identity becomes known: 0 when the plan names the thing, 1 when a resource of the first ones names it, 2
     /// for record sets, which a certificate may name.
     pub identity_rank: usize,
@@ -125,6 +128,7 @@ pub(super) const fn on_aws<S: DeserializeOwned + JsonSchema>(name: &'static str,
         identity: &[],
         same_by: None,
         domain_names: &[],
+        api_versions: &[],
         identity_rank: 0,
         part_of: None,
         mark: Some("tags.akidb:stack"),
@@ -148,6 +152,15 @@ pub(super) const fn on_device<S: Sound + DeserializeOwned + JsonSchema>(
         mark: None,
         ..on_aws::<S>(name, title)
     }
+}
+
+/// The facts of a kind of Kubernetes clusters: its things are found by their names, and their marks are labels and annotations that
+/// the provider keeps apart from the settings.
+pub(super) const fn in_cluster<S: Sound + DeserializeOwned + JsonSchema>(
+    name: &'static str,
+    title: &'static str,
+) -> Facts {
+    Facts { world: World::Cluster, id: IdForm::FOUND_IN_CLUSTERS, ..on_device::<S>(name, title) }
 }
 
 fn misfit<S: DeserializeOwned>(spec: &Value) -> Option<String> {
@@ -192,7 +205,8 @@ mod tests {
         let of = |world: World| Kind::ALL.into_iter().filter(move |kind| kind.facts().world == world);
         let devices: Vec<&str> = of(World::Device).map(Kind::name).collect();
         assert_eq!(devices, ["host", "file", "account", "packages", "service", "power-mode", "node", "image"]);
-        assert_eq!(of(World::Cluster).map(Kind::name).collect::<Vec<_>>(), ["manifest"]);
-        assert!(Kind::ALL.into_iter().all(|kind| kind.on_a_machine() == (kind.facts().world != World::Aws)));
+        assert_eq!(of(World::Cluster).map(Kind::name).collect::<Vec<_>>(), ["cluster", "manifest"]);
+        assert!(Kind::ALL.into_iter().all(|kind| kind.in_aws() == (kind.facts().world == World::Aws)));
+        assert!(Kind::ALL.into_iter().all(|kind| kind.on_a_machine() == (kind.facts().world == World::Device)));
     }
 }

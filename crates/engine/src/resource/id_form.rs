@@ -33,6 +33,10 @@ impl IdForm {
     pub(super) const FOUND_ON_DEVICES: Self =
         Self { words: "nothing: jetson provision finds what is on a device by itself", ..Self::NONE };
 
+    /// No ID is needed.
+    pub(super) const FOUND_IN_CLUSTERS: Self =
+        Self { words: "nothing: deploy finds what is in a cluster by its name", ..Self::NONE };
+
     /// The ID as the journal keeps it; none when the form is wrong.
     pub fn normal(&self, given: &str) -> Option<String> {
         (self.read)(given).map(str::to_owned)
@@ -116,7 +120,7 @@ mod tests {
 
     #[test]
     fn every_example_has_its_own_form_and_rubbish_has_none() {
-        for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::LoadBalancer && !kind.on_a_machine()) {
+        for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::LoadBalancer && kind.in_aws()) {
             let example = kind.facts().id.example;
             assert_eq!(normal(kind, example).as_deref(), Some(example), "{}", kind.name());
             for rubbish in ["", "a b", "\u{fc}", "https://example.com/x"] {
@@ -126,8 +130,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_looked_up_or_lives_on_a_machine_takes_no_id() {
-        for kind in Kind::ALL.into_iter().filter(|kind| *kind == Kind::LoadBalancer || kind.on_a_machine()) {
+    fn what_is_looked_up_or_lives_outside_of_aws_takes_no_id() {
+        for kind in Kind::ALL.into_iter().filter(|kind| *kind == Kind::LoadBalancer || !kind.in_aws()) {
             let form = &kind.facts().id;
             assert!(form.words.starts_with("nothing: ") && form.example.is_empty(), "{}", kind.name());
             assert_eq!(form.normal("akidb"), None, "{}", kind.name());

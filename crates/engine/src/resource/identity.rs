@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::manifest::api_group;
 use super::{Kind, has_references};
 
 /// The settings that make two resources of a kind the same thing. Empty where nothing but the id tells: such a resource
@@ -29,9 +30,13 @@ pub fn identity(kind: Kind, spec: &Value) -> Option<String> {
     Some(Value::Array(parts).to_string())
 }
 
-/// Domain names are the same in upper and lower case, and a list of them is a set.
+/// Domain names are the same in upper and lower case, and a list of them is a set. Of an API version, only the group counts.
 fn normal(kind: Kind, path: &str, value: Value) -> Value {
-    if !kind.facts().domain_names.contains(&path) {
+    let facts = kind.facts();
+    if facts.api_versions.contains(&path) {
+        return value.as_str().map_or(Value::Null, |version| Value::from(api_group(version)));
+    }
+    if !facts.domain_names.contains(&path) {
         return value;
     }
     match value {
@@ -59,6 +64,17 @@ mod tests {
         let other = json!({"region": "us-east-1", "domain": "a.example.com", "alternative_names": ["b.c", "c.d"]});
         assert_eq!(identity(Kind::Certificate, &one), identity(Kind::Certificate, &other));
         assert_ne!(identity(Kind::Bucket, &json!({"name": "a"})), identity(Kind::Bucket, &json!({"name": "b"})));
+    }
+
+    #[test]
+    fn another_version_of_an_api_is_the_same_object() {
+        let object = |version: &str| {
+            let spec =
+                json!({"cluster": "west", "api_version": version, "kind": "Service", "namespace": "n", "name": "a"});
+            identity(Kind::Manifest, &spec)
+        };
+        assert_eq!(object("apps/v1"), object("apps/v1beta1"));
+        assert_ne!(object("v1"), object("serving.knative.dev/v1"), "another group is another object");
     }
 
     #[test]

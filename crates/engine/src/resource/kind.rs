@@ -86,14 +86,22 @@ kinds! {
     Node: node,
     /// A container image on a machine.
     Image: image,
+    /// A Kubernetes cluster that is looked up, never made.
+    Cluster: cluster,
     /// An object of a Kubernetes cluster.
     Manifest: manifest,
 }
 
 impl Kind {
-    /// Whether it lives on a machine that is reached over SSH or in a cluster of such machines, and not in an AWS account.
+    /// Whether it lives in an AWS account.
+    pub const fn in_aws(self) -> bool {
+        matches!(self.facts().world, World::Aws)
+    }
+
+    /// Whether it lives on a machine that is reached over SSH. Which journal knows a resource does not follow from its kind, but
+    /// from its address: [`Address::is_of_devices`].
     pub const fn on_a_machine(self) -> bool {
-        !matches!(self.facts().world, World::Aws)
+        matches!(self.facts().world, World::Device)
     }
 
     /// The word in an address.

@@ -4,15 +4,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::facts::{Facts, World, on_device};
+use super::facts::{Facts, in_cluster};
+use super::has_references;
 use super::words::{self, Look, Sound, Wrong};
 
 /// An object, applied by the server with our field manager.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ManifestSpec {
-    /// The machine that runs the cluster's server.
-    pub host: String,
+    /// The cluster: the name of a resource of kind `cluster`; else the machine (kind `host`) that runs a k3s server.
+    pub cluster: String,
     /// Such as `apps/v1`.
     pub api_version: String,
     /// Such as `Deployment`.
@@ -36,18 +37,35 @@ pub enum Readiness {
     /// As soon as the API server has taken it.
     #[default]
     Taken,
-    /// All its pods of the newest revision are available (Deployment, DaemonSet, StatefulSet).
+    /// All its pods of the newest revision are available (Deployment, DaemonSet, StatefulSet); a CustomResourceDefinition: it is
+    /// established, so that objects of its kind can be applied.
     RolledOut,
     /// The job is complete and its log has this text.
     Logged(String),
 }
 
+/// The group of an API version: `apps` of `apps/v1`, nothing of `v1`.
+pub fn api_group(api_version: &str) -> &str {
+    api_version.split_once('/').map_or("", |(group, _)| group)
+}
+
+/// The group whose objects may have other names than DNS allows: `system:node`.
+const RBAC: &str = "rbac.authorization.k8s.io";
+
+impl ManifestSpec {
+    /// Whether its name is one that the API server takes.
+    fn is_named(&self) -> bool {
+        words::object_name(&self.name) || api_group(&self.api_version) == RBAC && words::path_segment(&self.name)
+    }
+}
+
 impl Sound for ManifestSpec {
     fn wrong(&self) -> Vec<Wrong> {
         let mut look = Look::default();
+        look.must("cluster", &self.cluster, words::node(&self.cluster), words::OBJECT_NAME);
         look.must("kind", &self.kind, words::api(&self.kind), words::API);
         look.must("api_version", &self.api_version, words::api(&self.api_version), words::API);
-        look.must("name", &self.name, words::object_name(&self.name), words::OBJECT_NAME);
+        look.must("name", &self.name, self.is_named(), words::OBJECT_NAME);
         if let Some(namespace) = &self.namespace {
             look.must("namespace", namespace, words::label(namespace), words::OBJECT_NAME);
         }
@@ -59,22 +77,70 @@ impl Sound for ManifestSpec {
     }
 }
 
-/// Every image that its containers run.
+/// The lists of containers of a pod.
+const CONTAINERS: [&str; 3] = ["containers", "initContainers", "ephemeralContainers"];
+
+/// Every image that its containers run. Elsewhere, `image` may be anything.
 fn images(value: &Value, look: &mut Look) {
     match value {
-        Value::Object(fields) => fields.iter().for_each(|(key, value)| match (key.as_str(), value) {
-            ("image", Value::String(image)) => look.must("image", image, words::image(image), words::IMAGE),
-            (_, value) => images(value, look),
-        }),
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                let listed = value.as_array().filter(|_| CONTAINERS.contains(&key.as_str()));
+                let of_containers = listed.into_iter().flatten().filter_map(|one| one.get("image"));
+                for image in of_containers.filter(|image| !has_references(image)).filter_map(Value::as_str) {
+                    look.must("image", image, words::image(image), words::IMAGE);
+                }
+                images(value, look);
+            }
+        }
         Value::Array(items) => items.iter().for_each(|item| images(item, look)),
         _ => {}
     }
 }
 
 pub(super) const FACTS: Facts = Facts {
-    replace_on: &["host", "api_version", "kind", "namespace", "name"],
-    identity: &["host", "api_version", "kind", "namespace", "name"],
+    replace_on: &["cluster", "kind", "namespace", "name"],
+    identity: &["cluster", "api_version", "kind", "namespace", "name"],
+    api_versions: &["api_version"],
     usual_seconds: (5, 5),
-    world: World::Cluster,
-    ..on_device::<ManifestSpec>("manifest", "Kubernetes object")
+    ..in_cluster::<ManifestSpec>("manifest", "Kubernetes object")
 };
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn named(api_version: &str, kind: &str, name: &str) -> Vec<String> {
+        let spec = json!({"cluster": "west", "api_version": api_version, "kind": kind, "name": name, "object": {}});
+        let spec: ManifestSpec = serde_json::from_value(spec).expect("a manifest");
+        spec.wrong().into_iter().map(|wrong| wrong.field).collect()
+    }
+
+    #[test]
+    fn names_are_those_of_their_group() {
+        assert_eq!(named("rbac.authorization.k8s.io/v1", "ClusterRole", "system:node"), Vec::<String>::new());
+        assert_eq!(named("v1", "ConfigMap", "system:node"), ["name"]);
+        assert_eq!(named("rbac.authorization.k8s.io/v1", "ClusterRole", "../x"), ["name"]);
+    }
+
+    #[test]
+    fn an_image_is_that_of_a_container() {
+        let wrong = |object: Value| {
+            let spec = json!({"cluster": "west", "api_version": "v1", "kind": "Pod", "name": "a", "object": object});
+            let spec: ManifestSpec = serde_json::from_value(spec).expect("a manifest");
+            spec.wrong().len()
+        };
+        let pod =
+            |image: &str| json!({"spec": {"initContainers": [{"image": image}], "containers": [{"image": image}]}});
+        assert_eq!(wrong(pod("Not An Image")), 2);
+        assert_eq!(wrong(pod("${images.queue.a#url}")), 0, "it is known later");
+        assert_eq!(wrong(json!({"data": {"image": "Not An Image"}})), 0);
+    }
+
+    #[test]
+    fn the_group_of_an_api_version() {
+        assert_eq!((api_group("v1"), api_group("apps/v1"), api_group("a.b/v1beta1")), ("", "apps", "a.b"));
+    }
+}

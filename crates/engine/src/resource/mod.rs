@@ -31,6 +31,7 @@ pub mod bucket;
 pub mod bucket_policy;
 pub mod cache_policy;
 pub mod certificate;
+pub mod cluster;
 pub mod distribution;
 pub mod file;
 pub mod function;
@@ -78,7 +79,7 @@ pub use observed::{ACCEPTED_EXTRAS, Extra, Found, Observed, Owned, Owner, TAKEN_
 pub use outcome::{Done, Outcome};
 pub use printed::{Shown, ToShown, shown};
 pub use purpose::RunPurpose;
-pub use reference::{ACCOUNT, Attributes, has_references, link, references, resolve};
+pub use reference::{ACCOUNT, Attributes, has_references, is_reference, link, references, resolve};
 pub(crate) use remembered::unite;
 pub use remembered::{Ending, Leftover, Origin, Record, Remembered, RunSummary, Standing};
 pub use untrusted::{Unfit, Untrusted};

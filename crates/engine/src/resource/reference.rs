@@ -20,6 +20,19 @@ pub fn link(address: &Address, attribute: &str) -> String {
 /// A fact of the run that is known only when the tool talks to the account: `${#account}`.
 pub const ACCOUNT: &str = "${#account}";
 
+/// What stands in front of a hash in the place of a text that is kept apart from a journal: `${kept#HASH}`.
+const KEPT: &str = "kept";
+
+/// Whether this is a reference, and not another text with the same signs: scripts in objects of clusters have `${name#prefix}` and
+/// `${#list}`, which are the shell's.
+pub fn is_reference(address: &str, attribute: &str) -> bool {
+    match address {
+        "" => attribute == "account",
+        KEPT => attribute.len() == 64,
+        address => address.parse::<Address>().is_ok(),
+    }
+}
+
 /// One reference found in a text: the range it takes and what it names.
 struct Token<'t> {
     start: usize,
@@ -34,7 +47,9 @@ fn next_token(text: &str, from: usize) -> Option<Token<'_>> {
         let start = at + found;
         let end = start + text[start..].find('}')? + 1;
         let body = &text[start + 2..end - 1];
-        if let Some((address, attribute)) = body.split_once('#') {
+        if let Some((address, attribute)) = body.split_once('#')
+            && is_reference(address, attribute)
+        {
             return Some(Token { start, end, address, attribute });
         }
         at = end;
@@ -131,7 +146,17 @@ mod tests {
             json!({"a": "arn:x", "b": ["pre arn:x/123456789012"], "c": "${a.role.y#arn}", "d": 7, "e": "${HOME}"})
         );
         assert!(has_references(&got));
+        assert!(has_references(&json!(format!("${{kept#{}}}", "a".repeat(64)))), "nothing can be made of it");
         let named: Vec<String> = references(&value).iter().map(ToString::to_string).collect();
         assert_eq!(named, ["a.role.x", "a.role.y"]);
+    }
+
+    #[test]
+    fn what_is_the_shells_stays_as_it_is() {
+        let script = json!("for x in ${all[@]}; do echo ${x#a/} ${x##*/} ${#x} ${a.role.x#arn}; done");
+        assert_eq!(references(&script).len(), 1);
+        let got = resolve(&script, &known);
+        assert_eq!(got, json!("for x in ${all[@]}; do echo ${x#a/} ${x##*/} ${#x} arn:x; done"));
+        assert!(!has_references(&got));
     }
 }

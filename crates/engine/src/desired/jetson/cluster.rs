@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::Builder;
+use super::super::manifests::{self, Target};
 use super::devices::{brought, put};
 use super::objects::Template;
 use super::{Fleet, labels, on};
@@ -20,8 +21,12 @@ const PROGRAM: &str = "/usr/local/bin/k3s";
 const INSTALLER: &str = "/var/lib/akidb-edge/k3s-install.sh";
 
 /// The cluster of a step's devices.
-pub fn cluster(builder: &mut Builder<'_>, fleet: &Fleet<'_>) {
+pub fn cluster<'b, 'p: 'b>(builder: &mut Builder<'b>, fleet: &Fleet<'p>) {
     let (step, plan) = (fleet.step, fleet.plan);
+    if plan.k3s.is_none() && !plan.manifests.is_empty() {
+        let problem = "its manifests need a cluster, and it makes none";
+        builder.complain(step, "manifests", problem, "add k3s, or write a step of kind kubernetes for another cluster");
+    }
     let (Some(k3s), Some((first, _))) = (&plan.k3s, fleet.server()) else { return };
     for (name, host) in &plan.hosts {
         node(builder, fleet, k3s, name, host);
@@ -33,6 +38,7 @@ pub fn cluster(builder: &mut Builder<'_>, fleet: &Fleet<'_>) {
         let context = json!({"host": first, "image": registry.image, "port": registry.port});
         objects(builder, step, first, &template, &context, &[], |_| Readiness::RolledOut);
     }
+    own_objects(builder, step, plan, first);
     let Some(gpu) = &plan.gpu else { return };
     let context = json!({"runtime_class": gpu.runtime_class, "device_plugin": gpu.device_plugin});
     let (Some(plugin), Some(proof)) = (template(builder, step, "gpu"), template(builder, step, "proof")) else {
@@ -49,6 +55,20 @@ pub fn cluster(builder: &mut Builder<'_>, fleet: &Fleet<'_>) {
         let says = |_: &str| Readiness::Logged(gpu.proof_says.clone());
         objects(builder, step, first, &proof, &context, &after, says);
     }
+}
+
+/// The objects that the plan brings into the cluster itself.
+fn own_objects<'p>(builder: &mut Builder<'p>, step: &'p Step, plan: &'p JetsonStep, server: &str) {
+    let target = Target {
+        area: "jetson",
+        stem: "",
+        cluster: server,
+        namespace: None,
+        wait: true,
+        before: vec![on(server, Kind::Node, ""), super::host(server)],
+    };
+    let sources = manifests::in_files(builder, step, "manifests", &plan.manifests);
+    manifests::add(builder, step, &target, sources);
 }
 
 /// When an object of this kind counts as usable.
@@ -194,7 +214,7 @@ fn manifest(server: &str, mut object: Value, ready: &impl Fn(&str) -> Readiness)
     };
     let kind = take("/kind").unwrap_or_default();
     ManifestSpec {
-        host: server.to_owned(),
+        cluster: server.to_owned(),
         api_version: take("/apiVersion").unwrap_or_default(),
         namespace: take("/metadata/namespace"),
         name: take("/metadata/name").unwrap_or_default(),

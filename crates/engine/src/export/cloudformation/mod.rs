@@ -133,7 +133,7 @@ fn file(name: String, body: &Value) -> File {
 
 fn said(item: &Item<'_>, all: &[Item<'_>]) -> Result<Option<Made>, Note> {
     match words::of(item.kind) {
-        _ if item.kind.on_a_machine() => Err(item.note("left out: it lives on a device, not in AWS")),
+        _ if !item.kind.in_aws() => Err(item.outside_of_aws()),
         Some(words) => (words.cloudformation)(item, all),
         None => Err(item.note(UNSAID)),
     }

@@ -122,7 +122,7 @@ pub fn export(state: &Remembered) -> Export {
 
 fn said(item: &Item<'_>) -> Said {
     match words::of(item.kind) {
-        _ if item.kind.on_a_machine() => Err(item.note("left out: it lives on a device, not in AWS")),
+        _ if !item.kind.in_aws() => Err(item.outside_of_aws()),
         Some(words) => (words.terraform)(item),
         None => Err(item.note(UNSAID)),
     }

@@ -158,8 +158,7 @@ impl Store for S3Store {
     }
 
     fn older(&self) -> Option<(u32, String)> {
-        let known = self.known().filter(|known| known.layout == Layout::Pages)?;
-        let format = known.tail.older()?;
+        let format = self.known()?.tail.older()?;
         Some((format, self.bucket.place(&self.key(&format!("{}/", write::backup(format))))))
     }
 

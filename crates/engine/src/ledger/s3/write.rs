@@ -10,7 +10,7 @@ use super::checkpoint::{Checkpoint, Pages, Segment};
 use super::head::Header;
 use super::known::{Known, Layout, Mark};
 use super::objects::{If, Put};
-use crate::ledger::entry::Entry;
+use crate::ledger::entry::{Entry, FORMAT};
 use crate::ledger::error::LedgerError;
 use crate::ledger::lease::span;
 use crate::ledger::text::Tail;
@@ -68,11 +68,16 @@ impl S3Store {
         if !matches!(known.layout, Layout::Head(_)) {
             return self.begin(known, holder, added, tail).await;
         }
+        if !added.entries.is_empty() {
+            self.keep_older(known).await?;
+        }
         let mut known = Arc::clone(known);
+        // A head without entries of this version stays readable for the version that wrote it.
+        let v = if added.entries.is_empty() { known.header.v } else { FORMAT };
         for _ in 0..TRIES {
             let Layout::Head(etag) = &known.layout else { break };
             let next = Known {
-                header: Header { holder, ..known.header.clone() },
+                header: Header { v, holder, ..known.header.clone() },
                 text: format!("{}{}", known.text, added.lines),
                 entries: known.entries.iter().chain(added.entries).cloned().collect(),
                 tail,
@@ -144,9 +149,14 @@ impl S3Store {
 
     /// Keeps the journal of an older format, for the version that knows no newer one.
     pub(super) async fn keep_older(&self, known: &Known) -> Result<(), LedgerError> {
-        let Some(format) = known.tail.older().filter(|_| known.layout == Layout::Pages) else { return Ok(()) };
+        let Some(format) = known.tail.older() else { return Ok(()) };
+        let mut text = match &known.base {
+            Some(base) => self.lines(&base.segments).await?,
+            None => String::new(),
+        };
+        text.push_str(&known.text);
         let copy = self.key(&format!("{}/{:020}.jsonl", backup(format), 1));
-        self.bucket.put(&copy, known.text.as_bytes(), &If::Always).await.map(drop)
+        self.bucket.put(&copy, text.as_bytes(), &If::Always).await.map(drop)
     }
 
     /// Says to older versions that they cannot read on.

@@ -112,11 +112,21 @@ impl Lineage {
     /// with. Files that wrote other parts of it must be allowed to read it, too: otherwise a plan could set a default of one that
     /// the tool carries, and have it read what it may not read itself.
     pub fn check(&self, path: &str, origin: &str) -> Option<Result<(), String>> {
+        self.each_behind(origin, |reach| reach.check(path))
+    }
+
+    /// The same for a file that the user has to name: see [`Reach::check_named`].
+    pub fn check_named(&self, path: &str, origin: &str) -> Option<Result<(), String>> {
+        self.each_behind(origin, |reach| reach.check_named(path))
+    }
+
+    /// Whether what each file behind a path may read accepts it; none when there is one plan file alone.
+    fn each_behind(&self, origin: &str, check: impl Fn(&Reach) -> Result<(), String>) -> Option<Result<(), String>> {
         if self.files.is_empty() {
             return None;
         }
         let mut behind = self.behind(origin).into_iter().filter_map(|number| self.files.get(number));
-        Some(behind.try_for_each(|source| source.reach.check(path)))
+        Some(behind.try_for_each(|source| check(&source.reach)))
     }
 
     /// The files that the path of a file comes from.

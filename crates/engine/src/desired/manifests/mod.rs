@@ -1,0 +1,257 @@
+//! Objects of Kubernetes clusters as users write them, to resources: checked, told apart, in order. Whatever names them (a step of
+//! kind `kubernetes`, the devices' cluster), the rules are the same.
+
+mod read;
+mod scope;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use self::read::{Object, expanded, read};
+use self::scope::Scopes;
+use super::{Builder, as_name};
+use crate::plan::{Document, Problem, Step};
+use crate::resource::manifest::{ManifestSpec, Readiness, api_group};
+use crate::resource::{Address, Kind, Level, Resource, has_references, sha256_hex};
+
+/// Where objects go.
+pub struct Target<'a> {
+    /// The area of their addresses.
+    pub area: &'static str,
+    /// What stands in front of their names in addresses; empty for nothing.
+    pub stem: &'a str,
+    /// The cluster, as its objects name it.
+    pub cluster: &'a str,
+    /// Namespace of those that name none.
+    pub namespace: Option<&'a str>,
+    /// Whether rollouts are waited for.
+    pub wait: bool,
+    /// What comes before all of them.
+    pub before: Vec<Address>,
+}
+
+/// Where an object is written.
+#[derive(Clone)]
+pub struct Place<'p> {
+    step: &'p Step,
+    /// Where it, or the file with it, stands below the step's settings.
+    below: String,
+    /// The document of a file; none: it is written in the plan.
+    document: Option<&'p Document>,
+    /// Where it stands in the document, or below `below`: a member of a list.
+    within: String,
+}
+
+impl<'p> Place<'p> {
+    /// The place of an item of a list at this place.
+    fn item(&self, at: usize) -> Self {
+        Self { within: self.path(&format!("items.{at}")), ..self.clone() }
+    }
+
+    fn path(&self, path: &str) -> String {
+        [self.within.as_str(), path].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".")
+    }
+
+    /// Says what is wrong at a dotted path of the object.
+    fn complain(&self, builder: &mut Builder<'_>, path: &str, problem: String, next: &str) {
+        let path = self.path(path);
+        match self.document {
+            Some(document) => builder.problems.push(Problem {
+                file: document.file.clone(),
+                place: document.place(&path),
+                problem,
+                next_step: next.to_owned(),
+            }),
+            None => {
+                let below = [self.below.as_str(), path.as_str()].into_iter().filter(|part| !part.is_empty());
+                builder.complain(self.step, &below.collect::<Vec<_>>().join("."), problem, next);
+            }
+        }
+    }
+
+    /// `FILE:LINE`, for a message about another place.
+    fn words(&self, builder: &Builder<'_>) -> String {
+        match self.document {
+            Some(document) => format!("{}:{}", document.file, document.place(&self.within).line),
+            None => {
+                let path = format!("{}.with.{}", self.step.path, self.below);
+                format!("{}:{}", builder.plan.file_of(&path), builder.plan.place(&path).line)
+            }
+        }
+    }
+}
+
+/// The objects in files of a step; `field` is the setting that names them.
+pub fn in_files<'p>(
+    builder: &mut Builder<'p>,
+    step: &'p Step,
+    field: &str,
+    entries: &'p [String],
+) -> Vec<(&'p Value, Place<'p>)> {
+    let plan = builder.plan;
+    let mut all = Vec::new();
+    for (at, entry) in entries.iter().enumerate() {
+        let below = format!("{field}.{at}");
+        for file in plan.object_files(entry) {
+            match &plan.objects[file] {
+                Ok(documents) => all.extend(documents.iter().map(|document| {
+                    let within = String::new();
+                    (document.value(), Place { step, below: below.clone(), document: Some(document), within })
+                })),
+                Err(why) => {
+                    let origin = format!("{}.with.{below}", step.path);
+                    builder.built.missing.push((file.to_owned(), origin, why.clone()));
+                }
+            }
+        }
+    }
+    all
+}
+
+/// The place of an object that a plan writes out.
+pub fn in_plan(step: &Step, below: String) -> Place<'_> {
+    Place { step, below, document: None, within: String::new() }
+}
+
+/// Adds objects: each comes after what the target says, its namespace and the definition of its kind, where those are among them.
+pub fn add<'p>(
+    builder: &mut Builder<'p>,
+    step: &'p Step,
+    target: &Target<'_>,
+    sources: Vec<(&'p Value, Place<'p>)>,
+) -> Vec<Address> {
+    let mut objects = Vec::new();
+    for (value, place) in sources {
+        for (value, place) in expanded(builder, value, place) {
+            objects.extend(read(builder, target.cluster, value, place));
+        }
+    }
+    let scopes = Scopes::of(&objects);
+    for object in &mut objects {
+        scopes.settle(&mut object.spec, target.namespace);
+        object.spec.ready = ready(&object.spec, target.wait);
+    }
+    let objects = without_doubles(builder, objects);
+    let addresses = addresses(target, &objects);
+    let order = Order::of(&objects, &addresses);
+    let mut made = Vec::new();
+    for (object, address) in objects.iter().zip(&addresses) {
+        let mut resource = Resource::new(address.clone(), Kind::Manifest, &object.spec);
+        resource.sources.extend(object.place.document.map(|document| document.file.clone()));
+        for wrong in (resource.kind.facts().wrong)(&resource.spec) {
+            let problem = format!("{}: {}", wrong.field, wrong.problem);
+            object.place.complain(builder, field(&wrong.field), problem, wrong.next_step);
+        }
+        let before = order.before(&object.spec).filter(|before| *before != address).chain(&target.before);
+        let resource = before.fold(resource, |resource, need| resource.needing(need.clone(), Level::Usable));
+        made.push(builder.add(step, &object.place.below, resource));
+    }
+    made
+}
+
+/// What comes before others: namespaces by their name, and definitions by the group and the kind that they define.
+struct Order<'a> {
+    namespaces: BTreeMap<&'a str, &'a Address>,
+    definitions: BTreeMap<(&'a str, &'a str), &'a Address>,
+}
+
+impl<'a> Order<'a> {
+    fn of(objects: &'a [Object<'_>], addresses: &'a [Address]) -> Self {
+        let all = || objects.iter().zip(addresses);
+        let namespace = |(object, at): (&'a Object<'_>, &'a Address)| {
+            let spec = &object.spec;
+            let is_one = spec.kind == "Namespace" && api_group(&spec.api_version).is_empty();
+            is_one.then_some((spec.name.as_str(), at))
+        };
+        let definition = |(object, at): (&'a Object<'_>, &'a Address)| {
+            object.defines.as_ref().map(|kind| ((kind.group.as_str(), kind.kind.as_str()), at))
+        };
+        Self { namespaces: all().filter_map(namespace).collect(), definitions: all().filter_map(definition).collect() }
+    }
+
+    /// What an object needs: its namespace, and the definition of its kind.
+    fn before(&self, spec: &ManifestSpec) -> impl Iterator<Item = &'a Address> + use<'a> {
+        let namespace = spec.namespace.as_deref().and_then(|name| self.namespaces.get(name).copied());
+        let definition = self.definitions.get(&(api_group(&spec.api_version), spec.kind.as_str())).copied();
+        namespace.into_iter().chain(definition)
+    }
+}
+
+/// Where the field of a spec stands in an object.
+fn field(of_spec: &str) -> &str {
+    match of_spec {
+        "api_version" => "apiVersion",
+        "kind" => "kind",
+        "name" => "metadata.name",
+        "namespace" => "metadata.namespace",
+        _ => "",
+    }
+}
+
+/// When an object counts as usable. Objects of a kind are refused until the definition of the kind is established.
+pub fn ready(spec: &ManifestSpec, wait: bool) -> Readiness {
+    match (api_group(&spec.api_version), spec.kind.as_str()) {
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => Readiness::RolledOut,
+        ("apps", "Deployment" | "DaemonSet" | "StatefulSet") if wait => Readiness::RolledOut,
+        _ => Readiness::Taken,
+    }
+}
+
+/// What an object is, whatever version of its API it is written in.
+fn identity(spec: &ManifestSpec) -> (&str, &str, Option<&str>, &str) {
+    (api_group(&spec.api_version), &spec.kind, spec.namespace.as_deref(), &spec.name)
+}
+
+/// Complains of objects that stand twice, and keeps the first of them.
+fn without_doubles<'p>(builder: &mut Builder<'p>, objects: Vec<Object<'p>>) -> Vec<Object<'p>> {
+    let mut kept: Vec<Object<'p>> = Vec::new();
+    let mut known: BTreeMap<(String, String, Option<String>, String), usize> = BTreeMap::new();
+    for object in objects {
+        let (group, kind, namespace, name) = identity(&object.spec);
+        let key = (group.to_owned(), kind.to_owned(), namespace.map(str::to_owned), name.to_owned());
+        match known.get(&key) {
+            Some(first) => {
+                let first = kept[*first].place.words(builder);
+                let problem = format!("{} stands twice: {first} has it, too", object.words());
+                object.place.complain(builder, "", problem, "take one of the two out");
+            }
+            None => {
+                known.insert(key, kept.len());
+                kept.push(object);
+            }
+        }
+    }
+    kept
+}
+
+/// The address of each object. Names hold more letters than addresses do: where two become one, a hash tells them apart.
+fn addresses(target: &Target<'_>, objects: &[Object<'_>]) -> Vec<Address> {
+    let names: Vec<String> = objects.iter().map(|object| name(target.stem, &object.spec)).collect();
+    let mut count: BTreeMap<&str, usize> = BTreeMap::new();
+    for name in &names {
+        *count.entry(name).or_default() += 1;
+    }
+    let one = |(name, object): (&String, &Object<'_>)| {
+        let whole = if count[name.as_str()] == 1 {
+            name.clone()
+        } else {
+            format!("{name}-{}", &sha256_hex(format!("{:?}", identity(&object.spec)).as_bytes())[..8])
+        };
+        Address::new(target.area, Kind::Manifest, &whole)
+    };
+    names.iter().zip(objects).map(one).collect()
+}
+
+/// What an object is called in an address: kind, group (unless it is one of Kubernetes' own), namespace, name.
+fn name(stem: &str, spec: &ManifestSpec) -> String {
+    let group = api_group(&spec.api_version);
+    let group = if scope::is_own(group) { "" } else { group };
+    let parts = [stem, &spec.kind, group, spec.namespace.as_deref().unwrap_or_default(), &spec.name];
+    as_name(&parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-"))
+}
+
+/// Whether anything in it refers to what is known only during a run.
+fn is_open(fields: &Map<String, Value>) -> bool {
+    fields.values().any(has_references)
+}
