@@ -11,6 +11,8 @@ const NAMED: usize = 5;
 pub struct Omitted<'a> {
     /// Devices that could not be looked at.
     pub away: &'a [String],
+    /// Clusters that could not be looked at.
+    pub clusters: &'a [String],
     /// The account could not be reached.
     pub account_away: bool,
     /// Addresses of the run that need the account, when it could not be reached.
@@ -26,7 +28,7 @@ pub struct Omitted<'a> {
 impl Omitted<'_> {
     /// Names and addresses of all that is left out, for programs.
     pub fn names(&self) -> Vec<&str> {
-        let devices = self.away.iter().chain(self.unnamed).map(String::as_str);
+        let devices = self.away.iter().chain(self.clusters).chain(self.unnamed).map(String::as_str);
         devices.chain(self.of_account.iter().chain(self.unselected).map(Address::as_str)).collect()
     }
 
@@ -43,17 +45,17 @@ impl Omitted<'_> {
 
     /// What of the run could not be looked at; none when everything was.
     fn unreached(&self) -> Option<Shown> {
-        let devices = || shown!("{} left out: {}", counted(self.away.len(), "device"), self.away.join(", "));
-        let account = || {
-            let needing = counted(self.of_account.len(), "resource");
-            shown!("the AWS account and {} left out{}", needing, first(self.of_account))
-        };
-        match (self.away.is_empty(), self.account_away) {
-            (true, false) => None,
-            (false, false) => Some(devices()),
-            (true, true) => Some(account()),
-            (false, true) => Some(shown!("{}; {}", devices(), account())),
+        let mut all = Vec::new();
+        for (names, what) in [(self.away, "device"), (self.clusters, "cluster")] {
+            if !names.is_empty() {
+                all.push(shown!("{} left out: {}", counted(names.len(), what), names.join(", ")));
+            }
         }
+        if self.account_away {
+            let needing = counted(self.of_account.len(), "resource");
+            all.push(shown!("the AWS account and {} left out{}", needing, first(self.of_account)));
+        }
+        (!all.is_empty()).then(|| Shown::join(&all, "; "))
     }
 
     fn nothing_of_the_selection(&self, kept: usize) -> Shown {
@@ -101,6 +103,13 @@ mod tests {
         assert_eq!(said(&one), "no changes (1 resource checked, 1 device left out: jetson-02)\n");
         let two = ["jetson-02".to_owned(), "jetson-04".to_owned()];
         assert_eq!(said(&two), "no changes (1 resource checked, 2 devices left out: jetson-02, jetson-04)\n");
+        let west = ["west".to_owned()];
+        let left = Omitted { away: &one, clusters: &west, ..Omitted::default() };
+        assert_eq!(
+            left.no_changes(1),
+            "no changes (1 resource checked, 1 device left out: jetson-02; 1 cluster left out: west)\n"
+        );
+        assert_eq!(left.names(), ["jetson-02", "west"]);
     }
 
     #[test]

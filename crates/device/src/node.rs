@@ -100,7 +100,7 @@ impl Nodes {
     /// The node as the API knows it.
     async fn node(&self, spec: &NodeSpec) -> Result<Option<Value>, Fault> {
         let nodes = self.api.nodes(&spec.server).await?.unwrap_or_default();
-        Ok(nodes.into_iter().find(|node| node_state::name(node) == Some(&spec.host)))
+        Ok(nodes.into_iter().find(|node| node_state::name(node) == Some(spec.host.as_str())))
     }
 
     async fn patch(&self, spec: &NodeSpec, patch: Value) -> Result<(), Fault> {

@@ -172,7 +172,7 @@ mod tests {
             add(&format!("jetson.host.{name}"), Kind::Host, json!({"name": name, "address": "192.0.2.1"}), &[]);
             add(&format!("jetson.node.{name}"), Kind::Node, node(name, role, "one"), &[]);
         }
-        let job = json!({"host": "one", "api_version": "batch/v1", "kind": "Job", "name": "p", "object": {}});
+        let job = json!({"cluster": "one", "api_version": "batch/v1", "kind": "Job", "name": "p", "object": {}});
         add("jetson.manifest.job-cuda-proof-two", Kind::Manifest, job.clone(), &["jetson.node.two"]);
         add("jetson.manifest.job-old", Kind::Manifest, job, &["jetson.node.one"]);
         state

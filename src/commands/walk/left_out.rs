@@ -7,24 +7,29 @@ use serde_json::Value;
 use crate::change::Scope;
 use crate::commands::Context;
 use crate::exit;
-use crate::resource::{Address, Desired, Fault, Observed, Remembered, Shown, shown};
+use crate::resource::{Address, Desired, Fault, Kind, Observed, Remembered, Shown, shown};
 
 /// What is left out of a run, and why.
 #[derive(Debug, Default)]
 pub struct LeftOut {
     /// Why each machine cannot be used.
     pub machines: BTreeMap<String, Fault>,
+    /// Why each cluster cannot be used: its objects are left out, the machines below it are not.
+    pub clusters: BTreeMap<String, Fault>,
     /// Why the account cannot be used.
     pub account: Option<Fault>,
     /// Their addresses, and the addresses that need them.
     pub addresses: BTreeSet<Address>,
 }
 
-/// Finds the machines that could not be read, and everything that needs them or the account, when that could not be reached.
+/// Finds the machines and clusters that could not be read, and everything that needs them or the account, when that could not be
+/// reached.
 pub fn left_out(desired: &Desired, remembered: &Remembered, observed: &Observed, account: Option<Fault>) -> LeftOut {
     let mut left = LeftOut { account, ..LeftOut::default() };
     for (address, fault) in observed.faults() {
-        if let Some(machine) = machine(desired, remembered, address) {
+        if let Some(cluster) = cluster(desired, remembered, address) {
+            left.clusters.entry(cluster).or_insert_with(|| fault.clone());
+        } else if let Some(machine) = machine(desired, remembered, address) {
             left.machines.entry(machine).or_insert_with(|| fault.clone());
         }
     }
@@ -33,7 +38,7 @@ pub fn left_out(desired: &Desired, remembered: &Remembered, observed: &Observed,
             Some(machine) => left.machines.contains_key(&machine),
             None => left.account.is_some(),
         };
-        if away {
+        if away || cluster(desired, remembered, address).is_some_and(|cluster| left.clusters.contains_key(&cluster)) {
             left.addresses.insert(address.clone());
         }
     }
@@ -64,9 +69,14 @@ impl LeftOut {
         }
     }
 
+    /// The clusters that cannot be used, without those whose server's machine cannot be used either: that says it.
+    pub fn clusters_alone(&self) -> impl Iterator<Item = (&String, &Fault)> {
+        self.clusters.iter().filter(|(cluster, _)| !self.machines.contains_key(*cluster))
+    }
+
     /// Whether everything could be reached.
     pub fn is_empty(&self) -> bool {
-        self.machines.is_empty() && self.account.is_none()
+        self.machines.is_empty() && self.clusters.is_empty() && self.account.is_none()
     }
 
     /// The exit code of a run that would end with `code`.
@@ -95,6 +105,9 @@ impl LeftOut {
         for fault in self.machines.values() {
             context.voice.remark(shown!("left out: {}{}", fault.message.block(), next(fault)));
         }
+        for (cluster, fault) in self.clusters_alone() {
+            context.voice.remark(shown!("left out: cluster {}: {}{}", cluster, fault.message.block(), next(fault)));
+        }
         if let Some(fault) = &self.account {
             context.voice.remark(shown!("left out: the AWS account and what needs it: {}", fault.with_next_step()));
         }
@@ -120,14 +133,32 @@ fn is_proof(address: &Address) -> bool {
     address.as_str().contains(".manifest.job-cuda-proof-")
 }
 
-/// The machine that an address is on; none for what is in the cloud.
+/// The machine that an address is on: of an object in the devices' cluster, that of the cluster's server. None for what is not
+/// of devices.
 pub fn machine(desired: &Desired, remembered: &Remembered, address: &Address) -> Option<String> {
     if !address.is_of_devices() {
         return None;
     }
-    let wanted = desired.resources.get(address).map(|resource| &resource.spec);
-    let spec = wanted.or_else(|| remembered.resources.get(address).map(|record| &record.spec))?;
-    spec.get("host").or_else(|| spec.get("name")).and_then(Value::as_str).map(str::to_owned)
+    let (_, spec) = settings(desired, remembered, address)?;
+    let named = ["host", "cluster", "name"].into_iter().find_map(|field| spec.get(field));
+    named.and_then(Value::as_str).map(str::to_owned)
+}
+
+/// The name of the cluster that an address is, or is in; none for what is in no cluster.
+pub fn cluster(desired: &Desired, remembered: &Remembered, address: &Address) -> Option<String> {
+    let (kind, spec) = settings(desired, remembered, address)?;
+    let field = match kind {
+        Kind::Cluster => "name",
+        Kind::Manifest => "cluster",
+        _ => return None,
+    };
+    spec.get(field).and_then(Value::as_str).map(str::to_owned)
+}
+
+/// What is wanted at an address, else what is remembered there.
+fn settings<'s>(desired: &'s Desired, remembered: &'s Remembered, address: &Address) -> Option<(Kind, &'s Value)> {
+    let wanted = desired.resources.get(address).map(|resource| (resource.kind, &resource.spec));
+    wanted.or_else(|| remembered.resources.get(address).map(|record| (record.kind, &record.spec)))
 }
 
 #[cfg(test)]
@@ -135,7 +166,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::resource::{Class, Kind, Resource};
+    use crate::resource::{Class, Resource};
 
     fn at(text: &str) -> Address {
         text.parse().expect("an address")
@@ -184,5 +215,37 @@ mod tests {
         left.narrow(&mut scope, &both(), &Remembered::default());
         assert_eq!(scope.only, Some(BTreeSet::from([at("models.bucket.b")])));
         assert!(LeftOut::default().is_empty() && LeftOut::default().code(exit::PENDING) == exit::PENDING);
+    }
+
+    #[test]
+    fn a_cluster_that_is_away_takes_along_its_objects_alone() {
+        let mut desired = both();
+        let object = |cluster: &str| json!({"cluster": cluster, "api_version": "v1", "kind": "ConfigMap", "name": "c", "object": {}});
+        for (address, kind, spec) in [
+            ("kubernetes.cluster.west", Kind::Cluster, json!({"name": "west", "reach": {"k3s": {"host": "b"}}})),
+            ("kubernetes.manifest.west-c", Kind::Manifest, object("west")),
+            ("kubernetes.manifest.east-c", Kind::Manifest, object("east")),
+            ("jetson.manifest.c", Kind::Manifest, object("a")),
+        ] {
+            desired.add(Resource::new(at(address), kind, &spec));
+        }
+        let away = || Fault::new(Class::Unreachable, "kubernetes", "get", "NotReachable", "no route");
+        let mut observed = Observed::default();
+        observed.seen.insert(at("kubernetes.cluster.west"), Err(away()));
+        let left = left_out(&desired, &Remembered::default(), &observed, None);
+        assert_eq!(names(&left), ["kubernetes.cluster.west", "kubernetes.manifest.west-c"]);
+        assert_eq!((left.code(exit::DONE), left.machines.len()), (exit::ERROR, 0));
+
+        // The API server of the devices' cluster does not answer: what is on its machine goes on.
+        observed.seen.insert(at("jetson.manifest.c"), Err(away()));
+        let left = left_out(&desired, &Remembered::default(), &observed, None);
+        assert!(
+            left.addresses.contains(&at("jetson.manifest.c")) && !left.addresses.contains(&at("jetson.file.a-two"))
+        );
+        assert_eq!(left.clusters_alone().map(|(cluster, _)| cluster.as_str()).collect::<Vec<_>>(), ["a", "west"]);
+        // Its machine is away, too: that is told once.
+        observed.seen.insert(at("jetson.file.a-two"), Err(away()));
+        let left = left_out(&desired, &Remembered::default(), &observed, None);
+        assert_eq!(left.clusters_alone().map(|(cluster, _)| cluster.as_str()).collect::<Vec<_>>(), ["west"]);
     }
 }

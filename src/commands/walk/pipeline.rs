@@ -62,6 +62,7 @@ impl Pipeline<'_> {
             Allowed { header, purpose: &purpose, wanted: &wanted, changes: &changes, journals: self.journals };
         verb.allowed(&allowed).await?;
         let away: Vec<String> = seen.left.machines.keys().cloned().collect();
+        let clusters: Vec<String> = seen.left.clusters_alone().map(|(cluster, _)| cluster.clone()).collect();
         let asked = Asked {
             changes: &changes,
             built: &wanted.built,
@@ -70,6 +71,7 @@ impl Pipeline<'_> {
             whole: wanted.whole,
             omitted: Omitted {
                 away: &away,
+                clusters: &clusters,
                 account_away: seen.left.account.is_some(),
                 of_account: &of_account,
                 unnamed: &wanted.unnamed,
