@@ -3,6 +3,7 @@
 
 mod jetson_cluster;
 mod jetson_verbs;
+mod tunnel;
 
 use std::path::Path;
 

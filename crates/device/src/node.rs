@@ -27,9 +27,6 @@ const DRAINED_WITHIN: Duration = Duration::from_secs(120);
 const UPGRADING: &str = "akidb.dev/upgrading";
 /// One try of a drain: what does not go by then is tried again, so that others have their turn on the server.
 const DRAIN_TRY: Duration = Duration::from_secs(3);
-/// Reason of the API server's status for a patch whose resource version is not the node's any more. Source:
-/// <https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions>.
-const CONFLICT: &str = "Conflict";
 
 /// Nodes on a fleet's machines.
 pub struct Nodes {
@@ -164,7 +161,7 @@ impl Nodes {
         }
         match self.retaint(spec).await {
             // The node changed since it was read: kubelet and controllers write to it all the time.
-            Err(fault) if fault.code == CONFLICT => self.retaint(spec).await,
+            Err(fault) if fault.class == Class::Stale => self.retaint(spec).await,
             answer => answer,
         }
     }

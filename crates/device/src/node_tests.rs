@@ -27,7 +27,13 @@ impl ClusterApi for OneNode {
         let late = versioned && self.stale.load(Ordering::Relaxed) > 0;
         if late {
             self.stale.fetch_sub(1, Ordering::Relaxed);
-            return Err(Fault::new(Class::Stale, "kubernetes", "patch", "Conflict", "the object has been modified"));
+            return Err(Fault::new(
+                Class::Stale,
+                "kubernetes",
+                "patch",
+                "ChangedMeanwhile",
+                "the object has been modified",
+            ));
         }
         Ok(())
     }
