@@ -28,9 +28,8 @@ fn address(lab: &Lab, number: usize) -> String {
 fn tunnels(address: &str) -> usize {
     let processes = fs::read_dir("/proc").expect("processes").flatten();
     let words = processes.filter_map(|process| fs::read(process.path().join("cmdline")).ok());
-    let mut all = words.map(|words| String::from_utf8_lossy(&words).replace('\0', " "));
-    let is_tunnel = |words: &String| words.contains(" -W 127.0.0.1:6443 ") && words.contains(address);
-    all.by_ref().filter(is_tunnel).count()
+    let words = words.map(|words| String::from_utf8_lossy(&words).replace('\0', " "));
+    words.filter(|words| words.contains(" -W 127.0.0.1:6443 ") && words.contains(address)).count()
 }
 
 /// No client outlives the command that it was started for.

@@ -1,11 +1,12 @@
 //! The clusters of a run: the way to each, and whether it is still the same cluster.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Deserialize;
 
 use super::Connection;
+use super::left_out::cluster;
 use crate::exit::Failure;
 use crate::provider::aws;
 use crate::provider::cluster::Clusters;
@@ -89,6 +90,23 @@ fn need_own_name(spec: &ClusterSpec, machines: &Ways) -> Result<(), Failure> {
     ))
 }
 
+/// The cluster resources whose objects a run works on: they are looked at, too, or a run over a part of a stack would not see that
+/// it talks to another cluster.
+pub fn clusters_of_part(
+    desired: &Desired,
+    remembered: &Remembered,
+    covers: impl Fn(&Address) -> bool,
+) -> BTreeSet<Address> {
+    let every = || desired.resources.keys().chain(remembered.resources.keys());
+    let names: BTreeSet<String> =
+        every().filter(|one| covers(one)).filter_map(|one| cluster(desired, remembered, one)).collect();
+    let is_one = |one: &&Address| one.kind_name() == Kind::Cluster.name();
+    let of_part = every()
+        .filter(is_one)
+        .filter(|one| cluster(desired, remembered, one).is_some_and(|name| names.contains(&name)));
+    of_part.cloned().collect()
+}
+
 /// Refuses clusters that are others than those of the journal: what is remembered of one says nothing about another. The uid of
 /// the namespace kube-system identifies a cluster.
 ///
@@ -133,8 +151,6 @@ fn another(address: &Address, known: &str, there: &str, remembered: &Remembered)
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use serde_json::{Value, json};
 
     use super::*;
@@ -188,6 +204,11 @@ mod tests {
         assert!(refused.problem.contains("kube-system is two, the journal has one"), "{refused}");
         let next = "state forget kubernetes.manifest.west-c kubernetes.cluster.west --stack s";
         assert!(refused.next_step.contains(next), "{refused}");
+
+        // A part of the stack: its cluster is looked at, too.
+        let of = |part: &str| clusters_of_part(&Desired::new("s"), &state, |address| *address == at(part));
+        assert_eq!(of("kubernetes.manifest.west-c"), BTreeSet::from([at("kubernetes.cluster.west")]));
+        assert!(of("models.bucket.a").is_empty());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::account::{need_account, without_service};
-use super::clusters::{clusters, need_same_clusters};
+use super::clusters::{clusters, clusters_of_part, need_same_clusters};
 use super::left_out::{cluster, left_out, machine};
 use super::{AccessArgs, Connection, Journals, Request, Seen, Wanted, connect, place_of};
 use crate::commands::Context;
@@ -158,7 +158,8 @@ impl<'a> Worlds<'a> {
 
     async fn read(&self, wanted: &Wanted, providers: &Providers) -> Result<Reading, Failure> {
         let (desired, remembered) = (&wanted.built.desired, &wanted.remembered);
-        let covers = |address: &Address| wanted.scope.covers(address);
+        let clusters = clusters_of_part(desired, remembered, |address| wanted.scope.covers(address));
+        let covers = |address: &Address| wanted.scope.covers(address) || clusters.contains(address);
         let Some(connection) = &self.account else {
             return Ok((None, observe::read(desired, remembered, providers, covers).await, None));
         };
