@@ -66,7 +66,10 @@ mod tests {
         assert_eq!(read(json!({"world": "moon", "base": 1})), Some(WorldIdentity::Other));
         let cluster = json!({"world": "cluster", "name": "a"});
         let name = "a".to_owned();
-        assert_eq!(read(json!({"world": "cluster", "server": "a"})), Some(WorldIdentity::Cluster { name: name.clone() }));
+        assert_eq!(
+            read(json!({"world": "cluster", "server": "a"})),
+            Some(WorldIdentity::Cluster { name: name.clone() })
+        );
         assert_eq!(serde_json::to_value(WorldIdentity::Cluster { name }).ok(), Some(cluster));
     }
 }
