@@ -1,6 +1,8 @@
 //! [7] The only place that alters the world: the traits of the engine, and a crate for each kind of world behind them.
 
 pub use akidb_edge_aws as aws;
+pub use akidb_edge_cluster as cluster;
 pub use akidb_edge_device as device;
+pub use akidb_edge_engine::provider::cluster::{ClusterAccess, ClusterApi, Drain, Drained};
 pub use akidb_edge_engine::provider::*;
 pub use akidb_edge_network as network;

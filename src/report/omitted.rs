@@ -11,7 +11,7 @@ const NAMED: usize = 5;
 pub struct Omitted<'a> {
     /// Devices that could not be looked at.
     pub away: &'a [String],
-    /// Clusters that could not be reached.
+    /// Clusters that could not be looked at.
     pub clusters: &'a [String],
     /// The account could not be reached.
     pub account_away: bool,
@@ -28,7 +28,7 @@ pub struct Omitted<'a> {
 impl Omitted<'_> {
     /// Names and addresses of all that is left out, for programs.
     pub fn names(&self) -> Vec<&str> {
-        let devices = self.away.iter().chain(self.unnamed).chain(self.clusters).map(String::as_str);
+        let devices = self.away.iter().chain(self.clusters).chain(self.unnamed).map(String::as_str);
         devices.chain(self.of_account.iter().chain(self.unselected).map(Address::as_str)).collect()
     }
 
@@ -45,15 +45,16 @@ impl Omitted<'_> {
 
     /// What of the run could not be looked at; none when everything was.
     fn unreached(&self) -> Option<Shown> {
-        let named = |names: &[String], what: &str| {
-            (!names.is_empty()).then(|| shown!("{} left out: {}", counted(names.len(), what), names.join(", ")))
-        };
-        let account = self.account_away.then(|| {
+        let mut all = Vec::new();
+        for (names, what) in [(self.away, "device"), (self.clusters, "cluster")] {
+            if !names.is_empty() {
+                all.push(shown!("{} left out: {}", counted(names.len(), what), names.join(", ")));
+            }
+        }
+        if self.account_away {
             let needing = counted(self.of_account.len(), "resource");
-            shown!("the AWS account and {} left out{}", needing, first(self.of_account))
-        });
-        let all = [named(self.away, "device"), named(self.clusters, "cluster"), account];
-        let all: Vec<Shown> = all.into_iter().flatten().collect();
+            all.push(shown!("the AWS account and {} left out{}", needing, first(self.of_account)));
+        }
         (!all.is_empty()).then(|| Shown::join(&all, "; "))
     }
 
@@ -102,17 +103,13 @@ mod tests {
         assert_eq!(said(&one), "no changes (1 resource checked, 1 device left out: jetson-02)\n");
         let two = ["jetson-02".to_owned(), "jetson-04".to_owned()];
         assert_eq!(said(&two), "no changes (1 resource checked, 2 devices left out: jetson-02, jetson-04)\n");
-    }
-
-    #[test]
-    fn clusters_that_were_left_out_are_named_beside_devices() {
-        let (away, clusters) = (["jetson-02".to_owned()], ["west".to_owned()]);
-        let both = Omitted { away: &away, clusters: &clusters, ..Omitted::default() };
+        let west = ["west".to_owned()];
+        let left = Omitted { away: &one, clusters: &west, ..Omitted::default() };
         assert_eq!(
-            both.no_changes(2),
-            "no changes (2 resources checked, 1 device left out: jetson-02; 1 cluster left out: west)\n"
+            left.no_changes(1),
+            "no changes (1 resource checked, 1 device left out: jetson-02; 1 cluster left out: west)\n"
         );
-        assert_eq!(both.names(), ["jetson-02", "west"]);
+        assert_eq!(left.names(), ["jetson-02", "west"]);
     }
 
     #[test]

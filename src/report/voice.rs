@@ -72,7 +72,7 @@ fn place(world: &WorldIdentity, header: &Header) -> Option<Shown> {
             let all: Vec<String> = hosts.iter().cloned().collect();
             Some(shown!("{} over SSH: {}", counted(all.len(), "device"), names(&all)))
         }
-        WorldIdentity::Cluster { server } => Some(shown!("Kubernetes cluster of {}", server)),
+        WorldIdentity::Cluster { name } => Some(shown!("Kubernetes cluster {}", name)),
         WorldIdentity::Other => None,
     }
 }
@@ -232,8 +232,8 @@ mod tests {
         );
         let hosts = (1..=3).map(|number| format!("jetson-0{number}")).collect();
         assert_eq!(said(WorldIdentity::Devices { hosts }), "3 devices over SSH: jetson-01 … jetson-03");
-        let server = "jetson-01\u{1b}[2J".to_owned();
-        assert_eq!(said(WorldIdentity::Cluster { server }), "Kubernetes cluster of jetson-01\\u{1b}[2J");
+        let name = "jetson-01\u{1b}[2J".to_owned();
+        assert_eq!(said(WorldIdentity::Cluster { name }), "Kubernetes cluster jetson-01\\u{1b}[2J");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 mod eks;
 mod jetson_cluster;
 mod jetson_verbs;
+mod tunnel;
 
 use std::path::Path;
 

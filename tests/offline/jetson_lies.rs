@@ -9,12 +9,13 @@ use tempfile::TempDir;
 
 use testkit::cli::{Output, bare, finish};
 
-/// Plays ssh, its login and the loop behind it. ANSWER and GREETING are shell lines.
+/// Plays ssh, its login and the loop behind it. ANSWER and GREETING are shell lines; so is the file `tunnel`, for `ssh -W`.
 const SSH: &str = r#"#!/bin/sh
 answer() {
 ANSWER
 }
 printf '%s\n' "$@" >>"$LIAR/arguments"
+case " $* " in *" -W "*) exec bash "$LIAR/tunnel";; esac
 GREETING
 echo akidb-edge-ready
 while read -r what n mark length; do
@@ -41,13 +42,13 @@ days:
 ";
 
 /// A device that lies.
-struct Liar {
+pub struct Liar {
     directory: TempDir,
 }
 
 impl Liar {
     /// It answers with these shell lines.
-    fn new(answer: &str) -> Self {
+    pub fn new(answer: &str) -> Self {
         Self::greeting("", answer)
     }
 
@@ -62,6 +63,11 @@ impl Liar {
         liar
     }
 
+    /// What leads to its loopback ends in these lines of bash.
+    pub fn tunnel(&self, lines: &str) {
+        fs::write(self.path("tunnel"), lines).expect("a file");
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
@@ -72,7 +78,7 @@ impl Liar {
     }
 
     /// Runs the binary to its end.
-    fn run(&self, words: &str) -> Output {
+    pub fn run(&self, words: &str) -> Output {
         finish(&mut self.command(words))
     }
 
@@ -102,32 +108,43 @@ impl Liar {
     }
 
     /// What ssh was called with.
-    fn arguments(&self) -> String {
+    pub fn arguments(&self) -> String {
         fs::read_to_string(self.path("arguments")).unwrap_or_default()
     }
 }
 
 /// k3s's own file in the shape that it has, with more below the user and the cluster.
-fn kubeconfig(user: &str, cluster: &str) -> String {
+pub fn kubeconfig(user: &str, cluster: &str) -> String {
     // "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n", and the same of a key.
     let certificate = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tClFVSkQKLS0tLS1FTkQgQ0VSVElGSUNBVEUtLS0tLQo=";
     let key = "LS0tLS1CRUdJTiBFQyBQUklWQVRFIEtFWS0tLS0tClFVSkQKLS0tLS1FTkQgRUMgUFJJVkFURSBLRVktLS0tLQo=";
+    kubeconfig_with([certificate, certificate, key], user, cluster)
+}
+
+/// The same with this authority, certificate and key (PEM in base64).
+pub fn kubeconfig_with([authority, certificate, key]: [&str; 3], user: &str, cluster: &str) -> String {
     format!(
-        "cat <<'END'\napiVersion: v1\nclusters:\n- cluster:\n    certificate-authority-data: {certificate}\n    server: https://127.0.0.1:6443\n{cluster}  name: default\ncontexts:\n- context:\n    cluster: default\n    user: default\n  name: default\ncurrent-context: default\nkind: Config\npreferences: {{}}\nusers:\n- name: default\n  user:\n    client-certificate-data: {certificate}\n    client-key-data: {key}\n{user}END"
+        "cat <<'END'\napiVersion: v1\nclusters:\n- cluster:\n    certificate-authority-data: {authority}\n    server: https://127.0.0.1:6443\n{cluster}  name: default\ncontexts:\n- context:\n    cluster: default\n    user: default\n  name: default\ncurrent-context: default\nkind: Config\npreferences: {{}}\nusers:\n- name: default\n  user:\n    client-certificate-data: {certificate}\n    client-key-data: {key}\n{user}END"
     )
 }
+
+/// Fields of a user and of a cluster that run something, lead elsewhere or stop a check, each with its name.
+pub const TRAPS: [(&str, &str, &str); 4] = [
+    (
+        "    exec:\n      apiVersion: client.authentication.k8s.io/v1\n      command: /tmp/pwned\n",
+        "",
+        "users[0].user.exec",
+    ),
+    ("", "    proxy-url: http://192.0.2.9:3128\n", "clusters[0].cluster.proxy-url"),
+    ("", "    insecure-skip-tls-verify: true\n", "clusters[0].cluster.insecure-skip-tls-verify"),
+    ("    tokenFile: /etc/shadow\n", "", "users[0].user.tokenFile"),
+];
 
 const OWN: &str = "apiVersion: v1\nkind: Config\nclusters: []\ncontexts: []\ncurrent-context: ''\nusers: []\n";
 
 #[test]
 fn a_kubeconfig_with_a_command_in_it_reaches_no_file() {
-    let exec = "    exec:\n      apiVersion: client.authentication.k8s.io/v1\n      command: /tmp/pwned\n";
-    for (user, cluster, named) in [
-        (exec, "", "users[0].user.exec"),
-        ("", "    proxy-url: http://192.0.2.9:3128\n", "clusters[0].cluster.proxy-url"),
-        ("", "    insecure-skip-tls-verify: true\n", "clusters[0].cluster.insecure-skip-tls-verify"),
-        ("    tokenFile: /etc/shadow\n", "", "users[0].user.tokenFile"),
-    ] {
+    for (user, cluster, named) in TRAPS {
         let liar = Liar::new(&kubeconfig(user, cluster));
         let refused = liar.run("jetson kubeconfig").exits(1);
         assert!(refused.stderr.contains(named), "{}", refused.all());
@@ -152,7 +169,7 @@ fn an_honest_kubeconfig_is_taken_with_the_address_of_the_plan() {
 }
 
 /// A command that fails with this code after it said something.
-fn fails(code: u8, said: &str) -> String {
+pub fn fails(code: u8, said: &str) -> String {
     format!("echo '{said}'; printf '\\n%s {code}\\n' \"$mark\"")
 }
 
@@ -195,13 +212,13 @@ fn a_kubeconfig_that_cannot_be_fetched_or_written_says_why_and_what_helps() {
 
 #[test]
 fn a_shutdown_that_fails_says_why_and_what_helps() {
-    let liar = Liar::new(&fails(1, "error: nodes are away"));
+    let liar = Liar::new(&fails(1, "error: the cluster is away"));
     let asks = liar.run("jetson shutdown").exits(3);
     assert!(asks.stderr.contains("no device was switched off") && asks.stderr.contains("next: "), "{}", asks.all());
     let held = liar.run("jetson shutdown --yes").exits(1);
     let said = held.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
     for part in [
-        "no device was switched off, as not all could be drained: one: kubectl drain failed: error: nodes are away",
+        "no device was switched off, as not all could be drained: one: one: the script that reads k3s's kubeconfig ended",
         "--force",
         "akidb-edge jetson uncordon one --plan plan.yaml",
     ] {
@@ -249,7 +266,7 @@ fn an_answer_without_end_is_cut_off() {
         ("yes >&2", ""),
         ("cat /dev/zero | tr '\\0' x", ""),
     ] {
-        for verb in ["jetson doctor", "jetson kubeconfig"] {
+        for verb in ["jetson doctor", "jetson kubeconfig", "jetson drain one"] {
             let liar = Liar::greeting(greeting, answer);
             let cut = liar.run(verb).exits(1);
             let said = cut.all();

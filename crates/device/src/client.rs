@@ -29,6 +29,23 @@ pub fn command(host: &HostSpec, access: &Access) -> Result<(Command, Pin), Fault
     Ok((command, pin))
 }
 
+/// The client that joins its standard streams to a port of the host's loopback (`ssh -W`). The pin must live as long as the client.
+///
+/// # Errors
+/// As [`command`].
+pub fn forward(host: &HostSpec, access: &Access, port: u16) -> Result<(Command, Pin), Fault> {
+    let (mut command, pin) = self::command(host, access)?;
+    command.args(["-W", &format!("127.0.0.1:{port}"), "--", &host.address]);
+    Ok((command, pin))
+}
+
+/// There is no client on this machine, or it cannot be started.
+pub fn not_started(bad: &std::io::Error) -> Fault {
+    let words = format!("the program ssh cannot be started: {bad}");
+    Fault::new(Class::Refused, "ssh", "connect", "NoClient", words)
+        .next("install OpenSSH's client (Debian: apt-get install openssh-client)")
+}
+
 /// The client with the options that hold for every use.
 fn bare(host: &HostSpec, access: &Access) -> Command {
     let mut command = Command::new("ssh");
@@ -170,6 +187,17 @@ mod tests {
         // A device of an earlier version's journal keeps its name.
         for name in ["one", "Jetson_01"] {
             assert!(command(&HostSpec { name: name.to_owned(), ..host() }, &Access::default()).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_tunnel_has_the_options_of_every_connection() {
+        let behind = HostSpec { user: Some("edge".to_owned()), jump: Some("gate".to_owned()), ..host() };
+        let (ssh, _pin) = forward(&behind, &Access::default(), 6443).expect("a command");
+        let words: Vec<_> = ssh.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
+        assert_eq!(words[words.len() - 4..], ["-W", "127.0.0.1:6443", "--", "10.0.0.1"]);
+        for pair in [["-l", "edge"], ["-J", "gate"], ["-o", "BatchMode=yes"]] {
+            assert!(words.windows(2).any(|there| there == pair), "{words:?}");
         }
     }
 

@@ -136,11 +136,7 @@ impl Connection {
     /// Starts the client.
     fn start(mut command: Command) -> Result<Self, Fault> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(|bad| {
-            let words = format!("the program ssh cannot be started: {bad}");
-            Fault::new(Class::Refused, "ssh", "connect", "NoClient", words)
-                .next("install OpenSSH's client (Debian: apt-get install openssh-client)")
-        })?;
+        let mut child = command.spawn().map_err(|bad| client::not_started(&bad))?;
         let (tell, heard) = mpsc::channel();
         let (waiting, input) = (Arc::new(AtomicUsize::new(0)), child.stdin.take());
         if let (Some(output), Some(errors)) = (child.stdout.take(), child.stderr.take()) {

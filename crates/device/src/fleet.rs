@@ -7,8 +7,10 @@ use tokio::sync::OnceCell;
 
 use super::channel::{Channel, Reply, Upload};
 use super::connection::Access;
+use super::k3s_access::K3sAccess;
 use super::script::Script;
 use crate::provider::Permission;
+use crate::provider::cluster::ClusterAccess;
 use crate::resource::host::HostSpec;
 use crate::resource::{Class, Fault};
 
@@ -53,6 +55,19 @@ impl Fleet {
         self.members.get(name).map(|member| &member.spec)
     }
 
+    /// The way to the k3s cluster whose server is a machine; none when there is no machine of that name. Nothing is connected yet.
+    pub fn k3s(self: &Arc<Self>, host: &str) -> Option<Arc<dyn ClusterAccess>> {
+        self.members.contains_key(host).then(|| Arc::new(K3sAccess::new(self, host)) as Arc<dyn ClusterAccess>)
+    }
+
+    /// How a machine is reached, and what the user said of all.
+    ///
+    /// # Errors
+    /// When there is no such machine.
+    pub(super) fn reach(&self, host: &str) -> Result<(&HostSpec, &Access), Fault> {
+        Ok((&self.member(host)?.spec, &self.access))
+    }
+
     /// Runs a script on a machine, as root.
     ///
     /// # Errors
@@ -69,11 +84,15 @@ impl Fleet {
         self.channel(host).await?.upload(upload).await
     }
 
-    async fn channel(&self, host: &str) -> Result<&Channel, Fault> {
-        let Some(member) = self.members.get(host) else {
+    fn member(&self, host: &str) -> Result<&Member, Fault> {
+        self.members.get(host).ok_or_else(|| {
             let words = format!("no machine of the plan is called {host:?}");
-            return Err(Fault::new(Class::Internal, "ssh", "connect", "UnknownHost", words));
-        };
+            Fault::new(Class::Internal, "ssh", "connect", "UnknownHost", words)
+        })
+    }
+
+    async fn channel(&self, host: &str) -> Result<&Channel, Fault> {
+        let member = self.member(host)?;
         if let Some(Err(why)) = self.permission.get().map(|permission| permission()) {
             return Err(Fault::new(Class::Refused, "akidb-edge", "send", "LeaseLost", why)
                 .next("akidb-edge status --stack STACK shows what was done"));

@@ -9,27 +9,26 @@ mod client;
 mod connection;
 mod diagnosis;
 mod facts;
-mod failed_job;
 mod file;
 mod fleet;
 mod host;
 mod host_key;
 mod image;
+mod k3s_access;
 mod kubeconfig;
-mod kubectl;
-mod manifest;
 mod node;
+mod node_labels;
 mod node_script;
+mod node_state;
 mod on_host;
 mod packages;
 mod power_mode;
-mod readiness;
 mod registry;
 mod script;
 mod service;
 mod sudoers;
 mod tegrastats;
-mod together;
+mod tunnel;
 
 use std::sync::Arc;
 
@@ -40,7 +39,7 @@ pub use facts::{Facts, SCRIPT as FACTS_SCRIPT, known_releases, power_mode as pri
 pub use fleet::Fleet;
 pub use host_key::{Shown, answer as known_host};
 pub use kubeconfig::Taken;
-pub use kubectl::node_states;
+pub use node_state::node_states;
 pub use script::{Script, quoted};
 pub use sudoers::sudoers;
 pub use tegrastats::{Load, SCRIPT as LOAD_SCRIPT};
@@ -48,13 +47,13 @@ pub use tegrastats::{Load, SCRIPT as LOAD_SCRIPT};
 use on_host::OnHost;
 
 use provider::Providers;
+use provider::cluster::ClusterApi;
 use resource::{Artefacts, Kind};
 
 pub(crate) use akidb_edge_engine::{provider, resource};
 
-/// The provider of every kind that lives on machines.
-pub fn providers(fleet: &Arc<Fleet>, artefacts: &Arc<Artefacts>) -> Providers {
-    let kubectl = kubectl::Kubectl::new(fleet);
+/// The provider of every kind that lives on machines. `api` is asked about the nodes of the clusters on them.
+pub fn providers(fleet: &Arc<Fleet>, artefacts: &Arc<Artefacts>, api: &Arc<dyn ClusterApi>) -> Providers {
     Providers::default()
         .with(Kind::Host, Arc::new(host::Hosts::new(fleet)))
         .with(Kind::File, Arc::new(OnHost::<file::Files>::new(fleet, artefacts)))
@@ -62,7 +61,6 @@ pub fn providers(fleet: &Arc<Fleet>, artefacts: &Arc<Artefacts>) -> Providers {
         .with(Kind::Packages, Arc::new(OnHost::<packages::DebianPackages>::new(fleet, artefacts)))
         .with(Kind::Service, Arc::new(OnHost::<service::Services>::new(fleet, artefacts)))
         .with(Kind::PowerMode, Arc::new(OnHost::<power_mode::PowerModes>::new(fleet, artefacts)))
-        .with(Kind::Node, Arc::new(node::Nodes::new(fleet, &kubectl)))
+        .with(Kind::Node, Arc::new(node::Nodes::new(fleet, api)))
         .with(Kind::Image, Arc::new(OnHost::<image::Images>::new(fleet, artefacts)))
-        .with(Kind::Manifest, Arc::new(manifest::Manifests::new(&kubectl)))
 }

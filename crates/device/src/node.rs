@@ -8,15 +8,16 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::Fleet;
-use super::kubectl::Kubectl;
+use super::node_labels::{label_patch, taint_patch, taints};
 use super::node_script as text;
+use super::node_state;
 use super::on_host::{forget, general_remedy, is_ours, recall, remember, sound};
-use super::readiness::node_is_ready;
 use super::registry::{self, Pull};
 use super::script::{Script, last_words, lines, quoted, script};
+use crate::provider::cluster::{ClusterApi, Drain, Drained};
 use crate::provider::{Gone, Made, Provider, Settled, Subject};
 use crate::resource::node::{NodeRole, NodeSpec};
-use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Level, Owner, words};
+use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Level, Owner, Untrusted, words};
 
 /// A node that joined is Ready within this, or something is wrong.
 const READY_WITHIN: Duration = Duration::from_secs(180);
@@ -25,23 +26,23 @@ const DRAINED_WITHIN: Duration = Duration::from_secs(120);
 /// On a node whose upgrade was begun and not ended.
 const UPGRADING: &str = "akidb.dev/upgrading";
 /// One try of a drain: what does not go by then is tried again, so that others have their turn on the server.
-const DRAIN_TRY_SECONDS: u32 = 3;
+const DRAIN_TRY: Duration = Duration::from_secs(3);
 
 /// Nodes on a fleet's machines.
 pub struct Nodes {
     fleet: Arc<Fleet>,
-    kubectl: Arc<Kubectl>,
+    api: Arc<dyn ClusterApi>,
     /// Agents take a new version one after the other.
     upgrading: tokio::sync::Mutex<Option<String>>,
     waiting: Mutex<BTreeMap<String, Instant>>,
 }
 
 impl Nodes {
-    /// Nodes on these machines.
-    pub fn new(fleet: &Arc<Fleet>, kubectl: &Arc<Kubectl>) -> Self {
+    /// Nodes on these machines, of the clusters behind this API.
+    pub fn new(fleet: &Arc<Fleet>, api: &Arc<dyn ClusterApi>) -> Self {
         Self {
             fleet: Arc::clone(fleet),
-            kubectl: Arc::clone(kubectl),
+            api: Arc::clone(api),
             upgrading: tokio::sync::Mutex::default(),
             waiting: Mutex::default(),
         }
@@ -95,30 +96,25 @@ impl Nodes {
 
     /// The node as the API knows it.
     async fn node(&self, spec: &NodeSpec) -> Result<Option<Value>, Fault> {
-        let nodes = self.kubectl.nodes(&spec.server).await?;
-        let named = |node: &Value| node.pointer("/metadata/name").and_then(Value::as_str) == Some(&spec.host);
-        Ok(nodes.into_iter().find(named))
+        let nodes = self.api.nodes(&spec.server).await?.unwrap_or_default();
+        Ok(nodes.into_iter().find(|node| node_state::name(node) == Some(spec.host.as_str())))
     }
 
-    async fn kubectl(&self, spec: &NodeSpec, arguments: &Script) -> Result<(), Fault> {
-        self.kubectl.must(&spec.server, &script!("{arguments} 2>&1", arguments), None).await.map(drop)
+    async fn patch(&self, spec: &NodeSpec, patch: Value) -> Result<(), Fault> {
+        self.api.patch_node(&spec.server, &spec.host, patch).await
+    }
+
+    /// Lets pods come to a node again.
+    async fn uncordon(&self, spec: &NodeSpec) -> Result<(), Fault> {
+        self.patch(spec, json!({"spec": {"unschedulable": null}})).await
     }
 
     /// Moves the pods of a node elsewhere, as budgets allow.
     async fn drain(&self, spec: &NodeSpec) -> Result<(), Fault> {
-        let name = quoted(&spec.host);
-        let arguments = script!(
-            "drain --ignore-daemonsets --delete-emptydir-data --force --timeout={DRAIN_TRY_SECONDS}s -- {name} 2>&1",
-            DRAIN_TRY_SECONDS,
-            name
-        );
-        let (code, said) = self.kubectl.run(&spec.server, &arguments, None).await?;
-        if code == 0 || said.contains("not found") {
-            return Ok(());
+        match self.api.drain(&spec.server, &spec.host, Drain { evict: true, within: DRAIN_TRY }).await? {
+            Drained::Empty => Ok(()),
+            Drained::Left { pods, held } => Err(not_drained(&spec.host, &pods, &held)),
         }
-        let words = format!("{}: {}", spec.host, last_words(&said, 2));
-        Err(Fault::new(Class::Retry, "k3s", "drain", "PodsStay", words)
-            .next("a disruption budget holds its pods: take fewer replicas or allow one less, then run the same command again"))
     }
 
     /// Another version, on a node without pods; one agent after the other, and none after one that failed.
@@ -140,50 +136,42 @@ impl Nodes {
     }
 
     async fn upgrade_agent(&self, spec: &NodeSpec) -> Result<(), Fault> {
-        let name = quoted(&spec.host);
         // When this is cut off half-way, the next run sees it and goes on.
-        self.kubectl(spec, &script!("annotate --overwrite -- node {name} {UPGRADING}=yes", name, UPGRADING)).await?;
+        self.patch(spec, json!({"metadata": {"annotations": {UPGRADING: "yes"}}})).await?;
         let begun = Instant::now();
         while let Err(fault) = self.drain(spec).await {
             if fault.class != Class::Retry || begun.elapsed() > DRAINED_WITHIN {
-                self.kubectl(spec, &script!("uncordon -- {name}", name)).await?;
+                self.uncordon(spec).await?;
                 return Err(fault);
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
         self.join("upgrade", spec).await?;
-        self.kubectl(spec, &script!("uncordon -- {name}", name)).await?;
-        self.kubectl(spec, &script!("annotate -- node {name} {UPGRADING}-", name, UPGRADING)).await
+        self.uncordon(spec).await?;
+        self.patch(spec, json!({"metadata": {"annotations": {UPGRADING: null}}})).await
     }
 
     /// Labels and taints, which k3s gives to a new node only.
     async fn relabel(&self, spec: &NodeSpec, fields: &[FieldChange]) -> Result<(), Fault> {
-        let name = quoted(&spec.host);
-        let mut words = Vec::new();
-        for field in fields {
-            let Some(key) = field.path.strip_prefix("labels.") else { continue };
-            words.push(match spec.labels.get(key) {
-                Some(value) => quoted(&format!("{key}={value}")),
-                None => quoted(&format!("{key}-")),
-            });
-        }
-        if fields.iter().any(|field| field.path == "labels") {
-            words.extend(spec.labels.iter().map(|(key, value)| quoted(&format!("{key}={value}"))));
-        }
-        if !words.is_empty() {
-            self.kubectl(
-                spec,
-                &script!("label --overwrite -- node {name} {words}", name, words = Script::words(words)),
-            )
-            .await?;
+        if let Some(patch) = label_patch(spec, fields) {
+            self.patch(spec, patch).await?;
         }
         if !fields.iter().any(|field| field.path.starts_with("taints")) {
             return Ok(());
         }
-        let there = self.node(spec).await?.map(|node| taints(&node)).unwrap_or_default();
-        let gone = there.iter().filter(|taint| !spec.taints.contains(taint)).map(|taint| quoted(&format!("{taint}-")));
-        let words = Script::words(spec.taints.iter().map(|taint| quoted(taint)).chain(gone));
-        self.kubectl(spec, &script!("taint --overwrite -- node {name} {words}", name, words)).await
+        match self.retaint(spec).await {
+            // The node changed since it was read: kubelet and controllers write to it all the time.
+            Err(fault) if fault.class == Class::Stale => self.retaint(spec).await,
+            answer => answer,
+        }
+    }
+
+    async fn retaint(&self, spec: &NodeSpec) -> Result<(), Fault> {
+        let node = self.node(spec).await?;
+        match node.as_ref().and_then(|node| taint_patch(spec, node)) {
+            Some(patch) => self.patch(spec, patch).await,
+            None => Ok(()),
+        }
     }
 
     fn since(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Instant>> {
@@ -192,14 +180,20 @@ impl Nodes {
     }
 }
 
-/// `key=value:Effect`, without those that the cluster sets by itself.
-fn taints(node: &Value) -> Vec<String> {
-    let all = node.pointer("/spec/taints").and_then(Value::as_array).into_iter().flatten();
-    let text = |taint: &Value, field: &str| taint.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-    all.filter(|taint| !text(taint, "key").starts_with("node.kubernetes.io/"))
-        .map(|taint| format!("{}={}:{}", text(taint, "key"), text(taint, "value"), text(taint, "effect")))
-        .filter(|taint| words::taint(taint))
-        .collect()
+/// Pods that stay are named: those that a budget holds, else all.
+fn not_drained(host: &str, pods: &[Untrusted], held: &[Untrusted]) -> Fault {
+    const NAMED: usize = 5;
+    let (all, what) =
+        if held.is_empty() { (pods, "these pods are still there") } else { (held, "disruption budgets hold") };
+    let names: Vec<String> = all.iter().take(NAMED).map(Untrusted::line).collect();
+    let more = if all.len() > NAMED { format!(" and {} more", all.len() - NAMED) } else { String::new() };
+    let next = if held.is_empty() {
+        "look at their finalizers and at how long they may take to end, then run the same command again"
+    } else {
+        "a disruption budget holds its pods: take fewer replicas or allow one less, then run the same command again"
+    };
+    let words = format!("{host}: {what}: {}{more}", names.join(", "));
+    Fault::new(Class::Retry, "k3s", "drain", "PodsStay", words).next(next)
 }
 
 /// A join token and its id, in the form that k3s gives them: `K10`, the hash of the authority, `::`, id and secret.
@@ -252,7 +246,7 @@ impl Provider for Nodes {
             return Ok(None);
         }
         let node = self.node(&spec).await?;
-        let ready = node.as_ref().is_some_and(node_is_ready);
+        let ready = node.as_ref().is_some_and(node_state::is_ready);
         let ours = printed.lines().any(|line| line == "ours=1");
         let owner = if ours {
             Owner::Ours
@@ -306,11 +300,7 @@ impl Provider for Nodes {
             match self.node(&spec).await {
                 Ok(Some(_)) => {
                     self.drain(&spec).await?;
-                    self.kubectl(
-                        &spec,
-                        &script!("delete --ignore-not-found -- node {host}", host = quoted(&spec.host)),
-                    )
-                    .await?;
+                    self.api.delete_node(&spec.server, &spec.host).await?;
                 }
                 // Nothing there knows it. A server that is away keeps a node that is down until it goes itself.
                 Ok(None) => {}
@@ -331,7 +321,7 @@ impl Provider for Nodes {
     async fn settled(&self, subject: &Subject<'_>, _level: Level) -> Result<Settled, Fault> {
         let spec: NodeSpec = subject.typed()?;
         let node = self.node(&spec).await?;
-        if node.as_ref().is_some_and(node_is_ready) {
+        if node.as_ref().is_some_and(node_state::is_ready) {
             return Ok(Settled::Ready(Attributes::from([
                 ("joined".to_owned(), true.into()),
                 ("ready".to_owned(), true.into()),
@@ -349,37 +339,5 @@ impl Provider for Nodes {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_has_one_form() {
-        let good = format!("K10{}::abc123.0123456789abcdef", "a".repeat(64));
-        assert_eq!(token(&format!(" {good}\n")), Some((good.as_str(), "abc123")));
-        for odd in [
-            "K10x::a.b".to_owned(),
-            format!("{good}' ; id; '"),
-            good.replace("abc123", "--all"),
-            good.replace("::", ":"),
-        ] {
-            assert_eq!(token(&odd), None, "{odd}");
-        }
-    }
-
-    #[test]
-    fn a_unit_that_does_not_run_differs() {
-        let spec: NodeSpec = serde_json::from_value(json!({
-            "host": "a", "role": "agent", "version": "v2", "server": "s", "server_url": "https://s:6443",
-        }))
-        .expect("a node");
-        let node = json!({"status": {"nodeInfo": {"kubeletVersion": "v1"}}, "metadata": {"labels": {"tier": "edge"}},
-            "spec": {"taints": [{"key": "gpu", "value": "yes", "effect": "NoSchedule"},
-                {"key": "node.kubernetes.io/unreachable", "effect": "NoExecute"}]}});
-        let printed = "unit=k3s-agent\nactive=failed\nurl=https://s:6443\nversion=v2\nstarted=";
-        let seen = found(&spec, printed, Some(&node)).expect("a node");
-        assert_eq!(seen["restart_on"], "(it does not run)");
-        assert_eq!(seen["version"], "v1");
-        assert_eq!(seen["taints"], json!(["gpu=yes:NoSchedule"]));
-        assert_eq!(found(&spec, "version=v2", None), None);
-    }
-}
+#[path = "node_tests.rs"]
+mod tests;

@@ -4,11 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
 
-use serde_json::Value;
-
 /// Lines for a shell: literals of this program, with values in them as quoted words. A `String` does not become one by
-/// itself: [`quoted`] is the function for a value, [`input`] the one for data on standard input, and [`script!`] puts them
-/// between literals.
+/// itself: [`quoted`] is the function for a value, and [`script!`] puts it between literals.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Script(String);
 
@@ -128,14 +125,6 @@ pub fn quoted(value: &str) -> Script {
     Script(format!("'{}'", value.replace('\'', "'\\''")))
 }
 
-/// Ends the standard input of a command within a script.
-const END: &str = "AKIDB_EDGE_END";
-
-/// Data on the standard input of the command before it: JSON in one line, so that nothing in it ends the input.
-pub(super) fn input(data: &Value) -> Script {
-    Script(format!(" <<'{END}'\n{data}\n{END}"))
-}
-
 /// The last lines of an answer in one: enough to say why, never all that a device sent.
 pub fn last_words(answer: &str, most: usize) -> String {
     const LONGEST: usize = 400;
@@ -158,8 +147,6 @@ pub fn lines(answer: &str) -> BTreeMap<&str, &str> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -176,13 +163,6 @@ mod tests {
         assert_eq!(text.as_str(), "cat -- '/etc/a b; id' '/etc/a b; id' 3");
         let more = Script::from("a ").and(Script::words([quoted("$b"), quoted("c")])).and("\n").and(7_u32);
         assert_eq!(more.as_str(), "a '$b' 'c'\n7");
-    }
-
-    #[test]
-    fn no_line_of_an_input_ends_it() {
-        let text = Script::from("cat").and(input(&json!({"a": "x\nAKIDB_EDGE_END\ny"})));
-        let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines, ["cat <<'AKIDB_EDGE_END'", r#"{"a":"x\nAKIDB_EDGE_END\ny"}"#, "AKIDB_EDGE_END"]);
     }
 
     #[test]

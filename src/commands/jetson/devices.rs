@@ -6,10 +6,11 @@ use std::sync::Arc;
 use futures::future::join_all;
 
 use crate::commands::Context;
-use crate::commands::walk::{AccessArgs, PlanArgs};
+use crate::commands::walk::{AccessArgs, PlanArgs, clusters_of_machines};
 use crate::desired::jetson;
 use crate::exit::Failure;
 use crate::plan::{Plan, Replaced, Work};
+use crate::provider::ClusterApi;
 use crate::provider::device::{Fleet, Reply, Script, Wanted};
 use crate::report;
 use crate::resource::host::HostSpec;
@@ -34,6 +35,8 @@ pub struct Devices {
     pub plan: Plan,
     /// The way to them.
     pub fleet: Arc<Fleet>,
+    /// The API of the cluster on them.
+    pub api: Arc<dyn ClusterApi>,
     /// The devices that were chosen.
     pub names: BTreeSet<String>,
     hosts: BTreeMap<String, HostSpec>,
@@ -81,7 +84,8 @@ impl DevicesArgs {
         let nodes = of(Kind::Node).filter_map(|one| one.typed::<NodeSpec>()).map(|spec| (spec.host.clone(), spec));
         let (hosts, nodes): (BTreeMap<_, _>, BTreeMap<_, _>) = (hosts.collect(), nodes.collect());
         let names = choose(hosts.keys(), chosen)?;
-        Ok(Devices { plan, fleet, names, hosts, nodes })
+        let api = clusters_of_machines(&fleet);
+        Ok(Devices { plan, fleet, api, names, hosts, nodes })
     }
 }
 
@@ -144,6 +148,12 @@ pub fn choose<'a>(
 }
 
 impl Devices {
+    /// Forgets which of them did not answer: what was away is tried again.
+    pub fn try_again(&mut self) {
+        self.fleet = self.fleet.anew();
+        self.api = clusters_of_machines(&self.fleet);
+    }
+
     /// The machine of the server.
     ///
     /// # Errors

@@ -1,12 +1,17 @@
 //! `jetson drain` and `jetson uncordon`: pods leave a node, within their disruption budgets, and may come back.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::devices::{Devices, DevicesArgs};
 use crate::commands::Context;
 use crate::exit::{self, Failure};
-use crate::provider::device::{Script, quoted};
+use crate::provider::{Drain, Drained};
 use crate::resource::{Class, Fault, Untrusted, shown};
+
+/// Who answers.
+const API: &str = "kubernetes";
 
 /// Which nodes.
 #[derive(Debug, clap::Args)]
@@ -74,7 +79,7 @@ pub async fn uncordon(args: Args, context: &Context) -> Result<u8, Failure> {
     let devices = args.devices.load(&args.hosts, context)?;
     let mut went = Vec::new();
     for name in &args.hosts {
-        let answer = kubectl(&devices, "uncordon", Script::from("uncordon -- ").and(quoted(name))).await;
+        let answer = uncordon_one(&devices, name).await;
         if answer.is_ok() {
             context.voice.data(shown!("{}: takes pods again", name));
         }
@@ -83,69 +88,64 @@ pub async fn uncordon(args: Args, context: &Context) -> Result<u8, Failure> {
     Ok(tell("jetson-uncordon", &went, context))
 }
 
+/// Lets pods come back to one.
+async fn uncordon_one(devices: &Devices, name: &str) -> Result<(), Fault> {
+    let server = server_of(devices, "uncordon", name).await?;
+    devices.api.patch_node(server, name, json!({"spec": {"unschedulable": null}})).await
+}
+
 /// Cordons a node and moves its pods. `all_go`: no node stays, so that no budget can be kept; pods are ended in order.
 ///
 /// # Errors
 /// Why pods are still there.
 pub async fn drain(devices: &Devices, name: &str, seconds: u32, all_go: bool) -> Result<(), Fault> {
-    let how = if all_go { "s --disable-eviction -- " } else { "s -- " };
-    let words = Script::from("drain --ignore-daemonsets --delete-emptydir-data --force --timeout=").and(seconds);
-    kubectl(devices, "drain", words.and(how).and(quoted(name))).await
+    let server = server_of(devices, "drain", name).await?;
+    let how = Drain { evict: !all_go, within: Duration::from_secs(seconds.into()) };
+    match devices.api.drain(server, name, how).await? {
+        Drained::Empty => Ok(()),
+        Drained::Left { pods, held } => Err(still_there(seconds, &pods, &held)),
+    }
 }
 
-/// Runs kubectl on the server.
+/// The server of the cluster that a device is a node of.
 ///
 /// # Errors
-/// What it says when it fails.
-pub async fn kubectl(devices: &Devices, operation: &str, words: Script) -> Result<(), Fault> {
-    let server = devices.server().map_err(|bad| {
-        Fault::new(Class::Refused, "kubectl", operation, "NoCluster", bad.problem).next(bad.next_step)
-    })?;
-    let reply = devices.fleet.run(server, Script::from("k3s kubectl ").and(words)).await?;
-    if reply.code == 0 {
-        return Ok(());
-    }
-    let said = reply.said();
-    let budget = said.contains("disruption budget");
-    let next = if budget {
-        "the budget of a workload keeps its pods here: give it more replicas or another node first, or a longer --timeout"
-    } else if said.contains("not found") {
-        "akidb-edge jetson status shows the nodes; akidb-edge jetson provision lets a device join"
-    } else {
-        "akidb-edge jetson status shows the nodes; then run the same command again"
+/// When the plan has no cluster, there is none yet, or the device is not one of its nodes.
+async fn server_of<'d>(devices: &'d Devices, operation: &str, name: &str) -> Result<&'d str, Fault> {
+    let server = devices
+        .server()
+        .map_err(|bad| Fault::new(Class::Refused, API, operation, "NoCluster", bad.problem).next(bad.next_step))?;
+    let Some(nodes) = devices.api.nodes(server).await? else {
+        let words = format!("no k3s server runs on {server} yet");
+        return Err(Fault::new(Class::Missing, API, operation, "NoCluster", words)
+            .next("akidb-edge jetson provision makes the cluster"));
     };
-    Err(Fault::new(Class::Refused, "kubectl", operation, "Failed", failed(operation, &said)).next(next))
-}
-
-/// What failed, and why.
-fn failed(operation: &str, said: &Untrusted) -> String {
-    match reason(said) {
-        why if why.is_empty() => format!("kubectl {operation} failed without a word"),
-        why => format!("kubectl {operation} failed: {why}"),
+    let is_it = |node: &serde_json::Value| node.pointer("/metadata/name").and_then(|name| name.as_str()) == Some(name);
+    if nodes.iter().any(is_it) {
+        return Ok(server);
     }
+    let words = format!("{name} is not a node of the cluster of {server}");
+    Err(Fault::new(Class::Missing, API, operation, "NoNode", words)
+        .next("akidb-edge jetson status shows the nodes; akidb-edge jetson provision lets a device join"))
 }
 
-/// Why kubectl gave up: the pods that a budget holds, else its last error. Longer words are cut off.
-fn reason(said: &Untrusted) -> String {
-    const LONGEST: usize = 400;
-    let mut held: Vec<String> = said.lines().filter_map(|line| held(&line)).take(20).collect();
-    held.sort();
-    held.dedup();
-    if !held.is_empty() {
-        return format!("disruption budgets hold {}", held.join(", "));
-    }
-    let lines: Vec<Untrusted> = said.lines().map(|line| line.trim()).filter(|line| !line.is_empty()).collect();
-    let is_error = |line: &&Untrusted| line.starts_with("error") || line.starts_with("Error");
-    let last = lines.iter().rev().find(is_error).or_else(|| lines.last()).map(Untrusted::line).unwrap_or_default();
-    last.chars().take(LONGEST).collect()
-}
-
-/// `error when evicting pods/"NAME" -n "NAMESPACE" (…): Cannot evict pod as it would violate …` as `NAMESPACE/NAME`.
-fn held(line: &Untrusted) -> Option<String> {
-    line.contains("disruption budget").then_some(())?;
-    let (name, rest) = line.split_once('"')?.1.split_once('"')?;
-    let (namespace, _) = rest.split_once('"')?.1.split_once('"')?;
-    Some(format!("{}/{}", namespace.line(), name.line()))
+/// Pods stayed: those that a budget holds, else all of them.
+fn still_there(seconds: u32, pods: &[Untrusted], held: &[Untrusted]) -> Fault {
+    const NAMED: usize = 20;
+    let (all, code, what) = if held.is_empty() {
+        (pods, "PodsStay", "these pods are still there:")
+    } else {
+        (held, "DisruptionBudget", "disruption budgets hold")
+    };
+    let names: Vec<String> = all.iter().take(NAMED).map(Untrusted::line).collect();
+    let more = if all.len() > NAMED { format!(" and {} more", all.len() - NAMED) } else { String::new() };
+    let next = if held.is_empty() {
+        "akidb-edge jetson status shows the nodes; look at what keeps these pods from ending, or give them a longer --timeout"
+    } else {
+        "the budget of a workload keeps its pods here: give it more replicas or another node first, or a longer --timeout"
+    };
+    let words = format!("not drained within {seconds} s: {what} {}{more}", names.join(", "));
+    Fault::new(Class::Refused, API, "drain", code, words).next(next)
 }
 
 /// One line for a device that failed, and what helps.
@@ -161,16 +161,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_kubectl_says_is_told_in_one_line() {
-        let said = "node/jetson-01 already cordoned\nWarning: ignoring DaemonSet-managed Pods: kube-system/nvidia-device-plugin-x\nevicting pod akidb/akidb-edge-1\nerror when evicting pods/\"akidb-edge-1\" -n \"akidb\" (will retry after 5s): Cannot evict pod as it would violate the pod's disruption budget.\nevicting pod akidb/akidb-edge-1\nerror when evicting pods/\"akidb-edge-1\" -n \"akidb\" (will retry after 5s): Cannot evict pod as it would violate the pod's disruption budget.\nThere are pending pods in node \"jetson-01\" when an error occurred: global timeout reached: 6s";
-        assert_eq!(reason(&said.into()), "disruption budgets hold akidb/akidb-edge-1");
-        assert_eq!(
-            reason(&"Error from server (NotFound): nodes \"x\" not found\n".into()),
-            "Error from server (NotFound): nodes \"x\" not found"
-        );
-        assert_eq!(reason(&"".into()), "");
-        assert_eq!(failed("drain", &"".into()), "kubectl drain failed without a word");
-        assert_eq!(failed("drain", &"error: no".into()), "kubectl drain failed: error: no");
-        assert_eq!(reason(&"\u{1b}[2Jerror".into()), "\\u{1b}[2Jerror");
+    fn pods_that_a_budget_holds_are_named_before_others() {
+        let pods: Vec<Untrusted> = (0..22).map(|at| format!("akidb/pod-{at}").into()).collect();
+        let held = still_there(8, &pods, &pods[1..2]);
+        assert_eq!(held.message, "not drained within 8 s: disruption budgets hold akidb/pod-1");
+        assert!(held.code == "DisruptionBudget" && held.next_step.is_some_and(|next| next.contains("more replicas")));
+        let stay = still_there(8, &pods, &[]);
+        assert!(stay.code == "PodsStay" && stay.message.ends_with("akidb/pod-19 and 2 more"), "{stay}");
+        let odd = still_there(1, &["a/\u{1b}[2Jb".into()], &[]);
+        assert!(odd.message.ends_with("a/\\u{1b}[2Jb"), "{odd}");
     }
 }

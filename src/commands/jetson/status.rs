@@ -38,6 +38,9 @@ struct Row {
     fault: Option<Fault>,
 }
 
+/// The API server's list of nodes is waited for so long, the way to it included.
+const NODES_WITHIN: Duration = Duration::from_secs(20);
+
 /// Shows.
 ///
 /// # Errors
@@ -73,7 +76,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         }
         // A device that was away is tried anew; connections that stand are kept.
         if rows.iter().any(|row| row.fault.is_some()) {
-            devices.fleet = devices.fleet.anew();
+            devices.try_again();
         }
     }
 }
@@ -98,9 +101,10 @@ async fn look(devices: &Devices) -> Vec<Row> {
 /// What the API says of each node; nothing when there is no cluster or it cannot be asked.
 async fn nodes(devices: &Devices) -> BTreeMap<String, &'static str> {
     let Ok(server) = devices.server() else { return BTreeMap::new() };
-    let ask = "command -v k3s >/dev/null && k3s kubectl get nodes -o json --request-timeout=5s 2>/dev/null || :";
-    let Ok(reply) = devices.fleet.run(server, ask).await else { return BTreeMap::new() };
-    node_states(&reply)
+    match tokio::time::timeout(NODES_WITHIN, devices.api.nodes(server)).await {
+        Ok(Ok(Some(nodes))) => node_states(&nodes),
+        _ => BTreeMap::new(),
+    }
 }
 
 /// 1: a device did not answer; 2: a node is not ready.

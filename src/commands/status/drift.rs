@@ -54,6 +54,7 @@ pub async fn look(
     };
     let (moves, remembered) = walk::moved(&wanted, remembered);
     let providers = walk::with_artefacts(connection, Artefacts::default());
+    let providers = providers.and(walk::in_clusters(&wanted, &remembered, connection)?);
     let regions = regions(&wanted, &remembered, &connection.region);
     let (looked, (mut unmanaged, unlisted)) = tokio::join!(
         connection.look_thoroughly(&wanted, &remembered, &providers),

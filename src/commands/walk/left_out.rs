@@ -7,15 +7,14 @@ use serde_json::Value;
 use crate::change::Scope;
 use crate::commands::Context;
 use crate::exit;
-use crate::provider::patience::NO_ANSWER;
-use crate::resource::{Address, Class, Desired, Fault, Kind, Observed, Remembered, Shown, World, shown};
+use crate::resource::{Address, Desired, Fault, Kind, Observed, Remembered, Shown, shown};
 
 /// What is left out of a run, and why.
 #[derive(Debug, Default)]
 pub struct LeftOut {
     /// Why each machine cannot be used.
     pub machines: BTreeMap<String, Fault>,
-    /// Why each cluster that is not on machines of the run cannot be used.
+    /// Why each cluster cannot be used: its objects are left out, the machines below it are not.
     pub clusters: BTreeMap<String, Fault>,
     /// Why the account cannot be used.
     pub account: Option<Fault>,
@@ -23,37 +22,23 @@ pub struct LeftOut {
     pub addresses: BTreeSet<Address>,
 }
 
-/// Where an address lives.
-enum Place {
-    Machine(String),
-    Cluster(String),
-    Account,
-}
-
-/// Finds the machines that could not be read, the clusters that could not be reached, and everything that needs them or the
-/// account, when that could not be reached.
+/// Finds the machines and clusters that could not be read, and everything that needs them or the account, when that could not be
+/// reached.
 pub fn left_out(desired: &Desired, remembered: &Remembered, observed: &Observed, account: Option<Fault>) -> LeftOut {
     let mut left = LeftOut { account, ..LeftOut::default() };
     for (address, fault) in observed.faults() {
-        match place(desired, remembered, address) {
-            Place::Machine(machine) => {
-                left.machines.entry(machine).or_insert_with(|| fault.clone());
-            }
-            // A cluster that answers and refuses one object is not away: the run ends with that fault.
-            Place::Cluster(cluster) if is_away(fault) => {
-                left.clusters.entry(cluster).or_insert_with(|| fault.clone());
-            }
-            Place::Cluster(_) | Place::Account => {}
+        if let Some(cluster) = cluster(desired, remembered, address) {
+            left.clusters.entry(cluster).or_insert_with(|| fault.clone());
+        } else if let Some(machine) = machine(desired, remembered, address) {
+            left.machines.entry(machine).or_insert_with(|| fault.clone());
         }
     }
     for address in desired.resources.keys().chain(remembered.resources.keys()) {
-        let away = match place(desired, remembered, address) {
-            // Without the account, a cluster that is reached by it was not asked.
-            Place::Cluster(_) if left.account.is_some() && !observed.seen.contains_key(address) => true,
-            Place::Account => left.account.is_some(),
-            on => left.holds(&on),
+        let away = match machine(desired, remembered, address) {
+            Some(machine) => left.machines.contains_key(&machine),
+            None => left.account.is_some(),
         };
-        if away {
+        if away || cluster(desired, remembered, address).is_some_and(|cluster| left.clusters.contains_key(&cluster)) {
             left.addresses.insert(address.clone());
         }
     }
@@ -84,13 +69,9 @@ impl LeftOut {
         }
     }
 
-    /// Whether a machine or a cluster is left out.
-    fn holds(&self, place: &Place) -> bool {
-        match place {
-            Place::Machine(machine) => self.machines.contains_key(machine),
-            Place::Cluster(cluster) => self.clusters.contains_key(cluster),
-            Place::Account => false,
-        }
+    /// The clusters that cannot be used, without those whose server's machine cannot be used either: that says it.
+    pub fn clusters_alone(&self) -> impl Iterator<Item = (&String, &Fault)> {
+        self.clusters.iter().filter(|(cluster, _)| !self.machines.contains_key(*cluster))
     }
 
     /// Whether everything could be reached.
@@ -103,13 +84,14 @@ impl LeftOut {
         if self.is_empty() { code } else { exit::ERROR }
     }
 
-    /// What of a run is left out because the account could not be reached: all but what is on a machine or in a cluster that is
-    /// away.
+    /// What of a run is left out because the account could not be reached: all but what is on a machine that is away.
     pub fn of_account(&self, desired: &Desired, remembered: &Remembered, scope: &Scope) -> Vec<Address> {
         if self.account.is_none() {
             return Vec::new();
         }
-        let away = |address: &Address| self.holds(&place(desired, remembered, address));
+        let away = |address: &Address| {
+            machine(desired, remembered, address).is_some_and(|machine| self.machines.contains_key(&machine))
+        };
         self.addresses.iter().filter(|address| scope.covers(address) && !away(address)).cloned().collect()
     }
 
@@ -123,9 +105,8 @@ impl LeftOut {
         for fault in self.machines.values() {
             context.voice.remark(shown!("left out: {}{}", fault.message.block(), next(fault)));
         }
-        for (name, fault) in &self.clusters {
-            let why = fault.with_next_step();
-            context.voice.remark(shown!("left out: the cluster {} and what needs it: {}", name, why));
+        for (cluster, fault) in self.clusters_alone() {
+            context.voice.remark(shown!("left out: cluster {}: {}{}", cluster, fault.message.block(), next(fault)));
         }
         if let Some(fault) = &self.account {
             context.voice.remark(shown!("left out: the AWS account and what needs it: {}", fault.with_next_step()));
@@ -152,33 +133,32 @@ fn is_proof(address: &Address) -> bool {
     address.as_str().contains(".manifest.job-cuda-proof-")
 }
 
-/// Whether a fault means that a cluster cannot be reached, and not that it refused.
-fn is_away(fault: &Fault) -> bool {
-    matches!(fault.class, Class::Unreachable | Class::Away) || fault.code == NO_ANSWER
-}
-
-fn place(desired: &Desired, remembered: &Remembered, address: &Address) -> Place {
-    if let Some(machine) = machine(desired, remembered, address) {
-        return Place::Machine(machine);
-    }
-    let text = |kind: Kind, spec: &Value| {
-        let key = if kind == Kind::Cluster { "name" } else { "cluster" };
-        spec.get(key).filter(|_| kind.facts().world == World::Cluster).and_then(Value::as_str).map(str::to_owned)
-    };
-    let wanted = desired.resources.get(address).and_then(|resource| text(resource.kind, &resource.spec));
-    let held = || remembered.resources.get(address).and_then(|record| text(record.kind, &record.spec));
-    wanted.or_else(held).map_or(Place::Account, Place::Cluster)
-}
-
-/// The machine that an address is on; none for what is in no machine's reach. An object of the devices' cluster is on the machine
-/// of its server.
+/// The machine that an address is on: of an object in the devices' cluster, that of the cluster's server. None for what is not
+/// of devices.
 pub fn machine(desired: &Desired, remembered: &Remembered, address: &Address) -> Option<String> {
     if !address.is_of_devices() {
         return None;
     }
-    let wanted = desired.resources.get(address).map(|resource| &resource.spec);
-    let spec = wanted.or_else(|| remembered.resources.get(address).map(|record| &record.spec))?;
-    ["host", "cluster", "name"].into_iter().find_map(|key| spec.get(key)).and_then(Value::as_str).map(str::to_owned)
+    let (_, spec) = settings(desired, remembered, address)?;
+    let named = ["host", "cluster", "name"].into_iter().find_map(|field| spec.get(field));
+    named.and_then(Value::as_str).map(str::to_owned)
+}
+
+/// The name of the cluster that an address is, or is in; none for what is in no cluster.
+pub fn cluster(desired: &Desired, remembered: &Remembered, address: &Address) -> Option<String> {
+    let (kind, spec) = settings(desired, remembered, address)?;
+    let field = match kind {
+        Kind::Cluster => "name",
+        Kind::Manifest => "cluster",
+        _ => return None,
+    };
+    spec.get(field).and_then(Value::as_str).map(str::to_owned)
+}
+
+/// What is wanted at an address, else what is remembered there.
+fn settings<'s>(desired: &'s Desired, remembered: &'s Remembered, address: &Address) -> Option<(Kind, &'s Value)> {
+    let wanted = desired.resources.get(address).map(|resource| (resource.kind, &resource.spec));
+    wanted.or_else(|| remembered.resources.get(address).map(|record| (record.kind, &record.spec)))
 }
 
 #[cfg(test)]
@@ -186,7 +166,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::resource::Resource;
+    use crate::resource::{Class, Resource};
 
     fn at(text: &str) -> Address {
         text.parse().expect("an address")
@@ -224,52 +204,6 @@ mod tests {
         assert_eq!((of_account(&Scope::default()), of_account(&only)), (3, 1));
     }
 
-    /// Objects of two clusters, one of the devices' cluster, and a bucket whose step comes after the first cluster.
-    fn clusters() -> Desired {
-        let mut desired = both();
-        let mut add = |address: &str, kind: Kind, spec: Value, step: &str, after: &str| {
-            let mut resource = Resource::new(at(address), kind, &spec).from_step(step, "");
-            resource.after = Some(after.to_owned()).into_iter().filter(|step| !step.is_empty()).collect();
-            desired.add(resource);
-        };
-        let object = |cluster: &str| json!({"cluster": cluster, "api_version": "v1", "kind": "Service", "name": "s"});
-        for name in ["east", "west"] {
-            let reach = json!({"name": name, "reach": {"kubeconfig": {"context": name}}});
-            add(&format!("kubernetes.cluster.{name}"), Kind::Cluster, reach, name, "");
-            add(&format!("kubernetes.manifest.{name}-s"), Kind::Manifest, object(name), name, "");
-        }
-        add("jetson.manifest.service-s", Kind::Manifest, object("a"), "devices", "");
-        add("models.bucket.after", Kind::Bucket, json!({"name": "after"}), "later", "west");
-        desired
-    }
-
-    #[test]
-    fn a_cluster_that_is_away_takes_along_its_objects_and_what_comes_after_them() {
-        let fault = |class: Class| Fault::new(class, "kubernetes", "get", "Timeout", "west does not answer");
-        let mut observed = Observed::default();
-        observed.seen.insert(at("kubernetes.cluster.west"), Err(fault(Class::Unreachable)));
-        let left = left_out(&clusters(), &Remembered::default(), &observed, None);
-        assert_eq!(names(&left), ["kubernetes.cluster.west", "kubernetes.manifest.west-s", "models.bucket.after"]);
-        assert_eq!((left.clusters.len(), left.machines.len(), left.code(exit::DONE)), (1, 0, exit::ERROR));
-        observed.seen.insert(at("kubernetes.cluster.west"), Err(fault(Class::Denied)));
-        assert!(left_out(&clusters(), &Remembered::default(), &observed, None).is_empty(), "it answers, and refuses");
-        // Without the account, what was not looked at is not said to be absent.
-        observed.seen.insert(at("kubernetes.cluster.west"), Ok(None));
-        observed.seen.insert(at("kubernetes.manifest.west-s"), Ok(None));
-        let left = left_out(&clusters(), &Remembered::default(), &observed, Some(fault(Class::Unreachable)));
-        assert!(names(&left).contains(&"kubernetes.manifest.east-s"), "{:?}", names(&left));
-        assert!(!names(&left).contains(&"kubernetes.manifest.west-s"), "{:?}", names(&left));
-    }
-
-    #[test]
-    fn an_object_of_the_devices_cluster_is_on_the_machine_of_its_server() {
-        let (desired, nothing) = (clusters(), Remembered::default());
-        let on = |address: &str| machine(&desired, &nothing, &at(address));
-        assert_eq!(on("jetson.manifest.service-s").as_deref(), Some("a"));
-        assert_eq!(on("jetson.file.a-one").as_deref(), Some("a"));
-        assert_eq!(on("kubernetes.manifest.west-s"), None);
-    }
-
     #[test]
     fn a_machine_that_is_away_takes_along_the_steps_that_come_after_it() {
         let away = Fault::new(Class::Away, "ssh", "connect", "Unreachable", "a cannot be reached");
@@ -281,5 +215,37 @@ mod tests {
         left.narrow(&mut scope, &both(), &Remembered::default());
         assert_eq!(scope.only, Some(BTreeSet::from([at("models.bucket.b")])));
         assert!(LeftOut::default().is_empty() && LeftOut::default().code(exit::PENDING) == exit::PENDING);
+    }
+
+    #[test]
+    fn a_cluster_that_is_away_takes_along_its_objects_alone() {
+        let mut desired = both();
+        let object = |cluster: &str| json!({"cluster": cluster, "api_version": "v1", "kind": "ConfigMap", "name": "c", "object": {}});
+        for (address, kind, spec) in [
+            ("kubernetes.cluster.west", Kind::Cluster, json!({"name": "west", "reach": {"k3s": {"host": "b"}}})),
+            ("kubernetes.manifest.west-c", Kind::Manifest, object("west")),
+            ("kubernetes.manifest.east-c", Kind::Manifest, object("east")),
+            ("jetson.manifest.c", Kind::Manifest, object("a")),
+        ] {
+            desired.add(Resource::new(at(address), kind, &spec));
+        }
+        let away = || Fault::new(Class::Unreachable, "kubernetes", "get", "NotReachable", "no route");
+        let mut observed = Observed::default();
+        observed.seen.insert(at("kubernetes.cluster.west"), Err(away()));
+        let left = left_out(&desired, &Remembered::default(), &observed, None);
+        assert_eq!(names(&left), ["kubernetes.cluster.west", "kubernetes.manifest.west-c"]);
+        assert_eq!((left.code(exit::DONE), left.machines.len()), (exit::ERROR, 0));
+
+        // The API server of the devices' cluster does not answer: what is on its machine goes on.
+        observed.seen.insert(at("jetson.manifest.c"), Err(away()));
+        let left = left_out(&desired, &Remembered::default(), &observed, None);
+        assert!(
+            left.addresses.contains(&at("jetson.manifest.c")) && !left.addresses.contains(&at("jetson.file.a-two"))
+        );
+        assert_eq!(left.clusters_alone().map(|(cluster, _)| cluster.as_str()).collect::<Vec<_>>(), ["a", "west"]);
+        // Its machine is away, too: that is told once.
+        observed.seen.insert(at("jetson.file.a-two"), Err(away()));
+        let left = left_out(&desired, &Remembered::default(), &observed, None);
+        assert_eq!(left.clusters_alone().map(|(cluster, _)| cluster.as_str()).collect::<Vec<_>>(), ["west"]);
     }
 }

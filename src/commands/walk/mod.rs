@@ -4,6 +4,7 @@
 mod access;
 mod account;
 mod arguments;
+mod clusters;
 mod graphs;
 mod journal;
 mod journals;
@@ -32,6 +33,7 @@ use crate::resource::{Address, Artefacts, Changes, Desired, Moves, Observed, Rem
 pub use access::AccessArgs;
 pub use account::{Connection, connect};
 pub use arguments::{EmptyArgs, PlanArgs, RunArgs};
+pub use clusters::{clusters_of_machines, in_clusters};
 pub use graphs::{build, devices, every_step, findings, need_files, of_devices, stops, together};
 pub use journal::{close, directory, open, root, store};
 pub use journals::Journals;

@@ -62,7 +62,7 @@ impl Pipeline<'_> {
             Allowed { header, purpose: &purpose, wanted: &wanted, changes: &changes, journals: self.journals };
         verb.allowed(&allowed).await?;
         let away: Vec<String> = seen.left.machines.keys().cloned().collect();
-        let clusters: Vec<String> = seen.left.clusters.keys().cloned().collect();
+        let clusters: Vec<String> = seen.left.clusters_alone().map(|(cluster, _)| cluster.clone()).collect();
         let asked = Asked {
             changes: &changes,
             built: &wanted.built,

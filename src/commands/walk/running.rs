@@ -87,8 +87,14 @@ impl Run<'_> {
             let (changes, purpose, worlds) = (changes.clone(), purpose.clone(), self.worlds.to_vec());
             return vec![Part { ledger: own, changes, purpose, worlds }];
         };
-        let (account, machines): (Vec<_>, Vec<_>) =
-            self.worlds.iter().cloned().partition(|world| world.account().is_some());
+        let hosts = self.worlds.iter().find_map(WorldIdentity::hosts);
+        // The devices' cluster has the name of the machine that runs its server.
+        let of_devices = |world: &WorldIdentity| match world {
+            WorldIdentity::Devices { .. } => true,
+            WorldIdentity::Cluster { name } => hosts.is_some_and(|hosts| hosts.contains(name)),
+            WorldIdentity::Aws { .. } | WorldIdentity::Other => false,
+        };
+        let (machines, account): (Vec<_>, Vec<_>) = self.worlds.iter().cloned().partition(of_devices);
         let in_force = Purpose { requested: BTreeSet::new(), fallback: None, ..purpose.clone() };
         let mut parts = Vec::new();
         // An account that did not answer has no part in the run.

@@ -4,13 +4,15 @@
 //! | world | when it cannot be reached |
 //! |---|---|
 //! | AWS account | in a run over the account alone, the run ends. Beside devices, its resources and what needs them are left out |
-//! | a device, a cluster on it | its resources and what needs them are left out |
+//! | a device | its resources and what needs them are left out |
+//! | a cluster | its objects and what needs them are left out |
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::account::{need_account, without_service};
-use super::left_out::{left_out, machine};
+use super::clusters::{clusters, clusters_of_part, need_same_clusters};
+use super::left_out::{cluster, left_out, machine};
 use super::{AccessArgs, Connection, Journals, Request, Seen, Wanted, connect, place_of};
 use crate::commands::Context;
 use crate::exit::Failure;
@@ -19,13 +21,11 @@ use crate::observe;
 use crate::provider::aws::{self, Identity};
 use crate::provider::device::{self, Fleet};
 use crate::provider::patience::NO_ANSWER;
-use crate::provider::{Permission, Providers};
+use crate::provider::{ClusterApi, Permission, Providers, cluster as kubernetes};
 use crate::report::Header;
-use crate::resource::{
-    Address, Artefacts, Class, Fault, Kind, Observed, Remembered, Shown, World, WorldIdentity, shown,
-};
+use crate::resource::{Address, Artefacts, Class, Fault, Observed, Remembered, Shown, WorldIdentity, shown};
 
-/// The worlds that a run may need. Devices are connected when the first of them is asked.
+/// The worlds that a run may need. Devices and clusters are connected when the first of them is asked.
 pub struct Worlds<'a> {
     context: &'a Context,
     account: Option<Connection>,
@@ -105,35 +105,49 @@ impl<'a> Worlds<'a> {
     /// The providers of all of them, each with the patience of its world.
     ///
     /// # Errors
-    /// When the password for devices cannot be read.
+    /// When the password for devices cannot be read, or a cluster has the name of a device.
     pub fn providers(&mut self, wanted: &Wanted, artefacts: &Arc<Artefacts>) -> Result<Providers, Failure> {
         let mut all = self.account.as_ref().map_or_else(Providers::default, |connection| {
             aws::providers(&connection.clients, artefacts).patiently(connection.patience.clone())
         });
-        if let Some(devices) = &mut self.devices {
-            let fleet = match &devices.fleet {
-                Some(fleet) => Arc::clone(fleet),
-                None => devices.access.fleet(&wanted.built.desired, &wanted.remembered, self.context)?,
-            };
-            if !self.fences.is_empty() {
-                fleet.ask_first(permission(&self.fences));
-            }
-            let patience = self.context.session.patience.clone();
-            all = all.and(device::providers(&fleet, artefacts).patiently(patience));
-            devices.fleet = Some(fleet);
+        let (desired, remembered) = (&wanted.built.desired, &wanted.remembered);
+        let fleet = self.fleet(wanted)?;
+        let clusters = clusters(desired, remembered, self.account.as_ref(), fleet.as_ref())?;
+        if !self.fences.is_empty() {
+            clusters.ask_first(permission(&self.fences));
+        }
+        let patience = &self.context.session.patience;
+        all = all.and(kubernetes::providers(&clusters).patiently(patience.clone()));
+        if let Some(fleet) = &fleet {
+            let api: Arc<dyn ClusterApi> = clusters;
+            all = all.and(device::providers(fleet, artefacts, &api).patiently(patience.clone()));
         }
         Ok(all)
+    }
+
+    /// The way to the devices; none when they are not part of the run.
+    fn fleet(&mut self, wanted: &Wanted) -> Result<Option<Arc<Fleet>>, Failure> {
+        let Some(devices) = &mut self.devices else { return Ok(None) };
+        let fleet = match &devices.fleet {
+            Some(fleet) => Arc::clone(fleet),
+            None => devices.access.fleet(&wanted.built.desired, &wanted.remembered, self.context)?,
+        };
+        if !self.fences.is_empty() {
+            fleet.ask_first(permission(&self.fences));
+        }
+        devices.fleet = Some(Arc::clone(&fleet));
+        Ok(Some(fleet))
     }
 
     /// Looks at everything that the run works on, and asks the account who is calling.
     ///
     /// # Errors
-    /// When the account does not answer and nothing else is to be looked at, or it is another one than the journal says.
+    /// When the account does not answer and nothing else is to be looked at, or it or a cluster is another one than the journal says.
     pub async fn look(&self, request: &Request<'_>, wanted: &Wanted, providers: &Providers) -> Result<Seen, Failure> {
         let (identity, mut observed, away) = self.read(wanted, providers).await?;
         let (desired, remembered) = (&wanted.built.desired, &wanted.remembered);
-        let left =
-            if self.has_devices() { left_out(desired, remembered, &observed, away) } else { super::LeftOut::default() };
+        need_same_clusters(remembered, &observed)?;
+        let left = left_out(desired, remembered, &observed, away);
         let header = self.header(request, wanted, identity.as_ref());
         let account = identity.map(|identity| identity.account).or_else(|| remembered.account.clone());
         let account = account.unwrap_or_default();
@@ -144,7 +158,8 @@ impl<'a> Worlds<'a> {
 
     async fn read(&self, wanted: &Wanted, providers: &Providers) -> Result<Reading, Failure> {
         let (desired, remembered) = (&wanted.built.desired, &wanted.remembered);
-        let covers = |address: &Address| wanted.scope.covers(address);
+        let clusters = clusters_of_part(desired, remembered, |address| wanted.scope.covers(address));
+        let covers = |address: &Address| wanted.scope.covers(address) || clusters.contains(address);
         let Some(connection) = &self.account else {
             return Ok((None, observe::read(desired, remembered, providers, covers).await, None));
         };
@@ -171,9 +186,7 @@ impl<'a> Worlds<'a> {
         let caller = || format!("{}@{}", session.user, session.host);
         let account = identity.map(|identity| identity.account.clone());
         let mut worlds: Vec<WorldIdentity> = identity.into_iter().map(of_account).collect();
-        if self.has_devices() {
-            worlds.extend(of_devices(wanted));
-        }
+        worlds.extend(beside_the_account(wanted, identity.is_some()));
         let place = self.account.as_ref().map(place_of);
         let (region, endpoint) = place.unwrap_or_else(|| (String::new(), "devices over SSH".to_owned()));
         Header {
@@ -191,9 +204,8 @@ impl<'a> Worlds<'a> {
 
 /// Refuses a state with resources of the cloud, or of machines, where such are not to be.
 fn all_within(state: &Remembered, cloud: bool, machines: bool) -> Result<(), Failure> {
-    let beyond = |kind: Kind| if kind.on_a_machine() { !machines } else { !cloud };
-    let other: Vec<&Address> =
-        state.resources.iter().filter(|(_, record)| beyond(record.kind)).map(|(address, _)| address).collect();
+    let beyond = |address: &&Address| if address.is_of_devices() { !machines } else { !cloud };
+    let other: Vec<&Address> = state.resources.keys().filter(beyond).collect();
     let Some(first) = other.first() else { return Ok(()) };
     let (there, whole) = (&state.stack, other.len() == state.resources.len());
     let what = if machines { "resources of an AWS account" } else { "devices" };
@@ -232,22 +244,18 @@ pub fn of_account(identity: &Identity) -> WorldIdentity {
     WorldIdentity::Aws { account: identity.account.clone(), caller: identity.arn.clone() }
 }
 
-/// The machines that a run works on, and the clusters on them.
-fn of_devices(wanted: &Wanted) -> Vec<WorldIdentity> {
+/// The machines and the clusters that a run works on. Those of the account's journal are left out when the account did not answer.
+fn beside_the_account(wanted: &Wanted, with_account: bool) -> Vec<WorldIdentity> {
     let (desired, remembered) = (&wanted.built.desired, &wanted.remembered);
-    let (mut hosts, mut servers) = (BTreeSet::new(), BTreeSet::new());
+    let (mut hosts, mut clusters) = (BTreeSet::new(), BTreeSet::new());
     let all: BTreeSet<&Address> = desired.resources.keys().chain(remembered.resources.keys()).collect();
-    for address in all.into_iter().filter(|address| wanted.scope.covers(address)) {
-        let Some(host) = machine(desired, remembered, address) else { continue };
-        let kind = desired.resources.get(address).map(|resource| resource.kind);
-        let kind = kind.or_else(|| remembered.resources.get(address).map(|record| record.kind));
-        if kind.is_some_and(|kind| kind.facts().world == World::Cluster) {
-            servers.insert(host.clone());
-        }
-        hosts.insert(host);
+    let in_run = |address: &&Address| wanted.scope.covers(address) && (with_account || address.is_of_devices());
+    for address in all.into_iter().filter(in_run) {
+        hosts.extend(machine(desired, remembered, address));
+        clusters.extend(cluster(desired, remembered, address));
     }
     let devices = (!hosts.is_empty()).then_some(WorldIdentity::Devices { hosts });
-    devices.into_iter().chain(servers.into_iter().map(|server| WorldIdentity::Cluster { server })).collect()
+    devices.into_iter().chain(clusters.into_iter().map(|name| WorldIdentity::Cluster { name })).collect()
 }
 
 #[cfg(test)]
@@ -256,7 +264,7 @@ mod tests {
 
     use super::*;
     use crate::exit::REFUSED;
-    use crate::resource::{Origin, Record, Standing};
+    use crate::resource::{Kind, Origin, Record, Standing};
 
     fn state(resources: &[(&str, Kind)]) -> Remembered {
         let mut state = Remembered::empty("s-devices");

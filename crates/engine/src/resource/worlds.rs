@@ -22,8 +22,10 @@ pub enum WorldIdentity {
     },
     /// A Kubernetes cluster.
     Cluster {
-        /// The machine that runs its server, by its name in the plan.
-        server: String,
+        /// Its name; of a k3s cluster of devices, the machine that runs its server. Until format 4 of the journal only such
+        /// clusters had a line, as `server`.
+        #[serde(alias = "server")]
+        name: String,
     },
     /// A world that only a newer version knows.
     #[serde(other)]
@@ -36,6 +38,14 @@ impl WorldIdentity {
         match self {
             Self::Aws { account, .. } => Some(account),
             Self::Devices { .. } | Self::Cluster { .. } | Self::Other => None,
+        }
+    }
+
+    /// The names of the machines; none in other worlds.
+    pub const fn hosts(&self) -> Option<&BTreeSet<String>> {
+        match self {
+            Self::Devices { hosts } => Some(hosts),
+            Self::Aws { .. } | Self::Cluster { .. } | Self::Other => None,
         }
     }
 }
@@ -54,5 +64,12 @@ mod tests {
         assert_eq!(read(devices.clone()), Some(WorldIdentity::Devices { hosts: hosts.clone() }));
         assert_eq!(serde_json::to_value(WorldIdentity::Devices { hosts }).ok(), Some(devices));
         assert_eq!(read(json!({"world": "moon", "base": 1})), Some(WorldIdentity::Other));
+        let cluster = json!({"world": "cluster", "name": "a"});
+        let name = "a".to_owned();
+        assert_eq!(
+            read(json!({"world": "cluster", "server": "a"})),
+            Some(WorldIdentity::Cluster { name: name.clone() })
+        );
+        assert_eq!(serde_json::to_value(WorldIdentity::Cluster { name }).ok(), Some(cluster));
     }
 }
