@@ -1,7 +1,6 @@
 //! AWS by its SDK. Each file knows one kind: its calls, what they need, and what the errors of its service mean. `clients` knows
 //! how to reach the account. The table below has one row for each kind.
 
-#![forbid(unsafe_code)]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod account;
