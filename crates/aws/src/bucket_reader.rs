@@ -20,6 +20,9 @@ const SHOWN: usize = 300;
 const CONNECT: Duration = Duration::from_secs(5);
 /// The first byte of an answer comes within this time, or the call fails.
 const READ: Duration = Duration::from_secs(30);
+/// Objects of a list. A bucket that somebody else fills takes no more memory than those: at most about 150 MB, since a key has at
+/// most 1,024 bytes.
+const MOST_OBJECTS: usize = 100_000;
 
 /// Why a bucket does not give what is asked of it.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +32,12 @@ pub enum BucketFault {
     Region {
         /// What it names.
         found: String,
+    },
+    /// There are more objects than are listed.
+    #[error("it has more than {most} objects below this prefix: sync from a prefix that holds the models alone")]
+    TooMany {
+        /// The most.
+        most: usize,
     },
     /// An object is not the one that was listed any more.
     #[error("a file has changed since it was listed; the next look takes the new one")]
@@ -79,6 +88,8 @@ pub struct BucketReader {
     bucket: String,
     /// With a slash at its end, unless it is empty.
     prefix: String,
+    /// Objects that are listed.
+    most: usize,
 }
 
 /// The bytes of an object, as they come.
@@ -95,13 +106,13 @@ impl BucketReader {
     /// The environment or the profile names something else than a region. That there is none is an error of the first call.
     pub async fn open(bucket: &str, prefix: &str) -> Result<Self, BucketFault> {
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        Ok(Self { client: client().await?, bucket: bucket.to_owned(), prefix })
+        Ok(Self { client: client().await?, bucket: bucket.to_owned(), prefix, most: MOST_OBJECTS })
     }
 
     /// All objects but those that stand for folders, in one call for each thousand.
     ///
     /// # Errors
-    /// What S3 says.
+    /// What S3 says, or that there are more than 100,000.
     pub async fn list(&self) -> Result<Vec<ListedObject>, BucketFault> {
         let list = self.client.list_objects_v2().bucket(&self.bucket).prefix(&self.prefix);
         let (mut pages, mut found) = (list.into_paginator().send(), Vec::new());
@@ -110,6 +121,9 @@ impl BucketReader {
                 let path = object.key().and_then(|key| key.strip_prefix(self.prefix.as_str())).unwrap_or_default();
                 if path.is_empty() || path.ends_with('/') {
                     continue;
+                }
+                if found.len() == self.most {
+                    return Err(BucketFault::TooMany { most: self.most });
                 }
                 let size = object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
                 let etag = object.e_tag().unwrap_or_default().to_owned();
@@ -198,7 +212,61 @@ where
 
 #[cfg(test)]
 mod tests {
-    use super::need_region;
+    use aws_sdk_s3::config::{Credentials, Region};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A service whose list of a bucket has no end: each page of three objects names another page. Its address.
+    async fn endless() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let mut page = 0;
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let (mut head, mut bytes) = (Vec::new(), [0; 4096]);
+                while let Ok(count @ 1..) = stream.read(&mut bytes).await {
+                    head.extend_from_slice(&bytes[..count]);
+                    if !head.ends_with(b"\r\n\r\n") {
+                        continue;
+                    }
+                    head.clear();
+                    page += 1;
+                    stream.write_all(answer(page).as_bytes()).await.unwrap();
+                }
+            }
+        });
+        address
+    }
+
+    fn answer(page: usize) -> String {
+        let object = |at| format!("<Contents><Key>p/{page}-{at}</Key><Size>1</Size><ETag>e</ETag></Contents>");
+        let objects = [0, 1, 2].map(object).concat();
+        let body = format!(
+            "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>t{page}</NextContinuationToken>\
+             <Contents><Key>p/folder/</Key><Size>0</Size></Contents>{objects}</ListBucketResult>"
+        );
+        let length = body.len();
+        format!("HTTP/1.1 200 OK\r\ncontent-type: application/xml\r\ncontent-length: {length}\r\n\r\n{body}")
+    }
+
+    #[tokio::test]
+    async fn a_list_without_end_is_given_up() {
+        let config = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .endpoint_url(endless().await)
+            .force_path_style(true)
+            .credentials_provider(Credentials::new("x", "x", None, None, "test"))
+            .http_client(aws_smithy_http_client::Builder::new().build_http());
+        let client = Client::from_conf(config.build());
+        let reader = BucketReader { client, bucket: "models".to_owned(), prefix: "p/".to_owned(), most: 7 };
+        let why = reader.list().await.unwrap_err();
+        assert!(matches!(why, BucketFault::TooMany { most: 7 }), "{why}");
+        assert!(why.to_string().contains("sync from a prefix"), "{why}");
+    }
 
     #[test]
     fn a_region_of_the_environment_that_is_none_is_named() {

@@ -184,13 +184,13 @@ const MOST_FILES: usize = 100_000;
 /// everybody who downloads a model. So is what is no plain file.
 fn walk(root: &Path, below: &str, deep: usize, found: &mut Vec<Entry>) -> std::io::Result<()> {
     use std::os::unix::fs::MetadataExt;
-    if deep > DEEPEST || found.len() > MOST_FILES {
-        let why = format!("it has more than {DEEPEST} folders within each other, or more than {MOST_FILES} files");
-        return Err(std::io::Error::other(why));
-    }
     let mut entries = std::fs::read_dir(root.join(below))?.collect::<std::io::Result<Vec<_>>>()?;
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
+        if deep > DEEPEST || found.len() >= MOST_FILES {
+            let why = format!("it has more than {DEEPEST} folders within each other, or more than {MOST_FILES} files");
+            return Err(std::io::Error::other(why));
+        }
         let name = entry.file_name().to_string_lossy().into_owned();
         let path = if below.is_empty() { name } else { format!("{below}/{name}") };
         let Ok(file) = std::fs::metadata(entry.path()) else { continue };
