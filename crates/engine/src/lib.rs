@@ -5,7 +5,6 @@
 //! traits of `provider`. The AWS SDK, Kubernetes and the command line are not among this crate's dependencies: the providers are
 //! crates of their own, the verbs and the printer stand in the root package.
 
-#![forbid(unsafe_code)]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod resource;

@@ -4,6 +4,7 @@
     clippy::new_without_default,
     reason = "what `new` makes here are processes and folders, which nothing makes by default"
 )]
+#![expect(missing_docs, clippy::missing_errors_doc, reason = "a test that fails is read together with what it calls")]
 
 pub mod battery;
 pub mod cli;

@@ -28,6 +28,7 @@ pub struct Args {
 /// Which stack of devices: of a plan, or by its name.
 #[derive(Clone, Debug, clap::Args)]
 pub struct WhichArgs {
+    /// The plan.
     #[command(flatten)]
     pub plan: PlanArgs,
     /// Name of the stack, when no plan is at hand: where the devices are is in the journal

@@ -1,5 +1,6 @@
 //! Faults as gRPC says them: a status, its stable code, and when to ask again.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ use crate::serve::shown;
 
 /// Whose codes they are, in `google.rpc.ErrorInfo`.
 const DOMAIN: &str = "akidb";
+/// The name of the stable code in the metadata of a status.
+pub const CODE: &str = "akidb-code";
 
 /// The status of a code.
 fn grpc(code: Code) -> Grpc {
@@ -57,7 +60,7 @@ pub fn status(fault: EmbedFault, request_id: &str) -> Status {
         details.set_request_info(request_id, "");
     }
     let mut metadata = MetadataMap::new();
-    metadata.insert("akidb-code", MetadataValue::from_static(name));
+    metadata.insert(CODE, MetadataValue::from_static(name));
     if let Some(pause) = milliseconds(&fault) {
         metadata.insert("grpc-retry-pushback-ms", pause.into());
     }
@@ -70,7 +73,7 @@ pub fn refused(problem: &Problem, request_id: &str) -> Status {
     let mut details = ErrorDetails::new();
     details.set_error_info(problem.code, DOMAIN, HashMap::new());
     let mut metadata = MetadataMap::new();
-    metadata.insert("akidb-code", MetadataValue::from_static(problem.code));
+    metadata.insert(CODE, MetadataValue::from_static(problem.code));
     if let Some(pause) = problem.retry_after {
         details.set_retry_info(Some(pause));
         metadata.insert("grpc-retry-pushback-ms", whole_milliseconds(pause).into());
@@ -80,6 +83,46 @@ pub fn refused(problem: &Problem, request_id: &str) -> Status {
     }
     let code = Grpc::from_i32(grpc_status(problem.status).into());
     Status::with_error_details_and_metadata(code, shown::message(&problem.message).into_owned(), details, metadata)
+}
+
+/// The code and the next step of a status that the transport made: it had no service to ask. A transport says `INTERNAL` and `UNKNOWN`
+/// of bytes that it cannot read ([status codes of gRPC](https://grpc.github.io/grpc/core/md_doc_statuscodes.html)); our own faults have
+/// their code already.
+fn of_transport(status: &Status) -> (&'static str, &'static str) {
+    let interface =
+        "the interface of this server is printed by akidb-edge serve --print-proto and by its reflection service";
+    match status.code() {
+        Grpc::Cancelled => ("CANCELLED", "the call was given up before it was answered; nothing has to be done"),
+        Grpc::DeadlineExceeded => (Code::DeadlineExceeded.name(), "give it more time, or send fewer texts at a time"),
+        Grpc::OutOfRange | Grpc::ResourceExhausted => {
+            ("BODY_TOO_LARGE", "send fewer texts at a time; the setting max-body of the server is the most")
+        }
+        Grpc::Unimplemented if status.metadata().contains_key("grpc-accept-encoding") => {
+            ("UNSUPPORTED_ENCODING", "send it in an encoding that grpc-accept-encoding names, or as it is")
+        }
+        Grpc::NotFound | Grpc::Unimplemented => ("NOT_FOUND", interface),
+        Grpc::Unavailable => (Code::Overloaded.name(), "ask again later"),
+        Grpc::Unauthenticated => ("UNAUTHORIZED", "send a key: authorization: Bearer KEY"),
+        _ => (Code::InvalidRequest.name(), interface),
+    }
+}
+
+/// A status of the transport with its code, its details and the next step.
+pub fn completed(status: &Status, request_id: &str) -> Status {
+    let (code, next) = of_transport(status);
+    let mut details = ErrorDetails::new();
+    details.set_error_info(code, DOMAIN, HashMap::new());
+    if !request_id.is_empty() {
+        details.set_request_info(request_id, "");
+    }
+    let mut metadata = MetadataMap::new();
+    metadata.insert(CODE, MetadataValue::from_static(code));
+    let what = match status.message() {
+        "" => Cow::Borrowed("this server has no such service or method"),
+        // It may repeat a header of the client.
+        said => shown::message(said),
+    };
+    Status::with_error_details_and_metadata(status.code(), format!("{what}; {next}"), details, metadata)
 }
 
 /// The same as the answer to one message of a stream.
@@ -146,6 +189,23 @@ mod tests {
         assert!(status.metadata().get("grpc-retry-pushback-ms").is_none());
         assert!(status.get_error_details().retry_info().is_none());
         assert!(status.get_error_details().request_info().is_none());
+    }
+
+    #[test]
+    fn every_status_of_the_transport_has_a_code_that_the_documentation_explains() {
+        let documented = include_str!("../../../docs/serve-rest.md");
+        for number in 1..=16 {
+            let status = completed(&Status::new(Grpc::from_i32(number), "why"), "");
+            assert_eq!(status.code() as i32, number);
+            let code = status.metadata().get(CODE).unwrap().to_str().unwrap();
+            assert!(documented.contains(&format!("| `{code}` |")), "{code}");
+            assert!(status.message().starts_with("why; ") && status.message().len() > 10, "{status}");
+        }
+        let mut encoded = Status::unimplemented("x");
+        encoded.metadata_mut().insert("grpc-accept-encoding", "gzip".parse().unwrap());
+        assert_eq!(completed(&encoded, "").metadata().get(CODE).unwrap(), "UNSUPPORTED_ENCODING");
+        let long = completed(&Status::unimplemented(format!("\u{202e}{}", "x".repeat(1 << 20))), "");
+        assert!(long.message().len() < 3000 && !long.message().contains('\u{202e}'));
     }
 
     #[test]

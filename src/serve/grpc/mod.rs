@@ -3,6 +3,7 @@
 mod codec;
 mod deadline;
 mod embed;
+mod error_code;
 mod fault;
 mod health;
 pub mod messages;
@@ -14,7 +15,7 @@ mod stream;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
 use tonic_health::pb::health_server::HealthServer;
@@ -43,6 +44,7 @@ pub fn router(app: Arc<App>, stop: &Stop) -> Result<Router, Error> {
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?);
     let router = routes.prepare().into_axum_router();
+    let router = router.layer(from_fn(error_code::complete));
     Ok(router.layer(from_fn_with_state(passing, passage::pass)))
 }
 

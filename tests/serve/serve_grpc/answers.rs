@@ -77,7 +77,7 @@ async fn what_is_wrong_has_a_status_and_a_stable_code() {
     assert_eq!(kept.embeddings[0].values.len(), 3);
     let large = texts(&[&"a".repeat(9 << 20)]);
     let fault = client.embed(large).await.unwrap_err();
-    assert_eq!(fault.code(), Code::OutOfRange, "{fault}");
+    assert_eq!((fault.code(), code(&fault)), (Code::OutOfRange, "BODY_TOO_LARGE"), "{fault}");
     assert!(fault.message().contains("message length too large"), "{fault}");
     assert_eq!(server.get("/ready").0, 200);
 }
@@ -155,6 +155,7 @@ async fn compressed_requests_are_read_and_a_bomb_is_not() {
     let mut client = client.send_compressed(CompressionEncoding::Gzip);
     client.embed(texts(&["the red car"])).await.unwrap();
     let fault = client.embed(texts(&[&"a".repeat(16 << 20)])).await.unwrap_err();
+    assert_eq!((fault.code(), code(&fault)), (Code::ResourceExhausted, "BODY_TOO_LARGE"), "{fault}");
     assert!(fault.message().contains("size limit"), "{fault}");
 }
 

@@ -3,6 +3,7 @@
 mod answers;
 mod services;
 mod streams;
+mod transport;
 
 use akidb_edge::serve::grpc::proto;
 use proto::EmbedRequest;

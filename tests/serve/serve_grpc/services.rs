@@ -48,7 +48,8 @@ async fn the_standard_health_service_tells_watchers_of_the_end() {
         let answer = health.check(of(service)).await.unwrap().into_inner();
         assert_eq!(answer.status(), ServingStatus::Serving, "{service}");
     }
-    assert_eq!(health.check(of("nobody")).await.unwrap_err().code(), Code::NotFound);
+    let unknown = health.check(of("nobody")).await.unwrap_err();
+    assert_eq!((unknown.code(), code(&unknown)), (Code::NotFound, "NOT_FOUND"), "{unknown}");
     let mut unknown = health.watch(of("nobody")).await.unwrap().into_inner();
     assert_eq!(unknown.message().await.unwrap().unwrap().status(), ServingStatus::ServiceUnknown);
     let mut changes = health.watch(of("")).await.unwrap().into_inner();

@@ -66,7 +66,10 @@ pub struct Item<'a> {
 }
 
 impl Item<'_> {
-    /// The typed settings; a note when they do not fit.
+    /// The typed settings.
+    ///
+    /// # Errors
+    /// A note when they do not fit.
     pub fn typed<S: DeserializeOwned>(&self) -> Result<S, Note> {
         S::deserialize(&self.spec).map_err(|bad| self.note(format!("left out: its settings do not fit ({bad})")))
     }

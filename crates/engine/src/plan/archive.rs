@@ -60,4 +60,17 @@ mod tests {
         std::fs::write(&path, "PK no zip").expect("a file");
         assert!(read(&path).is_err());
     }
+
+    #[test]
+    fn an_archive_of_too_many_entries_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("many.zip");
+        let mut zip = zip::ZipWriter::new(std::io::BufWriter::new(File::create(&path).expect("a file")));
+        let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+        for number in 0..=MOST_FILES {
+            zip.start_file(number.to_string(), options).expect("a file");
+        }
+        zip.finish().expect("a zip");
+        assert_eq!(read(&path), Err(format!("it has more than {MOST_FILES} entries")));
+    }
 }

@@ -187,7 +187,7 @@ fn queues_are_said_in_both_languages() {
     let all = template["Resources"].as_object().expect("resources");
     let queue = |name: &str| {
         let one = all.values().find(|one| one["Type"] == "AWS::SQS::Queue" && one["Properties"]["QueueName"] == name);
-        one.map(|one| one["Properties"].clone()).unwrap_or_else(|| panic!("{name}: {template:#}"))
+        one.map_or_else(|| panic!("{name}: {template:#}"), |one| one["Properties"].clone())
     };
     let (jobs, dead) = (queue("jobs.fifo"), queue("dead.fifo"));
     assert_eq!((&dead["FifoQueue"], &dead["MessageRetentionPeriod"]), (&json!(true), &json!(1_209_600)));
