@@ -22,7 +22,8 @@ use crate::resource::{Address, Changes, Owner, Remembered, RunPurpose, Shown, sh
 /// Make the stack what the plan says: show the difference, ask, do it. A second run has nothing to do.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only this area (cdn, edge, models, page, queues, routing) with what it needs; or a saved plan (FILE.plan.json)
+    /// Only this area (cdn, edge, kubernetes, models, page, queues, routing) with what it needs; or a saved plan
+    /// (FILE.plan.json)
     #[arg(value_name = "AREA|FILE.plan.json")]
     what: Option<String>,
     #[command(flatten)]
