@@ -15,6 +15,8 @@ pub struct Omitted<'a> {
     pub account_away: bool,
     /// Addresses of the run that need the account, when it could not be reached.
     pub of_account: &'a [Address],
+    /// Addresses that would go and stay, because something that is left out needs them.
+    pub held: &'a [Address],
     /// Devices that the journal knows and neither plan nor inventory names.
     pub unnamed: &'a [String],
     /// Addresses outside of what was selected.
@@ -27,7 +29,10 @@ impl Omitted<'_> {
     /// Names and addresses of all that is left out, for programs.
     pub fn names(&self) -> Vec<&str> {
         let devices = self.away.iter().chain(self.unnamed).map(String::as_str);
-        devices.chain(self.of_account.iter().chain(self.unselected).map(Address::as_str)).collect()
+        // What stays because of the account is among what needs the account.
+        let held = self.held.iter().filter(|address| !self.of_account.contains(address));
+        let addresses = self.of_account.iter().chain(held).chain(self.unselected);
+        devices.chain(addresses.map(Address::as_str)).collect()
     }
 
     /// Nothing is to be done with what was looked at: `kept` resources.

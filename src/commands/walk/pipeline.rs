@@ -62,6 +62,7 @@ impl Pipeline<'_> {
             Allowed { header, purpose: &purpose, wanted: &wanted, changes: &changes, journals: self.journals };
         verb.allowed(&allowed).await?;
         let away: Vec<String> = seen.left.machines.keys().cloned().collect();
+        let held: Vec<Address> = seen.left.held.keys().cloned().collect();
         let asked = Asked {
             changes: &changes,
             built: &wanted.built,
@@ -72,6 +73,7 @@ impl Pipeline<'_> {
                 away: &away,
                 account_away: seen.left.account.is_some(),
                 of_account: &of_account,
+                held: &held,
                 unnamed: &wanted.unnamed,
                 unselected: &wanted.unselected.addresses,
                 would_change: &wanted.unselected.would_change,

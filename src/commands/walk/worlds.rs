@@ -132,8 +132,9 @@ impl<'a> Worlds<'a> {
     pub async fn look(&self, request: &Request<'_>, wanted: &Wanted, providers: &Providers) -> Result<Seen, Failure> {
         let (identity, mut observed, away) = self.read(wanted, providers).await?;
         let (desired, remembered) = (&wanted.built.desired, &wanted.remembered);
-        let left =
+        let mut left =
             if self.has_devices() { left_out(desired, remembered, &observed, away) } else { super::LeftOut::default() };
+        left.held.retain(|address, _| wanted.scope.covers(address));
         let header = self.header(request, wanted, identity.as_ref());
         let account = identity.map(|identity| identity.account).or_else(|| remembered.account.clone());
         let account = account.unwrap_or_default();
@@ -178,6 +179,7 @@ impl<'a> Worlds<'a> {
         let (region, endpoint) = place.unwrap_or_else(|| (String::new(), "devices over SSH".to_owned()));
         Header {
             stack: request.stack.clone(),
+            devices: request.devices.clone(),
             plan: request.plan.clone(),
             account: account.unwrap_or_default(),
             caller: identity.map_or_else(caller, |identity| identity.arn.clone()),
