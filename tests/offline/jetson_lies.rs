@@ -456,6 +456,21 @@ fn words_that_mean_something_else_are_refused_with_their_line() {
     }
 }
 
+/// A power mode is complained of where it was said: on the command line, or in the lines of the one device.
+#[test]
+fn a_wrong_power_mode_is_told_where_it_was_said() {
+    let liar = Liar::new("");
+    let refused = liar.run("jetson power --mode 15W;id --yes").exits(3).stderr;
+    assert!(refused.contains("--mode \"15W;id\" is not the name of a power mode"), "{refused}");
+    assert!(refused.contains("such as 15W, or auto") && !refused.contains("plan.yaml:"), "{refused}");
+    liar.plan(
+        "          hosts:\n            one:\n              address: 192.0.2.1\n              power_mode: \"15W;id\"\n",
+    );
+    let refused = liar.run("jetson provision --dry-run").exits(3).stderr;
+    assert!(refused.contains("plan.yaml:16:") && refused.contains("power_mode"), "{refused}");
+    assert_eq!(liar.arguments(), "", "no device was contacted");
+}
+
 /// A device whose file names a bucket, and the bucket.
 const NAMES_A_BUCKET: &str = "          hosts: {one: {address: 192.0.2.1}}
           files: {/opt/x: {text: \"bucket=${models.bucket.data#name}\"}}
