@@ -509,6 +509,73 @@ fn what_the_cloud_has_not_made_is_named_before_anything_is_done() {
     assert!(!scripts.contains("mv -fT"), "nothing was written: {scripts}");
 }
 
+/// A file that names a bucket which is gone does not stop the rest of a rollback: it is left as it is.
+#[test]
+fn a_rollback_goes_on_without_what_names_a_bucket_that_is_gone() {
+    use akidb_edge::ledger::{Fact, FileStore, Lease, Ledger, Subject};
+    use akidb_edge::resource::{Action, Attributes, Ending, Kind, Level, references};
+    let liar = Liar::new("");
+    liar.plan(NAMES_A_BUCKET);
+    let began = |revision: u64| Fact::RunBegan {
+        revision,
+        command: "jetson provision".to_owned(),
+        by: "me@here".to_owned(),
+        account: String::new(),
+        stack: "lie-devices".to_owned(),
+        tool: "0".to_owned(),
+        requested: Default::default(),
+        fallback: None,
+        purpose: None,
+        worlds: Vec::new(),
+    };
+    let made = |address: &str, kind: Kind, spec: serde_json::Value| {
+        let subject = Subject {
+            address: address.parse().expect("an address"),
+            kind,
+            generation: 0,
+            needs: references(&spec).into_iter().map(|need| (need, Level::Usable)).collect(),
+            spec,
+            step: "devices".to_owned(),
+            after: Default::default(),
+            origin: None,
+            seen: Attributes::new(),
+        };
+        let id = format!("one:{address}");
+        Fact::Succeeded { action: Action::Create, subject, id, attributes: Attributes::new(), took_ms: 1 }
+    };
+    let file = |path: &str, text: &str| serde_json::json!({"host": "one", "path": path, "content": {"text": text}});
+    let removed = |address: &str| {
+        let id = format!("one:{address}");
+        Fact::Removed { address: address.parse().expect("an address"), id }
+    };
+    let facts = [
+        began(1),
+        made("jetson.host.one", Kind::Host, serde_json::json!({"name": "one", "address": "192.0.2.1"})),
+        made("jetson.file.one-opt-x", Kind::File, file("/opt/x", "bucket=${models.bucket.data#name}")),
+        made("jetson.file.one-opt-y", Kind::File, file("/opt/y", "plain")),
+        Fact::RunEnded { ending: Ending::Done, changes: 3 },
+        began(2),
+        removed("jetson.file.one-opt-x"),
+        removed("jetson.file.one-opt-y"),
+        Fact::RunEnded { ending: Ending::Done, changes: 2 },
+    ];
+    testkit::proxy::wait(async {
+        let store = std::sync::Arc::new(FileStore::new(&liar.path("state"), "lie-devices", "here"));
+        let lease = Lease::new("me", "here", "jetson provision");
+        let ledger = Ledger::write(store, "lie-devices", lease).await.expect("a journal");
+        for fact in facts {
+            ledger.record(fact).await.expect("an entry");
+        }
+        ledger.close().await.expect("the lease goes back");
+    });
+    let seen = liar.run("jetson rollback --dry-run").exits(2);
+    let said = seen.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    let named = "jetson.file.one-opt-x: as it was then it refers to models.bucket.data, which is not there any more";
+    assert!(said.contains(named), "{}", seen.all());
+    assert!(seen.stdout.contains("jetson.file.one-opt-y"), "{}", seen.all());
+    assert!(!seen.stdout.contains("jetson.file.one-opt-x"), "{}", seen.all());
+}
+
 /// An account that cannot be reached takes along what needs it; the devices go on.
 #[test]
 fn an_account_that_is_away_does_not_stop_the_devices() {
