@@ -70,9 +70,11 @@ impl Omitted<'_> {
             }
         };
         let left = counted(self.unselected.len(), "resource");
-        let would = match self.would_change.len() {
-            0 => Shown::from("none of them would change by the journal"),
-            all => shown!("{} of them would change by the journal{}", all, first(self.would_change)),
+        let would = match (self.unselected.len(), self.would_change.len()) {
+            (1, 0) => Shown::from("which would not change by the journal"),
+            (1, _) => shown!("which would change by the journal{}", first(self.would_change)),
+            (_, 0) => Shown::from("none of them would change by the journal"),
+            (_, all) => shown!("{} of them would change by the journal{}", all, first(self.would_change)),
         };
         shown!("{}; {} left out, {}\n", selected, left, would)
     }
@@ -133,8 +135,8 @@ mod tests {
         let selected = Omitted { away: &away, unselected: &all[..1], ..Omitted::default() }.no_changes(0);
         assert_eq!(
             selected,
-            "no changes in what is selected (0 resources checked, 1 device left out: jetson-02); 1 resource left out, none \
-             of them would change by the journal\n"
+            "no changes in what is selected (0 resources checked, 1 device left out: jetson-02); 1 resource left out, which \
+             would not change by the journal\n"
         );
     }
 
@@ -154,6 +156,6 @@ mod tests {
             "no changes in what is selected: 3 resources match the plan; 7 resources left out, 7 of them would change by \
              the journal: m.bucket.b1, m.bucket.b2, m.bucket.b3, m.bucket.b4, m.bucket.b5 and 2 more\n"
         );
-        assert!(said(3, &all[..1], &[]).ends_with("1 resource left out, none of them would change by the journal\n"));
+        assert!(said(3, &all[..1], &[]).ends_with("1 resource left out, which would not change by the journal\n"));
     }
 }

@@ -78,7 +78,7 @@ pub use moves::{MadeAt, Moves, SetMove};
 pub use naming::Naming;
 pub use observed::{ACCEPTED_EXTRAS, Extra, Found, Observed, Owned, Owner, TAKEN_IN, known};
 pub use outcome::{Done, Outcome};
-pub use printed::{Shown, ToShown, shown};
+pub use printed::{Shown, ToShown, counted, shown};
 pub use purpose::RunPurpose;
 pub use reference::{ACCOUNT, Attributes, has_references, link, references, resolve};
 pub(crate) use remembered::unite;
