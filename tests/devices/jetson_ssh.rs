@@ -525,11 +525,17 @@ fn one_run_takes_back_what_one_run_made_over_both() {
     lab.inside("jetson-01", "! test -e /opt/bucket");
     let journal =
         |stack: &str| fs::read_to_string(lab.path(&format!("state/{stack}/journal.jsonl"))).expect("a journal");
-    let last = |stack: &str, address: &str| {
+    let removed_from = |stack: &str, address: &str| {
         let removed = format!("\"fact\":\"removed\",\"address\":\"{address}\"");
         assert!(journal(stack).lines().any(|line| line.contains(&removed)), "{}", journal(stack));
     };
-    last("undone", "models.bucket.data");
-    last("undone-devices", "jetson.file.jetson-01-opt-bucket");
+    removed_from("undone", "models.bucket.data");
+    removed_from("undone-devices", "jetson.file.jetson-01-opt-bucket");
     assert!(!journal("undone").contains("jetson.file"));
+    // By one id a later rollback knows that it was one run.
+    let run = |stack: &str| {
+        let began = journal(stack).lines().rfind(|line| line.contains("\"run-began\"")).map(str::to_owned);
+        serde_json::from_str::<serde_json::Value>(&began.expect("a run")).expect("a line of JSON")["run"].clone()
+    };
+    assert_eq!(run("undone"), run("undone-devices"));
 }
