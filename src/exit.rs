@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::ledger::{Cause, LedgerError};
 use crate::plan::Problems;
-use crate::resource::{Fault, Shown, shown};
+use crate::resource::{Fault, Shown, counted, shown};
 
 /// All that was asked for is done, or there was nothing to do.
 pub const DONE: u8 = 0;
@@ -138,9 +138,8 @@ const MISSING: &str = "restore it (aws s3api list-object-versions shows earlier 
 
 impl From<Problems> for Failure {
     fn from(problems: Problems) -> Self {
-        let count = problems.0.len();
-        let errors = if count == 1 { "error" } else { "errors" };
-        Self::refused(shown!("the plan has {} {}\n{}", count, errors, problems.shown()), "")
+        let errors = counted(problems.0.len(), "error");
+        Self::refused(shown!("the plan has {}\n{}", errors, problems.shown()), "")
     }
 }
 

@@ -44,6 +44,12 @@ pub fn let_go_since(entries: &[Entry], revision: u64) -> LetGo {
 }
 
 impl LetGo {
+    /// Adds what another journal says: its addresses are others.
+    pub fn extend(&mut self, other: Self) {
+        self.all.extend(other.all);
+        self.on_purpose.extend(other.on_purpose);
+    }
+
     /// The state with what was let go and is to be there again: it is looked for by its ID.
     #[must_use]
     pub fn supposed(&self, aim: &Remembered, mut now: Remembered) -> Remembered {

@@ -10,7 +10,7 @@ use crate::cli::has_verb;
 use crate::desired::Built;
 use crate::exit::{self, Failure};
 use crate::report;
-use crate::resource::{Changes, Outcome, shown};
+use crate::resource::{Changes, Outcome, Shown, shown};
 
 /// What is about to be asked.
 pub struct Asked<'a> {
@@ -56,7 +56,11 @@ pub fn confirm(asked: &Asked<'_>, run: &RunArgs, context: &Context) -> Result<Op
             "read the difference above, then add --yes",
         ));
     }
-    if voice.ask("Do this?") { Ok(None) } else { Err(Failure::refused("nothing was done", "")) }
+    let question = match &asked.header.devices {
+        Some(_) => shown!("Do this to the stacks {}?", asked.header.stacks()),
+        None => Shown::from("Do this?"),
+    };
+    if voice.ask(question) { Ok(None) } else { Err(Failure::refused("nothing was done", "")) }
 }
 
 /// A step and the verb that does it.

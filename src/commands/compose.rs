@@ -62,6 +62,8 @@ const TABLE: &[Apart] = &[
         "--out saves the plan and does nothing else",
         "say {that} when the saved plan is carried out: akidb-edge deploy FILE.plan.json {that}"),
     apart("rollback", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
+    apart("rollback", &["fallback"], &["devices"], "a fallback changes settings of the cloud alone",
+        "leave --devices out"),
     apart("rollback", &["stack"], &["fallback"], "a fallback is made from a plan, which --stack does not name",
         "name the plan: akidb-edge rollback --fallback NAME --plan PLAN"),
     apart("status", &["stack"], PLAN, BY_NAME.0, BY_NAME.1),
@@ -94,22 +96,41 @@ struct Only {
     next: &'static str,
 }
 
-const ONLY: &[Only] = &[Only {
-    verb: "deploy",
-    these: &[
-        "ssh_config",
-        "accept_new",
-        "ask_sudo_password",
-        "sudo_password_fd",
-        "keep_connections",
-        "alive",
-        "artifacts",
-        "inventory",
-    ],
-    with: &["devices", SAVED],
-    why: "it is about devices, and this run makes the cloud alone",
-    next: "add --devices to make the plan's devices in the same run, or leave it out",
-}];
+/// How devices are reached.
+const ACCESS: &[&str] =
+    &["ssh_config", "accept_new", "ask_sudo_password", "sudo_password_fd", "keep_connections", "alive"];
+
+/// Options about devices, of a verb that works on the cloud alone without --devices.
+const fn of_devices(verb: &'static str) -> Only {
+    Only {
+        verb,
+        these: ACCESS,
+        with: &["devices"],
+        why: "it is about devices, and this run works on the cloud alone",
+        next: "add --devices to work on the plan's devices in the same run, or leave it out",
+    }
+}
+
+const ONLY: &[Only] = &[
+    of_devices("rollback"),
+    of_devices("destroy"),
+    Only {
+        verb: "deploy",
+        these: &[
+            "ssh_config",
+            "accept_new",
+            "ask_sudo_password",
+            "sudo_password_fd",
+            "keep_connections",
+            "alive",
+            "artifacts",
+            "inventory",
+        ],
+        with: &["devices", SAVED],
+        why: "it is about devices, and this run makes the cloud alone",
+        next: "add --devices to make the plan's devices in the same run, or leave it out",
+    },
+];
 
 /// Every setting of the server, and the file of settings.
 const SETTING: &str = "a setting";

@@ -5,15 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Context;
 use super::full;
 use super::imported;
+use super::jetson::refuse_shared;
 use super::order::{Choice, Part};
 use super::unknown;
-use super::walk::{self, EmptyArgs, Journals, PlanArgs, Request, RunArgs, Verb, Wanted, Worlds};
+use super::walk::{self, BothArgs, EmptyArgs, Journals, PlanArgs, Request, RunArgs, Verb, Wanted, Worlds};
 use crate::change::{self, Scope};
 use crate::desired::{self, Built};
 use crate::exit::Failure;
-use crate::ledger::Ledger;
+use crate::plan::Plan;
 use crate::report;
-use crate::resource::{Address, Changes, Desired, RunPurpose, shown};
+use crate::resource::{Address, Changes, Desired, Remembered, RunPurpose, shown};
 
 /// Remove the stack: in order, resumable; what will not go yet is left for a later run (exit code 2).
 #[derive(Debug, clap::Args)]
@@ -33,6 +34,8 @@ pub struct Args {
     /// Also delete this resource, which was imported and not made by the stack; by its whole address
     #[arg(long, value_name = "ADDRESS")]
     delete_imported: Vec<Address>,
+    #[command(flatten)]
+    both: BothArgs,
 }
 
 /// Destroys.
@@ -43,26 +46,21 @@ pub async fn run(mut args: Args, context: &Context) -> Result<u8, Failure> {
     args.run = args.run.emptying(args.empty);
     let plan = if args.stack.is_none() { Some(args.plan.load(&context.session)?) } else { None };
     let stack = args.stack.clone().or(plan.as_ref().map(|plan| plan.stack.clone())).unwrap_or_default();
-    let goes_by = format!("it names the stack, and what goes is in the journal of {stack}");
+    let (stack, devices) = args.both.stacks(stack);
+    let goes_by = match &devices {
+        Some(devices) => format!("it names the stack, and what goes is in the journals of {stack} and {devices}"),
+        None => format!("it names the stack, and what goes is in the journal of {stack}"),
+    };
     args.plan.say_what_variables_do(&context.voice, &goes_by);
-    walk::no_devices(context, &stack, "uninstall").await?;
-    let worlds = Worlds::of_account(context).await?;
-    if let Some(connection) = worlds.account()
-        && unknown::known(&stack, context, connection).await?.sequence == 0
-    {
-        let wanted = plan.as_ref().and_then(|plan| desired::build(plan, &BTreeSet::new()).ok());
-        let marked = unknown::marked(&stack, wanted.as_ref().map(|built| &built.desired), connection).await?;
-        return Err(unknown::refusal(&stack, Some(&marked), context));
+    if devices.is_none() {
+        walk::no_devices(context, &stack, "uninstall").await?;
     }
-    let empty = if args.run.empty_buckets { " --empty-buckets" } else { "" };
-    let mut command = format!("destroy --stack {stack}{empty}");
-    for address in &args.delete_imported {
-        command.push_str(&format!(" --delete-imported {address}"));
-    }
+    let worlds = args.both.worlds(Worlds::of_account(context).await?);
+    need_known(&stack, devices.as_deref(), plan.as_ref(), &worlds, context).await?;
     let request = Request {
+        command: args.command(&stack),
         stack,
-        devices: None,
-        command,
+        devices,
         purpose: RunPurpose::Destroy,
         run: &args.run,
         plan: None,
@@ -70,6 +68,45 @@ pub async fn run(mut args: Args, context: &Context) -> Result<u8, Failure> {
         emptying: full::ADD,
     };
     walk::carry_out(&request, worlds, &mut Removal { args: &args, along: BTreeMap::new() }, context).await
+}
+
+impl Args {
+    /// The verb with its main arguments, as the journal has it.
+    fn command(&self, stack: &str) -> String {
+        let devices = if self.both.devices { " --devices" } else { "" };
+        let empty = if self.run.empty_buckets { " --empty-buckets" } else { "" };
+        let mut command = format!("destroy{devices} --stack {stack}{empty}");
+        for address in &self.delete_imported {
+            command.push_str(&format!(" --delete-imported {address}"));
+        }
+        command
+    }
+}
+
+/// Refuses stacks of which the place of the state knows nothing; of two, one may be missing, which is said.
+async fn need_known(
+    stack: &str,
+    devices: Option<&str>,
+    plan: Option<&Plan>,
+    worlds: &Worlds<'_>,
+    context: &Context,
+) -> Result<(), Failure> {
+    let Some(connection) = worlds.account() else { return Ok(()) };
+    let mut missing = Vec::new();
+    for stack in std::iter::once(stack).chain(devices) {
+        if unknown::known(stack, context, connection).await?.sequence == 0 {
+            missing.push(stack);
+        }
+    }
+    if missing.len() <= usize::from(devices.is_some()) {
+        for stack in missing {
+            context.voice.remark(unknown::words(stack, context));
+        }
+        return Ok(());
+    }
+    let wanted = plan.and_then(|plan| desired::build(plan, &BTreeSet::new()).ok());
+    let marked = unknown::marked(stack, wanted.as_ref().map(|built| &built.desired), connection).await?;
+    Err(unknown::refusal(stack, Some(&marked), context))
 }
 
 /// A stack, or a part of it, on its way out.
@@ -81,7 +118,9 @@ struct Removal<'a> {
 
 impl Verb for Removal<'_> {
     async fn wants(&mut self, journals: &Journals, context: &Context) -> Result<Wanted, Failure> {
-        let built = Built { desired: Desired::new(journals.own().stack()), ..Built::default() };
+        let mut nothing = Desired::new(journals.own().stack());
+        nothing.devices = journals.devices().map(|devices| devices.stack().to_owned());
+        let built = Built { desired: nothing, ..Built::default() };
         let choice = Choice { targets: self.args.target.clone(), exactly: true, ..Choice::default() };
         let remembered = change::needs_by_name(journals.remembered());
         let Part { only: named, remembered, .. } = choice.part(&built, remembered)?;
@@ -90,6 +129,10 @@ impl Verb for Removal<'_> {
         let delete_imported = imported::named(&self.args.delete_imported, &remembered)?;
         let scope = Scope { only, delete_imported, ..Scope::default() };
         need_in_scope(&scope)?;
+        if let Some(devices) = journals.devices() {
+            let leaving = remembered.resources.keys().filter(|address| scope.covers(address));
+            refuse_shared(&leaving.cloned().collect(), &built.desired, &remembered, devices.stack())?;
+        }
         Ok(Wanted { built, remembered, scope, again: context.session.again.clone(), ..Wanted::default() })
     }
 
@@ -103,7 +146,7 @@ impl Verb for Removal<'_> {
     }
 
     fn ended(&mut self, journals: &Journals, context: &Context) {
-        say_what_is_left(journals.own(), context);
+        say_what_is_left(&journals.remembered(), context);
     }
 }
 
@@ -129,8 +172,7 @@ fn need_in_scope(scope: &Scope) -> Result<(), Failure> {
 }
 
 /// A destroy that leaves something is partial, and its last line says so.
-fn say_what_is_left(ledger: &Ledger, context: &Context) {
-    let left = ledger.remembered();
+fn say_what_is_left(left: &Remembered, context: &Context) {
     let all: Vec<String> =
         left.resources.keys().chain(left.leftovers.iter().map(|left| &left.address)).map(ToString::to_string).collect();
     if all.is_empty() {

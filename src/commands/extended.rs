@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::plan::{Change, Lineage};
-use crate::resource::{Shown, shown};
+use crate::resource::{Shown, counted, shown};
 
 /// Changes that are shown without `-v`.
 const SHOWN: usize = 20;
@@ -22,7 +22,8 @@ pub fn text(lineage: &Lineage, all: bool) -> Option<Shown> {
     let mut lines: Vec<Shown> =
         changes.iter().map(|change| shown!("from {}: {} {}", change.file, change.what, change.path)).collect();
     if left > 0 {
-        lines.push(shown!("{} more changes are left out; -v shows all", left));
+        let are = if left == 1 { "is" } else { "are" };
+        lines.push(shown!("{} {} left out; -v shows all", counted(left, "more change"), are));
     }
     lines.push(shown!("from {}: everything else", earliest));
     Some(Shown::join(lines, "\n"))

@@ -5,7 +5,7 @@ mod flags;
 
 use crate::commands::Context;
 use crate::exit::{DONE, Failure};
-use crate::resource::{Shown, shown};
+use crate::resource::{Shown, counted, shown};
 use crate::serve::admission::keys;
 use crate::serve::config::{Config, attempt, check as look, layers::Layers, resolve};
 use crate::serve::{self, Ended, ServeFault};
@@ -41,7 +41,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         Ended::Done => Ok(DONE),
         Ended::Forced(code) => Ok(code),
         Ended::Unfinished(connections) => Err(Failure::error(
-            shown!("the time for the end was up with {} connections under way", connections),
+            shown!("the time for the end was up with {} under way", counted(connections, "connection")),
             "give it more with --shutdown-time",
         )),
     }

@@ -62,11 +62,11 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         let verdict =
             if errors == 0 { "AWS would accept it, as far as can be said offline" } else { "AWS would refuse it" };
         context.voice.data(shown!(
-            "{}: {} resources, {} errors, {} warnings: {}",
+            "{}: {}, {}, {}: {}",
             plan.file,
-            counted,
-            errors,
-            warnings,
+            report::counted(counted, "resource"),
+            report::counted(errors, "error"),
+            report::counted(warnings, "warning"),
             verdict
         ));
         if let Some(text) = extended::text(plan.lineage(), context.voice.verbose > 0) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::resource::untrusted::line;
-use crate::resource::{Action, Address, Change, Changes, Kind};
+use crate::resource::{Action, Address, Change, Changes, Kind, counted};
 
 /// From so many names on that count up, the first and the last stand for all.
 const NAMED: usize = 3;
@@ -57,7 +57,7 @@ impl Groups {
 impl Group {
     /// `file on 5 devices: jetson-01 … jetson-05`.
     pub fn words(&self) -> String {
-        format!("{} on {} devices: {}", self.title, self.machines.len(), names(&self.machines))
+        format!("{} on {}: {}", self.title, counted(self.machines.len(), "device"), names(&self.machines))
     }
 }
 

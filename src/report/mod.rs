@@ -28,6 +28,7 @@ pub use tick::Tick;
 pub use voice::{Header, Voice, ask_secret, document};
 
 use crate::resource::RunSummary;
+pub use crate::resource::counted;
 
 /// Milliseconds for people: `340 ms`, `2.4 s`, `3 min 20 s`.
 pub fn duration(ms: u64) -> String {
@@ -38,14 +39,9 @@ pub fn duration(ms: u64) -> String {
     }
 }
 
-/// `1 change`, `2 changes`.
-pub fn counted(count: usize, thing: &str) -> String {
-    if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
-}
-
 /// What a run without an end did, by the journal: `3 changes`, `3 changes, 1 unanswered`.
 pub fn so_far(run: &RunSummary) -> String {
-    let changes = counted(usize::try_from(run.changes).unwrap_or(usize::MAX), "change");
+    let changes = counted(run.changes, "change");
     match run.unanswered.len() {
         0 => changes,
         open => format!("{changes}, {open} unanswered"),

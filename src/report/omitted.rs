@@ -17,6 +17,8 @@ pub struct Omitted<'a> {
     pub account_away: bool,
     /// Addresses of the run that need the account, when it could not be reached.
     pub of_account: &'a [Address],
+    /// Addresses that would go and stay, because something that is left out needs them.
+    pub held: &'a [Address],
     /// Devices that the journal knows and neither plan nor inventory names.
     pub unnamed: &'a [String],
     /// Addresses outside of what was selected.
@@ -29,7 +31,10 @@ impl Omitted<'_> {
     /// Names and addresses of all that is left out, for programs.
     pub fn names(&self) -> Vec<&str> {
         let devices = self.away.iter().chain(self.clusters).chain(self.unnamed).map(String::as_str);
-        devices.chain(self.of_account.iter().chain(self.unselected).map(Address::as_str)).collect()
+        // What stays because of the account is among what needs the account.
+        let held = self.held.iter().filter(|address| !self.of_account.contains(address));
+        let addresses = self.of_account.iter().chain(held).chain(self.unselected);
+        devices.chain(addresses.map(Address::as_str)).collect()
     }
 
     /// Nothing is to be done with what was looked at: `kept` resources.
@@ -67,9 +72,11 @@ impl Omitted<'_> {
             }
         };
         let left = counted(self.unselected.len(), "resource");
-        let would = match self.would_change.len() {
-            0 => Shown::from("none of them would change by the journal"),
-            all => shown!("{} of them would change by the journal{}", all, first(self.would_change)),
+        let would = match (self.unselected.len(), self.would_change.len()) {
+            (1, 0) => Shown::from("which would not change by the journal"),
+            (1, _) => shown!("which would change by the journal{}", first(self.would_change)),
+            (_, 0) => Shown::from("none of them would change by the journal"),
+            (_, all) => shown!("{} of them would change by the journal{}", all, first(self.would_change)),
         };
         shown!("{}; {} left out, {}\n", selected, left, would)
     }
@@ -137,8 +144,8 @@ mod tests {
         let selected = Omitted { away: &away, unselected: &all[..1], ..Omitted::default() }.no_changes(0);
         assert_eq!(
             selected,
-            "no changes in what is selected (0 resources checked, 1 device left out: jetson-02); 1 resource left out, none \
-             of them would change by the journal\n"
+            "no changes in what is selected (0 resources checked, 1 device left out: jetson-02); 1 resource left out, which \
+             would not change by the journal\n"
         );
     }
 
@@ -158,6 +165,6 @@ mod tests {
             "no changes in what is selected: 3 resources match the plan; 7 resources left out, 7 of them would change by \
              the journal: m.bucket.b1, m.bucket.b2, m.bucket.b3, m.bucket.b4, m.bucket.b5 and 2 more\n"
         );
-        assert!(said(3, &all[..1], &[]).ends_with("1 resource left out, none of them would change by the journal\n"));
+        assert!(said(3, &all[..1], &[]).ends_with("1 resource left out, which would not change by the journal\n"));
     }
 }

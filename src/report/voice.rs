@@ -46,6 +46,9 @@ struct Held {
 pub struct Header {
     /// Name of the stack.
     pub stack: String,
+    /// Name of the stack of the devices, when the run spans both.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub devices: Option<String>,
     /// Plan file.
     pub plan: Option<String>,
     /// Account number.
@@ -60,6 +63,13 @@ pub struct Header {
     pub state: String,
     /// The identity in each world of the run.
     pub worlds: Vec<WorldIdentity>,
+}
+
+impl Header {
+    /// The stacks that the run works on: `s`, `s and s-devices`.
+    pub fn stacks(&self) -> String {
+        self.devices.as_ref().map_or_else(|| self.stack.clone(), |devices| format!("{} and {devices}", self.stack))
+    }
 }
 
 /// The line of a world in the header.
@@ -115,7 +125,7 @@ impl Voice {
     /// The header line.
     pub fn header(&self, header: &Header) {
         let plan = header.plan.as_ref().map_or_else(Shown::default, |plan| shown!("  plan {}", plan));
-        let stack = painted(self.colour, Style::new().bold(), &header.stack);
+        let stack = painted(self.colour, Style::new().bold(), &header.stacks());
         let mut places: Vec<Shown> = header.worlds.iter().filter_map(|world| place(world, header)).collect();
         if places.is_empty() {
             places.push(header.endpoint.to_shown());
@@ -216,6 +226,7 @@ mod tests {
     fn each_world_has_its_line() {
         let header = Header {
             stack: "s".to_owned(),
+            devices: None,
             plan: None,
             account: "123456789012".to_owned(),
             caller: "arn:aws:iam::123456789012:user/me".to_owned(),
@@ -224,6 +235,9 @@ mod tests {
             state: "file:.akidb-edge".to_owned(),
             worlds: Vec::new(),
         };
+        assert_eq!(header.stacks(), "s");
+        let both = Header { devices: Some("s-devices".to_owned()), ..header.clone() };
+        assert_eq!(both.stacks(), "s and s-devices");
         let said = |world: WorldIdentity| place(&world, &header).unwrap_or_default();
         let (account, caller) = (header.account.clone(), header.caller.clone());
         assert_eq!(

@@ -486,3 +486,56 @@ fn one_run_makes_a_bucket_and_devices_that_name_it() {
     cloud("destroy --stack both --yes").exits(0);
     lab.inside("jetson-01", "! test -e /opt/bucket && ! test -e /var/lib/akidb-edge");
 }
+
+/// What one run made over both is undone and removed by one run, the files before the bucket that they name.
+#[test]
+fn one_run_takes_back_what_one_run_made_over_both() {
+    let Some(lab) = Lab::of_hosts("undone", 2) else { return };
+    let account = local_aws::account();
+    let name = format!("undone-{account}");
+    let plan = BOTH.replace("stack: both", "stack: undone").replace("NAME", &name);
+    fs::write(lab.path("both.yaml"), &plan).expect("a plan");
+    let both = |words: &str| in_account(lab.command(words), &account);
+    let deploy = || both("deploy --devices --plan both.yaml --inventory hosts.yaml --yes");
+    deploy().exits(0);
+    fs::write(lab.path("both.yaml"), plan.replace("#account}", "#account}!")).expect("a plan");
+    deploy().exits(0);
+    assert_eq!(lab.inside("jetson-01", "cat /opt/bucket"), format!("{name} of {account}!\n"));
+
+    // The second run changed the devices alone.
+    let undone = both("rollback --devices --stack undone --yes").exits(0);
+    assert!(undone.stderr.contains("undone: nothing of it is undone"), "{}", undone.all());
+    assert!(undone.stderr.contains("undone-devices: undoes revision 2"), "{}", undone.all());
+    assert_eq!(lab.inside("jetson-02", "cat /opt/bucket"), format!("{name} of {account}\n"));
+    // A device that is away keeps what it needs.
+    lab.does("power", &["jetson-02", "off"]);
+    let partly = both("destroy --devices --stack undone --yes").exits(1);
+    let kept = "models.bucket.data is not deleted: jetson.file.jetson-02-opt-bucket needs it";
+    assert!(partly.stderr.contains(kept), "{}", partly.all());
+    lab.inside("jetson-01", "! test -e /opt/bucket");
+    lab.does("power", &["jetson-02", "on"]);
+    both("destroy --devices --stack undone --yes").exits(0);
+    lab.inside("jetson-02", "! test -e /opt/bucket && ! test -e /var/lib/akidb-edge");
+
+    // One run over both is undone in both: each change is in the journal of its stack.
+    deploy().exits(0);
+    let undone = both("rollback --devices --stack undone --yes").exits(0);
+    assert!(undone.stderr.contains("undone: undoes revision"), "{}", undone.all());
+    assert!(undone.stderr.contains("undone-devices: undoes revision"), "{}", undone.all());
+    lab.inside("jetson-01", "! test -e /opt/bucket");
+    let journal =
+        |stack: &str| fs::read_to_string(lab.path(&format!("state/{stack}/journal.jsonl"))).expect("a journal");
+    let removed_from = |stack: &str, address: &str| {
+        let removed = format!("\"fact\":\"removed\",\"address\":\"{address}\"");
+        assert!(journal(stack).lines().any(|line| line.contains(&removed)), "{}", journal(stack));
+    };
+    removed_from("undone", "models.bucket.data");
+    removed_from("undone-devices", "jetson.file.jetson-01-opt-bucket");
+    assert!(!journal("undone").contains("jetson.file"));
+    // By one id a later rollback knows that it was one run.
+    let run = |stack: &str| {
+        let began = journal(stack).lines().rfind(|line| line.contains("\"run-began\"")).map(str::to_owned);
+        serde_json::from_str::<serde_json::Value>(&began.expect("a run")).expect("a line of JSON")["run"].clone()
+    };
+    assert_eq!(run("undone"), run("undone-devices"));
+}

@@ -87,6 +87,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("report/voice.rs", "cli", "the voice is chosen by the global flags"),
     ("report/voice.rs", "interrupts", "a question is given up at a signal"),
     ("report/voice.rs", "session", "and by what the streams are"),
+    ("serve/admission/keys.rs", "resource", "a count in words is made in one place"),
     ("serve/model_sync/origin.rs", "provider", "a bucket of models is read by the one crate that knows the SDK"),
     ("serve/shown.rs", "resource", "what is shown is written out by the one rule of untrusted text"),
     ("session.rs", "provider", "region and endpoint are read with the rest of the environment; plain fields"),

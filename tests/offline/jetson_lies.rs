@@ -473,6 +473,21 @@ fn words_that_mean_something_else_are_refused_with_their_line() {
     }
 }
 
+/// A power mode is complained of where it was said: on the command line, or in the lines of the one device.
+#[test]
+fn a_wrong_power_mode_is_told_where_it_was_said() {
+    let liar = Liar::new("");
+    let refused = liar.run("jetson power --mode 15W;id --yes").exits(3).stderr;
+    assert!(refused.contains("--mode \"15W;id\" is not the name of a power mode"), "{refused}");
+    assert!(refused.contains("such as 15W, or auto") && !refused.contains("plan.yaml:"), "{refused}");
+    liar.plan(
+        "          hosts:\n            one:\n              address: 192.0.2.1\n              power_mode: \"15W;id\"\n",
+    );
+    let refused = liar.run("jetson provision --dry-run").exits(3).stderr;
+    assert!(refused.contains("plan.yaml:16:") && refused.contains("power_mode"), "{refused}");
+    assert_eq!(liar.arguments(), "", "no device was contacted");
+}
+
 /// A device whose file names a bucket, and the bucket.
 const NAMES_A_BUCKET: &str = "          hosts: {one: {address: 192.0.2.1}}
           files: {/opt/x: {text: \"bucket=${models.bucket.data#name}\"}}
@@ -509,6 +524,73 @@ fn what_the_cloud_has_not_made_is_named_before_anything_is_done() {
     assert!(wrong.all().contains("`models.bucket.none` is not in the plan"), "{}", wrong.all());
     let scripts = fs::read_to_string(liar.path("scripts")).unwrap_or_default();
     assert!(!scripts.contains("mv -fT"), "nothing was written: {scripts}");
+}
+
+/// A file that names a bucket which is gone does not stop the rest of a rollback: it is left as it is.
+#[test]
+fn a_rollback_goes_on_without_what_names_a_bucket_that_is_gone() {
+    use akidb_edge::ledger::{Fact, FileStore, Lease, Ledger, Subject};
+    use akidb_edge::resource::{Action, Attributes, Ending, Kind, Level, references};
+    let liar = Liar::new("");
+    liar.plan(NAMES_A_BUCKET);
+    let began = |revision: u64| Fact::RunBegan {
+        revision,
+        command: "jetson provision".to_owned(),
+        by: "me@here".to_owned(),
+        account: String::new(),
+        stack: "lie-devices".to_owned(),
+        tool: "0".to_owned(),
+        requested: Default::default(),
+        fallback: None,
+        purpose: None,
+        worlds: Vec::new(),
+    };
+    let made = |address: &str, kind: Kind, spec: serde_json::Value| {
+        let subject = Subject {
+            address: address.parse().expect("an address"),
+            kind,
+            generation: 0,
+            needs: references(&spec).into_iter().map(|need| (need, Level::Usable)).collect(),
+            spec,
+            step: "devices".to_owned(),
+            after: Default::default(),
+            origin: None,
+            seen: Attributes::new(),
+        };
+        let id = format!("one:{address}");
+        Fact::Succeeded { action: Action::Create, subject, id, attributes: Attributes::new(), took_ms: 1 }
+    };
+    let file = |path: &str, text: &str| serde_json::json!({"host": "one", "path": path, "content": {"text": text}});
+    let removed = |address: &str| {
+        let id = format!("one:{address}");
+        Fact::Removed { address: address.parse().expect("an address"), id }
+    };
+    let facts = [
+        began(1),
+        made("jetson.host.one", Kind::Host, serde_json::json!({"name": "one", "address": "192.0.2.1"})),
+        made("jetson.file.one-opt-x", Kind::File, file("/opt/x", "bucket=${models.bucket.data#name}")),
+        made("jetson.file.one-opt-y", Kind::File, file("/opt/y", "plain")),
+        Fact::RunEnded { ending: Ending::Done, changes: 3 },
+        began(2),
+        removed("jetson.file.one-opt-x"),
+        removed("jetson.file.one-opt-y"),
+        Fact::RunEnded { ending: Ending::Done, changes: 2 },
+    ];
+    testkit::proxy::wait(async {
+        let store = std::sync::Arc::new(FileStore::new(&liar.path("state"), "lie-devices", "here"));
+        let lease = Lease::new("me", "here", "jetson provision");
+        let ledger = Ledger::write(store, "lie-devices", lease).await.expect("a journal");
+        for fact in facts {
+            ledger.record(fact).await.expect("an entry");
+        }
+        ledger.close().await.expect("the lease goes back");
+    });
+    let seen = liar.run("jetson rollback --dry-run").exits(2);
+    let said = seen.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    let named = "jetson.file.one-opt-x: as it was then it refers to models.bucket.data, which is not there any more";
+    assert!(said.contains(named), "{}", seen.all());
+    assert!(seen.stdout.contains("file.one-opt-y"), "{}", seen.all());
+    assert!(!seen.stdout.contains("file.one-opt-x"), "{}", seen.all());
 }
 
 /// An account that cannot be reached takes along what needs it; the devices go on.

@@ -8,7 +8,7 @@ use crate::desired::jetson;
 use crate::exit::Failure;
 use crate::plan::{Plan, Work};
 use crate::provider::device::{FACTS_SCRIPT, Facts};
-use crate::resource::{RunPurpose, Shown, Untrusted, shown};
+use crate::resource::{RunPurpose, Shown, Untrusted, shown, words};
 
 /// Set the power mode by name; `auto` follows the load of the GPU.
 #[derive(Debug, clap::Args)]
@@ -30,6 +30,13 @@ pub struct Args {
 /// # Errors
 /// What failed, why, and the next step.
 pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
+    if !words::power_mode(&args.mode) {
+        // Said in the plan for the run below, it would be complained of at a line of the plan.
+        return Err(Failure::refused(
+            shown!("--mode {:?} is not the name of a power mode; nothing was done", args.mode),
+            words::POWER_MODE,
+        ));
+    }
     let mut plan = args.devices.plan(context)?;
     let devices = args.devices.load(&args.host, context)?;
     if args.mode != "auto" {

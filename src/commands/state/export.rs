@@ -114,7 +114,7 @@ fn write_all(directory: &Path, export: &Export, force: bool) -> Result<Vec<Strin
 fn print(export: &Export, context: &Context) -> Result<Vec<String>, Failure> {
     if context.global.json || export.files.iter().any(|file| file.name.ends_with(".json")) {
         return Err(Failure::refused(
-            shown!("this export has {} files", export.files.len()),
+            shown!("this export has {}", report::counted(export.files.len(), "file")),
             "name a directory for them: --out DIR",
         ));
     }

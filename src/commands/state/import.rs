@@ -19,7 +19,7 @@ use crate::resource::queue;
 use crate::resource::records::earlier::{Earlier, before_change, keep};
 use crate::resource::{
     Action, Address, Attributes, Changes, Desired, Ending, Found, Kind, Observed, Origin, Owner, Record, Remembered,
-    Resource, RunPurpose, Shown, Standing, WorldIdentity, has_references, references, resolve, shown,
+    Resource, RunPurpose, Shown, Standing, WorldIdentity, counterpart, has_references, references, resolve, shown,
 };
 
 /// What comes under which address.
@@ -284,7 +284,7 @@ fn spoken_of(kind: Kind, path: &str, plan: &Value, there: &Value) -> Value {
         }
         (Value::Array(plan), Value::Array(there)) => {
             let member = |(at, one): (usize, &Value)| {
-                let same = change::counterpart(plan, one, at);
+                let same = counterpart(plan, one, at);
                 same.map_or_else(|| one.clone(), |plan| spoken_of(kind, &below(&at.to_string()), plan, one))
             };
             Value::Array(there.iter().enumerate().map(member).collect())

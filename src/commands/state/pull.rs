@@ -11,7 +11,7 @@ use crate::commands::{Context, walk};
 use crate::exit::{self, Failure};
 use crate::ledger::{Lineage, Whole};
 use crate::report;
-use crate::resource::shown;
+use crate::resource::{counted, shown};
 
 /// Which journal, and where to.
 #[derive(Debug, clap::Args)]
@@ -89,7 +89,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
 
 /// So many entries, in words.
 pub fn entries(count: usize) -> String {
-    if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") }
+    counted(count, "entry")
 }
 
 /// Refuses to write over anything but an earlier copy of this journal.

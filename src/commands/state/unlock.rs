@@ -7,7 +7,7 @@ use serde_json::json;
 use super::Which;
 use crate::commands::{Context, walk};
 use crate::exit::{self, Failure};
-use crate::ledger::{Holder, Lease, Ledger, Store};
+use crate::ledger::{Holder, Lease, Ledger, LedgerError, Store};
 use crate::resource::{Remembered, Shown, shown};
 
 /// Whose lease, and whether to ask.
@@ -68,8 +68,7 @@ pub async fn run(unlock: &Args, context: &Context) -> Result<u8, Failure> {
     store.break_lease().await?;
     let nothing = match before {
         Some(now) => {
-            // A run that took the lease meanwhile has it: then there is nothing to keep.
-            let _ = store.acquire(&lease.cut_off()).await;
+            marked(store.acquire(&lease.cut_off()).await, &lease, &now)?;
             nothing_to_undo(&lease, &now)
         }
         None => Shown::default(),
@@ -92,6 +91,35 @@ async fn before_it(lease: &Lease, store: Arc<dyn Store>, stack: &str) -> Option<
     (!now.runs.is_empty() && !lease.has_begun(&entries)).then_some(now)
 }
 
+/// Whether the mark stands that the command of the lease which was taken away changed nothing. A run that took the lease meanwhile has
+/// it: then there is nothing to keep.
+///
+/// # Errors
+/// When it could not be written: what was done all the same, and what a rollback would do without it.
+fn marked(written: Result<(), LedgerError>, lease: &Lease, now: &Remembered) -> Result<(), Failure> {
+    let bad = match written {
+        Ok(()) | Err(LedgerError::Locked(_)) => return Ok(()),
+        Err(bad) => bad,
+    };
+    let last = now.runs.last().map_or_else(Shown::default, |run| shown!(" ({})", run.command));
+    Err(Failure::error(
+        shown!(
+            "the lease of {}@{} was taken away, but the note that `{}` changed nothing could not be written: {}",
+            lease.user,
+            lease.host,
+            lease.command,
+            bad
+        ),
+        shown!(
+            "the next run can begin; there is nothing of that command to undo: akidb-edge rollback without --to would undo \
+             revision {}{} of {}, the run before it",
+            now.revision(),
+            last,
+            now.stack
+        ),
+    ))
+}
+
 /// A rollback would undo the run before it.
 fn nothing_to_undo(lease: &Lease, now: &Remembered) -> Shown {
     let ended = shown!(
@@ -103,5 +131,21 @@ fn nothing_to_undo(lease: &Lease, now: &Remembered) -> Shown {
     match now.runs.last() {
         Some(run) => shown!("{}; rollback would undo revision {} ({})", ended, run.revision, run.command),
         None => ended,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_that_was_not_written_is_an_error_that_says_what_was_done() {
+        let (lease, now) = (Lease::new("me", "here", "deploy --plan p"), Remembered::empty("shop"));
+        assert!(marked(Ok(()), &lease, &now).is_ok());
+        let taken = LedgerError::Locked(Box::new(Lease::new("other", "there", "deploy")));
+        assert!(marked(Err(taken), &lease, &now).is_ok(), "somebody else runs already");
+        let failed = marked(Err(LedgerError::Broken("there".to_owned())), &lease, &now).expect_err("it is not there");
+        assert!(failed.problem.contains("was taken away, but the note that `deploy --plan p`"), "{failed}");
+        assert!(failed.next_step.contains("rollback without --to would undo revision 0 of shop"), "{failed}");
     }
 }

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Worlds;
 use crate::commands::Context;
+use crate::desired::jetson::SUFFIX;
 use crate::exit::Failure;
 use crate::provider::device::{Access, Fleet, Password};
 use crate::resource::host::HostSpec;
@@ -16,6 +18,35 @@ const LONGEST_PASSWORD: u64 = 4096;
 
 /// A device that says nothing for so long is gone.
 const ALIVE_SECONDS: u64 = 15;
+
+/// The stack of the cloud, and on request that of its devices in the same run.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Devices, with --devices")]
+pub struct BothArgs {
+    /// Work on the stack of the devices (STACK-devices) in the same run, too
+    #[arg(long)]
+    pub devices: bool,
+    #[command(flatten)]
+    pub access: AccessArgs,
+}
+
+impl BothArgs {
+    /// The stack of the cloud, and that of its devices when the run is about both. With --devices, the name of either stands for
+    /// both.
+    pub fn stacks(&self, named: String) -> (String, Option<String>) {
+        if !self.devices {
+            return (named, None);
+        }
+        let own = named.strip_suffix(SUFFIX).map(str::to_owned).unwrap_or(named);
+        let devices = format!("{own}{SUFFIX}");
+        (own, Some(devices))
+    }
+
+    /// The account, with the devices when the run is about both.
+    pub fn worlds<'a>(&'a self, account: Worlds<'a>) -> Worlds<'a> {
+        if self.devices { account.and_devices(&self.access) } else { account }
+    }
+}
 
 /// How devices are reached. Everything else is the user's own SSH configuration: keys, agent, known_hosts, ProxyJump.
 #[derive(Clone, Debug, clap::Args)]

@@ -39,7 +39,7 @@ fn accepted(findings: &[Located], voice: &Voice) -> Result<(), Failure> {
     let errors = findings.iter().filter(|finding| finding.is_error()).count();
     if errors > 0 {
         voice.data(report::findings_text(findings));
-        let things = if errors == 1 { "1 setting".to_owned() } else { format!("{errors} settings") };
+        let things = report::counted(errors, "setting");
         return Err(Failure::refused(
             shown!("AWS would refuse {} of this plan; nothing was done", things),
             "correct what is named above",

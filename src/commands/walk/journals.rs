@@ -29,7 +29,7 @@ impl Journals {
             None => None,
             // The lease of the other one is this run's own by now.
             Some(stack) => match ledger(context, account, stack, command, purpose, looks, &[stack.as_str()]).await {
-                Ok(devices) => Some(devices),
+                Ok(devices) => Some(devices.in_run_of(&own)),
                 Err(bad) => {
                     // What was wrong first is what counts; a lease that cannot be given back ends by itself.
                     let _ = own.close().await;

@@ -18,8 +18,10 @@ pub struct LeftOut {
     pub clusters: BTreeMap<String, Fault>,
     /// Why the account cannot be used.
     pub account: Option<Fault>,
-    /// Their addresses, and the addresses that need them.
+    /// Their addresses, the addresses that need them, and what stays because of them.
     pub addresses: BTreeSet<Address>,
+    /// What would go and stays, each with what needs it and is left out.
+    pub held: BTreeMap<Address, Address>,
 }
 
 /// Finds the machines and clusters that could not be read, and everything that needs them or the account, when that could not be
@@ -43,6 +45,7 @@ pub fn left_out(desired: &Desired, remembered: &Remembered, observed: &Observed,
         }
     }
     left.add_users(desired);
+    left.hold(desired, remembered);
     left
 }
 
@@ -72,6 +75,32 @@ impl LeftOut {
     /// The clusters that cannot be used, without those whose server's machine cannot be used either: that says it.
     pub fn clusters_alone(&self) -> impl Iterator<Item = (&String, &Fault)> {
         self.clusters.iter().filter(|(cluster, _)| !self.machines.contains_key(*cluster))
+    }
+
+    /// Keeps what would go and is needed, by the journal, by something that is left out: on the other side (the cloud under a device,
+    /// a device under the cloud), and all that this in turn needs. Devices among themselves hold up no other.
+    fn hold(&mut self, desired: &Desired, remembered: &Remembered) {
+        let goes = |address: &&Address| !desired.resources.contains_key(*address);
+        let mut of_step: BTreeMap<&str, Vec<&Address>> = BTreeMap::new();
+        for (address, record) in remembered.resources.iter().filter(|(address, _)| goes(address)) {
+            of_step.entry(&record.step).or_default().push(address);
+        }
+        let known = |address: &Address| remembered.resources.contains_key(address);
+        let mut open: Vec<Address> = self.addresses.iter().cloned().collect();
+        while let Some(user) = open.pop() {
+            let Some(record) = remembered.resources.get(&user) else { continue };
+            let is_away = user.is_of_devices() && !self.held.contains_key(&user);
+            // What came before in the order of steps is found once.
+            let steps: Vec<&Address> =
+                record.after.iter().filter_map(|step| of_step.remove(step.as_str())).flatten().collect();
+            for need in record.needs.keys().filter(goes).filter(|need| known(need)).chain(steps) {
+                let among_devices = is_away && need.is_of_devices();
+                if !among_devices && self.addresses.insert(need.clone()) {
+                    self.held.insert(need.clone(), user.clone());
+                    open.push(need.clone());
+                }
+            }
+        }
     }
 
     /// Whether everything could be reached.
@@ -110,6 +139,9 @@ impl LeftOut {
         }
         if let Some(fault) = &self.account {
             context.voice.remark(shown!("left out: the AWS account and what needs it: {}", fault.with_next_step()));
+        }
+        for (address, user) in &self.held {
+            context.voice.remark(shown!("left out: {} is not deleted: {} needs it, and is left out", address, user));
         }
     }
 }
@@ -166,7 +198,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::resource::{Class, Resource};
+    use crate::resource::{Class, Kind, Origin, Record, Resource, Standing};
 
     fn at(text: &str) -> Address {
         text.parse().expect("an address")
@@ -247,5 +279,56 @@ mod tests {
         observed.seen.insert(at("jetson.file.a-two"), Err(away()));
         let left = left_out(&desired, &Remembered::default(), &observed, None);
         assert_eq!(left.clusters_alone().map(|(cluster, _)| cluster.as_str()).collect::<Vec<_>>(), ["west"]);
+    }
+
+    /// What a journal knows after `both` was made.
+    fn made() -> Remembered {
+        let mut state = Remembered::empty("s");
+        for resource in both().resources.into_values() {
+            let record = Record {
+                kind: resource.kind,
+                id: Some("x".to_owned()),
+                generation: 0,
+                spec: resource.spec,
+                attributes: BTreeMap::new(),
+                needs: resource.needs,
+                step: resource.step,
+                after: resource.after,
+                standing: Standing::Present,
+                pending: None,
+                made_at: None,
+                origin: Origin::Made,
+            };
+            state.resources.insert(resource.address, record);
+        }
+        state
+    }
+
+    #[test]
+    fn what_a_device_that_is_away_needs_is_not_deleted_under_it() {
+        let away = Fault::new(Class::Away, "ssh", "connect", "Unreachable", "a cannot be reached");
+        let mut observed = Observed::default();
+        observed.seen.insert(at("jetson.file.a-two"), Err(away));
+        let (nothing, state) = (Desired::new("s"), made());
+        let left = left_out(&nothing, &state, &observed, None);
+        // The zone only came after the devices: it goes.
+        assert_eq!(names(&left), ["jetson.file.a-one", "jetson.file.a-two", "models.bucket.b"]);
+        assert_eq!(left.held, BTreeMap::from([(at("models.bucket.b"), at("jetson.file.a-one"))]));
+        // What the run wants is changed, not deleted: nothing holds it.
+        let mut desired = Desired::new("s");
+        desired.add(both().resources.remove(&at("models.bucket.b")).expect("a bucket"));
+        assert_eq!(names(&left_out(&desired, &state, &observed, None)), ["jetson.file.a-one", "jetson.file.a-two"]);
+    }
+
+    #[test]
+    fn what_an_account_that_is_away_needs_is_not_taken_from_devices() {
+        let away = Fault::new(Class::Unreachable, "sts", "GetCallerIdentity", "DispatchFailure", "no route");
+        let left = left_out(&Desired::new("s"), &made(), &Observed::default(), Some(away));
+        // The step of the zone came after all of that of the devices.
+        assert_eq!(
+            left.held.keys().map(Address::as_str).collect::<Vec<_>>(),
+            ["jetson.file.a-one", "jetson.file.a-two"]
+        );
+        assert_eq!(left.addresses.len(), 4);
     }
 }

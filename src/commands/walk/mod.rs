@@ -30,7 +30,7 @@ use crate::provider::aws::{Identity, providers};
 use crate::report::Header;
 use crate::resource::{Address, Artefacts, Changes, Desired, Moves, Observed, Remembered, Shown, shown};
 
-pub use access::AccessArgs;
+pub use access::{AccessArgs, BothArgs};
 pub use account::{Connection, connect};
 pub use arguments::{EmptyArgs, PlanArgs, RunArgs};
 pub use clusters::{clusters_of_machines, in_clusters};
@@ -126,6 +126,7 @@ pub fn header(
     let (region, endpoint) = place_of(connection);
     Header {
         stack: stack.to_owned(),
+        devices: None,
         plan: plan.map(|plan| plan.file.clone()),
         account: identity.account.clone(),
         caller: identity.arn.clone(),

@@ -63,6 +63,7 @@ impl Pipeline<'_> {
         verb.allowed(&allowed).await?;
         let away: Vec<String> = seen.left.machines.keys().cloned().collect();
         let clusters: Vec<String> = seen.left.clusters_alone().map(|(cluster, _)| cluster.clone()).collect();
+        let held: Vec<Address> = seen.left.held.keys().cloned().collect();
         let asked = Asked {
             changes: &changes,
             built: &wanted.built,
@@ -74,6 +75,7 @@ impl Pipeline<'_> {
                 clusters: &clusters,
                 account_away: seen.left.account.is_some(),
                 of_account: &of_account,
+                held: &held,
                 unnamed: &wanted.unnamed,
                 unselected: &wanted.unselected.addresses,
                 would_change: &wanted.unselected.would_change,

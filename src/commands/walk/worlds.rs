@@ -147,7 +147,8 @@ impl<'a> Worlds<'a> {
         let (identity, mut observed, away) = self.read(wanted, providers).await?;
         let (desired, remembered) = (&wanted.built.desired, &wanted.remembered);
         need_same_clusters(remembered, &observed)?;
-        let left = left_out(desired, remembered, &observed, away);
+        let mut left = left_out(desired, remembered, &observed, away);
+        left.held.retain(|address, _| wanted.scope.covers(address));
         let header = self.header(request, wanted, identity.as_ref());
         let account = identity.map(|identity| identity.account).or_else(|| remembered.account.clone());
         let account = account.unwrap_or_default();
@@ -191,6 +192,7 @@ impl<'a> Worlds<'a> {
         let (region, endpoint) = place.unwrap_or_else(|| (String::new(), "devices over SSH".to_owned()));
         Header {
             stack: request.stack.clone(),
+            devices: request.devices.clone(),
             plan: request.plan.clone(),
             account: account.unwrap_or_default(),
             caller: identity.map_or_else(caller, |identity| identity.arn.clone()),

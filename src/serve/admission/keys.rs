@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::rate::Bucket;
+use crate::resource::counted;
 use crate::serve::files::read_text;
 use crate::serve::http::request::is_sane;
 use crate::serve::watch::Look;
@@ -76,7 +77,7 @@ impl KeyRing {
         };
         match keys(&self.file, &text) {
             Err(why) => Look::Kept(why.to_string()),
-            Ok(keys) if !keys.is_empty() => Look::Read(format!("{} keys", self.take(keys))),
+            Ok(keys) if !keys.is_empty() => Look::Read(counted(self.take(keys), "key")),
             Ok(none) => {
                 self.emptied.store(true, Ordering::Relaxed);
                 let name = self.file.display();
@@ -234,7 +235,7 @@ mod tests {
         std::fs::write(&file, "alice:sha256:beef").unwrap();
         assert!(matches!(ring.reload(), Look::Kept(_)) && ring.again(&known).is_some());
         std::fs::write(&file, next).unwrap();
-        assert_eq!(ring.reload(), Look::Read("1 keys".to_owned()));
+        assert_eq!(ring.reload(), Look::Read("1 key".to_owned()));
         assert!(ring.find(old.as_bytes()).is_none() && ring.again(&known).is_none());
         assert!(Arc::ptr_eq(&ring.find(new.as_bytes()).unwrap().bucket, &bucket));
     }

@@ -238,6 +238,25 @@ fn a_rollback_to_the_import_brings_the_former_settings_back() {
     theirs.all_stands();
 }
 
+/// Versions that were kept before the import are not the stack's to stop, even though a plan stated them meanwhile.
+#[test]
+fn what_was_on_before_an_import_stays_on_when_the_plan_is_silent() {
+    let theirs = Theirs::new();
+    let on = aws_sdk_s3::types::VersioningConfiguration::builder()
+        .status(aws_sdk_s3::types::BucketVersioningStatus::Enabled)
+        .build();
+    let turned_on = theirs.s3().put_bucket_versioning().bucket(&theirs.bucket).versioning_configuration(on);
+    wait(turned_on.send()).expect("versions");
+    let plan = theirs.plan("plan.yaml", ", versioning: true");
+    theirs.import(&plan);
+    theirs.stack.deploy(&plan).exits(0);
+    let silent = theirs.plan("silent.yaml", "");
+    let again = theirs.stack.deploy(&silent).exits(0);
+    assert!(!again.stdout.contains("versioning"), "{}", again.all());
+    let held = wait(theirs.s3().get_bucket_versioning().bucket(&theirs.bucket).send()).expect("versioning");
+    assert_eq!(held.status.map(|status| status.as_str().to_owned()).as_deref(), Some("Enabled"));
+}
+
 #[test]
 fn a_new_name_makes_a_new_bucket_and_the_imported_one_stays() {
     let theirs = Theirs::new();

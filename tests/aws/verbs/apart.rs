@@ -149,7 +149,7 @@ fn what_a_selection_leaves_out_is_not_said_to_be_without_changes() {
     assert_eq!((&document["left_out"], &document["left_out_would_change"]), (&all, &all));
     run(&stack, "deploy --plan p.yaml --yes").exits(0);
     let said = run(&stack, "deploy --plan p.yaml --target models --yes").exits(0).stdout;
-    let one = "no changes in what is selected: 2 resources match the plan; 1 resource left out, none of them";
+    let one = "no changes in what is selected: 2 resources match the plan; 1 resource left out, which would not";
     assert!(said.contains(one), "{said}");
     let whole = run(&stack, "deploy --plan p.yaml --yes --json").exits(0).json();
     assert_eq!(whole["left_out"], serde_json::json!([]));

@@ -1,9 +1,14 @@
 //! Runs over devices: how long their lease lives, and what a run over the cloud and devices does when a device is away.
 
+use std::collections::BTreeSet;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
-use akidb_edge::ledger::Lease;
+use akidb_edge::ledger::{Fact, FileStore, Lease, Ledger, Subject};
+use akidb_edge::resource::{Action, Attributes, Ending, Kind, Level, RunPurpose, references};
+use serde_json::{Value, json};
+use testkit::proxy::wait;
 
 use crate::operators::stack::Stack;
 use crate::verbs::apart::{buckets, exists, run, says};
@@ -120,4 +125,111 @@ fn a_run_over_both_holds_both_leases() {
         assert!(lives >= Duration::from_secs(7) && lives < Duration::from_secs(60), "{name}: {lives:?}");
     }
     assert!(!own.exists() && !devices.exists(), "both are given back");
+}
+
+/// One thing of the journal of devices.
+fn made(address: &str, kind: Kind, spec: Value) -> Fact {
+    let needs = references(&spec).into_iter().map(|need| (need, Level::Usable)).collect();
+    let subject = Subject {
+        address: address.parse().expect("an address"),
+        kind,
+        generation: 0,
+        spec,
+        needs,
+        step: "d".to_owned(),
+        after: BTreeSet::new(),
+        origin: None,
+        seen: Attributes::new(),
+    };
+    Fact::Succeeded { action: Action::Create, subject, id: "x".to_owned(), attributes: Attributes::new(), took_ms: 1 }
+}
+
+/// A journal of devices as a run over both leaves it: a machine that nothing answers for, and a file on it that names the bucket.
+fn device_that_names_the_bucket(stack: &Stack) {
+    let name = format!("{}-devices", stack.name());
+    let began = Fact::RunBegan {
+        revision: 1,
+        command: "deploy --devices".to_owned(),
+        by: "me@here".to_owned(),
+        account: String::new(),
+        stack: name.clone(),
+        tool: "0".to_owned(),
+        requested: BTreeSet::new(),
+        fallback: None,
+        purpose: Some(RunPurpose::Deploy),
+        worlds: Vec::new(),
+    };
+    let host = json!({"name": "one", "address": "127.0.0.1", "port": 1, "user": "nobody"});
+    let file = json!({"host": "one", "path": "/x", "content": {"text": "${models.bucket.a#name}"}});
+    let facts = [
+        began,
+        made("jetson.host.one", Kind::Host, host),
+        made("jetson.file.one-x", Kind::File, file),
+        Fact::RunEnded { ending: Ending::Done, changes: 2 },
+    ];
+    wait(async {
+        let store = Arc::new(FileStore::new(&stack.home.path().join(".akidb-edge"), &name, "here"));
+        let ledger =
+            Ledger::write(store, &name, Lease::new("me", "here", "deploy --devices")).await.expect("a journal");
+        for fact in facts {
+            ledger.record(fact).await.expect("an entry");
+        }
+        ledger.close().await.expect("the lease goes back");
+    });
+}
+
+#[test]
+fn both_stacks_are_destroyed_in_one_run_and_nothing_under_a_device_that_is_away() {
+    let stack = Stack::new();
+    stack.plan("p.yaml", &buckets(&stack, &["a", "b"]));
+    run(&stack, "deploy --plan p.yaml --yes").exits(0);
+    device_that_names_the_bucket(&stack);
+    let name = stack.name();
+    let seen = run(&stack, &format!("destroy --stack {name} --devices --dry-run")).exits(1);
+    says(&seen, &format!("{name} and {name}-devices"));
+    says(&seen, "models.bucket.a is not deleted: jetson.file.one-x needs it");
+    says(&seen, "delete  bucket.b");
+    let partly = run(&stack, &format!("destroy --stack {name}-devices --devices --yes")).exits(1);
+    says(&partly, "one: away");
+    assert!(exists(&stack, "a") && !exists(&stack, "b"), "{}", partly.all());
+    let gone = std::fs::read_to_string(journal(&stack, "")).expect("a journal");
+    assert!(gone.contains(&format!("destroy --devices --stack {name}")) && !gone.contains("jetson.file"), "{gone}");
+    let of_devices = std::fs::read_to_string(journal(&stack, "-devices")).expect("a journal");
+    assert!(!of_devices.contains("models.bucket.b"), "{of_devices}");
+    // The device is not there any more at all: its journal lets go of it, and the rest goes.
+    run(&stack, &format!("state forget jetson.file.one-x jetson.host.one --stack {name}-devices --yes")).exits(0);
+    run(&stack, &format!("destroy --stack {name} --devices --yes")).exits(0);
+    assert!(!exists(&stack, "a"));
+}
+
+#[test]
+fn the_last_run_over_either_stack_is_rolled_back() {
+    let stack = Stack::new();
+    let name = stack.name();
+    stack.plan("p.yaml", &buckets(&stack, &["a"]));
+    run(&stack, "deploy --plan p.yaml --yes").exits(0);
+    device_that_names_the_bucket(&stack);
+    stack.plan("p.yaml", &buckets(&stack, &["a", "b"]));
+    run(&stack, "deploy --plan p.yaml --yes").exits(0);
+    for (words, said) in [
+        ("--devices --to 9", "revision 9 of"),
+        ("--devices --to 2 --devices-to 1", "nothing is undone"),
+        // What would come back refers to what would go.
+        ("--devices --to 0 --devices-to 1", "jetson.file.one-x as it was then refers to models.bucket.a"),
+        ("--fallback x --devices", "do not go together"),
+        ("--to 0 --keep-connections 0", "add --devices"),
+    ] {
+        says(&run(&stack, &format!("rollback --plan p.yaml {words} --yes")).exits(3), said);
+    }
+    assert!(exists(&stack, "a") && exists(&stack, "b"));
+    // The last run was over the cloud: it is undone, and the devices stay as they are.
+    let partly = run(&stack, &format!("rollback --stack {name} --devices --yes")).exits(1);
+    says(&partly, &format!("{name}: undoes revision 2: deploy"));
+    says(&partly, &format!("{name}-devices: nothing of it is undone"));
+    says(&partly, &format!("akidb-edge rollback --devices --to 1 --devices-to 1 --stack {name}"));
+    assert!(exists(&stack, "a") && !exists(&stack, "b"), "{}", partly.all());
+    // Before the first deploy there was no device: both go, and what a device that is away needs stays.
+    let seen = run(&stack, &format!("rollback --stack {name} --devices --to 0 --dry-run")).exits(1);
+    says(&seen, &format!("{name}-devices: undoes revision 1: deploy --devices"));
+    says(&seen, "models.bucket.a is not deleted: jetson.file.one-x needs it");
 }

@@ -137,7 +137,7 @@ impl View<'_> {
     fn present(&self, resource: &Resource, record: Option<&Record>, found: &Found) -> Result<Change, Refusal> {
         let facts = resource.kind.facts();
         let wanted = self.resolved(&resource.spec);
-        let before = record.map(|record| self.resolved(&record.stated()));
+        let before = record.map(|record| record.without_imported(self.resolved(&record.stated()), &wanted));
         let mut fields = differing(&self.remembered.stack, resource.kind, &wanted, before.as_ref(), found);
         if record.is_some_and(|record| record.standing != Standing::Present || record.pending.is_some()) {
             // What an earlier run was cut off in was changed by that run.
@@ -189,7 +189,9 @@ impl View<'_> {
 
     /// What an undoing brings back in the place of something else is what it was then: it was never made by this stack.
     fn come_back(&self, changes: &mut Changes) {
-        let renewed = changes.items.values_mut().filter(|change| renews(change));
+        // What the journal knows nothing of any more comes back, too: the call that was to bring it was refused.
+        let anew = |change: &Change| change.action == Action::Adopt && change.before.is_none();
+        let renewed = changes.items.values_mut().filter(|change| renews(change) || anew(change));
         for change in renewed {
             if let Some(origin) = self.scope.was.get(&change.address) {
                 change.origin = *origin;
@@ -255,7 +257,8 @@ impl View<'_> {
                 if !has_references(&wanted) {
                     continue;
                 }
-                let before = change.before.as_ref().map(|record| self.resolved(&record.stated()));
+                let before = change.before.as_ref();
+                let before = before.map(|record| record.without_imported(self.resolved(&record.stated()), &wanted));
                 let fields = differing(&self.remembered.stack, change.kind, &wanted, before.as_ref(), found);
                 let renewed = replaces(change.kind, &fields);
                 let action = if renewed && stays_when_replaced(change) {

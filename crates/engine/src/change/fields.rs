@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::resource::{FieldChange, Found, Kind, Owner, has_references};
+use crate::resource::{FieldChange, Found, Kind, Owner, counterpart, has_references};
 
 /// The fields in which a found thing differs, its mark among them: one that was taken away or changed from outside is put
 /// back like a setting.
@@ -119,16 +119,6 @@ impl Walk {
             // A reference that is open again does not say what the last run wrote.
             drifted: remembered.is_some_and(|before| Some(before) != found && !has_references(before)),
         });
-    }
-}
-
-/// What an earlier run stated of the member that is there now: the one with the same name, where members have names, else
-/// the one at its place.
-pub fn counterpart<'v>(before: &'v [Value], found: &Value, at: usize) -> Option<&'v Value> {
-    let name = ["id", "path", "code"].into_iter().find_map(|key| Some((key, found.get(key)?)));
-    match name {
-        Some((key, name)) => before.iter().find(|member| member.get(key) == Some(name)),
-        None => before.get(at),
     }
 }
 

@@ -19,7 +19,7 @@ pub use come_back::{coming_back, is_the_former, take_up_again};
 pub use dependents::{dependents, needs_by_name};
 pub use diff::{Scope, diff, diff_around};
 pub use drift::{drift, says_otherwise};
-pub use fields::{at_path, compare, counterpart, differing, mark, touches, without};
+pub use fields::{at_path, compare, differing, mark, touches, without};
 pub use fixed::fixed;
 pub use moves::moves;
 pub use order::{Barrier, Key, Node, Order, Part, leans_on, order};

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use super::diff::{Scope, View};
 use crate::resource::records::earlier::sets;
 use crate::resource::{
-    Action, Address, Change, Changes, Desired, Found, Kind, Observed, Origin, Owner, Record, Remembered, Resource, Risk,
+    Action, Address, Change, Changes, Desired, Found, Kind, Observed, Origin, Owner, Record, Remembered, Resource,
+    Risk, identity,
 };
 
 /// The origin of what is remembered; what is not comes by this stack.
@@ -28,10 +29,27 @@ impl View<'_> {
         let plain = resource.kind.on_a_machine() || resource.kind.facts().lookup;
         match (action, record) {
             (Action::Create | Action::Replace, _) => Origin::Made,
-            (_, Some(record)) => record.origin,
-            _ if plain => Origin::Made,
+            (_, Some(record)) if self.speaks_of(record, found) => record.origin,
+            _ if plain || self.was_set_aside(resource, found) => Origin::Made,
             _ => self.found_origin(resource, found),
         }
+    }
+
+    /// Whether what the journal says of an origin is said of this thing. A rollback that failed before it brought back what was
+    /// imported leaves its word of that; under the settings of the plan, something else of this stack may stand at the address.
+    fn speaks_of(&self, record: &Record, found: &Found) -> bool {
+        if record.id.is_some() || record.origin == Origin::Made {
+            return true;
+        }
+        let (begun, there) = (identity(record.kind, &self.resolved(&record.spec)), identity(record.kind, &found.spec));
+        begun.is_none() || begun == there
+    }
+
+    /// Whether a run put it aside to delete it, and did not come to that: this stack has it.
+    fn was_set_aside(&self, resource: &Resource, found: &Found) -> bool {
+        let left = self.remembered.leftovers.iter();
+        let mut same = left.filter(|left| left.kind == resource.kind && left.id == found.id);
+        found.owner == Owner::Ours && same.any(|left| left.address == resource.address)
     }
 
     /// The origin of what exists and the journal does not know.
@@ -93,4 +111,61 @@ fn used_by(change: &Change) -> Vec<Address> {
     let needs = change.before.iter().flat_map(|record| record.needs.keys());
     let used = needs.filter(|need| change.kind != Kind::Records || need.kind_name() == Kind::Zone.name());
     used.cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::tests::{Place, at, found, record};
+    use crate::resource::{Action, Attributes, Kind, Leftover, Origin, Standing};
+
+    const BUCKET: &str = "m.bucket.b";
+
+    fn named(name: &str) -> Value {
+        json!({"name": name, "region": "us-east-1"})
+    }
+
+    /// What a rollback left that set the stack's own bucket `new` aside and then could not bring `old` back, which was imported:
+    /// its word of that (`begun`), or none when the call was refused for good.
+    fn failed_rollback(begun: bool) -> Place {
+        let mut place = Place::new();
+        if begun {
+            let mut old = record(BUCKET, None, named("old"));
+            (old.standing, old.origin) = (Standing::Creating, Origin::Imported);
+            place = place.know(BUCKET, old);
+        }
+        place.remembered.leftovers.push(Leftover {
+            address: at(BUCKET),
+            kind: Kind::Bucket,
+            id: "new".to_owned(),
+            spec: named("new"),
+            attributes: Attributes::new(),
+            reason: "a newer one took its place".into(),
+            held_by: Default::default(),
+        });
+        place
+    }
+
+    #[test]
+    fn a_failed_rollback_does_not_make_the_stacks_own_look_imported() {
+        for begun in [true, false] {
+            let place = failed_rollback(begun).want(BUCKET, named("new")).see(BUCKET, found("new", named("new")));
+            let changes = place.changes();
+            let change = &changes.items[&at(BUCKET)];
+            assert_eq!((change.action, change.origin), (Action::Adopt, Origin::Made), "begun: {begun}");
+        }
+    }
+
+    #[test]
+    fn what_was_imported_is_so_again_when_the_rollback_is_tried_again() {
+        for begun in [true, false] {
+            let mut place = failed_rollback(begun).want(BUCKET, named("old")).see(BUCKET, found("old", named("old")));
+            place.scope.undo = true;
+            place.scope.was.insert(at(BUCKET), Origin::Imported);
+            let changes = place.changes();
+            let change = &changes.items[&at(BUCKET)];
+            assert_eq!((change.action, change.origin), (Action::Adopt, Origin::Imported), "begun: {begun}");
+        }
+    }
 }

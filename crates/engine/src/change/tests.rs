@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::{Refusal, Scope, diff};
 use crate::resource::{
-    Action, Address, Attributes, Change, Changes, Class, Desired, Extra, Fault, Found, Kind, Leftover, Level, MadeAt,
-    Observed, Origin, Owner, Record, Remembered, Resource, Risk, Standing, Untrusted,
+    Action, Address, Attributes, Change, Changes, Class, Desired, Extra, Fault, Found, IMPORTED_SETTINGS, Kind,
+    Leftover, Level, MadeAt, Observed, Origin, Owner, Record, Remembered, Resource, Risk, Standing, Untrusted,
 };
 
 const BUCKET: &str = "m.bucket.b";
@@ -75,7 +75,7 @@ impl Place {
         self
     }
 
-    fn changes(&self) -> Changes {
+    pub fn changes(&self) -> Changes {
         diff(&self.desired, &self.remembered, &self.observed, &self.scope).expect("nothing stands in the way")
     }
 
@@ -427,4 +427,38 @@ fn the_mark_that_something_imported_never_had_was_not_changed_outside() {
     assert!(!drifted(Origin::Imported, "not tagged by this tool"));
     assert!(drifted(Origin::Made, "not tagged by this tool"));
     assert!(drifted(Origin::Imported, "tagged as e.role.x of stack other"));
+}
+
+#[test]
+fn what_an_import_found_is_left_alone_when_the_plan_gives_it_up() {
+    let with = |more: Value| {
+        let mut spec = json!({"name": "b", "region": "us-east-1"});
+        for (key, value) in more.as_object().into_iter().flatten() {
+            spec[key] = value.clone();
+        }
+        spec
+    };
+    let there = with(json!({"versioning": true, "encryption": "aws:kms"}));
+    let held = |origin: Origin| {
+        let mut held = record(BUCKET, Some("b"), there.clone());
+        held.origin = origin;
+        // The encryption was set by a deploy.
+        held.attributes.insert(IMPORTED_SETTINGS.to_owned(), with(json!({"versioning": true, "encryption": "AES256"})));
+        held
+    };
+    for (origin, given_up) in [(Origin::Imported, vec!["encryption"]), (Origin::Made, vec!["encryption", "versioning"])]
+    {
+        let place = Place::new().want(BUCKET, with(json!({}))).know(BUCKET, held(origin));
+        let changes = place.see(BUCKET, found("b", there.clone())).changes();
+        let fields = &changes.items[&at(BUCKET)].fields;
+        assert!(fields.iter().all(|field| field.new.is_none()), "{fields:?}");
+        assert_eq!(fields.iter().map(|field| field.path.as_str()).collect::<Vec<_>>(), given_up, "{origin:?}");
+    }
+    // What the plan still states is put back when somebody changes it.
+    let wanted = with(json!({"versioning": true, "encryption": "aws:kms"}));
+    let place = Place::new().want(BUCKET, wanted).know(BUCKET, held(Origin::Imported));
+    let off = with(json!({"versioning": false, "encryption": "aws:kms"}));
+    let changes = place.see(BUCKET, found("b", off)).changes();
+    let fields = &changes.items[&at(BUCKET)].fields;
+    assert!(fields.len() == 1 && fields[0].path == "versioning" && fields[0].drifted, "{fields:?}");
 }

@@ -3,9 +3,9 @@
 use super::regions::is_region_form;
 use super::rule::{Notes, Rule, Seen, error, warning};
 use super::scope::is_open;
-use crate::resource::Kind;
 use crate::resource::certificate::CertificateSpec;
 use crate::resource::distribution::DistributionSpec;
+use crate::resource::{Kind, counted};
 
 type Spec<'a> = Seen<'a, CertificateSpec>;
 
@@ -67,7 +67,7 @@ fn domain(seen: &Spec<'_>, notes: &mut Notes<'_>) {
         let formed = plain.contains('.') && plain.split('.').all(label);
         let longest = if path == "domain" { 64 } else { 253 };
         let wrong = !formed || name.len() > longest;
-        notes.add_if(wrong, path, || format!("`{name}` is no such name ({} characters)", name.len()));
+        notes.add_if(wrong, path, || format!("`{name}` is no such name ({})", counted(name.len(), "character")));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::cloudfront_settings::is_header;
 use super::rule::{Notes, Rule, Seen, error, warning};
+use crate::resource::counted;
 use crate::resource::response_headers_policy::ResponseHeadersPolicySpec;
 
 type Spec<'a> = Seen<'a, ResponseHeadersPolicySpec>;
@@ -144,7 +145,9 @@ fn preload(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     let spec = &seen.spec;
     let Some(seconds) = spec.hsts_seconds.filter(|_| spec.hsts_preload == Some(true)) else { return };
     let good = seconds >= 31_536_000 && spec.hsts_include_subdomains == Some(true);
-    notes.add_if(!good, "hsts_preload", || format!("preload with {seconds} seconds, or without names below"));
+    notes.add_if(!good, "hsts_preload", || {
+        format!("preload with {}, or without names below", counted(seconds, "second"))
+    });
 }
 
 fn xss(seen: &Spec<'_>, notes: &mut Notes<'_>) {

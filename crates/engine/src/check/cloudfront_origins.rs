@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use super::rule::{Notes, Rule, Seen, error};
 use super::scope::{is_open, references};
-use crate::resource::Kind;
 use crate::resource::distribution::{DistributionSpec, Origin};
+use crate::resource::{Kind, counted};
 
 type Spec<'a> = Seen<'a, DistributionSpec>;
 
@@ -109,7 +109,12 @@ pub(super) const RULES: &[Rule<DistributionSpec>] = &[
 
 fn group_members(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     for (at, group) in seen.spec.origin_groups.iter().enumerate().filter(|(_, group)| group.members.len() != 2) {
-        let problem = format!("group `{}` has {} members: {}", group.id, group.members.len(), group.members.join(", "));
+        let problem = format!(
+            "group `{}` has {}: {}",
+            group.id,
+            counted(group.members.len(), "member"),
+            group.members.join(", ")
+        );
         notes.add(format!("origin_groups.{at}.members"), problem);
     }
 }
@@ -237,7 +242,9 @@ fn read_timeout(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     each_origin(seen, |path, origin| {
         let seconds = origin.custom.as_ref().and_then(|custom| custom.read_timeout_seconds).unwrap_or(30);
         let wrong = !(1..=120).contains(&seconds);
-        notes.add_if(wrong, format!("{path}.custom.read_timeout_seconds"), || format!("the time is {seconds} seconds"));
+        notes.add_if(wrong, format!("{path}.custom.read_timeout_seconds"), || {
+            format!("the time is {}", counted(seconds, "second"))
+        });
     });
 }
 

@@ -4,9 +4,9 @@ use super::edge::associations;
 use super::policy::trusts;
 use super::rule::{Notes, Rule, Seen, error};
 use super::runtimes::runtime;
-use crate::resource::Kind;
 use crate::resource::distribution::DistributionSpec;
 use crate::resource::function::FunctionSpec;
+use crate::resource::{Kind, counted};
 
 type Spec<'a> = Seen<'a, FunctionSpec>;
 
@@ -125,7 +125,7 @@ fn environment(seen: &Spec<'_>, notes: &mut Notes<'_>) {
 
 fn layers(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     let count = seen.spec.layers.len();
-    at_edge(seen, notes, "layers", count > 0, || format!("it has {count} layer(s)"));
+    at_edge(seen, notes, "layers", count > 0, || format!("it has {}", counted(count, "layer")));
 }
 
 fn architecture(seen: &Spec<'_>, notes: &mut Notes<'_>) {

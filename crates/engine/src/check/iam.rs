@@ -78,7 +78,9 @@ fn name(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     let name = seen.spec.name.as_str();
     let legal = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b));
     let wrong = !is_open(name) && (!(1..=64).contains(&name.len()) || !legal);
-    notes.add_if(wrong, "name", || format!("the name is `{name}` ({} characters)", name.len()));
+    notes.add_if(wrong, "name", || {
+        format!("the name is `{name}` ({})", crate::resource::counted(name.len(), "character"))
+    });
 }
 
 fn version(seen: &Spec<'_>, notes: &mut Notes<'_>) {

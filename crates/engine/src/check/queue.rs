@@ -10,7 +10,7 @@ use super::policy::{placeholder, statements, walk};
 use super::rule::{Notes, Rule, Seen, error, warning};
 use super::scope::{Scope, is_open, whole};
 use crate::resource::queue::{DeadLetter, QueueSpec, is_name, parts};
-use crate::resource::{Address, Kind};
+use crate::resource::{Address, Kind, counted};
 
 type Spec<'a> = Seen<'a, QueueSpec>;
 
@@ -114,7 +114,7 @@ pub(super) const RULES: &[Rule<QueueSpec>] = &[
 fn name(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     let name = seen.spec.name.as_str();
     notes.add_if(!is_open(name) && !is_name(name), "name", || {
-        format!("the name is `{name}` ({} characters)", name.chars().count())
+        format!("the name is `{name}` ({})", counted(name.chars().count(), "character"))
     });
 }
 

@@ -7,7 +7,7 @@ use super::rule::{Notes, Rule, Seen, error, warning};
 use super::scope::{is_open, whole};
 use crate::resource::bucket::BucketSpec;
 use crate::resource::replication::{ReplicationRule, ReplicationSpec};
-use crate::resource::{Address, Kind};
+use crate::resource::{Address, Kind, counted};
 
 type Spec<'a> = Seen<'a, ReplicationSpec>;
 
@@ -200,7 +200,9 @@ fn priority(seen: &Spec<'_>, notes: &mut Notes<'_>) {
 fn time_control(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     for (path, rule) in rules(&seen.spec) {
         let minutes = rule.time_control_minutes.unwrap_or(15);
-        notes.add_if(minutes != 15, format!("{path}.time_control_minutes"), || format!("it is {minutes} minutes"));
+        notes.add_if(minutes != 15, format!("{path}.time_control_minutes"), || {
+            format!("it is {}", counted(minutes, "minute"))
+        });
     }
 }
 

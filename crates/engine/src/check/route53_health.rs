@@ -78,7 +78,9 @@ pub(super) const ZONE: &[Rule<ZoneSpec>] = &[error(
 
 fn interval(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     let seconds = seen.spec.interval_seconds;
-    notes.add_if(![10, 30].contains(&seconds), "interval_seconds", || format!("the interval is {seconds} seconds"));
+    notes.add_if(![10, 30].contains(&seconds), "interval_seconds", || {
+        format!("the interval is {}", crate::resource::counted(seconds, "second"))
+    });
 }
 
 fn threshold(seen: &Spec<'_>, notes: &mut Notes<'_>) {

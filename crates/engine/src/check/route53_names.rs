@@ -7,7 +7,7 @@ use super::rule::{Notes, Rule, Seen, error, warning};
 use super::scope::{is_open, whole as reference};
 use crate::resource::records::{RecordSet, RecordsSpec};
 use crate::resource::zone::ZoneSpec;
-use crate::resource::{Address, Kind};
+use crate::resource::{Address, Kind, counted};
 
 type Spec<'a> = Seen<'a, RecordsSpec>;
 
@@ -149,11 +149,11 @@ fn cname_beside(seen: &Spec<'_>, notes: &mut Notes<'_>) {
         let at_name = || all.iter().filter(|((other, _), _)| *other == name);
         let beside: Vec<String> = at_name()
             .filter(|((_, kind), _)| *kind != "CNAME")
-            .map(|((_, kind), sets)| format!("{} {kind}", sets.len()))
+            .map(|((_, kind), sets)| counted(sets.len(), &format!("{kind} set")))
             .collect();
         let held: Vec<_> = at_name().flat_map(|(_, held)| held.clone()).collect();
         if let Some(path) = own(&held, |set| set.record_type == "CNAME").filter(|_| !beside.is_empty()) {
-            notes.add(path, format!("the CNAME {name} stands beside {} set(s)", beside.join(", ")));
+            notes.add(path, format!("the CNAME {name} stands beside {}", beside.join(", ")));
         }
     }
 }

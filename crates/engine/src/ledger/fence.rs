@@ -1,13 +1,15 @@
 //! Whether this process may still act: how long its lease is good, as its holder sees it.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::error::LedgerError;
 use super::lease::{Lease, span};
+use super::store::Store;
 
 /// This part of a lease is left unused at its end: clocks of machines differ, and a call that is sent takes its time.
 const MARGIN: u32 = 6;
@@ -69,6 +71,25 @@ impl Fence {
         match closed.wait_for(Option::is_some).await {
             Ok(why) => why.clone().unwrap_or_default(),
             Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+/// Four heartbeats in the life of a lease, until it is lost.
+pub(super) async fn beat(store: Arc<dyn Store>, mut lease: Lease, time_to_live: Duration, fence: Arc<Fence>) {
+    let between = time_to_live / 4;
+    loop {
+        tokio::time::sleep(between).await;
+        if fence.check().is_err() {
+            return;
+        }
+        let asked = Instant::now();
+        lease = lease.renewed(time_to_live);
+        match tokio::time::timeout(between, store.renew(&lease)).await {
+            Ok(Ok(())) => fence.extend(asked, &lease, time_to_live),
+            Ok(Err(LedgerError::LeaseLost(why))) => fence.close(&why),
+            // One failed heartbeat is no loss: the next may come through before the time is up.
+            Ok(Err(_)) | Err(_) => {}
         }
     }
 }

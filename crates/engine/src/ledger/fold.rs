@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::resource::{
-    Action, Address, Attributes, Class, Fault, Leftover, Origin, Record, Remembered, RunSummary, Standing, TAKEN_IN,
-    unite,
+    Action, Address, Attributes, Class, Fault, IMPORTED_SETTINGS, Kind, Leftover, Origin, Record, Remembered,
+    RunSummary, Standing, TAKEN_IN, unite, without_empty_lists,
 };
 
 use super::entry::{Entry, Fact, Subject};
@@ -53,7 +53,9 @@ pub fn apply(state: &mut Remembered, entry: &Entry) -> Result<(), Contradiction>
             let origin = origin(state, subject, attributes, made);
             let mut attributes = attributes.clone();
             attributes.remove(TAKEN_IN);
-            let new = Record { origin, ..record(subject, Some(id), &attributes, Standing::Present) };
+            let mut new = record(subject, Some(id), &attributes, Standing::Present);
+            new.origin = origin;
+            imported(state, &entry.fact, &mut new);
             state.resources.insert(subject.address.clone(), new);
             // What was to go and is in use again (the same code, published again) does not go any more.
             state.leftovers.retain(|left| left.address != subject.address || left.id != *id);
@@ -151,6 +153,27 @@ fn origin(state: &Remembered, subject: &Subject, attributes: &Attributes, made: 
     }
 }
 
+/// What an import found is not this stack's, as long as no run changes it: it is remembered besides what the stack states. What a
+/// rollback takes up again is looked at as an import. An empty list of an import states nothing.
+fn imported(state: &Remembered, fact: &Fact, new: &mut Record) {
+    if new.kind.facts().lookup || !new.kind.in_aws() || new.kind == Kind::Records {
+        return;
+    }
+    let held = fact.address().and_then(|address| state.resources.get(address));
+    let import = held.is_none() && matches!(fact, Fact::Learned { .. });
+    if import {
+        new.spec = without_empty_lists(new.kind, &new.spec);
+    }
+    if new.origin != Origin::Imported {
+        return;
+    }
+    let same = held.filter(|held| held.id.as_ref().is_none_or(|id| Some(id) == new.id.as_ref()));
+    let known = same.and_then(|held| held.attributes.get(IMPORTED_SETTINGS)).cloned();
+    let again = matches!(fact, Fact::Succeeded { action: Action::Create | Action::Replace, .. });
+    let settings = known.or_else(|| (import || again).then(|| new.spec.clone()));
+    new.attributes.extend(settings.map(|settings| (IMPORTED_SETTINGS.to_owned(), settings)));
+}
+
 /// What existed and was not in the state is taken up by its mark. What is on a device is put back in another way, and entries
 /// about objects of clusters say their origin, but for those of earlier versions, which knew no other.
 fn taken_up(subject: &Subject) -> Origin {
@@ -192,7 +215,8 @@ fn intended(state: &mut Remembered, action: Action, subject: &Subject, id: Optio
     // Until it is answered, the last known settings stay: an update may or may not have taken effect.
     let updated = match (standing, held) {
         (Standing::Updating, Some(held)) => {
-            Record { standing, pending: pending(held, &subject.spec), attributes, ..held.clone() }
+            let (pending, origin) = (pending(held, &subject.spec), subject.origin.unwrap_or(held.origin));
+            Record { standing, pending, attributes, origin, ..held.clone() }
         }
         (Standing::Deleting, Some(held)) => Record { standing, ..held.clone() },
         (Standing::Deleting, None) => return,

@@ -113,3 +113,55 @@ fn a_journal_of_an_older_version_says_it_by_an_attribute() {
     assert_eq!(state.resources[&at("m.bucket.a")].attributes, known(), "it is said once");
     assert_eq!(origin_at(&state, "m.bucket.b"), Origin::Recovered, "an import of what carries the mark");
 }
+
+#[test]
+fn what_an_import_found_is_remembered_beside_what_deploys_state() {
+    let of = |spec: serde_json::Value, origin: Option<Origin>| Subject { spec, origin, ..subject("m.bucket.a") };
+    let was = json!({"name": "b", "region": "us-east-1", "versioning": true});
+    let mut stated = was.clone();
+    stated["encryption"] = json!("aws:kms");
+    let import = learned(of(was.clone(), Some(Origin::Imported)), known());
+    let update = [
+        Fact::Intended { action: Action::Update, subject: of(stated.clone(), None), id: Some("b".into()) },
+        succeeded(Action::Update, of(stated.clone(), None), known()),
+    ];
+    let learned_again = learned(of(stated.clone(), None), known());
+    let state = after([import].into_iter().chain(update).chain([learned_again]).collect());
+    let record = &state.resources[&at("m.bucket.a")];
+    assert_eq!((record.attributes.get(IMPORTED_SETTINGS), &record.spec), (Some(&was), &stated));
+    // One that was adopted has it from the look before; one that this stack made has none.
+    let seen = Attributes::from([(IMPORTED_SETTINGS.to_owned(), was.clone())]);
+    let adopted = |seen: Attributes| Subject { seen, ..of(stated.clone(), Some(Origin::Imported)) };
+    let adopt = vec![
+        Fact::Intended { action: Action::Adopt, subject: adopted(seen), id: Some("b".into()) },
+        succeeded(Action::Adopt, adopted(Attributes::new()), known()),
+    ];
+    assert_eq!(after(adopt).resources[&at("m.bucket.a")].attributes.get(IMPORTED_SETTINGS), Some(&was));
+    let made = vec![intended(Action::Create, None), succeeded(Action::Create, of(was, None), known())];
+    assert_eq!(after(made).resources[&at("m.bucket.a")].attributes, known());
+}
+
+#[test]
+fn an_empty_list_of_an_import_does_not_state_that_there_are_to_be_no_rules() {
+    let spec = json!({"name": "b", "region": "us-east-1", "lifecycle": [], "cors": []});
+    let import =
+        |origin: Option<Origin>| learned(Subject { spec: spec.clone(), origin, ..subject("m.bucket.a") }, known());
+    for origin in [Some(Origin::Imported), None] {
+        let state = after(vec![import(origin)]);
+        let kept = &state.resources[&at("m.bucket.a")].spec;
+        assert_eq!(*kept, json!({"name": "b", "region": "us-east-1"}), "{origin:?}");
+    }
+    // A deploy that states none means it.
+    let deployed = succeeded(Action::Update, Subject { spec: spec.clone(), ..subject("m.bucket.a") }, known());
+    let state = after(vec![import(Some(Origin::Imported)), intended(Action::Update, Some("b")), deployed]);
+    assert_eq!(state.resources[&at("m.bucket.a")].spec, spec);
+}
+
+#[test]
+fn the_word_of_a_rollback_that_failed_ends_with_the_next_run() {
+    let word = |origin: Origin| Subject { origin: Some(origin), ..subject("m.bucket.a") };
+    let begun = Fact::Intended { action: Action::Create, subject: word(Origin::Imported), id: None };
+    let adopt = Fact::Intended { action: Action::Adopt, subject: word(Origin::Made), id: Some("b".into()) };
+    assert_eq!(origin_at(&after(vec![begun.clone()]), "m.bucket.a"), Origin::Imported);
+    assert_eq!(origin_at(&after(vec![begun, adopt]), "m.bucket.a"), Origin::Made, "cut off in between");
+}

@@ -35,6 +35,7 @@ use apart::contents;
 pub use entry::{Entry, FORMAT, Fact, Subject};
 pub use error::{Cause, LedgerError};
 pub use fence::Fence;
+use fence::beat;
 pub use file_store::FileStore;
 pub use fold::{Contradiction, apply, fold, fold_from, fold_until};
 pub use history::Usual;
@@ -150,6 +151,13 @@ impl Ledger {
             grown: AtomicBool::default(),
             begun: Arc::default(),
         })
+    }
+
+    /// The same in the run of another journal: what a run over both writes has one `run`, and a rollback of both finds it again.
+    #[must_use]
+    pub fn in_run_of(mut self, other: &Self) -> Self {
+        self.run = other.run;
+        self
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -376,25 +384,6 @@ impl Drop for Ledger {
         // Nobody writes any more: a lease that lived on would lock everybody out.
         if let Some(heartbeat) = self.heartbeat.take() {
             heartbeat.abort();
-        }
-    }
-}
-
-/// Four heartbeats in the life of a lease, until it is lost.
-async fn beat(store: Arc<dyn Store>, mut lease: Lease, time_to_live: Duration, fence: Arc<Fence>) {
-    let between = time_to_live / 4;
-    loop {
-        tokio::time::sleep(between).await;
-        if fence.check().is_err() {
-            return;
-        }
-        let asked = Instant::now();
-        lease = lease.renewed(time_to_live);
-        match tokio::time::timeout(between, store.renew(&lease)).await {
-            Ok(Ok(())) => fence.extend(asked, &lease, time_to_live),
-            Ok(Err(LedgerError::LeaseLost(why))) => fence.close(&why),
-            // One failed heartbeat is no loss: the next may come through before the time is up.
-            Ok(Err(_)) | Err(_) => {}
         }
     }
 }

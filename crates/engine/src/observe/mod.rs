@@ -102,7 +102,9 @@ fn questions(desired: &Desired, remembered: &Remembered) -> Vec<Question> {
             spec: resource.spec.clone(),
             former: record.filter(|record| record.id.is_some()).map(|record| record.spec.clone()),
             // A group of record sets that was never finished may have written some of them.
-            before: record.filter(|record| record.id.is_some() || record.kind == Kind::Records).map(Record::stated),
+            before: record
+                .filter(|record| record.id.is_some() || record.kind == Kind::Records)
+                .map(|record| record.without_imported(record.stated(), &resource.spec)),
             id: record.and_then(|record| record.id.clone()),
             token: remembered.token(&resource.address),
             made_at: record.and_then(|record| record.made_at.as_ref()).map(|made| made.address.clone()),

@@ -203,6 +203,17 @@ impl ToShown for &Untrusted {
     }
 }
 
+/// `1 change`, `2 changes`; `1 policy`, `2 policies`.
+pub fn counted(count: impl fmt::Display, thing: &str) -> String {
+    let count = count.to_string();
+    let stem = thing.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'i', 'o', 'u']));
+    match stem {
+        _ if count == "1" => format!("{count} {thing}"),
+        Some(stem) => format!("{count} {stem}ies"),
+        None => format!("{count} {thing}s"),
+    }
+}
+
 /// A text between the literals of [`shown!`](crate::resource::shown).
 #[doc(hidden)]
 pub struct Piece(Shown);
@@ -245,6 +256,19 @@ pub use __shown as shown;
 mod tests {
     use super::super::untrusted::is_hidden;
     use super::*;
+
+    #[test]
+    fn one_is_told_from_several() {
+        assert_eq!(counted(1, "change"), "1 change");
+        assert_eq!(
+            [counted(0, "change"), counted(2, "entry"), counted(2, "key")],
+            ["0 changes", "2 entries", "2 keys"]
+        );
+        assert_eq!(
+            [counted(1, "entry"), counted(-1, "day"), counted(1.0, "character")],
+            ["1 entry", "-1 days", "1 character"]
+        );
+    }
 
     /// An erased line, a line of ours, another direction.
     const HOSTILE: &str = "\r\u{1b}[2K\n  done: 3\u{202e}";

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::super::scope::is_open;
 use super::table::Demand;
+use crate::resource::counted;
 
 /// What a value lacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +46,8 @@ pub(super) fn judge(value: &Value, demand: &Demand) -> Option<Verdict> {
         }
         Value::Array(items) => {
             let count = items.len() as f64;
-            is_outside(count, demand).then(|| bounds(Lack::Size, &format!("there are {count}"), demand, " items"))
+            is_outside(count, demand)
+                .then(|| bounds(Lack::Size, &format!("the list has {}", counted(count, "item")), demand, "item"))
         }
         _ => None,
     }
@@ -66,10 +68,11 @@ fn is_outside(number: f64, demand: &Demand) -> bool {
 }
 
 fn bounds(lack: Lack, problem: &str, demand: &Demand, unit: &str) -> Verdict {
+    let amount = |number: f64| if unit.is_empty() { number.to_string() } else { counted(number, unit) };
     let range = match (demand.min, demand.max) {
-        (Some(min), Some(max)) => format!("{min} to {max}{unit}"),
-        (Some(min), None) => format!("at least {min}{unit}"),
-        (None, Some(max)) => format!("at most {max}{unit}"),
+        (Some(min), Some(max)) => format!("{min} to {}", amount(max)),
+        (Some(min), None) => format!("at least {}", amount(min)),
+        (None, Some(max)) => format!("at most {}", amount(max)),
         (None, None) => String::new(),
     };
     Verdict { lack, problem: problem.to_owned(), instead: format!("write {range}"), model: range }
@@ -79,7 +82,9 @@ fn length(text: &str, demand: &Demand) -> Option<Verdict> {
     let count = text.chars().count();
     // Lists of words bring the length of the longest.
     let outside = demand.words.is_empty() && is_outside(count as f64, demand);
-    outside.then(|| bounds(Lack::Length, &format!("{} has {count} characters", short(text)), demand, " characters"))
+    outside.then(|| {
+        bounds(Lack::Length, &format!("{} has {}", short(text), counted(count, "character")), demand, "character")
+    })
 }
 
 fn word(text: &str, demand: &Demand) -> Option<Verdict> {

@@ -34,7 +34,8 @@ pub fn power(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, name: &s
     let Some(mode) = host.power_mode.as_ref().or(plan.power_mode.as_ref()) else { return };
     let spec = PowerModeSpec { host: name.to_owned(), mode: mode.clone() };
     let resource = Resource::new(on(name, Kind::PowerMode, ""), Kind::PowerMode, &spec);
-    let mode = put(builder, step, "power_mode", name, resource);
+    let said_at = if host.power_mode.is_some() { format!("hosts.{name}.power_mode") } else { "power_mode".to_owned() };
+    let mode = put(builder, step, &said_at, name, resource);
     if spec.mode == AUTO {
         adaptive(builder, step, plan, name, &mode);
     }

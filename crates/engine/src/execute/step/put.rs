@@ -12,8 +12,8 @@ use crate::ledger::{Fact, Subject as Noted};
 use crate::provider::{Made, Provider, Settled, Subject};
 use crate::resource::records::earlier::{Earlier, before_change, coming_back, keep, kept, sets};
 use crate::resource::{
-    ACCEPTED_EXTRAS, Action, Address, Attributes, Change, Class, Event, Fault, Found, Kind, Level, Origin, Owner,
-    Record, Resource, Standing, TAKEN_IN, Untrusted, has_references, token, zone,
+    ACCEPTED_EXTRAS, Action, Address, Attributes, Change, Class, Event, Fault, Found, IMPORTED_SETTINGS, Kind, Level,
+    Origin, Owner, Record, Resource, Standing, TAKEN_IN, Untrusted, has_references, in_both, token, zone,
 };
 
 /// What a put works on.
@@ -84,6 +84,10 @@ pub async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
     let id = change.found.as_ref().filter(|_| !renewed).map(|found| found.id.clone());
     let mut seen = Attributes::new();
     keep(&mut seen, &earlier);
+    let imports = action == Action::Adopt && origin == Origin::Imported && change.kind != Kind::Records;
+    if let Some(found) = change.found.as_ref().filter(|_| imports) {
+        seen.insert(IMPORTED_SETTINGS.to_owned(), in_both(&spec, &found.spec));
+    }
     let intended = Noted { seen, ..noted.clone() };
     let journal = work.journal(&change.address);
     journal.record(Fact::Intended { action, subject: intended, id: id.clone() }).await?;
@@ -98,7 +102,7 @@ pub async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
         attributes.insert(TAKEN_IN.to_owned(), true.into());
     }
     let before = change.before.as_ref().filter(|record| !renewed && record.id.is_some());
-    let before = before.map(|record| work.resolved_before(&record.stated()));
+    let before = before.map(|record| record.without_imported(work.resolved_before(&record.stated()), &spec));
     let provider = work.providers.of(change.kind)?.as_ref();
     let former = change.before.as_ref().and_then(|record| record.made_at.as_ref()).map(|made| made.address.clone());
     let put = Put { work, provider, resource, spec, before, former, token, attributes };
@@ -267,7 +271,8 @@ async fn marked_again(put: &Put<'_>, found: &Found) -> Result<Made, Fault> {
 async fn update(put: &Put<'_>, found: &Found, change: &Change) -> Result<Made, Fault> {
     let patience = put.work.providers.patience_of(put.resource.kind);
     let mut pauses = patience.acting();
-    let before = change.before.as_ref().map(|record| put.work.resolved_before(&record.stated()));
+    let before = change.before.as_ref();
+    let before = before.map(|record| record.without_imported(put.work.resolved_before(&record.stated()), &put.spec));
     let mut now = found.clone();
     // References that were open when the difference was made are known by now: look again at what really differs.
     let (stack, kind) = (put.work.stack_of(&put.resource.address), put.resource.kind);

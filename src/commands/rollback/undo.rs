@@ -1,0 +1,287 @@
+//! Runs that are undone: the state after an earlier revision is what is wanted, by the usual difference.
+
+use std::collections::BTreeSet;
+
+use super::{lacking, target};
+use crate::change::{self, Scope};
+use crate::commands::again::{self, LetGo};
+use crate::commands::jetson::refuse_shared;
+use crate::commands::walk::{self, Journals, Request, RunArgs, Seen, Verb, Wanted, Worlds};
+use crate::commands::{Context, full, kept, unknown};
+use crate::desired::Built;
+use crate::exit::Failure;
+use crate::ledger::{Lease, Ledger, purpose_of};
+use crate::observe;
+use crate::plan::Plan;
+use crate::provider::Providers;
+use crate::resource::{Action, Address, Artefacts, Changes, Kind, Origin, Remembered, RunPurpose, Shown, shown};
+
+/// Runs that are undone, over the cloud or over devices.
+#[derive(Default)]
+pub struct Undo<'a> {
+    stack: &'a str,
+    /// The stack of the devices, when both go back in one run.
+    pub(super) devices: Option<String>,
+    /// The verb, as it is typed.
+    verb: &'static str,
+    /// The revision to go back to; none: the last run is undone.
+    to: Option<u64>,
+    /// The same of the devices, when both go back.
+    pub(super) devices_to: Option<u64>,
+    /// The files of the plan, when one is at hand: their bytes may be needed.
+    files: Artefacts,
+    /// Foreign things to take up.
+    pub(super) adopt: BTreeSet<Address>,
+    /// The data in buckets that go may be deleted.
+    pub(super) empty_buckets: bool,
+    /// The state to go back to, of all stacks.
+    aim: Remembered,
+    /// What is undone, in words.
+    undone: Vec<Shown>,
+    /// What runs since then let go of.
+    let_go: LetGo,
+    /// Hashes of the content that is at hand.
+    at_hand: BTreeSet<String>,
+}
+
+/// The files of a plan, by their hashes.
+fn files_of(plan: Option<&Plan>) -> Artefacts {
+    let mut artefacts = Artefacts::default();
+    for (path, facts) in plan.into_iter().flat_map(|plan| &plan.files) {
+        if let Ok((sha256, bytes)) = &facts.content {
+            artefacts.add_file(sha256, path.into(), *bytes);
+        }
+    }
+    artefacts
+}
+
+impl<'a> Undo<'a> {
+    /// Runs of a stack, to the state after a revision, or the last one alone. `verb` is what was typed; of the plan only the
+    /// files are used.
+    pub fn of(stack: &'a str, verb: &'static str, to: Option<u64>, plan: Option<&Plan>) -> Self {
+        Self { stack, verb, to, files: files_of(plan), ..Self::default() }
+    }
+
+    /// Goes back.
+    ///
+    /// # Errors
+    /// What failed, why, and the next step.
+    pub async fn carry_out(mut self, run: &RunArgs, worlds: Worlds<'_>, context: &Context) -> Result<u8, Failure> {
+        let mut known = false;
+        for stack in std::iter::once(self.stack).chain(self.devices.as_deref()) {
+            known |= self.is_known(stack, run, &worlds, context).await?;
+        }
+        if !known {
+            return Err(unknown::refusal(self.stack, None, context));
+        }
+        let request = Request {
+            stack: self.stack.to_owned(),
+            devices: self.devices.clone(),
+            command: self.command(self.to, self.devices_to),
+            purpose: RunPurpose::Rollback { to: self.to },
+            run,
+            plan: None,
+            only_looks: run.dry_run,
+            emptying: full::ADD,
+        };
+        walk::carry_out(&request, worlds, &mut self, context).await
+    }
+
+    /// The states to go back to, of each stack; together they are what the run aims at.
+    async fn aims(&mut self, journals: &Journals, now: &Remembered) -> Result<Vec<Remembered>, Failure> {
+        let own = journals.own();
+        let aims = match journals.devices() {
+            None => vec![target::of_one(self.to, own, now).await?],
+            Some(devices) => target::of_both(self.to, self.devices_to, [own, devices]).await?.into(),
+        };
+        let both = aims.len() > 1;
+        for (ledger, aim) in journals.all().zip(&aims) {
+            self.undone.extend(ledger.ask(|now| target::words(now, aim, both)));
+        }
+        self.aim = aims.iter().cloned().reduce(Remembered::joined).unwrap_or_default();
+        Ok(aims)
+    }
+
+    /// The verb with its main arguments.
+    fn command(&self, to: Option<u64>, devices_to: Option<u64>) -> String {
+        let devices = if self.devices.is_some() { " --devices" } else { "" };
+        let to = to.map_or(String::new(), |to| format!(" --to {to}"));
+        let devices_to = devices_to.map_or(String::new(), |to| format!(" --devices-to {to}"));
+        format!("{}{devices}{to}{devices_to} --stack {}", self.verb, self.stack)
+    }
+
+    /// Whether the place of the state knows a stack. A command that was ended before its run began is told.
+    async fn is_known(
+        &self,
+        stack: &str,
+        run: &RunArgs,
+        worlds: &Worlds<'_>,
+        context: &Context,
+    ) -> Result<bool, Failure> {
+        let store = walk::store(&context.global, &context.session, stack, worlds.account()).await?;
+        let held = store.lease().await?;
+        let ledger = Ledger::read(store, stack).await?;
+        let now = ledger.remembered();
+        if now.sequence == 0 {
+            return Ok(false);
+        }
+        // A holder that may be at work was not ended: its lease is what refuses this run.
+        let held = held.filter(|lease| lease.is_stale(&context.session.host));
+        if let Some(lease) = held.filter(|lease| self.to.is_none() && !undoes(lease))
+            && !lease.has_begun(&ledger.entries().await?)
+        {
+            self.cut_off_before_it_began(&lease, &now, run, context)?;
+        }
+        Ok(true)
+    }
+
+    /// A command that was ended before its run began left a lease and no revision: whoever wants to undo that one would undo
+    /// the run before it.
+    fn cut_off_before_it_began(
+        &self,
+        held: &Lease,
+        now: &Remembered,
+        run: &RunArgs,
+        context: &Context,
+    ) -> Result<(), Failure> {
+        let problem = shown!(
+            "the last command, {} by {}@{}, was ended before it changed anything and has no revision; the last one that has is \
+             revision {}",
+            held.command,
+            held.user,
+            held.host,
+            now.revision()
+        );
+        let to = target::before_the_last(&now.runs);
+        if run.yes {
+            let of_devices = self.devices.as_ref() == Some(&now.stack);
+            let verb = if of_devices { "jetson rollback" } else { self.verb };
+            return Err(Failure::refused(
+                shown!("{}: nothing was done", problem),
+                shown!("to undo that revision: akidb-edge {} --to {} --stack {}", verb, to, now.stack),
+            ));
+        }
+        context.voice.remark(problem);
+        Ok(())
+    }
+}
+
+/// Whether a lease is of the command that undoes the last run: the same command again is what was meant.
+fn undoes(held: &Lease) -> bool {
+    purpose_of(held.purpose, &held.command) == RunPurpose::Rollback { to: None }
+}
+
+impl Verb for Undo<'_> {
+    async fn wants(&mut self, journals: &Journals, context: &Context) -> Result<Wanted, Failure> {
+        let now = journals.remembered();
+        let aims = self.aims(journals, &now).await?;
+        let mut desired = self.aim.as_desired();
+        desired.devices = journals.devices().map(|devices| devices.stack().to_owned());
+        let mut artefacts = Artefacts::default();
+        for (ledger, aim) in journals.all().zip(&aims) {
+            desired.moved.extend(ledger.moved_since(aim.revision()).await?);
+            artefacts.extend(kept::kept_artefacts(&context.global, ledger.stack()));
+            self.let_go.extend(again::let_go_since(&ledger.entries().await?, aim.revision()));
+        }
+        artefacts.extend(std::mem::take(&mut self.files));
+        self.at_hand = artefacts.iter().map(|(sha256, _, _)| sha256.to_owned()).collect();
+        let (moves, remembered) = walk::moved(&desired, self.let_go.supposed(&self.aim, now));
+        let going = remembered.resources.keys().filter(|address| !desired.resources.contains_key(*address));
+        let stack = self.devices.as_deref().unwrap_or(self.stack);
+        refuse_shared(&going.cloned().collect(), &desired, &remembered, stack)?;
+        let was = self.aim.resources.iter().map(|(address, record)| (address.clone(), record.origin));
+        let was = was.filter(|(_, origin)| *origin != Origin::Made).collect();
+        let devices_to = aims.get(1).map(Remembered::revision);
+        Ok(Wanted {
+            built: Built { desired, artefacts, ..Built::default() },
+            remembered,
+            scope: Scope { moves, undo: true, was, adopt: self.adopt.clone(), ..Scope::default() },
+            requested: self.aim.requested.clone(),
+            fallback: self.aim.fallback.clone(),
+            again: format!("akidb-edge {}", self.command(aims.first().map(Remembered::revision), devices_to)),
+            ..Wanted::default()
+        })
+    }
+
+    fn seen(&mut self, wanted: &mut Wanted, seen: &Seen, context: &Context) -> Result<(), Failure> {
+        for said in std::mem::take(&mut self.undone) {
+            context.voice.talk(said);
+        }
+        if !seen.left.is_empty() {
+            // The same command again would undo what this run does.
+            context.voice.remark(shown!("what is left out is not undone: when it can be reached, {}", wanted.again));
+        }
+        for said in lacking::leave_out(wanted)? {
+            context.voice.remark(said);
+        }
+        let Wanted { built, remembered, .. } = wanted;
+        for address in self.let_go.leave_out(&seen.observed, &mut built.desired, remembered)? {
+            context.voice.remark(shown!(
+                "{}: state forget let it go and it is not there any more: it is not made again",
+                address
+            ));
+        }
+        Ok(())
+    }
+
+    /// What stands at an address now was looked at; what comes back there has another name and is looked for by that.
+    async fn looks_again(
+        &mut self,
+        changes: &mut Changes,
+        wanted: &Wanted,
+        providers: &Providers,
+    ) -> Result<(), Failure> {
+        let back = change::coming_back(changes);
+        if back.is_empty() {
+            return Ok(());
+        }
+        let mut others = wanted.remembered.clone();
+        others.resources.retain(|address, _| !back.contains(address));
+        let seen = observe::read(&wanted.built.desired, &others, providers, |address| back.contains(address)).await;
+        let refused = change::take_up_again(changes, &seen);
+        if refused.is_empty() { Ok(()) } else { Err(walk::refused(&refused)) }
+    }
+
+    fn differs(&mut self, changes: &mut Changes, _wanted: &Wanted, context: &Context) -> Result<(), Failure> {
+        for remark in cannot_be_undone(changes, &self.at_hand, self.empty_buckets) {
+            context.voice.remark(remark);
+        }
+        Ok(())
+    }
+}
+
+/// What is said before it is done: data that does not come back, code that is not at hand, certificates that are new.
+fn cannot_be_undone(changes: &Changes, at_hand: &BTreeSet<String>, empty_buckets: bool) -> Vec<Shown> {
+    let mut remarks = Vec::new();
+    for change in changes.acting() {
+        let spec = change.after.as_ref().map(|resource| &resource.spec);
+        let sha256 = spec.and_then(|spec| spec.get("code_sha256")).and_then(serde_json::Value::as_str);
+        if let (Some(data), Action::Delete) = (change.kind.facts().data, change.action) {
+            let address = &change.address;
+            remarks.push(if empty_buckets {
+                shown!("{}: the data in it ({}) is deleted for good", address, data)
+            } else {
+                shown!("{}: it is not deleted while it holds {}; --empty-buckets deletes them, too", address, data)
+            });
+        }
+        match (change.kind, change.action) {
+            (Kind::Function, Action::Create | Action::Update | Action::Replace)
+                if sha256.is_some_and(|sha| !at_hand.contains(sha)) =>
+            {
+                remarks.push(shown!(
+                    "{}: its former code is not at hand on this machine: it is taken from a published version, if Lambda \
+                     still has one, and the change is refused else",
+                    change.address
+                ));
+            }
+            (Kind::Certificate | Kind::Zone, Action::Create) => {
+                remarks.push(shown!(
+                    "{}: a new one is made; it is not the one that was there (other ARN, other name servers)",
+                    change.address
+                ));
+            }
+            _ => {}
+        }
+    }
+    remarks
+}
