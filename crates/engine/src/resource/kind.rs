@@ -86,6 +86,8 @@ kinds! {
     Node: node,
     /// A container image on a machine.
     Image: image,
+    /// A Kubernetes cluster that is looked up, never made.
+    Cluster: cluster,
     /// An object of a Kubernetes cluster.
     Manifest: manifest,
 }

@@ -11,8 +11,8 @@ use super::words::{self, Look, Sound, Wrong};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ManifestSpec {
-    /// The machine that runs the cluster's server.
-    pub host: String,
+    /// The name of its cluster.
+    pub cluster: String,
     /// Such as `apps/v1`.
     pub api_version: String,
     /// Such as `Deployment`.
@@ -72,8 +72,8 @@ fn images(value: &Value, look: &mut Look) {
 }
 
 pub(super) const FACTS: Facts = Facts {
-    replace_on: &["host", "api_version", "kind", "namespace", "name"],
-    identity: &["host", "api_version", "kind", "namespace", "name"],
+    replace_on: &["cluster", "api_version", "kind", "namespace", "name"],
+    identity: &["cluster", "api_version", "kind", "namespace", "name"],
     usual_seconds: (5, 5),
     world: World::Cluster,
     ..on_device::<ManifestSpec>("manifest", "Kubernetes object")

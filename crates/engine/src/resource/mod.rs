@@ -31,6 +31,7 @@ pub mod bucket;
 pub mod bucket_policy;
 pub mod cache_policy;
 pub mod certificate;
+pub mod cluster;
 pub mod distribution;
 pub mod file;
 pub mod function;

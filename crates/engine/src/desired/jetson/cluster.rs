@@ -194,7 +194,7 @@ fn manifest(server: &str, mut object: Value, ready: &impl Fn(&str) -> Readiness)
     };
     let kind = take("/kind").unwrap_or_default();
     ManifestSpec {
-        host: server.to_owned(),
+        cluster: server.to_owned(),
         api_version: take("/apiVersion").unwrap_or_default(),
         namespace: take("/metadata/namespace"),
         name: take("/metadata/name").unwrap_or_default(),
