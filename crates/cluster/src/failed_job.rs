@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use super::readiness::shown;
-use super::script::last_words;
 use crate::resource::manifest::ManifestSpec;
 use crate::resource::{Class, Fault};
 
@@ -12,7 +11,7 @@ const MOST_PODS: usize = 3;
 /// The label that the template of the CUDA proof gives its job, as a JSON pointer, and its value.
 const PROOF: (&str, &str) = ("/metadata/labels/app.kubernetes.io~1name", "cuda-proof");
 /// What helps when the proof does not find a GPU.
-const GPU: &str = "look at how its pods ended and at its log. If no GPU was found: was nvidia-container-toolkit installed before k3s was started (systemctl restart k3s or k3s-agent)? Is there a runtime class nvidia, and does the device plugin run there (k3s kubectl -n kube-system get pods -o wide)?";
+const GPU: &str = "look at how its pods ended and at its log. If no GPU was found: was nvidia-container-toolkit installed before k3s was started (systemctl restart k3s or k3s-agent)? Is there a runtime class nvidia, and does the device plugin run there (kubectl -n kube-system get pods -o wide)?";
 
 /// The fault of a job that failed: what the job says, how its pods ended, and the end of its log.
 pub fn failed(spec: &ManifestSpec, why: &str, pods: &[Value], log: &str) -> Fault {
@@ -35,10 +34,22 @@ fn next_step(spec: &ManifestSpec) -> String {
     }
     let namespace = spec.namespace.as_deref().unwrap_or("default");
     format!(
-        "correct what is named above, then run the same command again; on the server, k3s kubectl -n {namespace} \
-         describe job {} shows its events",
+        "correct what is named above, then run the same command again; kubectl -n {namespace} describe job {} \
+         shows its events",
         spec.name
     )
+}
+
+/// The last lines of a log in one: enough to say why, never all that a pod wrote.
+fn last_words(log: &str, most: usize) -> String {
+    const LONGEST: usize = 400;
+    let short = |line: &str| match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
+    };
+    let mut last: Vec<String> = log.trim().lines().rev().take(most).map(short).collect();
+    last.reverse();
+    last.join(" / ")
 }
 
 /// Whether a pod was made for this job.
@@ -85,7 +96,7 @@ mod tests {
 
     fn job(name: &str, object: Value) -> ManifestSpec {
         ManifestSpec {
-            host: "a".into(),
+            cluster: "a".into(),
             api_version: "batch/v1".into(),
             kind: "Job".into(),
             namespace: Some("apps".into()),
@@ -113,7 +124,7 @@ mod tests {
         let end = "container load ended with exit code 137 (OOMKilled): no memory";
         assert_eq!(said, format!("import failed: {why}; {end}; log: loading / killed"));
         let next = fault.next_step.unwrap_or_default();
-        assert!(next.contains("k3s kubectl -n apps describe job import shows") && !next.contains("GPU"), "{next:?}");
+        assert!(next.contains("kubectl -n apps describe job import shows") && !next.contains("GPU"), "{next:?}");
     }
 
     #[test]

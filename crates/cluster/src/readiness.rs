@@ -147,6 +147,22 @@ pub fn only_on(object: &Value, pods: &[Value], silent: &[String]) -> bool {
     i64::try_from(usable).unwrap_or(0) >= wanted.saturating_sub(silent) && usable > 0
 }
 
+/// A CustomResourceDefinition: its kind can be used once its names are accepted and it is served.
+pub fn established(object: &Value) -> Verdict {
+    if let Some(conditions) = object.pointer("/status/conditions").and_then(Value::as_array) {
+        let text = |one: &Value, field: &str| one.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let clash =
+            conditions.iter().find(|one| text(one, "type") == "NamesAccepted" && text(one, "status") == "False");
+        if let Some(clash) = clash {
+            return Verdict::Failed(shown(&format!("{}: {}", text(clash, "reason"), text(clash, "message"))));
+        }
+    }
+    match condition(object, "Established") {
+        Some(_) => Verdict::Ready,
+        None => Verdict::NotYet("not established yet".to_owned()),
+    }
+}
+
 /// A job: complete, failed, or running.
 pub fn job(object: &Value) -> Verdict {
     if condition(object, "Complete").is_some() {
@@ -225,7 +241,7 @@ pub fn too_long(spec: &ManifestSpec, state: &State) -> Fault {
             "there are fewer free GPUs than replicas: are all nodes there, and does the device plugin run on them? Else take fewer replicas"
         }
         Some(Lack::Image) => "the image cannot be fetched: is it in the registry, or among the images of the plan?",
-        None => "look at its pods: k3s kubectl describe pods, on the server; then run the same command again",
+        None => "look at its pods (kubectl describe pods), then run the same command again",
     };
     Fault::new(Class::Refused, "kubernetes", "rollout", "NotUsable", words).next(next)
 }
@@ -282,6 +298,14 @@ mod tests {
     }
 
     #[test]
+    fn a_definition_is_ready_once_it_is_established() {
+        let with = |name: &str, status: &str| json!({"status": {"conditions": [{"type": name, "status": status, "reason": "R", "message": "m"}]}});
+        assert_eq!(established(&with("Established", "True")), Verdict::Ready);
+        assert!(matches!(established(&json!({})), Verdict::NotYet(_)));
+        assert_eq!(established(&with("NamesAccepted", "False")), Verdict::Failed("R: m".to_owned()));
+    }
+
+    #[test]
     fn a_daemon_is_not_awaited_on_a_silent_node() {
         let set = json!({"kind": "DaemonSet", "status": {"desiredNumberScheduled": 2, "numberAvailable": 1}});
         let pod = |node: &str, ready: &str| json!({"spec": {"nodeName": node}, "status": {"conditions": [{"type": "Ready", "status": ready}]}});
@@ -294,7 +318,7 @@ mod tests {
     #[test]
     fn a_log_without_the_word_is_no_proof() {
         let spec = ManifestSpec {
-            host: "a".into(),
+            cluster: "a".into(),
             api_version: "batch/v1".into(),
             kind: "Job".into(),
             namespace: None,
