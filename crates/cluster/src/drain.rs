@@ -80,10 +80,10 @@ fn name(pod: &Value) -> Untrusted {
 
 /// Asks those that are not going yet; which of them a budget holds.
 async fn ask_to_go(at: &Target, pods: &[Value], evict: bool) -> Result<Vec<Untrusted>, Fault> {
-    let open = pods.iter().filter(|pod| !is_terminating(pod));
-    let asked = stream::iter(open).map(|pod| async move { Ok::<_, Fault>((name(pod), ask(at, pod, evict).await?)) });
+    let open: Vec<Value> = pods.iter().filter(|pod| !is_terminating(pod)).cloned().collect();
+    let one = |pod: Value| async move { Ok::<_, Fault>((name(&pod), ask(at, &pod, evict).await?)) };
     // In order where none is evicted: the next one goes once the one before was told to.
-    let asked: Vec<_> = asked.buffered(if evict { AT_ONCE } else { 1 }).collect().await;
+    let asked: Vec<_> = stream::iter(open).map(one).buffered(if evict { AT_ONCE } else { 1 }).collect().await;
     let asked: Vec<(Untrusted, Asked)> = asked.into_iter().collect::<Result<_, _>>()?;
     Ok(asked.into_iter().filter(|(_, asked)| *asked == Asked::Held).map(|(name, _)| name).collect())
 }
