@@ -1,0 +1,101 @@
+//! How an object of a plan is applied: who holds which fields before and after.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::call::MANAGER;
+use super::connection::Refusal;
+use super::inventory::set_id;
+use super::manifest::Manifests;
+use super::object::{id, wanted};
+use super::objects::{Target, is_terminating, text};
+use super::readiness::{self, Verdict};
+use super::status;
+use super::{autoscaler, client_side, job};
+use crate::provider::{Made, Subject};
+use crate::resource::manifest::ManifestSpec;
+use crate::resource::{Attributes, Fault};
+
+/// A job that is renewed is gone with its pods within this time.
+const RENEWED_WITHIN: Duration = Duration::from_secs(60);
+
+impl Manifests {
+    /// Applies it; `live` is what is there, and `adopted` takes over fields that others hold.
+    pub(crate) async fn apply(
+        &self,
+        subject: &Subject<'_>,
+        spec: &ManifestSpec,
+        at: &Target,
+        live: Option<Value>,
+        adopted: bool,
+    ) -> Result<Made, Fault> {
+        if live.as_ref().is_some_and(is_terminating) {
+            return Err(at.terminating("apply"));
+        }
+        let set = self.inventories.of(subject.stack, spec);
+        set.cover(&at.connection, subject.stack).await?;
+        let mut object = wanted(subject, spec, &set_id(subject.stack));
+        let scaled = autoscaler::is_scaled(at, spec).await?;
+        if scaled {
+            object = autoscaler::without_replicas(object);
+        }
+        if let Some(live) = &live {
+            client_side::migrate(at, live, adopted).await?;
+            if scaled {
+                // What was client-side a moment ago is ours now: the managers are looked at again.
+                let live = at.get().await?;
+                if let Some(live) = &live {
+                    autoscaler::hand_over(at, live).await?;
+                }
+            }
+        }
+        match at.apply(&object, MANAGER, adopted).await {
+            Ok(_) => {}
+            Err(refused) if job::needs_renewal(spec, &refused) => return self.renew(subject, spec, at).await,
+            Err(Refusal::Status(said)) if !scaled && autoscaler::are_left_behind(&status::conflicts(&said)) => {
+                let again = at.apply(&object, MANAGER, true).await;
+                again.map_err(|refused| refused.fault("apply", &at.about))?;
+            }
+            Err(refused) => return Err(refused.fault("apply", &at.about)),
+        }
+        Ok(self.applied(subject, spec, at).await)
+    }
+
+    /// A job cannot be changed: the next one takes its place.
+    pub(crate) async fn renew(&self, subject: &Subject<'_>, spec: &ManifestSpec, at: &Target) -> Result<Made, Fault> {
+        self.inventories.of(subject.stack, spec).cover(&at.connection, subject.stack).await?;
+        if !at.delete("Foreground", RENEWED_WITHIN).await? {
+            return Err(at.terminating("delete"));
+        }
+        let object = wanted(subject, spec, &set_id(subject.stack));
+        at.apply(&object, MANAGER, false).await.map_err(|refused| refused.fault("apply", &at.about))?;
+        Ok(self.applied(subject, spec, at).await)
+    }
+
+    async fn applied(&self, subject: &Subject<'_>, spec: &ManifestSpec, at: &Target) -> Made {
+        self.inventories.of(subject.stack, spec).members.has(&id(spec));
+        if spec.kind == "HorizontalPodAutoscaler" {
+            at.connection.autoscalers.forget().await;
+        }
+        self.waits_from_now(&subject.address.to_string());
+        Made { id: id(spec), attributes: Attributes::new() }
+    }
+
+    /// Whether the kind of a CustomResourceDefinition can be used: it is established, and every version is served.
+    pub(crate) async fn defined(&self, at: &Target, object: &Value) -> Result<Verdict, Fault> {
+        let verdict = readiness::established(object);
+        if verdict != Verdict::Ready {
+            return Ok(verdict);
+        }
+        let (group, kind) = (text(object, "/spec/group"), text(object, "/spec/names/kind"));
+        let versions = object.pointer("/spec/versions").and_then(Value::as_array).into_iter().flatten();
+        for version in versions.filter(|version| version.get("served") == Some(&Value::Bool(true))) {
+            let api_version = format!("{group}/{}", text(version, "/name"));
+            if at.connection.served(&api_version, kind).await?.is_none() {
+                return Ok(Verdict::NotYet("established, not served yet".to_owned()));
+            }
+        }
+        Ok(Verdict::Ready)
+    }
+}

@@ -1,0 +1,166 @@
+//! All clusters of a run: each is connected when it is first asked, once.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::connection::Connection;
+use super::discovery::unknown_kind;
+use super::objects::{Target, text};
+use super::status::SERVICE;
+use super::way::Way;
+use crate::provider::Permission;
+use crate::provider::cluster::ClusterAccess;
+use crate::resource::manifest::ManifestSpec;
+use crate::resource::{Class, Fault};
+
+/// What was answered a moment ago is answered again: many resources ask at the same time.
+const MOMENT: Duration = Duration::from_millis(500);
+
+/// How far the connection to a cluster has come.
+enum State {
+    /// Nobody has asked yet.
+    New,
+    /// It is open.
+    Open(Arc<Connection>),
+    /// No cluster was there then.
+    Absent(Instant),
+    /// It failed then.
+    Failed(Instant, Fault),
+}
+
+/// A cluster and the way to it.
+struct Member {
+    way: Way,
+    state: tokio::sync::Mutex<State>,
+}
+
+/// Who a cluster is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterIdentity {
+    /// UID of its namespace `kube-system`: no two clusters have the same, and it stays while the cluster exists.
+    pub uid: String,
+    /// The API server's version, such as `v1.36.3+k3s1`.
+    pub version: String,
+}
+
+/// The clusters that a run may talk to, by name.
+pub struct Clusters {
+    members: Mutex<BTreeMap<String, Arc<Member>>>,
+    permission: Arc<OnceLock<Permission>>,
+}
+
+/// An object of a plan, where it would be.
+pub(crate) enum Place {
+    /// There is no cluster (yet).
+    NoCluster,
+    /// The cluster does not serve its kind (yet).
+    UnknownKind,
+    /// Here.
+    At(Target),
+}
+
+impl Clusters {
+    /// These clusters. Nothing is connected yet.
+    pub fn new(ways: BTreeMap<String, Arc<dyn ClusterAccess>>) -> Arc<Self> {
+        let members = ways.into_iter().map(|(name, access)| (name, member(Way::Given(access)))).collect();
+        Arc::new(Self { members: Mutex::new(members), permission: Arc::default() })
+    }
+
+    /// The same with a cluster that a context of a kubeconfig leads to. `file` none: `$KUBECONFIG`, else `~/.kube/config`.
+    #[must_use]
+    pub fn with_kubeconfig(self: Arc<Self>, name: &str, context: &str, file: Option<&str>) -> Arc<Self> {
+        let way = Way::Kubeconfig { context: context.to_owned(), file: file.map(str::to_owned) };
+        self.members().insert(name.to_owned(), member(way));
+        self
+    }
+
+    /// The same with a cluster that another world leads to.
+    #[must_use]
+    pub fn with(self: Arc<Self>, name: &str, access: Arc<dyn ClusterAccess>) -> Arc<Self> {
+        self.members().insert(name.to_owned(), member(Way::Given(access)));
+        self
+    }
+
+    /// From now on this is asked before each request that changes something. The first one stays: a run has one lease.
+    pub fn ask_first(&self, permission: Permission) {
+        drop(self.permission.set(permission));
+    }
+
+    /// The names of the clusters.
+    pub fn names(&self) -> Vec<String> {
+        self.members().keys().cloned().collect()
+    }
+
+    /// Who a cluster is; none when no cluster is there (yet).
+    ///
+    /// # Errors
+    /// When it cannot be reached or refuses the caller.
+    pub async fn identity(&self, name: &str) -> Result<Option<ClusterIdentity>, Fault> {
+        let Some(connection) = self.connection(name).await? else { return Ok(None) };
+        let version = connection.version().await?;
+        let Some(served) = connection.served("v1", "Namespace").await? else {
+            return Err(unknown_kind("get", name, "v1", "Namespace"));
+        };
+        let system = Target::new(&connection, &served, None, "kube-system", format!("{name}:Namespace/kube-system"))?;
+        let uid = system.get().await?.map(|system| text(&system, "/metadata/uid").to_owned());
+        Ok(Some(ClusterIdentity { uid: uid.unwrap_or_default(), version }))
+    }
+
+    /// The connection to a cluster; none when no cluster is there (yet).
+    pub(crate) async fn connection(&self, name: &str) -> Result<Option<Arc<Connection>>, Fault> {
+        let member = self.members().get(name).cloned();
+        let Some(member) = member else {
+            let words = format!("no way leads to a cluster {name:?}");
+            return Err(Fault::new(Class::Internal, SERVICE, "connect", "UnknownCluster", words)
+                .next("describe it in the plan with a step of kind kubernetes, or name the host of its server"));
+        };
+        let mut state = member.state.lock().await;
+        match &*state {
+            State::Open(connection) if !connection.is_stale() => return Ok(Some(Arc::clone(connection))),
+            State::Absent(at) if at.elapsed() < MOMENT => return Ok(None),
+            State::Failed(at, fault) if !may_pass(fault) || at.elapsed() < MOMENT => return Err(fault.clone()),
+            _ => {}
+        }
+        let connected = member.way.connect(&self.permission).await;
+        let (next, answer) = match connected {
+            Ok(Some(connection)) => {
+                let connection = Arc::new(connection);
+                (State::Open(Arc::clone(&connection)), Ok(Some(connection)))
+            }
+            Ok(None) => (State::Absent(Instant::now()), Ok(None)),
+            Err(fault) => (State::Failed(Instant::now(), fault.clone()), Err(fault)),
+        };
+        *state = next;
+        answer
+    }
+
+    /// Where an object of a plan is.
+    pub(crate) async fn place(&self, spec: &ManifestSpec, about: String) -> Result<Place, Fault> {
+        let Some(connection) = self.connection(&spec.cluster).await? else { return Ok(Place::NoCluster) };
+        let Some(served) = connection.served(&spec.api_version, &spec.kind).await? else {
+            return Ok(Place::UnknownKind);
+        };
+        Target::new(&connection, &served, spec.namespace.as_deref(), &spec.name, about).map(Place::At)
+    }
+
+    fn members(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Arc<Member>>> {
+        // Nothing can fail while it is held: what a poisoned map holds is whole.
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn member(way: Way) -> Arc<Member> {
+    Arc::new(Member { way, state: tokio::sync::Mutex::new(State::New) })
+}
+
+/// Whether another try may help in this run: a machine that is away stays away, a login that fails fails again.
+fn may_pass(fault: &Fault) -> bool {
+    matches!(fault.class, Class::Retry | Class::Unreachable | Class::Internal)
+}
+
+#[cfg(test)]
+#[path = "clusters_tests.rs"]
+mod tests;

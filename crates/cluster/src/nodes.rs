@@ -1,0 +1,56 @@
+//! What providers of machines ask of the clusters on them: nodes, and how pods leave one.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use super::clusters::Clusters;
+use super::connection::Connection;
+use super::discovery::unknown_kind;
+use super::drain;
+use super::objects::Target;
+use super::status::SERVICE;
+use crate::provider::cluster::{ClusterApi, Drain, Drained};
+use crate::resource::{Class, Fault};
+
+impl Clusters {
+    /// The connection to a cluster that must be there.
+    async fn there(&self, cluster: &str) -> Result<Arc<Connection>, Fault> {
+        self.connection(cluster).await?.ok_or_else(|| {
+            Fault::new(Class::Retry, SERVICE, "connect", "NoCluster", format!("{cluster}: no cluster runs there"))
+                .next("look at the server: systemctl status k3s, journalctl -u k3s")
+        })
+    }
+
+    async fn node(&self, cluster: &str, name: &str) -> Result<Target, Fault> {
+        let connection = self.there(cluster).await?;
+        let Some(served) = connection.served("v1", "Node").await? else {
+            return Err(unknown_kind("get", cluster, "v1", "Node"));
+        };
+        Target::new(&connection, &served, None, name, format!("{cluster}:Node/{name}"))
+    }
+}
+
+#[async_trait]
+impl ClusterApi for Clusters {
+    async fn nodes(&self, cluster: &str) -> Result<Option<Vec<Value>>, Fault> {
+        let Some(connection) = self.connection(cluster).await? else { return Ok(None) };
+        let nodes = connection.list("/api/v1/nodes", &[]).await;
+        nodes.map(Some).map_err(|refused| refused.fault("list", &format!("nodes of {cluster}")))
+    }
+
+    async fn patch_node(&self, cluster: &str, node: &str, patch: Value) -> Result<(), Fault> {
+        self.node(cluster, node).await?.merge("patch", &patch).await
+    }
+
+    async fn delete_node(&self, cluster: &str, node: &str) -> Result<(), Fault> {
+        let node = self.node(cluster, node).await?;
+        // A node has no finalizers of its own: gone, or somebody wants to look at it first.
+        node.delete("Background", std::time::Duration::ZERO).await.map(drop)
+    }
+
+    async fn drain(&self, cluster: &str, node: &str, how: Drain) -> Result<Drained, Fault> {
+        drain::drain(&self.node(cluster, node).await?, node, how).await
+    }
+}

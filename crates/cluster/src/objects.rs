@@ -1,0 +1,141 @@
+//! Objects of a cluster: read, listed, applied, deleted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::call::{Call, MANAGER};
+use super::connection::{Connection, Refusal};
+use super::discovery::Served;
+use super::status::SERVICE;
+use crate::resource::{Class, Fault};
+
+/// A list comes in pages of this size, as kubectl asks for them.
+const PAGE: &str = "500";
+/// How often it is looked whether an object is gone.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// One object of a cluster.
+#[derive(Clone)]
+pub(crate) struct Target {
+    /// Its cluster.
+    pub connection: Arc<Connection>,
+    /// Where it is.
+    pub path: String,
+    /// Its namespace; none for what lies in none.
+    pub namespace: Option<String>,
+    /// What it is called in faults.
+    pub about: String,
+}
+
+impl Target {
+    /// The object of this name and namespace among those of its kind.
+    pub(crate) fn new(
+        connection: &Arc<Connection>,
+        served: &Served,
+        namespace: Option<&str>,
+        name: &str,
+        about: String,
+    ) -> Result<Self, Fault> {
+        let namespace = served.namespaced.then(|| namespace.unwrap_or("default").to_owned());
+        let path = served.one(namespace.as_deref(), name)?;
+        Ok(Self { connection: Arc::clone(connection), path, namespace, about })
+    }
+
+    /// The object; none when it is not there.
+    pub(crate) async fn get(&self) -> Result<Option<Value>, Fault> {
+        match self.connection.ask(&Call::get("get", &self.path)).await {
+            Ok(object) => Ok(Some(object)),
+            Err(refused) if refused.is_missing() => Ok(None),
+            Err(refused) => Err(refused.fault("get", &self.about)),
+        }
+    }
+
+    /// Applies it as this field manager; `force` takes over fields that others hold.
+    pub(crate) async fn apply(&self, object: &Value, manager: &'static str, force: bool) -> Result<Value, Refusal> {
+        self.connection.ask(&Call::apply(&self.path, object, manager, force)).await
+    }
+
+    /// What the server would make of it; none when it would refuse it.
+    pub(crate) async fn dry_run(&self, object: &Value) -> Result<Option<Value>, Fault> {
+        match self.connection.ask(&Call::apply(&self.path, object, MANAGER, true).dry()).await {
+            Ok(object) => Ok(Some(object)),
+            Err(Refusal::Fault(fault)) => Err(fault),
+            Err(refused) => {
+                let fault = refused.fault("dry run", &self.about);
+                // Busy, or it may not say: that is another thing than a refusal of the object.
+                if matches!(fault.class, Class::Retry | Class::Credentials) { Err(fault) } else { Ok(None) }
+            }
+        }
+    }
+
+    /// Changes fields of it by a merge patch.
+    pub(crate) async fn merge(&self, operation: &'static str, patch: &Value) -> Result<(), Fault> {
+        let call = Call::merge(operation, &self.path, patch);
+        self.connection.ask(&call).await.map(drop).map_err(|refused| refused.fault(operation, &self.about))
+    }
+
+    /// Deletes it and looks until it is gone; `false` when it is still there after `within`. Absent already is success.
+    pub(crate) async fn delete(&self, propagation: &str, within: Duration) -> Result<bool, Fault> {
+        let options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation});
+        match self.connection.ask(&Call::delete(&self.path, &options)).await {
+            Ok(_) => {}
+            Err(refused) if refused.is_missing() => return Ok(true),
+            Err(refused) => return Err(refused.fault("delete", &self.about)),
+        }
+        let begun = Instant::now();
+        loop {
+            if self.get().await?.is_none() {
+                return Ok(true);
+            }
+            if begun.elapsed() >= within {
+                return Ok(false);
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// The fault of an object that is still being deleted.
+    pub(crate) fn terminating(&self, operation: &str) -> Fault {
+        let words = format!("{} is still being deleted", self.about);
+        Fault::new(Class::Retry, SERVICE, operation, "Terminating", words)
+            .next("look at its finalizers and at what is in it, then run the same command again")
+    }
+}
+
+impl Connection {
+    /// All objects at a path, as these parameters select them.
+    pub(crate) async fn list(&self, path: &str, query: &[(&'static str, &str)]) -> Result<Vec<Value>, Refusal> {
+        let mut all = Vec::new();
+        let mut from = String::new();
+        loop {
+            let mut call = Call::get("list", path).query("limit", PAGE);
+            for (key, value) in query {
+                call = call.query(key, *value);
+            }
+            if !from.is_empty() {
+                call = call.query("continue", from);
+            }
+            let mut page = self.ask(&call).await?;
+            if let Some(Value::Array(items)) = page.get_mut("items").map(Value::take) {
+                all.extend(items);
+            }
+            from = text(&page, "/metadata/continue").to_owned();
+            if from.is_empty() {
+                return Ok(all);
+            }
+        }
+    }
+}
+
+/// A text in a document; empty when it is not there.
+pub(crate) fn text<'v>(value: &'v Value, path: &str) -> &'v str {
+    value.pointer(path).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Whether an object is on its way out.
+pub(crate) fn is_terminating(object: &Value) -> bool {
+    object.pointer("/metadata/deletionTimestamp").is_some()
+}

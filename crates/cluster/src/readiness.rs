@@ -1,0 +1,333 @@
+//! When an object of a cluster counts as usable, and what is missing until then. Pure: from what the API says.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::failed_job::failed;
+use crate::resource::manifest::{ManifestSpec, Readiness};
+use crate::resource::untrusted::line;
+use crate::resource::{Class, Fault};
+
+/// Images come over slow lines to small devices.
+const ROLLOUT: Duration = Duration::from_secs(10 * 60);
+/// A proof runs in seconds once its image is there; its job gives up after five minutes by itself.
+const PROOF: Duration = Duration::from_secs(6 * 60);
+
+/// How far something has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Usable.
+    Ready,
+    /// On its way: how far it is.
+    NotYet(String),
+    /// It will not come.
+    Failed(String),
+}
+
+/// The device plugin is there before those who want a GPU: one that is not free by then will not be.
+const GPU_FREE: Duration = Duration::from_secs(90);
+
+/// What pods lack, where waiting alone does not help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lack {
+    /// No node has a free GPU for them.
+    Gpu,
+    /// Their image cannot be fetched.
+    Image,
+}
+
+impl Lack {
+    /// What the scheduler's message says. The API has it in words only.
+    fn of_scheduler(message: &str) -> Option<Self> {
+        message.contains("Insufficient nvidia.com/gpu").then_some(Self::Gpu)
+    }
+
+    /// What the reason says for which a container waits.
+    fn of_container(reason: &str) -> Option<Self> {
+        const OF_IMAGES: [&str; 6] = [
+            "ErrImagePull",
+            "ImagePullBackOff",
+            "ErrImageNeverPull",
+            "InvalidImageName",
+            "ImageInspectError",
+            "RegistryUnavailable",
+        ];
+        OF_IMAGES.contains(&reason).then_some(Self::Image)
+    }
+}
+
+/// How far something has come, with what holds its pods back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// For people.
+    pub words: String,
+    /// What its pods lack.
+    pub lack: Option<Lack>,
+}
+
+/// How long it is waited for at most, when its pods lack this.
+pub fn longest(ready: &Readiness, lack: Option<Lack>) -> Duration {
+    match (ready, lack) {
+        (Readiness::Logged(_), _) => PROOF,
+        (_, Some(Lack::Gpu)) => GPU_FREE,
+        _ => ROLLOUT,
+    }
+}
+
+/// Why a remembered object is not as usable as it must be; none when it is, or when that is told elsewhere.
+pub fn lacks(ready: &Readiness, object: &Value) -> Option<String> {
+    match ready {
+        Readiness::Taken => None,
+        Readiness::Logged(text) => {
+            let proven = object.pointer("/metadata/annotations").and_then(|all| all.get(PROVEN));
+            (proven.and_then(Value::as_str) != Some(text)).then(|| match job(object) {
+                Verdict::Failed(why) => format!("failed: {why}"),
+                _ => "not proven".to_owned(),
+            })
+        }
+        // What a daemon set lacks may be on a node that does not answer: that is told where it is waited for.
+        Readiness::RolledOut if object.get("kind").and_then(Value::as_str) == Some("DaemonSet") => None,
+        Readiness::RolledOut => match rollout(object) {
+            Verdict::Ready => None,
+            Verdict::NotYet(state) | Verdict::Failed(state) => Some(state),
+        },
+    }
+}
+
+/// On a job whose log said what it must: the text.
+pub const PROVEN: &str = "akidb.dev/proven";
+
+fn number(object: &Value, path: &str) -> i64 {
+    object.pointer(path).and_then(Value::as_i64).unwrap_or(0)
+}
+
+/// A condition that is true: its reason and message.
+pub fn condition<'v>(object: &'v Value, name: &str) -> Option<(&'v str, &'v str)> {
+    let conditions = object.pointer("/status/conditions")?.as_array()?;
+    let text = |one: &'v Value, field: &str| one.get(field).and_then(Value::as_str).unwrap_or_default();
+    let found = conditions.iter().find(|one| text(one, "type") == name && text(one, "status") == "True")?;
+    Some((text(found, "reason"), text(found, "message")))
+}
+
+/// Whether a node answers.
+pub fn node_is_ready(node: &Value) -> bool {
+    condition(node, "Ready").is_some()
+}
+
+/// Deployment, StatefulSet, DaemonSet: all pods of the newest revision are available.
+pub fn rollout(object: &Value) -> Verdict {
+    if number(object, "/status/observedGeneration") < number(object, "/metadata/generation") {
+        return Verdict::NotYet("not seen by its controller yet".to_owned());
+    }
+    let daemons = object.get("kind").and_then(Value::as_str) == Some("DaemonSet");
+    let (wanted, newest, usable) = if daemons {
+        ("/status/desiredNumberScheduled", "/status/updatedNumberScheduled", "/status/numberAvailable")
+    } else {
+        ("/spec/replicas", "/status/updatedReplicas", "/status/availableReplicas")
+    };
+    let (wanted, newest, usable) = (number(object, wanted), number(object, newest), number(object, usable));
+    let old = if daemons { 0 } else { number(object, "/status/replicas").saturating_sub(newest) };
+    if newest >= wanted && usable >= wanted && old <= 0 && (!daemons || wanted > 0) {
+        return Verdict::Ready;
+    }
+    Verdict::NotYet(format!("{} of {wanted} available", usable.min(newest)))
+}
+
+/// Whether all that is missing of a DaemonSet is on nodes that do not answer.
+pub fn only_on(object: &Value, pods: &[Value], silent: &[String]) -> bool {
+    if object.get("kind").and_then(Value::as_str) != Some("DaemonSet") || silent.is_empty() {
+        return false;
+    }
+    let on = |pod: &Value| pod.pointer("/spec/nodeName").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let usable = pods.iter().filter(|pod| condition(pod, "Ready").is_some() && !silent.contains(&on(pod))).count();
+    let wanted = number(object, "/status/desiredNumberScheduled");
+    let silent = i64::try_from(silent.len()).unwrap_or(i64::MAX);
+    i64::try_from(usable).unwrap_or(0) >= wanted.saturating_sub(silent) && usable > 0
+}
+
+/// A CustomResourceDefinition: its kind can be used once its names are accepted and it is served.
+pub fn established(object: &Value) -> Verdict {
+    if let Some(conditions) = object.pointer("/status/conditions").and_then(Value::as_array) {
+        let text = |one: &Value, field: &str| one.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let clash =
+            conditions.iter().find(|one| text(one, "type") == "NamesAccepted" && text(one, "status") == "False");
+        if let Some(clash) = clash {
+            return Verdict::Failed(shown(&format!("{}: {}", text(clash, "reason"), text(clash, "message"))));
+        }
+    }
+    match condition(object, "Established") {
+        Some(_) => Verdict::Ready,
+        None => Verdict::NotYet("not established yet".to_owned()),
+    }
+}
+
+/// A job: complete, failed, or running.
+pub fn job(object: &Value) -> Verdict {
+    if condition(object, "Complete").is_some() {
+        return Verdict::Ready;
+    }
+    match condition(object, "Failed") {
+        Some((reason, message)) => Verdict::Failed(shown(&format!("{reason}: {message}"))),
+        None if number(object, "/status/active") > 0 => Verdict::NotYet("its pod has not ended".to_owned()),
+        None => Verdict::NotYet("no pod yet".to_owned()),
+    }
+}
+
+/// The state with what holds its pods back.
+pub fn told(state: &str, pods: &[Value]) -> State {
+    let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+    let mut lacks = Vec::new();
+    for (reason, lack) in pods.iter().filter_map(holds_back) {
+        *reasons.entry(reason).or_default() += 1;
+        lacks.extend(lack);
+    }
+    let reasons: Vec<String> = reasons
+        .into_iter()
+        .take(MOST_REASONS)
+        .map(|(reason, pods)| if pods == 1 { reason } else { format!("{pods} pods: {reason}") })
+        .collect();
+    let words = if reasons.is_empty() { state.to_owned() } else { format!("{state}; {}", reasons.join("; ")) };
+    State { words, lack: lacks.into_iter().min() }
+}
+
+/// More of them say nothing new.
+const MOST_REASONS: usize = 5;
+
+/// A cluster's own words, fit to be shown: in one line, and not more than a line.
+pub(super) fn shown(words: &str) -> String {
+    const LONGEST: usize = 300;
+    let few: String = words.chars().take(LONGEST).collect();
+    line(&few).into_owned()
+}
+
+/// Why a pod does not run, and what it lacks: it has no node, or a container waits.
+fn holds_back(pod: &Value) -> Option<(String, Option<Lack>)> {
+    let phase = pod.pointer("/status/phase").and_then(Value::as_str);
+    let conditions = pod.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
+    let homeless = conditions.filter(|one| one.get("type").and_then(Value::as_str) == Some("PodScheduled"));
+    let homeless = homeless.filter(|one| one.get("status").and_then(Value::as_str) == Some("False"));
+    if let Some(message) = homeless.filter_map(|one| one.get("message")?.as_str()).next() {
+        let words = format!("Pending: {}", message.split(". preemption").next().unwrap_or(message));
+        return Some((shown(&words), Lack::of_scheduler(message)));
+    }
+    let containers = pod.pointer("/status/containerStatuses").and_then(Value::as_array).into_iter().flatten();
+    let waits = containers.filter_map(|one| one.pointer("/state/waiting/reason")?.as_str()).next();
+    match (waits, phase) {
+        (Some(reason), _) => Some((shown(reason), Lack::of_container(reason))),
+        (None, Some("Pending")) => Some(("Pending: its containers are being made".to_owned(), None)),
+        _ => None,
+    }
+}
+
+/// What the log of a complete job says.
+///
+/// # Errors
+/// When it does not say what it must.
+pub fn judge_log(spec: &ManifestSpec, text: &str, log: &str) -> Result<(), Fault> {
+    if log.contains(text) {
+        return Ok(());
+    }
+    Err(failed(spec, &format!("it ended well, but its log does not say {text:?}"), &[], log))
+}
+
+/// The fault of something that does not come.
+pub fn too_long(spec: &ManifestSpec, state: &State) -> Fault {
+    let seconds = longest(&spec.ready, state.lack).as_secs();
+    let words = format!("{} {} is not usable after {seconds} s: {}", spec.kind, spec.name, state.words);
+    let next = match state.lack {
+        Some(Lack::Gpu) => {
+            "there are fewer free GPUs than replicas: are all nodes there, and does the device plugin run on them? Else take fewer replicas"
+        }
+        Some(Lack::Image) => "the image cannot be fetched: is it in the registry, or among the images of the plan?",
+        None => "look at its pods (kubectl describe pods), then run the same command again",
+    };
+    Fault::new(Class::Refused, "kubernetes", "rollout", "NotUsable", words).next(next)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn deployment(wanted: i64, newest: i64, usable: i64, all: i64) -> Value {
+        json!({"kind": "Deployment", "metadata": {"generation": 2}, "spec": {"replicas": wanted},
+            "status": {"observedGeneration": 2, "updatedReplicas": newest, "availableReplicas": usable, "replicas": all}})
+    }
+
+    #[test]
+    fn a_rollout_needs_every_new_pod_and_no_old_one() {
+        assert_eq!(rollout(&deployment(3, 3, 3, 3)), Verdict::Ready);
+        assert_eq!(rollout(&deployment(3, 1, 3, 4)), Verdict::NotYet("1 of 3 available".to_owned()));
+        assert_eq!(rollout(&deployment(3, 3, 3, 4)), Verdict::NotYet("3 of 3 available".to_owned()));
+        let mut unseen = deployment(3, 3, 3, 3);
+        unseen["status"]["observedGeneration"] = 1.into();
+        assert!(matches!(rollout(&unseen), Verdict::NotYet(_)));
+    }
+
+    #[test]
+    fn what_a_cluster_says_is_shown_in_few_letters() {
+        let reason = format!("\u{1b}]52;c;x\u{7}{}", "x".repeat(1 << 20));
+        let pod = json!({"status": {"containerStatuses": [{"state": {"waiting": {"reason": reason}}}]}});
+        let said = told("1 of 2 available", &[pod]).words;
+        assert!(said.len() < 1000 && !said.contains(['\u{1b}', '\u{7}']), "{} bytes", said.len());
+        let failed = json!({"status": {"conditions": [{"type": "Failed", "status": "True", "message": reason}]}});
+        let Verdict::Failed(why) = job(&failed) else { panic!("it failed") };
+        assert!(why.len() < 1000 && !why.contains('\u{1b}'), "{} bytes", why.len());
+    }
+
+    #[test]
+    fn pending_pods_say_why() {
+        let message = "0/5 nodes are available: 5 Insufficient nvidia.com/gpu. preemption: none";
+        let pod = json!({"status": {"phase": "Pending",
+            "conditions": [{"type": "PodScheduled", "status": "False", "message": message}]}});
+        let said = told("3 of 5 available", &[pod.clone(), pod.clone()]);
+        assert_eq!(
+            said.words,
+            "3 of 5 available; 2 pods: Pending: 0/5 nodes are available: 5 Insufficient nvidia.com/gpu"
+        );
+        assert_eq!(said.lack, Some(Lack::Gpu));
+        let waiting =
+            |reason: &str| json!({"status": {"containerStatuses": [{"state": {"waiting": {"reason": reason}}}]}});
+        assert_eq!(told("", &[waiting("ErrImagePull")]).lack, Some(Lack::Image));
+        assert_eq!(told("", &[waiting("ImagePullBackOff"), pod]).lack, Some(Lack::Gpu), "a GPU first");
+        // A name is not a reason.
+        assert_eq!(told("my-ImagePuller: 1 of 2", &[waiting("CrashLoopBackOff")]).lack, None);
+    }
+
+    #[test]
+    fn a_definition_is_ready_once_it_is_established() {
+        let with = |name: &str, status: &str| json!({"status": {"conditions": [{"type": name, "status": status, "reason": "R", "message": "m"}]}});
+        assert_eq!(established(&with("Established", "True")), Verdict::Ready);
+        assert!(matches!(established(&json!({})), Verdict::NotYet(_)));
+        assert_eq!(established(&with("NamesAccepted", "False")), Verdict::Failed("R: m".to_owned()));
+    }
+
+    #[test]
+    fn a_daemon_is_not_awaited_on_a_silent_node() {
+        let set = json!({"kind": "DaemonSet", "status": {"desiredNumberScheduled": 2, "numberAvailable": 1}});
+        let pod = |node: &str, ready: &str| json!({"spec": {"nodeName": node}, "status": {"conditions": [{"type": "Ready", "status": ready}]}});
+        let pods = [pod("one", "True"), pod("two", "False")];
+        assert!(only_on(&set, &pods, &["two".to_owned()]));
+        assert!(!only_on(&set, &pods, &[]));
+        assert!(!only_on(&set, &pods[1..], &["two".to_owned()]));
+    }
+
+    #[test]
+    fn a_log_without_the_word_is_no_proof() {
+        let spec = ManifestSpec {
+            cluster: "a".into(),
+            api_version: "batch/v1".into(),
+            kind: "Job".into(),
+            namespace: None,
+            name: "proof".into(),
+            object: json!({}),
+            ready: Readiness::Logged("PASSED".into()),
+        };
+        assert!(judge_log(&spec, "PASSED", "Test PASSED\nDone").is_ok());
+        let fault = judge_log(&spec, "PASSED", "no CUDA-capable device is detected").expect_err("no proof");
+        assert!(fault.message.contains("no CUDA-capable device"), "{fault}");
+    }
+}
