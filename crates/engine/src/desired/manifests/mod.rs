@@ -93,6 +93,11 @@ pub fn in_files<'p>(
     let mut all = Vec::new();
     for (at, entry) in entries.iter().enumerate() {
         let below = format!("{field}.{at}");
+        if plan.object_files(entry).next().is_none() {
+            // Files are read with the plan; without this, the objects of the former ones would be deleted.
+            let problem = format!("{entry} was not read: a fallback cannot bring files that the plan does not name");
+            builder.complain(step, &below, problem, "name it in a step on request, or let the fallback set objects");
+        }
         for file in plan.object_files(entry) {
             match &plan.objects[file] {
                 Ok(documents) => all.extend(documents.iter().map(|document| {
