@@ -22,7 +22,7 @@ pub enum WorldIdentity {
     },
     /// A Kubernetes cluster.
     Cluster {
-        /// The machine that runs its server, by its name in the plan.
+        /// Its name in the stack; of a cluster on devices, the machine that runs its server.
         server: String,
     },
     /// A world that only a newer version knows.
