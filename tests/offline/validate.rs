@@ -197,6 +197,29 @@ fn words_of_devices_are_looked_at() {
 }
 
 #[test]
+fn objects_of_a_cluster_are_looked_at_in_their_files() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let file = folder.path().join("a.yaml");
+    let with = "{cluster: {kubeconfig: {context: west}}, files: [a.yaml]}";
+    std::fs::write(&file, "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: {b: Yw==}\n").expect("a file");
+    let said = validate(folder.path(), "kubernetes", with).exits(3).stderr;
+    assert!(said.contains("a.yaml:4:") && said.contains("kubectl create secret"), "{said}");
+    std::fs::write(&file, "apiVersion: v1\nkind: Service\nmetadata: {name: a}\n").expect("a file");
+    let said = validate(folder.path(), "kubernetes", with).exits(0).stdout;
+    assert!(said.contains("2 resources, 0 errors, 0 warnings"), "{said}");
+    std::fs::remove_file(&file).expect("it is there");
+    let said = validate(folder.path(), "kubernetes", with).exits(0).stdout;
+    assert!(said.contains("a.yaml cannot be read"), "a deploy refuses it: {said}");
+    let said = validate(
+        folder.path(),
+        "kubernetes",
+        "{cluster: {kubeconfig: {context: west, file: a.yaml}}, files: [a.yaml]}",
+    );
+    let said = said.exits(3).stderr;
+    assert!(said.contains("a kubeconfig can start programs"), "{said}");
+}
+
+#[test]
 fn what_a_fallback_may_change_is_in_the_plan() {
     let folder = tempfile::tempdir().expect("a directory");
     let later = |fallback: &str| {

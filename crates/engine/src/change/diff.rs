@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::fields::{differing, touches};
 use super::origin::{keep_needs_of_imported, origin_of};
 use super::others::{keep_roles_of_others, sets_wanted_twice, sibling_in_the_way};
-use super::refusal::{Refusal, contested, divided, foreign, not_there, same_name, unreadable, would_replace};
+use super::refusal::{Refusal, another, contested, divided, foreign, not_there, same_name, unreadable, would_replace};
 use crate::resource::{
     Action, Address, Change, Changes, Desired, FieldChange, Found, Kind, MovedFrom, Moves, Observed, Origin, Owner,
     Record, Remembered, Resource, Risk, Standing, has_references, known, resolve,
@@ -67,6 +67,8 @@ pub fn diff_around(
     let mut refused: Vec<Refusal> =
         observed.faults().filter(|(address, _)| scope.covers(address)).map(unreadable).collect();
     refused.extend(sets_wanted_twice(desired, &|spec| view.resolved(spec)));
+    let held = remembered.resources.iter().filter(|(address, _)| scope.covers(address));
+    refused.extend(held.filter_map(|(address, record)| another(address, record, observed.found(address)?)));
     for resource in desired.resources.values().filter(|resource| scope.covers(&resource.address)) {
         if observed.seen.get(&resource.address).is_some_and(Result::is_err) {
             continue;

@@ -1,6 +1,8 @@
 //! Why nothing can be planned, in words: what stands in the way, and the next step.
 
-use crate::resource::{Address, Change, Fault, FieldChange, Found, Resource, Untrusted};
+use serde_json::Value;
+
+use crate::resource::{Address, Attributes, Change, Fault, FieldChange, Found, Record, Resource, Untrusted};
 
 /// Why nothing can be planned: all of it at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +39,26 @@ pub(super) fn not_there(resource: &Resource) -> Refusal {
         next_step: "make it, or correct its name or tags in the plan; with the local AWS: localstack/up seeds it"
             .to_owned(),
     }
+}
+
+/// What is looked up is another thing than the journal knows: whatever was made in the former one is not in it.
+pub(super) fn another(address: &Address, record: &Record, found: &Found) -> Option<Refusal> {
+    let facts = record.kind.facts();
+    let told = |attributes: &Attributes| attributes.get(facts.told_by?).and_then(Value::as_str).map(str::to_owned);
+    let (then, now) = (told(&record.attributes)?, told(&found.attributes)?);
+    (then != now).then(|| Refusal {
+        address: address.clone(),
+        problem: format!(
+            "{} {} is another one than the journal knows ({} {now}, before {then}): what this stack made is not in it",
+            facts.title,
+            found.id,
+            facts.told_by.unwrap_or_default()
+        ),
+        next_step: format!(
+            "correct how it is reached; give a new one another name in the plan; or, when the former one is gone for good, \
+             akidb-edge state forget {address} with the objects in it, and deploy again"
+        ),
+    })
 }
 
 pub(super) fn foreign(resource: &Resource, found: &Found, why: &str) -> Refusal {

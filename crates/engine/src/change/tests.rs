@@ -193,6 +193,30 @@ fn what_the_journal_does_not_know_is_taken_up_when_it_is_ours() {
 }
 
 #[test]
+fn another_cluster_under_the_same_name_is_refused_whether_it_is_wanted_or_not() {
+    let (west, object) = ("kubernetes.cluster.west", "kubernetes.manifest.west-a");
+    let spec = json!({"name": "west", "reach": {"kubeconfig": {"context": "west"}}});
+    let uid = |uid: &str| Attributes::from([("uid".to_owned(), json!(uid)), ("version".to_owned(), json!("v1.36.3"))]);
+    let seen = |now: &str| {
+        let service = json!({"cluster": "west", "api_version": "v1", "kind": "Service", "name": "a", "object": {}});
+        Place::new()
+            .know(west, Record { attributes: uid("one"), ..record(west, Some("west"), spec.clone()) })
+            .know(object, record(object, Some("west:Service/default/a"), service))
+            .see(west, Found { attributes: uid(now), ..found("west", spec.clone()) })
+    };
+    for place in [seen("two").want(west, spec.clone()), seen("two")] {
+        let refused = place.refused();
+        assert_eq!(refused.len(), 1, "{refused:?}");
+        assert!(refused[0].problem.contains("another one than the journal knows (uid two, before one)"), "{refused:?}");
+        assert!(refused[0].next_step.contains("state forget kubernetes.cluster.west"), "{refused:?}");
+    }
+    assert_eq!(seen("one").want(west, spec.clone()).one(west).action, Action::Keep);
+    let mut other = seen("two");
+    other.scope.only = Some(BTreeSet::from([at(object)]));
+    other.changes();
+}
+
+#[test]
 fn what_is_somebody_elses_is_not_replaced_and_not_taken_without_a_word() {
     let seen = |owner: Owner, name: &str| {
         Place::new().want(ROLE, role(name)).see(ROLE, Found { owner, ..found("r", role("r")) })

@@ -100,8 +100,8 @@ fn kubeconfigs(plan: &Plan) -> Vec<Problem> {
         let origin = format!("{}.with.cluster.kubeconfig.file", step.path);
         let why = plan.may_log_in_with(kubernetes.cluster.kubeconfig()?, &origin).err()?;
         let next_step =
-            "set it by a variable: file: \"${var.kubeconfig}\" and --var kubeconfig=FILE; or leave it out, for \
-                         $KUBECONFIG or ~/.kube/config"
+            "set it by a variable: file: \"${var.kubeconfig}\" and --var kubeconfig=FILE; or leave it out, for $KUBECONFIG or \
+             ~/.kube/config"
                 .to_owned();
         Some(Problem { next_step, ..misfit(plan, &origin, why) })
     };

@@ -87,6 +87,8 @@ fn named(text: &str) -> bool {
 
 pub(super) const FACTS: Facts = Facts {
     lookup: true,
+    // A context of a kubeconfig may lead elsewhere tomorrow. The uid of the namespace kube-system identifies a cluster.
+    told_by: Some("uid"),
     attributes: &["uid", "version"],
     ..in_cluster::<ClusterSpec>("cluster", "Kubernetes cluster")
 };

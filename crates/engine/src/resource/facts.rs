@@ -91,6 +91,8 @@ pub struct Facts {
     pub data: Option<&'static str>,
     /// Only read, never made (a load balancer that somebody else owns).
     pub lookup: bool,
+    /// The attribute that tells what is looked up from another thing that answers to the same settings later.
+    pub told_by: Option<&'static str>,
     /// It works everywhere only once what refers to it is there (a certificate and its validation records).
     pub waits_for_users: bool,
     /// Seconds that AWS usually takes until usable, and until propagated; shown until the journal knows better.
@@ -135,6 +137,7 @@ pub(super) const fn on_aws<S: DeserializeOwned + JsonSchema>(name: &'static str,
         when_replaced: None,
         data: None,
         lookup: false,
+        told_by: None,
         waits_for_users: false,
         usual_seconds: (1, 1),
     }

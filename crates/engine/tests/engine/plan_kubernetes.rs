@@ -300,6 +300,22 @@ fn files_and_folders_are_read_where_the_plan_may_read() {
 }
 
 #[test]
+fn a_fallback_brings_no_files_that_were_not_read() {
+    let ground = Ground::new();
+    let (own, other) = (ground.file("own.yaml", SHOP), ground.file("other.yaml", SHOP));
+    let plan = |set: &str| {
+        let fallbacks = format!("fallbacks:\n  less:\n    title: Less\n    only: [kubernetes]\n    set: {{{set}}}\n");
+        let step = format!("  - {{id: one, title: one, kind: kubernetes, with: {{{WEST}, files: [{own}]}}}}\n");
+        let file = ground.file("plan.yaml", &format!("{HEAD}{step}{fallbacks}"));
+        let plan = load(&file, &Settings::default()).unwrap_or_else(|bad| panic!("{bad}"));
+        plan.with_fallback("less").unwrap_or_else(|bad| panic!("{bad}"))
+    };
+    let said = build(&plan(&format!("one.files: [{other}]")), &BTreeSet::new()).expect_err("it is refused").to_string();
+    assert!(said.contains("other.yaml was not read"), "{said}");
+    assert!(build(&plan("one.wait: false"), &BTreeSet::new()).is_ok());
+}
+
+#[test]
 fn objects_may_refer_to_other_resources_and_scripts_stay() {
     let ground = Ground::new();
     let text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  url: ${queues.queue.jobs#url}\n  run.sh: |\n    \

@@ -93,6 +93,11 @@ pub fn in_files<'p>(
     let mut all = Vec::new();
     for (at, entry) in entries.iter().enumerate() {
         let below = format!("{field}.{at}");
+        if plan.object_files(entry).next().is_none() {
+            // Files are read with the plan; without this, the objects of the former ones would be deleted.
+            let problem = format!("{entry} was not read: a fallback cannot bring files that the plan does not name");
+            builder.complain(step, &below, problem, "name it in a step on request, or let the fallback set objects");
+        }
         for file in plan.object_files(entry) {
             match &plan.objects[file] {
                 Ok(documents) => all.extend(documents.iter().map(|document| {
@@ -158,16 +163,17 @@ struct Order<'a> {
 
 impl<'a> Order<'a> {
     fn of(objects: &'a [Object<'_>], addresses: &'a [Address]) -> Self {
-        let all = || objects.iter().zip(addresses);
-        let namespace = |(object, at): (&'a Object<'_>, &'a Address)| {
+        let mut order = Self { namespaces: BTreeMap::new(), definitions: BTreeMap::new() };
+        for (object, at) in objects.iter().zip(addresses) {
             let spec = &object.spec;
-            let is_one = spec.kind == "Namespace" && api_group(&spec.api_version).is_empty();
-            is_one.then_some((spec.name.as_str(), at))
-        };
-        let definition = |(object, at): (&'a Object<'_>, &'a Address)| {
-            object.defines.as_ref().map(|kind| ((kind.group.as_str(), kind.kind.as_str()), at))
-        };
-        Self { namespaces: all().filter_map(namespace).collect(), definitions: all().filter_map(definition).collect() }
+            if spec.kind == "Namespace" && api_group(&spec.api_version).is_empty() {
+                order.namespaces.insert(&spec.name, at);
+            }
+            if let Some(kind) = &object.defines {
+                order.definitions.insert((kind.group.as_str(), kind.kind.as_str()), at);
+            }
+        }
+        order
     }
 
     /// What an object needs: its namespace, and the definition of its kind.
@@ -200,7 +206,7 @@ pub fn ready(spec: &ManifestSpec, wait: bool) -> Readiness {
 
 /// What an object is, whatever version of its API it is written in.
 fn identity(spec: &ManifestSpec) -> (&str, &str, Option<&str>, &str) {
-    (api_group(&spec.api_version), &spec.kind, spec.namespace.as_deref(), &spec.name)
+    (api_group(&spec.api_version), spec.kind.as_str(), spec.namespace.as_deref(), spec.name.as_str())
 }
 
 /// Complains of objects that stand twice, and keeps the first of them.
@@ -247,7 +253,8 @@ fn addresses(target: &Target<'_>, objects: &[Object<'_>]) -> Vec<Address> {
 fn name(stem: &str, spec: &ManifestSpec) -> String {
     let group = api_group(&spec.api_version);
     let group = if scope::is_own(group) { "" } else { group };
-    let parts = [stem, &spec.kind, group, spec.namespace.as_deref().unwrap_or_default(), &spec.name];
+    let namespace = spec.namespace.as_deref().unwrap_or_default();
+    let parts = [stem, spec.kind.as_str(), group, namespace, spec.name.as_str()];
     as_name(&parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-"))
 }
 
