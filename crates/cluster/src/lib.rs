@@ -20,6 +20,7 @@ mod failed_job;
 mod inventory;
 mod job;
 mod manifest;
+mod member_lists;
 mod members;
 mod nodes;
 mod object;

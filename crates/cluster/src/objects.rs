@@ -24,6 +24,8 @@ pub(crate) struct Target {
     pub connection: Arc<Connection>,
     /// Where it is.
     pub path: String,
+    /// Where all of its kind and namespace are.
+    pub siblings: String,
     /// Its namespace; none for what lies in none.
     pub namespace: Option<String>,
     /// What it is called in faults.
@@ -41,7 +43,8 @@ impl Target {
     ) -> Result<Self, Fault> {
         let namespace = served.namespaced.then(|| namespace.unwrap_or("default").to_owned());
         let path = served.one(namespace.as_deref(), name)?;
-        Ok(Self { connection: Arc::clone(connection), path, namespace, about })
+        let siblings = served.all(namespace.as_deref())?;
+        Ok(Self { connection: Arc::clone(connection), path, siblings, namespace, about })
     }
 
     /// The object; none when it is not there.
@@ -108,6 +111,15 @@ impl Target {
 impl Connection {
     /// All objects at a path, as these parameters select them.
     pub(crate) async fn list(&self, path: &str, query: &[(&'static str, &str)]) -> Result<Vec<Value>, Refusal> {
+        self.list_with_head(path, query).await.map(|(_, all)| all)
+    }
+
+    /// The same, with what the list says of itself.
+    pub(crate) async fn list_with_head(
+        &self,
+        path: &str,
+        query: &[(&'static str, &str)],
+    ) -> Result<(Value, Vec<Value>), Refusal> {
         let mut all = Vec::new();
         let mut from = String::new();
         loop {
@@ -124,7 +136,7 @@ impl Connection {
             }
             from = text(&page, "/metadata/continue").to_owned();
             if from.is_empty() {
-                return Ok(all);
+                return Ok((page, all));
             }
         }
     }
