@@ -71,18 +71,10 @@ fn objects() -> Vec<Object> {
     eight.collect()
 }
 
-/// What is known of the objects.
-#[derive(Clone, Copy, PartialEq)]
-enum Standing {
-    Unknown,
-    Absent,
-    Remembered,
-}
-
 /// Calls `work` for each object, so many at a time.
 async fn each<T>(
     objects: &[Object],
-    standing: Standing,
+    seen_absent: bool,
     work: impl AsyncFn(Subject<'_>) -> Result<T, Fault>,
 ) -> Result<Vec<T>, Fault> {
     let nothing = Attributes::new();
@@ -92,12 +84,12 @@ async fn each<T>(
             address: &object.address,
             token: "",
             spec: &object.spec,
-            id: (standing == Standing::Remembered).then_some("remembered"),
+            id: None,
             attributes: &nothing,
             before: None,
             former: None,
             thorough: false,
-            seen_absent: standing == Standing::Absent,
+            seen_absent,
         })
         .await
     };
@@ -117,7 +109,7 @@ async fn ready(provider: &dyn Provider, objects: &[Object]) -> Result<(), Fault>
             }
         }
     };
-    each(objects, Standing::Remembered, settle).await.map(drop)
+    each(objects, false, settle).await.map(drop)
 }
 
 /// Objects whose settings differ from those of the plan.
@@ -131,7 +123,7 @@ async fn differences(provider: &dyn Provider, objects: &[Object]) -> Result<usiz
         }
         Ok(!same)
     };
-    Ok(each(objects, Standing::Remembered, read).await?.into_iter().filter(|differs| *differs).count())
+    Ok(each(objects, false, read).await?.into_iter().filter(|differs| *differs).count())
 }
 
 async fn run(kubeconfig: &str, context: &str, keep: bool) -> Result<Value, Fault> {
@@ -144,15 +136,15 @@ async fn run(kubeconfig: &str, context: &str, keep: bool) -> Result<Value, Fault
     clusters.identity("bench").await?;
     let connect = seconds(connecting);
     let namespace = [Object::new("v1", "Namespace", "forty", json!({}), "taken")];
-    each(&namespace, Standing::Absent, async |subject: Subject<'_>| provider.create(&subject).await).await?;
+    each(&namespace, true, async |subject: Subject<'_>| provider.create(&subject).await).await?;
     // What a plan asks before it makes anything.
     let objects = objects();
     let asking = Instant::now();
-    each(&objects, Standing::Unknown, async |subject: Subject<'_>| provider.read(&subject).await).await?;
+    each(&objects, false, async |subject: Subject<'_>| provider.read(&subject).await).await?;
     let ask = seconds(asking);
 
     let begun = Instant::now();
-    each(&objects, Standing::Absent, async |subject: Subject<'_>| provider.create(&subject).await).await?;
+    each(&objects, true, async |subject: Subject<'_>| provider.create(&subject).await).await?;
     let applied = seconds(begun);
     ready(provider.as_ref(), &objects).await?;
     let usable = seconds(begun);
@@ -161,11 +153,8 @@ async fn run(kubeconfig: &str, context: &str, keep: bool) -> Result<Value, Fault
     let again = seconds(again);
 
     if !keep {
-        each(&objects, Standing::Remembered, async |subject: Subject<'_>| provider.delete(&subject).await).await?;
-        while each(&namespace, Standing::Remembered, async |subject: Subject<'_>| provider.delete(&subject).await)
-            .await
-            .is_err()
-        {
+        each(&objects, false, async |subject: Subject<'_>| provider.delete(&subject).await).await?;
+        while each(&namespace, false, async |subject: Subject<'_>| provider.delete(&subject).await).await.is_err() {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
@@ -185,6 +174,6 @@ async fn main() {
     let context = words.next().map_or("default", String::as_str);
     match run(kubeconfig, context, keep).await {
         Ok(times) => println!("{times}"),
-        Err(fault) => eprintln!("forty: {fault}"),
+        Err(fault) => eprintln!("forty: {}", fault.with_next_step()),
     }
 }

@@ -20,7 +20,6 @@ use super::autoscaler::Autoscalers;
 use super::bearer::Bearer;
 use super::call::Call;
 use super::discovery::Discovery;
-use super::member_lists::MemberLists;
 use super::status::{self, SERVICE};
 use super::transport::Transport;
 use super::unreachable;
@@ -52,8 +51,6 @@ pub(crate) struct Connection {
     pub(crate) discovery: Discovery,
     /// The autoscalers that it has.
     pub(crate) autoscalers: Autoscalers,
-    /// Lists of members.
-    pub(crate) member_lists: MemberLists,
 }
 
 /// Why a request was not done: by what the server said, or because it said nothing.
@@ -118,7 +115,6 @@ impl Connection {
             stale: AtomicBool::new(false),
             discovery: Discovery::default(),
             autoscalers: Autoscalers::default(),
-            member_lists: MemberLists::default(),
         };
         connection.version().await?;
         connection.accepted.store(true, Ordering::Relaxed);

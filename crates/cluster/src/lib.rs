@@ -20,7 +20,6 @@ mod failed_job;
 mod inventory;
 mod job;
 mod manifest;
-mod member_lists;
 mod members;
 mod nodes;
 mod object;

@@ -54,12 +54,7 @@ impl Manifests {
     /// An object as it is and as an apply would make it; none when it is not there.
     async fn look(&self, subject: &Subject<'_>, spec: &ManifestSpec) -> Result<Option<Seen>, Fault> {
         let Place::At(at) = self.clusters.place(spec, id(spec)).await? else { return Ok(None) };
-        // What an earlier run made is most likely there, beside others of its kind.
-        let now = match subject.id {
-            Some(_) => at.connection.member(&at, &set_id(subject.stack), &spec.name).await?,
-            None => at.get().await?,
-        };
-        let Some(now) = now else { return Ok(None) };
+        let Some(now) = at.get().await? else { return Ok(None) };
         let mut object = wanted(subject, spec, &set_id(subject.stack));
         if autoscaler::is_scaled(&at, spec).await? {
             object = autoscaler::with_live_replicas(object, &now);

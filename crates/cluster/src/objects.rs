@@ -24,8 +24,6 @@ pub(crate) struct Target {
     pub connection: Arc<Connection>,
     /// Where it is.
     pub path: String,
-    /// Where all of its kind and namespace are.
-    pub siblings: String,
     /// Its namespace; none for what lies in none.
     pub namespace: Option<String>,
     /// What it is called in faults.
@@ -43,8 +41,7 @@ impl Target {
     ) -> Result<Self, Fault> {
         let namespace = served.namespaced.then(|| namespace.unwrap_or("default").to_owned());
         let path = served.one(namespace.as_deref(), name)?;
-        let siblings = served.all(namespace.as_deref())?;
-        Ok(Self { connection: Arc::clone(connection), path, siblings, namespace, about })
+        Ok(Self { connection: Arc::clone(connection), path, namespace, about })
     }
 
     /// The object; none when it is not there.
@@ -111,15 +108,6 @@ impl Target {
 impl Connection {
     /// All objects at a path, as these parameters select them.
     pub(crate) async fn list(&self, path: &str, query: &[(&'static str, &str)]) -> Result<Vec<Value>, Refusal> {
-        self.list_with_head(path, query).await.map(|(_, all)| all)
-    }
-
-    /// The same, with what the list says of itself.
-    pub(crate) async fn list_with_head(
-        &self,
-        path: &str,
-        query: &[(&'static str, &str)],
-    ) -> Result<(Value, Vec<Value>), Refusal> {
         let mut all = Vec::new();
         let mut from = String::new();
         loop {
@@ -136,7 +124,7 @@ impl Connection {
             }
             from = text(&page, "/metadata/continue").to_owned();
             if from.is_empty() {
-                return Ok((page, all));
+                return Ok(all);
             }
         }
     }
