@@ -7,6 +7,7 @@
 
 pub mod battery;
 pub mod cli;
+pub mod control_plane;
 // It lies with the tests of the engine, which need no more than this of what is here.
 #[path = "../../engine/tests/engine/fake_world.rs"]
 pub mod fake_world;
