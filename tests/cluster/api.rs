@@ -53,8 +53,8 @@ impl Stack {
     }
 
     fn object(&self, api_version: &str, kind: &str, name: &str, rest: Value) -> Object {
-        let mut spec =
-            json!({"cluster": "lab", "api_version": api_version, "kind": kind, "name": name, "object": rest});
+        let mut spec = json!({"cluster": "lab", "api_version": api_version, "kind": kind, "name": name, "object": rest,
+            "ready": "taken"});
         if !matches!(kind, "Namespace" | "CustomResourceDefinition") {
             spec["namespace"] = self.name.into();
         }
@@ -75,7 +75,6 @@ impl Stack {
     fn deployment(&self, name: &str, replicas: u32, more: Value) -> Object {
         let labels = json!({"app": name});
         let mut pod = json!({
-            "tolerations": [{"operator": "Exists"}],
             "containers": [{"name": "app", "image": "registry.k8s.io/pause:3.10", "resources": {"requests": {"cpu": "0.01"}}}],
         });
         for (key, value) in more.as_object().into_iter().flatten() {
@@ -288,17 +287,17 @@ async fn replicas_belong_to_an_autoscaler_where_there_is_one() {
             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}}}),
     );
     stack.put(&scaler).await.expect("made");
+    stack.settle(&web).await.expect("usable");
     // Nothing differs, and the next change hands the replicas over at their live value.
     assert_eq!(stack.put(&web).await.expect("read"), None);
-    let web = stack.deployment("web", 3, json!({"priorityClassName": "system-node-critical"}));
-    let made = stack.put(&web).await;
-    // That class is only for kube-system in some clusters: whatever the server says, replicas do not fall to 1.
-    made.expect("changed");
+    let web = stack.deployment("web", 3, json!({"terminationGracePeriodSeconds": 7}));
+    stack.put(&web).await.expect("changed");
     let live = stack.live("deployment web");
     assert_eq!(live["spec"]["replicas"], 3);
     assert!(!holders(&live, "/f:spec/f:replicas").contains(&"akidb-edge/Apply".to_owned()), "{live:#}");
     // It scales: that is no difference, and a change of the plan leaves it alone.
     stack.plane.kubectl("scale deployment web --replicas 5 --namespace scaled");
+    stack.settle(&web).await.expect("usable");
     assert_eq!(stack.put(&web).await.expect("read"), None);
     let web = stack.deployment("web", 3, json!({"terminationGracePeriodSeconds": 5}));
     stack.put(&web).await.expect("changed");
@@ -356,7 +355,7 @@ async fn a_drain_is_held_by_a_budget_and_done_without_it() {
     stack.put(&budget(0)).await.expect("changed");
     assert_eq!(stack.clusters.drain("lab", "node-3", how(30)).await, Ok(Drained::Empty));
     let left = stack.plane.kubectl("get pods --namespace drained --field-selector spec.nodeName=node-3 -o name");
-    assert_eq!(left, "No resources found in drained namespace.\n");
+    assert_eq!(left, "");
     stack.clusters.patch_node("lab", "node-3", json!({"spec": {"unschedulable": null}})).await.expect("uncordoned");
     assert_eq!(stack.clusters.drain("lab", "no-such-node", how(1)).await, Ok(Drained::Empty));
     let missing = stack.clusters.patch_node("lab", "no-such-node", json!({})).await.expect_err("no node");
@@ -395,8 +394,7 @@ async fn a_job_that_differs_is_renewed_and_a_broken_one_is_not_deleted_for_it() 
     let _turn = crate::turn();
     let Some(stack) = Stack::new("renewed").await else { return };
     let job = |image: &str, policy: &str| {
-        let pod = json!({"restartPolicy": policy, "tolerations": [{"operator": "Exists"}],
-            "containers": [{"name": "work", "image": image}]});
+        let pod = json!({"restartPolicy": policy, "containers": [{"name": "work", "image": image}]});
         stack.object("batch/v1", "Job", "load", json!({"spec": {"backoffLimit": 1, "template": {"spec": pod}}}))
     };
     let uid = || stack.live("job load")["metadata"]["uid"].clone();

@@ -41,7 +41,6 @@ fn objects() -> Vec<Object> {
         let name = format!("app-{number}");
         let pod = json!({"metadata": {"labels": labels(&name)}, "spec": {
             "serviceAccountName": name,
-            "tolerations": [{"operator": "Exists"}],
             "containers": [{"name": "app", "image": "registry.k8s.io/pause:3.10", "envFrom": [{"configMapRef": {"name": name}}],
                 "ports": [{"name": "http", "containerPort": 8080}], "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}}}]}});
         let selector = json!({"matchLabels": labels(&name)});
