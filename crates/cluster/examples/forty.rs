@@ -2,6 +2,7 @@
 //! providers, waits until they are ready, looks again, and prints the times as JSON. For `bench/cluster/run`.
 //!
 //! usage: forty KUBECONFIG [CONTEXT] [--keep]
+//!        forty --manifests      print the same objects for kubectl
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -71,6 +72,20 @@ fn objects() -> Vec<Object> {
         ]
     });
     eight.collect()
+}
+
+/// The objects as kubectl takes them.
+fn manifests() -> Value {
+    let plain = |object: Object| {
+        let spec = object.spec;
+        let mut whole = spec["object"].clone();
+        whole["apiVersion"] = spec["api_version"].clone();
+        whole["kind"] = spec["kind"].clone();
+        whole["metadata"]["name"] = spec["name"].clone();
+        whole["metadata"]["namespace"] = spec["namespace"].clone();
+        whole
+    };
+    json!({"apiVersion": "v1", "kind": "List", "items": objects().into_iter().map(plain).collect::<Vec<_>>()})
 }
 
 /// Calls `work` for each object, so many at a time.
@@ -174,9 +189,13 @@ async fn run(kubeconfig: &str, context: &str, keep: bool) -> Result<Value, Fault
 async fn main() {
     let all: Vec<String> = std::env::args().skip(1).collect();
     let keep = all.iter().any(|argument| argument == "--keep");
+    if all.iter().any(|argument| argument == "--manifests") {
+        println!("{}", manifests());
+        return;
+    }
     let mut words = all.iter().filter(|argument| !argument.starts_with("--"));
     let Some(kubeconfig) = words.next() else {
-        eprintln!("usage: forty KUBECONFIG [CONTEXT] [--keep]");
+        eprintln!("usage: forty KUBECONFIG [CONTEXT] [--keep] | --manifests");
         return;
     };
     let context = words.next().map_or("default", String::as_str);
