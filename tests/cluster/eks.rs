@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use akidb_edge::provider::aws::{Access, Clients, eks_access};
-use akidb_edge::provider::cluster::{ClusterAccess, Credentials, Login};
+use akidb_edge::provider::{ClusterAccess, Credentials, Login};
 use akidb_edge::resource::{Class, Fault};
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
@@ -80,13 +80,13 @@ fn description(status: &str, endpoint: &str, authority: &str) -> Value {
 /// A cluster that is described and reached; none without a control plane.
 struct World {
     aws: Aws,
-    api: ControlPlane,
+    api: Arc<ControlPlane>,
     endpoint: EksEndpoint,
 }
 
 impl World {
     fn up(entry: bool) -> Option<Self> {
-        let api = ControlPlane::up()?;
+        let api = ControlPlane::shared()?;
         let aws = Aws::new();
         let check = Authenticator {
             cluster: CLUSTER.to_owned(),
@@ -257,7 +257,7 @@ fn objects_are_deployed_to_an_eks_cluster_and_taken_away() {
     let _turn = crate::turn();
     let Some(world) = World::up(true) else { return };
     let settings =
-        || world.api.kubectl(&["get", "configmap", "akidb-edge-settings", "--ignore-not-found", "-o", "json"]);
+        || world.api.kubectl("get configmap akidb-edge-settings --ignore-not-found -o json");
     run(&world, "deploy --yes").exits(0);
     let object: Value = serde_json::from_str(&settings()).expect("JSON");
     assert_eq!(object["data"], json!({"region": REGION}));

@@ -1,6 +1,7 @@
 //! Devices with a real Kubernetes API: needs root and the control plane (`tests/lab/kubernetes/build`, which needs Go once);
 //! skipped with a message otherwise. Three tests run at a time: each starts a control plane and up to five devices.
 
+mod api;
 mod eks;
 mod jetson_cluster;
 mod jetson_verbs;

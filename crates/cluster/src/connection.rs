@@ -73,12 +73,12 @@ impl Refusal {
 
     /// Whether the thing is not there.
     pub(crate) fn is_missing(&self) -> bool {
-        matches!(self, Self::Status(said) if said.is_not_found())
+        matches!(self, Self::Status(said) if said.code == 404)
     }
 
     /// Whether the caller may not do this.
     pub(crate) fn is_forbidden(&self) -> bool {
-        matches!(self, Self::Status(said) if said.is_forbidden())
+        matches!(self, Self::Status(said) if said.code == 403)
     }
 }
 

@@ -21,6 +21,8 @@ use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Level, Owner
 
 /// What takes longer than this is asked for its reasons.
 const LOOK_CLOSER: Duration = Duration::from_secs(3);
+/// How often it is looked until then.
+const QUICK: Duration = Duration::from_millis(150);
 /// One try of a delete looks so long whether the object is gone: others have something to ask, too.
 const GONE_WITHIN: Duration = Duration::from_secs(1);
 
@@ -101,7 +103,7 @@ impl Manifests {
         let NotYet { object, state } = not_yet;
         let waited = self.waited(&subject.address.to_string());
         if waited < LOOK_CLOSER {
-            return Ok(Settled::NotYet(state.into(), Duration::from_millis(500)));
+            return Ok(Settled::NotYet(state.into(), QUICK));
         }
         let pods = job::pods(at, object).await?;
         if readiness::only_on(object, &pods, &job::silent_nodes(&at.connection).await?) {

@@ -14,6 +14,8 @@ use crate::resource::{Class, Fault};
 
 /// A list comes in pages of this size, as kubectl asks for them.
 const PAGE: &str = "500";
+/// The reason that such an answer is given.
+const SCHEMA: &str = "SchemaMismatch";
 /// How often it is looked whether an object is gone.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -55,12 +57,28 @@ impl Target {
 
     /// Applies it as this field manager; `force` takes over fields that others hold.
     pub(crate) async fn apply(&self, object: &Value, manager: &'static str, force: bool) -> Result<Value, Refusal> {
-        self.connection.ask(&Call::apply(&self.path, object, manager, force)).await
+        let applied = self.connection.ask(&Call::apply(&self.path, object, manager, force)).await;
+        self.explained(applied).await
+    }
+
+    /// A field that the schema does not know is answered by code 500 without a reason, as trouble in the API server is: by a
+    /// server that says it is ready, it is the object.
+    async fn explained(&self, applied: Result<Value, Refusal>) -> Result<Value, Refusal> {
+        match applied {
+            Err(Refusal::Status(mut said)) if said.code == 500 && said.reason.is_empty() => {
+                if self.connection.text(&Call::get("readyz", "/readyz")).await.is_ok() {
+                    SCHEMA.clone_into(&mut said.reason);
+                }
+                Err(Refusal::Status(said))
+            }
+            applied => applied,
+        }
     }
 
     /// What the server would make of it; none when it would refuse it.
     pub(crate) async fn dry_run(&self, object: &Value) -> Result<Option<Value>, Fault> {
-        match self.connection.ask(&Call::apply(&self.path, object, MANAGER, true).dry()).await {
+        let applied = self.connection.ask(&Call::apply(&self.path, object, MANAGER, true).dry()).await;
+        match self.explained(applied).await {
             Ok(object) => Ok(Some(object)),
             Err(Refusal::Fault(fault)) => Err(fault),
             Err(refused) => {

@@ -63,7 +63,7 @@ impl EksEndpoint {
         let listener = wait(TcpListener::bind("127.0.0.1:0")).expect("a port");
         let url = format!("https://{}", listener.local_addr().expect("an address"));
         let seen = Arc::<Mutex<Vec<Seen>>>::default();
-        let front = Front { check, api: api.port, tls: wire::administrator(api), seen: Arc::clone(&seen) };
+        let front = Front { check, api: api.port(), tls: wire::administrator(api), seen: Arc::clone(&seen) };
         let front = Arc::new(front);
         runtime().spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {

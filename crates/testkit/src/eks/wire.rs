@@ -42,9 +42,9 @@ pub(super) fn server() -> (TlsAcceptor, String) {
 
 /// The way to an API server as its administrator.
 pub(super) fn administrator(api: &ControlPlane) -> TlsConnector {
-    let authority = std::fs::read(api.file("tls/server-ca.crt")).expect("the authority");
-    let certificate = CertificateDer::from_pem_file(api.file("tls/admin.crt")).expect("a certificate");
-    let key = PrivateKeyDer::from_pem_file(api.file("tls/admin.key")).expect("a key");
+    let authority = api.tls("server-ca.crt");
+    let certificate = CertificateDer::from_pem_slice(&api.tls("admin.crt")).expect("a certificate");
+    let key = PrivateKeyDer::from_pem_slice(&api.tls("admin.key")).expect("a key");
     let config = client().with_root_certificates(roots(&authority));
     TlsConnector::from(Arc::new(config.with_client_auth_cert(vec![certificate], key).expect("a key that fits")))
 }
