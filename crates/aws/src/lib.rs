@@ -7,6 +7,7 @@
 mod account;
 mod bucket;
 mod bucket_policy;
+mod bucket_reader;
 mod cache_policy;
 mod certificate;
 mod clients;
@@ -51,6 +52,7 @@ mod zone;
 use std::sync::Arc;
 
 pub use account::{ConnectionDescription, Described};
+pub use bucket_reader::{BucketFault, BucketReader, ListedObject, ObjectBody};
 pub use clients::{Access, Clients, GLOBAL, Identity};
 pub use credentials::{Person, SERVICE as CREDENTIALS};
 pub use fault::of as fault_of;

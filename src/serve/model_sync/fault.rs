@@ -1,11 +1,11 @@
 //! Why a version of a model is not brought, or not served.
 
-use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use tokio::task::JoinError;
 
+use super::origin::BucketFault;
 use super::wanted::POINTER;
 use crate::inference::folder::FolderFault;
 
@@ -18,12 +18,9 @@ pub enum OriginFault {
         /// The text.
         found: String,
     },
-    /// The environment or the profile names something else than a region.
-    #[error("AWS_REGION, or region of the AWS profile, is {found:?}, which is not the name of an AWS region")]
-    Region {
-        /// What it names.
-        found: String,
-    },
+    /// The bucket.
+    #[error(transparent)]
+    Bucket(#[from] BucketFault),
     /// A file or folder of the source cannot be read.
     #[error("{place}: {source}")]
     Unread {
@@ -44,35 +41,6 @@ pub enum OriginFault {
         bytes: u64,
         /// Bytes of a pointer.
         most: u64,
-    },
-    /// A file is not the one that was listed any more.
-    #[error("a file has changed since it was listed; the next look takes the new one")]
-    Changed,
-    /// S3 refuses.
-    #[error("S3 says {code}: {}", message.as_deref().unwrap_or("no reason"))]
-    Refused {
-        /// The code of its answer.
-        code: String,
-        /// Its words.
-        message: Option<String>,
-        /// The answer.
-        source: Box<dyn Error + Send + Sync>,
-    },
-    /// S3 does not answer.
-    #[error("S3 does not answer: {why}")]
-    Silent {
-        /// The cause, as far as it is told.
-        why: String,
-        /// What the client says.
-        source: Box<dyn Error + Send + Sync>,
-    },
-    /// An answer broke off.
-    #[error("{path}: {source}")]
-    BrokeOff {
-        /// The file.
-        path: String,
-        /// What happened.
-        source: Box<dyn Error + Send + Sync>,
     },
     /// More comes of a file than was listed.
     #[error("{path} is longer than the {listed} bytes that were listed")]

@@ -3,24 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use aws_config::BehaviorVersion;
-use aws_sdk_s3::Client;
-use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
-use aws_sdk_s3::primitives::ByteStreamError;
-use aws_smithy_http_client::tls;
-use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 use super::fault::{OriginFault, SyncFault};
 use super::stage::Part;
 use super::wanted::Entry;
-use crate::resource::words;
+pub use crate::provider::aws::BucketFault;
+use crate::provider::aws::BucketReader;
 
 /// A pointer is not longer.
 const LONGEST: u64 = 1 << 20;
-/// Letters of a missing answer that are told.
-const TOLD: usize = 300;
 
 /// What `--sync` names.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -64,8 +56,8 @@ impl std::fmt::Display for From {
 /// An opened source.
 #[derive(Debug)]
 pub enum Origin {
-    /// A bucket and its prefix, with a slash at its end unless it is empty.
-    Bucket(Client, String, String),
+    /// A bucket and its prefix.
+    Bucket(BucketReader),
     /// A folder.
     Folder(PathBuf),
 }
@@ -78,10 +70,7 @@ impl Origin {
     pub async fn open(from: &From) -> Result<Self, OriginFault> {
         Ok(match from {
             From::Folder(folder) => Self::Folder(folder.clone()),
-            From::Bucket { bucket, prefix } => {
-                let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-                Self::Bucket(client().await?, bucket.clone(), prefix)
-            }
+            From::Bucket { bucket, prefix } => Self::Bucket(BucketReader::open(bucket, prefix).await?),
         })
     }
 
@@ -101,23 +90,9 @@ impl Origin {
                 });
                 walked.await?
             }
-            Self::Bucket(client, bucket, prefix) => {
-                let mut pages = client.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
-                let mut found = Vec::new();
-                while let Some(page) = pages.next().await {
-                    for object in page.map_err(said)?.contents.unwrap_or_default() {
-                        let path = object.key().and_then(|key| key.strip_prefix(prefix.as_str())).unwrap_or_default();
-                        let size = object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
-                        if !path.is_empty() && !path.ends_with('/') {
-                            found.push(Entry {
-                                path: path.to_owned(),
-                                size,
-                                etag: object.e_tag().unwrap_or_default().to_owned(),
-                            });
-                        }
-                    }
-                }
-                Ok(found)
+            Self::Bucket(bucket) => {
+                let listed = bucket.list().await?.into_iter();
+                Ok(listed.map(|one| Entry { path: one.path, size: one.size, etag: one.etag }).collect())
             }
         }
     }
@@ -138,12 +113,12 @@ impl Origin {
                 file.take(LONGEST).read_to_end(&mut bytes).await.map_err(bad)?;
                 Ok(bytes)
             }
-            Self::Bucket(client, bucket, prefix) => {
-                let get =
-                    client.get_object().bucket(bucket).key(format!("{prefix}{}", entry.path)).if_match(&entry.etag);
-                let answer = get.send().await.map_err(said)?;
-                let body = answer.body.collect().await.map_err(|why| broke_off(entry, why))?;
-                Ok(body.to_vec())
+            Self::Bucket(bucket) => {
+                let (mut body, mut bytes) = (bucket.get(&entry.path, &entry.etag, 0).await?, Vec::new());
+                while let Some(more) = body.next().await? {
+                    bytes.extend_from_slice(within(entry, bytes.len() as u64, &more)?);
+                }
+                Ok(bytes)
             }
         }
     }
@@ -166,13 +141,10 @@ impl Origin {
                     }
                 }
             }
-            Self::Bucket(client, bucket, prefix) => {
-                let get =
-                    client.get_object().bucket(bucket).key(format!("{prefix}{}", entry.path)).if_match(&entry.etag);
-                let get = if part.size > 0 { get.range(format!("bytes={}-", part.size)) } else { get };
-                let mut body = get.send().await.map_err(said)?.body;
-                while let Some(bytes) = body.next().await {
-                    let bytes = bytes.map_err(|why| broke_off(entry, why))?;
+            Self::Bucket(bucket) => {
+                let body = bucket.get(&entry.path, &entry.etag, part.size).await;
+                let mut body = body.map_err(OriginFault::Bucket)?;
+                while let Some(bytes) = body.next().await.map_err(OriginFault::Bucket)? {
                     part.put(within(entry, part.size, &bytes)?).await?;
                 }
                 Ok(())
@@ -190,60 +162,9 @@ impl Origin {
                 let read = tokio::fs::read_dir(folder).await.map(drop);
                 read.map_err(|why| OriginFault::unread(folder.display().to_string(), why))
             }
-            Self::Bucket(client, bucket, prefix) => {
-                let list = client.list_objects_v2().bucket(bucket).prefix(prefix).max_keys(1);
-                list.send().await.map(drop).map_err(said)
-            }
+            Self::Bucket(bucket) => bucket.answers().await.map_err(OriginFault::Bucket),
         }
     }
-}
-
-async fn client() -> Result<Client, OriginFault> {
-    let endpoint =
-        std::env::var("AWS_ENDPOINT_URL_S3").or_else(|_| std::env::var("AWS_ENDPOINT_URL")).unwrap_or_default();
-    let builder = aws_smithy_http_client::Builder::new();
-    // A local endpoint without TLS needs no certificates of the system, which a slim image does not have.
-    let http = if endpoint.starts_with("http://") {
-        builder.build_http()
-    } else {
-        builder.tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https()
-    };
-    let patience =
-        TimeoutConfig::builder().connect_timeout(Duration::from_secs(5)).read_timeout(Duration::from_secs(30));
-    let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http).timeout_config(patience.build());
-    let config = loader.load().await;
-    need_region(config.region().map(|region| region.as_ref()))?;
-    let config = aws_sdk_s3::config::Builder::from(&config).force_path_style(!endpoint.is_empty());
-    Ok(Client::from_conf(config.build()))
-}
-
-/// Refuses what is not the name of a region, on which a client of the SDK panics. That there is none is told with the first
-/// request.
-fn need_region(region: Option<&str>) -> Result<(), OriginFault> {
-    match region.filter(|region| !words::region(region)) {
-        Some(other) => Err(OriginFault::Region { found: other.to_owned() }),
-        None => Ok(()),
-    }
-}
-
-/// What S3 says, for a person. A missing answer is told with its cause.
-fn said<E, R>(why: SdkError<E, R>) -> OriginFault
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
-{
-    match (why.code().map(str::to_owned), why.message().map(str::to_owned)) {
-        (Some(code), _) if code == "PreconditionFailed" => OriginFault::Changed,
-        (Some(code), message) => OriginFault::Refused { code, message, source: why.into() },
-        (None, _) => {
-            let told = DisplayErrorContext(&why).to_string().chars().take(TOLD).collect();
-            OriginFault::Silent { why: told, source: why.into() }
-        }
-    }
-}
-
-fn broke_off(entry: &Entry, why: ByteStreamError) -> OriginFault {
-    OriginFault::BrokeOff { path: entry.path.clone(), source: why.into() }
 }
 
 /// Bytes that come next, when the file is no longer than it was listed.
@@ -288,16 +209,7 @@ fn walk(root: &Path, below: &str, deep: usize, found: &mut Vec<Entry>) -> std::i
 
 #[cfg(test)]
 mod tests {
-    use super::{From, Origin, OriginFault, need_region};
-
-    #[test]
-    fn a_region_of_the_environment_that_is_none_is_named() {
-        assert!(need_region(None).is_ok() && need_region(Some("eu-central-1")).is_ok());
-        for bad in ["eu-central-1\u{1}", "eu central", ""] {
-            let why = need_region(Some(bad)).unwrap_err().to_string();
-            assert!(why.contains("AWS_REGION") && !why.contains('\u{1}'), "{why}");
-        }
-    }
+    use super::{From, Origin, OriginFault};
 
     #[tokio::test]
     async fn what_leads_out_of_a_folder_is_not_listed() {
