@@ -4,6 +4,8 @@ use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::delivery::disk::FileFault;
+
 /// Why something could not be done.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelsFault {
@@ -122,6 +124,12 @@ pub enum ModelsFault {
         /// Why.
         source: io::Error,
     },
+}
+
+impl From<FileFault> for ModelsFault {
+    fn from(FileFault { path, source }: FileFault) -> Self {
+        Self::File { path, source }
+    }
 }
 
 impl ModelsFault {

@@ -105,6 +105,7 @@ fn tell(pulled: &Pulled, offline: bool, context: &Context) {
     let source = match &pulled.source {
         Source::Hub { repo, commit, .. } => format!("{repo} at {commit:.12}"),
         Source::Import { folder } => format!("imported from {folder}"),
+        Source::Sync { from, version } => format!("version {version} of {from}"),
     };
     let verdict = match (pulled.unchanged, offline) {
         (true, true) => "is here, every hash is right; the network was not used".to_owned(),
