@@ -22,6 +22,7 @@ pub mod list;
 mod lock;
 pub mod name;
 mod place;
+pub mod publish;
 pub mod pull;
 pub mod remove;
 pub mod store;
