@@ -10,7 +10,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::disk::DiskFault;
 
 /// A file on its way.
-#[derive(Debug)]
 pub struct Part {
     file: File,
     path: PathBuf,
