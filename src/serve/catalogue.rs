@@ -74,9 +74,12 @@ impl Catalogue {
             Ok(None) => "the metadata replica has no table models".to_owned(),
             Err(why) => why.to_string(),
         };
-        let stays = if last.rows.is_some() { "what it said before" } else { "the folders of the store" };
+        let served = match last.rows {
+            Some(_) => "what it said before stays",
+            None => "the folders of the store are served instead",
+        };
         if last.fault.as_ref() != Some(&fault) {
-            self.log.say(Level::Warn, &format!("{fault}; {stays} is what is served"), &[]);
+            self.log.say(Level::Warn, &format!("{fault}; {served}"), &[]);
         }
         last.fault = Some(fault);
         last.rows.clone()
@@ -168,6 +171,10 @@ impl Catalogue {
                     continue;
                 }
                 let _turn = self.turn.lock().await;
+                // Another version may have been swapped in meanwhile.
+                if registry.look(&listed.name).is_none_or(|now| now.source != listed.source) {
+                    continue;
+                }
                 let (registry, name, source) = (registry.clone(), listed.name.clone(), listed.source);
                 let swapped = tokio::task::spawn_blocking(move || registry.swap(&name, source).map(drop)).await;
                 let fields = [("model", listed.name.as_str().into())];

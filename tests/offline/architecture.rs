@@ -139,9 +139,17 @@ const JOINED: &[(&str, &str, &str)] = &[
     ),
     ("commands/walk/journal.rs", "join(stack)", "a name of a stack, which a plan or stack_name checked"),
     ("delivery/folder_store.rs", "join(below)", "a name that the folder itself has"),
-    ("delivery/stage.rs", "join(&delivery.wanted.id)", "letters, digits, `.`, `_` and `-` behind a `v`: Wanted makes it"),
+    (
+        "delivery/stage.rs",
+        "join(&delivery.wanted.id)",
+        "letters, digits, `.`, `_` and `-` behind a `v`: Wanted makes it",
+    ),
     ("delivery/stage.rs", "join(format!(\".staging-{}\", delivery.wanted.id))", "the same behind a prefix"),
-    ("delivery/versions.rs", "join(format!(\".{name}.lock\"))", "the name of a model, which layout::is_model_name checked"),
+    (
+        "delivery/versions.rs",
+        "join(format!(\".{name}.lock\"))",
+        "the name of a model, which layout::is_model_name checked",
+    ),
     ("delivery/versions.rs", "join(file)", "one of two literals"),
     ("delivery/versions.rs", "join(name)", "the name of a model, which layout::is_model_name checked"),
     ("files/below.rs", "join(&self.0)", "the one way from a checked path to a place"),
@@ -262,7 +270,9 @@ fn text_by_room(text: &str, room: &str) -> String {
             found = found.replace(&format!("{own}{engine}::"), &format!("crate::{engine}::"));
         }
     }
-    for (name, room) in [("engine", ""), ("aws", "provider::aws::"), ("delivery", "delivery::"), ("network", "provider::network::")] {
+    for (name, room) in
+        [("engine", ""), ("aws", "provider::aws::"), ("delivery", "delivery::"), ("network", "provider::network::")]
+    {
         found = found.replace(&format!("akidb_edge_{name}::"), &format!("crate::{room}"));
     }
     found
