@@ -107,7 +107,7 @@ fn put_model(
 }
 
 /// Digits of a hash in the name of an address.
-const IN_NAMES: usize = 12;
+const IN_NAMES: usize = 8;
 const JSON: &str = "application/json";
 
 /// The address of an object of a model. Those of files and manifests carry a hash: another content is another resource, so that
