@@ -10,7 +10,7 @@ use async_trait::async_trait;
 
 use crate::digest;
 use crate::disk::FileFault;
-use crate::layout::{IMMUTABLE, Manifest, ModelFile, POINTER, POINTER_CACHE};
+use crate::layout::{IMMUTABLE, MANIFESTS, Manifest, ModelFile, POINTER, POINTER_CACHE};
 
 /// The most bytes that one request may upload: 5 GB (S3 User Guide, "Uploading objects").
 const LARGEST: u64 = 5_000_000_000;
@@ -198,24 +198,24 @@ impl Publication {
     /// Deletes the manifests of old versions and the files that no kept version has. What a stack manages stays.
     async fn prune(&self, store: &impl ObjectStore, held: Vec<Held>, keep: u32) -> Result<Vec<String>, PublishFault> {
         let model = &self.manifest.model;
-        let manifests = format!("{model}/manifests/");
+        let manifests = format!("{model}/{MANIFESTS}/");
         let mut versions: Vec<&Held> = held.iter().filter(|held| held.key.starts_with(&manifests)).collect();
         versions.retain(|held| held.key != self.list().key);
         versions.sort_by_key(|held| std::cmp::Reverse((held.written, held.key.clone())));
         let old = versions.split_off(versions.len().min(usize::try_from(keep).unwrap_or(usize::MAX)));
         let mut needed: BTreeSet<String> = self.files.iter().map(|file| file.key.clone()).collect();
         for kept in versions {
-            needed.extend(files_of(store, model, &kept.key).await?);
+            needed.extend(version_at(store, model, &kept.key).await?.files);
         }
         let (mut going, mut removed) = (BTreeSet::new(), Vec::new());
         for version in old {
-            let files = files_of(store, model, &version.key).await?;
+            let Listed { name, files } = version_at(store, model, &version.key).await?;
             if store.stack_of(&version.key).await?.is_some() {
                 needed.extend(files);
                 continue;
             }
             store.delete(&version.key).await?;
-            removed.push(version.key[manifests.len()..].trim_end_matches(".json").to_owned());
+            removed.push(name);
             going.extend(files);
         }
         for key in going.difference(&needed) {
@@ -227,12 +227,24 @@ impl Publication {
     }
 }
 
-/// The keys of the files of a version that is there. A document that cannot be read names none: nothing of it is deleted.
-async fn files_of(store: &impl ObjectStore, model: &str, key: &str) -> Result<Vec<String>, PublishFault> {
+/// A version that is there.
+struct Listed {
+    /// What it is called; its key when its manifest cannot be read.
+    name: String,
+    /// The keys of its files.
+    files: Vec<String>,
+}
+
+/// The version of a manifest that is there. One that cannot be read names no files: nothing of it is deleted.
+async fn version_at(store: &impl ObjectStore, model: &str, key: &str) -> Result<Listed, PublishFault> {
     let bytes = store.read(key).await?.unwrap_or_default();
-    let manifest: Option<Manifest> = serde_json::from_slice(&bytes).ok();
-    let files = manifest.map(|manifest| manifest.files).unwrap_or_default();
-    Ok(files.iter().map(|file| format!("{model}/{}", file.key())).collect())
+    Ok(match serde_json::from_slice::<Manifest>(&bytes) {
+        Ok(manifest) => {
+            let files = manifest.files.iter().map(|file| format!("{model}/{}", file.key())).collect();
+            Listed { name: manifest.version, files }
+        }
+        Err(_) => Listed { name: key.to_owned(), files: Vec::new() },
+    })
 }
 
 fn document(model: &str, key: &str, bytes: Vec<u8>, cache_control: &'static str) -> Upload {

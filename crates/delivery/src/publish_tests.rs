@@ -28,7 +28,7 @@ fn pointer(place: &Path) -> layout::Pointer {
 fn manifests(place: &Path) -> Vec<String> {
     let entries = fs::read_dir(place.join("m/manifests")).expect("manifests");
     let mut names: Vec<String> =
-        entries.map(|entry| entry.expect("it").file_name().to_string_lossy().into_owned()).collect();
+        entries.map(|entry| format!("manifests/{}", entry.expect("it").file_name().to_string_lossy())).collect();
     names.sort();
     names
 }
@@ -52,14 +52,15 @@ async fn files_come_once_and_the_pointer_leads_to_the_last_version() {
 async fn old_versions_go_with_the_files_that_no_kept_one_has() {
     let place = tempfile::tempdir().expect("a folder");
     let one = published(place.path(), "one", 1).await;
-    let two = published(place.path(), "two", 1).await;
-    // The same second: the order is that of the times.
-    let manifest = place.path().join(format!("m/manifests/{}.json", one.version));
+    // Within one second: the order is that of the times.
+    let manifest = place.path().join("m").join(pointer(place.path()).manifest.path);
     let old = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1000);
     fs::File::options().write(true).open(&manifest).and_then(|file| file.set_modified(old)).expect("a time");
+    let two = published(place.path(), "two", 1).await;
+    let of_two = pointer(place.path()).manifest.path;
     let three = published(place.path(), "three", 1).await;
     assert_eq!(three.removed, [one.version]);
-    let mut kept = vec![format!("{}.json", two.version), format!("{}.json", three.version)];
+    let mut kept = vec![of_two, pointer(place.path()).manifest.path];
     kept.sort();
     assert_eq!(manifests(place.path()), kept);
     let graph = |content: &str| place.path().join(format!("m/{}/model.onnx", sha256_hex(content.as_bytes())));

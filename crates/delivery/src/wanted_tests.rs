@@ -44,7 +44,7 @@ fn published() -> (layout::Manifest, Vec<Entry>) {
 fn a_pointer_leads_over_its_manifest_to_the_files() {
     let (manifest, listed) = published();
     let Ok(Pointed::Manifest(found)) = read(&manifest.pointer().bytes(), &listed) else { panic!("a manifest") };
-    assert_eq!(found.entry.path, format!("m/manifests/{}.json", manifest.version));
+    assert_eq!(found.entry.path, format!("m/{}", manifest.key()));
     let wanted = found.read("m", &manifest.bytes(), &listed).expect("a version");
     assert_eq!(wanted.version, manifest.version);
     let places: Vec<&str> = wanted.files.iter().map(|file| file.place.as_str()).collect();

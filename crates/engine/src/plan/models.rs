@@ -67,7 +67,7 @@ pub struct ReplicationPlan {
     pub enabled: bool,
 }
 
-/// One model: its files go to `models/<name>/<sha256>/<file>`; `models/<name>/manifests/<version>.json` lists them, and
+/// One model: its files go to `models/<name>/<sha256>/<file>`; `models/<name>/manifests/<sha256>.json` lists them, and
 /// `models/<name>/current.json`, written last, names that list.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

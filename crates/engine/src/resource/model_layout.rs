@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!  NAME/SHA256/PATH               a file: never changes
-//!  NAME/manifests/VERSION.json    the files of a version: never changes
+//!  NAME/manifests/SHA256.json     the files of a version: never changes
 //!  NAME/current.json              the pointer: names a manifest, and is written last
 //! ```
 
@@ -15,6 +15,8 @@ use super::sha256_hex;
 pub const FORMAT: u32 = 2;
 /// In front of the names of models in a bucket that `deploy` fills.
 pub const PREFIX: &str = "models";
+/// The folder of the manifests, below the model's name.
+pub const MANIFESTS: &str = "manifests";
 /// The pointer of a model, below its name.
 pub const POINTER: &str = "current.json";
 /// The pointer that `deploy` wrote before format 2. It is still read.
@@ -54,7 +56,7 @@ pub struct ModelFile {
     pub sha256: String,
 }
 
-/// `NAME/manifests/VERSION.json`: one version of a model.
+/// `NAME/manifests/SHA256.json`: one version of a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// The format of the document.
@@ -92,9 +94,9 @@ impl Manifest {
         document(self)
     }
 
-    /// Its key below the model's name.
+    /// Its key below the model's name: under the hash of its bytes.
     pub fn key(&self) -> String {
-        manifest_key(&self.version)
+        format!("{MANIFESTS}/{}.json", sha256_hex(&self.bytes()))
     }
 
     /// The pointer that makes it the current version.
@@ -117,11 +119,6 @@ impl ModelFile {
     pub fn key(&self) -> String {
         format!("{}/{}", self.sha256, self.path)
     }
-}
-
-/// The key of a manifest below the model's name.
-pub fn manifest_key(version: &str) -> String {
-    format!("manifests/{version}.json")
 }
 
 /// What the version with these files is called: the beginning of a SHA-256 over their paths, sizes and hashes.
@@ -175,7 +172,7 @@ mod tests {
     fn the_pointer_names_the_manifest_by_its_hash() {
         let manifest = Manifest::new("m", vec![file("config.json", "{}")]);
         let pointer = manifest.pointer();
-        assert_eq!(pointer.manifest.path, format!("manifests/{}.json", manifest.version));
+        assert_eq!(pointer.manifest.path, format!("manifests/{}.json", sha256_hex(&manifest.bytes())));
         assert_eq!(pointer.manifest.sha256, sha256_hex(&manifest.bytes()));
         let read: Pointer = serde_json::from_slice(&pointer.bytes()).expect("a pointer");
         assert_eq!(read, pointer);
