@@ -132,6 +132,7 @@ const JOINED: &[(&str, &str, &str)] = &[
     ("commands/kept.rs", "join(sha256)", "the hash of bytes that this program has"),
     ("commands/report.rs", "join(name)", "one of three literals"),
     ("commands/state/export.rs", "join(name)", "Untrusted::file_name gave it"),
+    ("commands/models/hub.rs", "join(below)", "HF_HOME and the like, of the operator's environment"),
     (
         "commands/walk/journal.rs",
         "join(rest.trim_start_matches('/'))",
