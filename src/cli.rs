@@ -164,7 +164,7 @@ pub enum Verb {
     /// Turn texts into vectors: REST, gRPC and metrics
     #[cfg(feature = "serve")]
     Serve(serve::Args),
-    /// Fetch models from a hub; list, check, import and remove them
+    /// Fetch models from a hub; list, check, import, publish and remove them
     #[cfg(feature = "serve")]
     Models(models::Args),
     /// Answers OpenSSH's question about a host key

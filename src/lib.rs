@@ -17,7 +17,8 @@
 //! ```
 //!
 //! Beside the walk, `export` says the state in the words of Terraform and CloudFormation. `inference` and `serve` are the
-//! embedding server; `models` keeps the models of this machine and fetches them from a hub.
+//! embedding server; `models` keeps the models of this machine and fetches them from a hub; `delivery` brings
+//! their bytes by hash.
 //!
 //! `resource` is the vocabulary that all rooms share; it calls no one. Plan, desired, check and change are pure and
 //! synchronous and are tested as text. A verb in `commands` calls the rooms in this order and returns an exit code.
@@ -29,6 +30,8 @@
 pub use akidb_edge_engine::{
     change, check, desired, execute, export, files, ledger, observe, plan, resource, template,
 };
+
+pub use akidb_edge_delivery as delivery;
 
 pub mod provider;
 

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::inference::folder::{FolderFault, ModelFolder, Unpooled, Unserved, Variant};
+use crate::delivery::large_file::{self, PointerFile};
+use crate::inference::folder::{FolderFault, ModelFolder, Step, Unpooled, Unserved, Variant};
 
 /// What is known of a model that can be served.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -26,6 +27,7 @@ pub struct Summary {
 /// What stands in the way.
 pub fn folder(path: &Path) -> Result<Summary, FolderFault> {
     let any = ModelFolder::open(path, &Variant::Auto.into())?;
+    whole(&any)?;
     let there = |variant: &Variant| ModelFolder::open(path, &(*variant).into()).is_ok();
     let variants = [Variant::Fp32, Variant::Int8].into_iter().filter(there).collect();
     let condition = match any.served() {
@@ -34,4 +36,20 @@ pub fn folder(path: &Path) -> Result<Summary, FolderFault> {
         Err(why) => return Err(FolderFault::bad(&any.graph, why)),
     };
     Ok(Summary { dimension: any.dimension, max_tokens: any.longest, variants, condition })
+}
+
+/// Whether the large files of a folder are there, and not the pointers to them that a clone without `git lfs` has.
+fn whole(folder: &ModelFolder) -> Result<(), FolderFault> {
+    let weights = folder.modules.steps.iter().filter_map(|step| match step {
+        Step::Dense(dense) => Some(&dense.weights),
+        Step::LayerNorm { weights, .. } => Some(weights),
+        Step::Normalize => None,
+    });
+    for file in [&folder.graph, &folder.tokenizer].into_iter().chain(weights) {
+        // What cannot be read is told by who reads it.
+        if large_file::is_pointer(file).unwrap_or_default() {
+            return Err(FolderFault::bad(file, PointerFile));
+        }
+    }
+    Ok(())
 }

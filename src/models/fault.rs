@@ -3,6 +3,9 @@
 use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::delivery::disk::FileFault;
 
 /// Why something could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +101,18 @@ pub enum ModelsFault {
         /// How often.
         tries: u32,
     },
+    /// The hub wants to be asked less often.
+    #[error("{host} limits how often it is asked, and does not give {what} yet (429){}", waits(*wait))]
+    Limited {
+        /// What was asked for.
+        what: String,
+        /// Whom.
+        host: String,
+        /// The pause that it asks for, when it says one.
+        wait: Option<Duration>,
+        /// Whether a token was sent.
+        token: bool,
+    },
     /// The bytes are not what they are to be.
     #[error("{file} is not what the hub said it is: {why}")]
     WrongBytes {
@@ -122,6 +137,12 @@ pub enum ModelsFault {
         /// Why.
         source: io::Error,
     },
+}
+
+impl From<FileFault> for ModelsFault {
+    fn from(FileFault { path, source }: FileFault) -> Self {
+        Self::File { path, source }
+    }
 }
 
 impl ModelsFault {
@@ -176,6 +197,14 @@ impl ModelsFault {
                  here already is not fetched again"
                     .to_owned()
             }
+            Self::Limited { token: false, .. } => {
+                "set HF_TOKEN: the hub lets who it knows ask more often; or run the same command again later: what is here \
+                 already is not fetched again"
+                    .to_owned()
+            }
+            Self::Limited { .. } => {
+                "run the same command again later: what is here already is not fetched again".to_owned()
+            }
             Self::WrongBytes { .. } => {
                 "nothing of it was kept; run the same command again, and if it stays so, ask who \
                                         runs the hub, the mirror or the proxy between"
@@ -205,6 +234,10 @@ fn of_the_disk(source: &io::Error) -> &'static str {
 
 fn listed(known: &[String]) -> String {
     if known.is_empty() { "; it is empty".to_owned() } else { format!("; there are {}", known.join(", ")) }
+}
+
+fn waits(wait: Option<Duration>) -> String {
+    wait.map_or_else(String::new, |wait| format!("; it asks to wait {} s", wait.as_secs()))
 }
 
 fn by(process: Option<u32>) -> String {

@@ -14,6 +14,7 @@ use super::store::{Standing, Store};
 use super::verify::{self, Bad, EXPORT};
 use super::wanted::{self, Missing};
 use super::{check, vocabulary};
+use crate::delivery::disk::FileFault;
 use crate::files::Below;
 use crate::inference::folder::Variant;
 use crate::inference::folder::bounds::{self, TooLarge};
@@ -36,6 +37,12 @@ pub enum ImportFault {
     /// A file is not what a list of hashes says.
     #[error("{} {}", .0.file, .0.why)]
     Changed(Bad),
+}
+
+impl From<FileFault> for ImportFault {
+    fn from(fault: FileFault) -> Self {
+        ModelsFault::from(fault).into()
+    }
 }
 
 impl From<ModelsFault> for ImportFault {

@@ -9,7 +9,6 @@ use super::manifest::{Manifest, Source};
 use super::name::ModelName;
 use super::store::{Standing, Store};
 use super::verify::files;
-use crate::files::Below;
 
 /// How a model is, without reading its bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
@@ -59,8 +58,8 @@ pub fn list(store: &Store) -> Result<Vec<Row>, ModelsFault> {
 }
 
 fn row(store: &Store, name: &ModelName) -> Row {
-    let folder = store.folder(name);
-    let standing = store.standing(name);
+    let folder = store.served(name);
+    let standing = Store::standing_at(&folder);
     let mut row = empty(name, State::Unmanaged);
     row.bytes = bytes(&folder, files(&folder).unwrap_or_default());
     match check::folder(&folder) {
@@ -87,9 +86,7 @@ fn row(store: &Store, name: &ModelName) -> Row {
 
 /// A file whose size is another one.
 fn changed(folder: &std::path::Path, manifest: &Manifest) -> Option<String> {
-    let differs =
-        |file: &Below, size: u64| std::fs::metadata(file.at(folder)).map_or(true, |facts| facts.len() != size);
-    let file = manifest.files.iter().find(|(file, digest)| differs(file, digest.size))?.0;
+    let file = manifest.misfit(folder)?;
     Some(format!("{file} is not as it was pulled"))
 }
 

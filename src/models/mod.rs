@@ -6,13 +6,13 @@
 //!  STORE/.work/NAME/parts/    what came so far, each file under its hash; `.partial` until it is whole and right
 //!  STORE/.work/NAME/folder/   the new folder: it becomes STORE/NAME by one rename, when all is right
 //!  STORE/.work/NAME/old/      the folder before it, for the moment between two renames
+//!  STORE/.versions/NAME/      versions that model sync of a server brought: they are served before STORE/NAME
 //! ```
 //!
 //! A file counts only after it was read back from the disk and its hash was right. Names that come from a server are
 //! compared with a list of what a model consists of; nothing else is written.
 
 pub mod check;
-pub mod digest;
 pub mod event;
 pub mod fault;
 pub mod hub;
@@ -20,9 +20,9 @@ pub mod import;
 mod inside;
 pub mod list;
 mod lock;
-pub mod manifest;
 pub mod name;
 mod place;
+pub mod publish;
 pub mod pull;
 pub mod remove;
 pub mod store;
@@ -30,6 +30,7 @@ pub mod verify;
 mod vocabulary;
 pub mod wanted;
 
+pub use crate::delivery::{digest, manifest};
 pub use event::Event;
 pub use fault::ModelsFault;
 pub use store::Store;

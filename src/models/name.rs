@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::fault::ModelsFault;
+use crate::delivery::layout::is_model_name as is_plain;
 
 /// A folder of the store: letters, digits, `.`, `_` and `-`, and it begins with a letter or a digit.
 #[derive(Clone, Debug, Eq, PartialEq, Ord, PartialOrd)]
@@ -73,12 +74,6 @@ pub fn revision(text: &str) -> Result<String, ModelsFault> {
 /// Whether it is the full hash of a commit.
 pub fn is_commit(text: &str) -> bool {
     text.len() == 40 && text.chars().all(|c| c.is_ascii_hexdigit())
-}
-
-fn is_plain(text: &str) -> bool {
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    let begins = text.starts_with(|c: char| c.is_ascii_alphanumeric());
-    begins && text.len() <= 96 && text.chars().all(fits) && !text.contains("..")
 }
 
 #[cfg(test)]

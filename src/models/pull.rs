@@ -123,6 +123,7 @@ fn standing(store: &Store, wish: &Wish) -> Result<Option<Manifest>, ModelsFault>
             Source::Hub { repo, .. } if *repo == wish.repo.to_string() => return Ok(Some(*manifest)),
             Source::Hub { repo, .. } => format!("pulled from {repo}"),
             Source::Import { folder } => format!("imported from {folder}"),
+            Source::Sync { from, .. } => format!("synced from {from}"),
         },
         Standing::Other(what) => what.to_owned(),
     };
@@ -142,6 +143,7 @@ fn missing(manifest: &Manifest, wish: &Wish) -> Option<String> {
         Source::Import { folder } if wish.revision != "main" => {
             return Some(format!("{} is here from the folder {folder}, of no known revision", wish.name));
         }
+        Source::Sync { from, .. } => return Some(format!("{} is here from {from}", wish.name)),
         _ => {}
     }
     let files = manifest.files.keys().map(Below::as_str).collect();

@@ -1,6 +1,8 @@
-//! Takes a model out of the store.
+//! Takes a model out of the store: its own folder, and the versions that model sync brought.
 
 use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
 
 use super::check;
 use super::fault::ModelsFault;
@@ -9,14 +11,18 @@ use super::name::ModelName;
 use super::place::Work;
 use super::store::Store;
 use super::verify::files;
+use crate::delivery::lock::LockFault;
+use crate::delivery::versions;
 
 /// What would go.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Removal {
     /// How many files.
     pub files: usize,
     /// Their bytes.
     pub bytes: u64,
+    /// Versions that model sync brought are among them: a server with `--sync` brings the model again.
+    pub synced: bool,
 }
 
 /// Looks at what would go.
@@ -24,23 +30,49 @@ pub struct Removal {
 /// # Errors
 /// When there is nothing of that name, or it is not a model.
 pub fn look(store: &Store, name: &ModelName) -> Result<Removal, ModelsFault> {
+    let synced = synced(store, name)?;
+    match own(store, name) {
+        Ok(own) => Ok(Removal { files: own.files + synced.files, bytes: own.bytes + synced.bytes, ..synced }),
+        Err(ModelsFault::Unknown { .. }) if synced.synced => Ok(synced),
+        Err(fault) => Err(fault),
+    }
+}
+
+fn own(store: &Store, name: &ModelName) -> Result<Removal, ModelsFault> {
     let folder = store.folder(name);
     let refused = |why: &str| ModelsFault::Foreign { path: folder.display().to_string(), why: why.to_owned() };
-    let place = match fs::symlink_metadata(&folder) {
-        Ok(facts) if facts.is_symlink() => return Err(refused("it is a link")),
-        Ok(facts) if !facts.is_dir() => return Err(refused("it is a file")),
-        Ok(_) if folder.join(FILE).is_file() => folder,
-        Ok(_) => match check::folder(&folder) {
-            Ok(_) => folder,
-            Err(_) => return Err(refused("it is no model: it has neither a manifest nor what a model consists of")),
-        },
+    match fs::symlink_metadata(&folder) {
+        Ok(facts) if facts.is_symlink() => Err(refused("it is a link")),
+        Ok(facts) if !facts.is_dir() => Err(refused("it is a file")),
+        Ok(_) if folder.join(FILE).is_file() || check::folder(&folder).is_ok() => counted(&folder),
+        Ok(_) => Err(refused("it is no model: it has neither a manifest nor what a model consists of")),
         Err(_) => {
-            Some(store.work().join(name.as_str())).filter(|place| place.is_dir()).ok_or_else(|| store.unknown(name))?
+            let place = Some(store.work().join(name.as_str())).filter(|place| place.is_dir());
+            counted(&place.ok_or_else(|| store.unknown(name))?)
         }
+    }
+}
+
+/// The versions that model sync brought.
+fn synced(store: &Store, name: &ModelName) -> Result<Removal, ModelsFault> {
+    let folder = versions::folder(store.root(), name.as_str());
+    let entries = match fs::read_dir(&folder) {
+        Err(none) if none.kind() == ErrorKind::NotFound => return Ok(Removal::default()),
+        other => other.map_err(ModelsFault::file(&folder))?,
     };
-    let all = files(&place)?;
+    let mut all = Removal { synced: true, ..Removal::default() };
+    for version in entries.flatten().filter(|entry| entry.path().is_dir()) {
+        let one = counted(&version.path())?;
+        all.files += one.files;
+        all.bytes += one.bytes;
+    }
+    Ok(all)
+}
+
+fn counted(place: &Path) -> Result<Removal, ModelsFault> {
+    let all = files(place)?;
     let bytes = all.iter().filter_map(|file| fs::metadata(place.join(file)).ok()).map(|facts| facts.len()).sum();
-    Ok(Removal { files: all.len(), bytes })
+    Ok(Removal { files: all.len(), bytes, synced: false })
 }
 
 /// Takes it away, and what was fetched of it so far.
@@ -51,6 +83,24 @@ pub fn remove(store: &Store, name: &ModelName) -> Result<Removal, ModelsFault> {
     look(store, name)?;
     let work = Work::begin(store, name)?;
     let removal = look(store, name)?;
+    if removal.synced {
+        remove_synced(store, name)?;
+    }
     work.take_away()?;
     Ok(removal)
+}
+
+/// What names the served version goes first: half of the rest is nothing that a server starts with.
+fn remove_synced(store: &Store, name: &ModelName) -> Result<(), ModelsFault> {
+    let _lock = versions::lock(store.root(), name.as_str()).map_err(|fault| match fault {
+        LockFault::Busy { process } => ModelsFault::Busy { name: name.to_string(), process },
+        LockFault::File(fault) => fault.into(),
+    })?;
+    let folder = versions::folder(store.root(), name.as_str());
+    let current = folder.join("current.json");
+    match fs::remove_file(&current) {
+        Err(bad) if bad.kind() != ErrorKind::NotFound => return Err(ModelsFault::file(&current)(bad)),
+        _ => {}
+    }
+    fs::remove_dir_all(&folder).map_err(ModelsFault::file(&folder))
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::fault::ModelsFault;
 use super::manifest::Manifest;
 use super::name::ModelName;
+use crate::delivery::versions;
 
 /// Work in progress lies here, on the same file system as the models.
 const WORK: &str = ".work";
@@ -59,17 +60,28 @@ impl Store {
         self.root.join(name.as_str())
     }
 
+    /// The folder that a server serves under a name: the version that model sync brought, else the model's own.
+    pub fn served(&self, name: &ModelName) -> PathBuf {
+        versions::kept(&self.root, name.as_str()).map_or_else(|| self.folder(name), |kept| kept.folder)
+    }
+
     /// Where work in progress lies.
     pub fn work(&self) -> PathBuf {
         self.root.join(WORK)
     }
 
-    /// The names of all folders that may be models, in order.
+    /// The names of all folders that may be models, and of those that model sync brought, in order.
     ///
     /// # Errors
     /// When the store cannot be read. One that is not there is empty.
     pub fn names(&self) -> Result<Vec<ModelName>, ModelsFault> {
-        names_in(&self.root)
+        let mut names = names_in(&self.root)?;
+        let synced = versions::names(&self.root).into_iter();
+        let synced = synced.filter(|name| versions::current(&self.root, name).is_some());
+        names.extend(synced.filter_map(|name| ModelName::parse(&name).ok()));
+        names.sort();
+        names.dedup();
+        Ok(names)
     }
 
     /// Names that something is under way for, in order.
@@ -85,10 +97,17 @@ impl Store {
     /// # Errors
     /// When it cannot be read.
     pub fn standing(&self, name: &ModelName) -> Result<Standing, ModelsFault> {
-        let folder = self.folder(name);
-        let kind = match fs::symlink_metadata(&folder) {
+        Self::standing_at(&self.folder(name))
+    }
+
+    /// What stands in a place of the store.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn standing_at(folder: &Path) -> Result<Standing, ModelsFault> {
+        let kind = match fs::symlink_metadata(folder) {
             Err(none) if none.kind() == ErrorKind::NotFound => return Ok(Standing::Nothing),
-            other => other.map_err(ModelsFault::file(&folder))?.file_type(),
+            other => other.map_err(ModelsFault::file(folder))?.file_type(),
         };
         if kind.is_symlink() {
             return Ok(Standing::Other("a link to another place"));
@@ -96,7 +115,7 @@ impl Store {
         if !kind.is_dir() {
             return Ok(Standing::Other("a file"));
         }
-        let manifest = Manifest::read(&folder)?.map(Box::new);
+        let manifest = Manifest::read(folder)?.map(Box::new);
         Ok(manifest.map_or(Standing::Other("a folder without a manifest"), Standing::Managed))
     }
 

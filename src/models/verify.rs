@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::digest;
 use super::fault::ModelsFault;
-use super::manifest::{FILE, Manifest};
+use super::manifest::{FILE, Manifest, damage};
 use super::name::ModelName;
 use super::place::Work;
 use super::store::{Standing, Store};
@@ -74,8 +73,8 @@ pub fn verify(store: &Store, name: &ModelName) -> Result<Verdict, ModelsFault> {
         Err(ModelsFault::File { source, .. }) if is_read_only(&source) => None,
         other => Some(other?),
     };
-    let folder = store.folder(name);
-    let manifest = match store.standing(name) {
+    let folder = store.served(name);
+    let manifest = match Store::standing_at(&folder) {
         Ok(Standing::Nothing) => return Err(store.unknown(name)),
         Ok(Standing::Managed(manifest)) => Some(*manifest),
         Ok(Standing::Other(_)) => None,
@@ -112,8 +111,8 @@ pub fn verify(store: &Store, name: &ModelName) -> Result<Verdict, ModelsFault> {
 pub fn bad_files(folder: &Path, manifest: &Manifest) -> Result<Vec<Bad>, ModelsFault> {
     let mut bad = Vec::new();
     for (file, wanted) in &manifest.files {
-        if let Some(why) = differs(&file.at(folder), &wanted.sha256, Some(wanted.size)) {
-            bad.push(Bad { file: file.to_string(), why });
+        if let Some(damage) = damage(&file.at(folder), &wanted.sha256, Some(wanted.size)) {
+            bad.push(Bad { file: file.to_string(), why: damage.to_string() });
         }
     }
     for path in files(folder)?.into_iter().filter(|path| wanted::matters(path)) {
@@ -176,7 +175,7 @@ pub fn exported(folder: &Path) -> Result<Option<BTreeMap<String, String>>, Model
 pub fn bad_exports(folder: &Path, hashes: &BTreeMap<String, String>) -> Vec<Bad> {
     let differs = |(file, sha256): (&String, &String)| {
         let why = match Below::parse(file) {
-            Some(below) => differs(&below.at(folder), sha256, None)?,
+            Some(below) => damage(&below.at(folder), sha256, None)?.to_string(),
             None => "is not in it".to_owned(),
         };
         Some(Bad { file: file.clone(), why })
@@ -227,26 +226,6 @@ fn condition(folder: &Path) -> Option<String> {
 fn unserved(folder: &Path) -> Option<Bad> {
     let why = check::folder(folder).err()?.to_string();
     Some(Bad { file: ".".to_owned(), why: format!("cannot be served: {why}") })
-}
-
-/// What is wrong with a file.
-fn differs(path: &PathBuf, sha256: &str, size: Option<u64>) -> Option<String> {
-    let facts = match fs::symlink_metadata(path) {
-        Err(none) if none.kind() == io::ErrorKind::NotFound => return Some("is not there".to_owned()),
-        Err(bad) => return Some(format!("cannot be read: {bad}")),
-        Ok(facts) => facts,
-    };
-    if !facts.is_file() {
-        return Some("is not a plain file".to_owned());
-    }
-    if let Some(size) = size.filter(|size| *size != facts.len()) {
-        return Some(format!("has {} bytes instead of {size}", facts.len()));
-    }
-    match digest::of_file(path) {
-        Err(bad) => Some(format!("cannot be read: {bad}")),
-        Ok(read) if read.digest.sha256.eq_ignore_ascii_case(sha256) => None,
-        Ok(read) => Some(format!("has the SHA-256 {} instead of {sha256}", read.digest.sha256)),
-    }
 }
 
 fn is_read_only(bad: &io::Error) -> bool {

@@ -31,6 +31,7 @@ struct Manifest {
 /// A manifest has more kinds of sources, which have no repository.
 #[derive(Deserialize)]
 struct Source {
+    kind: Option<String>,
     repo: Option<String>,
     commit: Option<String>,
 }
@@ -96,13 +97,14 @@ impl Aliases {
 }
 
 fn look(folder: &Path, name: &str) -> Option<Hub> {
-    match std::fs::read(folder.join(MANIFEST)) {
-        Ok(bytes) => {
-            let Source { repo, commit } = serde_json::from_slice::<Manifest>(&bytes).ok()?.source;
-            Some(Hub { repo: repo?, commit })
-        }
-        Err(_) => (name == BUILT.0).then(|| Hub { repo: BUILT.1.to_owned(), commit: None }),
+    let built = || (name == BUILT.0).then(|| Hub { repo: BUILT.1.to_owned(), commit: None });
+    let Ok(bytes) = std::fs::read(folder.join(MANIFEST)) else { return built() };
+    let Source { kind, repo, commit } = serde_json::from_slice::<Manifest>(&bytes).ok()?.source;
+    // Who put a model into a bucket gave it its name there.
+    if kind.as_deref() == Some("sync") {
+        return built();
     }
+    Some(Hub { repo: repo?, commit })
 }
 
 #[cfg(test)]
@@ -119,6 +121,8 @@ mod tests {
         assert_eq!(look(folder.path(), "m"), Some(Hub { repo: "a/b".into(), commit: Some("beef".into()) }));
         write(From::Import { folder: "x".into() });
         assert_eq!(look(folder.path(), BUILT.0), None, "what was imported may be anything");
+        write(From::Sync { from: "s3://models".into(), version: "1".into() });
+        assert_eq!(look(folder.path(), BUILT.0).unwrap().repo, BUILT.1, "synced under the name of the built model");
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::log::{Level, Log};
-use super::model_sync::store;
-use super::replica::Replica;
+use super::replica::{Replica, Row};
+use crate::delivery::versions;
 use crate::files::Below;
+use crate::inference::folder::Identity;
 use crate::inference::registry::{Registry, Source};
 
 /// How often the replica is looked at.
@@ -35,12 +36,59 @@ pub struct Catalogue {
     pub log: Arc<Log>,
     /// Held by whoever changes what is served.
     pub turn: tokio::sync::Mutex<()>,
+    /// The model whose vectors have to have so many numbers.
+    dimension: Option<(String, usize)>,
+    last: Mutex<LastRows>,
+}
+
+/// What the replica said when it could be read the last time.
+#[derive(Debug, Default)]
+struct LastRows {
+    rows: Option<Vec<Row>>,
+    /// Why those rows still count.
+    fault: Option<String>,
 }
 
 impl Catalogue {
     /// The models of a store, as a replica wants them.
     pub fn new(folder: PathBuf, replica: Option<Replica>, log: Arc<Log>) -> Self {
-        Self { folder, replica, log, turn: tokio::sync::Mutex::default() }
+        Self { folder, replica, log, turn: tokio::sync::Mutex::default(), dimension: None, last: Mutex::default() }
+    }
+
+    /// The same; the vectors of that model have to have so many numbers, whichever version is loaded.
+    #[must_use]
+    pub fn with_dimension(self, dimension: Option<(String, usize)>) -> Self {
+        Self { dimension, ..self }
+    }
+
+    /// What the replica says, or said when it could be read the last time; nothing when it never could. Blocks.
+    fn rows(&self) -> Option<Vec<Row>> {
+        let replica = self.replica.as_ref()?;
+        let read = replica.models();
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let fault = match read {
+            Ok(Some(rows)) => {
+                *last = LastRows { rows: Some(rows), fault: None };
+                return last.rows.clone();
+            }
+            Ok(None) => "the metadata replica has no table models".to_owned(),
+            Err(why) => why.to_string(),
+        };
+        let served = match last.rows {
+            Some(_) => "what it said before stays",
+            None => "the folders of the store are served instead",
+        };
+        if last.fault.as_ref() != Some(&fault) {
+            self.log.say(Level::Warn, &format!("{fault}; {served}"), &[]);
+        }
+        last.fault = Some(fault);
+        last.rows.clone()
+    }
+
+    /// Why an earlier state of the replica is served, when one is.
+    pub fn replica_fault(&self) -> Option<String> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.fault.clone().filter(|_| last.rows.is_some())
     }
 
     /// The models and where they come from. Blocks.
@@ -50,20 +98,8 @@ impl Catalogue {
     pub fn sources(&self) -> Result<BTreeMap<String, Source>, NoStore> {
         let no_store = |source| NoStore { folder: self.folder.clone(), source };
         let mut models = folders(&self.folder).map_err(no_store)?;
-        models.extend(store::currents(&self.folder));
-        let Some(replica) = &self.replica else { return Ok(models) };
-        let rows = match replica.models() {
-            Ok(Some(rows)) => rows,
-            Ok(None) => {
-                let why = "the metadata replica has no table models";
-                self.log.say(Level::Warn, &format!("{why}; the folders of the store are served instead"), &[]);
-                return Ok(models);
-            }
-            Err(why) => {
-                self.log.say(Level::Warn, &format!("{why}; the folders of the store are served instead"), &[]);
-                return Ok(models);
-            }
-        };
+        models.extend(self.synced());
+        let Some(rows) = self.rows() else { return Ok(self.checked(models)) };
         let mut wanted = BTreeMap::new();
         for row in rows.into_iter().filter(|row| row.enabled) {
             let own = models.remove(&row.name);
@@ -83,19 +119,79 @@ impl Catalogue {
                 }
             }
         }
-        Ok(wanted)
+        Ok(self.checked(wanted))
+    }
+
+    /// The versions that model sync brought.
+    fn synced(&self) -> BTreeMap<String, Source> {
+        let kept = versions::all_kept(&self.folder).into_iter();
+        let sources = kept.map(|(name, kept)| {
+            if kept.is_previous {
+                let what =
+                    "a file of the current version is missing: the version before is served until sync has repaired it";
+                self.log.say(Level::Warn, what, &[("model", name.as_str().into())]);
+            }
+            (name, Source { folder: kept.folder, version: kept.version, dimension: None })
+        });
+        sources.collect()
+    }
+
+    /// The same with the dimension that was asked for.
+    fn checked(&self, mut models: BTreeMap<String, Source>) -> BTreeMap<String, Source> {
+        if let Some((name, dimension)) = &self.dimension
+            && let Some(source) = models.get_mut(name)
+        {
+            source.dimension = Some(*dimension);
+        }
+        models
     }
 
     /// Whether sync decides which version of a model is served. Blocks.
     pub fn leaves_to_sync(&self, name: &str) -> bool {
-        let rows = self.replica.as_ref().and_then(|replica| replica.models().ok().flatten());
+        let rows = self.rows();
         rows.is_none_or(|rows| rows.iter().any(|row| row.name == name && row.enabled && row.path.is_none()))
     }
 
-    /// The dimension that the replica says, when it says one. Blocks.
+    /// The dimension that was asked for, or that the replica says. Blocks.
     pub fn dimension(&self, name: &str) -> Option<usize> {
-        let rows = self.replica.as_ref()?.models().ok()??;
-        rows.into_iter().find(|row| row.name == name)?.dimension
+        let own = self.dimension.as_ref().filter(|(model, _)| model == name).map(|(_, dimension)| *dimension);
+        own.or_else(|| self.rows()?.into_iter().find(|row| row.name == name)?.dimension)
+    }
+
+    /// Looks again and again whether another folder has taken the place of one that a model was loaded from (`models pull`), and
+    /// loads that: what is given out and what embeds are one version.
+    pub async fn follow_folders(self: Arc<Self>, registry: Arc<Registry>) {
+        let mut refused: BTreeMap<String, Identity> = BTreeMap::new();
+        loop {
+            tokio::time::sleep(LOOK).await;
+            for listed in registry.list() {
+                let Some(engine) = listed.engine else { continue };
+                let Some(now) = Identity::of(&listed.source.folder) else { continue };
+                if engine.folder.identity == Some(now) || refused.get(&listed.name) == Some(&now) {
+                    continue;
+                }
+                let _turn = self.turn.lock().await;
+                // Another version may have been swapped in meanwhile.
+                if registry.look(&listed.name).is_none_or(|now| now.source != listed.source) {
+                    continue;
+                }
+                let (registry, name, source) = (registry.clone(), listed.name.clone(), listed.source);
+                let swapped = tokio::task::spawn_blocking(move || registry.swap(&name, source).map(drop)).await;
+                let fields = [("model", listed.name.as_str().into())];
+                match swapped {
+                    Ok(Ok(())) => {
+                        self.log.say(Level::Info, "the model's folder was replaced: it is loaded anew", &fields)
+                    }
+                    Ok(Err(why)) => {
+                        let what =
+                            format!("the model's folder was replaced, and is not loaded: {why}; the old one stays");
+                        self.log.say(Level::Error, &what, &fields);
+                        refused.insert(listed.name, now);
+                    }
+                    Err(why) => self.log.say(Level::Error, &why.to_string(), &fields),
+                }
+            }
+        }
     }
 
     /// Looks at the replica again and again; serves what it says when it has changed.
@@ -206,6 +302,39 @@ mod tests {
         link(other.path(), "far");
         link(std::path::Path::new("old/b"), "near");
         assert_eq!(catalogue.sources().unwrap().keys().collect::<Vec<_>>(), ["within"]);
+    }
+
+    #[test]
+    fn what_the_replica_said_stays_while_it_cannot_be_read() {
+        let rows = "INSERT INTO models VALUES ('c', '2', 'old/b', 8, 1), ('b', NULL, NULL, NULL, 0);";
+        let (store, catalogue) = catalogue(&format!("{TABLE}{rows}"));
+        let before = catalogue.sources().unwrap();
+        assert_eq!(before.keys().collect::<Vec<_>>(), ["c"]);
+        assert_eq!(catalogue.replica_fault(), None);
+        let file = store.path().join("replica.db");
+        let bad_row = || {
+            let open = rusqlite::Connection::open(&file).unwrap();
+            open.execute_batch("INSERT INTO models VALUES ('d', NULL, NULL, 'many', 1);").unwrap();
+        };
+        bad_row();
+        for content in [None, Some("garbage, but long enough to be looked at as a database"), Some("")] {
+            if let Some(content) = content {
+                std::fs::write(&file, content).unwrap();
+            }
+            assert_eq!(catalogue.sources().unwrap(), before, "{content:?}");
+            assert!(!catalogue.leaves_to_sync("b") && !catalogue.leaves_to_sync("c"), "{content:?}");
+            assert_eq!(catalogue.dimension("c"), Some(8));
+            assert!(catalogue.replica_fault().is_some(), "{content:?}");
+        }
+    }
+
+    #[test]
+    fn the_dimension_that_was_asked_for_goes_with_every_version() {
+        let (_store, catalogue) = catalogue("CREATE TABLE other (x);");
+        let catalogue = catalogue.with_dimension(Some(("a".to_owned(), 384)));
+        let models = catalogue.sources().unwrap();
+        assert_eq!((models["a"].dimension, models["b"].dimension), (Some(384), None));
+        assert_eq!((catalogue.dimension("a"), catalogue.dimension("b")), (Some(384), None));
     }
 
     #[test]

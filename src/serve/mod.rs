@@ -130,6 +130,9 @@ pub async fn run(config: Config) -> Result<Ended, ServeFault> {
     };
     let mut beside = health::watch(&app);
     beside.spawn(app.catalogue.clone().follow(app.embedder.registry().clone()));
+    if app.config.only.is_none() {
+        beside.spawn(app.catalogue.clone().follow_folders(app.embedder.registry().clone()));
+    }
     beside.spawn(opening::warm(app.clone()));
     beside.spawn(watch::watch(watched, app.log.clone()));
     beside.spawn(stop.clone().on_signals(app.config.connections.drain));
@@ -160,7 +163,9 @@ pub async fn run(config: Config) -> Result<Ended, ServeFault> {
 async fn app(config: Config, metrics: Arc<Metrics>, log: Arc<Log>, gate: Arc<Gate>) -> Result<Arc<App>, ServeFault> {
     let tracer = Tracer::new(&config.traces, &metrics, &log)?;
     let replica = config.metadata.as_deref().map(Replica::new);
-    let catalogue = Arc::new(Catalogue::new(config.models.clone(), replica, log.clone()));
+    let catalogue = Catalogue::new(config.models.clone(), replica, log.clone());
+    let wanted = config.dimension.map(|dimension| (config.model.clone(), dimension));
+    let catalogue = Arc::new(catalogue.with_dimension(wanted));
     let (registry, onnxruntime) = start::registry(&config, &catalogue, &metrics, &log)?;
     let sync = match &config.sync {
         Some(from) => {
@@ -169,7 +174,8 @@ async fn app(config: Config, metrics: Arc<Metrics>, log: Arc<Log>, gate: Arc<Gat
                 ServeFault::refused(why, "set AWS_REGION to a region such as us-east-1, in small letters")
             })?;
             let interval = config.sync_interval;
-            Some(Arc::new(ModelSync::new(origin, catalogue.clone(), registry.clone(), metrics.clone(), interval)))
+            let (catalogue, registry) = (catalogue.clone(), registry.clone());
+            Some(Arc::new(ModelSync::new((origin, from), catalogue, registry, metrics.clone(), interval)))
         }
         None => None,
     };

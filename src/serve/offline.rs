@@ -1,13 +1,14 @@
 //! Models as downloads: which files there are, with their true hashes, each computed once.
 
 use std::collections::HashMap;
-use std::io::Read;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
-use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
+
+use crate::delivery::{digest, manifest};
 
 /// What a model's files end with; nothing else of a folder is given out.
 const KINDS: [&str; 6] = ["onnx", "onnx_data", "json", "model", "md", "data"];
@@ -27,19 +28,26 @@ pub struct ModelFile {
     pub stamp: Stamp,
 }
 
-/// By what a file is known to be unchanged.
+/// By what a file is known to be unchanged. Another one of equal size and time has another number; one that was written in place,
+/// another time of change, which no program can set.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Stamp {
     /// Its bytes.
     pub size: u64,
-    /// When it was written.
-    pub written: Option<SystemTime>,
+    file: (u64, u64),
+    written: (i64, i64),
+    changed: (i64, i64),
 }
 
 impl Stamp {
     /// Of what is open.
-    pub fn of(about: &std::fs::Metadata) -> Self {
-        Self { size: about.len(), written: about.modified().ok() }
+    pub fn of(about: &Metadata) -> Self {
+        Self {
+            size: about.len(),
+            file: (about.dev(), about.ino()),
+            written: (about.mtime(), about.mtime_nsec()),
+            changed: (about.ctime(), about.ctime_nsec()),
+        }
     }
 }
 
@@ -77,7 +85,12 @@ fn walk(folder: &Path, prefix: &str, deep: usize, inside: &[&Path], found: &mut 
     Ok(())
 }
 
+/// The manifest is about the store of this machine.
 fn is_given_out(name: &str) -> bool {
+    name != manifest::FILE && is_of_model(name)
+}
+
+fn is_of_model(name: &str) -> bool {
     LISTS.contains(&name) || name.rsplit_once('.').is_some_and(|(_, end)| KINDS.contains(&end))
 }
 
@@ -90,7 +103,7 @@ pub fn graph(files: &[ModelFile]) -> Option<&ModelFile> {
 
 type Once = Arc<OnceCell<String>>;
 
-/// Hashes of files, kept as long as size and time of the file stay the same.
+/// Hashes of files, kept as long as a file stays the same.
 #[derive(Debug, Default)]
 pub struct Hashes {
     known: Mutex<HashMap<PathBuf, (Stamp, Once)>>,
@@ -105,7 +118,7 @@ impl Hashes {
         let once = self.once(path, stamp);
         let path = path.to_owned();
         let compute = || async move {
-            tokio::task::spawn_blocking(move || sha256(&path))
+            tokio::task::spawn_blocking(move || sha256(&path, stamp))
                 .await
                 .unwrap_or_else(|why| Err(std::io::Error::other(why)))
         };
@@ -125,15 +138,12 @@ impl Hashes {
     }
 }
 
-fn sha256(path: &Path) -> std::io::Result<String> {
-    let mut file = std::fs::File::open(path)?;
-    let mut hasher = Sha256::new();
-    let mut part = vec![0; 256 << 10];
-    loop {
-        match file.read(&mut part)? {
-            0 => return Ok(hex::encode(hasher.finalize())),
-            read => hasher.update(&part[..read]),
-        }
+/// The hash of a file that was not changed or replaced until it was read.
+fn sha256(path: &Path, stamp: Stamp) -> std::io::Result<String> {
+    let hash = digest::sha256_of_file(path)?.sha256;
+    match Stamp::of(&std::fs::metadata(path)?) == stamp {
+        true => Ok(hash),
+        false => Err(std::io::Error::other("the file was changed while it was read")),
     }
 }
 
@@ -177,5 +187,26 @@ mod tests {
         std::fs::write(&path, "abcd").unwrap();
         let stamp = Stamp::of(&std::fs::metadata(&path).unwrap());
         assert_ne!(hashes.of(&path, stamp).await.unwrap(), first);
+    }
+
+    #[tokio::test]
+    async fn another_file_of_equal_size_and_time_has_a_hash_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, other) = (folder.path().join("a.onnx"), folder.path().join("b"));
+        let time = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000);
+        let write = |path: &Path, content: &str| {
+            std::fs::write(path, content).unwrap();
+            std::fs::File::options().write(true).open(path).and_then(|file| file.set_modified(time)).unwrap();
+        };
+        let hashes = Hashes::default();
+        let hash = async || hashes.of(&path, Stamp::of(&std::fs::metadata(&path).unwrap())).await.unwrap();
+        write(&path, "one");
+        let first = hash().await;
+        write(&other, "two");
+        std::fs::rename(&other, &path).unwrap();
+        let second = hash().await;
+        assert_ne!(first, second, "it was replaced");
+        write(&path, "six");
+        assert_ne!(second, hash().await, "it was written in place");
     }
 }

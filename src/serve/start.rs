@@ -83,7 +83,8 @@ pub fn registry(
             format!("akidb-edge models pull {}, or name one that is there with --model", config.model),
         ));
     }
-    if config.only.is_some() || config.dimension.is_some() {
+    // What model sync brings is checked at every load and swap.
+    if config.only.is_some() || (config.dimension.is_some() && config.sync.is_none()) {
         config::check::model(config)
             .map_err(|why| ServeFault::refused(why, "akidb-edge serve --check shows what is used"))?;
     }

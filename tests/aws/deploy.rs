@@ -99,7 +99,7 @@ fn a_saved_plan_is_done_exactly_or_not_at_all() {
 fn a_file_that_is_not_there_stops_before_the_first_call() {
     let proxy = Proxy::start(&local_aws::endpoint());
     let account = Account::of(local_aws::account()).through(proxy.url());
-    std::fs::remove_file(account.path("model.safetensors")).expect("it was there");
+    std::fs::remove_file(account.path("model_int8.onnx")).expect("it was there");
     let refused = account.run("deploy --yes").exits(3);
     insta::assert_snapshot!("missing_file", account.redact(&refused.stderr));
     assert!(proxy.take_calls().is_empty(), "no call was made");

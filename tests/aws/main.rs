@@ -15,6 +15,8 @@ mod journal;
 mod kill;
 mod ledger;
 mod lock;
+#[cfg(feature = "serve")]
+mod models;
 mod operators;
 mod provider_bucket;
 mod provider_cloudfront;

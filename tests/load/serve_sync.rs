@@ -222,6 +222,42 @@ fn a_bucket_brings_versions_and_a_bad_one_never_replaces_a_good_one() {
 }
 
 #[test]
+fn what_deploy_puts_into_a_bucket_is_served_version_by_version() {
+    let _turn = crate::turn();
+    let account = Account::of(local_aws::account());
+    let (name, store) = (format!("deployed-{}", account.number), tempfile::tempdir().unwrap());
+    let paths: Vec<String> =
+        files("tiny").into_iter().map(|(path, _)| path).filter(|path| path != "expected.json").collect();
+    let listed: String = paths.iter().map(|path| format!("            {path}: {{path: \"tiny/{path}\"}}\n")).collect();
+    let plan = format!(
+        "version: 1\nstack: deployed\nmetadata: {{name: m, title: Models}}\ndays:\n- day: 1\n  title: All\n  steps:\n  - id: models\n    \
+         title: Models\n    kind: models\n    with:\n      buckets:\n        b: {{name: {name}, region: us-east-1, versioning: true}}\n      \
+         models:\n        tiny:\n          bucket: b\n          name: tiny\n          files:\n{listed}"
+    );
+    std::fs::write(account.path("models.yaml"), plan).unwrap();
+    let deploy = |fixture: &str| {
+        testkit::serve::copy(&fixtures().join(fixture), &account.path("tiny"));
+        cli::finish(&mut account.command("deploy --plan models.yaml --yes")).exits(0);
+    };
+    deploy("tiny");
+    let mut command = of(store.path(), &format!("s3://{name}/models"));
+    command.args(["--sync-interval", "200ms"]).env("AWS_ENDPOINT_URL", &account.endpoint);
+    command
+        .env("AWS_ACCESS_KEY_ID", &account.number)
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .env("AWS_REGION", "us-east-1");
+    let server = Server::start(&mut command);
+    let (one, first) = (vector(&server), model(&server)["version_name"].clone());
+    deploy("tiny-cls");
+    let served = until(&server, |model| model["pooling"] == "cls");
+    assert!(served["version_name"] != first && vector(&server) != one, "{served}");
+    // Back by the journal: the files of the version before are still in the bucket.
+    cli::finish(&mut account.command("rollback --stack deployed --yes")).exits(0);
+    until(&server, |model| model["version_name"] == first && model["last_sync_error"].is_null());
+    assert_eq!(vector(&server), one);
+}
+
+#[test]
 fn files_without_a_pointer_are_taken_when_they_hold_still() {
     let _turn = crate::turn();
     let bucket = Bucket::new();

@@ -33,9 +33,10 @@ const TABLE: &[Room] = &[
     room("report", &["resource"], &["comfy_table", "console"]),
     room("interrupts", &[], &["tokio"]),
     room("files", &[], &[]),
-    room("inference", &["files"], &["tokio"]),
-    room("serve", &["inference", "files"], &["reqwest", "tokio"]),
-    room("models", &["inference", "files"], &["reqwest", "tokio"]),
+    room("delivery", &["resource", "files"], &["tokio"]),
+    room("inference", &["files", "delivery"], &["tokio"]),
+    room("serve", &["inference", "files", "delivery"], &["reqwest", "tokio"]),
+    room("models", &["inference", "files", "delivery"], &["reqwest", "tokio"]),
     room(
         "commands",
         &[
@@ -58,6 +59,7 @@ const TABLE: &[Room] = &[
             "models",
             "serve",
             "files",
+            "delivery",
         ],
         &["clap", "tokio"],
     ),
@@ -80,6 +82,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ),
     ("exit.rs", "ledger", "an exit code for each room's error is decided in one place"),
     ("exit.rs", "plan", "an exit code for each room's error is decided in one place"),
+    ("provider/aws/model_bucket.rs", "delivery", "the bucket that models are published to, by the trait of delivery"),
     ("provider/aws/journal.rs", "ledger", "the calls that a journal in a bucket is made of"),
     ("provider/device/k3s_access.rs", "plan", "k3s's kubeconfig is YAML, and the reader of plans is the one there is"),
     ("report/story.rs", "template", "a page is a template"),
@@ -131,12 +134,27 @@ const JOINED: &[(&str, &str, &str)] = &[
     ("commands/kept.rs", "join(sha256)", "the hash of bytes that this program has"),
     ("commands/report.rs", "join(name)", "one of three literals"),
     ("commands/state/export.rs", "join(name)", "Untrusted::file_name gave it"),
+    ("commands/models/hub.rs", "join(below)", "HF_HOME and the like, of the operator's environment"),
     (
         "commands/walk/journal.rs",
         "join(rest.trim_start_matches('/'))",
         "--state of the operator, below the home directory",
     ),
     ("commands/walk/journal.rs", "join(stack)", "a name of a stack, which a plan or stack_name checked"),
+    ("delivery/folder_store.rs", "join(below)", "a name that the folder itself has"),
+    (
+        "delivery/stage.rs",
+        "join(&delivery.wanted.id)",
+        "letters, digits, `.`, `_` and `-` behind a `v`: Wanted makes it",
+    ),
+    ("delivery/stage.rs", "join(format!(\".staging-{}\", delivery.wanted.id))", "the same behind a prefix"),
+    (
+        "delivery/versions.rs",
+        "join(format!(\".{name}.lock\"))",
+        "the name of a model, which layout::is_model_name checked",
+    ),
+    ("delivery/versions.rs", "join(file)", "one of two literals"),
+    ("delivery/versions.rs", "join(name)", "the name of a model, which layout::is_model_name checked"),
     ("files/below.rs", "join(&self.0)", "the one way from a checked path to a place"),
     ("inference/engine/cached.rs", "join(&key)", "not a path: a wait for an entry of the cache"),
     ("inference/engine/cached.rs", "join(cache,", "not a path: texts that are computed together"),
@@ -177,15 +195,9 @@ const JOINED: &[(&str, &str, &str)] = &[
     ("serve/config/check.rs", "join(&config.model)", "a setting of the operator"),
     ("serve/health/checks.rs", "join(node)", "one of three literals"),
     ("serve/metrics/gpu.rs", "join(file)", "one of three literals"),
+    ("serve/model_sync/folder.rs", "join(&path)", "a name that the folder itself has"),
+    ("serve/model_sync/folder.rs", "join(below)", "a name that the folder itself has"),
     ("serve/model_sync/origin.rs", "join(&entry.path)", "a name that the walk of the folder found"),
-    ("serve/model_sync/origin.rs", "join(below)", "a name that the walk of the folder found"),
-    (
-        "serve/model_sync/stage.rs",
-        "join(&wanted.id)",
-        "letters, digits, `.`, `_` and `-` behind a `v`: Wanted makes it",
-    ),
-    ("serve/model_sync/stage.rs", "join(format!(\".staging-{}\", wanted.id))", "the same behind a prefix"),
-    ("serve/model_sync/store.rs", "join(name)", "one part of a path: by_model or the folder itself gave it"),
 ];
 
 /// The most kinds that a file may name by itself: what the engine knows of each kind stands in the facts of the kind.
@@ -238,6 +250,7 @@ const ROOTS: &[(&str, &str)] = &[
     ("crates/engine/src", ""),
     ("crates/aws/src", "provider/aws"),
     ("crates/cluster/src", "provider/cluster"),
+    ("crates/delivery/src", "delivery"),
     ("crates/device/src", "provider/device"),
     ("crates/network/src", "provider/network"),
 ];
@@ -266,6 +279,7 @@ fn text_by_room(text: &str, room: &str) -> String {
         ("aws", "provider::aws::"),
         ("cluster", "provider::cluster::"),
         ("device", "provider::device::"),
+        ("delivery", "delivery::"),
         ("network", "provider::network::"),
     ];
     for (name, room) in crates {
@@ -423,6 +437,7 @@ const HEAVY: &[(&str, &[&str])] = &[
     ("device", &["aws-", "akidb-edge-aws", "akidb-edge-cluster", "clap", "k8s-", "kube", "reqwest", "rustls"]),
     ("aws", &["akidb-edge-cluster", "akidb-edge-device", "clap", "k8s-", "kube", "reqwest"]),
     ("cluster", &["aws-", "akidb-edge-aws", "akidb-edge-device", "clap", "reqwest"]),
+    ("delivery", &["aws-", "akidb-edge-", "clap", "k8s-", "kube", "reqwest", "rustls"]),
 ];
 
 /// The lines below `[dependencies]` of a crate, up to the next table.

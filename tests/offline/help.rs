@@ -3,7 +3,7 @@
 use akidb_edge::resource::untrusted::is_hidden;
 use testkit::cli::{bare, finish};
 
-const VERBS: [&str; 39] = [
+const VERBS: [&str; 40] = [
     "deploy",
     "route",
     "route geo",
@@ -38,6 +38,7 @@ const VERBS: [&str; 39] = [
     "models list",
     "models verify",
     "models import",
+    "models publish",
     "models remove",
     "report",
     "completions",

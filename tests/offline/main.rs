@@ -7,6 +7,8 @@ mod jetson_lies;
 #[cfg(feature = "serve")]
 mod models;
 #[cfg(feature = "serve")]
+mod models_publish;
+#[cfg(feature = "serve")]
 mod models_pull;
 mod provider_cloudfront_slow;
 #[cfg(feature = "serve")]

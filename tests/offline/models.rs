@@ -51,6 +51,62 @@ fn imported_verified_spoilt_and_removed() {
 }
 
 #[test]
+fn a_pointer_of_large_file_storage_is_refused_by_name() {
+    let user = User::new();
+    let source = folder(user.home.path(), "mine", &user.hub);
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 90405214\n";
+    fs::write(source.join("model.onnx"), pointer).expect("a file");
+    let said = |text: &str| text.contains("model.onnx") && text.contains("large-file storage (LFS)");
+    let refused = user.run("import mine").exits(3);
+    assert!(said(&refused.stderr), "{}", refused.stderr);
+    folder(&user.store(), "cloned", &user.hub);
+    fs::write(user.store().join("cloned/model.onnx"), pointer).expect("a file");
+    let row = user.run("list --json").exits(0).json()["models"][0].clone();
+    assert_eq!((&row["name"], &row["state"]), (&"cloned".into(), &"broken".into()));
+    assert!(said(row["problem"].as_str().expect("a problem")), "{row}");
+    let run = user.run("verify cloned").exits(1);
+    assert!(said(&run.all()), "{}", run.all());
+}
+
+#[test]
+fn versions_that_model_sync_brought_are_listed_verified_and_removed() {
+    let user = User::new();
+    let versions = user.store().join(".versions/tiny");
+    let place = folder(&versions, "v1", &user.hub);
+    let hash = |path: &str| {
+        use sha2::Digest;
+        let bytes = fs::read(place.join(path)).expect("a file");
+        serde_json::json!({"size": bytes.len(), "sha256": hex::encode(sha2::Sha256::digest(bytes))})
+    };
+    let files = ["1_Pooling/config.json", "config.json", "model.onnx", "modules.json", "tokenizer.json"];
+    let files: serde_json::Map<_, _> =
+        files.into_iter().chain(["sentence_bert_config.json"]).map(|path| (path.to_owned(), hash(path))).collect();
+    let manifest = serde_json::json!({
+        "format": 1, "name": "tiny", "source": {"kind": "sync", "from": "s3://models", "version": "abc"}, "files": files,
+        "made": "2026-11-30T00:00:00Z", "verified": null,
+    });
+    fs::write(place.join("akidb-model.json"), manifest.to_string()).expect("a file");
+    let current = serde_json::json!({"id": "v1", "version": "abc", "mark": "x", "previous": null});
+    fs::write(versions.join("current.json"), current.to_string()).expect("a file");
+
+    let row = user.run("list --json").exits(0).json()["models"][0].clone();
+    assert_eq!(
+        (&row["name"], &row["state"], &row["source"]["version"]),
+        (&"tiny".into(), &"ready".into(), &"abc".into())
+    );
+    user.run("verify tiny").exits(0);
+    let mut bytes = fs::read(place.join("model.onnx")).expect("the graph");
+    bytes[7] ^= 1;
+    fs::write(place.join("model.onnx"), bytes).expect("a file");
+    let run = user.run("verify").exits(1);
+    assert!(run.stdout.contains("model.onnx has the SHA-256"), "{}", run.all());
+    let run = user.run("remove tiny --yes").exits(0);
+    assert!(run.stderr.contains("one with --sync brings it again"), "{}", run.all());
+    assert!(!versions.exists());
+    assert_eq!(user.run("list --json").exits(0).json()["models"], serde_json::json!([]));
+}
+
+#[test]
 fn only_models_come_in_and_only_models_go() {
     let user = User::new();
     let source = folder(user.home.path(), "mine", &user.hub);

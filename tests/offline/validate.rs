@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use testkit::cli::{Output, bare, finish};
+use testkit::cli::{Output, bare, finish, write_model};
 
 /// `validate plan` of one step, in a folder.
 fn validate(folder: &Path, kind: &str, with: &str) -> Output {
@@ -27,9 +27,7 @@ fn zip(path: &Path, files: &[&str]) {
 #[test]
 fn a_plan_that_aws_would_refuse() {
     let folder = tempfile::tempdir().expect("a directory");
-    for name in ["model.safetensors", "tokenizer.json"] {
-        std::fs::write(folder.path().join(name), "small").expect("a file");
-    }
+    write_model(folder.path());
     let models = format!("model_dir={}", folder.path().display());
     let good = finish(bare().args(["validate", "plan", "week13", "--var", &models])).exits(0);
     insta::assert_snapshot!("good", good.stdout);
@@ -244,9 +242,7 @@ fn what_a_fallback_may_change_is_in_the_plan() {
 #[test]
 fn a_plan_that_extends_another_says_where_its_values_come_from() {
     let folder = tempfile::tempdir().expect("a directory");
-    for name in ["model.safetensors", "tokenizer.json"] {
-        std::fs::write(folder.path().join(name), "small").expect("a file");
-    }
+    write_model(folder.path());
     let models = format!("model_dir={}", folder.path().display());
     let buckets = |count: usize| -> String {
         let one = |at: usize| format!("b{at:02}: {{name: akidb-demo-{at:02}, region: us-east-1}}");

@@ -64,9 +64,11 @@ class Run:
                "replica_key": self.arn("kms", "eu-central-1", "key/" + "2" * 8),
                "acl": self.arn("wafv2", "us-east-1", "global/webacl/wide/" + "1" * 8)}
         self.variables = [word for key in variables for word in ("--var", f"{key}={own[key]}")]
-        for folder, files in (("files", ("index.html", "404.html")), ("models", ("model.safetensors", "tokenizer.json"))):
-            os.makedirs(f"{self.directory}/{folder}")
+        model = ("1_Pooling/config.json", "config.json", "model_int8.onnx", "modules.json", "sentence_bert_config.json",
+                 "tokenizer.json", "tokenizer_config.json")
+        for folder, files in (("files", ("index.html", "404.html")), ("models", model)):
             for file in files:
+                os.makedirs(os.path.dirname(f"{self.directory}/{folder}/{file}"), exist_ok=True)
                 with open(f"{self.directory}/{folder}/{file}", "w", encoding="utf-8") as out:
                     out.write(f"{file} of {self.account}\n")
         if name == "wide":

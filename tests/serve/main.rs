@@ -2,6 +2,7 @@
 #![cfg(feature = "serve")]
 
 mod embedding_models;
+mod model_sync;
 mod observability;
 mod serve_clients;
 mod serve_config;

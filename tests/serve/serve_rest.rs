@@ -151,6 +151,8 @@ fn models_can_be_downloaded_in_parts() {
     for file in model["files"].as_array().unwrap() {
         let answer = server.request("GET", file["url"].as_str().unwrap(), &[], b"");
         assert_eq!(answer.status, 200, "{file}");
+        // The address names the content, so that it never becomes another one.
+        assert_eq!(answer.header("cache-control"), Some("public, max-age=31536000, immutable"), "{file}");
         assert_eq!(json!(hex::encode(Sha256::digest(&answer.body))), file["sha256"], "{file}");
         assert_eq!(answer.header("x-sha256"), file["sha256"].as_str());
         assert_eq!(json!(answer.body.len()), file["bytes"]);
@@ -166,6 +168,15 @@ fn models_can_be_downloaded_in_parts() {
     assert_eq!(get(&[("range", "bytes=5-9"), ("if-range", &tag)]).status, 206);
     assert_eq!(get(&[("range", "bytes=5-9"), ("if-range", "\"other\"")]).body, whole);
     assert_eq!(get(&[("if-none-match", &tag)]).status, 304);
+    assert_eq!(get(&[]).header("cache-control"), Some("no-cache"), "the next version has the same address");
+    assert_eq!((get(&[("if-match", &tag)]).status, get(&[("if-match", "*")]).status), (200, 200));
+    let unmatched = get(&[("if-match", "\"other\""), ("range", "bytes=0-1")]);
+    let (status, why) = refused(&unmatched);
+    assert!(status == 412 && why.starts_with("PRECONDITION_FAILED: "), "{status} {why}");
+    let other = "0".repeat(64);
+    let of_other = server.request("GET", &format!("{path}?sha256={other}"), &[], b"");
+    let (status, why) = refused(&of_other);
+    assert!(status == 404 && why.starts_with("FILE_NOT_FOUND: another version"), "{status} {why}");
     let behind = get(&[("range", "bytes=99999999-")]);
     assert_eq!(behind.header("content-range"), Some(format!("bytes */{}", whole.len()).as_str()));
     assert_eq!(refused(&behind).0, 416);
@@ -185,14 +196,23 @@ fn models_can_be_downloaded_in_parts() {
 
 #[test]
 fn downloads_are_sent_to_the_content_network() {
+    // As docs/model-layout.md has it in a bucket.
+    let of = |file: &str| hex::encode(Sha256::digest(std::fs::read(fixtures().join("tiny").join(file)).unwrap()));
     let server = Server::start(tiny().args(["--offline-cdn", "https://cdn.example/models/"]));
     let answer = server.request("GET", "/api/v1/models/offline/tiny?file=1_Pooling/config.json", &[], b"");
     assert_eq!(
         (answer.status, answer.header("location")),
-        (302, Some("https://cdn.example/models/tiny/1_Pooling/config.json"))
+        (
+            302,
+            Some(
+                format!("https://cdn.example/models/tiny/{}/1_Pooling/config.json", of("1_Pooling/config.json"))
+                    .as_str()
+            )
+        )
     );
     let (_, list) = server.get("/api/v1/models/offline");
-    assert!(list.contains("https://cdn.example/models/tiny/model.onnx"), "{list}");
+    let graph = format!("https://cdn.example/models/tiny/{}/model.onnx", of("model.onnx"));
+    assert!(list.contains(&graph), "{list}");
 }
 
 /// Method and path of each route, as `src/serve/http/mod.rs` has them.

@@ -23,6 +23,7 @@ mod gate;
 mod health_check;
 mod journal;
 mod load_balancer;
+mod model_bucket;
 mod monitoring;
 mod named;
 mod object;
@@ -58,6 +59,7 @@ pub use credentials::{Person, SERVICE as CREDENTIALS};
 pub use eks::eks_access;
 pub use fault::of as fault_of;
 pub use journal::store as journal_store;
+pub use model_bucket::ModelBucket;
 pub use permissions::{
     MOST as MOST_OF_A_POLICY, Missing, Simulation, boundaries, parts as parts_of_policy, policy as least_privilege,
     simulate, size as size_of_policy,

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
+use sha2::Digest;
 
 pub use below::{Below, NotBelow, within};
 
@@ -69,6 +70,25 @@ pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
         let at = bad.utf8_error().valid_up_to();
         io::Error::new(io::ErrorKind::InvalidData, format!("it is not UTF-8 from byte {} on", at + 1))
     })
+}
+
+/// SHA-256 in hex and size of a file, without holding it in memory.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn hash(path: &Path) -> io::Result<(String, u64)> {
+    let mut file = open(path)?;
+    let mut hasher = sha2::Sha256::new();
+    let mut buffer = vec![0; 256 * 1024];
+    let mut size = 0;
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok((hex::encode(hasher.finalize()), size));
+        }
+        hasher.update(&buffer[..read]);
+        size += read as u64;
+    }
 }
 
 fn amount(bytes: u64) -> String {

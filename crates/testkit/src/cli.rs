@@ -1,7 +1,7 @@
 //! Runs the binary as a user does, each test in an account of its own.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use aws_config::{BehaviorVersion, SdkConfig};
@@ -100,6 +100,26 @@ pub struct Account {
     pub place: String,
 }
 
+/// The files of the model of week 13, with contents that stand for it.
+const MODEL: [(&str, &str); 7] = [
+    ("1_Pooling/config.json", "{\"pooling_mode_mean_tokens\":true}"),
+    ("config.json", "{\"hidden_size\":384}"),
+    ("model_int8.onnx", "weights of a small model"),
+    ("modules.json", "[]"),
+    ("sentence_bert_config.json", "{\"max_seq_length\":256}"),
+    ("tokenizer.json", "{\"version\":\"1.0\"}"),
+    ("tokenizer_config.json", "{}"),
+];
+
+/// Writes the files that the plan of week 13 uploads as its model.
+#[track_caller]
+pub fn write_model(folder: &Path) {
+    std::fs::create_dir_all(folder.join("1_Pooling")).expect("a directory");
+    for (name, text) in MODEL {
+        std::fs::write(folder.join(name), text).expect("a file");
+    }
+}
+
 impl Account {
     /// A fresh account.
     pub fn new() -> Self {
@@ -109,11 +129,7 @@ impl Account {
     /// An account by its number.
     pub fn of(number: String) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        for (name, text) in
-            [("model.safetensors", "weights of a small model"), ("tokenizer.json", "{\"version\":\"1.0\"}")]
-        {
-            std::fs::write(directory.path().join(name), text).expect("a file");
-        }
+        write_model(directory.path());
         let endpoint = local_aws::endpoint();
         let credentials = aws_credential_types::Credentials::new(&number, "test", None, None, "test");
         let sdk = aws_config::defaults(BehaviorVersion::latest())

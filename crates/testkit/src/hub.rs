@@ -45,6 +45,8 @@ struct State {
     token: Option<String>,
     redirects: bool,
     knows_ranges: bool,
+    /// No answer about a large file has more bytes of it.
+    cut: Option<usize>,
 }
 
 /// The hub; it ends with the test process.
@@ -148,6 +150,11 @@ impl Hub {
         self.state().knows_ranges = false;
     }
 
+    /// Every answer with a large file breaks off after so many bytes.
+    pub fn cut(&self, length: usize) {
+        self.state().cut = Some(length);
+    }
+
     /// What was asked so far; the record begins anew.
     pub fn take_requests(&self) -> Vec<Request> {
         std::mem::take(&mut self.state().requests)
@@ -229,7 +236,10 @@ impl Hub {
         });
         match once {
             Some(Once::BreakAfter(length)) => (head, rest[..length].to_vec(), promised),
-            _ => (head, rest, promised),
+            _ => {
+                let most = state.cut.filter(|_| state.large.contains(path)).unwrap_or(promised);
+                (head, rest[..most.min(promised)].to_vec(), promised)
+            }
         }
     }
 }

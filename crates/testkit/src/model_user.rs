@@ -23,6 +23,7 @@ impl User {
     pub fn command(&self, words: &str) -> Command {
         let mut command = cli::bare();
         let foreign = ["HF_", "HTTP", "http", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy", "AKIDB_", "XDG_"];
+        let foreign = foreign.into_iter().chain(["HUGGING_FACE_", "TRANSFORMERS_"]).collect::<Vec<_>>();
         for (key, _) in std::env::vars().filter(|(key, _)| foreign.iter().any(|start| key.starts_with(start))) {
             command.env_remove(key);
         }

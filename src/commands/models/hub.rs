@@ -19,7 +19,7 @@ pub struct HubArgs {
     endpoint: String,
     /// Never use the network: fine when the model is here and right
     #[arg(long, env = "HF_HUB_OFFLINE", hide_env_values = true, value_parser = FalseyValueParser::new())]
-    pub offline: bool,
+    offline: bool,
 }
 
 impl HubArgs {
@@ -28,7 +28,16 @@ impl HubArgs {
     /// # Errors
     /// When the endpoint, the token, a proxy or a bundle of authorities cannot be used.
     pub fn hub(&self) -> Result<Hub, Failure> {
-        Ok(Hub::new(&self.endpoint, token()?, Patience::default(), network()?)?)
+        // As Hugging Face's own tools have it: set to nothing is not set.
+        let endpoint = Some(self.endpoint.as_str()).filter(|endpoint| !endpoint.trim().is_empty()).unwrap_or(ENDPOINT);
+        Ok(Hub::new(endpoint, token()?, Patience::default(), network()?)?)
+    }
+
+    /// Whether the network is not used: by the flag, or by a variable of Hugging Face's tools.
+    pub fn is_offline(&self) -> bool {
+        let said = |key: &str| env::var(key).ok().filter(|value| !value.is_empty());
+        self.offline
+            || (said("HF_HUB_OFFLINE").is_none() && said("TRANSFORMERS_OFFLINE").is_some_and(|value| is_true(&value)))
     }
 }
 
@@ -47,14 +56,32 @@ fn network() -> Result<Network, Failure> {
     Ok(Network { proxy: Some(Box::new(proxy)), authorities: bundle.map(|bundle| bundle.pem.to_vec()) })
 }
 
-/// `HF_TOKEN`, else the file that the hub's own tools keep it in. There is no flag: command lines can be seen by others.
-fn token() -> Result<Option<Token>, ModelsFault> {
-    if let Ok(text) = env::var("HF_TOKEN")
-        && let Some(token) = Token::parse(&text)?
-    {
-        return Ok(Some(token));
+/// As huggingface_hub reads a variable that says yes or no.
+fn is_true(text: &str) -> bool {
+    ["1", "ON", "YES", "TRUE"].contains(&text.to_uppercase().as_str())
+}
+
+/// A path that may begin with the home directory of the user.
+fn expanded(path: PathBuf) -> PathBuf {
+    match (path.strip_prefix("~"), env::home_dir()) {
+        (Ok(below), Some(home)) => home.join(below),
+        _ => path,
     }
-    let folder = |key: &str| env::var_os(key).filter(|value| !value.is_empty()).map(PathBuf::from);
+}
+
+/// `HF_TOKEN` or its former name, else the file that the hub's own tools keep it in. There is no flag: command lines can be seen by others.
+fn token() -> Result<Option<Token>, ModelsFault> {
+    if env::var("HF_HUB_DISABLE_IMPLICIT_TOKEN").is_ok_and(|value| is_true(&value)) {
+        return Ok(None);
+    }
+    for key in ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"] {
+        if let Ok(text) = env::var(key)
+            && let Some(token) = Token::parse(&text)?
+        {
+            return Ok(Some(token));
+        }
+    }
+    let folder = |key: &str| env::var_os(key).filter(|value| !value.is_empty()).map(|value| expanded(value.into()));
     let cache = || folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache")));
     let home = || folder("HF_HOME").or_else(|| Some(cache()?.join("huggingface")));
     let Some(file) = folder("HF_TOKEN_PATH").or_else(|| Some(home()?.join("token"))) else { return Ok(None) };

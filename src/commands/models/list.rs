@@ -38,6 +38,7 @@ fn cells(row: &Row) -> Vec<String> {
     let (source, revision) = match &row.source {
         None => (none(), none()),
         Some(Source::Import { folder }) => (format!("folder {folder}"), none()),
+        Some(Source::Sync { from, version }) => (format!("sync {from}"), version.clone()),
         Some(Source::Hub { repo, revision, commit }) if revision == commit => (repo.clone(), format!("{commit:.12}")),
         Some(Source::Hub { repo, revision, commit }) => (repo.clone(), format!("{revision} ({commit:.12})")),
     };

@@ -1,8 +1,9 @@
-//! `models`: the models on this machine, fetched from a hub, looked at, checked, taken in and out.
+//! `models`: the models on this machine, fetched from a hub, looked at, checked, taken in and out, and published.
 
 mod hub;
 mod import;
 mod list;
+mod publish;
 mod pull;
 mod remove;
 mod verify;
@@ -16,7 +17,7 @@ use crate::exit::Failure;
 use crate::models::{ModelsFault, Store};
 use crate::resource::shown;
 
-/// Fetch models from a hub; list, check, import and remove them.
+/// Fetch models from a hub; list, check, import, publish and remove them.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -36,6 +37,8 @@ enum What {
     Verify(verify::Args),
     /// Take a folder of this machine into the store
     Import(import::Args),
+    /// Put a model into a bucket, as the current version for servers that sync from there
+    Publish(publish::Args),
     /// Delete a model from this machine
     Remove(remove::Args),
 }
@@ -51,6 +54,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         What::List => list::run(&store, context),
         What::Verify(args) => verify::run(&args, &store, context),
         What::Import(args) => import::run(&args, &store, context),
+        What::Publish(args) => publish::run(&args, &store, context).await,
         What::Remove(args) => remove::run(&args, &store, context),
     }
 }

@@ -62,7 +62,7 @@ pub async fn run(args: &Args, store: &Store, context: &Context) -> Result<u8, Fa
     }
     let shown = Transfers::new(context.session.terminal, context.global.quiet, context.session.colour);
     let listener = |event: &Event<'_>| show(&shown, event, context);
-    let pulled = if args.hub.offline {
+    let pulled = if args.hub.is_offline() {
         offline(store, &wish, &listener)?
     } else {
         let hub = args.hub.hub()?;
@@ -73,7 +73,7 @@ pub async fn run(args: &Args, store: &Store, context: &Context) -> Result<u8, Fa
         }
         pull(store, &wish, &hub, &listener).await?
     };
-    tell(&pulled, args.hub.offline, context);
+    tell(&pulled, args.hub.is_offline(), context);
     Ok(exit::DONE)
 }
 
@@ -105,6 +105,7 @@ fn tell(pulled: &Pulled, offline: bool, context: &Context) {
     let source = match &pulled.source {
         Source::Hub { repo, commit, .. } => format!("{repo} at {commit:.12}"),
         Source::Import { folder } => format!("imported from {folder}"),
+        Source::Sync { from, version } => format!("version {version} of {from}"),
     };
     let verdict = match (pulled.unchanged, offline) {
         (true, true) => "is here, every hash is right; the network was not used".to_owned(),

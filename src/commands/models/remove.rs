@@ -24,7 +24,7 @@ pub struct Args {
 pub fn run(args: &Args, store: &Store, context: &Context) -> Result<u8, Failure> {
     let name = ModelName::parse(&args.name)?;
     let removal = look(store, &name)?;
-    let folder = store.folder(&name).display().to_string();
+    let folder = store.served(&name).display().to_string();
     let what =
         shown!("{}: {}, {} in {}", name, report::counted(removal.files, "file"), report::size(removal.bytes), folder);
     if !args.yes {
@@ -41,6 +41,10 @@ pub fn run(args: &Args, store: &Store, context: &Context) -> Result<u8, Failure>
         context.voice.json("models-remove", &body);
     } else {
         context.voice.data(shown!("{} is deleted", what));
+    }
+    if removal.synced {
+        let again = "a server that runs serves it until it ends, and one with --sync brings it again";
+        context.voice.remark(shown!("model sync brought it: {}", again));
     }
     Ok(exit::DONE)
 }

@@ -51,7 +51,7 @@ pub fn run(args: &Args, store: &Store, context: &Context) -> Result<u8, Failure>
     let are = if damaged == 1 { "is" } else { "are" };
     context.voice.failure(shown!(
         "{} {} damaged\n  next: akidb-edge models pull NAME fetches again what is wrong; one that was imported: models remove \
-         it, then import it again",
+         it, then import it again; one that model sync brought: a server with --sync fetches it again",
         models(damaged),
         are
     ));

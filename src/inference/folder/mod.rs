@@ -11,6 +11,7 @@ mod prompts;
 mod read;
 mod spelling;
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -52,11 +53,28 @@ impl From<Variant> for Choice {
     }
 }
 
+/// Which folder lies at a path: another one that takes its place by a rename has another identity.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Identity {
+    device: u64,
+    number: u64,
+}
+
+impl Identity {
+    /// Of the folder that lies there now; nothing when there is none.
+    pub fn of(folder: &Path) -> Option<Self> {
+        let facts = std::fs::metadata(folder).ok()?;
+        Some(Self { device: facts.dev(), number: facts.ino() })
+    }
+}
+
 /// A model's files and what they say.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ModelFolder {
     /// The folder.
     pub root: PathBuf,
+    /// Which folder that was when it was read.
+    pub identity: Option<Identity>,
     /// The graph.
     pub graph: PathBuf,
     /// Which one it is: never [`Variant::Auto`].
@@ -125,6 +143,7 @@ impl ModelFolder {
     /// # Errors
     /// The first file that is missing or says something that cannot be served.
     pub fn open(root: &Path, choice: &Choice) -> Result<Self, FolderFault> {
+        let identity = Identity::of(root);
         let mut modules = Modules::read(root)?;
         let inner = modules.inner.clone();
         let file = inner.join("config.json");
@@ -157,6 +176,7 @@ impl ModelFolder {
             vocabulary: config.vocab_size,
             pad: config.pad_token_id,
             root: root.to_owned(),
+            identity,
             graph,
             variant,
             tokenizer,

@@ -27,6 +27,7 @@ use super::event::Listener;
 use super::folder::{Choice, FolderFault, ModelFolder};
 use super::graph_file;
 use super::registry::{Loader, Source};
+use crate::delivery::manifest::{FILE, Manifest};
 
 /// Loads folders as sessions of ONNX Runtime.
 pub struct OnnxLoader {
@@ -62,6 +63,7 @@ pub struct TooHeavy {
 
 impl Loader for OnnxLoader {
     fn load(&self, name: &str, source: &Source) -> Result<Engine, FolderFault> {
+        need_intact(&source.folder)?;
         let folder = ModelFolder::open(&source.folder, &self.choice_for(name))?;
         self.fits(&folder)?;
         let sessions = open(&self.runtime, &folder, &self.start)?;
@@ -76,6 +78,17 @@ impl Loader for OnnxLoader {
         let choice = self.choice_for(name);
         let weights = self.fits(&ModelFolder::open(&source.folder, &choice)?)?;
         trial.load(&TrialLoad::new(&source.folder, &choice, &self.runtime.file, weights))
+    }
+}
+
+/// Reads the files of a folder that model sync brought, and refuses one that is not as it was published: after a restart nobody has
+/// compared its hashes.
+fn need_intact(folder: &Path) -> Result<(), FolderFault> {
+    let manifest = Manifest::read(folder).map_err(|fault| FolderFault::bad(&folder.join(FILE), fault))?;
+    let Some(manifest) = manifest.filter(Manifest::is_synced) else { return Ok(()) };
+    match manifest.damaged(folder).into_iter().next() {
+        None => Ok(()),
+        Some((file, damage)) => Err(FolderFault::bad(&file.at(folder), format!("it is damaged: it {damage}"))),
     }
 }
 

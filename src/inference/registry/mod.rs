@@ -28,13 +28,13 @@ pub struct Source {
     pub dimension: Option<usize>,
 }
 
-/// A model makes vectors of another length than whoever lists it says.
+/// A model makes vectors of another length than is asked for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("its vectors have {found} numbers, but the list of models says {said}")]
+#[error("its vectors have {found} numbers, but {said} are asked for, by --model-dimension or the list of models")]
 pub struct OtherDimension {
     /// Numbers of its vectors.
     pub found: usize,
-    /// Numbers that the list says.
+    /// Numbers that are asked for.
     pub said: usize,
 }
 

@@ -4,8 +4,10 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::Response;
-use reqwest::header::RETRY_AFTER;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use crate::models::event::{Event, Listener};
 use crate::models::fault::ModelsFault;
@@ -13,10 +15,8 @@ use crate::models::fault::ModelsFault;
 /// How often and how long the hub is asked.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// Tries in a row that brought nothing.
+    /// Tries in a row that brought nothing new.
     pub tries: u32,
-    /// Tries of one file altogether.
-    pub altogether: u32,
     /// The first pause; each one after it is twice as long.
     pub first: Duration,
     /// No pause is longer, unless the hub asks for it.
@@ -29,10 +29,10 @@ impl Default for Patience {
     fn default() -> Self {
         Self {
             tries: 5,
-            altogether: 50,
             first: Duration::from_millis(300),
             longest: Duration::from_secs(20),
-            most_asked: Duration::from_secs(120),
+            // Hugging Face counts requests over five minutes.
+            most_asked: Duration::from_secs(300),
         }
     }
 }
@@ -47,6 +47,15 @@ pub(super) enum Trouble {
         /// The pause that the hub asks for.
         after: Option<Duration>,
     },
+    /// It is asked too often.
+    Limited {
+        /// The pause that the hub asks for.
+        after: Option<Duration>,
+        /// Whether a token was sent.
+        token: bool,
+    },
+    /// The address that the hub had redirected to is refused: another one may be good. What it is told as when it is not.
+    Expired(ModelsFault),
     /// It will not.
     Final(ModelsFault),
 }
@@ -105,10 +114,35 @@ pub(super) fn words(bad: &reqwest::Error) -> String {
     last.map_or_else(|| "the connection broke".to_owned(), ToString::to_string)
 }
 
-/// A pause that an answer asks for, in seconds.
+/// A pause that an answer asks for.
 pub(super) fn asked(answer: &Response) -> Option<Duration> {
-    let text = answer.headers().get(RETRY_AFTER)?.to_str().ok()?;
-    text.trim().parse().ok().map(Duration::from_secs)
+    pause_of(answer.headers(), Timestamp::now())
+}
+
+/// `Retry-After`, in seconds or as a date (RFC 9110, 10.2.3), else what `RateLimit` says.
+fn pause_of(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let seconds = |text: &str| text.trim().parse().ok().map(Duration::from_secs);
+    let date = |text: &str| {
+        let until = DateTimeParser::new().parse_timestamp(text.trim()).ok()?;
+        Some(Duration::try_from(until.duration_since(now)).unwrap_or_default())
+    };
+    let retry = text(RETRY_AFTER.as_str()).and_then(|text| seconds(text).or_else(|| date(text)));
+    retry.or_else(|| text("ratelimit").and_then(until_reset))
+}
+
+/// `"api";r=0;t=8`: nothing is left for 8 seconds (draft-ietf-httpapi-ratelimit-headers). Of several limits the longest that is used up
+/// counts.
+fn until_reset(text: &str) -> Option<Duration> {
+    let of_limit = |limit: &str| {
+        let parameter = |name: &str| -> Option<u64> {
+            let mut all = limit.split(';').skip(1).filter_map(|part| part.trim().split_once('='));
+            all.find(|(known, _)| known.trim() == name)?.1.trim().parse().ok()
+        };
+        let reset = parameter("t")?;
+        (parameter("r").unwrap_or_default() == 0).then(|| Duration::from_secs(reset))
+    };
+    text.split(',').filter_map(of_limit).max()
 }
 
 /// Counts tries and waits between them.
@@ -136,16 +170,20 @@ impl<'t> Tries<'t> {
     /// # Errors
     /// When there is none.
     pub async fn pause(&mut self, trouble: Trouble) -> Result<(), ModelsFault> {
-        let (why, asked) = match trouble {
-            Trouble::Final(fault) => return Err(fault),
-            Trouble::Again { why, after } => (why, after),
+        let (why, asked, limited) = match trouble {
+            Trouble::Final(fault) | Trouble::Expired(fault) => return Err(fault),
+            Trouble::Again { why, after } => (why, after, None),
+            Trouble::Limited { after, token } => ("the hub answers 429".to_owned(), after, Some(token)),
         };
         self.in_a_row += 1;
         self.altogether += 1;
         let usual = self.patience.first.saturating_mul(1 << (self.in_a_row - 1).min(16)).min(self.patience.longest);
         let after = asked.unwrap_or(usual);
-        let over = self.in_a_row >= self.patience.tries || self.altogether >= self.patience.altogether;
-        if over || after > self.patience.most_asked {
+        if self.in_a_row >= self.patience.tries || after > self.patience.most_asked {
+            if let Some(token) = limited {
+                let (what, host) = (self.what.to_owned(), self.host.clone());
+                return Err(ModelsFault::Limited { what, host, wait: asked, token });
+            }
             return Err(ModelsFault::Unreachable {
                 what: self.what.to_owned(),
                 host: self.host.clone(),
@@ -166,6 +204,42 @@ mod tests {
     use rustls::Error as Tls;
 
     use super::*;
+
+    #[test]
+    fn the_pause_is_read_as_it_is_asked_for() {
+        let now: Timestamp = "2026-11-30T10:00:00Z".parse().unwrap();
+        for (name, value, seconds) in [
+            ("retry-after", "240", Some(240)),
+            ("retry-after", "Mon, 30 Nov 2026 10:00:30 GMT", Some(30)),
+            ("retry-after", "Mon, 30 Nov 2026 09:00:00 GMT", Some(0)),
+            ("retry-after", "soon", None),
+            ("ratelimit", "\"api\";r=0;t=8", Some(8)),
+            ("ratelimit", "\"pages\";r=12;t=90, \"api\";r=0;t=8", Some(8)),
+            ("ratelimit", "\"api\";r=3;t=8", None),
+            ("ratelimit", "nonsense", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, value.parse().unwrap());
+            assert_eq!(pause_of(&headers, now), seconds.map(Duration::from_secs), "{name}: {value}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn progress_is_asked_for_without_end_and_none_ends_soon() {
+        let broke = || Trouble::Again { why: "it broke off".to_owned(), after: None };
+        let listener = |_: &Event<'_>| {};
+        let mut tries = Tries::new(Patience::default(), "model.onnx", "hub".to_owned(), &listener);
+        for _ in 0..1000 {
+            tries.progress();
+            tries.pause(broke()).await.unwrap();
+        }
+        tries.progress();
+        let mut more = 0;
+        while tries.pause(broke()).await.is_ok() {
+            more += 1;
+        }
+        assert_eq!(more, 4);
+    }
 
     #[derive(Debug, thiserror::Error)]
     #[error("the connection broke")]

@@ -89,17 +89,22 @@ impl Hub {
     /// Asks until all bytes are here, whatever they are. How many came.
     async fn until_whole(&self, ask: &Ask<'_>, part: &Path, listener: Listener<'_>) -> Result<u64, ModelsFault> {
         let mut tries = Tries::new(self.patience, ask.path, self.host(), listener);
-        let mut came = 0;
+        let (mut came, mut furthest, mut renewed) = (0, length(part).await, false);
         loop {
-            let before = came;
-            match self.fetch_once(ask, part, listener, &mut came).await {
+            let trouble = match self.fetch_once(ask, part, listener, &mut came).await {
                 Ok(()) => return Ok(came),
-                Err(trouble) => {
-                    if came > before {
-                        tries.progress();
-                    }
-                    tries.pause(trouble).await?;
-                }
+                Err(trouble) => trouble,
+            };
+            // Bytes that were here before are no progress: a server without ranges sends them again and again.
+            let here = length(part).await;
+            if here > furthest {
+                furthest = here;
+                tries.progress();
+            }
+            match trouble {
+                // Signed addresses end after a while: the hub gives a new one, once.
+                Trouble::Expired(_) if !renewed => renewed = true,
+                trouble => tries.pause(trouble).await?,
             }
         }
     }

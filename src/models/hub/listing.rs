@@ -37,7 +37,7 @@ impl Listing {
     /// From the hub's answer to a question for this revision.
     ///
     /// # Errors
-    /// It is not as expected, names another commit, or a file outside of the model's folder.
+    /// It is not as expected, or names another commit.
     pub fn read(bytes: &[u8], repo: &Repo, revision: &str) -> Result<Self, ModelsFault> {
         read(bytes, repo, revision)
     }
@@ -147,10 +147,10 @@ fn read(bytes: &[u8], repo: &Repo, revision: &str) -> Result<Listing, ModelsFaul
     }
     let mut files = BTreeMap::new();
     for sibling in answer.siblings {
-        let below = Below::parse(&sibling.path).ok_or_else(|| {
-            bad(format!("it names the file {:?}, which would lie outside of the model's folder", sibling.path))
-        })?;
-        files.insert(below, sibling.remote());
+        // A file of a model has a plain path: one that would lie outside of its folder is none, and is never asked for.
+        if let Some(below) = Below::parse(&sibling.path) {
+            files.insert(below, sibling.remote());
+        }
     }
     Ok(Listing { commit: answer.sha.to_lowercase(), files })
 }

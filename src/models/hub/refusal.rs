@@ -1,32 +1,92 @@
 //! What an answer without the thing asked for means, and what a person can do.
 
-use reqwest::{Response, StatusCode};
+use std::fmt;
+
+use reqwest::{Response, StatusCode, Url};
 
 use super::Hub;
 use super::again::{Trouble, asked};
 use crate::models::fault::ModelsFault;
 use crate::models::name::Repo;
 
+/// The longest message of a hub that is shown, in characters.
+const SHOWN: usize = 200;
+
+/// What a hub says of a refusal.
+struct Said {
+    code: String,
+    message: String,
+}
+
+impl Said {
+    /// `X-Error-Code` and `X-Error-Message`.
+    fn of(answer: &Response) -> Self {
+        let header = |name: &str| answer.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let text = |name: &str| header(name).unwrap_or_default().chars().take(SHOWN).collect();
+        Self { code: text("x-error-code"), message: text("x-error-message") }
+    }
+
+    /// The same behind a sentence.
+    fn behind(&self) -> String {
+        let said = self.to_string();
+        if said.is_empty() { said } else { format!(": {said}") }
+    }
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.code.as_str(), self.message.as_str()) {
+            (only, "") | ("", only) => write!(f, "{only}"),
+            (code, message) => write!(f, "{message} ({code})"),
+        }
+    }
+}
+
+/// A refusal of the host that the hub had redirected to.
+fn elsewhere(url: &Url, repo: &Repo, what: &str, said: &Said) -> ModelsFault {
+    let host = url.host_str().unwrap_or_default();
+    ModelsFault::Refused {
+        problem: format!("{host}, where the hub keeps {what} of {repo}, refuses it (403){}", said.behind()),
+        next_step: "run the same command again: the hub gives another address; if it stays so, look whether a proxy of your network \
+                    refuses that host"
+            .to_owned(),
+    }
+}
+
 impl Hub {
+    /// Whether an address is of the hub itself.
+    fn is_own(&self, url: &Url) -> bool {
+        let of = |url: &Url| (url.host_str().map(str::to_owned), url.port_or_known_default());
+        of(url) == of(&self.endpoint)
+    }
+
     /// Why an answer is no good.
     pub(super) fn refusal(&self, answer: &Response, repo: &Repo, what: &str) -> Trouble {
         let status = answer.status();
-        let again = status.is_server_error()
-            || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY);
-        if again {
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            return Trouble::Limited { after: asked(answer), token: self.token.is_some() };
+        }
+        if status.is_server_error() || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY) {
             return Trouble::Again { why: format!("the hub answers {}", status.as_u16()), after: asked(answer) };
         }
-        let code = answer.headers().get("x-error-code").and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let (problem, next_step) = match (status, code) {
+        let said = Said::of(answer);
+        if status == StatusCode::FORBIDDEN && !self.is_own(answer.url()) {
+            return Trouble::Expired(elsewhere(answer.url(), repo, what, &said));
+        }
+        let (problem, next_step) = match (status, said.code.as_str()) {
             (_, "RevisionNotFound") => self.no_revision(repo, what),
-            (StatusCode::UNAUTHORIZED, _) => self.unauthorised(repo, code == "GatedRepo"),
+            (StatusCode::UNAUTHORIZED, code) => self.unauthorised(repo, code == "GatedRepo"),
+            (StatusCode::FORBIDDEN, code) if code != "GatedRepo" && !said.message.is_empty() => (
+                format!("{} refuses {what} of {repo} (403): {said}", self.host()),
+                format!("look at {} what the token may read", self.page("settings/tokens")),
+            ),
             (StatusCode::FORBIDDEN, _) => self.forbidden(repo),
             (StatusCode::NOT_FOUND, _) => (
                 format!("{repo} is not at {}, or it is private ({what}: 404)", self.host()),
                 format!("look for its name at {}", self.page("models")),
             ),
             _ => (
-                format!("{} refuses {what} of {repo} ({})", self.host(), status.as_u16()),
+                format!("{} refuses {what} of {repo} ({}){}", self.host(), status.as_u16(), said.behind()),
                 "run the same command again later".to_owned(),
             ),
         };

@@ -51,7 +51,11 @@ pub async fn database(app: Arc<App>) {
     let mut known: Option<Mark> = None;
     loop {
         let mark = replica.mark();
-        let check = look_at(&replica, mark.is_none() || mark != known).await;
+        let check = match (look_at(&replica, mark.is_none() || mark != known).await, app.catalogue.replica_fault()) {
+            // It can be read, and lacks what it had before: what is served is not what it says.
+            (check, Some(why)) if check.outcome == Outcome::Ok => Check::failed(why),
+            (check, _) => check,
+        };
         known = mark.filter(|_| check.outcome == Outcome::Ok);
         app.health.put(Kind::Database, check);
         pause(&app).await;
@@ -79,20 +83,22 @@ fn seen(replica: &Replica, thorough: bool) -> Result<String, ReplicaFault> {
     })
 }
 
-/// The bucket of model sync answers.
+/// The bucket of model sync answers, and its last listing was not refused.
 pub async fn bucket(app: Arc<App>) {
     let Some(sync) = &app.sync else {
         return app.health.put(Kind::S3, Check::new(Outcome::NotConfigured, "no bucket is given to sync models from"));
     };
-    if let Origin::Folder(_) = sync.origin() {
-        return app.health.put(Kind::S3, Check::new(Outcome::NotConfigured, "models are synced from a folder"));
-    }
     loop {
         let began = Instant::now();
-        let check = match tokio::time::timeout(TIME, sync.origin().alive()).await {
-            Ok(Ok(())) => Check::new(Outcome::Ok, "the bucket answers"),
-            Ok(Err(why)) => Check::failed(why),
-            Err(_) => Check::failed(NoAnswer { time: TIME }),
+        let answer = tokio::time::timeout(TIME, sync.origin().alive()).await;
+        let check = match (answer, sync.looked()) {
+            (Ok(Err(why)), _) => Check::failed(why),
+            (Err(_), _) => Check::failed(NoAnswer { time: TIME }),
+            (Ok(Ok(())), Some(Err(why))) => Check::failed(format!("models cannot be listed: {why}")),
+            (Ok(Ok(())), _) => match sync.origin() {
+                Origin::Folder(_) => Check::new(Outcome::NotConfigured, "models are synced from a folder"),
+                Origin::Bucket(_) => Check::new(Outcome::Ok, "the bucket answers"),
+            },
         };
         app.health.put(Kind::S3, check.since(began));
         pause(&app).await;

@@ -57,7 +57,7 @@ async fn one(app: &App, model: &Listed, aliases: Vec<String>) -> Value {
         "loaded_at": loaded.then(|| model.since.to_string()),
         "error": match &model.status { Status::Failed(why) => Some(why), _ => None },
         "last_synced_at": told.synced_at.map(|at| at.to_string()),
-        "last_sync_error": told.error,
+        "last_sync_error": app.sync.as_ref().and_then(|sync| sync.last_error(&model.name)),
     })
 }
 

@@ -1,6 +1,7 @@
 //! `GET /api/v1/models/offline`: models for browsers and for machines without a network.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
@@ -11,11 +12,16 @@ use serde::Serialize;
 use super::fault::Refusal;
 use super::parse::invalid;
 use super::percent;
-use super::ranged;
+use super::ranged::{self, Asking};
 use crate::inference::fault::{Code, EmbedFault, beginning};
+use crate::inference::folder::Identity;
+use crate::inference::registry::Listed;
 use crate::serve::App;
 use crate::serve::offline::{self, ModelFile};
 use crate::serve::problem::Problem;
+
+/// A replaced folder is looked at every five seconds.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// The list.
 #[derive(Debug, Serialize)]
@@ -45,14 +51,15 @@ struct File {
 pub async fn list(State(app): State<Arc<App>>) -> Response {
     let mut models = Vec::new();
     'models: for known in app.embedder.registry().list() {
-        let Ok(found) = files(&app, known.source.folder).await else { continue };
+        // Replaced since it was loaded: the next list has the new one.
+        let Ok(Some(found)) = files(&app, &known).await else { continue };
         let Some(graph) = offline::graph(&found).map(|graph| graph.name.clone()) else { continue };
         let mut model =
             Model { name: known.name, sha256: String::new(), url: String::new(), bytes: 0, files: Vec::new() };
         for file in found {
             // Gone since it was listed: another version is taking its place, and the next list has that one.
             let Ok(sha256) = app.hashes.of(&file.path, file.stamp).await else { continue 'models };
-            let url = address(&app, &model.name, &file.name);
+            let url = address(&app, &model.name, &file.name, &sha256);
             if file.name == graph {
                 model.sha256.clone_from(&sha256);
                 model.url.clone_from(&url);
@@ -65,7 +72,7 @@ pub async fn list(State(app): State<Arc<App>>) -> Response {
     ([(header::CACHE_CONTROL, "no-cache")], Json(List { models })).into_response()
 }
 
-/// One file of a model: its graph, or what `?file=` names.
+/// One file of a model: its graph, or what `?file=` names. With `&sha256=` it is that content or none.
 pub async fn one(
     State(app): State<Arc<App>>,
     method: Method,
@@ -73,13 +80,14 @@ pub async fn one(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let wanted = wanted(query.as_deref().unwrap_or_default())?;
+    let Wanted { file: wanted, sha256 } = wanted(query.as_deref().unwrap_or_default())?;
     let known = app.embedder.registry().list().into_iter().find(|model| model.name == name);
     let missing = || {
         let message = format!("no model {:?}; GET /api/v1/models/offline lists them", beginning(&name));
         EmbedFault::new(Code::ModelNotFound, message)
     };
-    let found = files(&app, known.ok_or_else(missing)?.source.folder).await.map_err(unreadable)?;
+    let found = files(&app, &known.ok_or_else(missing)?).await.map_err(unreadable)?;
+    let found = found.ok_or_else(|| replaced(&name))?;
     let file = match &wanted {
         Some(wanted) => found.iter().find(|file| file.name == *wanted),
         None => offline::graph(&found),
@@ -94,37 +102,64 @@ pub async fn one(
         )
     })?;
     if app.config.offline_cdn.is_some() {
-        let place =
-            [(header::LOCATION, address(&app, &name, &file.name)), (header::CACHE_CONTROL, "no-cache".to_owned())];
-        return Ok((StatusCode::FOUND, place).into_response());
+        let hash = app.hashes.of(&file.path, file.stamp).await.map_err(unreadable)?;
+        let place = address(&app, &name, &file.name, &hash);
+        let headers = [(header::LOCATION, place), (header::CACHE_CONTROL, "no-cache".to_owned())];
+        return Ok((StatusCode::FOUND, headers).into_response());
     }
-    ranged::file(&file.path, &app.hashes, &method, &headers).await
+    let asking = Asking { path: &file.path, sha256: sha256.as_deref(), method: &method, headers: &headers };
+    ranged::file(asking, &app.hashes).await
 }
 
-fn wanted(query: &str) -> Result<Option<String>, Refusal> {
-    let mut wanted = None;
+/// What the query of a download names.
+#[derive(Debug, Default)]
+struct Wanted {
+    file: Option<String>,
+    sha256: Option<String>,
+}
+
+fn wanted(query: &str) -> Result<Wanted, Refusal> {
+    let mut wanted = Wanted::default();
     for (name, value) in percent::pairs(query).ok_or_else(|| invalid("the query is not UTF-8"))? {
-        if name != "file" || wanted.is_some() {
-            return Err(invalid(format!("parameter {:?}: there is file, once", beginning(&name))));
+        let place = match name.as_str() {
+            "file" => &mut wanted.file,
+            "sha256" => &mut wanted.sha256,
+            _ => return Err(invalid(format!("parameter {:?}: there are file and sha256", beginning(&name)))),
+        };
+        if place.replace(value).is_some() {
+            return Err(invalid(format!("parameter {name:?} is there twice")));
         }
-        wanted = Some(value);
     }
     Ok(wanted)
 }
 
-async fn files(app: &App, folder: std::path::PathBuf) -> std::io::Result<Vec<ModelFile>> {
-    let store = app.config.models.clone();
-    tokio::task::spawn_blocking(move || offline::files(&folder, &store))
-        .await
-        .unwrap_or_else(|why| Err(std::io::Error::other(why)))
+/// The folder has another model than the one that embeds: both are of one version again when that is loaded.
+fn replaced(name: &str) -> Refusal {
+    let message = format!("the folder of {name} was replaced; its new version is being loaded");
+    Refusal(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "MODEL_LOADING", message).again_after(AGAIN))
 }
 
-/// Where a file can be had.
-fn address(app: &App, model: &str, file: &str) -> String {
+/// The files of a model; nothing when another folder has taken the place of the one that it was loaded from.
+async fn files(app: &App, known: &Listed) -> std::io::Result<Option<Vec<ModelFile>>> {
+    let (store, folder) = (app.config.models.clone(), known.source.folder.clone());
+    let loaded = known.engine.as_ref().map(|engine| engine.folder.identity);
+    let listed = tokio::task::spawn_blocking(move || -> std::io::Result<Option<Vec<ModelFile>>> {
+        let is_loaded = || loaded.is_none_or(|loaded| loaded == Identity::of(&folder));
+        if !is_loaded() {
+            return Ok(None);
+        }
+        let found = offline::files(&folder, &store)?;
+        Ok(Some(found).filter(|_| is_loaded()))
+    });
+    listed.await.unwrap_or_else(|why| Err(std::io::Error::other(why)))
+}
+
+/// Where a file can be had: an address names its content. At a content network it is that of `docs/model-layout.md`.
+fn address(app: &App, model: &str, file: &str, sha256: &str) -> String {
     let (model, file) = (percent::encode(model), percent::encode(file));
     match &app.config.offline_cdn {
-        Some(base) => format!("{}/{model}/{file}", base.trim_end_matches('/')),
-        None => format!("/api/v1/models/offline/{}?file={file}", model.replace('/', "%2F")),
+        Some(base) => format!("{}/{model}/{sha256}/{file}", base.trim_end_matches('/')),
+        None => format!("/api/v1/models/offline/{}?file={file}&sha256={sha256}", model.replace('/', "%2F")),
     }
 }
 

@@ -19,6 +19,8 @@ use crate::inference::fault::{Code, EmbedFault};
 use crate::serve::offline::{Hashes, Stamp};
 use crate::serve::problem::Problem;
 
+/// Seconds that an answer may be kept whose address names its content.
+const A_YEAR: u32 = 31_536_000;
 /// Bytes that are read at a time.
 const PART: u64 = 64 << 10;
 
@@ -31,17 +33,41 @@ enum Asked {
     Nowhere,
 }
 
+/// A file that is asked for.
+pub struct Asking<'a> {
+    /// Where it lies.
+    pub path: &'a Path,
+    /// The hash that the address names: then it never gives anything else.
+    pub sha256: Option<&'a str>,
+    /// How it is asked for.
+    pub method: &'a Method,
+    /// And on which conditions.
+    pub headers: &'a HeaderMap,
+}
+
 /// Answers with a file. Its hash is its `ETag`.
-pub async fn file(path: &Path, hashes: &Hashes, method: &Method, headers: &HeaderMap) -> Result<Response, Refusal> {
+pub async fn file(asking: Asking<'_>, hashes: &Hashes) -> Result<Response, Refusal> {
+    let Asking { path, sha256, method, headers } = asking;
     let mut file = File::open(path).await.map_err(unreadable)?;
     let stamp = Stamp::of(&file.metadata().await.map_err(unreadable)?);
     let hash = hashes.of(path, stamp).await.map_err(unreadable)?;
     let tag = format!("\"{hash}\"");
+    if sha256.is_some_and(|wanted| !wanted.eq_ignore_ascii_case(&hash)) {
+        let message = format!(
+            "another version is served, whose file has the SHA-256 {hash}; GET /api/v1/models/offline lists it"
+        );
+        return Err(Refusal(Problem::new(StatusCode::NOT_FOUND, "FILE_NOT_FOUND", message)));
+    }
     // What needed a key is not for a cache that asks for none.
     let whose = if shows_key(headers) { "private" } else { "public" };
+    // An address without a hash gives another file after a new version: each answer is asked for again, and costs a 304.
+    let cached = if sha256.is_some() { format!("{whose}, max-age={A_YEAR}, immutable") } else { "no-cache".to_owned() };
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    if text(header::IF_MATCH).is_some_and(|wanted| !is_one_of(wanted, &tag)) {
+        return Err(unmatched(&hash));
+    }
     if text(header::IF_NONE_MATCH).is_some_and(|known| matches(known, &tag)) {
-        return Ok(described(StatusCode::NOT_MODIFIED, path, &hash, whose).into_response());
+        return Ok(described(StatusCode::NOT_MODIFIED, path, &hash, &cached).into_response());
     }
     // A part is only of use to a client that has the beginning of this very file.
     let same = text(header::IF_RANGE).is_none_or(|known| known == tag);
@@ -56,7 +82,7 @@ pub async fn file(path: &Path, hashes: &Hashes, method: &Method, headers: &Heade
     };
     file.seek(SeekFrom::Start(from)).await.map_err(unreadable)?;
     let body = if method == Method::HEAD { Body::empty() } else { stream(file, length) };
-    let mut response = described(status, path, &hash, whose);
+    let mut response = described(status, path, &hash, &cached);
     *response.body_mut() = body;
     let answer = response.headers_mut();
     answer.insert(header::CONTENT_LENGTH, length.into());
@@ -67,7 +93,7 @@ pub async fn file(path: &Path, hashes: &Hashes, method: &Method, headers: &Heade
 }
 
 /// An answer without a body that says what it is about.
-fn described(status: StatusCode, path: &Path, hash: &str, whose: &str) -> Response {
+fn described(status: StatusCode, path: &Path, hash: &str, cached: &str) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -77,10 +103,20 @@ fn described(status: StatusCode, path: &Path, hash: &str, whose: &str) -> Respon
     put(headers, HeaderName::from_static("x-sha256"), hash);
     put(headers, HeaderName::from_static("repr-digest"), &format!("sha-256=:{digest}:"));
     put(headers, header::ACCEPT_RANGES, "bytes");
-    put(headers, header::CACHE_CONTROL, &format!("{whose}, max-age=3600"));
+    put(headers, header::CACHE_CONTROL, cached);
     put(headers, header::CONTENT_TYPE, "application/octet-stream");
     put(headers, header::CONTENT_DISPOSITION, &format!("attachment; filename=\"{}\"", name.replace(['"', '\\'], "_")));
     response
+}
+
+/// Whether `If-Match` has this tag. A weak one never matches (RFC 9110, 13.1.1).
+fn is_one_of(wanted: &str, tag: &str) -> bool {
+    wanted.trim() == "*" || wanted.split(',').any(|one| one.trim() == tag)
+}
+
+fn unmatched(hash: &str) -> Refusal {
+    let message = format!("If-Match names another file; this one has the SHA-256 {hash}");
+    Refusal(Problem::new(StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED", message))
 }
 
 /// A value that cannot be a header is left out.
@@ -141,6 +177,15 @@ fn unreadable(why: std::io::Error) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_condition_names_the_very_file() {
+        for (wanted, fits) in
+            [("*", true), ("\"a\"", true), ("\"b\", \"a\"", true), ("\"b\"", false), ("W/\"a\"", false)]
+        {
+            assert_eq!(is_one_of(wanted, "\"a\""), fits, "{wanted}");
+        }
+    }
 
     #[test]
     fn ranges() {

@@ -7,23 +7,26 @@
 //! Whatever fails, the version that is served stays.
 
 mod fault;
+mod folder;
 pub mod origin;
-mod stage;
-pub mod store;
-pub mod wanted;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Metrics;
 use super::catalogue::Catalogue;
 use super::log::Level;
-use crate::inference::registry::{Registry, Source};
-pub use fault::{DiskFault, OriginFault, SyncFault, WantedFault};
-use origin::Origin;
-use store::Current;
-use wanted::{Entry, POINTER, Wanted};
+use crate::delivery::disk::DiskFault;
+use crate::delivery::lock::LockFault;
+use crate::delivery::source::Entry;
+use crate::delivery::stage::{Delivery, DeliveryFault, bring};
+use crate::delivery::versions::{self, Current};
+use crate::delivery::wanted::{self, Pointed, Wanted};
+use crate::inference::registry::{Registry, Source, Status};
+pub use fault::{OriginFault, SyncFault};
+use origin::{From as SyncFrom, Origin};
 
 /// A version that could not be opened is tried again after that, or when the source has changed.
 const BAD: Duration = Duration::from_secs(3600);
@@ -41,13 +44,20 @@ pub struct Told {
     pub error: Option<String>,
 }
 
+/// A version that is not tried again: what the source had of the model then, and until when. Without a time, until that changes.
+struct Bad {
+    mark: String,
+    until: Option<Instant>,
+}
+
 #[derive(Default)]
 struct State {
     told: BTreeMap<String, Told>,
-    /// Marks of versions that could not be opened.
-    bad: BTreeMap<String, (String, Instant)>,
+    bad: BTreeMap<String, Bad>,
     /// Marks of lists that have to hold still.
     seen: BTreeMap<String, String>,
+    /// What was passed over at the last look.
+    skipped: BTreeSet<String>,
     /// Whether the source was looked at, and what it said when it could not be.
     looked: Option<Looked>,
 }
@@ -58,6 +68,8 @@ pub type Looked = Result<(), Arc<OriginFault>>;
 /// Sync of all models of a source.
 pub struct ModelSync {
     origin: Origin,
+    /// The source as it was named.
+    from: String,
     catalogue: Arc<Catalogue>,
     registry: Arc<Registry>,
     metrics: Arc<Metrics>,
@@ -65,16 +77,35 @@ pub struct ModelSync {
     state: Mutex<State>,
 }
 
+/// What the source has of a model.
+struct Offered<'l> {
+    name: &'l str,
+    listed: &'l [Entry],
+    pointer: Option<&'l Entry>,
+    /// Another one makes another version.
+    mark: String,
+    /// Another one after any change of any file.
+    all: String,
+}
+
+impl<'l> Offered<'l> {
+    fn of(name: &'l str, listed: &'l [Entry]) -> Self {
+        let (pointer, all) = (wanted::pointer(name, listed), wanted::mark(listed));
+        let mark = pointer.map_or_else(|| all.clone(), |pointer| pointer.etag.clone());
+        Self { name, listed, pointer, mark, all }
+    }
+}
+
 impl ModelSync {
     /// Sync from an opened source.
     pub fn new(
-        origin: Origin,
+        (origin, from): (Origin, &SyncFrom),
         catalogue: Arc<Catalogue>,
         registry: Arc<Registry>,
         metrics: Arc<Metrics>,
         interval: Duration,
     ) -> Self {
-        Self { origin, catalogue, registry, metrics, interval, state: Mutex::default() }
+        Self { origin, from: from.to_string(), catalogue, registry, metrics, interval, state: Mutex::default() }
     }
 
     fn state<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
@@ -96,6 +127,14 @@ impl ModelSync {
         self.state(|state| state.looked.clone())
     }
 
+    /// Why what the source has of a model is not served: the model's own reason, or that the source cannot be looked at.
+    pub fn last_error(&self, name: &str) -> Option<String> {
+        self.told(name).error.or_else(|| match self.looked() {
+            Some(Err(why)) => Some(format!("the source cannot be looked at: {why}")),
+            _ => None,
+        })
+    }
+
     /// Looks at the source again and again, not at the same time as other servers.
     pub async fn run(self: Arc<Self>) {
         loop {
@@ -108,8 +147,8 @@ impl ModelSync {
 
     /// One look; whether another one is due soon.
     async fn look(&self) -> bool {
-        let listed = match self.origin.list().await {
-            Ok(listed) => listed,
+        let listing = match self.origin.list().await {
+            Ok(listing) => listing,
             Err(why) => {
                 let what = format!("model sync cannot look at its source: {why}; what is served stays");
                 self.catalogue.log.say(Level::Warn, &what, &[]);
@@ -118,58 +157,116 @@ impl ModelSync {
                 return false;
             }
         };
+        let (models, odd) = wanted::by_model(listing.entries);
+        self.say_skipped(listing.skipped.into_iter().chain(odd).collect());
         let mut waits = false;
-        for (name, listed) in wanted::by_model(listed) {
-            waits |= self.model(&name, &listed).await;
+        for (name, listed) in models {
+            waits |= self.model(&Offered::of(&name, &listed)).await;
         }
         self.state(|state| state.looked = Some(Ok(())));
         waits
     }
 
-    /// One model; whether it has to hold still first.
-    async fn model(&self, name: &str, listed: &[Entry]) -> bool {
-        let pointer = listed.iter().find(|entry| entry.path == format!("{name}/{POINTER}"));
-        let mark = pointer.map_or_else(|| wanted::mark(listed), |pointer| pointer.etag.clone());
-        let current = store::current(&self.catalogue.folder, name).unwrap_or_default();
-        let known_bad =
-            self.state(|state| state.bad.get(name).is_some_and(|(bad, at)| *bad == mark && at.elapsed() < BAD));
-        if current.mark == mark || known_bad || !self.catalogue.leaves_to_sync(name) {
+    /// What is passed over is said once.
+    fn say_skipped(&self, skipped: BTreeSet<String>) {
+        let before = self.state(|state| std::mem::replace(&mut state.skipped, skipped.clone()));
+        for what in skipped.difference(&before) {
+            self.catalogue.log.say(Level::Warn, &format!("model sync passes over {what}"), &[]);
+        }
+    }
+
+    /// One model; whether another look at it is due soon.
+    async fn model(&self, offered: &Offered<'_>) -> bool {
+        let name = offered.name;
+        if !self.catalogue.leaves_to_sync(name) {
             return false;
         }
-        if pointer.is_none()
-            && self.state(|state| state.seen.insert(name.to_owned(), mark.clone())) != Some(mark.clone())
+        let current = versions::current(&self.catalogue.folder, name).unwrap_or_default();
+        let known = current.mark == offered.mark;
+        if known && self.is_served(name, &current) {
+            // A version that was refused may have gone from the source again.
+            self.state(|state| state.told.entry(name.to_owned()).or_default().error = None);
+            return false;
+        }
+        if self.is_bad(offered) {
+            return false;
+        }
+        let (seen, mark) = (name.to_owned(), offered.mark.clone());
+        if offered.pointer.is_none()
+            && !known
+            && self.state(|state| state.seen.insert(seen, mark.clone())) != Some(mark)
         {
             return true;
         }
-        let done = match self.wanted(name, pointer, &mark, listed).await {
-            Ok(wanted) => self.take(name, wanted, &mark, current).await,
+        let done = match self.wanted(offered).await {
+            Ok(wanted) => self.take(name, wanted, &offered.mark).await,
             Err(why) => Err(why),
         };
-        self.tell(name, done);
-        false
+        if let Err(why) = &done {
+            self.remember_bad(offered, why);
+        }
+        self.tell(name, done)
     }
 
-    /// The version that a pointer names, or the files as they are listed.
-    async fn wanted(
-        &self,
-        name: &str,
-        pointer: Option<&Entry>,
-        mark: &str,
-        listed: &[Entry],
-    ) -> Result<Wanted, SyncFault> {
-        Ok(match pointer {
-            Some(pointer) => Wanted::pointed(name, &self.origin.read(pointer).await?, listed)?,
-            None => Wanted::listed(name, mark, listed)?,
+    /// Whether this process serves the version that is written down: another server of the same store may have brought it, and a
+    /// file of it may be missing since.
+    fn is_served(&self, name: &str, current: &Current) -> bool {
+        let folder = versions::of_id(&self.catalogue.folder, name, &current.id);
+        folder.is_some_and(|folder| versions::is_whole(&folder) && self.is_loaded_from(name, &folder))
+    }
+
+    /// Whether a model comes from a folder, and was not refused when it was last loaded.
+    fn is_loaded_from(&self, name: &str, folder: &Path) -> bool {
+        let listed = self.registry.look(name);
+        listed.is_some_and(|listed| listed.source.folder == folder && !matches!(listed.status, Status::Failed(_)))
+    }
+
+    fn is_bad(&self, offered: &Offered<'_>) -> bool {
+        self.state(|state| {
+            let bad = state.bad.get(offered.name).filter(|bad| bad.mark == offered.all);
+            bad.is_some_and(|bad| bad.until.is_none_or(|until| Instant::now() < until))
         })
     }
 
-    fn tell(&self, name: &str, done: Result<String, SyncFault>) {
-        self.metrics.synced(name, done.is_ok());
+    /// What the source says wrongly is looked at again when it changes; a model that cannot be loaded, also after an hour.
+    fn remember_bad(&self, offered: &Offered<'_>, why: &SyncFault) {
+        let until = match why {
+            SyncFault::Load(_) | SyncFault::Ended(_) => Some(Instant::now() + BAD),
+            SyncFault::Wanted(_) | SyncFault::Delivery(DeliveryFault::Hash { resumed: false, .. }) => None,
+            _ => return,
+        };
+        let bad = Bad { mark: offered.all.clone(), until };
+        self.state(|state| state.bad.insert(offered.name.to_owned(), bad));
+    }
+
+    /// The version that a pointer names, or the files as they are listed.
+    async fn wanted(&self, offered: &Offered<'_>) -> Result<Wanted, SyncFault> {
+        let (name, listed) = (offered.name, offered.listed);
+        let wanted = match offered.pointer {
+            Some(pointer) => match Pointed::read(name, pointer, &self.origin.read(pointer).await?, listed)? {
+                Pointed::Files(wanted) => wanted,
+                Pointed::Manifest(manifest) => {
+                    manifest.read(name, &self.origin.read(&manifest.entry).await?, listed)?
+                }
+            },
+            None => Wanted::listed(name, &offered.mark, listed)?,
+        };
+        wanted.is_model(name)?;
+        Ok(wanted)
+    }
+
+    /// Keeps what became of a model; whether another look at it is due soon.
+    fn tell(&self, name: &str, done: Result<String, SyncFault>) -> bool {
+        let shared = matches!(done, Err(SyncFault::Shared(_)));
+        if !shared {
+            self.metrics.synced(name, done.is_ok());
+        }
         match &done {
             Ok(version) => {
                 let fields = [("model", name.into()), ("version", version.as_str().into())];
                 self.catalogue.log.say(Level::Info, "a new version is served", &fields);
             }
+            Err(_) if shared => {}
             Err(why) => {
                 let what = format!("the new version is not served, the old one stays: {why}");
                 self.catalogue.log.say(Level::Error, &what, &[("model", name.into())]);
@@ -184,31 +281,44 @@ impl ModelSync {
                 Err(why) => told.error = Some(why.to_string()),
             }
         });
+        shared
     }
 
     /// Fetches a version, opens it and serves it; its name.
-    async fn take(&self, name: &str, wanted: Wanted, mark: &str, old: Current) -> Result<String, SyncFault> {
+    async fn take(&self, name: &str, wanted: Wanted, mark: &str) -> Result<String, SyncFault> {
         let store = &self.catalogue.folder;
-        let versions = store::versions(store, name);
+        let versions = versions::folder(store, name);
         tokio::fs::create_dir_all(&versions).await.map_err(|why| DiskFault::of(&versions, why))?;
-        let folder = stage::bring(&self.origin, &wanted, &versions).await?;
+        let _lock = versions::lock(store, name).map_err(|fault| match fault {
+            LockFault::File(fault) => SyncFault::Disk(fault.into()),
+            busy => SyncFault::Shared(busy),
+        })?;
+        let old = versions::current(store, name).unwrap_or_default();
+        let delivery = Delivery { name, from: &self.from, wanted: &wanted, versions: &versions };
+        let folder = bring(&self.origin, delivery).await?;
         let _turn = self.catalogue.turn.lock().await;
-        if wanted.id != old.id {
-            let (registry, model) = (self.registry.clone(), name.to_owned());
-            let (version, dimension) = (Some(wanted.version.clone()), self.catalogue.dimension(name));
-            let source = Source { folder: folder.clone(), version, dimension };
-            let swapped = tokio::task::spawn_blocking(move || registry.swap(&model, source).map(drop)).await;
-            let swapped = swapped.map_err(SyncFault::Ended).and_then(|swapped| swapped.map_err(SyncFault::Load));
-            if let Err(why) = swapped {
-                self.state(|state| state.bad.insert(name.to_owned(), (mark.to_owned(), Instant::now())));
+        if !self.is_loaded_from(name, &folder)
+            && let Err(why) = self.swap(name, &folder, &wanted.version).await
+        {
+            // What was served before stays, and so does the version before that.
+            if wanted.id != old.id && Some(&wanted.id) != old.previous.as_ref() {
                 let _ = tokio::fs::remove_dir_all(&folder).await;
-                return Err(why);
             }
+            return Err(why);
         }
         let previous = if wanted.id == old.id { old.previous } else { Some(old.id).filter(|id| !id.is_empty()) };
         let current = Current { id: wanted.id, version: wanted.version.clone(), mark: mark.to_owned(), previous };
-        store::put_current(store, name, &current).map_err(SyncFault::Unwritten)?;
-        store::prune(store, name, &current);
+        versions::put_current(store, name, &current).map_err(SyncFault::Unwritten)?;
+        versions::prune(store, name, &current);
         Ok(wanted.version)
+    }
+
+    /// Opens a version and puts it in the place of the one that is served.
+    async fn swap(&self, name: &str, folder: &Path, version: &str) -> Result<(), SyncFault> {
+        let (registry, model) = (self.registry.clone(), name.to_owned());
+        let (folder, dimension): (PathBuf, _) = (folder.to_owned(), self.catalogue.dimension(name));
+        let source = Source { folder, version: Some(version.to_owned()), dimension };
+        let swapped = tokio::task::spawn_blocking(move || registry.swap(&model, source).map(drop)).await;
+        swapped.map_err(SyncFault::Ended)?.map_err(SyncFault::Load)
     }
 }

@@ -1,13 +1,16 @@
 //! Where models come from: a bucket, or a folder.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
+use async_trait::async_trait;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
-use super::fault::{OriginFault, SyncFault};
-use super::stage::Part;
-use super::wanted::Entry;
+use super::fault::OriginFault;
+use super::folder;
+use crate::delivery::part::Part;
+use crate::delivery::source::{Entry, Listing, ObjectSource};
+use crate::delivery::stage::DeliveryFault;
 pub use crate::provider::aws::BucketFault;
 use crate::provider::aws::BucketReader;
 
@@ -78,21 +81,19 @@ impl Origin {
     ///
     /// # Errors
     /// What the source says.
-    pub async fn list(&self) -> Result<Vec<Entry>, OriginFault> {
+    pub async fn list(&self) -> Result<Listing, OriginFault> {
         match self {
-            Self::Folder(folder) => {
-                let folder = folder.clone();
+            Self::Folder(place) => {
+                let place = place.clone();
                 let walked = tokio::task::spawn_blocking(move || {
-                    let mut found = Vec::new();
-                    let whole = folder.canonicalize();
-                    let walked = whole.and_then(|whole| walk(&whole, "", 0, &mut found));
-                    walked.map(|()| found).map_err(|why| OriginFault::unread(folder.display().to_string(), why))
+                    folder::list(&place).map_err(|why| OriginFault::unread(place.display().to_string(), why))
                 });
                 walked.await?
             }
             Self::Bucket(bucket) => {
                 let listed = bucket.list().await?.into_iter();
-                Ok(listed.map(|one| Entry { path: one.path, size: one.size, etag: one.etag }).collect())
+                let entries = listed.map(|one| Entry { path: one.path, size: one.size, etag: one.etag });
+                Ok(Listing { entries: entries.collect(), skipped: Vec::new() })
             }
         }
     }
@@ -123,11 +124,24 @@ impl Origin {
         }
     }
 
-    /// The rest of a file, behind what is there already.
+    /// Whether it answers.
     ///
     /// # Errors
-    /// What the source or the disk says. What has come stays.
-    pub async fn fetch(&self, entry: &Entry, part: &mut Part) -> Result<(), SyncFault> {
+    /// What it says instead.
+    pub async fn alive(&self) -> Result<(), OriginFault> {
+        match self {
+            Self::Folder(folder) => {
+                let read = tokio::fs::read_dir(folder).await.map(drop);
+                read.map_err(|why| OriginFault::unread(folder.display().to_string(), why))
+            }
+            Self::Bucket(bucket) => bucket.answers().await.map_err(OriginFault::Bucket),
+        }
+    }
+}
+
+#[async_trait]
+impl ObjectSource for Origin {
+    async fn fetch(&self, entry: &Entry, part: &mut Part) -> Result<(), DeliveryFault> {
         match self {
             Self::Folder(folder) => {
                 let bad = |why: std::io::Error| OriginFault::unread(entry.path.as_str(), why);
@@ -151,20 +165,6 @@ impl Origin {
             }
         }
     }
-
-    /// Whether it answers.
-    ///
-    /// # Errors
-    /// What it says instead.
-    pub async fn alive(&self) -> Result<(), OriginFault> {
-        match self {
-            Self::Folder(folder) => {
-                let read = tokio::fs::read_dir(folder).await.map(drop);
-                read.map_err(|why| OriginFault::unread(folder.display().to_string(), why))
-            }
-            Self::Bucket(bucket) => bucket.answers().await.map_err(OriginFault::Bucket),
-        }
-    }
 }
 
 /// Bytes that come next, when the file is no longer than it was listed.
@@ -175,61 +175,9 @@ fn within<'b>(entry: &Entry, there: u64, bytes: &'b [u8]) -> Result<&'b [u8], Or
     }
 }
 
-/// Folders within folders of a source.
-const DEEPEST: usize = 8;
-/// Files of a source.
-const MOST_FILES: usize = 100_000;
-
-/// The files of a folder whose own path has no links. A link that leads out of it is passed over: what is brought is given to
-/// everybody who downloads a model. So is what is no plain file.
-fn walk(root: &Path, below: &str, deep: usize, found: &mut Vec<Entry>) -> std::io::Result<()> {
-    use std::os::unix::fs::MetadataExt;
-    let mut entries = std::fs::read_dir(root.join(below))?.collect::<std::io::Result<Vec<_>>>()?;
-    entries.sort_by_key(std::fs::DirEntry::file_name);
-    for entry in entries {
-        if deep > DEEPEST || found.len() >= MOST_FILES {
-            let why = format!("it has more than {DEEPEST} folders within each other, or more than {MOST_FILES} files");
-            return Err(std::io::Error::other(why));
-        }
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let path = if below.is_empty() { name } else { format!("{below}/{name}") };
-        let Ok(file) = std::fs::metadata(entry.path()) else { continue };
-        if !entry.path().canonicalize().is_ok_and(|whole| whole.starts_with(root)) {
-            continue;
-        }
-        if file.is_dir() {
-            walk(root, &path, deep + 1, found)?;
-        } else if file.is_file() {
-            let etag = format!("{}-{}-{}.{}", file.ino(), file.len(), file.mtime(), file.mtime_nsec());
-            found.push(Entry { path, size: file.len(), etag });
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{From, Origin, OriginFault};
-
-    #[tokio::test]
-    async fn what_leads_out_of_a_folder_is_not_listed() {
-        let (source, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        std::fs::create_dir(source.path().join("tiny")).unwrap();
-        std::fs::write(source.path().join("tiny/config.json"), "{}").unwrap();
-        std::fs::write(other.path().join("secret"), "x").unwrap();
-        let link = |to: &std::path::Path, name: &str| std::os::unix::fs::symlink(to, source.path().join(name)).unwrap();
-        link(&other.path().join("secret"), "tiny/vocab.txt");
-        link(other.path(), "other");
-        link(std::path::Path::new("/dev/zero"), "tiny/current.json");
-        link(std::path::Path::new("config.json"), "tiny/same.json");
-        let listed = Origin::Folder(source.path().to_owned()).list().await.unwrap();
-        let paths: Vec<&str> = listed.iter().map(|entry| entry.path.as_str()).collect();
-        assert_eq!(paths, ["tiny/config.json", "tiny/same.json"]);
-        link(source.path(), "tiny/loop");
-        let why = Origin::Folder(source.path().to_owned()).list().await.unwrap_err();
-        assert!(matches!(why, OriginFault::Unread { .. }), "{why}");
-        assert!(why.to_string().contains("folders within each other"), "{why}");
-    }
+    use super::{From, OriginFault};
 
     #[test]
     fn places_are_read_and_said_alike() {

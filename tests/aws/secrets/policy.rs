@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use testkit::cli::{bare, finish};
+use testkit::cli::{bare, finish, write_model};
 use testkit::local_aws;
 
 /// What parliament (an IAM policy linter) finds, as `SEVERITY ISSUE DETAIL`. None where it is not installed.
@@ -32,9 +32,7 @@ fn parliament(policy: &str, more: &[&str]) -> Option<BTreeSet<String>> {
 fn the_policy_that_is_asked_for_passes_the_linter() {
     local_aws::endpoint();
     let models = tempfile::tempdir().expect("a directory");
-    for name in ["model.safetensors", "tokenizer.json"] {
-        fs::write(models.path().join(name), "x").expect("a file");
-    }
+    write_model(models.path());
     let directory = format!("model_dir={}", models.path().display());
     let policy =
         finish(bare().args(["deploy", "--print-iam-policy", "--plan", "week13", "--var", &directory])).exits(0);
@@ -74,9 +72,7 @@ fn the_policy_that_is_asked_for_passes_the_linter() {
 /// The policy for week 13, as it is printed.
 fn printed_policy() -> Value {
     let models = tempfile::tempdir().expect("a directory");
-    for name in ["model.safetensors", "tokenizer.json"] {
-        fs::write(models.path().join(name), "x").expect("a file");
-    }
+    write_model(models.path());
     let directory = format!("model_dir={}", models.path().display());
     let printed =
         finish(bare().args(["deploy", "--print-iam-policy", "--plan", "week13", "--var", &directory])).exits(0);

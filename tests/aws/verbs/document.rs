@@ -83,6 +83,7 @@ const RUNS: &[(&str, &str, &str)] = &[
     ("models list", "--models none", "-"),
     ("models verify", "--models none", "nobody --models none"),
     ("models import", "-", "none"),
+    ("models publish", "-", "nobody --to file:there --models none"),
     ("models remove", "-", "nobody --models none"),
     ("serve", "--print-proto", "--model nobody --models none"),
 ];

@@ -8,6 +8,8 @@ use std::path::{Component, Path};
 use akidb_edge::change::{Scope, diff};
 use akidb_edge::check;
 use akidb_edge::commands::SavedPlan;
+use akidb_edge::delivery::source::Entry;
+use akidb_edge::delivery::wanted::Pointed;
 use akidb_edge::desired::build;
 use akidb_edge::ledger::Whole;
 use akidb_edge::models::hub::Listing;
@@ -15,7 +17,6 @@ use akidb_edge::models::name::Repo;
 use akidb_edge::plan::{self, Settings, parse};
 use akidb_edge::provider::device::{Facts, Load, Taken, printed_power_mode};
 use akidb_edge::resource::{Observed, Remembered};
-use akidb_edge::serve::model_sync::wanted::{Entry, Wanted};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -254,7 +255,9 @@ impl Parsers {
         let listed = [("tiny/one/model.onnx", 20), ("tiny/one/1_Pooling/config.json", 5), ("tiny/model.onnx", 20)];
         let listed = listed.map(|(path, size)| Entry { path: path.to_owned(), size, etag: "e".to_owned() });
         ended(|| {
-            let wanted = Wanted::pointed("tiny", text.as_bytes(), &listed).map_err(|why| why.to_string())?;
+            let pointer = Entry { path: "tiny/current.json".to_owned(), size: 1, etag: "e".to_owned() };
+            let pointed = Pointed::read("tiny", &pointer, text.as_bytes(), &listed).map_err(|why| why.to_string())?;
+            let Pointed::Files(wanted) = pointed else { return Ok(()) };
             let leads_out = wanted.files.iter().any(|file| {
                 !Path::new(file.place.as_str()).components().all(|part| matches!(part, Component::Normal(_)))
             });

@@ -10,7 +10,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::types::MetadataDirective;
 
-use self::upload::Taken;
+pub use self::upload::{Taken, Target};
 use super::bucket::home;
 use super::fault::{not_at_hand, optional, taken};
 use super::{Clients, fault_of};
@@ -43,9 +43,11 @@ pub const GRANTS: &[Grant] = &[
 
 /// The largest object that S3 copies in one call (5 GB).
 const MOST_COPIED: u64 = 5_000_000_000;
-/// Metadata keys of the tool: the content's hash, the stack, the address.
-const SHA256: &str = "sha256";
-const STACK: &str = "akidb-stack";
+/// Metadata key of the content's hash.
+pub const SHA256: &str = "sha256";
+/// Metadata key of the stack that an object belongs to.
+pub const STACK: &str = "akidb-stack";
+/// Metadata key of its address there.
 const ADDRESS: &str = "akidb-address";
 
 /// Objects of the account.

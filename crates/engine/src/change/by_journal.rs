@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::versions::kept;
 use crate::resource::{Address, Desired, Remembered, Standing};
 
 /// What stays outside of a run that works on a part of the graph.
@@ -19,7 +20,10 @@ impl Outside {
         let every: BTreeSet<&Address> = desired.resources.keys().chain(remembered.resources.keys()).collect();
         let outside = every.into_iter().filter(|address| !chosen.contains(*address)).cloned();
         let addresses: Vec<Address> = outside.collect();
-        let would_change = addresses.iter().filter(|address| would_change(desired, remembered, address));
+        let kept = kept(desired, remembered);
+        let differs =
+            |address: &&Address| !kept.addresses.contains(*address) && would_change(&kept.desired, remembered, address);
+        let would_change = addresses.iter().filter(differs);
         let would_change = would_change.cloned().collect();
         Self { addresses, would_change }
     }

@@ -9,6 +9,7 @@ use super::fields::{differing, touches};
 use super::origin::{keep_needs_of_imported, origin_of};
 use super::others::{keep_roles_of_others, sets_wanted_twice, sibling_in_the_way};
 use super::refusal::{Refusal, another, contested, divided, foreign, not_there, same_name, unreadable, would_replace};
+use super::versions::kept;
 use crate::resource::{
     Action, Address, Change, Changes, Desired, FieldChange, Found, Kind, MovedFrom, Moves, Observed, Origin, Owner,
     Record, Remembered, Resource, Risk, Standing, has_references, known, resolve,
@@ -61,6 +62,8 @@ pub fn diff_around(
     observed: &Observed,
     scope: &Scope,
 ) -> (Changes, Vec<Refusal>) {
+    let kept = kept(desired, remembered);
+    let desired: &Desired = &kept.desired;
     let view = View { desired, remembered, observed, scope, wanted: OnceCell::new() };
     let (stack, devices, outside) = (desired.stack.clone(), desired.devices.clone(), remembered.outside.clone());
     let mut changes = Changes { stack, devices, outside, ..Changes::default() };
@@ -78,7 +81,8 @@ pub fn diff_around(
             Err(refusal) => refused.push(refusal),
         }
     }
-    let unwanted = remembered.resources.iter().filter(|(address, _)| !desired.resources.contains_key(*address));
+    let stays = |address: &Address| desired.resources.contains_key(address) || kept.addresses.contains(address);
+    let unwanted = remembered.resources.iter().filter(|(address, _)| !stays(address));
     for (address, record) in unwanted.filter(|(address, _)| scope.covers(address)) {
         changes.items.insert(address.clone(), view.unwanted(address, record));
     }

@@ -13,6 +13,7 @@ mod origin;
 mod others;
 mod refusal;
 mod unwanted;
+mod versions;
 
 pub use by_journal::Outside;
 pub use come_back::{coming_back, is_the_former, take_up_again};

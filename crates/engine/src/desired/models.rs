@@ -10,6 +10,9 @@ use crate::plan::models::{ModelPlan, ModelsStep, PageStep, ReplicationPlan};
 use crate::plan::{Step, Work};
 use crate::resource::bucket::BucketSpec;
 use crate::resource::bucket_policy::BucketPolicySpec;
+use crate::resource::model_layout::{
+    self, CURRENT, KEEP, MANIFEST, MOST_KEPT, Manifest, ModelFile, POINTER, PREFIX, VERSIONS,
+};
 use crate::resource::object::ObjectSpec;
 use crate::resource::replication::{ReplicationRule, ReplicationSpec};
 use crate::resource::role::RoleSpec;
@@ -50,43 +53,130 @@ fn put_model(
     replication: Option<&Address>,
 ) {
     let below = format!("models.{name}");
-    let mut listed = BTreeMap::new();
-    let mut objects = Vec::new();
-    for (file, facts) in &model.files {
-        let content = builder.plan.files.get(&facts.path).map(|known| known.content.clone());
-        let (sha256, bytes) = match content {
-            Some(Ok(known)) => known,
-            Some(Err(why)) => {
-                builder.built.missing.push((
-                    facts.path.clone(),
-                    format!("{}.with.{below}.files.{file}", step.path),
-                    why,
-                ));
-                continue;
-            }
-            None => continue,
-        };
-        builder.built.artefacts.add_file(&sha256, facts.path.clone().into(), bytes);
-        let key = format!("models/{}/{sha256}/{file}", model.name);
-        listed.insert(file.clone(), json!({"key": key, "sha256": sha256, "bytes": bytes}));
-        let address = Address::new("models", Kind::Object, &as_name(&format!("{name}-{file}")));
-        let spec = object(bucket, &model.bucket, &key, sha256, bytes, &facts.content_type, &model.cache_control);
-        objects.push(builder.add(step, &format!("{below}.files.{file}"), after(spec.at(address), replication)));
-    }
-    if listed.len() < model.files.len() {
+    if !is_sound(builder, step, &below, model) {
         return;
     }
-    let pointer = json!({"model": model.name, "files": listed}).to_string().into_bytes();
-    let bytes = pointer.len() as u64;
-    let sha256 = builder.built.artefacts.add_bytes(pointer);
-    let key = format!("models/{}/latest.json", model.name);
-    let spec = object(bucket, &model.bucket, &key, sha256, bytes, "application/json", &model.pointer_cache_control);
-    let address = Address::new("models", Kind::Object, &as_name(&format!("{name}-latest")));
-    // The pointer comes last: whoever reads it finds what it points to.
-    let pointer = objects
-        .into_iter()
-        .fold(after(spec.at(address), replication), |pointer, file| pointer.needing(file, Level::Usable));
+    let put = |object: &Object<'_>| after(object.spec(bucket, model).at(address(name, object.part)), replication);
+    let (mut files, mut objects) = (Vec::new(), Vec::new());
+    for (path, facts) in &model.files {
+        let at = format!("{below}.files.{path}");
+        let Some((sha256, size)) = at_hand(builder, step, &at, &facts.path) else { continue };
+        let file = ModelFile { path: path.clone(), size, sha256: sha256.clone() };
+        let part = format!("{path}-{}", &sha256[..IN_NAMES]);
+        let object = Object {
+            part: &part,
+            key: &file.key(),
+            content: (&sha256, size),
+            headers: (&facts.content_type, &model.cache_control),
+            metadata: BTreeMap::new(),
+        };
+        objects.push(builder.add(step, &at, put(&object)));
+        files.push(file);
+    }
+    if files.len() < model.files.len() {
+        return;
+    }
+    let manifest = Manifest::new(&model.name, files);
+    let pointer = manifest.pointer();
+    let sha256 = builder.built.artefacts.add_bytes(manifest.bytes());
+    let object = Object {
+        part: &format!("{MANIFEST}{}", manifest.version),
+        key: &manifest.key(),
+        content: (&sha256, pointer.manifest.size),
+        headers: (JSON, &model.cache_control),
+        metadata: BTreeMap::new(),
+    };
+    // The manifest comes after its files and the pointer after the manifest: whoever reads one finds what it names.
+    let listed = objects.iter().fold(put(&object), |listed, file| listed.needing(file.clone(), Level::Usable));
+    objects.push(builder.add(step, &below, listed));
+    let bytes = pointer.bytes();
+    let size = bytes.len() as u64;
+    let sha256 = builder.built.artefacts.add_bytes(bytes);
+    let object = Object {
+        part: CURRENT,
+        key: POINTER,
+        content: (&sha256, size),
+        headers: (JSON, &model.pointer_cache_control),
+        metadata: BTreeMap::from([
+            (VERSIONS.to_owned(), manifest.version.clone()),
+            (KEEP.to_owned(), model.keep.to_string()),
+        ]),
+    };
+    let pointer = objects.into_iter().fold(put(&object), |pointer, file| pointer.needing(file, Level::Usable));
     builder.add(step, &below, pointer);
+}
+
+/// Digits of a hash in the name of an address.
+const IN_NAMES: usize = 8;
+const JSON: &str = "application/json";
+
+/// The address of an object of a model. Those of files and manifests carry a hash: another content is another resource, so that
+/// the version before can stay.
+fn address(model: &str, part: &str) -> Address {
+    Address::new("models", Kind::Object, &as_name(&format!("{model}-{part}")))
+}
+
+/// Names that become keys and folders, and the number of versions.
+fn is_sound(builder: &mut Builder<'_>, step: &Step, below: &str, model: &ModelPlan) -> bool {
+    let before = builder.problems.len();
+    if !model_layout::is_model_name(&model.name) {
+        let problem = format!("{:?} cannot be the name of a model", model.name);
+        let next = "write letters, digits, '.', '_' and '-', a letter or digit first";
+        builder.complain(step, &format!("{below}.name"), problem, next);
+    }
+    for path in model.files.keys().filter(|path| !model_layout::is_file_path(path)) {
+        let problem = format!("{path:?} cannot be the path of a file of a model");
+        let next = "write names with / between them, none of which begins with a dot";
+        builder.complain(step, &format!("{below}.files"), problem, next);
+    }
+    if model.keep > MOST_KEPT {
+        let problem = format!("{} versions before the current one are more than {MOST_KEPT}", model.keep);
+        builder.complain(step, &format!("{below}.keep"), problem, format!("write at most {MOST_KEPT}"));
+    }
+    builder.problems.len() == before
+}
+
+/// The hash and size of a file of this machine; one that cannot be read is told of.
+fn at_hand(builder: &mut Builder<'_>, step: &Step, at: &str, path: &str) -> Option<(String, u64)> {
+    match builder.plan.files.get(path).map(|known| known.content.clone())? {
+        Ok((sha256, bytes)) => {
+            builder.built.artefacts.add_file(&sha256, path.into(), bytes);
+            Some((sha256, bytes))
+        }
+        Err(why) => {
+            builder.built.missing.push((path.to_owned(), format!("{}.with.{at}", step.path), why));
+            None
+        }
+    }
+}
+
+/// An object of a model.
+struct Object<'a> {
+    /// What its address ends with.
+    part: &'a str,
+    /// Its key below the model's name.
+    key: &'a str,
+    /// Hash and size.
+    content: (&'a str, u64),
+    /// Media type and `Cache-Control`.
+    headers: (&'a str, &'a str),
+    metadata: BTreeMap<String, String>,
+}
+
+impl Object<'_> {
+    fn spec(&self, bucket: &BucketSpec, model: &ModelPlan) -> Unplaced {
+        let address = Address::new("models", Kind::Bucket, &as_name(&model.bucket));
+        Unplaced(ObjectSpec {
+            bucket: link(&address, "name"),
+            region: bucket.region.clone(),
+            key: format!("{PREFIX}/{}/{}", model.name, self.key),
+            sha256: self.content.0.to_owned(),
+            bytes: self.content.1,
+            content_type: self.headers.0.to_owned(),
+            cache_control: Some(self.headers.1.to_owned()),
+            metadata: self.metadata.clone(),
+        })
+    }
 }
 
 /// Own files in the buckets of the step.
@@ -114,28 +204,6 @@ impl Unplaced {
     fn at(self, address: Address) -> Resource {
         Resource::new(address, Kind::Object, &self.0)
     }
-}
-
-fn object(
-    bucket: &BucketSpec,
-    bucket_key: &str,
-    key: &str,
-    sha256: String,
-    bytes: u64,
-    content_type: &str,
-    cache_control: &str,
-) -> Unplaced {
-    let address = Address::new("models", Kind::Bucket, &as_name(bucket_key));
-    Unplaced(ObjectSpec {
-        bucket: link(&address, "name"),
-        region: bucket.region.clone(),
-        key: key.to_owned(),
-        sha256,
-        bytes,
-        content_type: content_type.to_owned(),
-        cache_control: Some(cache_control.to_owned()),
-        metadata: BTreeMap::new(),
-    })
 }
 
 /// Only what is written after the rule is copied by it.
@@ -324,7 +392,7 @@ pub fn links(builder: &Builder<'_>) -> Vec<ModelLink> {
     let models =
         steps.filter_map(|step| if let Work::Models(models) = &step.work { Some(&models.models) } else { None });
     let all = models.flat_map(BTreeMap::values);
-    all.map(|model| ModelLink { name: model.name.clone(), pointer: format!("/models/{}/latest.json", model.name) })
+    all.map(|model| ModelLink { name: model.name.clone(), pointer: format!("/{PREFIX}/{}/{POINTER}", model.name) })
         .collect()
 }
 

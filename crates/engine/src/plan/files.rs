@@ -1,16 +1,13 @@
 //! The files of this machine that a plan names: size and hash, read once when the plan is loaded.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Read};
 use std::path::Path;
-
-use sha2::Digest;
 
 use super::bounds::LARGEST;
 use super::content::{ContentPlan, files_below, fits};
 use super::work::Work;
 use super::{FileFacts, Plan, Problem, archive, objects};
-use crate::files::open;
+use crate::files::hash;
 use crate::plan::edge::CodePlan;
 use crate::plan::jetson::{JetsonStep, artifact};
 
@@ -158,23 +155,4 @@ fn of_devices(plan: &JetsonStep, step: &str) -> Vec<(String, String)> {
         paths.extend(names.into_iter().map(|name| (plan.at_hand(name), format!("{step}.with.artifacts"))));
     }
     paths
-}
-
-/// SHA-256 in hex and size of a file, without holding it in memory.
-///
-/// # Errors
-/// When the file cannot be read.
-pub fn hash(path: &Path) -> io::Result<(String, u64)> {
-    let mut file = open(path)?;
-    let mut hasher = sha2::Sha256::new();
-    let mut buffer = vec![0; 256 * 1024];
-    let mut size = 0;
-    loop {
-        let read = file.read(&mut buffer)?;
-        if read == 0 {
-            return Ok((hex::encode(hasher.finalize()), size));
-        }
-        hasher.update(&buffer[..read]);
-        size += read as u64;
-    }
 }

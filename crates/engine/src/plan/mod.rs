@@ -36,10 +36,10 @@ use serde_json::Value;
 
 use crate::resource::Untrusted;
 
+pub use crate::files::hash;
 pub use archive::Archive;
 pub use bounds::{LARGEST, read_text};
 pub use extends::{Change, Lineage};
-pub use files::hash;
 pub use inventory::{ONE_NAME, Replaced};
 pub use load::{load, parse};
 pub use measure::{Measure, Probe, UnknownMeasure};

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::content::ContentPlan;
 use crate::resource::bucket::BucketSpec;
+use crate::resource::model_layout;
 
 /// Buckets, the models in them, and their replication.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -66,7 +67,8 @@ pub struct ReplicationPlan {
     pub enabled: bool,
 }
 
-/// One model: its files go to `models/<name>/<sha256>/<file>`, and `models/<name>/latest.json` points at them.
+/// One model: its files go to `models/<name>/<sha256>/<file>`; `models/<name>/manifests/<sha256>.json` lists them, and
+/// `models/<name>/current.json`, written last, names that list.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelPlan {
@@ -74,8 +76,11 @@ pub struct ModelPlan {
     pub bucket: String,
     /// Name of the model, e.g. `all-MiniLM-L6-v2`.
     pub name: String,
-    /// Its files: name to place on this machine.
+    /// Its files: path in the model's folder to place on this machine.
     pub files: BTreeMap<String, FilePlan>,
+    /// Versions before the current one that stay in the bucket for a rollback; at most 20.
+    #[serde(default = "kept")]
+    pub keep: u32,
     /// `Cache-Control` of the files; their keys never change their content.
     #[serde(default = "immutable")]
     pub cache_control: String,
@@ -110,11 +115,15 @@ const fn yes() -> bool {
 }
 
 fn immutable() -> String {
-    "public, max-age=31536000, immutable".to_owned()
+    model_layout::IMMUTABLE.to_owned()
 }
 
 fn a_minute() -> String {
-    "public, max-age=60".to_owned()
+    model_layout::POINTER_CACHE.to_owned()
+}
+
+const fn kept() -> u32 {
+    model_layout::KEPT
 }
 
 fn octets() -> String {

@@ -43,6 +43,7 @@ pub mod image;
 pub mod jetpack;
 pub mod load_balancer;
 pub mod manifest;
+pub mod model_layout;
 pub mod monitoring;
 pub mod node;
 pub mod object;

@@ -15,8 +15,12 @@ type Files = tempfile::TempDir;
 /// Files that stand for the model: always the same bytes.
 fn files() -> Files {
     let dir = tempfile::tempdir().expect("a directory");
-    fs::write(dir.path().join("model.safetensors"), "weights of a test").expect("the model");
-    fs::write(dir.path().join("tokenizer.json"), "{}").expect("the tokenizer");
+    fs::create_dir(dir.path().join("1_Pooling")).expect("a directory");
+    let settings = ["1_Pooling/config.json", "config.json", "modules.json", "sentence_bert_config.json"];
+    for name in settings.into_iter().chain(["tokenizer.json", "tokenizer_config.json"]) {
+        fs::write(dir.path().join(name), "{}").expect("a file of settings");
+    }
+    fs::write(dir.path().join("model_int8.onnx"), "weights of a test").expect("the model");
     dir
 }
 
@@ -32,7 +36,7 @@ fn week13(dir: &Files) -> Plan {
 
 fn bench(dir: &Files) -> Plan {
     let variables = BTreeMap::from([
-        ("model_file".to_owned(), path(dir, "model.safetensors")),
+        ("model_file".to_owned(), path(dir, "model_int8.onnx")),
         ("tokenizer_file".to_owned(), path(dir, "tokenizer.json")),
     ]);
     let settings = Settings { variables, ..Settings::default() };

@@ -3,11 +3,10 @@
 use std::io::{self, Read};
 use std::path::Path;
 
+use akidb_edge_engine::files;
 use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
-
-use crate::files::open;
 
 /// Size and SHA-256 of a file.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -64,7 +63,7 @@ impl Contents {
 /// # Errors
 /// When it cannot be read.
 pub fn of_file(path: &Path) -> io::Result<Contents> {
-    let mut file = open(path)?;
+    let mut file = files::open(path)?;
     let size = file.metadata()?.len();
     let (mut sha256, mut git) = (Sha256::new(), Sha1::new());
     git.update(format!("blob {size}\0"));
@@ -81,7 +80,16 @@ pub fn of_file(path: &Path) -> io::Result<Contents> {
     Ok(Contents { digest, git_blob: hex::encode(git.finalize()) })
 }
 
-/// The same, beside the runtime.
+/// Size and SHA-256 of a file alone. The caller is not on the runtime's own threads.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn sha256_of_file(path: &Path) -> io::Result<Digest> {
+    let (sha256, size) = files::hash(path)?;
+    Ok(Digest { size, sha256 })
+}
+
+/// As [`of_file`], beside the runtime.
 ///
 /// # Errors
 /// When it cannot be read.
@@ -105,5 +113,6 @@ mod tests {
         let sha256 = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
         assert!(read.is(&Expected::Sha256(sha256.to_owned())));
         assert!(!read.is(&Expected::GitBlob(sha256.to_owned())));
+        assert_eq!(sha256_of_file(&path).expect("it can be read"), read.digest);
     }
 }

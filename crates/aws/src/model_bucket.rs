@@ -1,0 +1,97 @@
+//! The bucket that `models publish` writes to: the same objects as those of a plan, without the marks of a stack.
+
+use std::collections::{BTreeMap, HashMap};
+
+use akidb_edge_delivery::publish::{Content, Held, ObjectStore, PublishFault, Upload};
+use async_trait::async_trait;
+use aws_sdk_s3::Client;
+
+use super::fault::optional;
+use super::object::{SHA256, STACK, Taken, Target};
+use super::{Clients, fault_of};
+use crate::resource::object::ObjectSpec;
+use crate::resource::{Fault, Source};
+
+/// A bucket and a prefix.
+pub struct ModelBucket {
+    client: Client,
+    bucket: String,
+    region: String,
+    /// With a slash at its end, unless it is empty.
+    prefix: String,
+}
+
+impl ModelBucket {
+    /// A bucket in a region; `prefix` has no slash at its ends. No service is called.
+    ///
+    /// # Errors
+    /// The region is not the name of one.
+    pub fn open(clients: &Clients, region: &str, bucket: &str, prefix: &str) -> Result<Self, Fault> {
+        let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+        let (bucket, region) = (bucket.to_owned(), region.to_owned());
+        Ok(Self { client: clients.s3(&region)?, bucket, region, prefix })
+    }
+
+    fn key(&self, key: &str) -> String {
+        format!("{}{key}", self.prefix)
+    }
+}
+
+#[async_trait]
+impl ObjectStore for ModelBucket {
+    async fn list(&self, begin: &str) -> Result<Vec<Held>, PublishFault> {
+        let list = self.client.list_objects_v2().bucket(&self.bucket).prefix(self.key(begin));
+        let (mut pages, mut found) = (list.into_paginator().send(), Vec::new());
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|bad| PublishFault::store(fault_of("s3", "ListObjectsV2", bad)))?;
+            for object in page.contents() {
+                let Some(key) = object.key().and_then(|key| key.strip_prefix(&self.prefix)) else { continue };
+                let size = object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
+                let written = object.last_modified().map(|at| at.secs()).unwrap_or_default();
+                found.push(Held { key: key.to_owned(), size, written });
+            }
+        }
+        Ok(found)
+    }
+
+    async fn stack_of(&self, key: &str) -> Result<Option<String>, PublishFault> {
+        let call = self.client.head_object().bucket(&self.bucket).key(self.key(key));
+        let held = optional(call.send().await.map_err(|bad| fault_of("s3", "HeadObject", bad)));
+        let held = held.map_err(PublishFault::store)?;
+        Ok(held.and_then(|held| held.metadata?.remove(STACK)))
+    }
+
+    async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, PublishFault> {
+        let call = self.client.get_object().bucket(&self.bucket).key(self.key(key));
+        let held = optional(call.send().await.map_err(|bad| fault_of("s3", "GetObject", bad)));
+        let Some(held) = held.map_err(PublishFault::store)? else { return Ok(None) };
+        let bytes = held.body.collect().await.map_err(PublishFault::store)?;
+        Ok(Some(bytes.to_vec()))
+    }
+
+    async fn put(&self, upload: &Upload) -> Result<(), PublishFault> {
+        let spec = ObjectSpec {
+            bucket: self.bucket.clone(),
+            region: self.region.clone(),
+            key: self.key(&upload.key),
+            sha256: upload.sha256.clone(),
+            bytes: upload.size,
+            content_type: upload.content_type.to_owned(),
+            cache_control: Some(upload.cache_control.to_owned()),
+            metadata: BTreeMap::new(),
+        };
+        let source = match &upload.content {
+            Content::File(path) => Source::File(path.clone()),
+            Content::Bytes(bytes) => Source::Memory(bytes.clone().into()),
+        };
+        let metadata = HashMap::from([(SHA256.to_owned(), upload.sha256.clone())]);
+        let target = Target { client: &self.client, spec: &spec, metadata };
+        target.put(&source, Taken::Replace).await.map_err(PublishFault::store)
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), PublishFault> {
+        let call = self.client.delete_object().bucket(&self.bucket).key(self.key(key));
+        let gone = optional(call.send().await.map_err(|bad| fault_of("s3", "DeleteObject", bad)));
+        gone.map(drop).map_err(PublishFault::store)
+    }
+}

@@ -1,0 +1,64 @@
+//! Which files of a model are published, when they are as they were.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::fault::ModelsFault;
+use super::name::ModelName;
+use super::store::Store;
+use super::verify::{self, Bad, Verdict};
+use super::wanted;
+use crate::files::Below;
+use crate::inference::folder::Variant;
+
+/// A text whose vector is known: servers compare themselves with it at load.
+const CANARY: &str = "canary.json";
+
+/// Why a model of the store is not published.
+#[derive(Debug, thiserror::Error)]
+pub enum Unfit {
+    /// A file is not as it was, or it cannot be served.
+    #[error("{} {}", .0.file, .0.why)]
+    Bad(Bad),
+    /// It lacks something that a model needs.
+    #[error(transparent)]
+    Missing(#[from] wanted::Missing),
+}
+
+/// A model that may be published.
+#[derive(Clone, Debug)]
+pub struct Fit {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// The files that a server needs.
+    pub files: BTreeSet<Below>,
+}
+
+/// Verifies a model of the store, and says which of its files a server needs for these graphs; without any, for those that it
+/// has.
+///
+/// # Errors
+/// There is no such model, a hash is wrong, it cannot be served, or it lacks a graph.
+pub fn fit(store: &Store, name: &ModelName, variants: &[Variant]) -> Result<Fit, ModelsFault> {
+    let Verdict { bad, .. } = verify::verify(store, name)?;
+    let folder = store.served(name);
+    let unfit = |why: Unfit| ModelsFault::no_model(folder.display().to_string(), why);
+    if let Some(bad) = bad.into_iter().next() {
+        return Err(unfit(Unfit::Bad(bad)));
+    }
+    let files = chosen(&folder, variants)?.map_err(|missing| unfit(missing.into()))?;
+    Ok(Fit { folder, files })
+}
+
+fn chosen(folder: &Path, variants: &[Variant]) -> Result<Result<BTreeSet<Below>, wanted::Missing>, ModelsFault> {
+    let all = verify::files(folder)?;
+    let all: BTreeSet<&str> = all.iter().map(String::as_str).collect();
+    let there = |variant: &Variant| wanted::graph(&all, *variant).is_some();
+    let variants = match variants {
+        [] => [Variant::Fp32, Variant::Int8].into_iter().filter(there).collect(),
+        said => said.to_vec(),
+    };
+    let canary = all.get(CANARY).copied();
+    Ok(wanted::choose(&all, &variants)
+        .map(|chosen| chosen.into_iter().chain(canary).filter_map(Below::parse).collect()))
+}
