@@ -103,6 +103,14 @@ fn five_devices_become_a_gpu_cluster_and_bare_again() {
     assert_eq!(nodes(&lab).len(), 5);
     let proof = api(&lab, "job cuda-proof-jetson-05 --namespace kube-system");
     assert_eq!(proof["status"]["succeeded"], 1, "{proof}");
+    // Nodes are counted by the cluster, the rest of the report is read from the devices' journal.
+    let told = lab.run("report --devices --format json --plan cluster.yaml --inventory hosts.yaml").exits(0).json();
+    let ready = &told["criteria"][0];
+    assert!(ready["verdict"] == "met" && ready["measured"] == "5 nodes", "{ready}");
+    let steps = told["days"].as_array().into_iter().flatten().flat_map(|day| day["steps"].as_array().cloned());
+    for step in steps.flatten() {
+        assert_eq!(step["state"], "done", "{step}");
+    }
     let third = lab.run(DEPLOY).exits(0);
     assert!(third.stdout.contains("no changes"), "{}", third.all());
 

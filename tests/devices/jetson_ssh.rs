@@ -74,6 +74,11 @@ fn ten_steps_once_and_no_more() {
     assert_eq!(made, "it's done\nan edge device\n755:akidb:akidb\n640:root:root\n/opt/akidb/data\n");
     let again = provision(&lab, "").exits(0);
     assert!(again.stdout.contains("no changes"), "{}", again.all());
+    // The report finds what provision left: the devices' own journal is read, too.
+    let told = lab.run("report --plan ten.yaml --inventory hosts.yaml --format json").exits(0).json();
+    let step = &told["days"][0]["steps"][0];
+    assert!(step["state"] == "done" && step["present"] == step["wanted"] && step["present"] != 0, "{step}");
+    assert!(told["runs"][0]["stack"] == "ten-devices" && told["runs"][0]["revision"] == 1, "{told}");
     // Drift is seen and repaired.
     lab.inside("jetson-02", "rm /opt/akidb/marker; chmod 0600 /opt/akidb/config");
     let seen = lab.run("jetson provision --plan ten.yaml --inventory hosts.yaml --dry-run").exits(2);

@@ -68,6 +68,14 @@ impl DevicesArgs {
         looked_at(&self.plan, self.inventory.as_deref(), context)
     }
 
+    /// The same for a verb that is about all of a plan: it may have no devices.
+    ///
+    /// # Errors
+    /// When the plan or an inventory cannot be read.
+    pub fn whole_plan(&self, context: &Context) -> Result<Plan, Failure> {
+        without_artifacts(&self.plan, self.inventory.as_deref(), context)
+    }
+
     /// The devices of these names; all when there are none. Nothing is connected yet.
     ///
     /// # Errors
@@ -90,6 +98,12 @@ impl DevicesArgs {
 /// # Errors
 /// When the plan cannot be read or has no devices.
 pub fn looked_at(named: &PlanArgs, inventory: Option<&str>, context: &Context) -> Result<Plan, Failure> {
+    let plan = without_artifacts(named, inventory, context)?;
+    need_devices(&plan)?;
+    Ok(plan)
+}
+
+fn without_artifacts(named: &PlanArgs, inventory: Option<&str>, context: &Context) -> Result<Plan, Failure> {
     let mut plan = named.load(&context.session)?;
     for step in &mut plan.steps {
         if let Work::Jetson(jetson) = &mut step.work {
@@ -97,7 +111,6 @@ pub fn looked_at(named: &PlanArgs, inventory: Option<&str>, context: &Context) -
         }
     }
     plan.bring_devices(inventory, None)?;
-    need_devices(&plan)?;
     Ok(plan)
 }
 
