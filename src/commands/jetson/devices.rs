@@ -198,6 +198,7 @@ impl Devices {
             host: name.to_owned(),
             jetpack: plan.and_then(|plan| plan.jetpack.clone()),
             power_mode: own.or_else(|| plan?.power_mode.clone()),
+            adaptive_modes: plan.map(|plan| plan.adaptive_power.modes.clone()).unwrap_or_default(),
             k3s: self.nodes.get(name).map(|node| node.version.clone()),
             toolkit: plan.is_some_and(|plan| plan.toolkit.is_some()),
             now: 0,
