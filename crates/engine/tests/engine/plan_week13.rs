@@ -169,6 +169,16 @@ fn requests_go_where_the_model_answers_and_restarts_where_the_process_does_not()
     }
 }
 
+/// NVIDIA's toolkit from 1.19 on takes the ids `all` and `0` on a Jetson, and refuses `tegra`.
+#[test]
+fn the_device_plugin_calls_the_gpu_by_its_index() {
+    let dir = files();
+    let devices = jetson::build(&week13(&dir)).unwrap_or_else(|bad| panic!("{bad}")).desired;
+    let plugin = &resource(&devices, "jetson.manifest.daemonset-nvidia-device-plugin").spec["object"];
+    let env = plugin.pointer("/spec/template/spec/containers/0/env").and_then(|env| env.as_array()).expect("settings");
+    assert!(env.contains(&serde_json::json!({"name": "DEVICE_ID_STRATEGY", "value": "index"})), "{env:?}");
+}
+
 #[test]
 fn a_jetpack_that_is_no_target_is_refused_with_those_that_are() {
     let dir = files();
