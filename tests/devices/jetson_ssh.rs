@@ -321,6 +321,21 @@ fn through_a_host_on_the_way() {
     provision(&lab, "").exits(0);
     let from = lab.inside("jetson-02", "cat /var/log/lab/sshd.log 2>/dev/null; :");
     assert!(!is_bare(&lab, "jetson-02"), "{from}");
+    // A key of the host on the way that is not known is refused under its name, and --accept-new reaches it.
+    let config = fs::read_to_string(lab.path("ssh_config")).expect("a file");
+    let own = lab.path("known");
+    fs::write(lab.path("ssh_config"), format!("Host *\n  UserKnownHostsFile {}\n{config}", own.display()))
+        .expect("a file");
+    fs::write(&own, "").expect("a file");
+    let refused = provision(&lab, "").exits(1);
+    let named = format!("the host key of the jump host edge@{first}, on the way to jetson-02, is not known");
+    assert!(
+        refused.stderr.contains(&named) && refused.stderr.contains(host(&lab, 0, "fingerprint")),
+        "{}",
+        refused.all()
+    );
+    provision(&lab, "--accept-new").exits(0);
+    assert!(fs::read_to_string(&own).expect("a file").contains(first), "it was remembered");
     lab.does("cut", &["jetson-01"]);
     provision(&lab, "").exits(1);
 }

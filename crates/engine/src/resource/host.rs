@@ -77,6 +77,12 @@ impl HostKey {
     /// Reads one; none when it is neither.
     pub fn read(text: &str) -> Option<Self> {
         let text = text.trim_matches(' ');
+        // The whole line of ssh-keygen -lf: `256 SHA256:… root@jetson-01 (ED25519)`.
+        let words: Vec<&str> = text.split(' ').collect();
+        let text = match words.as_slice() {
+            [bits, hash, .., kind] if is_bits(bits) && kind.starts_with('(') && kind.ends_with(')') => *hash,
+            _ => text,
+        };
         if let Some(hash) = text.strip_prefix("SHA256:") {
             // Some programs write the padding, too.
             let hash = hash.strip_suffix('=').unwrap_or(hash);
@@ -99,6 +105,10 @@ const KEY_TYPES: [&str; 7] = [
     "sk-ssh-ed25519@openssh.com",
     "sk-ecdsa-sha2-nistp256@openssh.com",
 ];
+
+fn is_bits(text: &str) -> bool {
+    text.len() <= 5 && !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
 
 fn base64(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/')
@@ -147,11 +157,18 @@ mod tests {
         let hash = "A1b+/".repeat(8) + "xyz";
         let pin = HostKey::Fingerprint(format!("SHA256:{hash}"));
         assert_eq!(HostKey::read(&format!("SHA256:{hash}")), Some(pin.clone()));
-        assert_eq!(HostKey::read(&format!("SHA256:{hash}=")), Some(pin));
+        assert_eq!(HostKey::read(&format!("SHA256:{hash}=")), Some(pin.clone()));
+        for line in ["256 PIN root@jetson-01 (ED25519)", "3072 PIN no comment (RSA)", "256 PIN= (ECDSA)"] {
+            let line = line.replace("PIN", &format!("SHA256:{hash}"));
+            assert_eq!(HostKey::read(&line), Some(pin.clone()), "{line}");
+        }
         let key = format!("ssh-ed25519 {}", "AAAAC3Nz".repeat(8));
         assert_eq!(HostKey::read(&format!("{key} me@here")), Some(HostKey::Public(key.clone())));
         for odd in [
             "SHA256:abc".to_owned(),
+            "256 SHA256:abc root@a (ED25519)".to_owned(),
+            format!("x SHA256:{hash} root@a (ED25519)"),
+            format!("256 SHA256:{hash} --record /home/me/.bashrc"),
             format!("SHA256:{hash} --record /home/me/.bashrc"),
             format!("SHA256:{hash}\n"),
             format!("SHA256:{}", "-".repeat(43)),
