@@ -109,6 +109,10 @@ pub struct HostPlan {
     /// Hosts on the way, as for `ssh -J`.
     #[serde(default)]
     pub jump: Option<String>,
+    /// Address (IP) by which the other devices reach it, when `address` is not that: a `Host` of the SSH configuration, a name or an
+    /// address in front of a NAT, another interface. k3s takes it as the address of the node.
+    #[serde(default)]
+    pub node_ip: Option<String>,
     /// `server` or `agent`. One device is the server: when the plan marks none, the first; an inventory marks it.
     #[serde(default)]
     pub role: Option<RolePlan>,

@@ -132,8 +132,20 @@ impl Sound for HostSpec {
         if let Some(key) = &self.host_key {
             look.must("host_key", key, HostKey::read(key).is_some(), HOST_KEY);
         }
-        look.done()
+        let mut all = look.done();
+        if let (Some(wrong), Some(name)) = (all.iter_mut().find(|wrong| wrong.field == "name"), node_like(&self.name)) {
+            wrong.problem = format!("{}; {name} could", wrong.problem);
+        }
+        all
     }
+}
+
+/// A name of a node that is like this one; none when nothing of it could stand in one.
+fn node_like(name: &str) -> Option<String> {
+    let letter = |c: char| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' };
+    let text: String = name.to_ascii_lowercase().chars().map(letter).take(63).collect();
+    let text = text.trim_matches('-').to_owned();
+    words::node(&text).then_some(text)
 }
 
 pub(super) const FACTS: Facts = Facts { lookup: true, ..on_device::<HostSpec>("host", "machine") };
@@ -150,6 +162,20 @@ mod tests {
         let behind = Endpoint::of("edge-1.example", None, Some("gate"));
         assert_ne!(one, behind);
         assert_eq!(behind.to_string(), "edge-1.example port 22 through gate");
+    }
+
+    #[test]
+    fn a_name_that_no_node_can_have_is_refused_with_one_that_it_can() {
+        let wrong = |name: &str| {
+            let host = serde_json::json!({"name": name, "address": "10.0.0.1"});
+            serde_json::from_value::<HostSpec>(host).expect("a host").wrong()
+        };
+        for (name, better) in [("Jetson_01", "jetson-01 could"), ("EDGE", "edge could"), ("a b.", "a-b could")] {
+            let found = wrong(name);
+            assert!(found.len() == 1 && found[0].problem.ends_with(better), "{name}: {found:?}");
+        }
+        assert!(wrong("___")[0].problem.ends_with("cannot stand here"));
+        assert!(wrong("jetson-01").is_empty());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::plan::{Settings, parse};
+use crate::resource::node::NodeSpec;
 
 /// A plan of a cluster of so many devices, of which the last is the server.
 fn fleet(devices: usize) -> Plan {
@@ -36,4 +37,37 @@ fn two_names_of_one_machine_are_refused() {
     }
     let refused = build(&plan).expect_err("it is one machine").to_string();
     assert!(refused.contains("d00002 has the address and the port of d00001, plan.yaml:"), "{refused}");
+}
+
+/// What the nodes of two devices are started with: the server is reached in this way by SSH, and says this.
+fn nodes(server: &str) -> Vec<NodeSpec> {
+    let head = "version: 1\nstack: fleet\nmetadata: {name: fleet, title: t}\ndays:\n- day: 1\n  title: d\n  steps:\n  - id: fleet\n    \
+                title: t\n    kind: jetson\n    with:\n      k3s: {version: v1.36.3+k3s1, registry: {}}\n      hosts:\n";
+    let text = format!("{head}        a: {server}\n        b: {{address: 10.0.0.2, node_ip: 192.168.7.2}}\n");
+    let plan = parse("plan.yaml", &text, &Settings::default()).unwrap_or_else(|bad| panic!("{bad}"));
+    let built = build(&plan).unwrap_or_else(|bad| panic!("{bad}"));
+    built.desired.resources.values().filter_map(|one| (one.kind == Kind::Node).then(|| one.typed())?).collect()
+}
+
+#[test]
+fn the_server_is_reached_by_its_address_among_the_devices() {
+    for (server, url, registry, names) in [
+        ("{address: 10.0.0.1}", "https://10.0.0.1:6443", "10.0.0.1:5000", &["10.0.0.1"][..]),
+        ("{address: \"fd78::11\"}", "https://[fd78::11]:6443", "[fd78::11]:5000", &["fd78::11"]),
+        (
+            "{address: edge-alias, node_ip: 192.168.7.1}",
+            "https://192.168.7.1:6443",
+            "192.168.7.1:5000",
+            &["192.168.7.1", "edge-alias"],
+        ),
+    ] {
+        let nodes = nodes(server);
+        let (first, second) = (&nodes[0], &nodes[1]);
+        assert_eq!(first.tls_san, names, "{server}");
+        assert!(second.tls_san.is_empty(), "an agent has no certificate of its own to name");
+        for node in [first, second] {
+            assert_eq!((node.server_url.as_str(), node.registry.as_deref()), (url, Some(registry)), "{server}");
+        }
+        assert_eq!(second.node_ip.as_deref(), Some("192.168.7.2"));
+    }
 }
