@@ -71,3 +71,72 @@ fn the_server_is_reached_by_its_address_among_the_devices() {
         assert_eq!(second.node_ip.as_deref(), Some("192.168.7.2"));
     }
 }
+
+/// The deployment of an app with these settings besides; else what is refused.
+fn app(settings: &str) -> Result<serde_json::Value, String> {
+    let head = "version: 1\nstack: fleet\nmetadata: {name: fleet, title: t}\ndays:\n- day: 1\n  title: d\n  steps:\n  - id: fleet\n    \
+                title: t\n    kind: jetson\n    with:\n      k3s: {version: v1.36.3+k3s1}\n      hosts: {a: {address: 10.0.0.1}}\n  \
+                - id: app\n    title: t\n    kind: jetson-app\n    with: {name: app, image: \"akidb/rest:v1\"";
+    let plan =
+        parse("plan.yaml", &format!("{head}{settings}}}\n"), &Settings::default()).map_err(|bad| bad.to_string())?;
+    let built = build(&plan).map_err(|bad| bad.to_string())?;
+    let deployment = built.desired.resources.values().find(|one| one.address.as_str().ends_with("deployment-app"));
+    Ok(deployment.map(|one| one.spec["object"].clone()).unwrap_or_default())
+}
+
+/// A server that others reach does not start without keys: the pod would end at once, again and again.
+#[test]
+fn a_pod_that_could_not_start_is_refused() {
+    let refused = app("").expect_err("nobody would need a key");
+    assert!(
+        refused.contains("does not start there without keys") && refused.contains("api_keys_secret: NAME"),
+        "{refused}"
+    );
+    let both = app(", api_keys_secret: keys, without_keys: true").expect_err("which is it?");
+    assert!(both.contains("contradicts"), "{both}");
+    let folder = app(", without_keys: true, sync: \"file:/models\"").expect_err("a folder of the node");
+    assert!(folder.contains("s3://BUCKET/PREFIX"), "{folder}");
+    assert!(app(", environment: {AKIDB_API_KEYS: /keys}").is_ok(), "brought in another way");
+}
+
+#[test]
+fn a_pod_has_what_its_server_starts_with() {
+    let settings = ", api_keys_secret: keys, sync: \"s3://bucket/models\", sync_region: eu-central-1, sync_credentials_secret: reader, \
+                    environment: {AKIDB_DRAIN_TIME: 9s}";
+    let object = app(settings).unwrap_or_else(|bad| panic!("{bad}"));
+    let pod = &object["spec"]["template"]["spec"];
+    let container = &pod["containers"][0];
+    let env = |name: &str| {
+        let all = container["env"].as_array().into_iter().flatten();
+        all.filter(|one| one["name"] == name)
+            .map(|one| (one["value"].clone(), one["valueFrom"].clone()))
+            .collect::<Vec<_>>()
+    };
+    let value =
+        |name: &str| env(name).first().and_then(|(value, _)| value.as_str().map(str::to_owned)).unwrap_or_default();
+    assert_eq!(value("AKIDB_API_KEYS"), "/run/secrets/akidb-edge/api-keys");
+    assert_eq!(
+        (value("AKIDB_MODEL_SYNC"), value("AWS_REGION")),
+        ("s3://bucket/models".to_owned(), "eu-central-1".to_owned())
+    );
+    assert_eq!((value("AKIDB_CLUSTER").as_str(), value("AKIDB_GRPC_PORT").as_str()), ("fleet-devices", "9090"));
+    // What the plan says goes before, and is there once.
+    assert_eq!((env("AKIDB_DRAIN_TIME").len(), value("AKIDB_DRAIN_TIME").as_str()), (1, "9s"));
+    assert_eq!(env("AWS_SECRET_ACCESS_KEY")[0].1["secretKeyRef"]["name"], "reader", "no secret stands in the journal");
+    let mounts: Vec<&str> = container["volumeMounts"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|mount| mount["mountPath"].as_str())
+        .collect();
+    assert_eq!(mounts, ["/tmp", "/models", "/run/secrets/akidb-edge"]);
+    assert_eq!(
+        (&pod["terminationGracePeriodSeconds"], &container["lifecycle"]["preStop"]["sleep"]["seconds"]),
+        (&45.into(), &5.into())
+    );
+    // Models of the image stay visible.
+    let object = app(", without_keys: true").unwrap_or_else(|bad| panic!("{bad}"));
+    let container = &object["spec"]["template"]["spec"]["containers"][0];
+    assert!(!container["volumeMounts"].to_string().contains("/models"), "{container}");
+    assert!(container["env"].to_string().contains("AKIDB_ALLOW_PUBLIC_WITHOUT_KEYS"), "{container}");
+}
