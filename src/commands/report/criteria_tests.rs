@@ -17,7 +17,7 @@ fn row(id: &str, measure: &str, compare: &str, threshold: u32) -> String {
 }
 
 fn verdicts(plan: &Plan, known: &Known) -> Vec<(&'static str, Option<String>, String)> {
-    let built = crate::desired::build(plan, &std::collections::BTreeSet::new()).unwrap();
+    let built = crate::desired::build(plan, &std::collections::BTreeSet::new()).unwrap_or_else(|bad| panic!("{bad}"));
     judged(plan, &built, known).into_iter().map(|one| (one.verdict, one.measured, one.how)).collect()
 }
 

@@ -88,9 +88,9 @@ mod tests {
     use super::{EMBED_PATHS, OWN, QUERY_PARAMETERS};
     use crate::desired::{Built, build};
     use crate::plan::{Settings, load};
-    use crate::resource::Resource;
     use crate::resource::cache_policy::{CachePolicySpec, Choice};
     use crate::resource::distribution::DistributionSpec;
+    use crate::resource::{Address, Resource};
 
     const GATEWAY: &str = include_str!("../../../templates/lambda/gateway/index.mjs");
 
@@ -113,7 +113,7 @@ mod tests {
     }
 
     fn found<'b>(built: &'b Built, address: &str) -> &'b Resource {
-        &built.desired.resources[&address.parse().unwrap()]
+        &built.desired.resources[&address.parse::<Address>().unwrap()]
     }
 
     #[test]
