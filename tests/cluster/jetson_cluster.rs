@@ -96,6 +96,12 @@ fn five_devices_become_a_gpu_cluster_and_bare_again() {
     assert_eq!(app["status"]["availableReplicas"], 3, "{app}");
     assert_eq!(app["metadata"]["labels"]["app.kubernetes.io/managed-by"], "akidb-edge");
 
+    // The API server says which pods of the namespace Pod Security would refuse.
+    let level = "pod-security.kubernetes.io/enforce=restricted";
+    let label = format!("k3s kubectl label --dry-run=server --overwrite namespace akidb {level} 2>&1");
+    let said = lab.inside("jetson-01", &label);
+    assert!(said.contains("labeled") && !said.contains("violate"), "{said}");
+
     // It is back: only what is missing is done.
     lab.does("power", &["jetson-05", "on"]);
     let second = lab.run(DEPLOY).exits(0);
