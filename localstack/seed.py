@@ -66,7 +66,7 @@ def seed(region, elb, ec2):
     if not tg:
         tg = created(elb.create_target_group, "TargetGroups", "DuplicateTargetGroupName", group,
                      Name=name, Protocol="HTTP", Port=8080, VpcId=subnets[0]["VpcId"], TargetType="ip",
-                     HealthCheckPath="/health", Tags=TAGS)
+                     HealthCheckPath="/ready", Tags=TAGS)
         steps.append("target group")
     if not found(elb.describe_listeners, "Listeners", "ListenerNotFound", LoadBalancerArn=arn):
         elb.create_listener(LoadBalancerArn=arn, Protocol="HTTP", Port=80, Tags=TAGS,

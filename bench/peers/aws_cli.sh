@@ -64,7 +64,7 @@ quiet s3api put-bucket-policy --bucket "$m" --policy "$(allow '{"Effect":"Allow"
 zone=$(call route53 create-hosted-zone --name $domain --caller-reference "$p" --query HostedZone.Id)
 for region in us-east-1 eu-central-1 ap-northeast-1; do
   check=$(call route53 create-health-check --caller-reference "$p-$region" --query HealthCheck.Id --health-check-config '{"Type":"HTTPS",
-    "FullyQualifiedDomainName":"origin-'$region.$domain'","Port":443,"ResourcePath":"/health","RequestInterval":30,"FailureThreshold":3}')
+    "FullyQualifiedDomainName":"origin-'$region.$domain'","Port":443,"ResourcePath":"/ready","RequestInterval":30,"FailureThreshold":3}')
   quiet route53 change-tags-for-resource --resource-type healthcheck --resource-id "$check" --add-tags "Key=Name,Value=$p-$region" "Key=akidb:stack,Value=$p"
 done
 alias() { # name, label, region, load balancer's zone, how it is routed

@@ -199,7 +199,7 @@ class Stack:
     def health(self, region):
         number = self.route53.create_health_check(CallerReference=f"{self.prefix}-{region}", HealthCheckConfig={
             "Type": "HTTPS", "FullyQualifiedDomainName": f"origin-{region}.{self.domain}", "Port": 443,
-            "ResourcePath": "/health", "RequestInterval": 30, "FailureThreshold": 3})["HealthCheck"]["Id"]
+            "ResourcePath": "/ready", "RequestInterval": 30, "FailureThreshold": 3})["HealthCheck"]["Id"]
         self.route53.change_tags_for_resource(ResourceType="healthcheck", ResourceId=number, AddTags=[
             {"Key": "Name", "Value": f"{self.prefix}-{region}"}, {"Key": "akidb:stack", "Value": self.prefix}])
         return number

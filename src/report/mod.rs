@@ -22,7 +22,7 @@ pub use machines::names;
 pub use omitted::Omitted;
 pub use outcome::{answers_table, outcome_json, outcome_text, resources_table, rows_table};
 pub use output::{Log, clear, in_json, lost, printable, put, put_exactly, put_json, put_json_line, say, styled};
-pub use story::{Judged, Story, StoryDay, StoryStep};
+pub use story::{Judged, Story, StoryDay, StoryRun, StoryStep};
 pub use terminal::{Terminal, Transfers};
 pub use tick::Tick;
 pub use voice::{Header, Voice, ask_secret, document};

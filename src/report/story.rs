@@ -35,7 +35,7 @@ pub struct StoryStep {
     pub id: String,
     /// For people.
     pub title: Untrusted,
-    /// `done`, `partly`, `not begun`, `on request only`, `run separately`, `not available yet`.
+    /// `done`, `partly`, `not begun`, `on request only`, `run separately`, `not available yet`, or why nothing can be said.
     pub state: String,
     /// Resources that are present, and wanted.
     pub present: usize,
@@ -45,6 +45,16 @@ pub struct StoryStep {
     pub took_ms: u64,
     /// The same for people.
     pub took: String,
+}
+
+/// A run of one of the plan's stacks.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StoryRun {
+    /// The stack: the plan's, or that of its devices.
+    pub stack: String,
+    /// The run.
+    #[serde(flatten)]
+    pub run: RunSummary,
 }
 
 /// One day.
@@ -79,8 +89,8 @@ pub struct Story {
     pub days: Vec<StoryDay>,
     /// The criteria.
     pub criteria: Vec<Judged>,
-    /// The runs.
-    pub runs: Vec<RunSummary>,
+    /// The runs over the cloud and over the devices, the first one first.
+    pub runs: Vec<StoryRun>,
     /// What is left for a later run: address and reason.
     pub leftovers: Vec<(String, Untrusted)>,
 }
@@ -131,9 +141,12 @@ impl Story {
 
     fn runs_markdown(&self) -> String {
         let mut text = String::from(
-            "\n## Runs\n\n| revision | command | by | began | ended | changes |\n|---|---|---|---|---|---|\n",
+            "\n## Runs\n\n| stack | revision | command | by | began | ended | changes |\n|---|---|---|---|---|---|---|\n",
         );
-        for run in &self.runs {
+        if self.runs.is_empty() {
+            return "\n## Runs\n\nNothing was deployed yet.\n".to_owned();
+        }
+        for StoryRun { stack, run } in &self.runs {
             let ending = match run.ending {
                 Some(ending) => format!("{ending:?}").to_lowercase(),
                 None if run.unanswered.is_empty() => "interrupted, or still running".to_owned(),
@@ -141,8 +154,11 @@ impl Story {
             };
             let (command, by) = (code(&run.command), markdown(&run.by));
             text.push_str(&format!(
-                "| {} | {command} | {by} | {} | {ending} | {} |\n",
-                run.revision, run.at, run.changes
+                "| {} | {} | {command} | {by} | {} | {ending} | {} |\n",
+                code(stack),
+                run.revision,
+                run.at,
+                run.changes
             ));
         }
         text
@@ -167,10 +183,9 @@ impl StoryDay {
         for step in &self.steps {
             let (title, id) = (step.title.markdown(), code(&step.id));
             text.push_str(&format!(
-                "| {title} ({id}) | {} | {} of {} | {} |\n",
+                "| {title} ({id}) | {} | {} | {} |\n",
                 markdown(&step.state),
-                step.present,
-                step.wanted,
+                if step.wanted == 0 { "–".to_owned() } else { format!("{} of {}", step.present, step.wanted) },
                 step.took
             ));
         }

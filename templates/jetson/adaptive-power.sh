@@ -6,12 +6,15 @@ busy={{ busy }}
 idle_seconds={{ idle_seconds }}
 table=/etc/nvpmodel.conf
 
-# Those of the modes that this device has.
+# Those of the modes that this device has; AGX boards call 15W MODE_15W.
 have=
 for mode in $modes; do
-  if grep -q "^< *POWER_MODEL .*NAME=$mode[ >]" "$table"; then have="$have $mode"; fi
+  for name in "$mode" "MODE_$mode"; do
+    if grep -q "^< *POWER_MODEL .*NAME=$name[ >]" "$table"; then have="$have $name"; break; fi
+  done
 done
-if [ -z "$have" ]; then echo "none of $modes is in $table" >&2; exit 1; fi
+# Started again, it would find the same: the unit knows this status.
+if [ -z "$have" ]; then echo "none of $modes is in $table" >&2; exit 78; fi
 for mode in $have; do largest=$mode; done
 
 current() { nvpmodel -q 2>/dev/null | sed -n 's/^NV Power Mode: *//p'; }

@@ -23,6 +23,7 @@ mod provider_cloudfront;
 mod provider_compute;
 mod provider_routing;
 mod provider_storage;
+mod readme;
 mod report;
 mod rollback;
 mod route;

@@ -1,5 +1,7 @@
 //! `report`: three files, nothing in them that was not measured.
 
+use std::collections::BTreeMap;
+
 use testkit::cli::Account;
 
 #[test]
@@ -23,9 +25,49 @@ fn three_files_that_stand_alone() {
 }
 
 #[test]
-#[ignore = "the page's template is still empty"]
 fn the_page_tells_what_the_text_tells() {
     let account = Account::of(testkit::local_aws::account());
     let html = account.run("report --format html").exits(0).stdout;
     assert!(html.contains("not measured") && html.contains("Day 5"), "{html}");
+}
+
+#[test]
+fn an_empty_journal_claims_nothing() {
+    let account = Account::of(testkit::local_aws::account());
+    let story = account.run("report --format json").exits(0).json();
+    for one in story["criteria"].as_array().expect("a list") {
+        assert!(one["verdict"] == "not measured" && one["measured"].is_null(), "{one}");
+    }
+    for step in steps(&story) {
+        assert!(step["state"] != "done" && step["present"] == 0, "{step}");
+    }
+    assert_eq!(story["runs"], serde_json::json!([]));
+    let text = account.run("report --format markdown").exits(0).stdout;
+    assert!(!text.contains("0 of 0") && text.contains("Nothing was deployed yet"), "{text}");
+}
+
+#[test]
+fn a_step_is_done_by_its_own_resources() {
+    let account = Account::new();
+    account.run("deploy edge --yes").exits(0);
+    let states = |account: &Account| -> BTreeMap<String, String> {
+        let story = account.run("report --format json").exits(0).json();
+        let state = |step: &serde_json::Value| {
+            (step["id"].as_str().expect("text").to_owned(), step["state"].as_str().expect("text").to_owned())
+        };
+        steps(&story).iter().map(state).collect()
+    };
+    let state = states(&account);
+    let of = |step: &str| state[step].as_str();
+    assert_eq!((of("edge"), of("models"), of("cutover")), ("done", "not begun", "on request only"));
+    // Nothing of the devices was made: that there is nothing to see is not that it is done.
+    assert_eq!((of("jetson-provision"), of("jetson-deploy")), ("not begun", "not begun"));
+    assert_eq!((of("offline-models"), of("report")), ("run separately (akidb-edge serve)", "this report"));
+    assert_eq!(of("jetson-shutdown"), "run separately (akidb-edge jetson shutdown)");
+}
+
+/// The steps of all days.
+fn steps(story: &serde_json::Value) -> Vec<serde_json::Value> {
+    let days = story["days"].as_array().expect("days");
+    days.iter().flat_map(|day| day["steps"].as_array().expect("steps").clone()).collect()
 }

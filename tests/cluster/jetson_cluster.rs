@@ -96,6 +96,12 @@ fn five_devices_become_a_gpu_cluster_and_bare_again() {
     assert_eq!(app["status"]["availableReplicas"], 3, "{app}");
     assert_eq!(app["metadata"]["labels"]["app.kubernetes.io/managed-by"], "akidb-edge");
 
+    // The API server says which pods of the namespace Pod Security would refuse.
+    let level = "pod-security.kubernetes.io/enforce=restricted";
+    let label = format!("k3s kubectl label --dry-run=server --overwrite namespace akidb {level} 2>&1");
+    let said = lab.inside("jetson-01", &label);
+    assert!(said.contains("labeled") && !said.contains("violate"), "{said}");
+
     // It is back: only what is missing is done.
     lab.does("power", &["jetson-05", "on"]);
     let second = lab.run(DEPLOY).exits(0);
@@ -103,6 +109,14 @@ fn five_devices_become_a_gpu_cluster_and_bare_again() {
     assert_eq!(nodes(&lab).len(), 5);
     let proof = api(&lab, "job cuda-proof-jetson-05 --namespace kube-system");
     assert_eq!(proof["status"]["succeeded"], 1, "{proof}");
+    // Nodes are counted by the cluster, the rest of the report is read from the devices' journal.
+    let told = lab.run("report --devices --format json --plan cluster.yaml --inventory hosts.yaml").exits(0).json();
+    let ready = &told["criteria"][0];
+    assert!(ready["verdict"] == "met" && ready["measured"] == "5 nodes", "{ready}");
+    let steps = told["days"].as_array().into_iter().flatten().flat_map(|day| day["steps"].as_array().cloned());
+    for step in steps.flatten() {
+        assert_eq!(step["state"], "done", "{step}");
+    }
     let third = lab.run(DEPLOY).exits(0);
     assert!(third.stdout.contains("no changes"), "{}", third.all());
 

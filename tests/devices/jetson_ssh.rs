@@ -74,6 +74,11 @@ fn ten_steps_once_and_no_more() {
     assert_eq!(made, "it's done\nan edge device\n755:akidb:akidb\n640:root:root\n/opt/akidb/data\n");
     let again = provision(&lab, "").exits(0);
     assert!(again.stdout.contains("no changes"), "{}", again.all());
+    // The report finds what provision left: the devices' own journal is read, too.
+    let told = lab.run("report --plan ten.yaml --inventory hosts.yaml --format json").exits(0).json();
+    let step = &told["days"][0]["steps"][0];
+    assert!(step["state"] == "done" && step["present"] == step["wanted"] && step["present"] != 0, "{step}");
+    assert!(told["runs"][0]["stack"] == "ten-devices" && told["runs"][0]["revision"] == 1, "{told}");
     // Drift is seen and repaired.
     lab.inside("jetson-02", "rm /opt/akidb/marker; chmod 0600 /opt/akidb/config");
     let seen = lab.run("jetson provision --plan ten.yaml --inventory hosts.yaml --dry-run").exits(2);
@@ -316,6 +321,21 @@ fn through_a_host_on_the_way() {
     provision(&lab, "").exits(0);
     let from = lab.inside("jetson-02", "cat /var/log/lab/sshd.log 2>/dev/null; :");
     assert!(!is_bare(&lab, "jetson-02"), "{from}");
+    // A key of the host on the way that is not known is refused under its name, and --accept-new reaches it.
+    let config = fs::read_to_string(lab.path("ssh_config")).expect("a file");
+    let own = lab.path("known");
+    fs::write(lab.path("ssh_config"), format!("Host *\n  UserKnownHostsFile {}\n{config}", own.display()))
+        .expect("a file");
+    fs::write(&own, "").expect("a file");
+    let refused = provision(&lab, "").exits(1);
+    let named = format!("the host key of the jump host edge@{first}, on the way to jetson-02, is not known");
+    assert!(
+        refused.stderr.contains(&named) && refused.stderr.contains(host(&lab, 0, "fingerprint")),
+        "{}",
+        refused.all()
+    );
+    provision(&lab, "--accept-new").exits(0);
+    assert!(fs::read_to_string(&own).expect("a file").contains(first), "it was remembered");
     lab.does("cut", &["jetson-01"]);
     provision(&lab, "").exits(1);
 }

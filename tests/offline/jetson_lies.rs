@@ -240,7 +240,7 @@ fn a_shutdown_that_fails_says_why_and_what_helps() {
 #[test]
 fn what_is_fetched_by_a_name_alone_is_said_before_a_run() {
     let liar = Liar::new("");
-    let app = "      - {id: app, title: App, kind: jetson-app, with: {name: app, image: \"akidb/rest:v1\"}}\n";
+    let app = "      - {id: app, title: App, kind: jetson-app, with: {name: app, image: \"akidb/rest:v1\", without_keys: true}}\n";
     let plan = |k3s: &str| {
         format!("          hosts: {{one: {{address: 192.0.2.1}}}}\n          k3s: {{version: v1.36.3+k3s1{k3s}}}\n")
     };
@@ -448,7 +448,7 @@ fn words_that_mean_something_else_are_refused_with_their_line() {
     ];
     let app = |line: &str| {
         format!(
-            "{}      - id: app\n        title: App\n        kind: jetson-app\n        with:\n          name: app\n          image: akidb/rest:v1\n          {line}\n",
+            "{}      - id: app\n        title: App\n        kind: jetson-app\n        with:\n          name: app\n          image: akidb/rest:v1\n          without_keys: true\n          {line}\n",
             k3s("labels: {}")
         )
         .replace("          name: app\n", if line.starts_with("name:") { "" } else { "          name: app\n" })

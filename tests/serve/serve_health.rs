@@ -103,7 +103,27 @@ fn a_model_that_cannot_be_loaded_is_not_ready_and_the_process_lives() {
     let said = until(&server, "/ready", |said| said["status"] == "failed");
     assert!(said["reason"].as_str().unwrap().contains("model.onnx"), "{said}");
     assert_eq!(server.get("/ready").0, 503);
-    assert_eq!(health(&server)["status"], "unhealthy");
+    // A new process could not load it either: a liveness probe, which asks /health, is to leave this one alone.
+    let said = health(&server);
+    assert_eq!((&said["status"], &said["not_ok"]), (&json!("unhealthy"), &json!(["model_cache"])));
+    assert_eq!(said["reason"], Value::Null);
+}
+
+#[test]
+fn on_request_health_is_an_error_and_says_why() {
+    let store = store(&[("tiny", "tiny-corrupt")]);
+    let server = Server::start_cold(of(store.path()).arg("--health-strict"));
+    until(&server, "/ready", |said| said["status"] == "failed");
+    let answer = server.request("GET", "/health", &[], b"");
+    let said = answer.json();
+    assert_eq!((answer.status, &said["not_ok"]), (503, &json!(["model_cache"])));
+    assert!(said["reason"].as_str().is_some_and(|why| why.contains("model_cache")), "{said}");
+    assert!(said["checks"]["model_cache"]["detail"].as_str().is_some_and(|why| why.contains("model.onnx")), "{said}");
+
+    let store = self::store(&[("tiny", "tiny")]);
+    let server = Server::start(of(store.path()).arg("--health-strict"));
+    until(&server, "/health", |said| said["not_ok"] == json!([]));
+    assert_eq!(server.get("/health").0, 200);
 }
 
 #[test]

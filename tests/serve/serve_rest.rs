@@ -101,7 +101,7 @@ fn the_cacheable_answer_is_the_same_byte_for_byte() {
     assert_eq!(first.status, 200, "{}", first.text());
     assert_eq!(first.json()["embeddings"].as_array().unwrap().len(), 2);
     let tag = first.header("etag").unwrap().to_owned();
-    assert_eq!(first.header("cache-control"), Some("public, max-age=3600"));
+    assert_eq!(first.header("cache-control"), Some("public, max-age=300"));
     for _ in 0..5 {
         let again = server.request("GET", path, &[], b"");
         assert_eq!(
@@ -121,6 +121,15 @@ fn the_cacheable_answer_is_the_same_byte_for_byte() {
     let version = first.json()["version"].as_str().unwrap().to_owned();
     let named = server.request("GET", &format!("{path}&version={version}"), &[("authorization", "Bearer x")], b"");
     assert_eq!(named.header("cache-control"), Some("private, max-age=31536000, immutable"));
+    let named = server.request("GET", &format!("{path}&version={version}"), &[], b"");
+    assert_eq!(named.header("cache-control"), Some("public, max-age=31536000, immutable"));
+    let posted = server.request(
+        "POST",
+        "/api/v1/embed",
+        &[("content-type", "application/json")],
+        br#"{"model": "tiny", "inputs": ["hello world"]}"#,
+    );
+    assert_eq!((posted.status, posted.header("cache-control"), posted.header("etag")), (200, None, None));
     let mut said = String::new();
     for query in [
         "",

@@ -652,7 +652,7 @@ fn what_was_answered_to_somebody_who_is_known_is_private() {
     // Without certificates and keys nobody is known.
     let server = Server::start(&mut tiny());
     let answer = server.request("GET", "/api/v1/embed?input=a", &[], b"");
-    assert_eq!(answer.header("cache-control"), Some("public, max-age=3600"));
+    assert_eq!(answer.header("cache-control"), Some("public, max-age=300"));
 }
 
 /// All of the answer to a GET over TLS.

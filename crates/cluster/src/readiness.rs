@@ -29,6 +29,9 @@ pub enum Verdict {
 /// The device plugin is there before those who want a GPU: one that is not free by then will not be.
 const GPU_FREE: Duration = Duration::from_secs(90);
 
+/// A runtime that refused a container so long refuses it again: a device id that it does not know, a library that is not there.
+const RUNTIME: Duration = Duration::from_secs(60);
+
 /// What pods lack, where waiting alone does not help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lack {
@@ -36,6 +39,8 @@ pub enum Lack {
     Gpu,
     /// Their image cannot be fetched.
     Image,
+    /// The container runtime of their node refuses to make or start a container.
+    Runtime,
 }
 
 impl Lack {
@@ -54,7 +59,10 @@ impl Lack {
             "ImageInspectError",
             "RegistryUnavailable",
         ];
-        OF_IMAGES.contains(&reason).then_some(Self::Image)
+        const OF_RUNTIMES: [&str; 4] =
+            ["CreateContainerError", "CreateContainerConfigError", "RunContainerError", "StartError"];
+        let image = OF_IMAGES.contains(&reason).then_some(Self::Image);
+        image.or_else(|| OF_RUNTIMES.contains(&reason).then_some(Self::Runtime))
     }
 }
 
@@ -70,6 +78,7 @@ pub struct State {
 /// How long it is waited for at most, when its pods lack this.
 pub fn longest(ready: &Readiness, lack: Option<Lack>) -> Duration {
     match (ready, lack) {
+        (_, Some(Lack::Runtime)) => RUNTIME,
         (Readiness::Logged(_), _) => PROOF,
         (_, Some(Lack::Gpu)) => GPU_FREE,
         _ => ROLLOUT,
@@ -213,9 +222,15 @@ fn holds_back(pod: &Value) -> Option<(String, Option<Lack>)> {
         return Some((shown(&words), Lack::of_scheduler(message)));
     }
     let containers = pod.pointer("/status/containerStatuses").and_then(Value::as_array).into_iter().flatten();
-    let waits = containers.filter_map(|one| one.pointer("/state/waiting/reason")?.as_str()).next();
+    let waits = containers.filter_map(|one| one.pointer("/state/waiting")).next();
+    let waits = waits.and_then(|waits| Some((waits.get("reason")?.as_str()?, waits.get("message"))));
     match (waits, phase) {
-        (Some(reason), _) => Some((shown(reason), Lack::of_container(reason))),
+        // What the runtime says is the only place where its error stands: the pod goes with its job.
+        (Some((reason, Some(message))), _) if Lack::of_container(reason) == Some(Lack::Runtime) => {
+            let words = format!("{reason}: {}", message.as_str().unwrap_or_default());
+            Some((shown(&words), Some(Lack::Runtime)))
+        }
+        (Some((reason, _)), _) => Some((shown(reason), Lack::of_container(reason))),
         (None, Some("Pending")) => Some(("Pending: its containers are being made".to_owned(), None)),
         _ => None,
     }
@@ -241,6 +256,9 @@ pub fn too_long(spec: &ManifestSpec, state: &State) -> Fault {
             "there are fewer free GPUs than replicas: are all nodes there, and does the device plugin run on them? Else take fewer replicas"
         }
         Some(Lack::Image) => "the image cannot be fetched: is it in the registry, or among the images of the plan?",
+        Some(Lack::Runtime) => {
+            "the container runtime of its node refuses it for the reason named; there: journalctl -u k3s -u k3s-agent, and nvidia-ctk --version where it is about the GPU"
+        }
         None => "look at its pods (kubectl describe pods), then run the same command again",
     };
     Fault::new(Class::Refused, "kubernetes", "rollout", "NotUsable", words).next(next)
@@ -293,6 +311,20 @@ mod tests {
             |reason: &str| json!({"status": {"containerStatuses": [{"state": {"waiting": {"reason": reason}}}]}});
         assert_eq!(told("", &[waiting("ErrImagePull")]).lack, Some(Lack::Image));
         assert_eq!(told("", &[waiting("ImagePullBackOff"), pod]).lack, Some(Lack::Gpu), "a GPU first");
+        let refused = "failed to create containerd task: unsupported device id: tegra: unknown";
+        let refuses = |message: Value| {
+            let state = json!({"waiting": {"reason": "CreateContainerError", "message": message}});
+            json!({"status": {"containerStatuses": [{"state": state}]}})
+        };
+        let said = told("its pod has not ended", &[refuses(refused.into())]);
+        assert_eq!(said.words, format!("its pod has not ended; CreateContainerError: {refused}"));
+        let proof = Readiness::Logged("PASSED".into());
+        assert_eq!(
+            (said.lack, longest(&proof, said.lack)),
+            (Some(Lack::Runtime), RUNTIME),
+            "not until its job is gone"
+        );
+        assert_eq!(told("", &[refuses(Value::Null)]).lack, Some(Lack::Runtime));
         // A name is not a reason.
         assert_eq!(told("my-ImagePuller: 1 of 2", &[waiting("CrashLoopBackOff")]).lack, None);
     }

@@ -2,12 +2,13 @@
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::sync::PoisonError;
 
 use super::connection::Access;
-use super::host_key;
 use super::script::last_words;
+use super::{host_key, jump, refusal};
 use crate::resource::host::{HostKey, HostSpec};
-use crate::resource::{Class, Fault, Sound};
+use crate::resource::{Class, Fault, Sound, sha256_hex};
 
 /// A device that does not answer within this is not there.
 pub const CONNECT_SECONDS: u64 = 10;
@@ -24,8 +25,8 @@ pub fn command(host: &HostSpec, access: &Access) -> Result<(Command, Pin), Fault
     }
     let pin = pinned(host)?;
     let mut command = bare(host, access);
-    keep(&mut command, access);
-    pin.say(&mut command);
+    keep(&mut command, host, access);
+    pin.say(&mut command, access);
     Ok((command, pin))
 }
 
@@ -55,6 +56,8 @@ fn bare(host: &HostSpec, access: &Access) -> Command {
     let every = (access.alive.as_secs() / 3).max(1);
     command.args(["-T", "-o", "BatchMode=yes", "-o", strict, "-o", "LogLevel=ERROR", "-o", "ServerAliveCountMax=3"]);
     command.args(["-o", &format!("ServerAliveInterval={every}"), "-o", &format!("ConnectTimeout={CONNECT_SECONDS}")]);
+    // What the user's configuration wants of a session of theirs: another command, ports of this machine.
+    command.args(["-o", "RemoteCommand=none", "-o", "ClearAllForwardings=yes"]);
     if let Some(config) = &access.config {
         command.arg("-F").arg(config);
     }
@@ -64,19 +67,45 @@ fn bare(host: &HostSpec, access: &Access) -> Command {
     if let Some(port) = host.port {
         command.args(["-p", &port.to_string()]);
     }
-    if let Some(jump) = &host.jump {
-        command.args(["-J", jump]);
+    if let Some(hop) = jump::hops(host).last() {
+        command.args(["-o", &format!("ProxyCommand={}", jump::through(&bare(hop, access), hop))]);
     }
     command
 }
 
 /// Kept connections: the next command finds them open.
-fn keep(command: &mut Command, access: &Access) {
+fn keep(command: &mut Command, host: &HostSpec, access: &Access) {
     if let (Some(sockets), false) = (&access.sockets, access.keep.is_zero()) {
         command.args(["-o", "ControlMaster=auto", "-o", &format!("ControlPersist={}", access.keep.as_secs())]);
-        let socket = option_word(&sockets.join("HASH").display().to_string()).replace("HASH\"", "%C\"");
+        // The same address behind another host is another device: ssh's own hash knows nothing of a ProxyCommand.
+        let way = host.jump.as_deref().map(|jump| sha256_hex(jump.as_bytes())[..8].to_owned()).unwrap_or_default();
+        let socket = option_word(&sockets.join("HASH").display().to_string()).replace("HASH\"", &format!("{way}%C\""));
         command.args(["-o", &format!("ControlPath={socket}")]);
     }
+}
+
+/// All algorithms but those of certificates: a server that has one shows it first, and a pin is of the plain key in it.
+const NO_CERTIFICATES: &str = "-*-cert-v01@openssh.com";
+
+/// The algorithms of each kind of key that a server may have.
+const KINDS: [&str; 3] =
+    ["ssh-ed25519", "ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521", "rsa-sha2-512,rsa-sha2-256"];
+
+/// Whether one of the server's other keys has the pinned fingerprint; it is asked for from then on.
+pub fn finds_pinned(host: &HostSpec, access: &Access) -> bool {
+    let Some(HostKey::Fingerprint(pin)) = host.host_key.as_deref().and_then(HostKey::read) else { return false };
+    let found = KINDS.into_iter().find(|kind| {
+        let mut ssh = asking(host, access);
+        ssh.args(["-o", &format!("HostKeyAlgorithms={kind}")]);
+        host_key::shown(host, &mut ssh).is_some_and(|shown| shown.fingerprint == pin)
+    });
+    let mut kinds = access.pinned_kinds.lock().unwrap_or_else(PoisonError::into_inner);
+    found.is_some_and(|kind| kinds.insert(pin, kind) != Some(kind))
+}
+
+/// The client for a look at a key alone: nothing is accepted, whatever else was asked for.
+fn asking(host: &HostSpec, access: &Access) -> Command {
+    bare(host, &Access { accept_new: false, ..access.clone() })
 }
 
 /// What the plan says of a host's key, in the form that OpenSSH takes.
@@ -110,14 +139,16 @@ pub fn option_word(text: &str) -> String {
 }
 
 impl Pin {
-    fn say(&self, command: &mut Command) {
+    fn say(&self, command: &mut Command, access: &Access) {
         let file = match self {
             Self::None => return,
             Self::Fingerprint(pin) => {
                 let program = std::env::current_exe().unwrap_or_else(|_| "akidb-edge".into());
                 let program = option_word(&program.display().to_string());
                 let ask = format!("KnownHostsCommand={program} known-host --pin {pin} %I %H %t %f %K");
-                command.args(["-o", &ask]);
+                let kinds = access.pinned_kinds.lock().unwrap_or_else(PoisonError::into_inner);
+                let kind = kinds.get(pin).copied().unwrap_or(NO_CERTIFICATES);
+                command.args(["-o", &ask, "-o", &format!("HostKeyAlgorithms={kind}")]);
                 "none".to_owned()
             }
             Self::File(file) => option_word(&file.path().display().to_string()),
@@ -131,14 +162,23 @@ pub fn explain(host: &HostSpec, access: &Access, said: &str) -> Fault {
     let at = if host.name == host.address { host.name.clone() } else { format!("{} ({})", host.name, host.address) };
     let changed = said.contains("IDENTIFICATION HAS CHANGED") || said.contains("HOST KEY") && said.contains("CHANGED");
     if changed || said.contains("Host key verification failed") || said.contains("host key is known for") {
-        return host_key::refused(host, changed, host_key::shown(host, &mut bare(host, access)).as_ref());
+        if let Some((hop, changed)) = jump::refused(host, |hop| bare(hop, access)) {
+            return host_key::refused_hop(
+                host,
+                &hop,
+                changed,
+                host_key::shown(&hop, &mut asking(&hop, access)).as_ref(),
+            );
+        }
+        return host_key::refused(host, changed, host_key::shown(host, &mut asking(host, access)).as_ref());
     }
     // A banner of the device may be among it.
     let last = Some(last_words(said, 1)).filter(|last| !last.is_empty());
     let last = last.unwrap_or_else(|| "the connection ended".to_owned());
-    if said.contains("Permission denied") {
-        return Fault::new(Class::Refused, "ssh", "connect", "LoginRefused", format!("{at}: {last}"))
-            .next("add your key to the agent (ssh-add) and to the device (ssh-copy-id), or name it in ~/.ssh/config");
+    // What a jump host says of itself is told with the way below.
+    let on_the_way = |cause: &refusal::Cause| cause.passes && host.jump.is_some();
+    if let Some(cause) = refusal::login(said).filter(|cause| !on_the_way(cause)) {
+        return refusal::fault(cause, &at, &last);
     }
     if let Some(jump) = &host.jump {
         let problem = format!("{at} cannot be reached through the jump host {jump}: {last}");
@@ -167,6 +207,51 @@ mod tests {
         let fault = explain(&behind, &Access::default(), "Connection closed by remote host");
         assert!(fault.class == Class::Away && fault.code == "Unreachable", "{fault}");
         assert!(fault.to_string().contains("cannot be reached through the jump host gate"), "{fault}");
+    }
+
+    #[test]
+    fn a_pin_is_of_any_key_of_the_server_and_of_no_certificate() {
+        let pin = format!("SHA256:{}", "a".repeat(43));
+        let pinned = HostSpec { host_key: Some(format!("256 {pin} root@one (RSA)")), ..host() };
+        let access = Access::default();
+        let asked = |access: &Access| -> String {
+            let (ssh, _pin) = command(&pinned, access).expect("a command");
+            let words = ssh.get_args().map(|word| word.to_string_lossy().into_owned());
+            words.filter_map(|word| word.strip_prefix("HostKeyAlgorithms=").map(str::to_owned)).collect()
+        };
+        assert_eq!(asked(&access), NO_CERTIFICATES);
+        access.pinned_kinds.lock().expect("whole").insert(pin.clone(), KINDS[2]);
+        assert_eq!(asked(&access), KINDS[2]);
+        let (ssh, _pin) = command(&pinned, &access).expect("a command");
+        let ask = format!("known-host --pin {pin} ");
+        assert!(ssh.get_args().any(|word| word.to_string_lossy().contains(&ask)), "the fingerprint alone is passed on");
+    }
+
+    #[test]
+    fn a_look_at_a_key_accepts_nothing() {
+        let access = Access { accept_new: true, ..Access::default() };
+        let words: Vec<_> =
+            asking(&host(), &access).get_args().map(|word| word.to_string_lossy().into_owned()).collect();
+        assert!(words.contains(&"StrictHostKeyChecking=yes".to_owned()), "{words:?}");
+    }
+
+    #[test]
+    fn a_cause_that_is_known_is_named() {
+        let fault =
+            explain(&host(), &Access::default(), "WARNING: Your password has expired.\nPassword change required");
+        assert!(fault.class == Class::Refused && fault.code == "PasswordExpired", "{fault}");
+        assert!(!fault.to_string().contains("switched on"), "{fault}");
+        let fault = explain(&host(), &Access::default(), "Connection timed out");
+        assert!(fault.class == Class::Away && fault.to_string().contains("switched on"), "{fault}");
+    }
+
+    #[test]
+    fn the_users_own_configuration_starts_no_other_session() {
+        let (ssh, _pin) = command(&host(), &Access::default()).expect("a command");
+        let words: Vec<_> = ssh.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
+        for option in ["RemoteCommand=none", "ClearAllForwardings=yes", "BatchMode=yes"] {
+            assert!(words.windows(2).any(|pair| pair == ["-o", option]), "{option}: {words:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! One connection by the user's own OpenSSH client, with a root shell behind it that takes scripts in frames.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -8,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use super::client::{self, CONNECT_SECONDS};
+use super::refusal;
 use super::script::last_words;
 use crate::resource::host::HostSpec;
 use crate::resource::{Class, Fault};
@@ -23,22 +25,22 @@ const SUDO_WITHIN: Duration = Duration::from_secs(20);
 /// them shows in a process list; what a script writes for itself goes there, too (`$akidb_edge_run`), never to a place
 /// where others can write. A path comes as so many bytes: none of them can be a part of the frame. A file comes under a name of
 /// this connection first: the loop of one that was lost may hear of its end late, while the next one brings the same file. What
-/// cannot be written whole is taken away again. Its text has no single quote, so that it can be quoted.
-pub(super) const LOOP: &str = r#"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-LC_ALL=C.UTF-8
-d=$(mktemp -d /run/akidb-edge.XXXXXX 2>/dev/null || mktemp -d) || exit 70
-trap "rm -rf $d" EXIT
-trap "exit 1" HUP TERM PIPE
-akidb_edge_run=$d
-export PATH LC_ALL akidb_edge_run
-umask 022
-echo akidb-edge-ready
-while read -r what n mark length; do case $what in
-run) head -c "$n" >"$d/s"; sh "$d/s" </dev/null 2>&1; rm -f "$d/s"; echo "$mark";;
-put) p=$(head -c "$length"; echo x); p=${p%x}; t="$p.akidb-edge.$$"; rm -f -- "$d/ok" "$p" "$p".akidb-edge.[0-9]*
-head -c "$n" | { umask 077; cat >"$t" && test "$(wc -c <"$t")" -eq "$n" && mv -fT -- "$t" "$p" && : >"$d/ok" || { rm -f -- "$t"; cat >/dev/null; }; } 2>"$d/e"
-if test -e "$d/ok"; then echo "$mark 0"; else echo "$mark 1"; cat "$d/e"; fi; echo "$mark";;
-esac; done"#;
+/// cannot be written whole is taken away again. Messages are English whatever the device speaks: causes are read from them.
+/// It is quoted for whatever login shell the user has there: in one line (csh ends a quote at the end of a line), without single
+/// quotes, backslashes (fish reads them within quotes) and exclamation marks (csh's history).
+pub(super) const LOOP: &str = concat!(
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; LC_ALL=C.UTF-8; unset LANGUAGE; ",
+    "d=$(mktemp -d /run/akidb-edge.XXXXXX 2>/dev/null || mktemp -d) || exit 70; ",
+    "trap \"rm -rf $d\" EXIT; trap \"exit 1\" HUP TERM PIPE; ",
+    "akidb_edge_run=$d; export PATH LC_ALL akidb_edge_run; umask 022; echo akidb-edge-ready; ",
+    "while read -r what n mark length; do case $what in ",
+    "run) head -c \"$n\" >\"$d/s\"; sh \"$d/s\" </dev/null 2>&1; rm -f \"$d/s\"; echo \"$mark\";; ",
+    "put) p=$(head -c \"$length\"; echo x); p=${p%x}; t=\"$p.akidb-edge.$$\"; rm -f -- \"$d/ok\" \"$p\" \"$p\".akidb-edge.[0-9]*; ",
+    "head -c \"$n\" | { umask 077; cat >\"$t\" && test \"$(wc -c <\"$t\")\" -eq \"$n\" && mv -fT -- \"$t\" \"$p\" && : >\"$d/ok\" ",
+    "|| { rm -f -- \"$t\"; cat >/dev/null; }; } 2>\"$d/e\"; ",
+    "if test -e \"$d/ok\"; then echo \"$mark 0\"; else echo \"$mark 1\"; cat \"$d/e\"; fi; echo \"$mark\";; ",
+    "esac; done",
+);
 
 /// What may have come and not been read yet, in bytes. No answer to a question is larger.
 const MOST_WAITING: usize = 32 << 20;
@@ -64,6 +66,8 @@ pub struct Access {
     pub sockets: Option<PathBuf>,
     /// A device that says nothing for so long is gone.
     pub alive: Duration,
+    /// Which kind of key a pinned fingerprint is, once that was found out: the algorithms to ask a server for, by fingerprint.
+    pub pinned_kinds: Arc<Mutex<BTreeMap<String, &'static str>>>,
 }
 
 impl Default for Access {
@@ -75,6 +79,7 @@ impl Default for Access {
             keep: Duration::ZERO,
             sockets: None,
             alive: Duration::from_secs(15),
+            pinned_kinds: Arc::default(),
         }
     }
 }
@@ -257,10 +262,16 @@ impl Connection {
         // What was said last may come after the end of the output.
         let until = Instant::now() + Duration::from_millis(300);
         while !matches!(self.hear(until), Err(Silence::Late | Silence::TooMuch)) && Instant::now() < until {}
-        if self.said.contains("sudo:") || self.said.contains(ASKS) {
+        if refusal::of_sudo(&self.said) || self.said.contains(ASKS) {
             return sudo_refused(host, &last_words(&self.said.replace(ASKS, ""), 3));
         }
-        client::explain(host, access, self.said.trim())
+        // What the far side printed in place of the loop's word may be the reason: an account without a shell, a forced command.
+        let printed = String::from_utf8_lossy(&self.pending[self.at.min(self.pending.len())..]).into_owned();
+        let (said, printed) = (self.said.trim(), printed.trim());
+        if said.is_empty() && !printed.is_empty() && refusal::login(printed).is_none() {
+            return refusal::another_command(&host.name, printed);
+        }
+        client::explain(host, access, format!("{printed}\n{said}").trim())
     }
 }
 
@@ -277,6 +288,14 @@ impl Drop for Connection {
 /// # Errors
 /// Unreachable; key not known or changed; login refused; sudo refused.
 pub fn open(host: &HostSpec, access: &Access) -> Result<Connection, Fault> {
+    match attempt(host, access) {
+        // A fingerprint does not say of which key it is, and the server showed another one of its keys.
+        Err(fault) if fault.code == "HostKeyChanged" && client::finds_pinned(host, access) => attempt(host, access),
+        other => other,
+    }
+}
+
+fn attempt(host: &HostSpec, access: &Access) -> Result<Connection, Fault> {
     // A file with a key must be there until the connection stands.
     let (mut command, _pin) = client::command(host, access)?;
     command.arg("--").arg(&host.address).arg(far_side(access.sudo.is_some()));
@@ -285,10 +304,14 @@ pub fn open(host: &HostSpec, access: &Access) -> Result<Connection, Fault> {
     Ok(connection)
 }
 
-/// What runs on the far side: the loop, as root.
+/// What runs on the far side: the loop, as root. The login shell has to understand no more than words in single quotes; sudo's own
+/// words are English, as they are read.
 fn far_side(with_password: bool) -> String {
     let sudo = if with_password { format!("sudo -S -p \"{ASKS}\"") } else { "sudo -n".to_owned() };
-    format!("if test \"$(id -u)\" = 0; then exec sh -c '{LOOP}'; else exec {sudo} -- sh -c '{LOOP}'; fi")
+    let root = format!(
+        "if test \"$(id -u)\" = 0; then exec sh -c \"$1\"; fi; exec env LC_ALL=C LANGUAGE=C {sudo} -- sh -c \"$1\""
+    );
+    format!("exec sh -c '{root}' sh '{LOOP}'")
 }
 
 fn contains_line(bytes: &[u8], line: &str) -> bool {
@@ -350,9 +373,8 @@ pub fn too_much(name: &str, when: &str) -> Fault {
 }
 
 fn sudo_refused(host: &HostSpec, why: &str) -> Fault {
-    let why = if why.contains("password is required") { "sudo wants a password" } else { why };
-    Fault::new(Class::Refused, "ssh", "sudo", "SudoRefused", format!("{}: {why}", host.name))
-        .next("add --ask-sudo-password, or --sudo-password-fd N; or allow the user sudo without one")
+    let (words, next) = refusal::sudo(why);
+    Fault::new(Class::Refused, "ssh", "sudo", "SudoRefused", format!("{}: {words}", host.name)).next(next)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use super::LOOP;
+use super::{LOOP, far_side};
 
 /// Starts the loop. `/run` is a directory of the test.
 fn started(folder: &Path) -> Child {
@@ -94,4 +94,46 @@ fn scripts_have_a_directory_of_their_own_and_a_path_of_the_system() {
     let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     assert_eq!(said, format!("akidb-edge-ready\n700\n{path}\nmark\n"));
     assert_eq!(names(folder.path()), Vec::<String>::new(), "it goes with the connection");
+}
+
+/// What is sent has to survive the login shell, which may be fish or csh.
+#[test]
+fn the_far_side_is_words_in_single_quotes_for_any_shell() {
+    for with_password in [false, true] {
+        let text = far_side(with_password);
+        // Three words after sh: -c, what becomes root, the name of the shell; then the loop.
+        let parts: Vec<&str> = text.split('\'').collect();
+        assert_eq!(parts.len(), 5, "{text}");
+        assert_eq!((parts[0], parts[2], parts[4]), ("exec sh -c ", " sh ", ""));
+        for quoted in [parts[1], parts[3]] {
+            assert!(!quoted.contains(['\n', '\\', '!']), "{quoted}");
+        }
+        assert_eq!(parts[3], LOOP);
+    }
+}
+
+#[test]
+fn the_far_side_starts_the_loop_whichever_way_it_becomes_root() {
+    let folder = tempfile::tempdir().expect("a directory");
+    // sudo of this test: it says in which language it is asked to speak, and runs what it is given.
+    let sudo = folder.path().join("sudo");
+    std::fs::write(
+        &sudo,
+        "#!/bin/sh\necho \"speaks $LC_ALL\" >&2\nwhile test \"$1\" != --; do shift; done; shift; exec \"$@\"\n",
+    )
+    .expect("a file");
+    std::fs::set_permissions(&sudo, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("a file of ours");
+    let text = far_side(false).replace("/run/akidb-edge.", &format!("{}/akidb-edge.", folder.path().display()));
+    // Who runs the tests may be root: the way by sudo is taken all the same.
+    let text = text.replace("$(id -u)", "$(echo 1000)");
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap_or_default());
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &text]).env("PATH", path).env("LC_ALL", "de_DE.UTF-8").env("LANGUAGE", "de");
+    shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut shell = shell.spawn().expect("sh runs");
+    let frame = run("echo \"$LC_ALL ${LANGUAGE-none}\"");
+    shell.stdin.take().expect("a pipe").write_all(&frame).expect("it reads");
+    let output = shell.wait_with_output().expect("it ends");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "akidb-edge-ready\nC.UTF-8 none\nmark\n");
+    assert!(String::from_utf8_lossy(&output.stderr).ends_with("speaks C\n"), "{output:?}");
 }

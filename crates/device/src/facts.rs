@@ -19,8 +19,14 @@ echo "l4t_line=$(head -n 1 /etc/nv_tegra_release 2>/dev/null)"
 echo "model=$(tr -d '\0' 2>/dev/null </etc/nv_boot_model || tr -d '\0' 2>/dev/null </proc/device-tree/model)"
 awk '/^MemTotal/ {print "memory_kib=" $2} /^MemAvailable/ {print "memory_free_kib=" $2}' /proc/meminfo
 df -Pk / | awk 'NR == 2 {print "disk_kib=" $2; print "disk_free_kib=" $4}'
-echo "root_device=$(findmnt -n -o SOURCE / 2>/dev/null)"
-for m in br_netfilter overlay nf_conntrack ip_tables iptable_nat nf_tables xt_comment xt_multiport vxlan; do
+root=$(findmnt -n -o SOURCE / 2>/dev/null); echo "root_device=$root"
+case $root in /dev/mmcblk*) root=${root#/dev/}; echo "root_media=$(cat "/sys/block/${root%%p[0-9]*}/device/type" 2>/dev/null)";; esac
+echo "default_route=$({ awk '$2 == "00000000" && $1 != "*" {print "yes"}' /proc/net/route; awk '$1 ~ /^0+$/ && $2 == "00" && $10 != "lo" {print "yes"}' /proc/net/ipv6_route; } 2>/dev/null | head -n 1)"
+for f in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
+  case $f in */nvidia-container-toolkit.list) continue;; esac
+  if grep -q '^[^#]*nvidia.github.io/libnvidia-container' "$f" 2>/dev/null && ! grep -qF /usr/share/keyrings/nvidia-container-toolkit-keyring.asc "$f"; then echo "toolkit_source=$f"; fi
+done
+for m in br_netfilter overlay nf_conntrack ip_tables iptable_nat nf_tables nft_compat xt_comment xt_multiport vxlan; do
   if test -d "/sys/module/$m" || grep -qw "$m" /proc/modules 2>/dev/null || grep -q "/$m\.ko" "/lib/modules/$(uname -r)/modules.builtin" "/lib/modules/$(uname -r)/modules.dep" 2>/dev/null || modprobe -n -q "$m" 2>/dev/null; then echo "module_$m=1"; else echo "module_$m=0"; fi
 done
 echo "iptables=$(iptables --version 2>/dev/null)"
@@ -30,7 +36,7 @@ echo "nvpmodel=$(nvpmodel -q 2>/dev/null | sed -n 's/^NV Power Mode: *//p')"
 echo "power_modes=$(sed -n 's/^< *POWER_MODEL .*NAME=\([^ >]*\).*/\1/p' /etc/nvpmodel.conf 2>/dev/null | tr '\n' ' ')"
 for z in /sys/class/thermal/thermal_zone*; do test -r "$z/temp" && echo "thermal_$(cat "$z/type")=$(cat "$z/temp" 2>/dev/null)"; done
 echo "cuda=$(sed -n 's/.*"version" *: *"\([^"]*\)".*/\1/p' /usr/local/cuda/version.json 2>/dev/null | head -n 1)"
-if have dpkg-query; then dpkg-query -W -f='package_${Package}=${Version} ${db:Status-Abbrev}\n' nvidia-container-toolkit containerd docker.io nvidia-l4t-core nvidia-jetpack 2>/dev/null | sed -n 's/ ii *$//p'; fi
+if have dpkg-query; then dpkg-query -W -f='package_${Package}=${Version} ${db:Status-Abbrev}\n' nvidia-container-toolkit containerd docker.io nvidia-l4t-core nvidia-jetpack 2>/dev/null | sed -n 's/ [a-z]i *$//p'; fi
 have k3s && echo "k3s=$(k3s --version 2>/dev/null | awk 'NR == 1 {print $3}')"
 for u in k3s k3s-agent docker akidb-adaptive-power; do echo "unit_$u=$(systemctl is-active "$u" 2>/dev/null)"; done
 grep -q nvidia /var/lib/rancher/k3s/agent/etc/containerd/config.toml 2>/dev/null && echo "k3s_nvidia=1"
@@ -61,8 +67,9 @@ const RELEASES: &[(&str, &str)] = &[
     ("39.2", "7.2"),
 ];
 
-/// What k3s needs of a kernel.
-const MODULES: &str = "br_netfilter overlay nf_conntrack ip_tables iptable_nat nf_tables xt_comment xt_multiport vxlan";
+/// What k3s needs of a kernel. With iptables in its nf_tables mode the extensions (`xt_comment` …) are reached through `nft_compat`.
+const MODULES: &str =
+    "br_netfilter overlay nf_conntrack ip_tables iptable_nat nf_tables nft_compat xt_comment xt_multiport vxlan";
 /// Packages and units that a rule asks about.
 const PACKAGES: &str = "nvidia-container-toolkit containerd docker.io nvidia-l4t-core nvidia-jetpack";
 const UNITS: &str = "k3s k3s-agent docker akidb-adaptive-power";
@@ -96,6 +103,12 @@ pub struct Facts {
     pub disk_free_kib: u64,
     /// Where the root file system lies.
     pub root_device: Untrusted,
+    /// What the kernel calls the medium of a root on `/dev/mmcblk…`: `SD` for a card, `MMC` for eMMC; empty elsewhere.
+    pub root_media: &'static str,
+    /// Whether there is a default route, over IPv4 or IPv6; none when the device does not say.
+    pub default_route: Option<bool>,
+    /// Another list of apt with the container toolkit's repository under another key than ours.
+    pub toolkit_source: Untrusted,
     /// Whether there is an NVMe.
     pub nvme: bool,
     /// Kernel modules that k3s needs, and whether each can be had.
@@ -158,6 +171,9 @@ impl Facts {
             disk_kib: number("disk_kib"),
             disk_free_kib: number("disk_free_kib"),
             root_device: text("root_device"),
+            root_media: ["SD", "MMC"].into_iter().find(|known| *known == raw("root_media")).unwrap_or_default(),
+            default_route: seen.get("default_route").map(|said| said.trim() == "yes"),
+            toolkit_source: text("toolkit_source"),
             nvme: raw("nvme") == "1",
             modules: group("module_", MODULES).into_iter().map(|(name, there)| (name, there.trim() == "1")).collect(),
             iptables: ["nf_tables", "legacy"].into_iter().find(|known| *known == iptables).unwrap_or_default(),
@@ -174,14 +190,55 @@ impl Facts {
         }
     }
 
-    /// The JetPack of this release; none when it is no Jetson or not known.
+    /// The JetPack of this release; of one that is not listed, that of the nearest listed one of its line. None: it is no Jetson, or
+    /// nothing is known of the line.
     pub fn jetpack(&self) -> Option<&'static str> {
-        let found = RELEASES
-            .iter()
-            .rev()
-            .find(|(release, _)| self.l4t == *release || self.l4t.starts_with(&format!("{release}.")));
-        found.map(|(_, jetpack)| *jetpack)
+        self.listed().or_else(|| {
+            let own = numbers(&self.l4t.line());
+            let line = self.line();
+            // The list rises: the last one before it, else the first one after it.
+            let before = line.iter().rev().find(|(release, _)| numbers(release) <= own);
+            before.or_else(|| line.first()).map(|(_, jetpack)| *jetpack)
+        })
     }
+
+    /// Whether it has this JetPack: `6.2` means 6.2.1, too. A release that is not listed counts for each JetPack of its line: NVIDIA
+    /// keeps drivers and CUDA within one.
+    pub fn has_jetpack(&self, wanted: &str) -> bool {
+        let fits =
+            |there: &str| there == wanted || there.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('.'));
+        match self.listed() {
+            Some(there) => fits(there),
+            None => self.line().iter().any(|(_, there)| fits(there)),
+        }
+    }
+
+    /// Whether this very release is in the list.
+    pub fn is_listed(&self) -> bool {
+        self.listed().is_some()
+    }
+
+    fn listed(&self) -> Option<&'static str> {
+        let is = |release: &str| self.l4t == *release || self.l4t.starts_with(&format!("{release}."));
+        // `39.2` is listed for 39.2.0, too; 36.4 has its patch releases one by one.
+        RELEASES.iter().rev().find(|(release, _)| is(release)).map(|(_, jetpack)| *jetpack)
+    }
+
+    /// The listed releases of the same line: with the same minor release (36.4), else with the same major one (39).
+    fn line(&self) -> Vec<(&'static str, &'static str)> {
+        let own = numbers(&self.l4t.line());
+        let same = |parts: usize| -> Vec<(&'static str, &'static str)> {
+            let begins = |release: &str| own.len() >= parts && numbers(release).get(..parts) == own.get(..parts);
+            RELEASES.iter().filter(|(release, _)| begins(release)).copied().collect()
+        };
+        let minor = same(2);
+        if minor.is_empty() { same(1) } else { minor }
+    }
+}
+
+/// `36.4.3` as numbers.
+fn numbers(release: &str) -> Vec<u32> {
+    release.split('.').map_while(|part| part.parse().ok()).collect()
 }
 
 /// The beginning of a fact: it is remembered.
@@ -227,6 +284,58 @@ mod tests {
         assert_eq!(facts("36.5.1").jetpack(), Some("6.2.2"));
         assert_eq!(facts("39.2.0").jetpack(), Some("7.2"));
         assert_eq!(facts("40.1").jetpack(), None);
+        assert_eq!(facts("").jetpack(), None);
+        assert!(!facts("").has_jetpack("6.2") && !facts("40.1").has_jetpack("6.2"));
+    }
+
+    #[test]
+    fn a_patch_release_that_is_not_listed_is_one_of_its_line() {
+        let facts = |l4t: &str| Facts { l4t: l4t.into(), ..Facts::default() };
+        for (l4t, nearest, also, not) in
+            [("36.4.2", "6.1", "6.2", "6.0"), ("36.4.8", "6.2.1", "6.2", "7.2"), ("39.1", "7.2", "7.2", "7.0")]
+        {
+            let facts = facts(l4t);
+            assert_eq!((facts.jetpack(), facts.is_listed()), (Some(nearest), false), "{l4t}");
+            assert!(facts.has_jetpack(also) && !facts.has_jetpack(not), "{l4t}");
+        }
+        assert!(
+            facts("36.4.3").is_listed() && facts("36.4.3").has_jetpack("6.2") && !facts("36.4.3").has_jetpack("6.1")
+        );
+        assert!(facts("39.2.0").is_listed() && facts("36.3.1").is_listed());
+    }
+
+    /// The script as a device runs it, with programs of this test in front of the others.
+    fn said(programs: &[(&str, &str)]) -> Facts {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().expect("a directory");
+        for (name, text) in programs {
+            let path = folder.path().join(name);
+            std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).expect("a file");
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("a file of ours");
+        }
+        let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap_or_default());
+        let ran = std::process::Command::new("sh").args(["-c", SCRIPT]).env("PATH", path).output().expect("sh runs");
+        Facts::read(&String::from_utf8_lossy(&ran.stdout))
+    }
+
+    #[test]
+    fn a_held_package_is_an_installed_one() {
+        let lines =
+            "package_nvidia-container-toolkit=1.17.4-1 hi \npackage_docker.io=27 rc \npackage_containerd=1.7 ii \n";
+        let facts = said(&[("dpkg-query", &format!("printf '{lines}'"))]);
+        let names: Vec<&str> = facts.packages.keys().map(String::as_str).collect();
+        assert_eq!(names, ["containerd", "nvidia-container-toolkit"]);
+        assert_eq!(facts.packages["nvidia-container-toolkit"], "1.17.4-1");
+        assert!(facts.default_route.is_some(), "a machine says whether it has a default route");
+    }
+
+    #[test]
+    fn the_medium_of_the_root_is_what_the_kernel_says() {
+        let read = |text: &str| Facts::read(text);
+        assert_eq!(read("root_device=/dev/mmcblk0p1\nroot_media=MMC\n").root_media, "MMC");
+        assert_eq!(read("root_media=SD\n").root_media, "SD");
+        assert_eq!(read("root_media=\u{1b}[2J\n").root_media, "");
+        assert_eq!((read("default_route=\n").default_route, read("").default_route), (Some(false), None));
     }
 
     #[test]

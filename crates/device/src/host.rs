@@ -34,11 +34,8 @@ fn fits(spec: &HostSpec, facts: &Facts) -> Result<(), Fault> {
     let refuse =
         |words: String, next: String| Err(Fault::new(Class::Refused, "ssh", "facts", "JetPack", words).next(next));
     match facts.jetpack() {
-        Some(there)
-            if there == wanted || there.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.starts_with('.')) =>
-        {
-            Ok(())
-        }
+        // A patch release that is not listed is taken: the doctor warns of it.
+        Some(_) if facts.has_jetpack(wanted) => Ok(()),
         Some(there) => refuse(
             format!("{} has JetPack {there} (L4T {}), the plan is for {wanted}", spec.name, facts.l4t.line()),
             "flash it anew, or change `jetpack` in the plan: base image and ONNX Runtime depend on it".to_owned(),

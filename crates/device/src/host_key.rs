@@ -82,6 +82,27 @@ pub fn refused(host: &HostSpec, changed: bool, shown: Option<&Shown>) -> Fault {
     Fault::new(Class::Refused, "ssh", "connect", "HostKeyUnknown", words).next(format!("{check}{add}"))
 }
 
+/// The fault of a host on the way whose key is refused. A plan pins keys of devices alone: known_hosts decides here.
+pub fn refused_hop(host: &HostSpec, hop: &HostSpec, changed: bool, shown: Option<&Shown>) -> Fault {
+    let key = shown.map_or_else(|| "a key".to_owned(), |shown| format!("{} {}", shown.kind, shown.fingerprint));
+    let add = shown.map_or_else(String::new, |shown| format!("add this line to ~/.ssh/known_hosts: {}", line(shown)));
+    let check = "compare it on the jump host itself: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub";
+    let (jump, name) = (&hop.name, &host.name);
+    if changed {
+        let words = format!(
+            "THE HOST KEY OF the jump host {jump}, on the way to {name}, HAS CHANGED: it showed {key}, another key is in known_hosts. Somebody may be in the middle. Nothing was sent to it"
+        );
+        let next =
+            format!("{check}; if it is its own, take the old key out (ssh-keygen -R {}), then {add}", hop.address);
+        return Fault::new(Class::Refused, "ssh", "connect", "HostKeyChanged", words).next(next);
+    }
+    let words = format!(
+        "the host key of the jump host {jump}, on the way to {name}, is not known: it showed {key}. Nothing was sent to it"
+    );
+    let next = format!("{check}; then {add}; or take it with --accept-new");
+    Fault::new(Class::Refused, "ssh", "connect", "HostKeyUnknown", words).next(next)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -224,6 +224,12 @@ fn found(spec: &NodeSpec, printed: &str, node: Option<&Value>) -> Option<Value> 
         "disable": text("disable").split_whitespace().collect::<Vec<_>>(),
         "restart_on": started,
     });
+    if spec.node_ip.is_some() {
+        all["node_ip"] = text("node_ip").into();
+    }
+    if !spec.tls_san.is_empty() {
+        all["tls_san"] = text("tls_san").split_whitespace().collect::<Vec<_>>().into();
+    }
     if let Some(at) = &spec.registry {
         all["registry"] = if text("registry") == at { at.clone() } else { "(not set up)".to_owned() }.into();
     }
@@ -282,7 +288,7 @@ impl Provider for Nodes {
             self.join("join", &spec).await?;
         } else if changed(&["version"]) {
             self.upgrade(&spec).await?;
-        } else if changed(&["disable", "server_url", "installer", "program_sha256", "registry"]) {
+        } else if changed(&["disable", "server_url", "node_ip", "tls_san", "installer", "program_sha256", "registry"]) {
             self.join("install", &spec).await?;
         } else if changed(&["restart_on"]) {
             self.must("restart", &spec.host, &text::restart(&spec)).await?;

@@ -34,6 +34,8 @@ pub fn look() -> Script {
   echo active=$(systemctl is-active $u 2>/dev/null || :)
   echo url=$(sed -n "s/^K3S_URL=//p" $f.env 2>/dev/null | tr -d "\"'")
   echo disable=$(grep -o -- '--disable=[a-z-]*' $f | cut -d= -f2 | tr '\n' ' ')
+  echo node_ip=$(grep -o -- '--node-ip=[0-9a-fA-F.:]*' $f | cut -d= -f2)
+  echo tls_san=$(grep -o -- '--tls-san=[0-9A-Za-z.:-]*' $f | cut -d= -f2 | tr '\n' ' ')
 done
 if command -v k3s >/dev/null 2>&1; then echo version=$(k3s --version 2>/dev/null | awk 'NR == 1 {{print $3}}'); fi
 echo started=$(cat {MEMORY}/started.k3s 2>/dev/null || :)
@@ -64,6 +66,10 @@ pub fn install(spec: &NodeSpec, token: Option<&str>, pull: Option<&Pull>) -> Scr
     text.push("export INSTALL_K3S_SKIP_START=true\n");
     if spec.role == NodeRole::Agent {
         text.push(script!("export K3S_URL={server_url}\n", server_url = quoted(&spec.server_url)));
+        text.push(script!(
+            "if command -v getent >/dev/null && ! getent ahosts {server} >/dev/null 2>&1; then echo {server}: no address of the server is known here under that name; exit 1; fi\n",
+            server = quoted(host_of(&spec.server_url))
+        ));
     }
     // In the environment: a command line shows in ps.
     if let Some(token) = token {
@@ -100,6 +106,12 @@ pub fn restart(spec: &NodeSpec) -> Script {
     )
 }
 
+/// The host of `https://HOST:6443`.
+fn host_of(url: &str) -> &str {
+    let host = url.strip_prefix("https://").unwrap_or(url).strip_suffix(":6443").unwrap_or(url);
+    host.trim_matches(['[', ']'])
+}
+
 /// What k3s is started with.
 fn command(spec: &NodeSpec) -> Script {
     let mut words = vec![match spec.role {
@@ -107,6 +119,7 @@ fn command(spec: &NodeSpec) -> Script {
         NodeRole::Agent => "agent".to_owned(),
     }];
     words.push(format!("--node-name={}", spec.host));
+    words.extend(spec.node_ip.iter().map(|ip| format!("--node-ip={ip}")));
     words.extend(spec.labels.iter().map(|(key, value)| format!("--node-label={key}={value}")));
     words.extend(spec.taints.iter().map(|taint| format!("--node-taint={taint}")));
     if spec.registry.is_some() {
@@ -114,6 +127,7 @@ fn command(spec: &NodeSpec) -> Script {
     }
     if spec.role == NodeRole::Server {
         words.push("--write-kubeconfig-mode=0600".to_owned());
+        words.extend(spec.tls_san.iter().map(|name| format!("--tls-san={name}")));
         words.extend(spec.disable.iter().map(|part| format!("--disable={part}")));
     }
     Script::words(words.iter().map(|word| quoted(word)))
@@ -139,6 +153,8 @@ pub fn remedy(said: &str) -> Option<&'static str> {
         "install it there: apt-get install openssl perl"
     } else if said.contains("another role") {
         "take it down first (jetson uninstall), then run the same command again"
+    } else if said.contains("no address of the server is known here") {
+        "write node_ip for the server, in the plan or the inventory: the address by which the other devices reach it (ip -o route get 1.1.1.1 there shows it behind src)"
     } else if said.contains("not authorized") || said.contains("token CA hash") {
         "the server did not take the join token: are the clocks of the devices right (10 minutes), and is this the plan's server?"
     } else if said.contains("Node password rejected") {
@@ -170,6 +186,8 @@ mod tests {
             version: "v1.36.3+k3s1".into(),
             server: "jetson01".into(),
             server_url: "https://10.0.0.1:6443".into(),
+            node_ip: None,
+            tls_san: Vec::new(),
             labels: BTreeMap::from([("tier".into(), "edge's".into())]),
             taints: Vec::new(),
             disable: Vec::new(),
@@ -178,6 +196,25 @@ mod tests {
             registry: None,
             restart_on: String::new(),
         }
+    }
+
+    #[test]
+    fn a_node_is_told_its_address_and_the_server_its_names() {
+        let node = NodeSpec {
+            node_ip: Some("fd78::11".into()),
+            tls_san: vec!["edge.example".into(), "fd78::11".into()],
+            server_url: "https://[fd78::11]:6443".into(),
+            ..agent()
+        };
+        let text = install(&node, None, None);
+        assert!(text.contains("--node-ip=fd78::11") && !text.contains("--tls-san"), "{text}");
+        assert!(text.contains("getent ahosts 'fd78::11'"), "{text}");
+        let text = install(&NodeSpec { role: NodeRole::Server, ..node }, None, None);
+        assert!(text.contains("--tls-san=edge.example") && text.contains("--tls-san=fd78::11"), "{text}");
+        assert!(!text.contains("K3S_URL") && !text.contains("getent"), "{text}");
+        assert!(
+            remedy("'jetson': no address of the server is known here").is_some_and(|next| next.contains("node_ip"))
+        );
     }
 
     #[test]

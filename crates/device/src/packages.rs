@@ -83,9 +83,21 @@ impl Shell for DebianPackages {
         });
         let install = script!("{apt} --allow-downgrades install -- {wanted}", apt, wanted = Script::words(wanted));
         // The lists of a new device are empty or old: ask for them only when the packages are not known. One list of
-        // several that cannot be had need not be the one that counts: what counts is whether they are installed then.
+        // several that cannot be had need not be the one that counts: what counts is whether they are installed then. apt ends
+        // well (0) when lists cannot be fetched, and says so in warnings: its own reason is told with what failed in the end.
         script!(
-            "{note}\nlog=\"$akidb_edge_run/apt\"\nif ! {install} >\"$log\" 2>&1; then\n  {apt} update >\"$log\" 2>&1 || {{ echo 'apt-get update failed:'; grep -a '^[EW]:' \"$log\" | tail -n 3 || :; }}\n  {install}\nfi",
+            r#"{note}
+log="$akidb_edge_run/apt"
+if ! {install} >"$log" 2>&1; then
+  {apt} update >"$log" 2>&1 || :
+  why=$(grep -aE '^(E:|W: (Failed to fetch|Some index|GPG error|The repository))' "$log" | grep -av 'Some index files' | tail -n 1)
+  {install} >"$log" 2>&1 || {{
+    code=$?
+    test -z "$why" || printf 'apt-get update said: %s\n' "$why"
+    if grep -qa '^E:' "$log"; then grep -a '^E:' "$log" | tail -n 2; else tail -n 2 "$log"; fi
+    exit $code
+  }}
+fi"#,
             note,
             install,
             apt
@@ -103,13 +115,97 @@ impl Shell for DebianPackages {
     fn remedy(words: &str) -> Option<String> {
         let text = if words.contains("Could not get lock") || words.contains("lock-frontend") {
             "another apt runs on the device (unattended-upgrades?): wait for it, then run the same command again"
-        } else if words.contains("apt-get update failed") {
-            "apt cannot fetch its lists: look at the device's network and at what apt-get update says there, or bring the packages with --artifacts"
+        } else if words.contains("Conflicting values set for option") {
+            "another list of apt on the device names the same repository with another key: akidb-edge jetson doctor names the file; take it out there, then run the same command again"
+        } else if words.contains("Held packages were changed") {
+            "somebody holds a package at another version (apt-mark showhold): let the plan say that version, or release it there (apt-mark unhold NAME)"
+        } else if words.contains("Temporary failure resolving") || words.contains("Could not resolve") {
+            "the device cannot look names up: set its DNS server (nmcli connection modify NAME ipv4.dns ADDRESS), or bring the packages with --artifacts"
+        } else if words.contains("apt-get update said") {
+            "apt cannot take its lists: look at that line, at the device's network and at /etc/apt/sources.list.d there, or bring the packages with --artifacts"
         } else if words.contains("Unable to locate package") || words.contains("has no installation candidate") {
             "the device's repositories do not have it: look at /etc/apt/sources.list.d and the network, or bring the packages with --artifacts"
         } else {
             return None;
         };
         Some(text.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::process::Command;
+
+    use super::*;
+
+    fn spec() -> PackagesSpec {
+        let spec = json!({"host": "a", "packages": {"jq": ""}});
+        serde_json::from_value(spec).expect("packages")
+    }
+
+    /// Runs the lines that install, with this in place of apt-get: exit status and what was said.
+    fn installed(apt: &str) -> (i32, String) {
+        let folder = tempfile::tempdir().expect("a directory");
+        for (name, text) in [("apt-get", apt), ("dpkg-query", "exit 1")] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).expect("a file");
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("a file of ours");
+        }
+        let here = folder.path().display().to_string();
+        let lines = DebianPackages::put(&spec()).as_str().replace(MEMORY, &here);
+        let path = format!("{here}:{}", std::env::var("PATH").unwrap_or_default());
+        let ran = Command::new("sh")
+            .args(["-c", &format!("set -eu\nexec 2>&1\nakidb_edge_run={here}\n{lines}")])
+            .env("PATH", path)
+            .output()
+            .expect("sh runs");
+        (ran.status.code().unwrap_or(-1), String::from_utf8_lossy(&ran.stdout).into_owned())
+    }
+
+    #[test]
+    fn apts_own_reason_is_told_although_it_ends_well() {
+        for (update, reason, helps) in [
+            (
+                "W: Failed to fetch http://x/InRelease  Temporary failure resolving 'x'",
+                "Temporary failure resolving",
+                "DNS server",
+            ),
+            (
+                "E: Conflicting values set for option Signed-By regarding source https://x/ /: a.gpg != b.asc",
+                "Conflicting values",
+                "jetson doctor",
+            ),
+            ("W: Failed to fetch https://third.example/  404  Not Found", "third.example", "sources.list.d"),
+        ] {
+            let apt = format!(
+                "case \"$*\" in *' update') echo \"{update}\"; echo 'W: Some index files failed to download.'; exit 0;; *) echo 'Reading package lists...'; echo 'E: Unable to locate package jq' >&2; exit 100;; esac"
+            );
+            let (code, said) = installed(&apt);
+            assert_eq!(code, 100, "{said}");
+            let lines: Vec<&str> = said.lines().collect();
+            assert_eq!(lines.len(), 2, "{said}");
+            assert!(lines[0].contains(reason) && lines[1] == "E: Unable to locate package jq", "{said}");
+            assert!(DebianPackages::remedy(&said).is_some_and(|next| next.contains(helps)), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_broken_list_that_does_not_count_is_no_failure() {
+        let apt = "case \"$*\" in *' update') echo 'W: Failed to fetch http://x'; : >\"$akidb\"; exit 0;; *) test -e \"$akidb\";; esac";
+        let (code, said) = installed(&format!("akidb=$(dirname \"$0\")/fetched\n{apt}"));
+        assert_eq!((code, said.as_str()), (0, ""));
+    }
+
+    #[test]
+    fn a_held_package_counts_as_installed_and_is_not_ours() {
+        let found = DebianPackages::found(&spec(), "hi  jq 1.6-2.1\n").expect("it is installed");
+        assert_eq!(found["packages"], json!({"jq": ""}));
+        assert_eq!(DebianPackages::found(&spec(), "rc  jq 1.6-2.1\n"), None, "removed, and its settings are left");
+        // Only what was not there before is noted as ours.
+        let note = DebianPackages::note_missing(&spec());
+        assert!(note.contains("grep -q '^.i' || :"), "{note}");
+        let held = "E: Held packages were changed and -y was used without --allow-change-held-packages.";
+        assert!(DebianPackages::remedy(held).is_some_and(|next| next.contains("apt-mark showhold")));
     }
 }

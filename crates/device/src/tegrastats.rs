@@ -51,15 +51,13 @@ impl Load {
         let all: Vec<&str> = line.split_whitespace().collect();
         let after = |name: &str| all.iter().position(|word| *word == name).and_then(|at| all.get(at + 1)).copied();
         let (used, most) = after("RAM")?.trim_end_matches("MB").split_once('/')?;
-        // Boards name the rail of the whole device in three ways.
-        let power = ["VDD_IN", "VIN", "VIN_SYS_5V0"].into_iter().find_map(after);
         Some(Self {
             gpu_percent: after("GR3D_FREQ").or_else(|| after("GR3D")).and_then(percent),
             cpu_percent: after("CPU").and_then(cpus),
             ram_used_mib: used.parse().ok(),
             ram_mib: most.parse().ok(),
             temperatures: all.iter().filter_map(|word| temperature(word)).take(MOST_CPUS).collect(),
-            power_mw: power.and_then(|value| value.split("mW").next()?.parse().ok()),
+            power_mw: power(&all),
         })
     }
 
@@ -67,6 +65,31 @@ impl Load {
     pub fn hottest(&self) -> Option<f64> {
         self.temperatures.values().copied().reduce(f64::max)
     }
+}
+
+/// Names of the rail that the whole device takes its power from, by board. AGX boards have none: there, it is the sum of the rails
+/// (NVIDIA's Jetson Linux guide, "Software-Based Power Consumption Modeling"); `VIN_SYS_5V0` is one of them.
+const TOTALS: [&str; 3] = ["VDD_IN", "VIN", "POM_5V_IN"];
+
+/// What the whole device takes now, in mW.
+fn power(all: &[&str]) -> Option<u64> {
+    let rails = all.windows(2).filter_map(|pair| Some((*pair.first()?, rail(pair.get(1)?)?)));
+    let rails: Vec<(&str, u64)> = rails.filter(|(name, _)| words::power_mode(name)).take(MOST_CPUS).collect();
+    let total = TOTALS.iter().find_map(|total| rails.iter().find(|(name, _)| name == total));
+    match total {
+        Some((_, power)) => Some(*power),
+        // One rail alone is a part of the device, never all of it.
+        None if rails.len() < 2 => None,
+        None => rails.iter().map(|(_, power)| *power).reduce(u64::saturating_add),
+    }
+}
+
+/// The first number of `4835mW/4700mW`, or of `3528/3569`, as JetPack 4 writes it: what a rail gives now.
+fn rail(value: &str) -> Option<u64> {
+    let mut numbers = value.split('/').map(|part| part.strip_suffix("mW").unwrap_or(part).parse::<u64>());
+    let now = numbers.next()?.ok()?;
+    // Another number has to follow: `APE 174` is a clock. Megabytes are no number here.
+    (numbers.next()?.is_ok() && numbers.all(|more| more.is_ok())).then_some(now)
 }
 
 /// `13%@305`, `0%@[0,0]`, `5%`; none of `@[314,314]`, which has no load.
@@ -86,6 +109,10 @@ fn cpus(field: &str) -> Option<u8> {
 fn temperature(word: &str) -> Option<(String, f64)> {
     let (name, value) = word.split_once('@')?;
     let degrees: f64 = value.split('/').next()?.strip_suffix('C')?.parse().ok()?;
+    // JetPack says a constant for the chip that makes the voltages.
+    if name.eq_ignore_ascii_case("PMIC") {
+        return None;
+    }
     // A name is letters and digits: it is shown.
     (degrees > NO_SENSOR && degrees.is_finite() && words::power_mode(name)).then(|| (name.to_lowercase(), degrees))
 }
@@ -106,7 +133,7 @@ mod tests {
         assert_eq!((load.gpu_percent, load.cpu_percent), (Some(0), Some(17)));
         assert_eq!((load.ram_used_mib, load.ram_mib, load.power_mw), (Some(3168), Some(6851), Some(2763)));
         assert_eq!(load.temperatures.get("gpu"), Some(&45.5));
-        assert_eq!(load.hottest(), Some(50.0));
+        assert_eq!(load.hottest(), Some(46.5));
     }
 
     #[test]
@@ -125,7 +152,60 @@ mod tests {
         );
         assert_eq!(load.gpu_percent, Some(0));
         assert_eq!((load.temperatures.get("gpu"), load.hottest()), (None, Some(44.562)));
-        assert_eq!(load.power_mw, Some(4025));
+        assert_eq!(load.power_mw, Some(2340 + 4025));
+    }
+
+    #[test]
+    fn the_power_of_a_board_is_its_total_or_the_sum_of_its_rails() {
+        for (board, power, gpu, hottest, line) in [
+            (
+                "AGX Orin",
+                17_388,
+                Some(78),
+                57.593,
+                "RAM 6421/30536MB (lfb 3x4MB) SWAP 0/15268MB (cached 0MB) CPU [24%@2201,18%@2201,off,9%@2201] EMC_FREQ 31%@3199 GR3D_FREQ 78%@[1300] NVDEC off NVJPG off VIC off OFA off APE 174 CV0@-256C CPU@57.593C SOC2@54.906C GPU@56.125C tj@57.593C VDD_GPU_SOC 9431mW/8102mW VDD_CPU_CV 3122mW/2900mW VIN_SYS_5V0 4835mW/4700mW",
+            ),
+            (
+                "Orin Nano",
+                7812,
+                Some(99),
+                62.0,
+                "RAM 3479/7620MB SWAP 43/3810MB CPU [32%@1510,28%@1510,31%@1510,30%@1510] EMC_FREQ 44%@2133 GR3D_FREQ 99%@918 VDD_IN 7812mW/7001mW cpu@62.0C gpu@61.5C",
+            ),
+            (
+                "Xavier NX, JetPack 4",
+                3528,
+                Some(0),
+                33.0,
+                "RAM 2387/7774MB (lfb 961x4MB) SWAP 0/3887MB (cached 0MB) CPU [14%@1190,9%@1190,2%@1190,4%@1190,0%@1190,1%@1344] EMC_FREQ 1%@1600 GR3D_FREQ 0%@114 VIC_FREQ 0%@115 APE 150 MTS fg 0% bg 3% AO@31C GPU@31.5C PMIC@100C AUX@31.5C CPU@33C thermal@31.95C VDD_IN 3528/3569 VDD_CPU_GPU_CV 410/426 VDD_SOC 1107/1115",
+            ),
+            (
+                "Nano, JetPack 4",
+                900,
+                Some(0),
+                46.0,
+                "RAM 613/3964MB (lfb 634x4MB) SWAP 0/1982MB (cached 0MB) CPU [2%@102,1%@102,0%@102,0%@102] EMC_FREQ 0% GR3D_FREQ 0% PLL@39C CPU@40.5C PMIC@100C GPU@41C AO@46C thermal@41C POM_5V_IN 900/943 POM_5V_GPU 0/0 POM_5V_CPU 123/123",
+            ),
+            (
+                "Thor, JetPack 7",
+                26_686,
+                None,
+                39.906,
+                "RAM 86905/125772MB (lfb 368x4MB) CPU [12%@972,10%@972,off,33%@1890] cpu@39.812C tj@39.906C soc012@38.812C gpu@39.906C soc345@38.625C VDD_GPU 3561mW/3561mW VDD_CPU_SOC_MSS 7910mW/7910mW VIN_SYS_5V0 7620mW/7620mW VIN 26686mW/26686mW",
+            ),
+            (
+                "AGX Xavier, JetPack 4",
+                2951,
+                Some(0),
+                38.5,
+                "RAM 2041/31925MB (lfb 6912x4MB) CPU [1%@1190,0%@1190] EMC_FREQ 0% GR3D_FREQ 0% AO@36.5C GPU@37C CPU@38.5C PMIC@100C GPU 0/0 CPU 311/311 SOC 932/932 CV 0/0 VDDRQ 155/155 SYS5V 1553/1553",
+            ),
+        ] {
+            let load = read(line);
+            assert_eq!((load.power_mw, load.gpu_percent), (Some(power), gpu), "{board}");
+            assert_eq!(load.hottest(), Some(hottest), "{board}");
+        }
+        assert_eq!(read("RAM 1/2MB VDD_GPU 500mW/500mW").power_mw, None, "one rail is not the device");
     }
 
     #[test]

@@ -71,6 +71,14 @@ impl DevicesArgs {
         looked_at(&self.plan, self.inventory.as_deref(), context)
     }
 
+    /// The same for a verb that is about all of a plan: it may have no devices.
+    ///
+    /// # Errors
+    /// When the plan or an inventory cannot be read.
+    pub fn whole_plan(&self, context: &Context) -> Result<Plan, Failure> {
+        without_artifacts(&self.plan, self.inventory.as_deref(), context)
+    }
+
     /// The devices of these names; all when there are none. Nothing is connected yet.
     ///
     /// # Errors
@@ -94,6 +102,12 @@ impl DevicesArgs {
 /// # Errors
 /// When the plan cannot be read or has no devices.
 pub fn looked_at(named: &PlanArgs, inventory: Option<&str>, context: &Context) -> Result<Plan, Failure> {
+    let plan = without_artifacts(named, inventory, context)?;
+    need_devices(&plan)?;
+    Ok(plan)
+}
+
+fn without_artifacts(named: &PlanArgs, inventory: Option<&str>, context: &Context) -> Result<Plan, Failure> {
     let mut plan = named.load(&context.session)?;
     for step in &mut plan.steps {
         if let Work::Jetson(jetson) = &mut step.work {
@@ -101,7 +115,6 @@ pub fn looked_at(named: &PlanArgs, inventory: Option<&str>, context: &Context) -
         }
     }
     plan.bring_devices(inventory, None)?;
-    need_devices(&plan)?;
     Ok(plan)
 }
 
@@ -195,6 +208,7 @@ impl Devices {
             host: name.to_owned(),
             jetpack: plan.and_then(|plan| plan.jetpack.clone()),
             power_mode: own.or_else(|| plan?.power_mode.clone()),
+            adaptive_modes: plan.map(|plan| plan.adaptive_power.modes.clone()).unwrap_or_default(),
             k3s: self.nodes.get(name).map(|node| node.version.clone()),
             toolkit: plan.is_some_and(|plan| plan.toolkit.is_some()),
             now: 0,

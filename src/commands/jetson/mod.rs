@@ -21,8 +21,9 @@ use clap::Subcommand;
 use super::Context;
 use crate::exit::Failure;
 
-pub use devices::{need_devices, say_who_is_replaced};
+pub use devices::{DevicesArgs, need_devices, say_who_is_replaced};
 pub use same_machine::refuse_shared;
+pub use status::{NodeSeen, seen_nodes};
 pub use unnamed::Unnamed;
 
 /// Make devices a GPU cluster, look at them, take them down.

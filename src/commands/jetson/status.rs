@@ -143,3 +143,24 @@ fn cells(row: &Row) -> Vec<String> {
         or_dash(load.and_then(|load| load.power_mw).map(|power| format!("{:.1}", power as f64 / 1000.0))),
     ]
 }
+
+/// A device of a plan as the cluster and it itself say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeSeen {
+    /// What the API says of its node: ready, not ready, cordoned; none when it is no node or the API did not answer.
+    pub node: Option<&'static str>,
+    /// Whether it runs the major release of JetPack that the plan says; true where the plan says none.
+    pub has_jetpack_of_plan: bool,
+}
+
+/// The devices of a plan, for a report.
+pub async fn seen_nodes(devices: &Devices) -> Vec<NodeSeen> {
+    let major = |release: &str| release.split('.').next().map(str::to_owned);
+    let seen = |row: Row| {
+        let wanted = devices.wanted(&row.name).jetpack;
+        let there = row.facts.as_ref().and_then(Facts::jetpack);
+        let same = wanted.is_none_or(|wanted| there.is_some_and(|there| major(there) == major(&wanted)));
+        NodeSeen { node: row.node, has_jetpack_of_plan: row.facts.is_some() && same }
+    };
+    look(devices).await.into_iter().map(seen).collect()
+}

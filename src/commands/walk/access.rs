@@ -92,6 +92,7 @@ impl AccessArgs {
             keep: Duration::from_secs(self.keep_connections),
             sockets: sockets(),
             alive: Duration::from_secs(self.alive.max(3)),
+            ..Access::default()
         })
     }
 
@@ -120,15 +121,57 @@ impl AccessArgs {
     }
 }
 
+/// The longest directory that leaves room for a socket in it: the path of one has 107 bytes (`sun_path` of unix(7)), and ssh's name takes
+/// a slash, 8 digits of the way, 40 of its hash, and 17 more while it is made.
+const LONGEST_DIRECTORY: usize = 107 - 1 - 8 - 40 - 17;
+
 /// Where the sockets of kept connections lie: a directory of this user alone. None: connections are not kept.
 fn sockets() -> Option<PathBuf> {
+    use std::os::unix::fs::MetadataExt;
+    let own = std::fs::metadata("/proc/self").ok()?.uid();
+    let below = |variable: &str| std::env::var_os(variable).filter(|path| !path.is_empty()).map(PathBuf::from);
+    let runtime = below("XDG_RUNTIME_DIR").map(|path| path.join("akidb-edge"));
+    let home = below("HOME").map(|path| path.join(".cache/akidb-edge"));
+    // Without a session (CI, cron) there is no XDG_RUNTIME_DIR, and a home may have a long name.
+    let short = PathBuf::from(format!("/tmp/akidb-edge-{own}"));
+    runtime.into_iter().chain(home).chain([short]).find_map(|path| private(path, own))
+}
+
+/// This directory, made if need be, when a socket's path in it is short enough and nobody else can reach into it.
+fn private(path: PathBuf, own: u32) -> Option<PathBuf> {
     use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
-    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    let directory = runtime.or(home)?.join("akidb-edge");
-    // There already is as good as made; whose it is, is looked at below.
-    let _ = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory);
-    let facts = std::fs::metadata(&directory).ok()?;
-    let ours = std::fs::metadata("/proc/self").ok()?.uid();
-    (facts.uid() == ours && facts.permissions().mode() & 0o077 == 0).then_some(directory)
+    if path.as_os_str().len() > LONGEST_DIRECTORY {
+        return None;
+    }
+    // There already is as good as made; whose it is, is looked at below. A link of somebody else leads nowhere.
+    let _ = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path);
+    let facts = std::fs::symlink_metadata(&path).ok()?;
+    (facts.is_dir() && facts.uid() == own && facts.permissions().mode() & 0o077 == 0).then_some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_directory_for_sockets_is_short_and_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().metadata().unwrap().uid();
+        let at = |name: &str| folder.path().join(name);
+        // Names of temporary directories are short enough on the machines that run this.
+        let good = at("a");
+        assert_eq!(private(good.clone(), own), Some(good.clone()));
+        assert_eq!(good.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        let long = at(&"x".repeat(LONGEST_DIRECTORY));
+        assert_eq!(private(long.clone(), own), None);
+        assert!(!long.exists(), "a HOME with a long name is passed over");
+        assert_eq!(private(good.clone(), own + 1), None, "of another user");
+        std::fs::set_permissions(&good, PermissionsExt::from_mode(0o755)).unwrap();
+        assert_eq!(private(good, own), None, "others can look into it");
+        std::fs::create_dir(at("b")).unwrap();
+        symlink(at("b"), at("c")).unwrap();
+        assert_eq!(private(at("c"), own), None, "a link of somebody");
+    }
 }

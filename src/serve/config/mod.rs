@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::health::Peer;
+use super::health::{HealthErrors, Peer};
 use super::model_sync::origin::From as SyncFrom;
 use crate::inference::folder::Choice;
 use crate::inference::onnx::provider::Device;
@@ -140,6 +140,8 @@ pub struct Config {
     pub sync_interval: Duration,
     /// How often each check of `/health` runs.
     pub health_interval: Duration,
+    /// What makes `/health` an error.
+    pub health_errors: HealthErrors,
     /// Bounds.
     pub limits: RequestLimits,
     /// Where traces go, and how many.

@@ -76,6 +76,8 @@ pub const SETTINGS: &[Setting] = &[
     row("environment", "ENVIRONMENT", One("NAME"), "", "The environment of this server, as its traces say: production, staging"),
     row("peer", "AKIDB_PEERS", Many("NAME=URL"), "", "A server of another region that is asked whether it lives; may be given again"),
     row("health-interval", "AKIDB_HEALTH_INTERVAL", One("TIME"), "10s", "How often each check of /health runs"),
+    row("health-strict", "AKIDB_HEALTH_STRICT", Switch, "false", "/health answers 503 when a check of this server failed or is still loading; not for liveness probes"),
+    row("health-restart-after", "AKIDB_HEALTH_RESTART_AFTER", One("TIME"), "5m", "/health answers 503 when a model that was loaded has failed every canary for this long, so that a liveness probe restarts the server; 0s for never"),
     row("otlp", "OTEL_EXPORTER_OTLP_ENDPOINT", One("URL"), "", "The OTLP collector (gRPC) that gets traces"),
     row("trace-sample", "OTEL_TRACES_SAMPLER_ARG", One("SHARE"), "0.1", "Share of requests that are traced, 0 to 1; a caller's own decision goes before it"),
     row("log-level", "AKIDB_LOG_LEVEL", One("LEVEL"), "info", "How much the log says: error, warn, info or debug (every request)"),

@@ -44,7 +44,7 @@ async fn lost(app: &App) {
         // A good batch may have come between.
         if let Some(why) = engine.unsound() {
             let detail = format!("{}: {why}", registry.default_model());
-            return app.health.put(Kind::ModelCache, Check::new(Outcome::Failed, detail));
+            return app.health.put(Kind::ModelCache, Check::failed(detail).mended_by_restart());
         }
     }
 }
@@ -68,10 +68,11 @@ async fn once(app: &App) -> Check {
         Ok(Err(fault)) if fault.code == Code::ShuttingDown => {
             Check::new(Outcome::Loading, format!("{name} is being swapped"))
         }
-        Ok(Err(fault)) => Check::failed(format!("{name}: {}", fault.message)).since(began),
+        Ok(Err(fault)) => Check::failed(format!("{name}: {}", fault.message)).mended_by_restart().since(began),
         Err(_) => {
             let waited = (TIME + GRACE).as_secs();
-            Check::failed(format!("{name}: no worker has taken the canary for {waited} s")).since(began)
+            let detail = format!("{name}: no worker has taken the canary for {waited} s");
+            Check::failed(detail).mended_by_restart().since(began)
         }
     }
 }

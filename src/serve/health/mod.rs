@@ -56,17 +56,27 @@ pub struct Check {
     pub latency: Option<Duration>,
     /// When it ended.
     pub at: Instant,
+    /// Whether a restart of the server can mend what failed: a loaded model that does not answer any more, such as one whose CUDA
+    /// context is lost. A model that cannot be loaded is tried again by this process, and a new one would fail as well.
+    pub restart_helps: bool,
 }
 
 impl Check {
     /// A check that ended now.
     pub fn new(outcome: Outcome, detail: impl Into<String>) -> Self {
-        Self { outcome, detail: detail.into(), latency: None, at: Instant::now() }
+        Self { outcome, detail: detail.into(), latency: None, at: Instant::now(), restart_helps: false }
     }
 
     /// A check that failed now.
     pub fn failed(why: impl fmt::Display) -> Self {
         Self::new(Outcome::Failed, why.to_string())
+    }
+
+    /// The same, of a failure that a restart of the server can mend.
+    #[must_use]
+    pub fn mended_by_restart(mut self) -> Self {
+        self.restart_helps = true;
+        self
     }
 
     /// The same, of a check that asked something then.
@@ -117,10 +127,21 @@ impl Kind {
     }
 }
 
+/// When `/health` is an error (503) and not a 200 whose body says what does not work.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct HealthErrors {
+    /// When a check of this server failed or is still loading. Servers of other regions do not count: their outage is not ours.
+    pub strict: bool,
+    /// When a loaded model has failed every canary for so long; never when it is not given.
+    pub restart_after: Option<Duration>,
+}
+
 /// The last result of each check.
 #[derive(Debug)]
 pub struct Health {
     checks: Mutex<[Check; 5]>,
+    /// Since when every canary has failed in a way that a restart can mend.
+    broken: Mutex<Option<Instant>>,
     stopping: AtomicBool,
 }
 
@@ -141,11 +162,15 @@ impl Health {
     /// Nothing is known yet.
     pub fn new() -> Self {
         let checks = Kind::ALL.map(|_| Check::new(Outcome::Loading, "not looked at yet"));
-        Self { checks: Mutex::new(checks), stopping: AtomicBool::new(false) }
+        Self { checks: Mutex::new(checks), broken: Mutex::new(None), stopping: AtomicBool::new(false) }
     }
 
     /// Keeps the result of a check.
     pub fn put(&self, kind: Kind, check: Check) {
+        if kind == Kind::ModelCache {
+            let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+            *broken = if check.restart_helps { broken.or(Some(check.at)) } else { None };
+        }
         self.checks.lock().unwrap_or_else(PoisonError::into_inner)[kind as usize] = check;
     }
 
@@ -181,6 +206,26 @@ impl Health {
             _ if Kind::ALL.into_iter().any(|kind| outcome(kind) == Outcome::Failed) => "degraded",
             _ => "healthy",
         }
+    }
+
+    /// The checks of this server that failed or are still loading, by the names of the answer.
+    pub fn not_ok(&self) -> Vec<&'static str> {
+        let own = Kind::ALL.into_iter().filter(|kind| *kind != Kind::CrossRegion);
+        let bad = |kind: &Kind| matches!(self.last(*kind).outcome, Outcome::Failed | Outcome::Loading);
+        own.filter(bad).map(Kind::name).collect()
+    }
+
+    /// Why `/health` is an error now; nothing when it is not.
+    pub fn error(&self, when: HealthErrors) -> Option<String> {
+        let broken = *self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(since), Some(after)) = (broken, when.restart_after)
+            && since.elapsed() >= after
+        {
+            let (detail, seconds) = (self.last(Kind::ModelCache).detail, since.elapsed().as_secs());
+            return Some(format!("{detail}; every canary has failed for {seconds} s, and a restart can mend that"));
+        }
+        let bad = self.not_ok();
+        (when.strict && !bad.is_empty()).then(|| format!("these checks are not ok: {}", bad.join(", ")))
     }
 
     /// The checks as they are shown.
@@ -224,7 +269,12 @@ async fn give_memory_back() {
 
 #[cfg(test)]
 mod tests {
-    use super::{Check, Health, Kind, Outcome, Readiness};
+    use std::time::Duration;
+
+    use super::{Check, Health, HealthErrors, Kind, Outcome, Readiness};
+
+    const STRICT: HealthErrors = HealthErrors { strict: true, restart_after: None };
+    const RESTART: HealthErrors = HealthErrors { strict: false, restart_after: Some(Duration::ZERO) };
 
     #[test]
     fn a_cold_cache_is_loading_and_not_dead() {
@@ -245,5 +295,33 @@ mod tests {
         assert_eq!((health.ready(), health.status()), (Readiness::Failed("another vector".to_owned()), "unhealthy"));
         health.stop();
         assert_eq!(health.ready(), Readiness::Stopping);
+    }
+
+    #[test]
+    fn on_request_what_does_not_work_here_makes_health_an_error() {
+        let health = Health::new();
+        for kind in Kind::ALL {
+            health.put(kind, Check::new(Outcome::Ok, ""));
+        }
+        health.put(Kind::CrossRegion, Check::failed("no answer"));
+        assert_eq!((health.error(STRICT), health.status()), (None, "degraded"), "another region's outage is not ours");
+        health.put(Kind::S3, Check::failed("no bucket"));
+        assert_eq!(health.not_ok(), ["s3"]);
+        assert_eq!(health.error(HealthErrors::default()), None, "not asked for");
+        assert_eq!(health.error(STRICT).as_deref(), Some("these checks are not ok: s3"));
+    }
+
+    #[test]
+    fn only_what_a_restart_can_mend_asks_for_one() {
+        let health = Health::new();
+        health.put(Kind::ModelCache, Check::failed("the graph cannot be read"));
+        assert_eq!(health.error(RESTART), None, "a new process could not load it either");
+        let broken = || Check::failed("no worker answers").mended_by_restart();
+        health.put(Kind::ModelCache, broken());
+        assert!(health.error(RESTART).is_some_and(|why| why.starts_with("no worker answers; ")));
+        let later = HealthErrors { restart_after: Some(Duration::from_secs(3600)), ..RESTART };
+        assert_eq!((health.error(later), health.error(HealthErrors::default())), (None, None));
+        health.put(Kind::ModelCache, Check::new(Outcome::Ok, ""));
+        assert_eq!(health.error(RESTART), None, "it works again");
     }
 }

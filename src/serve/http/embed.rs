@@ -26,6 +26,26 @@ use crate::serve::{App, Ask};
 /// So much of a version's hash means one version only.
 const NAMED: usize = 12;
 
+/// The parameters of `GET /api/v1/embed`, sorted. Each changes the answer and there are no others, so they are the cache key of that
+/// address: `plans/week13.yaml` and `templates/lambda/gateway/index.mjs` have the same list, and a test compares the three. CloudFront
+/// takes at most ten query strings into the key of a cache policy (quota "Query strings per cache policy").
+pub const QUERY_PARAMETERS: [&str; 10] = [
+    "dimensions",
+    "encoding",
+    "input",
+    "inputs",
+    "model",
+    "normalize",
+    "prompt_name",
+    "truncate",
+    "truncation_direction",
+    "version",
+];
+/// With a version the answer is true for ever; a year is the longest that caches keep.
+const FOR_EVER: &str = "max-age=31536000, immutable";
+/// Without one a new version of the model may answer tomorrow: five minutes, as long as model sync takes to look again.
+const FOR_NOW: &str = "max-age=300";
+
 /// How vectors are written.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Encoding {
@@ -201,7 +221,10 @@ fn query(text: &str) -> Result<Query, Refusal> {
             "encoding" if value == "float" => query.encoding = Encoding::Float,
             "encoding" if value == "base64" => query.encoding = Encoding::Base64,
             "encoding" => return Err(invalid(format!("encoding is float or base64, not {:?}", beginning(&value)))),
-            _ => return Err(invalid(format!("no parameter {:?}; there are {PARAMETERS}", beginning(&key)))),
+            _ => {
+                let known = QUERY_PARAMETERS.join(", ");
+                return Err(invalid(format!("no parameter {:?}; there are {known}", beginning(&key))));
+            }
         }
         known.push(key);
     }
@@ -210,9 +233,6 @@ fn query(text: &str) -> Result<Query, Refusal> {
     }
     Ok(query)
 }
-
-const PARAMETERS: &str =
-    "model, version, input, normalize, truncate, truncation_direction, prompt_name, dimensions and encoding";
 
 fn flag(key: &str, value: &str) -> Result<bool, Refusal> {
     match value {
@@ -254,7 +274,7 @@ pub async fn get(
     let question = question(&query);
     // Whoever names the version gets an answer that is true for ever; otherwise the model may be another one tomorrow.
     let named = query.version.as_deref().is_some_and(|version| version.len() >= NAMED && version != "latest");
-    let age = if named { "max-age=31536000, immutable" } else { "max-age=3600" };
+    let age = if named { FOR_EVER } else { FOR_NOW };
     // What needed a key is not for a cache that asks for none.
     let whose = if shows_key(&headers) { "private" } else { "public" };
     let caching = |tag: String| [(header::ETAG, tag), (header::CACHE_CONTROL, format!("{whose}, {age}"))];
@@ -297,4 +317,28 @@ fn tagged(hash: &str, question: &str) -> String {
 /// Whether a list of tags has this one.
 pub fn matches(known: &str, tag: &str) -> bool {
     known.split(',').map(|one| one.trim().trim_start_matches("W/")).any(|one| one == tag || one == "*")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_parameter_of_the_key_is_read_and_changes_the_question_or_the_model() {
+        let plain = query("input=a").unwrap();
+        for name in QUERY_PARAMETERS {
+            let value = match name {
+                "normalize" | "truncate" => "false",
+                "truncation_direction" => "left",
+                "dimensions" => "3",
+                "encoding" => "base64",
+                _ => "b",
+            };
+            let other = query(&format!("input=a&{name}={value}")).unwrap_or_else(|_| panic!("{name}"));
+            let model = |query: &Query| (query.model.clone(), query.version.clone());
+            assert!(question(&other) != question(&plain) || model(&other) != model(&plain), "{name}");
+        }
+        assert!(query("input=a&user=b").is_err(), "what is not in the key is refused");
+        assert!(QUERY_PARAMETERS.is_sorted());
+    }
 }

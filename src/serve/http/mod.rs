@@ -25,6 +25,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use super::App;
+pub use embed::QUERY_PARAMETERS;
 pub use openapi::openapi;
 
 /// Where texts become vectors in our own shape.
@@ -84,18 +85,64 @@ pub fn router(app: Arc<App>) -> Router {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::EMBED_PATHS;
+    use super::{EMBED_PATHS, OWN, QUERY_PARAMETERS};
+    use crate::desired::{Built, build};
+    use crate::plan::{Settings, load};
+    use crate::resource::cache_policy::{CachePolicySpec, Choice};
+    use crate::resource::distribution::DistributionSpec;
+    use crate::resource::{Address, Resource};
+
+    const GATEWAY: &str = include_str!("../../../templates/lambda/gateway/index.mjs");
+
+    /// The texts of a list of the gateway.
+    fn listed(name: &str) -> BTreeSet<&'static str> {
+        let (_, rest) = GATEWAY.split_once(&format!("const {name} = new Set([")).expect("its list");
+        let (list, _) = rest.split_once("]);").expect("the end of its list");
+        list.split('\'').skip(1).step_by(2).collect()
+    }
+
+    /// What week 13 wants, with files that stand for the model.
+    fn week13() -> Built {
+        let files = tempfile::tempdir().unwrap();
+        for name in ["model.safetensors", "model_int8.onnx", "tokenizer.json", "config.json"] {
+            std::fs::write(files.path().join(name), "{}").unwrap();
+        }
+        let variables = [("model_dir".to_owned(), files.path().display().to_string())].into();
+        let plan = load("week13", &Settings { variables, ..Settings::default() }).unwrap_or_else(|bad| panic!("{bad}"));
+        build(&plan, &BTreeSet::new()).unwrap_or_else(|bad| panic!("{bad}"))
+    }
+
+    fn found<'b>(built: &'b Built, address: &str) -> &'b Resource {
+        &built.desired.resources[&address.parse::<Address>().unwrap()]
+    }
+
+    #[test]
+    fn plan_gateway_and_server_have_one_cacheable_address_with_one_key() {
+        let wanted: BTreeSet<&str> = QUERY_PARAMETERS.into();
+        assert_eq!(listed("QUERY_PARAMETERS"), wanted);
+        assert!(GATEWAY.contains(&format!("const CACHEABLE_PATH = '{OWN}';")));
+
+        let built = week13();
+        let cdn: DistributionSpec = found(&built, "cdn.distribution.main").typed().unwrap();
+        let policy: CachePolicySpec = found(&built, "cdn.cache-policy.embeddings").typed().unwrap();
+        let own = "${cdn.cache-policy.embeddings#id}";
+        let cached: Vec<_> = cdn.behaviours.iter().filter(|one| one.cache_policy_id.as_deref() == Some(own)).collect();
+        assert_eq!(cached.iter().map(|one| one.path.as_deref()).collect::<Vec<_>>(), [Some(OWN)]);
+        // The gateway looks at what goes to it, and the origin says how long an answer is kept: nothing is kept by default.
+        assert_eq!(cached[0].functions.iter().map(|one| one.event.as_str()).collect::<Vec<_>>(), ["origin-request"]);
+        assert_eq!((policy.min_ttl, policy.default_ttl, policy.max_ttl), (0, 0, 31_536_000));
+        let Choice::Only(names) = &policy.query_strings else { panic!("{:?}", policy.query_strings) };
+        assert_eq!(names.iter().map(String::as_str).collect::<BTreeSet<_>>(), wanted);
+        assert!(policy.headers.is_empty() && policy.cookies == Choice::None);
+    }
 
     #[test]
     fn the_gateway_at_the_edge_looks_at_every_address_of_embeddings() {
-        let gateway = include_str!("../../../templates/lambda/gateway/index.mjs");
-        let (_, rest) = gateway.split_once("const EMBED_PATHS = new Set([").expect("its list");
-        let (list, _) = rest.split_once("]);").expect("the end of its list");
-        let theirs: BTreeSet<&str> = list.split('\'').skip(1).step_by(2).collect();
+        let theirs = listed("EMBED_PATHS");
         let (named, plain): (BTreeSet<&str>, BTreeSet<&str>) =
             EMBED_PATHS.into_iter().partition(|path| path.contains('{'));
         assert_eq!(theirs, plain);
         assert_eq!(named, BTreeSet::from(["/openai/deployments/{model}/embeddings"]));
-        assert!(gateway.contains(r"const DEPLOYMENT = /^\/openai\/deployments\/[^/]+\/embeddings$/;"));
+        assert!(GATEWAY.contains(r"const DEPLOYMENT = /^\/openai\/deployments\/[^/]+\/embeddings$/;"));
     }
 }

@@ -61,14 +61,19 @@ async fn one(app: &App, model: &Listed, aliases: Vec<String>) -> Value {
     })
 }
 
-/// The process lives: always 200. What works and what does not is in the body.
+/// The process lives: 200, and what works and what does not is in the body. 503 only when a restart can mend what is broken, or when
+/// `--health-strict` asks for it. `/ready` says whether requests should be sent here.
 pub async fn health(State(app): State<Arc<App>>) -> Response {
+    let error = app.health.error(app.config.health_errors);
+    let status = if error.is_some() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     let registry = app.embedder.registry();
     let name = registry.default_model();
     let engine = registry.look(name).and_then(|listed| listed.engine);
     let engine = engine.as_ref();
-    Json(json!({
+    let body = Json(json!({
         "status": app.health.status(),
+        "reason": error,
+        "not_ok": app.health.not_ok(),
         "region": app.config.region,
         "cluster": app.config.cluster,
         "timestamp": jiff::Timestamp::now().as_second(),
@@ -82,8 +87,8 @@ pub async fn health(State(app): State<Arc<App>>) -> Response {
             "workers": engine.map(|engine| engine.workers()),
             "onnxruntime": app.onnxruntime,
         },
-    }))
-    .into_response()
+    }));
+    (status, body).into_response()
 }
 
 /// The default model has embedded its canary: 200; else 503 and why.

@@ -1,9 +1,10 @@
 // Lambda@Edge, origin-request, with the body included: answers its own health path, turns malformed embed requests away
-// before they travel to an origin, and passes everything else on unchanged. It does not embed anything itself.
+// before they travel to an origin, and passes everything else on. It does not embed anything itself. At this event it runs for
+// what the cache does not have: an answer to GET that CloudFront kept does not come here again.
 //
 // The edge allows no environment variables, so every limit stands here. Node.js 20 and newer, no dependencies.
 
-export const VERSION = '1.1.0';
+export const VERSION = '1.2.0';
 
 const HEALTH_PATH = '/edge/health';
 // The list of the server (src/serve/http/mod.rs), where a test compares the two. Azure's clients name the model in the address.
@@ -17,12 +18,32 @@ const EMBED_PATHS = new Set([
   '/embed_all',
 ]);
 const DEPLOYMENT = /^\/openai\/deployments\/[^/]+\/embeddings$/;
+// The address whose answers to GET are cached, and its parameters: the cache key. The server (src/serve/http/embed.rs) and the cache
+// policy of plans/week13.yaml have the same list, and a test compares the three.
+const CACHEABLE_PATH = '/api/v1/embed';
+const QUERY_PARAMETERS = new Set([
+  'dimensions',
+  'encoding',
+  'input',
+  'inputs',
+  'model',
+  'normalize',
+  'prompt_name',
+  'truncate',
+  'truncation_direction',
+  'version',
+]);
+const TEXT_PARAMETERS = new Set(['input', 'inputs']);
+// Headers of one viewer that would change an answer which all viewers get: a deadline of 1 ms would be a 504 that CloudFront keeps
+// for 10 s. CORS for cached answers belongs into the response headers policy of the behaviour.
+const NOT_IN_KEY = ['x-request-timeout-ms', 'origin'];
 const TEXT_FIELDS = ['inputs', 'texts', 'input', 'text'];
 
 const MAX_TEXTS = 256;
 const MAX_CHARACTERS = 32_000; // of one text, in Unicode code points
 const MAX_BODY_BYTES = 1_048_576; // CloudFront cuts an origin-request body here
 const MODEL = /^[A-Za-z0-9._/-]{1,128}$/;
+const MODEL_FORM = 'model is 1 to 128 letters, digits, dots, underscores, slashes and dashes';
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 
 const DESCRIPTIONS = {
@@ -51,8 +72,10 @@ export const handler = async (event) => {
   if (!request) throw new Error('this is no CloudFront request event');
   const { method, uri } = request;
   if (uri === HEALTH_PATH && (method === 'GET' || method === 'HEAD')) return health(method);
-  if (method !== 'POST' || !takesTexts(uri)) return request;
+  const reads = method === 'GET' || method === 'HEAD';
+  if (!(reads ? plain(uri) === CACHEABLE_PATH : method === 'POST' && takesTexts(uri))) return request;
   try {
+    if (reads) return cacheable(request);
     checkMediaType(request.headers);
     checkEmbedRequest(readJson(request.body));
     return request;
@@ -68,10 +91,47 @@ export const handler = async (event) => {
 };
 
 /** Slashes too many, which clients make of an address and a path, are left out, as the server does it. */
+function plain(uri) {
+  return typeof uri === 'string' ? `/${uri.split('/').filter(Boolean).join('/')}` : '';
+}
+
 function takesTexts(uri) {
-  if (typeof uri !== 'string') return false;
-  const path = `/${uri.split('/').filter(Boolean).join('/')}`;
+  const path = plain(uri);
   return EMBED_PATHS.has(path) || DEPLOYMENT.test(path);
+}
+
+/** A request whose answer may be kept: its parameters are known, and nothing outside the cache key changes the answer. */
+function cacheable(request) {
+  checkQuery(request.querystring);
+  const headers = request.headers ?? {};
+  if (!NOT_IN_KEY.some((name) => Object.hasOwn(headers, name))) return request;
+  const kept = Object.entries(headers).filter(([name]) => !NOT_IN_KEY.includes(name));
+  return { ...request, headers: Object.fromEntries(kept) };
+}
+
+function checkQuery(querystring) {
+  const texts = [];
+  const given = new Map();
+  for (const part of (typeof querystring === 'string' ? querystring : '').split('&').filter(Boolean)) {
+    const [name, ...rest] = part.split('=');
+    const [key, value] = [unescaped(name), unescaped(rest.join('='))];
+    if (!QUERY_PARAMETERS.has(key)) throw bad(`there are the parameters ${[...QUERY_PARAMETERS].join(', ')} and no others`);
+    if (TEXT_PARAMETERS.has(key)) texts.push(value);
+    else if (given.has(key)) throw bad(`${key} is given twice`);
+    else given.set(key, value);
+  }
+  if (texts.length === 0) throw bad(`input is missing: ${CACHEABLE_PATH}?model=NAME&input=TEXT`);
+  checkTexts('input', texts);
+  if (given.has('model') && !MODEL.test(given.get('model'))) throw bad(MODEL_FORM);
+}
+
+/** Percent signs as the server reads them: one without two digits stands for itself. */
+function unescaped(text) {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' ').replace(/%(?![0-9A-Fa-f]{2})/g, '%25'));
+  } catch {
+    throw bad('the query is not UTF-8');
+  }
 }
 
 function health(method) {
@@ -131,7 +191,7 @@ function checkEmbedRequest(value) {
   if (given.length === 0) throw bad(`one of ${TEXT_FIELDS.join(', ')} is needed`);
   for (const field of given) checkTexts(field, value[field]);
   if (Object.hasOwn(value, 'model') && !(typeof value.model === 'string' && MODEL.test(value.model))) {
-    throw bad('model is 1 to 128 letters, digits, dots, underscores, slashes and dashes');
+    throw bad(MODEL_FORM);
   }
 }
 

@@ -7,8 +7,8 @@ import { VERSION, handler } from './index.mjs';
 
 const base64 = (value) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64');
 
-function eventOf({ method = 'POST', uri = '/api/v1/embed', type = 'application/json', body } = {}) {
-  const request = { clientIp: '203.0.113.9', method, uri, querystring: '', headers: { host: [{ key: 'Host', value: 'x' }] } };
+function eventOf({ method = 'POST', uri = '/api/v1/embed', querystring = '', type = 'application/json', body } = {}) {
+  const request = { clientIp: '203.0.113.9', method, uri, querystring, headers: { host: [{ key: 'Host', value: 'x' }] } };
   if (type) request.headers['content-type'] = [{ key: 'Content-Type', value: type }];
   if (body !== undefined) request.body = body;
   return { Records: [{ cf: { config: { eventType: 'origin-request', requestId: 'req-1' }, request } }] };
@@ -49,7 +49,7 @@ test('health is answered at the edge', async () => {
 
 test('everything else goes on unchanged', async () => {
   await passes(eventOf({ method: 'GET', uri: '/models/x', type: null }));
-  await passes(eventOf({ method: 'HEAD', uri: '/api/v1/embed', type: null }));
+  await passes(eventOf({ method: 'GET', uri: '/v1/embeddings', querystring: 'a=b', type: null }));
   await passes(eventOf({ method: 'OPTIONS', uri: '/v1/embeddings', type: null }));
   await passes(eventOf({ method: 'POST', uri: '/edge/health', type: null }));
   await passes(eventOf({ method: 'POST', uri: '/api/v1/search', type: 'text/plain', body: bodyOf('no JSON') }));
@@ -88,6 +88,38 @@ test('every address of embeddings is looked at, however its slashes are', async 
   for (const uri of ['/', '/similarity', '/tokenize', '/decode', '/invocations', '/openai/deployments/a/b/embeddings', '/embedding']) {
     await passes(embed({ inputs: { source_sentence: 'a', sentences: ['b'] } }, { uri }));
   }
+});
+
+const read = (querystring, method = 'GET') => eventOf({ method, querystring, type: null });
+
+test('what may be cached passes when its parameters are those of the key', async () => {
+  await passes(read('input=hello'));
+  await passes(read('model=sentence-transformers%2Fall-MiniLM-L6-v2&version=3f2a&input=hello+world&input=%F0%9F%9A%80', 'HEAD'));
+  await passes(read('inputs=a&dimensions=4&encoding=base64&normalize=false&prompt_name=q&truncate=0&truncation_direction=left'));
+  await passes(read('input=50%&input=%zz'));
+  await passes(read(`input=${'x'.repeat(32_000)}`));
+});
+
+test('what is in no key, or cannot be an answer, goes no further', async () => {
+  for (const query of ['', 'model=a', 'input=a&user=7', 'input=a&model=b&model=c', 'input=%FF', 'input=a&model=', 'input=a&model=a%20b', 'Input=a']) {
+    await refused(read(query), '400', 'BAD_REQUEST');
+  }
+  await refused(read(`input=${'x'.repeat(32_001)}`), '400', 'INPUT_TOO_LONG');
+  await refused(read(Array(257).fill('input=x').join('&')), '400', 'TOO_MANY_TEXTS');
+});
+
+test('nothing of one viewer changes an answer that all viewers get', async () => {
+  const event = read('input=a');
+  const { headers } = event.Records[0].cf.request;
+  headers['x-request-timeout-ms'] = [{ key: 'X-Request-Timeout-Ms', value: '1' }];
+  headers.origin = [{ key: 'Origin', value: 'https://other.example' }];
+  headers.authorization = [{ key: 'Authorization', value: 'Bearer akidb_key' }];
+  const sent = await handler(event);
+  assert.deepEqual(Object.keys(sent.headers), ['host', 'authorization']);
+  assert.equal(sent.querystring, 'input=a');
+  const post = embed({ input: 'a' });
+  post.Records[0].cf.request.headers['x-request-timeout-ms'] = [{ key: 'X-Request-Timeout-Ms', value: '1' }];
+  await passes(post);
 });
 
 test('limits', async () => {

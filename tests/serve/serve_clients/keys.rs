@@ -39,7 +39,7 @@ fn a_key_may_come_in_the_headers_of_other_clients() {
         assert_eq!(answer.status, status, "{name}: {}", answer.text());
     }
     let cached = server.request("GET", "/api/v1/embed?input=a", &[("api-key", key)], b"");
-    assert_eq!((cached.status, cached.header("cache-control")), (200, Some("private, max-age=3600")));
+    assert_eq!((cached.status, cached.header("cache-control")), (200, Some("private, max-age=300")));
 }
 
 /// A frame of HTTP/2.

@@ -17,6 +17,8 @@ pub struct Wanted {
     pub jetpack: Option<String>,
     /// Power mode.
     pub power_mode: Option<String>,
+    /// The modes that `auto` goes through.
+    pub adaptive_modes: Vec<String>,
     /// Version of k3s; none: no cluster is wanted.
     pub k3s: Option<String>,
     /// The container toolkit is wanted.

@@ -12,6 +12,9 @@ pub type Rule = (&'static str, Severity, fn(&Facts, &Wanted) -> Said);
 /// All of them.
 pub const RULES: &[Rule] = &[
     ("jetpack", Severity::Blocks, release),
+    ("jetpack-patch", Severity::Warning, patch_release),
+    ("no-default-route", Severity::Blocks, no_default_route),
+    ("apt-source-twice", Severity::Blocks, apt_source_twice),
     ("kernel-modules", Severity::Blocks, modules),
     ("iptables-backend", Severity::Blocks, iptables_backend),
     ("iptables-both", Severity::Warning, iptables_both),
@@ -23,6 +26,7 @@ pub const RULES: &[Rule] = &[
     ("clock-skew", Severity::Warning, |facts, wanted| clock(facts, wanted, 5, 300)),
     ("hot", Severity::Warning, hot),
     ("power-mode-unknown", Severity::Blocks, power_mode_unknown),
+    ("adaptive-power-modes", Severity::Blocks, adaptive_modes_unknown),
     ("power-mode", Severity::Warning, power_mode),
     ("adaptive-power", Severity::Warning, adaptive_power),
     ("k3s-version", Severity::Warning, k3s_version),
@@ -48,7 +52,7 @@ fn release(facts: &Facts, wanted: &Wanted) -> Said {
             format!("L4T {} is not known", facts.l4t.line()),
             format!("flash a release that is: {}", known_releases()),
         ),
-        Some(there) if there == plan || there.strip_prefix(plan).is_some_and(|rest| rest.starts_with('.')) => None,
+        Some(_) if facts.has_jetpack(plan) => None,
         Some(there) => say(
             format!("JetPack {there} (L4T {}), the plan is for {plan}", facts.l4t.line()),
             match jetpack::target(there) {
@@ -59,6 +63,40 @@ fn release(facts: &Facts, wanted: &Wanted) -> Said {
             },
         ),
     }
+}
+
+fn patch_release(facts: &Facts, wanted: &Wanted) -> Said {
+    let plan = wanted.jetpack.as_deref().filter(|plan| facts.has_jetpack(plan))?;
+    (!facts.is_listed()).then_some(())?;
+    say(
+        format!(
+            "L4T {} is not in the list of this version: it is taken for JetPack {plan}, of the same line",
+            facts.l4t.line()
+        ),
+        format!("nothing must be done if the proof on the GPU passes; the list: {}", known_releases()),
+    )
+}
+
+/// k3s takes its own address and the interface of the overlay network from the default route, and ends without one.
+fn no_default_route(facts: &Facts, wanted: &Wanted) -> Said {
+    wanted.k3s.as_ref()?;
+    (facts.default_route == Some(false)).then_some(())?;
+    say(
+        "there is no default route, without which k3s does not start",
+        "give the device its gateway (nmcli connection modify NAME ipv4.gateway ADDRESS); in a network without one, a route that leads \
+         nowhere is enough (k3s guide, Air-Gap Install): sudo ip link add dummy0 type dummy; sudo ip link set dummy0 up; sudo ip addr \
+         add 203.0.113.254/31 dev dummy0; sudo ip route add default via 203.0.113.255 dev dummy0 metric 1000, again at each start of the device",
+    )
+}
+
+/// Two lists with one repository and two keys stop apt altogether: `Conflicting values set for option Signed-By`.
+fn apt_source_twice(facts: &Facts, wanted: &Wanted) -> Said {
+    (wanted.toolkit && !facts.toolkit_source.is_empty()).then_some(())?;
+    let file = facts.toolkit_source.line();
+    say(
+        format!("{file} has the container toolkit's repository, too, under another key: apt refuses both lists"),
+        format!("put it aside, the plan brings its own: sudo mv {file} {file}.disabled"),
+    )
 }
 
 /// The kernel setting behind each module.
@@ -82,7 +120,7 @@ fn modules(facts: &Facts, wanted: &Wanted) -> Said {
     let legacy = facts.iptables == "legacy";
     let needed = |name: &str| match name {
         "ip_tables" | "iptable_nat" => legacy,
-        "nf_tables" => false,
+        "nf_tables" | "nft_compat" => false,
         _ => true,
     };
     let missing: Vec<&str> =
@@ -102,10 +140,14 @@ fn modules(facts: &Facts, wanted: &Wanted) -> Said {
 
 fn iptables_backend(facts: &Facts, wanted: &Wanted) -> Said {
     wanted.k3s.as_ref()?;
-    let without = facts.modules.get("nf_tables") == Some(&false);
-    (facts.iptables == "nf_tables" && without).then_some(())?;
+    let without: Vec<&str> =
+        ["nf_tables", "nft_compat"].into_iter().filter(|name| facts.modules.get(*name) == Some(&false)).collect();
+    (facts.iptables == "nf_tables" && !without.is_empty()).then_some(())?;
     say(
-        "iptables is set to nftables, which this kernel cannot do: every rule of k3s will be refused",
+        format!(
+            "iptables is set to nftables, and this kernel has no {}: rules of k3s will be refused",
+            without.join(" and no ")
+        ),
         "sudo update-alternatives --set iptables /usr/sbin/iptables-legacy; sudo update-alternatives --set ip6tables /usr/sbin/ip6tables-legacy",
     )
 }
@@ -141,7 +183,8 @@ fn disk(facts: &Facts, from_gib: u64, below_gib: u64) -> Said {
 }
 
 fn root_on_sd(facts: &Facts, _wanted: &Wanted) -> Said {
-    facts.root_device.starts_with("/dev/mmcblk").then_some(())?;
+    // eMMC has the same names, and is soldered in.
+    (facts.root_device.starts_with("/dev/mmcblk") && facts.root_media != "MMC").then_some(())?;
     let problem = format!("the system runs from an SD card ({}): slow, and it wears out", facts.root_device.line());
     if facts.nvme {
         return say(
@@ -183,6 +226,22 @@ fn hot(facts: &Facts, wanted: &Wanted) -> Said {
         format!(
             "look at fan and dust; until then a smaller mode: akidb-edge jetson power --mode 15W --host {}",
             wanted.host
+        ),
+    )
+}
+
+/// `auto` needs one of its modes; a board may call 15W `MODE_15W`, and the service knows that.
+fn adaptive_modes_unknown(facts: &Facts, wanted: &Wanted) -> Said {
+    (wanted.power_mode.as_deref() == Some("auto") && !facts.power_modes.is_empty()).then_some(())?;
+    let is =
+        |mode: &String| facts.power_modes.iter().any(|known| *known == **mode || *known == *format!("MODE_{mode}"));
+    (!wanted.adaptive_modes.iter().any(is)).then_some(())?;
+    let there: Vec<String> = facts.power_modes.iter().map(Untrusted::line).collect();
+    say(
+        format!("power_mode auto goes through {}, and this device has none of them", wanted.adaptive_modes.join(", ")),
+        format!(
+            "write adaptive_power: {{modes: [...]}} in the plan, from the smallest to the largest of: {}",
+            there.join(", ")
         ),
     )
 }

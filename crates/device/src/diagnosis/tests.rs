@@ -33,6 +33,7 @@ fn wanted() -> Wanted {
         host: "jetson-01".to_owned(),
         jetpack: Some("6.2".to_owned()),
         power_mode: Some("15W".to_owned()),
+        adaptive_modes: vec!["15W".to_owned(), "25W".to_owned()],
         k3s: Some("v1.36.3+k3s1".to_owned()),
         toolkit: true,
         now: 1_000_001,
@@ -73,7 +74,32 @@ fn each_rule_speaks_for_itself() {
     assert_eq!(rules(|facts| facts.rules = (3, 40)), ["iptables-both"]);
     assert_eq!(rules(|facts| facts.disk_free_kib = 1 << 20), ["disk-full"]);
     assert_eq!(rules(|facts| facts.disk_free_kib = 9 << 20), ["disk-low"]);
-    assert_eq!(rules(|facts| facts.root_device = "/dev/mmcblk0p1".into()), ["root-on-sd"]);
+    let on_mmc = |facts: &mut Facts, media: &'static str| {
+        (facts.root_device, facts.root_media) = ("/dev/mmcblk0p1".into(), media);
+    };
+    assert_eq!(rules(|facts| on_mmc(facts, "SD")), ["root-on-sd"]);
+    assert_eq!(rules(|facts| on_mmc(facts, "MMC")), Vec::<&str>::new(), "eMMC is no card");
+    assert_eq!(
+        rules(|facts| {
+            facts.modules.insert("nft_compat".to_owned(), false);
+        }),
+        ["iptables-backend"]
+    );
+    assert_eq!(
+        rules(|facts| {
+            facts.modules.insert("br_netfilter".to_owned(), false);
+        }),
+        ["kernel-modules"]
+    );
+    assert_eq!(rules(|facts| facts.default_route = Some(false)), ["no-default-route"]);
+    assert_eq!(rules(|facts| facts.default_route = Some(true)), Vec::<&str>::new());
+    assert_eq!(
+        rules(|facts| facts.toolkit_source = "/etc/apt/sources.list.d/nvidia.list".into()),
+        ["apt-source-twice"]
+    );
+    for l4t in ["36.4.2", "36.4.8"] {
+        assert_eq!(rules(|facts| facts.l4t = l4t.into()), ["jetpack-patch"], "{l4t}");
+    }
     assert_eq!(rules(|facts| facts.memory_free_kib = 500_000), ["memory"]);
     assert_eq!(rules(|facts| facts.clock -= 400), ["clock-wrong"]);
     assert_eq!(rules(|facts| facts.clock += 20), ["clock-skew"]);
@@ -106,6 +132,13 @@ fn auto_needs_somebody_who_follows() {
     let mut facts = sound();
     facts.units.insert("akidb-adaptive-power".to_owned(), "active".into());
     assert_eq!(diagnose(&facts, &auto), Vec::new());
+    // AGX boards call their modes otherwise.
+    facts.power_modes = vec!["MAXN".into(), "MODE_15W".into(), "MODE_30W".into(), "MODE_50W".into()];
+    assert_eq!(diagnose(&facts, &auto), Vec::new());
+    facts.power_modes = vec!["MAXN".into(), "MODE_30W".into()];
+    let found = diagnose(&facts, &auto);
+    assert_eq!(found.iter().map(|finding| finding.rule).collect::<Vec<_>>(), ["adaptive-power-modes"]);
+    assert!(found[0].remedy.ends_with("of: MAXN, MODE_30W"), "{}", found[0].remedy);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use super::rule::{Notes, Rule, Seen, error, warning};
 use super::scope::is_open;
+use crate::resource::Kind;
+use crate::resource::cache_policy::{CachePolicySpec, Choice};
 use crate::resource::distribution::{Behaviour, DistributionSpec};
 
 type Spec<'a> = Seen<'a, DistributionSpec>;
@@ -54,9 +56,9 @@ pub(super) const RULES: &[Rule<DistributionSpec>] = &[
     ),
     warning(
         "CF307-post-not-cached",
-        "nobody expects answers to POST from the cache",
+        "a behaviour that takes POST caches by something that its GET has",
         "accepted; CloudFront never caches POST: it caches answers to GET and HEAD, and to OPTIONS when told to",
-        "use CachingDisabled (4135ea2d-6df8-44a3-9df3-4b5a84be39ad) here, and offer a cacheable GET path such as /v1/embed/{model}/{sha256 of the text}",
+        "use CachingDisabled (4135ea2d-6df8-44a3-9df3-4b5a84be39ad) here, or let GET ask by query and put each parameter that changes the answer into the cache policy (query_strings), nothing of the body (Content-Type) and min_ttl 0",
         post_cached,
     ),
     error(
@@ -158,10 +160,20 @@ fn cache_policy(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     }
 }
 
+/// Whether a policy of the plan caches answers to GET by its query, as the same address answers POST: its key has query strings and no
+/// header of a body, and the origin can refuse to have an answer kept.
+fn caches_by_query(seen: &Spec<'_>, id: &str) -> bool {
+    let policy = seen.scope.behind::<CachePolicySpec>(Kind::CachePolicy, id);
+    policy.is_some_and(|(_, policy)| {
+        let of_body = policy.headers.iter().any(|name| name.to_ascii_lowercase().starts_with("content-"));
+        policy.query_strings != Choice::None && !of_body && policy.min_ttl == 0
+    })
+}
+
 fn post_cached(seen: &Spec<'_>, notes: &mut Notes<'_>) {
     for (path, behaviour) in behaviours(&seen.spec) {
         let Some(id) = behaviour.cache_policy_id.as_deref().filter(|id| *id != CACHING_DISABLED) else { continue };
-        let post = behaviour.methods.iter().any(|method| method == "POST");
+        let post = behaviour.methods.iter().any(|method| method == "POST") && !caches_by_query(seen, id);
         let problem = || format!("the behaviour takes POST and has the caching policy `{id}`");
         notes.add_if(post, format!("{path}.cache_policy_id"), problem);
     }
@@ -223,7 +235,16 @@ pub(super) mod tests {
             case("CF305-path-form").set(CDN, "/behaviours/0/path", json!("/v1/embed#x")),
             case("CF306-cache-policy-xor-ttl").set(CDN, "/behaviours/0/min_ttl", json!(0)),
             case("CF306-cache-policy-xor-ttl").remove(CDN, "/behaviours/1/cache_policy_id"),
-            case("CF307-post-not-cached").set(CDN, "/behaviours/1/methods", seven),
+            case("CF307-post-not-cached").set(CDN, "/behaviours/1/methods", seven.clone()).set(
+                CDN,
+                "/behaviours/1/cache_policy_id",
+                json!("658327ea-f89d-4fab-a63d-7e88639e58f6"),
+            ),
+            case("CF307-post-not-cached").set(CDN, "/behaviours/1/methods", seven).set(
+                "cdn.cache-policy.read",
+                "/query_strings",
+                json!("none"),
+            ),
             case("CF308-viewer-protocol").set(CDN, "/behaviours/0/viewer_protocol", json!("https")),
             case("CF309-request-policy-needs-cache-policy").remove(CDN, "/behaviours/0/cache_policy_id").set(
                 CDN,

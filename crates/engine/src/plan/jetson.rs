@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use super::jetson_app::{Amount, JetsonAppStep, ServiceType};
 use crate::resource::host::Endpoint;
 
 /// What the name of a stack of devices ends in; the name of a plan's own stack does not.
@@ -112,6 +113,10 @@ pub struct HostPlan {
     /// Hosts on the way, as for `ssh -J`.
     #[serde(default)]
     pub jump: Option<String>,
+    /// Address (IP) by which the other devices reach it, when `address` is not that: a `Host` of the SSH configuration, a name or an
+    /// address in front of a NAT, another interface. k3s takes it as the address of the node.
+    #[serde(default)]
+    pub node_ip: Option<String>,
     /// `server` or `agent`. One device is the server: when the plan marks none, the first; an inventory marks it.
     #[serde(default)]
     pub role: Option<RolePlan>,
@@ -252,62 +257,6 @@ pub struct GpuPlan {
     pub proof_says: String,
 }
 
-/// What runs in the cluster of the devices.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct JetsonAppStep {
-    /// Namespace.
-    #[serde(default = "akidb")]
-    pub namespace: String,
-    /// Name of deployment and service.
-    pub name: String,
-    /// Image.
-    pub image: String,
-    /// Replicas.
-    #[serde(default = "three")]
-    pub replicas: u32,
-    /// Replicas that must stay available while nodes are drained.
-    #[serde(default)]
-    pub min_available: Option<u32>,
-    /// GPUs of each replica.
-    #[serde(default = "one")]
-    pub gpus: u32,
-    /// Port in the container.
-    #[serde(default = "http")]
-    pub port: u16,
-    /// Port of the service.
-    #[serde(default = "http")]
-    pub service_port: u16,
-    /// Labels that a node must have.
-    #[serde(default)]
-    pub node_selector: BTreeMap<String, String>,
-    /// Environment of the container.
-    #[serde(default)]
-    pub environment: BTreeMap<String, String>,
-    /// Path that answers when the process lives.
-    #[serde(default = "health")]
-    pub live_path: String,
-    /// Path that answers when it can serve.
-    #[serde(default = "ready")]
-    pub ready_path: String,
-    /// CPU of each replica in thousandths: asked for, and most.
-    #[serde(default)]
-    pub cpu_millis: Option<Amount>,
-    /// Memory of each replica in MiB: asked for, and most.
-    #[serde(default)]
-    pub memory_mib: Option<Amount>,
-}
-
-/// What is asked for and the most that is allowed.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Amount {
-    /// Asked for.
-    pub request: u32,
-    /// Most.
-    pub limit: u32,
-}
-
 /// Names of files in a directory of artifacts.
 pub mod artifact {
     /// The k3s program.
@@ -353,28 +302,4 @@ fn device_plugin() -> String {
 
 fn passed() -> String {
     "PASSED".to_owned()
-}
-
-fn akidb() -> String {
-    "akidb".to_owned()
-}
-
-fn three() -> u32 {
-    3
-}
-
-fn one() -> u32 {
-    1
-}
-
-fn http() -> u16 {
-    8080
-}
-
-fn health() -> String {
-    "/health".to_owned()
-}
-
-fn ready() -> String {
-    "/ready".to_owned()
 }

@@ -12,6 +12,10 @@ pub enum Probe {
     Present,
     /// Counts the resources of the plan that are not there.
     Missing,
+    /// Counts the nodes that the cluster calls ready.
+    NodesReady,
+    /// Counts the devices that run the plan's JetPack and are nodes of the cluster.
+    DevicesProvisioned,
 }
 
 /// One measure.
@@ -48,11 +52,11 @@ static TABLE: &[Row] = &[
     later("edge.requests_ok"),
     later("failover.client"),
     later("failover.detection"),
-    later("jetson.devices_provisioned"),
+    now("jetson.devices_provisioned", Probe::DevicesProvisioned),
     later("jetson.gpu_replicas"),
     later("jetson.gpu_use"),
     later("jetson.latency_p95"),
-    later("jetson.nodes_ready"),
+    now("jetson.nodes_ready", Probe::NodesReady),
     later("jetson.throughput"),
     later("latency.p95"),
     later("latency.p99"),

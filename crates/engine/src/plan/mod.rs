@@ -14,6 +14,7 @@ mod find;
 mod hidden;
 mod inventory;
 pub mod jetson;
+mod jetson_app;
 pub mod kubernetes;
 mod load;
 mod measure;

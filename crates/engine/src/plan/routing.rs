@@ -59,7 +59,7 @@ pub struct HealthCheckPlan {
     #[serde(default = "port_443")]
     pub port: i32,
     /// Path.
-    #[serde(default = "health")]
+    #[serde(default = "ready")]
     pub path: String,
     /// 10 or 30 seconds; cannot be changed later.
     #[serde(default = "thirty")]
@@ -223,8 +223,8 @@ const fn port_443() -> i32 {
     443
 }
 
-fn health() -> String {
-    "/health".to_owned()
+fn ready() -> String {
+    "/ready".to_owned()
 }
 
 const fn thirty() -> i32 {

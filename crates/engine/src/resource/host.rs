@@ -77,6 +77,12 @@ impl HostKey {
     /// Reads one; none when it is neither.
     pub fn read(text: &str) -> Option<Self> {
         let text = text.trim_matches(' ');
+        // The whole line of ssh-keygen -lf: `256 SHA256:… root@jetson-01 (ED25519)`.
+        let words: Vec<&str> = text.split(' ').collect();
+        let text = match words.as_slice() {
+            [bits, hash, .., kind] if is_bits(bits) && kind.starts_with('(') && kind.ends_with(')') => *hash,
+            _ => text,
+        };
         if let Some(hash) = text.strip_prefix("SHA256:") {
             // Some programs write the padding, too.
             let hash = hash.strip_suffix('=').unwrap_or(hash);
@@ -100,6 +106,10 @@ const KEY_TYPES: [&str; 7] = [
     "sk-ecdsa-sha2-nistp256@openssh.com",
 ];
 
+fn is_bits(text: &str) -> bool {
+    text.len() <= 5 && !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 fn base64(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/')
 }
@@ -122,8 +132,20 @@ impl Sound for HostSpec {
         if let Some(key) = &self.host_key {
             look.must("host_key", key, HostKey::read(key).is_some(), HOST_KEY);
         }
-        look.done()
+        let mut all = look.done();
+        if let (Some(wrong), Some(name)) = (all.iter_mut().find(|wrong| wrong.field == "name"), node_like(&self.name)) {
+            wrong.problem = format!("{}; {name} could", wrong.problem);
+        }
+        all
     }
+}
+
+/// A name of a node that is like this one; none when nothing of it could stand in one.
+fn node_like(name: &str) -> Option<String> {
+    let letter = |c: char| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' };
+    let text: String = name.to_ascii_lowercase().chars().map(letter).take(63).collect();
+    let text = text.trim_matches('-').to_owned();
+    words::node(&text).then_some(text)
 }
 
 pub(super) const FACTS: Facts = Facts { lookup: true, ..on_device::<HostSpec>("host", "machine") };
@@ -143,15 +165,36 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_no_node_can_have_is_refused_with_one_that_it_can() {
+        let wrong = |name: &str| {
+            let host = serde_json::json!({"name": name, "address": "10.0.0.1"});
+            serde_json::from_value::<HostSpec>(host).expect("a host").wrong()
+        };
+        for (name, better) in [("Jetson_01", "jetson-01 could"), ("EDGE", "edge could"), ("a b.", "a-b could")] {
+            let found = wrong(name);
+            assert!(found.len() == 1 && found[0].problem.ends_with(better), "{name}: {found:?}");
+        }
+        assert!(wrong("___")[0].problem.ends_with("cannot stand here"));
+        assert!(wrong("jetson-01").is_empty());
+    }
+
+    #[test]
     fn a_pin_is_a_fingerprint_or_a_key_and_nothing_else() {
         let hash = "A1b+/".repeat(8) + "xyz";
         let pin = HostKey::Fingerprint(format!("SHA256:{hash}"));
         assert_eq!(HostKey::read(&format!("SHA256:{hash}")), Some(pin.clone()));
-        assert_eq!(HostKey::read(&format!("SHA256:{hash}=")), Some(pin));
+        assert_eq!(HostKey::read(&format!("SHA256:{hash}=")), Some(pin.clone()));
+        for line in ["256 PIN root@jetson-01 (ED25519)", "3072 PIN no comment (RSA)", "256 PIN= (ECDSA)"] {
+            let line = line.replace("PIN", &format!("SHA256:{hash}"));
+            assert_eq!(HostKey::read(&line), Some(pin.clone()), "{line}");
+        }
         let key = format!("ssh-ed25519 {}", "AAAAC3Nz".repeat(8));
         assert_eq!(HostKey::read(&format!("{key} me@here")), Some(HostKey::Public(key.clone())));
         for odd in [
             "SHA256:abc".to_owned(),
+            "256 SHA256:abc root@a (ED25519)".to_owned(),
+            format!("x SHA256:{hash} root@a (ED25519)"),
+            format!("256 SHA256:{hash} --record /home/me/.bashrc"),
             format!("SHA256:{hash} --record /home/me/.bashrc"),
             format!("SHA256:{hash}\n"),
             format!("SHA256:{}", "-".repeat(43)),

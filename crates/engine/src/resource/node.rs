@@ -22,6 +22,12 @@ pub struct NodeSpec {
     pub server: String,
     /// `https://ADDRESS:6443`.
     pub server_url: String,
+    /// Address of the node, when it is another than that of its default route.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_ip: Option<String>,
+    /// Of the server: names and addresses by which it is reached, for its certificate.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tls_san: Vec<String>,
     /// Labels of the node.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
@@ -56,6 +62,9 @@ pub enum NodeRole {
     Agent,
 }
 
+/// The next step for a node's address that is none.
+const NODE_IP: &str = "write the IP address by which the other devices reach it, such as 10.0.0.5 or fd00::5";
+
 impl Sound for NodeSpec {
     fn wrong(&self) -> Vec<Wrong> {
         let mut look = Look::default();
@@ -65,6 +74,12 @@ impl Sound for NodeSpec {
         let url = self.server_url.strip_prefix("https://").and_then(|rest| rest.strip_suffix(":6443"));
         let at = url.map(|host| host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host));
         look.must("server_url", &self.server_url, at.is_some_and(words::address), words::ADDRESS);
+        if let Some(ip) = &self.node_ip {
+            look.must("node_ip", ip, ip.parse::<std::net::IpAddr>().is_ok(), NODE_IP);
+        }
+        for name in &self.tls_san {
+            look.must("tls_san", name, words::address(name), words::ADDRESS);
+        }
         for (key, value) in &self.labels {
             look.must("labels", key, words::label_key(key), words::LABEL);
             look.must(&format!("labels.{key}"), value, words::label_value(value), words::LABEL);
@@ -94,7 +109,7 @@ impl Sound for NodeSpec {
 pub(super) const FACTS: Facts = Facts {
     replace_on: &["host", "role", "server"],
     identity: &["host"],
-    unordered: &["taints", "disable"],
+    unordered: &["taints", "disable", "tls_san"],
     disruptive: &["version", "restart_on"],
     usual_seconds: (20, 20),
     label: &[],

@@ -19,6 +19,10 @@ pub struct PowerModeSpec {
     pub host: String,
     /// Name as in `/etc/nvpmodel.conf`: `7W`, `15W`, `25W`, `MAXN_SUPER`; or `auto`.
     pub mode: String,
+    /// Of `auto`: the modes that the service goes through. The device must have one of them, under this name or, as AGX boards call
+    /// it, `MODE_` and this name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub modes: Vec<String>,
 }
 
 impl Sound for PowerModeSpec {

@@ -157,6 +157,33 @@ fn the_devices_of_day_three_are_one_server_and_four_agents() {
 }
 
 #[test]
+fn requests_go_where_the_model_answers_and_restarts_where_the_process_does_not() {
+    let dir = files();
+    let plan = week13(&dir);
+    let desired = built(&plan, &[]).desired;
+    let checks = desired.resources.values().filter(|one| one.address.as_str().starts_with("routing.health-check."));
+    let paths: Vec<&str> = checks.map(|check| check.spec["path"].as_str().expect("a path")).collect();
+    assert_eq!(paths, ["/ready"; 3]);
+    let devices = jetson::build(&plan).unwrap_or_else(|bad| panic!("{bad}")).desired;
+    let app = resource(&devices, "jetson.manifest.deployment-akidb-rest-jetson").spec.to_string();
+    for (probe, path) in [("readinessProbe", "/ready"), ("livenessProbe", "/health"), ("startupProbe", "/health")] {
+        let (_, rest) = app.split_once(&format!("\"{probe}\"")).unwrap_or_else(|| panic!("{probe}: {app}"));
+        let asked = rest.split_once("\"path\":\"").map(|(_, rest)| rest.split('"').next().unwrap_or_default());
+        assert_eq!(asked, Some(path), "{probe}");
+    }
+}
+
+/// NVIDIA's toolkit from 1.19 on takes the ids `all` and `0` on a Jetson, and refuses `tegra`.
+#[test]
+fn the_device_plugin_calls_the_gpu_by_its_index() {
+    let dir = files();
+    let devices = jetson::build(&week13(&dir)).unwrap_or_else(|bad| panic!("{bad}")).desired;
+    let plugin = &resource(&devices, "jetson.manifest.daemonset-nvidia-device-plugin").spec["object"];
+    let env = plugin.pointer("/spec/template/spec/containers/0/env").and_then(|env| env.as_array()).expect("settings");
+    assert!(env.contains(&serde_json::json!({"name": "DEVICE_ID_STRATEGY", "value": "index"})), "{env:?}");
+}
+
+#[test]
 fn a_jetpack_that_is_no_target_is_refused_with_those_that_are() {
     let dir = files();
     let mut plan = week13(&dir);

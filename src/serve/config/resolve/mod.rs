@@ -13,6 +13,7 @@ use crate::inference::folder::{Choice, Variant};
 use crate::inference::onnx::provider::Device;
 use crate::serve::admission::{Rules, cors};
 use crate::serve::connection::Heads;
+use crate::serve::health::HealthErrors;
 use crate::serve::log::{Level, Shape};
 use crate::serve::pulse::Patience;
 use crate::serve::tls::TlsFiles;
@@ -79,6 +80,7 @@ pub fn attempt(layers: &Layers, cores: usize) -> (Config, Vec<Wrong>) {
         sync: read.optional("sync", str::parse),
         sync_interval: read.time_above_zero("sync-interval"),
         health_interval: read.time_above_zero("health-interval"),
+        health_errors: read.health_errors(),
         traces: read.traces(),
         log_level: read.value("log-level", Level::Info, str::parse),
         log_format: read.optional("log-format", str::parse).unwrap_or_else(Shape::usual),
@@ -274,6 +276,14 @@ impl Reader<'_> {
     fn http_host(&self) -> IpAddr {
         let loopback = IpAddr::from([127, 0, 0, 1]);
         self.layers.text("host").parse().unwrap_or(loopback)
+    }
+
+    fn health_errors(&mut self) -> HealthErrors {
+        let restart = self.time("health-restart-after");
+        HealthErrors {
+            strict: self.switch("health-strict").unwrap_or(false),
+            restart_after: Some(restart).filter(|time| !time.is_zero()),
+        }
     }
 
     fn traces(&mut self) -> TraceSettings {

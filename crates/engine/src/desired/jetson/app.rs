@@ -1,5 +1,7 @@
 //! What runs in the cluster of the devices.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::super::Builder;
@@ -15,17 +17,21 @@ pub fn app(builder: &mut Builder<'_>, step: &Step, fleet: &Fleet<'_>, app: &Jets
     let plan = fleet.plan;
     let Some((first, _)) = fleet.server() else { return };
     check(builder, step, app);
-    let environment: Vec<Value> =
-        app.environment.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
+    let (volumes, volume_mounts) = volumes(app);
     let mut node_selector = app.node_selector.clone();
     node_selector.extend(jetpack_label(plan));
-    let context = json!({
+    let environment = environment(app, &builder.built.desired.stack);
+    let mut context = json!({
         "namespace": app.namespace, "name": app.name, "image": app.image, "replicas": app.replicas,
         "min_available": app.min_available.unwrap_or(app.replicas.saturating_sub(1)),
         "runtime_class": plan.gpu.as_ref().map_or("nvidia", |gpu| &gpu.runtime_class),
-        "node_selector": node_selector, "annotations": annotations(plan), "environment": environment, "resources": resources(app),
+        "node_selector": node_selector, "annotations": annotations(plan, app), "environment": environment, "resources": resources(app),
         "port": app.port, "service_port": app.service_port, "live_path": app.live_path, "ready_path": app.ready_path,
     });
+    context["grpc_port"] = app.grpc_port.into();
+    context["service_type"] = app.service_type.name().into();
+    context["volumes"] = volumes.into();
+    context["volume_mounts"] = volume_mounts.into();
     // "Ready" is said only after a kernel ran on the GPU of the nodes.
     let proven: Vec<Address> =
         builder.built.desired.resources.keys().filter(|address| is_proof(address)).cloned().collect();
@@ -41,6 +47,18 @@ fn check(builder: &mut Builder<'_>, step: &Step, app: &JetsonAppStep) {
     look.must("image", &app.image, words::image(&app.image), words::IMAGE);
     look.must("live_path", &app.live_path, words::url_path(&app.live_path), words::URL_PATH);
     look.must("ready_path", &app.ready_path, words::url_path(&app.ready_path), words::URL_PATH);
+    let secrets =
+        [("api_keys_secret", &app.api_keys_secret), ("sync_credentials_secret", &app.sync_credentials_secret)];
+    for (field, name) in secrets.into_iter().filter_map(|(field, name)| Some((field, name.as_ref()?))) {
+        look.must(field, name, words::object_name(name), words::OBJECT_NAME);
+    }
+    if let Some(region) = &app.sync_region {
+        look.must("sync_region", region, words::region(region), SYNC_REGION);
+    }
+    if let Some(sync) = &app.sync {
+        let place = sync.strip_prefix("s3://").is_some_and(|place| !place.is_empty() && words::line(place));
+        look.must("sync", sync, place, SYNC);
+    }
     for (key, value) in &app.node_selector {
         let fits = words::label_key(key) && words::label_value(value);
         look.must(&format!("node_selector.{key}"), &format!("{key}: {value}"), fits, words::LABEL);
@@ -49,19 +67,82 @@ fn check(builder: &mut Builder<'_>, step: &Step, app: &JetsonAppStep) {
         look.must(&format!("environment.{name}"), name, words::variable(name), words::VARIABLE);
     }
     complain(builder, step, "", look.done());
+    let own = ["AKIDB_API_KEYS", "AKIDB_ALLOW_PUBLIC_WITHOUT_KEYS", "AKIDB_TLS_CLIENT_CA"];
+    let guarded = app.api_keys_secret.is_some() || own.iter().any(|name| app.environment.contains_key(*name));
+    if guarded == app.without_keys {
+        let (problem, next) = if guarded {
+            ("without_keys contradicts the keys that are named", "leave one of them out")
+        } else {
+            ("others reach its pods, and the server does not start there without keys", KEYS)
+        };
+        builder.complain(step, "api_keys_secret", problem, next);
+    }
 }
 
-/// What the image must have been built for and on.
-fn annotations(plan: &JetsonStep) -> Value {
-    target(plan).map_or_else(
-        || json!({}),
-        |target| {
-            json!({
-                "akidb.dev/cuda": target.cuda, "akidb.dev/base-image": target.base_image,
-                "akidb.dev/onnxruntime": target.onnxruntime,
-            })
-        },
-    )
+const KEYS: &str = "write api_keys_secret: NAME, a Secret of the namespace with the file api-keys; or without_keys: true where something else guards the service";
+const SYNC: &str = "write s3://BUCKET/PREFIX: a pod has no folder of its node, which Pod Security `restricted` forbids";
+const SYNC_REGION: &str = "write a region such as us-east-1, in small letters";
+
+/// Where the file of keys lies in a pod.
+const KEYS_FOLDER: &str = "/run/secrets/akidb-edge";
+
+/// The environment of a pod: what the template's other parts need, then what the plan says, which goes before it.
+fn environment(app: &JetsonAppStep, stack: &str) -> Vec<Value> {
+    let mut all: BTreeMap<&str, Value> = BTreeMap::new();
+    let mut says = |name: &'static str, value: String| drop(all.insert(name, json!({"name": name, "value": value})));
+    says("AKIDB_HOST", "0.0.0.0".to_owned());
+    says("AKIDB_REST_PORT", app.port.to_string());
+    says("AKIDB_GRPC_PORT", app.grpc_port.to_string());
+    // Together with preStop less than the pod's grace.
+    says("AKIDB_DRAIN_TIME", "5s".to_owned());
+    says("AKIDB_SHUTDOWN_TIME", "30s".to_owned());
+    says("AKIDB_CLUSTER", app.cluster.clone().unwrap_or_else(|| stack.to_owned()));
+    // The one folder that CUDA may write its compiled kernels to.
+    says("CUDA_CACHE_PATH", "/tmp/cuda".to_owned());
+    if app.api_keys_secret.is_some() {
+        says("AKIDB_API_KEYS", format!("{KEYS_FOLDER}/api-keys"));
+    }
+    if app.without_keys {
+        says("AKIDB_ALLOW_PUBLIC_WITHOUT_KEYS", "true".to_owned());
+    }
+    let given = [("AKIDB_REGION", &app.region), ("AKIDB_MODEL_SYNC", &app.sync), ("AWS_REGION", &app.sync_region)];
+    for (name, value) in given.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))) {
+        says(name, value);
+    }
+    if let Some(secret) = &app.sync_credentials_secret {
+        for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+            let from = json!({"secretKeyRef": {"name": secret, "key": name}});
+            all.insert(name, json!({"name": name, "valueFrom": from}));
+        }
+    }
+    all.extend(app.environment.iter().map(|(name, value)| (name.as_str(), json!({"name": name, "value": value}))));
+    all.into_values().collect()
+}
+
+/// Volumes and where they are mounted. Models that are synced need room; models of the image would be hidden by it.
+fn volumes(app: &JetsonAppStep) -> (Vec<Value>, Vec<Value>) {
+    let mut all =
+        vec![(json!({"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}}), json!({"name": "tmp", "mountPath": "/tmp"}))];
+    if app.sync.is_some() {
+        let volume = json!({"name": "models", "emptyDir": {"sizeLimit": "8Gi"}});
+        all.push((volume, json!({"name": "models", "mountPath": "/models"})));
+    }
+    if let Some(secret) = &app.api_keys_secret {
+        let volume = json!({"name": "api-keys", "secret": {"secretName": secret, "defaultMode": 0o440}});
+        all.push((volume, json!({"name": "api-keys", "mountPath": KEYS_FOLDER, "readOnly": true})));
+    }
+    all.into_iter().unzip()
+}
+
+/// Where Prometheus asks, and what the image must have been built for and on.
+fn annotations(plan: &JetsonStep, app: &JetsonAppStep) -> Value {
+    let mut all = json!({"prometheus.io/scrape": "true", "prometheus.io/port": app.port.to_string()});
+    if let Some(target) = target(plan) {
+        all["akidb.dev/cuda"] = target.cuda.into();
+        all["akidb.dev/base-image"] = target.base_image.into();
+        all["akidb.dev/onnxruntime"] = target.onnxruntime.into();
+    }
+    all
 }
 
 fn is_proof(address: &Address) -> bool {

@@ -89,13 +89,15 @@ fn node(builder: &mut Builder<'_>, fleet: &Fleet<'_>, k3s: &K3sPlan, name: &str,
         role,
         version: k3s.version.clone(),
         server: first.clone(),
-        server_url: format!("https://{}:6443", authority(&server.address)),
+        server_url: format!("https://{}:6443", authority(inside(server))),
+        node_ip: host.node_ip.clone(),
+        tls_san: if role == NodeRole::Server { names(server) } else { Vec::new() },
         labels: labels(plan, host),
         taints: Vec::new(),
         disable: if role == NodeRole::Server { disabled(plan, k3s) } else { Vec::new() },
         program_sha256: k3s.sha256.clone(),
         installer: plan.artifacts.as_ref().map(|_| INSTALLER.to_owned()),
-        registry: k3s.registry.as_ref().map(|registry| format!("{}:{}", authority(&server.address), registry.port)),
+        registry: k3s.registry.as_ref().map(|registry| format!("{}:{}", authority(inside(server)), registry.port)),
         restart_on: String::new(),
     };
     let mut resource = Resource::new(on(name, Kind::Node, ""), Kind::Node, &spec);
@@ -111,6 +113,18 @@ fn node(builder: &mut Builder<'_>, fleet: &Fleet<'_>, k3s: &K3sPlan, name: &str,
             resource.needing(on(first, Kind::Node, ""), Level::Usable).needing(super::host(first), Level::Usable);
     }
     put(builder, step, "k3s", name, resource);
+}
+
+/// The address by which other devices reach one.
+fn inside(host: &HostPlan) -> &str {
+    host.node_ip.as_deref().unwrap_or(&host.address)
+}
+
+/// The names and addresses by which the server is reached, from inside and by SSH: each has to be in its certificate.
+fn names(server: &HostPlan) -> Vec<String> {
+    let all: std::collections::BTreeSet<&String> =
+        [Some(&server.address), server.node_ip.as_ref()].into_iter().flatten().collect();
+    all.into_iter().cloned().collect()
 }
 
 /// A machine's address as a part of a URL.

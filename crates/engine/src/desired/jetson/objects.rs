@@ -125,6 +125,40 @@ mod tests {
         assert!(objects.iter().filter_map(pod).count() >= 4, "{objects:#?}");
     }
 
+    /// What the Pod Security Standard `restricted` asks of a pod
+    /// (kubernetes.io/docs/concepts/security/pod-security-standards, v1.36), as far as it is in a template.
+    #[test]
+    fn the_app_passes_pod_security_restricted() {
+        let texts = TEMPLATES.iter().filter(|(name, _)| *name == "app").flat_map(|(_, text)| text.split("\n---\n"));
+        let objects: Vec<Value> = texts.map(|text| yaml(text).expect("YAML")).collect();
+        let app = objects.iter().find_map(pod).expect("the pod of the app");
+        let own = &app["securityContext"];
+        assert_eq!((&own["runAsNonRoot"], &own["seccompProfile"]["type"]), (&json!(true), &json!("RuntimeDefault")));
+        assert!(own["runAsUser"].as_u64().is_some_and(|user| user != 0), "{own}");
+        for container in app["containers"].as_array().expect("containers") {
+            let own = &container["securityContext"];
+            assert_eq!(own["allowPrivilegeEscalation"], false);
+            assert_eq!(own["capabilities"], json!({"drop": ["ALL"]}));
+            assert!(container["ports"].as_array().into_iter().flatten().all(|port| port["hostPort"].is_null()));
+        }
+        assert!(!app.to_string().contains("hostPath"), "{app}");
+    }
+
+    #[test]
+    fn prometheus_finds_the_pods_of_the_app() {
+        let config = yaml(include_str!("../../../../../templates/observability/prometheus.yml")).expect("YAML");
+        let jobs = config["scrape_configs"].as_array().expect("jobs");
+        let job = jobs.iter().find(|job| job["job_name"] == "akidb-edge-pods").expect("the job of pods");
+        let rules = job["relabel_configs"].as_array().expect("rules");
+        let kept = rules.iter().find(|rule| rule["action"] == "keep").expect("what is kept");
+        assert_eq!(kept["source_labels"], json!(["__meta_kubernetes_pod_label_app_kubernetes_io_part_of"]));
+        let template = TEMPLATES.iter().find(|(name, _)| *name == "app").expect("the app").1;
+        let objects: Vec<Value> = template.split("\n---\n").map(|text| yaml(text).expect("YAML")).collect();
+        let labels =
+            objects.iter().find_map(|object| object.pointer("/spec/template/metadata/labels")).expect("labels");
+        assert_eq!(labels["app.kubernetes.io/part-of"], kept["regex"]);
+    }
+
     #[test]
     fn a_value_keeps_its_type() {
         let read = |text: &str| replaced(text, &json!({"n": 5, "list": [1], "text": "a"})).expect("it is known");

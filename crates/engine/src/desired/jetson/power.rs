@@ -32,7 +32,8 @@ pub fn is_power(address: &Address) -> bool {
 /// What the plan says of a device's power.
 pub fn power(builder: &mut Builder<'_>, step: &Step, plan: &JetsonStep, name: &str, host: &HostPlan) {
     let Some(mode) = host.power_mode.as_ref().or(plan.power_mode.as_ref()) else { return };
-    let spec = PowerModeSpec { host: name.to_owned(), mode: mode.clone() };
+    let modes = if mode == AUTO { plan.adaptive_power.modes.clone() } else { Vec::new() };
+    let spec = PowerModeSpec { host: name.to_owned(), mode: mode.clone(), modes };
     let resource = Resource::new(on(name, Kind::PowerMode, ""), Kind::PowerMode, &spec);
     let said_at = if host.power_mode.is_some() { format!("hosts.{name}.power_mode") } else { "power_mode".to_owned() };
     let mode = put(builder, step, &said_at, name, resource);

@@ -1,0 +1,367 @@
+//! Why a login or sudo was refused, by what OpenSSH, the device and sudo said: each cause by its name, with what helps.
+
+use super::script::last_words;
+use crate::resource::{Class, Fault};
+
+/// Why nobody was let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// Stable name.
+    pub code: &'static str,
+    /// The device may be there again without a change: it is left out and the others go on, as one that is away.
+    pub passes: bool,
+    /// What is wrong.
+    pub what: &'static str,
+    /// What helps.
+    pub next: &'static str,
+}
+
+/// Words, all of which are said (in any case of letters), and what they mean. The first that fits counts.
+type Row = (&'static [&'static str], Cause);
+
+const fn stays(code: &'static str, what: &'static str, next: &'static str) -> Cause {
+    Cause { code, passes: false, what, next }
+}
+
+const fn passes(code: &'static str, what: &'static str, next: &'static str) -> Cause {
+    Cause { code, passes: true, what, next }
+}
+
+/// What the user's own client says, then what a device says. Sources: OpenSSH 8.9 to 10 (readconf.c, ssh.c, mux.c), Linux-PAM
+/// (pam_unix, pam_nologin), shadow's nologin.
+const LOGIN: &[Row] = &[
+    (
+        &["bad configuration option"],
+        stays(
+            "BadConfig",
+            "a line of the SSH configuration of this machine is not understood",
+            "correct the line that is named; ssh -G HOST reads the configuration without connecting",
+        ),
+    ),
+    (
+        &["bad owner or permissions on"],
+        stays(
+            "BadConfig",
+            "the SSH configuration of this machine can be written by others, and is not read",
+            "chmod 600 ~/.ssh/config",
+        ),
+    ),
+    (
+        &["cannot execute command-line and remote command"],
+        stays(
+            "RemoteCommand",
+            "the SSH configuration of this machine has a RemoteCommand for this host",
+            "take it out for this host, or name another configuration with --ssh-config",
+        ),
+    ),
+    (
+        &["could not request local forwarding"],
+        stays(
+            "Forwarding",
+            "the SSH configuration of this machine wants a forwarding that cannot be had (ExitOnForwardFailure)",
+            "take the forwarding out for this host, or name another configuration with --ssh-config",
+        ),
+    ),
+    (
+        &["too long for unix domain socket"],
+        stays(
+            "SocketPath",
+            "the path of the socket for kept connections is too long",
+            "set XDG_RUNTIME_DIR to a short directory of yours, or add --keep-connections 0",
+        ),
+    ),
+    (
+        &["unprotected private key file"],
+        stays(
+            "KeyFile",
+            "a private key on this machine can be read by others, and is not used",
+            "chmod 600 the file that is named",
+        ),
+    ),
+    (
+        &["password has expired"],
+        stays(
+            "PasswordExpired",
+            "the user's password on the device has expired",
+            "set a new one: log in there by hand (ssh -t), or as root: chage -M -1 USER",
+        ),
+    ),
+    (
+        &["password change required"],
+        stays(
+            "PasswordExpired",
+            "the user's password on the device has to be changed first",
+            "set a new one: log in there by hand (ssh -t), or as root: chage -M -1 USER",
+        ),
+    ),
+    (
+        &["account has expired"],
+        stays("AccountExpired", "the user's account on the device has expired", "as root there: chage -E -1 USER"),
+    ),
+    (
+        &["this account is currently not available"],
+        stays(
+            "NoShell",
+            "the user has no login shell on the device (nologin)",
+            "give the user one there (usermod --shell /bin/bash USER), or name another user in the plan",
+        ),
+    ),
+    (
+        &["unprivileged users are not permitted to log in"],
+        passes(
+            "NoLogin",
+            "the device is starting or about to stop, and lets in nobody but root (/run/nologin)",
+            "run the same command again in a minute; if it stays so, look at /run/nologin and systemctl list-jobs there",
+        ),
+    ),
+    (
+        &["system is going down"],
+        passes(
+            "NoLogin",
+            "the device is about to stop, and lets in nobody but root (/run/nologin)",
+            "run the same command again once it is back",
+        ),
+    ),
+    (
+        &["allows sftp connections only"],
+        stays(
+            "ForcedCommand",
+            "the device allows this user file transfers alone (ForceCommand)",
+            "name another user in the plan, or change the Match block in /etc/ssh/sshd_config there",
+        ),
+    ),
+    (
+        &["too many authentication failures"],
+        stays(
+            "LoginRefused",
+            "the agent offered more keys than the device tries",
+            "say which key it is in ~/.ssh/config: IdentityFile and IdentitiesOnly yes for this host",
+        ),
+    ),
+    (
+        &["permission denied"],
+        stays(
+            "LoginRefused",
+            "the device takes none of the keys that were offered",
+            "add your key to the agent (ssh-add) and to the device (ssh-copy-id), or name it in ~/.ssh/config; is the user right?",
+        ),
+    ),
+    (
+        &["no matching host key type"],
+        stays(
+            "TooOld",
+            "the SSH server of the device is too old or too new for this client",
+            "update OpenSSH there, or allow the type for this host in ~/.ssh/config (HostKeyAlgorithms)",
+        ),
+    ),
+    (
+        &["could not resolve hostname"],
+        passes(
+            "Unreachable",
+            "the name of the device cannot be looked up",
+            "is it spelled right? Write its IP address, or a Host of ~/.ssh/config",
+        ),
+    ),
+    (
+        &["connection refused"],
+        passes(
+            "Unreachable",
+            "something is at that address, and no SSH server listens on that port",
+            "is the port right, and does sshd run there (systemctl status ssh)? The other devices go on; run the same command again later",
+        ),
+    ),
+];
+
+/// The cause of what was said; none when nothing known was said.
+pub fn login(said: &str) -> Option<&'static Cause> {
+    find(LOGIN, said)
+}
+
+/// The fault of a cause: `at` is the device, `last` what was said last.
+pub fn fault(cause: &Cause, at: &str, last: &str) -> Fault {
+    let class = if cause.passes { Class::Away } else { Class::Refused };
+    Fault::new(class, "ssh", "connect", cause.code, format!("{at}: {}: {last}", cause.what)).next(cause.next)
+}
+
+/// The device ended the session well and never ran what it was asked for.
+pub fn another_command(name: &str, printed: &str) -> Fault {
+    let words = format!(
+        "{name}: the device ran something else than it was asked for, which printed: {}",
+        last_words(printed, 1)
+    );
+    Fault::new(Class::Refused, "ssh", "connect", "ForcedCommand", words).next(
+        "look for ForceCommand in /etc/ssh/sshd_config, command= in the user's authorized_keys and exec in its shell's start-up files there; \
+         or name another user in the plan",
+    )
+}
+
+fn find(rows: &'static [Row], said: &str) -> Option<&'static Cause> {
+    let said = said.to_lowercase();
+    rows.iter().find(|(words, _)| words.iter().all(|word| said.contains(word))).map(|(_, cause)| cause)
+}
+
+/// What sudo says, in English: `LC_ALL=C` is set for it. Source: sudo 1.9 (plugins/sudoers, src/).
+const SUDO: &[Row] = &[
+    (
+        &["must have a tty"],
+        stays(
+            "",
+            "sudo wants a terminal there (requiretty)",
+            "take requiretty out for the user: echo 'Defaults:USER !requiretty' in a file of /etc/sudoers.d, by visudo",
+        ),
+    ),
+    (
+        &["not in the sudoers file"],
+        stays(
+            "",
+            "the user may not use sudo there",
+            "as root there: usermod -aG sudo USER, or install what akidb-edge jetson sudoers prints",
+        ),
+    ),
+    (
+        &["may not run sudo"],
+        stays(
+            "",
+            "the user may not use sudo there",
+            "as root there: usermod -aG sudo USER, or install what akidb-edge jetson sudoers prints",
+        ),
+    ),
+    (
+        &["is not allowed to"],
+        stays(
+            "",
+            "sudoers allows the user other commands than the tool's",
+            "install what akidb-edge jetson sudoers prints: it is another one after an update of the tool",
+        ),
+    ),
+    (
+        &["password is expired"],
+        stays(
+            "",
+            "the user's password there has expired, and sudo does not take it",
+            "set a new one: log in there by hand (ssh -t), or as root: chage -M -1 USER",
+        ),
+    ),
+    (
+        &["password is required"],
+        stays(
+            "",
+            "sudo wants a password",
+            "add --ask-sudo-password, or --sudo-password-fd N; or allow the user sudo without one. After an update of the tool, install what akidb-edge jetson sudoers prints again",
+        ),
+    ),
+    (
+        &["sudo password is wrong"],
+        stays(
+            "",
+            "the sudo password is wrong",
+            "it is the user's password on that device: try again; with --sudo-password-fd, look at what is written there",
+        ),
+    ),
+    (
+        &["incorrect password attempt"],
+        stays(
+            "",
+            "the sudo password is wrong",
+            "it is the user's password on that device: try again; with --sudo-password-fd, look at what is written there",
+        ),
+    ),
+    (
+        &["no new privileges"],
+        stays(
+            "",
+            "the user's session there may not become root (no new privileges)",
+            "look at NoNewPrivileges of the unit that sshd runs in there",
+        ),
+    ),
+    (
+        &["sudo", "no such file"],
+        stays(
+            "",
+            "there is no sudo on the device",
+            "install it there (apt-get install sudo), or let the plan log in as root",
+        ),
+    ),
+];
+
+/// Whether it is sudo that speaks.
+pub fn of_sudo(said: &str) -> bool {
+    said.contains("sudo:")
+        || said.contains("sudoers")
+        || find(SUDO, said).is_some_and(|cause| cause.what.contains("no sudo"))
+}
+
+/// Why sudo refused, and what helps; its own last words when the cause is not known.
+pub fn sudo(said: &str) -> (String, &'static str) {
+    match find(SUDO, said) {
+        Some(cause) => (cause.what.to_owned(), cause.next),
+        None => (last_words(said, 3), "look at it on the device (sudo -l), then run the same command again"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refused_login_is_named_by_its_cause() {
+        for (said, code) in [
+            (
+                "/home/me/.ssh/config: line 3: Bad configuration option: hostnmae\r\n/home/me/.ssh/config: terminating, 1 bad configuration options",
+                "BadConfig",
+            ),
+            ("Bad owner or permissions on /home/me/.ssh/config", "BadConfig"),
+            ("Cannot execute command-line and remote command.", "RemoteCommand"),
+            (
+                "bind [127.0.0.1]:8080: Address already in use\r\nchannel_setup_fwd_listener_tcpip: cannot listen to port: 8080\r\nCould not request local forwarding.",
+                "Forwarding",
+            ),
+            ("unix_listener: path \"/home/a-very-long-name/x\" too long for Unix domain socket", "SocketPath"),
+            (
+                "WARNING: Your password has expired.\r\nPassword change required but no TTY available.",
+                "PasswordExpired",
+            ),
+            ("Your account has expired; please contact your system administrator.", "AccountExpired"),
+            ("This account is currently not available.", "NoShell"),
+            (
+                "\"System is booting up. Unprivileged users are not permitted to log in yet. Please come back later.\"\r\nConnection closed by 10.0.0.1 port 22",
+                "NoLogin",
+            ),
+            ("This service allows sftp connections only.", "ForcedCommand"),
+            ("Received disconnect from 10.0.0.1 port 22:2: Too many authentication failures", "LoginRefused"),
+            ("edge@10.0.0.1: Permission denied (publickey).", "LoginRefused"),
+            ("ssh: Could not resolve hostname jetson-01: Name or service not known", "Unreachable"),
+            ("ssh: connect to host 10.0.0.1 port 22: Connection refused", "Unreachable"),
+        ] {
+            let cause = login(said).unwrap_or_else(|| panic!("{said}"));
+            assert_eq!(cause.code, code, "{said}");
+            assert!(!cause.next.contains("switched on"), "{said}");
+        }
+        assert_eq!(login("Connection timed out"), None);
+        assert!(login("Unprivileged users are not permitted to log in yet").is_some_and(|cause| cause.passes));
+    }
+
+    #[test]
+    fn each_refusal_of_sudo_is_named_by_its_cause() {
+        for (said, words, helps) in [
+            ("sudo: sorry, you must have a tty to run sudo", "terminal", "requiretty"),
+            ("edge is not in the sudoers file.", "may not use sudo", "usermod"),
+            ("Sorry, user edge may not run sudo on jetson-01.", "may not use sudo", "usermod"),
+            (
+                "Sorry, user edge is not allowed to execute '/bin/sh -c PATH' as root on jetson-01.",
+                "other commands",
+                "jetson sudoers",
+            ),
+            ("sudo: Account or password is expired, reset your password and try again", "expired", "chage"),
+            ("sudo: a password is required", "sudo wants a password", "--ask-sudo-password"),
+            ("the sudo password is wrong", "the sudo password is wrong", "user's password"),
+            ("sudo: 1 incorrect password attempt", "the sudo password is wrong", "user's password"),
+            ("env: 'sudo': No such file or directory", "no sudo", "apt-get install sudo"),
+        ] {
+            let (what, next) = sudo(said);
+            assert!(what.contains(words) && next.contains(helps), "{said}: {what}; {next}");
+        }
+        assert!(of_sudo("env: ‘sudo’: No such file or directory") && !of_sudo("Connection closed"));
+        assert_eq!(sudo("sudo: something new").0, "sudo: something new");
+    }
+}

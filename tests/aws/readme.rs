@@ -1,0 +1,197 @@
+//! The session of README.md, line by line, and the shell that `localstack/up` makes for it.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use testkit::cli::bare;
+use testkit::local_aws;
+
+/// A command of the session and what README shows of its output.
+struct Shown {
+    command: String,
+    lines: Vec<String>,
+}
+
+/// The session of README.
+fn session() -> Vec<Shown> {
+    let text = fs::read_to_string(testkit::root().join("README.md")).expect("README.md");
+    let (_, rest) = text.split_once("\n## A session\n").expect("the session");
+    let (_, rest) = rest.split_once("```console\n").expect("its lines");
+    let (block, _) = rest.split_once("\n```").expect("its end");
+    let mut all: Vec<Shown> = Vec::new();
+    for line in block.lines() {
+        match (line.strip_prefix("$ "), all.last_mut()) {
+            (Some(command), _) => all.push(Shown { command: command.to_owned(), lines: Vec::new() }),
+            (None, Some(last)) => last.lines.push(line.to_owned()),
+            (None, None) => panic!("{line:?} stands before the first command"),
+        }
+    }
+    all
+}
+
+fn executable(path: &Path, text: &str) {
+    fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+    fs::write(path, text).expect("a file");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("a file of ours");
+}
+
+/// A line for the local AWS of the tests in place of the one on port 4566: the same script.
+fn up(account: &str) -> String {
+    let port = local_aws::endpoint().rsplit(':').next().expect("a port").to_owned();
+    let script = testkit::root().join("localstack/up");
+    format!("'{}' --port {port} --account {account} --use-running \"$@\"", script.display())
+}
+
+/// A folder that looks like the checkout, as far as the session goes: small files stand for the model, and nothing is built again.
+fn checkout(account: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a directory");
+    let at = |name: &str| folder.path().join(name);
+    executable(&at("localstack/up"), &format!("#!/bin/sh\nexec {}\n", up(account)));
+    executable(&at("bin/cargo"), "#!/bin/sh\nexit 0\n");
+    symlink(bare().get_program(), at("bin/akidb-edge")).expect("a link");
+    fs::create_dir(at("plans")).expect("a directory");
+    fs::copy(testkit::root().join("plans/week13.yaml"), at("plans/week13.yaml")).expect("the plan");
+    let files = "model.safetensors model_int8.onnx tokenizer.json tokenizer_config.json config.json modules.json \
+                 sentence_bert_config.json 1_Pooling/config.json";
+    let make = "model:\n\t@mkdir -p models/all-MiniLM-L6-v2/1_Pooling; cd models/all-MiniLM-L6-v2; \\\n\t";
+    fs::write(at("Makefile"), format!("{make}for f in {files}; do echo '{{}}' >$$f; done\n")).expect("a file");
+    folder
+}
+
+/// A shell that knows nothing of AWS.
+fn shell(folder: &Path, script: &str) -> Command {
+    let mut command = Command::new("bash");
+    let foreign = |key: &str| ["AWS_", "AKIDB_EDGE_"].iter().any(|start| key.starts_with(start));
+    for (key, _) in std::env::vars().filter(|(key, _)| foreign(key)) {
+        command.env_remove(key);
+    }
+    let path = std::env::var("PATH").unwrap_or_default();
+    command
+        .args(["-c", script])
+        .current_dir(folder)
+        .env("PATH", format!("{}:{path}", folder.join("bin").display()))
+        .env("AWS_CONFIG_FILE", "/nonexistent/config")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent/credentials")
+        .env("USER", "tester")
+        .stdin(Stdio::null());
+    command
+}
+
+/// A line as words, without what differs from run to run: times, durations, ids, accounts, ports.
+fn words(line: &str) -> Vec<String> {
+    let all: Vec<&str> = line.split_whitespace().collect();
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(word) = all.get(at) {
+        let unit = all.get(at + 1).map(|next| next.trim_matches(','));
+        if word.parse::<f64>().is_ok() && unit.is_some_and(|unit| ["ms", "s", "min"].contains(&unit)) {
+            found.push("DURATION".to_owned());
+            at += 2;
+            continue;
+        }
+        found.push(plain(word));
+        at += 1;
+    }
+    found
+}
+
+fn plain(word: &str) -> String {
+    let bare = word.trim_matches(['(', ')', ',', ';']);
+    let first = bare.split('/').next().unwrap_or_default();
+    let is_zone = first.len() >= 10
+        && first.starts_with('Z')
+        && first.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+    if bare.len() == 12 && bare.bytes().all(|byte| byte.is_ascii_digit()) {
+        return "ACCOUNT".to_owned();
+    }
+    if bare.len() == 36 && bare.matches('-').count() == 4 {
+        return "UUID".to_owned();
+    }
+    if is_zone {
+        return bare.replacen(first, "ZONE", 1);
+    }
+    if bare.starts_with("http://127.0.0.1:") {
+        return "ENDPOINT".to_owned();
+    }
+    if bare.len() >= 20 && bare.ends_with('Z') && bare.as_bytes()[10] == b'T' {
+        return "TIME".to_owned();
+    }
+    match bare.split_once(".cloudfront.net") {
+        Some((before, after)) => {
+            let name = before.rsplit_once('=').map_or(String::new(), |(name, _)| format!("{name}="));
+            format!("{name}ID.cloudfront.net{after}")
+        }
+        None => word.to_owned(),
+    }
+}
+
+/// Whether a line says what README shows, in which `[...]` stands for anything.
+fn says(shown: &[String], said: &[String]) -> bool {
+    match shown.split_first() {
+        None => said.is_empty(),
+        Some((first, rest)) if first.starts_with("[...]") => (0..=said.len()).any(|skip| says(rest, &said[skip..])),
+        Some((first, rest)) => said.split_first().is_some_and(|(word, more)| word == first && says(rest, more)),
+    }
+}
+
+#[test]
+fn each_line_of_the_session_in_the_readme_is_what_happens() {
+    let folder = checkout(&local_aws::account());
+    let session = session();
+    assert!(session.len() >= 6, "the session has its commands");
+    let lines: Vec<String> =
+        session.iter().map(|one| format!("printf '\\036'; {}\nprintf '\\037%d' $?", one.command)).collect();
+    // One shell for all: what a line exports is there for the next ones.
+    let ran = shell(folder.path(), &format!("exec 2>&1\n{}\n", lines.join("\n"))).output().expect("bash runs");
+    let out = String::from_utf8(ran.stdout).expect("text");
+    let parts: Vec<&str> = out.split('\u{1e}').skip(1).collect();
+    assert_eq!(parts.len(), session.len(), "{out}");
+    let mut wrong = Vec::new();
+    for (one, part) in session.iter().zip(parts) {
+        let (text, code) = part.rsplit_once('\u{1f}').unwrap_or((part, "none"));
+        if code.trim() != "0" {
+            wrong.push(format!("$ {}: exit code {code}\n{text}", one.command));
+        }
+        let said: Vec<Vec<String>> = text.lines().map(words).collect();
+        let frame = |line: &str| line.chars().all(|letter| "─═ ".contains(letter));
+        for line in one.lines.iter().filter(|line| !frame(line)) {
+            let shown = words(line);
+            if !said.iter().any(|said| says(&shown, said)) {
+                wrong.push(format!("$ {}: does not say {line:?}\n{text}", one.command));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn boto3_speaks_to_the_local_aws_whatever_was_set_before() {
+    let account = local_aws::account();
+    let folder = tempfile::tempdir().expect("a directory");
+    let python = testkit::root().join("localstack/.venv/bin/python");
+    let ask = "import boto3; print(boto3.client('sts').get_caller_identity()['Account'], boto3.client('s3').list_buckets()['Buckets'], \
+               boto3.client('lambda').meta.region_name)";
+    let up = up(&account).replace("\"$@\"", "--no-seed --quiet");
+    let script = format!("lines=$({up}) || exit 9; eval \"$lines\"; '{}' -c \"{ask}\"", python.display());
+    let mut command = shell(folder.path(), &script);
+    // Of another account, in another place, with another way there.
+    for (name, value) in [
+        ("AWS_PROFILE", "nobody"),
+        ("AWS_DEFAULT_PROFILE", "nobody"),
+        ("AWS_SESSION_TOKEN", "old"),
+        ("AWS_SECURITY_TOKEN", "old"),
+        ("AWS_CREDENTIAL_EXPIRATION", "2001-01-01T00:00:00Z"),
+        ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1"),
+        ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true"),
+        ("AWS_USE_FIPS_ENDPOINT", "true"),
+        ("HTTP_PROXY", "http://127.0.0.1:1"),
+        ("http_proxy", "http://127.0.0.1:1"),
+    ] {
+        command.env(name, value);
+    }
+    let ran = command.output().expect("bash runs");
+    let (out, err) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    assert_eq!(out.trim(), format!("{account} [] us-east-1"), "{err}");
+}
