@@ -235,6 +235,7 @@ const ROOTS: &[(&str, &str)] = &[
     ("src", ""),
     ("crates/engine/src", ""),
     ("crates/aws/src", "provider/aws"),
+    ("crates/cluster/src", "provider/cluster"),
     ("crates/device/src", "provider/device"),
     ("crates/network/src", "provider/network"),
 ];
@@ -406,8 +407,9 @@ fn rooms_look_where_the_table_says() {
 const HEAVY: &[(&str, &[&str])] = &[
     ("engine", &["aws-", "akidb-edge-", "clap", "kube", "reqwest", "rustls", "comfy-table", "console", "indicatif"]),
     ("network", &["aws-", "clap", "kube", "reqwest", "tokio"]),
-    ("device", &["aws-", "akidb-edge-aws", "clap", "kube", "reqwest", "rustls"]),
-    ("aws", &["akidb-edge-device", "clap", "kube", "reqwest"]),
+    ("cluster", &["aws-", "akidb-edge-aws", "akidb-edge-device", "clap", "reqwest"]),
+    ("device", &["aws-", "akidb-edge-aws", "akidb-edge-cluster", "clap", "kube", "reqwest", "rustls"]),
+    ("aws", &["akidb-edge-cluster", "akidb-edge-device", "clap", "kube", "reqwest"]),
 ];
 
 #[test]
