@@ -491,3 +491,78 @@ async fn nothing_that_changes_is_sent_once_the_lease_is_lost() {
     assert_eq!((refused.class, refused.code.line().as_str()), (Class::Refused, "LeaseLost"));
     assert_eq!(stack.plane.changes("lease"), Vec::<String>::new());
 }
+
+/// Objects of a stack whose namespace is somebody else's.
+fn plan(stack: &Stack) -> Vec<Object> {
+    let pod = json!({"restartPolicy": "Never", "containers": [{"name": "work", "image": "busybox:1"}]});
+    vec![
+        stack.config("settings", json!({"a": "1"})),
+        stack.object("v1", "ServiceAccount", "app", json!({})),
+        stack.object("batch/v1", "Job", "load", json!({"spec": {"template": {"spec": pod}}})),
+    ]
+}
+
+async fn deploy(stack: &Stack) -> Result<usize, Fault> {
+    let mut changed = 0;
+    for object in plan(stack) {
+        changed += usize::from(stack.put(&object).await?.is_some());
+    }
+    Ok(changed)
+}
+
+/// As the engine does it: what is not there any more is only forgotten.
+async fn destroy(stack: &Stack) -> Result<(), Fault> {
+    let mut there = Vec::new();
+    for object in plan(stack) {
+        if stack.read(&object).await?.is_some() {
+            there.push(object);
+        }
+    }
+    let nothing = Attributes::new();
+    for object in &there {
+        let begun = Instant::now();
+        while let Err(fault) = stack.objects.delete(&stack.subject(object, &nothing, false)).await {
+            if fault.class != Class::Retry || begun.elapsed() > Duration::from_secs(60) {
+                return Err(fault);
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ended_at_any_request_the_same_command_heals() {
+    let _turn = crate::turn();
+    let Some(first) = Stack::bare("killed") else { return };
+    first.plane.kubectl("create namespace killed");
+    // One that may send so many requests that change something, and not one more.
+    let limited = |most: usize| {
+        let stack = Stack::bare("killed").expect("it runs");
+        let sent = AtomicUsize::new(0);
+        stack.clusters.ask_first(Box::new(move || {
+            let is_free = sent.fetch_add(1, Ordering::Relaxed) < most;
+            is_free.then_some(()).ok_or_else(|| "it was ended".to_owned())
+        }));
+        stack
+    };
+    for most in 0.. {
+        assert!(most < 12, "it never ends");
+        let deployed = deploy(&limited(most)).await;
+        let healed = Stack::bare("killed").expect("it runs");
+        deploy(&healed).await.expect("healed");
+        assert_eq!(deploy(&healed).await, Ok(0), "after {most} requests");
+        first.plane.object("configmap akidb-edge-killed --namespace default");
+        let destroyed = destroy(&limited(most)).await;
+        destroy(&Stack::bare("killed").expect("it runs")).await.expect("healed");
+        let left = first
+            .plane
+            .kubectl("get configmap,serviceaccount,job -A -o name -l app.kubernetes.io/managed-by=akidb-edge");
+        let ours: Vec<&str> = left.lines().filter(|line| line.contains("killed")).collect();
+        let there = first.plane.kubectl("get configmap,serviceaccount,job -o name --namespace killed");
+        assert_eq!(ours, Vec::<&str>::new(), "after {most} requests");
+        assert!(!there.contains("settings") && !there.contains("load") && !there.contains("app"), "{there}");
+        if deployed.is_ok() && destroyed.is_ok() {
+            return;
+        }
+    }
+}

@@ -256,8 +256,7 @@ fn run(world: &World, words: &str) -> Output {
 fn objects_are_deployed_to_an_eks_cluster_and_taken_away() {
     let _turn = crate::turn();
     let Some(world) = World::up(true) else { return };
-    let settings =
-        || world.api.kubectl("get configmap akidb-edge-settings --ignore-not-found -o json");
+    let settings = || world.api.kubectl("get configmap akidb-edge-settings --ignore-not-found -o json");
     run(&world, "deploy --yes").exits(0);
     let object: Value = serde_json::from_str(&settings()).expect("JSON");
     assert_eq!(object["data"], json!({"region": REGION}));

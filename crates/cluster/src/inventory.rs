@@ -80,7 +80,7 @@ impl Inventories {
         let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
         let set = sets.entry((spec.cluster.clone(), stack.to_owned())).or_default();
         let set = Arc::clone(set);
-        set.expect(spec);
+        set.will_hold(spec);
         set
     }
 }
@@ -105,7 +105,7 @@ fn group_kind(spec: &ManifestSpec) -> String {
 }
 
 impl Set {
-    fn expect(&self, spec: &ManifestSpec) {
+    fn will_hold(&self, spec: &ManifestSpec) {
         let mut expected = self.expected();
         expected.kinds.insert(group_kind(spec));
         expected.namespaces.extend(spec.namespace.clone().filter(|namespace| namespace != HOME));

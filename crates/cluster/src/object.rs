@@ -40,32 +40,27 @@ pub(crate) fn wanted(subject: &Subject<'_>, spec: &ManifestSpec, set: &str) -> V
     let mut object = if spec.object.is_object() { spec.object.clone() } else { json!({}) };
     object["apiVersion"] = spec.api_version.clone().into();
     object["kind"] = spec.kind.clone().into();
-    let metadata = map_in(&mut object, "metadata");
+    let mut metadata = map_of(object["metadata"].take());
     metadata.insert("name".to_owned(), spec.name.clone().into());
     if let Some(namespace) = &spec.namespace {
         metadata.insert("namespace".to_owned(), namespace.clone().into());
     }
-    let metadata = &mut object["metadata"];
-    let labels = map_in(metadata, "labels");
+    let mut labels = map_of(metadata.remove("labels").unwrap_or_default());
     labels.insert(MANAGED_BY.to_owned(), MANAGER.into());
     labels.insert(PART_OF.to_owned(), set.into());
-    map_in(metadata, "annotations").insert(ADDRESS.to_owned(), mark(subject).into());
+    metadata.insert("labels".to_owned(), labels.into());
+    let mut annotations = map_of(metadata.remove("annotations").unwrap_or_default());
+    annotations.insert(ADDRESS.to_owned(), mark(subject).into());
+    metadata.insert("annotations".to_owned(), annotations.into());
+    object["metadata"] = metadata.into();
     object
 }
 
-/// The map at a key of an object; made when something else stands there, which the API server would refuse anyway.
-fn map_in<'v>(object: &'v mut Value, key: &str) -> &'v mut Map<String, Value> {
-    if !object.is_object() {
-        *object = json!({});
-    }
-    let there = &mut object[key];
-    if !there.is_object() {
-        *there = json!({});
-    }
-    match there {
+/// A map; empty for what is something else, which the API server would refuse in its place.
+fn map_of(value: Value) -> Map<String, Value> {
+    match value {
         Value::Object(map) => map,
-        // It was made an object right above.
-        _ => unreachable!("an object"),
+        _ => Map::new(),
     }
 }
 

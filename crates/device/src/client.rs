@@ -281,9 +281,10 @@ mod tests {
         let (ssh, _pin) = forward(&behind, &Access::default(), 6443).expect("a command");
         let words: Vec<_> = ssh.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
         assert_eq!(words[words.len() - 4..], ["-W", "127.0.0.1:6443", "--", "10.0.0.1"]);
-        for pair in [["-l", "edge"], ["-J", "gate"], ["-o", "BatchMode=yes"]] {
+        for pair in [["-l", "edge"], ["-o", "BatchMode=yes"]] {
             assert!(words.windows(2).any(|there| there == pair), "{words:?}");
         }
+        assert!(words.iter().any(|word| word.starts_with("ProxyCommand=") && word.contains("gate")), "{words:?}");
     }
 
     #[test]
