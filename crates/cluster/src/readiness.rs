@@ -128,11 +128,23 @@ pub fn rollout(object: &Value) -> Verdict {
         ("/spec/replicas", "/status/updatedReplicas", "/status/availableReplicas")
     };
     let (wanted, newest, usable) = (number(object, wanted), number(object, newest), number(object, usable));
+    let stay = stay_old(object, wanted);
     let old = if daemons { 0 } else { number(object, "/status/replicas").saturating_sub(newest) };
-    if newest >= wanted && usable >= wanted && old <= 0 && (!daemons || wanted > 0) {
+    if newest >= wanted - stay && usable >= wanted && old <= stay && (!daemons || wanted > 0) {
         return Verdict::Ready;
     }
-    Verdict::NotYet(format!("{} of {wanted} available", usable.min(newest)))
+    Verdict::NotYet(format!("{} of {wanted} available", usable.min(newest + stay)))
+}
+
+/// How many pods stay of an older revision because the object says so: below the partition of a StatefulSet, or until
+/// somebody deletes them.
+fn stay_old(object: &Value, wanted: i64) -> i64 {
+    let on_delete = object.pointer("/spec/updateStrategy/type").and_then(Value::as_str) == Some("OnDelete");
+    if on_delete {
+        wanted
+    } else {
+        number(object, "/spec/updateStrategy/rollingUpdate/partition").clamp(0, wanted.max(0))
+    }
 }
 
 /// Whether all that is missing of a DaemonSet is on nodes that do not answer.
@@ -265,6 +277,19 @@ mod tests {
         let mut unseen = deployment(3, 3, 3, 3);
         unseen["status"]["observedGeneration"] = 1.into();
         assert!(matches!(rollout(&unseen), Verdict::NotYet(_)));
+    }
+
+    #[test]
+    fn pods_that_stay_old_on_purpose_are_not_awaited() {
+        let set = |strategy: Value, newest: i64| {
+            json!({"kind": "StatefulSet", "metadata": {"generation": 1}, "spec": {"replicas": 3, "updateStrategy": strategy},
+                "status": {"observedGeneration": 1, "replicas": 3, "updatedReplicas": newest, "availableReplicas": 3}})
+        };
+        assert_eq!(rollout(&set(json!({"type": "OnDelete"}), 0)), Verdict::Ready);
+        let canary = json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 2}});
+        assert_eq!(rollout(&set(canary.clone(), 1)), Verdict::Ready);
+        assert!(matches!(rollout(&set(canary, 0)), Verdict::NotYet(_)));
+        assert!(matches!(rollout(&set(json!({"type": "RollingUpdate"}), 2)), Verdict::NotYet(_)));
     }
 
     #[test]
