@@ -38,7 +38,6 @@ bench: ## Time deploys against the local AWS, plans of many resources, devices o
 	@if [ "$$(id -u)" = 0 ]; then bench/devices/run; else echo 'devices: skipped, isolated SSH hosts need root' >&2; fi
 
 clients: ## Run the real clients of other projects against the embedding server; print the table (installs 1.2 GB once)
-	@if tests/lab/kubernetes/build --check >/dev/null 2>&1; then bench/cluster/run; else echo 'cluster: skipped, tests/lab/kubernetes/build makes the control plane' >&2; fi
 	@exporter/build && cargo build --release --locked --quiet && tests/clients/suite
 
 model: ## Fetch and export all-MiniLM-L6-v2 into models/, with ONNX Runtime in exporter/.venv (once)
