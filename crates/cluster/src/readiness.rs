@@ -89,7 +89,7 @@ pub fn lacks(ready: &Readiness, object: &Value) -> Option<String> {
         }
         // What a daemon set lacks may be on a node that does not answer: that is told where it is waited for.
         Readiness::RolledOut if object.get("kind").and_then(Value::as_str) == Some("DaemonSet") => None,
-        Readiness::RolledOut => match rollout(object) {
+        Readiness::RolledOut => match usable(object) {
             Verdict::Ready => None,
             Verdict::NotYet(state) | Verdict::Failed(state) => Some(state),
         },
@@ -157,6 +157,14 @@ pub fn only_on(object: &Value, pods: &[Value], silent: &[String]) -> bool {
     let wanted = number(object, "/status/desiredNumberScheduled");
     let silent = i64::try_from(silent.len()).unwrap_or(i64::MAX);
     i64::try_from(usable).unwrap_or(0) >= wanted.saturating_sub(silent) && usable > 0
+}
+
+/// How far an object has come that is waited for, by its kind.
+pub fn usable(object: &Value) -> Verdict {
+    match object.get("kind").and_then(Value::as_str) {
+        Some("CustomResourceDefinition") => established(object),
+        _ => rollout(object),
+    }
 }
 
 /// A CustomResourceDefinition: its kind can be used once its names are accepted and it is served.
@@ -327,6 +335,10 @@ mod tests {
         let with = |name: &str, status: &str| json!({"status": {"conditions": [{"type": name, "status": status, "reason": "R", "message": "m"}]}});
         assert_eq!(established(&with("Established", "True")), Verdict::Ready);
         assert!(matches!(established(&json!({})), Verdict::NotYet(_)));
+        let mut there = with("Established", "True");
+        there["kind"] = "CustomResourceDefinition".into();
+        there["metadata"] = json!({"generation": 1});
+        assert_eq!(lacks(&Readiness::RolledOut, &there), None, "it has no generation that a controller saw");
         assert_eq!(established(&with("NamesAccepted", "False")), Verdict::Failed("R: m".to_owned()));
     }
 
