@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use akidb_edge_cluster::{Clusters, providers};
@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use futures::future::join_all;
 use serde_json::{Value, json};
 use testkit::control_plane::ControlPlane;
+use tokio::task::AbortHandle;
 
 /// A stack with its namespace in a control plane, and what drives its objects as the engine does.
 struct Stack {
@@ -218,6 +219,13 @@ async fn a_second_run_changes_nothing_and_the_inventory_lists_what_is_ours() {
     let wanted = ["configmap/settings", "deployment.apps/web", "namespace/quiet", "poddisruptionbudget.policy/web"];
     assert_eq!(listed, wanted);
 
+    let other =
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "namespace": "quiet"}}).to_string();
+    let prune = ["apply", "-f", "-", "-n", "default", "--prune", "--applyset=configmap/akidb-edge-quiet"];
+    let (pruned, said) = stack.plane.kubectl_with(&prune, &other);
+    assert!(!pruned && said.contains("managed by tooling \"akidb-edge\""), "{said}");
+    stack.live("configmap settings");
+
     // The parent goes with the last member, and not before.
     for object in &objects {
         stack.remove(object).await;
@@ -416,6 +424,7 @@ async fn another_cluster_under_the_same_name_is_refused() {
     let Some(stack) = Stack::bare("identity") else { return };
     let identity = stack.clusters.identity("lab").await.expect("an answer").expect("a cluster");
     assert_eq!(identity.version, "v1.36.3");
+    assert!(identity.uid.is_some());
     let lookups = Arc::clone(providers(&stack.clusters).of(Kind::Cluster).expect("a provider"));
     let file = stack.plane.kubeconfig().display().to_string();
     let cluster = Object {
@@ -436,6 +445,8 @@ struct Tunnel {
     by_token: bool,
     opened: AtomicUsize,
     asked: AtomicUsize,
+    /// What carries the bytes of the stream that was opened last.
+    carrier: Mutex<Option<AbortHandle>>,
 }
 
 #[async_trait]
@@ -456,7 +467,11 @@ impl ClusterAccess for Tunnel {
     async fn open(&self) -> Option<Result<Box<dyn ByteStream>, Fault>> {
         self.opened.fetch_add(1, Ordering::Relaxed);
         let stream = tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, self.plane.port())).await;
-        Some(Ok(Box::new(stream.expect("the API server listens"))))
+        let mut stream = stream.expect("the API server listens");
+        let (near, mut far) = tokio::io::duplex(64 * 1024);
+        let carrier = tokio::spawn(async move { tokio::io::copy_bidirectional(&mut far, &mut stream).await });
+        *self.carrier.lock().expect("whole") = Some(carrier.abort_handle());
+        Some(Ok(Box::new(near)))
     }
 }
 
@@ -466,7 +481,7 @@ async fn any_number_of_requests_goes_through_one_tunnel() {
     let Some(plane) = ControlPlane::shared() else { return };
     for by_token in [false, true] {
         let (opened, asked) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let tunnel = Arc::new(Tunnel { plane: Arc::clone(&plane), by_token, opened, asked });
+        let tunnel = Arc::new(Tunnel { plane: Arc::clone(&plane), by_token, opened, asked, carrier: Mutex::new(None) });
         let access: Arc<dyn ClusterAccess> = Arc::clone(&tunnel) as Arc<dyn ClusterAccess>;
         let clusters = Clusters::new(BTreeMap::from([("lab".to_owned(), access)]));
         let stack = Stack::over(Arc::clone(&plane), clusters, "tunnel");
@@ -478,6 +493,22 @@ async fn any_number_of_requests_goes_through_one_tunnel() {
         assert_eq!(tunnel.opened.load(Ordering::Relaxed), 1, "HTTP/2 over one stream");
         let asked = tunnel.asked.load(Ordering::Relaxed);
         assert!(if by_token { asked > 30 } else { asked == 1 }, "credentials were asked for {asked} times");
+
+        // It ends: one other takes its place, however many ask.
+        tunnel.carrier.lock().expect("whole").take().expect("a carrier").abort();
+        let read_again = async |object: &Object| {
+            let begun = Instant::now();
+            loop {
+                match stack.read(object).await {
+                    Err(fault) if fault.class == Class::Retry && begun.elapsed() < Duration::from_secs(20) => {}
+                    answer => return answer,
+                }
+            }
+        };
+        for answer in join_all(all.iter().map(read_again)).await {
+            assert!(answer.expect("read").is_some());
+        }
+        assert_eq!(tunnel.opened.load(Ordering::Relaxed), 2);
     }
 }
 

@@ -29,8 +29,11 @@ fn never_made(operation: &str) -> Fault {
 }
 
 /// Refuses another cluster than the one that is remembered: its objects would be taken for gone, and made anew there.
-fn same(name: &str, remembered: Option<&str>, uid: &str) -> Result<(), Fault> {
-    let Some(remembered) = remembered.filter(|remembered| *remembered != uid) else { return Ok(()) };
+fn same(name: &str, remembered: Option<&str>, uid: Option<&str>) -> Result<(), Fault> {
+    let (Some(remembered), Some(uid)) = (remembered, uid) else { return Ok(()) };
+    if remembered == uid {
+        return Ok(());
+    }
     let words = format!("{name} is another cluster than before: its UID is {uid}, and this stack knows {remembered}");
     Err(Fault::new(Class::Refused, SERVICE, "connect", "AnotherCluster", words).next(
         "check the context of the kubeconfig; for a cluster that was made anew, give the step another name, or forget the old \
@@ -44,11 +47,12 @@ impl Provider for Lookups {
         let spec: ClusterSpec = subject.typed()?;
         let Some(identity) = self.clusters.identity(&spec.name).await? else { return Ok(None) };
         let remembered = subject.attributes.get("uid").and_then(serde_json::Value::as_str);
-        same(&spec.name, remembered, &identity.uid)?;
-        let attributes = Attributes::from([
-            ("uid".to_owned(), json!(identity.uid)),
-            ("version".to_owned(), json!(identity.version)),
-        ]);
+        same(&spec.name, remembered, identity.uid.as_deref())?;
+        let mut attributes = Attributes::from([("version".to_owned(), json!(identity.version))]);
+        // What may not be read now stays as it is known.
+        if let Some(uid) = identity.uid.as_deref().or(remembered) {
+            attributes.insert("uid".to_owned(), json!(uid));
+        }
         Ok(Some(Found {
             id: spec.name,
             spec: subject.spec.clone(),
@@ -77,7 +81,8 @@ mod tests {
 
     #[test]
     fn another_cluster_under_the_same_name_is_refused() {
-        assert!(same("a", None, "1").is_ok() && same("a", Some("1"), "1").is_ok());
-        assert_eq!(same("a", Some("1"), "2").expect_err("another one").code.line(), "AnotherCluster");
+        assert!(same("a", None, Some("1")).is_ok() && same("a", Some("1"), Some("1")).is_ok());
+        assert!(same("a", Some("1"), None).is_ok(), "who may not read it works as before");
+        assert_eq!(same("a", Some("1"), Some("2")).expect_err("another one").code.line(), "AnotherCluster");
     }
 }

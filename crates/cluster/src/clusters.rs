@@ -40,8 +40,9 @@ struct Member {
 /// Who a cluster is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterIdentity {
-    /// UID of its namespace `kube-system`: no two clusters have the same, and it stays while the cluster exists.
-    pub uid: String,
+    /// UID of its namespace `kube-system`: no two clusters have the same, and it stays while the cluster exists. None when
+    /// the caller may not read it.
+    pub uid: Option<String>,
     /// The API server's version, such as `v1.36.3+k3s1`.
     pub version: String,
 }
@@ -105,8 +106,12 @@ impl Clusters {
             return Err(unknown_kind("get", name, "v1", "Namespace"));
         };
         let system = Target::new(&connection, &served, None, "kube-system", format!("{name}:Namespace/kube-system"))?;
-        let uid = system.get().await?.map(|system| text(&system, "/metadata/uid").to_owned());
-        Ok(Some(ClusterIdentity { uid: uid.unwrap_or_default(), version }))
+        let uid = match system.get().await {
+            Ok(system) => system.map(|system| text(&system, "/metadata/uid").to_owned()),
+            Err(fault) if fault.class == Class::Denied => None,
+            Err(fault) => return Err(fault),
+        };
+        Ok(Some(ClusterIdentity { uid, version }))
     }
 
     /// The connection to a cluster; none when no cluster is there (yet).

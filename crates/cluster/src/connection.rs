@@ -213,13 +213,16 @@ fn client(config: &Config, transport: Transport) -> Result<Client, kube::Error> 
         let name = name.try_into().map_err(kube::client::RustlsTlsError::InvalidServerName);
         https = https.with_server_name_resolver(FixedServerNameResolver::new(name.map_err(kube::Error::RustlsTls)?));
     }
-    let connector = https.enable_all_versions().wrap_connector(transport);
+    // A tunnel is a process of its own: HTTP/2 alone keeps it at one, also when it has ended and many ask again at once.
+    let only_http2 = transport.is_tunnel();
+    let https = if only_http2 { https.enable_http2() } else { https.enable_all_versions() };
     let http: legacy::Client<_, Body> = legacy::Client::builder(TokioExecutor::new())
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())
+        .http2_only(only_http2)
         .http2_keep_alive_interval(PING)
         .http2_keep_alive_timeout(PING)
-        .build(connector);
+        .build(https.wrap_connector(transport));
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
         .option_layer(config.auth_layer()?)

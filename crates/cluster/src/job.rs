@@ -43,6 +43,10 @@ pub(crate) async fn pods(at: &Target, object: &Value) -> Result<Vec<Value>, Faul
     let labels = object.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
     let pairs = labels.into_iter().flatten().filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)));
     let selector = pairs.collect::<Vec<_>>().join(",");
+    if selector.is_empty() {
+        // It has no pods, or selects them in another way: all pods of the namespace would be wrong.
+        return Ok(Vec::new());
+    }
     let path = pods_path(at, None)?;
     let listed = at.connection.list(&path, &[("labelSelector", &selector)]).await;
     listed.map_err(|refused| refused.fault("list", &format!("pods of {}", at.about)))

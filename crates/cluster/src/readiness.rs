@@ -98,7 +98,7 @@ pub fn lacks(ready: &Readiness, object: &Value) -> Option<String> {
         }
         // What a daemon set lacks may be on a node that does not answer: that is told where it is waited for.
         Readiness::RolledOut if object.get("kind").and_then(Value::as_str) == Some("DaemonSet") => None,
-        Readiness::RolledOut => match rollout(object) {
+        Readiness::RolledOut => match usable(object) {
             Verdict::Ready => None,
             Verdict::NotYet(state) | Verdict::Failed(state) => Some(state),
         },
@@ -137,11 +137,23 @@ pub fn rollout(object: &Value) -> Verdict {
         ("/spec/replicas", "/status/updatedReplicas", "/status/availableReplicas")
     };
     let (wanted, newest, usable) = (number(object, wanted), number(object, newest), number(object, usable));
+    let stay = stay_old(object, wanted);
     let old = if daemons { 0 } else { number(object, "/status/replicas").saturating_sub(newest) };
-    if newest >= wanted && usable >= wanted && old <= 0 && (!daemons || wanted > 0) {
+    if newest >= wanted - stay && usable >= wanted && old <= stay && (!daemons || wanted > 0) {
         return Verdict::Ready;
     }
-    Verdict::NotYet(format!("{} of {wanted} available", usable.min(newest)))
+    Verdict::NotYet(format!("{} of {wanted} available", usable.min(newest + stay)))
+}
+
+/// How many pods stay of an older revision because the object says so: below the partition of a StatefulSet, or until
+/// somebody deletes them.
+fn stay_old(object: &Value, wanted: i64) -> i64 {
+    let on_delete = object.pointer("/spec/updateStrategy/type").and_then(Value::as_str) == Some("OnDelete");
+    if on_delete {
+        wanted
+    } else {
+        number(object, "/spec/updateStrategy/rollingUpdate/partition").clamp(0, wanted.max(0))
+    }
 }
 
 /// Whether all that is missing of a DaemonSet is on nodes that do not answer.
@@ -154,6 +166,14 @@ pub fn only_on(object: &Value, pods: &[Value], silent: &[String]) -> bool {
     let wanted = number(object, "/status/desiredNumberScheduled");
     let silent = i64::try_from(silent.len()).unwrap_or(i64::MAX);
     i64::try_from(usable).unwrap_or(0) >= wanted.saturating_sub(silent) && usable > 0
+}
+
+/// How far an object has come that is waited for, by its kind.
+pub fn usable(object: &Value) -> Verdict {
+    match object.get("kind").and_then(Value::as_str) {
+        Some("CustomResourceDefinition") => established(object),
+        _ => rollout(object),
+    }
 }
 
 /// A CustomResourceDefinition: its kind can be used once its names are accepted and it is served.
@@ -286,6 +306,19 @@ mod tests {
     }
 
     #[test]
+    fn pods_that_stay_old_on_purpose_are_not_awaited() {
+        let set = |strategy: Value, newest: i64| {
+            json!({"kind": "StatefulSet", "metadata": {"generation": 1}, "spec": {"replicas": 3, "updateStrategy": strategy},
+                "status": {"observedGeneration": 1, "replicas": 3, "updatedReplicas": newest, "availableReplicas": 3}})
+        };
+        assert_eq!(rollout(&set(json!({"type": "OnDelete"}), 0)), Verdict::Ready);
+        let canary = json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 2}});
+        assert_eq!(rollout(&set(canary.clone(), 1)), Verdict::Ready);
+        assert!(matches!(rollout(&set(canary, 0)), Verdict::NotYet(_)));
+        assert!(matches!(rollout(&set(json!({"type": "RollingUpdate"}), 2)), Verdict::NotYet(_)));
+    }
+
+    #[test]
     fn what_a_cluster_says_is_shown_in_few_letters() {
         let reason = format!("\u{1b}]52;c;x\u{7}{}", "x".repeat(1 << 20));
         let pod = json!({"status": {"containerStatuses": [{"state": {"waiting": {"reason": reason}}}]}});
@@ -334,6 +367,10 @@ mod tests {
         let with = |name: &str, status: &str| json!({"status": {"conditions": [{"type": name, "status": status, "reason": "R", "message": "m"}]}});
         assert_eq!(established(&with("Established", "True")), Verdict::Ready);
         assert!(matches!(established(&json!({})), Verdict::NotYet(_)));
+        let mut there = with("Established", "True");
+        there["kind"] = "CustomResourceDefinition".into();
+        there["metadata"] = json!({"generation": 1});
+        assert_eq!(lacks(&Readiness::RolledOut, &there), None, "it has no generation that a controller saw");
         assert_eq!(established(&with("NamesAccepted", "False")), Verdict::Failed("R: m".to_owned()));
     }
 

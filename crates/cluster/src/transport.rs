@@ -18,7 +18,7 @@ use tower::{BoxError, Service};
 
 use crate::provider::cluster::{ByteStream, ClusterAccess};
 
-/// A TCP connection is given up after this time; the same as kube's default is 30 s, too long for a terminal.
+/// A TCP connection is given up after this time (kube's default of 30 s is long for a person who waits).
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
 /// A stream of whatever sort.

@@ -122,6 +122,18 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    async fn a_server_that_nobody_runs_is_not_reachable() {
+        let file = std::env::temp_dir().join(format!("akidb-edge-nobody-{}", std::process::id()));
+        let text = "{apiVersion: v1, kind: Config, users: [], clusters: [{name: c, cluster: {server: 'https://127.0.0.1:1', \
+                    insecure-skip-tls-verify: true}}], contexts: [{name: x, context: {cluster: c, user: u}}]}";
+        std::fs::write(&file, text).expect("a file");
+        let way = Way::Kubeconfig { context: "x".to_owned(), file: file.to_str().map(str::to_owned) };
+        let refused = way.connect(&Arc::default()).await.map(drop).expect_err("nobody listens");
+        std::fs::remove_file(&file).expect("removed");
+        assert_eq!((refused.class, refused.code.line().as_str()), (Class::Unreachable, "NotReachable"), "{refused}");
+    }
+
+    #[tokio::test]
     async fn a_context_that_is_not_there_is_named() {
         let missing = of_kubeconfig("west", Some("/nonexistent/kubeconfig")).await.expect_err("no file");
         assert_eq!((missing.class, missing.code.line().as_str()), (Class::Refused, "NoKubeconfig"));

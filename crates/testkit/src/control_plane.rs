@@ -85,6 +85,8 @@ impl ControlPlane {
             .arg("--kubeconfig")
             .arg(self.kubeconfig())
             .args(arguments)
+            // So that it knows `--applyset`.
+            .env("KUBECTL_APPLYSET", "true")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
