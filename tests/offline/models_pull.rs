@@ -256,7 +256,7 @@ fn an_address_that_has_ended_is_asked_for_anew_once() {
     user.run("pull tiny").exits(0);
     let requests = user.hub.take_requests();
     let of_graph = of(&requests, GRAPH);
-    let (there, here): (Vec<_>, Vec<_>) = of_graph.iter().partition(|request| request.elsewhere);
+    let (there, here): (Vec<_>, Vec<_>) = of_graph.into_iter().partition(|request| request.elsewhere);
     assert_eq!((here.len(), there.len()), (2, 2), "the hub was asked for another address");
     user.run("remove tiny --yes").exits(0);
     for _ in 0..2 {
