@@ -12,6 +12,7 @@ mod manifests;
 mod models;
 mod queues;
 mod record_groups;
+mod replication;
 mod routing;
 mod together;
 

@@ -371,7 +371,7 @@ fn each_file_of_a_chain_reads_only_below_its_own_folder() {
     for made in ["plans", "plans/base", "secret"] {
         fs::create_dir(folder.path().join(made)).expect("a folder");
     }
-    for file in ["plans/later.txt", "plans/base/own.txt", "secret/model.safetensors"] {
+    for file in ["plans/later.txt", "plans/base/own.txt", "secret/model_int8.onnx"] {
         fs::write(folder.path().join(file), "x").expect("a file");
     }
     let (plans, base) = (folder.path().join("plans"), folder.path().join("plans/base"));
@@ -385,7 +385,7 @@ fn each_file_of_a_chain_reads_only_below_its_own_folder() {
     assert!(loaded(&written(&plans, "later", extends), &Settings::default()).is_ok());
     let later = written(&plans, "later", &over(&at("plans/later.txt")));
     assert!(loaded(&later, &Settings::default()).is_ok(), "the later plan names a file below its own folder");
-    written(&plans, "later", &over(&at("secret/model.safetensors")));
+    written(&plans, "later", &over(&at("secret/model_int8.onnx")));
     refused(&later, &Settings::default(), outside);
     assert!(loaded(&later, &allowed).is_ok());
     // The earlier plan may not read where the later one may.
@@ -407,7 +407,7 @@ fn each_file_of_a_chain_reads_only_below_its_own_folder() {
     base_reads("'${var.dir}/later.txt'");
     let later = written(&plans, "later", &format!("{extends}{}", default(&at("plans"))));
     assert!(loaded(&later, &Settings::default()).is_ok(), "the later plan leads to a file below its own folder");
-    base_reads("'${var.dir}/model.safetensors'");
+    base_reads("'${var.dir}/model_int8.onnx'");
     written(&plans, "later", &format!("{extends}{}", default(&at("secret"))));
     refused(&later, &Settings::default(), outside);
     base_reads("'${var.dir}/base/../later.txt'");
