@@ -101,6 +101,15 @@ impl LeftOut {
                 }
             }
         }
+        // A reference says more than the order of steps.
+        for (need, user) in &mut self.held {
+            let refers =
+                |one: &Address| remembered.resources.get(one).is_some_and(|record| record.needs.contains_key(need));
+            let direct = if refers(user) { None } else { self.addresses.iter().find(|one| refers(one)) };
+            if let Some(direct) = direct {
+                user.clone_from(direct);
+            }
+        }
     }
 
     /// Whether everything could be reached.

@@ -119,7 +119,7 @@ fn count(state: &mut Remembered, fact: &Fact) {
 /// The address is free again; what comes there next is another generation.
 fn leave(state: &mut Remembered, address: &Address) {
     if let Some(held) = state.resources.remove(address) {
-        state.generations.insert(address.clone(), held.generation + 1);
+        state.generations.insert(address.clone(), held.generation.saturating_add(1));
     }
 }
 

@@ -92,7 +92,7 @@ impl Remembered {
             let made = MadeAt { address: from.clone(), token: self.token(from) };
             let Some(mut record) = self.resources.remove(from) else { continue };
             record.made_at = Some(record.made_at.unwrap_or(made)).filter(|made| made.address != *to);
-            self.generations.insert(from.clone(), record.generation + 1);
+            self.generations.insert(from.clone(), record.generation.saturating_add(1));
             moving.push((to, record));
         }
         for (to, mut record) in moving {
@@ -148,7 +148,7 @@ impl Remembered {
         self.write(&mut from, remaining, &keys);
         self.resources.insert(one.to.clone(), to);
         if keys.is_empty() {
-            self.generations.insert(one.from.clone(), from.generation + 1);
+            self.generations.insert(one.from.clone(), from.generation.saturating_add(1));
         } else {
             self.resources.insert(one.from.clone(), from);
         }
