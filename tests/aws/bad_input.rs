@@ -32,7 +32,7 @@ fn a_state_that_cannot_be_read() {
         }),
         ("future", |journal| {
             let text = fs::read_to_string(journal).expect("a journal");
-            fs::write(journal, text.replace("{\"v\":4,", "{\"v\":7,")).expect("a file");
+            fs::write(journal, text.replace("{\"v\":5,", "{\"v\":7,")).expect("a file");
         }),
     ];
     let account = Account::new();

@@ -78,7 +78,7 @@ fn a_damaged_journal() {
     }
     insta::assert_snapshot!("corrupt", account.redact(&account.run("status").stderr));
 
-    fs::write(&journal, good.replace("{\"v\":4,", "{\"v\":5,")).expect("a file");
+    fs::write(&journal, good.replace("{\"v\":5,", "{\"v\":6,")).expect("a file");
     let newer = account.run("deploy --yes").exits(1);
     insta::assert_snapshot!("newer", account.redact(&newer.stderr));
 
