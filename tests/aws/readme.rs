@@ -144,10 +144,13 @@ fn each_line_of_the_session_in_the_readme_is_what_happens() {
     let lines: Vec<String> =
         session.iter().map(|one| format!("printf '\\036'; {}\nprintf '\\037%d' $?", one.command)).collect();
     // One shell for all: what a line exports is there for the next ones.
-    let ran = shell(folder.path(), &format!("exec 2>&1\n{}\n", lines.join("\n"))).output().expect("bash runs");
+    // The names of the session's buckets are those of everybody: they go, so that it can be tried again on the same local AWS.
+    let end = "printf '\\036'; akidb-edge destroy --plan week13 --yes --empty-buckets\nprintf '\\037%d' $?";
+    let ran = shell(folder.path(), &format!("exec 2>&1\n{}\n{end}\n", lines.join("\n"))).output().expect("bash runs");
     let out = String::from_utf8(ran.stdout).expect("text");
     let parts: Vec<&str> = out.split('\u{1e}').skip(1).collect();
-    assert_eq!(parts.len(), session.len(), "{out}");
+    assert_eq!(parts.len(), session.len() + 1, "{out}");
+    assert!(parts.last().is_some_and(|end| end.ends_with("\u{1f}0")), "{out}");
     let mut wrong = Vec::new();
     for (one, part) in session.iter().zip(parts) {
         let (text, code) = part.rsplit_once('\u{1f}').unwrap_or((part, "none"));
