@@ -139,7 +139,7 @@ impl Verb for Removal<'_> {
     fn differs(&mut self, changes: &mut Changes, _wanted: &Wanted, context: &Context) -> Result<(), Failure> {
         say_why(changes, &self.along);
         if self.args.run.empty_buckets && !changes.is_empty() {
-            context.voice.remark("the data in what goes is deleted for good: objects, old versions, messages");
+            context.voice.remark("the data in what goes is deleted for good: objects, old versions, messages, what is in namespaces, volumes");
         }
         imported::say_what_stays(changes, context);
         Ok(())

@@ -1,5 +1,5 @@
-//! What would stop a deletion half-way, or be lost with it: data in buckets and queues, policies of others on roles. Found before
-//! the first call.
+//! What would stop a deletion half-way, or be lost with it: data in buckets, queues and volumes, objects of others in namespaces of a
+//! cluster, policies of others on roles. Found before the first call.
 
 mod zones;
 
@@ -11,14 +11,15 @@ use super::Context;
 use super::walk::RunArgs;
 use crate::exit::Failure;
 use crate::provider::{Providers, Subject};
+use crate::resource::manifest::key_of;
 use crate::resource::{Action, Address, Attributes, Changes, Kind, Shown, shown};
 
 /// How --empty-buckets is said on a command line.
-pub const ADD: &str = "save what you need (objects: aws s3 sync; messages: let their receivers finish), then add \
-     --empty-buckets to delete the rest, too";
+pub const ADD: &str = "save what you need (a bucket: aws s3 sync; messages: let their receivers finish; a cluster: kubectl get \
+     -o yaml, and what is in volumes), then add --empty-buckets to delete the rest, too";
 /// How it is said of a saved plan.
-pub const SAVE_ANEW: &str = "save what you need (objects: aws s3 sync; messages: let their receivers finish), then make \
-     the saved plan again with --empty-buckets to delete the rest, too: akidb-edge deploy --plan PLAN --empty-buckets \
+pub const SAVE_ANEW: &str = "save what you need (a bucket: aws s3 sync; messages: let their receivers finish; a cluster: \
+     kubectl get -o yaml, and what is in volumes), then make the saved plan again with --empty-buckets to delete the rest, too: akidb-edge deploy --plan PLAN --empty-buckets \
      --out FILE.plan.json";
 
 /// One thing that is to go and may hold data.
@@ -61,11 +62,11 @@ pub async fn refuse(
             thorough: false,
             seen_absent: false,
         };
-        let going = going(changes, doomed.id);
+        let going = going(changes, &doomed);
         let provider = providers.of(doomed.kind)?;
         let patience = providers.patience_of(doomed.kind);
         let held = patience.first_reading(async || provider.data(&subject, &going).await).await?;
-        if let (Some(held), Some(data)) = (held, doomed.kind.facts().data) {
+        if let (Some(held), Some(data)) = (held, doomed.kind.data(doomed.spec)) {
             full.push(shown!("{} ({}): {}, {}", doomed.id, doomed.address, data, held));
         }
     }
@@ -107,18 +108,37 @@ fn held_roles(changes: &Changes, run: &RunArgs, context: &Context) -> Result<(),
 
 /// What goes with this run, and what was left to go by an earlier one.
 fn doomed(changes: &Changes) -> impl Iterator<Item = Doomed<'_>> {
-    let goes = |action: Action| matches!(action, Action::Delete | Action::Replace);
-    let now = changes.items.values().filter(move |change| goes(change.action)).filter_map(|change| {
+    let now = changes.items.values().filter(|change| goes(change.action)).filter_map(|change| {
         let found = change.found.as_ref()?;
         Some(Doomed { address: &change.address, kind: change.kind, id: &found.id, spec: &found.spec })
     });
     let left = changes.leftovers.iter();
     let left = left.map(|left| Doomed { address: &left.address, kind: left.kind, id: &left.id, spec: &left.spec });
-    now.chain(left).filter(|doomed| doomed.kind.facts().data.is_some())
+    now.chain(left).filter(|doomed| doomed.kind.data(doomed.spec).is_some())
+}
+
+/// Whether what is there is deleted.
+fn goes(action: Action) -> bool {
+    matches!(action, Action::Delete | Action::Replace)
+}
+
+/// What goes in the same run and may be in it: keys of a bucket, or [`key_of`] objects of clusters.
+fn going(changes: &Changes, holder: &Doomed<'_>) -> BTreeSet<String> {
+    match holder.kind {
+        Kind::Manifest => manifests(changes),
+        _ => objects(changes, holder.id),
+    }
+}
+
+fn manifests(changes: &Changes) -> BTreeSet<String> {
+    let now = changes.items.values().filter(|change| change.kind == Kind::Manifest && goes(change.action));
+    let now = now.filter_map(|change| change.found.as_ref()).map(|found| &found.spec);
+    let left = changes.leftovers.iter().filter(|left| left.kind == Kind::Manifest).map(|left| &left.spec);
+    now.chain(left).filter_map(key_of).collect()
 }
 
 /// Keys of the stack's own objects in a bucket that go in the same run.
-fn going(changes: &Changes, bucket: &str) -> BTreeSet<String> {
+fn objects(changes: &Changes, bucket: &str) -> BTreeSet<String> {
     let text = |spec: &Value, field: &str| spec.get(field).and_then(Value::as_str).map(str::to_owned);
     let objects = changes.items.values().filter(|change| change.kind == Kind::Object);
     let objects = objects.filter(|change| change.action == Action::Delete);

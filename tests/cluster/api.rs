@@ -1,6 +1,8 @@
 //! The providers of Kubernetes objects against a real API server, with a person beside them who uses kubectl. Needs the
 //! control plane (`tests/lab/kubernetes/build`); skipped with a message otherwise.
 
+mod holds;
+
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -3,6 +3,8 @@
 //! nothing listens and without an authority: where a cluster is to be reached, a recorded answer to exactly that call stands in
 //! front of it. STS is the local AWS; the signature, which it does not check, is worked out anew by the endpoint.
 
+mod holds;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -243,7 +245,11 @@ days:
 
 /// The binary with the plan; `AWS_ENDPOINT_URL_EKS` and `AWS_ENDPOINT_URL_STS` lead to the proxy, everything else nowhere.
 fn run(world: &World, words: &str) -> Output {
-    std::fs::write(world.aws.account.path("plan.yaml"), PLAN).expect("a file");
+    run_plan(world, PLAN, words)
+}
+
+fn run_plan(world: &World, plan: &str, words: &str) -> Output {
+    std::fs::write(world.aws.account.path("plan.yaml"), plan).expect("a file");
     let mut command = world.aws.account.command(&format!("{words} --plan plan.yaml"));
     command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
     for service in ["EKS", "STS"] {

@@ -20,17 +20,23 @@ pub(crate) struct Call {
     path: String,
     query: Vec<(&'static str, String)>,
     body: Option<(&'static str, Vec<u8>)>,
+    accept: Option<&'static str>,
     dry: bool,
 }
 
 impl Call {
     fn new(operation: &'static str, method: Method, path: &str) -> Self {
-        Self { operation, method, path: path.to_owned(), query: Vec::new(), body: None, dry: false }
+        Self { operation, method, path: path.to_owned(), query: Vec::new(), body: None, accept: None, dry: false }
     }
 
     /// Reads something.
     pub(crate) fn get(operation: &'static str, path: &str) -> Self {
         Self::new(operation, Method::GET, path)
+    }
+
+    /// The same, answered in one of these media types.
+    pub(crate) fn accepting(self, accept: &'static str) -> Self {
+        Self { accept: Some(accept), ..self }
     }
 
     /// Applies an object for a field manager; unknown and duplicate fields are refused.
@@ -98,6 +104,9 @@ impl Call {
         }
         let mut request = Request::builder().method(self.method.clone()).uri(uri);
         request = request.header(http::header::USER_AGENT, concat!("akidb-edge/", env!("CARGO_PKG_VERSION")));
+        if let Some(accept) = self.accept {
+            request = request.header(http::header::ACCEPT, accept);
+        }
         let body = match &self.body {
             None => kube::client::Body::empty(),
             Some((content_type, body)) => {

@@ -23,6 +23,11 @@ pub(crate) struct Served {
 }
 
 impl Served {
+    /// The objects of a resource (`deployments`) in a version of an API; none when these are no segments of a path.
+    pub(crate) fn of(api_version: &str, plural: &str, namespaced: bool) -> Option<Self> {
+        Some(Self { prefix: prefix(api_version)?, plural: segment(plural)?, namespaced })
+    }
+
     /// The path of all of them, in one namespace or in all.
     pub(crate) fn all(&self, namespace: Option<&str>) -> Result<String, Fault> {
         match namespace.filter(|_| self.namespaced) {
@@ -102,7 +107,7 @@ impl Connection {
 }
 
 /// `/api/v1` of `v1`, `/apis/apps/v1` of `apps/v1`.
-fn prefix(api_version: &str) -> Option<String> {
+pub(crate) fn prefix(api_version: &str) -> Option<String> {
     match api_version.split_once('/') {
         Some((group, version)) => Some(format!("/apis/{}/{}", segment(group)?, segment(version)?)),
         None => Some(format!("/api/{}", segment(api_version)?)),

@@ -1,6 +1,6 @@
 //! Objects of clusters: the server applies them and merges, and a dry run of the same apply is the difference.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use super::object::{Seen, found, id, owner, wanted};
 use super::objects::{Target, text};
 use super::readiness::{self, Verdict};
 use super::status::SERVICE;
-use super::{autoscaler, job};
+use super::{autoscaler, holds, job};
 use crate::provider::{Gone, Made, Provider, Settled, Subject};
 use crate::resource::manifest::{ManifestSpec, Readiness};
 use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Level, Owner, Sound, words};
@@ -185,6 +185,15 @@ impl Provider for Manifests {
             Place::At(at) => self.remove(subject, &spec, &at).await,
             // What cannot be there is gone.
             Place::NoCluster | Place::UnknownKind => Ok(Gone::Gone),
+        }
+    }
+
+    /// Nothing is asked to empty it: what is in it goes with it.
+    async fn data(&self, subject: &Subject<'_>, going: &BTreeSet<String>) -> Result<Option<String>, Fault> {
+        let spec = holds::spec_of(subject)?;
+        match self.clusters.place(&spec, id(&spec)).await? {
+            Place::At(at) => holds::lost_with(&at, &spec, going).await,
+            Place::NoCluster | Place::UnknownKind => Ok(None),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Objects of a cluster: read, listed, applied, deleted.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -126,23 +127,39 @@ impl Target {
 impl Connection {
     /// All objects at a path, as these parameters select them.
     pub(crate) async fn list(&self, path: &str, query: &[(&'static str, &str)]) -> Result<Vec<Value>, Refusal> {
+        let mut call = Call::get("list", path);
+        for (key, value) in query {
+            call = call.query(key, *value);
+        }
         let mut all = Vec::new();
+        let each = |items| {
+            all.extend(items);
+            ControlFlow::Continue(())
+        };
+        self.pages(&call, each).await?;
+        Ok(all)
+    }
+
+    /// The objects that a call lists, page by page, until there are no more or `each` breaks.
+    pub(crate) async fn pages(
+        &self,
+        call: &Call,
+        mut each: impl FnMut(Vec<Value>) -> ControlFlow<()> + Send,
+    ) -> Result<(), Refusal> {
         let mut from = String::new();
         loop {
-            let mut call = Call::get("list", path).query("limit", PAGE);
-            for (key, value) in query {
-                call = call.query(key, *value);
-            }
+            let mut call = call.clone().query("limit", PAGE);
             if !from.is_empty() {
                 call = call.query("continue", from);
             }
             let mut page = self.ask(&call).await?;
-            if let Some(Value::Array(items)) = page.get_mut("items").map(Value::take) {
-                all.extend(items);
-            }
+            let items = match page.get_mut("items").map(Value::take) {
+                Some(Value::Array(items)) => items,
+                _ => Vec::new(),
+            };
             from = text(&page, "/metadata/continue").to_owned();
-            if from.is_empty() {
-                return Ok(all);
+            if each(items).is_break() || from.is_empty() {
+                return Ok(());
             }
         }
     }

@@ -256,12 +256,14 @@ fn cannot_be_undone(changes: &Changes, at_hand: &BTreeSet<String>, empty_buckets
     for change in changes.acting() {
         let spec = change.after.as_ref().map(|resource| &resource.spec);
         let sha256 = spec.and_then(|spec| spec.get("code_sha256")).and_then(serde_json::Value::as_str);
-        if let (Some(data), Action::Delete) = (change.kind.facts().data, change.action) {
+        let there = change.found.as_ref().map(|found| &found.spec);
+        let there = there.or_else(|| change.before.as_ref().map(|record| &record.spec));
+        if let (Some(data), Action::Delete) = (there.and_then(|spec| change.kind.data(spec)), change.action) {
             let address = &change.address;
             remarks.push(if empty_buckets {
                 shown!("{}: the data in it ({}) is deleted for good", address, data)
             } else {
-                shown!("{}: it is not deleted while it holds {}; --empty-buckets deletes them, too", address, data)
+                shown!("{}: it is not deleted while it holds {}; with --empty-buckets it is", address, data)
             });
         }
         match (change.kind, change.action) {

@@ -103,7 +103,7 @@ pub struct RunArgs {
 /// For verbs that can delete what holds data.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct EmptyArgs {
-    /// Also delete data that goes: objects, old versions, messages
+    /// Also delete data that goes: objects, old versions, messages, volumes, what is in namespaces
     #[arg(long)]
     pub empty_buckets: bool,
 }

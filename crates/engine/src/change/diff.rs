@@ -181,7 +181,7 @@ impl View<'_> {
             (_, true) => settled_action(record),
             (_, false) => Action::Update,
         };
-        let risk = risk(resource.kind, action, &fields);
+        let risk = risk(resource.kind, action, &fields, &found.spec);
         let reason = (!known && action == Action::Adopt).then(|| match record {
             _ if matches!(found.owner, Owner::Foreign(_)) => "it is not this stack's: taken up on purpose".to_owned(),
             Some(_) => "an earlier run made it and never heard the answer".to_owned(),
@@ -285,7 +285,8 @@ impl View<'_> {
             }
             for (address, action, fields) in moved {
                 if let Some(change) = changes.items.get_mut(&address) {
-                    change.risk = risk(change.kind, action, &fields);
+                    let there = change.found.as_ref().map_or(&Value::Null, |found| &found.spec);
+                    change.risk = risk(change.kind, action, &fields, there);
                     (change.action, change.fields) = (action, fields);
                     if action == Action::Create {
                         change.reason = change.found.take().as_ref().map(stays_beside);
@@ -349,10 +350,11 @@ fn cannot_stand_beside(kind: Kind, fields: &[FieldChange]) -> bool {
     facts.data.is_some() && !fields.iter().any(|field| touches(facts.identity, &field.path))
 }
 
-pub(super) fn risk(kind: Kind, action: Action, fields: &[FieldChange]) -> Risk {
+/// How much a change may hurt; `there` are the settings of what is there now.
+pub(super) fn risk(kind: Kind, action: Action, fields: &[FieldChange], there: &Value) -> Risk {
     let facts = kind.facts();
     match action {
-        Action::Delete | Action::Replace if facts.data.is_some() => Risk::DestroysData,
+        Action::Delete | Action::Replace if kind.data(there).is_some() => Risk::DestroysData,
         Action::Delete => Risk::Disruptive,
         Action::Replace if facts.when_replaced.is_some() => Risk::Disruptive,
         Action::Replace => Risk::Brief,

@@ -327,6 +327,28 @@ fn what_the_plan_does_not_want_goes_unless_it_is_not_ours_to_delete() {
 }
 
 #[test]
+fn an_object_that_holds_others_destroys_data_and_stays_without_its_mark() {
+    let spec = |kind: &str, name: &str| json!({"cluster": "west", "api_version": "v1", "kind": kind, "name": name});
+    let address = "kubernetes.manifest.west-a";
+    for (kind, risk) in [
+        ("Namespace", Risk::DestroysData),
+        ("PersistentVolumeClaim", Risk::DestroysData),
+        ("ConfigMap", Risk::Disruptive),
+    ] {
+        let known = || Place::new().know(address, record(address, Some("a"), spec(kind, "a")));
+        let goes = known().see(address, found("a", spec(kind, "a")));
+        assert_eq!(told(&goes.one(address)), (Action::Delete, risk, None), "{kind}");
+        let foreign = Found { owner: Owner::Foreign("no mark".to_owned()), ..found("a", spec(kind, "a")) };
+        let action = if risk == Risk::DestroysData { Action::Forget } else { Action::Delete };
+        assert_eq!(known().see(address, foreign).one(address).action, action, "{kind}");
+        // What is there goes, whatever takes its place.
+        let renamed = known().see(address, found("a", spec(kind, "a"))).want(address, spec("ConfigMap", "b"));
+        let risk = if risk == Risk::DestroysData { risk } else { Risk::Brief };
+        assert_eq!(told(&renamed.one(address)), (Action::Replace, risk, None), "{kind}");
+    }
+}
+
+#[test]
 fn data_whose_mark_is_gone_stays() {
     let spec = || bucket("b", "us-east-1", true);
     let known = || record(BUCKET, Some("b"), spec());

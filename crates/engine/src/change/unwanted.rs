@@ -23,7 +23,7 @@ impl<'a> View<'a> {
             action,
             fields: Vec::new(),
             moved_from: Vec::new(),
-            risk: risk(record.kind, action, &[]),
+            risk: risk(record.kind, action, &[], &record.spec),
             reason,
             origin: record.origin,
             after: None,
@@ -45,7 +45,7 @@ impl<'a> View<'a> {
         }
         let foreign = matches!(found.owner, Owner::Foreign(_));
         // Data whose mark is gone may be what somebody else put in the place of ours.
-        let data = record.kind.facts().data.is_some() || record.kind == Kind::Object;
+        let data = record.kind.data(&record.spec).is_some() || record.kind == Kind::Object;
         if foreign && data && record.id.is_some() && record.made_at.is_none() && !self.is_named(address) {
             return Some(format!(
                 "the mark of this stack is gone from the {title}: it may be somebody else's, and stays"

@@ -151,7 +151,8 @@ pub trait Provider: Send + Sync {
         Ok(Vec::new())
     }
 
-    /// What is left in it once the objects (of a zone: the record sets) with the keys `going` are gone, in words: it is lost with
+    /// What is left in it once the objects (of a zone: the record sets; of an object of a cluster: the objects, by
+    /// [`object_key`](crate::resource::manifest::object_key)) with the keys `going` are gone, in words: it is lost with
     /// it, or keeps the service from deleting it. None for what holds no data.
     async fn data(&self, _subject: &Subject<'_>, _going: &BTreeSet<String>) -> Result<Option<String>, Fault> {
         Ok(None)

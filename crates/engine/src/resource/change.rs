@@ -141,7 +141,7 @@ pub struct Change {
 impl Leftover {
     /// How much its deletion may hurt.
     pub fn risk(&self) -> Risk {
-        if self.kind.facts().data.is_some() { Risk::DestroysData } else { Risk::Disruptive }
+        if self.kind.data(&self.spec).is_some() { Risk::DestroysData } else { Risk::Disruptive }
     }
 }
 

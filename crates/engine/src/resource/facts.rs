@@ -89,6 +89,8 @@ pub struct Facts {
     pub when_replaced: Option<&'static str>,
     /// The data in it that is lost when it is deleted, in words; none for what holds no data.
     pub data: Option<&'static str>,
+    /// The same where only some things of the kind hold data, by their settings. Ask [`Kind::data`] for both.
+    pub holds: fn(&Value) -> Option<&'static str>,
     /// Only read, never made (a load balancer that somebody else owns).
     pub lookup: bool,
     /// The attribute that tells what is looked up from another thing that answers to the same settings later.
@@ -136,6 +138,7 @@ pub(super) const fn on_aws<S: DeserializeOwned + JsonSchema>(name: &'static str,
         mark: Some("tags.akidb:stack"),
         when_replaced: None,
         data: None,
+        holds: holds_nothing,
         lookup: false,
         told_by: None,
         waits_for_users: false,
@@ -180,6 +183,10 @@ fn wrong_words<S: Sound + DeserializeOwned>(spec: &Value) -> Vec<Wrong> {
 
 fn nothing_wrong(_spec: &Value) -> Vec<Wrong> {
     Vec::new()
+}
+
+fn holds_nothing(_spec: &Value) -> Option<&'static str> {
+    None
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::*;
 
@@ -102,6 +103,12 @@ impl Kind {
     /// from its address: [`Address::is_of_devices`].
     pub const fn on_a_machine(self) -> bool {
         matches!(self.facts().world, World::Device)
+    }
+
+    /// The data in a thing with these settings that is lost when it is deleted, in words; none for what holds no data.
+    pub fn data(self, spec: &Value) -> Option<&'static str> {
+        let facts = self.facts();
+        facts.data.or_else(|| (facts.holds)(spec))
     }
 
     /// The word in an address.

@@ -49,6 +49,30 @@ pub fn api_group(api_version: &str) -> &str {
     api_version.split_once('/').map_or("", |(group, _)| group)
 }
 
+/// Which object it is, whatever the version of its API: `CLUSTER:Kind.group/NAMESPACE/NAME`; the core group and objects without a
+/// namespace leave their part empty.
+pub fn object_key(cluster: &str, group: &str, kind: &str, namespace: Option<&str>, name: &str) -> String {
+    format!("{cluster}:{kind}.{group}/{}/{name}", namespace.unwrap_or_default())
+}
+
+/// [`object_key`] of the settings of an object; none when they are not those of one.
+pub fn key_of(spec: &Value) -> Option<String> {
+    let field = |name: &str| spec.get(name).and_then(Value::as_str);
+    let group = api_group(field("api_version")?);
+    Some(object_key(field("cluster")?, group, field("kind")?, field("namespace"), field("name")?))
+}
+
+/// The objects with which Kubernetes deletes others, or data, on its own.
+fn holds(spec: &Value) -> Option<&'static str> {
+    let field = |name: &str| spec.get(name).and_then(Value::as_str).unwrap_or_default();
+    match (api_group(field("api_version")), field("kind")) {
+        ("", "Namespace") => Some("objects"),
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => Some("objects of its kind"),
+        ("", "PersistentVolumeClaim") => Some("the data of its volume"),
+        _ => None,
+    }
+}
+
 /// The group whose objects may have other names than DNS allows: `system:node`.
 const RBAC: &str = "rbac.authorization.k8s.io";
 
@@ -102,6 +126,7 @@ pub(super) const FACTS: Facts = Facts {
     replace_on: &["cluster", "kind", "namespace", "name"],
     identity: &["cluster", "api_version", "kind", "namespace", "name"],
     api_versions: &["api_version"],
+    holds,
     usual_seconds: (5, 5),
     ..in_cluster::<ManifestSpec>("manifest", "Kubernetes object")
 };
@@ -137,6 +162,26 @@ mod tests {
         assert_eq!(wrong(pod("Not An Image")), 2);
         assert_eq!(wrong(pod("${images.queue.a#url}")), 0, "it is known later");
         assert_eq!(wrong(json!({"data": {"image": "Not An Image"}})), 0);
+    }
+
+    #[test]
+    fn what_holds_others_or_data() {
+        let of = |api_version: &str, kind: &str| holds(&json!({"api_version": api_version, "kind": kind}));
+        assert_eq!(of("v1", "Namespace"), Some("objects"));
+        assert_eq!(of("apiextensions.k8s.io/v1", "CustomResourceDefinition"), Some("objects of its kind"));
+        assert_eq!(of("v1", "PersistentVolumeClaim"), Some("the data of its volume"));
+        assert_eq!((of("v1", "ConfigMap"), of("lab.example.com/v1", "Namespace")), (None, None));
+        assert_eq!(holds(&json!(null)), None);
+    }
+
+    #[test]
+    fn a_key_says_the_group_and_no_version() {
+        let spec =
+            json!({"cluster": "west", "api_version": "apps/v1", "kind": "Deployment", "namespace": "n", "name": "a"});
+        assert_eq!(key_of(&spec).as_deref(), Some("west:Deployment.apps/n/a"));
+        let spec = json!({"cluster": "west", "api_version": "v1", "kind": "Namespace", "name": "n"});
+        assert_eq!(key_of(&spec).as_deref(), Some("west:Namespace.//n"));
+        assert_eq!(key_of(&json!({"cluster": "west"})), None);
     }
 
     #[test]

@@ -126,7 +126,7 @@ async fn delete(work: &Work<'_>, old: &Leftover) -> Result<Gone, Fault> {
         thorough: false,
         seen_absent: false,
     };
-    if work.options.empty_buckets && old.kind.facts().data.is_some() {
+    if work.options.empty_buckets && old.kind.data(&old.spec).is_some() {
         patience.reading(async || provider.empty(&subject).await).await?;
     }
     let mut pauses = patience.acting();
