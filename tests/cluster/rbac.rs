@@ -1,6 +1,7 @@
 //! The role that `docs/accounts.md` gives to a service account, at a real API server: a plan is deployed, changed, rolled back and
 //! destroyed with exactly this role, and what the role does not say is refused.
 
+use std::process::Command;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -28,6 +29,8 @@ fn documented() -> String {
 struct Deployer {
     plane: Arc<ControlPlane>,
     account: Account,
+    /// What the kubeconfig has: the token of the service account.
+    token: String,
 }
 
 impl Deployer {
@@ -41,7 +44,7 @@ impl Deployer {
         assert_eq!(kept.len() < objects.lines().count(), !without.is_empty(), "{without:?} in {objects}");
         let (well, said) = plane.kubectl_with(&["apply", "-f", "-"], &kept.join("\n"));
         assert!(well, "{said}");
-        let token = plane.kubectl(&format!("create token akidb-edge -n {NAMESPACE}"));
+        let token = plane.kubectl(&format!("create token akidb-edge -n {NAMESPACE}")).trim().to_owned();
         let authority = BASE64_STANDARD.encode(plane.tls("server-ca.crt"));
         let cluster =
             json!({"server": format!("https://127.0.0.1:{}", plane.port()), "certificate-authority-data": authority});
@@ -49,17 +52,26 @@ impl Deployer {
         let config = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "lab",
             "clusters": [{"name": "lab", "cluster": cluster}],
-            "users": [{"name": "akidb-edge", "user": {"token": token.trim()}}],
+            "users": [{"name": "akidb-edge", "user": {"token": token}}],
             "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "akidb-edge"}}],
         });
         std::fs::write(account.path("kubeconfig"), config.to_string()).expect("a file");
-        Some(Self { plane, account })
+        Some(Self { plane, account, token })
     }
 
     fn run(&self, words: &str, color: &str) -> Output {
         std::fs::write(self.account.path("plan.yaml"), plan(color)).expect("a file");
         let mut command = self.account.command(&format!("{words} --plan plan.yaml"));
-        finish(command.env("KUBECONFIG", self.account.path("kubeconfig")))
+        let output = finish(command.env("KUBECONFIG", self.account.path("kubeconfig")));
+        assert!(!output.all().contains(&self.token), "{words} tells the token");
+        output
+    }
+
+    /// The files of the run that hold the token, but the kubeconfig.
+    fn holding_the_token(&self) -> String {
+        let mut command = Command::new("grep");
+        command.args(["-rlF", "--exclude=kubeconfig", "-e", &self.token]).arg(self.account.directory.path());
+        String::from_utf8(command.output().expect("grep runs").stdout).expect("text")
     }
 
     /// Names of what lies in the namespace, with their kinds, without what every namespace has and without pods.
@@ -148,7 +160,8 @@ fn a_plan_lives_with_exactly_the_documented_role() {
     let _turn = crate::turn();
     let Some(deployer) = Deployer::new("") else { return };
     let all = ["configmap/settings", "deployment.apps/web", "service/web"];
-    deployer.run("deploy --yes", "red").exits(0);
+    deployer.run("deploy --out saved.plan.json -vvv", "red");
+    deployer.run("deploy --yes -vvv", "red").exits(0);
     let mut present = deployer.present();
     present.sort();
     assert_eq!(present, all);
@@ -159,7 +172,9 @@ fn a_plan_lives_with_exactly_the_documented_role() {
     deployer.run("status --drift", "blue").exits(0);
     deployer.run("rollback --yes", "blue").exits(0);
     assert_eq!(deployer.color(), "red");
+    deployer.run("report", "red");
     deployer.run("destroy --yes", "red").exits(0);
+    assert_eq!(deployer.holding_the_token(), "", "journal, saved plan, report");
     assert_eq!(deployer.present(), Vec::<String>::new());
     let inventory = format!("get configmap akidb-edge-{STACK} -n default --ignore-not-found -o name");
     assert_eq!(deployer.plane.kubectl(&inventory), "", "the inventory goes with the last object");
