@@ -84,7 +84,14 @@ fn limited_body(body: SdkBody, most: usize) -> SdkBody {
 
 /// Whether an answer was too long, from the chain of an error.
 pub fn too_long(error: &(dyn Error + 'static)) -> Option<AnswerTooLong> {
-    std::iter::successors(Some(error), |at| at.source()).find_map(|cause| cause.downcast_ref()).copied()
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        if let Some(found) = cause.downcast_ref() {
+            return Some(*found);
+        }
+        next = cause.source();
+    }
+    None
 }
 
 /// An HTTP client whose answers have a bound.
