@@ -5,6 +5,7 @@ mod api;
 mod eks;
 mod jetson_cluster;
 mod jetson_verbs;
+mod rbac;
 mod tunnel;
 
 use std::path::Path;

@@ -429,6 +429,7 @@ fn words_that_mean_something_else_are_refused_with_their_line() {
         ("link", step("files: {/opt/x: {link: \"a\\nb\"}}")),
         ("lines", step("lines: {/etc/hosts: [\"a\\nb\"]}")),
         ("power_mode", step("power_mode: \"15W\\\"; id\"")),
+        ("adaptive_power", step("power_mode: auto\n          adaptive_power: {modes: [\"15W'; id #\"]}")),
         ("toolkit.version", step("toolkit: {version: \"1 -oX\"}")),
         ("toolkit.repository", step("toolkit: {repository: \"deb [trusted=yes] https://x /\"}")),
         ("toolkit.key_url", step(&format!("toolkit: {{key_url: \"http://x/k\", key_sha256: \"{}\"}}", "a".repeat(64)))),
@@ -436,6 +437,9 @@ fn words_that_mean_something_else_are_refused_with_their_line() {
         ("version", step("k3s: {version: \"v1 --token=x\"}")),
         ("sha256", k3s("sha256: abc")),
         ("labels", k3s("labels: {tier: \"a' --token=x\"}")),
+        ("labels", k3s("labels: {tier: \"a%h\"}")),
+        ("labels", k3s("labels: {tier: $HOME}")),
+        ("labels", k3s("labels: {tier: \"a\\nb\"}")),
         ("disable", k3s("disable: [\"traefik --token=x\"]")),
         ("k3s.registry.image", k3s("registry: {image: \"x\\\"\\n  privileged: true\"}")),
         (

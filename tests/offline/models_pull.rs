@@ -1,6 +1,9 @@
 //! `models pull`, from a hub that may fail in every way.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::Stdio;
 
 use testkit::cli::{self, finish};
 use testkit::hub::{Once, Request};
@@ -89,6 +92,49 @@ fn a_redirect_does_not_carry_the_token() {
     let token =
         |request: &&Request| request.headers.get("authorization").is_some_and(|value| value == "Bearer hf_secret");
     assert!(here.len() == 8 && here.iter().all(token), "{here:#?}");
+}
+
+/// All files below a folder, as one text.
+fn everything(folder: &Path) -> String {
+    let entries = fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path());
+    let of = |path: std::path::PathBuf| {
+        if path.is_dir() {
+            everything(&path)
+        } else {
+            String::from_utf8_lossy(&fs::read(path).expect("a file")).into_owned()
+        }
+    };
+    entries.map(of).collect()
+}
+
+#[test]
+fn a_token_is_in_no_word_no_file_and_no_list_of_processes() {
+    const TOKEN: &str = "hf_canary_f3a9c1_never_shown";
+    let (user, scratch) = (User::new(), tempfile::tempdir().expect("a directory"));
+    user.hub.gate(TOKEN);
+    // It waits a second before it goes on: so it can be looked at.
+    user.hub.once(GRAPH, Once::Status(429, "\r\nRetry-After: 1"));
+    let mut command = user.command("pull tiny -vvv");
+    command.env("HF_TOKEN", TOKEN).env("TMPDIR", scratch.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = command.spawn().expect("it starts");
+    let mut errors = BufReader::new(running.stderr.take().expect("a pipe"));
+    let mut said = String::new();
+    while !said.contains("try 2 in 1.0 s") {
+        assert_ne!(errors.read_line(&mut said).expect("a line"), 0, "it ended early: {said}");
+    }
+    let arguments = fs::read(format!("/proc/{}/cmdline", running.id())).expect("its arguments");
+    errors.read_to_string(&mut said).expect("the rest");
+    let ended = running.wait_with_output().expect("an end");
+    assert!(ended.status.success(), "{said}");
+    let arguments = String::from_utf8_lossy(&arguments);
+    assert!(arguments.contains("pull"), "{arguments}");
+    assert!(user.path("model.onnx").exists() || user.path(GRAPH).exists(), "it has the model");
+    let listed = user.run_with("list --json", "HF_TOKEN", TOKEN).exits(0).all();
+    let output = String::from_utf8_lossy(&ended.stdout).into_owned();
+    let (home, temporary) = (everything(user.home.path()), everything(scratch.path()));
+    for text in [said.as_str(), &arguments, &listed, &output, &home, &temporary] {
+        assert!(!text.contains(TOKEN), "{text:.2000}");
+    }
 }
 
 #[test]

@@ -27,6 +27,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, HERE)
 
+import cluster
 import others
 import paths
 import proxy
@@ -227,10 +228,29 @@ def keys(run):
     run.command("destroy --yes --empty-buckets")
 
 
+def eks(run):
+    """Objects of an EKS cluster: the cluster is looked up, and its objects are no business of IAM."""
+    with cluster.ApiServer() as server:
+        run.lab.answers[run.account, "eks:DescribeCluster"] = server.described("akidb-eu", "eu-central-1", run.account)
+        run.command("deploy --yes")
+        run.judge_roles()
+        run.command("deploy --yes")
+        run.looks()
+        run.command("deploy --yes", "eks-changed.yaml")
+        run.command("rollback --yes")
+        left = [one["data"]["color"] for one in server.objects.values() if one["metadata"]["name"] == "settings"]
+        if left != ["red"]:
+            raise Failed(f"eks: after the rollback the cluster has {left}")
+        run.command("destroy --yes")
+        if server.objects:
+            raise Failed(f"eks: the cluster still has {list(server.objects)}")
+
+
 SCENARIOS = {
     "week13": (week13, "week13", ("prefix", "model_dir"), None),
     "site": (site, f"{ROOT}/plans/examples/static-site.yaml", ("prefix", "folder"), "s3://PREFIX-journal/stacks"),
     "wide": (wide, "wide.yaml", ("prefix", "folder", "key", "acl"), None),
+    "eks": (eks, "eks.yaml", (), None),
     "keys": (keys, "keys.yaml", ("prefix", "folder", "key", "replica_key"), None),
 }
 

@@ -86,6 +86,8 @@ class Lab:
         self.session = boto3.Session()
         self.making = threading.Lock()
         self.clients = {}
+        # What is answered in the place of the local AWS, by account and operation (`eks:DescribeCluster`).
+        self.answers = {}
 
     def client(self, account, service, region):
         """A client of the account's root, which no policy holds."""
@@ -116,7 +118,7 @@ def refusal(call, check):
     said = f"User: {check['principal']} is not authorized to perform: {check['action']} on resource: {check['resource']} {why}"
     if call.service == "s3":
         return 403, {"Content-Type": "application/xml"}, f"<Error><Code>AccessDenied</Code><Message>{said}</Message></Error>"
-    if call.service == "lambda":
+    if call.service in ("lambda", "eks"):
         return 403, {"Content-Type": "application/json", "x-amzn-ErrorType": "AccessDeniedException"}, json.dumps({"Message": said})
     if call.service in ("acm", "wafv2"):
         return 400, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps({"__type": "AccessDeniedException", "message": said})
@@ -173,6 +175,9 @@ class Handler(BaseHTTPRequestHandler):
         if refused:
             status, headers, text = refusal(call, refused)
             return self.answer(status, list(headers.items()), text)
+        instead = self.lab.answers.get((call.account, f"{call.service}:{call.operation}"))
+        if instead is not None:
+            return self.answer(200, [("Content-Type", "application/json")], json.dumps(instead))
         return self.forward(body)
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_PATCH = do_OPTIONS = handle_any

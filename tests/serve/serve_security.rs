@@ -281,6 +281,59 @@ fn tls_with_certificates_that_change() {
     assert_eq!(session.alpn_protocol(), Some(b"h2".as_slice()));
 }
 
+/// The lines of a private key in PEM: each of them gives a part of it away.
+fn lines_of(key: &str) -> Vec<&str> {
+    let lines: Vec<&str> = key.lines().filter(|line| !line.starts_with("-----") && !line.is_empty()).collect();
+    assert!(!lines.is_empty() && lines.iter().all(|line| line.len() > 20), "{} lines", lines.len());
+    lines
+}
+
+/// All files below a folder, as one text.
+fn everything(folder: &Path) -> String {
+    let entries = std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
+    let of = |path: std::path::PathBuf| {
+        if path.is_dir() {
+            everything(&path)
+        } else {
+            String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()
+        }
+    };
+    entries.map(of).collect()
+}
+
+#[test]
+fn a_tls_key_is_nowhere_but_in_its_file() {
+    let (folder, scratch, authority) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), Authority::new());
+    let pair = authority.issue("localhost");
+    write_pair(folder.path(), &pair);
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let (certificate, key) = (file("cert.pem"), file("key.pem"));
+    let flags = ["--tls-cert", &certificate, "--tls-key", &key, "--log-level", "debug"];
+    let server = Server::start_cold(tiny().args(flags).env("TMPDIR", scratch.path()));
+    let client = authority.client(None, &[b"http/1.1"]);
+    let mut seen: Vec<String> = ["/health", "/metrics", "/models"].map(|path| whole(&server, &client, path)).into();
+    seen.push(finish(tiny().args(flags).arg("--check")).exits(0).all());
+    // A file with the key in a form that is none is told, and not repeated.
+    std::fs::write(&key, pair.1.replace("PRIVATE KEY", "NOTHING")).unwrap();
+    server.signal("HUP");
+    server.wait_for("TLS certificates kept as they were");
+    seen.push(finish(tiny().args(flags).arg("--check")).all());
+    for what in ["cmdline", "environ"] {
+        let bytes = std::fs::read(format!("/proc/{}/{what}", server.pid())).unwrap();
+        seen.push(String::from_utf8_lossy(&bytes).into_owned());
+    }
+    seen.extend([server.said(), everything(scratch.path())]);
+    for text in &seen {
+        for line in lines_of(&pair.1) {
+            assert!(!text.contains(line), "a line of the key is in\n{text}");
+        }
+    }
+    // Its memory holds the key: it leaves no core dump.
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.pid())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
+}
+
 #[test]
 fn mutual_tls_wants_a_certificate_of_its_authority() {
     let (folder, authority, foreign) = (tempfile::tempdir().unwrap(), Authority::new(), Authority::new());

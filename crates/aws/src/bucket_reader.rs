@@ -12,6 +12,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_smithy_http_client::tls;
 use bytes::Bytes;
 
+use super::answer_limit::{AnswerTooLong, Bounded, Download, MarkDownloads, too_long};
 use crate::resource::words;
 
 /// Letters of a missing answer that are shown.
@@ -38,6 +39,12 @@ pub enum BucketFault {
     TooMany {
         /// The most.
         most: usize,
+    },
+    /// An answer that is not an object's content does not end.
+    #[error("{limit}, which no list and no message of S3 is: check AWS_ENDPOINT_URL and proxies before it")]
+    TooLong {
+        /// The bound.
+        limit: AnswerTooLong,
     },
     /// An object is not the one that was listed any more.
     #[error("a file has changed since it was listed; the next look takes the new one")]
@@ -179,11 +186,12 @@ async fn client() -> Result<Client, BucketFault> {
         builder.tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https()
     };
     let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(READ).build();
-    let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http).timeout_config(timeouts);
+    let loader =
+        aws_config::defaults(BehaviorVersion::latest()).http_client(Bounded::over(http)).timeout_config(timeouts);
     let config = loader.load().await;
     need_region(config.region().map(AsRef::as_ref))?;
     let config = aws_sdk_s3::config::Builder::from(&config).force_path_style(!endpoint.is_empty());
-    Ok(Client::from_conf(config.build()))
+    Ok(Client::from_conf(config.interceptor(MarkDownloads(Download::Stream)).build()))
 }
 
 /// Refuses what is not the name of a region, on which a client of the SDK panics.
@@ -200,6 +208,9 @@ where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,
 {
+    if let Some(limit) = too_long(&why) {
+        return BucketFault::TooLong { limit };
+    }
     match (why.code().map(str::to_owned), why.message().map(str::to_owned)) {
         (Some(code), _) if code == "PreconditionFailed" => BucketFault::Changed,
         (Some(code), message) => BucketFault::Refused { code, message, source: why.into() },

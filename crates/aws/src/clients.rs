@@ -9,6 +9,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::sdk_config::RequestChecksumCalculation;
 
 use super::account::{ConnectionDescription, Endpoints, Service};
+use super::answer_limit::{Download, MarkDownloads};
 use super::connect::Reached;
 use super::eks::TokenSigner;
 use super::gate::Gate;
@@ -191,6 +192,7 @@ impl Clients {
     /// What only AWS has is not asked of others: a host for each bucket, and checksums in trailers.
     fn addressed(&self, config: aws_sdk_s3::config::Builder) -> aws_sdk_s3::config::Builder {
         let config = config.force_path_style(self.endpoints.path_style());
+        let config = config.interceptor(MarkDownloads(Download::Memory));
         let chosen = self.reached.as_ref().is_some_and(|reached| reached.account.chose_checksums());
         if self.endpoints.foreign(Service::S3) && !chosen {
             config.request_checksum_calculation(RequestChecksumCalculation::WhenRequired)

@@ -9,6 +9,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use jiff::Timestamp;
 
+use super::answer_limit::{self, AnswerTooLong};
 use super::clock;
 use super::rules::class_of;
 use super::wire::ThroughProxy;
@@ -36,6 +37,9 @@ where
             advise(Fault::new(class, service, operation, code, message))
         }
         SdkError::ResponseError(answer) => {
+            if let Some(limit) = answer_limit::too_long(&error) {
+                return too_long(service, operation, limit);
+            }
             let status = answer.raw().status().as_u16();
             Fault::new(
                 class_of(service, "", "", Some(status)),
@@ -118,6 +122,9 @@ pub fn of_network(service: &str, operation: &str, error: &(dyn Error + 'static))
     if let Some(fault) = find::<Fault>(error) {
         return Some(fault.clone());
     }
+    if let Some(limit) = find::<AnswerTooLong>(error) {
+        return Some(too_long(service, operation, *limit));
+    }
     if let Some(bad) = find::<rustls::Error>(error) {
         return Some(untrusted(service, operation, error, bad));
     }
@@ -128,6 +135,13 @@ pub fn of_network(service: &str, operation: &str, error: &(dyn Error + 'static))
         find::<hyper_util::client::legacy::Error>(error).is_some_and(hyper_util::client::legacy::Error::is_connect);
     let class = if never || innermost_is_user(connector) { Class::Unreachable } else { Class::Retry };
     Some(unreachable_fault(service, operation, error, class))
+}
+
+/// The fault of an answer that was longer than it may be: no service of AWS gives such a one, so trying again cannot help.
+fn too_long(service: &str, operation: &str, limit: AnswerTooLong) -> Fault {
+    Fault::new(Class::Refused, service, operation, "AnswerTooLong", limit.to_string()).next(
+        "check what answers here: AWS_ENDPOINT_URL (a service or a gateway that stands in for AWS) and the proxies of HTTPS_PROXY",
+    )
 }
 
 /// The caller's own doing: nothing was sent.

@@ -17,9 +17,13 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use jiff::Timestamp;
 
+use super::answer_limit::too_long;
+
 /// Tries of one call. Each write is on a condition or names its content, so that a second one after a lost answer does no
 /// harm: here the SDK tries again by itself, nobody else does.
 const TRIES: u32 = 8;
+/// Keys of a list: journal, content and leases of one stack. A list without end takes no more memory than those.
+const MOST_KEYS: usize = 100_000;
 /// Where a service says in which region a bucket is.
 const REGION: &str = "x-amz-bucket-region";
 
@@ -103,14 +107,15 @@ impl Bucket {
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
-        let (problem, cause) = match bad.raw_response() {
-            Some(raw) => {
+        let (problem, cause) = match (too_long(bad), bad.raw_response()) {
+            (Some(limit), _) => (limit.to_string(), Cause::Other),
+            (None, Some(raw)) => {
                 let status = raw.status().as_u16();
                 let code = bad.code().map_or_else(|| format!("HTTP {status}"), str::to_owned);
                 let cause = Cause::of(&code, status);
                 (format!("{code}: {}", bad.message().unwrap_or("the service gave no reason")), cause)
             }
-            None => no_answer(bad),
+            (None, None) => no_answer(bad),
         };
         LedgerError::Bucket { operation, place: self.place(key), problem, cause }
     }
@@ -130,11 +135,12 @@ impl Objects for Bucket {
             Ok(answer) => answer,
         };
         let etag = answer.e_tag.clone().unwrap_or_default();
-        let body = answer.body.collect().await.map_err(|bad| LedgerError::Bucket {
-            operation: "GetObject",
-            place: self.place(key),
-            problem: bad.to_string(),
-            cause: Cause::Unreachable,
+        let body = answer.body.collect().await.map_err(|bad| {
+            let (problem, cause) = match too_long(&bad) {
+                Some(limit) => (limit.to_string(), Cause::Other),
+                None => (bad.to_string(), Cause::Unreachable),
+            };
+            LedgerError::Bucket { operation: "GetObject", place: self.place(key), problem, cause }
         })?;
         Ok(Some(Object { bytes: body.into_bytes().to_vec(), etag }))
     }
@@ -171,6 +177,11 @@ impl Objects for Bucket {
                 let modified = item.last_modified.and_then(|at| Timestamp::from_second(at.secs()).ok());
                 Some(Listed { key: item.key?, modified })
             }));
+            if all.len() > MOST_KEYS {
+                let problem = format!("the list has more than {MOST_KEYS} keys");
+                let place = self.place(prefix);
+                return Err(LedgerError::Bucket { operation: "ListObjectsV2", place, problem, cause: Cause::Other });
+            }
             if token.is_none() {
                 all.sort_by(|one: &Listed, other| one.key.cmp(&other.key));
                 return Ok(all);

@@ -4,6 +4,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod account;
+mod answer_limit;
 mod bucket;
 mod bucket_policy;
 mod bucket_reader;

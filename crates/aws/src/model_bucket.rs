@@ -10,7 +10,10 @@ use super::fault::optional;
 use super::object::{SHA256, STACK, Taken, Target};
 use super::{Clients, fault_of};
 use crate::resource::object::ObjectSpec;
-use crate::resource::{Fault, Source};
+use crate::resource::{Class, Fault, Source};
+
+/// Objects of a list: what a server that syncs from the bucket takes, too.
+const MOST_OBJECTS: usize = 100_000;
 
 /// A bucket and a prefix.
 pub struct ModelBucket {
@@ -49,6 +52,11 @@ impl ObjectStore for ModelBucket {
                 let size = object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
                 let written = object.last_modified().map(|at| at.secs()).unwrap_or_default();
                 found.push(Held { key: key.to_owned(), size, written });
+            }
+            if found.len() > MOST_OBJECTS {
+                let words = format!("there are more than {MOST_OBJECTS} objects below {}", self.key(begin));
+                let fault = Fault::new(Class::Refused, "s3", "ListObjectsV2", "TooManyObjects", words);
+                return Err(PublishFault::store(fault.next("publish to a prefix that holds models alone")));
             }
         }
         Ok(found)

@@ -1,5 +1,5 @@
 //! The way to a service, decided for each request: with TLS or without, through a proxy or not. What a run does not need is not
-//! made: reading the system's certificates costs tens of milliseconds.
+//! made: reading the system's certificates costs tens of milliseconds. Every answer has a bound (`answer_limit`).
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -16,6 +16,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use http::Uri;
 
+use super::answer_limit::{Download, limited};
 use crate::resource::Fault;
 use akidb_edge_network::{Bundle, Proxies, Proxy, system};
 
@@ -140,11 +141,15 @@ impl HttpConnector for Line {
             // Nothing was sent, and trying again cannot help.
             Err(fault) => return HttpConnectorFuture::ready(Err(ConnectorError::user(Box::new(fault)))),
         };
+        let download = request.extension::<Download>().copied();
         let answer = client.http_connector(&self.settings, &self.components).call(request);
-        match proxy {
-            None => answer,
-            Some(proxy) => HttpConnectorFuture::new(async move { answer.await.map_err(|bad| through(proxy, bad)) }),
-        }
+        HttpConnectorFuture::new(async move {
+            match (answer.await, proxy) {
+                (Ok(answer), _) => Ok(limited(answer, download)),
+                (Err(bad), None) => Err(bad),
+                (Err(bad), Some(proxy)) => Err(through(proxy, bad)),
+            }
+        })
     }
 }
 

@@ -11,6 +11,10 @@ use crate::resource::{Class, Fault};
 /// Who we are among those that set fields of an object. Objects made by kubectl in older versions have the same manager.
 pub(crate) const MANAGER: &str = "akidb-edge";
 
+/// Bytes of an answer. It holds 16 of the largest objects (`objects::SMALL_PAGE`): etcd takes requests of 1.5 MiB, and base64 and the
+/// fields that the API server adds make that some 2 MiB of JSON.
+pub(crate) const LONGEST: usize = 32 << 20;
+
 /// A request.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
@@ -22,11 +26,22 @@ pub(crate) struct Call {
     body: Option<(&'static str, Vec<u8>)>,
     accept: Option<&'static str>,
     dry: bool,
+    /// Bytes that its answer may have.
+    pub most: usize,
 }
 
 impl Call {
     fn new(operation: &'static str, method: Method, path: &str) -> Self {
-        Self { operation, method, path: path.to_owned(), query: Vec::new(), body: None, accept: None, dry: false }
+        Self {
+            operation,
+            method,
+            path: path.to_owned(),
+            query: Vec::new(),
+            body: None,
+            accept: None,
+            dry: false,
+            most: LONGEST,
+        }
     }
 
     /// Reads something.
@@ -73,6 +88,11 @@ impl Call {
     /// Creates something below an object.
     pub(crate) fn post(operation: &'static str, path: &str, object: &Value) -> Self {
         Self::new(operation, Method::POST, path).body("application/json", object)
+    }
+
+    /// With so many bytes of an answer at most.
+    pub(crate) fn at_most(self, bytes: usize) -> Self {
+        Self { most: bytes, ..self }
     }
 
     /// Adds a parameter.

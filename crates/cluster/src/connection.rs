@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper_rustls::{FixedServerNameResolver, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -32,8 +32,8 @@ const AT_ONCE: usize = 8;
 const ANSWER_WITHIN: Duration = Duration::from_secs(65);
 /// A connection that answers no ping for this time has ended.
 const PING: Duration = Duration::from_secs(15);
-/// No answer is longer: a list of all pods of a large cluster has some ten MiB.
-const LONGEST: usize = 256 * 1024 * 1024;
+/// Bytes of an answer that is not a success: a `Status`.
+const REFUSAL: usize = 1 << 20;
 
 /// An API server and the way to it.
 pub(crate) struct Connection {
@@ -58,6 +58,8 @@ pub(crate) struct Connection {
 pub(crate) enum Refusal {
     /// The server's status.
     Status(Box<Status>),
+    /// The answer has more bytes than this, and was not read to its end.
+    TooLong(usize),
     /// No answer, or not sent.
     Fault(Fault),
 }
@@ -67,6 +69,12 @@ impl Refusal {
     pub(crate) fn fault(self, operation: &str, about: &str) -> Fault {
         match self {
             Self::Status(said) => status::fault(operation, about, &said),
+            Self::TooLong(most) => {
+                let words = format!("{about}: the API server's answer is longer than {} MiB", most >> 20);
+                Fault::new(Class::Refused, SERVICE, operation, "AnswerTooLong", words).next(
+                    "no API server gives such an answer: check the server's address, and what stands between it and this machine",
+                )
+            }
             Self::Fault(fault) => fault,
         }
     }
@@ -135,10 +143,16 @@ impl Connection {
 
     /// Sends a request; its answer is JSON.
     pub(crate) async fn ask(&self, call: &Call) -> Result<Value, Refusal> {
+        Ok(self.ask_counted(call).await?.0)
+    }
+
+    /// The same, with the bytes that the answer has.
+    pub(crate) async fn ask_counted(&self, call: &Call) -> Result<(Value, usize), Refusal> {
         let text = self.text(call).await?;
-        serde_json::from_slice(&text).map_err(|bad| {
+        let answer = serde_json::from_slice(&text).map_err(|bad| {
             Refusal::Fault(Fault::unexpected(SERVICE, call.operation, format!("the answer is not JSON: {bad}")))
-        })
+        })?;
+        Ok((answer, text.len()))
     }
 
     /// Sends a request; its answer as it came.
@@ -189,8 +203,12 @@ impl Connection {
         };
         let answer = self.client.send(request).await.map_err(|error| lost(&error))?;
         let code = answer.status();
-        let body = Limited::new(answer.into_body(), LONGEST).collect().await;
-        let body = body.map_err(|error| lost(&kube::Error::Service(error)))?.to_bytes().to_vec();
+        let most = if code.is_success() { call.most } else { REFUSAL };
+        let body = Limited::new(answer.into_body(), most).collect().await;
+        let body = body.map_err(|error| {
+            if error.is::<LengthLimitError>() { Refusal::TooLong(most) } else { lost(&kube::Error::Service(error)) }
+        })?;
+        let body = body.to_bytes().to_vec();
         if code.is_success() {
             return Ok(body);
         }
@@ -248,3 +266,7 @@ fn setup(server: &str, error: &kube::Error) -> Fault {
         ),
     }
 }
+
+#[cfg(test)]
+#[path = "connection_tests.rs"]
+mod tests;

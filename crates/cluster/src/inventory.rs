@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::call::{Call, MANAGER};
-use super::connection::Connection;
+use super::connection::{Connection, Refusal};
+use super::discovery::Served;
 use super::members::Members;
 use super::objects::{Target, text};
 use super::status::SERVICE;
@@ -222,11 +223,8 @@ async fn has_others(
         let (kind, group) = group_kind.split_once('.').unwrap_or((group_kind, ""));
         // A kind that is not served any more has no objects.
         let Some(served) = connection.served_by_group(group, kind).await? else { continue };
-        let members = match connection.list(&served.all(None)?, &[("labelSelector", &selector)]).await {
-            Ok(members) => members,
-            Err(refused) if refused.is_forbidden() => return Ok(true),
-            Err(refused) => return Err(refused.fault("list", group_kind)),
-        };
+        let members = members_of(connection, &served, scope, &selector).await;
+        let Some(members) = members.map_err(|refused| refused.fault("list", group_kind))? else { return Ok(true) };
         let namespace = last.namespace.as_deref().unwrap_or(HOME);
         let is_last = |member: &Value| {
             *group_kind == self::group_kind(last)
@@ -238,6 +236,30 @@ async fn has_others(
         }
     }
     Ok(false)
+}
+
+/// The members of a kind: of all namespaces or, for a caller who may not list those, of the namespaces that the parent names.
+/// None for one who may not list these, either.
+async fn members_of(
+    connection: &Connection,
+    served: &Served,
+    scope: &Scope,
+    selector: &str,
+) -> Result<Option<Vec<Value>>, Refusal> {
+    let selected = [("labelSelector", selector)];
+    match connection.list(&served.all(None).map_err(Refusal::Fault)?, &selected).await {
+        Err(refused) if refused.is_forbidden() && served.namespaced => {}
+        Err(refused) if refused.is_forbidden() => return Ok(None),
+        members => return members.map(Some),
+    }
+    let mut all = Vec::new();
+    for namespace in scope.namespaces.iter().map(String::as_str).chain([HOME]) {
+        match connection.list(&served.all(Some(namespace)).map_err(Refusal::Fault)?, &selected).await {
+            Err(refused) if refused.is_forbidden() => return Ok(None),
+            members => all.extend(members?),
+        }
+    }
+    Ok(Some(all))
 }
 
 #[cfg(test)]

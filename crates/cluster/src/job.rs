@@ -13,6 +13,8 @@ use crate::resource::manifest::ManifestSpec;
 
 /// Lines of a log that are looked at.
 const LINES: &str = "40";
+/// Bytes of a log that the kubelet is asked for.
+const LOG: usize = 1 << 20;
 /// Fields of a Job that stay as they were created (`ValidateJobSpecUpdate` of kubernetes). An error inside of a new template
 /// has a longer path.
 const IMMUTABLE: [&str; 9] = [
@@ -71,7 +73,9 @@ pub(crate) async fn log(at: &Target, object: &Value) -> Result<String, Fault> {
         return Ok(String::new());
     };
     let path = format!("{}/log", pods_path(at, Some(text(pod, "/metadata/name")))?);
-    let mut call = Call::get("logs", &path).query("tailLines", LINES);
+    let mut call = Call::get("logs", &path).query("tailLines", LINES).query("limitBytes", LOG.to_string());
+    // The kubelet keeps to its limit by and large ("may return slightly more"); one that does not is cut off.
+    call = call.at_most(2 * LOG);
     // With several containers the API wants one of them named; kubectl takes the first.
     if let Some(container) = pod.pointer("/spec/containers/0/name").and_then(Value::as_str) {
         call = call.query("container", container);

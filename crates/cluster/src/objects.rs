@@ -14,7 +14,13 @@ use super::status::SERVICE;
 use crate::resource::{Class, Fault};
 
 /// A list comes in pages of this size, as kubectl asks for them.
-const PAGE: &str = "500";
+const PAGE: usize = 500;
+/// Where such a page is too long, in pages of this size: the largest objects fit in one (`call::LONGEST`).
+const SMALL_PAGE: usize = 16;
+/// Bytes of all pages of a list. The nodes of the largest clusters (5,000) have some 100 MiB.
+const LONGEST_LIST: usize = 256 << 20;
+/// Each page counts as so many bytes at least, so that a list of empty pages ends, too.
+const LEAST_OF_A_PAGE: usize = 64 << 10;
 /// The reason that such an answer is given.
 const SCHEMA: &str = "SchemaMismatch";
 /// How often it is looked whether an object is gone.
@@ -147,12 +153,20 @@ impl Connection {
         mut each: impl FnMut(Vec<Value>) -> ControlFlow<()> + Send,
     ) -> Result<(), Refusal> {
         let mut from = String::new();
+        let (mut size, mut left) = (PAGE, LONGEST_LIST);
         loop {
-            let mut call = call.clone().query("limit", PAGE);
+            let mut call = call.clone().query("limit", size.to_string());
             if !from.is_empty() {
-                call = call.query("continue", from);
+                call = call.query("continue", from.as_str());
             }
-            let mut page = self.ask(&call).await?;
+            let (mut page, bytes) = match self.ask_counted(&call).await {
+                Err(Refusal::TooLong(_)) if size > SMALL_PAGE => {
+                    size = SMALL_PAGE;
+                    continue;
+                }
+                page => page?,
+            };
+            left = left.checked_sub(bytes.max(LEAST_OF_A_PAGE)).ok_or(Refusal::TooLong(LONGEST_LIST))?;
             let items = match page.get_mut("items").map(Value::take) {
                 Some(Value::Array(items)) => items,
                 _ => Vec::new(),

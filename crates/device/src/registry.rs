@@ -201,6 +201,28 @@ mod tests {
     }
 
     #[test]
+    fn an_address_of_a_registry_is_a_text_whatever_it_holds() {
+        let pull = Pull { password: "pass\"word\n%h $HOME: {}".to_owned(), authority: "x".to_owned() };
+        for at in [
+            "a b:5000",
+            "a\"b':5000",
+            "a\n  insecure_skip_verify: true\n:5000",
+            "%h:5000",
+            "$HOME:5000",
+            "{{ a }}:5000",
+        ] {
+            let read: serde_json::Value = serde_json::from_str(&pull.registries(at)).expect("JSON");
+            assert_eq!(read["mirrors"], serde_json::json!({at: {"endpoint": [format!("https://{at}")]}}));
+            let auth = serde_json::json!({"username": USER, "password": pull.password});
+            assert_eq!(
+                read["configs"],
+                serde_json::json!({at: {"auth": auth, "tls": {"ca_file": AUTHORITY}}}),
+                "nothing else is switched on"
+            );
+        }
+    }
+
+    #[test]
     fn a_node_is_told_of_tls_alone() {
         let pull = Pull { password: "ab".repeat(24), authority: "x".to_owned() };
         let read: serde_json::Value = serde_json::from_str(&pull.registries("[fd78::11]:5000")).expect("JSON");

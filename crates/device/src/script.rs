@@ -155,6 +155,18 @@ mod tests {
         assert_eq!(quoted("it's $x").as_str(), r"'it'\''s $x'");
     }
 
+    /// What a shell makes of a quoted value is the value, whatever it holds.
+    #[test]
+    fn a_shell_takes_a_quoted_value_as_it_is() {
+        for value in
+            ["a b", "it's", "\"", "a\nb\n", "%h %s", "$HOME $(id) `id`", "\\n\\", "-n", "*;&|<>#", "\u{202e}", ""]
+        {
+            let script = script!("printf '%s' {value}", value = quoted(value));
+            let output = std::process::Command::new("sh").args(["-c", script.as_str()]).output().expect("sh runs");
+            assert_eq!(String::from_utf8_lossy(&output.stdout), value, "{script}");
+        }
+    }
+
     #[test]
     fn values_stand_between_literals_as_words() {
         const PROGRAM: &str = "cat";

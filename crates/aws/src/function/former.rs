@@ -7,6 +7,7 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 
 use super::*;
+use crate::answer_limit::{Download, limited};
 use crate::resource::sha256_hex;
 
 /// The zip of a published version with this code; none when there is none, or its bytes do not come.
@@ -40,5 +41,6 @@ async fn download(location: &str) -> Option<Vec<u8>> {
     let mut request = HttpRequest::new(SdkBody::empty());
     request.set_uri(location).ok()?;
     let answer = connector.call(request).await.ok().filter(|answer| answer.status().as_u16() == 200)?;
+    let answer = limited(answer, Some(Download::Memory));
     Some(ByteStream::new(answer.into_body()).collect().await.ok()?.to_vec())
 }

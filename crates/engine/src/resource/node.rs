@@ -65,6 +65,14 @@ pub enum NodeRole {
 /// The next step for a node's address that is none.
 const NODE_IP: &str = "write the IP address by which the other devices reach it, such as 10.0.0.5 or fd00::5";
 
+/// The next step for an address of the server that other machines cannot use.
+const REACHED: &str = "give the server node_ip, the address by which the other devices reach it; one with a zone (%eth0) is of one machine alone";
+
+/// An address that means the same on every machine. A zone does not, and systemd expands `%` in the command line of the k3s unit.
+fn reached(text: &str) -> bool {
+    words::address(text) && !text.contains('%')
+}
+
 impl Sound for NodeSpec {
     fn wrong(&self) -> Vec<Wrong> {
         let mut look = Look::default();
@@ -73,12 +81,12 @@ impl Sound for NodeSpec {
         look.must("version", &self.version, words::k3s_version(&self.version), words::K3S_VERSION);
         let url = self.server_url.strip_prefix("https://").and_then(|rest| rest.strip_suffix(":6443"));
         let at = url.map(|host| host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host));
-        look.must("server_url", &self.server_url, at.is_some_and(words::address), words::ADDRESS);
+        look.must("server_url", &self.server_url, at.is_some_and(reached), REACHED);
         if let Some(ip) = &self.node_ip {
             look.must("node_ip", ip, ip.parse::<std::net::IpAddr>().is_ok(), NODE_IP);
         }
         for name in &self.tls_san {
-            look.must("tls_san", name, words::address(name), words::ADDRESS);
+            look.must("tls_san", name, reached(name), REACHED);
         }
         for (key, value) in &self.labels {
             look.must("labels", key, words::label_key(key), words::LABEL);
@@ -98,8 +106,8 @@ impl Sound for NodeSpec {
         }
         if let Some(at) = &self.registry {
             let parts = at.rsplit_once(':').map(|(address, port)| (address.trim_matches(['[', ']']), port));
-            let fits = parts.is_some_and(|(address, port)| words::address(address) && port.parse::<u16>().is_ok());
-            look.must("registry", at, fits, words::ADDRESS);
+            let fits = parts.is_some_and(|(address, port)| reached(address) && port.parse::<u16>().is_ok());
+            look.must("registry", at, fits, REACHED);
         }
         look.must("restart_on", &self.restart_on, words::line(&self.restart_on), words::LINE);
         look.done()
@@ -115,3 +123,65 @@ pub(super) const FACTS: Facts = Facts {
     label: &[],
     ..on_device::<NodeSpec>("node", "k3s node")
 };
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// What a shell, systemd (`%h`, `$HOME` in `ExecStart`) or YAML would read as something else than a text.
+    const HOSTILE: [&str; 11] = ["a b", "a'b", "a\"b", "a\nb", "a%hb", "$HOME", "a${b}", "a\\b", "a;b", "a`b`", "-a"];
+
+    fn settings() -> Value {
+        json!({"host": "one", "role": "server", "version": "v1.36.3+k3s1", "server": "one",
+            "server_url": "https://192.0.2.1:6443", "node_ip": "192.0.2.1", "tls_san": ["edge.local"],
+            "labels": {"tier": "edge"}, "taints": ["a=b:NoSchedule"], "disable": ["traefik"], "registry": "192.0.2.1:5000"})
+    }
+
+    /// The fields of these settings that are wrong.
+    fn wrong(settings: Value) -> Vec<String> {
+        let spec: NodeSpec = serde_json::from_value(settings).expect("settings");
+        spec.wrong().into_iter().map(|wrong| wrong.field).collect()
+    }
+
+    #[test]
+    fn what_a_unit_of_systemd_would_expand_is_refused() {
+        assert_eq!(wrong(settings()), Vec::<String>::new());
+        for text in HOSTILE {
+            let cases = [
+                ("host", json!(text), "host"),
+                ("server", json!(text), "server"),
+                ("version", json!(format!("v1{text}")), "version"),
+                ("server_url", json!(format!("https://{text}:6443")), "server_url"),
+                ("node_ip", json!(text), "node_ip"),
+                ("tls_san", json!([text]), "tls_san"),
+                ("labels", json!({"tier": text}), "labels.tier"),
+                ("labels", json!({text: "edge"}), "labels"),
+                ("taints", json!([format!("a={text}:NoSchedule")]), "taints"),
+                ("registry", json!(format!("{text}:5000")), "registry"),
+            ];
+            for (field, value, named) in cases {
+                // A version may have a dash inside.
+                if field == "version" && text == "-a" {
+                    continue;
+                }
+                let mut settings = settings();
+                settings[field] = value;
+                let found = wrong(settings);
+                assert!(
+                    found.iter().any(|one| one == named || one.starts_with(&format!("{named}."))),
+                    "{field}: {text:?}: {found:?}"
+                );
+            }
+        }
+        assert_eq!(
+            wrong({
+                let mut zoned = settings();
+                zoned["tls_san"] = json!(["fe80::1%eth0"]);
+                zoned
+            }),
+            ["tls_san"]
+        );
+    }
+}

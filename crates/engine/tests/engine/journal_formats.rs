@@ -11,13 +11,19 @@ use serde::Deserialize;
 use serde_json::Value;
 
 const FIXTURE: &str = "../../tests/fixtures/state/v4/devices.jsonl";
+/// The same run, as a version of format 5 writes it.
+const FIXTURE_5: &str = "../../tests/fixtures/state/v5/devices.jsonl";
 
 /// A directory with the journal of the fixture.
 fn ground() -> (tempfile::TempDir, Arc<dyn Store>) {
+    ground_of(FIXTURE)
+}
+
+fn ground_of(fixture: &str) -> (tempfile::TempDir, Arc<dyn Store>) {
     let folder = tempfile::tempdir().expect("a directory");
     let stack = folder.path().join("stack");
     fs::create_dir_all(&stack).expect("a directory");
-    fs::copy(FIXTURE, stack.join("journal.jsonl")).expect("the fixture");
+    fs::copy(fixture, stack.join("journal.jsonl")).expect("the fixture");
     let store = Arc::new(FileStore::new(folder.path(), "stack", "here"));
     (folder, store)
 }
@@ -49,6 +55,16 @@ async fn objects_of_format_4_name_their_cluster_and_machines_stay() {
     let environment = deployment.object.pointer("/spec/template/spec/containers/0/env/0/name");
     assert_eq!(environment.and_then(Value::as_str), Some("host"), "what is in an object stays");
     assert_eq!(at("jetson.node.one").spec["host"], "one", "a node is on a machine");
+}
+
+#[tokio::test]
+async fn a_journal_of_format_5_says_the_same() {
+    let (_former, of_4) = ground();
+    let (_folder, of_5) = ground_of(FIXTURE_5);
+    let former = Ledger::read(of_4, "stack").await.expect("readable").remembered();
+    let state = Ledger::read(of_5, "stack").await.expect("readable").remembered();
+    assert_eq!(objects(&state).len(), 4);
+    assert_eq!((objects(&state), &state.resources), (objects(&former), &former.resources));
 }
 
 #[tokio::test]

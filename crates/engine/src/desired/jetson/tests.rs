@@ -60,6 +60,12 @@ fn the_server_is_reached_by_its_address_among_the_devices() {
             "192.168.7.1:5000",
             &["192.168.7.1", "edge-alias"],
         ),
+        (
+            "{address: \"fe80::1%eth0\", node_ip: 192.168.7.1}",
+            "https://192.168.7.1:6443",
+            "192.168.7.1:5000",
+            &["192.168.7.1"],
+        ),
     ] {
         let nodes = nodes(server);
         let (first, second) = (&nodes[0], &nodes[1]);
@@ -97,6 +103,17 @@ fn a_pod_that_could_not_start_is_refused() {
     let folder = app(", without_keys: true, sync: \"file:/models\"").expect_err("a folder of the node");
     assert!(folder.contains("s3://BUCKET/PREFIX"), "{folder}");
     assert!(app(", environment: {AKIDB_API_KEYS: /keys}").is_ok(), "brought in another way");
+}
+
+#[test]
+fn a_value_of_the_environment_is_a_text_whatever_it_holds() {
+    let hostile = "a \"b' : # {{ c }} %h $HOME $(id) \\ - x: y";
+    let written = serde_json::to_string(hostile).expect("JSON");
+    let object = app(&format!(", without_keys: true, environment: {{NOTE: {written}}}"));
+    let object = object.unwrap_or_else(|bad| panic!("{bad}"));
+    let all = object["spec"]["template"]["spec"]["containers"][0]["env"].as_array().cloned().unwrap_or_default();
+    let notes: Vec<&serde_json::Value> = all.iter().filter(|one| one["name"] == "NOTE").collect();
+    assert_eq!(notes, [&serde_json::json!({"name": "NOTE", "value": hostile})]);
 }
 
 #[test]
