@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use testkit::cli::bare;
 use testkit::local_aws;
@@ -148,9 +149,13 @@ fn says(shown: &[String], said: &[String]) -> bool {
     }
 }
 
+/// The names of the plan's buckets are taken for all accounts: one document at a time.
+static TURN: Mutex<()> = Mutex::new(());
+
 /// Runs the commands of a document in one shell, in a checkout of their own: exit codes that are not 0, and lines that are shown and
 /// not said.
 fn wrong(session: &[Shown]) -> Vec<String> {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = checkout(&local_aws::account());
     let lines: Vec<String> =
         session.iter().map(|one| format!("printf '\\036'; {}\nprintf '\\037%d' $?", one.command)).collect();
