@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint prove fuzz mutants bench clients model supply sbom clean-local
+.PHONY: help demo test check lint prove fuzz mutants bench clients model supply sbom book clean-local
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ supply: ## Hold the crates against deny.toml and the advisories, and look at the
 
 sbom: ## Write a bill of materials (CycloneDX) of the binary to akidb-edge.cdx.json (compiles a tool once)
 	@supply/sbom > akidb-edge.cdx.json && echo akidb-edge.cdx.json
+
+book: ## Build the documents as a site in target/book (needs mdBook; says how to get it)
+	@docs/book
 
 clean-local: ## Stop every local AWS that was started from here
 	@localstack/down --all

@@ -1,27 +1,32 @@
-//! The session of README.md, line by line, and the shell that `localstack/up` makes for it.
+//! The commands of README.md and the session of docs/tutorial.md, line by line, and the shell that `localstack/up` makes for them.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use testkit::cli::bare;
 use testkit::local_aws;
 
-/// A command of the session and what README shows of its output.
+/// A command of a document and what the document shows of its output.
 struct Shown {
     command: String,
     lines: Vec<String>,
 }
 
-/// The session of README.
+/// The first block of a language below a heading of a document.
+fn block(file: &str, heading: &str, language: &str) -> String {
+    let text = fs::read_to_string(testkit::root().join(file)).expect("the document");
+    let (_, rest) = text.split_once(&format!("\n## {heading}\n")).expect("the heading");
+    let (_, rest) = rest.split_once(&format!("```{language}\n")).expect("its block");
+    rest.split_once("\n```").expect("its end").0.to_owned()
+}
+
+/// The session of the tutorial: commands, each with what is shown of its output.
 fn session() -> Vec<Shown> {
-    let text = fs::read_to_string(testkit::root().join("README.md")).expect("README.md");
-    let (_, rest) = text.split_once("\n## A session\n").expect("the session");
-    let (_, rest) = rest.split_once("```console\n").expect("its lines");
-    let (block, _) = rest.split_once("\n```").expect("its end");
     let mut all: Vec<Shown> = Vec::new();
-    for line in block.lines() {
+    for line in block("docs/tutorial.md", "A session", "console").lines() {
         match (line.strip_prefix("$ "), all.last_mut()) {
             (Some(command), _) => all.push(Shown { command: command.to_owned(), lines: Vec::new() }),
             (None, Some(last)) => last.lines.push(line.to_owned()),
@@ -29,6 +34,12 @@ fn session() -> Vec<Shown> {
         }
     }
     all
+}
+
+/// The commands of README that try the tool; what they print is not shown there.
+fn quick_start() -> Vec<Shown> {
+    let block = block("README.md", "Try it in five minutes", "sh");
+    block.lines().map(|line| Shown { command: line.to_owned(), lines: Vec::new() }).collect()
 }
 
 fn executable(path: &Path, text: &str) {
@@ -44,11 +55,13 @@ fn up(account: &str) -> String {
     format!("'{}' --port {port} --account {account} --use-running \"$@\"", script.display())
 }
 
-/// A folder that looks like the checkout, as far as the session goes: small files stand for the model, and nothing is built again.
+/// A folder that looks like the checkout, as far as the commands go: small files stand for the model, and nothing is built again.
 fn checkout(account: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a directory");
     let at = |name: &str| folder.path().join(name);
     executable(&at("localstack/up"), &format!("#!/bin/sh\nexec {}\n", up(account)));
+    // The server is that of all tests: nobody stops it here.
+    executable(&at("localstack/down"), "#!/bin/sh\nexit 0\n");
     executable(&at("bin/cargo"), "#!/bin/sh\nexit 0\n");
     symlink(bare().get_program(), at("bin/akidb-edge")).expect("a link");
     fs::create_dir(at("plans")).expect("a directory");
@@ -127,7 +140,7 @@ fn plain(word: &str) -> String {
     }
 }
 
-/// Whether a line says what README shows, in which `[...]` stands for anything.
+/// Whether a line says what the document shows, in which `[...]` stands for anything.
 fn says(shown: &[String], said: &[String]) -> bool {
     match shown.split_first() {
         None => said.is_empty(),
@@ -136,11 +149,14 @@ fn says(shown: &[String], said: &[String]) -> bool {
     }
 }
 
-#[test]
-fn each_line_of_the_session_in_the_readme_is_what_happens() {
+/// The names of the plan's buckets are taken for all accounts: one document at a time.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// Runs the commands of a document in one shell, in a checkout of their own: exit codes that are not 0, and lines that are shown and
+/// not said.
+fn wrong(session: &[Shown]) -> Vec<String> {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = checkout(&local_aws::account());
-    let session = session();
-    assert!(session.len() >= 6, "the session has its commands");
     let lines: Vec<String> =
         session.iter().map(|one| format!("printf '\\036'; {}\nprintf '\\037%d' $?", one.command)).collect();
     // One shell for all: what a line exports is there for the next ones.
@@ -166,6 +182,23 @@ fn each_line_of_the_session_in_the_readme_is_what_happens() {
             }
         }
     }
+    wrong
+}
+
+#[test]
+fn each_line_of_the_session_in_the_tutorial_is_what_happens() {
+    let session = session();
+    assert!(session.len() >= 9, "the session has its commands");
+    let wrong = wrong(&session);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn each_command_of_the_quick_start_in_the_readme_works() {
+    let commands = quick_start();
+    assert!(commands.len() >= 8, "the quick start has its commands");
+    assert!(commands.iter().any(|one| one.command.contains("akidb-edge destroy ")), "it removes what it made");
+    let wrong = wrong(&commands);
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 

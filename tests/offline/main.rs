@@ -2,6 +2,8 @@
 
 mod architecture;
 mod cluster_lies;
+#[cfg(feature = "serve")]
+mod docs;
 mod help;
 mod jetson_lies;
 #[cfg(feature = "serve")]

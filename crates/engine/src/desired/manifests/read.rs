@@ -157,7 +157,7 @@ fn is_taken(builder: &mut Builder<'_>, object: &Object<'_>) -> bool {
     };
     if kind == "Secret"
         && api_version == "v1"
-        && let Some(field) = ["data", "stringData"].into_iter().find(|field| holds(*field))
+        && let Some(field) = ["data", "stringData"].into_iter().find(|field| holds(field))
     {
         let open = body.get(field).and_then(Value::as_object).is_some_and(is_open);
         let what = if open { "what it refers to" } else { "the values" };
