@@ -143,6 +143,7 @@ impl Search<'_> {
 fn cannot_be_listed(refused: &Refusal) -> bool {
     match refused {
         Refusal::Status(said) => matches!(said.code, 403 | 405) || said.code == 500 && said.reason != "ServerTimeout",
+        Refusal::TooLong(_) => true,
         Refusal::Fault(_) => false,
     }
 }

@@ -77,7 +77,9 @@ impl Connection {
         match self.ask(&Call::get("discovery", &path)).await {
             Ok(list) => Ok(Kinds { all: listed(&version, &list), ..Kinds::default() }),
             Err(refused) if refused.is_missing() => Ok(Kinds::default()),
-            Err(Refusal::Status(_)) => Ok(Kinds { unknown: BTreeSet::from([version]), ..Kinds::default() }),
+            Err(Refusal::Status(_) | Refusal::TooLong(_)) => {
+                Ok(Kinds { unknown: BTreeSet::from([version]), ..Kinds::default() })
+            }
             Err(Refusal::Fault(fault)) => Err(fault),
         }
     }
