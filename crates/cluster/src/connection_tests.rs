@@ -124,9 +124,9 @@ async fn a_page_that_is_too_long_is_asked_for_in_small_ones() {
     assert_eq!(found.len(), 18);
     let pages = [
         "/version",
-        "/api/v1/pods?limit=500&labelSelector=a%3Db",
-        "/api/v1/pods?limit=16&labelSelector=a%3Db",
-        "/api/v1/pods?limit=16&labelSelector=a%3Db&continue=more",
+        "/api/v1/pods?labelSelector=a%3Db&limit=500",
+        "/api/v1/pods?labelSelector=a%3Db&limit=16",
+        "/api/v1/pods?labelSelector=a%3Db&limit=16&continue=more",
     ];
     assert_eq!(liar.asked(), pages);
 }

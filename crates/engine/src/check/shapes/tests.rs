@@ -142,6 +142,7 @@ fn every_operation_that_is_called_is_in_the_table() {
         "remove_lease",
         "delete_markers",
         "request_checksum_calculation",
+        "request_mut",
     ];
     let known = operations();
     let missing: Vec<String> = called()
