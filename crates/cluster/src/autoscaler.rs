@@ -24,10 +24,13 @@ const REPLICAS: &str = ".spec.replicas";
 /// Controllers that scale a workload for an autoscaler, through its subresource `scale`.
 const CONTROLLERS: [&str; 2] = ["kube-controller-manager", "k3s"];
 
-/// The autoscalers of each namespace, and when they were listed.
+/// The autoscalers of a namespace, and when they were listed.
+type Listed = (Instant, Arc<Vec<Value>>);
+
+/// The autoscalers of each namespace.
 #[derive(Default)]
 pub(crate) struct Autoscalers {
-    lists: Mutex<BTreeMap<String, (Instant, Arc<Vec<Value>>)>>,
+    lists: Mutex<BTreeMap<String, Listed>>,
 }
 
 impl Autoscalers {

@@ -223,7 +223,7 @@ fn source_profile(
     }
     of_profile(profiles, other)?.ok_or_else(|| {
         let problem = format!("profile {other}, the source_profile of {name}, has no credentials");
-        wrong("NoCredentials", problem, format!("add them in {config}: {}", WAYS))
+        wrong("NoCredentials", problem, format!("add them in {config}: {WAYS}"))
     })
 }
 

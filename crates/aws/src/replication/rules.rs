@@ -46,7 +46,7 @@ pub fn merged(stated: &Stated<'_>, held: Vec<s3::ReplicationRule>) -> Result<Vec
     for (place, wanted) in (1..).zip(&stated.now.rules) {
         let there = ours.iter().find(|rule| rule.id() == Some(&wanted.id)).cloned();
         let free = |number: &i32| !taken.contains(number);
-        let priority = wanted.priority.or_else(|| (place..).find(free)).unwrap_or(place);
+        let priority = wanted.priority.or_else(|| (place..=i32::MAX).find(free)).unwrap_or(place);
         taken.insert(priority);
         all.push(written(wanted, priority, there)?);
     }
