@@ -125,7 +125,7 @@ impl Voice {
     /// The header line.
     pub fn header(&self, header: &Header) {
         let plan = header.plan.as_ref().map_or_else(Shown::default, |plan| shown!("  plan {}", plan));
-        let stack = painted(self.colour, Style::new().bold(), &header.stacks());
+        let stack = painted(self.colour, Style::new().bold(), header.stacks());
         let mut places: Vec<Shown> = header.worlds.iter().filter_map(|world| place(world, header)).collect();
         if places.is_empty() {
             places.push(header.endpoint.to_shown());

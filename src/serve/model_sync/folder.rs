@@ -150,7 +150,7 @@ mod tests {
         fs::write(source.path().join("m/config.json"), "{}").unwrap();
         let lost = source.path().join("lost+found");
         fs::create_dir(&lost).unwrap();
-        fs::set_permissions(&lost, PermissionsExt::from_mode(0)).unwrap();
+        fs::set_permissions(&lost, PermissionsExt::from_mode(0o0)).unwrap();
         let listing = list(source.path()).unwrap();
         // Root may read it all the same.
         let refused = fs::read_dir(&lost).is_err();
