@@ -171,22 +171,29 @@ impl Group<'_> {
     }
 }
 
-/// Old address to new address: what the plan says, then what is recognized by its identity.
+/// Old address to new address: what the plan says, then what is recognized by its identity. Where the journal has the very thing
+/// that is wanted under a third address, that is the one which moves, whatever is said: to follow the word would replace one
+/// thing and let go of the other.
 fn matched(
     known: &BTreeMap<&Address, Option<String>>,
     wanted: &BTreeMap<&Address, Option<String>>,
     said: &BTreeMap<Address, Address>,
 ) -> BTreeMap<Address, Address> {
-    let moved: BTreeMap<Address, Address> = said
-        .iter()
-        .filter(|(from, to)| known.contains_key(from) && wanted.contains_key(to) && !wanted.contains_key(from))
-        .filter(|(_, to)| !known.contains_key(to))
-        .map(|(from, to)| (from.clone(), to.clone()))
-        .collect();
     let stays = |address: &Address| {
         let here = known.get(address).and_then(Option::as_ref);
         here.is_some() && here == wanted.get(address).and_then(Option::as_ref)
     };
+    let is = |address: &Address, identity: &String| known.get(address).and_then(Option::as_ref) == Some(identity);
+    let is_a_third = |from: &Address, to: &Address| {
+        let identity = wanted.get(to).and_then(Option::as_ref).filter(|identity| !is(from, identity));
+        identity.is_some_and(|identity| known.keys().any(|other| is(other, identity) && !stays(other)))
+    };
+    let moved: BTreeMap<Address, Address> = said
+        .iter()
+        .filter(|(from, to)| known.contains_key(from) && wanted.contains_key(to) && !wanted.contains_key(from))
+        .filter(|(from, to)| !known.contains_key(to) && !is_a_third(from, to))
+        .map(|(from, to)| (from.clone(), to.clone()))
+        .collect();
     // Several may be alike (two health checks that ask the same): the first address of one goes to the first of the other.
     let mut free: BTreeMap<&String, VecDeque<&Address>> = BTreeMap::new();
     for (from, identity) in known.iter().filter(|(from, _)| !stays(from) && !moved.contains_key(**from)) {
@@ -228,6 +235,20 @@ mod tests {
 
     fn address(text: &str) -> Address {
         text.parse().expect("an address")
+    }
+
+    #[test]
+    fn what_is_said_of_a_move_gives_way_to_the_very_thing_under_a_third_address() {
+        let [k0, k1, k3] = ["models.bucket.k0", "models.bucket.k1", "models.bucket.k3"].map(address);
+        let named = |name: &str| Some(name.to_owned());
+        let wanted = BTreeMap::from([(&k0, named("b0"))]);
+        let said = BTreeMap::from([(k3.clone(), k0.clone())]);
+        let known = BTreeMap::from([(&k1, named("b0")), (&k3, named("b1"))]);
+        assert_eq!(matched(&known, &wanted, &said), BTreeMap::from([(k1.clone(), k0.clone())]));
+        // What is wanted is nowhere, or is the thing of which it is said: then that moves.
+        for known in [BTreeMap::from([(&k3, named("b1"))]), BTreeMap::from([(&k1, named("b0")), (&k3, named("b0"))])] {
+            assert_eq!(matched(&known, &wanted, &said), BTreeMap::from([(k3.clone(), k0.clone())]));
+        }
     }
 
     fn known(state: &mut Remembered, at: &str, spec: Value, attributes: Value) {
