@@ -5,6 +5,7 @@ mod api;
 mod eks;
 mod jetson_cluster;
 mod jetson_verbs;
+mod one_graph;
 mod rbac;
 mod tunnel;
 
