@@ -159,7 +159,7 @@ impl Provider for Manifests {
         let spec = sound(subject)?;
         let at = self.target("apply", &spec).await?;
         let live = if subject.seen_absent { None } else { at.get().await? };
-        if let Some(Owner::Foreign(why)) = live.as_ref().map(|live| owner(subject, live)) {
+        if let Some(Owner::Foreign(why) | Owner::Contested(why)) = live.as_ref().map(|live| owner(subject, live)) {
             return Err(Fault::new(Class::Exists, SERVICE, "apply", "Foreign", format!("{}: {why}", id(&spec)))
                 .next(format!("choose another name, or take it over on purpose with --adopt {}", subject.address)));
         }
@@ -175,7 +175,7 @@ impl Provider for Manifests {
         }
         let live = at.get().await?;
         // Somebody else's object comes here only when it is adopted on purpose.
-        let adopted = matches!(found.owner, Owner::Foreign(_));
+        let adopted = matches!(found.owner, Owner::Foreign(_) | Owner::Contested(_));
         self.apply(subject, &spec, &at, live, adopted).await
     }
 

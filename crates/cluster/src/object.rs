@@ -69,7 +69,13 @@ pub(crate) fn owner(subject: &Subject<'_>, now: &Value) -> Owner {
     let says = now.pointer("/metadata/annotations").and_then(|all| all.get(ADDRESS)).and_then(Value::as_str);
     match says {
         Some(says) if says == mark(subject) => Owner::Ours,
-        Some(says) => Owner::Foreign(format!("it is {says} of another stack or address")),
+        Some(says) => {
+            // The journal knows it as ours, and another stack has taken it over: it is not touched.
+            let stack = says.split_once('/').map_or(says, |(stack, _)| stack);
+            let taken_over = subject.id.is_some() && stack != subject.stack;
+            let whose = if taken_over { Owner::Contested } else { Owner::Foreign };
+            whose(format!("it is {says} of another stack or address"))
+        }
         None => Owner::Foreign("it does not carry this stack's annotation".to_owned()),
     }
 }

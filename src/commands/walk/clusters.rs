@@ -13,7 +13,7 @@ use crate::provider::cluster::Clusters;
 use crate::provider::device::Fleet;
 use crate::provider::{ClusterAccess, Providers};
 use crate::resource::cluster::{ClusterSpec, Reach};
-use crate::resource::{Address, Desired, Kind, Observed, Remembered, Shown, shown};
+use crate::resource::{Address, Attributes, Desired, Kind, Observed, Remembered, Shown, shown};
 
 /// The way to a cluster.
 type Ways = BTreeMap<String, Arc<dyn ClusterAccess>>;
@@ -121,6 +121,32 @@ pub fn need_same_clusters(remembered: &Remembered, observed: &Observed) -> Resul
             return Err(another(address, known, there, remembered));
         }
     }
+    need_one_name(remembered, observed)
+}
+
+/// Refuses a second name for a cluster that the stack knows: its objects would be made under the new name and deleted under the
+/// old one, which are the same objects.
+fn need_one_name(remembered: &Remembered, observed: &Observed) -> Result<(), Failure> {
+    let uid = |attributes: &Attributes| attributes.get("uid").and_then(|uid| uid.as_str()).map(str::to_owned);
+    let known = remembered.resources.iter().filter(|(_, record)| record.kind == Kind::Cluster);
+    let known = known.filter_map(|(address, record)| Some((uid(&record.attributes)?, address)));
+    let seen = observed.seen.keys().filter(|address| address.kind_name() == Kind::Cluster.name());
+    let seen = seen.filter_map(|address| Some((uid(&observed.found(address)?.attributes)?, address)));
+    let mut names: BTreeMap<String, &Address> = BTreeMap::new();
+    for (uid, address) in known.chain(seen) {
+        let first = *names.entry(uid).or_insert(address);
+        if first != address {
+            let name = first.as_str().rsplit('.').next().unwrap_or_default();
+            return Err(Failure::refused(
+                shown!(
+                    "{} is the same cluster as {}, by the uid of its namespace kube-system; nothing was done",
+                    address,
+                    first
+                ),
+                shown!("write `name: {}` in every step of kind kubernetes that reaches this cluster", name),
+            ));
+        }
+    }
     Ok(())
 }
 
@@ -204,6 +230,14 @@ mod tests {
         assert!(refused.problem.contains("kube-system is two, the journal has one"), "{refused}");
         let next = "state forget kubernetes.manifest.west-c kubernetes.cluster.west --stack s";
         assert!(refused.next_step.contains(next), "{refused}");
+
+        // The same cluster under a second name: its objects are the same ones.
+        let mut twice = seen("one");
+        let again = twice.found(&at("kubernetes.cluster.west")).cloned();
+        twice.seen.insert(at("kubernetes.cluster.east"), Ok(again));
+        let refused = need_same_clusters(&state, &twice).expect_err("two names");
+        assert!(refused.problem.contains("kubernetes.cluster.east is the same cluster as"), "{refused}");
+        assert!(refused.next_step.contains("`name: west`"), "{refused}");
 
         // A part of the stack: its cluster is looked at, too.
         let of = |part: &str| clusters_of_part(&Desired::new("s"), &state, |address| *address == at(part));

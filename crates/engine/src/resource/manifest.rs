@@ -123,6 +123,8 @@ fn images(value: &Value, look: &mut Look) {
 }
 
 pub(super) const FACTS: Facts = Facts {
+    // An object of others with equal settings is marked when it is adopted.
+    mark: Some("object.metadata.annotations.akidb.dev/address"),
     replace_on: &["cluster", "kind", "namespace", "name"],
     identity: &["cluster", "api_version", "kind", "namespace", "name"],
     api_versions: &["api_version"],
