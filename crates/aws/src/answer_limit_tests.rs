@@ -79,7 +79,7 @@ async fn a_refusal_that_does_not_end_is_cut_off_sooner() {
     let address = endless("403 Forbidden").await;
     let bad = listed(&address, wire()).await;
     assert_eq!(too_long(&bad), Some(AnswerTooLong { most: REFUSAL }), "{}", DisplayErrorContext(&bad));
-    // A download that is refused is no download.
+    // An error body of a download is bounded like any other error body.
     let client = client(&address, wire(), Download::Stream);
     let bad = client.get_object().bucket("b").key("k").send().await.expect_err("a refusal");
     assert_eq!(too_long(&bad), Some(AnswerTooLong { most: REFUSAL }), "{}", DisplayErrorContext(&bad));

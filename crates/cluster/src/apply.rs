@@ -62,7 +62,7 @@ impl Manifests {
         Ok(self.applied(subject, spec, at).await)
     }
 
-    /// A job cannot be changed: the next one takes its place.
+    /// Most fields of a Job are immutable: it is deleted and created again.
     pub(crate) async fn renew(&self, subject: &Subject<'_>, spec: &ManifestSpec, at: &Target) -> Result<Made, Fault> {
         self.inventories.of(subject.stack, spec).cover(&at.connection, subject.stack).await?;
         if !at.delete("Foreground", RENEWED_WITHIN).await? {

@@ -55,7 +55,7 @@ pub struct Clusters {
 
 /// An object of a plan, where it would be.
 pub(crate) enum Place {
-    /// There is no cluster (yet).
+    /// No cluster runs there yet.
     NoCluster,
     /// The cluster does not serve its kind (yet).
     UnknownKind,

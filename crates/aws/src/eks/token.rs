@@ -66,7 +66,7 @@ impl TokenSigner {
     /// A token for a cluster.
     ///
     /// # Errors
-    /// When there are no credentials, or none that a token can be made of.
+    /// When no credentials are found, or a token cannot be signed with them.
     pub(super) async fn token(&self, cluster: &str) -> Result<Token, Fault> {
         let endpoint = self.endpoint().await?;
         let credentials = self.credentials().await?;
