@@ -6,7 +6,7 @@ mod steps;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use known::Known;
 
@@ -14,8 +14,9 @@ use super::Context;
 use super::jetson::{DevicesArgs, need_devices, seen_nodes};
 use crate::desired::{self, Built};
 use crate::exit::{self, Failure};
+use crate::files;
 use crate::plan::Plan;
-use crate::report::{self, Story};
+use crate::report::{self, Figures, Story};
 use crate::resource::{Shown, sensitive, shown};
 
 /// Write a report: Markdown, JSON and one HTML page that needs nothing else.
@@ -26,6 +27,9 @@ pub struct Args {
     /// Ask the devices, too: nodes are counted as `jetson status` shows them
     #[arg(long = "devices")]
     ask_devices: bool,
+    /// Show what something else measured, from this JSON file; no criterion is judged by it
+    #[arg(long, value_name = "FILE")]
+    figures: Option<PathBuf>,
     /// Directory for report.md, report.json and report.html
     #[arg(long, value_name = "DIRECTORY", default_value = "report")]
     out: PathBuf,
@@ -54,7 +58,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     if args.ask_devices {
         known.nodes = Some(seen_nodes(&args.devices.load(&[], context)?).await);
     }
-    let story = tell(&plan, &known)?;
+    let story = Story { figures: figures(args.figures.as_deref())?, ..tell(&plan, &known)? };
     let html = || story.html().map_err(|bad| Failure { internal: true, ..Failure::error(shown!("{}", bad), "") });
     let mut json = serde_json::to_value(&story).unwrap_or_default();
     sensitive::hide(&mut json);
@@ -85,6 +89,21 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     Ok(exit::DONE)
 }
 
+/// A file of figures has no more bytes.
+const MOST_BYTES: u64 = 1 << 20;
+
+/// What something else measured.
+fn figures(file: Option<&Path>) -> Result<Option<Figures>, Failure> {
+    let Some(file) = file else { return Ok(None) };
+    let text = files::read_text(file, MOST_BYTES).map_err(|bad| shown!("{}", bad));
+    text.and_then(|text| Figures::of(&text)).map(Some).map_err(|bad| {
+        Failure::refused(
+            shown!("{}: {}; no report was written", file.display(), bad),
+            "name a file in the schema akidb-edge/measured/v1, such as localstack/system writes",
+        )
+    })
+}
+
 /// What a plan wants of the cloud and of its devices, all steps asked for.
 fn built(plan: &Plan) -> Result<Built, Failure> {
     let every: BTreeSet<String> = plan.steps.iter().map(|step| step.id.clone()).collect();
@@ -110,5 +129,6 @@ fn tell(plan: &Plan, known: &Known) -> Result<Story, Failure> {
         criteria: criteria::judged(plan, &built, known),
         runs: known.runs(),
         leftovers: known.leftovers(),
+        figures: None,
     })
 }

@@ -5,6 +5,7 @@ mod differing;
 mod drift;
 mod duration;
 mod echo;
+mod figures;
 mod findings;
 mod machines;
 mod omitted;
@@ -17,6 +18,7 @@ mod voice;
 
 pub use changes::{changes_json, changes_text};
 pub use drift::{drift_text, unmanaged_text};
+pub use figures::Figures;
 pub use findings::{Located, findings_text};
 pub use machines::names;
 pub use omitted::Omitted;

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use super::figures::Figures;
 use crate::resource::untrusted::{line, markdown};
 use crate::resource::{RunSummary, Untrusted};
 use crate::template::{self, BadTemplate};
@@ -93,6 +94,8 @@ pub struct Story {
     pub runs: Vec<StoryRun>,
     /// What is left for a later run: address and reason.
     pub leftovers: Vec<(String, Untrusted)>,
+    /// What something else measured; no criterion is judged by it.
+    pub figures: Option<Figures>,
 }
 
 impl Story {
@@ -111,6 +114,9 @@ impl Story {
         }
         self.days.iter().for_each(|day| text.push_str(&day.markdown()));
         text.push_str(&self.criteria_markdown());
+        if let Some(figures) = &self.figures {
+            text.push_str(&figures.markdown());
+        }
         text.push_str(&self.runs_markdown());
         for (address, reason) in &self.leftovers {
             text.push_str(&format!("\nLeft for a later run: {}: {}\n", code(address), reason.markdown()));
@@ -227,6 +233,7 @@ mod tests {
             }],
             runs: Vec::new(),
             leftovers: vec![("a".to_owned(), hostile.into())],
+            figures: None,
         };
         let text = story.markdown();
         assert!(!text.chars().any(|letter| is_hidden(letter) && letter != '\n'), "{text:?}");

@@ -47,6 +47,30 @@ fn an_empty_journal_claims_nothing() {
 }
 
 #[test]
+fn what_others_measured_is_shown_and_judges_nothing() {
+    let account = Account::of(testkit::local_aws::account());
+    let file = account.path("figures.json");
+    let figure = serde_json::json!({"name": "POST <from> EU", "value": 12.5, "unit": "ms", "how": "one request"});
+    let figures = serde_json::json!({
+        "schema": "akidb-edge/measured/v1", "title": "One machine", "where": "here", "figures": [figure],
+        "skipped": [{"part": "the device", "why": "not root"}]
+    });
+    std::fs::write(&file, figures.to_string()).expect("a file");
+    let with = format!("report --figures {} --format", file.display());
+    let html = account.run(&format!("{with} html")).exits(0).stdout;
+    for said in ["Measured: One machine", "POST &lt;from&gt; EU", "12.5 ms", "Left out: the device: not root"] {
+        assert!(html.contains(said), "{said} in {html}");
+    }
+    assert!(account.run(&format!("{with} markdown")).exits(0).stdout.contains("12.5 ms | one request"));
+    let story = account.run(&format!("{with} json")).exits(0).json();
+    assert_eq!(story["figures"]["figures"][0]["value"], 12.5);
+    assert!(story["criteria"].as_array().expect("a list").iter().all(|one| one["verdict"] == "not measured"));
+    std::fs::write(&file, "{}").expect("a file");
+    let refused = account.run(&format!("{with} json")).exits(3);
+    assert!(refused.stderr.contains("missing field `schema`") && refused.stderr.contains("next:"), "{}", refused.all());
+}
+
+#[test]
 fn a_step_is_done_by_its_own_resources() {
     let account = Account::new();
     account.run("deploy edge --yes").exits(0);

@@ -3,7 +3,7 @@
 use akidb_edge::resource::untrusted::is_hidden;
 use testkit::cli::{bare, finish};
 
-const VERBS: [&str; 40] = [
+const VERBS: [&str; 42] = [
     "deploy",
     "route",
     "route geo",
@@ -27,6 +27,8 @@ const VERBS: [&str; 40] = [
     "jetson status",
     "jetson power",
     "jetson kubeconfig",
+    "jetson image",
+    "jetson image push",
     "jetson drain",
     "jetson uncordon",
     "jetson shutdown",

@@ -23,7 +23,7 @@ impl Images {
 }
 
 /// A reference as containerd writes it: with registry and, for Docker's own, with `library`.
-fn whole(reference: &str) -> String {
+pub(super) fn whole(reference: &str) -> String {
     let tagged = match reference.rsplit_once('/').map_or(reference, |(_, last)| last) {
         last if last.contains(':') || last.contains('@') => reference.to_owned(),
         _ => format!("{reference}:latest"),

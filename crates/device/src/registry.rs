@@ -9,13 +9,15 @@ use super::on_host::MEMORY;
 use super::script::{Script, lines, quoted, script};
 
 /// Where they lie. Only `served` is shown to the registry: the authority's key is not in it.
-const KEYS: &str = "/var/lib/akidb-edge-registry";
+pub(super) const KEYS: &str = "/var/lib/akidb-edge-registry";
+/// Its authority on the machine of the server.
+pub(super) const AUTHORITY_OF_SERVER: &str = "/var/lib/akidb-edge-registry/authority/ca.crt";
 /// What k3s reads of it on a node; `registries.yaml` stays whoever's it is.
 pub const REGISTRIES: &str = "/etc/rancher/k3s/akidb-registries.yaml";
 /// The authority on a node.
 const AUTHORITY: &str = "/etc/rancher/k3s/akidb-registry-ca.crt";
 /// Who logs in.
-const USER: &str = "akidb";
+pub(super) const USER: &str = "akidb";
 /// A certificate that is good for less than this is made anew.
 const RENEWED_BEFORE_SECONDS: u32 = 30 * 24 * 3600;
 

@@ -178,6 +178,11 @@ impl Devices {
         })
     }
 
+    /// The registry of the cluster, as nodes reach it (`ADDRESS:PORT`); none when the plan has none.
+    pub fn registry(&self) -> Option<&str> {
+        self.nodes.values().find_map(|node| node.registry.as_deref())
+    }
+
     /// How a device is reached.
     pub fn host(&self, name: &str) -> Option<&HostSpec> {
         self.hosts.get(name)

@@ -5,6 +5,7 @@ mod aim;
 mod devices;
 mod doctor;
 mod drain;
+mod image;
 mod kubeconfig;
 mod power;
 mod provision;
@@ -48,6 +49,8 @@ enum Verb {
     Power(power::Args),
     /// Fetch the cluster's credentials and merge them into ~/.kube/config
     Kubeconfig(kubeconfig::Args),
+    /// Images for the cluster's own registry
+    Image(image::Args),
     /// Move the pods away from nodes, within their disruption budgets
     Drain(drain::DrainArgs),
     /// Let pods come back to nodes
@@ -74,6 +77,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         Verb::Status(args) => status::run(args, context).await,
         Verb::Power(args) => power::run(args, context).await,
         Verb::Kubeconfig(args) => kubeconfig::run(args, context).await,
+        Verb::Image(args) => image::run(args, context).await,
         Verb::Drain(args) => drain::run(args, context).await,
         Verb::Uncordon(args) => drain::uncordon(args, context).await,
         Verb::Shutdown(args) => shutdown::run(args, context).await,

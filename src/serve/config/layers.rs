@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::serve::files::read_text;
 
-use super::setting::{Kind, SETTINGS, Setting, find, nearest};
+use super::setting::{Kind, SETTINGS, Setting, find, nearest, variables};
 
 /// Where a value comes from; the later one wins.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -77,8 +77,10 @@ impl Layers {
             let said = |setting: &Setting| {
                 let flagged = flag(setting.name).map(|texts| (texts, Origin::Flag(setting.name)));
                 let told = || {
-                    let text = variable(setting.variable).filter(|text| !text.is_empty())?;
-                    Some((split(setting, &text), Origin::Environment(setting.variable)))
+                    variables(setting).find_map(|name| {
+                        let text = variable(name).filter(|text| !text.is_empty())?;
+                        Some((split(setting, &text), Origin::Environment(name)))
+                    })
                 };
                 let written = || {
                     let path = file.map(|path| path.display().to_string()).unwrap_or_default();
@@ -181,6 +183,18 @@ mod tests {
         assert_eq!(layers.text("max-body"), "8MiB");
         assert_eq!(layers.texts("cors-origin"), ["https://a", "https://b"]);
         assert_eq!(layers.origin("rate").to_string(), "environment AKIDB_RATE");
+    }
+
+    #[test]
+    fn another_variable_counts_where_its_own_is_not_there() {
+        let both = |name: &str| match name {
+            "AKIDB_REGION" => Some("eu-central-1".to_owned()),
+            "REGION" | "CLUSTER_NAME" => Some("other".to_owned()),
+            _ => None,
+        };
+        let layers = Layers::read(|_| None, both, None);
+        assert_eq!([layers.text("region"), layers.text("cluster")], ["eu-central-1", "other"]);
+        assert_eq!(layers.origin("cluster").to_string(), "environment CLUSTER_NAME");
     }
 
     #[test]

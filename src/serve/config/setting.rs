@@ -112,6 +112,15 @@ pub const SETTINGS: &[Setting] = &[
     row("drain-time", "AKIDB_DRAIN_TIME", One("TIME"), "0s", "Before that: readiness is gone, connections are still taken"),
 ];
 
+/// Other variables that count where a setting's own is not there: manifests that were written for other servers of the stack have them.
+const ALSO: [(&str, &str); 2] = [("region", "REGION"), ("cluster", "CLUSTER_NAME")];
+
+/// The variables of a setting, in the order in which they count.
+pub fn variables(setting: &Setting) -> impl Iterator<Item = &'static str> {
+    let also = ALSO.iter().filter(|(name, _)| *name == setting.name).map(|(_, variable)| *variable);
+    std::iter::once(setting.variable).chain(also)
+}
+
 /// The setting of a name.
 pub fn find(name: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.name == name)
@@ -146,6 +155,9 @@ mod tests {
         for (at, setting) in SETTINGS.iter().enumerate() {
             let twice = |other: &&Setting| other.name == setting.name || other.variable == setting.variable;
             assert!(SETTINGS[at + 1..].iter().find(twice).is_none(), "{}", setting.name);
+        }
+        for (name, variable) in ALSO {
+            assert!(find(name).is_some() && SETTINGS.iter().all(|setting| setting.variable != variable), "{name}");
         }
     }
 

@@ -69,6 +69,7 @@ const RUNS: &[(&str, &str, &str)] = &[
     ("jetson status", "-", "--plan d.yaml"),
     ("jetson power", "-", "--plan d.yaml --mode 15W --host two"),
     ("jetson kubeconfig", "-", "--plan d.yaml"),
+    ("jetson image push", "-", "none.tar --plan d.yaml"),
     ("jetson drain", "-", "one --plan d.yaml"),
     ("jetson uncordon", "-", "one --plan d.yaml"),
     ("jetson shutdown", "-", "--plan d.yaml"),
