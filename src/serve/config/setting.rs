@@ -117,7 +117,8 @@ const ALSO: [(&str, &str); 2] = [("region", "REGION"), ("cluster", "CLUSTER_NAME
 
 /// The variables of a setting, in the order in which they count.
 pub fn variables(setting: &Setting) -> impl Iterator<Item = &'static str> {
-    let also = ALSO.iter().filter(|(name, _)| *name == setting.name).map(|(_, variable)| *variable);
+    let own = setting.name;
+    let also = ALSO.iter().filter(move |(name, _)| *name == own).map(|(_, variable)| *variable);
     std::iter::once(setting.variable).chain(also)
 }
 
