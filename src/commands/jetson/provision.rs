@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::aim::{Aim, Part};
 use super::devices::{need_devices, say_who_is_replaced};
 use crate::commands::Context;
-use crate::commands::walk::{self, AccessArgs, PlanArgs, RunArgs, Worlds};
+use crate::commands::walk::{self, AccessArgs, EmptyArgs, PlanArgs, RunArgs, Worlds};
 use crate::desired::jetson;
 use crate::exit::Failure;
 use crate::plan::Work;
@@ -20,6 +20,8 @@ pub struct Args {
     access: AccessArgs,
     #[command(flatten)]
     run: RunArgs,
+    #[command(flatten)]
+    empty: EmptyArgs,
     /// Only these devices (and what every device needs)
     #[arg(long, value_name = "NAME")]
     host: Vec<String>,
@@ -55,5 +57,6 @@ pub async fn run(args: Args, app: bool, context: &Context) -> Result<u8, Failure
         hosts: args.host,
         part: Part::Plan { app },
     };
-    aim.carry_out(Worlds::of_devices(&args.access, context), &args.run, context).await
+    let run = args.run.emptying(args.empty);
+    aim.carry_out(Worlds::of_devices(&args.access, context), &run, context).await
 }

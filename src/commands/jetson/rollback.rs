@@ -3,7 +3,7 @@
 use super::uninstall::WhichArgs;
 use crate::commands::Context;
 use crate::commands::rollback::Undo;
-use crate::commands::walk::{AccessArgs, RunArgs, Worlds};
+use crate::commands::walk::{AccessArgs, EmptyArgs, RunArgs, Worlds};
 use crate::exit::Failure;
 
 /// Undo the last run on the devices, or go back to a revision.
@@ -15,6 +15,8 @@ pub struct Args {
     access: AccessArgs,
     #[command(flatten)]
     run: RunArgs,
+    #[command(flatten)]
+    empty: EmptyArgs,
     /// Go back to the state after this revision (0: before the first one); akidb-edge status --stack lists them
     #[arg(long, value_name = "REVISION")]
     to: Option<u64>,
@@ -29,6 +31,8 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     // Going back may need the bytes of the plan's files.
     let named = args.which.stack.is_none() && args.which.plan.plan.is_some();
     let plan = if named { Some(args.which.plan.load(&context.session)?) } else { None };
-    let undo = Undo::of(&stack, "jetson rollback", args.to, plan.as_ref());
-    undo.carry_out(&args.run, Worlds::of_devices(&args.access, context), context).await
+    let run = args.run.emptying(args.empty);
+    let mut undo = Undo::of(&stack, "jetson rollback", args.to, plan.as_ref());
+    undo.empty_buckets = run.empty_buckets;
+    undo.carry_out(&run, Worlds::of_devices(&args.access, context), context).await
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::aim::{Aim, Part};
-use crate::commands::walk::{self, AccessArgs, PlanArgs, RunArgs, Worlds};
+use crate::commands::walk::{self, AccessArgs, EmptyArgs, PlanArgs, RunArgs, Worlds};
 use crate::commands::{Context, unknown};
 use crate::desired::{Built, jetson};
 use crate::exit::{self, Failure};
@@ -20,6 +20,8 @@ pub struct Args {
     access: AccessArgs,
     #[command(flatten)]
     run: RunArgs,
+    #[command(flatten)]
+    empty: EmptyArgs,
     /// Only these devices
     #[arg(long, value_name = "NAME")]
     host: Vec<String>,
@@ -80,7 +82,8 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         hosts: args.host,
         part: Part::All,
     };
-    aim.carry_out(Worlds::of_devices(&args.access, context), &args.run, context).await
+    let run = args.run.emptying(args.empty);
+    aim.carry_out(Worlds::of_devices(&args.access, context), &run, context).await
 }
 
 /// The devices are clean: there is none to connect to.

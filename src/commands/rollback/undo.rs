@@ -33,7 +33,7 @@ pub struct Undo<'a> {
     /// Foreign things to take up.
     pub(super) adopt: BTreeSet<Address>,
     /// The data in buckets that go may be deleted.
-    pub(super) empty_buckets: bool,
+    pub(in crate::commands) empty_buckets: bool,
     /// The state to go back to, of all stacks.
     aim: Remembered,
     /// What is undone, in words.
