@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::resource::untrusted::markdown;
-use crate::resource::{Shown, Untrusted, shown};
+use crate::resource::{SafeText, Untrusted, shown};
 
 /// The schema of such a file.
 pub const SCHEMA: &str = "akidb-edge/measured/v1";
@@ -57,7 +57,7 @@ impl Figures {
     ///
     /// # Errors
     /// It is none, or has too many.
-    pub fn of(text: &str) -> Result<Self, Shown> {
+    pub fn of(text: &str) -> Result<Self, SafeText> {
         let read: Self = serde_json::from_str(text).map_err(|bad| shown!("{}", bad))?;
         if read.schema != SCHEMA {
             return Err(shown!("its schema is {:?}, not {:?}", read.schema, SCHEMA));

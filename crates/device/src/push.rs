@@ -4,12 +4,12 @@
 use std::path::PathBuf;
 
 use super::Fleet;
-use super::channel::{Reply, Upload};
+use super::channel::{FileUpload, ScriptOutput};
 use super::image::whole;
 use super::on_host::{MEMORY, general_remedy};
 use super::registry::{AUTHORITY_OF_SERVER, KEYS, USER};
 use super::script::{Script, last_words, lines, quoted, script};
-use crate::resource::{Class, Fault, Source};
+use crate::resource::{ArtifactSource, Fault, FaultClass};
 
 /// The codes of the script: what a device says is in its own language.
 const OTHER_HASH: u32 = 4;
@@ -110,7 +110,7 @@ echo digest=$(c images ls "name==$i" | awk 'NR == 2 {{ print $3 }}')"#,
     }
 
     /// Why it is not in the registry.
-    fn fault(&self, reply: &Reply) -> Fault {
+    fn fault(&self, reply: &ScriptOutput) -> Fault {
         let said = reply.output.trim();
         let (why, next) = match u32::try_from(reply.code).unwrap_or_default() {
             OTHER_HASH => ("the archive that came has another hash".to_owned(), "run the same command again"),
@@ -136,7 +136,7 @@ echo digest=$(c images ls "name==$i" | awk 'NR == 2 {{ print $3 }}')"#,
         };
         let next = general_remedy(said).unwrap_or(next);
         let words = format!("{}: {}: {why}", self.server, self.reference());
-        Fault::new(Class::Refused, "registry", "push", "NotPushed", words).next(next)
+        Fault::new(FaultClass::Refused, "registry", "push", "NotPushed", words).next(next)
     }
 }
 
@@ -149,7 +149,9 @@ pub async fn push(fleet: &Fleet, push: &Push) -> Result<Pushed, Fault> {
     if made.code != 0 {
         return Err(push.fault(&made));
     }
-    fleet.upload(&push.server, Upload { from: Source::File(push.archive.clone()), to: push.waiting() }).await?;
+    fleet
+        .upload(&push.server, FileUpload { from: ArtifactSource::File(push.archive.clone()), to: push.waiting() })
+        .await?;
     let reply = fleet.run(&push.server, push.script()).await?;
     if reply.code != 0 {
         return Err(push.fault(&reply));
@@ -201,7 +203,7 @@ mod tests {
     #[test]
     fn each_cause_has_its_next_step() {
         let fault = |code: u32, said: &str| {
-            let fault = example().fault(&Reply { code: code.cast_signed(), output: said.to_owned() });
+            let fault = example().fault(&ScriptOutput { code: code.cast_signed(), output: said.to_owned() });
             (fault.message.line(), fault.next_step.map(|next| next.line()).unwrap_or_default())
         };
         let (words, next) = fault(NOT_ONE, "docker.io/library/a:1\ndocker.io/library/b:1");

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use serde_json::json;
 
-use super::devices::{Devices, DevicesArgs};
+use super::devices::{DevicesArgs, VerbDevices};
 use crate::commands::Context;
 use crate::exit::{self, Failure};
 use crate::files;
-use crate::plan::{Plan, Work};
+use crate::plan::{Plan, StepConfig};
 use crate::provider::device::{Push, push};
-use crate::resource::{shown, words};
+use crate::resource::{shown, syntax_check};
 
 /// Images for the cluster's own registry.
 #[derive(Debug, clap::Args)]
@@ -62,10 +62,10 @@ async fn push_archive(args: PushArgs, context: &Context) -> Result<u8, Failure> 
         None => wanted(&devices.plan, &registry)?,
     };
     for (flag, name) in [("--as", Some(&name)), ("--image", args.image.as_ref())] {
-        if let Some(name) = name.filter(|name| !words::image(name)) {
+        if let Some(name) = name.filter(|name| !syntax_check::image(name)) {
             return Err(Failure::refused(
                 shown!("{} {:?} is no name of an image; nothing was pushed", flag, name),
-                words::IMAGE,
+                syntax_check::IMAGE,
             ));
         }
     }
@@ -79,19 +79,19 @@ async fn push_archive(args: PushArgs, context: &Context) -> Result<u8, Failure> 
         )
     })?;
     let wanted = Push { server, registry, archive: args.archive, sha256, image: args.image, name };
-    context.voice.talk(shown!("{} ({} bytes) goes to the registry of {}", archive, bytes, wanted.server));
+    context.printer.talk(shown!("{} ({} bytes) goes to the registry of {}", archive, bytes, wanted.server));
     let pushed = push(&devices.fleet, &wanted).await?;
-    if context.voice.json {
+    if context.printer.json {
         let body = json!({"exit": exit::DONE, "reference": wanted.reference(), "digest": pushed.digest, "image": pushed.image});
-        context.voice.json("jetson-image-push", &body);
+        context.printer.json("jetson-image-push", &body);
         return Ok(exit::DONE);
     }
-    context.voice.data(shown!("{} is in the registry: {}", wanted.reference(), pushed.digest));
+    context.printer.data(shown!("{} is in the registry: {}", wanted.reference(), pushed.digest));
     Ok(exit::DONE)
 }
 
 /// The cluster's registry, `ADDRESS:PORT`.
-fn registry(devices: &Devices) -> Result<String, Failure> {
+fn registry(devices: &VerbDevices) -> Result<String, Failure> {
     devices.registry().map(str::to_owned).ok_or_else(|| {
         Failure::refused(
             "the cluster of the plan has no registry; nothing was pushed",
@@ -103,7 +103,7 @@ fn registry(devices: &Devices) -> Result<String, Failure> {
 /// What the app of the plan pulls from this registry.
 fn wanted(plan: &Plan, registry: &str) -> Result<String, Failure> {
     let images = plan.steps.iter().filter_map(|step| match &step.work {
-        Work::JetsonApp(app) => app.image.strip_prefix(registry)?.strip_prefix('/'),
+        StepConfig::JetsonApp(app) => app.image.strip_prefix(registry)?.strip_prefix('/'),
         _ => None,
     });
     let mut names: Vec<&str> = images.filter(|name| !name.contains('@')).collect();
@@ -125,7 +125,7 @@ fn wanted(plan: &Plan, registry: &str) -> Result<String, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Settings, load};
+    use crate::plan::{PlanSettings, load};
 
     fn plan(images: &[&str]) -> Plan {
         let folder = tempfile::tempdir().unwrap();
@@ -139,7 +139,7 @@ mod tests {
         let head = "version: 1\nstack: edge\nmetadata: {name: edge, title: Edge}\ndays:\n  - day: 1\n    title: Devices\n    steps:\n";
         let devices = "      - {id: d, title: D, kind: jetson, with: {hosts: {one: {address: 192.0.2.1}}, k3s: {version: v1.36.3+k3s1}}}\n";
         std::fs::write(&file, format!("{head}{devices}{apps}")).unwrap();
-        load(file.to_str().unwrap(), &Settings::default()).unwrap_or_else(|bad| panic!("{bad}"))
+        load(file.to_str().unwrap(), &PlanSettings::default()).unwrap_or_else(|bad| panic!("{bad}"))
     }
 
     #[test]

@@ -1,22 +1,22 @@
 //! `jetson rollback`: the devices as they were after an earlier run.
 
-use super::uninstall::WhichArgs;
+use super::uninstall::DeviceStackArgs;
 use crate::commands::Context;
-use crate::commands::rollback::Undo;
-use crate::commands::walk::{AccessArgs, EmptyArgs, RunArgs, Worlds};
+use crate::commands::rollback::RollbackOperation;
+use crate::commands::workflow::{AccessArgs, EmptyBucketsArgs, Platforms, RunArgs};
 use crate::exit::Failure;
 
 /// Undo the last run on the devices, or go back to a revision.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    which: WhichArgs,
+    which: DeviceStackArgs,
     #[command(flatten)]
     access: AccessArgs,
     #[command(flatten)]
     run: RunArgs,
     #[command(flatten)]
-    empty: EmptyArgs,
+    empty: EmptyBucketsArgs,
     /// Go back to the state after this revision (0: before the first one); akidb-edge status --stack lists them
     #[arg(long, value_name = "REVISION")]
     to: Option<u64>,
@@ -32,7 +32,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let named = args.which.stack.is_none() && args.which.plan.plan.is_some();
     let plan = if named { Some(args.which.plan.load(&context.session)?) } else { None };
     let run = args.run.emptying(args.empty);
-    let mut undo = Undo::of(&stack, "jetson rollback", args.to, plan.as_ref());
+    let mut undo = RollbackOperation::of(&stack, "jetson rollback", args.to, plan.as_ref());
     undo.empty_buckets = run.empty_buckets;
-    undo.carry_out(&run, Worlds::of_devices(&args.access, context), context).await
+    undo.carry_out(&run, Platforms::of_devices(&args.access, context), context).await
 }
