@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from encode import open_session, open_tokenizer, vectors
+from encode import feed, open_session, open_tokenizer
+from reference import pool
 
 FORMAT = 1
 # Bytes of a part. Rows of the static tier are read one by one, so its parts are small.
@@ -53,9 +54,9 @@ def selfcheck(folder):
     entries = []
     for text in TEXTS:
         ids = reader.encode(text).ids
-        vector = vectors(session, [ids])[0].astype("<f4")
+        vector = pool(session.run(["last_hidden_state"], feed(session, [ids]))[0][0], folder).astype("<f4")
         entries.append({"text": text, "ids": ids, "vector": base64.b64encode(vector.tobytes()).decode()})
-    made_by = f"onnxruntime {onnxruntime.__version__}, CPU, one text at a time; mean over the tokens, made one unit long"
+    made_by = f"onnxruntime {onnxruntime.__version__}, CPU, one text at a time; pooled as the folder says, one unit long"
     return {"format": FORMAT, "graph": sha256(graph.read_bytes()), "made_by": made_by,
             "vector": "base64 of float32, little endian", "texts": entries}
 

@@ -15,7 +15,6 @@ const runtime = join(here, 'node_modules/onnxruntime-web/dist');
 // Of page and glue, without runtime, tokenizer and model.
 const MOST = 50_000;
 const sizes = {};
-const ascii = 'Copyright (c) Microsoft, Hugging Face and others; see licenses.txt.';
 
 function write(name, content) {
   const bytes = Buffer.from(content);
@@ -64,7 +63,8 @@ const html = readFileSync(join(here, 'index.html'), 'utf8').replace(/"(STYLE|MAI
 const sw = await bundled('sw', {}, 'iife');
 writeFileSync(join(goal, 'index.html'), html);
 writeFileSync(join(goal, 'sw.js'), sw.text);
-cpSync(join(here, 'node_modules/onnxruntime-web/README.md'), join(goal, 'licenses.txt'), { force: true });
+// ONNX Runtime's files name their license (MIT) in their first line.
+cpSync(join(here, 'node_modules/@huggingface/tokenizers/LICENSE'), join(goal, 'licenses.txt'));
 
 const own = html.length + style.length + main.text.length + worker.own + sw.text.length;
 process.stderr.write(`page: ${own} bytes of page and glue, ${worker.text.length - worker.own} of tokenizer, in ${goal}\n`);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use testkit::cli::{Account, bare, finish};
+use testkit::cli::{Account, bare, finish, own_files};
 use testkit::local_aws;
 use testkit::proxy::{Act, Proxy, Which};
 
@@ -11,12 +11,12 @@ use testkit::proxy::{Act, Proxy, Which};
 fn no_credentials_no_region_no_endpoint() {
     let state = tempfile::tempdir().expect("a directory");
     let account = Account::of(local_aws::account());
-    let models = format!("model_dir={}", account.directory.path().display());
+    let files = own_files(account.directory.path());
     let place = format!("file:{}", state.path().display());
-    let words = ["deploy", "--plan", "week13", "--var", &models, "--yes", "--state", &place];
+    let words = ["deploy", "--plan", "week13", "--yes", "--state", &place];
     let within = |name: &str, millis: u64, command: &mut std::process::Command| {
         let begun = Instant::now();
-        let output = finish(command.args(words)).exits(1);
+        let output = finish(command.args(words).args(&files)).exits(1);
         let took = begun.elapsed();
         assert!(took < Duration::from_millis(millis), "{name} took {took:?}");
         insta::assert_snapshot!(name, account.redact(&output.stderr.replace(&place, "[STATE]")));

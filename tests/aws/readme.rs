@@ -67,8 +67,9 @@ fn checkout(account: &str) -> tempfile::TempDir {
     fs::create_dir(at("plans")).expect("a directory");
     fs::copy(testkit::root().join("plans/week13.yaml"), at("plans/week13.yaml")).expect("the plan");
     let files = "model.safetensors model_int8.onnx tokenizer.json tokenizer_config.json config.json modules.json \
-                 sentence_bert_config.json 1_Pooling/config.json";
-    let make = "model:\n\t@mkdir -p models/all-MiniLM-L6-v2/1_Pooling; cd models/all-MiniLM-L6-v2; \\\n\t";
+                 sentence_bert_config.json 1_Pooling/config.json chunks.json selfcheck.json static.bin tokens.json \
+                 ../../templates/browser/dist/index.html";
+    let make = "model:\n\t@mkdir -p models/all-MiniLM-L6-v2/1_Pooling templates/browser/dist; cd models/all-MiniLM-L6-v2; \\\n\t";
     fs::write(at("Makefile"), format!("{make}for f in {files}; do echo '{{}}' >$$f; done\n")).expect("a file");
     folder
 }

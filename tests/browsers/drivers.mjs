@@ -21,15 +21,22 @@ class Puppeteer {
 
   static async start(name, options) {
     const browser = await puppeteer.launch({ headless: true, timeout: START_MS, protocolTimeout: 300_000, ...options });
-    const driver = new Puppeteer(name, browser, await browser.newPage());
+    const driver = new Puppeteer(name, browser, null);
     driver.version = await browser.version();
-    await driver.page.setViewport(VIEW);
-    driver.page.on('console', (message) => { if (['error', 'warn'].includes(message.type())) driver.said.push(message.text()); });
-    driver.page.on('pageerror', (bad) => driver.said.push(bad.message));
     return driver;
   }
 
-  open = (url) => this.page.goto(url, { waitUntil: 'load', timeout: 120_000 });
+  // Each visit is a new tab: Firefox gives a page that is isolated another one anyway, and the driver loses it.
+  async open(url) {
+    const before = this.page;
+    this.page = await this.browser.newPage();
+    await this.page.setViewport(VIEW);
+    this.page.on('console', (message) => { if (['error', 'warn'].includes(message.type())) this.said.push(message.text()); });
+    this.page.on('pageerror', (bad) => this.said.push(bad.message));
+    await before?.close().catch(() => {});
+    await this.page.goto(url, { waitUntil: 'load', timeout: 120_000 });
+  }
+
   reload = () => this.page.reload({ waitUntil: 'load', timeout: 120_000 });
   // `source` is an async function of one argument.
   run = (source, argument) => this.page.evaluate(`(${source})(${JSON.stringify(argument ?? null)})`);
@@ -46,8 +53,9 @@ async function chromium() {
   const driver = await Puppeteer.start('chromium', { executablePath, args: [...root, '--disable-dev-shm-usage', ...(process.env.CHROMIUM_FLAGS?.split(' ') ?? [])] });
   // Only Chromium can be told how much a page may store, and to look as at night.
   driver.quota = async (origin, bytes) => {
-    const session = await driver.page.createCDPSession();
-    await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: bytes });
+    const session = await driver.browser.target().createCDPSession();
+    // Without a size it is as before.
+    await session.send('Storage.overrideQuotaForOrigin', { origin, ...(bytes && { quotaSize: bytes }) });
   };
   driver.dark = (on) => driver.page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: on ? 'dark' : 'light' }]);
   return driver;

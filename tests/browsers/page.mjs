@@ -10,7 +10,7 @@ export class Page {
   open = (query = '') => this.driver.open(`${this.url}${query}`);
 
   // Waits until `source` (an async function) gives something true, and gives it.
-  async until(source, what, seconds = 180) {
+  async until(source, what, seconds = 300) {
     const end = Date.now() + seconds * 1000;
     let last;
     do {

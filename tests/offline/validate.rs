@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use testkit::cli::{Output, bare, finish, write_model};
+use testkit::cli::{Output, bare, finish, own_files, write_model};
 
 /// `validate plan` of one step, in a folder.
 fn validate(folder: &Path, kind: &str, with: &str) -> Output {
@@ -28,8 +28,8 @@ fn zip(path: &Path, files: &[&str]) {
 fn a_plan_that_aws_would_refuse() {
     let folder = tempfile::tempdir().expect("a directory");
     write_model(folder.path());
-    let models = format!("model_dir={}", folder.path().display());
-    let good = finish(bare().args(["validate", "plan", "week13", "--var", &models])).exits(0);
+    let models = own_files(folder.path());
+    let good = finish(bare().args(["validate", "plan", "week13"]).args(&models)).exits(0);
     insta::assert_snapshot!("good", good.stdout);
 
     let text = std::fs::read_to_string("plans/week13.yaml").expect("the plan");
@@ -45,7 +45,7 @@ fn a_plan_that_aws_would_refuse() {
     });
     std::fs::write(folder.path().join("wrong.yaml"), wrong).expect("a file");
     let run = |more: &[&str]| {
-        finish(bare().current_dir(folder.path()).args(["validate", "plan", "wrong.yaml", "--var", &models]).args(more))
+        finish(bare().current_dir(folder.path()).args(["validate", "plan", "wrong.yaml"]).args(&models).args(more))
             .exits(3)
     };
     insta::assert_snapshot!("wrong", run(&[]).stdout);
@@ -55,7 +55,8 @@ fn a_plan_that_aws_would_refuse() {
     // A deploy says the same, before any call.
     let deploy = bare()
         .current_dir(folder.path())
-        .args(["deploy", "--plan", "wrong.yaml", "--yes", "--var", &models])
+        .args(["deploy", "--plan", "wrong.yaml", "--yes"])
+        .args(&models)
         .envs([
             ("AWS_REGION", "us-east-1"),
             ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
@@ -243,7 +244,7 @@ fn what_a_fallback_may_change_is_in_the_plan() {
 fn a_plan_that_extends_another_says_where_its_values_come_from() {
     let folder = tempfile::tempdir().expect("a directory");
     write_model(folder.path());
-    let models = format!("model_dir={}", folder.path().display());
+    let models = own_files(folder.path());
     let buckets = |count: usize| -> String {
         let one = |at: usize| format!("b{at:02}: {{name: akidb-demo-{at:02}, region: us-east-1}}");
         let all = (1..=count).map(one).collect::<Vec<_>>().join(", ");
@@ -251,8 +252,8 @@ fn a_plan_that_extends_another_says_where_its_values_come_from() {
     };
     let run = |text: &str, more: &[&str]| {
         std::fs::write(folder.path().join("later.yaml"), format!("extends: week13\n{text}")).expect("a file");
-        let arguments = ["validate", "plan", "later.yaml", "--var", &models];
-        finish(bare().current_dir(folder.path()).args(arguments).args(more)).exits(0)
+        let arguments = ["validate", "plan", "later.yaml"];
+        finish(bare().current_dir(folder.path()).args(arguments).args(&models).args(more)).exits(0)
     };
     let said = run(&format!("remove: [dashboard]\n{}", buckets(1)), &[]).stdout;
     let lines = "from later.yaml: removed steps.dashboard\nfrom later.yaml: added steps.models.with.buckets.b01\n\

@@ -61,12 +61,13 @@ class Run:
         self.prefix = f"p{self.account}"
         self.findings, self.refused, self.finder = [], [], None
         self.state = (state or f"file:{self.directory}/state").replace("PREFIX", self.prefix)
-        own = {"prefix": self.prefix, "folder": "files", "model_dir": "models", "key": self.arn("kms", "us-east-1", "key/" + "1" * 8),
+        own = {"prefix": self.prefix, "folder": "files", "model_dir": "models", "page_dir": "models/page", "key": self.arn("kms", "us-east-1", "key/" + "1" * 8),
                "replica_key": self.arn("kms", "eu-central-1", "key/" + "2" * 8),
                "acl": self.arn("wafv2", "us-east-1", "global/webacl/wide/" + "1" * 8)}
         self.variables = [word for key in variables for word in ("--var", f"{key}={own[key]}")]
-        model = ("1_Pooling/config.json", "config.json", "model_int8.onnx", "modules.json", "sentence_bert_config.json",
-                 "tokenizer.json", "tokenizer_config.json")
+        model = ("1_Pooling/config.json", "chunks.json", "config.json", "model_int8.onnx", "modules.json", "page/assets/main.js",
+                 "page/index.html", "page/sw.js", "selfcheck.json", "sentence_bert_config.json", "static.bin", "tokenizer.json",
+                 "tokenizer_config.json", "tokens.json")
         for folder, files in (("files", ("index.html", "404.html")), ("models", model)):
             for file in files:
                 os.makedirs(os.path.dirname(f"{self.directory}/{folder}/{file}"), exist_ok=True)
@@ -247,7 +248,7 @@ def eks(run):
 
 
 SCENARIOS = {
-    "week13": (week13, "week13", ("prefix", "model_dir"), None),
+    "week13": (week13, "week13", ("prefix", "model_dir", "page_dir"), None),
     "site": (site, f"{ROOT}/plans/examples/static-site.yaml", ("prefix", "folder"), "s3://PREFIX-journal/stacks"),
     "wide": (wide, "wide.yaml", ("prefix", "folder", "key", "acl"), None),
     "eks": (eks, "eks.yaml", (), None),

@@ -64,6 +64,8 @@ pub const SETTINGS: &[Setting] = &[
     row("batch-tokens", "AKIDB_BATCH_TOKENS", One("N"), "", "Tokens of a batch; measured at start"),
     row("onnxruntime", "ORT_DYLIB_PATH", One("FILE"), "", "ONNX Runtime's library, or the folder that holds it"),
     row("offline-cdn", "AKIDB_OFFLINE_CDN", One("URL"), "", "Send downloads of models to URL/MODEL/FILE; without it they come from the folder"),
+    row("demo", "AKIDB_DEMO", Switch, "false", "Serve the page that embeds in the browser, at /demo/, with the models of this server"),
+    row("demo-page", "AKIDB_DEMO_PAGE", One("FOLDER"), "templates/browser/dist", "The folder of that page; templates/browser/build makes it"),
     row("model-memory", "AKIDB_MODEL_MEMORY", One("SIZE"), "8GiB", "Memory of all loaded models"),
     row("vector-cache", "AKIDB_VECTOR_CACHE", One("SIZE"), "32MiB", "Memory for vectors that were made before; 0 for none"),
     row("models-loaded", "AKIDB_MODELS_LOADED", One("N"), "3", "Models in memory"),

@@ -134,13 +134,13 @@ fn wanted(query: &str) -> Result<Wanted, Refusal> {
 }
 
 /// The folder has another model than the one that embeds: both are of one version again when that is loaded.
-fn replaced(name: &str) -> Refusal {
+pub(super) fn replaced(name: &str) -> Refusal {
     let message = format!("the folder of {name} was replaced; its new version is being loaded");
     Refusal(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "MODEL_LOADING", message).again_after(AGAIN))
 }
 
 /// The files of a model; nothing when another folder has taken the place of the one that it was loaded from.
-async fn files(app: &App, known: &Listed) -> std::io::Result<Option<Vec<ModelFile>>> {
+pub(super) async fn files(app: &App, known: &Listed) -> std::io::Result<Option<Vec<ModelFile>>> {
     let (store, folder) = (app.config.models.clone(), known.source.folder.clone());
     let loaded = known.engine.as_ref().map(|engine| engine.folder.identity);
     let listed = tokio::task::spawn_blocking(move || -> std::io::Result<Option<Vec<ModelFile>>> {
@@ -163,6 +163,6 @@ fn address(app: &App, model: &str, file: &str, sha256: &str) -> String {
     }
 }
 
-fn unreadable(why: std::io::Error) -> Refusal {
+pub(super) fn unreadable(why: std::io::Error) -> Refusal {
     EmbedFault::new(Code::Internal, format!("the model's files cannot be read: {why}")).into()
 }

@@ -15,6 +15,8 @@ export class Download {
     Object.assign(this, { file, parts, store, signal, say });
     this.held = new Map();
     this.fetched = 0;
+    // Writing to the store, one part after the other; nobody waits for it to use a part.
+    this.written = Promise.resolve();
   }
 
   // One part, from wherever it is.
@@ -33,7 +35,7 @@ export class Download {
     const kept = await this.store.get(this.key(at)).catch(() => null);
     if (kept && kept.length === part.size && (!part.sha256 || (await sha256(kept)) === part.sha256)) return kept;
     const bytes = await this.request(at);
-    await this.keep(at, bytes);
+    this.written = this.written.then(() => this.keep(at, bytes));
     return bytes;
   }
 
@@ -93,7 +95,6 @@ export class Download {
       while (next < this.parts.length) {
         const at = next++;
         all.set(await this.part(at), this.parts[at].from);
-        this.held.delete(at);
         done += this.parts[at].size;
         progress(done, this.file.size);
       }
@@ -101,9 +102,12 @@ export class Download {
     await Promise.all(Array.from({ length: Math.min(AT_ONCE, this.parts.length) }, work));
     const checked = this.parts.every((part) => part.sha256);
     if (!checked && (await sha256(all)) !== this.file.sha256) {
+      await this.written;
       await this.store.remove(this.file.sha256);
       throw damaged(this.file);
     }
+    // Before it is in the store, whoever asks for a part gets this one.
+    this.written.then(() => this.held.clear());
     return all;
   }
 }

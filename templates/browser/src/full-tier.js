@@ -1,5 +1,6 @@
 // The full model in ONNX Runtime: token ids in, one vector out. Texts run one by one, so a vector does not depend on its neighbours.
 
+import { mean, unit } from '../../lambda/gateway/inference/vectors.mjs';
 import { Fault } from './fault.js';
 
 const INPUTS = ['input_ids', 'attention_mask', 'token_type_ids'];
@@ -26,9 +27,10 @@ export class FullTier {
     };
     const feeds = Object.fromEntries(this.session.inputNames.map((name) => [name, all[name]()]));
     const name = this.session.outputNames.includes('last_hidden_state') ? 'last_hidden_state' : this.session.outputNames[0];
-    const output = (await this.session.run(feeds, [name]))[name];
-    const vector = pooled(output.data, ids.length, output.dims.at(-1), this.settings.mode);
-    return this.settings.normalize ? unit(vector) : Float32Array.from(vector);
+    const { data, dims } = (await this.session.run(feeds, [name]))[name];
+    if (dims.length !== 3) throw new Fault('UNSUPPORTED_MODEL', `The graph answers with ${dims.join(' x ')} numbers.`, 'the server embeds instead');
+    const vector = pooled(data, ids.length, dims[2], this.settings.mode);
+    return this.settings.normalize ? unit(vector) : vector;
   }
 
   release() {
@@ -37,19 +39,9 @@ export class FullTier {
 }
 
 export function pooled(states, count, dimension, mode) {
-  if (mode === 'cls') return Float64Array.from(states.subarray(0, dimension));
-  const vector = new Float64Array(dimension).fill(mode === 'max' ? -Infinity : 0);
-  for (let token = 0; token < count; token += 1) {
-    for (let at = 0; at < dimension; at += 1) {
-      const value = states[token * dimension + at];
-      if (mode === 'max') vector[at] = Math.max(vector[at], value);
-      else vector[at] += value / count;
-    }
-  }
+  if (mode === 'mean') return mean(states, count, dimension);
+  const vector = states.slice(0, dimension);
+  if (mode === 'cls') return vector;
+  for (let at = dimension; at < count * dimension; at += 1) vector[at % dimension] = Math.max(vector[at % dimension], states[at]);
   return vector;
-}
-
-export function unit(vector) {
-  const length = Math.hypot(...vector) || 1;
-  return Float32Array.from(vector, (value) => value / length);
 }

@@ -36,6 +36,7 @@ function timings() {
   view.timings(rows);
 }
 
+// Gives the fault that it shows; nothing when there is an answer.
 async function embed(tier = 'any') {
   view.fault(null);
   const texts = lines();
@@ -43,22 +44,24 @@ async function embed(tier = 'any') {
   try {
     const found = await client.ask('embed', { texts, tier, cut: at('cut').checked });
     // A later answer may be there already.
-    if (mine < shown && tier === 'static') return;
+    if (mine < shown && tier === 'static') return null;
     if (found[0].tier === 'full') facts.warm.push(...found.map((one) => one.ms));
     const first = { static: 'firstStatic', full: 'firstFull' }[found[0].tier];
     if (first) facts[first] ??= since(performance.timeOrigin + performance.now());
     view.tier(found[0].tier);
     view.results(texts, found);
     timings();
+    return null;
   } catch (bad) {
     view.fault(bad);
+    return bad;
   }
 }
 
 const heard = {
   started() {},
-  model({ name, version, graph, lists, store, names, title, stack }) {
-    Object.assign(facts, { name, graph, lists });
+  model({ name, version, graph, lists, tokens, store, names, title, stack }) {
+    Object.assign(facts, { name, version, graph, lists, tokens });
     view.models(names, name);
     view.text('title', title);
     view.text('stack', stack ? `Stack ${stack}` : '');
@@ -87,20 +90,21 @@ const heard = {
   async unavailable({ fault }) {
     facts.fault = fault;
     view.show('download', false);
-    view.text('backend', fault.next === 'the server embeds instead' ? 'server' : 'not ready');
-    await embed('any');
-    if (!at('alert').hidden) return;
-    view.fault(fault);
+    view.text('backend', 'asking the server …');
+    const failed = await embed('server');
+    view.text('backend', failed ? 'none' : 'server');
+    view.fault(failed ? { message: `${fault.message} ${failed.message}`, next: fault.code === 'OFFLINE' ? fault.next : failed.next } : fault);
   },
-  notice({ message }) {
+  notice({ code, message }) {
+    if (code !== 'static') facts.inMemory = true;
     view.text('notice', message);
   },
   async kept() {
     view.text('offline', 'keeping the page …');
-    const own = ['./', 'site.json', ...document.querySelectorAll('link[href^="assets/"], script[src^="assets/"]')]
+    const own = [location.pathname, 'site.json', ...document.querySelectorAll('link[href^="assets/"], script[src^="assets/"]')]
       .map((one) => absolute(typeof one === 'string' ? one : one.getAttribute('href') ?? one.getAttribute('src')));
     const { kept, why } = await keepPage('sw.js', [...own, assets.worker, assets.wasm.ort, assets.wasm.glue, ...facts.lists]);
-    const models = at('store').textContent === 'memory' ? 'the model is in memory only' : '';
+    const models = facts.inMemory || at('store').textContent === 'memory' ? 'the model is in memory only' : '';
     view.text('offline', kept && !models ? 'yes, also after a reload without a network' : `no: ${why ?? models}`);
     document.documentElement.dataset.offline = String(kept && !models);
   },
@@ -128,6 +132,8 @@ async function measureMemory() {
 function open(name) {
   delete document.documentElement.dataset.full;
   delete document.documentElement.dataset.offline;
+  facts.inMemory = false;
+  view.text('notice', '');
   const wanted = {
     store: query.get('store'),
     threads: query.has('threads') ? Number(query.get('threads')) : undefined,
@@ -154,6 +160,15 @@ async function tryGpu() {
   }
 }
 
+async function forget() {
+  await client.ask('remove').catch(() => {});
+  await forgetPage();
+  try {
+    for (const key of Object.keys(localStorage).filter((one) => one.startsWith('akidb-edge-'))) localStorage.removeItem(key);
+  } catch { /* A private window. */ }
+  view.text('offline', 'no: deleted from this device');
+}
+
 function start() {
   at('start').remove();
   view.show('page', true);
@@ -167,10 +182,10 @@ function start() {
   at('pause').addEventListener('click', () => { client.ask('pause'); view.show('pause', false); view.show('resume', true); });
   at('resume').addEventListener('click', () => { view.show('pause', true); view.show('resume', false); open(facts.name); });
   at('gpu').addEventListener('click', tryGpu);
-  at('forget').addEventListener('click', async () => { await client.ask('remove'); await forgetPage(); view.text('offline', 'no: deleted from this device'); });
+  at('forget').addEventListener('click', forget);
   addEventListener('online', () => { if (facts.fault?.code === 'OFFLINE') open(facts.name); });
   // For scripts and tests: what the buttons do.
-  globalThis.akidb = { embed: (texts, tier = 'any', cut = false) => client.ask('embed', { texts, tier, cut }), tokens: (texts) => client.ask('tokens', { texts }), facts, tryGpu };
+  globalThis.akidb = { embed: (texts, tier = 'any', cut = false) => client.ask('embed', { texts, tier, cut }), tokens: (texts) => client.ask('tokens', { texts }), facts, tryGpu, forget };
   open(query.get('model'));
 }
 

@@ -20,6 +20,7 @@ export class Model {
   constructor(listed, { store, server, assets, wanted, tell }) {
     Object.assign(this, { listed, store, server, assets, wanted, tell });
     this.stop = new AbortController();
+    this.downloads = [];
     this.answered = new Promise((answer) => { this.answer = answer; });
   }
 
@@ -31,10 +32,24 @@ export class Model {
   download(path) {
     const file = this.listed.files.get(path);
     if (!file) return null;
-    return new Download(file, partsOf(file, this.documents?.['chunks.json']), this.store, {
+    const one = new Download(file, partsOf(file, this.documents?.['chunks.json']), this.store, {
       signal: this.stop.signal,
       say: (code, message) => this.tell('notice', { code, message }),
     });
+    this.downloads.push(one);
+    return one;
+  }
+
+  // Everything that was downloaded is in the store.
+  written() {
+    return Promise.all(this.downloads.map((one) => one.written));
+  }
+
+  // The runtime takes as long as the model.
+  runtime() {
+    this.loading ??= loadRuntime(this.assets, 'wasm', this.wanted.threads);
+    this.loading.catch(() => { this.loading = undefined; });
+    return this.loading;
   }
 
   async readSmall() {
@@ -49,12 +64,7 @@ export class Model {
     const download = this.download(STATIC);
     if (!download) return;
     this.static = await StaticTier.open(download);
-    this.tell('static', { bytes: download.file.size });
-  }
-
-  // The rest of the table, for later texts and for the time without a network.
-  async keepStatic() {
-    await this.static?.download.whole();
+    this.tell('static');
   }
 
   async openFull() {
@@ -66,7 +76,7 @@ export class Model {
     const began = performance.now();
     const download = this.download(graph.path);
     const progress = (done, size) => this.tell('progress', { done, size });
-    const [ort, bytes] = await Promise.all([loadRuntime(this.assets, 'wasm', this.wanted.threads), download.whole(progress)]);
+    const [ort, bytes] = await Promise.all([this.runtime(), download.whole(progress)]);
     const loaded = performance.now();
     const full = await FullTier.open(ort, bytes, this.settings);
     const created = performance.now();

@@ -5,7 +5,7 @@ import { Fault } from './fault.js';
 
 const SENTENCE_FILES = ['sentence_bert_config.json', 'sentence_roberta_config.json', 'sentence_distilbert_config.json',
   'sentence_camembert_config.json', 'sentence_albert_config.json', 'sentence_xlm-roberta_config.json', 'sentence_xlnet_config.json'];
-const AT_FIRST = ['tokenizer.json', 'tokenizer_config.json', 'config.json', 'modules.json', 'config_sentence_transformers.json',
+const AT_FIRST = ['tokenizer_config.json', 'config.json', 'modules.json', 'config_sentence_transformers.json',
   '1_Pooling/config.json', 'chunks.json', 'selfcheck.json', ...SENTENCE_FILES];
 const MODES = { mean: 'pooling_mode_mean_tokens', cls: 'pooling_mode_cls_token', max: 'pooling_mode_max_tokens' };
 // Models whose positions begin behind that of the padding.
@@ -13,7 +13,9 @@ const BEHIND_PADDING = ['roberta', 'camembert', 'mpnet'];
 const LONGEST_SAID = 1_000_000;
 
 // The small files of a model that are there.
-export const smallFiles = (files) => AT_FIRST.filter((path) => files.has(path));
+export function smallFiles(files) {
+  return [files.has('tokens.json') ? 'tokens.json' : 'tokenizer.json', ...AT_FIRST].filter((path) => files.has(path));
+}
 
 // `documents`: path to parsed JSON.
 export function settingsOf(documents) {

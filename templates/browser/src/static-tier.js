@@ -1,81 +1,68 @@
-// The static tier: the sum of one row for each token, made one unit long (exporter/static.py, templates/inference/static.mjs have the
-// format). Scales and rows are read by their place, so that a first vector needs only the parts of the file that hold them.
+// The static tier before its table is here: scales and rows of single tokens are read by their place, so that a first vector needs only
+// the parts of the file that hold them. The format and the sum are those of the function at the edge.
 
+import { StaticTable } from '../../lambda/gateway/inference/static.mjs';
 import { Fault } from './fault.js';
 import { partsAround } from './chunks.js';
 
-const MAGIC = 'AKST';
+const MAGIC = 0x54534b41;
 const FORMAT = 1;
 const BEFORE_HEADER = 12;
 const SCALE = 2;
+const aligned = (size) => Math.ceil(size / 4) * 4;
 
 export class StaticTier {
   static async open(download) {
-    const tier = new StaticTier();
-    tier.download = download;
-    const view = await tier.view(0, BEFORE_HEADER);
-    if (String.fromCharCode(...new Uint8Array(view.buffer, view.byteOffset, 4)) !== MAGIC) throw unread('has another beginning');
-    if (view.getUint32(4, true) !== FORMAT) throw unread('has a newer format');
+    const tier = Object.assign(new StaticTier(), { download });
+    const start = await tier.bytes(0, BEFORE_HEADER);
+    const view = new DataView(start.buffer, start.byteOffset);
+    if (view.getUint32(0, true) !== MAGIC || view.getUint32(4, true) !== FORMAT) throw unread('has another format');
     const length = view.getUint32(8, true);
-    const { tokens, dimension, block } = JSON.parse(new TextDecoder().decode(await tier.view(BEFORE_HEADER, length)));
-    const scales = Math.ceil((BEFORE_HEADER + length) / 4) * 4;
-    const blocks = dimension / block;
-    const rows = scales + tokens * blocks * SCALE;
-    if (rows + (tokens * dimension) / 2 !== download.file.size) throw unread('has another size than its header says');
-    return Object.assign(tier, { tokens, dimension, block, blocks, scales, rows });
+    tier.header = JSON.parse(new TextDecoder().decode(await tier.bytes(BEFORE_HEADER, length)));
+    const { tokens, dimension, block } = tier.header;
+    tier.scales = { from: aligned(BEFORE_HEADER + length), size: (SCALE * dimension) / block };
+    tier.rows = { from: tier.scales.from + tokens * tier.scales.size, size: dimension / 2 };
+    if (tier.rows.from + tokens * tier.rows.size !== download.file.size) throw unread('has another size than its header says');
+    return tier;
   }
 
-  async view(from, size) {
+  // Bytes of the file, from whichever parts hold them.
+  async bytes(from, size) {
     const { parts } = this.download;
     const numbers = partsAround(parts, from, size);
     const pieces = await Promise.all(numbers.map((at) => this.download.part(at)));
     const offset = from - parts[numbers[0]].from;
-    if (pieces.length === 1) return new DataView(pieces[0].buffer, pieces[0].byteOffset + offset, size);
-    const joined = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-    pieces.reduce((at, piece) => (joined.set(piece, at), at + piece.length), 0);
-    return new DataView(joined.buffer, offset, size);
+    if (pieces.length === 1) return pieces[0].subarray(offset, offset + size);
+    const joined = new Uint8Array(await new Blob(pieces).arrayBuffer());
+    return joined.subarray(offset, offset + size);
   }
 
-  async row(id) {
-    const { dimension, blocks } = this;
-    return Promise.all([
-      this.view(this.scales + SCALE * id * blocks, SCALE * blocks),
-      this.view(this.rows + (id * dimension) / 2, dimension / 2),
-    ]);
+  // The whole table, for later texts and for the time without a network.
+  async keep() {
+    this.table = new StaticTable(await this.download.whole());
   }
 
   // The vector of the ids of a text, the special ones among them.
   async vector(ids) {
-    if (ids.some((id) => id >= this.tokens)) throw unread('lacks a token of the tokenizer');
-    const found = await Promise.all([...new Set(ids)].map(async (id) => [id, await this.row(id)]));
-    const rows = new Map(found);
-    const sum = new Float32Array(this.dimension);
-    for (const id of ids) this.add(rows.get(id), sum);
-    return unit(sum);
+    if (this.table) return this.table.embed(ids);
+    if (ids.some((id) => id >= this.header.tokens)) throw unread('lacks a token of the tokenizer');
+    const own = [...new Set(ids)];
+    const of = ({ from, size }) => Promise.all(own.map((id) => this.bytes(from + id * size, size)));
+    const table = new StaticTable(this.part(own.length, await of(this.scales), await of(this.rows)));
+    return table.embed(ids.map((id) => own.indexOf(id)));
   }
 
-  add([scales, values], sum) {
-    for (let column = 0; column < this.dimension; column += 2) {
-      const scale = half(scales.getUint16(SCALE * Math.floor(column / this.block), true));
-      const two = values.getUint8(column / 2);
-      sum[column] += scale * ((two & 15) - 8);
-      sum[column + 1] += scale * ((two >> 4) - 8);
-    }
+  // A table of the same format with these rows alone.
+  part(tokens, scales, rows) {
+    const header = new TextEncoder().encode(JSON.stringify({ ...this.header, tokens }));
+    const first = aligned(BEFORE_HEADER + header.length);
+    const bytes = new Uint8Array(first + tokens * (this.scales.size + this.rows.size));
+    new Uint32Array(bytes.buffer, 0, 3).set([MAGIC, FORMAT, header.length]);
+    bytes.set(header, BEFORE_HEADER);
+    scales.forEach((one, at) => bytes.set(one, first + at * this.scales.size));
+    rows.forEach((one, at) => bytes.set(one, first + tokens * this.scales.size + at * this.rows.size));
+    return bytes;
   }
-}
-
-// A 16-bit float.
-function half(bits) {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  return exponent ? sign * (1024 + fraction) * 2 ** (exponent - 25) : sign * fraction * 2 ** -24;
-}
-
-function unit(vector) {
-  let square = 0;
-  for (const value of vector) square += value * value;
-  return vector.map((value) => value / (Math.sqrt(square) || 1));
 }
 
 function unread(what) {

@@ -5,6 +5,7 @@ const FOLDER = 'akidb-edge-models';
 
 class Opfs {
   name = 'OPFS';
+  opened = new Map();
 
   static async open() {
     const root = await navigator.storage.getDirectory();
@@ -16,10 +17,17 @@ class Opfs {
     return store;
   }
 
+  // Folders are asked for once: each question goes to another process.
+  async folder(name, create) {
+    const found = this.opened.get(name) ?? await this.root.getDirectoryHandle(name, { create });
+    this.opened.set(name, found);
+    return found;
+  }
+
   async get(key) {
     const [folder, part] = key.split('/');
     try {
-      const handle = await (await this.root.getDirectoryHandle(folder)).getFileHandle(part);
+      const handle = await (await this.folder(folder, false)).getFileHandle(part);
       return new Uint8Array(await (await handle.getFile()).arrayBuffer());
     } catch (bad) {
       if (bad.name === 'NotFoundError') return null;
@@ -29,18 +37,18 @@ class Opfs {
 
   async put(key, bytes) {
     const [folder, part] = key.split('/');
-    const handle = await (await this.root.getDirectoryHandle(folder, { create: true })).getFileHandle(part, { create: true });
+    const handle = await (await this.folder(folder, true)).getFileHandle(part, { create: true });
     const access = await handle.createSyncAccessHandle();
     try {
       access.truncate(0);
       if (access.write(bytes, { at: 0 }) < bytes.length) throw new DOMException('no room', 'QuotaExceededError');
-      access.flush();
     } finally {
       access.close();
     }
   }
 
   async remove(folder) {
+    this.opened.delete(folder);
     await this.root.removeEntry(folder, { recursive: true }).catch(ignoreMissing);
   }
 

@@ -17,7 +17,7 @@ self.addEventListener('fetch', (event) => {
   if (request.method !== 'GET' || url.origin !== self.location.origin) return;
   if (HASHED.test(url.pathname)) event.respondWith(fromCache(request));
   else if (FRESH.test(url.pathname)) event.respondWith(fromNetwork(request, request.url));
-  else if (isPage(request) && /\/(index\.html)?$/.test(url.pathname)) event.respondWith(fromNetwork(request, self.registration.scope));
+  else if (isPage(request) && /\/(index\.html)?$/.test(url.pathname)) event.respondWith(fromNetwork(request, `${url.origin}${url.pathname}`));
 });
 
 async function fromCache(request) {
@@ -28,14 +28,23 @@ async function fromCache(request) {
 async function fromNetwork(request, key) {
   try {
     const response = await fetch(request);
-    if (response.ok) return response;
     // A server that is down answers, too.
-    return response.status >= 500 ? (await caches.match(key, { cacheName: CACHE })) ?? response : response;
+    return response.status >= 500 ? (await kept(request, key)) ?? response : response;
   } catch (bad) {
-    const kept = await caches.match(key, { cacheName: CACHE });
-    if (kept) return kept;
+    const found = await kept(request, key);
+    if (found) return found;
     throw bad;
   }
+}
+
+// The page has one content, whether its address ends with its name or not.
+async function kept(request, key) {
+  const others = request.mode === 'navigate' ? ['', 'index.html'].map((name) => self.registration.scope + name) : [];
+  for (const url of [key, ...others]) {
+    const found = await caches.match(url, { cacheName: CACHE });
+    if (found) return found;
+  }
+  return undefined;
 }
 
 // The page says what it needs. What has no hash is fetched again and put last, so that the kept page never names what is not kept.

@@ -4,6 +4,7 @@ import { Fault } from './fault.js';
 import { chosen, readModel, readSite } from './catalog.js';
 import { Model } from './model.js';
 import { embedOnServer } from './server-tier.js';
+import { lacking } from './runtime.js';
 import { openStore } from './store.js';
 
 // Bounds of one request.
@@ -13,6 +14,7 @@ const CHARACTERS = 20_000;
 const FIRST_MS = 500;
 
 let site;
+let opened;
 let store;
 let model;
 const now = () => performance.timeOrigin + performance.now();
@@ -21,14 +23,18 @@ const tell = (event, facts = {}) => postMessage({ event, at: now(), ...facts });
 async function open({ name, siteUrl, assets, wanted }) {
   model?.stop.abort();
   model = undefined;
+  // Both at once: a page that is opened waits for each.
+  opened ??= openStore(wanted.store);
   site ??= await readSite(siteUrl);
   const entry = chosen(site, name);
-  store ??= await openStore(wanted.store);
   const server = new URL(site.embed, siteUrl).href;
-  const opening = new Model({ name: entry.name, files: new Map() }, { store, server, assets, wanted, tell });
+  const opening = new Model({ name: entry.name, files: new Map() }, { server, assets, wanted, tell });
   model = opening;
-  opening.listed = await readModel(entry);
-  tell('model', { name: entry.name, version: opening.listed.version, graph: opening.listed.graph, lists: opening.listed.lists, store: store.name, names: site.models.map((one) => one.name), title: site.title, stack: site.stack });
+  [store, opening.listed] = await Promise.all([opened, readModel(entry)]);
+  opening.store = store;
+  const { version, graph, lists, files } = opening.listed;
+  const names = site.models.map((one) => one.name);
+  tell('model', { name: entry.name, version, graph, lists, tokens: files.get('tokens.json'), store: store.name, names, title: site.title, stack: site.stack });
   return load(opening);
 }
 
@@ -42,17 +48,19 @@ async function load(opening) {
   const lesser = (bad) => tell('notice', { code: 'static', message: bad.message });
   try {
     const kept = await opening.isKept();
+    if (kept && !lacking()) opening.runtime();
     await opening.readSmall();
     const opened = opening.openStatic().catch(lesser);
     // A download of the model would delay the first vector; a model that is here would not.
     if (!kept) await opened.then(() => Promise.race([opening.answered, new Promise((done) => setTimeout(done, FIRST_MS))]));
     await opening.openFull();
     await opened;
-    await opening.keepStatic().catch(lesser);
+    await opening.static?.keep().catch(lesser);
   } catch (bad) {
     fails(bad);
     return;
   }
+  await opening.written();
   await forgetOthers(opening);
   tell('kept');
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::operators::stack::Stack;
-use testkit::cli::Account;
+use testkit::cli::{Account, own_files};
 
 /// Deploys a plan, exports, imports into a fresh journal, and deploys the plan there again.
 #[track_caller]
@@ -28,8 +28,8 @@ fn unchanged(account: &Account, first: &str, second: &str) {
 #[test]
 fn week_13_comes_back_from_its_export() {
     let account = Account::new();
-    let models = account.path("").display().to_string();
-    comes_back(&account, &format!("--plan week13 --var prefix=t{} --var model_dir={models}", account.number));
+    let files = own_files(account.directory.path()).join(" ");
+    comes_back(&account, &format!("--plan week13 --var prefix=t{} {files}", account.number));
 }
 
 #[test]

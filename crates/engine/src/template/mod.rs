@@ -20,7 +20,7 @@ pub struct BadTemplate {
 
 /// The text templates, by name.
 const TEXTS: &[(&str, &str)] = &[
-    ("browser/index.html", include_str!("../../../../templates/browser/index.html")),
+    ("browser/site.json", include_str!("../../../../templates/browser/site.json")),
     ("jetson/adaptive-power.service", include_str!("../../../../templates/jetson/adaptive-power.service")),
     ("jetson/adaptive-power.sh", include_str!("../../../../templates/jetson/adaptive-power.sh")),
     ("reports/report.html", include_str!("../../../../templates/reports/report.html")),
@@ -118,12 +118,23 @@ mod tests {
     }
 
     #[test]
+    fn a_list_of_models_is_json_whatever_the_title_holds() {
+        let link = ModelLink { name: "m".to_owned(), pointer: "/models/m/current.json".to_owned() };
+        let title = Untrusted::from_bytes(b"a \"quoted\" </script> title");
+        let page = Page { title, stack: "akidb-week13".to_owned(), models: vec![link] };
+        let text = render("browser/site.json", &page).expect("the template");
+        let read: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(read["title"], "a \"quoted\" </script> title");
+        assert_eq!(read["models"], serde_json::json!([{"name": "m", "pointer": "/models/m/current.json"}]));
+    }
+
+    #[test]
     fn an_unknown_variable_is_an_error() {
         #[derive(Serialize)]
         struct Little {
             title: &'static str,
         }
-        assert!(render("browser/index.html", &Little { title: "x" }).is_err());
+        assert!(render("reports/report.html", &Little { title: "x" }).is_err());
         assert!(render("nowhere", &Little { title: "x" }).is_err());
     }
 }

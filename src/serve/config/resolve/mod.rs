@@ -73,6 +73,7 @@ pub fn attempt(layers: &Layers, cores: usize) -> (Config, Vec<Wrong>) {
         limits,
         connections: read.connections(),
         offline_cdn: read.offline_cdn(),
+        demo: read.demo(api_keys.is_some()),
         region: read.layers.text("region").to_owned(),
         cluster: read.layers.text("cluster").to_owned(),
         metadata: read.path("metadata"),
@@ -158,6 +159,22 @@ impl Reader<'_> {
             }
             _ => Err(Unfit::new(text, "an address that begins with https:// or http:// and has no ?")),
         })
+    }
+
+    /// The folder of the page that embeds in the browser, when it is to be served.
+    fn demo(&mut self, keys: bool) -> Option<PathBuf> {
+        if self.switch("demo") != Some(true) {
+            return None;
+        }
+        if keys {
+            self.wrong("demo", "a page cannot keep an API key: leave out --demo or --api-keys");
+        }
+        let folder = PathBuf::from(self.layers.text("demo-page"));
+        if !folder.join("index.html").is_file() {
+            let why = format!("{} has no index.html; templates/browser/build makes the page", folder.display());
+            self.wrong("demo-page", why);
+        }
+        Some(folder)
     }
 
     fn switch(&mut self, name: &str) -> Option<bool> {
