@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 use testkit::cli::finish;
-use testkit::serve::{Answer, Server, fixtures, tiny};
+use testkit::serve::{HttpAnswer, Server, fixtures, tiny};
 
 fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
@@ -24,7 +24,7 @@ fn served(folder: &tempfile::TempDir) -> Server {
 }
 
 #[track_caller]
-fn found(answer: &Answer, kind: &str, cached: &str) {
+fn found(answer: &HttpAnswer, kind: &str, cached: &str) {
     let of = |name: &str| answer.header(name).map(str::to_owned);
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!((of("content-type").as_deref(), of("cache-control").as_deref()), (Some(kind), Some(cached)));

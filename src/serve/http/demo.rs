@@ -11,14 +11,14 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::json;
 
-use super::fault::Refusal;
+use super::fault::Rejection;
 use super::offline::{files, replaced, unreadable};
 use super::percent;
-use super::ranged::{self, Asking};
+use super::ranged::{self, FileRequest};
 use crate::delivery::layout;
 use crate::inference::fault::beginning;
 use crate::serve::App;
-use crate::serve::problem::Problem;
+use crate::serve::problem::ApiProblem;
 
 /// Where the page is: with its file's name, since the door leaves slashes at the end of an address out.
 const PAGE: &str = "/demo/index.html";
@@ -67,7 +67,7 @@ async fn one(
     Path(path): Path<String>,
     method: Method,
     headers: HeaderMap,
-) -> Result<Response, Refusal> {
+) -> Result<Response, Rejection> {
     let mut response = if path == "site.json" {
         site(&app)
     } else if let Some(below) = path.strip_prefix("models/") {
@@ -93,7 +93,7 @@ fn site(app: &App) -> Response {
 }
 
 /// The pointer, the manifest or a file of a model.
-async fn of_model(app: &App, below: &str, method: &Method, headers: &HeaderMap) -> Result<Response, Refusal> {
+async fn of_model(app: &App, below: &str, method: &Method, headers: &HeaderMap) -> Result<Response, Rejection> {
     let named = app.embedder.registry().list().into_iter().find_map(|model| {
         let rest = below.strip_prefix(model.name.as_str())?.strip_prefix('/')?.to_owned();
         Some((model, rest))
@@ -102,14 +102,15 @@ async fn of_model(app: &App, below: &str, method: &Method, headers: &HeaderMap) 
     let found = files(app, &model).await.map_err(unreadable)?.ok_or_else(|| replaced(&model.name))?;
     if let Some((sha256, name)) = rest.split_once('/').filter(|(folder, _)| *folder != layout::MANIFESTS) {
         let file = found.iter().find(|file| file.name == name).ok_or_else(|| absent(below))?;
-        return ranged::file(Asking { path: &file.path, sha256: Some(sha256), method, headers }, &app.hashes).await;
+        return ranged::file(FileRequest { path: &file.path, sha256: Some(sha256), method, headers }, &app.hashes)
+            .await;
     }
     let mut listed = Vec::with_capacity(found.len());
     for file in found {
         let sha256 = app.hashes.of(&file.path, file.stamp).await.map_err(unreadable)?;
-        listed.push(layout::ModelFile { path: file.name, size: file.stamp.size, sha256 });
+        listed.push(layout::VersionFile { path: file.name, size: file.stamp.size, sha256 });
     }
-    let manifest = layout::Manifest::new(&model.name, listed);
+    let manifest = layout::VersionManifest::new(&model.name, listed);
     let (bytes, cached) = match rest.as_str() {
         layout::POINTER => (manifest.pointer().bytes(), FRESH),
         key if key == manifest.key() => (manifest.bytes(), layout::IMMUTABLE),
@@ -119,7 +120,7 @@ async fn of_model(app: &App, below: &str, method: &Method, headers: &HeaderMap) 
 }
 
 /// A file of the page's folder.
-async fn of_page(app: &App, path: &str) -> Result<Response, Refusal> {
+async fn of_page(app: &App, path: &str) -> Result<Response, Rejection> {
     let folder = app.config.demo.as_deref().filter(|_| layout::is_file_path(path)).ok_or_else(|| absent(path))?;
     let file = folder.join(path);
     let about = tokio::fs::metadata(&file).await.map_err(|_| absent(path))?;
@@ -133,9 +134,9 @@ async fn of_page(app: &App, path: &str) -> Result<Response, Refusal> {
     Ok(([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, cached)], bytes).into_response())
 }
 
-fn absent(path: &str) -> Refusal {
+fn absent(path: &str) -> Rejection {
     let message = format!("the demo page has no {:?}; it begins with {PAGE}", beginning(path));
-    Refusal(Problem::new(StatusCode::NOT_FOUND, "FILE_NOT_FOUND", message))
+    Rejection(ApiProblem::new(StatusCode::NOT_FOUND, "FILE_NOT_FOUND", message))
 }
 
 #[cfg(test)]
@@ -144,13 +145,13 @@ mod tests {
 
     use super::HEADERS;
     use crate::desired::build;
-    use crate::plan::{Settings, load};
+    use crate::plan::{PlanSettings, load};
     use crate::resource::Address;
     use crate::resource::response_headers_policy::ResponseHeadersPolicySpec;
 
     #[test]
     fn the_headers_are_those_of_the_plan() {
-        let plan = load("week13", &Settings::default()).unwrap_or_else(|bad| panic!("{bad}"));
+        let plan = load("week13", &PlanSettings::default()).unwrap_or_else(|bad| panic!("{bad}"));
         let built = build(&plan, &BTreeSet::new()).unwrap_or_else(|bad| panic!("{bad}"));
         for name in ["isolated", "assets"] {
             let address: Address = format!("cdn.response-headers-policy.{name}").parse().unwrap();
