@@ -5,7 +5,7 @@ use std::path::Path;
 use super::bounds::read_text;
 use super::reach::Reach;
 use super::source::Place;
-use super::{BUILT_IN, Problem, Settings};
+use super::{BUILT_IN, Problem, Settings, rules};
 
 /// Finds the text of a plan: a file, `plans/NAME.yaml` below the working directory, or one that the tool carries.
 ///
@@ -47,6 +47,7 @@ pub fn reach(file: &str, source: &str, settings: &Settings) -> Reach {
 
 fn lost(file: &str, problem: String) -> Problem {
     Problem {
+        rule: rules::NOT_FOUND,
         file: file.to_owned(),
         place: Place { line: 1, column: 1 },
         problem,

@@ -9,7 +9,7 @@ use super::bounds::read_text;
 use super::jetson::{HostPlan, JetsonStep, RolePlan, artifact};
 use super::source::{Text, join};
 use super::work::{Work, typed};
-use super::{Place, Plan, Problem, Problems, files, hidden};
+use super::{Place, Plan, Problem, Problems, files, hidden, rules};
 
 /// Devices of a plan that an inventory leaves out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +85,7 @@ impl Plan {
         let mut fleets = self.steps.iter().filter(|step| matches!(step.work, Work::Jetson(_)));
         let (_, second) = (fleets.next()?, fleets.next()?);
         Some(Problem {
+            rule: rules::INVENTORY,
             file: self.file_of(&second.path).to_owned(),
             place: self.place(&second.path),
             problem: "--inventory is for a plan with one step of kind jetson, and this is another one".to_owned(),
@@ -99,6 +100,7 @@ impl Plan {
             let Work::Jetson(jetson) = &step.work else { continue };
             let origin = format!("{}.with.artifacts", step.path);
             let problem = |problem: String| Problem {
+                rule: rules::HASH,
                 file: self.file_of(&origin).to_owned(),
                 place: self.place(&origin),
                 problem,
@@ -121,6 +123,7 @@ impl Plan {
 /// What is wrong, with its place in the inventory.
 fn hosts(file: &str, cluster: bool) -> Result<(BTreeMap<String, HostPlan>, Inventory), Problem> {
     let problem = |place: Place, problem: String, next_step: &str| Problem {
+        rule: rules::INVENTORY,
         file: file.to_owned(),
         place,
         problem,

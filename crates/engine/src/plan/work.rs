@@ -11,6 +11,7 @@ use super::kubernetes::KubernetesStep;
 use super::models::{ModelsStep, PageStep};
 use super::queues::QueuesStep;
 use super::routing::{CertificatesStep, CutoverStep, RoutingStep};
+use super::shape::{Misfit, Node};
 
 /// What a step wants.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -53,38 +54,29 @@ pub struct LaterStep {
     pub settings: Map<String, Value>,
 }
 
-/// How the settings of a step become its work; the error is the path below `with` and what is wrong there.
-pub type Read = fn(&Value) -> Result<Work, (String, String)>;
+/// How the settings of a step become its work; the error is the first thing that does not fit.
+pub type Read = fn(Node<'_>) -> Result<Work, Misfit>;
 
 /// The kinds of steps, each with how it is read.
 const KINDS: &[(&str, Read)] = &[
-    ("models", |with| Ok(Work::Models(typed(with)?))),
-    ("page", |with| Ok(Work::Page(typed(with)?))),
-    ("edge-function", |with| Ok(Work::EdgeFunction(typed(with)?))),
-    ("routing", |with| Ok(Work::Routing(typed(with)?))),
-    ("certificates", |with| Ok(Work::Certificates(typed(with)?))),
-    ("cdn", |with| Ok(Work::Cdn(Box::new(typed(with)?)))),
-    ("cutover", |with| Ok(Work::Cutover(typed(with)?))),
-    ("queues", |with| Ok(Work::Queues(typed(with)?))),
-    ("kubernetes", |with| Ok(Work::Kubernetes(Box::new(typed(with)?)))),
-    ("jetson", |with| Ok(Work::Jetson(Box::new(typed(with)?)))),
-    ("jetson-app", |with| Ok(Work::JetsonApp(Box::new(typed(with)?)))),
-    ("later", |with| Ok(Work::Later(typed(with)?))),
+    ("models", |with| Ok(Work::Models(Deserialize::deserialize(with)?))),
+    ("page", |with| Ok(Work::Page(Deserialize::deserialize(with)?))),
+    ("edge-function", |with| Ok(Work::EdgeFunction(Deserialize::deserialize(with)?))),
+    ("routing", |with| Ok(Work::Routing(Deserialize::deserialize(with)?))),
+    ("certificates", |with| Ok(Work::Certificates(Deserialize::deserialize(with)?))),
+    ("cdn", |with| Ok(Work::Cdn(Box::new(Deserialize::deserialize(with)?)))),
+    ("cutover", |with| Ok(Work::Cutover(Deserialize::deserialize(with)?))),
+    ("queues", |with| Ok(Work::Queues(Deserialize::deserialize(with)?))),
+    ("kubernetes", |with| Ok(Work::Kubernetes(Box::new(Deserialize::deserialize(with)?)))),
+    ("jetson", |with| Ok(Work::Jetson(Box::new(Deserialize::deserialize(with)?)))),
+    ("jetson-app", |with| Ok(Work::JetsonApp(Box::new(Deserialize::deserialize(with)?)))),
+    ("later", |with| Ok(Work::Later(Deserialize::deserialize(with)?))),
 ];
 
 impl Work {
     /// The kinds of steps that a plan may have.
     pub fn kinds() -> impl Iterator<Item = &'static str> {
         KINDS.iter().map(|(kind, _)| *kind)
-    }
-
-    /// Deserialises `with` by `kind`, so that an error keeps its path.
-    ///
-    /// # Errors
-    /// The path below `with` and what is wrong there.
-    pub fn read(kind: &str, with: &Value) -> Result<Self, (String, String)> {
-        let unknown = || Err((String::new(), format!("there is no kind of step {kind:?}")));
-        Self::reader(kind).map_or_else(unknown, |read| read(with))
     }
 
     /// How the settings of a kind of step are read; nothing when there is no such kind.

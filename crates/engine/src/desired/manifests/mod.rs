@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use self::read::{Object, expanded, read};
 use self::scope::Scopes;
 use super::{Builder, as_name};
-use crate::plan::{Document, Problem, Step};
+use crate::plan::{Document, Problem, Step, rules};
 use crate::resource::manifest::{ManifestSpec, Readiness, api_group};
 use crate::resource::{Address, Kind, Level, Resource, has_references, sha256_hex};
 
@@ -58,6 +58,7 @@ impl<'p> Place<'p> {
         let path = self.path(path);
         match self.document {
             Some(document) => builder.problems.push(Problem {
+                rule: rules::OBJECT,
                 file: document.file.clone(),
                 place: document.place(&path),
                 problem,
@@ -65,7 +66,8 @@ impl<'p> Place<'p> {
             }),
             None => {
                 let below = [self.below.as_str(), path.as_str()].into_iter().filter(|part| !part.is_empty());
-                builder.complain(self.step, &below.collect::<Vec<_>>().join("."), problem, next);
+                let below = below.collect::<Vec<_>>().join(".");
+                builder.complain_of(rules::OBJECT, self.step, &below, problem, next);
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::plan::hidden;
 use crate::plan::load::parsed;
 use crate::plan::reach::Reach;
 use crate::plan::source::Text;
-use crate::plan::{Problem, Problems};
+use crate::plan::{Problem, Problems, objects, rules};
 use crate::resource::sha256_hex;
 
 /// How many plans may come before the one that the user named.
@@ -60,7 +60,7 @@ impl Link {
 
     fn problem(&self, path: &str, problem: impl Into<String>, next_step: impl Into<String>) -> Problem {
         let (problem, next_step) = (problem.into(), next_step.into());
-        Problem { file: self.file.clone(), place: self.text.place(path), problem, next_step }
+        Problem { rule: rules::EXTENDS, file: self.file.clone(), place: self.text.place(path), problem, next_step }
     }
 
     fn refused(&self, problem: impl Into<String>, next_step: impl Into<String>) -> Problems {
@@ -70,8 +70,11 @@ impl Link {
     /// Nothing is done with a name that a reader would not see as it is.
     fn all_is_visible(&self) -> Result<(), Problems> {
         let found = hidden::found(&self.text.value);
-        let problems: Vec<Problem> =
-            found.into_iter().map(|(path, problem)| self.problem(&path, problem, hidden::NEXT)).collect();
+        let hidden = |(path, problem): (String, String)| Problem {
+            rule: rules::HIDDEN,
+            ..self.problem(&path, problem, hidden::NEXT)
+        };
+        let problems: Vec<Problem> = found.into_iter().map(hidden).collect();
         if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
     }
 
@@ -96,6 +99,10 @@ impl Link {
             ));
         }
         let text = parsed(&file, &source)?;
+        let ambiguous = objects::ambiguous_numbers(&file, &source);
+        if !ambiguous.is_empty() {
+            return Err(Problems(ambiguous));
+        }
         let link = Self { file, source, text };
         if link.text.value.is_object() {
             return Ok(link);
