@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::ledger::{Entry, Fact, purpose_of};
 use crate::resource::{Address, Desired, Observed, Record, Remembered, RunPurpose, Standing, shown};
 
@@ -89,7 +89,7 @@ impl LetGo {
             Some((&resource.address, need))
         });
         match needs_it {
-            Some((user, need)) => Err(Failure::refused(
+            Some((user, need)) => Err(codes::MISSING_NEED.refused(
                 shown!("{} needs {}, which state forget let go and which is not there any more", user, need),
                 "go back to a later revision, or deploy a plan without them",
             )),

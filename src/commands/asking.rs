@@ -8,7 +8,7 @@ use super::Context;
 use super::walk::RunArgs;
 use crate::cli::has_verb;
 use crate::desired::Built;
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::report;
 use crate::resource::{Changes, Outcome, Shown, shown};
 
@@ -51,7 +51,7 @@ pub fn confirm(asked: &Asked<'_>, run: &RunArgs, context: &Context) -> Result<Op
         return Ok(None);
     }
     if !context.session.can_ask {
-        return Err(Failure::refused(
+        return Err(codes::NO_TERMINAL.refused(
             "nothing was done: there is no terminal to ask for a confirmation on",
             "read the difference above, then add --yes",
         ));
@@ -60,7 +60,7 @@ pub fn confirm(asked: &Asked<'_>, run: &RunArgs, context: &Context) -> Result<Op
         Some(_) => shown!("Do this to the stacks {}?", asked.header.stacks()),
         None => Shown::from("Do this?"),
     };
-    if voice.ask(question) { Ok(None) } else { Err(Failure::refused("nothing was done", "")) }
+    if voice.ask(question) { Ok(None) } else { Err(Failure::cancelled()) }
 }
 
 /// A step and the verb that does it.

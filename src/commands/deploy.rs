@@ -15,7 +15,7 @@ use super::walk::{
 };
 use crate::change::{Outside, Scope};
 use crate::desired::{Built, jetson};
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::plan::Plan;
 use crate::resource::{Address, Changes, Owner, Remembered, RunPurpose, Shown, shown};
 
@@ -162,7 +162,7 @@ pub fn need_requests(plan: &Plan, requested: &[String]) -> Result<(), Failure> {
         None => shown!("the plan has no step {:?}", unknown),
         Some(_) => shown!("step {:?} is not on request only: every deploy carries it out", unknown),
     };
-    Err(Failure::refused(problem, next))
+    Err(codes::UNKNOWN_NAME.refused(problem, next))
 }
 
 /// Carries out an order: `deploy`, `route` and `rollback --fallback`. With `access`, the plan's devices are part of the run.
@@ -250,7 +250,7 @@ impl Verb for Deploying<'_> {
         if self.order.out.is_none() || seen.left.is_empty() {
             return Ok(());
         }
-        Err(Failure::error(
+        Err(codes::PART_UNREACHABLE.error(
             "a saved plan is carried out as a whole, and a part of it cannot be reached now; no plan was saved",
             "run the same command again when it can be reached; without --devices, the plan of the account alone is saved",
         ))
@@ -289,10 +289,10 @@ fn need_addresses(order: &Order, built: &Built, scope: &Scope) -> Result<(), Fai
             [] => Shown::from("name an address that deploy --dry-run lists"),
             near => shown!("name an address of the plan, such as {}", near.join(", ")),
         };
-        return Err(Failure::refused(shown!("the plan has no {} to adopt anything for", unknown), next));
+        return Err(codes::UNKNOWN_NAME.refused(shown!("the plan has no {} to adopt anything for", unknown), next));
     }
     if let Some(outside) = order.adopt.iter().find(|address| !scope.covers(address)) {
-        return Err(Failure::refused(
+        return Err(codes::OUT_OF_SCOPE.refused(
             shown!("--adopt {} is not among the addresses that this run works on", outside),
             shown!("add --target {}, or leave it out of --exclude", outside),
         ));
@@ -300,7 +300,7 @@ fn need_addresses(order: &Order, built: &Built, scope: &Scope) -> Result<(), Fai
     for step in &order.request {
         let mut own = built.by_step.get(step).into_iter().flatten();
         if let Some(outside) = own.find(|address| !scope.covers(address)) {
-            return Err(Failure::refused(
+            return Err(codes::OUT_OF_SCOPE.refused(
                 shown!("step {} changes {}, which is not among the addresses that this run works on", step, outside),
                 shown!("add --target {}, or leave it out of --exclude", outside),
             ));

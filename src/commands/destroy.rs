@@ -11,7 +11,7 @@ use super::unknown;
 use super::walk::{self, BothArgs, EmptyArgs, Journals, PlanArgs, Request, RunArgs, Verb, Wanted, Worlds};
 use crate::change::{self, Scope};
 use crate::desired::{self, Built};
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::plan::Plan;
 use crate::report;
 use crate::resource::{Address, Changes, Desired, Remembered, RunPurpose, shown};
@@ -164,7 +164,7 @@ fn say_why(changes: &mut Changes, along: &BTreeMap<Address, Address>) {
 fn need_in_scope(scope: &Scope) -> Result<(), Failure> {
     match scope.delete_imported.iter().find(|address| !scope.covers(address)) {
         None => Ok(()),
-        Some(outside) => Err(Failure::refused(
+        Some(outside) => Err(codes::OUT_OF_SCOPE.refused(
             shown!("--delete-imported {} is not among the addresses that this run works on", outside),
             shown!("add --target {}", outside),
         )),

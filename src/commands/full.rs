@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::Context;
 use super::walk::RunArgs;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::provider::{Providers, Subject};
 use crate::resource::manifest::key_of;
 use crate::resource::{Action, Address, Attributes, Changes, Kind, Shown, shown};
@@ -78,7 +78,7 @@ pub async fn refuse(
         context.voice.remark(shown!("{}\n  the run would be refused without --empty-buckets", problem));
         return Ok(());
     }
-    Err(Failure::refused(shown!("{}\nnothing was done", problem), how))
+    Err(codes::HOLDS_DATA.refused(shown!("{}\nnothing was done", problem), how))
 }
 
 /// AWS deletes a role only when nothing hangs on it; what others put there is theirs.
@@ -100,7 +100,7 @@ fn held_roles(changes: &Changes, run: &RunArgs, context: &Context) -> Result<(),
         context.voice.remark(shown!("{}\n  the run would be refused", problem));
         return Ok(());
     }
-    Err(Failure::refused(
+    Err(codes::OF_OTHERS.refused(
         shown!("{}\nnothing was done", problem),
         "ask whose they are; detach or delete them (aws iam detach-role-policy, delete-role-policy), then run the same command again",
     ))

@@ -35,10 +35,9 @@ mod walk;
 use std::time::Duration;
 
 use clap::ArgMatches;
-use serde_json::json;
 
 use crate::cli::{Cli, Verb};
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::report::Voice;
 use crate::resource::shown;
 use crate::session::Session;
@@ -133,7 +132,7 @@ fn may_overwrite(file: &std::path::Path, force: bool, ours: impl Fn(&str) -> boo
     if bytes.is_empty() || std::str::from_utf8(&bytes).is_ok_and(ours) {
         return Ok(());
     }
-    Err(Failure::refused(
+    Err(codes::OUTPUT_FILE.refused(
         shown!("{} is there, and akidb-edge did not write it: it was left alone", file.display()),
         "name another place with --out, or add --force to overwrite it",
     ))
@@ -148,13 +147,13 @@ fn conclude(answer: Result<u8, Failure>, context: &Context) -> u8 {
             code
         }
         Err(failure) => {
-            context.voice.finish(verb, failure.code, Some(data(&failure)));
-            context.voice.failure(failure.shown());
+            context.voice.finish(verb, failure.code, Some(failure.document()));
+            if failure.is_cancelled() {
+                context.voice.talk(failure.shown());
+            } else {
+                context.voice.failure(failure.shown());
+            }
             failure.code
         }
     }
-}
-
-fn data(failure: &Failure) -> serde_json::Value {
-    json!({"exit": failure.code, "problem": failure.problem, "next_step": failure.next_step, "internal": failure.internal})
 }

@@ -13,7 +13,7 @@ use known::Known;
 use super::Context;
 use super::jetson::{DevicesArgs, need_devices, seen_nodes};
 use crate::desired::{self, Built};
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::plan::Plan;
 use crate::report::{self, Story};
 use crate::resource::{Shown, sensitive, shown};
@@ -55,7 +55,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         known.nodes = Some(seen_nodes(&args.devices.load(&[], context)?).await);
     }
     let story = tell(&plan, &known)?;
-    let html = || story.html().map_err(|bad| Failure { internal: true, ..Failure::error(shown!("{}", bad), "") });
+    let html = || story.html().map_err(|bad| Failure::internal(shown!("{}", bad)));
     let mut json = serde_json::to_value(&story).unwrap_or_default();
     sensitive::hide(&mut json);
     let json = serde_json::to_string_pretty(&json).unwrap_or_default();
@@ -73,7 +73,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
                 let path = args.out.join(name);
                 let text = if name == "report.json" { report::in_json(&text) } else { report::printable(&text) };
                 fs::write(&path, text.as_bytes()).map_err(|bad| {
-                    Failure::error(shown!("{}: {}", path.display(), bad), "name another directory with --out")
+                    codes::OUTPUT_FILE.error(shown!("{}: {}", path.display(), bad), "name another directory with --out")
                 })?;
                 context.voice.talk(shown!("wrote {}", path.display()));
             }

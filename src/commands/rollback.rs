@@ -8,7 +8,7 @@ use super::Context;
 use super::deploy;
 use super::order::{Choice, Order};
 use super::walk::{self, BothArgs, EmptyArgs, PlanArgs, RunArgs, Worlds};
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::resource::{Address, RunPurpose};
 
 pub(super) use undo::Undo;
@@ -53,7 +53,7 @@ pub async fn run(mut args: Args, context: &Context) -> Result<u8, Failure> {
     let plan =
         if args.stack.is_none() && args.plan.plan.is_some() { Some(args.plan.load(&context.session)?) } else { None };
     let Some(stack) = args.stack.clone().or_else(|| plan.as_ref().map(|plan| plan.stack.clone())) else {
-        return Err(Failure::refused("no stack is named", "add --plan NAME, or --stack NAME"));
+        return Err(codes::NO_STACK.refused("no stack is named", "add --plan NAME, or --stack NAME"));
     };
     let (stack, devices) = args.both.stacks(stack);
     let goes_by = match &devices {

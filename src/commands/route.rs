@@ -9,7 +9,7 @@ use super::deploy;
 use super::order::{Choice, Order};
 use super::walk::{self, PlanArgs, RunArgs};
 use crate::desired;
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::plan::{Plan, Work};
 use crate::report;
 use crate::resource::answer::{self, Question};
@@ -94,7 +94,7 @@ fn cutovers(plan: &Plan) -> Result<(Vec<String>, BTreeSet<String>), Failure> {
     let steps: BTreeSet<String> =
         plan.steps.iter().filter(|step| matches!(step.work, Work::Cutover(_))).map(|step| step.id.clone()).collect();
     if steps.is_empty() {
-        return Err(Failure::refused("the plan has no cutover", "add a step of kind cutover"));
+        return Err(codes::UNKNOWN_NAME.refused("the plan has no cutover", "add a step of kind cutover"));
     }
     Ok((Vec::new(), steps))
 }
@@ -109,10 +109,8 @@ fn groups(plan: &Plan, what: &str) -> Result<Vec<String>, Failure> {
         }
     }
     if names.is_empty() {
-        return Err(Failure::refused(
-            shown!("the plan has no {} routing", what),
-            shown!("add {} to a step of kind routing", what),
-        ));
+        return Err(codes::UNKNOWN_NAME
+            .refused(shown!("the plan has no {} routing", what), shown!("add {} to a step of kind routing", what)));
     }
     Ok(names)
 }
@@ -129,7 +127,7 @@ fn explain(args: &Explaining, context: &Context) -> Result<u8, Failure> {
     if names.is_empty() {
         let known = answer::names(&built.desired, None);
         let next = shown!("leave --name out to see all of them: {}", known.join(", "));
-        return Err(Failure::refused("no record set of the plan has that name", next));
+        return Err(codes::UNKNOWN_NAME.refused("no record set of the plan has that name", next));
     }
     let down = places_and_targets(args, &built.desired)?;
     let answers: Vec<_> = names
@@ -153,7 +151,7 @@ fn places_and_targets(args: &Explaining, desired: &Desired) -> Result<Vec<String
             "continents: {}; countries: two letters of ISO 3166-1, such as JP; states: such as US-CA",
             known.join(", ")
         );
-        return Err(Failure::refused(shown!("Route 53 knows no place {:?}", unknown), next));
+        return Err(codes::UNKNOWN_NAME.refused(shown!("Route 53 knows no place {:?}", unknown), next));
     }
     let mut all = Vec::new();
     for word in &args.down {
@@ -162,7 +160,7 @@ fn places_and_targets(args: &Explaining, desired: &Desired) -> Result<Vec<String
             let known: Vec<String> =
                 answer::targets(desired).into_iter().map(|(key, region)| format!("{key} ({region})")).collect();
             let next = shown!("load balancers with their regions: {}", known.join(", "));
-            return Err(Failure::refused(shown!("no target of the plan is called {:?}", word), next));
+            return Err(codes::UNKNOWN_NAME.refused(shown!("no target of the plan is called {:?}", word), next));
         }
         all.extend(parts);
     }

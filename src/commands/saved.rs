@@ -16,7 +16,7 @@ use super::kept;
 use super::walk::{self, Allowed, Journals, Request, RunArgs, Seen, Verb, Wanted, Worlds};
 use crate::change::{Outside, Scope};
 use crate::desired::Built;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::ledger::Ledger;
 use crate::plan::Plan;
 use crate::resource::{Address, Artefacts, Changes, Desired, RunPurpose, Shown, shown};
@@ -111,8 +111,9 @@ impl SavedPlan {
         ledger.keep_apart(&mut data).await?;
         data["code"] = ledger.code_of(&coded(&data)).await?.into();
         let text = serde_json::to_string_pretty(&data).unwrap_or_default();
-        super::write_private(file, text.as_bytes())
-            .map_err(|bad| Failure::error(shown!("{}: {}", file.display(), bad), "name a file that can be written"))
+        super::write_private(file, text.as_bytes()).map_err(|bad| {
+            codes::OUTPUT_FILE.error(shown!("{}: {}", file.display(), bad), "name a file that can be written")
+        })
     }
 
     /// The same with what was kept beside the journal.
@@ -126,12 +127,12 @@ impl SavedPlan {
         need_sequence(self.sequence, ledger.ask(|state| state.sequence))?;
         ledger.bring_back(&mut data).await?;
         serde_json::from_value(data)
-            .map_err(|bad| Failure::refused(shown!("{} is no saved plan: {}", file, bad), AGAIN))
+            .map_err(|bad| codes::SAVED_PLAN.refused(shown!("{} is no saved plan: {}", file, bad), AGAIN))
     }
 
     fn read(file: &str) -> Result<Self, Failure> {
-        let text =
-            super::read_bounded(Path::new(file)).map_err(|bad| Failure::refused(shown!("{}: {}", file, bad), AGAIN))?;
+        let text = super::read_bounded(Path::new(file))
+            .map_err(|bad| codes::SAVED_PLAN.refused(shown!("{}: {}", file, bad), AGAIN))?;
         Self::parse(file, &text)
     }
 
@@ -142,15 +143,14 @@ impl SavedPlan {
     pub fn parse(file: &str, text: &[u8]) -> Result<Self, Failure> {
         let next = AGAIN;
         let raw: serde_json::Value = serde_json::from_slice(text)
-            .map_err(|bad| Failure::refused(shown!("{} is no saved plan: {}", file, bad), next))?;
+            .map_err(|bad| codes::SAVED_PLAN.refused(shown!("{} is no saved plan: {}", file, bad), next))?;
         let found = raw.get("schema").and_then(serde_json::Value::as_str).unwrap_or("none");
         if found != FORMAT {
-            return Err(Failure::refused(
-                shown!("{} has schema {:?}, this version knows {:?}", file, found, FORMAT),
-                next,
-            ));
+            return Err(codes::SAVED_PLAN
+                .refused(shown!("{} has schema {:?}, this version knows {:?}", file, found, FORMAT), next));
         }
-        serde_json::from_value(raw).map_err(|bad| Failure::refused(shown!("{} is no saved plan: {}", file, bad), next))
+        serde_json::from_value(raw)
+            .map_err(|bad| codes::SAVED_PLAN.refused(shown!("{} is no saved plan: {}", file, bad), next))
     }
 
     /// Refuses a journal at another place than that of the saved plan.
@@ -162,7 +162,7 @@ impl SavedPlan {
         if there.is_empty() {
             return Err(stale("an older version made it, which did not write down where its journal lies"));
         }
-        Err(Failure::refused(
+        Err(codes::SAVED_PLAN.refused(
             shown!("the saved plan is for the journal at {}, this run would use {}; nothing was done", there, here),
             shown!(
                 "name its place with --state {}, or make it again: akidb-edge deploy --plan PLAN --out FILE.plan.json",
@@ -202,7 +202,7 @@ const AGAIN: &str = "make it again: akidb-edge deploy --plan PLAN --out FILE.pla
 
 fn stale(why: impl Into<Shown>) -> Failure {
     let why: Shown = why.into();
-    Failure::refused(shown!("the saved plan is stale: {}; nothing was done", why), AGAIN)
+    codes::SAVED_PLAN.refused(shown!("the saved plan is stale: {}; nothing was done", why), AGAIN)
 }
 
 /// Where a journal lies, the same from whatever folder it is named.
@@ -306,7 +306,7 @@ impl Verb for Applying<'_> {
     fn seen(&mut self, _wanted: &mut Wanted, seen: &Seen, _context: &Context) -> Result<(), Failure> {
         let (saved, header) = (&self.saved, &seen.header);
         if !seen.left.is_empty() {
-            return Err(Failure::error(
+            return Err(codes::PART_UNREACHABLE.error(
                 "a saved plan is carried out as a whole, and a part of it cannot be reached now; nothing was done",
                 "run the same command again when it can be reached",
             ));

@@ -6,7 +6,7 @@ use std::fs;
 use super::Context;
 use super::walk::{self, Connection};
 use crate::desired::jetson::SUFFIX;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::ledger::Ledger;
 use crate::observe;
 use crate::report;
@@ -60,7 +60,7 @@ pub fn refusal(stack: &str, marked: Option<&[Owned]>, context: &Context) -> Fail
         }
         None => {}
     }
-    Failure::refused(problem, next)
+    codes::UNKNOWN_STACK.refused(problem, next)
 }
 
 /// What carries the mark of a stack in the account, in the regions of its plan and in our own.

@@ -8,7 +8,7 @@ use clap::{Command, CommandFactory};
 use serde_json::json;
 
 use crate::cli::Cli;
-use crate::exit;
+use crate::exit::{self, codes};
 use crate::report;
 use crate::resource::Shown;
 use crate::resource::untrusted::line;
@@ -32,7 +32,9 @@ pub fn usage(mut said: clap::Error) -> u8 {
         return code;
     }
     let (problem, next_step) = (problem(&said, &text), format!("akidb-edge {}--help", verb(&words)));
-    let body = json!({"exit": code, "problem": problem, "next_step": next_step, "internal": false});
+    let mut body = codes::COMMAND_LINE.error(Shown::default(), Shown::default()).document();
+    body["problem"] = problem.into();
+    body["next_step"] = next_step.into();
     report::put_json(&report::document("error", &body));
     print(&said, has("--no-color"));
     code

@@ -1,15 +1,11 @@
 //! `validate`: what can be said without doing anything.
 
-use std::collections::BTreeSet;
-
-use super::walk::{self, PlanArgs};
+use super::walk::{PlanArgs, Review};
 use super::{Context, extended};
-use crate::desired::Built;
 use crate::exit::{self, Failure};
-use crate::plan::{Plan, Problem, Problems};
-use crate::report::Located;
-use crate::resource::shown;
-use crate::{desired, report};
+use crate::plan::{Plan, Problems, rules};
+use crate::report;
+use crate::resource::{Shown, shown};
 
 /// Check things: `validate plan` looks at a plan file offline, without credentials.
 #[derive(Debug, clap::Args)]
@@ -35,99 +31,56 @@ struct PlanFile {
 /// Checks.
 ///
 /// # Errors
-/// When the plan has the wrong shape.
+/// When no plan is named, it cannot be read, or a variable is malformed.
 pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let What::Plan(wanted) = &args.what;
     let mut plan_args = wanted.plan.clone();
     plan_args.plan = wanted.file.clone().or(plan_args.plan);
-    let plan = plan_args.load(&context.session)?;
-    let graphs = Graphs::of(&plan)?;
-    let findings = graphs.findings(&plan);
-    let counted = graphs.cloud.iter().map(|built| built.desired.resources.len()).max().unwrap_or(0);
-    let errors = findings.iter().filter(|finding| finding.is_error()).count();
-    let warnings = findings.len() - errors;
+    let reading = plan_args.read(&context.session)?;
+    if reading.problems.iter().any(|problem| problem.rule == rules::NOT_FOUND) {
+        // There is nothing to check.
+        return Err(Problems(reading.problems).into());
+    }
+    let review = Review::of(reading.plan.as_ref(), &reading.problems);
+    let file = reading.plan.as_ref().map(|plan| plan.file.clone()).or(plan_args.plan).unwrap_or_default();
+    let errors = review.errors();
+    let lineage = reading.plan.as_ref().map(Plan::lineage);
     if context.global.json {
+        let stack = reading.plan.as_ref().map(|plan| &plan.stack);
         let mut document = serde_json::json!({
-            "plan": plan.file, "stack": plan.stack, "resources": counted,
-            "errors": errors, "warnings": warnings, "findings": findings,
+            "plan": file, "stack": stack, "resources": review.resources,
+            "errors": errors, "warnings": review.findings.len() - errors, "findings": review.findings,
         });
-        if let Some(extends) = extended::document(plan.lineage(), context.voice.verbose > 0) {
+        if let Some(extends) = lineage.and_then(|lineage| extended::document(lineage, context.voice.verbose > 0)) {
             document["extends"] = extends;
         }
         context.voice.json("validate-plan", &document);
     } else {
-        if !findings.is_empty() {
-            context.voice.data(report::findings_text(&findings));
+        if !review.findings.is_empty() {
+            context.voice.data(report::findings_text(&review.findings));
         }
-        let verdict =
-            if errors == 0 { "AWS would accept it, as far as can be said offline" } else { "AWS would refuse it" };
-        context.voice.data(shown!(
-            "{}: {}, {}, {}: {}",
-            plan.file,
-            report::counted(counted, "resource"),
-            report::counted(errors, "error"),
-            report::counted(warnings, "warning"),
-            verdict
-        ));
-        if let Some(text) = extended::text(plan.lineage(), context.voice.verbose > 0) {
+        context.voice.data(verdict(&file, &review));
+        if let Some(text) = lineage.and_then(|lineage| extended::text(lineage, context.voice.verbose > 0)) {
             context.voice.data(text);
         }
     }
     Ok(if errors == 0 { exit::DONE } else { exit::REFUSED })
 }
 
-/// What a plan becomes.
-struct Graphs {
-    /// The cloud's as it is, and with everything in force at once: steps that run on request are checked, too.
-    cloud: Vec<Built>,
-    /// That of the devices, when the plan has some.
-    devices: Option<Built>,
-}
-
-impl Graphs {
-    /// Builds them as `deploy` and `jetson` do.
-    ///
-    /// # Errors
-    /// Everything in the plan that cannot be, of the cloud and of the devices.
-    fn of(plan: &Plan) -> Result<Self, Problems> {
-        let every = walk::every_step(plan);
-        let mut graphs = Self { cloud: Vec::new(), devices: None };
-        let mut problems: Vec<Problem> = Vec::new();
-        let mut note = |wrong: Problems| {
-            for problem in wrong.0 {
-                if !problems.contains(&problem) {
-                    problems.push(problem);
-                }
-            }
-        };
-        for requested in [BTreeSet::new(), every] {
-            match desired::build(plan, &requested) {
-                Ok(built) => graphs.cloud.push(built),
-                Err(wrong) => note(wrong),
-            }
-        }
-        if let Err(wrong) = desired::check_fallbacks(plan) {
-            note(wrong);
-        }
-        match walk::of_devices(plan) {
-            Ok(built) => graphs.devices = built,
-            Err(wrong) => note(wrong),
-        }
-        problems.sort_by(|one, other| one.order().cmp(&other.order()));
-        if problems.is_empty() { Ok(graphs) } else { Err(Problems(problems)) }
-    }
-
-    /// What the checks say, each once. Of the devices' graph only what stops `jetson`: the other rules are about AWS.
-    fn findings(&self, plan: &Plan) -> Vec<Located> {
-        let of =
-            |built: &Built, other: Option<&Built>| walk::findings(plan, built, other.filter(|_| built.crosses(plan)));
-        let devices = self.devices.iter().flat_map(|built| of(built, self.cloud.last())).filter(walk::stops);
-        let mut all = Vec::new();
-        for finding in self.cloud.iter().flat_map(|built| of(built, self.devices.as_ref())).chain(devices) {
-            if !all.contains(&finding) {
-                all.push(finding);
-            }
-        }
-        all
-    }
+/// The last line: what was counted, and what it means.
+fn verdict(file: &str, review: &Review) -> Shown {
+    let errors = review.errors();
+    let verdict = match (errors, review.is_unreadable) {
+        (0, _) => "AWS would accept it, as far as can be said offline",
+        (_, true) => "it cannot be deployed as it is",
+        (_, false) => "AWS would refuse it",
+    };
+    shown!(
+        "{}: {}, {}, {}: {}",
+        file,
+        report::counted(review.resources, "resource"),
+        report::counted(errors, "error"),
+        report::counted(review.findings.len() - errors, "warning"),
+        verdict
+    )
 }

@@ -8,7 +8,7 @@ use super::check::Check;
 use crate::commands::Context;
 use crate::commands::walk::Connection;
 use crate::desired;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::plan::Plan;
 use crate::provider::aws::{Identity, Missing, Simulation, least_privilege, simulate};
 use crate::resource::{Class, Desired, shown};
@@ -92,7 +92,7 @@ fn told(simulation: &Simulation, all: bool) -> Check {
         found.push(shown!("\nand {} more (-v shows them)", left));
     }
     let next = "add them to the caller's policy: akidb-edge deploy --print-iam-policy prints the whole of it";
-    Check::failed(NAME, &Failure::error(found, next))
+    Check::failed(NAME, &codes::DENIED.error(found, next))
 }
 
 fn why(each: &[&Missing]) -> &'static str {

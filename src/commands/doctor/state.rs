@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::check::Check;
 use crate::commands::Context;
 use crate::commands::walk::{self, Connection};
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::ledger::{Lease, Ledger, Store};
 use crate::observe;
 use crate::provider::aws::{GLOBAL, Identity};
@@ -118,7 +118,10 @@ fn standing(stack: &str, place: &str, state: &Remembered, identity: Option<&Iden
         (Some(known), Some(identity)) if *known != identity.account && !known.is_empty() => {
             let problem =
                 shown!("{}\nit belongs to account {}, these credentials are of {}", found, known, identity.account);
-            Check::failed("state", &Failure::refused(problem, "use the credentials of that account (AWS_PROFILE)"))
+            Check::failed(
+                "state",
+                &codes::OTHER_ACCOUNT.refused(problem, "use the credentials of that account (AWS_PROFILE)"),
+            )
         }
         _ => Check::good("state", found),
     }

@@ -9,7 +9,7 @@ use crate::commands::walk::{self, Journals, Request, RunArgs, Verb, Wanted, Worl
 use crate::commands::{Context, full};
 use crate::desired::Built;
 use crate::desired::jetson::is_power;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::resource::{Address, Desired, Kind, Remembered, RunPurpose, shown};
 
 /// What the devices are to become.
@@ -86,10 +86,8 @@ impl Aim {
         let names: BTreeSet<String> = every.clone().map(on).collect();
         if let Some(unknown) = self.hosts.iter().find(|host| !names.contains(*host)) {
             let known: Vec<&str> = names.iter().map(String::as_str).collect();
-            return Err(Failure::refused(
-                shown!("no device is called {:?}", unknown),
-                shown!("use one of: {}", known.join(", ")),
-            ));
+            return Err(codes::UNKNOWN_NAME
+                .refused(shown!("no device is called {:?}", unknown), shown!("use one of: {}", known.join(", "))));
         }
         let wanted = |address: &Address| self.hosts.is_empty() || self.hosts.contains(&on(address));
         let mut chosen: BTreeSet<Address> = every.filter(|address| wanted(address)).cloned().collect();

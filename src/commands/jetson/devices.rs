@@ -8,7 +8,7 @@ use futures::future::join_all;
 use crate::commands::Context;
 use crate::commands::walk::{AccessArgs, PlanArgs, clusters_of_machines};
 use crate::desired::jetson;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::plan::{Plan, Replaced, Work};
 use crate::provider::ClusterApi;
 use crate::provider::device::{Fleet, Reply, Script, Wanted};
@@ -127,7 +127,8 @@ pub fn need_devices(plan: &Plan) -> Result<(), Failure> {
     if any {
         return Ok(());
     }
-    Err(Failure::refused("the plan has no devices", "add a step of kind jetson with hosts, or --inventory FILE"))
+    Err(codes::NO_DEVICES
+        .refused("the plan has no devices", "add a step of kind jetson with hosts, or --inventory FILE"))
 }
 
 /// Names the devices that only the plan has, once an inventory stands in their place.
@@ -152,10 +153,8 @@ pub fn choose<'a>(
 ) -> Result<BTreeSet<String>, Failure> {
     if let Some(unknown) = chosen.iter().find(|name| !known.clone().any(|one| one == *name)) {
         let known: Vec<&str> = known.map(String::as_str).collect();
-        return Err(Failure::refused(
-            shown!("no device is called {:?}", unknown),
-            shown!("use one of: {}", known.join(", ")),
-        ));
+        return Err(codes::UNKNOWN_NAME
+            .refused(shown!("no device is called {:?}", unknown), shown!("use one of: {}", known.join(", "))));
     }
     Ok(if chosen.is_empty() { known.cloned().collect() } else { chosen.iter().cloned().collect() })
 }
@@ -174,7 +173,7 @@ impl Devices {
     pub fn server(&self) -> Result<&str, Failure> {
         let server = self.nodes.values().next().map(|node| node.server.as_str());
         server.ok_or_else(|| {
-            Failure::refused("the plan has no cluster", "add k3s with its version to the step of kind jetson")
+            codes::NO_DEVICES.refused("the plan has no cluster", "add k3s with its version to the step of kind jetson")
         })
     }
 

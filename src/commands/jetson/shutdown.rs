@@ -5,7 +5,7 @@ use serde_json::json;
 use super::devices::{Devices, DevicesArgs};
 use super::drain::{device, drain, fail};
 use crate::commands::Context;
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::resource::{Class, Fault, Shown, shown};
 
 /// Switch devices off: drained first, agents before the server.
@@ -79,25 +79,19 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
 
 fn ask(order: &[String], context: &Context) -> Result<(), Failure> {
     if !context.session.can_ask {
-        return Err(Failure::refused(
+        return Err(codes::NO_TERMINAL.refused(
             "no device was switched off: there is no terminal to ask for a confirmation on",
             "add --yes to switch them off without a question",
         ));
     }
     let question = shown!("Switch off {}? They come back only when somebody switches them on.", order.join(", "));
-    if context.voice.ask(question) {
-        return Ok(());
-    }
-    Err(Failure::refused(
-        "no device was switched off: the answer was not yes",
-        "run the same command again and answer yes, or name fewer devices with --host",
-    ))
+    if context.voice.ask(question) { Ok(()) } else { Err(Failure::cancelled()) }
 }
 
 /// Why all devices are still on.
 fn still_on(failed: &[(String, Fault)], back: &str) -> Failure {
     let why = failed.iter().map(|(name, fault)| shown!("{}: {}", name, fault.message.block()));
-    Failure::error(
+    codes::NOT_DRAINED.error(
         shown!("no device was switched off, as not all could be drained: {}", Shown::join(why, "; ")),
         shown!(
             "give the pods another place and run the same command again, or add --force to switch off all the same; to \

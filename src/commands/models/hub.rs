@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
 
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::models::ModelsFault;
 use crate::models::hub::{ENDPOINT, Hub, Network, Patience, Token};
 use crate::provider::network::{Bundle, Environment, Proxies};
@@ -44,8 +44,9 @@ impl HubArgs {
 /// The proxies and authorities that AWS is reached with, too.
 fn network() -> Result<Network, Failure> {
     let environment = Environment::of_process();
-    let wrong =
-        |fault: Fault| Failure::error(fault.message.block(), fault.next_step.map_or_else(Shown::default, Shown::from));
+    let wrong = |fault: Fault| {
+        codes::CONFIGURATION.error(fault.message.block(), fault.next_step.map_or_else(Shown::default, Shown::from))
+    };
     let proxies = Proxies::with_all_proxy(&environment).map_err(wrong)?;
     let named = ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"];
     let named = named.into_iter().find_map(|variable| Some((environment.get(variable)?, variable)));

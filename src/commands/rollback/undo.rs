@@ -9,7 +9,7 @@ use crate::commands::jetson::refuse_shared;
 use crate::commands::walk::{self, Journals, Request, RunArgs, Seen, Verb, Wanted, Worlds};
 use crate::commands::{Context, full, kept, unknown};
 use crate::desired::Built;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::ledger::{Lease, Ledger, purpose_of};
 use crate::observe;
 use crate::plan::Plan;
@@ -156,7 +156,7 @@ impl<'a> Undo<'a> {
         if run.yes {
             let of_devices = self.devices.as_ref() == Some(&now.stack);
             let verb = if of_devices { "jetson rollback" } else { self.verb };
-            return Err(Failure::refused(
+            return Err(codes::CHANGED_MEANWHILE.refused(
                 shown!("{}: nothing was done", problem),
                 shown!("to undo that revision: akidb-edge {} --to {} --stack {}", verb, to, now.stack),
             ));

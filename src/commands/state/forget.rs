@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Which, revision};
 use crate::commands::{Context, walk};
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::ledger::{Fact, Ledger};
 use crate::report;
 use crate::resource::{Address, Record, Remembered, RunPurpose, Shown, shown};
@@ -93,7 +93,7 @@ fn held<'s>(named: &'s BTreeSet<Address>, state: &'s Remembered) -> Result<Vec<(
     for address in named {
         let Some(record) = state.resources.get(address) else {
             let problem = shown!("the state of {} has no {}; nothing was done", state.stack, address);
-            return Err(Failure::refused(problem, "akidb-edge state list shows the addresses"));
+            return Err(codes::UNKNOWN_NAME.refused(problem, "akidb-edge state list shows the addresses"));
         };
         held.push((address, record));
     }
@@ -123,7 +123,7 @@ fn refuse_needed(named: &BTreeSet<Address>, state: &Remembered) -> Result<(), Fa
         return Ok(());
     }
     let words: Vec<&str> = all.iter().map(Address::as_str).collect();
-    Err(Failure::refused(
+    Err(codes::NEEDED.refused(
         shown!("others in the state need it; nothing was done\n  {}", Shown::join(&needing, "\n  ")),
         shown!("forget them, too: akidb-edge {}{}", COMMAND, words.join(" ")),
     ))

@@ -10,7 +10,7 @@ use super::identity;
 use crate::change::{self, Scope};
 use crate::commands::Context;
 use crate::commands::walk::{self, Connection, PlanArgs};
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::ledger::{Fact, Ledger, Subject};
 use crate::plan::Plan;
 use crate::provider::aws::Identity;
@@ -54,7 +54,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         Some(file) => (given::from_file(file)?, format!("--from {}", file.display())),
         None if args.pairs.is_empty() => {
             let next = "write ADDRESS=ID, or name a file of state export with --from FILE";
-            return Err(Failure::refused("nothing is named that could be taken in", next));
+            return Err(codes::ARGUMENT.refused("nothing is named that could be taken in", next));
         }
         None => (given::pairs(&args.pairs)?, args.pairs.join(" ")),
     };
@@ -144,12 +144,12 @@ fn supposed(pairs: &given::All, desired: &Desired, remembered: &Remembered) -> R
             .find(|(other, held)| held.kind == resource.kind && held.id.as_deref() == Some(&id) && *other != address);
         if let Some((other, _)) = twice {
             let problem = shown!("{} is in the state already, as {}", id, other);
-            return Err(Failure::refused(problem, shown!("akidb-edge state move {} {}", other, address)));
+            return Err(codes::IMPORT.refused(problem, shown!("akidb-edge state move {} {}", other, address)));
         }
         if let Some(held) = remembered.resources.get(address) {
             let id = held.id.as_deref().unwrap_or("an ID that is not known yet");
             let problem = shown!("{} is in the state already: {}", address, id);
-            return Err(Failure::refused(problem, "deploy works on it as it is; state show lists what is there"));
+            return Err(codes::IMPORT.refused(problem, "deploy works on it as it is; state show lists what is there"));
         }
         let held = Record {
             kind: resource.kind,
@@ -181,7 +181,7 @@ fn unknown(address: &Address, desired: &Desired) -> Failure {
     } else {
         shown!("did you mean {}?", near.join(" or "))
     };
-    Failure::refused(shown!("the plan has no {}", address), next)
+    codes::UNKNOWN_NAME.refused(shown!("the plan has no {}", address), next)
 }
 
 fn malformed(resource: &Resource, given: &str) -> Failure {
@@ -189,9 +189,9 @@ fn malformed(resource: &Resource, given: &str) -> Failure {
     let title = resource.kind.facts().title;
     if resource.kind == Kind::LoadBalancer {
         let problem = shown!("{} is a {}: it is looked up in every run, never taken in", resource.address, title);
-        return Failure::refused(problem, "leave it out");
+        return codes::IMPORT.refused(problem, "leave it out");
     }
-    Failure::refused(
+    codes::IMPORT.refused(
         shown!("{:?} is no ID of a thing of kind {}", given, title),
         shown!("it wants {}: {}={}", form.words, resource.address, form.example),
     )
@@ -220,21 +220,22 @@ fn check<'o>(
     if open {
         let needs: Vec<String> = references(&spec).iter().map(ToString::to_string).collect();
         let problem = shown!("{} is identified by {}, which the state does not know", address, needs.join(", "));
-        return Err(Failure::refused(problem, "import that first, or in the same command"));
+        return Err(codes::IMPORT.refused(problem, "import that first, or in the same command"));
     }
     if let Some(named) = resource.kind.facts().id.by_name(&spec, address.name()).filter(|named| named != id) {
         let problem = shown!("{} is known by its name, and the plan names {}, not {}", address, named, id);
-        return Err(Failure::refused(problem, "let the plan name what is to be taken in, or name another address"));
+        return Err(codes::IMPORT.refused(problem, "let the plan name what is to be taken in, or name another address"));
     }
     let Some(found) = observed.found(address) else {
         let problem = shown!("there is no {} {} in account {}", title, id, identity.account);
-        return Err(Failure::refused(problem, "check the ID, the account and the region"));
+        return Err(codes::IMPORT.refused(problem, "check the ID, the account and the region"));
     };
     match &found.owner {
-        Owner::Foreign(why) | Owner::Contested(why) if found.owner.is_marked() && !args.adopt => Err(Failure::refused(
-            shown!("{} {} belongs to another stack or address: {}", title, id, why),
-            "if that one shall lose it, add --adopt",
-        )),
+        Owner::Foreign(why) | Owner::Contested(why) if found.owner.is_marked() && !args.adopt => Err(codes::IMPORT
+            .refused(
+                shown!("{} {} belongs to another stack or address: {}", title, id, why),
+                "if that one shall lose it, add --adopt",
+            )),
         _ => Ok(found),
     }
 }
@@ -244,11 +245,13 @@ fn elsewhere(given: &str, spec: &Value, identity: &Identity) -> Result<(), Failu
     let Some((account, region)) = identity::place(given) else { return Ok(()) };
     if !account.is_empty() && account != identity.account {
         let problem = shown!("{} is of account {}, these credentials are of {}", given, account, identity.account);
-        return Err(Failure::refused(problem, "use the credentials of that account, and a --state of its own"));
+        return Err(
+            codes::OTHER_ACCOUNT.refused(problem, "use the credentials of that account, and a --state of its own")
+        );
     }
     let wanted = spec.get("region").and_then(Value::as_str);
     match wanted.filter(|wanted| !region.is_empty() && *wanted != region) {
-        Some(wanted) => Err(Failure::refused(
+        Some(wanted) => Err(codes::IMPORT.refused(
             shown!("{} is in {}, the plan wants it in {}", given, region, wanted),
             "name one in that region, or change the plan's region",
         )),
@@ -303,7 +306,7 @@ fn none_is_ours(kind: Kind, path: &str, plan: &Value, there: &Value) -> bool {
 fn refuse_replacements(changes: &Changes) -> Result<(), Failure> {
     let Some(change) = changes.items.values().find(|change| change.action == Action::Replace) else { return Ok(()) };
     let fields: Vec<&str> = change.fields.iter().map(|field| field.path.as_str()).collect();
-    Err(Failure::refused(
+    Err(codes::IMPORT.refused(
         shown!("{} would be replaced by the next deploy: {} cannot change in place", change.address, fields.join(", ")),
         "correct the ID, or let the plan say what is there",
     ))
@@ -338,9 +341,11 @@ fn confirm(args: &Args, context: &Context) -> Result<(), Failure> {
     }
     if !context.session.can_ask {
         let next = "read what is above, then add --yes";
-        return Err(Failure::refused("nothing was done: there is no terminal to ask for a confirmation on", next));
+        return Err(
+            codes::NO_TERMINAL.refused("nothing was done: there is no terminal to ask for a confirmation on", next)
+        );
     }
-    if context.voice.ask("Take this in?") { Ok(()) } else { Err(Failure::refused("nothing was done", "")) }
+    if context.voice.ask("Take this in?") { Ok(()) } else { Err(Failure::cancelled()) }
 }
 
 /// A revision in which nothing changed but what the journal knows.

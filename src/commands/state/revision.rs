@@ -2,7 +2,7 @@
 
 use crate::commands::Context;
 use crate::commands::walk::{self, Purpose};
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::ledger::{Fact, Ledger};
 use crate::resource::{Ending, Remembered, RunPurpose};
 
@@ -35,9 +35,11 @@ pub fn confirm(question: &'static str, yes: bool, context: &Context) -> Result<(
     }
     if !context.session.can_ask {
         let next = "read what is above, then add --yes";
-        return Err(Failure::refused("nothing was done: there is no terminal to ask for a confirmation on", next));
+        return Err(
+            codes::NO_TERMINAL.refused("nothing was done: there is no terminal to ask for a confirmation on", next)
+        );
     }
-    if context.voice.ask(question) { Ok(()) } else { Err(Failure::refused("nothing was done", "")) }
+    if context.voice.ask(question) { Ok(()) } else { Err(Failure::cancelled()) }
 }
 
 /// Writes these facts as a revision of their own.

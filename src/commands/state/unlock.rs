@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::Which;
 use crate::commands::{Context, walk};
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::ledger::{Holder, Lease, Ledger, LedgerError, Store};
 use crate::resource::{Remembered, Shown, shown};
 
@@ -55,13 +55,11 @@ pub async fn run(unlock: &Args, context: &Context) -> Result<u8, Failure> {
     let standing = lease.holder(&context.session.host);
     if standing == Holder::Alive && !unlock.yes {
         if !context.session.can_ask {
-            return Err(Failure::refused(
-                shown!("{} is held by {}", stack, holder),
-                "if that process is gone for good, add --yes",
-            ));
+            return Err(codes::LIVE_LEASE
+                .refused(shown!("{} is held by {}", stack, holder), "if that process is gone for good, add --yes"));
         }
         if !context.voice.ask(shown!("{} is held by {}. Take the lease away?", stack, holder)) {
-            return Err(Failure::refused("nothing was done", ""));
+            return Err(Failure::cancelled());
         }
     }
     let before = before_it(&lease, Arc::clone(&store), &stack).await;
@@ -102,7 +100,7 @@ fn marked(written: Result<(), LedgerError>, lease: &Lease, now: &Remembered) -> 
         Err(bad) => bad,
     };
     let last = now.runs.last().map_or_else(Shown::default, |run| shown!(" ({})", run.command));
-    Err(Failure::error(
+    Err(codes::JOURNAL_FILE.error(
         shown!(
             "the lease of {}@{} was taken away, but the note that `{}` changed nothing could not be written: {}",
             lease.user,

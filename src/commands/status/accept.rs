@@ -8,7 +8,7 @@ use super::super::walk::{self, Purpose};
 use super::Context;
 use super::drift::{self, Seen};
 use crate::change::without;
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::ledger::{Fact, Ledger, Subject};
 use crate::plan::Plan;
 use crate::report;
@@ -79,7 +79,7 @@ async fn with_ledger(
 fn choose<'d>(seen: &Seen, drifting: &[&'d Drifted], chosen: &[String]) -> Result<Vec<&'d Drifted>, Failure> {
     let named = |one: &Drifted| chosen.is_empty() || chosen.iter().any(|pattern| one.address.matches(pattern));
     if let Some(nothing) = chosen.iter().find(|pattern| !drifting.iter().any(|one| one.address.matches(pattern))) {
-        return Err(Failure::refused(
+        return Err(codes::ACCEPT.refused(
             shown!("nothing at {} differs from the recorded state; nothing was done", nothing),
             shown!("akidb-edge status --stack {} --drift lists what is", seen.remembered.stack),
         ));
@@ -102,7 +102,7 @@ fn choose<'d>(seen: &Seen, drifting: &[&'d Drifted], chosen: &[String]) -> Resul
         return Ok(taken);
     }
     let lines: Vec<Shown> = refused.iter().map(|(address, why)| shown!("{}: {}", address, why)).collect();
-    Err(Failure::refused(
+    Err(codes::ACCEPT.refused(
         shown!("this cannot be accepted; nothing was done\n{}", Shown::join(&lines, "\n")),
         "the plan wins: change the plan, or let deploy put it back",
     ))
@@ -143,12 +143,12 @@ fn confirm(order: &Order, context: &Context) -> Result<(), Failure> {
         return Ok(());
     }
     if !context.session.can_ask {
-        return Err(Failure::refused(
+        return Err(codes::NO_TERMINAL.refused(
             "nothing was done: there is no terminal to ask for a confirmation on",
             "read what would be taken above, then add --yes",
         ));
     }
-    if context.voice.ask("Take this into the state?") { Ok(()) } else { Err(Failure::refused("nothing was done", "")) }
+    if context.voice.ask("Take this into the state?") { Ok(()) } else { Err(Failure::cancelled()) }
 }
 
 /// A revision of its own: who accepted what is to be found again, and a rollback can go behind it.

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::Context;
 use super::walk::{self, PlanArgs};
 use crate::commands::state::unlock::lease_document;
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::ledger::{Holder, Lease, Ledger};
 use crate::plan::Plan;
 use crate::report;
@@ -44,7 +44,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     let plan =
         if args.stack.is_none() && args.plan.plan.is_some() { Some(args.plan.load(&context.session)?) } else { None };
     let Some(stack) = args.stack.clone().or_else(|| plan.as_ref().map(|plan| plan.stack.clone())) else {
-        return Err(Failure::refused("no stack is named", "add --plan NAME, or --stack NAME"));
+        return Err(codes::NO_STACK.refused("no stack is named", "add --plan NAME, or --stack NAME"));
     };
     if let Some(chosen) = args.accept {
         let order = accept::Order { chosen, dry_run: args.dry_run, yes: args.yes };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::observe;
 use crate::provider::Providers;
 use crate::provider::aws::{CREDENTIALS, Clients, ConnectionDescription, Identity, Person};
@@ -50,7 +50,7 @@ fn person(session: &Session) -> Person {
 /// What is wrong on this machine is said without the service and operation that it has for programs.
 pub fn without_service(fault: Fault) -> Failure {
     if fault.service == CONFIGURATION || fault.service == CREDENTIALS {
-        Failure::error(fault.message.block(), fault.next_step.map_or_else(Shown::default, Shown::from))
+        codes::CONFIGURATION.error(fault.message.block(), fault.next_step.map_or_else(Shown::default, Shown::from))
     } else {
         fault.into()
     }
@@ -136,7 +136,7 @@ impl Connection {
 pub fn need_account(desired: &Desired, remembered: &Remembered, identity: &Identity) -> Result<(), Failure> {
     let other = |known: &&String| !known.is_empty() && **known != identity.account;
     let Some(known) = remembered.account.as_ref().filter(other) else { return Ok(()) };
-    Err(Failure::refused(
+    Err(codes::OTHER_ACCOUNT.refused(
         shown!(
             "the journal of {} belongs to account {}, these credentials are of {}",
             desired.stack,

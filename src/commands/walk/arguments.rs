@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::review;
 use crate::execute::Options;
-use crate::exit::Failure;
-use crate::plan::{self, Plan, Settings};
+use crate::exit::{Failure, codes};
+use crate::plan::{self, Plan, Reading, Settings};
 use crate::report::Voice;
 use crate::resource::{Level, shown};
 use crate::session::Session;
@@ -33,15 +34,26 @@ impl PlanArgs {
     /// # Errors
     /// When none is named, a variable is malformed, or the plan has problems.
     pub fn load(&self, session: &Session) -> Result<Plan, Failure> {
+        match self.read(session)? {
+            Reading { plan: Some(plan), problems } if problems.is_empty() => Ok(plan),
+            Reading { plan, problems } => Err(review::refusal(plan.as_ref(), &problems)),
+        }
+    }
+
+    /// Reads the plan as far as it goes.
+    ///
+    /// # Errors
+    /// When none is named, or a variable is malformed.
+    pub fn read(&self, session: &Session) -> Result<Reading, Failure> {
         let Some(name) = &self.plan else {
-            return Err(Failure::refused("no plan is named", "add --plan week13, or --plan FILE"));
+            return Err(codes::NO_PLAN.refused("no plan is named", "add --plan week13, or --plan FILE"));
         };
         let settings = Settings {
             variables: self.variables()?,
             environment: session.variables.clone(),
             outside: self.allow_files_outside,
         };
-        Ok(plan::load(name, &settings)?)
+        Ok(plan::read(name, &settings))
     }
 
     /// Says what variables are for in a verb that goes by the journal: they only decide how the plan is read.
@@ -55,7 +67,7 @@ impl PlanArgs {
         let mut all = BTreeMap::new();
         for file in &self.var_file {
             let text = plan::read_text(file).map_err(|bad| {
-                Failure::refused(shown!("{}: {}", file.display(), bad), "name a file that can be read")
+                codes::INPUT_FILE.refused(shown!("{}: {}", file.display(), bad), "name a file that can be read")
             })?;
             for (at, line) in text
                 .lines()
@@ -65,14 +77,14 @@ impl PlanArgs {
                 let Some((name, value)) = line.split_once([':', '=']) else {
                     // The line may hold what nobody else should see.
                     let problem = shown!("{}:{}: the line is no NAME: VALUE", file.display(), at + 1);
-                    return Err(Failure::refused(problem, "write one variable on each line"));
+                    return Err(codes::INPUT_FILE.refused(problem, "write one variable on each line"));
                 };
                 all.insert(name.trim().to_owned(), value.trim().trim_matches('"').to_owned());
             }
         }
         for pair in &self.var {
             let Some((name, value)) = pair.split_once('=') else {
-                return Err(Failure::refused("a --var is no NAME=VALUE", "write --var domain=example.com"));
+                return Err(codes::ARGUMENT.refused("a --var is no NAME=VALUE", "write --var domain=example.com"));
             };
             all.insert(name.to_owned(), value.to_owned());
         }

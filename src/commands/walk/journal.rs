@@ -8,7 +8,7 @@ use super::{Connection, connect, write};
 use crate::cli::Global;
 use crate::commands::Context;
 use crate::desired::jetson::SUFFIX;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::ledger::{FORMAT, FileStore, Lease, Ledger, LedgerError, Store};
 use crate::provider::aws::journal_store;
 use crate::resource::{RunPurpose, is_name, shown, words};
@@ -32,7 +32,7 @@ impl Place {
         }
         let bad = |why: &str| {
             let problem = shown!("--state {:?} cannot be used: {}", state, why);
-            Failure::refused(problem, "write file:DIRECTORY or s3://BUCKET/PREFIX[?region=REGION]")
+            codes::STATE_PLACE.refused(problem, "write file:DIRECTORY or s3://BUCKET/PREFIX[?region=REGION]")
         };
         let place = state.strip_prefix("s3://").ok_or_else(|| bad("it begins with neither file: nor s3://"))?;
         let (place, query) = place.split_once('?').unwrap_or((place, ""));
@@ -55,7 +55,7 @@ impl Place {
 
     fn directory(state: &str, directory: &str) -> Result<Self, Failure> {
         let bad = |why: &str, next: &'static str| {
-            Failure::refused(shown!("--state {:?} cannot be used: {}", state, why), next)
+            codes::STATE_PLACE.refused(shown!("--state {:?} cannot be used: {}", state, why), next)
         };
         if directory.is_empty() {
             return Err(bad("it names no directory", "write file:DIRECTORY; file:. is the present one"));
@@ -94,7 +94,7 @@ fn stack_name(stack: &str) -> Result<(), Failure> {
     if is_name(stack) && !stack.starts_with('-') && stack.len() <= LONGEST {
         return Ok(());
     }
-    Err(Failure::refused(
+    Err(codes::ARGUMENT.refused(
         shown!("{:?} cannot be the name of a stack", stack),
         shown!(
             "use lower-case letters, digits and dashes, {} at most and no dash at first: the plan's `stack:` says the name",

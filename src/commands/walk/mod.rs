@@ -13,6 +13,7 @@ mod left_out;
 mod outside;
 mod pipeline;
 mod request;
+mod review;
 mod running;
 mod worlds;
 
@@ -22,7 +23,7 @@ use super::Context;
 use crate::change::{self, Refusal, Scope};
 use crate::cli::Global;
 use crate::desired;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::ledger::Ledger;
 use crate::plan::Plan;
 use crate::provider::Providers;
@@ -34,13 +35,14 @@ pub use access::{AccessArgs, BothArgs};
 pub use account::{Connection, connect};
 pub use arguments::{EmptyArgs, PlanArgs, RunArgs};
 pub use clusters::{clusters_of_machines, in_clusters};
-pub use graphs::{build, devices, every_step, findings, need_files, of_devices, stops, together};
+pub use graphs::{build, devices, findings, need_files, together};
 pub use journal::{close, directory, open, root, store};
 pub use journals::Journals;
 pub use leased::{Held, not_written, unless_interrupted, write};
 pub use left_out::{LeftOut, machine, narrow};
 pub use pipeline::carry_out;
 pub use request::{Allowed, Request, Seen, Verb, Wanted};
+pub use review::Review;
 pub use running::{Purpose, Run, began};
 pub use worlds::Worlds;
 
@@ -58,7 +60,7 @@ pub async fn no_devices(context: &Context, stack: &str, verb: &str) -> Result<()
         return Ok(());
     }
     let which = if verb.starts_with("provision") { "--plan PLAN".to_owned() } else { format!("--stack {stack}") };
-    Err(Failure::refused(
+    Err(codes::OTHER_VERB.refused(
         shown!("{} is a stack of devices, not of an AWS account", stack),
         shown!("akidb-edge jetson {} {}", verb, which),
     ))
@@ -101,7 +103,7 @@ pub fn refused(refusals: &[Refusal]) -> Failure {
         .collect();
     let reading = refusals.iter().all(|refusal| refusal.problem.starts_with("it could not be read"));
     let problem = shown!("the difference cannot be made\n{}", Shown::join(&lines, "\n"));
-    if reading { Failure::error(problem, "") } else { Failure::refused(problem, "") }
+    if reading { codes::DIFFERENCE.error(problem, "") } else { codes::DIFFERENCE.refused(problem, "") }
 }
 
 /// The providers of the account, with the bytes that the run carries.

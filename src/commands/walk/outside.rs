@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Request, Wanted, Worlds, store};
 use crate::commands::Context;
 use crate::desired::jetson::SUFFIX;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::ledger::Ledger;
 use crate::report;
 use crate::resource::{ACCOUNT, Address, Changes, Level, Resource, Shown, Standing, shown};
@@ -102,7 +102,7 @@ impl Outside {
             return Ok(());
         }
         let verb = if self.stack.ends_with(SUFFIX) { "jetson deploy" } else { "deploy" };
-        Err(Failure::refused(
+        Err(codes::MISSING_NEED.refused(
             shown!("{}\nnothing was done", problem),
             shown!(
                 "akidb-edge {} --plan PLAN makes it, then run the same command again; akidb-edge deploy --devices --plan \

@@ -15,7 +15,7 @@ use super::clusters::{clusters, clusters_of_part, need_same_clusters};
 use super::left_out::{cluster, left_out, machine};
 use super::{AccessArgs, Connection, Journals, Request, Seen, Wanted, connect, place_of};
 use crate::commands::Context;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::ledger::Fence;
 use crate::observe;
 use crate::provider::aws::{self, Identity};
@@ -227,7 +227,7 @@ fn all_within(state: &Remembered, cloud: bool, machines: bool) -> Result<(), Fai
             shown!("let go of them, they stay as they are: akidb-edge state forget {} --stack {}", all, there)
         }
     };
-    Err(Failure::refused(problem, next))
+    Err(codes::UNNAMED_DEVICE.refused(problem, next))
 }
 
 /// Open as long as all of these leases are ours.

@@ -37,6 +37,7 @@ rules! {
     MOVED = "PL306-moved", "`moved` names an address that cannot have moved";
     FILE_OUTSIDE = "PL401-file-outside", "a file outside of the plan's folder";
     FILE = "PL402-unusable-file", "a file that cannot be used for what the plan names it for";
+    MISSING_FILE = "FI001-missing-file", "a file that the plan names cannot be read: a warning until the run needs it";
     HASH = "PL403-wrong-hash", "a file does not have the hash that SHA256SUMS states";
     INVENTORY = "PL404-inventory", "an inventory that cannot be used";
     UNKNOWN_NAME = "PL501-unknown-name", "a name that refers to nothing in the plan";
@@ -57,7 +58,7 @@ mod tests {
         assert_eq!(ids.len(), ALL.len());
         for (id, what) in ALL {
             let (number, words) = id.split_once('-').unwrap_or_default();
-            let digits = number.strip_prefix("PL").unwrap_or_default();
+            let digits = number.strip_prefix("PL").or_else(|| number.strip_prefix("FI")).unwrap_or_default();
             assert!(digits.len() == 3 && digits.bytes().all(|digit| digit.is_ascii_digit()), "{id}");
             assert!(words.bytes().all(|letter| letter.is_ascii_lowercase() || letter == b'-'), "{id}");
             assert!(!what.is_empty() && !what.ends_with('.'), "{id}: {what}");
