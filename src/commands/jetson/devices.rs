@@ -114,7 +114,7 @@ fn without_artifacts(named: &PlanArgs, inventory: Option<&str>, context: &Contex
             jetson.artifacts = None;
         }
     }
-    plan.bring_devices(inventory, None)?;
+    say_who_is_replaced(&plan.bring_devices(inventory, None)?, context);
     Ok(plan)
 }
 
@@ -131,15 +131,18 @@ pub fn need_devices(plan: &Plan) -> Result<(), Failure> {
         .refused("the plan has no devices", "add a step of kind jetson with hosts, or --inventory FILE"))
 }
 
-/// Names the devices that only the plan has, once an inventory stands in their place.
+/// Says which inventory stands in the place of the plan's devices, which of them is the server, and which devices only the plan
+/// has.
 pub fn say_who_is_replaced(replaced: &[Replaced], context: &Context) {
-    for Replaced { inventory, devices } in replaced {
-        let names = report::names(devices);
-        context.voice.talk(shown!(
-            "the devices are those of {}; only the plan has, not contacted: {}",
-            inventory,
-            names
-        ));
+    for Replaced { inventory, count, server, devices } in replaced {
+        let mut text = shown!("inventory {}: {}", inventory, report::counted(count, "device"));
+        if let Some(server) = server {
+            text.push(shown!(", server {}", server));
+        }
+        if !devices.is_empty() {
+            text.push(shown!("; it replaces the plan's devices, not contacted: {}", report::names(devices)));
+        }
+        context.voice.talk(text);
     }
 }
 

@@ -11,11 +11,15 @@ use super::source::{Text, join};
 use super::work::{Work, typed};
 use super::{Place, Plan, Problem, Problems, files, hidden, rules};
 
-/// Devices of a plan that an inventory leaves out.
+/// An inventory that takes the place of a plan's devices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replaced {
     /// The file of the inventory.
     pub inventory: String,
+    /// How many devices it names.
+    pub count: usize,
+    /// The one that it marks as the server of the cluster.
+    pub server: Option<String>,
     /// The names that only the plan has.
     pub devices: Vec<String>,
 }
@@ -44,7 +48,7 @@ impl Inventory {
 impl Plan {
     /// Reads the inventories that the plan and the user name, and hashes what lies in the directory of artefacts. An inventory
     /// takes the place of the plan's devices, and the one that the user names also that of the plan's own inventory. Gives
-    /// the devices that are left out by that.
+    /// each inventory, with the devices that are left out by it.
     ///
     /// # Errors
     /// When a file cannot be read, is no inventory, does not say which device is the server of the plan's cluster, or is not
@@ -68,9 +72,9 @@ impl Plan {
                     let former = std::mem::replace(&mut jetson.hosts, hosts);
                     let gone = former.into_keys().filter(|name| !jetson.hosts.contains_key(name));
                     let devices: Vec<String> = gone.collect();
-                    if !devices.is_empty() {
-                        all.push(Replaced { inventory: file, devices });
-                    }
+                    let mut marked = jetson.hosts.iter().filter(|(_, host)| host.role == Some(RolePlan::Server));
+                    let server = marked.next().map(|(name, _)| name.clone());
+                    all.push(Replaced { inventory: file, count: jetson.hosts.len(), server, devices });
                 }
                 Err(problem) => problems.push(problem),
             }
