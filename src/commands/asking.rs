@@ -10,7 +10,7 @@ use crate::cli::has_verb;
 use crate::desired::Built;
 use crate::exit::{self, Failure, codes};
 use crate::report;
-use crate::resource::{Changes, Outcome, Shown, shown};
+use crate::resource::{Action, Change, Changes, Kind, Outcome, Risk, RunPurpose, Shown, WorldIdentity, shown};
 
 /// What is about to be asked.
 pub struct Asked<'a> {
@@ -20,6 +20,10 @@ pub struct Asked<'a> {
     pub built: &'a Built,
     /// Whom we talk to.
     pub header: &'a report::Header,
+    /// What the run is for.
+    pub purpose: RunPurpose,
+    /// Data that goes: one line for each thing that holds some.
+    pub data: &'a [Shown],
     /// Nothing will be done.
     pub only_looks: bool,
     /// It is about the whole plan, not a part of it.
@@ -39,6 +43,9 @@ pub fn confirm(asked: &Asked<'_>, run: &RunArgs, context: &Context) -> Result<Op
     if asked.whole || voice.verbose > 0 {
         say_what_is_not_done(asked.built, context);
     }
+    if !asked.data.is_empty() {
+        voice.remark(shown!("data that is deleted for good:\n  {}", Shown::join(asked.data, "\n  ")));
+    }
     let finished = asked.changes.is_empty() || asked.only_looks;
     if finished {
         let code = if asked.changes.is_empty() { exit::DONE } else { exit::PENDING };
@@ -56,11 +63,48 @@ pub fn confirm(asked: &Asked<'_>, run: &RunArgs, context: &Context) -> Result<Op
             "read the difference above, then add --yes",
         ));
     }
-    let question = match &asked.header.devices {
-        Some(_) => shown!("Do this to the stacks {}?", asked.header.stacks()),
-        None => Shown::from("Do this?"),
+    if agreed(asked, context) { Ok(None) } else { Err(Failure::cancelled()) }
+}
+
+/// Asks. What can never be brought back wants the name of the stack for an answer.
+fn agreed(asked: &Asked<'_>, context: &Context) -> bool {
+    let question = question(asked);
+    if !is_final(asked) {
+        return context.voice.ask(question);
+    }
+    let name = &asked.header.stack;
+    let answer = context.voice.ask_text(shown!("{}\n{} Type {} to go on: ", question, FINAL, name));
+    answer == *name
+}
+
+/// Why a name is to be typed.
+const FINAL: &str = "Deleted data and DNS names cannot be brought back.";
+
+/// `Apply these 34 changes to shop (account 123456789012)?`
+fn question(asked: &Asked<'_>) -> Shown {
+    let count = asked.changes.acting().count() + asked.changes.leftovers.len();
+    let changes = match (count, asked.purpose) {
+        (1, RunPurpose::Destroy) => shown!("Destroy this resource of"),
+        (_, RunPurpose::Destroy) => shown!("Destroy these {} resources of", count),
+        // A new address alone is no change in the world.
+        (0, _) => shown!("Apply the new addresses to"),
+        (1, _) => shown!("Apply this change to"),
+        _ => shown!("Apply these {} changes to", count),
     };
-    if voice.ask(question) { Ok(None) } else { Err(Failure::cancelled()) }
+    let in_account = asked.header.worlds.iter().any(|world| matches!(world, WorldIdentity::Aws { .. }));
+    let account = if in_account { shown!(" (account {})", asked.header.account) } else { Shown::default() };
+    shown!("{} {}{}?", changes, asked.header.stacks(), account)
+}
+
+/// Whether a destroy takes data, or names in the DNS, with it.
+fn is_final(asked: &Asked<'_>) -> bool {
+    let takes = |change: &Change| {
+        let in_dns = matches!(change.kind, Kind::Records | Kind::Zone) && change.action == Action::Delete;
+        in_dns || change.risk == Risk::DestroysData
+    };
+    let has_data =
+        || !asked.data.is_empty() || asked.changes.leftovers.iter().any(|left| left.risk() == Risk::DestroysData);
+    asked.purpose == RunPurpose::Destroy && (has_data() || asked.changes.acting().any(takes))
 }
 
 /// A step and the verb that does it.

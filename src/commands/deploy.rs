@@ -10,6 +10,7 @@ use super::jetson::{Unnamed, need_devices, say_who_is_replaced};
 use super::kept;
 use super::order::{Choice, Order, Part};
 use super::saved::{self, SavedPlan};
+use super::unknown;
 use super::walk::{
     self, AccessArgs, Allowed, EmptyArgs, Journals, PlanArgs, Request, RunArgs, Seen, Verb, Wanted, Worlds,
 };
@@ -17,7 +18,9 @@ use crate::change::{Outside, Scope};
 use crate::desired::{Built, jetson};
 use crate::exit::{Failure, codes};
 use crate::plan::Plan;
-use crate::resource::{Address, Changes, Owner, Remembered, RunPurpose, Shown, shown};
+use crate::resource::{
+    Action, Address, Change, Changes, Origin, Owner, Remembered, Risk, RunPurpose, Shown, counted, shown,
+};
 
 /// Make the stack what the plan says: show the difference, ask, do it. A second run has nothing to do.
 #[derive(Debug, clap::Args)]
@@ -256,7 +259,8 @@ impl Verb for Deploying<'_> {
         ))
     }
 
-    fn differs(&mut self, changes: &mut Changes, _wanted: &Wanted, context: &Context) -> Result<(), Failure> {
+    fn differs(&mut self, changes: &mut Changes, wanted: &Wanted, context: &Context) -> Result<(), Failure> {
+        say_what_another_state_may_know(changes, wanted, context);
         say_what_is_not_adopted(&self.order.adopt, changes, context);
         for remark in kept::not_to_be_undone(changes, &self.at_hand, &context.global, &self.order.plan.stack) {
             context.voice.remark(remark);
@@ -307,6 +311,28 @@ fn need_addresses(order: &Order, built: &Built, scope: &Scope) -> Result<(), Fai
         }
     }
     Ok(())
+}
+
+/// A state that knows nothing of a stack whose resources exist: it was lost, or it is not the one that this stack is changed from.
+/// Said, and counted as a risk.
+fn say_what_another_state_may_know(changes: &mut Changes, wanted: &Wanted, context: &Context) {
+    if wanted.remembered.sequence > 0 {
+        return;
+    }
+    let exists = |change: &&mut Change| change.action == Action::Adopt && change.origin == Origin::Recovered;
+    let mut count = 0;
+    for change in changes.items.values_mut().filter(exists) {
+        change.risk = change.risk.max(Risk::SharedStack);
+        count += 1;
+    }
+    if count > 0 {
+        context.voice.remark(shown!(
+            "{}, and {} with the stack's mark exist: this run takes them in. If another state knows them, two states will \
+             change the same resources\n  next: name the place of that state with --state; go on only if it is lost",
+            unknown::words(&changes.stack, context),
+            counted(count, "resource")
+        ));
+    }
 }
 
 /// `--adopt` of what is not there, or is this stack's already, takes nothing up: said, so that nobody believes it did.

@@ -31,7 +31,7 @@ struct Doomed<'a> {
 }
 
 /// Refuses a run that would delete a role with policies of others, or something with data in it unless it may delete that, too. A
-/// run that only looks is told.
+/// run that only looks is told. Gives the data that goes, one line for each thing that holds some; nothing when nobody is asked.
 ///
 /// # Errors
 /// Every such thing by name, with what is in the way.
@@ -41,11 +41,11 @@ pub async fn refuse(
     run: &RunArgs,
     how: &'static str,
     context: &Context,
-) -> Result<(), Failure> {
+) -> Result<Vec<Shown>, Failure> {
     held_roles(changes, run, context)?;
     zones::refuse(changes, providers, run, context).await?;
-    if run.empty_buckets {
-        return Ok(());
+    if run.empty_buckets && run.yes {
+        return Ok(Vec::new());
     }
     let mut full = Vec::new();
     for doomed in doomed(changes) {
@@ -70,13 +70,13 @@ pub async fn refuse(
             full.push(shown!("{} ({}): {}, {}", doomed.id, doomed.address, data, held));
         }
     }
-    if full.is_empty() {
-        return Ok(());
+    if full.is_empty() || run.empty_buckets {
+        return Ok(full);
     }
     let problem = shown!("what is to be deleted still holds data:\n  {}", Shown::join(&full, "\n  "));
     if run.dry_run {
         context.voice.remark(shown!("{}\n  the run would be refused without --empty-buckets", problem));
-        return Ok(());
+        return Ok(Vec::new());
     }
     Err(codes::HOLDS_DATA.refused(shown!("{}\nnothing was done", problem), how))
 }

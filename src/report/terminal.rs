@@ -17,6 +17,7 @@ pub struct Terminal {
     running: Mutex<BTreeMap<Address, ProgressBar>>,
     quiet: bool,
     colour: bool,
+    notices: Mutex<Vec<Shown>>,
 }
 
 impl Terminal {
@@ -24,7 +25,12 @@ impl Terminal {
     pub fn new(terminal: bool, quiet: bool, colour: bool) -> Self {
         let bars =
             (terminal && !quiet).then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(12)));
-        Self { bars, running: Mutex::default(), quiet, colour }
+        Self { bars, running: Mutex::default(), quiet, colour, notices: Mutex::default() }
+    }
+
+    /// What a person has to know or do, in the order in which it was said.
+    pub fn notices(&self) -> Vec<Shown> {
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn running(&self) -> MutexGuard<'_, BTreeMap<Address, ProgressBar>> {
@@ -84,7 +90,10 @@ impl Listener for Terminal {
                 let id = super::outcome::shortened(&id.line());
                 self.line(shown!("  {} {:<8}{:<44} {:>8}  {}", mark, action.word(), address, duration(*took_ms), id));
             }
-            Event::Notice { text, .. } => self.line(text),
+            Event::Notice { text, .. } => {
+                self.notices.lock().unwrap_or_else(PoisonError::into_inner).push(text.into());
+                self.line(text);
+            }
             Event::Deferred { address, reason } => {
                 self.end(address);
                 self.line(shown!("  … later   {}: {}", address, reason));

@@ -213,8 +213,23 @@ impl Voice {
             let mut answer = String::new();
             std::io::stdin().read_line(&mut answer).is_ok().then_some(answer)
         };
-        let answer = self.interrupts.unless_asked(read).flatten();
-        answer.is_some_and(|answer| matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+        let answer = self.interrupts.unless_asked(read).flatten().unwrap_or_default();
+        let answer = answer.trim().to_lowercase();
+        if !matches!(answer.as_str(), "" | "n" | "no" | "y" | "yes") {
+            self.talk(shown!("{:?} is taken as no", answer));
+        }
+        matches!(answer.as_str(), "y" | "yes")
+    }
+
+    /// Asks for a word; empty when there is no answer, or when a signal came instead.
+    pub fn ask_text(&self, question: impl Into<Shown>) -> String {
+        say_open(question);
+        let read = || {
+            let mut answer = String::new();
+            std::io::stdin().read_line(&mut answer).is_ok().then_some(answer)
+        };
+        let answer = self.interrupts.unless_asked(read).flatten().unwrap_or_default();
+        answer.trim().to_owned()
     }
 }
 

@@ -47,6 +47,7 @@ mod stated;
 mod statements;
 mod tag_changes;
 mod tags;
+mod unreadable;
 mod validation;
 mod wire;
 mod zone;

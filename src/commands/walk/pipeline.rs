@@ -49,13 +49,15 @@ struct Planned {
     changes: Changes,
     /// What of the run needs an account that could not be reached.
     of_account: Vec<Address>,
+    /// Data that goes: one line for each thing that holds some.
+    data: Vec<Shown>,
 }
 
 impl Pipeline<'_> {
     async fn run(&self, worlds: &mut Worlds<'_>, verb: &mut impl Verb) -> Result<u8, Failure> {
         let begun = Instant::now();
         let (request, context) = (self.request, self.context);
-        let Planned { wanted, seen, providers, changes, of_account } = self.plan(worlds, verb).await?;
+        let Planned { wanted, seen, providers, changes, of_account, data } = self.plan(worlds, verb).await?;
         let purpose = self.purpose(&wanted);
         let header = &seen.header;
         let allowed =
@@ -68,6 +70,8 @@ impl Pipeline<'_> {
             changes: &changes,
             built: &wanted.built,
             header,
+            purpose: request.purpose,
+            data: &data,
             only_looks: request.only_looks,
             whole: wanted.whole,
             omitted: Omitted {
@@ -105,6 +109,8 @@ impl Pipeline<'_> {
             say_how_each_went(&wanted, &outcome, &seen.left, context);
         }
         verb.ended(self.journals, context);
+        // What a person has to do now is the last thing to be read, too: it was said in the middle of the run.
+        terminal.notices().into_iter().for_each(|notice| context.voice.talk(notice));
         Ok(seen.left.code(code))
     }
 
@@ -132,8 +138,8 @@ impl Pipeline<'_> {
         verb.differs(&mut changes, &wanted, context)?;
         outside.need(&changes, &wanted, request, context)?;
         let run = RunArgs { dry_run: request.only_looks, ..request.run.clone() };
-        full::refuse(&changes, &providers, &run, request.emptying, context).await?;
-        Ok(Planned { wanted, seen, providers, changes, of_account })
+        let data = full::refuse(&changes, &providers, &run, request.emptying, context).await?;
+        Ok(Planned { wanted, seen, providers, changes, of_account, data })
     }
 
     fn purpose(&self, wanted: &Wanted) -> Purpose {
