@@ -14,6 +14,9 @@ use akidb_edge::{cli, commands, exit, report};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    if commands::complete::answer() {
+        return ExitCode::SUCCESS;
+    }
     std::panic::set_hook(Box::new(|panic| report::say(exit::panic_words(panic))));
     let (cli, typed) = match cli::parse(std::env::args_os()) {
         Ok(read) => read,

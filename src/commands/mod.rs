@@ -2,6 +2,7 @@
 
 mod again;
 mod asking;
+pub mod complete;
 pub mod completions;
 pub mod compose;
 pub mod deploy;

@@ -23,7 +23,12 @@ pub async fn known(stack: &str, context: &Context, connection: &Connection) -> R
 
 /// The stacks that have a journal at the place of the state, as far as that can be listed.
 pub fn stacks(context: &Context) -> Vec<String> {
-    let Some(directory) = walk::root(&context.global.state) else { return Vec::new() };
+    stacks_at(&context.global.state)
+}
+
+/// The stacks that have a journal at a place.
+pub fn stacks_at(state: &str) -> Vec<String> {
+    let Some(directory) = walk::root(state) else { return Vec::new() };
     let all = fs::read_dir(directory).into_iter().flatten().flatten();
     let with_journal = all.filter(|entry| entry.path().join("journal.jsonl").is_file());
     let mut names: Vec<String> = with_journal.filter_map(|entry| entry.file_name().into_string().ok()).collect();

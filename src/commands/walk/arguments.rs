@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
 use super::review;
 use crate::execute::Options;
 use crate::exit::{Failure, codes};
@@ -102,7 +104,7 @@ pub struct RunArgs {
     #[arg(long)]
     pub dry_run: bool,
     /// When a run counts as done: every call accepted, everything usable, or everything everywhere
-    #[arg(long, value_name = "LEVEL", default_value = "usable", value_parser = level)]
+    #[arg(long, value_name = "LEVEL", default_value = "usable", value_parser = levels())]
     pub wait: Level,
     /// Set by the verbs that can delete what holds data.
     #[arg(skip)]
@@ -134,11 +136,12 @@ impl RunArgs {
     }
 }
 
-fn level(text: &str) -> Result<Level, String> {
-    match text {
-        "accepted" => Ok(Level::Accepted),
-        "usable" => Ok(Level::Usable),
-        "propagated" => Ok(Level::Propagated),
-        _ => Err("write accepted, usable or propagated".to_owned()),
-    }
+/// The levels, as the help and the shell list them.
+fn levels() -> impl TypedValueParser<Value = Level> {
+    let level = |word: String| match word.as_str() {
+        "accepted" => Level::Accepted,
+        "propagated" => Level::Propagated,
+        _ => Level::Usable,
+    };
+    PossibleValuesParser::new(["accepted", "usable", "propagated"]).map(level)
 }
