@@ -10,6 +10,7 @@ pub mod destroy;
 pub mod doctor;
 mod extended;
 mod full;
+mod hints;
 mod iam_policy;
 mod imported;
 pub mod jetson;
