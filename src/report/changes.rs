@@ -41,7 +41,8 @@ pub fn changes_text(changes: &Changes, everything: bool, colour: bool, wait: Lev
             text.push(extras_line(change));
         }
         for field in &change.fields {
-            text.push(if change.action == Action::Move { mark_line(change) } else { field_line(field, everything) });
+            let line = || field_line(field, drift_words(change, field), everything);
+            text.push(if change.action == Action::Move { mark_line(change) } else { line() });
         }
     }
     for left in &changes.leftovers {
@@ -140,9 +141,17 @@ fn record_names(spec: &Value) -> Option<String> {
     Some(if more == 0 { first.into_owned() } else { format!("{first} and {}", counted(more, "more name")) })
 }
 
-fn field_line(field: &FieldChange, everything: bool) -> Shown {
+/// Why a field is not as the last run left it.
+fn drift_words(change: &Change, field: &FieldChange) -> &'static str {
+    match (field.drifted, change.kind.facts().condition == Some(field.path.as_str())) {
+        (false, _) => "",
+        (true, true) => "  (not usable now)",
+        (true, false) => "  (changed outside)",
+    }
+}
+
+fn field_line(field: &FieldChange, drift: &'static str, everything: bool) -> Shown {
     let show = |value: &Option<Value>, none: &'static str| value.as_ref().map_or_else(|| none.to_owned(), value_text);
-    let drift = if field.drifted { "  (changed outside)" } else { "" };
     if let (Some(Value::Array(old)), Some(Value::Array(new))) = (&field.old, &field.new)
         && old.iter().chain(new).any(Value::is_object)
     {

@@ -62,8 +62,8 @@ fn what_is_left_over_is_named_with_its_risk() {
 fn the_content_of_a_file_is_shown_by_what_it_was_and_what_it_becomes() {
     let hash = |text: &str| crate::resource::sha256_hex(text.as_bytes());
     let line = |old: Value, new: Value, drifted: bool| {
-        field_line(&FieldChange { path: "content".to_owned(), old: Some(old), new: Some(new), drifted }, false)
-            .to_string()
+        let field = FieldChange { path: "content".to_owned(), old: Some(old), new: Some(new), drifted };
+        field_line(&field, if drifted { "  (changed outside)" } else { "" }, false).to_string()
     };
     let (a, b) = (hash("A"), hash("B"));
     assert_eq!(
@@ -136,4 +136,24 @@ fn what_is_sent_is_named_and_what_is_in_it_is_not_shown() {
     let document = crate::report::document("test", &changes_json(&changes)).to_string();
     assert!(!document.contains("canary") && document.contains(&hash), "{document}");
     assert!(document.contains("\"sources\""), "{document}");
+}
+
+#[test]
+fn what_does_not_work_was_not_changed_outside() {
+    let field = |path: &str| FieldChange {
+        path: path.to_owned(),
+        old: Some(json!(false)),
+        new: Some(json!(true)),
+        drifted: true,
+    };
+    let words = |kind: Kind, path: &str| {
+        let mut changes = change(Action::Update, Vec::new());
+        let one = changes.items.values_mut().next().expect("one change");
+        one.kind = kind;
+        drift_words(one, &field(path))
+    };
+    assert_eq!(words(Kind::Manifest, "ready"), "  (not usable now)");
+    assert_eq!(words(Kind::Service, "active"), "  (not usable now)");
+    assert_eq!(words(Kind::Service, "enabled"), "  (changed outside)");
+    assert_eq!(words(Kind::File, "content"), "  (changed outside)");
 }

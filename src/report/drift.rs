@@ -58,6 +58,7 @@ fn happened(one: &Drifted) -> &'static str {
         Happened::Gone => "is gone",
         Happened::Contested => "is contested",
         Happened::Changed if lacks_its_mark(one) => "is not tagged by this tool yet",
+        Happened::Changed if only_does_not_work(one) => "is not usable now",
         Happened::Changed if one.counts() => "was changed outside",
         Happened::Changed => "has more than the plan asked for",
     }
@@ -67,6 +68,12 @@ fn happened(one: &Drifted) -> &'static str {
 fn lacks_its_mark(one: &Drifted) -> bool {
     let is_new = |field: &DriftField| field.sort == Sort::Mark && field.remembered.is_none();
     one.counts() && one.fields.iter().filter(|field| field.remedy != Remedy::Leave).all(is_new)
+}
+
+/// Whether it is as it was made, and does not work.
+fn only_does_not_work(one: &Drifted) -> bool {
+    one.counts()
+        && one.fields.iter().filter(|field| field.remedy != Remedy::Leave).all(|field| field.sort == Sort::Condition)
 }
 
 fn next(one: &Drifted) -> Shown {
@@ -93,6 +100,10 @@ fn next(one: &Drifted) -> Shown {
         }
         Happened::Changed if !one.wanted => "deploy deletes it: it is no longer in the plan".into(),
         Happened::Changed if lacks_its_mark(one) => "deploy tags it".into(),
+        Happened::Changed if only_does_not_work(one) => {
+            "nobody changed its settings: look for what keeps it from working; deploy applies it again and waits until it works"
+                .into()
+        }
         Happened::Changed if can_accept && speaks => {
             "deploy restores what the plan says; what is also there stays, and can be accepted after that".into()
         }
@@ -104,6 +115,7 @@ fn next(one: &Drifted) -> Shown {
 fn field_lines(field: &DriftField, width: usize) -> Shown {
     let sort = match field.sort {
         Sort::Setting => "",
+        Sort::Condition => "  (whether it works)",
         Sort::Output => "  (an output)",
         Sort::Mark => "  (the mark of this stack)",
         Sort::Tag => "  (a tag of others)",
@@ -234,6 +246,39 @@ mod tests {
 
         drift: 1 resource differs from the recorded state
         ");
+    }
+
+    #[test]
+    fn what_does_not_work_was_not_changed_outside() {
+        let field = |path: &str, sort: Sort| DriftField {
+            path: path.into(),
+            sort,
+            plan: Said::Value(json!("rolled-out")),
+            remembered: Some(json!("rolled-out")),
+            real: Some(json!("1 of 2 available")),
+            remedy: Remedy::Deploy,
+        };
+        let with = |fields: Vec<DriftField>| {
+            let one = Drifted {
+                address: Address::new("kubernetes", Kind::Manifest, "web"),
+                kind: Kind::Manifest,
+                id: None,
+                happened: Happened::Changed,
+                reason: None,
+                wanted: true,
+                origin: Origin::Made,
+                fields,
+            };
+            drift_text(&[one], false, false, 100).to_string()
+        };
+        let text = with(vec![field("ready", Sort::Condition)]);
+        assert!(
+            text.starts_with("kubernetes.manifest.web  is not usable now\n  ready  (whether it works)\n"),
+            "{text}"
+        );
+        assert!(text.contains("1 of 2 available") && !text.contains("outside"), "{text}");
+        let both = with(vec![field("object.data.a", Sort::Setting), field("ready", Sort::Condition)]);
+        assert!(both.starts_with("kubernetes.manifest.web  was changed outside\n"), "{both}");
     }
 
     #[test]

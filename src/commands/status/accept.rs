@@ -131,6 +131,7 @@ fn refusal(seen: &Seen, one: &Drifted, leaving: &BTreeSet<&Address>) -> Option<S
 fn spoken(field: &crate::resource::DriftField) -> Shown {
     match field.sort {
         Sort::Mark => shown!("{}: the mark says whose it is, and deploy puts it back", field.path),
+        Sort::Condition => shown!("{}: that it does not work is no setting", field.path),
         _ => {
             let value = field.remembered.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string);
             shown!("the plan speaks of {} (asked for last: {})", field.path, value)

@@ -61,6 +61,8 @@ pub async fn look(
         observe::unmanaged(&remembered, &regions, &providers)
     );
     let (identity, observed) = looked?;
+    // What is remembered of one cluster says nothing about another: nothing of it is missing there, nothing would be made.
+    walk::need_same_clusters(&remembered, &observed)?;
     // What the plan wants under this very address is taken up by the next deploy: it is told as such.
     let taken_up = |one: &Owned| {
         let at = one.address.as_ref().filter(|address| wanted.resources.contains_key(*address));

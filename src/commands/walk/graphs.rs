@@ -140,7 +140,12 @@ pub fn findings(plan: &Plan, built: &Built, other: Option<&Built>) -> Vec<Locate
     all.extend(built.missing.iter().map(|(path, origin, why)| Located {
         severity: "warning",
         aws_says: "nothing: deploy stops before the first call".to_owned(),
-        ..Located::error(rules::MISSING_FILE, place(origin), format!("{path} cannot be read: {why}"), THE_FILE.to_owned())
+        ..Located::error(
+            rules::MISSING_FILE,
+            place(origin),
+            format!("{path} cannot be read: {why}"),
+            THE_FILE.to_owned(),
+        )
     }));
     all
 }

@@ -34,7 +34,7 @@ use crate::resource::{Address, Artefacts, Changes, Desired, Moves, Observed, Rem
 pub use access::{AccessArgs, BothArgs};
 pub use account::{Connection, connect};
 pub use arguments::{EmptyArgs, PlanArgs, RunArgs};
-pub use clusters::{clusters_of_machines, in_clusters};
+pub use clusters::{clusters_of_machines, in_clusters, need_same_clusters};
 pub use graphs::{build, devices, findings, need_files, together};
 pub use journal::{close, directory, open, root, store};
 pub use journals::Journals;

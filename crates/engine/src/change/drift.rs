@@ -85,6 +85,7 @@ impl Look<'_> {
 
     fn setting(&self, field: FieldChange, kind: Kind, wanted: Option<&Value>, before: &Value) -> DriftField {
         let mark = kind.facts().mark == Some(field.path.as_str());
+        let condition = kind.facts().condition == Some(field.path.as_str());
         let stated = wanted.and_then(|wanted| at_path(wanted, &field.path)).cloned();
         let (plan, remembered) = match (mark, &field.new) {
             (true, own) => (Said::Silent, own.clone()),
@@ -93,7 +94,11 @@ impl Look<'_> {
         };
         let dropped = plan == Said::Silent && wanted.is_some() && !mark;
         let remedy = if dropped { Remedy::Accept } else { Remedy::Deploy };
-        let sort = if mark { Sort::Mark } else { Sort::Setting };
+        let sort = match (mark, condition) {
+            (true, _) => Sort::Mark,
+            (false, true) => Sort::Condition,
+            (false, false) => Sort::Setting,
+        };
         DriftField { path: field.path, sort, plan, remembered, real: field.old, remedy }
     }
 }

@@ -128,6 +128,7 @@ pub(super) const FACTS: Facts = Facts {
     replace_on: &["cluster", "kind", "namespace", "name"],
     identity: &["cluster", "api_version", "kind", "namespace", "name"],
     api_versions: &["api_version"],
+    condition: Some("ready"),
     holds,
     usual_seconds: (5, 5),
     ..in_cluster::<ManifestSpec>("manifest", "Kubernetes object")
