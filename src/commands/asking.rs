@@ -38,7 +38,7 @@ pub struct Asked<'a> {
 /// When nobody can be asked and --yes was not said.
 pub fn confirm(asked: &Asked<'_>, run: &RunArgs, context: &Context) -> Result<Option<u8>, Failure> {
     let voice = &context.voice;
-    let text = report::changes_text(asked.changes, voice.verbose > 0, context.session.colour, run.wait, &asked.omitted);
+    let text = report::changes_text(asked.changes, voice.verbose > 0, context.screen(), run.wait, &asked.omitted);
     voice.data(text);
     if asked.whole || voice.verbose > 0 {
         say_what_is_not_done(asked.built, context);
@@ -115,22 +115,39 @@ fn not_of_a_deploy(built: &Built) -> (Vec<&Step>, Vec<&Step>) {
     built.later.iter().partition(|(_, verb)| has_verb(verb))
 }
 
-/// Steps that this run does not take, and why: never silently left out.
+/// Steps that this run does not take, and why: never silently left out. In one line; with -v each with its verb.
 fn say_what_is_not_done(built: &Built, context: &Context) {
     let (separate, later) = not_of_a_deploy(built);
-    let list = |steps: &[&(String, String)], program: &str| {
-        steps.iter().map(|(step, verb)| format!("{step} ({program}{verb})")).collect::<Vec<_>>().join(", ")
-    };
-    if !later.is_empty() {
-        let steps = report::counted(later.len(), "step");
-        context.voice.talk(shown!("not available yet: {}: {}", steps, list(&later, "")));
+    let each = context.voice.verbose > 0;
+    if let Some(text) = not_done(&separate, &later, &built.waiting, each) {
+        context.voice.rows(&text);
+    }
+}
+
+/// `not part of this run: 1 step on request (cutover), 5 by verbs of their own, 9 that this version does not do; -v names them`.
+fn not_done(separate: &[&Step], later: &[&Step], waiting: &[String], each: bool) -> Option<Shown> {
+    let all = separate.len() + later.len() + waiting.len();
+    if all == 0 {
+        return None;
+    }
+    if each {
+        let separate = separate.iter().map(|(step, verb)| shown!("run separately: {} (akidb-edge {})", step, verb));
+        let later = later.iter().map(|(step, verb)| shown!("not available yet: {} ({})", step, verb));
+        let waiting = waiting.iter().map(|step| shown!("on request only: {} (deploy --request {})", step, step));
+        return Some(Shown::join(waiting.chain(separate).chain(later), "\n"));
+    }
+    let names = |steps: &[&Step]| steps.iter().map(|(step, _)| step.as_str()).collect::<Vec<_>>().join(", ");
+    let mut parts = Vec::new();
+    if !waiting.is_empty() {
+        parts.push(shown!("on request {}", waiting.join(", ")));
     }
     if !separate.is_empty() {
-        context.voice.talk(shown!("run separately: {}", list(&separate, "akidb-edge ")));
+        parts.push(shown!("run separately {}", names(separate)));
     }
-    for step in &built.waiting {
-        context.voice.talk(shown!("on request only: step {} (deploy --request {})", step, step));
+    if !later.is_empty() {
+        parts.push(shown!("not available yet {}", report::counted(later.len(), "step")));
     }
+    Some(shown!("not part of this run: {} (-v says how)", Shown::join(parts, "; ")))
 }
 
 /// Tells how it went and gives the exit code.
@@ -165,4 +182,31 @@ fn document(asked: &Asked<'_>, outcome: Option<serde_json::Value>, code: u8) -> 
         all.extend(more.clone());
     }
     body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_that_a_run_leaves_out_are_one_line() {
+        let step = |name: &str, verb: &str| (name.to_owned(), verb.to_owned());
+        let (report, load) = (step("report", "report"), step("jetson-load", "validate load"));
+        let waiting = ["cutover".to_owned()];
+        let said = |each: bool| not_done(&[&report], &[&load], &waiting, each).map(String::from);
+        assert_eq!(
+            said(false).as_deref(),
+            Some(
+                "not part of this run: on request cutover; run separately report; not available yet 1 step (-v says how)"
+            )
+        );
+        assert_eq!(
+            said(true).as_deref(),
+            Some(
+                "on request only: cutover (deploy --request cutover)\nrun separately: report (akidb-edge report)\n\
+                 not available yet: jetson-load (validate load)"
+            )
+        );
+        assert!(not_done(&[], &[], &[], false).is_none());
+    }
 }

@@ -40,7 +40,7 @@ use clap::ArgMatches;
 
 use crate::cli::{Cli, Verb};
 use crate::exit::{Failure, codes};
-use crate::report::Voice;
+use crate::report::{Screen, Voice};
 use crate::resource::shown;
 use crate::session::Session;
 
@@ -59,6 +59,13 @@ pub struct Context {
     pub verb: String,
     /// The lease that it took, if it did.
     pub held: walk::Held,
+}
+
+impl Context {
+    /// What data on standard output is laid out for.
+    pub fn screen(&self) -> Screen {
+        Screen::of(self.session.width, self.session.colour)
+    }
 }
 
 /// Runs a verb and gives its exit code. `typed` is the command line as it was read.

@@ -138,7 +138,7 @@ fn explain(args: &Explaining, context: &Context) -> Result<u8, Failure> {
     if context.global.json {
         context.voice.json("route-explain", &json!({"plan": plan.file, "down": args.down, "answers": answers}));
     } else {
-        context.voice.data(report::answers_table(&answers, context.session.width));
+        context.voice.data(report::answers_table(&answers, context.screen()));
     }
     Ok(exit::DONE)
 }

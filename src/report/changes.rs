@@ -1,9 +1,10 @@
 //! The difference, worth reading: by area, one line for each change, its fields below.
 
-use console::Style;
+use console::{Style, measure_text_width};
 use serde_json::{Value, json};
 
 use super::differing;
+use super::fit::{SHORTEST, Screen, fitted, without_middle};
 use super::machines::Groups;
 use super::omitted::Omitted;
 use super::output::painted;
@@ -17,7 +18,8 @@ use crate::resource::{
 const LONGEST: usize = 90;
 
 /// The difference as text. `everything` shows kept resources, too; `omitted` is what was not looked at.
-pub fn changes_text(changes: &Changes, everything: bool, colour: bool, wait: Level, omitted: &Omitted<'_>) -> Shown {
+pub fn changes_text(changes: &Changes, everything: bool, screen: Screen, wait: Level, omitted: &Omitted<'_>) -> Shown {
+    let colour = screen.colour;
     let mut text = Shown::default();
     let mut area = "";
     let groups = Groups::of(changes);
@@ -31,10 +33,10 @@ pub fn changes_text(changes: &Changes, everything: bool, colour: bool, wait: Lev
             text.push(shown!("{}\n", painted(colour, Style::new().bold(), area)));
         }
         match machines {
-            Some(machines) => text.push(line(change, colour, &machines.what, &machines.words())),
+            Some(machines) => text.push(line(change, screen, &machines.what, &machines.words())),
             None => {
                 let name = change.address.as_str().split_once('.').map_or(change.address.as_str(), |(_, name)| name);
-                text.push(line(change, colour, name, &label(change)));
+                text.push(line(change, screen, name, &label(change)));
             }
         }
         if matches!(change.action, Action::Update | Action::Adopt) {
@@ -49,11 +51,17 @@ pub fn changes_text(changes: &Changes, everything: bool, colour: bool, wait: Lev
         let (title, risk) = (left.kind.facts().title, risk_words(left.risk(), colour));
         text.push(shown!("  - {}  left over: {} {}: {}{}\n", left.address, title, left.id, left.reason, risk));
     }
-    text.push(summary(changes, wait, omitted));
-    text
+    text.push(summary(changes, wait, colour, omitted));
+    fitted(&text, screen, true)
 }
 
-fn line(change: &Change, colour: bool, name: &str, label: &str) -> Shown {
+/// Columns of the name, where there is room.
+const NAME: usize = 40;
+/// Columns before it.
+const BEFORE: usize = 12;
+
+fn line(change: &Change, screen: Screen, name: &str, label: &str) -> Shown {
+    let colour = screen.colour;
     let paint = match change.action {
         Action::Create | Action::Adopt => Style::new().green(),
         Action::Update | Action::Replace => Style::new().yellow(),
@@ -67,15 +75,33 @@ fn line(change: &Change, colour: bool, name: &str, label: &str) -> Shown {
     let imported = imported(change);
     let moved = Shown::join(change.moved_from.iter().map(|from| moved_line(change, from)), "");
     let sources = sources(change);
-    let head = shown!("  {} {:<8}{:<40} {}{}", mark, change.action.word(), name, label, risk);
-    shown!("{}{}{}\n{}{}", head, imported, reason, sources, moved)
+    let (padding, label) = columns(screen.width, name, label, measure_text_width(&risk) + imported.len());
+    let head = shown!("  {} {:<8}{}{}{}", mark, change.action.word(), name, padding, label);
+    shown!("{}{}{}{}\n{}{}", head.trimmed(), risk, imported, reason, sources, moved)
+}
+
+/// The blanks behind a name, and as much of the label as there is room for: what is to be known of the change itself stays whole.
+fn columns(width: usize, name: &str, label: &str, tail: usize) -> (String, String) {
+    let wide = measure_text_width(name);
+    let aligned = NAME.saturating_sub(wide) + 1;
+    let room = |padding: usize| width.saturating_sub(BEFORE + wide + padding + tail);
+    // Words go on below; what is one word has to be cut.
+    let fits = label.contains(' ') || measure_text_width(label) <= room(aligned);
+    if fits {
+        return (" ".repeat(aligned), label.to_owned());
+    }
+    let padding = if room(aligned) >= SHORTEST { aligned } else { 2 };
+    let label =
+        if room(padding) >= SHORTEST { without_middle(label, room(padding)).into_owned() } else { String::new() };
+    (" ".repeat(padding), label)
 }
 
 fn risk_words(risk: Risk, colour: bool) -> Shown {
     match risk {
         Risk::Safe => Shown::default(),
         Risk::DestroysData => painted(colour, Style::new().red().bold(), &shown!("  [{}]", risk.words())),
-        risk => shown!("  [{}]", risk.words()),
+        Risk::Brief => shown!("  [{}]", risk.words()),
+        risk => painted(colour, Style::new().yellow(), &shown!("  [{}]", risk.words())),
     }
 }
 
@@ -252,14 +278,17 @@ fn cut(text: &str) -> String {
     format!("{short}…")
 }
 
-fn summary(changes: &Changes, wait: Level, omitted: &Omitted<'_>) -> Shown {
+fn summary(changes: &Changes, wait: Level, colour: bool, omitted: &Omitted<'_>) -> Shown {
     if changes.is_empty() {
         return omitted.no_changes(changes.items.len());
     }
-    let mut counts: Vec<String> =
-        changes.counts().iter().map(|(action, count)| format!("{count} to {}", action.word())).collect();
+    let words = |(action, count): (&Action, &usize)| {
+        let words = shown!("{} to {}", *count, action.word());
+        if *action == Action::Delete { painted(colour, Style::new().red(), &words) } else { words }
+    };
+    let mut counts: Vec<Shown> = changes.counts().iter().map(words).collect();
     if !changes.leftovers.is_empty() {
-        counts.push(format!("{} left over to clear", changes.leftovers.len()));
+        counts.push(shown!("{} left over to clear", changes.leftovers.len()));
     }
     let seconds = duration::usual_seconds(changes, wait);
     let until = match wait {
@@ -271,7 +300,7 @@ fn summary(changes: &Changes, wait: Level, omitted: &Omitted<'_>) -> Shown {
         0 => Shown::default(),
         _ => shown!("; on AWS usually about {} {}", whole(seconds), until),
     };
-    shown!("\n{}; risk: {}{}\n", counts.join(", "), changes.risk().words(), usually)
+    shown!("\n{}; risk: {}{}\n", Shown::join(counts, ", "), changes.risk().words(), usually)
 }
 
 /// Seconds in whole numbers: an estimate is no measurement.

@@ -130,7 +130,7 @@ fn what(change: &Change, machine: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Omitted, changes_text};
+    use super::super::{Omitted, Screen, changes_text};
     use super::*;
     use crate::resource::{Level, Origin, Resource, Risk, Shown};
 
@@ -155,7 +155,7 @@ mod tests {
     fn text(all: Vec<Change>) -> Shown {
         let items = all.into_iter().map(|change| (change.address.clone(), change)).collect();
         let changes = Changes { stack: "ten".to_owned(), items, leftovers: Vec::new(), ..Changes::default() };
-        changes_text(&changes, false, false, Level::Usable, &Omitted::default())
+        changes_text(&changes, false, Screen::unbounded(false), Level::Usable, &Omitted::default())
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::counted;
 use super::echo::Echo;
+use super::fit::{Screen, fitted};
 use super::machines::names;
 use super::output::{painted, put, put_json, say, say_open, styled};
 use crate::cli::Global;
@@ -131,7 +132,12 @@ impl Voice {
             places.push(header.endpoint.to_shown());
         }
         let facts = shown!("{}  state {}", Shown::join(&places, "\n"), header.state);
-        self.talk(shown!("{}{}\n{}", stack, plan, painted(self.colour, Style::new().dim(), &facts)));
+        self.rows(&shown!("{}{}\n{}", stack, plan, painted(self.colour, Style::new().dim(), &facts)));
+    }
+
+    /// The same as [`talk`](Self::talk), in rows that fit the terminal.
+    pub fn rows(&self, text: &Shown) {
+        self.talk(fitted(text, Screen::of_errors(self.colour), false));
     }
 
     /// A message on standard error; nothing when quiet.

@@ -30,7 +30,7 @@ const TABLE: &[Room] = &[
     room("observe", &["resource", "ledger", "provider"], &["tokio"]),
     room("execute", &["resource", "ledger", "provider"], &["tokio"]),
     room("provider", &["resource"], &["aws", "tokio"]),
-    room("report", &["resource"], &["comfy_table", "console"]),
+    room("report", &["resource"], &["console"]),
     room("interrupts", &[], &["tokio"]),
     room("files", &[], &[]),
     room("delivery", &["resource", "files"], &["tokio"]),
@@ -118,9 +118,10 @@ const PRINTED_OTHERWISE: &[(&str, &str, &str)] = &[
     ("commands/state/export.rs", "Shown::document(", "HCL: each value in it was quoted"),
     ("commands/state/pull.rs", "report::put_exactly(", "a journal keeps its bytes, or its checksums do not hold"),
     ("commands/usage.rs", "Shown::laid_out(", "clap's own words in its styles: arguments in them were written out"),
-    ("report/outcome.rs", "Shown::laid_out(", "tables: each cell was written out"),
+    ("report/fit.rs", "Shown::laid_out(", "the lines of a text that was written out, broken at blanks"),
     ("report/output.rs", "Shown::document(", "a journal that is shown on a terminal"),
     ("report/output.rs", "Shown::laid_out(", "the styles of this program around a text that was written out"),
+    ("report/table.rs", "Shown::laid_out(", "tables: each cell was written out"),
 ];
 
 /// The files that write to the streams of the process, and why.
@@ -381,7 +382,7 @@ fn rooms_used(text: &str) -> BTreeSet<String> {
     found
 }
 
-const OUTSIDE: [&str; 6] = ["tokio", "reqwest", "indicatif", "comfy_table", "console", "clap"];
+const OUTSIDE: [&str; 5] = ["tokio", "reqwest", "indicatif", "console", "clap"];
 
 fn crates_used(text: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
@@ -431,10 +432,7 @@ fn rooms_look_where_the_table_says() {
 /// What a crate may not depend on, by the beginning of a name. The root package is "".
 const HEAVY: &[(&str, &[&str])] = &[
     ("", &["aws-", "k8s-", "kube"]),
-    (
-        "engine",
-        &["aws-", "akidb-edge-", "clap", "k8s-", "kube", "reqwest", "rustls", "comfy-table", "console", "indicatif"],
-    ),
+    ("engine", &["aws-", "akidb-edge-", "clap", "k8s-", "kube", "reqwest", "rustls", "console", "indicatif"]),
     ("network", &["aws-", "clap", "k8s-", "kube", "reqwest", "tokio"]),
     ("device", &["aws-", "akidb-edge-aws", "akidb-edge-cluster", "clap", "k8s-", "kube", "reqwest", "rustls"]),
     ("aws", &["akidb-edge-cluster", "akidb-edge-device", "clap", "k8s-", "kube", "reqwest"]),

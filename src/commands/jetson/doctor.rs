@@ -40,7 +40,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         context.voice.json("doctor", &document(&seen, code));
         return Ok(code);
     }
-    context.voice.data(table(&devices, &seen, context.session.width));
+    context.voice.data(table(&devices, &seen, context.screen()));
     context.voice.data(findings(&seen));
     context.voice.data(verdict(&seen));
     Ok(code)
@@ -64,7 +64,7 @@ fn code(seen: &BTreeMap<String, Seen>) -> u8 {
     }
 }
 
-fn table(devices: &Devices, seen: &BTreeMap<String, Seen>, width: u16) -> Shown {
+fn table(devices: &Devices, seen: &BTreeMap<String, Seen>, screen: report::Screen) -> Shown {
     let header = ["device", "role", "JetPack", "kernel", "mode", "°C", "disk free", "k3s", "problems"];
     let dash = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
     let said = |text: &Untrusted| dash(&text.line());
@@ -90,7 +90,7 @@ fn table(devices: &Devices, seen: &BTreeMap<String, Seen>, width: u16) -> Shown 
         ]
     });
     let rows: Vec<Vec<String>> = rows.collect();
-    report::rows_table(&header, &rows, width)
+    report::rows_table(&header, &rows, &["kernel", "mode", "°C", "k3s", "JetPack", "disk free"], screen)
 }
 
 /// What was found, the worst first; what several devices have in common once.

@@ -320,7 +320,7 @@ fn tell(args: &Args, changes: &Changes, context: &Context) {
         let text = report::changes_text(
             changes,
             context.voice.verbose > 0,
-            context.session.colour,
+            context.screen(),
             crate::resource::Level::Usable,
             &report::Omitted::default(),
         );

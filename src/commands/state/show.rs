@@ -15,7 +15,7 @@ pub async fn state(which: &Which, context: &Context) -> Result<u8, Failure> {
         context.voice.json("state", &listing(&state));
         return Ok(exit::DONE);
     }
-    context.voice.data(report::resources_table(&state, context.session.width));
+    context.voice.data(report::resources_table(&state, context.screen()));
     for (address, record) in &state.resources {
         context.voice.data(shown!("\n{}", address));
         for (name, value) in &record.attributes {

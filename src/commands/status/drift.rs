@@ -163,7 +163,7 @@ fn tell(seen: &Seen, compared: &Compared, context: &Context) {
     // Without a comparison of everything nothing is said to match the plan.
     if !changes.is_empty() || in_the_way.is_empty() && unread.is_empty() {
         let omitted = report::Omitted::default();
-        voice.data(report::changes_text(changes, voice.verbose > 0, colour, Level::Usable, &omitted));
+        voice.data(report::changes_text(changes, voice.verbose > 0, context.screen(), Level::Usable, &omitted));
     }
 }
 

@@ -84,7 +84,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         ledger.place()
     ));
     if !state.resources.is_empty() {
-        voice.data(report::resources_table(&state, context.session.width));
+        voice.data(report::resources_table(&state, context.screen()));
     }
     for run in state.runs.iter().rev().take(5) {
         let begun = shown!("revision {:<3} {}  {}", run.revision, run.at, run.command);

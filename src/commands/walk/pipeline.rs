@@ -86,6 +86,7 @@ impl Pipeline<'_> {
             },
         };
         let terminal = Terminal::new(context.session.terminal, context.global.quiet, context.session.colour);
+        let terminal = terminal.of(&changes, context.voice.verbose > 0);
         let work = Run {
             journals: self.journals,
             providers: &providers,
