@@ -88,7 +88,7 @@ pub struct Global {
     /// No colours
     #[arg(long, global = true, help_heading = "Global options")]
     pub no_color: bool,
-    /// Say more: -v shows kept resources, -vv the requests
+    /// Say more: -v kept resources and waits, -vv requests, -vvv SDK debug lines
     #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "Global options")]
     pub verbose: u8,
     /// Where the journal lies: file:DIRECTORY or s3://BUCKET/PREFIX

@@ -13,6 +13,7 @@ use aws_smithy_http_client::tls;
 use bytes::Bytes;
 
 use super::answer_limit::{AnswerTooLong, Bounded, Download, MarkDownloads, too_long};
+use super::requests::TellRequests;
 use crate::resource::words;
 
 /// Letters of a missing answer that are shown.
@@ -191,7 +192,7 @@ async fn client() -> Result<Client, BucketFault> {
     let config = loader.load().await;
     need_region(config.region().map(AsRef::as_ref))?;
     let config = aws_sdk_s3::config::Builder::from(&config).force_path_style(!endpoint.is_empty());
-    Ok(Client::from_conf(config.interceptor(MarkDownloads(Download::Stream)).build()))
+    Ok(Client::from_conf(config.interceptor(MarkDownloads(Download::Stream)).interceptor(TellRequests).build()))
 }
 
 /// Refuses what is not the name of a region, on which a client of the SDK panics.

@@ -37,6 +37,7 @@ mod queue;
 mod records;
 mod repeats;
 mod replication;
+mod requests;
 mod response_headers_policy;
 mod role;
 mod route53;

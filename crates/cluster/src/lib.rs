@@ -27,6 +27,7 @@ mod nodes;
 mod object;
 mod objects;
 mod readiness;
+mod requests;
 mod status;
 mod transport;
 mod unreachable;

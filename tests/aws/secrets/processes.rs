@@ -41,7 +41,7 @@ fn a_secret_is_in_no_list_of_processes() {
     let proxy = Proxy::start(&local_aws::endpoint());
     let account = Account::new().through(proxy.url());
     proxy.on(Call::mutates, Which::Nth(4), Act::HoldBefore);
-    let mut command = account.planned("deploy --yes -vv");
+    let mut command = account.planned("deploy --yes -vvv");
     with_secrets(&account, &mut command);
     let mut running = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
     assert!(proxy.held_within(Duration::from_secs(20)), "it is in the middle of its work");
