@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         .with_ansi(false)
         .with_level(!plain)
         .with_target(!plain)
-        .with_writer(report::Log::default)
+        .with_writer(report::DebugLog::default)
         .without_time();
     // A closed stream ends the talk, never the work.
     log.log_internal_errors(false).init();

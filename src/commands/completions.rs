@@ -5,7 +5,7 @@ use clap_complete::env::Shells;
 use super::{Context, complete};
 use crate::exit::{self, Failure, codes};
 use crate::report;
-use crate::resource::{Shown, shown};
+use crate::resource::{SafeText, shown};
 
 /// The name by which the script calls this program.
 const PROGRAM: &str = "akidb-edge";
@@ -26,10 +26,10 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let shell = args.shell.to_string();
     let text =
         script(&shell).map_err(|why| codes::ARGUMENT.refused(shown!("{}: {}", shell, why), "use bash, zsh or fish"))?;
-    if context.voice.json {
-        context.voice.json("completions", &serde_json::json!({"shell": shell, "text": text}));
+    if context.printer.json {
+        context.printer.json("completions", &serde_json::json!({"shell": shell, "text": text}));
     } else {
-        report::put(Shown::document(text.trim_end()));
+        report::put(SafeText::document(text.trim_end()));
     }
     Ok(exit::DONE)
 }

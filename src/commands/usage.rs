@@ -11,7 +11,7 @@ use super::hints;
 use crate::cli::{self, Cli};
 use crate::exit::{self, codes};
 use crate::report;
-use crate::resource::Shown;
+use crate::resource::SafeText;
 use crate::resource::untrusted::line;
 use crate::session;
 
@@ -39,7 +39,7 @@ pub fn usage(mut said: clap::Error) -> u8 {
     }
     let problem = problem(&said, &text);
     let next_step = hint.unwrap_or_else(|| format!("akidb-edge {}--help", verb(&words)));
-    let mut body = codes::COMMAND_LINE.error(Shown::default(), Shown::default()).document();
+    let mut body = codes::COMMAND_LINE.error(SafeText::default(), SafeText::default()).document();
     body["problem"] = problem.into();
     body["next_step"] = next_step.into();
     report::put_json(&report::document("error", &body));
@@ -53,7 +53,7 @@ fn print(said: &clap::Error, no_color: bool) {
     let terminal = if to_errors { std::io::stderr().is_terminal() } else { std::io::stdout().is_terminal() };
     let colors = session::has_colors(terminal, no_color);
     report::styled(colors);
-    let text = Shown::laid_out(text(said, colors)).trimmed();
+    let text = SafeText::laid_out(text(said, colors)).trimmed();
     if to_errors { report::say(text) } else { report::put(text) }
 }
 

@@ -1,11 +1,11 @@
 //! `validate`: what can be said without doing anything.
 
-use super::walk::{PlanArgs, Review};
-use super::{Context, extended};
+use super::workflow::{PlanArgs, Review};
+use super::{Context, later_plans};
 use crate::exit::{self, Failure};
-use crate::plan::{Plan, Problems, rules};
+use crate::plan::{Plan, PlanErrors, rules};
 use crate::report;
-use crate::resource::{Shown, shown};
+use crate::resource::{SafeText, shown};
 
 /// Check things: `validate plan` looks at a plan file offline, without credentials.
 #[derive(Debug, clap::Args)]
@@ -39,7 +39,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let reading = plan_args.read(&context.session)?;
     if reading.problems.iter().any(|problem| problem.rule == rules::NOT_FOUND) {
         // There is nothing to check.
-        return Err(Problems(reading.problems).into());
+        return Err(PlanErrors(reading.problems).into());
     }
     let review = Review::of(reading.plan.as_ref(), &reading.problems);
     let file = reading.plan.as_ref().map(|plan| plan.file.clone()).or(plan_args.plan).unwrap_or_default();
@@ -51,24 +51,24 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
             "plan": file, "stack": stack, "resources": review.resources,
             "errors": errors, "warnings": review.findings.len() - errors, "findings": review.findings,
         });
-        if let Some(extends) = lineage.and_then(|lineage| extended::document(lineage, context.voice.verbose > 0)) {
+        if let Some(extends) = lineage.and_then(|lineage| later_plans::document(lineage, context.printer.verbose > 0)) {
             document["extends"] = extends;
         }
-        context.voice.json("validate-plan", &document);
+        context.printer.json("validate-plan", &document);
     } else {
         if !review.findings.is_empty() {
-            context.voice.data(report::findings_text(&review.findings));
+            context.printer.data(report::findings_text(&review.findings));
         }
-        context.voice.data(verdict(&file, &review));
-        if let Some(text) = lineage.and_then(|lineage| extended::text(lineage, context.voice.verbose > 0)) {
-            context.voice.data(text);
+        context.printer.data(verdict(&file, &review));
+        if let Some(text) = lineage.and_then(|lineage| later_plans::text(lineage, context.printer.verbose > 0)) {
+            context.printer.data(text);
         }
     }
     Ok(if errors == 0 { exit::DONE } else { exit::REFUSED })
 }
 
 /// The last line: what was counted, and what it means.
-fn verdict(file: &str, review: &Review) -> Shown {
+fn verdict(file: &str, review: &Review) -> SafeText {
     let errors = review.errors();
     let verdict = match (errors, review.is_unreadable) {
         (0, _) => "AWS would accept it, as far as can be said offline",

@@ -4,8 +4,8 @@
 use serde::Serialize;
 
 use super::{ERROR, Failure, REFUSED};
-use crate::ledger::{Cause, LedgerError};
-use crate::resource::{Class, Shown};
+use crate::ledger::{BucketRefusal, LedgerError};
+use crate::resource::{FaultClass, SafeText};
 
 /// One sort of error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,13 +36,13 @@ impl Code {
     }
 
     /// Something went wrong while it was done.
-    pub fn error(self, problem: impl Into<Shown>, next_step: impl Into<Shown>) -> Failure {
+    pub fn error(self, problem: impl Into<SafeText>, next_step: impl Into<SafeText>) -> Failure {
         let (problem, next_step) = (problem.into(), next_step.into());
         Failure { code: ERROR, id: self, problem, next_step, internal: false, findings: Vec::new() }
     }
 
     /// It was refused before anything was done.
-    pub fn refused(self, problem: impl Into<Shown>, next_step: impl Into<Shown>) -> Failure {
+    pub fn refused(self, problem: impl Into<SafeText>, next_step: impl Into<SafeText>) -> Failure {
         Failure { code: REFUSED, ..self.error(problem, next_step) }
     }
 }
@@ -152,20 +152,20 @@ codes! {
     INTERNAL = "IN001-internal", "a fault of akidb-edge itself", "run the same command again, then report it";
 }
 
-impl From<Class> for Code {
-    fn from(class: Class) -> Self {
+impl From<FaultClass> for Code {
+    fn from(class: FaultClass) -> Self {
         match class {
-            Class::Retry => UNAVAILABLE,
-            Class::Stale => CHANGED,
-            Class::Exists => EXISTS,
-            Class::Missing => ABSENT,
-            Class::Deferred => LATER,
-            Class::Credentials => CREDENTIALS,
-            Class::Unreachable => UNREACHABLE,
-            Class::Away => DEVICE_AWAY,
-            Class::Denied => DENIED,
-            Class::Refused => REFUSED_BY_SERVICE,
-            Class::Internal => UNEXPECTED_ANSWER,
+            FaultClass::Retry => UNAVAILABLE,
+            FaultClass::Stale => CHANGED,
+            FaultClass::Exists => EXISTS,
+            FaultClass::Missing => ABSENT,
+            FaultClass::Deferred => LATER,
+            FaultClass::Credentials => CREDENTIALS,
+            FaultClass::Unreachable => UNREACHABLE,
+            FaultClass::Away => DEVICE_AWAY,
+            FaultClass::Denied => DENIED,
+            FaultClass::Refused => REFUSED_BY_SERVICE,
+            FaultClass::Internal => UNEXPECTED_ANSWER,
         }
     }
 }
@@ -188,14 +188,14 @@ impl From<&LedgerError> for Code {
     }
 }
 
-impl From<Cause> for Code {
-    fn from(cause: Cause) -> Self {
+impl From<BucketRefusal> for Code {
+    fn from(cause: BucketRefusal) -> Self {
         match cause {
-            Cause::Expired | Cause::Credentials | Cause::Clock => BUCKET_CREDENTIALS,
-            Cause::NoBucket | Cause::Name => BUCKET_ABSENT,
-            Cause::Denied | Cause::Key | Cause::Archived => BUCKET_DENIED,
-            Cause::Unreachable | Cause::Busy => BUCKET_UNAVAILABLE,
-            Cause::Other => BUCKET,
+            BucketRefusal::Expired | BucketRefusal::Credentials | BucketRefusal::Clock => BUCKET_CREDENTIALS,
+            BucketRefusal::NoBucket | BucketRefusal::Name => BUCKET_ABSENT,
+            BucketRefusal::Denied | BucketRefusal::Key | BucketRefusal::Archived => BUCKET_DENIED,
+            BucketRefusal::Unreachable | BucketRefusal::Busy => BUCKET_UNAVAILABLE,
+            BucketRefusal::Other => BUCKET,
         }
     }
 }
@@ -221,6 +221,6 @@ mod tests {
             }
         }
         let rules = crate::plan::rules::ALL.iter().map(|(id, _)| *id);
-        assert!(rules.chain(crate::check::catalogue().iter().map(|(id, _)| *id)).all(|id| !ids.contains(id)));
+        assert!(rules.chain(crate::check::catalog().iter().map(|(id, _)| *id)).all(|id| !ids.contains(id)));
     }
 }

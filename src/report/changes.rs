@@ -5,24 +5,30 @@ use serde_json::{Value, json};
 
 use super::differing;
 use super::fit::{SHORTEST, Screen, fitted, without_middle};
-use super::machines::Groups;
-use super::omitted::Omitted;
+use super::machines::MachineGroups;
+use super::omitted::OmittedResources;
 use super::output::painted;
 use super::{counted, duration};
 use crate::resource::{
-    Action, Change, Changes, FieldChange, Level, MovedFrom, Origin, Risk, Shown, has_references, sensitive, shown,
-    untrusted,
+    Action, Change, Changes, FieldChange, Level, PreviousAddress, ResourceOrigin, Risk, SafeText, has_references,
+    sensitive, shown, untrusted,
 };
 
 /// Longest value that is shown; the rest is cut.
 const LONGEST: usize = 90;
 
 /// The difference as text. `everything` shows kept resources, too; `omitted` is what was not looked at.
-pub fn changes_text(changes: &Changes, everything: bool, screen: Screen, wait: Level, omitted: &Omitted<'_>) -> Shown {
-    let colour = screen.colour;
-    let mut text = Shown::default();
+pub fn changes_text(
+    changes: &Changes,
+    everything: bool,
+    screen: Screen,
+    wait: Level,
+    omitted: &OmittedResources<'_>,
+) -> SafeText {
+    let color = screen.color;
+    let mut text = SafeText::default();
     let mut area = "";
-    let groups = Groups::of(changes);
+    let groups = MachineGroups::of(changes);
     for change in changes.items.values().filter(|change| everything || change.action != Action::Keep) {
         let machines = groups.machines(change);
         if machines.is_some_and(|machines| machines.first != change.address) {
@@ -30,7 +36,7 @@ pub fn changes_text(changes: &Changes, everything: bool, screen: Screen, wait: L
         }
         if change.address.area() != area {
             area = change.address.area();
-            text.push(shown!("{}\n", painted(colour, Style::new().bold(), area)));
+            text.push(shown!("{}\n", painted(color, Style::new().bold(), area)));
         }
         match machines {
             Some(machines) => text.push(line(change, screen, &machines.what, &machines.words())),
@@ -47,11 +53,11 @@ pub fn changes_text(changes: &Changes, everything: bool, screen: Screen, wait: L
             text.push(if change.action == Action::Move { mark_line(change) } else { line() });
         }
     }
-    for left in &changes.leftovers {
-        let (title, risk) = (left.kind.facts().title, risk_words(left.risk(), colour));
+    for left in &changes.pending_deletions {
+        let (title, risk) = (left.kind.facts().title, risk_words(left.risk(), color));
         text.push(shown!("  - {}  left over: {} {}: {}{}\n", left.address, title, left.id, left.reason, risk));
     }
-    text.push(summary(changes, wait, colour, omitted));
+    text.push(summary(changes, wait, color, omitted));
     fitted(&text, screen, true)
 }
 
@@ -60,8 +66,8 @@ const NAME: usize = 40;
 /// Columns before it.
 const BEFORE: usize = 12;
 
-fn line(change: &Change, screen: Screen, name: &str, label: &str) -> Shown {
-    let colour = screen.colour;
+fn line(change: &Change, screen: Screen, name: &str, label: &str) -> SafeText {
+    let color = screen.color;
     let paint = match change.action {
         Action::Create | Action::Adopt => Style::new().green(),
         Action::Update | Action::Replace => Style::new().yellow(),
@@ -69,11 +75,11 @@ fn line(change: &Change, screen: Screen, name: &str, label: &str) -> Shown {
         Action::Delete => Style::new().red(),
         Action::Keep | Action::Forget => Style::new().dim(),
     };
-    let mark = painted(colour, paint, change.action.mark());
-    let risk = risk_words(change.risk, colour);
-    let reason = change.reason.as_ref().map_or_else(Shown::default, |reason| shown!("  ({})", reason));
+    let mark = painted(color, paint, change.action.mark());
+    let risk = risk_words(change.risk, color);
+    let reason = change.reason.as_ref().map_or_else(SafeText::default, |reason| shown!("  ({})", reason));
     let imported = imported(change);
-    let moved = Shown::join(change.moved_from.iter().map(|from| moved_line(change, from)), "");
+    let moved = SafeText::join(change.moved_from.iter().map(|from| moved_line(change, from)), "");
     let sources = sources(change);
     let (padding, label) = columns(screen.width, name, label, measure_text_width(&risk) + imported.len());
     let head = shown!("  {} {:<8}{}{}{}", mark, change.action.word(), name, padding, label);
@@ -96,44 +102,48 @@ fn columns(width: usize, name: &str, label: &str, tail: usize) -> (String, Strin
     (" ".repeat(padding), label)
 }
 
-fn risk_words(risk: Risk, colour: bool) -> Shown {
+fn risk_words(risk: Risk, color: bool) -> SafeText {
     match risk {
-        Risk::Safe => Shown::default(),
-        Risk::DestroysData => painted(colour, Style::new().red().bold(), &shown!("  [{}]", risk.words())),
+        Risk::Safe => SafeText::default(),
+        Risk::DestroysData => painted(color, Style::new().red().bold(), &shown!("  [{}]", risk.words())),
         Risk::Brief => shown!("  [{}]", risk.words()),
-        risk => painted(colour, Style::new().yellow(), &shown!("  [{}]", risk.words())),
+        risk => painted(color, Style::new().yellow(), &shown!("  [{}]", risk.words())),
     }
 }
 
 /// The files of this machine that are sent there.
-fn sources(change: &Change) -> Shown {
+fn sources(change: &Change) -> SafeText {
     let sends = matches!(change.action, Action::Create | Action::Update | Action::Replace | Action::Adopt);
     let files = change.after.iter().filter(|_| sends).flat_map(|resource| &resource.sources);
-    Shown::join(files.map(|file| shown!("        from {}\n", file)), "")
+    SafeText::join(files.map(|file| shown!("        from {}\n", file)), "")
 }
 
 /// Whether it existed before this stack: then it is never deleted by the way.
 const fn imported(change: &Change) -> &'static str {
     match change.origin {
-        Origin::Imported => "  [imported, not made by this stack]",
-        Origin::Made | Origin::Recovered => "",
+        ResourceOrigin::Imported => "  [imported, not made by this stack]",
+        ResourceOrigin::Made | ResourceOrigin::Recovered => "",
     }
 }
 
 /// What else is on a resource that is changed: it stays.
-fn extras_line(change: &Change) -> Shown {
+fn extras_line(change: &Change) -> SafeText {
     let extras = change.found.iter().flat_map(|found| &found.extras);
     let paths: Vec<&str> = extras.filter(|extra| !extra.theirs).map(|extra| extra.path.as_str()).collect();
-    if paths.is_empty() { Shown::default() } else { shown!("        also there, kept: {}\n", cut(&paths.join(", "))) }
+    if paths.is_empty() {
+        SafeText::default()
+    } else {
+        shown!("        also there, kept: {}\n", cut(&paths.join(", ")))
+    }
 }
 
 /// A moved thing differs in its mark only.
-fn mark_line(change: &Change) -> Shown {
+fn mark_line(change: &Change) -> SafeText {
     shown!("        its mark of ownership names {} from now on\n", change.address)
 }
 
 /// Where a kept thing stood before: `moved from A to B`, or which record sets came from there.
-fn moved_line(change: &Change, from: &MovedFrom) -> Shown {
+fn moved_line(change: &Change, from: &PreviousAddress) -> SafeText {
     if from.sets.is_empty() {
         return shown!("        moved from {} to {}\n", from.address, change.address);
     }
@@ -176,7 +186,7 @@ fn drift_words(change: &Change, field: &FieldChange) -> &'static str {
     }
 }
 
-fn field_line(field: &FieldChange, drift: &'static str, everything: bool) -> Shown {
+fn field_line(field: &FieldChange, drift: &'static str, everything: bool) -> SafeText {
     let show = |value: &Option<Value>, none: &'static str| value.as_ref().map_or_else(|| none.to_owned(), value_text);
     if let (Some(Value::Array(old)), Some(Value::Array(new))) = (&field.old, &field.new)
         && old.iter().chain(new).any(Value::is_object)
@@ -209,7 +219,7 @@ fn without_contents(field: &FieldChange) -> FieldChange {
 }
 
 /// A list of things: those that go and those that come, one on each line.
-fn list_lines(path: &str, drift: &str, old: &[Value], new: &[Value]) -> Shown {
+fn list_lines(path: &str, drift: &str, old: &[Value], new: &[Value]) -> SafeText {
     let mut text = shown!("        {}:{}\n", path, drift);
     for (mark, here, there) in [("-", old, new), ("+", new, old)] {
         // Two sensitive values look alike when they are shown, so what differs is found before.
@@ -278,17 +288,17 @@ fn cut(text: &str) -> String {
     format!("{short}…")
 }
 
-fn summary(changes: &Changes, wait: Level, colour: bool, omitted: &Omitted<'_>) -> Shown {
+fn summary(changes: &Changes, wait: Level, color: bool, omitted: &OmittedResources<'_>) -> SafeText {
     if changes.is_empty() {
         return omitted.no_changes(changes.items.len());
     }
     let words = |(action, count): (&Action, &usize)| {
         let words = shown!("{} to {}", *count, action.word());
-        if *action == Action::Delete { painted(colour, Style::new().red(), &words) } else { words }
+        if *action == Action::Delete { painted(color, Style::new().red(), &words) } else { words }
     };
-    let mut counts: Vec<Shown> = changes.counts().iter().map(words).collect();
-    if !changes.leftovers.is_empty() {
-        counts.push(shown!("{} left over to clear", changes.leftovers.len()));
+    let mut counts: Vec<SafeText> = changes.counts().iter().map(words).collect();
+    if !changes.pending_deletions.is_empty() {
+        counts.push(shown!("{} left over to clear", changes.pending_deletions.len()));
     }
     let seconds = duration::usual_seconds(changes, wait);
     let until = match wait {
@@ -297,10 +307,10 @@ fn summary(changes: &Changes, wait: Level, colour: bool, omitted: &Omitted<'_>) 
         Level::Propagated => "until everywhere",
     };
     let usually = match seconds {
-        0 => Shown::default(),
+        0 => SafeText::default(),
         _ => shown!("; on AWS usually about {} {}", whole(seconds), until),
     };
-    shown!("\n{}; risk: {}{}\n", Shown::join(counts, ", "), changes.risk().words(), usually)
+    shown!("\n{}; risk: {}{}\n", SafeText::join(counts, ", "), changes.risk().words(), usually)
 }
 
 /// Seconds in whole numbers: an estimate is no measurement.
@@ -322,7 +332,7 @@ pub fn changes_json(changes: &Changes) -> Value {
             })
         })
         .collect();
-    json!({"changes": items, "counts": changes.counts(), "kept": changes.items.len() - changes.acting().count(), "leftovers": changes.leftovers})
+    json!({"changes": items, "counts": changes.counts(), "kept": changes.items.len() - changes.acting().count(), "leftovers": changes.pending_deletions})
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use crate::resource::{Address, Shown, shown};
+use crate::resource::{Address, SafeText, shown};
 
 /// A finding and where the plan says it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Located {
+pub struct LocatedFinding {
     /// Stable ID of the rule.
     pub rule: String,
     /// `error` or `warning`.
@@ -39,7 +39,7 @@ pub struct Located {
 /// A place in a file: the file, line and column.
 pub type At<'a> = (&'a str, usize, usize);
 
-impl Located {
+impl LocatedFinding {
     /// An error that is no resource yet.
     pub fn error(rule: &str, at: At<'_>, problem: String, next_step: String) -> Self {
         let (file, line, column) = at;
@@ -71,16 +71,16 @@ impl Located {
     }
 
     /// In one line.
-    pub fn line(&self) -> Shown {
-        let also = self.also.as_ref().map_or_else(Shown::default, |also| shown!("; the other: {}", also));
+    pub fn line(&self) -> SafeText {
+        let also = self.also.as_ref().map_or_else(SafeText::default, |also| shown!("; the other: {}", also));
         shown!("{}: {} ({}{})", self.at, self.problem, self.rule, also)
     }
 
     /// With everything that is known about it.
-    fn text(&self) -> Shown {
+    fn text(&self) -> SafeText {
         let mut text = shown!("{}: {} {}: {}", self.at, self.severity, self.rule, self.problem);
         if let Some(address) = &self.address {
-            let path = if self.path.is_empty() { Shown::default() } else { shown!(" {}", self.path) };
+            let path = if self.path.is_empty() { SafeText::default() } else { shown!(" {}", self.path) };
             text.push(shown!("\n  in:   {}{}", address, path));
         }
         if let Some(also) = &self.also {
@@ -97,10 +97,10 @@ impl Located {
 }
 
 /// All findings: errors first, each sort in the order of the plan.
-pub fn findings_text(findings: &[Located]) -> Shown {
-    let mut ordered: Vec<&Located> = findings.iter().collect();
+pub fn findings_text(findings: &[LocatedFinding]) -> SafeText {
+    let mut ordered: Vec<&LocatedFinding> = findings.iter().collect();
     ordered.sort_by(|one, other| one.order().cmp(&other.order()));
-    Shown::join(ordered.into_iter().map(Located::text), "\n")
+    SafeText::join(ordered.into_iter().map(LocatedFinding::text), "\n")
 }
 
 #[cfg(test)]
@@ -111,9 +111,9 @@ mod tests {
     fn errors_come_first_and_each_has_its_place_rule_and_next_step() {
         let error = |line: usize| {
             let at = ("p.yaml", line, 3);
-            Located::error("PL101-unknown-field", at, "unknown field `a`".to_owned(), "take it out".to_owned())
+            LocatedFinding::error("PL101-unknown-field", at, "unknown field `a`".to_owned(), "take it out".to_owned())
         };
-        let warning = Located {
+        let warning = LocatedFinding {
             severity: "warning",
             rule: "S3001-x".to_owned(),
             address: "models.bucket.b".parse().ok(),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use console::{Term, measure_text_width};
 
-use crate::resource::Shown;
+use crate::resource::SafeText;
 
 /// Narrower terminals are treated as this wide.
 const NARROWEST: usize = 20;
@@ -17,33 +17,33 @@ pub struct Screen {
     /// Columns; as many as can be where nobody looks through a terminal.
     pub width: usize,
     /// Whether colors are wanted.
-    pub colour: bool,
+    pub color: bool,
 }
 
 impl Screen {
     /// So many columns; `u16::MAX` for what is no terminal.
-    pub fn of(width: u16, colour: bool) -> Self {
-        Self::new(Some(width).filter(|width| *width != u16::MAX), colour)
+    pub fn of(width: u16, color: bool) -> Self {
+        Self::new(Some(width).filter(|width| *width != u16::MAX), color)
     }
 
     /// Standard error.
-    pub fn of_errors(colour: bool) -> Self {
-        Self::new(Term::stderr().size_checked().map(|(_, columns)| columns), colour)
+    pub fn of_errors(color: bool) -> Self {
+        Self::new(Term::stderr().size_checked().map(|(_, columns)| columns), color)
     }
 
     /// A pipe or a file: rows are as long as they are.
-    pub const fn unbounded(colour: bool) -> Self {
-        Self { width: usize::MAX, colour }
+    pub const fn unbounded(color: bool) -> Self {
+        Self { width: usize::MAX, color }
     }
 
-    fn new(width: Option<u16>, colour: bool) -> Self {
-        Self { width: width.map_or(usize::MAX, |width| usize::from(width).max(NARROWEST)), colour }
+    fn new(width: Option<u16>, color: bool) -> Self {
+        Self { width: width.map_or(usize::MAX, |width| usize::from(width).max(NARROWEST)), color }
     }
 }
 
 /// A text no line of which is wider than the screen: what does not fit goes on below, indented. `cut`: a word that has no room in a
 /// line of its own loses its middle; else it stays whole, so that it can be copied.
-pub(super) fn fitted(text: &Shown, screen: Screen, cut: bool) -> Shown {
+pub(super) fn fitted(text: &SafeText, screen: Screen, cut: bool) -> SafeText {
     if screen.width == usize::MAX {
         return text.clone();
     }
@@ -57,7 +57,7 @@ pub(super) fn fitted(text: &Shown, screen: Screen, cut: bool) -> Shown {
         }
         out.push_str(end);
     }
-    Shown::laid_out(out)
+    SafeText::laid_out(out)
 }
 
 fn push_wrapped(out: &mut String, line: &str, width: usize, cut: bool) {
@@ -139,7 +139,7 @@ mod tests {
     use crate::resource::shown;
 
     fn at(width: usize) -> Screen {
-        Screen { width, colour: false }
+        Screen { width, color: false }
     }
 
     #[test]
@@ -172,7 +172,8 @@ mod tests {
 
     #[test]
     fn styles_have_no_width() {
-        let row = Shown::laid_out("  \u{1b}[32m+\u{1b}[0m create  name  \u{1b}[31m[destroys data]\u{1b}[0m".to_owned());
+        let row =
+            SafeText::laid_out("  \u{1b}[32m+\u{1b}[0m create  name  \u{1b}[31m[destroys data]\u{1b}[0m".to_owned());
         assert_eq!(fitted(&row, at(34), true), row);
         assert!(fitted(&row, at(30), true).contains("\n      data]"));
     }

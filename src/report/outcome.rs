@@ -7,13 +7,15 @@ use serde_json::{Value, json};
 use super::fit::{Screen, without_middle};
 use super::table::table;
 use super::{counted, duration};
-use crate::resource::answer::Answer;
+use crate::resource::dns_answer::DnsAnswer;
 use crate::resource::untrusted::line;
-use crate::resource::{Address, Origin, Outcome, Remembered, Shown, Standing, ToShown, Untrusted, shown};
+use crate::resource::{
+    Address, ResourceOrigin, ResourceStatus, RunOutcome, SafeText, StackState, ToSafeText, Untrusted, shown,
+};
 
 /// How a run went, in words.
-pub fn outcome_text(outcome: &Outcome, took_ms: u64, command: &str) -> Shown {
-    let mut text = Shown::default();
+pub fn outcome_text(outcome: &RunOutcome, took_ms: u64, command: &str) -> SafeText {
+    let mut text = SafeText::default();
     for (address, fault) in &outcome.failed {
         text.push(shown!("failed   {}: {}\n", address, fault.with_next_step()));
     }
@@ -44,12 +46,12 @@ pub fn outcome_text(outcome: &Outcome, took_ms: u64, command: &str) -> Shown {
 }
 
 /// What was not begun, by reason: one line for each reason.
-fn not_done(skipped: &[(Address, Untrusted)]) -> Shown {
+fn not_done(skipped: &[(Address, Untrusted)]) -> SafeText {
     let mut by_reason: BTreeMap<&Untrusted, Vec<&Address>> = BTreeMap::new();
     for (address, reason) in skipped {
         by_reason.entry(reason).or_default().push(address);
     }
-    let mut text = Shown::default();
+    let mut text = SafeText::default();
     for (reason, addresses) in by_reason {
         let named: Vec<&str> = addresses.iter().take(3).map(|address| address.as_str()).collect();
         let more = addresses.len() - named.len();
@@ -60,7 +62,7 @@ fn not_done(skipped: &[(Address, Untrusted)]) -> Shown {
 }
 
 /// How a run went, as data.
-pub fn outcome_json(outcome: &Outcome, took_ms: u64) -> Value {
+pub fn outcome_json(outcome: &RunOutcome, took_ms: u64) -> Value {
     json!({
         "complete": outcome.is_complete(), "stopped": outcome.stopped, "took_ms": took_ms,
         "done": outcome.done, "deferred": outcome.deferred, "skipped": outcome.skipped,
@@ -69,10 +71,10 @@ pub fn outcome_json(outcome: &Outcome, took_ms: u64) -> Value {
 }
 
 /// What the journal knows, as a table. The columns of origins and states are there when there is something to say in them.
-pub fn resources_table(state: &Remembered, screen: Screen) -> Shown {
+pub fn resources_table(state: &StackState, screen: Screen) -> SafeText {
     let unsettled =
-        !state.refused.is_empty() || state.resources.values().any(|record| record.standing != Standing::Present);
-    let all_made = state.resources.values().all(|record| record.origin == Origin::Made);
+        !state.refused.is_empty() || state.resources.values().any(|record| record.standing != ResourceStatus::Present);
+    let all_made = state.resources.values().all(|record| record.origin == ResourceOrigin::Made);
     let columns = [("address", true), ("id", true), ("known as", true), ("origin", !all_made), ("state", unsettled)];
     let header: Vec<&str> = columns.iter().filter(|(_, shown)| *shown).map(|(name, _)| *name).collect();
     let mut rows = Vec::new();
@@ -80,12 +82,12 @@ pub fn resources_table(state: &Remembered, screen: Screen) -> Shown {
         let attribute = |name: &str| record.attributes.get(name).and_then(Value::as_str).map(str::to_owned);
         let known = ["domain_name", "dns_name", "version"].into_iter().find_map(attribute).unwrap_or_default();
         let standing = match (record.standing, state.refused.get(address)) {
-            (Standing::Creating, Some(code)) => format!("create refused ({})", code.line()),
-            (Standing::Present, Some(code)) => format!("last change refused ({})", code.line()),
-            (Standing::Present, None) => String::new(),
-            (Standing::Creating, None) => "create unanswered".to_owned(),
-            (Standing::Updating, _) => "update unanswered".to_owned(),
-            (Standing::Deleting, _) => "delete unanswered".to_owned(),
+            (ResourceStatus::Creating, Some(code)) => format!("create refused ({})", code.line()),
+            (ResourceStatus::Present, Some(code)) => format!("last change refused ({})", code.line()),
+            (ResourceStatus::Present, None) => String::new(),
+            (ResourceStatus::Creating, None) => "create unanswered".to_owned(),
+            (ResourceStatus::Updating, _) => "update unanswered".to_owned(),
+            (ResourceStatus::Deleting, _) => "delete unanswered".to_owned(),
         };
         let id = shortened(&line(record.id.as_deref().unwrap_or_default()));
         let mut row = vec![address.to_string(), id, line(&known).into_owned()];
@@ -104,9 +106,9 @@ pub(super) fn shortened(id: &str) -> String {
 }
 
 /// The answers that places get, as a table.
-pub fn answers_table(answers: &[Answer], screen: Screen) -> Shown {
-    let row = |one: &Answer| {
-        let (answers, because) = (Shown::join(&one.answers, "\n"), Shown::join(&one.because, "\n"));
+pub fn answers_table(answers: &[DnsAnswer], screen: Screen) -> SafeText {
+    let row = |one: &DnsAnswer| {
+        let (answers, because) = (SafeText::join(&one.answers, "\n"), SafeText::join(&one.because, "\n"));
         [one.name.to_shown(), one.from.to_shown(), answers, because].map(String::from).to_vec()
     };
     let rows: Vec<Vec<String>> = answers.iter().map(row).collect();
@@ -114,7 +116,7 @@ pub fn answers_table(answers: &[Answer], screen: Screen) -> Shown {
 }
 
 /// Rows below a header, as wide as the terminal. Where there is no room, `first_to_go` says which columns go, in that order.
-pub fn rows_table(header: &[&str], rows: &[Vec<String>], first_to_go: &[&'static str], screen: Screen) -> Shown {
+pub fn rows_table(header: &[&str], rows: &[Vec<String>], first_to_go: &[&'static str], screen: Screen) -> SafeText {
     let written_out: Vec<Vec<String>> =
         rows.iter().map(|row| row.iter().map(|cell| line(cell).into_owned()).collect()).collect();
     table(header, &written_out, first_to_go, screen)

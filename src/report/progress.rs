@@ -17,8 +17,8 @@ impl Progress {
     /// None of these has ended.
     pub(super) fn of(changes: &Changes) -> Self {
         let mut open: BTreeMap<Address, usize> = BTreeMap::new();
-        let leftovers = changes.leftovers.iter().map(|left| &left.address);
-        for address in changes.acting().map(|change| &change.address).chain(leftovers) {
+        let pending_deletions = changes.pending_deletions.iter().map(|left| &left.address);
+        for address in changes.acting().map(|change| &change.address).chain(pending_deletions) {
             *open.entry(address.clone()).or_default() += 1;
         }
         Self { total: open.values().sum(), open: Mutex::new(open) }
@@ -46,12 +46,12 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::resource::{Attributes, Kind, Leftover};
+    use crate::resource::{Attributes, Kind, PendingDeletion};
 
     #[test]
     fn each_change_counts_once() {
         let address = |name: &str| Address::new("models", Kind::Bucket, name);
-        let left = |name: &str| Leftover {
+        let left = |name: &str| PendingDeletion {
             address: address(name),
             kind: Kind::Bucket,
             id: name.to_owned(),
@@ -60,8 +60,8 @@ mod tests {
             reason: "a newer one took its place".into(),
             held_by: std::collections::BTreeSet::new(),
         };
-        let leftovers = (0..10).map(|number| left(if number < 2 { "twice" } else { "other" })).collect();
-        let progress = Progress::of(&Changes { leftovers, ..Changes::default() });
+        let pending_deletions = (0..10).map(|number| left(if number < 2 { "twice" } else { "other" })).collect();
+        let progress = Progress::of(&Changes { pending_deletions, ..Changes::default() });
         assert_eq!(progress.after(&address("twice")), " [1/10] ");
         assert_eq!(progress.after(&address("twice")), " [2/10] ");
         assert_eq!(progress.after(&address("twice")), " [2/10] ", "it has ended");

@@ -4,13 +4,13 @@ use console::{Style, measure_text_width};
 
 use super::fit::{SHORTEST, Screen, wrapped};
 use super::output::painted;
-use crate::resource::{Shown, shown};
+use crate::resource::{SafeText, shown};
 
 /// Blanks between two columns.
 const GAP: usize = 2;
 
 /// A table of cells that were written out. `first_to_go` names the columns that are left out where there is no room, in that order.
-pub(super) fn table(header: &[&str], rows: &[Vec<String>], first_to_go: &[&'static str], screen: Screen) -> Shown {
+pub(super) fn table(header: &[&str], rows: &[Vec<String>], first_to_go: &[&'static str], screen: Screen) -> SafeText {
     let widest = |at: usize| {
         let cells = rows.iter().filter_map(|row| row.get(at)).flat_map(|cell| cell.lines());
         cells.map(measure_text_width).chain([measure_text_width(header[at])]).max().unwrap_or(0)
@@ -32,15 +32,15 @@ pub(super) fn table(header: &[&str], rows: &[Vec<String>], first_to_go: &[&'stat
     shrink(&mut widths, &vec![SHORTEST / 2; kept.len()], screen.width);
     let mut lines = laid_out(&kept.iter().map(|at| header[*at].to_owned()).collect::<Vec<_>>(), &widths);
     for line in &mut lines {
-        *line = painted(screen.colour, Style::new().bold(), &Shown::laid_out(std::mem::take(line))).to_string();
+        *line = painted(screen.color, Style::new().bold(), &SafeText::laid_out(std::mem::take(line))).to_string();
     }
     for row in rows {
         let cells: Vec<String> = kept.iter().map(|at| row.get(*at).cloned().unwrap_or_default()).collect();
         lines.extend(laid_out(&cells, &widths));
     }
-    let mut text = Shown::laid_out(lines.join("\n"));
+    let mut text = SafeText::laid_out(lines.join("\n"));
     if !gone.is_empty() {
-        text.push(shown!("\n(no room for {}: use a wider terminal, or --json)", Shown::join(gone, ", ")));
+        text.push(shown!("\n(no room for {}: use a wider terminal, or --json)", SafeText::join(gone, ", ")));
     }
     text
 }
@@ -105,7 +105,7 @@ mod tests {
     }
 
     fn at(width: usize) -> String {
-        table(&HEADER, &rows(), &["revision", "source"], Screen { width, colour: false }).to_string()
+        table(&HEADER, &rows(), &["revision", "source"], Screen { width, color: false }).to_string()
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::fit::{SHORTEST, Screen, fitted, without_middle};
 use super::outcome::shortened;
 use super::output::{painted, printable, say};
 use super::progress::Progress;
-use crate::resource::{Action, Address, Changes, Event, Listener, Shown, ToShown, shown};
+use crate::resource::{Action, Address, Changes, Event, EventListener, SafeText, ToSafeText, shown};
 
 /// Columns of an address, where there is room.
 const ADDRESS: usize = 44;
@@ -26,19 +26,19 @@ pub struct Terminal {
     /// Waits are told line by line, too.
     waits: bool,
     progress: Progress,
-    notices: Mutex<Vec<Shown>>,
+    notices: Mutex<Vec<SafeText>>,
 }
 
 impl Terminal {
     /// Bars on a terminal, lines elsewhere, nothing when quiet.
-    pub fn new(terminal: bool, quiet: bool, colour: bool) -> Self {
+    pub fn new(terminal: bool, quiet: bool, color: bool) -> Self {
         let bars =
             (terminal && !quiet).then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(12)));
         Self {
             bars,
             running: Mutex::default(),
             quiet,
-            screen: Screen::of_errors(colour),
+            screen: Screen::of_errors(color),
             waits: false,
             progress: Progress::default(),
             notices: Mutex::default(),
@@ -52,7 +52,7 @@ impl Terminal {
     }
 
     /// What a person has to know or do, in the order in which it was said.
-    pub fn notices(&self) -> Vec<Shown> {
+    pub fn notices(&self) -> Vec<SafeText> {
         self.notices.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -60,7 +60,7 @@ impl Terminal {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn line(&self, text: impl Into<Shown>) {
+    fn line(&self, text: impl Into<SafeText>) {
         if !self.quiet {
             put_line(self.bars.as_ref(), fitted(&text.into(), self.screen, false));
         }
@@ -93,12 +93,12 @@ impl Terminal {
         }
     }
 
-    fn mark(&self, style: Style, mark: &'static str) -> Shown {
-        painted(self.screen.colour, style, mark)
+    fn mark(&self, style: Style, mark: &'static str) -> SafeText {
+        painted(self.screen.color, style, mark)
     }
 
     /// `[12/34] ✓ create  cdn.distribution.main    2.4 s  E1ABC`. In a narrow terminal the id gives way.
-    fn row(&self, address: &Address, action: Action, took_ms: u64, id: &str) -> Shown {
+    fn row(&self, address: &Address, action: Action, took_ms: u64, id: &str) -> SafeText {
         let count = self.progress.after(address);
         let (mark, took) = (self.mark(Style::new().green(), "✓"), duration(took_ms));
         let name = address.to_string();
@@ -117,7 +117,7 @@ impl Terminal {
     }
 }
 
-impl Listener for Terminal {
+impl EventListener for Terminal {
     fn tell(&self, event: &Event) {
         match event {
             Event::Started { address, action, usual_seconds, .. } => self.begin(address, *action, *usual_seconds),
@@ -156,18 +156,18 @@ impl Listener for Terminal {
 }
 
 /// Shows files as they come: a bar for each on a terminal, a line for each that is here elsewhere.
-pub struct Transfers {
+pub struct TransferProgress {
     bars: Option<MultiProgress>,
     running: Mutex<BTreeMap<String, ProgressBar>>,
     quiet: bool,
-    colour: bool,
+    color: bool,
 }
 
-impl Transfers {
+impl TransferProgress {
     /// Bars on a terminal, lines elsewhere, nothing when quiet.
-    pub fn new(terminal: bool, quiet: bool, colour: bool) -> Self {
-        let Terminal { bars, .. } = Terminal::new(terminal, quiet, colour);
-        Self { bars, running: Mutex::default(), quiet, colour }
+    pub fn new(terminal: bool, quiet: bool, color: bool) -> Self {
+        let Terminal { bars, .. } = Terminal::new(terminal, quiet, color);
+        Self { bars, running: Mutex::default(), quiet, color }
     }
 
     fn running(&self) -> MutexGuard<'_, BTreeMap<String, ProgressBar>> {
@@ -199,12 +199,12 @@ impl Transfers {
         if let Some(bar) = self.running().remove(file) {
             bar.finish_and_clear();
         }
-        let mark = painted(self.colour, Style::new().green(), "✓");
+        let mark = painted(self.color, Style::new().green(), "✓");
         self.line(shown!("  {} {:<44} {:>9}", mark, file, super::size(size)));
     }
 
     /// Something else to say.
-    pub fn line(&self, text: impl Into<Shown>) {
+    pub fn line(&self, text: impl Into<SafeText>) {
         if !self.quiet {
             put_line(self.bars.as_ref(), text.into());
         }
@@ -212,12 +212,12 @@ impl Transfers {
 }
 
 /// A text beside a bar.
-fn bar_text(text: &Shown) -> String {
+fn bar_text(text: &SafeText) -> String {
     printable(text).into_owned()
 }
 
 /// A line above the bars, or at the end of standard error when there are none.
-fn put_line(bars: Option<&MultiProgress>, text: Shown) {
+fn put_line(bars: Option<&MultiProgress>, text: SafeText) {
     match bars {
         Some(bars) => drop(bars.println(printable(&text))),
         None => say(text),
@@ -233,7 +233,7 @@ mod tests {
     fn a_row_of_progress_fits_the_terminal() {
         let at = |width: usize, name: &str| {
             let mut terminal = Terminal::new(false, false, false);
-            terminal.screen = Screen { width, colour: false };
+            terminal.screen = Screen { width, color: false };
             let address = Address::new("cdn", Kind::Distribution, name);
             terminal.row(&address, Action::Create, 2_400, "d111111abcdef8.cloudfront.net").to_string()
         };

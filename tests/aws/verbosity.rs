@@ -1,8 +1,8 @@
 //! What `-v`, `-vv` and `-vvv` add to what is said.
 
-use testkit::cli::{Account, finish};
+use testkit::cli::{TestAccount, finish};
 use testkit::local_aws;
-use testkit::proxy::{Act, Proxy, Which};
+use testkit::proxy::{CallSelector, FaultProxy, ProxyAction};
 
 /// `SERVICE OPERATION SUBJECT: STATUS in N ms, N tries`.
 fn is_of_a_request(line: &str) -> bool {
@@ -16,9 +16,9 @@ fn is_of_a_request(line: &str) -> bool {
 
 #[test]
 fn each_request_is_one_line_and_the_sdk_speaks_only_when_asked_thrice() {
-    let proxy = Proxy::start(&local_aws::endpoint());
-    let account = Account::new().through(proxy.url());
-    proxy.on(|call| call.is("iam", "GetRole"), Which::Nth(1), Act::Answer(503, String::new()));
+    let proxy = FaultProxy::start(&local_aws::endpoint());
+    let account = TestAccount::new().through(proxy.url());
+    proxy.on(|call| call.is("iam", "GetRole"), CallSelector::Nth(1), ProxyAction::Answer(503, String::new()));
     let run = |words: &str| finish(&mut account.planned(words)).exits(0).stderr;
     let said = run("deploy --yes -vv");
     let requests: Vec<&str> = said.lines().filter(|line| is_of_a_request(line)).collect();
@@ -41,7 +41,7 @@ fn each_request_is_one_line_and_the_sdk_speaks_only_when_asked_thrice() {
 
 #[test]
 fn steps_and_kept_resources_are_named_with_one_v() {
-    let account = Account::new();
+    let account = TestAccount::new();
     finish(&mut account.planned("deploy --yes")).exits(0);
     let plain = finish(&mut account.planned("deploy --yes")).exits(0);
     assert!(!plain.stdout.contains("keep"), "{}", plain.stdout);

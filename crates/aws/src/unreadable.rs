@@ -2,7 +2,7 @@
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use super::rules::class_of;
+use super::error_rules::class_of;
 use crate::resource::Fault;
 
 /// Letters of a body that are shown: enough to tell a page from an answer.
@@ -41,7 +41,7 @@ mod tests {
     use aws_smithy_types::body::SdkBody;
 
     use super::*;
-    use crate::resource::Class;
+    use crate::resource::FaultClass;
 
     fn answer(status: u16, kind: Option<&'static str>, body: &str) -> HttpResponse {
         let body = SdkBody::from(body.to_owned());
@@ -56,7 +56,7 @@ mod tests {
     fn an_answer_of_another_program_is_called_that_with_its_beginning() {
         let page = "<!doctype html>\n<html><title>Log in</title>";
         let fault = unreadable("sts", "GetCallerIdentity", &answer(200, Some("text/html"), page));
-        assert_eq!((fault.class, fault.code.line().as_str()), (Class::Refused, "UnreadableAnswer"));
+        assert_eq!((fault.class, fault.code.line().as_str()), (FaultClass::Refused, "UnreadableAnswer"));
         assert_eq!(
             fault.message.line(),
             "the answer (HTTP 200, text/html) is not one of this service; it begins with \"<!doctype html> \
@@ -68,7 +68,7 @@ mod tests {
             empty.message.line().contains("(HTTP 200, no content type)") && empty.message.line().contains("is empty")
         );
         let long = unreadable("s3", "ListBuckets", &answer(502, None, &"x".repeat(1_000)));
-        assert!(long.class == Class::Retry && long.message.line().ends_with("x\"…"), "{}", long.message.line());
+        assert!(long.class == FaultClass::Retry && long.message.line().ends_with("x\"…"), "{}", long.message.line());
         assert!(long.message.line().len() < 250);
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::call::Call;
-use super::connection::Refusal;
+use super::call::ApiCall;
+use super::connection::RequestFailure;
 use super::status::SERVICE;
 use crate::resource::untrusted::line;
 
@@ -11,17 +11,17 @@ use crate::resource::untrusted::line;
 const TARGET: &str = "akidb_edge::requests";
 
 /// Writes the line of a request that was answered, or was not.
-pub(crate) fn tell(call: &Call, answer: &Result<Vec<u8>, Refusal>, took: Duration) {
+pub(crate) fn tell(call: &ApiCall, answer: &Result<Vec<u8>, RequestFailure>, took: Duration) {
     tracing::debug!(target: TARGET, "{}", told(call, answer, took));
 }
 
 /// `kubernetes apply /api/v1/namespaces/edge/configmaps/a: 409 in 4 ms, 1 try`.
-fn told(call: &Call, answer: &Result<Vec<u8>, Refusal>, took: Duration) -> String {
+fn told(call: &ApiCall, answer: &Result<Vec<u8>, RequestFailure>, took: Duration) -> String {
     let status = match answer {
         Ok(_) => "done".to_owned(),
-        Err(Refusal::Status(said)) => said.code.to_string(),
-        Err(Refusal::TooLong(_)) => "too long an answer".to_owned(),
-        Err(Refusal::Fault(_)) => "no answer".to_owned(),
+        Err(RequestFailure::Status(said)) => said.code.to_string(),
+        Err(RequestFailure::TooLong(_)) => "too long an answer".to_owned(),
+        Err(RequestFailure::Fault(_)) => "no answer".to_owned(),
     };
     format!("{SERVICE} {} {}: {status} in {} ms, 1 try", call.operation, line(call.path()), took.as_millis())
 }
@@ -34,14 +34,17 @@ mod tests {
 
     #[test]
     fn a_line_has_what_was_asked_and_how_it_went() {
-        let call = Call::get("get", "/api/v1/namespaces/edge/configmaps/a\u{1b}[2J");
+        let call = ApiCall::get("get", "/api/v1/namespaces/edge/configmaps/a\u{1b}[2J");
         let took = Duration::from_millis(4);
         let about = "kubernetes get /api/v1/namespaces/edge/configmaps/a\\u{1b}[2J";
         assert_eq!(told(&call, &Ok(Vec::new()), took), format!("{about}: done in 4 ms, 1 try"));
         let mut said = Status::failure("secret words", "NotFound");
         said.code = 404;
-        let refused = Err(Refusal::Status(said.boxed()));
+        let refused = Err(RequestFailure::Status(said.boxed()));
         assert_eq!(told(&call, &refused, took), format!("{about}: 404 in 4 ms, 1 try"));
-        assert_eq!(told(&call, &Err(Refusal::TooLong(1)), took), format!("{about}: too long an answer in 4 ms, 1 try"));
+        assert_eq!(
+            told(&call, &Err(RequestFailure::TooLong(1)), took),
+            format!("{about}: too long an answer in 4 ms, 1 try")
+        );
     }
 }

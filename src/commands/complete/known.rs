@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::typed::Typed;
-use crate::commands::{unknown, walk};
+use crate::commands::{hints, workflow};
 use crate::desired::{self, jetson};
 use crate::ledger::{FileStore, Ledger};
-use crate::plan::{self, BUILT_IN, Plan, Settings, Work};
+use crate::plan::{self, BUILT_IN, Plan, PlanSettings, StepConfig};
 use crate::resource::untrusted::line;
-use crate::resource::{Remembered, answer, is_name, places};
+use crate::resource::{StackState, dns_answer, is_name, places};
 
 /// Where journals are when nothing says otherwise.
 const STATE: &str = "file:.akidb-edge";
@@ -40,7 +40,7 @@ impl Known {
         let name = named.or_else(|| std::env::var("AKIDB_EDGE_PLAN").ok())?;
         let pairs = self.typed.values("--var").filter_map(|pair| pair.split_once('='));
         let variables = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let settings = Settings { variables, ..Settings::default() };
+        let settings = PlanSettings { variables, ..PlanSettings::default() };
         let mut plan = plan::read(&name, &settings).plan?;
         // One that cannot be read names no devices.
         let _ = self.typed.value("--inventory").map(|file| plan.bring_devices(Some(file), None));
@@ -62,17 +62,17 @@ impl Known {
     }
 
     /// What the journal of a stack knows, when it is in a directory.
-    fn remembered(&self, stack: &str) -> Option<Remembered> {
-        let root = walk::root(&self.state()).filter(|_| is_name(stack))?;
+    fn recorded(&self, stack: &str) -> Option<StackState> {
+        let root = workflow::root(&self.state()).filter(|_| is_name(stack))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
         let store = Arc::new(FileStore::new(&root, stack, ""));
-        Some(runtime.block_on(Ledger::read(store, stack)).ok()?.remembered())
+        Some(runtime.block_on(Ledger::read(store, stack)).ok()?.recorded())
     }
 
     /// Addresses of the plan and of the journals.
     pub fn addresses(&self) -> Vec<(String, String)> {
         let stacks = self.own_stacks();
-        let journals = stacks.iter().filter_map(|stack| self.remembered(stack));
+        let journals = stacks.iter().filter_map(|stack| self.recorded(stack));
         let held =
             journals.flat_map(|state| state.resources.into_iter().map(|(address, record)| (address, record.kind)));
         let mut all: BTreeMap<String, String> =
@@ -119,19 +119,19 @@ impl Known {
     /// Devices of the plan, or of its inventory.
     pub fn devices(&self) -> Vec<(String, String)> {
         let steps = self.plan().into_iter().flat_map(|plan| &plan.steps);
-        let hosts =
-            steps.filter_map(|step| if let Work::Jetson(jetson) = &step.work { Some(&jetson.hosts) } else { None });
+        let hosts = steps
+            .filter_map(|step| if let StepConfig::Jetson(jetson) = &step.work { Some(&jetson.hosts) } else { None });
         hosts.flatten().map(|(name, host)| (name.clone(), line(&host.address).into_owned())).collect()
     }
 
     /// Stacks that have a journal at the place of the state.
     pub fn stacks(&self) -> Vec<(String, String)> {
-        unknown::stacks_at(&self.state()).into_iter().map(|stack| (stack, NOTHING)).collect()
+        hints::stacks_at(&self.state()).into_iter().map(|stack| (stack, NOTHING)).collect()
     }
 
     /// Revisions, the latest first, each with its command.
     pub fn revisions(&self) -> Vec<(String, String)> {
-        let state = self.own_stacks().first().and_then(|stack| self.remembered(stack));
+        let state = self.own_stacks().first().and_then(|stack| self.recorded(stack));
         let runs = state
             .into_iter()
             .flat_map(|state| state.runs)
@@ -149,7 +149,7 @@ impl Known {
     /// Load balancers of the plan, by name, each with its region.
     pub fn targets(&self) -> Vec<(String, String)> {
         let Some(plan) = self.plan() else { return Vec::new() };
-        answer::targets(&desired::draft(plan, &BTreeSet::new()).built.desired)
+        dns_answer::targets(&desired::draft(plan, &BTreeSet::new()).built.desired)
     }
 }
 

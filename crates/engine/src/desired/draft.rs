@@ -2,17 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use super::Built;
-use crate::plan::{Plan, Problem, Problems};
+use super::DesiredStack;
+use crate::plan::{Plan, PlanError, PlanErrors};
 use crate::resource::{Address, Resource};
 
 /// A graph as far as it can be built, and what is wrong with the plan.
 #[derive(Debug)]
 pub struct Draft {
     /// The graph.
-    pub built: Built,
+    pub built: DesiredStack,
     /// What cannot be built, in the order of the file.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<PlanError>,
     /// Where in the plan that is: dotted paths.
     pub(super) unsound: BTreeSet<String>,
 }
@@ -22,8 +22,8 @@ impl Draft {
     ///
     /// # Errors
     /// Everything that is wrong.
-    pub fn whole(self) -> Result<Built, Problems> {
-        if self.problems.is_empty() { Ok(self.built) } else { Err(Problems(self.problems)) }
+    pub fn whole(self) -> Result<DesiredStack, PlanErrors> {
+        if self.problems.is_empty() { Ok(self.built) } else { Err(PlanErrors(self.problems)) }
     }
 
     /// Whether a resource is as the plan wants it: nothing is known to be wrong with it, nor with what it needs. Only of such

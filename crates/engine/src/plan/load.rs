@@ -6,15 +6,15 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::bounds::LONGEST_FILLED;
+use super::error::{PlanError, PlanErrors};
 use super::find::{find, reach};
 use super::jetson::SUFFIX;
 use super::placeholders::Placeholders;
-use super::problem::{Problem, Problems};
 use super::schema::PlanFile;
 use super::shape::{self, Misfit, Why};
-use super::source::Text;
-use super::work::{Read, Work};
-use super::{Lineage, Plan, Settings, extends, files, hidden, objects, rules, suggest, variables};
+use super::source::SourceText;
+use super::step_config::{ParseStep, StepConfig};
+use super::{Lineage, Plan, PlanSettings, extends, files, hidden, objects, rules, suggest, variables};
 use crate::resource::is_name;
 
 /// A plan as far as it can be read, and everything that is wrong with it.
@@ -23,11 +23,11 @@ pub struct Reading {
     /// The plan. Where something is wrong, a placeholder stands in it: it can be checked further, and is not for a run.
     pub plan: Option<Plan>,
     /// What is wrong, in the order of the file.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<PlanError>,
 }
 
 impl Reading {
-    fn refused(problems: Vec<Problem>) -> Self {
+    fn refused(problems: Vec<PlanError>) -> Self {
         Self { plan: None, problems }
     }
 
@@ -35,10 +35,10 @@ impl Reading {
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn whole(self) -> Result<Plan, Problems> {
+    pub fn whole(self) -> Result<Plan, PlanErrors> {
         match self.plan {
             Some(plan) if self.problems.is_empty() => Ok(plan),
-            _ => Err(Problems(self.problems)),
+            _ => Err(PlanErrors(self.problems)),
         }
     }
 }
@@ -47,12 +47,12 @@ impl Reading {
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn load(name: &str, settings: &Settings) -> Result<Plan, Problems> {
+pub fn load(name: &str, settings: &PlanSettings) -> Result<Plan, PlanErrors> {
     read(name, settings).whole()
 }
 
 /// Reads the plan with this name or path, as far as it goes.
-pub fn read(name: &str, settings: &Settings) -> Reading {
+pub fn read(name: &str, settings: &PlanSettings) -> Reading {
     match find(name) {
         Ok((file, text)) => read_text(&file, &text, settings),
         Err(problem) => Reading::refused(vec![problem]),
@@ -63,9 +63,9 @@ pub fn read(name: &str, settings: &Settings) -> Reading {
 ///
 /// # Errors
 /// When the text is no YAML.
-pub fn parsed(file: &str, source: &str) -> Result<Text, Problems> {
-    Text::written_out(source).map_err(|bad| {
-        Problems(vec![Problem {
+pub fn parsed(file: &str, source: &str) -> Result<SourceText, PlanErrors> {
+    SourceText::written_out(source).map_err(|bad| {
+        PlanErrors(vec![PlanError {
             rule: rules::NOT_YAML,
             file: file.to_owned(),
             place: bad.place,
@@ -79,17 +79,17 @@ pub fn parsed(file: &str, source: &str) -> Result<Text, Problems> {
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn parse(file: &str, source: &str, settings: &Settings) -> Result<Plan, Problems> {
+pub fn parse(file: &str, source: &str, settings: &PlanSettings) -> Result<Plan, PlanErrors> {
     read_text(file, source, settings).whole()
 }
 
-fn read_text(file: &str, source: &str, settings: &Settings) -> Reading {
+fn read_text(file: &str, source: &str, settings: &PlanSettings) -> Reading {
     let whole = parsed(file, source).and_then(|text| extends::resolve(file, source, text, settings));
     let (text, lineage) = match whole {
         Ok(whole) => whole,
-        Err(Problems(problems)) => return Reading::refused(problems),
+        Err(PlanErrors(problems)) => return Reading::refused(problems),
     };
-    let mut reader = Reader {
+    let mut reader = PlanReader {
         file,
         source,
         text: &text,
@@ -107,19 +107,19 @@ fn read_text(file: &str, source: &str, settings: &Settings) -> Reading {
 const KEEP_IT: &str = "take it out of remove, or write another value below";
 
 /// What reads a plan and notes what is wrong with it.
-pub(super) struct Reader<'a> {
+pub(super) struct PlanReader<'a> {
     file: &'a str,
     /// As it was read.
     source: &'a str,
-    pub(super) text: &'a Text,
+    pub(super) text: &'a SourceText,
     /// Where its values come from, when it extends others.
     pub(super) lineage: &'a Lineage,
-    pub(super) problems: Vec<Problem>,
+    pub(super) problems: Vec<PlanError>,
     /// Where something is wrong.
     pub(super) places: Placeholders,
 }
 
-impl Reader<'_> {
+impl PlanReader<'_> {
     /// Notes a problem, unless something is known to be wrong there already.
     pub(super) fn complain(
         &mut self,
@@ -131,7 +131,7 @@ impl Reader<'_> {
         if self.places.covers(path) {
             return;
         }
-        self.problems.push(Problem {
+        self.problems.push(PlanError {
             rule,
             file: self.lineage.file(path).unwrap_or(self.file).to_owned(),
             place: self.text.place(path),
@@ -140,10 +140,10 @@ impl Reader<'_> {
         });
     }
 
-    fn misfit(&mut self, misfit: &Misfit) {
-        let path = misfit.path();
-        let problem = if path.is_empty() { misfit.to_string() } else { format!("{path}: {misfit}") };
-        let removal = match misfit.why {
+    fn mismatch(&mut self, mismatch: &Misfit) {
+        let path = mismatch.path();
+        let problem = if path.is_empty() { mismatch.to_string() } else { format!("{path}: {mismatch}") };
+        let removal = match mismatch.why {
             Why::MissingField(field) => self.lineage.removal(path, |member| member == field),
             _ => None,
         };
@@ -151,24 +151,24 @@ impl Reader<'_> {
             Some((file, place)) => (file, place, format!("{problem}, which is removed here"), KEEP_IT.to_owned()),
             None => {
                 let file = self.lineage.file(path).unwrap_or(self.file);
-                (file, self.text.place(path), problem, misfit.next_step())
+                (file, self.text.place(path), problem, mismatch.next_step())
             }
         };
         let file = file.to_owned();
-        self.problems.push(Problem { rule: misfit.rule(), file, place, problem, next_step });
+        self.problems.push(PlanError { rule: mismatch.rule(), file, place, problem, next_step });
     }
 
     /// Reads something of a type as far as it goes, and complains about what does not fit.
     pub(super) fn shaped<T: DeserializeOwned>(&mut self, base: &str, value: &Value) -> Option<T> {
         let (read, misfits) = shape::read_as(value, base, &mut self.places);
-        misfits.iter().for_each(|misfit| self.misfit(misfit));
+        misfits.iter().for_each(|mismatch| self.mismatch(mismatch));
         read
     }
 
     /// The same for the settings of a step.
-    pub(super) fn work(&mut self, base: &str, value: &Value, read: Read) -> Option<Work> {
+    pub(super) fn work(&mut self, base: &str, value: &Value, read: ParseStep) -> Option<StepConfig> {
         let (work, misfits) = shape::read(value, base, &mut self.places, read);
-        misfits.iter().for_each(|misfit| self.misfit(misfit));
+        misfits.iter().for_each(|mismatch| self.mismatch(mismatch));
         work
     }
 
@@ -211,7 +211,7 @@ impl Reader<'_> {
         Some(filled.value)
     }
 
-    fn plan(&mut self, settings: &Settings) -> Option<Plan> {
+    fn plan(&mut self, settings: &PlanSettings) -> Option<Plan> {
         let text = self.text;
         let mut is_visible = self.all_is_visible(&text.value);
         let declared = self.declared();

@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::circle::circle;
-use super::load::Reader;
+use super::cycle::cycle;
+use super::load::PlanReader;
 use super::schema::PlanFile;
 use super::source::join;
-use super::work::{LaterStep, Work};
+use super::step_config::{LaterStep, StepConfig};
 use super::{Step, rules, suggest};
 use crate::resource::{Untrusted, is_name};
 
-impl Reader<'_> {
+impl PlanReader<'_> {
     pub(super) fn steps(&mut self, head: &PlanFile<Value>) -> Vec<Step> {
         let mut steps: Vec<Step> = Vec::new();
         for (at, day) in head.days.iter().enumerate() {
@@ -45,12 +45,12 @@ impl Reader<'_> {
                 );
             }
         }
-        if let Some(circle) = circle(steps) {
-            let ids: Vec<&str> = circle.iter().chain(circle.first()).map(|step| step.id.as_str()).collect();
+        if let Some(cycle) = cycle(steps) {
+            let ids: Vec<&str> = cycle.iter().chain(cycle.first()).map(|step| step.id.as_str()).collect();
             let problem = format!("steps need each other in a circle: {}", ids.join(" needs "));
             self.complain(
                 rules::CIRCULAR_STEPS,
-                &join(&circle[0].path, "needs"),
+                &join(&cycle[0].path, "needs"),
                 problem,
                 "take one of these needs out: no step of the circle could come first",
             );
@@ -81,7 +81,7 @@ impl Reader<'_> {
         }
         let kind = self.kind(path, &head.kind);
         let below = join(path, "with");
-        let work = match kind.and_then(Work::reader) {
+        let work = match kind.and_then(StepConfig::reader) {
             Some(read) => self.work(&below, &head.with, read),
             None => None,
         };
@@ -89,7 +89,7 @@ impl Reader<'_> {
             // Nothing can be said about its settings. What it declares is not known.
             self.places.note(&below);
             self.places.forget_names();
-            Work::Later(LaterStep { verb: String::new(), settings: Default::default() })
+            StepConfig::Later(LaterStep { verb: String::new(), settings: Default::default() })
         });
         let Head { id, title, needs, on_request, with, .. } = head;
         let kind = kind.unwrap_or_default().to_owned();
@@ -102,10 +102,10 @@ impl Reader<'_> {
         if self.places.covers(&path) {
             return None;
         }
-        if Work::reader(said).is_some() {
+        if StepConfig::reader(said).is_some() {
             return Some(said);
         }
-        let kinds: Vec<&'static str> = Work::kinds().collect();
+        let kinds: Vec<&'static str> = StepConfig::kinds().collect();
         let next = suggest::instead(said, &kinds, "use another kind");
         self.complain(rules::UNKNOWN_KIND, &path, format!("there is no kind of step {said:?}"), next);
         self.places.note(&path);

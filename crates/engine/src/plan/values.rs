@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::load::Reader;
+use super::load::PlanReader;
 use super::schema::{Variable, VariableType};
 use super::source::join;
-use super::{Problem, Settings, rules, suggest, variables};
+use super::{PlanError, PlanSettings, rules, suggest, variables};
 use crate::resource::sensitive::{SHORTEST, keep_secret};
 
-impl Reader<'_> {
+impl PlanReader<'_> {
     /// The variables that the plan declares.
     pub(super) fn declared(&mut self) -> BTreeMap<String, Variable> {
         let text = self.text;
@@ -23,7 +23,7 @@ impl Reader<'_> {
     pub(super) fn values(
         &mut self,
         declared: &BTreeMap<String, Variable>,
-        settings: &Settings,
+        settings: &PlanSettings,
     ) -> BTreeMap<String, Value> {
         let known: Vec<&str> = declared.keys().map(String::as_str).collect();
         for name in settings.variables.keys().filter(|name| !declared.contains_key(*name)) {
@@ -74,7 +74,7 @@ impl Reader<'_> {
             return self.complain(rules::NO_VALUE, path, problem, next);
         };
         let (file, problem) = (file.to_owned(), format!("{problem}: its default is removed here"));
-        self.problems.push(Problem {
+        self.problems.push(PlanError {
             rule: rules::NO_VALUE,
             file,
             place,

@@ -6,16 +6,16 @@ use std::path::Path;
 
 use akidb_edge_engine::check::{self, Severity};
 use akidb_edge_engine::desired::{Draft, draft};
-use akidb_edge_engine::plan::{Plan, Problem, Reading, Settings, read, rules};
+use akidb_edge_engine::plan::{Plan, PlanError, PlanSettings, Reading, read, rules};
 
 const FIXTURES: &str = "../../tests/fixtures/plans";
 
 fn read_file(file: &Path) -> Reading {
-    read(&file.display().to_string(), &Settings::default())
+    read(&file.display().to_string(), &PlanSettings::default())
 }
 
 /// The plan as far as it can be read, with what is wrong with it and with its graph.
-fn all_of(file: &Path) -> (Option<(Plan, Draft)>, Vec<Problem>) {
+fn all_of(file: &Path) -> (Option<(Plan, Draft)>, Vec<PlanError>) {
     let Reading { plan, mut problems } = read_file(file);
     let plan = plan.map(|plan| {
         let draft = draft(&plan, &BTreeSet::new());
@@ -25,7 +25,7 @@ fn all_of(file: &Path) -> (Option<(Plan, Draft)>, Vec<Problem>) {
     (plan, problems)
 }
 
-fn places(problems: &[Problem]) -> Vec<(usize, &str)> {
+fn places(problems: &[PlanError]) -> Vec<(usize, &str)> {
     problems.iter().map(|problem| (problem.place.line, problem.rule)).collect()
 }
 

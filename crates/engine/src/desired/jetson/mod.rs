@@ -16,12 +16,12 @@ pub use power::is_power;
 
 use sound::complain;
 
-use super::{Builder, Built, Draft, as_name};
+use super::{Builder, DesiredStack, Draft, as_name};
 pub use crate::plan::jetson::SUFFIX;
 use crate::plan::jetson::{HostPlan, JetsonStep, RolePlan};
-use crate::plan::{ONE_NAME, Plan, Problems, Step, Work};
-use crate::resource::host::Endpoint;
-use crate::resource::jetpack::{self, Target};
+use crate::plan::{ONE_NAME, Plan, PlanErrors, Step, StepConfig};
+use crate::resource::host::HostEndpoint;
+use crate::resource::jetpack::{self, JetpackTarget};
 use crate::resource::{Address, Kind};
 
 /// The stack of a plan's devices: they are in another place than the cloud, and come and go at other times.
@@ -33,7 +33,7 @@ pub fn stack(plan: &Plan) -> String {
 ///
 /// # Errors
 /// Everything in the plan that cannot be.
-pub fn build(plan: &Plan) -> Result<Built, Problems> {
+pub fn build(plan: &Plan) -> Result<DesiredStack, PlanErrors> {
     draft(plan).whole()
 }
 
@@ -57,7 +57,7 @@ fn draft_with(plan: &Plan, fleets: &[Fleet<'_>]) -> Draft {
         cluster::cluster(&mut builder, fleet);
     }
     for step in &plan.steps {
-        if let Work::JetsonApp(app) = &step.work {
+        if let StepConfig::JetsonApp(app) = &step.work {
             match fleets.iter().find(|fleet| fleet.plan.k3s.is_some()) {
                 Some(fleet) => app::app(&mut builder, step, fleet, app),
                 None => builder.complain(
@@ -94,7 +94,7 @@ fn refuse_second_server(builder: &mut Builder<'_>, step: &Step, plan: &JetsonSte
 
 /// Two names of one machine would each be set up, and taking one away would take it from the other.
 fn refuse_same_machine(builder: &mut Builder<'_>, fleets: &[Fleet<'_>]) {
-    let mut known: BTreeMap<Endpoint, (&str, String)> = BTreeMap::new();
+    let mut known: BTreeMap<HostEndpoint, (&str, String)> = BTreeMap::new();
     for fleet in fleets {
         for (name, host) in &fleet.plan.hosts {
             let below = format!("hosts.{name}.address");
@@ -112,7 +112,7 @@ fn refuse_same_machine(builder: &mut Builder<'_>, fleets: &[Fleet<'_>]) {
 }
 
 /// What depends on the JetPack of a plan's devices.
-fn target(plan: &JetsonStep) -> Option<&'static Target> {
+fn target(plan: &JetsonStep) -> Option<&'static JetpackTarget> {
     plan.jetpack.as_deref().and_then(jetpack::target)
 }
 
@@ -128,7 +128,7 @@ impl<'p> Fleet<'p> {
     /// The steps of devices of a plan.
     fn all(plan: &'p Plan) -> Vec<Self> {
         let fleet = |step: &'p Step| match &step.work {
-            Work::Jetson(plan) => Some(Self { step, plan, server: OnceCell::new(), looked_at: Cell::new(0) }),
+            StepConfig::Jetson(plan) => Some(Self { step, plan, server: OnceCell::new(), looked_at: Cell::new(0) }),
             _ => None,
         };
         plan.steps.iter().filter_map(fleet).collect()

@@ -26,16 +26,16 @@ criteria: {P0: [{id: fast, threshold: 1}, {id: cheap, threshold: 2}]}
 ";
 
 /// Files from the one that is named to the earliest, called `0.yaml`, `1.yaml` and so on.
-fn chain(texts: &[&str]) -> Vec<Link> {
-    let link = |(number, source): (usize, &&str)| Link {
+fn chain(texts: &[&str]) -> Vec<ChainFile> {
+    let link = |(number, source): (usize, &&str)| ChainFile {
         file: format!("{number}.yaml"),
         source: (*source).to_owned(),
-        text: Text::parse(source).expect("YAML"),
+        text: SourceText::parse(source).expect("YAML"),
     };
     texts.iter().enumerate().map(link).collect()
 }
 
-fn told(changes: &[Change]) -> Vec<String> {
+fn told(changes: &[LayeredChange]) -> Vec<String> {
     changes.iter().map(|change| format!("{} {} {}", change.file, change.what, change.path)).collect()
 }
 
@@ -154,7 +154,10 @@ fn what_cannot_be_is_refused() {
     refused("extends: a\nremove: [models]\n", "it is named by step proof, fallback slow");
     refused("extends: a\nremove: [days.1]\n", "step \"models\" cannot be removed: it is named by fallback slow");
     let steps = |steps: &str| format!("extends: a\ndays: [{{day: 1, steps: [{steps}]}}]\n");
-    refused(&steps("{id: proof, kind: page}"), "0.yaml:2:37: error PL008-override: step \"proof\" has the kind \"later\" in 1.yaml:16:31");
+    refused(
+        &steps("{id: proof, kind: page}"),
+        "0.yaml:2:37: error PL008-override: step \"proof\" has the kind \"later\" in 1.yaml:16:31",
+    );
     refused(&steps("{id: proof}, {id: proof}"), "there are two steps \"proof\"");
 }
 

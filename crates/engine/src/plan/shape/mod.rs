@@ -1,13 +1,13 @@
 //! Plain data to types, with every mistake at once. A type stops at the first thing that does not fit; so that thing gets a
 //! placeholder (or is left out), and the type is read again, until it fits.
 
-mod misfit;
+mod mismatch;
 mod node;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-pub use misfit::{Misfit, Why};
+pub use mismatch::{Misfit, Why};
 pub use node::Node;
 
 use super::placeholders::Placeholders;
@@ -33,12 +33,12 @@ pub fn read<T>(
     for _ in 0..MOST {
         match of(Node::new(value, base, places)) {
             Ok(read) => return (Some(read), found),
-            Err(misfit) => {
-                let misfit = misfit.at(base);
-                let is_new = !places.touches(&place(&misfit));
-                let goes_on = step_over(&misfit, base, places);
+            Err(mismatch) => {
+                let mismatch = mismatch.at(base);
+                let is_new = !places.touches(&place(&mismatch));
+                let goes_on = step_over(&mismatch, base, places);
                 if is_new {
-                    found.push(misfit);
+                    found.push(mismatch);
                 }
                 if !goes_on {
                     break;
@@ -50,17 +50,17 @@ pub fn read<T>(
 }
 
 /// The place that a misfit is about: of a missing member, that member.
-fn place(misfit: &Misfit) -> String {
-    match misfit.why {
-        Why::MissingField(field) => join(misfit.path(), field),
-        _ => misfit.path().to_owned(),
+fn place(mismatch: &Misfit) -> String {
+    match mismatch.why {
+        Why::MissingField(field) => join(mismatch.path(), field),
+        _ => mismatch.path().to_owned(),
     }
 }
 
 /// Lets the next reading pass the place of a misfit; false when nothing of the whole is left.
-fn step_over(misfit: &Misfit, base: &str, places: &mut Placeholders) -> bool {
-    let path = misfit.path();
-    match misfit.why {
+fn step_over(mismatch: &Misfit, base: &str, places: &mut Placeholders) -> bool {
+    let path = mismatch.path();
+    match mismatch.why {
         Why::UnknownField { .. } => places.leave_out(path),
         Why::MissingField(field) if !places.is_left_out(&join(path, field)) => places.add(path, field),
         // A placeholder does not do for this member either, so the mapping gets one.

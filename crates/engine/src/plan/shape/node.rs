@@ -12,7 +12,7 @@ use serde::de::{
 };
 use serde_json::{Number, Value, map};
 
-use super::misfit::Misfit;
+use super::mismatch::Misfit;
 use crate::plan::placeholders::Placeholders;
 use crate::plan::source::join;
 
@@ -241,13 +241,13 @@ impl<'de> MapAccess<'de> for Members<'de> {
         let Some((key, node)) = self.member() else { return Ok(None) };
         let path = node.path.clone();
         self.next = Some(node);
-        seed.deserialize(BorrowedStrDeserializer::<Misfit>::new(key)).map(Some).map_err(|misfit| misfit.at(&path))
+        seed.deserialize(BorrowedStrDeserializer::<Misfit>::new(key)).map(Some).map_err(|mismatch| mismatch.at(&path))
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Misfit> {
         let Some(node) = self.next.take() else { return Err(Misfit::custom("a value comes after its key")) };
         let path = node.path.clone();
-        seed.deserialize(node).map_err(|misfit| misfit.at(&path))
+        seed.deserialize(node).map_err(|mismatch| mismatch.at(&path))
     }
 }
 
@@ -268,7 +268,7 @@ impl<'de> SeqAccess<'de> for Items<'de> {
                 continue;
             }
             let node = Node::member(Some(item), path.clone(), self.places);
-            return seed.deserialize(node).map(Some).map_err(|misfit| misfit.at(&path));
+            return seed.deserialize(node).map(Some).map_err(|mismatch| mismatch.at(&path));
         }
         Ok(None)
     }
@@ -307,7 +307,7 @@ impl<'de> VariantAccess<'de> for Content<'de> {
             None => Ok(()),
             Some(node) => {
                 let path = node.path.clone();
-                <() as serde::Deserialize>::deserialize(node).map_err(|misfit| misfit.at(&path))
+                <() as serde::Deserialize>::deserialize(node).map_err(|mismatch| mismatch.at(&path))
             }
         }
     }
@@ -315,18 +315,18 @@ impl<'de> VariantAccess<'de> for Content<'de> {
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Misfit> {
         let node = self.node("newtype variant")?;
         let path = node.path.clone();
-        seed.deserialize(node).map_err(|misfit| misfit.at(&path))
+        seed.deserialize(node).map_err(|mismatch| mismatch.at(&path))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Misfit> {
         let node = self.node("tuple variant")?;
         let path = node.path.clone();
-        node.deserialize_seq(visitor).map_err(|misfit| misfit.at(&path))
+        node.deserialize_seq(visitor).map_err(|mismatch| mismatch.at(&path))
     }
 
     fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, Misfit> {
         let node = self.node("struct variant")?;
         let path = node.path.clone();
-        node.deserialize_map(visitor).map_err(|misfit| misfit.at(&path))
+        node.deserialize_map(visitor).map_err(|mismatch| mismatch.at(&path))
     }
 }

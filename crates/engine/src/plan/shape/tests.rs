@@ -45,7 +45,7 @@ struct Owner {
 fn all(value: &Value) -> (Option<Step>, Vec<String>) {
     let mut places = Placeholders::default();
     let (step, found) = read_as::<Step>(value, "with", &mut places);
-    (step, found.iter().map(|misfit| format!("{}: {misfit}", misfit.path())).collect())
+    (step, found.iter().map(|mismatch| format!("{}: {mismatch}", mismatch.path())).collect())
 }
 
 #[test]
