@@ -175,7 +175,11 @@ pub async fn carry_out(
     access: Option<&AccessArgs>,
     context: &Context,
 ) -> Result<u8, Failure> {
-    let worlds = Worlds::of_account(context).await?;
+    let worlds = match access {
+        // What devices refer to may be in the account.
+        Some(_) => Worlds::of_account(context).await?,
+        None => Worlds::of_stack(context, &order.plan.stack, Some(&order.plan)).await?,
+    };
     let worlds = match access {
         Some(access) => worlds.and_devices(access),
         None => worlds,

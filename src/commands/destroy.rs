@@ -55,7 +55,7 @@ pub async fn run(mut args: Args, context: &Context) -> Result<u8, Failure> {
     if devices.is_none() {
         walk::no_devices(context, &stack, "uninstall").await?;
     }
-    let worlds = args.both.worlds(Worlds::of_account(context).await?);
+    let worlds = args.both.worlds(Worlds::of_stack(context, &stack, None).await?);
     need_known(&stack, devices.as_deref(), plan.as_ref(), &worlds, context).await?;
     let request = Request {
         command: args.command(&stack),

@@ -16,7 +16,7 @@ use crate::desired::{self, Built};
 use crate::exit::{self, Failure};
 use crate::plan::Plan;
 use crate::report::{self, Story};
-use crate::resource::{Shown, sensitive, shown};
+use crate::resource::{Remembered, Shown, sensitive, shown};
 
 /// Write a report: Markdown, JSON and one HTML page that needs nothing else.
 #[derive(Debug, clap::Args)]
@@ -95,6 +95,15 @@ fn built(plan: &Plan) -> Result<Built, Failure> {
     Ok(cloud.joined(desired::jetson::build(plan)?))
 }
 
+/// The account that the last run of the cloud was in. One over clusters alone is in none.
+fn account_of(cloud: Option<&Remembered>) -> String {
+    match cloud.and_then(|state| state.account.as_deref()) {
+        None => "none yet".to_owned(),
+        Some("") => "none".to_owned(),
+        Some(account) => account.to_owned(),
+    }
+}
+
 fn tell(plan: &Plan, known: &Known) -> Result<Story, Failure> {
     let built = built(plan)?;
     let cloud = known.cloud();
@@ -102,7 +111,7 @@ fn tell(plan: &Plan, known: &Known) -> Result<Story, Failure> {
         title: plan.metadata.title.clone(),
         stack: plan.stack.clone(),
         plan: plan.file.clone(),
-        account: cloud.and_then(|state| state.account.clone()).unwrap_or_else(|| "none yet".to_owned()),
+        account: account_of(cloud),
         made_at: jiff::Timestamp::now().round(jiff::Unit::Second).map_or_else(|_| String::new(), |at| at.to_string()),
         tool: env!("CARGO_PKG_VERSION").to_owned(),
         fallback: cloud.and_then(|state| state.fallback.clone()),

@@ -66,7 +66,7 @@ pub async fn run(mut args: Args, context: &Context) -> Result<u8, Failure> {
     if devices.is_none() {
         walk::no_devices(context, &stack, "rollback").await?;
     }
-    let worlds = args.both.worlds(Worlds::of_account(context).await?);
+    let worlds = args.both.worlds(Worlds::of_stack(context, &stack, None).await?);
     let mut undo = Undo::of(&stack, "rollback", args.to, plan.as_ref());
     undo.adopt = args.adopt.iter().cloned().collect();
     undo.empty_buckets = args.run.empty_buckets;

@@ -237,7 +237,12 @@ pub async fn apply(file: &str, run: &RunArgs, with: &WithDevices, context: &Cont
         return Err(stale("it was made without --devices"));
     }
     let run = RunArgs { empty_buckets: saved.empty_buckets, ..run.clone() };
-    let worlds = Worlds::of_account(context).await?;
+    // What was made without an account needs none.
+    let worlds = if saved.account.is_empty() && saved.devices.is_none() {
+        Worlds::of_clusters(context)
+    } else {
+        Worlds::of_account(context).await?
+    };
     let worlds = if saved.devices.is_some() { worlds.and_devices(&with.access) } else { worlds };
     let request = Request {
         stack: saved.stack.clone(),

@@ -55,7 +55,7 @@ pub fn changes_text(changes: &Changes, everything: bool, colour: bool, wait: Lev
 fn line(change: &Change, colour: bool, name: &str, label: &str) -> Shown {
     let paint = match change.action {
         Action::Create | Action::Adopt => Style::new().green(),
-        Action::Update | Action::Replace => Style::new().yellow(),
+        Action::Update | Action::Replace | Action::Recreate => Style::new().yellow(),
         Action::Move => Style::new().cyan(),
         Action::Delete => Style::new().red(),
         Action::Keep | Action::Forget => Style::new().dim(),
@@ -80,7 +80,8 @@ fn risk_words(risk: Risk, colour: bool) -> Shown {
 
 /// The files of this machine that are sent there.
 fn sources(change: &Change) -> Shown {
-    let sends = matches!(change.action, Action::Create | Action::Update | Action::Replace | Action::Adopt);
+    let sends =
+        matches!(change.action, Action::Create | Action::Update | Action::Replace | Action::Recreate | Action::Adopt);
     let files = change.after.iter().filter(|_| sends).flat_map(|resource| &resource.sources);
     Shown::join(files.map(|file| shown!("        from {}\n", file)), "")
 }
@@ -247,8 +248,7 @@ fn summary(changes: &Changes, wait: Level, omitted: &Omitted<'_>) -> Shown {
     if changes.is_empty() {
         return omitted.no_changes(changes.items.len());
     }
-    let mut counts: Vec<String> =
-        changes.counts().iter().map(|(action, count)| format!("{count} to {}", action.word())).collect();
+    let mut counts = counts_by_word(changes);
     if !changes.leftovers.is_empty() {
         counts.push(format!("{} left over to clear", changes.leftovers.len()));
     }
@@ -263,6 +263,18 @@ fn summary(changes: &Changes, wait: Level, omitted: &Omitted<'_>) -> Shown {
         _ => shown!("; on AWS usually about {} {}", whole(seconds), until),
     };
     shown!("\n{}; risk: {}{}\n", counts.join(", "), changes.risk().words(), usually)
+}
+
+/// `2 to create`; both ways to replace something have one word.
+fn counts_by_word(changes: &Changes) -> Vec<String> {
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    for (action, count) in changes.counts() {
+        match counts.iter_mut().find(|(word, _)| *word == action.word()) {
+            Some((_, all)) => *all += count,
+            None => counts.push((action.word(), count)),
+        }
+    }
+    counts.into_iter().map(|(word, count)| format!("{count} to {word}")).collect()
 }
 
 /// Seconds in whole numbers: an estimate is no measurement.

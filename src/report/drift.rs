@@ -88,6 +88,9 @@ fn next(one: &Drifted) -> Shown {
             shown!("ask whose it is; deploy is refused, and takes it with --adopt {}", address)
         }
         Happened::Changed if !one.counts() => "nothing: deploy leaves them alone".into(),
+        Happened::Changed if one.refused.is_some() => {
+            "deploy is refused to restore it: what is in the way stands below".into()
+        }
         Happened::Changed if !one.wanted && one.origin == Origin::Imported => {
             "deploy forgets it: it is no longer in the plan, and this stack did not make it".into()
         }
@@ -222,6 +225,7 @@ mod tests {
             reason: None,
             wanted: true,
             origin: Origin::Made,
+            refused: None,
             fields: vec![field],
         };
         insta::assert_snapshot!(drift_text(&[one], false, false, 100).to_string(), @"
@@ -254,6 +258,7 @@ mod tests {
             reason: None,
             wanted: true,
             origin: Origin::Imported,
+            refused: None,
             fields: vec![field],
         };
         let text = drift_text(&[one], false, false, 100);
@@ -279,6 +284,7 @@ mod tests {
             reason: None,
             wanted: true,
             origin: Origin::Made,
+            refused: None,
             fields: vec![field("tags.other", Sort::Tag), field("policy.Statement.them", Sort::Extra)],
         };
         let text = drift_text(&[one], false, false, 100).to_string();

@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 use super::clusters::{Clusters, Place};
 use super::discovery::unknown_kind;
 use super::inventory::{Inventories, set_id};
-use super::object::{Seen, found, id, owner, wanted};
+use super::object::{Seen, extras, found, id, owner, wanted, without_bookkeeping};
 use super::objects::{Target, text};
 use super::readiness::{self, Verdict};
 use super::status::SERVICE;
-use super::{autoscaler, holds, job};
+use super::{autoscaler, holds, job, preview};
 use crate::provider::{Gone, Made, Provider, Settled, Subject};
 use crate::resource::manifest::{ManifestSpec, Readiness};
-use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Level, Owner, Sound, words};
+use crate::resource::{Attributes, Class, Fault, FieldChange, Found, Level, Owner, Preview, Sound, words};
 
 /// What takes longer than this is asked for its reasons.
 const LOOK_CLOSER: Duration = Duration::from_secs(3);
@@ -57,12 +57,12 @@ impl Manifests {
     async fn look(&self, subject: &Subject<'_>, spec: &ManifestSpec) -> Result<Option<Seen>, Fault> {
         let Place::At(at) = self.clusters.place(spec, id(spec)).await? else { return Ok(None) };
         let Some(now) = at.get().await? else { return Ok(None) };
-        let mut object = wanted(subject, spec, &set_id(subject.stack));
+        let mut object = wanted(subject, spec, &set_id(subject.stack), Some(&now));
         if autoscaler::is_scaled(&at, spec).await? {
             object = autoscaler::with_live_replicas(object, &now);
         }
-        let then = at.dry_run(&object).await?;
-        Ok(Some(Seen { now, then }))
+        let then = at.dry_run(&object).await?.map(without_bookkeeping);
+        Ok(Some(Seen { now: without_bookkeeping(now), then }))
     }
 
     pub(crate) fn waits_from_now(&self, address: &str) {
@@ -84,8 +84,8 @@ impl Manifests {
         if leaving.is_last().await {
             set.end(&at.connection, subject.stack, spec).await?;
         }
-        if !at.delete("Background", GONE_WITHIN).await? {
-            return Err(at.terminating("delete"));
+        if let Some(left) = at.delete("Background", None, GONE_WITHIN).await? {
+            return Err(at.terminating("delete", &left));
         }
         leaving.gone();
         at.connection.autoscalers.forget().await;
@@ -135,6 +135,12 @@ fn sound(subject: &Subject<'_>) -> Result<ManifestSpec, Fault> {
     Err(Fault::new(Class::Refused, SERVICE, "check", "Unsound", words).next(wrong.next_step))
 }
 
+/// Whether somebody else's object is taken over: it comes to an update only when it is adopted on purpose. One that carries this
+/// stack's mark under a former address is its own.
+pub(crate) fn is_adopted(subject: &Subject<'_>, found: &Found) -> bool {
+    !found.owner.is_marked_by(subject.stack)
+}
+
 /// Whether other objects need more of it than that the server has taken it: its kind must be served.
 fn is_definition(spec: &ManifestSpec) -> bool {
     spec.kind == "CustomResourceDefinition" && spec.api_version.starts_with("apiextensions.k8s.io/")
@@ -152,7 +158,8 @@ impl Provider for Manifests {
         }
         let uid = Some(text(&seen.now, "/metadata/uid")).filter(|uid| words::object_name(uid));
         let attributes = Attributes::from([("uid".to_owned(), json!(uid))]);
-        Ok(Some(Found { id: id(&spec), spec: found(&spec, &seen), attributes, owner, extras: Vec::new() }))
+        let extras = extras(&seen.now);
+        Ok(Some(Found { id: id(&spec), spec: found(&spec, &seen), attributes, owner, extras }))
     }
 
     async fn create(&self, subject: &Subject<'_>) -> Result<Made, Fault> {
@@ -171,12 +178,26 @@ impl Provider for Manifests {
         let at = self.target("apply", &spec).await?;
         if matches!(spec.ready, Readiness::Logged(_)) && fields.iter().any(|field| field.path.starts_with("ready")) {
             // A proof that failed is not run again by applying it once more.
-            return self.renew(subject, &spec, &at).await;
+            return self.renew(subject, &spec, &at, None).await;
         }
         let live = at.get().await?;
-        // Somebody else's object comes here only when it is adopted on purpose.
-        let adopted = matches!(found.owner, Owner::Foreign(_) | Owner::Contested(_));
-        self.apply(subject, &spec, &at, live, adopted).await
+        self.apply(subject, &spec, &at, live, is_adopted(subject, found)).await
+    }
+
+    async fn preview(&self, subject: &Subject<'_>, found: &Found) -> Result<Preview, Fault> {
+        let spec = sound(subject)?;
+        match self.clusters.place(&spec, id(&spec)).await? {
+            Place::At(at) => preview::of(subject, &spec, &at, found).await,
+            // What cannot be there is made: nothing is known of it.
+            Place::NoCluster | Place::UnknownKind => Ok(Preview::default()),
+        }
+    }
+
+    async fn recreate(&self, subject: &Subject<'_>, found: &Found) -> Result<Made, Fault> {
+        let spec = sound(subject)?;
+        let at = self.target("recreate", &spec).await?;
+        let uid = found.attributes.get("uid").and_then(Value::as_str);
+        self.renew(subject, &spec, &at, uid).await
     }
 
     async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault> {

@@ -30,13 +30,13 @@ pub struct Order {
 /// What failed, why, and the next step; where the plan speaks, that it wins.
 pub async fn run(plan: Option<&Plan>, stack: &str, order: &Order, context: &Context) -> Result<u8, Failure> {
     walk::no_devices(context, stack, "provision --dry-run").await?;
-    let connection = walk::connect(&context.session).await?;
+    let connection = drift::account(plan, stack, context).await?;
     let mut command = "status --drift --accept".to_owned();
     for one in &order.chosen {
         command.push_str(&format!(" {one}"));
     }
-    let ledger = walk::open(context, &connection, stack, &command, RunPurpose::Accept, order.dry_run).await?;
-    let answer = with_ledger(plan, order, &command, context, &connection, &ledger).await;
+    let ledger = walk::open(context, connection.as_ref(), stack, &command, RunPurpose::Accept, order.dry_run).await?;
+    let answer = with_ledger(plan, order, &command, context, connection.as_ref(), &ledger).await;
     walk::close(ledger, answer).await
 }
 
@@ -45,7 +45,7 @@ async fn with_ledger(
     order: &Order,
     command: &str,
     context: &Context,
-    connection: &walk::Connection,
+    connection: Option<&walk::Connection>,
     ledger: &Ledger,
 ) -> Result<u8, Failure> {
     let seen = drift::look(plan, ledger, connection, context).await?;

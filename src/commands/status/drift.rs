@@ -12,6 +12,7 @@ use crate::exit::{self, Failure};
 use crate::ledger::Ledger;
 use crate::observe;
 use crate::plan::Plan;
+use crate::provider::Providers;
 use crate::report;
 use crate::resource::{
     Artefacts, Changes, Desired, Drifted, Fault, Happened, Kind, Level, Moves, Observed, Owned, Remembered, shown,
@@ -35,6 +36,17 @@ pub struct Seen {
     pub unlisted: Vec<(Kind, Fault)>,
     /// What differs from the recorded state.
     pub drift: Vec<Drifted>,
+    /// Whom was asked.
+    providers: Providers,
+}
+
+/// The account of a stack; none for one in clusters alone.
+///
+/// # Errors
+/// When it needs an account and none can be used.
+pub async fn account(plan: Option<&Plan>, stack: &str, context: &Context) -> Result<Option<walk::Connection>, Failure> {
+    let needed = walk::needs_account(context, stack, plan).await?;
+    Ok(if needed { Some(walk::connect(&context.session).await?) } else { None })
 }
 
 /// Looks.
@@ -44,7 +56,7 @@ pub struct Seen {
 pub async fn look(
     plan: Option<&Plan>,
     ledger: &Ledger,
-    connection: &walk::Connection,
+    connection: Option<&walk::Connection>,
     context: &Context,
 ) -> Result<Seen, Failure> {
     let remembered = ledger.remembered();
@@ -53,31 +65,42 @@ pub async fn look(
         None => remembered.as_desired(),
     };
     let (moves, remembered) = walk::moved(&wanted, remembered);
-    let providers = walk::with_artefacts(connection, Artefacts::default());
-    let providers = providers.and(walk::in_clusters(&wanted, &remembered, connection)?);
-    let regions = regions(&wanted, &remembered, &connection.region);
-    let (looked, (mut unmanaged, unlisted)) = tokio::join!(
-        connection.look_thoroughly(&wanted, &remembered, &providers),
-        observe::unmanaged(&remembered, &regions, &providers)
-    );
-    let (identity, observed) = looked?;
+    let of_account = connection.map(|connection| walk::with_artefacts(connection, Artefacts::default()));
+    let in_clusters = walk::in_clusters(&wanted, &remembered, connection, &context.session.patience)?;
+    let providers = of_account.unwrap_or_default().and(in_clusters);
+    let regions = regions(&wanted, &remembered, connection.map(|connection| connection.region.as_str()));
+    let looking = async {
+        match connection {
+            Some(connection) => {
+                let (identity, observed) = connection.look_thoroughly(&wanted, &remembered, &providers).await?;
+                let header = walk::header(connection, &identity, &remembered.stack, plan, &context.global);
+                Ok::<_, Failure>((header, observed))
+            }
+            None => {
+                let header = walk::header_of_clusters(&wanted, &remembered.stack, plan, &context.global);
+                Ok((header, observe::read_thoroughly(&wanted, &remembered, &providers).await))
+            }
+        }
+    };
+    let (looked, (mut unmanaged, unlisted)) =
+        tokio::join!(looking, observe::unmanaged(&remembered, &regions, &providers));
+    let (header, observed) = looked?;
     // What the plan wants under this very address is taken up by the next deploy: it is told as such.
     let taken_up = |one: &Owned| {
         let at = one.address.as_ref().filter(|address| wanted.resources.contains_key(*address));
         at.and_then(|address| observed.found(address)).is_some_and(|found| found.id == one.id)
     };
     unmanaged.retain(|one| !taken_up(one));
-    let header = walk::header(connection, &identity, &remembered.stack, plan, &context.global);
     let drift = change::drift(&wanted, &remembered, &observed, plan.is_some());
-    Ok(Seen { header, remembered, moves, wanted, observed, unmanaged, unlisted, drift })
+    Ok(Seen { header, remembered, moves, wanted, observed, unmanaged, unlisted, drift, providers })
 }
 
 /// The regions that the stack lives in.
-fn regions(wanted: &Desired, remembered: &Remembered, own: &str) -> BTreeSet<String> {
+fn regions(wanted: &Desired, remembered: &Remembered, own: Option<&str>) -> BTreeSet<String> {
     let wanted = wanted.resources.values().map(|resource| &resource.spec);
     let specs = wanted.chain(remembered.resources.values().map(|record| &record.spec));
     let named = specs.filter_map(|spec| spec.get("region")?.as_str()).filter(|region| !region.contains("${"));
-    named.map(str::to_owned).chain([own.to_owned()]).collect()
+    named.chain(own).map(str::to_owned).collect()
 }
 
 /// What deploy would do, and what it would refuse.
@@ -91,11 +114,17 @@ struct Compared {
 
 impl Seen {
     /// What is contested is shown as that, and does not stand in the way of the rest.
-    fn compared(&self) -> Compared {
+    async fn compared(&mut self) -> Compared {
         let contested = self.drift.iter().filter(|one| one.happened == Happened::Contested);
         let adopt = contested.map(|one| one.address.clone()).collect();
         let scope = Scope { adopt, moves: self.moves.clone(), ..Scope::default() };
-        let (changes, refused) = change::diff_around(&self.wanted, &self.remembered, &self.observed, &scope);
+        let (mut changes, mut refused) = change::diff_around(&self.wanted, &self.remembered, &self.observed, &scope);
+        let previewed = walk::previewed(&mut changes, &self.remembered, &self.observed, &self.providers).await;
+        for refusal in &previewed {
+            let drifted = self.drift.iter_mut().filter(|one| one.address == refusal.address);
+            drifted.for_each(|one| one.refused = Some(refusal.problem.clone()));
+        }
+        refused.extend(previewed);
         let is_unread = |one: &Refusal| self.observed.seen.get(&one.address).is_some_and(Result::is_err);
         let (unread, in_the_way) = refused.into_iter().partition(is_unread);
         Compared { changes, in_the_way, unread }
@@ -108,10 +137,10 @@ impl Seen {
 /// What failed, why, and the next step.
 pub async fn run(plan: Option<&Plan>, stack: &str, context: &Context) -> Result<u8, Failure> {
     walk::no_devices(context, stack, "provision --dry-run").await?;
-    let connection = walk::connect(&context.session).await?;
-    let store = walk::store(&context.global, &context.session, stack, Some(&connection)).await?;
+    let connection = account(plan, stack, context).await?;
+    let store = walk::store(&context.global, &context.session, stack, connection.as_ref()).await?;
     let ledger = Ledger::read(store, stack).await?;
-    let seen = look(plan, &ledger, &connection, context).await?;
+    let mut seen = look(plan, &ledger, connection.as_ref(), context).await?;
     if plan.is_none() && seen.remembered.sequence == 0 && seen.unmanaged.is_empty() {
         return Err(unknown::refusal(stack, Some(&[]), context));
     }
@@ -120,7 +149,7 @@ pub async fn run(plan: Option<&Plan>, stack: &str, context: &Context) -> Result<
     for (kind, fault) in &seen.unlisted {
         voice.remark(shown!("what else this stack owns of kind {} is not known: {}", kind.name(), fault.shown()));
     }
-    let compared = seen.compared();
+    let compared = seen.compared().await;
     let code = code(&seen, &compared);
     if context.global.json {
         voice.json("drift", &document(&seen, &compared, code));

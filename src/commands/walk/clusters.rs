@@ -11,6 +11,7 @@ use crate::exit::Failure;
 use crate::provider::aws;
 use crate::provider::cluster::Clusters;
 use crate::provider::device::Fleet;
+use crate::provider::patience::Patience;
 use crate::provider::{ClusterAccess, Providers};
 use crate::resource::cluster::{ClusterSpec, Reach};
 use crate::resource::{Address, Attributes, Desired, Kind, Observed, Remembered, Shown, shown};
@@ -57,13 +58,18 @@ pub fn clusters_of_machines(fleet: &Arc<Fleet>) -> Arc<Clusters> {
     Clusters::new(ways_of_machines(fleet))
 }
 
-/// The providers of clusters, for a verb that talks to the account alone.
+/// The providers of clusters, for a verb that talks to the account and its clusters alone.
 ///
 /// # Errors
 /// As [`clusters`].
-pub fn in_clusters(desired: &Desired, remembered: &Remembered, account: &Connection) -> Result<Providers, Failure> {
-    let clusters = clusters(desired, remembered, Some(account), None)?;
-    Ok(crate::provider::cluster::providers(&clusters).patiently(account.patience.clone()))
+pub fn in_clusters(
+    desired: &Desired,
+    remembered: &Remembered,
+    account: Option<&Connection>,
+    patience: &Patience,
+) -> Result<Providers, Failure> {
+    let clusters = clusters(desired, remembered, account, None)?;
+    Ok(crate::provider::cluster::providers(&clusters).patiently(patience.clone()))
 }
 
 /// A cluster that no resource describes is the one whose server is the machine of that name.

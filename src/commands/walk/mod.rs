@@ -10,8 +10,10 @@ mod journal;
 mod journals;
 mod leased;
 mod left_out;
+mod needs_account;
 mod outside;
 mod pipeline;
+mod previews;
 mod request;
 mod running;
 mod worlds;
@@ -28,7 +30,9 @@ use crate::plan::Plan;
 use crate::provider::Providers;
 use crate::provider::aws::{Identity, providers};
 use crate::report::Header;
-use crate::resource::{Address, Artefacts, Changes, Desired, Moves, Observed, Remembered, Shown, shown};
+use crate::resource::{
+    Address, Artefacts, Changes, Desired, Kind, Moves, Observed, Remembered, Shown, WorldIdentity, shown,
+};
 
 pub use access::{AccessArgs, BothArgs};
 pub use account::{Connection, connect};
@@ -39,7 +43,9 @@ pub use journal::{close, directory, open, root, store};
 pub use journals::Journals;
 pub use leased::{Held, not_written, unless_interrupted, write};
 pub use left_out::{LeftOut, machine, narrow};
+pub use needs_account::needs_account;
 pub use pipeline::carry_out;
+pub use previews::previewed;
 pub use request::{Allowed, Request, Seen, Verb, Wanted};
 pub use running::{Purpose, Run, began};
 pub use worlds::Worlds;
@@ -125,14 +131,28 @@ pub fn header(
 ) -> Header {
     let (region, endpoint) = place_of(connection);
     Header {
-        stack: stack.to_owned(),
-        devices: None,
-        plan: plan.map(|plan| plan.file.clone()),
         account: identity.account.clone(),
         caller: identity.arn.clone(),
         region,
         endpoint,
-        state: global.state.clone(),
         worlds: vec![worlds::of_account(identity)],
+        ..header_of_clusters(&Desired::default(), stack, plan, global)
+    }
+}
+
+/// The same of a verb that talks to clusters alone.
+pub fn header_of_clusters(desired: &Desired, stack: &str, plan: Option<&Plan>, global: &Global) -> Header {
+    let clusters = desired.resources.values().filter(|resource| resource.kind == Kind::Cluster);
+    let named = clusters.filter_map(|resource| resource.spec.get("name")?.as_str());
+    Header {
+        stack: stack.to_owned(),
+        devices: None,
+        plan: plan.map(|plan| plan.file.clone()),
+        account: String::new(),
+        caller: String::new(),
+        region: String::new(),
+        endpoint: worlds::CLUSTERS.to_owned(),
+        state: global.state.clone(),
+        worlds: named.map(|name| WorldIdentity::Cluster { name: name.to_owned() }).collect(),
     }
 }

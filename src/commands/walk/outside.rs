@@ -34,7 +34,7 @@ pub async fn read(
     worlds: &Worlds<'_>,
     context: &Context,
 ) -> Result<Outside, Failure> {
-    let of_account = worlds.account().is_some();
+    let of_account = worlds.has_cloud();
     let names_account = !of_account && wanted.built.desired.resources.values().any(names_account);
     if request.devices.is_some() || !(names_account || refers(wanted)) {
         return Ok(Outside::default());

@@ -10,6 +10,7 @@ use std::time::Instant;
 use super::left_out::machine;
 use super::{
     Allowed, Journals, LeftOut, Purpose, Request, Run, RunArgs, Seen, Verb, Wanted, Worlds, difference, outside,
+    previewed, refused,
 };
 use crate::commands::asking::{self, Asked};
 use crate::commands::{Context, full};
@@ -113,6 +114,7 @@ impl Pipeline<'_> {
         let (request, context) = (self.request, self.context);
         worlds.need_apart(self.journals)?;
         let mut wanted = verb.wants(self.journals, context).await?;
+        worlds.need_account_for(&wanted)?;
         let outside = outside::read(&mut wanted, request, worlds, context).await?;
         let artefacts = Arc::new(std::mem::take(&mut wanted.built.artefacts));
         let providers = worlds.providers(&wanted, &artefacts)?;
@@ -129,6 +131,10 @@ impl Pipeline<'_> {
         seen.left.narrow(scope, &built.desired, remembered);
         let mut changes = difference(&built.desired, remembered, &seen.observed, scope)?;
         verb.looks_again(&mut changes, &wanted, &providers).await?;
+        let in_the_way = previewed(&mut changes, &wanted.remembered, &seen.observed, &providers).await;
+        if !in_the_way.is_empty() {
+            return Err(refused(&in_the_way));
+        }
         verb.differs(&mut changes, &wanted, context)?;
         outside.need(&changes, &wanted, request, context)?;
         let run = RunArgs { dry_run: request.only_looks, ..request.run.clone() };

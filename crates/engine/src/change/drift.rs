@@ -35,6 +35,7 @@ impl Look<'_> {
             reason: None,
             wanted: self.desired.resources.contains_key(address),
             origin: record.origin,
+            refused: None,
             fields: Vec::new(),
         };
         let Some(found) = seen else { return Some(Drifted { happened: Happened::Gone, ..drifted }) };

@@ -11,6 +11,7 @@ mod moves;
 mod order;
 mod origin;
 mod others;
+mod previewed;
 mod refusal;
 mod unwanted;
 mod versions;
@@ -25,6 +26,7 @@ pub use fixed::fixed;
 pub use moves::moves;
 pub use order::{Barrier, Key, Node, Order, Part, leans_on, order};
 pub use origin::found_origin;
+pub use previewed::previewed;
 pub use refusal::Refusal;
 
 #[cfg(test)]

@@ -109,6 +109,28 @@ pub(super) fn would_replace(resource: &Resource, found: &Found, fields: &[FieldC
     }
 }
 
+/// The service says beforehand that it would refuse the update.
+pub(super) fn refused_beforehand(address: &Address, fault: &Fault) -> Refusal {
+    let next = fault.next_step.as_ref().map(Untrusted::line);
+    Refusal {
+        address: address.clone(),
+        problem: fault.message.line(),
+        next_step: next.unwrap_or_else(|| "correct what is named above in the plan".to_owned()),
+    }
+}
+
+/// It would have to be deleted, and it is not this stack's.
+pub(super) fn cannot_recreate(address: &Address, why: &Untrusted) -> Refusal {
+    Refusal {
+        address: address.clone(),
+        problem: format!(
+            "it was not made by this stack and would have to be deleted and made again, since {}",
+            why.line()
+        ),
+        next_step: "let the plan state what is there; or delete it yourself and run the same command again".to_owned(),
+    }
+}
+
 pub(super) fn wanted_twice(resource: &Resource, key: &str, other: &Address) -> Refusal {
     Refusal {
         address: resource.address.clone(),

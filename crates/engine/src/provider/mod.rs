@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use self::patience::Patience;
 use crate::resource::{
-    Address, Attributes, Class, Fault, FieldChange, Found, Kind, Level, Owned, TAKEN_IN, Untrusted, words,
+    Address, Attributes, Class, Fault, FieldChange, Found, Kind, Level, Owned, Preview, TAKEN_IN, Untrusted, words,
 };
 
 /// What a call is about. The spec has no open references, except in [`Provider::read`] of things that do not exist yet.
@@ -136,6 +136,19 @@ pub trait Provider: Send + Sync {
 
     /// Changes it in place. No fields, no requests.
     async fn update(&self, subject: &Subject<'_>, found: &Found, fields: &[FieldChange]) -> Result<Made, Fault>;
+
+    /// What an update of what was found to these settings would do, without changing anything: asked before the difference is
+    /// shown. The default: nothing is known beforehand.
+    async fn preview(&self, _subject: &Subject<'_>, _found: &Found) -> Result<Preview, Fault> {
+        Ok(Preview::default())
+    }
+
+    /// Deletes what was found and makes it again under its name: a preview said that it cannot be changed in place, and the user
+    /// has seen that.
+    async fn recreate(&self, subject: &Subject<'_>, _found: &Found) -> Result<Made, Fault> {
+        let words = format!("{} is of a kind that is never made again under its name", subject.address);
+        Err(Fault::unexpected("akidb-edge", "recreate", words))
+    }
 
     /// Removes it; absent already is success.
     async fn delete(&self, subject: &Subject<'_>) -> Result<Gone, Fault>;

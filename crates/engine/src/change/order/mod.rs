@@ -89,7 +89,7 @@ pub fn order(changes: &Changes) -> Order {
 const fn parts(change: &Change) -> &'static [Part] {
     match change.action {
         Action::Keep => &[],
-        Action::Create | Action::Adopt | Action::Update | Action::Move => &[Part::Put],
+        Action::Create | Action::Adopt | Action::Update | Action::Move | Action::Recreate => &[Part::Put],
         Action::Delete | Action::Forget => &[Part::Remove],
         Action::Replace => &[Part::Put, Part::Remove],
     }

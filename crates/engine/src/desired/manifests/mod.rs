@@ -1,6 +1,7 @@
 //! Objects of Kubernetes clusters as users write them, to resources: checked, told apart, in order. Whatever names them (a step of
 //! kind `kubernetes`, the devices' cluster), the rules are the same.
 
+mod allowed;
 mod read;
 mod scope;
 
@@ -29,6 +30,10 @@ pub struct Target<'a> {
     pub wait: bool,
     /// What comes before all of them.
     pub before: Vec<Address>,
+    /// Those whose fields are taken over from other field managers, as the plan names them.
+    pub force_conflicts: &'a [String],
+    /// Those with data that may be deleted and made again, as the plan names them.
+    pub recreate: &'a [String],
 }
 
 /// Where an object is written.
@@ -136,7 +141,9 @@ pub fn add<'p>(
     for object in &mut objects {
         scopes.settle(&mut object.spec, target.namespace);
         object.spec.ready = ready(&object.spec, target.wait);
+        allowed::allow(&mut object.spec, target);
     }
+    allowed::complain(builder, step, target, &objects);
     let objects = without_doubles(builder, objects);
     let addresses = addresses(target, &objects);
     let order = Order::of(&objects, &addresses);

@@ -70,7 +70,7 @@ async fn give_up(work: &Work<'_>, address: &Address, action: Action, fault: &Fau
     work.tell(Event::Failed { address: address.clone(), action, fault: fault.clone() });
     let may_be_there = matches!(fault.class, Class::Retry | Class::Unreachable | Class::Away | Class::Internal);
     if !may_be_there {
-        let failed = Fact::Failed { action, address: address.clone(), fault: fault.clone() };
+        let failed = Fact::Failed { action: action.in_journal(), address: address.clone(), fault: fault.clone() };
         work.journal(address).record(failed).await?;
     }
     Ok(())

@@ -61,7 +61,7 @@ pub async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
     }
     let renewed = change.action == Action::Replace;
     let origin = origin_at_new_name(work, change, resource, &spec).await?;
-    let action = if renewed { Action::Create } else { change.action };
+    let action = if renewed { Action::Create } else { change.action.in_journal() };
     if renewed {
         set_aside(work, change).await?;
     }
@@ -106,7 +106,8 @@ pub async fn put(work: &Work<'_>, change: &Change) -> Result<Ended, Problem> {
     let provider = work.providers.of(change.kind)?.as_ref();
     let former = change.before.as_ref().and_then(|record| record.made_at.as_ref()).map(|made| made.address.clone());
     let put = Put { work, provider, resource, spec, before, former, token, attributes };
-    let made = match (&change.found, action) {
+    let made = match (&change.found, change.action) {
+        (Some(found), Action::Recreate) => recreate(&put, found).await?,
         (Some(found), Action::Update | Action::Adopt | Action::Move) => update(&put, found, change).await?,
         _ => match taken_up(&put, change, origin).await? {
             Some(made) => made,
@@ -299,6 +300,19 @@ async fn update(put: &Put<'_>, found: &Found, change: &Change) -> Result<Made, F
         };
         now = read;
         fields = differing(stack, kind, &put.spec, before.as_ref(), &now);
+    }
+}
+
+/// Deletes it and makes it again under its name, as the preview said.
+async fn recreate(put: &Put<'_>, found: &Found) -> Result<Made, Fault> {
+    let mut pauses = put.work.providers.patience_of(put.resource.kind).acting();
+    loop {
+        match put.provider.recreate(&put.subject(Some(&found.id)), found).await {
+            Err(fault) if matches!(fault.class, Class::Retry | Class::Stale | Class::Unreachable) => {
+                again(put.work, &put.resource.address, &mut pauses, fault).await?;
+            }
+            answer => return answer,
+        }
     }
 }
 
