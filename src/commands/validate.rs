@@ -8,7 +8,7 @@ use crate::desired::Built;
 use crate::exit::{self, Failure};
 use crate::plan::{Plan, Problem, Problems};
 use crate::report::Located;
-use crate::resource::shown;
+use crate::resource::{Resource, World, shown};
 use crate::{desired, report};
 
 /// Check things: `validate plan` looks at a plan file offline, without credentials.
@@ -59,14 +59,15 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         if !findings.is_empty() {
             context.voice.data(report::findings_text(&findings));
         }
-        let verdict =
-            if errors == 0 { "AWS would accept it, as far as can be said offline" } else { "AWS would refuse it" };
+        let who = if errors == 0 { graphs.who_accepts() } else { report::who_refuses(&findings) };
+        let verdict = if errors == 0 { "would accept it, as far as can be said offline" } else { "would refuse it" };
         context.voice.data(shown!(
-            "{}: {}, {}, {}: {}",
+            "{}: {}, {}, {}: {} {}",
             plan.file,
             report::counted(counted, "resource"),
             report::counted(errors, "error"),
             report::counted(warnings, "warning"),
+            who,
             verdict
         ));
         if let Some(text) = extended::text(plan.lineage(), context.voice.verbose > 0) {
@@ -115,6 +116,13 @@ impl Graphs {
         }
         problems.sort_by(|one, other| one.order().cmp(&other.order()));
         if problems.is_empty() { Ok(graphs) } else { Err(Problems(problems)) }
+    }
+
+    /// Whom the plan is for.
+    fn who_accepts(&self) -> &'static str {
+        let mut all = self.cloud.iter().flat_map(|built| built.desired.resources.values()).peekable();
+        let in_clusters = |resource: &Resource| resource.kind.facts().world == World::Cluster;
+        if all.peek().is_some() && all.all(in_clusters) { "the cluster" } else { "AWS" }
     }
 
     /// What the checks say, each once. Of the devices' graph only what stops `jetson`: the other rules are about AWS.

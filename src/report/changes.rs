@@ -180,12 +180,17 @@ fn list_lines(path: &str, drift: &str, old: &[Value], new: &[Value]) -> Shown {
     for (mark, here, there) in [("-", old, new), ("+", new, old)] {
         // Two sensitive values look alike when they are shown, so what differs is found before.
         for item in here.iter().filter(|item| !there.contains(item)) {
-            let mut item = item.clone();
-            sensitive::hide(&mut item);
-            text.push(shown!("          {} {}\n", mark, pairs(&item)));
+            text.push(shown!("          {} {}\n", mark, pairs(&hidden_member(path, item))));
         }
     }
     text
+}
+
+/// A member of the list at a path, without sensitive values.
+fn hidden_member(path: &str, item: &Value) -> Value {
+    let mut data = json!({"path": path, "new": item});
+    sensitive::hide(&mut data);
+    data["new"].take()
 }
 
 /// A thing as `field=value` pairs, its names first.

@@ -27,6 +27,7 @@ use crate::resource::sensitive::{found_in, is_altered};
 use crate::resource::{Address, Artefacts, Desired, Kind, Resource, Source, link};
 
 pub use fallbacks::check_fallbacks;
+pub use manifests::Written;
 pub use together::together;
 
 /// What a plan wants, with the bytes that it carries and what it cannot have yet.
@@ -48,6 +49,8 @@ pub struct Built {
     pub waiting: Vec<String>,
     /// What a step comes after in the plan's other graph (the cloud's or the devices'): its addresses there, by step.
     pub beyond: BTreeMap<String, BTreeSet<Address>>,
+    /// Where the objects of clusters stand that are written in files of their own.
+    pub written: BTreeMap<Address, Written>,
 }
 
 impl Built {

@@ -42,6 +42,7 @@ pub mod health_check;
 pub mod host;
 pub mod image;
 pub mod jetpack;
+pub mod literal_secret;
 pub mod load_balancer;
 pub mod manifest;
 pub mod model_layout;

@@ -4,6 +4,7 @@
 mod allowed;
 mod read;
 mod scope;
+mod written;
 
 use std::collections::BTreeMap;
 
@@ -12,9 +13,11 @@ use serde_json::{Map, Value};
 use self::read::{Object, expanded, read};
 use self::scope::Scopes;
 use super::{Builder, as_name};
+
 use crate::plan::{Document, Problem, Step};
 use crate::resource::manifest::{ManifestSpec, Readiness, api_group};
 use crate::resource::{Address, Kind, Level, Resource, has_references, sha256_hex};
+pub use written::Written;
 
 /// Where objects go.
 pub struct Target<'a> {
@@ -42,8 +45,8 @@ pub struct Place<'p> {
     step: &'p Step,
     /// Where it, or the file with it, stands below the step's settings.
     below: String,
-    /// The document of a file; none: it is written in the plan.
-    document: Option<&'p Document>,
+    /// The document of a file, and its number in that; none: it is written in the plan.
+    document: Option<(&'p Document, usize)>,
     /// Where it stands in the document, or below `below`: a member of a list.
     within: String,
 }
@@ -62,7 +65,7 @@ impl<'p> Place<'p> {
     fn complain(&self, builder: &mut Builder<'_>, path: &str, problem: String, next: &str) {
         let path = self.path(path);
         match self.document {
-            Some(document) => builder.problems.push(Problem {
+            Some((document, _)) => builder.problems.push(Problem {
                 file: document.file.clone(),
                 place: document.place(&path),
                 problem,
@@ -75,10 +78,16 @@ impl<'p> Place<'p> {
         }
     }
 
+    /// The place in a file, as it is found again without this graph.
+    fn written(&self) -> Option<Written> {
+        let (document, number) = self.document?;
+        Some(Written { file: document.file.clone(), document: number, within: self.within.clone() })
+    }
+
     /// `FILE:LINE`, for a message about another place.
     fn words(&self, builder: &Builder<'_>) -> String {
         match self.document {
-            Some(document) => format!("{}:{}", document.file, document.place(&self.within).line),
+            Some((document, _)) => format!("{}:{}", document.file, document.place(&self.within).line),
             None => {
                 let path = format!("{}.with.{}", self.step.path, self.below);
                 format!("{}:{}", builder.plan.file_of(&path), builder.plan.place(&path).line)
@@ -105,9 +114,9 @@ pub fn in_files<'p>(
         }
         for file in plan.object_files(entry) {
             match &plan.objects[file] {
-                Ok(documents) => all.extend(documents.iter().map(|document| {
+                Ok(documents) => all.extend(documents.iter().enumerate().map(|(number, document)| {
                     let within = String::new();
-                    (document.value(), Place { step, below: below.clone(), document: Some(document), within })
+                    (document.value(), Place { step, below: below.clone(), document: Some((document, number)), within })
                 })),
                 Err(why) => {
                     let origin = format!("{}.with.{below}", step.path);
@@ -150,7 +159,8 @@ pub fn add<'p>(
     let mut made = Vec::new();
     for (object, address) in objects.iter().zip(&addresses) {
         let mut resource = Resource::new(address.clone(), Kind::Manifest, &object.spec);
-        resource.sources.extend(object.place.document.map(|document| document.file.clone()));
+        resource.sources.extend(object.place.document.map(|(document, _)| document.file.clone()));
+        builder.built.written.extend(object.place.written().map(|written| (address.clone(), written)));
         for wrong in (resource.kind.facts().wrong)(&resource.spec) {
             let problem = format!("{}: {}", wrong.field, wrong.problem);
             object.place.complain(builder, field(&wrong.field), problem, wrong.next_step);
