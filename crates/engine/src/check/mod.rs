@@ -22,6 +22,7 @@ mod kinds;
 mod lambda;
 mod manifest;
 mod marks;
+mod node;
 mod pins;
 mod policy;
 mod queue;
@@ -131,7 +132,7 @@ about! {
         route53_names::RULES, route53_alias::RULES;
     Kind::Queue: queue::RULES;
     Kind::Manifest: pins::MANIFEST, manifest::RULES;
-    Kind::Node: pins::NODE;
+    Kind::Node: pins::NODE, node::RULES;
 }
 
 /// All findings at once, sorted by severity, address, path, rule.
@@ -198,6 +199,7 @@ mod tests {
             cors::tests::cases(),
             pins::tests::cases(),
             manifest::tests::cases(),
+            node::tests::cases(),
             shapes::cases(),
         ]
         .into_iter()
