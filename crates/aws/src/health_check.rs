@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::route53::{read_tags, tag_change, tagged, write_tags};
 use super::shared::Shared;
 use super::{Clients, fault_of, tags};
+use crate::pages::Pages;
 use crate::permissions::{Grant, LOOK, MAKE, on};
 use crate::provider::{Gone, Made, Provider, Search, Subject};
 use crate::resource::health_check::{CHECKER_REGIONS, HealthCheckSpec};
@@ -156,7 +157,9 @@ impl HealthChecks {
 
     async fn pages(&self) -> Result<Arc<Vec<HealthCheck>>, Fault> {
         let (mut all, mut marker) = (Vec::new(), None);
+        let mut pages = Pages::of("route53", "ListHealthChecks");
         loop {
+            pages.next()?;
             let call = self.clients.route53().await.list_health_checks().set_marker(marker).max_items(PAGE);
             let page = call.send().await.map_err(|bad| fault_of("route53", "ListHealthChecks", bad))?;
             all.extend(page.health_checks);
@@ -202,7 +205,9 @@ impl HealthChecks {
 /// Those that carry a stack's mark.
 async fn listing(clients: &Clients, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
     let (mut all, mut marker) = (Vec::new(), None);
+    let mut pages = Pages::of("route53", "ListHealthChecks");
     loop {
+        pages.next()?;
         let page = clients.route53().await.list_health_checks().set_marker(marker).send().await;
         let page = page.map_err(|bad| fault_of("route53", "ListHealthChecks", bad))?;
         all.extend(page.health_checks.into_iter().map(|check| check.id));

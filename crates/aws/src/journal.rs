@@ -166,8 +166,9 @@ impl Objects for Bucket {
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Listed>, LedgerError> {
-        let (mut all, mut token) = (Vec::new(), None);
+        let (mut all, mut token, mut pages) = (Vec::new(), None, 0);
         loop {
+            pages += 1;
             let page = anywhere!(self, |client| {
                 client.list_objects_v2().bucket(&self.name).prefix(prefix).set_continuation_token(token.clone())
             });
@@ -177,7 +178,8 @@ impl Objects for Bucket {
                 let modified = item.last_modified.and_then(|at| Timestamp::from_second(at.secs()).ok());
                 Some(Listed { key: item.key?, modified })
             }));
-            if all.len() > MOST_KEYS {
+            // Pages without keys are too many, too.
+            if all.len() > MOST_KEYS || pages > MOST_KEYS {
                 let problem = format!("the list has more than {MOST_KEYS} keys");
                 let place = self.place(prefix);
                 return Err(LedgerError::Bucket { operation: "ListObjectsV2", place, problem, cause: Cause::Other });

@@ -32,6 +32,7 @@ mod origin_access;
 mod origin_request_policy;
 mod owned;
 mod pace;
+mod pages;
 mod permissions;
 mod queue;
 mod records;

@@ -11,6 +11,7 @@ use aws_sdk_route53::types::{DelegationSet, HostedZone, HostedZoneConfig, TagRes
 
 use super::route53::{bare, domain, read_tags, tag_change, tagged, write_tags};
 use super::{Clients, fault_of, tags};
+use crate::pages::Pages;
 use crate::permissions::{Grant, LOOK, MAKE, on};
 use crate::provider::{Gone, Made, Provider, Search, Subject};
 use crate::resource::zone::ZoneSpec;
@@ -130,7 +131,9 @@ fn attributes(id: &str, name: &str, set: Option<&DelegationSet>) -> Attributes {
 /// Those that carry a stack's mark.
 async fn listing(clients: &Clients, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
     let (mut all, mut marker) = (Vec::new(), None);
+    let mut pages = Pages::of("route53", "ListHostedZones");
     loop {
+        pages.next()?;
         let page = clients.route53().await.list_hosted_zones().set_marker(marker).send().await;
         let page = page.map_err(|bad| fault_of("route53", "ListHostedZones", bad))?;
         let public = page.hosted_zones.into_iter().filter(|zone| !zone.config.as_ref().is_some_and(|c| c.private_zone));

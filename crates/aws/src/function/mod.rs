@@ -4,6 +4,7 @@ mod calls;
 mod former;
 mod listing;
 mod others;
+mod versions;
 mod write;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 pub use self::calls::{CODES, GRANTS};
+pub use self::versions::versions;
 use super::fault::{optional, taken};
 use super::{Clients, fault_of, tag_changes, tags};
 use crate::provider::{Gone, Made, Provider, Search, Settled, Subject};
