@@ -47,6 +47,9 @@ pub struct Args {
     /// Print the IAM policy that this plan needs, no more; no call is made
     #[arg(long)]
     print_iam_policy: bool,
+    /// With --print-iam-policy: held to the IDs of what is deployed, as the journal has them
+    #[arg(long, requires = "print_iam_policy")]
+    deployed: bool,
     /// Print what the permissions boundary that the plan names has to hold; no call is made
     #[arg(long)]
     print_iam_boundary: bool,
@@ -91,7 +94,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     }
     let plan = args.with.plan(args.plan.load(&context.session)?, context)?;
     if args.print_iam_policy {
-        return iam_policy::print(&plan, context);
+        return iam_policy::print(&plan, args.deployed, context).await;
     }
     if args.print_iam_boundary {
         return iam_policy::print_boundary(&plan, context);

@@ -22,7 +22,7 @@ pub const GRANTS: &[Grant] = &[
     Grant { sid: LOOK, on: on::everything, actions: &["route53:ListHealthChecks"] },
     Grant {
         sid: "HealthChecks",
-        on: |_| vec!["arn:aws:route53:::healthcheck/*".to_owned()],
+        on: on::health_check,
         actions: &[
             "route53:DeleteHealthCheck",
             "route53:GetHealthCheck",
@@ -30,11 +30,7 @@ pub const GRANTS: &[Grant] = &[
             "route53:UpdateHealthCheck",
         ],
     },
-    Grant {
-        sid: "Tags",
-        on: |_| vec!["arn:aws:route53:::healthcheck/*".to_owned()],
-        actions: &["route53:ChangeTagsForResource"],
-    },
+    Grant { sid: "Tags", on: on::health_check, actions: &["route53:ChangeTagsForResource"] },
 ];
 
 /// The tag that the console shows as the name.

@@ -23,7 +23,7 @@ pub const GRANTS: &[Grant] = &[
     Grant { sid: LOOK, on: on::everything, actions: &["route53:ListHostedZones", "route53:ListHostedZonesByName"] },
     Grant {
         sid: "Zones",
-        on: |_| vec!["arn:aws:route53:::hostedzone/*".to_owned()],
+        on: on::zone,
         actions: &[
             "route53:DeleteHostedZone",
             "route53:GetHostedZone",
@@ -31,11 +31,7 @@ pub const GRANTS: &[Grant] = &[
             "route53:UpdateHostedZoneComment",
         ],
     },
-    Grant {
-        sid: "Tags",
-        on: |_| vec!["arn:aws:route53:::hostedzone/*".to_owned()],
-        actions: &["route53:ChangeTagsForResource"],
-    },
+    Grant { sid: "Tags", on: on::zone, actions: &["route53:ChangeTagsForResource"] },
 ];
 
 /// Public hosted zones of the account.
