@@ -25,9 +25,9 @@ fn ids(desired: &Desired, state: &Remembered) -> Ids {
     let records = state.resources.iter();
     let known = records.filter(|(address, record)| {
         let same = desired.resources.get(*address).is_some_and(|resource| resource.kind == record.kind);
-        same && record.standing != Standing::Creating && !record.id.is_empty()
+        same && record.standing != Standing::Creating
     });
-    known.map(|(address, record)| (address.clone(), record.id.clone())).collect()
+    known.filter_map(|(address, record)| Some((address.clone(), record.id.clone()?))).collect()
 }
 
 /// Prints what the tool must be allowed to do for this plan; `deployed`: for the stack as the journal has it, so that what AWS holds

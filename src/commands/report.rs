@@ -60,7 +60,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     sensitive::hide(&mut json);
     let json = serde_json::to_string_pretty(&json).unwrap_or_default();
     match args.format {
-        Some(Format::Markdown) => report::put(Shown::document(&story.markdown())),
+        Some(Format::Markdown) => report::put(story.markdown()),
         Some(Format::Html) => report::put(Shown::document(&html()?)),
         Some(Format::Json) => context.voice.json("report", &story),
         None => {
@@ -69,7 +69,8 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
                 super::may_overwrite(&args.out.join(name), args.force, ours)?;
             }
             fs::create_dir_all(&args.out)?;
-            for (name, text) in [("report.md", story.markdown()), ("report.json", json), ("report.html", html()?)] {
+            let markdown = story.markdown().as_str().to_owned();
+            for (name, text) in [("report.md", markdown), ("report.json", json), ("report.html", html()?)] {
                 let path = args.out.join(name);
                 let text = if name == "report.json" { report::in_json(&text) } else { report::printable(&text) };
                 fs::write(&path, text.as_bytes()).map_err(|bad| {

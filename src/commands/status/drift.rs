@@ -125,8 +125,7 @@ impl Seen {
             drifted.for_each(|one| one.refused = Some(refusal.problem.clone()));
         }
         refused.extend(previewed);
-        let is_unread = |one: &Refusal| self.observed.seen.get(&one.address).is_some_and(Result::is_err);
-        let (unread, in_the_way) = refused.into_iter().partition(is_unread);
+        let (unread, in_the_way) = refused.into_iter().partition(|one| one.unread);
         Compared { changes, in_the_way, unread }
     }
 }
@@ -175,7 +174,7 @@ fn tell(seen: &Seen, compared: &Compared, context: &Context) {
     if !seen.unmanaged.is_empty() {
         voice.data(report::unmanaged_text(&seen.unmanaged));
     }
-    for Refusal { address, problem, next_step } in &compared.in_the_way {
+    for Refusal { address, problem, next_step, .. } in &compared.in_the_way {
         voice.data(shown!("in the way of the plan: {}: {}\n  next  {}", address, problem, next_step));
     }
     let Compared { changes, in_the_way, unread } = compared;

@@ -105,7 +105,7 @@ pub fn refused(refusals: &[Refusal]) -> Failure {
         .iter()
         .map(|refusal| shown!("{}: {}\n  next: {}", refusal.address, refusal.problem, refusal.next_step))
         .collect();
-    let reading = refusals.iter().all(|refusal| refusal.problem.starts_with("it could not be read"));
+    let reading = refusals.iter().all(|refusal| refusal.unread);
     let problem = shown!("the difference cannot be made\n{}", Shown::join(&lines, "\n"));
     if reading { Failure::error(problem, "") } else { Failure::refused(problem, "") }
 }

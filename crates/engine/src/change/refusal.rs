@@ -13,10 +13,13 @@ pub struct Refusal {
     pub problem: String,
     /// What to do.
     pub next_step: String,
+    /// Nothing is wrong with it as far as is known: it could not be read.
+    pub unread: bool,
 }
 
 pub(super) fn unreadable((address, fault): (&Address, &Fault)) -> Refusal {
     Refusal {
+        unread: true,
         address: address.clone(),
         problem: format!("it could not be read: {fault}"),
         next_step: fault.next_step.as_ref().map_or_else(|| "run the command again".to_owned(), Untrusted::line),
@@ -26,6 +29,7 @@ pub(super) fn unreadable((address, fault): (&Address, &Fault)) -> Refusal {
 pub(super) fn same_name(resource: &Resource, fields: &[FieldChange]) -> Refusal {
     let changed: Vec<&str> = fields.iter().map(|field| field.path.as_str()).collect();
     Refusal {
+        unread: false,
         address: resource.address.clone(),
         problem: format!("{} cannot change under the same name, and it holds data", changed.join(", ")),
         next_step: "give the new one another name: it is made first, the old one goes after".to_owned(),
@@ -34,6 +38,7 @@ pub(super) fn same_name(resource: &Resource, fields: &[FieldChange]) -> Refusal 
 
 pub(super) fn not_there(resource: &Resource) -> Refusal {
     Refusal {
+        unread: false,
         address: resource.address.clone(),
         problem: format!("no {} answers to {}", resource.kind.facts().title, resource.spec),
         next_step: "make it, or correct its name or tags in the plan; with the local AWS: localstack/up seeds it"
@@ -47,6 +52,7 @@ pub(super) fn another(address: &Address, record: &Record, found: &Found) -> Opti
     let told = |attributes: &Attributes| attributes.get(facts.told_by?).and_then(Value::as_str).map(str::to_owned);
     let (then, now) = (told(&record.attributes)?, told(&found.attributes)?);
     (then != now).then(|| Refusal {
+        unread: false,
         address: address.clone(),
         problem: format!(
             "{} {} is another one than the journal knows ({} {now}, before {then}): what this stack made is not in it",
@@ -63,6 +69,7 @@ pub(super) fn another(address: &Address, record: &Record, found: &Found) -> Opti
 
 pub(super) fn foreign(resource: &Resource, found: &Found, why: &str) -> Refusal {
     Refusal {
+        unread: false,
         address: resource.address.clone(),
         problem: format!("{} {} exists and is not this stack's: {why}", resource.kind.facts().title, found.id),
         next_step: format!("choose another name, or take it up on purpose with --adopt {}", resource.address),
@@ -72,6 +79,7 @@ pub(super) fn foreign(resource: &Resource, found: &Found, why: &str) -> Refusal 
 pub(super) fn contested(resource: &Resource, found: &Found, why: &str) -> Refusal {
     let title = resource.kind.facts().title;
     Refusal {
+        unread: false,
         address: resource.address.clone(),
         problem: format!("{title} {} is contested: {why}", found.id),
         next_step: format!("ask whose it is; if it is yours, take it on purpose with --adopt {}", resource.address),
@@ -82,6 +90,7 @@ pub(super) fn contested(resource: &Resource, found: &Found, why: &str) -> Refusa
 pub(super) fn marked_by_others(change: &Change, found: &Found, why: &str) -> Refusal {
     let title = change.kind.facts().title;
     Refusal {
+        unread: false,
         address: change.address.clone(),
         problem: format!(
             "{title} {} existed before this stack and is to be taken up again, but it belongs to another stack or address now: {why}",
@@ -99,6 +108,7 @@ pub(super) fn would_replace(resource: &Resource, found: &Found, fields: &[FieldC
     let changed: Vec<&str> = fields.iter().map(|field| field.path.as_str()).collect();
     let title = resource.kind.facts().title;
     Refusal {
+        unread: false,
         address: resource.address.clone(),
         problem: format!(
             "{title} {} was not made by this stack, and {} cannot change in place: it would have to be replaced",
@@ -113,6 +123,7 @@ pub(super) fn would_replace(resource: &Resource, found: &Found, fields: &[FieldC
 pub(super) fn refused_beforehand(address: &Address, fault: &Fault) -> Refusal {
     let next = fault.next_step.as_ref().map(Untrusted::line);
     Refusal {
+        unread: false,
         address: address.clone(),
         problem: fault.message.line(),
         next_step: next.unwrap_or_else(|| "correct what is named above in the plan".to_owned()),
@@ -122,6 +133,7 @@ pub(super) fn refused_beforehand(address: &Address, fault: &Fault) -> Refusal {
 /// It would have to be deleted, and it is not this stack's.
 pub(super) fn cannot_recreate(address: &Address, why: &Untrusted) -> Refusal {
     Refusal {
+        unread: false,
         address: address.clone(),
         problem: format!(
             "it was not made by this stack and would have to be deleted and made again, since {}",
@@ -133,6 +145,7 @@ pub(super) fn cannot_recreate(address: &Address, why: &Untrusted) -> Refusal {
 
 pub(super) fn wanted_twice(resource: &Resource, key: &str, other: &Address) -> Refusal {
     Refusal {
+        unread: false,
         address: resource.address.clone(),
         problem: format!("{other} wants the record set {key} in the same zone, too: each run would turn it over"),
         next_step: format!("take it out of one of the two groups: {other} or {}", resource.address),
@@ -142,6 +155,7 @@ pub(super) fn wanted_twice(resource: &Resource, key: &str, other: &Address) -> R
 pub(super) fn divided(resource: &Resource, key: &str, other: &str) -> Refusal {
     let name = key.split(' ').next().unwrap_or_default();
     Refusal {
+        unread: false,
         address: resource.address.clone(),
         problem: format!(
             "the record sets of {name} are divided between this group and {other} ({key}), and change their type or routing \
