@@ -120,7 +120,7 @@ days:
       name: web
       cluster: {kubeconfig: {context: west}}
       namespace: web
-      force_conflicts: false
+      force_conflicts: [Deployment/web]
       objects:
       - apiVersion: apps/v1
         kind: Deployment
