@@ -78,7 +78,8 @@ fn what_can_never_change_is_replaced_in_sight_and_undone() {
     ground.run(&changed, "deploy --yes").exits(0);
     assert_eq!(ground.role(), "edit");
     assert!(ground.run(&changed, "deploy --yes").exits(0).stdout.contains("no changes"));
-    let journal = std::fs::read_to_string(ground.folder.path().join("state/recreated/journal.jsonl")).expect("a journal");
+    let journal =
+        std::fs::read_to_string(ground.folder.path().join("state/recreated/journal.jsonl")).expect("a journal");
     assert!(!journal.contains("recreate\""), "readers of earlier versions know no such action");
     ground.run(&changed, "rollback --yes").exits(0);
     assert_eq!(ground.role(), "view");

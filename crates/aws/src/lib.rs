@@ -63,8 +63,8 @@ pub use fault::of as fault_of;
 pub use journal::store as journal_store;
 pub use model_bucket::ModelBucket;
 pub use permissions::{
-    Ids, MOST as MOST_OF_A_POLICY, Missing, Simulation, boundaries, parts as parts_of_policy, policy as least_privilege,
-    simulate, size as size_of_policy,
+    Ids, MOST as MOST_OF_A_POLICY, Missing, Simulation, boundaries, parts as parts_of_policy,
+    policy as least_privilege, simulate, size as size_of_policy,
 };
 pub use rules::{Rule, every_rule};
 pub use validation::CERTIFICATE_WAIT;

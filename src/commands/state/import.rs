@@ -60,7 +60,8 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     };
     let connection = walk::connect(&context.session).await?;
     let command = format!("state import {what}");
-    let ledger = walk::open(context, Some(&connection), &plan.stack, &command, RunPurpose::Import, args.dry_run).await?;
+    let ledger =
+        walk::open(context, Some(&connection), &plan.stack, &command, RunPurpose::Import, args.dry_run).await?;
     let answer = with_ledger(&args, &plan, &pairs, context, &connection, &ledger, &command).await;
     walk::close(ledger, answer).await
 }
