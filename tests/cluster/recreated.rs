@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use testkit::cli::{Output, bare, finish};
+use testkit::cli::{CommandOutput, bare, finish};
 use testkit::control_plane::ControlPlane;
 
 const NAME: &str = "recreated";
@@ -45,7 +45,7 @@ struct Ground {
 }
 
 impl Ground {
-    fn run(&self, plan: &str, words: &str) -> Output {
+    fn run(&self, plan: &str, words: &str) -> CommandOutput {
         std::fs::write(self.folder.path().join("plan.yaml"), plan).expect("a plan");
         let mut command = bare();
         command.args(words.split(' ')).args(["--plan", "plan.yaml", "--state", "file:state"]);
