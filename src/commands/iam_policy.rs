@@ -6,26 +6,26 @@ use serde_json::{Value, json};
 
 use super::Context;
 use super::doctor;
-use super::walk;
+use super::workflow;
 use crate::exit::{self, Failure};
 use crate::ledger::Ledger;
 use crate::plan::Plan;
 use crate::provider::aws::{Ids, MOST_OF_A_POLICY, boundaries, parts_of_policy, size_of_policy};
 use crate::report;
-use crate::resource::{Desired, Remembered, Standing, shown};
+use crate::resource::{Desired, ResourceStatus, StackState, shown};
 
 /// The graph of a plan, steps on request included.
 fn whole(plan: &Plan, context: &Context) -> Result<Desired, Failure> {
     let every: BTreeSet<String> = plan.steps.iter().map(|step| step.id.clone()).collect();
-    Ok(walk::build(plan, &every, &context.voice)?.desired)
+    Ok(workflow::build(plan, &every, &context.printer)?.desired)
 }
 
 /// What services call the plan's things that are deployed; none of what may be there or not.
-fn ids(desired: &Desired, state: &Remembered) -> Ids {
+fn ids(desired: &Desired, state: &StackState) -> Ids {
     let records = state.resources.iter();
     let known = records.filter(|(address, record)| {
         let same = desired.resources.get(*address).is_some_and(|resource| resource.kind == record.kind);
-        same && record.standing != Standing::Creating
+        same && record.standing != ResourceStatus::Creating
     });
     known.filter_map(|(address, record)| Some((address.clone(), record.id.clone()?))).collect()
 }
@@ -38,8 +38,8 @@ fn ids(desired: &Desired, state: &Remembered) -> Ids {
 pub async fn print(plan: &Plan, deployed: bool, context: &Context) -> Result<u8, Failure> {
     let desired = whole(plan, context)?;
     let ids = if deployed {
-        let store = walk::store(&context.global, &context.session, &desired.stack, None).await?;
-        let (_, state) = walk::moved(&desired, Ledger::read(store, &desired.stack).await?.remembered());
+        let store = workflow::store(&context.global, &context.session, &desired.stack, None).await?;
+        let (_, state) = workflow::moved(&desired, Ledger::read(store, &desired.stack).await?.recorded());
         if state.resources.is_empty() {
             return Err(Failure::refused(
                 shown!("nothing of the stack {} is deployed, so no IDs are known", desired.stack),
@@ -52,13 +52,13 @@ pub async fn print(plan: &Plan, deployed: bool, context: &Context) -> Result<u8,
     };
     let policy = doctor::needed(&desired, "*", &ids, &context.global.state);
     let parts = parts_of_policy(&policy);
-    if context.voice.json {
-        context.voice.json("iam-policy", &json!({"policy": policy, "managed_policies": parts}));
+    if context.printer.json {
+        context.printer.json("iam-policy", &json!({"policy": policy, "managed_policies": parts}));
         return Ok(exit::DONE);
     }
     report::put_json(&policy);
     if parts.len() > 1 {
-        context.voice.remark(shown!(
+        context.printer.remark(shown!(
             "it has {} characters: an inline policy of a role takes 10,240, a managed policy {}; \
              --json divides it into {} managed policies (managed_policies)",
             size_of_policy(&policy),
@@ -81,8 +81,8 @@ pub fn print_boundary(plan: &Plan, context: &Context) -> Result<u8, Failure> {
             "write role_boundary: NAME in the step that replicates buckets",
         ));
     }
-    if context.voice.json {
-        context.voice.json("iam-boundary", &json!({"boundaries": all}));
+    if context.printer.json {
+        context.printer.json("iam-boundary", &json!({"boundaries": all}));
         return Ok(exit::DONE);
     }
     let names: Vec<&str> = all.keys().map(String::as_str).collect();

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use tempfile::TempDir;
-use testkit::cli::{Output, bare, finish};
+use testkit::cli::{CommandOutput, bare, finish};
 use testkit::control_plane::ControlPlane;
 
 /// A plan with one object of a person and one of its own.
@@ -48,17 +48,17 @@ impl Ground {
         Some(Self { plane, folder, name })
     }
 
-    fn run(&self, words: &str) -> Output {
+    fn run(&self, words: &str) -> CommandOutput {
         let mut command = bare();
         command.args(words.split(' ')).args(["--state", "file:state"]).current_dir(self.folder.path());
         finish(command.env("KUBECONFIG", self.plane.kubeconfig()))
     }
 
-    fn deploy(&self, more: &str) -> Output {
+    fn deploy(&self, more: &str) -> CommandOutput {
         self.run(&format!("deploy --plan plan.yaml --yes{more}"))
     }
 
-    fn adopt(&self) -> Output {
+    fn adopt(&self) -> CommandOutput {
         self.deploy(&format!(" --adopt {}", self.address()))
     }
 

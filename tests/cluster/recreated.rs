@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use testkit::cli::{Output, bare, finish};
+use testkit::cli::{CommandOutput, bare, finish};
 use testkit::control_plane::ControlPlane;
 
 const NAME: &str = "recreated";
@@ -45,7 +45,7 @@ struct Ground {
 }
 
 impl Ground {
-    fn run(&self, plan: &str, words: &str) -> Output {
+    fn run(&self, plan: &str, words: &str) -> CommandOutput {
         std::fs::write(self.folder.path().join("plan.yaml"), plan).expect("a plan");
         let mut command = bare();
         command.args(words.split(' ')).args(["--plan", "plan.yaml", "--state", "file:state"]);
@@ -78,7 +78,8 @@ fn what_can_never_change_is_replaced_in_sight_and_undone() {
     ground.run(&changed, "deploy --yes").exits(0);
     assert_eq!(ground.role(), "edit");
     assert!(ground.run(&changed, "deploy --yes").exits(0).stdout.contains("no changes"));
-    let journal = std::fs::read_to_string(ground.folder.path().join("state/recreated/journal.jsonl")).expect("a journal");
+    let journal =
+        std::fs::read_to_string(ground.folder.path().join("state/recreated/journal.jsonl")).expect("a journal");
     assert!(!journal.contains("recreate\""), "readers of earlier versions know no such action");
     ground.run(&changed, "rollback --yes").exits(0);
     assert_eq!(ground.role(), "view");

@@ -1,6 +1,6 @@
 //! How many pages a list may have: a service, or what stands in its place, that names another page after each one is given up.
 
-use crate::resource::{Class, Fault};
+use crate::resource::{Fault, FaultClass};
 
 /// Pages of a list. Each holds 50 (functions) to 1,000 (keys) things; no account has so many of them.
 const MOST: usize = 1_000;
@@ -37,7 +37,7 @@ impl Pages {
             return Ok(());
         }
         let words = format!("the list has more than {} pages", self.most);
-        Err(Fault::new(Class::Refused, self.service, self.operation, "ListTooLong", words)
+        Err(Fault::new(FaultClass::Refused, self.service, self.operation, "ListTooLong", words)
             .next("no account has so many: check the endpoint (AWS_ENDPOINT_URL), and what stands between it and this machine"))
     }
 }
@@ -54,7 +54,7 @@ mod tests {
             let asked = std::iter::from_fn(|| pages.next().ok()).take(most + 10).count();
             assert_eq!(asked, most);
             let fault = pages.next().expect_err("too many");
-            assert!(fault.class == Class::Refused && fault.code == "ListTooLong", "{fault}");
+            assert!(fault.class == FaultClass::Refused && fault.code == "ListTooLong", "{fault}");
             assert!(fault.to_string().contains(&most.to_string()), "{fault}");
         }
     }

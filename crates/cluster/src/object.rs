@@ -7,9 +7,9 @@ use super::client_side::LAST_APPLIED;
 use super::inventory::PART_OF;
 use super::objects::is_terminating;
 use super::readiness;
-use crate::provider::Subject;
+use crate::provider::ResourceContext;
 use crate::resource::manifest::ManifestSpec;
-use crate::resource::{Extra, IMPORTED, ORIGIN_TAG, Owner};
+use crate::resource::{IMPORTED, ORIGIN_TAG, Owner, UnmanagedField};
 
 /// Says who made an object.
 const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
@@ -20,7 +20,7 @@ const ORIGIN: &str = "akidb.dev/origin";
 
 /// An object as it is, and as it would be after an apply.
 #[derive(Clone, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct AppliedObject {
     /// As it is.
     pub now: Value,
     /// As the server would make it; none when it would refuse.
@@ -34,7 +34,7 @@ pub(crate) fn id(spec: &ManifestSpec) -> String {
 }
 
 /// Which address an object stands for.
-fn mark(subject: &Subject<'_>) -> String {
+fn mark(subject: &ResourceContext<'_>) -> String {
     format!("{}/{}", subject.stack, subject.address)
 }
 
@@ -48,7 +48,7 @@ fn annotation<'v>(object: &'v Value, key: &str) -> Option<&'v str> {
 }
 
 /// The whole object with our marks. `set` is the ID of the stack's inventory, `live` what is there: what was imported stays so.
-pub(crate) fn wanted(subject: &Subject<'_>, spec: &ManifestSpec, set: &str, live: Option<&Value>) -> Value {
+pub(crate) fn wanted(subject: &ResourceContext<'_>, spec: &ManifestSpec, set: &str, live: Option<&Value>) -> Value {
     let imported = subject.is_imported() || live.is_some_and(says_imported);
     let mut object = if spec.object.is_object() { spec.object.clone() } else { json!({}) };
     object["apiVersion"] = spec.api_version.clone().into();
@@ -84,7 +84,7 @@ fn map_of(value: Value) -> Map<String, Value> {
 }
 
 /// Whose an object is.
-pub(crate) fn owner(subject: &Subject<'_>, now: &Value) -> Owner {
+pub(crate) fn owner(subject: &ResourceContext<'_>, now: &Value) -> Owner {
     let Some(says) = annotation(now, ADDRESS) else {
         return Owner::Foreign("it does not carry this stack's annotation".to_owned());
     };
@@ -104,9 +104,12 @@ pub(crate) fn owner(subject: &Subject<'_>, now: &Value) -> Owner {
 }
 
 /// What else the object says of itself.
-pub(crate) fn extras(now: &Value) -> Vec<Extra> {
-    let imported =
-        says_imported(now).then(|| Extra { path: ORIGIN_TAG.to_owned(), value: IMPORTED.into(), theirs: true });
+pub(crate) fn extras(now: &Value) -> Vec<UnmanagedField> {
+    let imported = says_imported(now).then(|| UnmanagedField {
+        path: ORIGIN_TAG.to_owned(),
+        value: IMPORTED.into(),
+        theirs: true,
+    });
     imported.into_iter().collect()
 }
 
@@ -152,7 +155,7 @@ fn as_wanted(wanted: &Value, now: &Value, then: &Value) -> Value {
 }
 
 /// The settings as they are.
-pub(crate) fn found(spec: &ManifestSpec, seen: &Seen) -> Value {
+pub(crate) fn found(spec: &ManifestSpec, seen: &AppliedObject) -> Value {
     let mut object = match &seen.then {
         Some(then) => as_wanted(&spec.object, &seen.now, then),
         None => seen.now.clone(),
@@ -214,11 +217,11 @@ mod tests {
         id: Option<&str>,
         imported: bool,
         spec: &Value,
-        ask: impl FnOnce(&Subject<'_>) -> R,
+        ask: impl FnOnce(&ResourceContext<'_>) -> R,
     ) -> R {
         let (address, mut attributes) = ("k.manifest.a".parse().expect("an address"), Attributes::new());
         attributes.extend(imported.then(|| (TAKEN_IN.to_owned(), json!(true))));
-        ask(&Subject {
+        ask(&ResourceContext {
             stack,
             address: &address,
             token: "",

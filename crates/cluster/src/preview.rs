@@ -3,18 +3,18 @@
 use serde_json::{Value, json};
 
 use super::client_side::{self, CLIENT_SIDE};
-use super::connection::Refusal;
+use super::connection::RequestFailure;
 use super::dropped;
 use super::inventory::set_id;
 use super::manifest::is_adopted;
 use super::object::wanted;
-use super::objects::{Target, is_terminating};
+use super::objects::{ClusterObject, is_terminating};
 use super::readiness::shown;
-use super::status::{self, Conflict, SERVICE};
+use super::status::{self, FieldConflict, SERVICE};
 use super::{autoscaler, objects};
-use crate::provider::Subject;
+use crate::provider::ResourceContext;
 use crate::resource::manifest::{ManifestSpec, Readiness, api_group};
-use crate::resource::{Class, Expected, Fault, Found, Preview, Untrusted};
+use crate::resource::{Expected, Fault, FaultClass, ObservedResource, Preview, Untrusted};
 
 /// Fields that are named.
 const NAMED: usize = 5;
@@ -24,10 +24,10 @@ const NAMED: usize = 5;
 /// # Errors
 /// When the API server cannot be reached, or is busy.
 pub(crate) async fn of(
-    subject: &Subject<'_>,
+    subject: &ResourceContext<'_>,
     spec: &ManifestSpec,
-    at: &Target,
-    found: &Found,
+    at: &ClusterObject,
+    found: &ObservedResource,
 ) -> Result<Preview, Fault> {
     let Some(live) = at.get().await?.filter(|live| !is_terminating(live)) else { return Ok(Preview::default()) };
     if matches!(spec.ready, Readiness::Logged(_)) && found.spec.get("ready") != Some(&json!(spec.ready)) {
@@ -58,14 +58,14 @@ pub(crate) async fn of(
     Ok(Preview { expected: Expected::InPlace, also, note: taken_over(&held) })
 }
 
-fn conflicts_of(refused: &Refusal) -> Option<Vec<Conflict>> {
-    let Refusal::Status(said) = refused else { return None };
+fn conflicts_of(refused: &RequestFailure) -> Option<Vec<FieldConflict>> {
+    let RequestFailure::Status(said) = refused else { return None };
     let conflicts = status::conflicts(said);
     (!conflicts.is_empty()).then_some(conflicts)
 }
 
 /// The conflicts that an apply would meet: client-side fields become ours first, and what an autoscaler left behind is taken back.
-fn in_the_way(mut conflicts: Vec<Conflict>, becomes_ours: bool, scaled: bool) -> Vec<Conflict> {
+fn in_the_way(mut conflicts: Vec<FieldConflict>, becomes_ours: bool, scaled: bool) -> Vec<FieldConflict> {
     conflicts.retain(|one| !(becomes_ours && one.name == CLIENT_SIDE));
     if !scaled && autoscaler::are_left_behind(&conflicts) {
         conflicts.clear();
@@ -73,7 +73,7 @@ fn in_the_way(mut conflicts: Vec<Conflict>, becomes_ours: bool, scaled: bool) ->
     conflicts
 }
 
-fn taken_over(held: &[Conflict]) -> Option<Untrusted> {
+fn taken_over(held: &[FieldConflict]) -> Option<Untrusted> {
     let each = held.iter().map(|one| format!("{} of {}", one.fields.join(", "), one.manager));
     let all = each.collect::<Vec<_>>().join("; ");
     (!all.is_empty()).then(|| format!("it takes over {}", shown(&all)).into())
@@ -81,14 +81,19 @@ fn taken_over(held: &[Conflict]) -> Option<Untrusted> {
 
 /// What a refused dry run says of the apply itself. A refusal that may be about dry runs, or that another change of the same run may
 /// lift (a role, a quota, a policy), says nothing.
-async fn refusal(spec: &ManifestSpec, at: &Target, object: &Value, refused: Refusal) -> Result<Preview, Fault> {
+async fn refusal(
+    spec: &ManifestSpec,
+    at: &ClusterObject,
+    object: &Value,
+    refused: RequestFailure,
+) -> Result<Preview, Fault> {
     if let Some(fields) = never_changes(at, object, &refused).await? {
         return Ok(made_again(spec, at, &fields));
     }
     let is_of_object = objects::is_about_the_object(&refused);
     let fault = refused.fault("dry run", &at.about);
     match fault.class {
-        Class::Retry | Class::Credentials | Class::Unreachable | Class::Away => Err(fault),
+        FaultClass::Retry | FaultClass::Credentials | FaultClass::Unreachable | FaultClass::Away => Err(fault),
         _ if is_of_object => Ok(Preview::refused(fault)),
         _ => {
             let note = format!("the cluster did not try it: {}", shown(&fault.message.text()));
@@ -99,8 +104,8 @@ async fn refusal(spec: &ManifestSpec, at: &Target, object: &Value, refused: Refu
 
 /// The fields that can never change, when an update was refused only for that: the cluster would take the same object as a new one.
 /// No `Status` says so by its type.
-async fn never_changes(at: &Target, object: &Value, refused: &Refusal) -> Result<Option<String>, Fault> {
-    let Refusal::Status(said) = refused else { return Ok(None) };
+async fn never_changes(at: &ClusterObject, object: &Value, refused: &RequestFailure) -> Result<Option<String>, Fault> {
+    let RequestFailure::Status(said) = refused else { return Ok(None) };
     if !said.is_invalid() || !at.would_be_taken(object).await? {
         return Ok(None);
     }
@@ -111,18 +116,18 @@ async fn never_changes(at: &Target, object: &Value, refused: &Refusal) -> Result
 }
 
 /// An apply that met what can never change, and that no preview could tell before: it referred to what was made in the same run.
-pub(crate) async fn refused_for_good(at: &Target, object: &Value, refused: Refusal) -> Fault {
+pub(crate) async fn refused_for_good(at: &ClusterObject, object: &Value, refused: RequestFailure) -> Fault {
     match never_changes(at, object, &refused).await {
         Ok(Some(fields)) => {
             let words = format!("{}: {fields} can never change", at.about);
-            Fault::new(Class::Refused, SERVICE, "apply", "Immutable", words)
+            Fault::new(FaultClass::Refused, SERVICE, "apply", "Immutable", words)
                 .next("run the same command again: it shows then that the object is deleted and made again")
         }
         _ => refused.fault("apply", &at.about),
     }
 }
 
-fn made_again(spec: &ManifestSpec, at: &Target, fields: &str) -> Preview {
+fn made_again(spec: &ManifestSpec, at: &ClusterObject, fields: &str) -> Preview {
     let why = format!("{fields} of a {} can never change", spec.kind);
     match data_of(spec).filter(|_| !spec.recreate) {
         None => Preview::recreate(why),
@@ -133,7 +138,7 @@ fn made_again(spec: &ManifestSpec, at: &Target, fields: &str) -> Preview {
                  [{}/{}] to the step",
                 spec.kind, spec.name
             );
-            Preview::refused(Fault::new(Class::Refused, SERVICE, "dry run", "Immutable", words).next(next))
+            Preview::refused(Fault::new(FaultClass::Refused, SERVICE, "dry run", "Immutable", words).next(next))
         }
     }
 }
@@ -162,8 +167,8 @@ mod tests {
         .expect("a spec")
     }
 
-    fn conflict(name: &str, manager: &str, field: &str) -> Conflict {
-        Conflict { manager: manager.to_owned(), name: name.to_owned(), fields: vec![field.to_owned()] }
+    fn conflict(name: &str, manager: &str, field: &str) -> FieldConflict {
+        FieldConflict { manager: manager.to_owned(), name: name.to_owned(), fields: vec![field.to_owned()] }
     }
 
     #[test]

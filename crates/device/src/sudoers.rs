@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::connection::LOOP;
-use crate::resource::words::login;
+use crate::resource::syntax_check::login;
 
 /// What stands at the top of the file: what the rule does and what it does not.
 const HEAD: &str = "\

@@ -5,7 +5,7 @@ use akidb_edge_engine::resource::{Expected, FieldChange, Preview};
 use super::*;
 
 impl Stack {
-    async fn found(&self, object: &Object) -> Found {
+    async fn found(&self, object: &Object) -> ObservedResource {
         self.read(object).await.expect("read").expect("it is there")
     }
 
@@ -28,7 +28,7 @@ impl Stack {
     }
 
     /// Makes it again, as a run does after the preview was shown; gives what was found before.
-    async fn recreate(&self, object: &Object) -> Found {
+    async fn recreate(&self, object: &Object) -> ObservedResource {
         let (attributes, found) = (Attributes::new(), self.found(object).await);
         self.objects.recreate(&self.subject(object, &attributes, false), &found).await.expect("made again");
         found
@@ -54,7 +54,7 @@ async fn a_conflict_is_told_before_and_taken_over_where_the_plan_allows_it() {
     stack.put(&web).await.expect("made");
     stack.plane.kubectl("scale deployment web --replicas 3 --namespace held");
     let fault = Stack::refused(stack.preview(&web).await);
-    assert_eq!((fault.class, fault.code.line().as_str()), (Class::Refused, "Conflict"), "{fault}");
+    assert_eq!((fault.class, fault.code.line().as_str()), (FaultClass::Refused, "Conflict"), "{fault}");
     assert!(fault.message.text().contains(".spec.replicas"), "{fault}");
     assert!(fault.next_step.is_some_and(|next| next.line().contains("force_conflicts")));
     // Equal values are no conflict.
@@ -141,7 +141,7 @@ async fn what_holds_data_is_made_again_only_where_the_plan_allows_it() {
     stack.put(&set("a")).await.expect("made");
     for mut changed in [claim("two"), set("b")] {
         let fault = Stack::refused(stack.preview(&changed).await);
-        assert_eq!((fault.class, fault.code.line().as_str()), (Class::Refused, "Immutable"), "{fault}");
+        assert_eq!((fault.class, fault.code.line().as_str()), (FaultClass::Refused, "Immutable"), "{fault}");
         assert!(fault.next_step.is_some_and(|next| next.line().contains("recreate: [")));
         changed.spec["recreate"] = true.into();
         assert!(reason(&stack.preview(&changed).await).contains("can never change"));
@@ -178,7 +178,7 @@ async fn a_deletion_that_waits_names_its_finalizer() {
     stack.put(&held).await.expect("made");
     let attributes = Attributes::new();
     let waits = stack.objects.delete(&stack.subject(&held, &attributes, false)).await.expect_err("it is held");
-    assert_eq!((waits.class, waits.code.line().as_str()), (Class::Retry, "Terminating"), "{waits}");
+    assert_eq!((waits.class, waits.code.line().as_str()), (FaultClass::Retry, "Terminating"), "{waits}");
     assert!(waits.message.text().contains("its finalizer is lab.example.com/hold"), "{waits}");
     let release = r#"{"metadata": {"finalizers": null}}"#;
     let patch = ["patch", "configmap", "held", "-n", "waiting", "--type=merge", "-p", release];

@@ -5,11 +5,11 @@ use futures::FutureExt;
 use super::super::owned::marked;
 use super::super::{Clients, fault_of};
 use crate::pages::Pages;
-use crate::provider::Search;
-use crate::resource::{Fault, Kind, Owned};
+use crate::provider::OwnedQuery;
+use crate::resource::{Fault, Kind, OwnedResource};
 
 /// Distributions.
-pub async fn listing(clients: &Clients, search: &Search<'_>) -> Result<Vec<Owned>, Fault> {
+pub async fn listing(clients: &Clients, search: &OwnedQuery<'_>) -> Result<Vec<OwnedResource>, Fault> {
     let (mut all, mut marker) = (Vec::new(), None);
     let mut pages = Pages::of("cloudfront", "ListDistributions");
     loop {

@@ -13,7 +13,7 @@ use super::grants::{
     ATTACH_POLICIES, CHANGE_RECORDS, GIVE_ROLES, MAKE_DISTRIBUTIONS, OWN_CERTIFICATES, OWN_DISTRIBUTIONS,
     REQUEST_CERTIFICATES, TAG_CERTIFICATES, TAG_DISTRIBUTIONS,
 };
-use super::{Ids, facts, on};
+use super::{Ids, context, facts};
 use crate::resource::certificate::CertificateSpec;
 use crate::resource::role::RoleSpec;
 use crate::resource::{ACCOUNT, Desired, Kind, Resource, STACK_TAG};
@@ -146,7 +146,7 @@ fn certificates(desired: &Desired, account: &str) -> Vec<Value> {
 /// Records of the plan's zones, and those of other zones that it names.
 fn own_records(desired: &Desired, account: &str, ids: &Ids) -> Option<Value> {
     let groups = desired.resources.values().filter(|resource| resource.kind == Kind::Records);
-    let on = |group: &Resource| on::zone_of_records(&facts(desired, group, account, ids));
+    let on = |group: &Resource| context::zone_of_records(&facts(desired, group, account, ids));
     let zones: BTreeSet<String> = groups.flat_map(on).collect();
     if zones.is_empty() {
         return None;

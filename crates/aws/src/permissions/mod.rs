@@ -6,8 +6,8 @@
 mod boundary;
 mod clusters;
 mod conditions;
+pub mod context;
 mod grants;
-pub mod on;
 mod parts;
 mod simulate;
 
@@ -18,10 +18,10 @@ use serde_json::{Value, json};
 use super::grants_of;
 use crate::resource::{Address, Desired, Kind, Resource, resolve};
 pub use boundary::boundaries;
+pub use context::PolicyContext;
 pub use grants::{Grant, LOOK, MAKE};
-pub use on::Facts;
 pub use parts::{MOST, parts, size};
-pub use simulate::{Missing, Simulation, simulate};
+pub use simulate::{MissingAction, Simulation, simulate};
 
 /// What services call the things of a stack, by address: those that are made and known.
 pub type Ids = BTreeMap<Address, String>;
@@ -52,9 +52,9 @@ pub fn policy(desired: &Desired, account: &str, ids: &Ids) -> Value {
     json!({"Version": "2012-10-17", "Statement": all})
 }
 
-fn facts<'a>(desired: &'a Desired, resource: &Resource, account: &'a str, ids: &'a Ids) -> Facts<'a> {
+fn facts<'a>(desired: &'a Desired, resource: &Resource, account: &'a str, ids: &'a Ids) -> PolicyContext<'a> {
     let id = ids.get(&resource.address).map_or("*", String::as_str);
-    Facts { spec: literal(desired, resource, ids), account, id, graph: desired }
+    PolicyContext { spec: literal(desired, resource, ids), account, id, graph: desired }
 }
 
 /// A spec with the names of other resources of the graph filled in, and their IDs as far as they are known.
@@ -114,7 +114,7 @@ mod tests {
             assert!(grant.actions.is_sorted(), "{}: the actions are in order", grant.sid);
             // A statement gives all its actions on all its resources: its rows have the one or the other in common.
             let graph = Desired::new("prod");
-            let facts = Facts { spec: json!({}), account: "1", id: "*", graph: &graph };
+            let facts = PolicyContext { spec: json!({}), account: "1", id: "*", graph: &graph };
             for other in all.iter().filter(|other| other.sid == grant.sid) {
                 let same = other.actions == grant.actions || (other.on)(&facts) == (grant.on)(&facts);
                 assert!(same, "{}", grant.sid);

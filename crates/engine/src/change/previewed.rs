@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::refusal::{Refusal, cannot_recreate, refused_beforehand, unreadable};
-use crate::resource::{Action, Address, Change, Changes, Expected, Fault, Origin, Owner, Preview, Risk};
+use super::refusal::{PlanningRefusal, cannot_recreate, refused_beforehand, unreadable};
+use crate::resource::{Action, Address, Change, Changes, Expected, Fault, Owner, Preview, ResourceOrigin, Risk};
 
 /// Takes the previews into the difference. Gives what stands in the way.
 #[must_use]
-pub fn previewed(changes: &mut Changes, previews: BTreeMap<Address, Result<Preview, Fault>>) -> Vec<Refusal> {
+pub fn previewed(changes: &mut Changes, previews: BTreeMap<Address, Result<Preview, Fault>>) -> Vec<PlanningRefusal> {
     let mut refused = Vec::new();
     for (address, preview) in previews {
         let Some(change) = changes.items.get_mut(&address) else { continue };
@@ -19,7 +19,7 @@ pub fn previewed(changes: &mut Changes, previews: BTreeMap<Address, Result<Previ
     refused
 }
 
-fn take(change: &mut Change, preview: Preview) -> Option<Refusal> {
+fn take(change: &mut Change, preview: Preview) -> Option<PlanningRefusal> {
     let Preview { expected, also, note } = preview;
     if !also.is_empty() {
         change.risk = change.risk.max(Risk::Brief);
@@ -36,7 +36,7 @@ fn take(change: &mut Change, preview: Preview) -> Option<Refusal> {
             let there = change.found.as_ref().map(|found| &found.spec);
             let has_data = there.is_some_and(|spec| change.kind.data(spec).is_some());
             change.risk = if has_data { Risk::DestroysData } else { Risk::Disruptive };
-            (change.action, change.origin) = (Action::Recreate, Origin::Made);
+            (change.action, change.origin) = (Action::Recreate, ResourceOrigin::Made);
             add_reason(change, &format!("it is deleted, then made again: {}", why.line()));
             None
         }
@@ -51,7 +51,7 @@ fn add_reason(change: &mut Change, more: &str) {
 /// Whether this stack made what is there, so that it may delete it.
 fn is_own(change: &Change) -> bool {
     let ours = change.found.as_ref().is_some_and(|found| found.owner == Owner::Ours);
-    ours && change.origin != Origin::Imported
+    ours && change.origin != ResourceOrigin::Imported
 }
 
 #[cfg(test)]
@@ -60,7 +60,7 @@ mod tests {
 
     use super::super::tests::{Place, at, found, record};
     use super::*;
-    use crate::resource::{Class, FieldChange, Found, Record};
+    use crate::resource::{FaultClass, FieldChange, ObservedResource, ResourceRecord};
 
     const WEB: &str = "k.manifest.web";
     const CLAIM: &str = "k.manifest.claim";
@@ -71,9 +71,9 @@ mod tests {
                "object": {"spec": {"replicas": replicas}}, "ready": "taken"})
     }
 
-    fn place(address: &str, kind: &str, origin: Origin, owner: Owner) -> Place {
-        let there = Found { owner, ..found("west:a", object(kind, 1)) };
-        let held = Record { origin, ..record(address, Some("west:a"), object(kind, 1)) };
+    fn place(address: &str, kind: &str, origin: ResourceOrigin, owner: Owner) -> Place {
+        let there = ObservedResource { owner, ..found("west:a", object(kind, 1)) };
+        let held = ResourceRecord { origin, ..record(address, Some("west:a"), object(kind, 1)) };
         Place::new().want(address, object(kind, 2)).know(address, held).see(address, there)
     }
 
@@ -86,18 +86,18 @@ mod tests {
 
     #[test]
     fn what_can_never_change_is_deleted_and_made_again_and_said_so() {
-        let own = place(WEB, "Deployment", Origin::Made, Owner::Ours);
+        let own = place(WEB, "Deployment", ResourceOrigin::Made, Owner::Ours);
         let (change, refused) = told(WEB, &own, Ok(Preview::recreate("spec.selector cannot change")));
         assert!(refused.is_empty());
         assert_eq!((change.action, change.risk), (Action::Recreate, Risk::Disruptive));
         assert_eq!(change.reason.as_deref(), Some("it is deleted, then made again: spec.selector cannot change"));
-        let claim = place(CLAIM, "PersistentVolumeClaim", Origin::Made, Owner::Ours);
+        let claim = place(CLAIM, "PersistentVolumeClaim", ResourceOrigin::Made, Owner::Ours);
         assert_eq!(told(CLAIM, &claim, Ok(Preview::recreate("x"))).0.risk, Risk::DestroysData);
     }
 
     #[test]
     fn what_others_made_is_not_deleted_for_it() {
-        let imported = place(WEB, "Deployment", Origin::Imported, Owner::Ours);
+        let imported = place(WEB, "Deployment", ResourceOrigin::Imported, Owner::Ours);
         let (change, refused) = told(WEB, &imported, Ok(Preview::recreate("spec.selector cannot change")));
         assert_eq!(change.action, Action::Update);
         assert!(
@@ -108,19 +108,20 @@ mod tests {
 
     #[test]
     fn a_refusal_is_told_before_and_so_is_a_service_that_does_not_answer() {
-        let own = place(WEB, "Deployment", Origin::Made, Owner::Ours);
-        let conflict = Fault::new(Class::Refused, "kubernetes", "dry run", "Conflict", "kubectl has it").next("ask");
+        let own = place(WEB, "Deployment", ResourceOrigin::Made, Owner::Ours);
+        let conflict =
+            Fault::new(FaultClass::Refused, "kubernetes", "dry run", "Conflict", "kubectl has it").next("ask");
         let (change, refused) = told(WEB, &own, Ok(Preview::refused(conflict.clone())));
         assert_eq!((change.action, refused), (Action::Update, vec!["kubectl has it / ask".to_owned()]));
-        let (_, refused) = told(WEB, &own, Err(Fault { class: Class::Unreachable, ..conflict }));
+        let (_, refused) = told(WEB, &own, Err(Fault { class: FaultClass::Unreachable, ..conflict }));
         assert!(refused[0].starts_with("it could not be read"), "{refused:?}");
     }
 
     #[test]
     fn what_an_adoption_takes_away_is_shown_and_no_longer_safe() {
         let foreign = Owner::Foreign("it does not carry this stack's annotation".to_owned());
-        let mut place = place(WEB, "Deployment", Origin::Made, foreign);
-        place.remembered.resources.clear();
+        let mut place = place(WEB, "Deployment", ResourceOrigin::Made, foreign);
+        place.recorded.resources.clear();
         place.desired.resources.clear();
         place = place.want(WEB, object("Deployment", 1));
         place.scope.adopt.insert(at(WEB));

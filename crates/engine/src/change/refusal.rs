@@ -2,11 +2,13 @@
 
 use serde_json::Value;
 
-use crate::resource::{Address, Attributes, Change, Fault, FieldChange, Found, Record, Resource, Untrusted};
+use crate::resource::{
+    Address, Attributes, Change, Fault, FieldChange, ObservedResource, Resource, ResourceRecord, Untrusted,
+};
 
 /// Why nothing can be planned: all of it at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct PlanningRefusal {
     /// The address.
     pub address: Address,
     /// What is wrong.
@@ -17,8 +19,8 @@ pub struct Refusal {
     pub unread: bool,
 }
 
-pub(super) fn unreadable((address, fault): (&Address, &Fault)) -> Refusal {
-    Refusal {
+pub(super) fn unreadable((address, fault): (&Address, &Fault)) -> PlanningRefusal {
+    PlanningRefusal {
         unread: true,
         address: address.clone(),
         problem: format!("it could not be read: {fault}"),
@@ -26,9 +28,9 @@ pub(super) fn unreadable((address, fault): (&Address, &Fault)) -> Refusal {
     }
 }
 
-pub(super) fn same_name(resource: &Resource, fields: &[FieldChange]) -> Refusal {
+pub(super) fn same_name(resource: &Resource, fields: &[FieldChange]) -> PlanningRefusal {
     let changed: Vec<&str> = fields.iter().map(|field| field.path.as_str()).collect();
-    Refusal {
+    PlanningRefusal {
         unread: false,
         address: resource.address.clone(),
         problem: format!("{} cannot change under the same name, and it holds data", changed.join(", ")),
@@ -36,8 +38,8 @@ pub(super) fn same_name(resource: &Resource, fields: &[FieldChange]) -> Refusal 
     }
 }
 
-pub(super) fn not_there(resource: &Resource) -> Refusal {
-    Refusal {
+pub(super) fn not_there(resource: &Resource) -> PlanningRefusal {
+    PlanningRefusal {
         unread: false,
         address: resource.address.clone(),
         problem: format!("no {} answers to {}", resource.kind.facts().title, resource.spec),
@@ -47,11 +49,11 @@ pub(super) fn not_there(resource: &Resource) -> Refusal {
 }
 
 /// What is looked up is another thing than the journal knows: whatever was made in the former one is not in it.
-pub(super) fn another(address: &Address, record: &Record, found: &Found) -> Option<Refusal> {
+pub(super) fn another(address: &Address, record: &ResourceRecord, found: &ObservedResource) -> Option<PlanningRefusal> {
     let facts = record.kind.facts();
     let told = |attributes: &Attributes| attributes.get(facts.told_by?).and_then(Value::as_str).map(str::to_owned);
     let (then, now) = (told(&record.attributes)?, told(&found.attributes)?);
-    (then != now).then(|| Refusal {
+    (then != now).then(|| PlanningRefusal {
         unread: false,
         address: address.clone(),
         problem: format!(
@@ -67,8 +69,8 @@ pub(super) fn another(address: &Address, record: &Record, found: &Found) -> Opti
     })
 }
 
-pub(super) fn foreign(resource: &Resource, found: &Found, why: &str) -> Refusal {
-    Refusal {
+pub(super) fn foreign(resource: &Resource, found: &ObservedResource, why: &str) -> PlanningRefusal {
+    PlanningRefusal {
         unread: false,
         address: resource.address.clone(),
         problem: format!("{} {} exists and is not this stack's: {why}", resource.kind.facts().title, found.id),
@@ -76,9 +78,9 @@ pub(super) fn foreign(resource: &Resource, found: &Found, why: &str) -> Refusal 
     }
 }
 
-pub(super) fn contested(resource: &Resource, found: &Found, why: &str) -> Refusal {
+pub(super) fn contested(resource: &Resource, found: &ObservedResource, why: &str) -> PlanningRefusal {
     let title = resource.kind.facts().title;
-    Refusal {
+    PlanningRefusal {
         unread: false,
         address: resource.address.clone(),
         problem: format!("{title} {} is contested: {why}", found.id),
@@ -87,9 +89,9 @@ pub(super) fn contested(resource: &Resource, found: &Found, why: &str) -> Refusa
 }
 
 /// What was imported once and is to come back carries the mark of another stack, or of another address that has it.
-pub(super) fn marked_by_others(change: &Change, found: &Found, why: &str) -> Refusal {
+pub(super) fn marked_by_others(change: &Change, found: &ObservedResource, why: &str) -> PlanningRefusal {
     let title = change.kind.facts().title;
-    Refusal {
+    PlanningRefusal {
         unread: false,
         address: change.address.clone(),
         problem: format!(
@@ -104,10 +106,10 @@ pub(super) fn marked_by_others(change: &Change, found: &Found, why: &str) -> Ref
 }
 
 /// A replacement would delete what is not this stack's.
-pub(super) fn would_replace(resource: &Resource, found: &Found, fields: &[FieldChange]) -> Refusal {
+pub(super) fn would_replace(resource: &Resource, found: &ObservedResource, fields: &[FieldChange]) -> PlanningRefusal {
     let changed: Vec<&str> = fields.iter().map(|field| field.path.as_str()).collect();
     let title = resource.kind.facts().title;
-    Refusal {
+    PlanningRefusal {
         unread: false,
         address: resource.address.clone(),
         problem: format!(
@@ -120,9 +122,9 @@ pub(super) fn would_replace(resource: &Resource, found: &Found, fields: &[FieldC
 }
 
 /// The service says beforehand that it would refuse the update.
-pub(super) fn refused_beforehand(address: &Address, fault: &Fault) -> Refusal {
+pub(super) fn refused_beforehand(address: &Address, fault: &Fault) -> PlanningRefusal {
     let next = fault.next_step.as_ref().map(Untrusted::line);
-    Refusal {
+    PlanningRefusal {
         unread: false,
         address: address.clone(),
         problem: fault.message.line(),
@@ -131,8 +133,8 @@ pub(super) fn refused_beforehand(address: &Address, fault: &Fault) -> Refusal {
 }
 
 /// It would have to be deleted, and it is not this stack's.
-pub(super) fn cannot_recreate(address: &Address, why: &Untrusted) -> Refusal {
-    Refusal {
+pub(super) fn cannot_recreate(address: &Address, why: &Untrusted) -> PlanningRefusal {
+    PlanningRefusal {
         unread: false,
         address: address.clone(),
         problem: format!(
@@ -143,8 +145,8 @@ pub(super) fn cannot_recreate(address: &Address, why: &Untrusted) -> Refusal {
     }
 }
 
-pub(super) fn wanted_twice(resource: &Resource, key: &str, other: &Address) -> Refusal {
-    Refusal {
+pub(super) fn wanted_twice(resource: &Resource, key: &str, other: &Address) -> PlanningRefusal {
+    PlanningRefusal {
         unread: false,
         address: resource.address.clone(),
         problem: format!("{other} wants the record set {key} in the same zone, too: each run would turn it over"),
@@ -152,9 +154,9 @@ pub(super) fn wanted_twice(resource: &Resource, key: &str, other: &Address) -> R
     }
 }
 
-pub(super) fn divided(resource: &Resource, key: &str, other: &str) -> Refusal {
+pub(super) fn divided(resource: &Resource, key: &str, other: &str) -> PlanningRefusal {
     let name = key.split(' ').next().unwrap_or_default();
-    Refusal {
+    PlanningRefusal {
         unread: false,
         address: resource.address.clone(),
         problem: format!(

@@ -3,11 +3,11 @@
 use serde_json::Value;
 
 use super::kinds::{Wrong, misfits, version};
-use super::rule::{Notes, Rule, Seen, error, warning};
+use super::rule::{CheckRule, CheckedResource, RuleFindings, error, warning};
 use crate::resource::literal_secret::{Sort, literal_secrets};
 use crate::resource::manifest::{ManifestSpec, api_group};
 
-pub(super) const RULES: &[Rule<ManifestSpec>] = &[
+pub(super) const RULES: &[CheckRule<ManifestSpec>] = &[
     error(
         "KU001-type-of-field",
         "a value has the type that its field has in Kubernetes",
@@ -39,27 +39,27 @@ pub(super) const RULES: &[Rule<ManifestSpec>] = &[
     ),
 ];
 
-fn types(seen: &Seen<'_, ManifestSpec>, notes: &mut Notes<'_>) {
+fn types(seen: &CheckedResource<'_, ManifestSpec>, notes: &mut RuleFindings<'_>) {
     let spec = &seen.spec;
-    for misfit in misfits(&spec.api_version, &spec.kind, &spec.object) {
-        if let Wrong::Type(wanted) = misfit.wrong {
-            let problem = format!("{} of this {} is not {wanted}", misfit.path, spec.kind);
-            notes.add(format!("object.{}", misfit.path), problem);
+    for mismatch in misfits(&spec.api_version, &spec.kind, &spec.object) {
+        if let Wrong::Type(wanted) = mismatch.wrong {
+            let problem = format!("{} of this {} is not {wanted}", mismatch.path, spec.kind);
+            notes.add(format!("object.{}", mismatch.path), problem);
         }
     }
 }
 
-fn unknown_fields(seen: &Seen<'_, ManifestSpec>, notes: &mut Notes<'_>) {
+fn unknown_fields(seen: &CheckedResource<'_, ManifestSpec>, notes: &mut RuleFindings<'_>) {
     let spec = &seen.spec;
-    for misfit in misfits(&spec.api_version, &spec.kind, &spec.object) {
-        if misfit.wrong == Wrong::Unknown {
-            let problem = format!("a {} of Kubernetes {} has no {}", spec.kind, version(), misfit.path);
-            notes.add(format!("object.{}", misfit.path), problem);
+    for mismatch in misfits(&spec.api_version, &spec.kind, &spec.object) {
+        if mismatch.wrong == Wrong::Unknown {
+            let problem = format!("a {} of Kubernetes {} has no {}", spec.kind, version(), mismatch.path);
+            notes.add(format!("object.{}", mismatch.path), problem);
         }
     }
 }
 
-fn ports(seen: &Seen<'_, ManifestSpec>, notes: &mut Notes<'_>) {
+fn ports(seen: &CheckedResource<'_, ManifestSpec>, notes: &mut RuleFindings<'_>) {
     let spec = &seen.spec;
     let ports = spec.object.pointer("/spec/ports").and_then(Value::as_array);
     let is_service = spec.kind == "Service" && api_group(&spec.api_version).is_empty();
@@ -71,7 +71,7 @@ fn ports(seen: &Seen<'_, ManifestSpec>, notes: &mut Notes<'_>) {
     }
 }
 
-fn secrets(seen: &Seen<'_, ManifestSpec>, notes: &mut Notes<'_>) {
+fn secrets(seen: &CheckedResource<'_, ManifestSpec>, notes: &mut RuleFindings<'_>) {
     for literal in literal_secrets(&seen.spec.object) {
         let what = match literal.sort {
             Sort::Variable => "the value of a variable whose name says that it is secret",

@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use super::rule::{Notes, Rule, Seen, warning};
+use super::rule::{CheckRule, CheckedResource, RuleFindings, warning};
 use crate::resource::Kind;
 use crate::resource::node::{NodeRole, NodeSpec};
 
-pub(super) const RULES: &[Rule<NodeSpec>] = &[warning(
+pub(super) const RULES: &[CheckRule<NodeSpec>] = &[warning(
     "ND001-server-by-alias",
     "agents are given an address of the server, or a name with a domain",
     "accepted: a name without a domain may be known to this machine alone (a Host of the SSH configuration, /etc/hosts); an agent that does not \
@@ -15,7 +15,7 @@ pub(super) const RULES: &[Rule<NodeSpec>] = &[warning(
     alias,
 )];
 
-fn alias(seen: &Seen<'_, NodeSpec>, notes: &mut Notes<'_>) {
+fn alias(seen: &CheckedResource<'_, NodeSpec>, notes: &mut RuleFindings<'_>) {
     let NodeSpec { role, host, server_url, .. } = &seen.spec;
     let mut nodes = seen.scope.each::<NodeSpec>(Kind::Node);
     let has_agents = nodes.any(|(_, node)| node.role == NodeRole::Agent && node.server == *host);

@@ -6,16 +6,16 @@ use futures::{StreamExt, stream};
 use serde_json::Value;
 
 use super::AT_ONCE;
-use crate::provider::{Providers, Subject};
+use crate::provider::{Providers, ResourceContext};
 use crate::resource::{
-    Action, Address, Attributes, Change, Changes, Fault, Found, Observed, Origin, Preview, Remembered, TAKEN_IN, World,
-    has_references, known, resolve,
+    Action, Address, Attributes, Change, Changes, Fault, Observed, ObservedResource, Platform, Preview, ResourceOrigin,
+    StackState, TAKEN_IN, has_references, known, resolve,
 };
 
 /// An update to ask about.
 struct Update<'a> {
     change: &'a Change,
-    found: &'a Found,
+    found: &'a ObservedResource,
     stack: &'a str,
     spec: Value,
     before: Option<Value>,
@@ -26,14 +26,14 @@ struct Update<'a> {
 /// that needs what this run makes first.
 pub async fn previews(
     changes: &Changes,
-    remembered: &Remembered,
+    recorded: &StackState,
     observed: &Observed,
     providers: &Providers,
 ) -> BTreeMap<Address, Result<Preview, Fault>> {
     let asked = |change: &&Change| {
-        change.kind.facts().world == World::Cluster && matches!(change.action, Action::Update | Action::Adopt)
+        change.kind.facts().platform == Platform::Cluster && matches!(change.action, Action::Update | Action::Adopt)
     };
-    let lookup = |address: &str, attribute: &str| known(observed, remembered, address, attribute);
+    let lookup = |address: &str, attribute: &str| known(observed, recorded, address, attribute);
     let updates = changes.acting().filter(asked).filter_map(|change| {
         let (resource, found) = (change.after.as_ref()?, change.found.as_ref()?);
         let spec = resolve(&resource.spec, &lookup);
@@ -42,7 +42,7 @@ pub async fn previews(
         }
         let record = change.before.as_ref();
         let mut attributes = record.map(|record| record.attributes.clone()).unwrap_or_default();
-        if change.origin == Origin::Imported {
+        if change.origin == ResourceOrigin::Imported {
             attributes.insert(TAKEN_IN.to_owned(), true.into());
         }
         let before = record.map(|record| resolve(&record.stated(), &lookup));
@@ -66,7 +66,7 @@ fn is_made_first(changes: &Changes, need: &Address) -> bool {
 
 async fn ask(update: Update<'_>, providers: &Providers) -> (Address, Result<Preview, Fault>) {
     let Update { change, found, stack, spec, before, attributes } = update;
-    let subject = Subject {
+    let subject = ResourceContext {
         stack,
         address: &change.address,
         token: "",
@@ -80,8 +80,8 @@ async fn ask(update: Update<'_>, providers: &Providers) -> (Address, Result<Prev
     };
     let answer = match providers.of(change.kind) {
         Ok(provider) => {
-            let patience = providers.patience_of(change.kind);
-            patience.first_reading(async || provider.preview(&subject, found).await).await
+            let retry_policy = providers.retry_policy_of(change.kind);
+            retry_policy.first_reading(async || provider.preview(&subject, found).await).await
         }
         Err(fault) => Err(fault),
     };

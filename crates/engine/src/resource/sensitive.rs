@@ -142,11 +142,11 @@ fn replaced<'t, 'k>(text: &'t str, words: impl Iterator<Item = &'k String>) -> C
 /// Takes sensitive values and the contents of files out of data that is shown: `{"text": …}` becomes `{"sha256": …}`.
 pub fn hide(value: &mut Value) {
     replace(value, &mut |part| match part {
-        Part::Content(text) => Some(Content::Hash(sha256_hex(text.as_bytes()))),
-        Part::Secret(_) => Some(Content::Text(HIDDEN.to_owned())),
-        Part::Text(text) => match hidden(text) {
+        TextPart::Content(text) => Some(Replacement::Hash(sha256_hex(text.as_bytes()))),
+        TextPart::Secret(_) => Some(Replacement::Text(HIDDEN.to_owned())),
+        TextPart::Text(text) => match hidden(text) {
             Cow::Borrowed(_) => None,
-            Cow::Owned(text) => Some(Content::Text(text)),
+            Cow::Owned(text) => Some(Replacement::Text(text)),
         },
     });
 }
@@ -160,7 +160,7 @@ pub fn found_in(text: &str) -> Vec<String> {
 }
 
 /// A text in a tree of data.
-pub enum Part<'v> {
+pub enum TextPart<'v> {
     /// The content of a file on a device: a text, or a line that is put into one.
     Content(&'v str),
     /// The value of an environment variable of a container whose name says that it is secret, or a text with the form of a secret.
@@ -170,7 +170,7 @@ pub enum Part<'v> {
 }
 
 /// What takes its place.
-pub enum Content {
+pub enum Replacement {
     /// Another text.
     Text(String),
     /// A hash of it.
@@ -181,17 +181,17 @@ pub enum Content {
 const SIDES: [&str; 4] = ["old", "new", "remembered", "real"];
 
 /// One side of a difference between contents.
-fn replace_side(side: &mut Value, change: &mut dyn FnMut(Part<'_>) -> Option<Content>) {
+fn replace_side(side: &mut Value, change: &mut dyn FnMut(TextPart<'_>) -> Option<Replacement>) {
     let Value::String(text) = side else { return };
-    match change(Part::Content(text)) {
-        Some(Content::Text(new)) => *text = new,
-        Some(Content::Hash(new)) => *text = format!("SHA-256 {new}"),
+    match change(TextPart::Content(text)) {
+        Some(Replacement::Text(new)) => *text = new,
+        Some(Replacement::Hash(new)) => *text = format!("SHA-256 {new}"),
         None => {}
     }
 }
 
 /// The values of environment variables whose names say that they are secret; of all variables, or of one.
-fn replace_in_env(env: &mut Value, change: &mut dyn FnMut(Part<'_>) -> Option<Content>) {
+fn replace_in_env(env: &mut Value, change: &mut dyn FnMut(TextPart<'_>) -> Option<Replacement>) {
     if let Value::Array(variables) = env {
         return variables.iter_mut().for_each(|variable| replace_in_env(variable, change));
     }
@@ -200,7 +200,7 @@ fn replace_in_env(env: &mut Value, change: &mut dyn FnMut(Part<'_>) -> Option<Co
     }
     if let Some(Value::String(text)) = env.get_mut("value")
         && is_literal(text)
-        && let Some(Content::Text(new) | Content::Hash(new)) = change(Part::Secret(text))
+        && let Some(Replacement::Text(new) | Replacement::Hash(new)) = change(TextPart::Secret(text))
     {
         *text = new;
     }
@@ -212,11 +212,11 @@ pub fn is_secret_variable(variable: &Value) -> bool {
 }
 
 /// Visits the texts of a tree of data and puts what `change` gives in their places.
-pub fn replace(value: &mut Value, change: &mut dyn FnMut(Part<'_>) -> Option<Content>) {
+pub fn replace(value: &mut Value, change: &mut dyn FnMut(TextPart<'_>) -> Option<Replacement>) {
     match value {
         Value::String(text) => {
-            match change(if has_secret_form(text) { Part::Secret(text) } else { Part::Text(text) }) {
-                Some(Content::Text(new) | Content::Hash(new)) => *text = new,
+            match change(if has_secret_form(text) { TextPart::Secret(text) } else { TextPart::Text(text) }) {
+                Some(Replacement::Text(new) | Replacement::Hash(new)) => *text = new,
                 None => {}
             }
         }
@@ -240,9 +240,9 @@ pub fn replace(value: &mut Value, change: &mut dyn FnMut(Part<'_>) -> Option<Con
                     continue;
                 }
                 match field {
-                    Value::String(text) if only && key == "text" => match change(Part::Content(text)) {
-                        Some(Content::Text(new)) => *text = new,
-                        Some(Content::Hash(new)) => hashed = Some(new),
+                    Value::String(text) if only && key == "text" => match change(TextPart::Content(text)) {
+                        Some(Replacement::Text(new)) => *text = new,
+                        Some(Replacement::Hash(new)) => hashed = Some(new),
                         None => {}
                     },
                     other => replace(other, change),

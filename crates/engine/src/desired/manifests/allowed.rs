@@ -1,18 +1,18 @@
 //! What a plan allows with single objects: to take over fields of others, to be deleted and made again.
 
-use super::read::Object;
-use super::{Builder, Target};
+use super::read::ManifestObject;
+use super::{Builder, ObjectTarget};
 use crate::plan::Step;
 use crate::resource::manifest::ManifestSpec;
 
 /// Writes into an object what the plan allows with it.
-pub fn allow(spec: &mut ManifestSpec, target: &Target<'_>) {
+pub fn allow(spec: &mut ManifestSpec, target: &ObjectTarget<'_>) {
     spec.force_conflicts = target.force_conflicts.iter().any(|name| names(name, spec));
     spec.recreate = target.recreate.iter().any(|name| names(name, spec));
 }
 
 /// Complains of names that are no object's.
-pub fn complain(builder: &mut Builder<'_>, step: &Step, target: &Target<'_>, objects: &[Object<'_>]) {
+pub fn complain(builder: &mut Builder<'_>, step: &Step, target: &ObjectTarget<'_>, objects: &[ManifestObject<'_>]) {
     for (field, all) in [("force_conflicts", target.force_conflicts), ("recreate", target.recreate)] {
         for (at, name) in all.iter().enumerate().filter(|(_, name)| !objects.iter().any(|one| names(name, &one.spec))) {
             let problem = format!("{field}: no object of this step is {name:?}");

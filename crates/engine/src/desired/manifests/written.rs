@@ -1,7 +1,7 @@
 //! Where an object of a cluster is written, when it stands in a file of its own.
 
-use super::super::Built;
-use crate::plan::{Place, Plan};
+use super::super::DesiredStack;
+use crate::plan::{Plan, SourcePlace};
 use crate::resource::Address;
 
 /// A document of a file, or a member of a list in it.
@@ -15,9 +15,9 @@ pub struct Written {
     pub within: String,
 }
 
-impl Built {
+impl DesiredStack {
     /// The file and the place in it where a setting of an object is written; none for what is written in the plan.
-    pub fn place_in_file<'p>(&self, plan: &'p Plan, address: &Address, path: &str) -> Option<(&'p str, Place)> {
+    pub fn place_in_file<'p>(&self, plan: &'p Plan, address: &Address, path: &str) -> Option<(&'p str, SourcePlace)> {
         let Written { file, document, within } = self.written.get(address)?;
         let document = plan.objects.get(file)?.as_ref().ok()?.get(*document)?;
         let path = match path {
