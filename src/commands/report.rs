@@ -23,16 +23,16 @@ use crate::resource::{SafeText, StackState, sensitive, shown};
 pub struct Args {
     #[command(flatten)]
     devices: DevicesArgs,
-    /// Ask the devices, too: nodes are counted as `jetson status` shows them
+    /// Also query the devices and count their nodes, as `jetson status` does
     #[arg(long = "devices")]
     ask_devices: bool,
     /// Directory for report.md, report.json and report.html
     #[arg(long, value_name = "DIRECTORY", default_value = "report")]
     out: PathBuf,
-    /// Overwrite files in the directory of --out, even if they are not reports
+    /// Overwrite files in the --out directory even if they are not reports
     #[arg(long)]
     force: bool,
-    /// Only one format, to standard output
+    /// Write one format to stdout
     #[arg(long, value_enum)]
     format: Option<Format>,
 }

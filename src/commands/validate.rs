@@ -11,7 +11,7 @@ use crate::report::LocatedFinding;
 use crate::resource::{Platform, Resource, shown};
 use crate::{desired, report};
 
-/// Check things: `validate plan` looks at a plan file offline, without credentials.
+/// Validate a plan offline: `validate plan` looks at a plan file offline, without credentials.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -20,13 +20,13 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Check a plan file against AWS's rules; no call is made, no credentials are needed
+    /// Check a plan file against AWS's rules; makes no call and needs no credentials
     Plan(PlanFile),
 }
 
 #[derive(Debug, clap::Args)]
 struct PlanFile {
-    /// Plan: a name that the tool carries, or a YAML file (the same as --plan)
+    /// Built-in plan or YAML file (same as --plan)
     file: Option<String>,
     #[command(flatten)]
     plan: PlanArgs,

@@ -19,7 +19,7 @@ use crate::resource::{Kind, SafeText, shown};
 pub struct Args {
     #[command(flatten)]
     plan: PlanArgs,
-    /// Take the devices from this YAML file, not from the plan
+    /// Use the devices in this YAML file instead of the plan's
     #[arg(long, value_name = "FILE")]
     inventory: Option<String>,
 }

@@ -34,7 +34,7 @@ pub struct Args {
     from: Option<PathBuf>,
     #[command(flatten)]
     plan: PlanArgs,
-    /// Do not ask
+    /// Skip the confirmation prompt
     #[arg(short, long)]
     yes: bool,
     /// Show what would be taken in and what the next deploy would change; exit code 2

@@ -22,7 +22,7 @@ pub struct AcceptRequest {
     pub chosen: Vec<String>,
     /// Only show it.
     pub dry_run: bool,
-    /// Do not ask.
+    /// Skip the confirmation prompt.
     pub yes: bool,
 }
 

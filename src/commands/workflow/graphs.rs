@@ -29,7 +29,7 @@ pub fn build(plan: &Plan, requested: &BTreeSet<String>, printer: &Printer) -> Re
 /// # Errors
 /// When the plan names what is not there, or a check says no.
 pub fn together(plan: &Plan, requested: &BTreeSet<String>, printer: &Printer) -> Result<DesiredStack, Failure> {
-    let built = desired::grouping(plan, requested)?;
+    let built = desired::together(plan, requested)?;
     accepted(&findings(plan, &built, None), printer)?;
     Ok(built)
 }

@@ -32,7 +32,6 @@ pub(super) mod tests {
     use serde_json::json;
 
     use super::super::testing::{Case, TODAY, case, good};
-    use super::*;
 
     const SERVER: &str = "jetson.node.a";
 
