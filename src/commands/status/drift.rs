@@ -71,7 +71,7 @@ pub async fn look(
     };
     let (moves, recorded) = workflow::moved(&wanted, recorded);
     let of_account = connection.map(|connection| workflow::with_artifacts(connection, Artifacts::default()));
-    let in_clusters = workflow::in_clusters(&wanted, &recorded, connection, &context.session.patience)?;
+    let in_clusters = workflow::in_clusters(&wanted, &recorded, connection, &context.session.retry_policy)?;
     let providers = of_account.unwrap_or_default().and(in_clusters);
     let regions = regions(&wanted, &recorded, connection.map(|connection| connection.region.as_str()));
     let looking = async {
