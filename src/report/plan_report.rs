@@ -256,7 +256,7 @@ mod tests {
         }
         let bare = text.replace(Markdown::code(hostile).as_str(), "").replace("\\[", "").replace("\\<", "");
         for markup in ["[y", "<img", "\n# z"] {
-            assert!(!bare.contains(markup), "{markup} in {text}");
+            assert!(!bare.contains(markup), "{markup} in {text:?}");
         }
     }
 }
