@@ -7,7 +7,7 @@ use crate::plan::{Plan, PlanErrors, rules};
 use crate::report;
 use crate::resource::{SafeText, shown};
 
-/// Check things: `validate plan` looks at a plan file offline, without credentials.
+/// Validate a plan offline: `validate plan` looks at a plan file offline, without credentials.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -16,13 +16,13 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Check a plan file against AWS's rules; no call is made, no credentials are needed
+    /// Check a plan file against AWS's rules; makes no call and needs no credentials
     Plan(PlanFile),
 }
 
 #[derive(Debug, clap::Args)]
 struct PlanFile {
-    /// Plan: a name that the tool carries, or a YAML file (the same as --plan)
+    /// Built-in plan or YAML file (same as --plan)
     file: Option<String>,
     #[command(flatten)]
     plan: PlanArgs,
@@ -71,9 +71,9 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
 fn verdict(file: &str, review: &Review) -> SafeText {
     let errors = review.errors();
     let verdict = match (errors, review.is_unreadable) {
-        (0, _) => "AWS would accept it, as far as can be said offline",
-        (_, true) => "it cannot be deployed as it is",
-        (_, false) => "AWS would refuse it",
+        (0, _) => format!("{} would accept it, as far as can be said offline", review.accepted_by()),
+        (_, true) => "it cannot be deployed as it is".to_owned(),
+        (_, false) => format!("{} would refuse it", report::who_refuses(&review.findings)),
     };
     shown!(
         "{}: {}, {}, {}: {}",

@@ -70,7 +70,7 @@ fn line(change: &Change, screen: Screen, name: &str, label: &str) -> SafeText {
     let color = screen.color;
     let paint = match change.action {
         Action::Create | Action::Adopt => Style::new().green(),
-        Action::Update | Action::Replace => Style::new().yellow(),
+        Action::Update | Action::Replace | Action::Recreate => Style::new().yellow(),
         Action::Move => Style::new().cyan(),
         Action::Delete => Style::new().red(),
         Action::Keep | Action::Forget => Style::new().dim(),
@@ -113,7 +113,8 @@ fn risk_words(risk: Risk, color: bool) -> SafeText {
 
 /// The files of this machine that are sent there.
 fn sources(change: &Change) -> SafeText {
-    let sends = matches!(change.action, Action::Create | Action::Update | Action::Replace | Action::Adopt);
+    let sends =
+        matches!(change.action, Action::Create | Action::Update | Action::Replace | Action::Recreate | Action::Adopt);
     let files = change.after.iter().filter(|_| sends).flat_map(|resource| &resource.sources);
     SafeText::join(files.map(|file| shown!("        from {}\n", file)), "")
 }
@@ -224,12 +225,17 @@ fn list_lines(path: &str, drift: &str, old: &[Value], new: &[Value]) -> SafeText
     for (mark, here, there) in [("-", old, new), ("+", new, old)] {
         // Two sensitive values look alike when they are shown, so what differs is found before.
         for item in here.iter().filter(|item| !there.contains(item)) {
-            let mut item = item.clone();
-            sensitive::hide(&mut item);
-            text.push(shown!("          {} {}\n", mark, pairs(&item)));
+            text.push(shown!("          {} {}\n", mark, pairs(&hidden_member(path, item))));
         }
     }
     text
+}
+
+/// A member of the list at a path, without sensitive values.
+fn hidden_member(path: &str, item: &Value) -> Value {
+    let mut data = json!({"path": path, "new": item});
+    sensitive::hide(&mut data);
+    data["new"].take()
 }
 
 /// A thing as `field=value` pairs, its names first.
@@ -292,11 +298,11 @@ fn summary(changes: &Changes, wait: Level, color: bool, omitted: &OmittedResourc
     if changes.is_empty() {
         return omitted.no_changes(changes.items.len());
     }
-    let words = |(action, count): (&Action, &usize)| {
-        let words = shown!("{} to {}", *count, action.word());
-        if *action == Action::Delete { painted(color, Style::new().red(), &words) } else { words }
+    let words = |(word, count): (&'static str, usize)| {
+        let words = shown!("{} to {}", count, word);
+        if word == Action::Delete.word() { painted(color, Style::new().red(), &words) } else { words }
     };
-    let mut counts: Vec<SafeText> = changes.counts().iter().map(words).collect();
+    let mut counts: Vec<SafeText> = counts_by_word(changes).into_iter().map(words).collect();
     if !changes.pending_deletions.is_empty() {
         counts.push(shown!("{} left over to clear", changes.pending_deletions.len()));
     }
@@ -311,6 +317,18 @@ fn summary(changes: &Changes, wait: Level, color: bool, omitted: &OmittedResourc
         _ => shown!("; on AWS usually about {} {}", whole(seconds), until),
     };
     shown!("\n{}; risk: {}{}\n", SafeText::join(counts, ", "), changes.risk().words(), usually)
+}
+
+/// How often each word stands in the preview; both ways to replace something have one word.
+fn counts_by_word(changes: &Changes) -> Vec<(&'static str, usize)> {
+    let mut counts: Vec<(&'static str, usize)> = Vec::new();
+    for (action, count) in changes.counts() {
+        match counts.iter_mut().find(|(word, _)| *word == action.word()) {
+            Some((_, all)) => *all += count,
+            None => counts.push((action.word(), count)),
+        }
+    }
+    counts
 }
 
 /// Seconds in whole numbers: an estimate is no measurement.

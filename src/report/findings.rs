@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::resource::{Address, SafeText, shown};
+use crate::resource::{Address, Kind, SafeText, shown};
 
 /// A finding and where the plan says it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -70,6 +70,11 @@ impl LocatedFinding {
         (!self.is_error(), &self.file, self.line, self.column)
     }
 
+    /// Whether it is about an object of a cluster.
+    fn is_of_cluster(&self) -> bool {
+        self.address.as_ref().is_some_and(|address| address.kind_name() == Kind::Manifest.name())
+    }
+
     /// In one line.
     pub fn line(&self) -> SafeText {
         let also = self.also.as_ref().map_or_else(SafeText::default, |also| shown!("; the other: {}", also));
@@ -87,7 +92,8 @@ impl LocatedFinding {
             text.push(shown!("\n  and:  {}", also));
         }
         if !self.aws_says.is_empty() {
-            text.push(shown!("\n  AWS:  {}", self.aws_says));
+            let who = if self.is_of_cluster() { "cluster:" } else { "AWS: " };
+            text.push(shown!("\n  {} {}", who, self.aws_says));
         }
         if !self.next_step.is_empty() {
             text.push(shown!("\n  next: {}", self.next_step));
@@ -101,6 +107,16 @@ pub fn findings_text(findings: &[LocatedFinding]) -> SafeText {
     let mut ordered: Vec<&LocatedFinding> = findings.iter().collect();
     ordered.sort_by(|one, other| one.order().cmp(&other.order()));
     SafeText::join(ordered.into_iter().map(LocatedFinding::text), "\n")
+}
+
+/// Who would refuse what was found: AWS, a cluster, or each its own.
+pub fn who_refuses(findings: &[LocatedFinding]) -> &'static str {
+    let errors = || findings.iter().filter(|finding| finding.is_error());
+    match (errors().all(LocatedFinding::is_of_cluster), errors().any(LocatedFinding::is_of_cluster)) {
+        (true, true) => "the cluster",
+        (false, true) => "AWS or the cluster",
+        _ => "AWS",
+    }
 }
 
 #[cfg(test)]

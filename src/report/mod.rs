@@ -20,7 +20,7 @@ mod terminal_echo;
 
 pub use changes::{changes_json, changes_text};
 pub use drift::{drift_text, unmanaged_text};
-pub use findings::{LocatedFinding, findings_text};
+pub use findings::{LocatedFinding, findings_text, who_refuses};
 pub use fit::Screen;
 pub use machines::names;
 pub use omitted::OmittedResources;

@@ -30,7 +30,7 @@ pub fn build(plan: &Plan, requested: &BTreeSet<String>, printer: &Printer) -> Re
 /// # Errors
 /// When the plan names what is not there, or a check says no.
 pub fn together(plan: &Plan, requested: &BTreeSet<String>, printer: &Printer) -> Result<DesiredStack, Failure> {
-    let built = whole(plan, desired::grouping(plan, requested))?;
+    let built = whole(plan, desired::together(plan, requested))?;
     accepted(plan, &findings(plan, &built, None), printer)?;
     Ok(built)
 }
@@ -119,7 +119,10 @@ pub fn findings(plan: &Plan, built: &DesiredStack, other: Option<&DesiredStack>)
         let place = plan.place(path);
         (plan.file_of(path), place.line, place.column)
     };
-    let setting = |address: &Address, path: &str| place(&whole.origin(address, path));
+    let setting = |address: &Address, path: &str| match whole.place_in_file(plan, address, path) {
+        Some((file, place)) => (file, place.line, place.column),
+        None => place(&whole.origin(address, path)),
+    };
     let also = |also: RelatedPlace| {
         let (file, line, column) = setting(&also.address, &also.path);
         format!("{file}:{line}:{column} {} {}", also.address, also.path)
