@@ -59,8 +59,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         if !findings.is_empty() {
             context.printer.data(report::findings_text(&findings));
         }
-        let verdict =
-            if errors == 0 { "AWS would accept it, as far as can be said offline" } else { "AWS would refuse it" };
+        let verdict = if errors == 0 { "no problems found (offline checks)" } else { "AWS would refuse it" };
         context.printer.data(shown!(
             "{}: {}, {}, {}: {}",
             plan.file,

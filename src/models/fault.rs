@@ -11,7 +11,7 @@ use crate::delivery::disk::FileFault;
 #[derive(Debug, thiserror::Error)]
 pub enum ModelsFault {
     /// Not a name of a model.
-    #[error("{name:?} cannot be the name of a model: letters, digits, '.', '_' and '-', a letter or digit first")]
+    #[error("invalid model name {name:?}: letters, digits, '.', '_' and '-', a letter or digit first")]
     Name {
         /// What was said.
         name: String,

@@ -108,7 +108,7 @@ impl PlanReport {
             self.tool
         );
         if let Some(fallback) = &self.fallback {
-            text.push_str(&format!("\n**The fallback {} is in force.**\n", code(fallback)));
+            text.push_str(&format!("\n**The fallback {} is active.**\n", code(fallback)));
         }
         self.days.iter().for_each(|day| text.push_str(&day.markdown()));
         text.push_str(&self.criteria_markdown());

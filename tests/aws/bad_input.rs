@@ -248,7 +248,7 @@ fn a_saved_plan_that_is_stale() {
     account.run("deploy models --yes").exits(0);
     let output = account.run_bare("deploy saved.plan.json --yes").exits(3);
     let words = output.stderr.split_inclusive("from entry").next().unwrap_or_default();
-    assert!(words.contains("the saved plan is stale: the journal went on from entry"), "{}", output.stderr);
+    assert!(words.contains("the saved plan is stale: the journal has grown from entry"), "{}", output.stderr);
 
     // A file of the plan changed.
     account.run("deploy models --out saved.plan.json").exits(0);

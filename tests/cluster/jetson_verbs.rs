@@ -172,7 +172,7 @@ fn nodes_are_shown_drained_and_switched_off() {
     // Nothing without a yes; then agents before the server.
     lab.run(&format!("jetson shutdown {PLANNED}")).exits(3);
     let off = lab.run(&format!("jetson shutdown {PLANNED} --yes --timeout 30")).exits(0).stdout;
-    let goes: Vec<&str> = off.lines().filter_map(|line| line.strip_suffix(": is switching off")).collect();
+    let goes: Vec<&str> = off.lines().filter_map(|line| line.strip_suffix(": shutting down")).collect();
     assert_eq!(goes, ["jetson-02", "jetson-03", "jetson-01"]);
     // Verbs of the cloud have nothing to ask AWS about.
     let wrong = of_the_cloud(&lab, "destroy --stack lab-devices --yes").exits(3);

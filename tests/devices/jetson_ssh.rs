@@ -122,7 +122,7 @@ fn a_create_that_failed_leaves_nothing() {
     lab.run("jetson uninstall --plan ten.yaml --yes").exits(0);
     assert_eq!(lab.inside("jetson-01", "ls -d /var/lib/akidb-edge 2>/dev/null; :"), "");
     let again = lab.run("jetson uninstall --plan ten.yaml --host jetson-01 --yes").exits(0);
-    assert!(again.stdout.contains("nothing is left to take away"), "{}", again.all());
+    assert!(again.stdout.contains("nothing to uninstall"), "{}", again.all());
 }
 
 #[test]

@@ -101,8 +101,17 @@ pub fn taken(
     whose: &str,
     address: &Address,
 ) -> Fault {
-    Fault::new(FaultClass::Exists, service, operation, code, format!("{what} exists and is not this stack's: {whose}"))
-        .next(format!("take it up with --adopt {address}, or choose another name"))
+    Fault::new(
+        FaultClass::Exists,
+        service,
+        operation,
+        code,
+        format!(
+            "{what} exists and is not owned by this stack: \
+         {whose}"
+        ),
+    )
+    .next(format!("take it up with --adopt {address}, or choose another name"))
 }
 
 /// The fault of a request that got no answer, from the types in the chain of its error; none when it is another error.

@@ -123,7 +123,7 @@ pub struct Published {
     pub uploaded: usize,
     /// Their bytes.
     pub bytes: u64,
-    /// It was the current version already.
+    /// It was already the current version.
     pub unchanged: bool,
     /// Versions that were deleted.
     pub removed: Vec<String>,

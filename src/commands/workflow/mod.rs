@@ -100,7 +100,7 @@ pub fn refused(refusals: &[PlanningRefusal]) -> Failure {
         .map(|refusal| shown!("{}: {}\n  next: {}", refusal.address, refusal.problem, refusal.next_step))
         .collect();
     let reading = refusals.iter().all(|refusal| refusal.problem.starts_with("it could not be read"));
-    let problem = shown!("the difference cannot be made\n{}", SafeText::join(&lines, "\n"));
+    let problem = shown!("cannot compute the changes\n{}", SafeText::join(&lines, "\n"));
     if reading { Failure::error(problem, "") } else { Failure::refused(problem, "") }
 }
 

@@ -231,7 +231,7 @@ fn extras(others: Vec<RecordSet>) -> Vec<UnmanagedField> {
 fn exists(in_the_way: &[String]) -> Fault {
     let told = format!("record sets that are not this stack's are in the way: {}", in_the_way.join(", "));
     Fault::new(FaultClass::Exists, "route53", CHANGE, "RecordsExist", told)
-        .next("ask whose they are; delete them, or take those names out of the plan; then run this again")
+        .next("find out who owns them; delete them, or take those names out of the plan; then run this again")
 }
 
 #[async_trait]

@@ -299,7 +299,7 @@ fn k3s_down(facts: &DeviceFacts, wanted: &DeviceRequirements) -> ProblemAndRemed
 pub const TOOLKIT: &str = "nvidia-container-toolkit";
 
 fn toolkit_missing(facts: &DeviceFacts, wanted: &DeviceRequirements) -> ProblemAndRemedy {
-    // Before the first provision nothing is there yet, and that is as it should be.
+    // Before the first provision it does not exist yet, and that is as it should be.
     (wanted.toolkit && !facts.k3s.is_empty() && !facts.packages.contains_key(TOOLKIT)).then_some(())?;
     say("NVIDIA's container toolkit is not installed: pods get no GPU", "akidb-edge jetson provision installs it")
 }

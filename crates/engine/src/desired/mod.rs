@@ -165,7 +165,7 @@ impl Builder<'_> {
             if below.is_empty() { format!("{}.with", step.path) } else { format!("{}.with.{below}", step.path) };
         if self.built.desired.resources.contains_key(&resource.address) {
             // Keys that differ only in dots and dashes become one address.
-            let problem = format!("two parts of the plan become {}", resource.address);
+            let problem = format!("two parts of the plan have the address {}", resource.address);
             self.complain(step, below, problem, "give one of them another name");
             return resource.address;
         }

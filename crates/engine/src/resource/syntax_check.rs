@@ -154,7 +154,7 @@ pub fn line(text: &str) -> bool {
 }
 
 /// The next step for one that does not fit.
-pub const LINE: &str = "write one line, without characters that cannot be seen";
+pub const LINE: &str = "write one line, without invisible characters";
 
 /// A SHA-256 in hex.
 pub fn sha256(text: &str) -> bool {

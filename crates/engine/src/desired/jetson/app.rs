@@ -71,7 +71,7 @@ fn check(builder: &mut Builder<'_>, step: &Step, app: &JetsonAppStep) {
     let guarded = app.api_keys_secret.is_some() || own.iter().any(|name| app.environment.contains_key(*name));
     if guarded == app.without_keys {
         let (problem, next) = if guarded {
-            ("without_keys contradicts the keys that are named", "leave one of them out")
+            ("without_keys contradicts the keys that are named", "use only one of them")
         } else {
             ("others reach its pods, and the server does not start there without keys", KEYS)
         };
