@@ -75,7 +75,7 @@ fn a_state_without_permission() {
         std::os::unix::process::CommandExt::uid(&mut command, 65534);
         match command.output() {
             Err(bad) => eprintln!("skipped: no other user can be taken ({bad})"),
-            Ok(output) if output.stderr.is_empty() => panic!("it says nothing"),
+            Ok(output) if output.stderr.is_empty() => panic!("it is empty"),
             Ok(output) => permission(&account, &String::from_utf8_lossy(&output.stderr), output.status.code()),
         }
         return;

@@ -58,7 +58,7 @@ fn the_doctor_finds_what_was_broken() {
     let text = lab.run(&format!("jetson doctor {PLANNED}")).exits(1).stdout;
     for said in [
         "jetson-01: JetPack 7.2 (L4T 39.2",
-        "cannot load vxlan, which k3s needs",
+        "cannot load vxlan, which k3s requires",
         "CONFIG_VXLAN=m",
         "update-alternatives --set iptables",
         "no answer",

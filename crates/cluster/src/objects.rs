@@ -131,7 +131,7 @@ impl ClusterObject {
     pub(crate) fn terminating(&self, operation: &str) -> Fault {
         let words = format!("{} is still being deleted", self.about);
         Fault::new(FaultClass::Retry, SERVICE, operation, "Terminating", words)
-            .next("look at its finalizers and at what is in it, then run the same command again")
+            .next("check its finalizers and contents, then run the same command again")
     }
 }
 

@@ -144,7 +144,7 @@ fn not_answering(host: &str, port: Option<u16>) -> Fault {
         None => format!("{host}: k3s does not run any more"),
     };
     Fault::new(FaultClass::Retry, "k3s", "connect", "NotAnswering", words)
-        .next("look at the server: systemctl status k3s, journalctl -u k3s")
+        .next("check the server: systemctl status k3s, journalctl -u k3s")
 }
 
 /// Why the tunnel ended before a byte came.

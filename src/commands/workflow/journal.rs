@@ -47,7 +47,7 @@ impl Place {
                     region = Some(value.to_owned())
                 }
                 Some(("region", value)) => {
-                    return Err(bad(&format!("{value:?} is not a region such as us-east-1, in small letters")));
+                    return Err(bad(&format!("{value:?} is not a region such as us-east-1, in lower case")));
                 }
                 _ => return Err(bad(&format!("unknown option {pair:?}; the only option is region=REGION"))),
             }

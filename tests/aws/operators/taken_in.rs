@@ -287,7 +287,7 @@ fn a_new_name_that_another_bucket_has_is_refused() {
     let second = theirs.stack.plan("second.yaml", &bucket("b", &theirs.bucket, ""));
     let refused =
         theirs.stack.run(&["deploy", "--plan", &second.to_string_lossy(), "--yes", "--empty-buckets"]).exits(1);
-    assert!(refused.stdout.contains("exists already and does not carry the mark of this stack"), "{}", refused.all());
+    assert!(refused.stdout.contains("already exists and does not carry the mark of this stack"), "{}", refused.all());
     let tags = wait(theirs.s3().get_bucket_tagging().bucket(&theirs.bucket).send());
     let marked = tags.is_ok_and(|tags| tags.tag_set().iter().any(|tag| tag.key().starts_with("akidb")));
     assert!(!marked && theirs.has_bucket(&own), "{}", refused.all());

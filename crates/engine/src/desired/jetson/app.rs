@@ -81,7 +81,7 @@ fn check(builder: &mut Builder<'_>, step: &Step, app: &JetsonAppStep) {
 
 const KEYS: &str = "write api_keys_secret: NAME, a Secret of the namespace with the file api-keys; or without_keys: true where something else guards the service";
 const SYNC: &str = "write s3://BUCKET/PREFIX: a pod has no folder of its node, which Pod Security `restricted` forbids";
-const SYNC_REGION: &str = "write a region such as us-east-1, in small letters";
+const SYNC_REGION: &str = "write a region such as us-east-1, in lower case";
 
 /// Where the file of keys lies in a pod.
 const KEYS_FOLDER: &str = "/run/secrets/akidb-edge";
