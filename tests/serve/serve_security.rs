@@ -58,7 +58,7 @@ fn keys_open_and_change_without_a_restart() {
     assert_eq!(models(&server, &new).status, 200);
     std::fs::write(&file, "# nobody\n").unwrap();
     until(&server, &new, 401);
-    server.wait_for("whoever needs one is refused");
+    server.wait_for("requests that need one are rejected");
     assert_eq!((server.get("/health").0, server.get("/ready").0), (200, 200));
     std::fs::write(&file, format!("{next}\n")).unwrap();
     until(&server, &new, 200);

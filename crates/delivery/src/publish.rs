@@ -30,7 +30,7 @@ pub enum PublishFault {
         bytes: u64,
     },
     /// The plan of a stack manages the model.
-    #[error("{model} is managed by the stack {stack}, whose next deploy would put its own version back")]
+    #[error("{model} is managed by the stack {stack}, whose next deploy would restore its own version")]
     Managed {
         /// The model.
         model: String,

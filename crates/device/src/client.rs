@@ -241,10 +241,10 @@ mod tests {
         let fault =
             explain(&host(), &DeviceAccess::default(), "WARNING: Your password has expired.\nPassword change required");
         assert!(fault.class == FaultClass::Refused && fault.code == "PasswordExpired", "{fault}");
-        assert!(fault.next_step.as_ref().is_none_or(|next| !next.contains("switched on")), "{fault}");
+        assert!(fault.next_step.as_ref().is_none_or(|next| !next.contains("powered on")), "{fault}");
         let fault = explain(&host(), &DeviceAccess::default(), "Connection timed out");
         assert!(fault.class == FaultClass::Away, "{fault}");
-        assert!(fault.next_step.is_some_and(|next| next.contains("switched on")));
+        assert!(fault.next_step.is_some_and(|next| next.contains("powered on")));
     }
 
     #[test]

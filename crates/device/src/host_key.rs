@@ -102,7 +102,7 @@ pub fn refused_hop(host: &HostSpec, hop: &HostSpec, changed: bool, shown: Option
         "the host key of the jump host {jump}, on the way to {name}, is unknown: it presented {key}. Nothing was sent \
          to it"
     );
-    let next = format!("{check}; then {add}; or take it with --accept-new");
+    let next = format!("{check}; then {add}; or accept it with --accept-new");
     Fault::new(FaultClass::Refused, "ssh", "connect", "HostKeyUnknown", words).next(next)
 }
 

@@ -64,8 +64,8 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
                 THERE,
                 why
             ),
-            "only the authority, a client certificate, its key and the server's port are taken from a device: look at \
-             the file there, and at who changed it",
+            "only the certificate authority, a client certificate, its key and the server's port are read from a \
+             device: check the file there, and who changed it",
         )
     })?;
     let fetched = merge::named(&taken, &address, &name);
@@ -108,7 +108,7 @@ fn not_fetched(server: &str, reply: &ScriptOutput) -> Failure {
         ),
         code => Failure::error(
             problem(shown!("the script that reads {} ended with code {}", THERE, code)),
-            "akidb-edge jetson doctor looks at the device",
+            "akidb-edge jetson doctor diagnoses the device",
         ),
     }
 }
