@@ -8,7 +8,7 @@ use crate::desired::DesiredStack;
 use crate::exit::{self, Failure};
 use crate::plan::{Plan, PlanError, PlanErrors};
 use crate::report::LocatedFinding;
-use crate::resource::{Platform, Resource, shown};
+use crate::resource::shown;
 use crate::{desired, report};
 
 /// Validate a plan offline: `validate plan` looks at a plan file offline, without credentials.
@@ -59,15 +59,16 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         if !findings.is_empty() {
             context.printer.data(report::findings_text(&findings));
         }
-        let who = if errors == 0 { graphs.who_accepts() } else { report::who_refuses(&findings) };
-        let verdict = if errors == 0 { "would accept it, as far as can be said offline" } else { "would refuse it" };
+        let verdict = match errors {
+            0 => "no problems found (offline checks)".to_owned(),
+            _ => format!("{} would refuse it", report::who_refuses(&findings)),
+        };
         context.printer.data(shown!(
-            "{}: {}, {}, {}: {} {}",
+            "{}: {}, {}, {}: {}",
             plan.file,
             report::counted(counted, "resource"),
             report::counted(errors, "error"),
             report::counted(warnings, "warning"),
-            who,
             verdict
         ));
         if let Some(text) = later_plans::text(plan.lineage(), context.printer.verbose > 0) {
@@ -116,13 +117,6 @@ impl Graphs {
         }
         problems.sort_by(|one, other| one.order().cmp(&other.order()));
         if problems.is_empty() { Ok(graphs) } else { Err(PlanErrors(problems)) }
-    }
-
-    /// Whom the plan is for.
-    fn who_accepts(&self) -> &'static str {
-        let mut all = self.cloud.iter().flat_map(|built| built.desired.resources.values()).peekable();
-        let in_clusters = |resource: &Resource| resource.kind.facts().platform == Platform::Cluster;
-        if all.peek().is_some() && all.all(in_clusters) { "the cluster" } else { "AWS" }
     }
 
     /// What the checks say, each once. Of the devices' graph only what stops `jetson`: the other rules are about AWS.

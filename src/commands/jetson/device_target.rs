@@ -92,7 +92,7 @@ impl DeviceTarget {
         if let Some(unknown) = self.hosts.iter().find(|host| !names.contains(*host)) {
             let known: Vec<&str> = names.iter().map(String::as_str).collect();
             return Err(Failure::refused(
-                shown!("no device is called {:?}", unknown),
+                shown!("unknown device {:?}", unknown),
                 shown!("use one of: {}", known.join(", ")),
             ));
         }

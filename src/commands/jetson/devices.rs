@@ -136,7 +136,7 @@ pub fn say_who_is_replaced(replaced: &[ReplacedDevices], context: &Context) {
     for ReplacedDevices { inventory, devices } in replaced {
         let names = report::names(devices);
         context.printer.talk(shown!(
-            "the devices are those of {}; only the plan has, not contacted: {}",
+            "using the devices of {}; not contacted, because only the plan names them: {}",
             inventory,
             names
         ));
@@ -154,7 +154,7 @@ pub fn choose<'a>(
     if let Some(unknown) = chosen.iter().find(|name| !known.clone().any(|one| one == *name)) {
         let known: Vec<&str> = known.map(String::as_str).collect();
         return Err(Failure::refused(
-            shown!("no device is called {:?}", unknown),
+            shown!("unknown device {:?}", unknown),
             shown!("use one of: {}", known.join(", ")),
         ));
     }

@@ -102,10 +102,7 @@ fn refuse(from: &Address, to: &Address, state: &StackState) -> Result<(), Failur
     if let Some(held) = state.resources.get(to) {
         let id = held.id.as_deref().unwrap_or("something without an ID");
         let problem = shown!("{} is taken: {}; nothing was done", to, id);
-        return Err(Failure::refused(
-            problem,
-            shown!("move that first, or let go of it: akidb-edge state forget {}", to),
-        ));
+        return Err(Failure::refused(problem, shown!("move that first, or forget it: akidb-edge state forget {}", to)));
     }
     Ok(())
 }
@@ -123,5 +120,5 @@ fn unwanted(plan: &Plan, from: &Address, to: &Address, state: &StackState) -> Re
     } else {
         SafeText::from("the next deploy deletes it")
     };
-    Ok(Some(shown!("the plan does not want {}; {}", to, then)))
+    Ok(Some(shown!("the plan does not contain {}; {}", to, then)))
 }

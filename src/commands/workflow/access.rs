@@ -113,7 +113,7 @@ impl AccessArgs {
         }
         if !context.session.can_ask {
             return Err(Failure::refused(
-                "there is no terminal to ask for the sudo password on",
+                "cannot ask for the sudo password without a terminal",
                 "use --sudo-password-fd N",
             ));
         }

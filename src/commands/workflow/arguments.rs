@@ -34,7 +34,7 @@ impl PlanArgs {
     /// When none is named, a variable is malformed, or the plan has problems.
     pub fn load(&self, session: &Session) -> Result<Plan, Failure> {
         let Some(name) = &self.plan else {
-            return Err(Failure::refused("no plan is named", "add --plan week13, or --plan FILE"));
+            return Err(Failure::refused("missing --plan", "add --plan week13, or --plan FILE"));
         };
         let settings = PlanSettings {
             variables: self.variables()?,
@@ -64,7 +64,7 @@ impl PlanArgs {
             {
                 let Some((name, value)) = line.split_once([':', '=']) else {
                     // The line may hold what nobody else should see.
-                    let problem = shown!("{}:{}: the line is no NAME: VALUE", file.display(), at + 1);
+                    let problem = shown!("{}:{}: expected NAME: VALUE", file.display(), at + 1);
                     return Err(Failure::refused(problem, "write one variable on each line"));
                 };
                 all.insert(name.trim().to_owned(), value.trim().trim_matches('"').to_owned());
@@ -72,7 +72,7 @@ impl PlanArgs {
         }
         for pair in &self.var {
             let Some((name, value)) = pair.split_once('=') else {
-                return Err(Failure::refused("a --var is no NAME=VALUE", "write --var domain=example.com"));
+                return Err(Failure::refused("--var must be NAME=VALUE", "write --var domain=example.com"));
             };
             all.insert(name.to_owned(), value.to_owned());
         }

@@ -65,7 +65,10 @@ pub fn devices(plan: &Plan, printer: &Printer) -> Result<DesiredStack, Failure> 
     let findings = findings(plan, &built, other.as_ref());
     if findings.iter().any(LocatedFinding::is_error) {
         printer.data(report::findings_text(&findings));
-        return Err(Failure::refused("the devices cannot be made so; nothing was done", "correct what is named above"));
+        return Err(Failure::refused(
+            "the settings of the devices are invalid; nothing was done",
+            "correct what is named above",
+        ));
     }
     // A file that is not there stops the run by itself, where it is needed.
     for finding in findings.iter().filter(|finding| finding.rule != MISSING_FILE) {
@@ -160,7 +163,7 @@ const MISSING_FILE: &str = "FI001-missing-file";
 
 /// What helps when a file of the plan is not there.
 const THE_FILE: &str =
-    "put the file there, or let the plan name where it lies (--var NAME=FOLDER sets a variable of the plan)";
+    "put the file there, or correct its path in the plan (--var NAME=FOLDER sets a variable of the plan)";
 
 /// Whether a finding stops a run over devices: the other rules are about AWS.
 pub fn stops(finding: &LocatedFinding) -> bool {
@@ -175,5 +178,5 @@ pub fn need_files(built: &DesiredStack) -> Result<(), Failure> {
     let Some((path, _, why)) = built.missing.first() else { return Ok(()) };
     let more = built.missing.len() - 1;
     let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
-    Err(Failure::refused(shown!("the plan carries {}, which cannot be read: {}{}", path, why, more), THE_FILE))
+    Err(Failure::refused(shown!("the plan needs {}, which cannot be read: {}{}", path, why, more), THE_FILE))
 }

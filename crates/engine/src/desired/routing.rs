@@ -114,7 +114,12 @@ pub fn certificates(builder: &mut Builder<'_>, step: &Step, plan: &CertificatesS
     for (name, certificate) in &plan.certificates {
         let below = format!("certificates.{name}");
         if !is_name(name) {
-            builder.complain(step, &below, format!("{name:?} is no name"), "use lower-case letters, digits and dashes");
+            builder.complain(
+                step,
+                &below,
+                format!("invalid name {name:?}"),
+                "use lower-case letters, digits and dashes",
+            );
             continue;
         }
         let main = canonical::name(&certificate.domain);

@@ -36,7 +36,7 @@ pub fn parsed(file: &str, source: &str) -> Result<SourceText, PlanErrors> {
         PlanErrors(vec![PlanError {
             file: file.to_owned(),
             place: bad.place,
-            problem: format!("this is no plan file: {}", bad.problem),
+            problem: format!("not a plan file: {}", bad.problem),
             next_step: "correct the YAML; an editor with plans/schema.json shows it while you type".to_owned(),
         }])
     })?;
@@ -93,11 +93,11 @@ impl PlanReader<'_> {
             return self.problems.push(PlanError { file, place, problem, next_step: KEEP_IT.to_owned() });
         }
         let next = if problem.starts_with("unknown field") {
-            "take it out, or write one of the fields named above"
+            "remove it, or use one of the fields named above"
         } else if problem.starts_with("missing field") {
             "add it; plans/schema.json describes every field"
         } else {
-            "plans/schema.json describes what may stand here"
+            "plans/schema.json describes what is allowed here"
         };
         self.complain(&path, format!("{shown}: {problem}"), next);
     }
@@ -127,7 +127,7 @@ impl PlanReader<'_> {
                     let known: Vec<&str> = values.keys().map(String::as_str).collect();
                     self.complain(
                         &path,
-                        format!("there is no variable {name:?}"),
+                        format!("unknown variable {name:?}"),
                         format!("declare it under variables, or use one of: {}", known.join(", ")),
                     );
                 }
@@ -146,14 +146,14 @@ impl PlanReader<'_> {
         if head.version != 1 {
             self.complain(
                 "version",
-                format!("this plan has version {}, this tool knows version 1", head.version),
+                format!("this plan has version {}, this tool supports version 1", head.version),
                 "use a newer akidb-edge, or version: 1",
             );
         }
         if !is_name(&head.stack) {
             self.complain(
                 "stack",
-                format!("{:?} is no name of a stack", head.stack),
+                format!("invalid stack name {:?}", head.stack),
                 "use lower-case letters, digits and dashes",
             );
         } else if head.stack.ends_with(SUFFIX) {
@@ -264,7 +264,7 @@ impl PlanReader<'_> {
                 let path = format!("days.{at}.steps.{nth}");
                 let Some(step) = self.step(&path, day.day, raw) else { continue };
                 if steps.iter().any(|known| known.id == step.id) {
-                    self.complain(&path, format!("there are two steps {:?}", step.id), "give each step its own id");
+                    self.complain(&path, format!("duplicate step {:?}", step.id), "give each step its own id");
                 }
                 steps.push(step);
             }
@@ -281,11 +281,11 @@ impl PlanReader<'_> {
         }
         if let Some(cycle) = cycle(&steps) {
             let ids: Vec<&str> = cycle.iter().chain(cycle.first()).map(|step| step.id.as_str()).collect();
-            let problem = format!("steps need each other in a circle: {}", ids.join(" needs "));
+            let problem = format!("circular needs: {}", ids.join(" needs "));
             self.complain(
                 &join(&cycle[0].path, "needs"),
                 problem,
-                "take one of these needs out: no step of the circle could come first",
+                "remove one of these needs: no step of the cycle can come first",
             );
         }
         steps
@@ -308,14 +308,14 @@ impl PlanReader<'_> {
         if !is_name(&head.id) {
             self.complain(
                 &join(path, "id"),
-                format!("{:?} is no name of a step", head.id),
+                format!("invalid step name {:?}", head.id),
                 "use lower-case letters, digits and dashes",
             );
         }
         let with = join(path, "with");
         let Some(read) = StepConfig::reader(&head.kind) else {
             let kinds: Vec<&str> = StepConfig::kinds().collect();
-            let problem = format!("there is no kind of step {:?}", head.kind);
+            let problem = format!("unknown step kind {:?}", head.kind);
             self.complain(&join(path, "kind"), problem, format!("use one of: {}", kinds.join(", ")));
             return None;
         };

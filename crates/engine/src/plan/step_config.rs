@@ -83,7 +83,7 @@ impl StepConfig {
     /// # Errors
     /// The path below `with` and what is wrong there.
     pub fn read(kind: &str, with: &Value) -> Result<Self, (String, String)> {
-        let unknown = || Err((String::new(), format!("there is no kind of step {kind:?}")));
+        let unknown = || Err((String::new(), format!("unknown step kind {kind:?}")));
         Self::reader(kind).map_or_else(unknown, |read| read(with))
     }
 
