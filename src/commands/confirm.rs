@@ -59,8 +59,8 @@ pub fn confirm(asked: &Confirmation<'_>, run: &RunArgs, context: &Context) -> Re
     }
     if !context.session.can_ask {
         return Err(codes::NO_TERMINAL.refused(
-            "nothing was done: there is no terminal to ask for a confirmation on",
-            "read the difference above, then add --yes",
+            "nothing was done: cannot ask for confirmation without a terminal",
+            "review the changes above, then add --yes",
         ));
     }
     if agreed(asked, context) { Ok(None) } else { Err(Failure::cancelled()) }

@@ -162,12 +162,12 @@ pub fn need_requests(plan: &Plan, requested: &[String]) -> Result<(), Failure> {
     };
     let waiting: Vec<&str> = plan.steps.iter().filter(|step| step.on_request).map(|step| step.id.as_str()).collect();
     let next = match waiting.as_slice() {
-        [] => SafeText::from("leave --request out: the plan has no step on request"),
-        all => shown!("the steps on request: {}", all.join(", ")),
+        [] => SafeText::from("remove --request: the plan has no on-request steps"),
+        all => shown!("on-request steps: {}", all.join(", ")),
     };
     let problem = match plan.step(unknown) {
         None => shown!("the plan has no step {:?}", unknown),
-        Some(_) => shown!("step {:?} is not on request only: every deploy carries it out", unknown),
+        Some(_) => shown!("step {:?} is not an on-request step: every deploy runs it", unknown),
     };
     Err(codes::UNKNOWN_NAME.refused(problem, next))
 }
@@ -262,7 +262,7 @@ impl Operation for DeployOperation<'_> {
             return Ok(());
         }
         Err(codes::PART_UNREACHABLE.error(
-            "a saved plan is carried out as a whole, and a part of it cannot be reached now; no plan was saved",
+            "a saved plan is applied as a whole, and part of it is unreachable; no plan was saved",
             "run the same command again when it can be reached; without --devices, the plan of the account alone is saved",
         ))
     }
@@ -301,11 +301,11 @@ fn need_addresses(order: &RunSelection, built: &DesiredStack, scope: &DiffScope)
             [] => SafeText::from("name an address that deploy --dry-run lists"),
             near => shown!("name an address of the plan, such as {}", near.join(", ")),
         };
-        return Err(codes::UNKNOWN_NAME.refused(shown!("the plan has no {} to adopt anything for", unknown), next));
+        return Err(codes::UNKNOWN_NAME.refused(shown!("--adopt: the plan has no {}", unknown), next));
     }
     if let Some(outside) = order.adopt.iter().find(|address| !scope.covers(address)) {
         return Err(codes::OUT_OF_SCOPE.refused(
-            shown!("--adopt {} is not among the addresses that this run works on", outside),
+            shown!("--adopt {} is outside the scope of this run", outside),
             shown!("add --target {}, or leave it out of --exclude", outside),
         ));
     }
@@ -313,7 +313,7 @@ fn need_addresses(order: &RunSelection, built: &DesiredStack, scope: &DiffScope)
         let mut own = built.by_step.get(step).into_iter().flatten();
         if let Some(outside) = own.find(|address| !scope.covers(address)) {
             return Err(codes::OUT_OF_SCOPE.refused(
-                shown!("step {} changes {}, which is not among the addresses that this run works on", step, outside),
+                shown!("step {} changes {}, which is outside the scope of this run", step, outside),
                 shown!("add --target {}, or leave it out of --exclude", outside),
             ));
         }
@@ -348,10 +348,10 @@ fn say_what_is_not_adopted(adopt: &BTreeSet<Address>, changes: &Changes, context
     for address in adopt {
         let found = changes.items.get(address).map(|change| change.found.as_ref());
         let why = match found {
-            Some(Some(found)) if found.owner == Owner::Ours => "it is this stack's already",
-            Some(None) => "nothing is there yet",
+            Some(Some(found)) if found.owner == Owner::Ours => "this stack already owns it",
+            Some(None) => "it does not exist yet",
             _ => continue,
         };
-        context.printer.remark(shown!("--adopt {} takes nothing up: {}", address, why));
+        context.printer.remark(shown!("--adopt {} has no effect: {}", address, why));
     }
 }

@@ -90,8 +90,8 @@ impl ForgottenResources {
         });
         match needs_it {
             Some((user, need)) => Err(codes::MISSING_NEED.refused(
-                shown!("{} needs {}, which state forget let go and which is not there any more", user, need),
-                "go back to a later revision, or deploy a plan without them",
+                shown!("{} needs {}, which was removed with state forget and no longer exists", user, need),
+                "roll back to a later revision, or deploy a plan without them",
             )),
             None => Ok(gone),
         }

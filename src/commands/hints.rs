@@ -57,14 +57,14 @@ pub fn refusal(stack: &str, marked: Option<&[OwnedResource]>, context: &Context)
     let mut problem = shown!("{}; nothing was done", words(stack, context));
     let there = stacks(context);
     let mut next = nearest(stack, &there).map_or_else(
-        || SafeText::from("name the place of its state with --state"),
-        |name| shown!("did you mean --stack {}? Or name the place of its state with --state", name),
+        || SafeText::from("name the location of its state with --state"),
+        |name| shown!("did you mean --stack {}? Or name the location of its state with --state", name),
     );
     match marked {
-        Some([]) => problem.push("\nnothing in the account carries its mark, as far as was looked"),
+        Some([]) => problem.push("\nno resource in the account carries its mark, as far as could be checked"),
         Some(all) => {
             problem.push(shown!("\n{}", report::unmanaged_text(all).trimmed()));
-            next.push("; if that is lost, akidb-edge deploy --plan PLAN takes in again what carries its mark");
+            next.push("; if it is lost, akidb-edge deploy --plan PLAN adopts the resources that carry its mark");
         }
         None => {}
     }

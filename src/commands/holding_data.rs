@@ -15,12 +15,13 @@ use crate::resource::manifest::key_of;
 use crate::resource::{Action, Address, Attributes, Changes, Kind, SafeText, shown};
 
 /// How --empty-buckets is said on a command line.
-pub const ADD: &str = "save what you need (a bucket: aws s3 sync; messages: let their receivers finish; a cluster: kubectl get \
-     -o yaml, and what is in volumes), then add --empty-buckets to delete the rest, too";
+pub const ADD: &str = "save what you need (a bucket: aws s3 sync; messages: let their receivers finish; a cluster: \
+                       kubectl get -o yaml, and what is in volumes), then add --empty-buckets to delete the rest";
 /// How it is said of a saved plan.
-pub const SAVE_ANEW: &str = "save what you need (a bucket: aws s3 sync; messages: let their receivers finish; a cluster: \
-     kubectl get -o yaml, and what is in volumes), then make the saved plan again with --empty-buckets to delete the rest, too: akidb-edge deploy --plan PLAN --empty-buckets \
-     --out FILE.plan.json";
+pub const SAVE_ANEW: &str = "save what you need (a bucket: aws s3 sync; messages: let their receivers finish; a \
+                             cluster: kubectl get -o yaml, and what is in volumes), then save the plan again with \
+                             --empty-buckets to delete the rest: akidb-edge deploy --plan PLAN --empty-buckets --out \
+                             FILE.plan.json";
 
 /// One thing that is to go and may hold data.
 struct DataResource<'a> {
@@ -103,7 +104,8 @@ fn held_roles(changes: &Changes, run: &RunArgs, context: &Context) -> Result<(),
     }
     Err(codes::OF_OTHERS.refused(
         shown!("{}\nnothing was done", problem),
-        "ask whose they are; detach or delete them (aws iam detach-role-policy, delete-role-policy), then run the same command again",
+        "find out who owns them; detach or delete them (aws iam detach-role-policy, delete-role-policy), then run the \
+         same command again",
     ))
 }
 

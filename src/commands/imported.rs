@@ -38,8 +38,9 @@ pub fn say_what_stays(changes: &Changes, context: &Context) {
         .collect();
     if !staying.is_empty() {
         context.printer.remark(shown!(
-            "left: imported, not made by this stack: {}; --delete-imported ADDRESS deletes one of them in the same run. Settings \
-             that deploys gave them stay: to have those of a state import back, roll back to its revision first",
+            "left: imported, not created by this stack: {}; --delete-imported ADDRESS deletes one of them in the same \
+             run. Settings that deploys gave them stay: to have those of a state import back, roll back to its \
+             revision first",
             staying.join(", ")
         ));
     }

@@ -142,7 +142,7 @@ fn may_overwrite(file: &std::path::Path, force: bool, ours: impl Fn(&str) -> boo
         return Ok(());
     }
     Err(codes::OUTPUT_FILE.refused(
-        shown!("{} is there, and akidb-edge did not write it: it was left alone", file.display()),
+        shown!("{} exists and was not written by akidb-edge: it was left alone", file.display()),
         "name another place with --out, or add --force to overwrite it",
     ))
 }

@@ -155,7 +155,7 @@ fn places_and_targets(args: &Explaining, desired: &Desired) -> Result<Vec<String
             "continents: {}; countries: two letters of ISO 3166-1, such as JP; states: such as US-CA",
             known.join(", ")
         );
-        return Err(codes::UNKNOWN_NAME.refused(shown!("Route 53 knows no place {:?}", unknown), next));
+        return Err(codes::UNKNOWN_NAME.refused(shown!("unknown Route 53 location {:?}", unknown), next));
     }
     let mut all = Vec::new();
     for word in &args.down {
@@ -164,7 +164,7 @@ fn places_and_targets(args: &Explaining, desired: &Desired) -> Result<Vec<String
             let known: Vec<String> =
                 dns_answer::targets(desired).into_iter().map(|(key, region)| format!("{key} ({region})")).collect();
             let next = shown!("load balancers with their regions: {}", known.join(", "));
-            return Err(codes::UNKNOWN_NAME.refused(shown!("no target of the plan is called {:?}", word), next));
+            return Err(codes::UNKNOWN_NAME.refused(shown!("unknown target {:?}", word), next));
         }
         all.extend(parts);
     }

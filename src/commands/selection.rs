@@ -128,7 +128,7 @@ impl Selection {
                     targets,
                     excluded
                 ),
-                "leave one of them out; what is excluded is not brought by a target either",
+                "remove one of them; a target does not include what is excluded",
             ));
         }
         Ok(Some(chosen))
@@ -177,7 +177,7 @@ fn nothing_called(pattern: &str, every: &BTreeSet<Address>, stack: &str) -> Fail
     let areas: BTreeSet<&str> = every.iter().map(Address::area).collect();
     let known = areas.into_iter().collect::<Vec<_>>().join(", ");
     codes::UNKNOWN_NAME.refused(
-        shown!("nothing in this plan or its state is called {:?}", pattern),
+        shown!("no address {:?} in this plan or its state", pattern),
         shown!("areas: {}; akidb-edge status --stack {} lists the addresses", known, stack),
     )
 }

@@ -41,8 +41,8 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         ShutdownOutcome::Done => Ok(DONE),
         ShutdownOutcome::Forced(code) => Ok(code),
         ShutdownOutcome::Unfinished(connections) => Err(codes::UNFINISHED.error(
-            shown!("the time for the end was up with {} under way", counted(connections, "connection")),
-            "give it more with --shutdown-time",
+            shown!("the shutdown time ended with {} in progress", counted(connections, "connection")),
+            "allow more with --shutdown-time",
         )),
     }
 }
@@ -52,11 +52,11 @@ fn remarks(config: &Config, context: &Context) {
     let public = !config.http.ip().to_canonical().is_loopback();
     let mutual = config.tls.as_ref().is_some_and(|tls| tls.clients.is_some());
     if public && config.api_keys.is_none() && !mutual {
-        context.printer.remark(shown!("whoever reaches {} needs no key", config.http));
+        context.printer.remark(shown!("{} accepts requests without a key", config.http));
     }
     if let Some(file) = config.api_keys.as_deref().filter(|file| keys::is_public(file)) {
         let file = file.display();
-        context.printer.remark(shown!("everybody on this machine may read {}; chmod 600 {}", file, file));
+        context.printer.remark(shown!("all users of this machine can read {}; run chmod 600 {}", file, file));
     }
 }
 
@@ -82,7 +82,7 @@ impl From<ServeFault> for Failure {
             ServeFault::Refused { problem, next_step } => {
                 codes::SERVER.refused(shown!("{}", problem), shown!("{}", next_step))
             }
-            ServeFault::System(why) => codes::SERVER.error(shown!("{}", why), "mend that, then start it again"),
+            ServeFault::System(why) => codes::SERVER.error(shown!("{}", why), "fix that, then start the server again"),
         }
     }
 }

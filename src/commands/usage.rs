@@ -123,7 +123,7 @@ fn before(said: &clap::Error, words: &[String]) -> String {
 /// What clap says without the lines about usage and help.
 fn problem(said: &clap::Error, text: &str) -> String {
     if lacks_verb(said) {
-        return "a verb is missing".to_owned();
+        return "missing verb".to_owned();
     }
     let usage = said.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
     let lines = text.lines().take_while(|line| !line.starts_with("Usage:") && (usage.is_empty() || *line != usage));

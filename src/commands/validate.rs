@@ -71,7 +71,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
 fn verdict(file: &str, review: &Review) -> SafeText {
     let errors = review.errors();
     let verdict = match (errors, review.is_unreadable) {
-        (0, _) => format!("{} would accept it, as far as can be said offline", review.accepted_by()),
+        (0, _) => "no problems found (offline checks)".to_owned(),
         (_, true) => "it cannot be deployed as it is".to_owned(),
         (_, false) => format!("{} would refuse it", report::who_refuses(&review.findings)),
     };

@@ -122,7 +122,7 @@ fn sources(change: &Change) -> SafeText {
 /// Whether it existed before this stack: then it is never deleted by the way.
 const fn imported(change: &Change) -> &'static str {
     match change.origin {
-        ResourceOrigin::Imported => "  [imported, not made by this stack]",
+        ResourceOrigin::Imported => "  [imported, not created by this stack]",
         ResourceOrigin::Made | ResourceOrigin::Recovered => "",
     }
 }
@@ -203,7 +203,7 @@ fn field_line(field: &FieldChange, drift: &'static str, everything: bool) -> Saf
     }
     let old = show(&field.old, "(not set)");
     // The hash of a text with open references is not the one that the file will have.
-    let new = if open { "(known once what it names exists)".to_owned() } else { show(&field.new, "(default)") };
+    let new = if open { "(known after apply)".to_owned() } else { show(&field.new, "(default)") };
     if old.len() + new.len() < 70 {
         shown!("        {}: {} -> {}{}\n", field.path, old, new, drift)
     } else {
@@ -310,11 +310,11 @@ fn summary(changes: &Changes, wait: Level, color: bool, omitted: &OmittedResourc
     let until = match wait {
         Level::Accepted => "until accepted",
         Level::Usable => "until usable",
-        Level::Propagated => "until everywhere",
+        Level::Propagated => "until propagated",
     };
     let usually = match seconds {
         0 => SafeText::default(),
-        _ => shown!("; on AWS usually about {} {}", whole(seconds), until),
+        _ => shown!("; typically about {} {} on AWS", whole(seconds), until),
     };
     shown!("\n{}; risk: {}{}\n", SafeText::join(counts, ", "), changes.risk().words(), usually)
 }

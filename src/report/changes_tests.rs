@@ -83,7 +83,7 @@ fn the_content_of_a_file_is_shown_by_what_it_was_and_what_it_becomes() {
         "        content: link to /a -> link to /b\n"
     );
     let open = line(json!({"text": "A"}), json!({"text": "of ${models.bucket.b#name}"}), false);
-    assert!(open.ends_with("new (known once what it names exists)\n") && !open.contains("bucket"), "{open}");
+    assert!(open.ends_with("new (known after apply)\n") && !open.contains("bucket"), "{open}");
 }
 
 #[test]

@@ -108,7 +108,7 @@ impl PlanReport {
             self.tool
         );
         if let Some(fallback) = &self.fallback {
-            text.push(md!("\n**The fallback {} is in force.**\n", Markdown::code(fallback)));
+            text.push(md!("\n**The fallback {} is active.**\n", Markdown::code(fallback)));
         }
         self.days.iter().for_each(|day| text.push(day.markdown()));
         text.push(self.criteria_markdown());

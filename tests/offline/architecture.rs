@@ -132,9 +132,9 @@ const PRINTED_OTHERWISE: &[(&str, &str, &str)] = &[
 const WRITERS: &[(&str, &str)] = &[
     ("commands/usage.rs", "asks whether they are terminals"),
     ("interrupts.rs", "one literal, when a second signal ends the process at once"),
-    ("report/terminal_echo.rs", "turns the terminal's echo off and on"),
     ("report/output.rs", "the one printer of the verbs"),
     ("report/printer.rs", "reads a password from the terminal"),
+    ("report/terminal_echo.rs", "turns the terminal's echo off and on"),
     ("serve/log.rs", "the log of the server, which writes hidden characters out itself"),
     ("session.rs", "asks whether they are terminals, and how wide"),
 ];

@@ -214,11 +214,11 @@ fn a_kubeconfig_that_cannot_be_fetched_or_written_says_why_and_what_helps() {
 fn a_shutdown_that_fails_says_why_and_what_helps() {
     let liar = Liar::new(&fails(1, "error: the cluster is away"));
     let asks = liar.run("jetson shutdown").exits(3);
-    assert!(asks.stderr.contains("no device was switched off") && asks.stderr.contains("next: "), "{}", asks.all());
+    assert!(asks.stderr.contains("no device was shut down") && asks.stderr.contains("next: "), "{}", asks.all());
     let held = liar.run("jetson shutdown --yes").exits(1);
     let said = held.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
     for part in [
-        "no device was switched off, as not all could be drained: one: one: the script that reads k3s's kubeconfig ended",
+        "no device was shut down, because not all could be drained: one: one: the script that reads k3s's kubeconfig ended",
         "--force",
         "akidb-edge jetson uncordon one --plan plan.yaml",
     ] {
@@ -226,7 +226,7 @@ fn a_shutdown_that_fails_says_why_and_what_helps() {
     }
 
     for (answer, why, next) in [
-        (fails(4, ""), "one: could not be switched off: it has no program called shutdown", "by hand"),
+        (fails(4, ""), "one: could not be shut down: it has no program called shutdown", "by hand"),
         (fails(1, "Call failed"), "ended with code 1: Call failed", "sudo shutdown -h now"),
     ] {
         let liar = Liar::new(&answer);
@@ -695,6 +695,6 @@ fn options_about_devices_need_the_devices() {
     let liar = Liar::new("");
     liar.plan(NAMES_A_BUCKET);
     let refused = liar.run("deploy --yes").exits(3);
-    assert!(refused.stderr.contains("--keep-connections: it is about devices"), "{}", refused.all());
+    assert!(refused.stderr.contains("--keep-connections: it applies to devices"), "{}", refused.all());
     assert!(refused.stderr.contains("add --devices"), "{}", refused.all());
 }

@@ -84,7 +84,7 @@ pub fn unbuilt(
 
 /// The fault for bytes that the run does not carry. `what` names the thing that they are for.
 pub fn not_at_hand(service: &str, operation: &str, what: &str, sha256: &str) -> Fault {
-    let words = format!("the bytes of {what} (SHA-256 {sha256}) are not at hand");
+    let words = format!("the content of {what} (SHA-256 {sha256}) is not available");
     Fault::new(FaultClass::Refused, service, operation, "BytesNotAtHand", words)
         .next("deploy from the plan and the files that made this content, or restore the file it was made of")
 }
@@ -98,8 +98,17 @@ pub fn taken(
     whose: &str,
     address: &Address,
 ) -> Fault {
-    Fault::new(FaultClass::Exists, service, operation, code, format!("{what} exists and is not this stack's: {whose}"))
-        .next(format!("take it up with --adopt {address}, or choose another name"))
+    Fault::new(
+        FaultClass::Exists,
+        service,
+        operation,
+        code,
+        format!(
+            "{what} exists and is not owned by this stack: \
+         {whose}"
+        ),
+    )
+    .next(format!("adopt it with --adopt {address}, or choose another name"))
 }
 
 /// The fault of a request that got no answer, from the types in the chain of its error; none when it is another error.
@@ -156,14 +165,15 @@ fn untrusted(service: &str, operation: &str, error: &(dyn Error + 'static), bad:
     };
     let proxy = find::<ProxyError>(error).map_or_else(String::new, |through| format!("{through}: "));
     Fault::new(FaultClass::Unreachable, service, operation, code, format!("{proxy}{why}")).next(
-        "when a proxy of your network or an own endpoint answers here, name the file of its certificate authority (PEM) with AWS_CA_BUNDLE",
+        "if a proxy of your network or a custom endpoint answers here, set AWS_CA_BUNDLE to the file of its \
+         certificate authority (PEM)",
     )
 }
 
 fn unreachable_fault(service: &str, operation: &str, error: &(dyn Error + 'static), class: FaultClass) -> Fault {
     let next = match find::<ProxyError>(error) {
         Some(through) => {
-            format!("check {} and the proxy; hosts that need none go into NO_PROXY", through.proxy.variable)
+            format!("check {} and the proxy; list hosts that do not need it in NO_PROXY", through.proxy.variable)
         }
         None => "check AWS_ENDPOINT_URL and the network; with the local AWS: localstack/up".to_owned(),
     };
@@ -205,11 +215,12 @@ fn advise(fault: Fault) -> Fault {
         }
         FaultClass::Credentials => fault.next(log_in()),
         FaultClass::Denied if fault.service == "s3" => fault.next(
-            "names of buckets are global: if this one belongs to another account, choose other names (--var prefix=…); else give the caller this permission",
+            "bucket names are global: if this one belongs to another account, choose other names (--var prefix=…); \
+             otherwise give the caller this permission",
         ),
         FaultClass::Retry => {
             let next = format!(
-                "run the same command again later to continue; if it fails again, see what health.aws.amazon.com reports about {}",
+                "run the same command again later to continue; if it fails again, check health.aws.amazon.com for {}",
                 fault.service
             );
             fault.next(next)

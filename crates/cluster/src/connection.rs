@@ -73,7 +73,8 @@ impl RequestFailure {
             Self::TooLong(most) => {
                 let words = format!("{about}: the API server's answer is longer than {} MiB", most >> 20);
                 Fault::new(FaultClass::Refused, SERVICE, operation, "AnswerTooLong", words).next(
-                    "no API server gives such an answer: check the server's address, and what stands between it and this machine",
+                    "this is not an API server's answer: check the server's address, and what is between it and this \
+                     machine",
                 )
             }
             Self::Fault(fault) => fault,

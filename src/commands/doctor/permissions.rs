@@ -65,7 +65,7 @@ pub async fn look(
             (DoctorCheck::skipped(NAME, why), Value::Null)
         }
         Err(fault) if fault.class == FaultClass::Denied => {
-            let found = "not known: the caller may not ask IAM's policy simulator";
+            let found = "unknown: the caller is not allowed to use IAM's policy simulator";
             let next = shown!("allow iam:SimulatePrincipalPolicy and iam:GetRole, or {}", compare);
             (DoctorCheck::warning(NAME, found, next), Value::Null)
         }

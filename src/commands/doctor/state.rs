@@ -107,7 +107,10 @@ async fn found(
 
 fn standing(stack: &str, place: &str, state: &StackState, identity: Option<&CallerIdentity>) -> DoctorCheck {
     if state.revision() == 0 {
-        return DoctorCheck::good("state", shown!("{}: {} is not there yet: the first deploy begins it", place, stack));
+        return DoctorCheck::good(
+            "state",
+            shown!("{}: {} does not exist yet: the first deploy creates it", place, stack),
+        );
     }
     let resources = report::counted(state.resources.len(), "resource");
     let last = state
@@ -144,14 +147,15 @@ fn lost(stack: &str, place: &str, marked: &[OwnedResource]) -> Option<DoctorChec
         DoctorCheck::warning(
             "mark",
             shown!(
-                "{} of {} in this account, though {} knows nothing of it: {}{}",
+                "{} of {} in this account, but {} does not know about it: {}{}",
                 report::counted(marked.len(), "resource"),
                 stack,
                 place,
                 first.join(", "),
                 more
             ),
-            "name the place of its journal with --state; if it is lost, deploy with its plan takes what carries the mark in again",
+            "name the location of its journal with --state; if the journal is lost, a deploy of its plan adopts the \
+             resources that carry its mark",
         )
     })
 }

@@ -50,7 +50,8 @@ pub async fn refuse(changes: &Changes, providers: &Providers, run: &RunArgs, con
     }
     Err(codes::OF_OTHERS.refused(
         shown!("{}\nnothing was done", problem),
-        "ask whose they are; delete them (aws route53 change-resource-record-sets), then run the same command again",
+        "find out who owns them; delete them (aws route53 change-resource-record-sets), then run the same command \
+         again",
     ))
 }
 

@@ -92,7 +92,7 @@ impl DeviceTarget {
         if let Some(unknown) = self.hosts.iter().find(|host| !names.contains(*host)) {
             let known: Vec<&str> = names.iter().map(String::as_str).collect();
             return Err(codes::UNKNOWN_NAME
-                .refused(shown!("no device is called {:?}", unknown), shown!("use one of: {}", known.join(", "))));
+                .refused(shown!("unknown device {:?}", unknown), shown!("use one of: {}", known.join(", "))));
         }
         let wanted = |address: &Address| self.hosts.is_empty() || self.hosts.contains(&on(address));
         let mut chosen: BTreeSet<Address> = every.filter(|address| wanted(address)).cloned().collect();

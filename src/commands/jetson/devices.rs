@@ -158,7 +158,7 @@ pub fn choose<'a>(
     if let Some(unknown) = chosen.iter().find(|name| !known.clone().any(|one| one == *name)) {
         let known: Vec<&str> = known.map(String::as_str).collect();
         return Err(codes::UNKNOWN_NAME
-            .refused(shown!("no device is called {:?}", unknown), shown!("use one of: {}", known.join(", "))));
+            .refused(shown!("unknown device {:?}", unknown), shown!("use one of: {}", known.join(", "))));
     }
     Ok(if chosen.is_empty() { known.cloned().collect() } else { chosen.iter().cloned().collect() })
 }

@@ -35,7 +35,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let hosts: Vec<HostSpec> = hosts.filter_map(|host| host.typed()).collect();
     if let Some(host) = hosts.iter().find(|host| host.user.is_none()) {
         return Err(codes::NO_ACCOUNT.refused(
-            shown!("the plan names no user of {}: the rule is for accounts by their names", host.name),
+            shown!("the plan does not name the user of {}: sudo rules need account names", host.name),
             shown!("write user: NAME for {} or for all devices, in the plan or in the inventory", host.name),
         ));
     }

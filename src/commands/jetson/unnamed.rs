@@ -56,7 +56,7 @@ impl UnnamedDevices {
             None => Ok(()),
             Some(name) => Err(codes::UNNAMED_DEVICE.refused(
                 shown!("{} is in the journal, but neither the plan nor an inventory names it: nothing was done", name),
-                shown!("name it there, or take away what is on it: {}", uninstall(stack, [name])),
+                shown!("name it there, or remove what is installed on it: {}", uninstall(stack, [name])),
             )),
         }
     }
@@ -84,8 +84,8 @@ impl UnnamedDevices {
         let (Some(wanted), Some(server)) = (wanted, server) else { return Ok(()) };
         Err(codes::OTHER_SERVER.refused(
             shown!(
-                "the server of the cluster is {}, which is not named any more; with {} as the server, another cluster would \
-                 take its place. Nothing was done",
+                "the server of the cluster is {}, which is no longer named; with {} as the server, another cluster \
+                 would take its place. Nothing was done",
                 server,
                 wanted
             ),
@@ -124,8 +124,8 @@ impl UnnamedDevices {
         let names = self.names();
         let next = uninstall(stack, &names);
         Some(shown!(
-            "in the journal, but not named by the plan or an inventory: {}; what is on them stays as it is\n  next: {} \
-             takes it away",
+            "in the journal, but not named by the plan or an inventory: {}; they are left as they are\n  next: {} \
+             removes what is installed on them",
             report::names(&names),
             next
         ))

@@ -66,7 +66,7 @@ pub async fn run(args: &Args, store: &ModelStore, context: &Context) -> Result<u
     let name = ModelName::parse(&args.name)?;
     let there = ModelName::parse(args.new_name.as_deref().unwrap_or(&args.name))?;
     let place: SyncSource = args.to.parse().map_err(|_| {
-        codes::ARGUMENT.refused(shown!("--to {:?} names no place", args.to), "write s3://BUCKET/PREFIX or file:FOLDER")
+        codes::ARGUMENT.refused(shown!("invalid --to {:?}", args.to), "write s3://BUCKET/PREFIX or file:FOLDER")
     })?;
     let variants: Vec<Variant> = args.variant.iter().map(|graph| graph.variant()).collect();
     let fit = fit(store, &name, &variants)?;
@@ -93,7 +93,7 @@ fn tell(name: &ModelName, place: &SyncSource, published: &Published, context: &C
     }
     let objects = counted(published.uploaded, "object");
     let uploaded = format!("{objects} uploaded, {}", report::size(published.bytes));
-    let is = if published.unchanged { "was the current version already" } else { "is the current version now" };
+    let is = if published.unchanged { "was already the current version" } else { "is the current version now" };
     let text = shown!("{} {} {} in {} ({})", name, published.version, is, place.to_string(), uploaded);
     context.printer.data(text);
     if !published.removed.is_empty() {

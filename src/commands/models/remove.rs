@@ -43,8 +43,8 @@ pub fn run(args: &Args, store: &ModelStore, context: &Context) -> Result<u8, Fai
         context.printer.data(shown!("{} is deleted", what));
     }
     if removal.synced {
-        let again = "a server that runs serves it until it ends, and one with --sync brings it again";
-        context.printer.remark(shown!("model sync brought it: {}", again));
+        let again = "a running server serves it until it exits; a server with --sync downloads it again";
+        context.printer.remark(shown!("it was downloaded by model sync: {}", again));
     }
     Ok(exit::DONE)
 }

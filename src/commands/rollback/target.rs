@@ -56,7 +56,7 @@ pub async fn of_one(to: Option<u64>, ledger: &Ledger, now: &StackState) -> Resul
     let to = to.unwrap_or_else(|| before_the_last(runs));
     if to >= last {
         return Err(codes::REVISION.refused(
-            shown!("revision {} is not before the last one, {}", to, last),
+            shown!("revision {} is not earlier than the latest, {}", to, last),
             shown!("akidb-edge status --stack {} lists the revisions", now.stack),
         ));
     }
@@ -111,7 +111,7 @@ fn earlier(to: [u64; 2], now: &[StackState; 2]) -> Result<[u64; 2], Failure> {
     let lists = || shown!("akidb-edge status --stack {} lists the revisions", now[0].stack);
     for (to, now) in to.iter().zip(now) {
         if *to > now.revision() {
-            let problem = shown!("revision {} of {} is after its last one, {}", to, now.stack, now.revision());
+            let problem = shown!("revision {} of {} does not exist: its latest is {}", to, now.stack, now.revision());
             return Err(codes::REVISION.refused(problem, lists()));
         }
     }

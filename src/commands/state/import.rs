@@ -55,7 +55,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         Some(file) => (import_item::from_file(file)?, format!("--from {}", file.display())),
         None if args.pairs.is_empty() => {
             let next = "write ADDRESS=ID, or name a file of state export with --from FILE";
-            return Err(codes::ARGUMENT.refused("nothing is named that could be taken in", next));
+            return Err(codes::ARGUMENT.refused("missing ADDRESS=ID or --from FILE", next));
         }
         None => (import_item::pairs(&args.pairs)?, args.pairs.join(" ")),
     };
@@ -112,7 +112,7 @@ async fn with_ledger(
     confirm(args, context)?;
     record(ledger, &after, pairs, &identity, context, command).await?;
     let count = report::counted(pairs.len(), "resource");
-    context.printer.data(shown!("{} imported; deploy brings what differs to the plan", count));
+    context.printer.data(shown!("{} imported; deploy changes what differs from the plan", count));
     Ok(exit::DONE)
 }
 
@@ -183,7 +183,7 @@ fn unknown(address: &Address, desired: &Desired) -> Failure {
     };
     let near: Vec<&str> = desired.resources.keys().filter(like).map(Address::as_str).collect();
     let next = if near.is_empty() {
-        SafeText::from("a part of the plan must want it; deploy --dry-run lists the addresses")
+        SafeText::from("the plan must contain it; deploy --dry-run lists the addresses")
     } else {
         shown!("did you mean {}?", near.join(" or "))
     };
@@ -194,12 +194,12 @@ fn malformed(resource: &Resource, given: &str) -> Failure {
     let form = &resource.kind.facts().id;
     let title = resource.kind.facts().title;
     if resource.kind == Kind::LoadBalancer {
-        let problem = shown!("{} is a {}: it is looked up in every run, never taken in", resource.address, title);
+        let problem = shown!("{} is a {}: it is looked up in every run, never imported", resource.address, title);
         return codes::IMPORT.refused(problem, "leave it out");
     }
     codes::IMPORT.refused(
-        shown!("{:?} is no ID of a thing of kind {}", given, title),
-        shown!("it wants {}: {}={}", form.words, resource.address, form.example),
+        shown!("{:?} is not a valid ID for kind {}", given, title),
+        shown!("expected {}: {}={}", form.words, resource.address, form.example),
     )
 }
 
@@ -230,7 +230,7 @@ fn check<'o>(
     }
     if let Some(named) = resource.kind.facts().id.by_name(&spec, address.name()).filter(|named| named != id) {
         let problem = shown!("{} is known by its name, and the plan names {}, not {}", address, named, id);
-        return Err(codes::IMPORT.refused(problem, "let the plan name what is to be taken in, or name another address"));
+        return Err(codes::IMPORT.refused(problem, "change the plan to name what you import, or use another address"));
     }
     let Some(found) = observed.found(address) else {
         let problem = shown!("there is no {} {} in account {}", title, id, identity.account);
@@ -240,7 +240,7 @@ fn check<'o>(
         Owner::Foreign(why) | Owner::Contested(why) if found.owner.is_marked() && !args.adopt => Err(codes::IMPORT
             .refused(
                 shown!("{} {} belongs to another stack or address: {}", title, id, why),
-                "if that one shall lose it, add --adopt",
+                "to take it over, add --adopt",
             )),
         _ => Ok(found),
     }
@@ -318,13 +318,13 @@ fn refuse_replacements(changes: &Changes) -> Result<(), Failure> {
     let fields: Vec<&str> = change.fields.iter().map(|field| field.path.as_str()).collect();
     Err(codes::IMPORT.refused(
         shown!("{} would be replaced by the next deploy: {} cannot change in place", change.address, fields.join(", ")),
-        "correct the ID, or let the plan say what is there",
+        "correct the ID, or change the plan to match what exists",
     ))
 }
 
 fn tell(args: &Args, changes: &Changes, context: &Context) {
     let differs = changes.acting().count() > 0;
-    let words = if differs { "the next deploy would change:" } else { "the next deploy would change nothing of it" };
+    let words = if differs { "the next deploy would change:" } else { "the next deploy would not change it" };
     context.printer.data(words);
     if differs {
         let text = report::changes_text(
@@ -350,12 +350,12 @@ fn confirm(args: &Args, context: &Context) -> Result<(), Failure> {
         return Ok(());
     }
     if !context.session.can_ask {
-        let next = "read what is above, then add --yes";
+        let next = "review the list above, then add --yes";
         return Err(
-            codes::NO_TERMINAL.refused("nothing was done: there is no terminal to ask for a confirmation on", next)
+            codes::NO_TERMINAL.refused("nothing was done: cannot ask for confirmation without a terminal", next)
         );
     }
-    if context.printer.ask("Take this in?") { Ok(()) } else { Err(Failure::cancelled()) }
+    if context.printer.ask("Import this?") { Ok(()) } else { Err(Failure::cancelled()) }
 }
 
 /// A revision in which nothing changed but what the journal knows.

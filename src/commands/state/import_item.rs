@@ -33,7 +33,7 @@ pub fn pairs(given: &[String]) -> Result<ImportItems, Failure> {
     for text in given {
         let next = "write ADDRESS=ID, e.g. models.bucket.primary=akidb-models-edge";
         let Some((address, id)) = text.split_once('=') else {
-            return Err(codes::ARGUMENT.refused(shown!("{:?} is no ADDRESS=ID", text), next));
+            return Err(codes::ARGUMENT.refused(shown!("expected ADDRESS=ID, got {:?}", text), next));
         };
         let address: Address = address.parse().map_err(|bad| codes::ARGUMENT.refused(shown!("{}", bad), next))?;
         if pairs.insert(address.clone(), ImportItem { id: id.to_owned(), ..ImportItem::default() }).is_some() {

@@ -103,7 +103,7 @@ fn refuse(from: &Address, to: &Address, state: &StackState) -> Result<(), Failur
         let id = held.id.as_deref().unwrap_or("something without an ID");
         let problem = shown!("{} is taken: {}; nothing was done", to, id);
         return Err(codes::ARGUMENT
-            .refused(problem, shown!("move that first, or let go of it: akidb-edge state forget {}", to)));
+            .refused(problem, shown!("move that first, or forget it: akidb-edge state forget {}", to)));
     }
     Ok(())
 }
@@ -121,5 +121,5 @@ fn unwanted(plan: &Plan, from: &Address, to: &Address, state: &StackState) -> Re
     } else {
         SafeText::from("the next deploy deletes it")
     };
-    Ok(Some(shown!("the plan does not want {}; {}", to, then)))
+    Ok(Some(shown!("the plan does not contain {}; {}", to, then)))
 }

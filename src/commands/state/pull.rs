@@ -32,7 +32,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     if context.global.json && args.out.is_none() {
         return Err(codes::OPTIONS.refused(
             "the journal is not one JSON document: with --json it is not written to standard output",
-            "add --out FILE, or leave --json away",
+            "add --out FILE, or remove --json",
         ));
     }
     let store = workflow::store(&context.global, &context.session, &stack, None).await?;
@@ -42,7 +42,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     if whole.entries.is_empty() {
         return Err(codes::UNKNOWN_STACK.refused(
             shown!("{} has no journal at {}", stack, place),
-            "name the place where it was deployed from with --state",
+            "name the location of the journal with --state",
         ));
     }
     let Some(out) = &args.out else {

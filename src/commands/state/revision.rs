@@ -34,9 +34,9 @@ pub fn confirm(question: &'static str, yes: bool, context: &Context) -> Result<(
         return Ok(());
     }
     if !context.session.can_ask {
-        let next = "read what is above, then add --yes";
+        let next = "review the list above, then add --yes";
         return Err(
-            codes::NO_TERMINAL.refused("nothing was done: there is no terminal to ask for a confirmation on", next)
+            codes::NO_TERMINAL.refused("nothing was done: cannot ask for confirmation without a terminal", next)
         );
     }
     if context.printer.ask(question) { Ok(()) } else { Err(Failure::cancelled()) }

@@ -61,7 +61,7 @@ async fn with_ledger(
         context.session.color,
         context.session.width.into(),
     );
-    context.printer.data(shown!("the state takes this as it is:\n\n{}", text));
+    context.printer.data(shown!("these live values are to be recorded:\n\n{}", text));
     let code = if taken.is_empty() || !order.dry_run { exit::DONE } else { exit::PENDING };
     if !taken.is_empty() && !order.dry_run {
         confirm(order, context)?;
@@ -111,7 +111,7 @@ fn choose<'d>(
     let lines: Vec<SafeText> = refused.iter().map(|(address, why)| shown!("{}: {}", address, why)).collect();
     Err(codes::ACCEPT.refused(
         shown!("this cannot be accepted; nothing was done\n{}", SafeText::join(&lines, "\n")),
-        "the plan wins: change the plan, or let deploy put it back",
+        "the plan sets this value: change the plan, or let deploy restore it",
     ))
 }
 
@@ -120,12 +120,12 @@ fn refusal(seen: &DriftView, one: &DriftedResource, leaving: &BTreeSet<&Address>
     match one.happened {
         DriftKind::Contested => {
             let why = one.reason.as_deref().unwrap_or("another stack's mark is on it");
-            Some(shown!("{}: whose it is cannot be settled here; deploy --adopt {} takes it back", why, one.address))
+            Some(shown!("{}: ownership cannot be changed here; deploy --adopt {} takes it back", why, one.address))
         }
         DriftKind::Gone => {
             let others = seen.recorded.resources.iter().filter(|(address, _)| !leaving.contains(address));
             let mut needing = others.filter(|(_, record)| record.needs.contains_key(&one.address));
-            needing.next().map(|(other, _)| shown!("it is gone, and {}, which is there, needs it", other))
+            needing.next().map(|(other, _)| shown!("it no longer exists, and {}, which exists, needs it", other))
         }
         DriftKind::Changed => {
             let said: Vec<SafeText> =
@@ -137,11 +137,11 @@ fn refusal(seen: &DriftView, one: &DriftedResource, leaving: &BTreeSet<&Address>
 
 fn spoken(field: &crate::resource::DriftField) -> SafeText {
     match field.sort {
-        FieldOrigin::Mark => shown!("{}: the mark says whose it is, and deploy puts it back", field.path),
+        FieldOrigin::Mark => shown!("{}: this is the ownership mark; deploy restores it", field.path),
         FieldOrigin::Condition => shown!("{}: that it does not work is no setting", field.path),
         _ => {
             let value = field.recorded.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string);
-            shown!("the plan speaks of {} (asked for last: {})", field.path, value)
+            shown!("the plan sets {} (last deployed: {})", field.path, value)
         }
     }
 }
@@ -152,11 +152,11 @@ fn confirm(order: &AcceptRequest, context: &Context) -> Result<(), Failure> {
     }
     if !context.session.can_ask {
         return Err(codes::NO_TERMINAL.refused(
-            "nothing was done: there is no terminal to ask for a confirmation on",
-            "read what would be taken above, then add --yes",
+            "nothing was done: cannot ask for confirmation without a terminal",
+            "review the values above, then add --yes",
         ));
     }
-    if context.printer.ask("Take this into the state?") { Ok(()) } else { Err(Failure::cancelled()) }
+    if context.printer.ask("Record these values?") { Ok(()) } else { Err(Failure::cancelled()) }
 }
 
 /// A revision of its own: who accepted what is to be found again, and a rollback can go behind it.

@@ -153,7 +153,11 @@ pub async fn run(plan: Option<&Plan>, stack: &str, context: &Context) -> Result<
     let printer = &context.printer;
     printer.header(&seen.header);
     for (kind, fault) in &seen.unlisted {
-        printer.remark(shown!("what else this stack owns of kind {} is not known: {}", kind.name(), fault.shown()));
+        printer.remark(shown!(
+            "cannot list the other resources of kind {} that this stack owns: {}",
+            kind.name(),
+            fault.shown()
+        ));
     }
     let compared = seen.compared().await;
     let code = code(&seen, &compared);
@@ -182,7 +186,7 @@ fn tell(seen: &DriftView, compared: &ComparedPlan, context: &Context) {
         printer.data(report::unmanaged_text(&seen.unmanaged));
     }
     for PlanningRefusal { address, problem, next_step, .. } in &compared.in_the_way {
-        printer.data(shown!("in the way of the plan: {}: {}\n  next  {}", address, problem, next_step));
+        printer.data(shown!("blocks the plan: {}: {}\n  next  {}", address, problem, next_step));
     }
     let ComparedPlan { changes, in_the_way, unread } = compared;
     let drifting = seen.drift.iter().any(DriftedResource::counts);

@@ -113,7 +113,7 @@ impl AccessArgs {
         }
         if !context.session.can_ask {
             return Err(codes::NO_TERMINAL
-                .refused("there is no terminal to ask for the sudo password on", "use --sudo-password-fd N"));
+                .refused("cannot ask for the sudo password without a terminal", "use --sudo-password-fd N"));
         }
         Ok(Some(Password::new(context.printer.ask_secret("sudo password of the devices: "))))
     }

@@ -48,7 +48,7 @@ impl PlanArgs {
     /// When none is named, or a variable is malformed.
     pub fn read(&self, session: &Session) -> Result<Reading, Failure> {
         let Some(name) = &self.plan else {
-            return Err(codes::NO_PLAN.refused("no plan is named", "add --plan week13, or --plan FILE"));
+            return Err(codes::NO_PLAN.refused("missing --plan", "add --plan week13, or --plan FILE"));
         };
         let settings = PlanSettings {
             variables: self.variables()?,
@@ -78,7 +78,7 @@ impl PlanArgs {
             {
                 let Some((name, value)) = line.split_once([':', '=']) else {
                     // The line may hold what nobody else should see.
-                    let problem = shown!("{}:{}: the line is no NAME: VALUE", file.display(), at + 1);
+                    let problem = shown!("{}:{}: expected NAME: VALUE", file.display(), at + 1);
                     return Err(codes::INPUT_FILE.refused(problem, "write one variable on each line"));
                 };
                 all.insert(name.trim().to_owned(), value.trim().trim_matches('"').to_owned());
@@ -86,7 +86,7 @@ impl PlanArgs {
         }
         for pair in &self.var {
             let Some((name, value)) = pair.split_once('=') else {
-                return Err(codes::ARGUMENT.refused("a --var is no NAME=VALUE", "write --var domain=example.com"));
+                return Err(codes::ARGUMENT.refused("--var must be NAME=VALUE", "write --var domain=example.com"));
             };
             all.insert(name.to_owned(), value.to_owned());
         }

@@ -172,8 +172,8 @@ fn another(address: &Address, known: &str, there: &str, recorded: &StackState) -
             known
         ),
         shown!(
-            "let the context (or the EKS cluster) of the plan lead to the cluster of the journal; if that is gone for good, let \
-             the journal forget it and its objects: akidb-edge state forget {} --stack {}",
+            "point the context (or the EKS cluster) of the plan at the cluster of the journal; if that cluster is \
+             permanently gone, remove it and its objects from the journal: akidb-edge state forget {} --stack {}",
             SafeText::join(all, " "),
             recorded.stack
         ),

@@ -160,7 +160,7 @@ pub fn findings(plan: &Plan, built: &DesiredStack, other: Option<&DesiredStack>)
 
 /// What helps when a file of the plan is not there.
 const THE_FILE: &str =
-    "put the file there, or let the plan name where it lies (--var NAME=FOLDER sets a variable of the plan)";
+    "put the file there, or correct its path in the plan (--var NAME=FOLDER sets a variable of the plan)";
 
 /// Whether a finding stops a run over devices: the other rules are about AWS.
 pub fn stops(finding: &LocatedFinding) -> bool {
@@ -176,5 +176,5 @@ pub fn need_files(built: &DesiredStack) -> Result<(), Failure> {
     let more = built.missing.len() - 1;
     let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
     Err(codes::MISSING_FILE
-        .refused(shown!("the plan carries {}, which cannot be read: {}{}", path, why, more), THE_FILE))
+        .refused(shown!("the plan needs {}, which cannot be read: {}{}", path, why, more), THE_FILE))
 }

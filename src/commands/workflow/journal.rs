@@ -38,7 +38,7 @@ impl Place {
         let (place, query) = place.split_once('?').unwrap_or((place, ""));
         let (name, prefix) = place.split_once('/').unwrap_or((place, ""));
         if name.is_empty() {
-            return Err(bad("it names no bucket"));
+            return Err(bad("it has no bucket name"));
         }
         let mut region = None;
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -47,9 +47,9 @@ impl Place {
                     region = Some(value.to_owned())
                 }
                 Some(("region", value)) => {
-                    return Err(bad(&format!("{value:?} is not a region such as us-east-1, in small letters")));
+                    return Err(bad(&format!("{value:?} is not a region such as us-east-1, in lower case")));
                 }
-                _ => return Err(bad(&format!("{pair:?} is not a setting of it, only region=REGION is"))),
+                _ => return Err(bad(&format!("unknown option {pair:?}; the only option is region=REGION"))),
             }
         }
         Ok(Self::Bucket { name: name.to_owned(), prefix: prefix.trim_matches('/').to_owned(), region })
@@ -60,7 +60,7 @@ impl Place {
             codes::STATE_PLACE.refused(shown!("--state {:?} cannot be used: {}", state, why), next)
         };
         if directory.is_empty() {
-            return Err(bad("it names no directory", "write file:DIRECTORY; file:. is the present one"));
+            return Err(bad("it has no directory", "write file:DIRECTORY; file:. is the current directory"));
         }
         let Some(rest) = directory.strip_prefix('~') else { return Ok(Self::Directory(directory.into())) };
         if !(rest.is_empty() || rest.starts_with('/')) {
@@ -97,7 +97,7 @@ fn stack_name(stack: &str) -> Result<(), Failure> {
         return Ok(());
     }
     Err(codes::ARGUMENT.refused(
-        shown!("{:?} cannot be the name of a stack", stack),
+        shown!("invalid stack name {:?}", stack),
         shown!(
             "use lower-case letters, digits and dashes, {} at most and no dash at first: the plan's `stack:` says the name",
             LONGEST
@@ -183,7 +183,7 @@ pub async fn ledger(
     };
     if let Some((format, backup)) = ledger.older() {
         let remark = shown!(
-            "the journal has format {} and goes on in format {}; as it is now, it is kept at {}",
+            "the journal is upgraded from format {} to format {}; the previous one is kept at {}",
             format,
             FORMAT,
             backup

@@ -108,7 +108,7 @@ pub fn refused(refusals: &[PlanningRefusal]) -> Failure {
         .map(|refusal| shown!("{}: {}\n  next: {}", refusal.address, refusal.problem, refusal.next_step))
         .collect();
     let reading = refusals.iter().all(|refusal| refusal.unread);
-    let problem = shown!("the difference cannot be made\n{}", SafeText::join(&lines, "\n"));
+    let problem = shown!("cannot compute the changes\n{}", SafeText::join(&lines, "\n"));
     if reading { codes::DIFFERENCE.error(problem, "") } else { codes::DIFFERENCE.refused(problem, "") }
 }
 

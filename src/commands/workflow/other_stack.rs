@@ -97,7 +97,7 @@ impl OtherStack {
         let more =
             if more == 0 { SafeText::default() } else { shown!("\n  and {}", report::counted(more, "more need")) };
         let first = SafeText::join(missing.iter().take(SHOWN), "\n  ");
-        let problem = shown!("stack {} has not made what this run needs:\n  {}{}", self.stack, first, more);
+        let problem = shown!("stack {} has not created what this run needs:\n  {}{}", self.stack, first, more);
         if request.only_looks {
             context.printer.remark(shown!("{}\n  the run would be refused", problem));
             return Ok(());
@@ -106,8 +106,8 @@ impl OtherStack {
         Err(codes::MISSING_NEED.refused(
             shown!("{}\nnothing was done", problem),
             shown!(
-                "akidb-edge {} --plan PLAN makes it, then run the same command again; akidb-edge deploy --devices --plan \
-                 PLAN makes both in one run",
+                "run akidb-edge {} --plan PLAN first, then the same command again; akidb-edge deploy --devices --plan \
+                 PLAN deploys both in one run",
                 verb
             ),
         ))

@@ -162,7 +162,7 @@ impl Pipeline<'_> {
     fn say_what_ends(&self, wanted: &RunTarget) {
         let ends = matches!(self.request.purpose, RunPurpose::Deploy | RunPurpose::Route) && wanted.fallback.is_none();
         if let Some(fallback) = wanted.recorded.fallback.as_ref().filter(|_| ends) {
-            self.context.printer.remark(shown!("the fallback {} is in force; this run ends it", fallback));
+            self.context.printer.remark(shown!("the fallback {} is active; this run deactivates it", fallback));
         }
     }
 

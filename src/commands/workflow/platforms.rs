@@ -262,7 +262,7 @@ fn all_within(state: &StackState, cloud: bool, machines: bool) -> Result<(), Fai
     let (there, whole) = (&state.stack, other.len() == state.resources.len());
     let what = if machines { "resources of an AWS account" } else { "devices" };
     let problem = shown!(
-        "the journal of stack {} holds {} ({}), which this command does not work on: nothing was done",
+        "the journal of stack {} holds {} ({}), which this command does not manage: nothing was done",
         there,
         what,
         first
@@ -274,7 +274,7 @@ fn all_within(state: &StackState, cloud: bool, machines: bool) -> Result<(), Fai
         (true, false) => shown!("akidb-edge jetson uninstall --stack {} removes them; or name another stack", there),
         (false, _) => {
             let all = SafeText::join(other.iter().map(|address| shown!("{}", address)), " ");
-            shown!("let go of them, they stay as they are: akidb-edge state forget {} --stack {}", all, there)
+            shown!("to stop managing them without deleting them: akidb-edge state forget {} --stack {}", all, there)
         }
     };
     Err(codes::UNNAMED_DEVICE.refused(problem, next))

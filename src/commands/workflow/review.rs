@@ -8,7 +8,6 @@ use crate::desired::{self, Draft};
 use crate::exit::Failure;
 use crate::plan::{Plan, PlanError, PlanErrors};
 use crate::report::LocatedFinding;
-use crate::resource::{Platform, Resource};
 
 /// What is found in a plan.
 #[derive(Debug, Default)]
@@ -19,8 +18,6 @@ pub struct Review {
     pub is_unreadable: bool,
     /// The resources that it wants of the cloud with every step in force.
     pub resources: usize,
-    /// It wants objects of clusters and nothing of an account.
-    is_of_clusters: bool,
 }
 
 impl Review {
@@ -33,11 +30,6 @@ impl Review {
         }
         review.findings.sort_by(|one, other| one.order().cmp(&other.order()));
         review
-    }
-
-    /// Whom the plan is for.
-    pub const fn accepted_by(&self) -> &'static str {
-        if self.is_of_clusters { "the cluster" } else { "AWS" }
     }
 
     /// How many errors it has.
@@ -63,9 +55,6 @@ impl Review {
         let cloud = [desired::draft(plan, &BTreeSet::new()), desired::draft(plan, &every_step(plan))];
         let devices = draft_of_devices(plan);
         self.resources = cloud.iter().map(|draft| draft.built.desired.resources.len()).max().unwrap_or(0);
-        let mut all = cloud.iter().flat_map(|draft| draft.built.desired.resources.values()).peekable();
-        let in_clusters = |resource: &Resource| resource.kind.facts().platform == Platform::Cluster;
-        self.is_of_clusters = all.peek().is_some() && all.all(in_clusters);
         for draft in cloud.iter().chain(&devices) {
             self.note(&draft.problems);
         }

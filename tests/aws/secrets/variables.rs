@@ -87,7 +87,8 @@ fn a_sensitive_variable_is_kept_apart_and_shown_nowhere() {
     }
 }
 
-/// In a text of DNS quotes are escaped and long values divided, and names are in small letters: what is kept apart is none of these.
+/// In a text of DNS quotes are escaped and long values divided, and names are in lower case: what is kept apart is none
+/// of these.
 #[test]
 fn a_sensitive_value_that_would_be_written_in_another_form_is_refused() {
     let account = TestAccount::new();

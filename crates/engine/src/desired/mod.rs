@@ -64,7 +64,7 @@ impl DesiredStack {
         self.record_origin(resource, path).unwrap_or_else(|| format!("{}.{path}", resource.origin))
     }
 
-    /// The sets of a group are sorted: their place in it says nothing about their place in the plan.
+    /// The sets of a group are sorted: their place in it is empty about their place in the plan.
     fn record_origin(&self, resource: &Resource, path: &str) -> Option<String> {
         let (at, below) = path.strip_prefix("sets.")?.split_once('.').unwrap_or((path.strip_prefix("sets.")?, ""));
         let at: usize = at.parse().ok()?;
@@ -187,7 +187,7 @@ impl Builder<'_> {
             if below.is_empty() { format!("{}.with", step.path) } else { format!("{}.with.{below}", step.path) };
         if self.built.desired.resources.contains_key(&resource.address) {
             // Keys that differ only in dots and dashes become one address.
-            let problem = format!("two parts of the plan become {}", resource.address);
+            let problem = format!("two parts of the plan have the address {}", resource.address);
             self.complain_of(rules::SAME_ADDRESS, step, below, problem, "give one of them another name");
             return resource.address;
         }

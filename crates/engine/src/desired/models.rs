@@ -115,12 +115,12 @@ fn address(model: &str, part: &str) -> Address {
 fn is_sound(builder: &mut Builder<'_>, step: &Step, below: &str, model: &ModelPlan) -> bool {
     let before = builder.problems.len();
     if !model_layout::is_model_name(&model.name) {
-        let problem = format!("{:?} cannot be the name of a model", model.name);
+        let problem = format!("invalid model name {:?}", model.name);
         let next = "write letters, digits, '.', '_' and '-', a letter or digit first";
         builder.complain(step, &format!("{below}.name"), problem, next);
     }
     for path in model.files.keys().filter(|path| !model_layout::is_file_path(path)) {
-        let problem = format!("{path:?} cannot be the path of a file of a model");
+        let problem = format!("invalid path {path:?} of a model file");
         let next = "write names with / between them, none of which begins with a dot";
         builder.complain(step, &format!("{below}.files"), problem, next);
     }

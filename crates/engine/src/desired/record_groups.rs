@@ -23,7 +23,7 @@ pub(super) fn group(builder: &mut Builder<'_>, step: &Step, below: &str, name: &
             rules::SAME_ADDRESS,
             step,
             below,
-            format!("there are two groups of record sets {name:?}"),
+            format!("duplicate group of record sets {name:?}"),
             "give each its own name",
         );
         return;
@@ -105,7 +105,7 @@ fn check_id(builder: &mut Builder<'_>, step: &Step, below: &str, name: &str) -> 
         return link(&Address::new("routing", Kind::HealthCheck, &as_name(name)), "id");
     }
     if !name.contains('-') || name.len() < 30 {
-        let next = "name one of health_checks: AWS answers NoSuchHealthCheck else";
+        let next = "name one of health_checks: otherwise AWS answers NoSuchHealthCheck";
         builder.unknown(step, below, format!("there is no health check {name:?} in the plan"), next);
     }
     name.to_owned()
@@ -153,7 +153,7 @@ pub(super) fn geo_sets(builder: &mut Builder<'_>, step: &Step, name: &str, plan:
         sets.push(geo_set(&full, &as_name(continent), place, &nested));
         if targets.is_empty() || targets.len() > 2 {
             let problem = format!("{continent} has {} load balancers", targets.len());
-            builder.complain(step, &below, problem, "name a first one and one that takes over: failover knows two");
+            builder.complain(step, &below, problem, "name a primary and a secondary: failover takes two");
         }
         for (target, role) in targets.iter().zip(["PRIMARY", "SECONDARY"]) {
             let Some((alias, _)) = balancer(builder, step, &below, target) else { continue };

@@ -21,7 +21,8 @@ pub fn replication(builder: &mut Builder<'_>, step: &Step, plan: &ModelsStep) ->
             if !plan.buckets.contains_key(bucket) {
                 let problem = format!("replication {name} names bucket {bucket:?}, which is not in this step");
                 let next =
-                    format!("declare it under buckets: S3 answers \"Destination bucket must exist\" else ({side})");
+                    format!("declare it under buckets: otherwise S3 answers \"Destination bucket must exist\" \
+                             ({side})");
                 builder.unknown(step, &format!("replication.{name}.{side}"), problem, next);
                 is_known = false;
             }

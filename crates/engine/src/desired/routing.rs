@@ -118,7 +118,7 @@ pub fn certificates(builder: &mut Builder<'_>, step: &Step, plan: &CertificatesS
                 rules::NAME,
                 step,
                 &below,
-                format!("{name:?} is no name"),
+                format!("invalid name {name:?}"),
                 "use lower-case letters, digits and dashes",
             );
             continue;

@@ -45,7 +45,7 @@ impl PlanReader<'_> {
             None => self.complain(
                 rules::FALLBACK,
                 base,
-                format!("fallback {name} sets {key:?}, which is no setting of a step"),
+                format!("fallback {name} sets {key:?}, which is not a setting of a step"),
                 "write step.path.to.setting",
             ),
         }

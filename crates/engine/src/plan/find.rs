@@ -26,7 +26,7 @@ pub fn find(name: &str) -> Result<(String, String), PlanError> {
     let carried = BUILT_IN.iter().find(|(known, _)| *known == name);
     carried
         .map(|(name, text)| (format!("{name} (built in)"), (*text).to_owned()))
-        .ok_or_else(|| lost(name, format!("there is no plan {name:?}: the tool carries {}", known.join(", "))))
+        .ok_or_else(|| lost(name, format!("unknown plan {name:?}; built-in plans: {}", known.join(", "))))
 }
 
 /// Whether this is the path of a plan file, and not the name of a plan.
@@ -55,6 +55,6 @@ fn lost(file: &str, problem: String) -> PlanError {
         file: file.to_owned(),
         place: SourcePlace { line: 1, column: 1 },
         problem,
-        next_step: "give a name of a plan or the path of a YAML file".to_owned(),
+        next_step: "use the name of a built-in plan, or the path of a YAML file".to_owned(),
     }
 }

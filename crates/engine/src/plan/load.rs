@@ -69,7 +69,7 @@ pub fn parsed(file: &str, source: &str) -> Result<SourceText, PlanErrors> {
             rule: rules::NOT_YAML,
             file: file.to_owned(),
             place: bad.place,
-            problem: format!("this is no plan file: {}", bad.problem),
+            problem: format!("not a plan file: {}", bad.problem),
             next_step: "correct the YAML; an editor with plans/schema.json shows it while you type".to_owned(),
         }])
     })
@@ -205,7 +205,7 @@ impl PlanReader<'_> {
                 None if known.is_empty() => "declare it under variables".to_owned(),
                 None => format!("declare it under variables, or use one of: {}", known.join(", ")),
             };
-            self.complain(rules::UNKNOWN_VARIABLE, path, format!("there is no variable {name:?}"), next);
+            self.complain(rules::UNKNOWN_VARIABLE, path, format!("unknown variable {name:?}"), next);
         }
         filled.unknown.iter().for_each(|(path, _)| self.places.note(path));
         Some(filled.value)
@@ -224,7 +224,7 @@ impl PlanReader<'_> {
             self.complain(
                 rules::VERSION,
                 "version",
-                format!("this plan has version {}, this tool knows version 1", head.version),
+                format!("this plan has version {}, this tool supports version 1", head.version),
                 "use a newer akidb-edge, or version: 1",
             );
         }
@@ -258,7 +258,7 @@ impl PlanReader<'_> {
             self.complain(
                 rules::NAME,
                 "stack",
-                format!("{stack:?} is no name of a stack"),
+                format!("{stack:?} is not a valid stack name"),
                 "use lower-case letters, digits and dashes",
             );
         } else if stack.ends_with(SUFFIX) {

@@ -194,12 +194,12 @@ fn documents(path: &str, text: &str) -> Result<Vec<Document>, Vec<PlanError>> {
     let all = if path.ends_with(".json") { json(text) } else { yaml(text) };
     let all = all.map_err(|(place, why)| vec![problem(rules::NOT_YAML, place, why, YAML)])?;
     if all.is_empty() {
-        let why = format!("there is no object in it (a file has {} MiB at most)", LARGEST >> 20);
+        let why = format!("it contains no object (a file has {} MiB at most)", LARGEST >> 20);
         return Err(vec![problem(
             rules::OBJECT,
             SourcePlace { line: 1, column: 1 },
             why,
-            "write an object into it, or take it out of the plan",
+            "write an object into it, or remove it from the plan",
         )]);
     }
     let mut wrong: Vec<PlanError> = octal::found(text).iter().map(|octal| ambiguous(path, octal)).collect();
@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn what_would_not_mean_what_it_seems_to_is_refused_at_its_line() {
         assert_eq!(said("# nothing\n---\n").len(), 1);
-        assert!(said("# nothing\n")[0].contains("no object in it"));
+        assert!(said("# nothing\n")[0].contains("contains no object"));
         assert!(said("kind: A\nspec:\n  defaultMode: 0644\n")[0].starts_with("3: 0644 is octal for kubectl"));
         assert!(said("kind: A\n---\nkind: \"B\\u202E\"\n")[0].starts_with("3: "));
         assert_eq!(said("kind: [A\n").len(), 1);

@@ -47,12 +47,12 @@ impl PlanReader<'_> {
         }
         if let Some(cycle) = cycle(steps) {
             let ids: Vec<&str> = cycle.iter().chain(cycle.first()).map(|step| step.id.as_str()).collect();
-            let problem = format!("steps need each other in a circle: {}", ids.join(" needs "));
+            let problem = format!("circular needs: {}", ids.join(" needs "));
             self.complain(
                 rules::CIRCULAR_STEPS,
                 &join(&cycle[0].path, "needs"),
                 problem,
-                "take one of these needs out: no step of the circle could come first",
+                "remove one of these needs: no step of the cycle can come first",
             );
         }
     }
@@ -75,7 +75,7 @@ impl PlanReader<'_> {
             self.complain(
                 rules::NAME,
                 &join(path, "id"),
-                format!("{:?} is no name of a step", head.id),
+                format!("{:?} is not a valid step name", head.id),
                 "use lower-case letters, digits and dashes",
             );
         }

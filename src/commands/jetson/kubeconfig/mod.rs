@@ -64,8 +64,8 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
                 THERE,
                 why
             ),
-            "only the authority, a client certificate, its key and the server's port are taken from a device: look at \
-             the file there, and at who changed it",
+            "only the certificate authority, a client certificate, its key and the server's port are read from a \
+             device: check the file there, and who changed it",
         )
     })?;
     let fetched = merge::named(&taken, &address, &name);
@@ -108,7 +108,7 @@ fn not_fetched(server: &str, reply: &ScriptOutput) -> Failure {
         ),
         code => codes::KUBECONFIG.error(
             problem(shown!("the script that reads {} ended with code {}", THERE, code)),
-            "akidb-edge jetson doctor looks at the device",
+            "akidb-edge jetson doctor diagnoses the device",
         ),
     }
 }
@@ -133,7 +133,7 @@ fn tell(file: &Path, name: &str, backup: Option<&Path>, same: bool, context: &Co
     let how = if same { "had it already" } else { "has it now" };
     context.printer.data(shown!("{} {}: kubectl --context {} get nodes", file.display(), how, name));
     if let Some(backup) = backup {
-        context.printer.data(shown!("the former file is kept: {}", backup.display()));
+        context.printer.data(shown!("the previous file was kept as {}", backup.display()));
     }
 }
 
@@ -159,12 +159,12 @@ fn write(file: &Path, text: &str, old: Option<&str>) -> Result<Option<PathBuf>, 
         move |bad: std::io::Error| {
             codes::KUBECONFIG.error(
                 shown!("{}: {}", what, bad),
-                "make room and let this user write there, or name another file with --out",
+                "free some space and make it writable for this user, or name another file with --out",
             )
         }
     };
     let directory = file.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(directory).map_err(failed(shown!("the folder {} cannot be made", directory.display())))?;
+    fs::create_dir_all(directory).map_err(failed(shown!("cannot create the folder {}", directory.display())))?;
     let place = |to: &Path, text: &str| -> std::io::Result<()> {
         let mut draft = tempfile::NamedTempFile::new_in(directory)?;
         draft.as_file().set_permissions(fs::Permissions::from_mode(0o600))?;

@@ -93,7 +93,7 @@ fn app(settings: &str) -> Result<serde_json::Value, String> {
 /// A server that others reach does not start without keys: the pod would end at once, again and again.
 #[test]
 fn a_pod_that_could_not_start_is_refused() {
-    let refused = app("").expect_err("nobody would need a key");
+    let refused = app("").expect_err("without a key");
     assert!(
         refused.contains("does not start there without keys") && refused.contains("api_keys_secret: NAME"),
         "{refused}"

@@ -240,8 +240,8 @@ fn without_doubles<'p>(builder: &mut Builder<'p>, objects: Vec<ManifestObject<'p
         match known.get(&key) {
             Some(first) => {
                 let first = kept[*first].place.words(builder);
-                let problem = format!("{} stands twice: {first} has it, too", object.words());
-                object.place.complain(builder, "", problem, "take one of the two out");
+                let problem = format!("duplicate object {}: it is also in {first}", object.words());
+                object.place.complain(builder, "", problem, "remove one of the two");
             }
             None => {
                 known.insert(key, kept.len());

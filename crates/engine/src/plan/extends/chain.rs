@@ -88,8 +88,8 @@ impl ChainFile {
             let all = chain.iter().chain([self]).map(|link| link.file.as_str()).chain([file.as_str()]);
             let all: Vec<&str> = all.collect();
             return Err(self.refused(
-                format!("extends leads in a circle: {}", all.join(", then ")),
-                "let the earliest of these plans extend none",
+                format!("circular extends: {}", all.join(", then ")),
+                "remove extends from one of these plans",
             ));
         }
         if chain.len() >= LONGEST {

@@ -196,7 +196,7 @@ impl Merge<'_> {
         if let Some(id) = &id
             && !self.met.insert(id.clone())
         {
-            self.complain(later.spot, format!("there are two steps {id:?}"), "give each step its own id");
+            self.complain(later.spot, format!("duplicate step {id:?}"), "give each step its own id");
             return;
         }
         let found = id.as_deref().and_then(|id| find(days, id).map(|place| (id, place)));
@@ -227,7 +227,7 @@ impl Merge<'_> {
         let place = self.at(there.spot);
         self.complain(
             later.spot,
-            format!("step {id:?} stands on another day in {place}"),
+            format!("step {id:?} is on another day in {place}"),
             "write it below that day, or put its id under remove and write it as a whole",
         );
     }

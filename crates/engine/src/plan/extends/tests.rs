@@ -158,7 +158,7 @@ fn what_cannot_be_is_refused() {
         &steps("{id: proof, kind: page}"),
         "0.yaml:2:37: error PL008-override: step \"proof\" has the kind \"later\" in 1.yaml:16:31",
     );
-    refused(&steps("{id: proof}, {id: proof}"), "there are two steps \"proof\"");
+    refused(&steps("{id: proof}, {id: proof}"), "duplicate step \"proof\"");
 }
 
 #[test]

@@ -74,14 +74,14 @@ impl Misfit {
             Why::UnknownField { field, known } => match nearest(field, known.iter().copied()) {
                 Some(near) => format!("did you mean {near}? Otherwise take it out"),
                 None if known.is_empty() => "take it out".to_owned(),
-                None => "take it out, or write one of the fields named above".to_owned(),
+                None => "remove it, or use one of the fields named above".to_owned(),
             },
             Why::MissingField(_) => "add it; plans/schema.json describes every field".to_owned(),
             Why::UnknownWord { word, known } => match nearest(word, known.iter().copied()) {
                 Some(near) => format!("did you mean {near}?"),
                 None => "write one of the words named above".to_owned(),
             },
-            Why::Value(_) => "plans/schema.json describes what may stand here".to_owned(),
+            Why::Value(_) => "plans/schema.json describes what is allowed here".to_owned(),
         }
     }
 }
@@ -159,7 +159,7 @@ mod tests {
             (
                 Misfit::invalid_type(Unexpected::Unit, &"a string"),
                 "invalid type: null, expected a string",
-                "plans/schema.json describes what may stand here",
+                "plans/schema.json describes what is allowed here",
             ),
         ] {
             assert_eq!((mismatch.to_string().as_str(), mismatch.next_step().as_str()), (words, next));
