@@ -107,7 +107,7 @@ impl PlanReader<'_> {
         }
         let kinds: Vec<&'static str> = StepConfig::kinds().collect();
         let next = suggest::instead(said, &kinds, "use another kind");
-        self.complain(rules::UNKNOWN_KIND, &path, format!("there is no kind of step {said:?}"), next);
+        self.complain(rules::UNKNOWN_KIND, &path, format!("unknown step kind {said:?}"), next);
         self.places.note(&path);
         suggest::nearest(said, kinds)
     }
