@@ -110,3 +110,43 @@
 //! // hlog
 //! pub fn hlog::write(recording: &Recording) -> Result<String, HlogError>;  // an interval log that HistogramLogProcessor reads
 //! ```
+
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+mod answer;
+mod beta;
+mod client;
+mod clock;
+mod connect;
+mod http1;
+mod http2;
+mod milliseconds;
+
+pub mod class;
+pub mod failure;
+pub mod gate;
+pub mod hlog;
+pub mod intervals;
+pub mod latencies;
+pub mod load;
+pub mod recording;
+pub mod sequential;
+pub mod statistics;
+pub mod target;
+pub mod thresholds;
+pub mod timeline;
+pub mod trust;
+pub mod verdict;
+
+pub use class::{Cache, Class, Connection, Start};
+pub use client::BadClient;
+pub use connect::BadTls;
+pub use failure::{Failed, FailureKind};
+pub use latencies::Latencies;
+pub use load::{Control, Extent, Load, Model, Reuse};
+pub use recording::Recording;
+pub use target::{Expect, Protocol, Signals, Target};
+pub use trust::Trust;
+
+/// How requests introduce themselves.
+pub(crate) const USER_AGENT: &str = concat!("akidb-edge/", env!("CARGO_PKG_VERSION"));
