@@ -116,7 +116,7 @@ impl Http1 {
         match framing {
             Framing::Length(length) => self.length(length, &mut take).await?,
             Framing::Chunks => self.chunks(&mut take).await?,
-            Framing::Close => self.to_the_end(&mut take).await?,
+            Framing::Close => self.read_to_end(&mut take).await?,
         }
         // What came after the answer belongs to no request.
         Ok((seen, open && self.buffer.is_empty()))
@@ -178,7 +178,7 @@ impl Http1 {
         }
     }
 
-    async fn to_the_end(&mut self, take: &mut impl FnMut(&[u8]) -> Result<(), Broken>) -> Result<(), Broken> {
+    async fn read_to_end(&mut self, take: &mut impl FnMut(&[u8]) -> Result<(), Broken>) -> Result<(), Broken> {
         loop {
             take(&self.buffer)?;
             self.buffer.clear();
