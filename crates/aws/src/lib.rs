@@ -59,7 +59,7 @@ pub use clients::{Access, Clients, GLOBAL, Identity};
 pub use credentials::{Person, SERVICE as CREDENTIALS};
 pub use eks::eks_access;
 pub use fault::of as fault_of;
-pub use journal::store as journal_store;
+pub use journal::{objects as bucket_objects, store as journal_store};
 pub use model_bucket::ModelBucket;
 pub use permissions::{
     MOST as MOST_OF_A_POLICY, Missing, Simulation, boundaries, parts as parts_of_policy, policy as least_privilege,

@@ -35,7 +35,7 @@ pub use account::{Connection, connect};
 pub use arguments::{EmptyArgs, PlanArgs, RunArgs};
 pub use clusters::{clusters_of_machines, in_clusters};
 pub use graphs::{build, devices, every_step, findings, need_files, of_devices, stops, together};
-pub use journal::{close, directory, open, root, store};
+pub use journal::{close, directory, objects, open, root, store};
 pub use journals::Journals;
 pub use leased::{Held, not_written, unless_interrupted, write};
 pub use left_out::{LeftOut, machine, narrow};

@@ -95,6 +95,9 @@ pub fn build(plan: &Plan, requested: &BTreeSet<String>) -> Result<Built, Problem
             // Devices have a graph of their own.
             Work::Jetson(_) => builder.built.later.push((step.id.clone(), "jetson provision".to_owned())),
             Work::JetsonApp(_) => builder.built.later.push((step.id.clone(), "jetson deploy".to_owned())),
+            Work::Validate(validation) => {
+                builder.built.later.push((step.id.clone(), format!("validate {}", validation.check())));
+            }
             Work::Later(later) => builder.built.later.push((step.id.clone(), later.verb.clone())),
         }
     }

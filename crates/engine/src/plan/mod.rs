@@ -27,6 +27,7 @@ mod reach;
 pub mod routing;
 mod schema;
 mod source;
+pub mod validation;
 mod variables;
 mod work;
 

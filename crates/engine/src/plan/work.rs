@@ -11,6 +11,7 @@ use super::kubernetes::KubernetesStep;
 use super::models::{ModelsStep, PageStep};
 use super::queues::QueuesStep;
 use super::routing::{CertificatesStep, CutoverStep, RoutingStep};
+use super::validation::Validation;
 
 /// What a step wants.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -38,6 +39,8 @@ pub enum Work {
     Jetson(Box<JetsonStep>),
     /// What runs on the devices: `jetson deploy`.
     JetsonApp(Box<JetsonAppStep>),
+    /// A measurement of the stack, compared with the plan: `validate`.
+    Validate(Box<Validation>),
     /// Something that another verb does; it is reported with that verb, or as not available yet.
     Later(LaterStep),
 }
@@ -69,6 +72,7 @@ const KINDS: &[(&str, Read)] = &[
     ("kubernetes", |with| Ok(Work::Kubernetes(Box::new(typed(with)?)))),
     ("jetson", |with| Ok(Work::Jetson(Box::new(typed(with)?)))),
     ("jetson-app", |with| Ok(Work::JetsonApp(Box::new(typed(with)?)))),
+    ("validate", |with| Ok(Work::Validate(Box::new(typed(with)?)))),
     ("later", |with| Ok(Work::Later(typed(with)?))),
 ];
 
@@ -106,7 +110,7 @@ impl Work {
             | Self::Kubernetes(_)
             | Self::Cutover(_) => Some(false),
             Self::Jetson(_) | Self::JetsonApp(_) => Some(true),
-            Self::Later(_) => None,
+            Self::Validate(_) | Self::Later(_) => None,
         }
     }
 
@@ -121,6 +125,7 @@ impl Work {
             Self::Queues(_) => "queues",
             Self::Kubernetes(_) => "kubernetes",
             Self::Jetson(_) | Self::JetsonApp(_) => "jetson",
+            Self::Validate(_) => "validate",
             Self::Later(_) => "later",
         }
     }

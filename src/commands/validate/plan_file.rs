@@ -1,9 +1,9 @@
-//! `validate`: what can be said without doing anything.
+//! `validate plan`: what can be said of a plan without a call.
 
 use std::collections::BTreeSet;
 
-use super::walk::{self, PlanArgs};
-use super::{Context, extended};
+use crate::commands::walk::{self, PlanArgs};
+use crate::commands::{Context, extended};
 use crate::desired::Built;
 use crate::exit::{self, Failure};
 use crate::plan::{Plan, Problem, Problems};
@@ -11,21 +11,9 @@ use crate::report::Located;
 use crate::resource::shown;
 use crate::{desired, report};
 
-/// Check things: `validate plan` looks at a plan file offline, without credentials.
+/// Check a plan file offline, without credentials.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    #[command(subcommand)]
-    what: What,
-}
-
-#[derive(Debug, clap::Subcommand)]
-enum What {
-    /// Check a plan file against AWS's rules; no call is made, no credentials are needed
-    Plan(PlanFile),
-}
-
-#[derive(Debug, clap::Args)]
-struct PlanFile {
     /// Plan: a name that the tool carries, or a YAML file (the same as --plan)
     file: Option<String>,
     #[command(flatten)]
@@ -37,9 +25,8 @@ struct PlanFile {
 /// # Errors
 /// When the plan has the wrong shape.
 pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
-    let What::Plan(wanted) = &args.what;
-    let mut plan_args = wanted.plan.clone();
-    plan_args.plan = wanted.file.clone().or(plan_args.plan);
+    let mut plan_args = args.plan.clone();
+    plan_args.plan = args.file.clone().or(plan_args.plan);
     let plan = plan_args.load(&context.session)?;
     let graphs = Graphs::of(&plan)?;
     let findings = graphs.findings(&plan);

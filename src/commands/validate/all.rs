@@ -1,0 +1,75 @@
+//! `validate all`: every step of kind `validate` that a plan has and that can be run from here, one after the other.
+
+use super::dns::{self, state};
+use super::request::Reach;
+use super::told::{self, Found, Measurement};
+use super::{cdn, checklist, latency, load};
+use crate::commands::Context;
+use crate::commands::walk::PlanArgs;
+use crate::desired::{self, Built};
+use crate::exit::Failure;
+use crate::measure::verdict::{self, Compare, Unit};
+use crate::plan::validation::Validation;
+use crate::plan::{Plan, Work};
+use crate::resource::Remembered;
+
+/// Run every step of kind validate of a plan, one after the other.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    plan: PlanArgs,
+    /// The host (and port) of the devices' Service, for steps that put load on it; such steps are not run without
+    #[arg(long, value_name = "HOST")]
+    host: Option<String>,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+/// Runs them.
+///
+/// # Errors
+/// When the plan or the journal cannot be read, or one of them cannot be measured at all.
+pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
+    let plan = args.plan.load(&context.session)?;
+    let state = state(&plan.stack, context).await?;
+    let built = desired::build(&plan, &state.requested)?;
+    let mut all = Vec::new();
+    for step in &plan.steps {
+        let Work::Validate(validation) = &step.work else { continue };
+        let (found, from) = one(validation, args, &built, &state, &plan, context).await?;
+        all.push(Measurement::now(validation.check(), Some(&step.id), vec![from.to_owned()], found));
+    }
+    told::tell(&all, Some(&plan.stack), context).await
+}
+
+async fn one(
+    validation: &Validation,
+    args: &Args,
+    built: &Built,
+    state: &Remembered,
+    plan: &Plan,
+    context: &Context,
+) -> Result<(Vec<Found>, &'static str), Failure> {
+    let not = |why: &str| {
+        let name = format!("validate {}", validation.check());
+        let finding = verdict::unmeasured(name.clone(), Unit::Count, Compare::AtLeast, 1.0, why);
+        vec![Found { measure: name.replace(' ', "."), of: None, finding }]
+    };
+    let found = match validation {
+        Validation::Latency(check) => latency::measure(check, &args.reach, context).await?,
+        Validation::Load(check) => match &args.host {
+            Some(host) => load::measure(check, host, &args.reach, context).await?,
+            None => not("name the devices' Service with --host"),
+        },
+        Validation::Cdn(check) => cdn::measure(check, cdn::RATE, &args.reach, state, context).await?,
+        Validation::Dns(check) => return Ok((dns::measure(check, &built.desired, state)?, dns::JOURNAL)),
+        Validation::Checklist(check) => {
+            let kept = told::kept(&plan.stack, context).await?;
+            return Ok((checklist::measure(check, &built.desired, state, &kept), dns::JOURNAL));
+        }
+        Validation::Failover(_) | Validation::Replication(_) | Validation::Edge(_) | Validation::Browser(_) => {
+            not("this version does not measure it")
+        }
+    };
+    Ok((found, latency::HERE))
+}

@@ -1,0 +1,141 @@
+//! `validate latency`: percentiles of requests sent on a clock, with their confidence intervals, against the limits.
+
+use std::time::Duration;
+
+use super::request::{self, Reach};
+use super::steps::StepArgs;
+use super::told::{self, Found, Measurement};
+use crate::commands::Context;
+use crate::exit::Failure;
+use crate::measure::Recording;
+use crate::measure::load::{Extent, Load};
+use crate::measure::verdict::{self, Compare, Unit};
+use crate::plan::validation::{LatencyCheck, LimitsPlan, RequestPlan};
+use crate::resource::shown;
+
+/// The confidence of the intervals.
+pub const CONFIDENCE: f64 = 0.95;
+/// Where requests are sent from.
+pub const HERE: &str = "this machine";
+/// What `of` of a criterion says to mean figures of this machine.
+pub const LOCAL: &str = "local";
+
+/// Measure latency: percentiles with their confidence intervals against the limits.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    steps: StepArgs,
+    /// Measure this address instead of the steps of a plan
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// Requests, with --url
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    requests: u64,
+    /// Requests a second, with --url
+    #[arg(long, value_name = "N", default_value_t = 100.0)]
+    rate: f64,
+    /// Limit of the 95th percentile in milliseconds, with --url
+    #[arg(long, value_name = "MS")]
+    p95_ms: Option<f64>,
+    /// Limit of the 99th percentile in milliseconds, with --url
+    #[arg(long, value_name = "MS")]
+    p99_ms: Option<f64>,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+/// Measures.
+///
+/// # Errors
+/// When nothing can be measured at all.
+pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
+    if let Some(url) = &args.url {
+        let check = args.check(url)?;
+        let found = measure(&check, &args.reach.clone().of_url(url), context).await?;
+        let all = [Measurement::now("latency", None, vec![HERE.to_owned()], found)];
+        return told::tell(&all, None, context).await;
+    }
+    let plan = args.steps.load(context)?;
+    let mut all = Vec::new();
+    for (step, check) in args.steps.of(&plan, "latency", |validation| validation.latency())? {
+        let found = measure(check, &args.reach, context).await?;
+        all.push(Measurement::now("latency", Some(&step.id), vec![HERE.to_owned()], found));
+    }
+    told::tell(&all, Some(&plan.stack), context).await
+}
+
+impl Args {
+    fn check(&self, url: &str) -> Result<LatencyCheck, Failure> {
+        let read = url::Url::parse(url)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https") && url.host_str().is_some() && url.username().is_empty());
+        let Some(read) = read else {
+            return Err(Failure::refused(
+                shown!("--url {:?} is not an http or https address", url),
+                "write --url https://HOST/PATH, without a user",
+            ));
+        };
+        let host = &read[url::Position::BeforeHost..url::Position::AfterPort];
+        let path = &read[url::Position::BeforePath..url::Position::AfterQuery];
+        let request = RequestPlan { host: host.to_owned(), path: path.to_owned(), texts: Vec::new(), model: None };
+        Ok(LatencyCheck {
+            regions: Vec::new(),
+            request,
+            requests: self.requests,
+            rate: self.rate,
+            limits: LimitsPlan { p50_ms: None, p95_ms: self.p95_ms, p99_ms: self.p99_ms },
+            cache_hit_percent: None,
+            label: None,
+        })
+    }
+}
+
+/// One check from this machine.
+///
+/// # Errors
+/// When nothing can be sent at all.
+pub async fn measure(check: &LatencyCheck, reach: &Reach, context: &Context) -> Result<Vec<Found>, Failure> {
+    let targets = reach.gets(&check.request)?;
+    let load = Load::open(check.rate, Extent::Requests(check.requests));
+    load.check().map_err(|bad| Failure::refused(shown!("{}", bad), "correct requests and rate"))?;
+    let trust = reach.trust(&targets[0])?;
+    let recording = request::send(&targets, &load, &trust, context).await?;
+    let mut found = percentiles("latency", LOCAL, &recording, &check.limits);
+    if let Some(percent) = check.cache_hit_percent {
+        found.push(hit_rate("latency.cache_hit_rate", LOCAL, &recording, percent));
+    }
+    if !check.regions.is_empty() {
+        found.push(regions(check));
+    }
+    Ok(found)
+}
+
+/// The plan wants other places than this machine: that is said, never taken as measured.
+fn regions(check: &LatencyCheck) -> Found {
+    let wanted = check.regions.len() as f64;
+    let why = format!("measured from this machine alone, not from {}", check.regions.join(", "));
+    let name = "regions measured".to_owned();
+    let finding = verdict::unmeasured(name, Unit::Count, Compare::AtLeast, wanted, &why);
+    Found { measure: "latency.regions_measured".to_owned(), of: None, finding }
+}
+
+/// The percentiles that have limits.
+pub fn percentiles(measure: &str, of: &str, recording: &Recording, limits: &LimitsPlan) -> Vec<Found> {
+    let all = [("p50", 0.5, limits.p50_ms), ("p95", 0.95, limits.p95_ms), ("p99", 0.99, limits.p99_ms)];
+    let limited = all.into_iter().filter_map(|(word, quantile, limit)| Some((word, quantile, limit?)));
+    let judged = |(word, quantile, limit): (&str, f64, f64)| {
+        let limit = Duration::try_from_secs_f64(limit / 1000.0).unwrap_or(Duration::ZERO);
+        let name = format!("{word} of the latency");
+        let finding = verdict::latency(name, recording, quantile, Compare::Below, limit, CONFIDENCE);
+        Found { measure: format!("{measure}.{word}"), of: Some(of.to_owned()), finding }
+    };
+    limited.map(judged).collect()
+}
+
+/// The share of answers from the cache.
+pub fn hit_rate(measure: &str, of: &str, recording: &Recording, percent: f64) -> Found {
+    let (hits, total) = recording.cache_hits();
+    let name = "cache hit rate".to_owned();
+    let finding = verdict::share(name, hits, total, Compare::Above, percent, None, CONFIDENCE);
+    Found { measure: measure.to_owned(), of: Some(of.to_owned()), finding }
+}
