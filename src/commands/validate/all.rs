@@ -67,7 +67,8 @@ async fn one(
             let kept = told::kept(&plan.stack, context).await?;
             return Ok((checklist::measure(check, &built.desired, state, &kept), dns::JOURNAL));
         }
-        Validation::Failover(_) | Validation::Replication(_) | Validation::Edge(_) | Validation::Browser(_) => {
+        Validation::Replication(_) => not("it writes objects: akidb-edge validate replication --write-test-objects"),
+        Validation::Failover(_) | Validation::Edge(_) | Validation::Browser(_) => {
             not("this version does not measure it")
         }
     };

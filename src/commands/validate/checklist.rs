@@ -62,9 +62,8 @@ fn there(name: &str, kind: Kind, state: &Remembered) -> Found {
 /// Record sets by place in groups that are there.
 fn geolocation(check: &ChecklistCheck, desired: &Desired, state: &Remembered) -> Found {
     let groups = desired.resources.values().filter(|resource| resource.kind == Kind::Records);
-    let there = groups.filter(|group| {
-        state.resources.get(&group.address).is_some_and(|record| record.standing == Standing::Present)
-    });
+    let there = groups
+        .filter(|group| state.resources.get(&group.address).is_some_and(|record| record.standing == Standing::Present));
     let sets = there.filter_map(|group| group.typed::<RecordsSpec>()).flat_map(|spec| spec.sets);
     let count = sets.filter(|set| set.policy() == "geolocation").count();
     let name = "geolocation record sets".to_owned();

@@ -66,9 +66,9 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
 
 impl Args {
     fn check(&self, url: &str) -> Result<LatencyCheck, Failure> {
-        let read = url::Url::parse(url)
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https") && url.host_str().is_some() && url.username().is_empty());
+        let read = url::Url::parse(url).ok().filter(|url| {
+            matches!(url.scheme(), "http" | "https") && url.host_str().is_some() && url.username().is_empty()
+        });
         let Some(read) = read else {
             return Err(Failure::refused(
                 shown!("--url {:?} is not an http or https address", url),

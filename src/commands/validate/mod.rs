@@ -8,6 +8,7 @@ mod dns;
 mod latency;
 mod load;
 mod plan_file;
+mod replication;
 mod request;
 mod steps;
 mod told;
@@ -36,6 +37,8 @@ enum What {
     Cdn(cdn::Args),
     /// Compare where each continent is sent with the plan, with each region up and down
     Dns(dns::Args),
+    /// Write test objects and measure how soon they are replicated
+    Replication(replication::Args),
     /// Go through the points before a week is closed, from what was measured
     Checklist(checklist::Args),
     /// Run every step of kind validate of a plan, one after the other
@@ -53,6 +56,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         What::Load(args) => load::run(&args, context).await,
         What::Cdn(args) => cdn::run(&args, context).await,
         What::Dns(args) => dns::run(&args, context).await,
+        What::Replication(args) => replication::run(&args, context).await,
         What::Checklist(args) => checklist::run(&args, context).await,
         What::All(args) => all::run(&args, context).await,
     }

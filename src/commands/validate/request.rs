@@ -56,7 +56,10 @@ impl Reach {
         };
         let text = String::from_utf8_lossy(&pem);
         Trust::pem(&text).map_err(|bad| {
-            Failure::refused(shown!("the certificate authorities cannot be used: {}", bad), "name others with --ca-bundle")
+            Failure::refused(
+                shown!("the certificate authorities cannot be used: {}", bad),
+                "name others with --ca-bundle",
+            )
         })
     }
 
@@ -114,7 +117,8 @@ impl Reach {
     fn ready(&self, mut target: Target) -> Result<Target, Failure> {
         target.connect_to = self.connect_to;
         if let Some(file) = &self.key_file {
-            let unread = |why: String| Failure::refused(shown!("{}: {}", file.display(), why), "name a file with a key");
+            let unread =
+                |why: String| Failure::refused(shown!("{}: {}", file.display(), why), "name a file with a key");
             let bytes = crate::files::read(file, LONGEST_KEY).map_err(|bad| unread(bad.to_string()))?;
             let text = String::from_utf8(bytes).map_err(|_| unread("is not text".to_owned()))?;
             let key = text.lines().next().unwrap_or_default().trim().to_owned();

@@ -137,11 +137,7 @@ pub async fn store(
 ///
 /// # Errors
 /// When the place is malformed or is no bucket, or the account cannot be reached.
-pub async fn objects(
-    global: &Global,
-    session: &Session,
-    stack: &str,
-) -> Result<(Arc<dyn Objects>, String), Failure> {
+pub async fn objects(global: &Global, session: &Session, stack: &str) -> Result<(Arc<dyn Objects>, String), Failure> {
     stack_name(stack)?;
     let Place::Bucket { name, prefix, region } = Place::of(&global.state)? else {
         return Err(Failure::refused(shown!("--state {:?} names no bucket", global.state), "write s3://BUCKET/PREFIX"));

@@ -74,7 +74,7 @@ static TABLE: &[Row] = &[
     later("offline.models_verified"),
     later("page.status"),
     later("regions.healthy"),
-    later("replication.lag"),
+    measured("replication.lag", "validate replication"),
     later("report.written"),
     now("resources.missing", Probe::Missing),
     now("resources.present", Probe::Present),

@@ -65,6 +65,11 @@ impl Validation {
         if let Self::Dns(check) = self { Some(check) } else { None }
     }
 
+    /// The settings, when it writes objects to see them replicated.
+    pub const fn replication(&self) -> Option<&ReplicationCheck> {
+        if let Self::Replication(check) = self { Some(check) } else { None }
+    }
+
     /// The settings, when it goes through a list.
     pub const fn checklist(&self) -> Option<&ChecklistCheck> {
         if let Self::Checklist(check) = self { Some(check) } else { None }
@@ -167,6 +172,11 @@ pub struct ReplicationCheck {
     pub from: String,
     /// The bucket that it has to appear in.
     pub to: String,
+    /// The address of the replication in the plan: what `of` of a criterion calls it.
+    pub rule: String,
+    /// What the keys of test objects begin with: the rule has to cover it.
+    #[serde(default)]
+    pub prefix: String,
     /// The longest time.
     #[serde(default = "quarter_hour")]
     pub seconds: u64,
