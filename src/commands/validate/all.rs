@@ -5,13 +5,13 @@ use super::request::Reach;
 use super::told::{self, Found, Measurement};
 use super::{cdn, checklist, latency, load};
 use crate::commands::Context;
-use crate::commands::walk::PlanArgs;
-use crate::desired::{self, Built};
+use crate::commands::workflow::PlanArgs;
+use crate::desired::{self, DesiredStack};
 use crate::exit::Failure;
 use crate::measure::verdict::{self, Compare, Unit};
 use crate::plan::validation::Validation;
-use crate::plan::{Plan, Work};
-use crate::resource::Remembered;
+use crate::plan::{Plan, StepConfig};
+use crate::resource::StackState;
 
 /// Run every step of kind validate of a plan, one after the other.
 #[derive(Debug, clap::Args)]
@@ -35,7 +35,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let built = desired::build(&plan, &state.requested)?;
     let mut all = Vec::new();
     for step in &plan.steps {
-        let Work::Validate(validation) = &step.work else { continue };
+        let StepConfig::Validate(validation) = &step.work else { continue };
         let (found, from) = one(validation, args, &built, &state, &plan, context).await?;
         all.push(Measurement::now(validation.check(), Some(&step.id), vec![from.to_owned()], found));
     }
@@ -45,8 +45,8 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
 async fn one(
     validation: &Validation,
     args: &Args,
-    built: &Built,
-    state: &Remembered,
+    built: &DesiredStack,
+    state: &StackState,
     plan: &Plan,
     context: &Context,
 ) -> Result<(Vec<Found>, &'static str), Failure> {

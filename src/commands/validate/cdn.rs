@@ -10,7 +10,7 @@ use crate::exit::Failure;
 use crate::measure::load::{Extent, Load};
 use crate::measure::verdict::{self, Compare, Unit};
 use crate::plan::validation::CdnCheck;
-use crate::resource::{Address, Kind, Remembered, Standing, shown};
+use crate::resource::{Address, Kind, ResourceStatus, StackState, shown};
 
 /// Requests a second, unless another rate is asked for.
 pub const RATE: f64 = 100.0;
@@ -50,16 +50,16 @@ pub async fn measure(
     check: &CdnCheck,
     rate: f64,
     reach: &Reach,
-    state: &Remembered,
+    state: &StackState,
     context: &Context,
 ) -> Result<Vec<Found>, Failure> {
     Ok(vec![deployed(check, state), hits(check, rate, reach, context).await?])
 }
 
 /// Whether the journal knows the distribution as there: a run ends only when CloudFront has deployed it.
-fn deployed(check: &CdnCheck, state: &Remembered) -> Found {
+fn deployed(check: &CdnCheck, state: &StackState) -> Found {
     let address = Address::new("cdn", Kind::Distribution, &check.distribution);
-    let there = state.resources.get(&address).is_some_and(|record| record.standing == Standing::Present);
+    let there = state.resources.get(&address).is_some_and(|record| record.standing == ResourceStatus::Present);
     let name = format!("{address} deployed");
     let finding = verdict::known(name, if there { 1.0 } else { 0.0 }, Unit::Count, Compare::Equal, 1.0);
     Found { measure: "cdn.deployed".to_owned(), of: Some(address.to_string()), finding }

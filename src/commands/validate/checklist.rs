@@ -9,7 +9,7 @@ use crate::exit::Failure;
 use crate::measure::verdict::{self, Compare, Unit};
 use crate::plan::validation::ChecklistCheck;
 use crate::resource::records::RecordsSpec;
-use crate::resource::{Desired, Kind, Remembered, Standing};
+use crate::resource::{Desired, Kind, ResourceStatus, StackState};
 
 /// Go through the points before a week is closed, from the journal and from what was measured before.
 #[derive(Debug, clap::Args)]
@@ -37,7 +37,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
 }
 
 /// The points of one list.
-pub fn measure(check: &ChecklistCheck, desired: &Desired, state: &Remembered, kept: &[Measurement]) -> Vec<Found> {
+pub fn measure(check: &ChecklistCheck, desired: &Desired, state: &StackState, kept: &[Measurement]) -> Vec<Found> {
     vec![
         there("distribution", Kind::Distribution, state),
         there("version of the function at the edge", Kind::FunctionVersion, state),
@@ -52,18 +52,19 @@ fn point(name: &str, finding: verdict::Finding) -> Found {
     Found { measure: format!("checklist.{}", name.replace(' ', "_")), of: None, finding }
 }
 
-fn there(name: &str, kind: Kind, state: &Remembered) -> Found {
+fn there(name: &str, kind: Kind, state: &StackState) -> Found {
     let there = |address: &&crate::resource::Address| address.kind() == kind;
-    let present = state.resources.iter().filter(|(_, record)| record.standing == Standing::Present);
+    let present = state.resources.iter().filter(|(_, record)| record.standing == ResourceStatus::Present);
     let count = present.filter(|(address, _)| there(address)).count();
     point(name, verdict::known(format!("{name} is deployed"), count as f64, Unit::Count, Compare::AtLeast, 1.0))
 }
 
 /// Record sets by place in groups that are there.
-fn geolocation(check: &ChecklistCheck, desired: &Desired, state: &Remembered) -> Found {
+fn geolocation(check: &ChecklistCheck, desired: &Desired, state: &StackState) -> Found {
     let groups = desired.resources.values().filter(|resource| resource.kind == Kind::Records);
-    let there = groups
-        .filter(|group| state.resources.get(&group.address).is_some_and(|record| record.standing == Standing::Present));
+    let there = groups.filter(|group| {
+        state.resources.get(&group.address).is_some_and(|record| record.standing == ResourceStatus::Present)
+    });
     let sets = there.filter_map(|group| group.typed::<RecordsSpec>()).flat_map(|spec| spec.sets);
     let count = sets.filter(|set| set.policy() == "geolocation").count();
     let name = "geolocation record sets".to_owned();

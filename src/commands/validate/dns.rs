@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use super::steps::StepArgs;
 use super::told::{self, Found, Measurement};
-use crate::commands::{Context, walk};
+use crate::commands::{Context, workflow};
 use crate::desired;
 use crate::exit::Failure;
 use crate::ledger::Ledger;
 use crate::measure::verdict::{self, Compare, Unit};
 use crate::plan::validation::DnsCheck;
-use crate::resource::answer::{self, Question};
-use crate::resource::{Desired, Kind, Remembered, Standing, shown};
+use crate::resource::dns_answer::{self, DnsQuestion};
+use crate::resource::{Desired, Kind, ResourceStatus, StackState, shown};
 
 /// What is looked at instead of a server.
 pub const JOURNAL: &str = "the journal";
@@ -44,19 +44,19 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
 ///
 /// # Errors
 /// When it cannot be read.
-pub async fn state(stack: &str, context: &Context) -> Result<Remembered, Failure> {
-    let store = walk::store(&context.global, &context.session, stack, None).await?;
-    Ok(Ledger::read(store, stack).await?.remembered())
+pub async fn state(stack: &str, context: &Context) -> Result<StackState, Failure> {
+    let store = workflow::store(&context.global, &context.session, stack, None).await?;
+    Ok(Ledger::read(store, stack).await?.recorded())
 }
 
 /// One check.
 ///
 /// # Errors
 /// When the check names a place, a name or a region that the plan does not have.
-pub fn measure(check: &DnsCheck, desired: &Desired, state: &Remembered) -> Result<Vec<Found>, Failure> {
-    let names = answer::names(desired, Some(&check.name));
+pub fn measure(check: &DnsCheck, desired: &Desired, state: &StackState) -> Result<Vec<Found>, Failure> {
+    let names = dns_answer::names(desired, Some(&check.name));
     let Some(name) = names.first() else {
-        let known = answer::names(desired, None).join(", ");
+        let known = dns_answer::names(desired, None).join(", ");
         return Err(Failure::refused(
             shown!("no record set of the plan is called {:?}", check.name),
             shown!("correct the name in the step: {}", known),
@@ -78,21 +78,21 @@ pub fn measure(check: &DnsCheck, desired: &Desired, state: &Remembered) -> Resul
 }
 
 /// Whether every group of record sets that the plan wants is there.
-fn deployed(desired: &Desired, state: &Remembered) -> bool {
+fn deployed(desired: &Desired, state: &StackState) -> bool {
     let mut groups = desired.resources.values().filter(|resource| resource.kind == Kind::Records).peekable();
-    let there = |address| state.resources.get(address).is_some_and(|record| record.standing == Standing::Present);
+    let there = |address| state.resources.get(address).is_some_and(|record| record.standing == ResourceStatus::Present);
     groups.peek().is_some() && groups.all(|group| there(&group.address))
 }
 
 /// The parts of texts by which record sets refer to each region that the check expects.
 fn regions(check: &DnsCheck, desired: &Desired) -> Result<BTreeMap<String, Vec<String>>, Failure> {
-    if let Some(place) = check.expect.keys().find(|place| !answer::is_place(place)) {
+    if let Some(place) = check.expect.keys().find(|place| !dns_answer::is_place(place)) {
         let next = "write a continent (EU), a country (JP) or a state (US-CA)";
         return Err(Failure::refused(shown!("Route 53 knows no place {:?}", place), next));
     }
     let mut all = BTreeMap::new();
     for region in check.expect.values() {
-        let parts = answer::down(desired, region);
+        let parts = dns_answer::down(desired, region);
         if parts.is_empty() {
             return Err(Failure::refused(
                 shown!("no load balancer of the plan is in {:?}", region),
@@ -106,7 +106,7 @@ fn regions(check: &DnsCheck, desired: &Desired) -> Result<BTreeMap<String, Vec<S
 
 /// With all regions up, the place is sent to the region that is expected.
 fn up(name: &str, place: &str, region: &str, regions: &BTreeMap<String, Vec<String>>, desired: &Desired) -> Found {
-    let answers = answer::answer(desired, &Question { name, from: place, down: &[] }).answers;
+    let answers = dns_answer::answer(desired, &DnsQuestion { name, from: place, down: &[] }).answers;
     let right = !answers.is_empty() && answers.iter().all(|answer| is_of(answer, &regions[region]));
     exact(&format!("{place} is sent to {region}"), right, &answers)
 }
@@ -114,7 +114,7 @@ fn up(name: &str, place: &str, region: &str, regions: &BTreeMap<String, Vec<Stri
 /// With that region down, the place gets an answer all the same, from elsewhere.
 fn down(name: &str, place: &str, region: &str, regions: &BTreeMap<String, Vec<String>>, desired: &Desired) -> Found {
     let down = &regions[region];
-    let answers = answer::answer(desired, &Question { name, from: place, down }).answers;
+    let answers = dns_answer::answer(desired, &DnsQuestion { name, from: place, down }).answers;
     let right = !answers.is_empty() && !answers.iter().any(|answer| is_of(answer, down));
     exact(&format!("{place} is sent elsewhere while {region} is down"), right, &answers)
 }
@@ -132,7 +132,7 @@ fn exact(name: &str, right: bool, answers: &[String]) -> Found {
 
 /// Whether the name leads to the distribution: after the cutover.
 fn leads_to_distribution(name: &str, desired: &Desired) -> Found {
-    let answers = answer::answer(desired, &Question { name, from: "EU", down: &[] }).answers;
+    let answers = dns_answer::answer(desired, &DnsQuestion { name, from: "EU", down: &[] }).answers;
     let leads = answers.iter().any(|answer| answer.contains("cdn.distribution"));
     let value = if leads { 1.0 } else { 0.0 };
     let finding = verdict::known(format!("{name} leads to the distribution"), value, Unit::Count, Compare::Equal, 1.0);

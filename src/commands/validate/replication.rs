@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use super::latency::HERE;
 use super::steps::StepArgs;
 use super::told::{self, Found, Measurement};
-use crate::commands::{Context, walk};
+use crate::commands::{Context, workflow};
 use crate::desired;
 use crate::exit::Failure;
-use crate::ledger::{If, Objects};
+use crate::ledger::{ObjectApi, WriteCondition};
 use crate::measure::verdict::{self, Compare, Unit};
 use crate::plan::Plan;
 use crate::plan::validation::ReplicationCheck;
@@ -47,7 +47,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         ));
     }
     let plan = args.steps.load(context)?;
-    let connection = walk::connect(&context.session).await?;
+    let connection = workflow::connect(&context.session).await?;
     let mut all = Vec::new();
     for (step, check) in args.steps.of(&plan, "replication", |validation| validation.replication())? {
         let mut ways = vec![(bucket(&plan, &check.from)?, bucket(&plan, &check.to)?)];
@@ -99,8 +99,8 @@ fn bucket(plan: &Plan, named: &str) -> Result<Bucket, Failure> {
 
 /// One direction.
 struct Way<'a> {
-    from: Arc<dyn Objects>,
-    to: Arc<dyn Objects>,
+    from: Arc<dyn ObjectApi>,
+    to: Arc<dyn ObjectApi>,
     check: &'a ReplicationCheck,
 }
 
@@ -120,7 +120,7 @@ impl Way<'_> {
     }
 
     async fn lag(&self, key: &str) -> Result<f64, Failure> {
-        self.from.put(key, key.as_bytes(), &If::Always).await?;
+        self.from.put(key, key.as_bytes(), &WriteCondition::Always).await?;
         let begun = Instant::now();
         // Twice the limit, so that a miss shows how far it is away; then it is given up.
         let end = Duration::from_secs(self.check.seconds.saturating_mul(2));

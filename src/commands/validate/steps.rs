@@ -1,10 +1,10 @@
 //! Which steps of a plan a check runs.
 
 use crate::commands::Context;
-use crate::commands::walk::PlanArgs;
+use crate::commands::workflow::PlanArgs;
 use crate::exit::Failure;
 use crate::plan::validation::Validation;
-use crate::plan::{Plan, Step, Work};
+use crate::plan::{Plan, Step, StepConfig};
 use crate::resource::shown;
 
 /// The plan, and the steps of it.
@@ -37,7 +37,7 @@ impl StepArgs {
         fits: impl Fn(&'p Validation) -> Option<T>,
     ) -> Result<Vec<(&'p Step, T)>, Failure> {
         let taken = |step: &'p Step| match &step.work {
-            Work::Validate(validation) => fits(validation).map(|taken| (step, taken)),
+            StepConfig::Validate(validation) => fits(validation).map(|taken| (step, taken)),
             _ => None,
         };
         let all: Vec<(&Step, T)> = plan.steps.iter().filter_map(taken).collect();

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::commands::{Context, walk, write_private};
+use crate::commands::{Context, workflow, write_private};
 use crate::exit::{self, Failure};
-use crate::ledger::{If, Objects};
+use crate::ledger::{ObjectApi, WriteCondition};
 use crate::measure::verdict::{Finding, Verdict};
 use crate::report;
-use crate::resource::{Shown, shown};
+use crate::resource::{SafeText, shown};
 
 /// The format of the documents.
 const FORMAT: u32 = 1;
@@ -73,7 +73,7 @@ impl Measurement {
         if certain { exit::DONE } else { exit::PENDING }
     }
 
-    fn line(found: &Found) -> Shown {
+    fn line(found: &Found) -> SafeText {
         let one = &found.finding;
         let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
         let interval = match (one.low, one.high) {
@@ -112,11 +112,11 @@ pub async fn tell(all: &[Measurement], stack: Option<&str>, context: &Context) -
     for measurement in all {
         if !context.global.json {
             let step = measurement.step.as_deref().map_or_else(String::new, |step| format!(" ({step})"));
-            context.voice.data(shown!("{}{} from {}", measurement.check, step, measurement.from.join(", ")));
+            context.printer.data(shown!("{}{} from {}", measurement.check, step, measurement.from.join(", ")));
             for found in &measurement.found {
-                context.voice.data(shown!("  {}", Measurement::line(found)));
+                context.printer.data(shown!("  {}", Measurement::line(found)));
                 for note in &found.finding.notes {
-                    context.voice.data(shown!("               {}", note));
+                    context.printer.data(shown!("               {}", note));
                 }
             }
         }
@@ -126,11 +126,11 @@ pub async fn tell(all: &[Measurement], stack: Option<&str>, context: &Context) -
     }
     let code = worst(all.iter().map(Measurement::code));
     if context.global.json {
-        context.voice.json(&context.verb, &serde_json::json!({"measurements": all, "exit": code}));
+        context.printer.json(&context.verb, &serde_json::json!({"measurements": all, "exit": code}));
     } else {
         let count = |verdict| all.iter().flat_map(Measurement::verdicts).filter(|one| *one == verdict).count();
         let (pass, fail, open) = (count(Verdict::Pass), count(Verdict::Fail), count(Verdict::Inconclusive));
-        context.voice.data(shown!("{} passed, {} failed, {} inconclusive", pass, fail, open));
+        context.printer.data(shown!("{} passed, {} failed, {} inconclusive", pass, fail, open));
     }
     Ok(code)
 }
@@ -148,14 +148,14 @@ fn worst(codes: impl Iterator<Item = u8>) -> u8 {
 /// Where the measurements of a stack are kept.
 enum Shelf {
     Folder(PathBuf),
-    Bucket(Arc<dyn Objects>, String),
+    Bucket(Arc<dyn ObjectApi>, String),
 }
 
 async fn shelf(stack: &str, context: &Context) -> Result<Shelf, Failure> {
-    if let Some(directory) = walk::directory(&context.global, stack) {
+    if let Some(directory) = workflow::directory(&context.global, stack) {
         return Ok(Shelf::Folder(directory.join("measurements")));
     }
-    let (objects, prefix) = walk::objects(&context.global, &context.session, stack).await?;
+    let (objects, prefix) = workflow::objects(&context.global, &context.session, stack).await?;
     Ok(Shelf::Bucket(objects, format!("{prefix}/measurements/")))
 }
 
@@ -169,7 +169,7 @@ async fn keep(measurement: &Measurement, stack: &str, context: &Context) -> Resu
             write_private(&folder.join(name), &bytes)?;
         }
         Shelf::Bucket(objects, prefix) => {
-            objects.put(&format!("{prefix}{name}"), &bytes, &If::Always).await?;
+            objects.put(&format!("{prefix}{name}"), &bytes, &WriteCondition::Always).await?;
         }
     }
     Ok(())
@@ -201,8 +201,8 @@ pub async fn kept(stack: &str, context: &Context) -> Result<Vec<Measurement>, Fa
     for (place, bytes) in documents {
         match bytes.and_then(|bytes| serde_json::from_slice::<Measurement>(&bytes).map_err(|bad| bad.to_string())) {
             Ok(one) if one.format == FORMAT => all.push(one),
-            Ok(_) => context.voice.remark(shown!("{} was written by another version: it is left out", place)),
-            Err(why) => context.voice.remark(shown!("{} cannot be read and is left out: {}", place, why)),
+            Ok(_) => context.printer.remark(shown!("{} was written by another version: it is left out", place)),
+            Err(why) => context.printer.remark(shown!("{} cannot be read and is left out: {}", place, why)),
         }
     }
     all.sort_by(|one, other| one.at.cmp(&other.at));

@@ -11,7 +11,7 @@ use crate::resource::Untrusted;
 /// A template that cannot be filled in.
 #[derive(Debug, thiserror::Error)]
 #[error("template {name}: {problem}")]
-pub struct BadTemplate {
+pub struct TemplateError {
     /// Its name.
     pub name: String,
     /// What is wrong.
@@ -54,8 +54,8 @@ pub struct Page {
 ///
 /// # Errors
 /// When there is no such template, or it cannot be filled in.
-pub fn render<C: Serialize>(name: &str, context: &C) -> Result<String, BadTemplate> {
-    let bad = |problem: String| BadTemplate { name: name.to_owned(), problem };
+pub fn render<C: Serialize>(name: &str, context: &C) -> Result<String, TemplateError> {
+    let bad = |problem: String| TemplateError { name: name.to_owned(), problem };
     let Some((_, text)) = TEXTS.iter().find(|(known, _)| *known == name) else {
         let known: Vec<&str> = TEXTS.iter().map(|(known, _)| *known).collect();
         return Err(bad(format!("there is none; known: {}", known.join(", "))));
@@ -76,8 +76,8 @@ pub fn render<C: Serialize>(name: &str, context: &C) -> Result<String, BadTempla
 ///
 /// # Errors
 /// When there is no such template.
-pub fn archive(name: &str) -> Result<Archive, BadTemplate> {
-    let bad = |problem: String| BadTemplate { name: name.to_owned(), problem };
+pub fn archive(name: &str) -> Result<Archive, TemplateError> {
+    let bad = |problem: String| TemplateError { name: name.to_owned(), problem };
     let Some((_, files)) = CODE.iter().find(|(known, _)| *known == name) else {
         let known: Vec<&str> = CODE.iter().map(|(known, _)| *known).collect();
         return Err(bad(format!("there is no code template; known: {}", known.join(", "))));
