@@ -103,7 +103,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     targets.extend(args.what);
     let order = RunSelection {
         plan,
-        chosen: Selection { targets, excluded: args.exclude, ..Choice::default() },
+        chosen: Selection { targets, excluded: args.exclude, ..Selection::default() },
         request: args.request.into_iter().collect(),
         adopt: args.adopt.into_iter().collect(),
         command,
@@ -222,7 +222,7 @@ impl Operation for DeployOperation<'_> {
         let SelectedPart { only, moves, recorded, outside } = order.chosen.part(&built, recorded)?;
         // `route` and a fallback are about a part by themselves.
         let mut unselected = if order.purpose == RunPurpose::Deploy { outside } else { OutsideResources::default() };
-        let mut scope = DiffScope { only, adopt: order.adopt.clone(), moves, ..Scope::default() };
+        let mut scope = DiffScope { only, adopt: order.adopt.clone(), moves, ..DiffScope::default() };
         let unnamed = unnamed(journals, &built, &recorded)?;
         unnamed.leave_out(&mut scope, &mut unselected, &built.desired, &recorded);
         need_addresses(order, &built, &scope)?;
@@ -243,7 +243,7 @@ impl Operation for DeployOperation<'_> {
             unnamed: unnamed.names(),
             remarks: journals.devices().and_then(|devices| unnamed.remark(devices.stack())).into_iter().collect(),
             again: context.session.again.clone(),
-            ..Wanted::default()
+            ..RunTarget::default()
         })
     }
 

@@ -123,20 +123,20 @@ impl Operation for DestroyOperation<'_> {
     async fn wants(&mut self, journals: &Journals, context: &Context) -> Result<RunTarget, Failure> {
         let mut nothing = Desired::new(journals.own().stack());
         nothing.devices = journals.devices().map(|devices| devices.stack().to_owned());
-        let built = DesiredStack { desired: nothing, ..Built::default() };
-        let choice = Selection { targets: self.args.target.clone(), exactly: true, ..Choice::default() };
+        let built = DesiredStack { desired: nothing, ..DesiredStack::default() };
+        let choice = Selection { targets: self.args.target.clone(), exactly: true, ..Selection::default() };
         let recorded = change::needs_by_name(journals.recorded());
         let SelectedPart { only: named, recorded, .. } = choice.part(&built, recorded)?;
         self.along = named.as_ref().map(|named| change::dependents(&recorded, named)).unwrap_or_default();
         let only = named.map(|named| named.into_iter().chain(self.along.keys().cloned()).collect());
         let delete_imported = imported::named(&self.args.delete_imported, &recorded)?;
-        let scope = DiffScope { only, delete_imported, ..Scope::default() };
+        let scope = DiffScope { only, delete_imported, ..DiffScope::default() };
         need_in_scope(&scope)?;
         if let Some(devices) = journals.devices() {
             let leaving = recorded.resources.keys().filter(|address| scope.covers(address));
             refuse_shared(&leaving.cloned().collect(), &built.desired, &recorded, devices.stack())?;
         }
-        Ok(RunTarget { built, recorded, scope, again: context.session.again.clone(), ..Wanted::default() })
+        Ok(RunTarget { built, recorded, scope, again: context.session.again.clone(), ..RunTarget::default() })
     }
 
     fn differs(&mut self, changes: &mut Changes, _wanted: &RunTarget, context: &Context) -> Result<(), Failure> {

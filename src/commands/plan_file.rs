@@ -268,7 +268,8 @@ impl Operation for SavedPlanOperation<'_> {
         }
         let moves = saved.changes.moves.clone();
         let recorded = recorded.moved(&moves);
-        let mut scope = DiffScope { only: saved.only.clone(), adopt: saved.adopt.clone(), moves, ..Scope::default() };
+        let mut scope =
+            DiffScope { only: saved.only.clone(), adopt: saved.adopt.clone(), moves, ..DiffScope::default() };
         let outside = |only| OutsideResources::of(&saved.desired, &recorded, only);
         let mut unselected = saved.only.as_ref().map(outside).unwrap_or_default();
         let unnamed = match journals.devices() {
@@ -284,7 +285,7 @@ impl Operation for SavedPlanOperation<'_> {
             artifacts: saved.artifacts(context)?,
             later: saved.later.clone(),
             waiting: saved.waiting.clone(),
-            ..Built::default()
+            ..DesiredStack::default()
         };
         Ok(RunTarget {
             built,
@@ -299,7 +300,7 @@ impl Operation for SavedPlanOperation<'_> {
             unnamed: unnamed.names(),
             remarks: journals.devices().and_then(|devices| unnamed.remark(devices.stack())).into_iter().collect(),
             again: context.session.again.clone(),
-            ..Wanted::default()
+            ..RunTarget::default()
         })
     }
 

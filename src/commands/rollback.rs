@@ -80,7 +80,7 @@ async fn fallback(name: &str, args: &Args, context: &Context) -> Result<u8, Fail
     // with_fallback made sure that it is there.
     let Some(fallback) = plan.fallbacks.get(name) else { return Ok(exit::ERROR) };
     let order = RunSelection {
-        chosen: Selection { targets: fallback.only.clone(), exactly: true, ..Choice::default() },
+        chosen: Selection { targets: fallback.only.clone(), exactly: true, ..Selection::default() },
         request: fallback.request.clone(),
         plan: changed,
         adopt: args.adopt.iter().cloned().collect(),

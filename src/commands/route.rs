@@ -83,7 +83,7 @@ async fn change(what: &str, changing: Changing, context: &Context) -> Result<u8,
         _ => (groups(&plan, what)?, BTreeSet::new()),
     };
     let command = format!("route {what} --plan {}", changing.plan.plan.as_deref().unwrap_or_default());
-    let chosen = Selection { targets, steps: request.clone(), ..Choice::default() };
+    let chosen = Selection { targets, steps: request.clone(), ..Selection::default() };
     let adopt = changing.adopt.into_iter().collect();
     let purpose = RunPurpose::Route;
     let order = RunSelection { plan, chosen, request, adopt, command, purpose, fallback: None, out: None };

@@ -127,13 +127,13 @@ impl Operation for DeviceTarget {
         Ok(RunTarget {
             built,
             recorded,
-            scope: DiffScope { only: Some(only), moves, ..Scope::default() },
+            scope: DiffScope { only: Some(only), moves, ..DiffScope::default() },
             whole: self.hosts.is_empty(),
             hosts: self.hosts.clone(),
             unnamed: unnamed.names(),
             remarks: unnamed.remark(&self.stack).into_iter().collect(),
             again: context.session.again.clone(),
-            ..Wanted::default()
+            ..RunTarget::default()
         })
     }
 }

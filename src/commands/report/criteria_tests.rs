@@ -34,7 +34,7 @@ fn nodes_are_counted_by_the_cluster_alone() {
     let asks = ("not measured", None, "report --devices asks the cluster".to_owned());
     assert_eq!(verdicts(&plan, &ReportInput::default()), [asks.clone(), asks]);
     let node = |node, has_jetpack_of_plan| NodeSeen { node, has_jetpack_of_plan };
-    let seen = |nodes| ReportInput { nodes: Some(nodes), ..Known::default() };
+    let seen = |nodes| ReportInput { nodes: Some(nodes), ..ReportInput::default() };
     let how = || "the cluster, as jetson status shows it".to_owned();
     assert_eq!(
         verdicts(&plan, &seen(vec![node(Some("ready"), true), node(Some("not ready"), true), node(None, true)])),

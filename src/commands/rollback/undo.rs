@@ -200,13 +200,13 @@ impl Operation for RollbackOperation<'_> {
         let was = was.filter(|(_, origin)| *origin != ResourceOrigin::Made).collect();
         let devices_to = aims.get(1).map(StackState::revision);
         Ok(RunTarget {
-            built: DesiredStack { desired, artifacts, ..Built::default() },
+            built: DesiredStack { desired, artifacts, ..DesiredStack::default() },
             recorded,
-            scope: DiffScope { moves, undo: true, was, adopt: self.adopt.clone(), ..Scope::default() },
+            scope: DiffScope { moves, undo: true, was, adopt: self.adopt.clone(), ..DiffScope::default() },
             requested: self.aim.requested.clone(),
             fallback: self.aim.fallback.clone(),
             again: format!("akidb-edge {}", self.command(aims.first().map(StackState::revision), devices_to)),
-            ..Wanted::default()
+            ..RunTarget::default()
         })
     }
 

@@ -101,7 +101,7 @@ async fn with_ledger(
         record.and_modify(|record| fill(record, found, origin, &pairs[address]));
     }
     let adopt = if args.adopt { pairs.keys().cloned().collect() } else { BTreeSet::new() };
-    let scope = DiffScope { only: Some(pairs.keys().cloned().collect()), adopt, ..Scope::default() };
+    let scope = DiffScope { only: Some(pairs.keys().cloned().collect()), adopt, ..DiffScope::default() };
     let changes = workflow::difference(&built.desired, &after, &observed, &scope)?;
     refuse_replacements(&changes)?;
     tell(args, &changes, context);

@@ -36,7 +36,7 @@ pub fn pairs(given: &[String]) -> Result<ImportItems, Failure> {
             return Err(Failure::refused(shown!("{:?} is no ADDRESS=ID", text), next));
         };
         let address: Address = address.parse().map_err(|bad| Failure::refused(shown!("{}", bad), next))?;
-        if pairs.insert(address.clone(), ImportItem { id: id.to_owned(), ..Given::default() }).is_some() {
+        if pairs.insert(address.clone(), ImportItem { id: id.to_owned(), ..ImportItem::default() }).is_some() {
             return Err(Failure::refused(shown!("{} is named twice", address), "name each address once"));
         }
     }

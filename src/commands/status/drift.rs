@@ -95,7 +95,7 @@ impl DriftView {
     fn compared(&self) -> ComparedPlan {
         let contested = self.drift.iter().filter(|one| one.happened == DriftKind::Contested);
         let adopt = contested.map(|one| one.address.clone()).collect();
-        let scope = DiffScope { adopt, moves: self.moves.clone(), ..Scope::default() };
+        let scope = DiffScope { adopt, moves: self.moves.clone(), ..DiffScope::default() };
         let (changes, refused) = change::diff_around(&self.wanted, &self.recorded, &self.observed, &scope);
         let is_unread = |one: &PlanningRefusal| self.observed.seen.get(&one.address).is_some_and(Result::is_err);
         let (unread, in_the_way) = refused.into_iter().partition(is_unread);

@@ -92,7 +92,7 @@ impl AccessArgs {
             keep: Duration::from_secs(self.keep_connections),
             sockets: sockets(),
             alive: Duration::from_secs(self.alive.max(3)),
-            ..Access::default()
+            ..DeviceAccess::default()
         })
     }
 

@@ -47,7 +47,7 @@ pub async fn read(
     let store = store(&context.global, &context.session, &stack, platforms.account()).await?;
     let there = Ledger::read(store, &stack).await?.recorded();
     let account = there.account.filter(|account| !account.is_empty());
-    let mut outside = OtherStack { stack, lacks_account: names_account && account.is_none(), ..Outside::default() };
+    let mut outside = OtherStack { stack, lacks_account: names_account && account.is_none(), ..OtherStack::default() };
     if !of_account {
         wanted.recorded.account = account;
     }
@@ -158,7 +158,7 @@ mod tests {
     fn what_another_stack_has_not_made_is_named() {
         let refers_to_it = file("bucket=${models.bucket.b#name}");
         let bucket = Address::new("models", Kind::Bucket, "b");
-        let mut outside = OtherStack { stack: "s".to_owned(), ..Outside::default() };
+        let mut outside = OtherStack { stack: "s".to_owned(), ..OtherStack::default() };
         assert!(refers(&refers_to_it) && !refers(&file("plain")));
         assert_eq!(missing(&outside, &refers_to_it), ["jetson.file.a-x needs models.bucket.b"]);
         // The plan says only that its step comes first.

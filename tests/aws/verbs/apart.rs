@@ -354,7 +354,10 @@ fn a_rollback_undoes_the_last_run_that_did_something() {
     run(&stack, "deploy --plan two.yaml --yes").exits(0);
     let proxy = FaultProxy::start(&local_aws::endpoint());
     proxy.refuse(
-        ServiceRefusal { operation: "CreateBucket", ..Refusal::of("s3", 400, "InvalidBucketName", "not this one") },
+        ServiceRefusal {
+            operation: "CreateBucket",
+            ..ServiceRefusal::of("s3", 400, "InvalidBucketName", "not this one")
+        },
         CallSelector::Each,
     );
     let failed = stack.run_at(proxy.url(), &["deploy", "--plan", "three.yaml", "--yes"]).exits(1);

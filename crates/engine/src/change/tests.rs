@@ -284,7 +284,7 @@ fn only_what_a_run_covers_is_looked_at() {
     let refused = place.refused();
     assert_eq!((refused.len(), refused[0].address.as_str()), (1, ROLE));
     assert!(refused[0].problem.starts_with("it could not be read: "), "{}", refused[0].problem);
-    let scope = DiffScope { only: Some([at(FUNCTION)].into()), ..Scope::default() };
+    let scope = DiffScope { only: Some([at(FUNCTION)].into()), ..DiffScope::default() };
     let changes = Place { scope, ..place }.changes();
     assert_eq!(changes.items.keys().map(Address::as_str).collect::<Vec<_>>(), [FUNCTION]);
     assert_eq!(changes.pending_deletions, [left(FUNCTION)]);

@@ -144,7 +144,7 @@ pub async fn put(work: &RunContext<'_>, change: &Change) -> Result<StepResult, S
         work.tell(Event::Notice { address, text: text.into() });
     }
     let done = Some((change.kind, change.action, took_ms));
-    Ok(StepResult { done, ..Ended::nothing(&change.address, &made.id) })
+    Ok(StepResult { done, ..StepResult::nothing(&change.address, &made.id) })
 }
 
 /// The origin of what a change makes. Where it gets another name than before, something may be there already that carries this
@@ -357,7 +357,7 @@ pub async fn come_to(
             let mut all = work.known.of(address);
             all.extend(attributes);
             work.known.learn(address, all);
-            Ok(StepResult { is_final: level == Level::Propagated, ..Ended::nothing(address, id) })
+            Ok(StepResult { is_final: level == Level::Propagated, ..StepResult::nothing(address, id) })
         }
         Err(fault) => {
             if fault.code != super::STOPPED {
