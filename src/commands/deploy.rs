@@ -20,11 +20,11 @@ use crate::exit::Failure;
 use crate::plan::Plan;
 use crate::resource::{Address, Changes, Owner, RunPurpose, SafeText, StackState, shown};
 
-/// Make the stack what the plan says: show the difference, ask, do it. A second run has nothing to do.
+/// Apply a plan: show the difference, ask, do it. A second run has nothing to do.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only this area (cdn, edge, kubernetes, models, page, queues, routing) with what it needs; or a saved plan
-    /// (FILE.plan.json)
+    /// Deploy only this area (cdn, edge, kubernetes, models, page, queues, routing) and its dependencies; or apply a
+    /// saved plan (FILE.plan.json)
     #[arg(value_name = "AREA|FILE.plan.json")]
     what: Option<String>,
     #[command(flatten)]
@@ -33,28 +33,31 @@ pub struct Args {
     run: RunArgs,
     #[command(flatten)]
     empty: EmptyBucketsArgs,
-    /// Save what would be done to a file, for `deploy FILE.plan.json`; do nothing
+    /// Save the changes to a file for `deploy FILE.plan.json`; change nothing
     #[arg(long, value_name = "FILE.plan.json")]
     out: Option<PathBuf>,
-    /// Overwrite the file of --out, even if it is not a saved plan
+    /// Overwrite the --out file even if it is not a saved plan
     #[arg(long, requires = "out")]
     force: bool,
-    /// Only these addresses, with what they need (a beginning or a pattern will do); they add up, and with AREA
+    /// Limit to these addresses and their dependencies (prefix or glob pattern); repeatable, and adds to AREA
     #[arg(long, value_name = "ADDRESS")]
     target: Vec<String>,
-    /// Not these addresses, nor what needs them
+    /// Skip these addresses and everything that depends on them
     #[arg(long, value_name = "ADDRESS")]
     exclude: Vec<String>,
-    /// Print the IAM policy that this plan needs, no more; no call is made
+    /// Print the minimal IAM policy for this plan; makes no call
     #[arg(long)]
     print_iam_policy: bool,
-    /// Print what the permissions boundary that the plan names has to hold; no call is made
+    /// With --print-iam-policy: limit it to the IDs of what is deployed, as recorded in the journal
+    #[arg(long, requires = "print_iam_policy")]
+    deployed: bool,
+    /// Print what the plan's permissions boundary has to allow; makes no call
     #[arg(long)]
     print_iam_boundary: bool,
-    /// Take up a thing that exists and is not this stack's
+    /// Adopt an existing resource that this stack does not own
     #[arg(long, value_name = "ADDRESS")]
     adopt: Vec<Address>,
-    /// Carry out a step that is on request only
+    /// Include a step that runs only on request
     #[arg(long, value_name = "STEP")]
     request: Vec<String>,
     #[command(flatten)]
@@ -65,16 +68,16 @@ pub struct Args {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Devices, with --devices")]
 pub struct WithDevices {
-    /// Make the plan's devices in the same run, too
+    /// Also deploy the plan's devices in the same run
     #[arg(long)]
     pub devices: bool,
     /// How they are reached.
     #[command(flatten)]
     pub access: AccessArgs,
-    /// Take everything from this directory instead of the network: k3s, k3s-install.sh, SHA256SUMS, image archives
+    /// Install from this directory instead of the network: k3s, k3s-install.sh, SHA256SUMS, image archives
     #[arg(long, value_name = "DIRECTORY")]
     pub artifacts: Option<PathBuf>,
-    /// Take the devices from this YAML file, not from the plan
+    /// Use the devices in this YAML file instead of the plan's
     #[arg(long, value_name = "FILE")]
     pub inventory: Option<String>,
 }
@@ -92,7 +95,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     }
     let plan = args.with.plan(args.plan.load(&context.session)?, context)?;
     if args.print_iam_policy {
-        return iam_policy::print(&plan, context);
+        return iam_policy::print(&plan, args.deployed, context).await;
     }
     if args.print_iam_boundary {
         return iam_policy::print_boundary(&plan, context);
@@ -176,7 +179,11 @@ pub async fn carry_out(
     access: Option<&AccessArgs>,
     context: &Context,
 ) -> Result<u8, Failure> {
-    let platforms = Platforms::of_account(context).await?;
+    let platforms = match access {
+        // What devices refer to may be in the account.
+        Some(_) => Platforms::of_account(context).await?,
+        None => Platforms::of_stack(context, &order.plan.stack, Some(&order.plan)).await?,
+    };
     let platforms = match access {
         Some(access) => platforms.and_devices(access),
         None => platforms,

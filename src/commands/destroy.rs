@@ -18,22 +18,22 @@ use crate::plan::Plan;
 use crate::report;
 use crate::resource::{Address, Changes, Desired, RunPurpose, StackState, shown};
 
-/// Remove the stack: in order, resumable; what will not go yet is left for a later run (exit code 2).
+/// Delete the stack's resources: in order, resumable; what will not go yet is left for a later run (exit code 2).
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     plan: PlanArgs,
-    /// Name of the stack, when no plan is at hand; a plan (in the environment, too) is not read then
+    /// Stack name, instead of a plan; --plan and AKIDB_EDGE_PLAN are then ignored
     #[arg(long)]
     stack: Option<String>,
     #[command(flatten)]
     run: RunArgs,
     #[command(flatten)]
     empty: EmptyBucketsArgs,
-    /// Only these addresses, and everything that needs them
+    /// Limit to these addresses and everything that depends on them
     #[arg(long, value_name = "ADDRESS")]
     target: Vec<String>,
-    /// Also delete this resource, which was imported and not made by the stack; by its whole address
+    /// Also delete this imported resource, which the stack did not create; needs the full address
     #[arg(long, value_name = "ADDRESS")]
     delete_imported: Vec<Address>,
     #[command(flatten)]
@@ -57,7 +57,7 @@ pub async fn run(mut args: Args, context: &Context) -> Result<u8, Failure> {
     if devices.is_none() {
         workflow::no_devices(context, &stack, "uninstall").await?;
     }
-    let platforms = args.both.platforms(Platforms::of_account(context).await?);
+    let platforms = args.both.platforms(Platforms::of_stack(context, &stack, None).await?);
     need_known(&stack, devices.as_deref(), plan.as_ref(), &platforms, context).await?;
     let request = RunRequest {
         command: args.command(&stack),

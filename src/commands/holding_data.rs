@@ -121,7 +121,7 @@ fn to_delete(changes: &Changes) -> impl Iterator<Item = DataResource<'_>> {
 
 /// Whether what is there is deleted.
 fn goes(action: Action) -> bool {
-    matches!(action, Action::Delete | Action::Replace)
+    matches!(action, Action::Delete | Action::Replace | Action::Recreate)
 }
 
 /// What goes in the same run and may be in it: keys of a bucket, or [`key_of`] objects of clusters.

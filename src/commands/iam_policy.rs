@@ -8,10 +8,11 @@ use super::Context;
 use super::doctor;
 use super::workflow;
 use crate::exit::{self, Failure};
+use crate::ledger::Ledger;
 use crate::plan::Plan;
-use crate::provider::aws::{MOST_OF_A_POLICY, boundaries, parts_of_policy, size_of_policy};
+use crate::provider::aws::{Ids, MOST_OF_A_POLICY, boundaries, parts_of_policy, size_of_policy};
 use crate::report;
-use crate::resource::{Desired, shown};
+use crate::resource::{Desired, ResourceStatus, StackState, shown};
 
 /// The graph of a plan, steps on request included.
 fn whole(plan: &Plan, context: &Context) -> Result<Desired, Failure> {
@@ -19,12 +20,37 @@ fn whole(plan: &Plan, context: &Context) -> Result<Desired, Failure> {
     Ok(workflow::build(plan, &every, &context.printer)?.desired)
 }
 
-/// Prints what the tool must be allowed to do for this plan.
+/// What services call the plan's things that are deployed; none of what may be there or not.
+fn ids(desired: &Desired, state: &StackState) -> Ids {
+    let records = state.resources.iter();
+    let known = records.filter(|(address, record)| {
+        let same = desired.resources.get(*address).is_some_and(|resource| resource.kind == record.kind);
+        same && record.standing != ResourceStatus::Creating
+    });
+    known.filter_map(|(address, record)| Some((address.clone(), record.id.clone()?))).collect()
+}
+
+/// Prints what the tool must be allowed to do for this plan; `deployed`: for the stack as the journal has it, so that what AWS holds
+/// to nothing but an ID is held to its ID.
 ///
 /// # Errors
-/// When the plan is wrong.
-pub fn print(plan: &Plan, context: &Context) -> Result<u8, Failure> {
-    let policy = doctor::needed(&whole(plan, context)?, "*", &context.global.state);
+/// When the plan is wrong, or the journal cannot be read or knows nothing.
+pub async fn print(plan: &Plan, deployed: bool, context: &Context) -> Result<u8, Failure> {
+    let desired = whole(plan, context)?;
+    let ids = if deployed {
+        let store = workflow::store(&context.global, &context.session, &desired.stack, None).await?;
+        let (_, state) = workflow::moved(&desired, Ledger::read(store, &desired.stack).await?.recorded());
+        if state.resources.is_empty() {
+            return Err(Failure::refused(
+                shown!("nothing of the stack {} is deployed, so no IDs are known", desired.stack),
+                "leave --deployed out, or deploy first",
+            ));
+        }
+        ids(&desired, &state)
+    } else {
+        Ids::new()
+    };
+    let policy = doctor::needed(&desired, "*", &ids, &context.global.state);
     let parts = parts_of_policy(&policy);
     if context.printer.json {
         context.printer.json("iam-policy", &json!({"policy": policy, "managed_policies": parts}));

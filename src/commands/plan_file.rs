@@ -237,7 +237,12 @@ pub async fn apply(file: &str, run: &RunArgs, with: &WithDevices, context: &Cont
         return Err(stale("it was made without --devices"));
     }
     let run = RunArgs { empty_buckets: saved.empty_buckets, ..run.clone() };
-    let platforms = Platforms::of_account(context).await?;
+    // What was made without an account needs none.
+    let platforms = if saved.account.is_empty() && saved.devices.is_none() {
+        Platforms::of_clusters(context)
+    } else {
+        Platforms::of_account(context).await?
+    };
     let platforms = if saved.devices.is_some() { platforms.and_devices(&with.access) } else { platforms };
     let request = RunRequest {
         stack: saved.stack.clone(),

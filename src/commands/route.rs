@@ -15,7 +15,7 @@ use crate::report;
 use crate::resource::dns_answer::{self, DnsQuestion};
 use crate::resource::{Address, Desired, Kind, RunPurpose, places, shown};
 
-/// Change or explain where names lead.
+/// Change DNS routing, or explain how a name resolves.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -24,13 +24,13 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Make the geolocation record sets of the plan
+    /// Deploy the plan's geolocation record sets
     Geo(Changing),
-    /// Make the latency record sets of the plan
+    /// Deploy the plan's latency record sets
     Latency(Changing),
-    /// Send a name to the distribution, in one transaction; it stays so until it is rolled back
+    /// Point a DNS name at the distribution, in one change batch; undo with rollback
     Cutover(Changing),
-    /// Say which answer a place gets, and why; no call is made
+    /// Show which answer a location gets, and why; makes no call
     Explain(Explaining),
 }
 
@@ -40,7 +40,7 @@ struct Changing {
     plan: PlanArgs,
     #[command(flatten)]
     run: RunArgs,
-    /// Take up a thing that exists and is not this stack's
+    /// Adopt an existing resource that this stack does not own
     #[arg(long, value_name = "ADDRESS")]
     adopt: Vec<Address>,
 }
@@ -49,16 +49,16 @@ struct Changing {
 struct Explaining {
     #[command(flatten)]
     plan: PlanArgs,
-    /// A name below the zone, a full one, or @ for the zone itself; all routed names when left out
+    /// Name below the zone, full name, or @ for the zone itself [default: all routed names]
     #[arg(long)]
     name: Option<String>,
-    /// Continents (EU), countries (JP) or states (US-CA) that ask
+    /// Continents (EU), countries (JP) or states (US-CA) to resolve from
     #[arg(long, value_delimiter = ',', default_value = "NA,SA,EU,AF,AS,OC")]
     from: Vec<String>,
-    /// Load balancers by their names in the plan, regions, or other targets that are taken to be down
+    /// Load balancers (names from the plan), regions or other targets to assume are down
     #[arg(long, value_delimiter = ',', value_name = "TARGET")]
     down: Vec<String>,
-    /// As it is after this step was asked for (a cutover)
+    /// Show the answers after this requested step (a cutover)
     #[arg(long, value_name = "STEP")]
     request: Vec<String>,
 }

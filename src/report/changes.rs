@@ -61,7 +61,7 @@ pub fn changes_text(
 fn line(change: &Change, color: bool, name: &str, label: &str) -> SafeText {
     let paint = match change.action {
         Action::Create | Action::Adopt => Style::new().green(),
-        Action::Update | Action::Replace => Style::new().yellow(),
+        Action::Update | Action::Replace | Action::Recreate => Style::new().yellow(),
         Action::Move => Style::new().cyan(),
         Action::Delete => Style::new().red(),
         Action::Keep | Action::Forget => Style::new().dim(),
@@ -86,7 +86,8 @@ fn risk_words(risk: Risk, color: bool) -> SafeText {
 
 /// The files of this machine that are sent there.
 fn sources(change: &Change) -> SafeText {
-    let sends = matches!(change.action, Action::Create | Action::Update | Action::Replace | Action::Adopt);
+    let sends =
+        matches!(change.action, Action::Create | Action::Update | Action::Replace | Action::Recreate | Action::Adopt);
     let files = change.after.iter().filter(|_| sends).flat_map(|resource| &resource.sources);
     SafeText::join(files.map(|file| shown!("        from {}\n", file)), "")
 }
@@ -189,12 +190,17 @@ fn list_lines(path: &str, drift: &str, old: &[Value], new: &[Value]) -> SafeText
     for (mark, here, there) in [("-", old, new), ("+", new, old)] {
         // Two sensitive values look alike when they are shown, so what differs is found before.
         for item in here.iter().filter(|item| !there.contains(item)) {
-            let mut item = item.clone();
-            sensitive::hide(&mut item);
-            text.push(shown!("          {} {}\n", mark, pairs(&item)));
+            text.push(shown!("          {} {}\n", mark, pairs(&hidden_member(path, item))));
         }
     }
     text
+}
+
+/// A member of the list at a path, without sensitive values.
+fn hidden_member(path: &str, item: &Value) -> Value {
+    let mut data = json!({"path": path, "new": item});
+    sensitive::hide(&mut data);
+    data["new"].take()
 }
 
 /// A thing as `field=value` pairs, its names first.
@@ -257,8 +263,7 @@ fn summary(changes: &Changes, wait: Level, omitted: &OmittedResources<'_>) -> Sa
     if changes.is_empty() {
         return omitted.no_changes(changes.items.len());
     }
-    let mut counts: Vec<String> =
-        changes.counts().iter().map(|(action, count)| format!("{count} to {}", action.word())).collect();
+    let mut counts = counts_by_word(changes);
     if !changes.pending_deletions.is_empty() {
         counts.push(format!("{} left over to clear", changes.pending_deletions.len()));
     }
@@ -273,6 +278,18 @@ fn summary(changes: &Changes, wait: Level, omitted: &OmittedResources<'_>) -> Sa
         _ => shown!("; on AWS usually about {} {}", whole(seconds), until),
     };
     shown!("\n{}; risk: {}{}\n", counts.join(", "), changes.risk().words(), usually)
+}
+
+/// `2 to create`; both ways to replace something have one word.
+fn counts_by_word(changes: &Changes) -> Vec<String> {
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    for (action, count) in changes.counts() {
+        match counts.iter_mut().find(|(word, _)| *word == action.word()) {
+            Some((_, all)) => *all += count,
+            None => counts.push((action.word(), count)),
+        }
+    }
+    counts.into_iter().map(|(word, count)| format!("{count} to {word}")).collect()
 }
 
 /// Seconds in whole numbers: an estimate is no measurement.

@@ -90,6 +90,9 @@ fn next(one: &DriftedResource) -> SafeText {
             shown!("ask whose it is; deploy is refused, and takes it with --adopt {}", address)
         }
         DriftKind::Changed if !one.counts() => "nothing: deploy leaves them alone".into(),
+        DriftKind::Changed if one.refused.is_some() => {
+            "deploy is refused to restore it: what is in the way stands below".into()
+        }
         DriftKind::Changed if !one.wanted && one.origin == ResourceOrigin::Imported => {
             "deploy forgets it: it is no longer in the plan, and this stack did not make it".into()
         }
@@ -224,6 +227,7 @@ mod tests {
             reason: None,
             wanted: true,
             origin: ResourceOrigin::Made,
+            refused: None,
             fields: vec![field],
         };
         insta::assert_snapshot!(drift_text(&[one], false, false, 100).to_string(), @"
@@ -256,6 +260,7 @@ mod tests {
             reason: None,
             wanted: true,
             origin: ResourceOrigin::Imported,
+            refused: None,
             fields: vec![field],
         };
         let text = drift_text(&[one], false, false, 100);
@@ -281,6 +286,7 @@ mod tests {
             reason: None,
             wanted: true,
             origin: ResourceOrigin::Made,
+            refused: None,
             fields: vec![field("tags.other", FieldOrigin::Tag), field("policy.Statement.them", FieldOrigin::Extra)],
         };
         let text = drift_text(&[one], false, false, 100).to_string();

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::resource::{Address, SafeText, shown};
+use crate::resource::{Address, Kind, SafeText, shown};
 
 /// A finding and where the plan says it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -34,6 +34,11 @@ impl LocatedFinding {
         self.severity == "error"
     }
 
+    /// Whether it is about an object of a cluster.
+    fn is_of_cluster(&self) -> bool {
+        self.address.as_ref().is_some_and(|address| address.kind_name() == Kind::Manifest.name())
+    }
+
     /// In one line.
     pub fn line(&self) -> SafeText {
         let also = self.also.as_ref().map_or_else(SafeText::default, |also| shown!("; the other: {}", also));
@@ -51,8 +56,19 @@ pub fn findings_text(findings: &[LocatedFinding]) -> SafeText {
         let also = finding.also.as_ref().map_or_else(SafeText::default, |also| shown!("\n  {}", also));
         let head = shown!("{} {}\n  {}{}{}{}\n", finding.severity, finding.rule, finding.at, address, path, also);
         let (problem, aws_says, instead) = (&finding.problem, &finding.aws_says, &finding.instead);
+        let who = if finding.is_of_cluster() { "cluster:" } else { "AWS:    " };
         text.push(head);
-        text.push(shown!("  {}\n  AWS:     {}\n  instead: {}\n\n", problem, aws_says, instead));
+        text.push(shown!("  {}\n  {} {}\n  instead: {}\n\n", problem, who, aws_says, instead));
     }
     text
+}
+
+/// Who would refuse what was found: AWS, a cluster, or each its own.
+pub fn who_refuses(findings: &[LocatedFinding]) -> &'static str {
+    let errors = || findings.iter().filter(|finding| finding.is_error());
+    match (errors().all(LocatedFinding::is_of_cluster), errors().any(LocatedFinding::is_of_cluster)) {
+        (true, true) => "the cluster",
+        (false, true) => "AWS or the cluster",
+        _ => "AWS",
+    }
 }

@@ -17,7 +17,7 @@ mod terminal_echo;
 
 pub use changes::{changes_json, changes_text};
 pub use drift::{drift_text, unmanaged_text};
-pub use findings::{LocatedFinding, findings_text};
+pub use findings::{LocatedFinding, findings_text, who_refuses};
 pub use machines::names;
 pub use omitted::OmittedResources;
 pub use outcome::{answers_table, outcome_json, outcome_text, resources_table, rows_table};

@@ -122,8 +122,13 @@ impl BucketReader {
     /// What S3 says, or that there are more than 100,000.
     pub async fn list(&self) -> Result<Vec<ListedObject>, BucketFault> {
         let list = self.client.list_objects_v2().bucket(&self.bucket).prefix(&self.prefix);
-        let (mut pages, mut found) = (list.into_paginator().send(), Vec::new());
+        let (mut pages, mut found, mut asked) = (list.into_paginator().send(), Vec::new(), 0);
         while let Some(page) = pages.next().await {
+            asked += 1;
+            // Pages without objects are too many, too.
+            if asked > self.most {
+                return Err(BucketFault::TooMany { most: self.most });
+            }
             for object in page.map_err(refused)?.contents.unwrap_or_default() {
                 let path = object.key().and_then(|key| key.strip_prefix(self.prefix.as_str())).unwrap_or_default();
                 if path.is_empty() || path.ends_with('/') {

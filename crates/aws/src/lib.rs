@@ -31,6 +31,7 @@ mod object;
 mod origin_access;
 mod origin_request_policy;
 mod owned;
+mod pages;
 mod permissions;
 mod queue;
 mod rate_limiter;
@@ -63,7 +64,7 @@ pub use fault::of as fault_of;
 pub use journal::{objects as bucket_objects, store as journal_store};
 pub use model_bucket::ModelBucket;
 pub use permissions::{
-    MOST as MOST_OF_A_POLICY, MissingAction, Simulation, boundaries, parts as parts_of_policy,
+    Ids, MOST as MOST_OF_A_POLICY, MissingAction, Simulation, boundaries, parts as parts_of_policy,
     policy as least_privilege, simulate, size as size_of_policy,
 };
 pub use validation::CERTIFICATE_WAIT;

@@ -24,7 +24,7 @@ pub struct DevicesArgs {
     plan: PlanArgs,
     #[command(flatten)]
     access: AccessArgs,
-    /// Take the devices from this YAML file, not from the plan
+    /// Use the devices in this YAML file instead of the plan's
     #[arg(long, value_name = "FILE")]
     inventory: Option<String>,
 }

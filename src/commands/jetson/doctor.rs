@@ -13,12 +13,12 @@ use crate::provider::device::{
 use crate::report;
 use crate::resource::{Fault, SafeText, ToSafeText, Untrusted, shown};
 
-/// Look for what stands in the way of a device, with the exact remedy. Exit code 1: provisioning cannot succeed, 2: warnings.
+/// Diagnose devices and print how to fix each problem. Exit code 1: provisioning cannot succeed, 2: warnings.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     devices: DevicesArgs,
-    /// Only these devices
+    /// Limit to these devices
     #[arg(long, value_name = "NAME")]
     host: Vec<String>,
 }

@@ -16,19 +16,19 @@ const API: &str = "kubernetes";
 /// Which nodes.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Devices, by their names in the plan
+    /// Device names from the plan
     #[arg(required = true, value_name = "HOST")]
     hosts: Vec<String>,
     #[command(flatten)]
     devices: DevicesArgs,
 }
 
-/// Move the pods away from nodes, within their disruption budgets; no new ones come until `jetson uncordon`.
+/// Evict the pods from nodes, within their disruption budgets; no new ones come until `jetson uncordon`.
 #[derive(Debug, clap::Args)]
 pub struct DrainArgs {
     #[command(flatten)]
     which: Args,
-    /// Seconds that the pods of a node have to go
+    /// Seconds to wait for the pods of a node to leave
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     timeout: u32,
 }

@@ -13,12 +13,12 @@ use crate::resource::{RunPurpose, SafeText, Untrusted, shown, syntax_check};
 /// Set the power mode by name; `auto` follows the load of the GPU.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Name of the mode as the device knows it (7W, 15W, 25W, MAXN_SUPER), or auto
+    /// Power mode by name (7W, 15W, 25W, MAXN_SUPER), or auto
     #[arg(long, value_name = "MODE")]
     mode: String,
     #[command(flatten)]
     devices: DevicesArgs,
-    /// Only these devices
+    /// Limit to these devices
     #[arg(long, value_name = "NAME")]
     host: Vec<String>,
     #[command(flatten)]

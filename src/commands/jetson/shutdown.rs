@@ -8,21 +8,21 @@ use crate::commands::Context;
 use crate::exit::{self, Failure};
 use crate::resource::{Fault, FaultClass, SafeText, shown};
 
-/// Switch devices off: drained first, agents before the server.
+/// Drain and shut down devices, agents before the server.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     devices: DevicesArgs,
-    /// Only these devices
+    /// Limit to these devices
     #[arg(long, value_name = "NAME")]
     host: Vec<String>,
-    /// Do not ask
+    /// Skip the confirmation prompt
     #[arg(short, long)]
     yes: bool,
-    /// Switch off what could not be drained, too
+    /// Also shut down devices that could not be drained
     #[arg(long)]
     force: bool,
-    /// Seconds that the pods of a node have to go
+    /// Seconds to wait for the pods of a node to leave
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     timeout: u32,
 }

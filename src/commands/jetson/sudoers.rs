@@ -19,7 +19,7 @@ use crate::resource::{Kind, SafeText, shown};
 pub struct Args {
     #[command(flatten)]
     plan: PlanArgs,
-    /// Take the devices from this YAML file, not from the plan
+    /// Use the devices in this YAML file instead of the plan's
     #[arg(long, value_name = "FILE")]
     inventory: Option<String>,
 }
@@ -47,7 +47,12 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
             "name an ordinary user in the plan or in the inventory",
         ));
     }
-    let text = sudoers(&accounts);
+    let text = sudoers(&accounts).map_err(|name| {
+        Failure::refused(
+            shown!("sudo takes {} for an alias or a group, not for the account of that name", name),
+            "name another user in the plan or in the inventory; an account of capital letters alone cannot have a rule of its own",
+        )
+    })?;
     if context.printer.json {
         context.printer.json("jetson-sudoers", &json!({"accounts": accounts, "sudoers": text}));
     } else {

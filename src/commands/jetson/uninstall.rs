@@ -11,7 +11,7 @@ use crate::ledger::Ledger;
 use crate::report;
 use crate::resource::{Changes, Desired, RunPurpose, shown};
 
-/// Take away everything that was brought to the devices: cluster, packages, files, power modes.
+/// Remove everything that was installed on the devices: cluster, packages, files, power modes.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -20,7 +20,7 @@ pub struct Args {
     access: AccessArgs,
     #[command(flatten)]
     run: RunArgs,
-    /// Only these devices
+    /// Limit to these devices
     #[arg(long, value_name = "NAME")]
     host: Vec<String>,
 }
@@ -31,7 +31,7 @@ pub struct DeviceStackArgs {
     /// The plan.
     #[command(flatten)]
     pub plan: PlanArgs,
-    /// Name of the stack, when no plan is at hand: where the devices are is in the journal
+    /// Stack name, instead of a plan; the journal knows the devices' addresses
     #[arg(long)]
     pub stack: Option<String>,
 }

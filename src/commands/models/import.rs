@@ -15,9 +15,9 @@ use crate::resource::shown;
 /// Which folder.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A folder in the layout of sentence-transformers, with an ONNX graph
+    /// Folder in the sentence-transformers layout with an ONNX graph
     path: PathBuf,
-    /// The name in the store; the folder's name otherwise
+    /// Name in the store [default: the folder name]
     #[arg(long = "as", value_name = "NAME")]
     name: Option<String>,
 }

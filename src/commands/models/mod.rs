@@ -17,27 +17,27 @@ use crate::exit::Failure;
 use crate::models::{ModelStore, ModelsFault};
 use crate::resource::shown;
 
-/// Fetch models from a hub; list, check, import, publish and remove them.
+/// Download, list, verify, import, publish and remove models.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
     what: What,
-    /// The folder that holds the models; ./models if it is there, else ~/.local/share/akidb-edge/models
+    /// Model store folder; ./models if it exists, else ~/.local/share/akidb-edge/models
     #[arg(long, value_name = "FOLDER", env = "AKIDB_MODELS", hide_env_values = true, global = true)]
     models: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Fetch a model from a Hugging Face hub: goes on where it broke off, every file is hash-checked
+    /// Download a model from a Hugging Face hub (resumable, every file verified by hash)
     Pull(pull::Args),
-    /// Show the models on this machine
+    /// List the models on this machine
     List,
-    /// Check every file of one model, or of all, against its hash
+    /// Verify the files of one or all models by hash
     Verify(verify::Args),
-    /// Take a folder of this machine into the store
+    /// Copy a local folder into the model store
     Import(import::Args),
-    /// Put a model into a bucket, as the current version for servers that sync from there
+    /// Upload a model to a bucket as the current version for servers that sync from it
     Publish(publish::Args),
     /// Delete a model from this machine
     Remove(remove::Args),

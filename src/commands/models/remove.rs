@@ -15,7 +15,7 @@ use crate::resource::shown;
 pub struct Args {
     /// The model
     name: String,
-    /// Do not ask
+    /// Skip the confirmation prompt
     #[arg(short, long)]
     yes: bool,
 }

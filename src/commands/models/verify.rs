@@ -13,7 +13,7 @@ use crate::resource::{SafeText, shown};
 /// Which model.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// One model; all of them otherwise
+    /// Model to verify [default: all models]
     name: Option<String>,
 }
 

@@ -19,7 +19,7 @@ pub struct Args {
     addresses: Vec<Address>,
     #[command(flatten)]
     which: Which,
-    /// Do not ask
+    /// Skip the confirmation prompt
     #[arg(short, long)]
     yes: bool,
     /// Show what would be forgotten, do nothing; exit code 2

@@ -34,7 +34,7 @@ pub struct Args {
     from: Option<PathBuf>,
     #[command(flatten)]
     plan: PlanArgs,
-    /// Do not ask
+    /// Skip the confirmation prompt
     #[arg(short, long)]
     yes: bool,
     /// Show what would be taken in and what the next deploy would change; exit code 2
@@ -61,7 +61,8 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     };
     let connection = workflow::connect(&context.session).await?;
     let command = format!("state import {what}");
-    let ledger = workflow::open(context, &connection, &plan.stack, &command, RunPurpose::Import, args.dry_run).await?;
+    let ledger =
+        workflow::open(context, Some(&connection), &plan.stack, &command, RunPurpose::Import, args.dry_run).await?;
     let answer = with_ledger(&args, &plan, &pairs, context, &connection, &ledger, &command).await;
     workflow::close(ledger, answer).await
 }

@@ -21,7 +21,7 @@ pub struct Args {
     new_address: Address,
     #[command(flatten)]
     which: Which,
-    /// Do not ask
+    /// Skip the confirmation prompt
     #[arg(short, long)]
     yes: bool,
     /// Show what would move, do nothing; exit code 2

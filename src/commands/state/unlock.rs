@@ -15,7 +15,7 @@ use crate::resource::{SafeText, StackState, shown};
 pub struct Args {
     #[command(flatten)]
     which: Which,
-    /// Do not ask
+    /// Skip the confirmation prompt
     #[arg(short, long)]
     yes: bool,
 }

@@ -22,7 +22,7 @@ pub struct AcceptRequest {
     pub chosen: Vec<String>,
     /// Only show it.
     pub dry_run: bool,
-    /// Do not ask.
+    /// Skip the confirmation prompt.
     pub yes: bool,
 }
 
@@ -32,13 +32,14 @@ pub struct AcceptRequest {
 /// What failed, why, and the next step; where the plan speaks, that it wins.
 pub async fn run(plan: Option<&Plan>, stack: &str, order: &AcceptRequest, context: &Context) -> Result<u8, Failure> {
     workflow::no_devices(context, stack, "provision --dry-run").await?;
-    let connection = workflow::connect(&context.session).await?;
+    let connection = drift::account(plan, stack, context).await?;
     let mut command = "status --drift --accept".to_owned();
     for one in &order.chosen {
         command.push_str(&format!(" {one}"));
     }
-    let ledger = workflow::open(context, &connection, stack, &command, RunPurpose::Accept, order.dry_run).await?;
-    let answer = with_ledger(plan, order, &command, context, &connection, &ledger).await;
+    let ledger =
+        workflow::open(context, connection.as_ref(), stack, &command, RunPurpose::Accept, order.dry_run).await?;
+    let answer = with_ledger(plan, order, &command, context, connection.as_ref(), &ledger).await;
     workflow::close(ledger, answer).await
 }
 
@@ -47,7 +48,7 @@ async fn with_ledger(
     order: &AcceptRequest,
     command: &str,
     context: &Context,
-    connection: &workflow::AccountConnection,
+    connection: Option<&workflow::AccountConnection>,
     ledger: &Ledger,
 ) -> Result<u8, Failure> {
     let seen = drift::look(plan, ledger, connection, context).await?;

@@ -19,19 +19,20 @@ use crate::resource::{ResourceStatus, RunSummary, StackState, shown};
 pub struct Args {
     #[command(flatten)]
     plan: PlanArgs,
-    /// Name of the stack, when no plan is at hand; a plan (in the environment, too) is not read then
+    /// Stack name, instead of a plan; --plan and AKIDB_EDGE_PLAN are then ignored
     #[arg(long)]
     stack: Option<String>,
-    /// Look at the world and compare it with the plan (or with what was deployed last); exit code 2 when it differs
+    /// Compare the real resources with the plan (or the last deploy); exit code 2 if they differ
     #[arg(long)]
     drift: bool,
-    /// With --drift: where the plan is silent, take the world's value into the state; all of it, or only these addresses
+    /// With --drift: record live values for fields that the plan does not set; for all resources or only these
+    /// addresses
     #[arg(long, value_name = "ADDRESS", num_args = 0.., requires = "drift")]
     accept: Option<Vec<String>>,
-    /// With --accept: show what would be taken, do nothing
+    /// With --accept: show what would be recorded without recording it
     #[arg(long, requires = "accept")]
     dry_run: bool,
-    /// With --accept: do not ask
+    /// With --accept: skip the confirmation prompt
     #[arg(short, long, requires = "accept")]
     yes: bool,
 }

@@ -8,13 +8,13 @@ use crate::desired::DesiredStack;
 use crate::exit::{self, Failure};
 use crate::plan::{Plan, PlanError, PlanErrors};
 use crate::report::LocatedFinding;
-use crate::resource::shown;
+use crate::resource::{Platform, Resource, shown};
 use crate::{desired, report};
 
 /// Check a plan file offline, without credentials.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Plan: a name that the tool carries, or a YAML file (the same as --plan)
+    /// Built-in plan or YAML file (same as --plan)
     file: Option<String>,
     #[command(flatten)]
     plan: PlanArgs,
@@ -46,14 +46,15 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         if !findings.is_empty() {
             context.printer.data(report::findings_text(&findings));
         }
-        let verdict =
-            if errors == 0 { "AWS would accept it, as far as can be said offline" } else { "AWS would refuse it" };
+        let who = if errors == 0 { graphs.who_accepts() } else { report::who_refuses(&findings) };
+        let verdict = if errors == 0 { "would accept it, as far as can be said offline" } else { "would refuse it" };
         context.printer.data(shown!(
-            "{}: {}, {}, {}: {}",
+            "{}: {}, {}, {}: {} {}",
             plan.file,
             report::counted(counted, "resource"),
             report::counted(errors, "error"),
             report::counted(warnings, "warning"),
+            who,
             verdict
         ));
         if let Some(text) = later_plans::text(plan.lineage(), context.printer.verbose > 0) {
@@ -102,6 +103,13 @@ impl Graphs {
         }
         problems.sort_by(|one, other| one.order().cmp(&other.order()));
         if problems.is_empty() { Ok(graphs) } else { Err(PlanErrors(problems)) }
+    }
+
+    /// Whom the plan is for.
+    fn who_accepts(&self) -> &'static str {
+        let mut all = self.cloud.iter().flat_map(|built| built.desired.resources.values()).peekable();
+        let in_clusters = |resource: &Resource| resource.kind.facts().platform == Platform::Cluster;
+        if all.peek().is_some() && all.all(in_clusters) { "the cluster" } else { "AWS" }
     }
 
     /// What the checks say, each once. Of the devices' graph only what stops `jetson`: the other rules are about AWS.

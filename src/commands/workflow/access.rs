@@ -23,7 +23,7 @@ const ALIVE_SECONDS: u64 = 15;
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Devices, with --devices")]
 pub struct BothStacksArgs {
-    /// Work on the stack of the devices (STACK-devices) in the same run, too
+    /// Also run on the devices' stack (STACK-devices)
     #[arg(long)]
     pub devices: bool,
     #[command(flatten)]
@@ -51,19 +51,19 @@ impl BothStacksArgs {
 /// How devices are reached. Everything else is the user's own SSH configuration: keys, agent, known_hosts, ProxyJump.
 #[derive(Clone, Debug, clap::Args)]
 pub struct AccessArgs {
-    /// Another SSH configuration than ~/.ssh/config
+    /// SSH configuration file to use instead of ~/.ssh/config
     #[arg(long, value_name = "FILE", env = "AKIDB_EDGE_SSH_CONFIG")]
     pub ssh_config: Option<PathBuf>,
-    /// Take host keys that are not known yet, and remember them; never one that has changed
+    /// Accept and save unknown host keys; a changed host key is always refused
     #[arg(long)]
     pub accept_new: bool,
-    /// Ask for the sudo password of the devices
+    /// Prompt for the sudo password of the devices
     #[arg(long)]
     pub ask_sudo_password: bool,
     /// Read the sudo password from this file descriptor
     #[arg(long, value_name = "N", conflicts_with = "ask_sudo_password")]
     pub sudo_password_fd: Option<u32>,
-    /// Seconds that connections stay open for the next command; 0 closes them at once
+    /// Seconds to keep SSH connections open for the next command; 0 closes them immediately
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub keep_connections: u64,
     /// Seconds after which a device that says nothing counts as gone

@@ -13,7 +13,7 @@ use crate::session::Session;
 /// Which plan, with which values.
 #[derive(Clone, Debug, clap::Args)]
 pub struct PlanArgs {
-    /// Plan: a name that the tool carries (week13), or a YAML file
+    /// Built-in plan (week13) or YAML file
     #[arg(long, value_name = "NAME|FILE", env = "AKIDB_EDGE_PLAN")]
     pub plan: Option<String>,
     /// Set a variable of the plan
@@ -22,7 +22,7 @@ pub struct PlanArgs {
     /// Set variables from a file of NAME: VALUE lines
     #[arg(long, value_name = "FILE")]
     pub var_file: Vec<PathBuf>,
-    /// Let the plan read files outside of its own folder, too
+    /// Allow the plan to read files outside its own folder
     #[arg(long)]
     pub allow_files_outside: bool,
 }
@@ -83,19 +83,19 @@ impl PlanArgs {
 /// How a run is to go.
 #[derive(Clone, Debug, clap::Args)]
 pub struct RunArgs {
-    /// Do not ask
+    /// Skip the confirmation prompt
     #[arg(short, long)]
     pub yes: bool,
-    /// Show what would be done, do nothing; exit code 2 when there is something to do
+    /// Show what would change without changing anything; exit code 2 if there are changes
     #[arg(long)]
     pub dry_run: bool,
-    /// When a run counts as done: every call accepted, everything usable, or everything everywhere
+    /// Wait until changes are `accepted`, `usable` or `propagated`
     #[arg(long, value_name = "LEVEL", default_value = "usable", value_parser = level)]
     pub wait: Level,
     /// Set by the verbs that can delete what holds data.
     #[arg(skip)]
     pub empty_buckets: bool,
-    /// Steps at the same time at most
+    /// Maximum number of concurrent steps
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..))]
     pub at_once: u16,
 }
@@ -103,7 +103,7 @@ pub struct RunArgs {
 /// For verbs that can delete what holds data.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct EmptyBucketsArgs {
-    /// Also delete data that goes: objects, old versions, messages, volumes, what is in namespaces
+    /// Also delete the data of deleted resources: objects, old versions, messages, volumes, namespace contents
     #[arg(long)]
     pub empty_buckets: bool,
 }

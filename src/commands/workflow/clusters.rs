@@ -11,6 +11,7 @@ use crate::exit::Failure;
 use crate::provider::aws;
 use crate::provider::cluster::Clusters;
 use crate::provider::device::Fleet;
+use crate::provider::retry::RetryPolicy;
 use crate::provider::{ClusterAccess, Providers};
 use crate::resource::cluster::{ClusterSpec, Reach};
 use crate::resource::{Address, Attributes, Desired, Kind, Observed, SafeText, StackState, shown};
@@ -57,17 +58,18 @@ pub fn clusters_of_machines(fleet: &Arc<Fleet>) -> Arc<Clusters> {
     Clusters::new(ways_of_machines(fleet))
 }
 
-/// The providers of clusters, for a verb that talks to the account alone.
+/// The providers of clusters, for a verb that talks to the account and its clusters alone.
 ///
 /// # Errors
 /// As [`clusters`].
 pub fn in_clusters(
     desired: &Desired,
     recorded: &StackState,
-    account: &AccountConnection,
+    account: Option<&AccountConnection>,
+    retry_policy: &RetryPolicy,
 ) -> Result<Providers, Failure> {
-    let clusters = clusters(desired, recorded, Some(account), None)?;
-    Ok(crate::provider::cluster::providers(&clusters).with_retry_policy(account.retry_policy.clone()))
+    let clusters = clusters(desired, recorded, account, None)?;
+    Ok(crate::provider::cluster::providers(&clusters).with_retry_policy(retry_policy.clone()))
 }
 
 /// A cluster that no resource describes is the one whose server is the machine of that name.

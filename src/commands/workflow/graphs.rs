@@ -29,7 +29,7 @@ pub fn build(plan: &Plan, requested: &BTreeSet<String>, printer: &Printer) -> Re
 /// # Errors
 /// When the plan names what is not there, or a check says no.
 pub fn together(plan: &Plan, requested: &BTreeSet<String>, printer: &Printer) -> Result<DesiredStack, Failure> {
-    let built = desired::grouping(plan, requested)?;
+    let built = desired::together(plan, requested)?;
     accepted(&findings(plan, &built, None), printer)?;
     Ok(built)
 }
@@ -40,8 +40,9 @@ fn accepted(findings: &[LocatedFinding], printer: &Printer) -> Result<(), Failur
     if errors > 0 {
         printer.data(report::findings_text(findings));
         let things = report::counted(errors, "setting");
+        let who = report::who_refuses(findings);
         return Err(Failure::refused(
-            shown!("AWS would refuse {} of this plan; nothing was done", things),
+            shown!("{} would refuse {} of this plan; nothing was done", who, things),
             "correct what is named above",
         ));
     }
@@ -118,7 +119,10 @@ pub fn findings(plan: &Plan, built: &DesiredStack, other: Option<&DesiredStack>)
         let place = plan.place(path);
         format!("{}:{}:{}", plan.file_of(path), place.line, place.column)
     };
-    let setting = |address: &Address, path: &str| place(&whole.origin(address, path));
+    let setting = |address: &Address, path: &str| match whole.place_in_file(plan, address, path) {
+        Some((file, place)) => format!("{file}:{}:{}", place.line, place.column),
+        None => place(&whole.origin(address, path)),
+    };
     let today = jiff::Zoned::now().date();
     let mut all: Vec<LocatedFinding> = check::all(&whole.desired, today)
         .into_iter()

@@ -157,14 +157,14 @@ pub async fn objects(global: &Global, session: &Session, stack: &str) -> Result<
 /// When somebody else holds the lease, or the journal cannot be read.
 pub async fn open(
     context: &Context,
-    connection: &AccountConnection,
+    connection: Option<&AccountConnection>,
     stack: &str,
     command: &str,
     purpose: RunPurpose,
     only_looks: bool,
 ) -> Result<Ledger, Failure> {
-    let ledger = ledger(context, Some(connection), stack, command, purpose, only_looks, &[stack]).await?;
-    if !only_looks {
+    let ledger = ledger(context, connection, stack, command, purpose, only_looks, &[stack]).await?;
+    if let Some(connection) = connection.filter(|_| !only_looks) {
         let fence = ledger.fence();
         connection.clients.ask_first(Box::new(move || fence.check()));
     }

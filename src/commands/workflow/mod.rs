@@ -10,9 +10,11 @@ mod graphs;
 mod journal;
 mod journals;
 mod leased;
+mod needs_account;
 mod other_stack;
 mod pipeline;
 mod platforms;
+mod previews;
 mod request;
 mod skipped;
 
@@ -28,7 +30,9 @@ use crate::plan::Plan;
 use crate::provider::Providers;
 use crate::provider::aws::{CallerIdentity, providers};
 use crate::report::RunHeader;
-use crate::resource::{Address, Artifacts, Changes, Desired, Moves, Observed, SafeText, StackState, shown};
+use crate::resource::{
+    Address, Artifacts, Changes, Desired, Kind, Moves, Observed, PlatformIdentity, SafeText, StackState, shown,
+};
 
 pub use access::{AccessArgs, BothStacksArgs};
 pub use account::{AccountConnection, connect};
@@ -39,8 +43,10 @@ pub use graphs::{build, devices, every_step, findings, need_files, of_devices, s
 pub use journal::{close, directory, objects, open, root, store};
 pub use journals::Journals;
 pub use leased::{HeldLeases, not_written, unless_interrupted, write};
+pub use needs_account::needs_account;
 pub use pipeline::carry_out;
 pub use platforms::Platforms;
+pub use previews::previewed;
 pub use request::{AllowedChanges, Operation, RunRequest, RunTarget, RunView};
 pub use skipped::{SkippedResources, machine, narrow};
 
@@ -99,7 +105,7 @@ pub fn refused(refusals: &[PlanningRefusal]) -> Failure {
         .iter()
         .map(|refusal| shown!("{}: {}\n  next: {}", refusal.address, refusal.problem, refusal.next_step))
         .collect();
-    let reading = refusals.iter().all(|refusal| refusal.problem.starts_with("it could not be read"));
+    let reading = refusals.iter().all(|refusal| refusal.unread);
     let problem = shown!("the difference cannot be made\n{}", SafeText::join(&lines, "\n"));
     if reading { Failure::error(problem, "") } else { Failure::refused(problem, "") }
 }
@@ -125,14 +131,28 @@ pub fn header(
 ) -> RunHeader {
     let (region, endpoint) = place_of(connection);
     RunHeader {
-        stack: stack.to_owned(),
-        devices: None,
-        plan: plan.map(|plan| plan.file.clone()),
         account: identity.account.clone(),
         caller: identity.arn.clone(),
         region,
         endpoint,
-        state: global.state.clone(),
         platforms: vec![platforms::of_account(identity)],
+        ..header_of_clusters(&Desired::default(), stack, plan, global)
+    }
+}
+
+/// The same of a verb that talks to clusters alone.
+pub fn header_of_clusters(desired: &Desired, stack: &str, plan: Option<&Plan>, global: &Global) -> RunHeader {
+    let clusters = desired.resources.values().filter(|resource| resource.kind == Kind::Cluster);
+    let named = clusters.filter_map(|resource| resource.spec.get("name")?.as_str());
+    RunHeader {
+        stack: stack.to_owned(),
+        devices: None,
+        plan: plan.map(|plan| plan.file.clone()),
+        account: String::new(),
+        caller: String::new(),
+        region: String::new(),
+        endpoint: platforms::CLUSTERS.to_owned(),
+        state: global.state.clone(),
+        platforms: named.map(|name| PlatformIdentity::Cluster { name: name.to_owned() }).collect(),
     }
 }

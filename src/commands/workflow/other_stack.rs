@@ -34,7 +34,7 @@ pub async fn read(
     platforms: &Platforms<'_>,
     context: &Context,
 ) -> Result<OtherStack, Failure> {
-    let of_account = platforms.account().is_some();
+    let of_account = platforms.has_cloud();
     let names_account = !of_account && wanted.built.desired.resources.values().any(names_account);
     if request.devices.is_some() || !(names_account || refers(wanted)) {
         return Ok(OtherStack::default());

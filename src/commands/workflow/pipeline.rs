@@ -10,7 +10,7 @@ use std::time::Instant;
 use super::skipped::machine;
 use super::{
     AllowedChanges, Journals, Operation, Platforms, RunArgs, RunInput, RunLabel, RunRequest, RunTarget, RunView,
-    SkippedResources, difference, other_stack,
+    SkippedResources, difference, other_stack, previewed, refused,
 };
 use crate::commands::confirm::{self, Confirmation};
 use crate::commands::{Context, holding_data};
@@ -114,6 +114,7 @@ impl Pipeline<'_> {
         let (request, context) = (self.request, self.context);
         platforms.need_apart(self.journals)?;
         let mut wanted = verb.wants(self.journals, context).await?;
+        platforms.need_account_for(&wanted)?;
         let outside = other_stack::read(&mut wanted, request, platforms, context).await?;
         let artifacts = Arc::new(std::mem::take(&mut wanted.built.artifacts));
         let providers = platforms.providers(&wanted, &artifacts)?;
@@ -130,6 +131,10 @@ impl Pipeline<'_> {
         seen.left.narrow(scope, &built.desired, recorded);
         let mut changes = difference(&built.desired, recorded, &seen.observed, scope)?;
         verb.looks_again(&mut changes, &wanted, &providers).await?;
+        let in_the_way = previewed(&mut changes, &wanted.recorded, &seen.observed, &providers).await;
+        if !in_the_way.is_empty() {
+            return Err(refused(&in_the_way));
+        }
         verb.differs(&mut changes, &wanted, context)?;
         outside.need(&changes, &wanted, request, context)?;
         let run = RunArgs { dry_run: request.only_looks, ..request.run.clone() };

@@ -4,6 +4,7 @@ mod calls;
 mod listing;
 mod previous;
 mod unmanaged;
+mod versions;
 mod write;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 pub use self::calls::{CODES, GRANTS};
+pub use self::versions::versions;
 use super::fault::{optional, taken};
 use super::{Clients, fault_of, tag_changes, tags};
 use crate::provider::{Applied, DeleteOutcome, OwnedQuery, Progress, Provider, ResourceContext};

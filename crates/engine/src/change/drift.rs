@@ -36,6 +36,7 @@ impl DriftWalk<'_> {
             reason: None,
             wanted: self.desired.resources.contains_key(address),
             origin: record.origin,
+            refused: None,
             fields: Vec::new(),
         };
         let Some(found) = seen else { return Some(DriftedResource { happened: DriftKind::Gone, ..drifted }) };

@@ -185,7 +185,11 @@ fn what_the_journal_does_not_know_is_taken_up_when_it_is_ours() {
     assert_eq!((adopted.action, adopted.origin), (Action::Adopt, ResourceOrigin::Imported));
     assert_eq!(adopted.reason.as_deref(), Some("it is not this stack's: taken up on purpose"));
     let marks: Vec<_> = adopted.fields.iter().map(|field| (field.path.as_str(), field.drifted)).collect();
-    assert_eq!(marks, [("tags.akidb:stack", false)]);
+    assert_eq!((marks.as_slice(), adopted.risk), (&[("tags.akidb:stack", false)][..], Risk::Safe));
+    let there = ObservedResource { owner: foreign(), ..found("r", role("r")) };
+    let mut changed = Place::new().want(ROLE, json!({"name": "r", "description": "other"})).see(ROLE, there);
+    changed.scope.adopt.insert(at(ROLE));
+    assert_eq!(changed.one(ROLE).risk, Risk::Brief, "it changes what others may rely on");
     let unanswered = seen(foreign()).know(ROLE, begun()).one(ROLE);
     let reason = "an earlier run began it and never heard the answer";
     assert_eq!(told(&unanswered), (Action::Create, Risk::Safe, Some(reason)));

@@ -28,6 +28,7 @@ use crate::resource::{Address, ArtifactSource, Artifacts, Desired, Kind, Resourc
 
 pub use fallbacks::check_fallbacks;
 pub use grouping::together;
+pub use manifests::Written;
 
 /// What a plan wants, with the bytes that it carries and what it cannot have yet.
 #[derive(Clone, Debug, Default)]
@@ -48,6 +49,8 @@ pub struct DesiredStack {
     pub waiting: Vec<String>,
     /// What a step comes after in the plan's other graph (the cloud's or the devices'): its addresses there, by step.
     pub beyond: BTreeMap<String, BTreeSet<Address>>,
+    /// Where the objects of clusters stand that are written in files of their own.
+    pub written: BTreeMap<Address, Written>,
 }
 
 impl DesiredStack {

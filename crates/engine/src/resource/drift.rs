@@ -93,6 +93,9 @@ pub struct DriftedResource {
     pub wanted: bool,
     /// How it came into the state.
     pub origin: ResourceOrigin,
+    /// Why `deploy` would be refused to put it back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
     /// The fields.
     pub fields: Vec<DriftField>,
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use akidb_edge_engine::check::{Severity, all};
-use akidb_edge_engine::desired::{DesiredStack, build, grouping, jetson};
+use akidb_edge_engine::desired::{DesiredStack, build, jetson, together};
 use akidb_edge_engine::plan::{Plan, PlanErrors, PlanSettings, load, parse};
 use akidb_edge_engine::resource::cluster::{ClusterSpec, Reach};
 use akidb_edge_engine::resource::manifest::{ManifestSpec, Readiness};

@@ -20,13 +20,13 @@ use crate::resource::{SafeText, shown};
 pub struct Args {
     #[command(flatten)]
     devices: DevicesArgs,
-    /// Write this file instead, with this cluster alone; - writes to standard output
+    /// Write only this cluster to this file instead; - writes to stdout
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Merge into the file of --out, too
+    /// Merge into the --out file instead of replacing it
     #[arg(long, requires = "out")]
     merge: bool,
-    /// Name of cluster, user and context; without it, the name of the stack
+    /// Name of the cluster, user and context [default: the stack name]
     #[arg(long, value_name = "NAME")]
     context: Option<String>,
 }
