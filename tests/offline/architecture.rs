@@ -136,6 +136,27 @@ const WRITERS: &[(&str, &str)] = &[
     ("session.rs", "asks whether they are terminals, and how wide"),
 ];
 
+/// The files that start programs, which, and what they hand them.
+const STARTERS: &[(&str, &str, &str)] = &[
+    ("inference/onnx/gpu.rs", "Command::new(\"nvidia-smi\")", "literals"),
+    (
+        "inference/onnx/trial_load.rs",
+        "Command::new(&self.program)",
+        "this program itself; what it reads is JSON on standard input",
+    ),
+    (
+        "provider/aws/credentials/process.rs",
+        "Command::new(\"sh\")",
+        "credential_process of the user's own profile, as every tool of AWS runs it",
+    ),
+    (
+        "provider/device/client.rs",
+        "Command::new(\"ssh\")",
+        "words of the plan that resource/syntax_check.rs takes, the address behind --; scripts go through standard input as Script",
+    ),
+    ("serve/metrics/gpu.rs", "Command::new(\"nvidia-smi\")", "literals"),
+];
+
 /// Joins of a path and something else than a literal, and why it cannot lead elsewhere. What a manifest, a hub, a bucket, a model
 /// or a replica names is a `files::RelativePath`, which cannot be joined; one part of a path passes `Untrusted::file_name`.
 const JOINED: &[(&str, &str, &str)] = &[
@@ -743,6 +764,20 @@ fn few_files_print_what_the_type_does_not_write_out() {
     }
     assert!(wrong.is_empty(), "use shown!(…), or say why not:\n{}", wrong.join("\n"));
     assert_eq!(needed.len(), PRINTED_OTHERWISE.len(), "an entry in the list is not needed any more");
+}
+
+#[test]
+fn few_files_start_programs() {
+    let mut found = BTreeSet::new();
+    for source in sources() {
+        for (at, start) in source.text.match_indices("Command::new(") {
+            let end = source.text[at..].find(')').map_or(start.len(), |end| end + 1);
+            found.insert((source.path.clone(), source.text[at..at + end].to_owned()));
+        }
+    }
+    let known: BTreeSet<(String, String)> =
+        STARTERS.iter().map(|(path, call, _)| ((*path).to_owned(), (*call).to_owned())).collect();
+    assert_eq!(found, known, "say in STARTERS what is handed to it");
 }
 
 /// A text that lives for ever passes for a literal, and the macros have to be the only ones who put literals and values together.

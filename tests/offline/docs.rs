@@ -325,3 +325,34 @@ fn each_message_of_the_troubleshooting_page_is_one_that_the_tool_prints() {
     }
     assert!(looked >= 25, "{looked} messages were found");
 }
+
+/// The tests that a text names: `FILE: NAME, NAME` and `MODULE::NAME, NAME`, whatever lines they are on.
+fn named_tests(text: &str) -> BTreeSet<String> {
+    let is_name = |word: &str| {
+        word.contains('_') && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    let mut found = BTreeSet::new();
+    for span in text.split('`').skip(1).step_by(2) {
+        let span = span.split_whitespace().collect::<Vec<_>>().join(" ");
+        let Some((file, names)) = span.split_once("::").or_else(|| span.split_once(": ")) else { continue };
+        if file.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
+            let last = |name: &str| name.rsplit([':', ' ']).next().unwrap_or_default().to_owned();
+            found.extend(names.split(", ").map(last).filter(|name| is_name(name)));
+        }
+    }
+    found
+}
+
+#[test]
+fn each_test_that_the_threat_model_names_is_there() {
+    let folders = ["src", "crates", "tests"].into_iter().flat_map(|folder| files(folder, ".rs"));
+    let sources: Vec<String> = folders.map(|name| read(&name)).collect();
+    let named = named_tests(&read("docs/security.md"));
+    assert!(named.len() >= 90, "{} tests were found", named.len());
+    let there = |name: &String| sources.iter().any(|text| text.contains(&format!("fn {name}(")));
+    let lost: Vec<&String> = named.iter().filter(|name| !there(name)).collect();
+    assert!(lost.is_empty(), "docs/security.md names tests that are not there: {lost:?}");
+    let example = "`a: one_test,\nanother_test`, `crates/x.rs`, `deep::more::third_one`, `Shown`, `k3s: {sha256}`";
+    let names: Vec<String> = named_tests(example).into_iter().collect();
+    assert_eq!(names, ["another_test", "one_test", "third_one"]);
+}
