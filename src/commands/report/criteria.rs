@@ -4,6 +4,7 @@ use super::input::ReportInput;
 use crate::commands::jetson::NodeSeen;
 use crate::commands::validate::{self, Found};
 use crate::desired::DesiredStack;
+use crate::measure::verdict::Unit;
 use crate::plan::{Criterion, Plan, Probe};
 use crate::report::CriterionResult;
 
@@ -12,20 +13,21 @@ type Measurement = Result<Figure, String>;
 
 /// What was counted or measured.
 struct Figure {
-    value: f64,
-    /// Between which values the true one lies; none for what was counted.
-    interval: Option<(f64, f64)>,
+    /// None where the sample is too small for one.
+    value: Option<f64>,
+    /// Between which values the true one lies; without a bound on a side where nothing is known.
+    interval: (f64, f64),
     how: String,
 }
 
 impl Figure {
     fn counted(count: usize, how: String) -> Self {
-        Self { value: count as f64, interval: None, how }
+        Self { value: Some(count as f64), interval: (count as f64, count as f64), how }
     }
 
     /// `met` or `missed` when the whole interval says so, else `inconclusive`.
     fn verdict(&self, one: &Criterion) -> &'static str {
-        let (low, high) = self.interval.unwrap_or((self.value, self.value));
+        let (low, high) = self.interval;
         match (one.compare.holds(low, one.threshold), one.compare.holds(high, one.threshold)) {
             (true, true) => "met",
             (false, false) => "missed",
@@ -43,7 +45,7 @@ pub fn judged(plan: &Plan, built: &DesiredStack, known: &ReportInput) -> Vec<Cri
 
 fn judge(priority: &'static str, one: &Criterion, built: &DesiredStack, known: &ReportInput) -> CriterionResult {
     let (measured, verdict, how) = match take(one, built, known) {
-        Ok(figure) => (Some(shown_value(figure.value)), figure.verdict(one), figure.how),
+        Ok(figure) => (figure.value.map(shown_value), figure.verdict(one), figure.how),
         Err(why) => (None, "not measured", why),
     };
     CriterionResult {
@@ -105,9 +107,17 @@ fn measured(one: &Criterion, verb: &str, known: &ReportInput) -> Measurement {
     let fits = |found: &Found| found.measure == one.measure.name() && found.of == one.of;
     let latest = all.filter(|(_, found)| fits(found)).next_back();
     let (from, found) = latest.ok_or_else(|| validate::hint(verb))?;
-    let finding = &found.finding;
-    let Some(value) = finding.value else { return Err(format!("{}; {}", finding.why, validate::how(from, found))) };
-    Ok(Figure { value, interval: finding.low.zip(finding.high), how: validate::how(from, found) })
+    let (finding, how) = (&found.finding, validate::how(from, found));
+    if finding.samples == 0 {
+        return Err(format!("{}; {how}", finding.why));
+    }
+    // Criteria are in percent.
+    let scale = if finding.unit == Unit::Share { 100.0 } else { 1.0 };
+    let scaled = |value: f64| value * scale;
+    let bound = |end: Option<f64>, unknown: f64| end.map_or(unknown, scaled);
+    let interval = (bound(finding.low, f64::NEG_INFINITY), bound(finding.high, f64::INFINITY));
+    let how = if finding.value.is_none() { format!("{}; {how}", finding.why) } else { how };
+    Ok(Figure { value: finding.value.map(scaled), interval, how })
 }
 
 #[cfg(test)]

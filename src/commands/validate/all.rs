@@ -1,14 +1,14 @@
 //! `validate all`: every step of kind `validate` that a plan has and that can be run from here, one after the other.
 
 use super::dns::{self, state};
+use super::measurements::{self, CheckResult, Found, Measurement};
 use super::request::Reach;
-use super::told::{self, Found, Measurement};
-use super::{cdn, checklist, latency, load};
+use super::{cdn, checklist, latency, load, storage};
 use crate::commands::Context;
 use crate::commands::workflow::PlanArgs;
 use crate::desired::{self, DesiredStack};
 use crate::exit::Failure;
-use crate::measure::verdict::{self, Compare, Unit};
+use crate::measure::verdict::{self, Compare, Unit, Wanted};
 use crate::plan::validation::Validation;
 use crate::plan::{Plan, StepConfig};
 use crate::resource::StackState;
@@ -39,7 +39,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         let (found, from) = one(validation, args, &built, &state, &plan, context).await?;
         all.push(Measurement::now(validation.check(), Some(&step.id), vec![from.to_owned()], found));
     }
-    told::tell(&all, Some(&plan.stack), context).await
+    measurements::finish(&all, Some(&plan.stack), context).await
 }
 
 async fn one(
@@ -49,11 +49,12 @@ async fn one(
     state: &StackState,
     plan: &Plan,
     context: &Context,
-) -> Result<(Vec<Found>, &'static str), Failure> {
+) -> Result<(CheckResult, &'static str), Failure> {
     let not = |why: &str| {
-        let name = format!("validate {}", validation.check());
-        let finding = verdict::unmeasured(name.clone(), Unit::Count, Compare::AtLeast, 1.0, why);
-        vec![Found { measure: name.replace(' ', "."), of: None, finding }]
+        let check = validation.check();
+        let wish = Wanted::new(format!("validate {check}"), Unit::Count, Compare::AtLeast, 1.0);
+        let finding = verdict::unmeasured(&wish, why);
+        CheckResult::from(vec![Found { measure: format!("validate.{check}"), of: None, finding }])
     };
     let found = match validation {
         Validation::Latency(check) => latency::measure(check, &args.reach, context).await?,
@@ -62,10 +63,10 @@ async fn one(
             None => not("name the devices' Service with --host"),
         },
         Validation::Cdn(check) => cdn::measure(check, cdn::RATE, &args.reach, state, context).await?,
-        Validation::Dns(check) => return Ok((dns::measure(check, &built.desired, state)?, dns::JOURNAL)),
+        Validation::Dns(check) => return Ok((dns::measure(check, &built.desired, state)?.into(), dns::JOURNAL)),
         Validation::Checklist(check) => {
-            let kept = told::kept(&plan.stack, context).await?;
-            return Ok((checklist::measure(check, &built.desired, state, &kept), dns::JOURNAL));
+            let kept = storage::kept(&plan.stack, context).await?;
+            return Ok((checklist::measure(check, &built.desired, state, &kept).into(), dns::JOURNAL));
         }
         Validation::Replication(_) => not("it writes objects: akidb-edge validate replication --write-test-objects"),
         Validation::Failover(_) | Validation::Edge(_) | Validation::Browser(_) => {

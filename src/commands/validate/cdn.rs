@@ -2,13 +2,13 @@
 
 use super::dns::state;
 use super::latency::{HERE, LOCAL, hit_rate};
+use super::measurements::{self, CheckResult, Found, Measurement};
 use super::request::{self, Reach};
 use super::steps::StepArgs;
-use super::told::{self, Found, Measurement};
 use crate::commands::Context;
 use crate::exit::Failure;
+use crate::measure::Recording;
 use crate::measure::load::{Extent, Load};
-use crate::measure::verdict::{self, Compare, Unit};
 use crate::plan::validation::CdnCheck;
 use crate::resource::{Address, Kind, ResourceStatus, StackState, shown};
 
@@ -39,7 +39,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         let found = measure(check, args.rate, &args.reach, &state, context).await?;
         all.push(Measurement::now("cdn", Some(&step.id), vec![HERE.to_owned()], found));
     }
-    told::tell(&all, Some(&plan.stack), context).await
+    measurements::finish(&all, Some(&plan.stack), context).await
 }
 
 /// One check.
@@ -52,21 +52,21 @@ pub async fn measure(
     reach: &Reach,
     state: &StackState,
     context: &Context,
-) -> Result<Vec<Found>, Failure> {
-    Ok(vec![deployed(check, state), hits(check, rate, reach, context).await?])
+) -> Result<CheckResult, Failure> {
+    let (hits, recording) = hits(check, rate, reach, context).await?;
+    Ok(CheckResult { found: vec![deployed(check, state), hits], recordings: [(HERE.to_owned(), recording)].into() })
 }
 
 /// Whether the journal knows the distribution as there: a run ends only when CloudFront has deployed it.
 fn deployed(check: &CdnCheck, state: &StackState) -> Found {
     let address = Address::new("cdn", Kind::Distribution, &check.distribution);
     let there = state.resources.get(&address).is_some_and(|record| record.standing == ResourceStatus::Present);
-    let name = format!("{address} deployed");
-    let finding = verdict::known(name, if there { 1.0 } else { 0.0 }, Unit::Count, Compare::Equal, 1.0);
+    let finding = measurements::point(format!("{address} deployed"), there);
     Found { measure: "cdn.deployed".to_owned(), of: Some(address.to_string()), finding }
 }
 
 /// The share of hits: each text is asked for once before, so that the cache has it.
-async fn hits(check: &CdnCheck, rate: f64, reach: &Reach, context: &Context) -> Result<Found, Failure> {
+async fn hits(check: &CdnCheck, rate: f64, reach: &Reach, context: &Context) -> Result<(Found, Recording), Failure> {
     let targets = reach.gets(&check.request)?;
     let trust = reach.trust(&targets[0])?;
     let fill = Load::open(rate, Extent::Requests(targets.len() as u64));
@@ -76,5 +76,5 @@ async fn hits(check: &CdnCheck, rate: f64, reach: &Reach, context: &Context) -> 
     let recording = request::send(&targets, &load, &trust, context).await?;
     let mut found = hit_rate("cdn.cache_hit_rate", LOCAL, &recording, check.cache_hit_percent);
     found.of = Some(Address::new("cdn", Kind::Distribution, &check.distribution).to_string());
-    Ok(found)
+    Ok((found, recording))
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::measurements::{self, Found, Measurement};
 use super::steps::StepArgs;
-use super::told::{self, Found, Measurement};
 use crate::commands::{Context, workflow};
 use crate::desired;
 use crate::exit::Failure;
 use crate::ledger::Ledger;
-use crate::measure::verdict::{self, Compare, Unit};
+use crate::measure::verdict::{self, Compare, Unit, Wanted};
 use crate::plan::validation::DnsCheck;
 use crate::resource::dns_answer::{self, DnsQuestion};
 use crate::resource::{Desired, Kind, ResourceStatus, StackState, shown};
@@ -37,7 +37,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         let found = measure(check, &desired, &state)?;
         all.push(Measurement::now("dns", Some(&step.id), vec![JOURNAL.to_owned()], found));
     }
-    told::tell(&all, Some(&plan.stack), context).await
+    measurements::finish(&all, Some(&plan.stack), context).await
 }
 
 /// What the journal of a stack says.
@@ -64,7 +64,8 @@ pub fn measure(check: &DnsCheck, desired: &Desired, state: &StackState) -> Resul
     };
     if !deployed(desired, state) {
         let why = "the record sets of the plan are not deployed";
-        let finding = verdict::unmeasured("places sent right".to_owned(), Unit::Count, Compare::AtLeast, 1.0, why);
+        let wish = Wanted::new("places sent right", Unit::Count, Compare::AtLeast, 1.0);
+        let finding = verdict::unmeasured(&wish, why);
         return Ok(vec![Found { measure: "dns.places_right".to_owned(), of: None, finding }]);
     }
     let regions = regions(check, desired)?;
@@ -124,9 +125,8 @@ fn is_of(answer: &str, parts: &[String]) -> bool {
 }
 
 fn exact(name: &str, right: bool, answers: &[String]) -> Found {
-    let value = if right { 1.0 } else { 0.0 };
-    let mut finding = verdict::known(name.to_owned(), value, Unit::Count, Compare::Equal, 1.0);
-    finding.notes.push(format!("answers: {}", if answers.is_empty() { "none".to_owned() } else { answers.join(", ") }));
+    let said = if answers.is_empty() { "none".to_owned() } else { answers.join(", ") };
+    let finding = measurements::point(name, right).with_note(format!("answers: {said}"));
     Found { measure: "dns.places_right".to_owned(), of: None, finding }
 }
 
@@ -134,7 +134,6 @@ fn exact(name: &str, right: bool, answers: &[String]) -> Found {
 fn leads_to_distribution(name: &str, desired: &Desired) -> Found {
     let answers = dns_answer::answer(desired, &DnsQuestion { name, from: "EU", down: &[] }).answers;
     let leads = answers.iter().any(|answer| answer.contains("cdn.distribution"));
-    let value = if leads { 1.0 } else { 0.0 };
-    let finding = verdict::known(format!("{name} leads to the distribution"), value, Unit::Count, Compare::Equal, 1.0);
+    let finding = measurements::point(format!("{name} leads to the distribution"), leads);
     Found { measure: "dns.leads_to_distribution".to_owned(), of: None, finding }
 }

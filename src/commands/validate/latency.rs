@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
+use super::measurements::{self, CheckResult, Found, Measurement};
 use super::request::{self, Reach};
 use super::steps::StepArgs;
-use super::told::{self, Found, Measurement};
 use crate::commands::Context;
 use crate::exit::Failure;
 use crate::measure::Recording;
 use crate::measure::load::{Extent, Load};
-use crate::measure::verdict::{self, Compare, Unit};
+use crate::measure::verdict::{self, Compare, Unit, Wanted};
 use crate::plan::validation::{LatencyCheck, LimitsPlan, RequestPlan};
 use crate::resource::shown;
 
@@ -53,7 +53,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         let check = args.check(url)?;
         let found = measure(&check, &args.reach.clone().of_url(url), context).await?;
         let all = [Measurement::now("latency", None, vec![HERE.to_owned()], found)];
-        return told::tell(&all, None, context).await;
+        return measurements::finish(&all, None, context).await;
     }
     let plan = args.steps.load(context)?;
     let mut all = Vec::new();
@@ -61,7 +61,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         let found = measure(check, &args.reach, context).await?;
         all.push(Measurement::now("latency", Some(&step.id), vec![HERE.to_owned()], found));
     }
-    told::tell(&all, Some(&plan.stack), context).await
+    measurements::finish(&all, Some(&plan.stack), context).await
 }
 
 impl Args {
@@ -94,7 +94,7 @@ impl Args {
 ///
 /// # Errors
 /// When nothing can be sent at all.
-pub async fn measure(check: &LatencyCheck, reach: &Reach, context: &Context) -> Result<Vec<Found>, Failure> {
+pub async fn measure(check: &LatencyCheck, reach: &Reach, context: &Context) -> Result<CheckResult, Failure> {
     let targets = reach.gets(&check.request)?;
     let load = Load::open(check.rate, Extent::Requests(check.requests));
     load.check().map_err(|bad| Failure::refused(shown!("{}", bad), "correct requests and rate"))?;
@@ -107,15 +107,14 @@ pub async fn measure(check: &LatencyCheck, reach: &Reach, context: &Context) -> 
     if !check.regions.is_empty() {
         found.push(regions(check));
     }
-    Ok(found)
+    Ok(CheckResult { found, recordings: [(HERE.to_owned(), recording)].into() })
 }
 
 /// The plan wants other places than this machine: that is said, never taken as measured.
 fn regions(check: &LatencyCheck) -> Found {
-    let wanted = check.regions.len() as f64;
     let why = format!("measured from this machine alone, not from {}", check.regions.join(", "));
-    let name = "regions measured".to_owned();
-    let finding = verdict::unmeasured(name, Unit::Count, Compare::AtLeast, wanted, &why);
+    let wish = Wanted::new("regions measured", Unit::Count, Compare::AtLeast, check.regions.len() as f64);
+    let finding = verdict::unmeasured(&wish, why);
     Found { measure: "latency.regions_measured".to_owned(), of: None, finding }
 }
 
@@ -126,7 +125,7 @@ pub fn percentiles(measure: &str, of: &str, recording: &Recording, limits: &Limi
     let judged = |(word, quantile, limit): (&str, f64, f64)| {
         let limit = Duration::try_from_secs_f64(limit / 1000.0).unwrap_or(Duration::ZERO);
         let name = format!("{word} of the latency");
-        let finding = verdict::latency(name, recording, quantile, Compare::Below, limit, CONFIDENCE);
+        let finding = verdict::latency(&name, recording, quantile, Compare::Less, limit, CONFIDENCE);
         Found { measure: format!("{measure}.{word}"), of: Some(of.to_owned()), finding }
     };
     limited.map(judged).collect()
@@ -135,7 +134,7 @@ pub fn percentiles(measure: &str, of: &str, recording: &Recording, limits: &Limi
 /// The share of answers from the cache.
 pub fn hit_rate(measure: &str, of: &str, recording: &Recording, percent: f64) -> Found {
     let (hits, total) = recording.cache_hits();
-    let name = "cache hit rate".to_owned();
-    let finding = verdict::share(name, hits, total, Compare::Above, percent, None, CONFIDENCE);
+    let wanted = percent / 100.0;
+    let finding = verdict::share("cache hit rate", hits, total, Compare::AtLeast, wanted, CONFIDENCE);
     Found { measure: measure.to_owned(), of: Some(of.to_owned()), finding }
 }

@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use super::latency::{CONFIDENCE, HERE, percentiles};
+use super::measurements::{self, CheckResult, Found, Measurement};
 use super::request::{self, Reach};
 use super::steps::StepArgs;
-use super::told::{self, Found, Measurement};
 use crate::commands::Context;
 use crate::exit::Failure;
 use crate::measure::load::{Extent, Load};
-use crate::measure::verdict::{self, Compare, Unit};
+use crate::measure::verdict::{self, Compare, Unit, Wanted};
 use crate::plan::validation::{LoadCheck, RequestPlan};
 use crate::resource::shown;
+
+/// The largest share of requests that may fail.
+const MOST_FAILED: f64 = 0.01;
 
 /// Put load on the devices or on a host: latency, throughput and errors.
 #[derive(Debug, clap::Args)]
@@ -40,14 +43,14 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         let found = measure(&check, &args.host, &args.reach, context).await?;
         all.push(Measurement::now("load", Some(&step.id), vec![HERE.to_owned()], found));
     }
-    told::tell(&all, Some(&plan.stack), context).await
+    measurements::finish(&all, Some(&plan.stack), context).await
 }
 
 /// One check from this machine.
 ///
 /// # Errors
 /// When nothing can be sent at all.
-pub async fn measure(check: &LoadCheck, host: &str, reach: &Reach, context: &Context) -> Result<Vec<Found>, Failure> {
+pub async fn measure(check: &LoadCheck, host: &str, reach: &Reach, context: &Context) -> Result<CheckResult, Failure> {
     let request = RequestPlan {
         host: host.to_owned(),
         path: check.path.clone(),
@@ -71,18 +74,17 @@ pub async fn measure(check: &LoadCheck, host: &str, reach: &Reach, context: &Con
         }
     }
     if let Some(per_second) = check.requests_per_second {
-        let name = "throughput".to_owned();
-        let finding = verdict::rate(name, &recording, Compare::Above, per_second, CONFIDENCE);
+        let finding = verdict::rate("throughput", &recording, Compare::AtLeast, per_second, CONFIDENCE);
         found.push(Found { measure: "jetson.throughput".to_owned(), of: None, finding });
     }
-    let name = "requests that failed".to_owned();
     let (failed, sent) = (recording.failed(), recording.requests());
-    let finding = verdict::share(name, failed, sent, Compare::Below, 1.0, None, CONFIDENCE);
+    let finding = verdict::share("requests that failed", failed, sent, Compare::Less, MOST_FAILED, CONFIDENCE);
     found.push(Found { measure: "load.failed".to_owned(), of: None, finding });
     if let Some((least, _)) = check.gpu_percent {
         let why = "the use of the GPU is shown by jetson status on the devices; this check reads no device";
-        let finding = verdict::unmeasured("use of the GPU".to_owned(), Unit::Percent, Compare::AtLeast, least, why);
+        let wish = Wanted::new("use of the GPU", Unit::Share, Compare::AtLeast, least / 100.0);
+        let finding = verdict::unmeasured(&wish, why);
         found.push(Found { measure: "jetson.gpu_use".to_owned(), of: None, finding });
     }
-    Ok(found)
+    Ok(CheckResult { found, recordings: [(HERE.to_owned(), recording)].into() })
 }

@@ -5,15 +5,18 @@ mod all;
 mod cdn;
 mod checklist;
 mod dns;
+mod judge;
 mod latency;
 mod load;
+mod measurements;
 mod plan_file;
 mod replication;
 mod request;
 mod steps;
-mod told;
+mod storage;
 
-pub use told::{Found, Measurement, hint, how, kept};
+pub use measurements::{Found, Measurement, hint, how};
+pub use storage::kept;
 
 use super::Context;
 use crate::exit::Failure;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::latency::HERE;
+use super::measurements::{self, Found, Measurement};
 use super::steps::StepArgs;
-use super::told::{self, Found, Measurement};
 use crate::commands::{Context, workflow};
 use crate::desired;
 use crate::exit::Failure;
 use crate::ledger::{ObjectApi, WriteCondition};
-use crate::measure::verdict::{self, Compare, Unit};
+use crate::measure::verdict::{self, Compare, Unit, Wanted};
 use crate::plan::Plan;
 use crate::plan::validation::ReplicationCheck;
 use crate::provider::aws::bucket_objects;
@@ -66,7 +66,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         }
         all.push(Measurement::now("replication", Some(&step.id), vec![HERE.to_owned()], found));
     }
-    told::tell(&all, Some(&plan.stack), context).await
+    measurements::finish(&all, Some(&plan.stack), context).await
 }
 
 /// A bucket of the plan.
@@ -135,7 +135,7 @@ impl Way<'_> {
 
 fn judged(from: &str, to: &str, lags: &[f64], check: &ReplicationCheck) -> Found {
     let name = format!("objects of {from} appear in {to}");
-    let limit = check.seconds as f64;
-    let finding = verdict::each(name, lags, Unit::Seconds, Compare::AtMost, limit, 1, None);
+    let wish = Wanted::new(name, Unit::Seconds, Compare::AtMost, check.seconds as f64);
+    let finding = verdict::each(&wish, lags, 1);
     Found { measure: "replication.lag".to_owned(), of: Some(check.rule.clone()), finding }
 }

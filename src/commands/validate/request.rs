@@ -149,7 +149,9 @@ pub async fn send(targets: &[Target], whole: &Load, trust: &Trust, context: &Con
     let recordings = recordings.map_err(|bad| Failure::error(shown!("{}", bad), "correct the load or the address"))?;
     let mut recordings = recordings.into_iter();
     let mut first = recordings.next().ok_or_else(|| Failure::refused("there is nothing to send", "name texts"))?;
-    recordings.for_each(|other| first.merge(&other));
+    for other in recordings {
+        first.merge(&other).map_err(|bad| Failure::error(shown!("{}", bad), "measure again"))?;
+    }
     Ok(first)
 }
 
