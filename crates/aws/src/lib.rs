@@ -61,6 +61,7 @@ pub use credentials::{SERVICE as CREDENTIALS, UserPrompt};
 pub use eks::eks_access;
 pub use error_rules::{ErrorRule, every_rule};
 pub use fault::of as fault_of;
+pub use function::invoke as invoke_function;
 pub use journal::{objects as bucket_objects, store as journal_store};
 pub use model_bucket::ModelBucket;
 pub use permissions::{

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::measurements::{self, CheckResult, Found, Measurement};
+use super::regions::{self, RegionArgs, RegionCheck};
 use super::request::{self, Reach};
 use super::steps::StepArgs;
 use crate::commands::Context;
@@ -10,6 +11,7 @@ use crate::exit::Failure;
 use crate::measure::Recording;
 use crate::measure::load::{Extent, Load};
 use crate::measure::verdict::{self, Compare, Unit, Wanted};
+use crate::plan::Step;
 use crate::plan::validation::{LatencyCheck, LimitsPlan, RequestPlan};
 use crate::resource::shown;
 
@@ -42,6 +44,8 @@ pub struct Args {
     p99_ms: Option<f64>,
     #[command(flatten)]
     reach: Reach,
+    #[command(flatten)]
+    from: RegionArgs,
 }
 
 /// Measures.
@@ -49,6 +53,9 @@ pub struct Args {
 /// # Errors
 /// When nothing can be measured at all.
 pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
+    if !args.from.regions.is_empty() {
+        return from_regions(args, context).await;
+    }
     if let Some(url) = &args.url {
         let check = args.check(url)?;
         let found = measure(&check, &args.reach.clone().of_url(url), context).await?;
@@ -62,6 +69,19 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         all.push(Measurement::now("latency", Some(&step.id), vec![HERE.to_owned()], found));
     }
     measurements::finish(&all, Some(&plan.stack), context).await
+}
+
+/// Measures by probe functions.
+async fn from_regions(args: &Args, context: &Context) -> Result<u8, Failure> {
+    if let Some(url) = &args.url {
+        let checks = [RegionCheck { step: None, check: args.check(url)? }];
+        return regions::run(&checks, &args.from, &args.reach.clone().of_url(url), None, context).await;
+    }
+    let plan = args.steps.load(context)?;
+    let steps = args.steps.of(&plan, "latency", |validation| validation.latency())?;
+    let of = |(step, check): (&Step, &LatencyCheck)| RegionCheck { step: Some(step.id.clone()), check: check.clone() };
+    let checks: Vec<RegionCheck> = steps.into_iter().map(of).collect();
+    regions::run(&checks, &args.from, &args.reach, Some(&plan.stack), context).await
 }
 
 impl Args {
@@ -112,23 +132,27 @@ pub async fn measure(check: &LatencyCheck, reach: &Reach, context: &Context) -> 
 
 /// The plan wants other places than this machine: that is said, never taken as measured.
 fn regions(check: &LatencyCheck) -> Found {
-    let why = format!("measured from this machine alone, not from {}", check.regions.join(", "));
+    let why = format!("measured from this machine alone, not from {} (--regions all)", check.regions.join(", "));
     let wish = Wanted::new("regions measured", Unit::Count, Compare::AtLeast, check.regions.len() as f64);
     let finding = verdict::unmeasured(&wish, why);
     Found { measure: "latency.regions_measured".to_owned(), of: None, finding }
 }
 
-/// The percentiles that have limits.
-pub fn percentiles(measure: &str, of: &str, recording: &Recording, limits: &LimitsPlan) -> Vec<Found> {
+/// The percentiles that have limits: the word, the quantile, the limit in milliseconds.
+pub fn limited(limits: &LimitsPlan) -> impl Iterator<Item = (&'static str, f64, f64)> + use<> {
     let all = [("p50", 0.5, limits.p50_ms), ("p95", 0.95, limits.p95_ms), ("p99", 0.99, limits.p99_ms)];
-    let limited = all.into_iter().filter_map(|(word, quantile, limit)| Some((word, quantile, limit?)));
-    let judged = |(word, quantile, limit): (&str, f64, f64)| {
+    all.into_iter().filter_map(|(word, quantile, limit)| Some((word, quantile, limit?)))
+}
+
+/// The percentiles that have limits, against them.
+pub fn percentiles(measure: &str, of: &str, recording: &Recording, limits: &LimitsPlan) -> Vec<Found> {
+    let judged = |(word, quantile, limit): (&'static str, f64, f64)| {
         let limit = Duration::try_from_secs_f64(limit / 1000.0).unwrap_or(Duration::ZERO);
         let name = format!("{word} of the latency");
         let finding = verdict::latency(&name, recording, quantile, Compare::Less, limit, CONFIDENCE);
         Found { measure: format!("{measure}.{word}"), of: Some(of.to_owned()), finding }
     };
-    limited.map(judged).collect()
+    limited(limits).map(judged).collect()
 }
 
 /// The share of answers from the cache.

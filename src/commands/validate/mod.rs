@@ -1,15 +1,17 @@
-//! `validate`: is the stack what the plan says, measured. Read-only: nothing is changed, results are kept beside the journal for
-//! `report`.
+//! `validate`: is the stack what the plan says, measured. Results are kept beside the journal for `report`. Nothing is changed, but by
+//! `replication --write-test-objects` and by the probe functions of `latency --regions`, which are removed again.
 
 mod all;
 mod cdn;
 mod checklist;
+mod clean;
 mod dns;
 mod judge;
 mod latency;
 mod load;
 mod measurements;
 mod plan_file;
+mod regions;
 mod replication;
 mod request;
 mod steps;
@@ -44,6 +46,8 @@ enum What {
     Replication(replication::Args),
     /// Go through the points before a week is closed, from what was measured
     Checklist(checklist::Args),
+    /// Remove the probe functions that an interrupted run left
+    Clean(clean::Args),
     /// Run every step of kind validate of a plan, one after the other
     All(all::Args),
 }
@@ -61,6 +65,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         What::Dns(args) => dns::run(&args, context).await,
         What::Replication(args) => replication::run(&args, context).await,
         What::Checklist(args) => checklist::run(&args, context).await,
+        What::Clean(args) => clean::run(&args, context).await,
         What::All(args) => all::run(&args, context).await,
     }
 }

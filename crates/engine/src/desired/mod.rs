@@ -11,6 +11,7 @@ pub mod jetson;
 mod kubernetes;
 mod manifests;
 mod models;
+pub mod probes;
 mod queues;
 mod record_groups;
 mod replication;

@@ -27,8 +27,10 @@ const TEXTS: &[(&str, &str)] = &[
 ];
 
 /// The code templates: name to files.
-const CODE: &[(&str, &[(&str, &str)])] =
-    &[("gateway", &[("index.mjs", include_str!("../../../../templates/lambda/gateway/index.mjs"))])];
+const CODE: &[(&str, &[(&str, &str)])] = &[
+    ("gateway", &[("index.mjs", include_str!("../../../../templates/lambda/gateway/index.mjs"))]),
+    ("probe", &[("index.mjs", include_str!("../../../../templates/lambda/probe/index.mjs"))]),
+];
 
 /// One entry of a page's list of models.
 #[derive(Clone, Debug, Serialize)]
