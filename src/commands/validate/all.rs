@@ -69,9 +69,10 @@ async fn one(
             return Ok((checklist::measure(check, &built.desired, state, &kept).into(), dns::JOURNAL));
         }
         Validation::Replication(_) => not("it writes objects: akidb-edge validate replication --write-test-objects"),
-        Validation::Failover(_) | Validation::Edge(_) | Validation::Browser(_) => {
-            not("this version does not measure it")
+        Validation::Failover(_) => {
+            not("a region has to be broken meanwhile: akidb-edge validate failover --watch SECONDS")
         }
+        Validation::Edge(_) | Validation::Browser(_) => not("this version does not measure it"),
     };
     Ok((found, latency::HERE))
 }

@@ -6,6 +6,7 @@ mod cdn;
 mod checklist;
 mod clean;
 mod dns;
+mod failover;
 mod judge;
 mod latency;
 mod load;
@@ -42,6 +43,8 @@ enum What {
     Cdn(cdn::Args),
     /// Compare where each continent is sent with the plan, with each region up and down
     Dns(dns::Args),
+    /// Measure an outage while you break a region: detection, and what clients see
+    Failover(failover::Args),
     /// Write test objects and measure how soon they are replicated
     Replication(replication::Args),
     /// Go through the points before a week is closed, from what was measured
@@ -63,6 +66,7 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
         What::Load(args) => load::run(&args, context).await,
         What::Cdn(args) => cdn::run(&args, context).await,
         What::Dns(args) => dns::run(&args, context).await,
+        What::Failover(args) => failover::run(&args, context).await,
         What::Replication(args) => replication::run(&args, context).await,
         What::Checklist(args) => checklist::run(&args, context).await,
         What::Clean(args) => clean::run(&args, context).await,

@@ -50,6 +50,14 @@ impl Reach {
         if !target.url.starts_with("https:") {
             return Ok(Trust::none());
         }
+        self.authorities()
+    }
+
+    /// The authorities, whatever the scheme.
+    ///
+    /// # Errors
+    /// A bundle that cannot be used.
+    pub fn authorities(&self) -> Result<Trust, Failure> {
         let pem = match &self.ca_bundle {
             Some(file) => Bundle::read(file.clone(), "--ca-bundle")?.pem.to_vec(),
             None => network::system()?,

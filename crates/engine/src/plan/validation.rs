@@ -65,6 +65,11 @@ impl Validation {
         if let Self::Dns(check) = self { Some(check) } else { None }
     }
 
+    /// The settings, when it watches regions fail.
+    pub const fn failover(&self) -> Option<&FailoverCheck> {
+        if let Self::Failover(check) = self { Some(check) } else { None }
+    }
+
     /// The settings, when it writes objects to see them replicated.
     pub const fn replication(&self) -> Option<&ReplicationCheck> {
         if let Self::Replication(check) = self { Some(check) } else { None }
