@@ -1,7 +1,9 @@
 //! `validate all`: every step of kind `validate` that a plan has and that can be run from here, one after the other.
 
+use std::path::PathBuf;
+
 use super::dns::{self, state};
-use super::measurements::{self, CheckResult, Found, Measurement};
+use super::measurements::{self, CheckResult, Found, Measurement, Output};
 use super::request::Reach;
 use super::{cdn, checklist, latency, load, storage};
 use crate::commands::Context;
@@ -23,6 +25,9 @@ pub struct Args {
     host: Option<String>,
     #[command(flatten)]
     reach: Reach,
+    /// Also write the findings to this file as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
 }
 
 /// Runs them.
@@ -39,7 +44,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         let (found, from) = one(validation, args, &built, &state, &plan, context).await?;
         all.push(Measurement::now(validation.check(), Some(&step.id), vec![from.to_owned()], found));
     }
-    measurements::finish(&all, Some(&plan.stack), context).await
+    measurements::finish(&all, Output { stack: Some(&plan.stack), junit: args.junit.as_deref() }, context).await
 }
 
 async fn one(

@@ -39,7 +39,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         let found = measure(check, args.rate, &args.reach, &state, context).await?;
         all.push(Measurement::now("cdn", Some(&step.id), vec![HERE.to_owned()], found));
     }
-    measurements::finish(&all, Some(&plan.stack), context).await
+    measurements::finish(&all, args.steps.output(Some(&plan.stack)), context).await
 }
 
 /// One check.

@@ -34,7 +34,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         let from = vec![JOURNAL.to_owned()];
         all.push(Measurement::now("checklist", Some(&step.id), from, found));
     }
-    measurements::finish(&all, Some(&plan.stack), context).await
+    measurements::finish(&all, args.steps.output(Some(&plan.stack)), context).await
 }
 
 /// The points of one list.

@@ -37,7 +37,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         let found = measure(check, &desired, &state)?;
         all.push(Measurement::now("dns", Some(&step.id), vec![JOURNAL.to_owned()], found));
     }
-    measurements::finish(&all, Some(&plan.stack), context).await
+    measurements::finish(&all, args.steps.output(Some(&plan.stack)), context).await
 }
 
 /// What the journal of a stack says.

@@ -60,7 +60,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         let check = args.check(url)?;
         let found = measure(&check, &args.reach.clone().of_url(url), context).await?;
         let all = [Measurement::now("latency", None, vec![HERE.to_owned()], found)];
-        return measurements::finish(&all, None, context).await;
+        return measurements::finish(&all, args.steps.output(None), context).await;
     }
     let plan = args.steps.load(context)?;
     let mut all = Vec::new();
@@ -68,20 +68,21 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         let found = measure(check, &args.reach, context).await?;
         all.push(Measurement::now("latency", Some(&step.id), vec![HERE.to_owned()], found));
     }
-    measurements::finish(&all, Some(&plan.stack), context).await
+    measurements::finish(&all, args.steps.output(Some(&plan.stack)), context).await
 }
 
 /// Measures by probe functions.
 async fn from_regions(args: &Args, context: &Context) -> Result<u8, Failure> {
     if let Some(url) = &args.url {
         let checks = [RegionCheck { step: None, check: args.check(url)? }];
-        return regions::run(&checks, &args.from, &args.reach.clone().of_url(url), None, context).await;
+        return regions::run(&checks, &args.from, &args.reach.clone().of_url(url), args.steps.output(None), context)
+            .await;
     }
     let plan = args.steps.load(context)?;
     let steps = args.steps.of(&plan, "latency", |validation| validation.latency())?;
     let of = |(step, check): (&Step, &LatencyCheck)| RegionCheck { step: Some(step.id.clone()), check: check.clone() };
     let checks: Vec<RegionCheck> = steps.into_iter().map(of).collect();
-    regions::run(&checks, &args.from, &args.reach, Some(&plan.stack), context).await
+    regions::run(&checks, &args.from, &args.reach, args.steps.output(Some(&plan.stack)), context).await
 }
 
 impl Args {

@@ -43,7 +43,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         let found = measure(&check, &args.host, &args.reach, context).await?;
         all.push(Measurement::now("load", Some(&step.id), vec![HERE.to_owned()], found));
     }
-    measurements::finish(&all, Some(&plan.stack), context).await
+    measurements::finish(&all, args.steps.output(Some(&plan.stack)), context).await
 }
 
 /// One check from this machine.

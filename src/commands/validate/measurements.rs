@@ -1,10 +1,11 @@
 //! What a check found: figures against their limits, and the recordings that they are of.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::storage;
+use super::{junit, storage};
 use crate::commands::Context;
 use crate::exit::{self, Failure};
 use crate::measure::Recording;
@@ -149,18 +150,30 @@ pub fn point(name: impl Into<String>, holds: bool) -> Finding {
     verdict::known(&wish, if holds { 1.0 } else { 0.0 })
 }
 
-/// Shows measurements, keeps them when they belong to a plan, and gives the exit code: the worst of them.
+/// Where findings go, beside the terminal.
+#[derive(Clone, Copy, Debug)]
+pub struct Output<'a> {
+    /// The stack of the plan that they belong to: `report` finds them there.
+    pub stack: Option<&'a str>,
+    /// A file for JUnit XML.
+    pub junit: Option<&'a Path>,
+}
+
+/// Shows measurements, keeps them, and gives the exit code: the worst of them.
 ///
 /// # Errors
-/// When they cannot be kept.
-pub async fn finish(all: &[Measurement], stack: Option<&str>, context: &Context) -> Result<u8, Failure> {
+/// When they cannot be kept or written.
+pub async fn finish(all: &[Measurement], output: Output<'_>, context: &Context) -> Result<u8, Failure> {
     for measurement in all {
         if !context.global.json {
             measurement.show(context);
         }
-        if let Some(stack) = stack {
+        if let Some(stack) = output.stack {
             storage::keep(measurement, stack, context).await?;
         }
+    }
+    if let Some(file) = output.junit {
+        junit::write(file, all)?;
     }
     let code = worst(all.iter().map(Measurement::code));
     if context.global.json {

@@ -8,6 +8,7 @@ mod clean;
 mod dns;
 mod failover;
 mod judge;
+mod junit;
 mod latency;
 mod load;
 mod measurements;

@@ -66,7 +66,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         }
         all.push(Measurement::now("replication", Some(&step.id), vec![HERE.to_owned()], found));
     }
-    measurements::finish(&all, Some(&plan.stack), context).await
+    measurements::finish(&all, args.steps.output(Some(&plan.stack)), context).await
 }
 
 /// A bucket of the plan.

@@ -1,5 +1,8 @@
 //! Which steps of a plan a check runs.
 
+use std::path::PathBuf;
+
+use super::measurements::Output;
 use crate::commands::Context;
 use crate::commands::workflow::PlanArgs;
 use crate::exit::Failure;
@@ -15,6 +18,9 @@ pub struct StepArgs {
     /// Only this step of the plan, by its id; all of this check when left out
     #[arg(long, value_name = "ID")]
     pub step: Vec<String>,
+    /// Also write the findings to this file as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
 }
 
 impl StepArgs {
@@ -24,6 +30,11 @@ impl StepArgs {
     /// When it has problems.
     pub fn load(&self, context: &Context) -> Result<Plan, Failure> {
         self.plan.load(&context.session)
+    }
+
+    /// Where what is found goes.
+    pub fn output<'a>(&'a self, stack: Option<&'a str>) -> Output<'a> {
+        Output { stack, junit: self.junit.as_deref() }
     }
 
     /// The steps of kind `validate` that are wanted: those named, or all that `fits` takes, with what `fits` took.

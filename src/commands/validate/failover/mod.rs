@@ -71,7 +71,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         let result = measure(check, args, &desired, &state, context).await?;
         all.push(Measurement::now("failover", Some(&step.id), vec![HERE.to_owned()], result));
     }
-    measurements::finish(&all, Some(&plan.stack), context).await
+    measurements::finish(&all, args.steps.output(Some(&plan.stack)), context).await
 }
 
 async fn measure(

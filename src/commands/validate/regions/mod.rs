@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures::future::join_all;
 
 use super::dns::state;
-use super::measurements::{self, Measurement};
+use super::measurements::{self, Measurement, Output};
 use super::request::Reach;
 use crate::commands::{Context, workflow};
 use crate::desired::probes;
@@ -83,7 +83,7 @@ pub async fn run(
     checks: &[RegionCheck],
     args: &RegionArgs,
     reach: &Reach,
-    plan_stack: Option<&str>,
+    output: Output<'_>,
     context: &Context,
 ) -> Result<u8, Failure> {
     let mut orders = Vec::new();
@@ -92,7 +92,7 @@ pub async fn run(
     }
     let regions: BTreeSet<String> = orders.iter().flat_map(|(_, regions, _)| regions.clone()).collect();
     say_cost(&orders, regions.len(), context);
-    let stack = probes::stack(plan_stack.unwrap_or(WITHOUT_PLAN));
+    let stack = probes::stack(output.stack.unwrap_or(WITHOUT_PLAN));
     let put = stack::put(&stack, &regions, args.yes, context).await;
     if put.as_ref().is_err_and(|failure| failure.code == exit::REFUSED) {
         // Nothing was made.
@@ -113,7 +113,7 @@ pub async fn run(
             Measurement::now("latency", one.step.as_deref(), from, result)
         })
         .collect();
-    let code = measurements::finish(&all, plan_stack, context).await?;
+    let code = measurements::finish(&all, output, context).await?;
     Ok(if removed { code } else { exit::ERROR })
 }
 
