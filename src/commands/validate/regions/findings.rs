@@ -9,6 +9,7 @@ use crate::commands::validate::judge;
 use crate::commands::validate::latency::{CONFIDENCE, limited};
 use crate::commands::validate::measurements::{CheckResult, Found};
 use crate::measure::Recording;
+use crate::measure::floor::{self, Path, VANTAGE_REGIONS};
 use crate::measure::verdict::{self, Compare, Finding, Unit, Wanted};
 use crate::plan::validation::LatencyCheck;
 
@@ -47,14 +48,12 @@ impl<'a> Region<'a> {
         let Some(answer) = self.answer else { return Vec::new() };
         let milliseconds = |duration: Duration| duration.as_secs_f64() * 1000.0;
         let mut notes = Vec::new();
-        if let Some(round_trip) = answer.round_trips().value_at(0.5) {
-            let round_trip_ms = milliseconds(round_trip);
-            notes.push(match round_trip >= limit {
-                true => format!(
-                    "one round trip to what answers takes {round_trip_ms:.1} ms: no server there can answer within {:.1} ms",
-                    milliseconds(limit)
-                ),
-                false => format!("one round trip to what answers takes {round_trip_ms:.1} ms (TCP handshake, median)"),
+        if let Some(shortest) = answer.round_trips().min() {
+            let path =
+                Path { from: floor::find(self.name), measured: Some(shortest), round_trips: 1, ..Path::default() };
+            notes.push(match floor::note(limit, &path, &VANTAGE_REGIONS) {
+                Some(note) => note.text,
+                None => format!("one round trip to what answers takes {:.1} ms (TCP)", milliseconds(shortest)),
             });
         }
         if let Some(first) = answer.first_visit() {
@@ -165,11 +164,16 @@ mod tests {
     }
 
     #[test]
+    fn all_regions_are_the_same_for_the_probes_and_for_the_floor() {
+        assert_eq!(crate::desired::probes::REGIONS, VANTAGE_REGIONS);
+    }
+
+    #[test]
     fn a_limit_below_a_round_trip_is_called_so() {
         let far = [("us-east-1".to_owned(), answer(90, 80))].into();
         let result = of(&check(25.0), &far);
         let notes: Vec<&String> = result.found.iter().flat_map(|found| &found.finding.notes).collect();
-        assert!(notes.iter().any(|note| note.contains("no server there can answer within 25.0 ms")), "{notes:?}");
+        assert!(notes.iter().any(|note| note.starts_with("the network does not allow 25 ms")), "{notes:?}");
         assert!(notes.iter().any(|note| note.starts_with("a first request")), "{notes:?}");
     }
 }
