@@ -108,7 +108,7 @@ impl PlanReport {
             self.tool
         );
         if let Some(fallback) = &self.fallback {
-            text.push(md!("\n**The fallback {} is in force.**\n", Markdown::code(fallback)));
+            text.push(md!("\n**The fallback {} is active.**\n", Markdown::code(fallback)));
         }
         self.days.iter().for_each(|day| text.push(day.markdown()));
         text.push(self.criteria_markdown());
@@ -256,7 +256,7 @@ mod tests {
         }
         let bare = text.replace(Markdown::code(hostile).as_str(), "").replace("\\[", "").replace("\\<", "");
         for markup in ["[y", "<img", "\n# z"] {
-            assert!(!bare.contains(markup), "{markup} in {text}");
+            assert!(!bare.contains(markup), "{markup} in {text:?}");
         }
     }
 }

@@ -38,6 +38,7 @@ mod queue;
 mod rate_limiter;
 mod records;
 mod replication;
+mod requests;
 mod response_headers_policy;
 mod response_limit;
 mod role;
@@ -50,6 +51,7 @@ mod statements;
 mod tag_changes;
 mod tags;
 mod transport;
+mod unreadable;
 mod validation;
 mod zone;
 

@@ -85,7 +85,7 @@ fn missing(pattern: &str, built: &DesiredStack, known: &ReportInput) -> Measurem
     let wanted = all.filter(|(address, resource)| address.matches(pattern) && !resource.kind.facts().lookup);
     let wanted: Vec<_> = wanted.map(|(address, _)| address).collect();
     if wanted.is_empty() {
-        return Err(format!("the plan wants nothing that is called {pattern}"));
+        return Err(format!("the plan has no resource named {pattern}"));
     }
     let missing = wanted.into_iter().filter(|address| known.present(address).is_none()).count();
     Ok(Figure::counted(missing, format!("the journal, {pattern}")))

@@ -66,7 +66,7 @@ fn standing(step: &Step, waits: bool, wanted: usize, present: usize, known: &Rep
         StepConfig::Validate(validation) => checked(step, validation.check(), known),
         _ if waits => "on request only".to_owned(),
         _ if wanted == 0 && devices => "no device is named (--inventory FILE)".to_owned(),
-        _ if wanted == 0 => "makes nothing of its own".to_owned(),
+        _ if wanted == 0 => "no resources of its own".to_owned(),
         _ if present == wanted => "done".to_owned(),
         _ if present > 0 => "partly".to_owned(),
         _ if devices && known.made_something(&step.id) => {

@@ -1,15 +1,11 @@
 //! `validate plan`: what can be said of a plan without a call.
 
-use std::collections::BTreeSet;
-
-use crate::commands::workflow::{self, PlanArgs};
+use crate::commands::workflow::{PlanArgs, Review};
 use crate::commands::{Context, later_plans};
-use crate::desired::DesiredStack;
 use crate::exit::{self, Failure};
-use crate::plan::{Plan, PlanError, PlanErrors};
-use crate::report::LocatedFinding;
-use crate::resource::{Platform, Resource, shown};
-use crate::{desired, report};
+use crate::plan::{Plan, PlanErrors, rules};
+use crate::report;
+use crate::resource::{SafeText, shown};
 
 /// Check a plan file offline, without credentials.
 #[derive(Debug, clap::Args)]
@@ -23,107 +19,55 @@ pub struct Args {
 /// Checks.
 ///
 /// # Errors
-/// When the plan has the wrong shape.
+/// When no plan is named, it cannot be read, or a variable is malformed.
 pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     let mut plan_args = args.plan.clone();
     plan_args.plan = args.file.clone().or(plan_args.plan);
-    let plan = plan_args.load(&context.session)?;
-    let graphs = Graphs::of(&plan)?;
-    let findings = graphs.findings(&plan);
-    let counted = graphs.cloud.iter().map(|built| built.desired.resources.len()).max().unwrap_or(0);
-    let errors = findings.iter().filter(|finding| finding.is_error()).count();
-    let warnings = findings.len() - errors;
+    let reading = plan_args.read(&context.session)?;
+    if reading.problems.iter().any(|problem| problem.rule == rules::NOT_FOUND) {
+        // There is nothing to check.
+        return Err(PlanErrors(reading.problems).into());
+    }
+    let review = Review::of(reading.plan.as_ref(), &reading.problems);
+    let file = reading.plan.as_ref().map(|plan| plan.file.clone()).or(plan_args.plan).unwrap_or_default();
+    let errors = review.errors();
+    let lineage = reading.plan.as_ref().map(Plan::lineage);
     if context.global.json {
+        let stack = reading.plan.as_ref().map(|plan| &plan.stack);
         let mut document = serde_json::json!({
-            "plan": plan.file, "stack": plan.stack, "resources": counted,
-            "errors": errors, "warnings": warnings, "findings": findings,
+            "plan": file, "stack": stack, "resources": review.resources,
+            "errors": errors, "warnings": review.findings.len() - errors, "findings": review.findings,
         });
-        if let Some(extends) = later_plans::document(plan.lineage(), context.printer.verbose > 0) {
+        if let Some(extends) = lineage.and_then(|lineage| later_plans::document(lineage, context.printer.verbose > 0)) {
             document["extends"] = extends;
         }
         context.printer.json("validate-plan", &document);
     } else {
-        if !findings.is_empty() {
-            context.printer.data(report::findings_text(&findings));
+        if !review.findings.is_empty() {
+            context.printer.data(report::findings_text(&review.findings));
         }
-        let who = if errors == 0 { graphs.who_accepts() } else { report::who_refuses(&findings) };
-        let verdict = if errors == 0 { "would accept it, as far as can be said offline" } else { "would refuse it" };
-        context.printer.data(shown!(
-            "{}: {}, {}, {}: {} {}",
-            plan.file,
-            report::counted(counted, "resource"),
-            report::counted(errors, "error"),
-            report::counted(warnings, "warning"),
-            who,
-            verdict
-        ));
-        if let Some(text) = later_plans::text(plan.lineage(), context.printer.verbose > 0) {
+        context.printer.data(verdict(&file, &review));
+        if let Some(text) = lineage.and_then(|lineage| later_plans::text(lineage, context.printer.verbose > 0)) {
             context.printer.data(text);
         }
     }
     Ok(if errors == 0 { exit::DONE } else { exit::REFUSED })
 }
 
-/// What a plan becomes.
-struct Graphs {
-    /// The cloud's as it is, and with everything in force at once: steps that run on request are checked, too.
-    cloud: Vec<DesiredStack>,
-    /// That of the devices, when the plan has some.
-    devices: Option<DesiredStack>,
-}
-
-impl Graphs {
-    /// Builds them as `deploy` and `jetson` do.
-    ///
-    /// # Errors
-    /// Everything in the plan that cannot be, of the cloud and of the devices.
-    fn of(plan: &Plan) -> Result<Self, PlanErrors> {
-        let every = workflow::every_step(plan);
-        let mut graphs = Self { cloud: Vec::new(), devices: None };
-        let mut problems: Vec<PlanError> = Vec::new();
-        let mut note = |wrong: PlanErrors| {
-            for problem in wrong.0 {
-                if !problems.contains(&problem) {
-                    problems.push(problem);
-                }
-            }
-        };
-        for requested in [BTreeSet::new(), every] {
-            match desired::build(plan, &requested) {
-                Ok(built) => graphs.cloud.push(built),
-                Err(wrong) => note(wrong),
-            }
-        }
-        if let Err(wrong) = desired::check_fallbacks(plan) {
-            note(wrong);
-        }
-        match workflow::of_devices(plan) {
-            Ok(built) => graphs.devices = built,
-            Err(wrong) => note(wrong),
-        }
-        problems.sort_by(|one, other| one.order().cmp(&other.order()));
-        if problems.is_empty() { Ok(graphs) } else { Err(PlanErrors(problems)) }
-    }
-
-    /// Whom the plan is for.
-    fn who_accepts(&self) -> &'static str {
-        let mut all = self.cloud.iter().flat_map(|built| built.desired.resources.values()).peekable();
-        let in_clusters = |resource: &Resource| resource.kind.facts().platform == Platform::Cluster;
-        if all.peek().is_some() && all.all(in_clusters) { "the cluster" } else { "AWS" }
-    }
-
-    /// What the checks say, each once. Of the devices' graph only what stops `jetson`: the other rules are about AWS.
-    fn findings(&self, plan: &Plan) -> Vec<LocatedFinding> {
-        let of = |built: &DesiredStack, other: Option<&DesiredStack>| {
-            workflow::findings(plan, built, other.filter(|_| built.crosses(plan)))
-        };
-        let devices = self.devices.iter().flat_map(|built| of(built, self.cloud.last())).filter(workflow::stops);
-        let mut all = Vec::new();
-        for finding in self.cloud.iter().flat_map(|built| of(built, self.devices.as_ref())).chain(devices) {
-            if !all.contains(&finding) {
-                all.push(finding);
-            }
-        }
-        all
-    }
+/// The last line: what was counted, and what it means.
+fn verdict(file: &str, review: &Review) -> SafeText {
+    let errors = review.errors();
+    let verdict = match (errors, review.is_unreadable) {
+        (0, _) => "no problems found (offline checks)".to_owned(),
+        (_, true) => "it cannot be deployed as it is".to_owned(),
+        (_, false) => format!("{} would refuse it", report::who_refuses(&review.findings)),
+    };
+    shown!(
+        "{}: {}, {}, {}: {}",
+        file,
+        report::counted(review.resources, "resource"),
+        report::counted(errors, "error"),
+        report::counted(review.findings.len() - errors, "warning"),
+        verdict
+    )
 }

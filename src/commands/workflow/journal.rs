@@ -8,7 +8,7 @@ use super::{AccountConnection, connect, write};
 use crate::cli::Global;
 use crate::commands::Context;
 use crate::desired::jetson::SUFFIX;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::ledger::{FORMAT, FileStore, Lease, Ledger, LedgerError, ObjectApi, Store};
 use crate::provider::aws::{bucket_objects, journal_store};
 use crate::resource::{RunPurpose, is_name, shown, syntax_check};
@@ -32,13 +32,13 @@ impl Place {
         }
         let bad = |why: &str| {
             let problem = shown!("--state {:?} cannot be used: {}", state, why);
-            Failure::refused(problem, "write file:DIRECTORY or s3://BUCKET/PREFIX[?region=REGION]")
+            codes::STATE_PLACE.refused(problem, "write file:DIRECTORY or s3://BUCKET/PREFIX[?region=REGION]")
         };
         let place = state.strip_prefix("s3://").ok_or_else(|| bad("it begins with neither file: nor s3://"))?;
         let (place, query) = place.split_once('?').unwrap_or((place, ""));
         let (name, prefix) = place.split_once('/').unwrap_or((place, ""));
         if name.is_empty() {
-            return Err(bad("it names no bucket"));
+            return Err(bad("it has no bucket name"));
         }
         let mut region = None;
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -47,9 +47,9 @@ impl Place {
                     region = Some(value.to_owned())
                 }
                 Some(("region", value)) => {
-                    return Err(bad(&format!("{value:?} is not a region such as us-east-1, in small letters")));
+                    return Err(bad(&format!("{value:?} is not a region such as us-east-1, in lower case")));
                 }
-                _ => return Err(bad(&format!("{pair:?} is not a setting of it, only region=REGION is"))),
+                _ => return Err(bad(&format!("unknown option {pair:?}; the only option is region=REGION"))),
             }
         }
         Ok(Self::Bucket { name: name.to_owned(), prefix: prefix.trim_matches('/').to_owned(), region })
@@ -57,10 +57,10 @@ impl Place {
 
     fn directory(state: &str, directory: &str) -> Result<Self, Failure> {
         let bad = |why: &str, next: &'static str| {
-            Failure::refused(shown!("--state {:?} cannot be used: {}", state, why), next)
+            codes::STATE_PLACE.refused(shown!("--state {:?} cannot be used: {}", state, why), next)
         };
         if directory.is_empty() {
-            return Err(bad("it names no directory", "write file:DIRECTORY; file:. is the present one"));
+            return Err(bad("it has no directory", "write file:DIRECTORY; file:. is the current directory"));
         }
         let Some(rest) = directory.strip_prefix('~') else { return Ok(Self::Directory(directory.into())) };
         if !(rest.is_empty() || rest.starts_with('/')) {
@@ -96,8 +96,8 @@ fn stack_name(stack: &str) -> Result<(), Failure> {
     if is_name(stack) && !stack.starts_with('-') && stack.len() <= LONGEST {
         return Ok(());
     }
-    Err(Failure::refused(
-        shown!("{:?} cannot be the name of a stack", stack),
+    Err(codes::ARGUMENT.refused(
+        shown!("invalid stack name {:?}", stack),
         shown!(
             "use lower-case letters, digits and dashes, {} at most and no dash at first: the plan's `stack:` says the name",
             LONGEST
@@ -198,7 +198,7 @@ pub async fn ledger(
     };
     if let Some((format, backup)) = ledger.older() {
         let remark = shown!(
-            "the journal has format {} and goes on in format {}; as it is now, it is kept at {}",
+            "the journal is upgraded from format {} to format {}; the previous one is kept at {}",
             format,
             FORMAT,
             backup

@@ -45,7 +45,7 @@ pub fn policy(desired: &Desired, account: &str, ids: &Ids) -> Value {
         .into_iter()
         .map(|(sid, (actions, on))| json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": on}))
         .collect();
-    all.extend(clusters::statement(desired, account));
+    all.extend(clusters::statement(desired, account, ids));
     all.extend(conditions::statements(desired, account, ids));
     all.extend(handed_over(desired, account));
     all.extend(service_linked_roles(desired, account));

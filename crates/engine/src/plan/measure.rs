@@ -87,7 +87,7 @@ pub struct Measure(&'static Row);
 
 /// A name that the registry does not have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no measure {name:?}; this version measures {measured}; planned and not measured yet: {planned}")]
+#[error("unknown measure {name:?}; this version measures {measured}; planned and not measured yet: {planned}")]
 pub struct UnknownMeasure {
     /// The name.
     pub name: String,
