@@ -92,7 +92,7 @@ async fn verb(verb: Verb, context: &Context) -> Result<u8, Failure> {
         Verb::Destroy(args) => destroy::run(args, context).await,
         Verb::Doctor(args) => doctor::run(args, context).await,
         Verb::State(args) => state::run(args, context).await,
-        Verb::Validate(args) => validate::run(&args, context),
+        Verb::Validate(args) => validate::run(args, context).await,
         Verb::Report(args) => report::run(args, context).await,
         Verb::Completions(args) => completions::run(&args, context),
         Verb::Jetson(args) => jetson::run(args, context).await,

@@ -19,7 +19,7 @@ pub struct CriterionResult {
     pub wanted: String,
     /// What was measured; none when nothing was.
     pub measured: Option<String>,
-    /// `met`, `missed` or `not measured`.
+    /// `met`, `missed`, `inconclusive` or `not measured`.
     pub verdict: &'static str,
     /// How it was measured, or what would measure it.
     pub how: String,

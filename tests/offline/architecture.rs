@@ -34,6 +34,7 @@ const TABLE: &[Room] = &[
     room("interrupts", &[], &["tokio"]),
     room("files", &[], &[]),
     room("delivery", &["resource", "files"], &["tokio"]),
+    room("measure", &[], &["tokio"]),
     room("inference", &["files", "delivery"], &["tokio"]),
     room("serve", &["inference", "files", "delivery"], &["reqwest", "tokio"]),
     room("models", &["inference", "files", "delivery"], &["reqwest", "tokio"]),
@@ -60,6 +61,7 @@ const TABLE: &[Room] = &[
             "serve",
             "files",
             "delivery",
+            "measure",
         ],
         &["clap", "tokio"],
     ),
@@ -104,6 +106,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
 
 /// The lines outside of tests that may end the program, each with its proof beside it.
 const PROVEN: &[(&str, &str, &str)] = &[
+    ("measure/latencies.rs", ".expect(\"constant bounds\")", "the bounds are constants that the histogram takes"),
     ("resource/address.rs", "panic!(\"{bad}\")", "the parts of an address come from checked plan keys"),
     ("resource/graph.rs", ".expect(\"a spec is plain data\")", "a spec of plain data can always be written"),
 ];
@@ -167,6 +170,7 @@ const JOINED: &[(&str, &str, &str)] = &[
     ("commands/report.rs", "join(name)", "one of three literals"),
     ("commands/state/export.rs", "join(name)", "Untrusted::file_name gave it"),
     ("commands/models/hub.rs", "join(below)", "HF_HOME and the like, of the operator's environment"),
+    ("commands/validate/storage.rs", "join(name)", "a word of this program and the name of a step, which the plan checked"),
     (
         "commands/workflow/journal.rs",
         "join(rest.trim_start_matches('/'))",
@@ -284,6 +288,7 @@ const ROOTS: &[(&str, &str)] = &[
     ("crates/cluster/src", "provider/cluster"),
     ("crates/delivery/src", "delivery"),
     ("crates/device/src", "provider/device"),
+    ("crates/measure/src", "measure"),
     ("crates/network/src", "provider/network"),
 ];
 
@@ -312,6 +317,7 @@ fn text_by_room(text: &str, room: &str) -> String {
         ("cluster", "provider::cluster::"),
         ("device", "provider::device::"),
         ("delivery", "delivery::"),
+        ("measure", "measure::"),
         ("network", "provider::network::"),
     ];
     for (name, room) in crates {
@@ -467,6 +473,7 @@ const HEAVY: &[(&str, &[&str])] = &[
     ("aws", &["akidb-edge-cluster", "akidb-edge-device", "clap", "k8s-", "kube", "reqwest"]),
     ("cluster", &["aws-", "akidb-edge-aws", "akidb-edge-device", "clap", "reqwest"]),
     ("delivery", &["aws-", "akidb-edge-", "clap", "k8s-", "kube", "reqwest", "rustls"]),
+    ("measure", &["akidb-edge-", "aws-", "clap", "comfy-table", "console", "indicatif", "k8s-", "kube", "reqwest"]),
 ];
 
 /// The lines below `[dependencies]` of a crate, up to the next table.

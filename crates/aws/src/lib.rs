@@ -22,6 +22,7 @@ mod function;
 mod function_version;
 mod gate;
 mod health_check;
+mod health_check_status;
 mod journal;
 mod load_balancer;
 mod model_bucket;
@@ -63,7 +64,9 @@ pub use credentials::{SERVICE as CREDENTIALS, UserPrompt};
 pub use eks::eks_access;
 pub use error_rules::{ErrorRule, every_rule};
 pub use fault::of as fault_of;
-pub use journal::store as journal_store;
+pub use function::invoke as invoke_function;
+pub use health_check_status::{CheckerReports, health_check_status};
+pub use journal::{objects as bucket_objects, store as journal_store};
 pub use model_bucket::ModelBucket;
 pub use permissions::{
     Ids, MOST as MOST_OF_A_POLICY, MissingAction, Simulation, boundaries, parts as parts_of_policy,

@@ -9,8 +9,8 @@ use crate::cli::Global;
 use crate::commands::Context;
 use crate::desired::jetson::SUFFIX;
 use crate::exit::{Failure, codes};
-use crate::ledger::{FORMAT, FileStore, Lease, Ledger, LedgerError, Store};
-use crate::provider::aws::journal_store;
+use crate::ledger::{FORMAT, FileStore, Lease, Ledger, LedgerError, ObjectApi, Store};
+use crate::provider::aws::{bucket_objects, journal_store};
 use crate::resource::{RunPurpose, is_name, shown, syntax_check};
 use crate::session::Session;
 
@@ -133,6 +133,21 @@ pub async fn store(
     let store = journal_store(&client, &name, &prefix, stack, &session.host);
     let store = store.through(endpoint.as_deref().unwrap_or("AWS"));
     Ok(Arc::new(store.keeping(Duration::from_secs(global.journal_retention))))
+}
+
+/// The bucket that a stack's journal is in, and the prefix of what is kept beside it.
+///
+/// # Errors
+/// When the place is malformed or is no bucket, or the account cannot be reached.
+pub async fn objects(global: &Global, session: &Session, stack: &str) -> Result<(Arc<dyn ObjectApi>, String), Failure> {
+    stack_name(stack)?;
+    let Place::Bucket { name, prefix, region } = Place::of(&global.state)? else {
+        return Err(Failure::refused(shown!("--state {:?} names no bucket", global.state), "write s3://BUCKET/PREFIX"));
+    };
+    let connection = connect(session).await?;
+    let client = connection.clients.state_s3(region.as_deref().unwrap_or(&connection.region))?;
+    let prefix = if prefix.is_empty() { stack.to_owned() } else { format!("{prefix}/{stack}") };
+    Ok((bucket_objects(&client, &name), prefix))
 }
 
 /// The journal of a stack: under a lease for a run that changes something, else for reading. What is sent to the account from

@@ -41,7 +41,7 @@ pub use arguments::{EmptyBucketsArgs, PlanArgs, RunArgs};
 pub use clusters::{clusters_of_machines, in_clusters, need_same_clusters};
 pub use execution::{RunInput, RunLabel, began};
 pub use graphs::{build, devices, findings, need_files, together};
-pub use journal::{close, directory, open, root, store};
+pub use journal::{close, directory, objects, open, root, store};
 pub use journals::Journals;
 pub use leased::{HeldLeases, not_written, unless_interrupted, write};
 pub use needs_account::needs_account;

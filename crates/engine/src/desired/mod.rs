@@ -12,6 +12,7 @@ pub mod jetson;
 mod kubernetes;
 mod manifests;
 mod models;
+pub mod probes;
 mod queues;
 mod record_groups;
 mod replication;
@@ -103,6 +104,9 @@ pub fn draft(plan: &Plan, requested: &BTreeSet<String>) -> Draft {
             // Devices have a graph of their own.
             StepConfig::Jetson(_) => builder.built.later.push((step.id.clone(), "jetson provision".to_owned())),
             StepConfig::JetsonApp(_) => builder.built.later.push((step.id.clone(), "jetson deploy".to_owned())),
+            StepConfig::Validate(validation) => {
+                builder.built.later.push((step.id.clone(), format!("validate {}", validation.check())));
+            }
             StepConfig::Later(later) => builder.built.later.push((step.id.clone(), later.verb.clone())),
         }
     }

@@ -33,6 +33,7 @@ mod source;
 mod step_config;
 mod steps;
 pub mod suggest;
+pub mod validation;
 mod values;
 mod variables;
 

@@ -12,6 +12,7 @@ use super::models::{ModelsStep, PageStep};
 use super::queues::QueuesStep;
 use super::routing::{CertificatesStep, CutoverStep, RoutingStep};
 use super::shape::{Misfit, Node};
+use super::validation::Validation;
 
 /// What a step wants.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -39,6 +40,8 @@ pub enum StepConfig {
     Jetson(Box<JetsonStep>),
     /// What runs on the devices: `jetson deploy`.
     JetsonApp(Box<JetsonAppStep>),
+    /// A measurement of the stack, compared with the plan: `validate`.
+    Validate(Box<Validation>),
     /// Something that another verb does; it is reported with that verb, or as not available yet.
     Later(LaterStep),
 }
@@ -70,6 +73,7 @@ const KINDS: &[(&str, ParseStep)] = &[
     ("kubernetes", |with| Ok(StepConfig::Kubernetes(Box::new(Deserialize::deserialize(with)?)))),
     ("jetson", |with| Ok(StepConfig::Jetson(Box::new(Deserialize::deserialize(with)?)))),
     ("jetson-app", |with| Ok(StepConfig::JetsonApp(Box::new(Deserialize::deserialize(with)?)))),
+    ("validate", |with| Ok(StepConfig::Validate(Box::new(Deserialize::deserialize(with)?)))),
     ("later", |with| Ok(StepConfig::Later(Deserialize::deserialize(with)?))),
 ];
 
@@ -98,7 +102,7 @@ impl StepConfig {
             | Self::Kubernetes(_)
             | Self::Cutover(_) => Some(false),
             Self::Jetson(_) | Self::JetsonApp(_) => Some(true),
-            Self::Later(_) => None,
+            Self::Validate(_) | Self::Later(_) => None,
         }
     }
 
@@ -113,6 +117,7 @@ impl StepConfig {
             Self::Queues(_) => "queues",
             Self::Kubernetes(_) => "kubernetes",
             Self::Jetson(_) | Self::JetsonApp(_) => "jetson",
+            Self::Validate(_) => "validate",
             Self::Later(_) => "later",
         }
     }

@@ -1,27 +1,15 @@
-//! `validate`: what can be said without doing anything.
+//! `validate plan`: what can be said of a plan without a call.
 
-use super::workflow::{PlanArgs, Review};
-use super::{Context, later_plans};
+use crate::commands::workflow::{PlanArgs, Review};
+use crate::commands::{Context, later_plans};
 use crate::exit::{self, Failure};
 use crate::plan::{Plan, PlanErrors, rules};
 use crate::report;
 use crate::resource::{SafeText, shown};
 
-/// Validate a plan offline: `validate plan` looks at a plan file offline, without credentials.
+/// Check a plan file offline, without credentials.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    #[command(subcommand)]
-    what: What,
-}
-
-#[derive(Debug, clap::Subcommand)]
-enum What {
-    /// Check a plan file against AWS's rules; makes no call and needs no credentials
-    Plan(PlanFile),
-}
-
-#[derive(Debug, clap::Args)]
-struct PlanFile {
     /// Built-in plan or YAML file (same as --plan)
     file: Option<String>,
     #[command(flatten)]
@@ -33,9 +21,8 @@ struct PlanFile {
 /// # Errors
 /// When no plan is named, it cannot be read, or a variable is malformed.
 pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
-    let What::Plan(wanted) = &args.what;
-    let mut plan_args = wanted.plan.clone();
-    plan_args.plan = wanted.file.clone().or(plan_args.plan);
+    let mut plan_args = args.plan.clone();
+    plan_args.plan = args.file.clone().or(plan_args.plan);
     let reading = plan_args.read(&context.session)?;
     if reading.problems.iter().any(|problem| problem.rule == rules::NOT_FOUND) {
         // There is nothing to check.
