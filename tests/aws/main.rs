@@ -32,4 +32,5 @@ mod signals;
 mod state;
 mod status;
 mod store_refuses;
+mod validate;
 mod verbs;
