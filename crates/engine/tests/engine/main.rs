@@ -9,5 +9,6 @@ mod journal_formats;
 mod plan_errors;
 mod plan_kubernetes;
 mod plan_schema;
+mod plan_validate;
 mod plan_week13;
 mod properties;
