@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::counted;
-use super::fit::{Screen, fitted};
+use super::fit::Screen;
 use super::machines::names;
 use super::output::{painted, put, put_json, say, say_open, styled};
 use super::terminal_echo::TerminalEcho;
@@ -139,7 +139,7 @@ impl Printer {
 
     /// The same as [`talk`](Self::talk), in rows that fit the terminal.
     pub fn rows(&self, text: &SafeText) {
-        self.talk(fitted(text, Screen::of_errors(self.color), false));
+        self.talk(Screen::of_errors(self.color).rows(text));
     }
 
     /// A message on standard error; nothing when quiet.

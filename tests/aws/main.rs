@@ -33,4 +33,5 @@ mod state;
 mod status;
 mod store_refuses;
 mod verbosity;
+mod validate;
 mod verbs;

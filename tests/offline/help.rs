@@ -3,7 +3,7 @@
 use akidb_edge::resource::untrusted::is_hidden;
 use testkit::cli::{bare, finish};
 
-const VERBS: [&str; 40] = [
+const VERBS: [&str; 49] = [
     "deploy",
     "route",
     "route geo",
@@ -20,6 +20,15 @@ const VERBS: [&str; 40] = [
     "state journal",
     "validate",
     "validate plan",
+    "validate latency",
+    "validate load",
+    "validate cdn",
+    "validate dns",
+    "validate failover",
+    "validate replication",
+    "validate checklist",
+    "validate clean",
+    "validate all",
     "jetson",
     "jetson provision",
     "jetson deploy",

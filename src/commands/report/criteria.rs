@@ -1,5 +1,7 @@
 //! The criteria of a plan: what was measured against what was wanted. What was not measured is never met.
 
+use std::fmt::Display;
+
 use super::input::ReportInput;
 use crate::commands::jetson::NodeSeen;
 use crate::commands::validate::{self, Found};
@@ -52,8 +54,8 @@ fn judge(priority: &'static str, one: &Criterion, built: &DesiredStack, known: &
         priority,
         id: one.id.clone(),
         title: one.title.clone(),
-        wanted: format!("{} {} {}", one.compare.sign(), one.threshold, one.unit),
-        measured: measured.map(|value| format!("{value} {}", one.unit)),
+        wanted: format!("{} {}", one.compare.sign(), with_unit(one.threshold, &one.unit)),
+        measured: measured.map(|value| with_unit(value, &one.unit)),
         verdict,
         how,
         note: one.note.clone(),
@@ -64,6 +66,17 @@ fn judge(priority: &'static str, one: &Criterion, built: &DesiredStack, known: &
 fn shown_value(value: f64) -> String {
     let text = format!("{value:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// `1 resource`, `3 resources`, `25 ms`: a unit that is a word has its singular.
+fn with_unit(value: impl Display, unit: &str) -> String {
+    let value = value.to_string();
+    let is_word = unit.len() > 3 && unit.bytes().all(|byte| byte.is_ascii_lowercase());
+    // `status` is one already.
+    match unit.strip_suffix('s').filter(|one| !one.ends_with(['s', 'u'])) {
+        Some(one) if is_word && value == "1" => format!("{value} {one}"),
+        _ => format!("{value} {unit}"),
+    }
 }
 
 fn take(one: &Criterion, built: &DesiredStack, known: &ReportInput) -> Measurement {

@@ -10,5 +10,6 @@ mod plan_errors;
 mod plan_kubernetes;
 mod plan_mistakes;
 mod plan_schema;
+mod plan_validate;
 mod plan_week13;
 mod properties;
