@@ -36,6 +36,11 @@ impl Screen {
         Self { width: usize::MAX, color }
     }
 
+    /// A text in rows that fit: its words stay whole.
+    pub fn rows(self, text: &SafeText) -> SafeText {
+        fitted(text, self, false)
+    }
+
     fn new(width: Option<u16>, color: bool) -> Self {
         Self { width: width.map_or(usize::MAX, |width| usize::from(width).max(NARROWEST)), color }
     }

@@ -90,13 +90,14 @@ pub async fn run(args: Args, context: &Context) -> Result<u8, Failure> {
     for run in state.runs.iter().rev().take(5) {
         let begun = shown!("revision {:<3} {}  {}", run.revision, run.at, run.command);
         let (by, so_far) = (&run.by, report::so_far(run));
-        printer.data(match run.ending {
+        let row = match run.ending {
             Some(ending) => shown!("{}  {} by {}: {}", begun, so_far, by, format!("{ending:?}").to_lowercase()),
             None if is_at_work(run, &state, lease.as_ref(), context) => {
                 shown!("{} by {}: runs, {} so far", begun, by, so_far)
             }
             None => shown!("{} by {}: interrupted after {}", begun, by, so_far),
-        });
+        };
+        printer.data(context.screen().rows(&row));
     }
     tell_the_rest(&state, plan.as_ref(), context);
     tell_lease(lease.as_ref(), context);
