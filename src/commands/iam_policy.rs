@@ -41,7 +41,7 @@ pub async fn print(plan: &Plan, deployed: bool, context: &Context) -> Result<u8,
         let store = workflow::store(&context.global, &context.session, &desired.stack, None).await?;
         let (_, state) = workflow::moved(&desired, Ledger::read(store, &desired.stack).await?.recorded());
         if state.resources.is_empty() {
-            return Err(Failure::refused(
+            return Err(codes::UNKNOWN_STACK.refused(
                 shown!("nothing of the stack {} is deployed, so no IDs are known", desired.stack),
                 "leave --deployed out, or deploy first",
             ));

@@ -139,6 +139,10 @@ codes! {
     CLUSTER_NAME = "KU001-cluster-name", "two clusters have one name, or one cluster has two", "give each cluster one name";
     OTHER_CLUSTER = "KU002-other-cluster", "the connection leads to another cluster than the journal knows", "correct the context, or forget the objects of the lost cluster";
 
+    MEASUREMENT = "MS001-measurement", "nothing could be measured", "check the address, the network and the load that was asked for";
+    REPLICA = "RP001-replica", "a database could not be published, followed or restored", "`akidb-edge replicate status` shows what is published";
+    FENCED = "RP002-fenced", "another primary holds the lease of the bucket", "stop one of the two; `--take-over` only when the other is gone for good";
+
     MODEL_NAME = "MD001-model-name", "the name of a model, repository or revision cannot be used", "use the form that the message names";
     MODEL = "MD002-model", "the model does not exist, is damaged, or belongs to somebody else", "`akidb-edge models list` shows what is there";
     MODEL_FETCH = "MD003-model-fetch", "a model could not be fetched, read or written", "do what the message names";

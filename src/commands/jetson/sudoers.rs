@@ -48,7 +48,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         ));
     }
     let text = sudoers(&accounts).map_err(|name| {
-        Failure::refused(
+        codes::NO_ACCOUNT.refused(
             shown!("sudo takes {} for an alias or a group, not for the account of that name", name),
             "name another user in the plan or in the inventory; an account of capital letters alone cannot have a rule of its own",
         )

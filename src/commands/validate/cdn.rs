@@ -6,7 +6,7 @@ use super::measurements::{self, CheckResult, Found, Measurement};
 use super::request::{self, Reach};
 use super::steps::StepArgs;
 use crate::commands::Context;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::measure::Recording;
 use crate::measure::load::{Extent, Load};
 use crate::plan::validation::CdnCheck;
@@ -72,7 +72,7 @@ async fn hits(check: &CdnCheck, rate: f64, reach: &Reach, context: &Context) -> 
     let fill = Load::open(rate, Extent::Requests(targets.len() as u64));
     request::send(&targets, &fill, &trust, context).await?;
     let load = Load::open(rate, Extent::Requests(check.requests));
-    load.check().map_err(|bad| Failure::refused(shown!("{}", bad), "correct requests and rate"))?;
+    load.check().map_err(|bad| codes::ARGUMENT.refused(shown!("{}", bad), "correct requests and rate"))?;
     let recording = request::send(&targets, &load, &trust, context).await?;
     let mut found = hit_rate("cdn.cache_hit_rate", LOCAL, &recording, check.cache_hit_percent);
     found.of = Some(Address::new("cdn", Kind::Distribution, &check.distribution).to_string());

@@ -6,7 +6,7 @@ use super::measurements::{self, Found, Measurement};
 use super::steps::StepArgs;
 use crate::commands::{Context, workflow};
 use crate::desired;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::ledger::Ledger;
 use crate::measure::verdict::{self, Compare, Unit, Wanted};
 use crate::plan::validation::DnsCheck;
@@ -57,7 +57,7 @@ pub fn measure(check: &DnsCheck, desired: &Desired, state: &StackState) -> Resul
     let names = dns_answer::names(desired, Some(&check.name));
     let Some(name) = names.first() else {
         let known = dns_answer::names(desired, None).join(", ");
-        return Err(Failure::refused(
+        return Err(codes::ARGUMENT.refused(
             shown!("no record set of the plan is called {:?}", check.name),
             shown!("correct the name in the step: {}", known),
         ));
@@ -89,13 +89,13 @@ fn deployed(desired: &Desired, state: &StackState) -> bool {
 fn regions(check: &DnsCheck, desired: &Desired) -> Result<BTreeMap<String, Vec<String>>, Failure> {
     if let Some(place) = check.expect.keys().find(|place| !dns_answer::is_place(place)) {
         let next = "write a continent (EU), a country (JP) or a state (US-CA)";
-        return Err(Failure::refused(shown!("Route 53 knows no place {:?}", place), next));
+        return Err(codes::ARGUMENT.refused(shown!("Route 53 knows no place {:?}", place), next));
     }
     let mut all = BTreeMap::new();
     for region in check.expect.values() {
         let parts = dns_answer::down(desired, region);
         if parts.is_empty() {
-            return Err(Failure::refused(
+            return Err(codes::ARGUMENT.refused(
                 shown!("no load balancer of the plan is in {:?}", region),
                 "name a region of the plan's load balancers in expect",
             ));

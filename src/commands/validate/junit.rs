@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::measurements::{Measurement, line};
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::measure::verdict::Verdict;
 use crate::report;
 use crate::resource::shown;
@@ -77,9 +77,9 @@ fn document(all: &[Measurement]) -> Result<String, template::TemplateError> {
 /// # Errors
 /// When the file cannot be written.
 pub fn write(file: &Path, all: &[Measurement]) -> Result<(), Failure> {
-    let text = document(all).map_err(|bad| Failure { internal: true, ..Failure::error(shown!("{}", bad), "") })?;
+    let text = document(all).map_err(|bad| Failure { internal: true, ..codes::MEASUREMENT.error(shown!("{}", bad), "") })?;
     std::fs::write(file, text).map_err(|bad| {
-        Failure::error(shown!("{}: {}", file.display(), bad), "name a file that can be written with --junit")
+        codes::MEASUREMENT.error(shown!("{}: {}", file.display(), bad), "name a file that can be written with --junit")
     })
 }
 

@@ -7,7 +7,7 @@ use super::regions::{self, RegionArgs, RegionCheck};
 use super::request::{self, Reach};
 use super::steps::StepArgs;
 use crate::commands::Context;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::measure::Recording;
 use crate::measure::load::{Extent, Load};
 use crate::measure::verdict::{self, Compare, Unit, Wanted};
@@ -91,7 +91,7 @@ impl Args {
             matches!(url.scheme(), "http" | "https") && url.host_str().is_some() && url.username().is_empty()
         });
         let Some(read) = read else {
-            return Err(Failure::refused(
+            return Err(codes::ARGUMENT.refused(
                 shown!("--url {:?} is not an http or https address", url),
                 "write --url https://HOST/PATH, without a user",
             ));
@@ -118,7 +118,7 @@ impl Args {
 pub async fn measure(check: &LatencyCheck, reach: &Reach, context: &Context) -> Result<CheckResult, Failure> {
     let targets = reach.gets(&check.request)?;
     let load = Load::open(check.rate, Extent::Requests(check.requests));
-    load.check().map_err(|bad| Failure::refused(shown!("{}", bad), "correct requests and rate"))?;
+    load.check().map_err(|bad| codes::ARGUMENT.refused(shown!("{}", bad), "correct requests and rate"))?;
     let trust = reach.trust(&targets[0])?;
     let recording = request::send(&targets, &load, &trust, context).await?;
     let mut found = percentiles("latency", LOCAL, &recording, &check.limits);

@@ -7,7 +7,7 @@ use super::measurements::{self, CheckResult, Found, Measurement};
 use super::request::{self, Reach};
 use super::steps::StepArgs;
 use crate::commands::Context;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::measure::load::{Extent, Load};
 use crate::measure::verdict::{self, Compare, Unit, Wanted};
 use crate::plan::validation::{LoadCheck, RequestPlan};
@@ -59,11 +59,11 @@ pub async fn measure(check: &LoadCheck, host: &str, reach: &Reach, context: &Con
     };
     let targets = reach.posts(&request)?;
     let Some(first) = targets.first() else {
-        return Err(Failure::refused("the step names no texts", "add texts: [...] to it"));
+        return Err(codes::ARGUMENT.refused("the step names no texts", "add texts: [...] to it"));
     };
     let mut load = Load::closed(check.connections, Extent::For(Duration::from_secs(check.seconds)));
     load.warm_up = Duration::from_secs(check.seconds) / 10;
-    load.check().map_err(|bad| Failure::refused(shown!("{}", bad), "correct connections and seconds"))?;
+    load.check().map_err(|bad| codes::ARGUMENT.refused(shown!("{}", bad), "correct connections and seconds"))?;
     let trust = reach.trust(first)?;
     let recording = request::send(&targets, &load, &trust, context).await?;
     let mut found = percentiles("load", "", &recording, &check.limits);

@@ -9,7 +9,7 @@ use super::measurements::{self, Found, Measurement};
 use super::steps::StepArgs;
 use crate::commands::{Context, workflow};
 use crate::desired;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::ledger::{ObjectApi, WriteCondition};
 use crate::measure::verdict::{self, Compare, Unit, Wanted};
 use crate::plan::Plan;
@@ -41,7 +41,7 @@ pub struct Args {
 /// When the plan cannot be read, it names buckets that it does not have, or a bucket refuses.
 pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
     if !args.write_test_objects {
-        return Err(Failure::refused(
+        return Err(codes::ARGUMENT.refused(
             "replication can only be measured by writing test objects",
             "add --write-test-objects: they are written below the prefix of the check and deleted afterwards",
         ));
@@ -90,7 +90,7 @@ fn bucket(plan: &Plan, named: &str) -> Result<Bucket, Failure> {
     let known: Vec<String> = all.iter().map(|(address, _)| address.clone()).collect();
     let fits = |(address, bucket): &(String, Bucket)| address == named || bucket.name == named;
     all.into_iter().find(fits).map(|(_, bucket)| bucket).ok_or_else(|| {
-        Failure::refused(
+        codes::ARGUMENT.refused(
             shown!("the plan has no bucket {:?}", named),
             shown!("name one by its address or its name: {}", known.join(", ")),
         )

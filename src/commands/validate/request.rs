@@ -7,7 +7,7 @@ use futures::future::try_join_all;
 use serde_json::json;
 
 use crate::commands::Context;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::measure::load::{self, Control, Extent, Load, Model};
 use crate::measure::{Recording, Target, Trust};
 use crate::plan::validation::RequestPlan;
@@ -64,7 +64,7 @@ impl Reach {
         };
         let text = String::from_utf8_lossy(&pem);
         Trust::pem(&text).map_err(|bad| {
-            Failure::refused(
+            codes::ARGUMENT.refused(
                 shown!("the certificate authorities cannot be used: {}", bad),
                 "name others with --ca-bundle",
             )
@@ -109,7 +109,7 @@ impl Reach {
     fn url(&self, request: &RequestPlan, query: &str) -> Result<String, Failure> {
         let scheme = if self.plain_http { "http" } else { "https" };
         let bad = |why: &str| {
-            Failure::refused(
+            codes::ARGUMENT.refused(
                 shown!("{}{} is not an address that can be measured: {}", request.host, request.path, why),
                 "write host: api.example.com and path: /api/v1/embed, or --url https://HOST/PATH",
             )
@@ -126,13 +126,13 @@ impl Reach {
         target.connect_to = self.connect_to;
         if let Some(file) = &self.key_file {
             let unread =
-                |why: String| Failure::refused(shown!("{}: {}", file.display(), why), "name a file with a key");
+                |why: String| codes::ARGUMENT.refused(shown!("{}: {}", file.display(), why), "name a file with a key");
             let bytes = crate::files::read(file, LONGEST_KEY).map_err(|bad| unread(bad.to_string()))?;
             let text = String::from_utf8(bytes).map_err(|_| unread("is not text".to_owned()))?;
             let key = text.lines().next().unwrap_or_default().trim().to_owned();
             target.headers.push(("authorization".to_owned(), format!("Bearer {key}")));
         }
-        target.check().map_err(|bad| Failure::refused(shown!("{}", bad), "correct the address"))?;
+        target.check().map_err(|bad| codes::ARGUMENT.refused(shown!("{}", bad), "correct the address"))?;
         Ok(target)
     }
 }
@@ -154,11 +154,11 @@ pub async fn send(targets: &[Target], whole: &Load, trust: &Trust, context: &Con
             all.await
         }
     };
-    let recordings = recordings.map_err(|bad| Failure::error(shown!("{}", bad), "correct the load or the address"))?;
+    let recordings = recordings.map_err(|bad| codes::MEASUREMENT.error(shown!("{}", bad), "correct the load or the address"))?;
     let mut recordings = recordings.into_iter();
-    let mut first = recordings.next().ok_or_else(|| Failure::refused("there is nothing to send", "name texts"))?;
+    let mut first = recordings.next().ok_or_else(|| codes::ARGUMENT.refused("there is nothing to send", "name texts"))?;
     for other in recordings {
-        first.merge(&other).map_err(|bad| Failure::error(shown!("{}", bad), "measure again"))?;
+        first.merge(&other).map_err(|bad| codes::MEASUREMENT.error(shown!("{}", bad), "measure again"))?;
     }
     Ok(first)
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::measurements::Output;
 use crate::commands::Context;
 use crate::commands::workflow::PlanArgs;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::plan::validation::Validation;
 use crate::plan::{Plan, Step, StepConfig};
 use crate::resource::shown;
@@ -54,13 +54,13 @@ impl StepArgs {
         let all: Vec<(&Step, T)> = plan.steps.iter().filter_map(taken).collect();
         let ids = |all: &[(&Step, T)]| all.iter().map(|(step, _)| step.id.clone()).collect::<Vec<_>>().join(", ");
         if all.is_empty() {
-            return Err(Failure::refused(
+            return Err(codes::ARGUMENT.refused(
                 shown!("the plan {} has no step of kind validate with {}", plan.file, check),
                 "add one, or measure an address with --url (docs/guides/measure.md)",
             ));
         }
         if let Some(unknown) = self.step.iter().find(|id| !all.iter().any(|(step, _)| step.id == **id)) {
-            return Err(Failure::refused(
+            return Err(codes::ARGUMENT.refused(
                 shown!("the plan has no step {:?} that validates {}", unknown, check),
                 shown!("name one of: {}", ids(&all)),
             ));

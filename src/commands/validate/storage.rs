@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::measurements::{FORMAT, Measurement};
 use crate::commands::{Context, workflow, write_private};
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::ledger::{ObjectApi, WriteCondition};
 use crate::resource::shown;
 
@@ -67,14 +67,14 @@ fn name(measurement: &Measurement) -> String {
 pub async fn keep(measurement: &Measurement, stack: &str, context: &Context) -> Result<(), Failure> {
     let bytes = serde_json::to_vec(measurement).map_err(|bad| {
         let problem = shown!("the measurement cannot be written as JSON: {}", bad);
-        Failure { internal: true, ..Failure::error(problem, "") }
+        Failure { internal: true, ..codes::MEASUREMENT.error(problem, "") }
     })?;
     let name = name(measurement);
     match Storage::of(stack, context).await? {
         Storage::Folder(folder) => {
             use std::os::unix::fs::DirBuilderExt;
             let unwritten = |bad: std::io::Error| {
-                Failure::error(shown!("{}: {}", folder.display(), bad), "make that directory writable for this user")
+                codes::MEASUREMENT.error(shown!("{}: {}", folder.display(), bad), "make that directory writable for this user")
             };
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(unwritten)?;
             write_private(&folder.join(name), &bytes).map_err(unwritten)?;

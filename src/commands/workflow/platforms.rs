@@ -116,7 +116,7 @@ impl<'a> Platforms<'a> {
             return Ok(());
         }
         let problem = "the stack needs an AWS account now, and did not when this run began: nothing was done";
-        Err(Failure::error(problem, "run the same command again"))
+        Err(codes::CHANGED_MEANWHILE.error(problem, "run the same command again"))
     }
 
     /// Whether devices are among them.

@@ -12,7 +12,7 @@ use super::request::Reach;
 use super::steps::StepArgs;
 use crate::commands::{Context, workflow};
 use crate::desired;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::measure::Target;
 use crate::measure::load::{Extent, Load, Reuse};
 use crate::plan::validation::{FailoverCheck, RequestPlan};
@@ -86,7 +86,7 @@ async fn measure(
     let length = std::time::Duration::from_secs(args.watch);
     let mut load = Load { reuse: Reuse::PerRequest, ..Load::open(args.rate, Extent::For(length)) };
     load.timeout = watch::TIMEOUT;
-    load.check().map_err(|bad| Failure::refused(shown!("{}", bad), "correct --rate and --watch"))?;
+    load.check().map_err(|bad| codes::ARGUMENT.refused(shown!("{}", bad), "correct --rate and --watch"))?;
     let regions: Result<Vec<WatchedRegion>, Failure> =
         check.regions.iter().map(|region| watched(region, args, desired, state)).collect();
     let regions = regions?;
@@ -116,13 +116,13 @@ fn watched(region: &str, args: &Args, desired: &Desired, state: &StackState) -> 
     let spec = wanted.and_then(|resource| resource.typed::<HealthCheckSpec>());
     let named = args.origin.iter().find(|origin| origin.region == region).map(|origin| origin.url.clone());
     let url = named.or_else(|| spec.map(|spec| url_of(&spec))).ok_or_else(|| {
-        Failure::refused(
+        codes::ARGUMENT.refused(
             shown!("the plan has no health check of {:?}", region),
             shown!("add --origin {}=https://HOST/ready", region),
         )
     })?;
     let target = Target::get(&url);
-    target.check().map_err(|bad| Failure::refused(shown!("{}", bad), "correct --origin"))?;
+    target.check().map_err(|bad| codes::ARGUMENT.refused(shown!("{}", bad), "correct --origin"))?;
     let health_check = addresses.iter().find_map(|address| state.resources.get(address)?.id.clone());
     Ok(WatchedRegion { region: region.to_owned(), target, health_check })
 }

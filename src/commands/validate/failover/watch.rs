@@ -7,7 +7,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::timeline::RegionTimeline;
 use crate::commands::Context;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::measure::load::{self, Control, Load};
 use crate::measure::{Recording, Target, Trust};
 use crate::provider::aws::{self, Clients};
@@ -73,7 +73,7 @@ impl Watch<'_> {
             }
         };
         let recording =
-            recording.map_err(|bad| Failure::error(shown!("{}", bad), "correct the address, --rate or --watch"))?;
+            recording.map_err(|bad| codes::MEASUREMENT.error(shown!("{}", bad), "correct the address, --rate or --watch"))?;
         Ok(Seen { recording, regions })
     }
 

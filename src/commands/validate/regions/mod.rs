@@ -15,7 +15,7 @@ use super::measurements::{self, Measurement, Output};
 use super::request::Reach;
 use crate::commands::{Context, workflow};
 use crate::desired::probes;
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::plan::validation::LatencyCheck;
 use crate::provider::aws::{self, Clients};
 use crate::resource::{ResourceStatus, shown, syntax_check};
@@ -67,7 +67,7 @@ impl RegionArgs {
         };
         match regions.iter().find(|region| !syntax_check::region(region)) {
             None => Ok(regions),
-            Some(bad) => Err(Failure::refused(
+            Some(bad) => Err(codes::ARGUMENT.refused(
                 shown!("{:?} is not the name of an AWS region", bad),
                 "write --regions all, or --regions us-east-1,eu-central-1",
             )),
@@ -139,14 +139,14 @@ pub async fn clean(stack: &str, yes: bool, context: &Context) -> Result<u8, Fail
 /// What the probes of a check are asked.
 fn order(check: &LatencyCheck, reach: &Reach) -> Result<ProbeOrder, Failure> {
     if check.requests > MOST_REQUESTS || check.requests as f64 / check.rate > MOST_SECONDS {
-        return Err(Failure::refused(
+        return Err(codes::ARGUMENT.refused(
             shown!("{} requests at {} a second are more than a probe sends", check.requests, check.rate),
             shown!("at most {} requests and {} seconds: change requests and rate", MOST_REQUESTS, MOST_SECONDS),
         ));
     }
     let targets = reach.gets(&check.request)?;
     if targets.iter().any(|target| target.connect_to.is_some()) {
-        return Err(Failure::refused(
+        return Err(codes::ARGUMENT.refused(
             "--connect-to is an address as this machine sees it, and probes are elsewhere",
             "leave --connect-to out, or measure from this machine without --regions",
         ));
@@ -202,7 +202,7 @@ async fn ask_all(
         let answers = tokio::select! {
             answers = join_all(calls) => answers,
             () = context.session.interrupts.asked() => {
-                return Err(Failure::error("interrupted while the probes measured", "run the same command again"));
+                return Err(codes::MEASUREMENT.error("interrupted while the probes measured", "run the same command again"));
             }
         };
         all.push(answers.into_iter().collect());

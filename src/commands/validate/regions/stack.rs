@@ -6,7 +6,7 @@ use crate::change;
 use crate::commands::Context;
 use crate::commands::workflow::{self, Journals, Operation, Platforms, RunArgs, RunRequest, RunTarget};
 use crate::desired::{DesiredStack, probes};
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::resource::{Desired, Level, RunPurpose, shown};
 
 /// How many steps at once: a role, and a function in each of ten regions.
@@ -22,7 +22,7 @@ fn run_args(yes: bool) -> RunArgs {
 /// When nobody agreed, or the journal or the account refuses.
 pub async fn put(stack: &str, regions: &BTreeSet<String>, yes: bool, context: &Context) -> Result<u8, Failure> {
     let built = probes::build(stack, regions)
-        .map_err(|bad| Failure { internal: true, ..Failure::error(shown!("{}", bad), "") })?;
+        .map_err(|bad| Failure { internal: true, ..codes::MEASUREMENT.error(shown!("{}", bad), "") })?;
     let run = run_args(yes);
     let request = request(stack, "validate latency --regions", RunPurpose::Deploy, &run);
     let platforms = Platforms::of_account(context).await?;
