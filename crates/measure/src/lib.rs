@@ -122,9 +122,13 @@ mod http1;
 mod http2;
 mod milliseconds;
 
+pub mod change_point;
 pub mod class;
+pub mod compare;
 pub mod failure;
+pub mod floor;
 pub mod gate;
+pub mod history;
 pub mod hlog;
 pub mod intervals;
 pub mod latencies;
