@@ -19,7 +19,7 @@ pub struct CheckerReports {
 impl CheckerReports {
     /// Whether Route 53 counts it as healthy; none before any checker has reported.
     pub fn is_healthy(self) -> Option<bool> {
-        (self.all > 0).then(|| self.succeeded as f64 > HEALTHY * self.all as f64)
+        (self.all > 0).then_some(self.succeeded as f64 > HEALTHY * self.all as f64)
     }
 }
 

@@ -97,7 +97,7 @@ fn best(series: &[f64]) -> Option<usize> {
         first[n] = first[n - 1] + (0..n - 1).map(|i| distance(i, n - 1)).sum::<f64>();
     }
     let (mut largest, mut at) = (0.0, None);
-    for split in 1..count {
+    for (split, &of_first) in first.iter().enumerate().take(count).skip(1) {
         let (mut within, mut between) = (0.0, 0.0);
         for end in split + 1..=count {
             let last = end - 1;
@@ -106,7 +106,7 @@ fn best(series: &[f64]) -> Option<usize> {
             let (n, m) = (split as f64, (end - split) as f64);
             let own =
                 |sum: f64, of: f64, other: f64| if of > 1.0 { 2.0 * other / (n + m) / (of - 1.0) * sum } else { 0.0 };
-            let energy = 2.0 / (n + m) * between - own(first[split], n, m) - own(within, m, n);
+            let energy = 2.0 / (n + m) * between - own(of_first, n, m) - own(within, m, n);
             if energy > largest {
                 (largest, at) = (energy, Some(split));
             }

@@ -57,7 +57,7 @@ pub const REGIONS: &[Region] = &[
     region("ap-southeast-2", "Sydney", -33.87, 151.21),
     region("ap-southeast-3", "Jakarta", -6.21, 106.85),
     region("ap-southeast-4", "Melbourne", -37.81, 144.96),
-    region("ap-southeast-5", "Malaysia (Kuala Lumpur)", 3.14, 101.69),
+    region("ap-southeast-5", "Malaysia (Kuala Lumpur)", 3.139, 101.687),
     region("ap-southeast-7", "Thailand (Bangkok)", 13.75, 100.50),
     region("ap-northeast-1", "Tokyo", 35.69, 139.69),
     region("ap-northeast-2", "Seoul", 37.57, 126.98),
