@@ -8,7 +8,6 @@ pub mod destroy;
 pub mod doctor;
 mod forgotten;
 mod hints;
-mod hints;
 mod holding_data;
 mod iam_policy;
 mod imported;
@@ -32,6 +31,7 @@ pub mod status;
 pub mod try_model;
 mod usage;
 pub mod validate;
+mod verb_hints;
 mod workflow;
 
 use std::time::Duration;

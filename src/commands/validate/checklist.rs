@@ -57,7 +57,7 @@ fn point(name: &str, finding: Finding) -> Found {
 }
 
 fn there(name: &str, kind: Kind, state: &StackState) -> Found {
-    let there = |address: &&crate::resource::Address| address.kind() == kind;
+    let there = |address: &&crate::resource::Address| address.kind_name() == kind.name();
     let present = state.resources.iter().filter(|(_, record)| record.standing == ResourceStatus::Present);
     let count = present.filter(|(address, _)| there(address)).count();
     let wish = Wanted::new(format!("{name} is deployed"), Unit::Count, Compare::AtLeast, 1.0);
