@@ -42,6 +42,11 @@ impl Reach {
         self
     }
 
+    /// Whether an address to connect to was named.
+    pub const fn has_address(&self) -> bool {
+        self.connect_to.is_some()
+    }
+
     /// The authorities that servers are held to; none when nothing is encrypted.
     ///
     /// # Errors
