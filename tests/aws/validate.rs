@@ -1,5 +1,6 @@
 //! `validate`: a small server stands for what is measured; regions are those of the local AWS.
 
+mod cutover;
 mod server;
 
 use aws_sdk_lambda::config::Region;
