@@ -12,9 +12,10 @@ use self::judge::{Gate, Judgement};
 use self::share::{Cutover, StepShares};
 use super::Changing;
 use crate::commands::deploy;
+use crate::commands::rollback::RollbackOperation;
 use crate::commands::selection::{RunSelection, Selection};
 use crate::commands::validate::Reach;
-use crate::commands::workflow::RunArgs;
+use crate::commands::workflow::{Platforms, RunArgs};
 use crate::commands::{Context, workflow};
 use crate::exit::{self, Failure};
 use crate::ledger::Ledger;
@@ -100,17 +101,13 @@ impl GatedCutover<'_> {
     /// One step: a run of its own. Somebody was asked before the first one.
     async fn go(&self, share: u8, yes: bool) -> Result<u8, Failure> {
         let to = if share == 100 { CutoverTarget::Distribution } else { CutoverTarget::Split(share) };
-        self.lead(to, format!("route cutover --gate (to {share} %)"), yes).await
-    }
-
-    async fn lead(&self, to: CutoverTarget, command: String, yes: bool) -> Result<u8, Failure> {
         let steps = [self.cutover.step.clone()];
         let order = RunSelection {
-            plan: self.cutover.leading(&self.plan, to),
+            plan: self.cutover.leading(&self.plan, &to),
             chosen: Selection { steps: steps.clone().into(), ..Selection::default() },
             request: steps.into(),
             adopt: self.changing.adopt.iter().cloned().collect(),
-            command,
+            command: format!("route cutover --gate (to {share} %)"),
             purpose: RunPurpose::Route,
             fallback: None,
             out: None,
@@ -119,18 +116,46 @@ impl GatedCutover<'_> {
         deploy::carry_out(order, &run, None, self.context).await
     }
 
+    /// The last revision at which nothing of the name led to the distribution.
+    async fn before(&self) -> Result<Option<u64>, Failure> {
+        let ledger = ledger(&self.plan.stack, self.context).await?;
+        for run in ledger.recorded().runs.iter().rev().filter(|run| run.ending.is_some()) {
+            if self.cutover.share(&ledger.recorded_at(run.revision).await?) == 0 {
+                return Ok(Some(run.revision));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Undoes all steps: what a deploy would do next is as it was before, too.
+    async fn undo(&self) -> Result<u8, Failure> {
+        let Some(before) = self.before().await? else {
+            return Err(Failure::refused(
+                "the journal has no revision before the first step",
+                "akidb-edge status lists them",
+            ));
+        };
+        let run = RunArgs { yes: true, ..self.changing.run.clone() };
+        let platforms = Platforms::of_account(self.context).await?;
+        let undo = RollbackOperation::of(&self.plan.stack, "rollback", Some(before), Some(&self.plan));
+        undo.carry_out(&run, platforms, self.context).await
+    }
+
     /// The gate is missed: the name goes back to where it led before the first step.
     async fn back(&self, share: u8, judged: &Judgement, told: &[serde_json::Value]) -> Result<u8, Failure> {
         let missed = shown!("the gate is missed at {} %: {}", share, judged.line());
         let begun = self.cutover.share(&state(&self.plan.stack, self.context).await?) > 0;
         if begun {
             self.context.printer.remark(shown!("{}; the name is led back", missed));
-            let code = self.lead(CutoverTarget::Geo, "route cutover --gate (back)".to_owned(), true).await?;
-            if code != exit::DONE {
-                return Err(Failure::error(
-                    shown!("{}, and the name could not be led back completely", missed),
-                    "akidb-edge rollback undoes the last step; akidb-edge route explain shows where the name leads",
-                ));
+            let left = match self.undo().await {
+                Ok(exit::DONE) => None,
+                Ok(_) => Some(shown!("{}, and the name could not be led back completely", missed)),
+                Err(bad) => Some(shown!("{}, and the name could not be led back: {}", missed, bad.problem)),
+            };
+            if let Some(problem) = left {
+                let next =
+                    "akidb-edge rollback undoes the last step; akidb-edge route explain shows where the name leads";
+                return Err(Failure::error(problem, next));
             }
         }
         self.context.printer.json(&self.context.verb, &json!({"steps": told, "back": begun, "exit": exit::ERROR}));
@@ -142,9 +167,13 @@ impl GatedCutover<'_> {
     }
 }
 
-async fn state(stack: &str, context: &Context) -> Result<StackState, Failure> {
+async fn ledger(stack: &str, context: &Context) -> Result<Ledger, Failure> {
     let store = workflow::store(&context.global, &context.session, stack, None).await?;
-    Ok(Ledger::read(store, stack).await?.recorded())
+    Ok(Ledger::read(store, stack).await?)
+}
+
+async fn state(stack: &str, context: &Context) -> Result<StackState, Failure> {
+    Ok(ledger(stack, context).await?.recorded())
 }
 
 /// An address of the distribution: requests go there whatever share of the answers leads to it.

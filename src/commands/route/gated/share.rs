@@ -71,7 +71,7 @@ impl Cutover {
     }
 
     /// The plan, with the cutover leading elsewhere.
-    pub fn leading(&self, plan: &Plan, to: CutoverTarget) -> Plan {
+    pub fn leading(&self, plan: &Plan, to: &CutoverTarget) -> Plan {
         let mut plan = plan.clone();
         for step in plan.steps.iter_mut().filter(|step| step.id == self.step) {
             if let StepConfig::Cutover(cutover) = &mut step.work {
