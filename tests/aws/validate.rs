@@ -100,7 +100,7 @@ fn a_report_judges_criteria_by_what_was_measured() {
         report["days"][0]["steps"].as_array().expect("steps").iter().flat_map(|step| step["state"].as_str()).collect();
     assert_eq!(states, ["passed", "passed", "not run (akidb-edge validate failover)"]);
     let html = account.run_bare("report --plan small.yaml --format html").exits(0).stdout;
-    assert!(html.contains("300 samples from this machine"), "{html}");
+    assert!(html.contains("300 samples from this machine") && html.contains("<svg"), "{html}");
 }
 
 #[test]
