@@ -31,17 +31,17 @@ pub struct GateArgs {
     #[arg(long, value_name = "LIMIT")]
     gate: Option<Expression>,
     /// Shares of the answers that lead to the distribution, in percent
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1,10,50,100", requires = "gate",
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1,10,50,100",
           value_parser = clap::value_parser!(u8).range(1..=100))]
     steps: Vec<u8>,
     /// Requests before the first step and at each step
-    #[arg(long, value_name = "N", default_value_t = 500, requires = "gate")]
+    #[arg(long, value_name = "N", default_value_t = 500)]
     requests: u64,
     /// Requests a second
-    #[arg(long, value_name = "N", default_value_t = 50.0, requires = "gate")]
+    #[arg(long, value_name = "N", default_value_t = 50.0)]
     rate: f64,
     /// Path that is asked for
-    #[arg(long, value_name = "PATH", default_value = "/ready", requires = "gate")]
+    #[arg(long, value_name = "PATH", default_value = "/ready")]
     path: String,
     #[command(flatten)]
     reach: Reach,

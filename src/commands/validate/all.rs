@@ -12,7 +12,7 @@ use crate::desired::{self, DesiredStack};
 use crate::exit::Failure;
 use crate::plan::validation::Validation;
 use crate::plan::{Plan, StepConfig};
-use crate::resource::StackState;
+use crate::resource::{StackState, shown};
 
 /// Run every step of kind validate of a plan, one after the other.
 #[derive(Debug, clap::Args)]
@@ -43,6 +43,12 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         let run = OneRun { args, built: &built, state: &state, plan: &plan, before: &all };
         let measured = run.measure(validation, &step.id, context).await?;
         all.push(measured);
+    }
+    if all.is_empty() {
+        return Err(Failure::refused(
+            shown!("the plan {} has no step of kind validate", plan.file),
+            "add one, or measure an address: akidb-edge validate latency --url URL",
+        ));
     }
     measurements::finish(&all, Output { stack: Some(&plan.stack), junit: args.junit.as_deref() }, context).await
 }
