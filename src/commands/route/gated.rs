@@ -17,7 +17,7 @@ use crate::commands::selection::{RunSelection, Selection};
 use crate::commands::validate::Reach;
 use crate::commands::workflow::{Platforms, RunArgs};
 use crate::commands::{Context, workflow};
-use crate::exit::{self, Failure};
+use crate::exit::{self, Failure, codes};
 use crate::ledger::Ledger;
 use crate::measure::gate::Expression;
 use crate::plan::Plan;
@@ -130,7 +130,7 @@ impl GatedCutover<'_> {
     /// Undoes all steps: what a deploy would do next is as it was before, too.
     async fn undo(&self) -> Result<u8, Failure> {
         let Some(before) = self.before().await? else {
-            return Err(Failure::refused(
+            return Err(codes::ARGUMENT.refused(
                 "the journal has no revision before the first step",
                 "akidb-edge status lists them",
             ));
@@ -155,12 +155,12 @@ impl GatedCutover<'_> {
             if let Some(problem) = left {
                 let next =
                     "akidb-edge rollback undoes the last step; akidb-edge route explain shows where the name leads";
-                return Err(Failure::error(problem, next));
+                return Err(codes::MEASUREMENT.error(problem, next));
             }
         }
         self.context.printer.json(&self.context.verb, &json!({"steps": told, "back": begun, "exit": exit::ERROR}));
         let where_to = if begun { "the name leads where it did before" } else { "nothing was changed" };
-        Err(Failure::error(
+        Err(codes::MEASUREMENT.error(
             shown!("{}; {}", missed, where_to),
             "measure it with akidb-edge validate latency, then run it again",
         ))
@@ -180,13 +180,13 @@ async fn state(stack: &str, context: &Context) -> Result<StackState, Failure> {
 async fn distribution(state: &StackState, context: &Context) -> Result<SocketAddr, Failure> {
     let known = state.attribute("cdn.distribution.main", "domain_name");
     let Some(domain) = known.as_ref().and_then(|value| value.as_str()) else {
-        return Err(Failure::refused(
+        return Err(codes::ARGUMENT.refused(
             "the distribution is not deployed",
             "deploy the plan first: akidb-edge deploy cdn",
         ));
     };
     let unknown = |why: String| {
-        Failure::error(
+        codes::MEASUREMENT.error(
             shown!("{} has no address: {}", domain, why),
             "try again when its name resolves, or name an address with --connect-to",
         )
@@ -196,7 +196,7 @@ async fn distribution(state: &StackState, context: &Context) -> Result<SocketAdd
     let mut found = tokio::select! {
         found = lookup => found.map_err(|bad| unknown(bad.to_string()))?,
         () = context.session.interrupts.asked() => {
-            return Err(Failure::refused("interrupted: nothing was done", "run the same command again"));
+            return Err(codes::ARGUMENT.refused("interrupted: nothing was done", "run the same command again"));
         }
     };
     found.next().ok_or_else(|| unknown("the resolver gave none".to_owned()))

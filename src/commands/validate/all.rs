@@ -9,7 +9,7 @@ use super::{cdn, checklist, latency, load, storage};
 use crate::commands::Context;
 use crate::commands::workflow::PlanArgs;
 use crate::desired::{self, DesiredStack};
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::plan::validation::Validation;
 use crate::plan::{Plan, StepConfig};
 use crate::resource::{StackState, shown};
@@ -45,7 +45,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<u8, Failure> {
         all.push(measured);
     }
     if all.is_empty() {
-        return Err(Failure::refused(
+        return Err(codes::ARGUMENT.refused(
             shown!("the plan {} has no step of kind validate", plan.file),
             "add one, or measure an address: akidb-edge validate latency --url URL",
         ));

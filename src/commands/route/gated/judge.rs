@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::GateArgs;
 use crate::commands::Context;
 use crate::commands::validate::send;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::measure::gate::Expression;
 use crate::measure::load::{Extent, Load};
 use crate::measure::sequential::{State, Watch};
@@ -69,7 +69,7 @@ impl Gate {
     /// When it cannot be measured like this.
     pub fn new(limit: &Expression, args: &GateArgs, host: &str, address: Option<SocketAddr>) -> Result<Self, Failure> {
         if limit.scope != SCOPE {
-            return Err(Failure::refused(
+            return Err(codes::ARGUMENT.refused(
                 shown!("this version measures from this machine alone, not from {:?}", limit.scope),
                 "write --gate 'p95<25ms@all'",
             ));
@@ -80,9 +80,9 @@ impl Gate {
             target.connect_to = target.connect_to.or(address);
         }
         let load = Load::open(args.rate, Extent::Requests(args.requests));
-        load.check().map_err(|bad| Failure::refused(shown!("{}", bad), "correct --requests and --rate"))?;
+        load.check().map_err(|bad| codes::ARGUMENT.refused(shown!("{}", bad), "correct --requests and --rate"))?;
         let watch = Watch::new([(SCOPE.to_owned(), limit.quantile)], ALPHA);
-        let watch = watch.map_err(|bad| Failure::refused(shown!("{}", bad), "correct --gate"))?;
+        let watch = watch.map_err(|bad| codes::ARGUMENT.refused(shown!("{}", bad), "correct --gate"))?;
         let trust = args.reach.trust(&targets[0])?;
         Ok(Self { limit: limit.limit, requests: args.requests, rate: args.rate, targets, trust, watch })
     }
@@ -98,7 +98,7 @@ impl Gate {
             let load = Load::open(self.rate, Extent::Requests(part));
             let recording = send(&self.targets, &load, &self.trust, context).await?;
             if recording.stopped {
-                return Err(Failure::error(
+                return Err(codes::MEASUREMENT.error(
                     "interrupted: the name stays at the step that it was led to",
                     "run the same command again to go on, or akidb-edge rollback to undo the last step",
                 ));
@@ -107,7 +107,7 @@ impl Gate {
             let within = all.count_below(self.limit);
             let beyond = all.len().saturating_sub(within);
             let observed = self.watch.observe_many(SCOPE, within, beyond);
-            observed.map_err(|bad| Failure { internal: true, ..Failure::error(shown!("{}", bad), "") })?;
+            observed.map_err(|bad| Failure { internal: true, ..codes::MEASUREMENT.error(shown!("{}", bad), "") })?;
             left -= part;
         }
         Ok(self.judged())

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::desired;
-use crate::exit::Failure;
+use crate::exit::{Failure, codes};
 use crate::plan::routing::CutoverTarget;
 use crate::plan::{Plan, StepConfig};
 use crate::resource::records::RecordsSpec;
@@ -31,7 +31,7 @@ impl Cutover {
         });
         let all: Vec<_> = all.collect();
         let [(step, cutover)] = all.as_slice() else {
-            return Err(Failure::refused(
+            return Err(codes::ARGUMENT.refused(
                 shown!("the plan has {} steps of kind cutover; one is moved step by step", all.len()),
                 "keep one of them in the plan",
             ));
@@ -44,13 +44,13 @@ impl Cutover {
         let names = geo.map(|geo| dns_answer::names(&desired, Some(&geo.name))).unwrap_or_default();
         let Some(host) = names.into_iter().next() else {
             let problem = shown!("there is no geo routing {:?} in the plan", cutover.replaces);
-            return Err(Failure::refused(problem, "name one of geo in a routing step"));
+            return Err(codes::ARGUMENT.refused(problem, "name one of geo in a routing step"));
         };
         let has = |spec: RecordsSpec| spec.sets.iter().any(|set| set.name == host);
         let mut groups = desired.resources.values().filter(|resource| resource.kind == Kind::Records);
         let group = groups.find(|group| group.typed::<RecordsSpec>().is_some_and(has));
         let Some(group) = group.map(|group| group.address.clone()) else {
-            return Err(Failure::refused(shown!("the plan has no record sets of {}", host), "correct the plan's geo"));
+            return Err(codes::ARGUMENT.refused(shown!("the plan has no record sets of {}", host), "correct the plan's geo"));
         };
         Ok(Self { step: step.id.clone(), host, group })
     }
@@ -97,7 +97,7 @@ impl StepShares {
             return Ok(Self(percents.to_vec()));
         }
         let named: Vec<String> = percents.iter().map(u8::to_string).collect();
-        Err(Failure::refused(
+        Err(codes::ARGUMENT.refused(
             shown!("--steps {} is no way to all of the answers", named.join(",")),
             "write growing percents that end with 100: --steps 1,10,50,100",
         ))
