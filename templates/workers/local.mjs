@@ -1,0 +1,1 @@
+export async function started() { throw new Error('not written yet'); }
