@@ -5,7 +5,7 @@ use clap::builder::styling::{AnsiColor, Style};
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    completions, deploy, destroy, doctor, jetson, known_host, report, rollback, route, state, status, validate,
+    completions, deploy, destroy, doctor, edge, jetson, known_host, report, rollback, route, state, status, validate,
 };
 #[cfg(feature = "serve")]
 use crate::commands::{models, serve};
@@ -161,6 +161,8 @@ pub enum Verb {
     Validate(validate::Args),
     /// Make devices over SSH a GPU cluster, look at them, take them down
     Jetson(jetson::Args),
+    /// Make the package of the function at the edge, and run it on this machine
+    Edge(edge::Args),
     /// Turn texts into vectors: REST, gRPC and metrics
     #[cfg(feature = "serve")]
     Serve(serve::Args),

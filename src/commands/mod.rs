@@ -2,11 +2,13 @@
 
 mod again;
 mod asking;
+mod certified;
 pub mod completions;
 pub mod compose;
 pub mod deploy;
 pub mod destroy;
 pub mod doctor;
+pub mod edge;
 mod extended;
 mod full;
 mod iam_policy;
@@ -88,6 +90,7 @@ async fn verb(verb: Verb, context: &Context) -> Result<u8, Failure> {
         Verb::Report(args) => report::run(args, context).await,
         Verb::Completions(args) => completions::run(&args, context),
         Verb::Jetson(args) => jetson::run(args, context).await,
+        Verb::Edge(args) => edge::run(&args, context),
         #[cfg(feature = "serve")]
         Verb::Serve(args) => serve::run(args, context).await,
         #[cfg(feature = "serve")]

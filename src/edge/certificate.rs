@@ -30,11 +30,14 @@ pub struct Bounds {
 }
 
 /// The same arithmetic in another place: native and WebAssembly, one version of the runtime and another.
-pub const SAME_FILE: Bounds = Bounds { cosine_mean: 0.9999, cosine_worst: 0.999, top10_overlap: 0.99, recall10_share: 0.99 };
+pub const SAME_FILE: Bounds =
+    Bounds { cosine_mean: 0.9999, cosine_worst: 0.999, top10_overlap: 0.99, recall10_share: 0.99 };
 /// 32-bit floats in two places.
-pub const SAME_FLOATS: Bounds = Bounds { cosine_mean: 0.9999, cosine_worst: 0.9999, top10_overlap: 0.99, recall10_share: 0.99 };
+pub const SAME_FLOATS: Bounds =
+    Bounds { cosine_mean: 0.9999, cosine_worst: 0.9999, top10_overlap: 0.99, recall10_share: 0.99 };
 /// A graph in 8 bits against the one in 32-bit floats.
-pub const QUANTIZED: Bounds = Bounds { cosine_mean: 0.997, cosine_worst: 0.975, top10_overlap: 0.95, recall10_share: 0.97 };
+pub const QUANTIZED: Bounds =
+    Bounds { cosine_mean: 0.997, cosine_worst: 0.975, top10_overlap: 0.95, recall10_share: 0.97 };
 /// The graph with word embeddings in 4 bits, which says what it loses.
 pub const SMALL: Bounds = Bounds { cosine_mean: 0.99, cosine_worst: 0.95, top10_overlap: 0.85, recall10_share: 0.97 };
 /// The static tier: it finds what the model put into the index, and is labelled.
@@ -130,7 +133,10 @@ fn pair<'a>(answers: &'a [Answers], one: &Answers) -> Option<(&'a Answers, Bound
         return named(REFERENCE).or_else(|| named(INT8)).map(|other| (other, TABLE));
     }
     // The same file elsewhere is compared with itself.
-    let twin = [INT8, REFERENCE].into_iter().filter_map(named).find(|other| graph(other).is_some() && graph(other) == graph(one));
+    let twin = [INT8, REFERENCE]
+        .into_iter()
+        .filter_map(named)
+        .find(|other| graph(other).is_some() && graph(other) == graph(one));
     if let Some(twin) = twin {
         let bounds = if twin.tier == REFERENCE { SAME_FLOATS } else { SAME_FILE };
         return Some((twin, bounds));
@@ -194,8 +200,11 @@ mod tests {
     /// Answers of a tier whose vectors are turned by an angle, and a graph by hash.
     fn answers(tier: &str, graph: &str, turned: f32) -> Answers {
         let count = suite().all().len();
-        let vectors = (0..count).map(|at| (at as f32 * 0.37, turned)).map(|(angle, turned)| vec![angle.cos(), angle.sin(), turned]);
-        let identity = Identity { files: BTreeMap::from([("graph".to_owned(), graph.to_owned())]), ..Identity::default() };
+        let vectors = (0..count)
+            .map(|at| (at as f32 * 0.37, turned))
+            .map(|(angle, turned)| vec![angle.cos(), angle.sin(), turned]);
+        let identity =
+            Identity { files: BTreeMap::from([("graph".to_owned(), graph.to_owned())]), ..Identity::default() };
         Answers { tier: tier.to_owned(), identity, ids: vec![vec![101, 2000, 102]; count], vectors: vectors.collect() }
     }
 

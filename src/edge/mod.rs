@@ -11,6 +11,7 @@ pub mod certificate;
 mod machine;
 pub mod package;
 pub mod parity;
+pub mod requirement;
 pub mod signature;
 pub mod suite;
 pub mod unpack;
